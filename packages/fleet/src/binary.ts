@@ -1,0 +1,32 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The repository that this package lies in. */
+export const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+
+/**
+ * The absolute path of a program: what `variable` names in the environment, else the first on PATH, else what deploy/setup.sh put in
+ * .tools/bin of the repository. Throws with the ways to get it when there is none.
+ */
+export function findBinary(name: string, variable: string): string {
+  const named = process.env[variable];
+  if (named !== undefined && named !== "") {
+    if (executable(named)) return named;
+    throw new Error(`${variable} names ${named}, which is not an executable file`);
+  }
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), join(REPOSITORY_ROOT, ".tools", "bin")];
+  for (const folder of folders) {
+    if (folder !== "" && executable(join(folder, name))) return join(folder, name);
+  }
+  throw new Error(`${name} was not found: run \`make setup\`, put it on PATH, or name it in ${variable}`);
+}
+
+function executable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,100 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { findBinary } from "./binary.js";
+import { freePort } from "./free-port.js";
+import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
+import { untilReady } from "./until-ready.js";
+
+export interface ConsulOptions {
+  readonly httpPort?: number | undefined;
+  readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
+}
+
+export interface ConsulAgent {
+  readonly url: string;
+  readonly port: number;
+  /** Of the process that runs now. */
+  readonly pid: number;
+  /** Resolves when the process that runs now has ended, for whatever reason. */
+  readonly exited: Promise<unknown>;
+  stop(): Promise<void>;
+  /** Ends it without warning. */
+  kill9(): Promise<void>;
+  /** Starts it again on the same port; it has then forgotten everything, as a -dev agent does. */
+  restart(): Promise<void>;
+}
+
+const READY_MS = 20_000;
+
+/** Starts a Consul agent in -dev mode on 127.0.0.1; resolves when it takes registrations. The binary is CONSUL_BIN, or found on PATH, or from `make setup`. */
+export async function startConsul(options: ConsulOptions = {}): Promise<ConsulAgent> {
+  const command = findBinary("consul", "CONSUL_BIN");
+  const port = options.httpPort ?? (await freePort());
+  const args = await arguments_(command, port);
+
+  const start = async (): Promise<ManagedProcess> => {
+    const started = await startProcess({ name: `consul:${port}`, command, args, env: {}, onLine: options.onLine });
+    try {
+      await untilReady(started, { timeoutMs: READY_MS, check: () => hasItself(port) });
+    } catch (error) {
+      await started.stop(0);
+      throw error;
+    }
+    return started;
+  };
+
+  let current = await start();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    get pid() {
+      return current.pid;
+    },
+    get exited() {
+      return current.exited;
+    },
+    async stop() {
+      await current.stop();
+    },
+    async kill9() {
+      current.kill("SIGKILL");
+      await current.exited;
+    },
+    async restart() {
+      await current.stop();
+      current = await start();
+    },
+  };
+}
+
+async function arguments_(command: string, httpPort: number): Promise<string[]> {
+  // Ports that cannot be turned off get free ones, so that any number of agents run side by side. From 1.14 on there is one
+  // more, under a name that older versions refuse.
+  const ports = [
+    "grpc = -1",
+    "dns = -1",
+    "serf_wan = -1",
+    ...((await version(command)) >= 1.14 ? ["grpc_tls = -1"] : []),
+  ];
+  return [
+    ...["agent", "-dev", "-bind", "127.0.0.1", "-client", "127.0.0.1", "-disable-host-node-id", "-log-level", "warn"],
+    ...["-node", `ccsp-${httpPort}`, "-http-port", String(httpPort)],
+    ...["-serf-lan-port", String(await freePort()), "-server-port", String(await freePort())],
+    ...["-hcl", `ports { ${ports.join("\n")} }`],
+    ...["-hcl", "disable_update_check = true", "-hcl", "disable_anonymous_signature = true"],
+  ];
+}
+
+async function version(command: string): Promise<number> {
+  const { stdout } = await promisify(execFile)(command, ["version"], { env: { CHECKPOINT_DISABLE: "1" } });
+  const [, major, minor] = /v(\d+)\.(\d+)/.exec(stdout) ?? [];
+  return Number(major) + Number(minor) / 100;
+}
+
+/** A leader alone is not enough: until the agent's own node is in the catalog, registrations are answered but not seen. */
+async function hasItself(port: number): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}/v1/catalog/nodes`, { signal: AbortSignal.timeout(2_000) });
+  if (!response.ok) throw new Error(`its catalog answers ${response.status}`);
+  const nodes: unknown = await response.json();
+  if (!Array.isArray(nodes) || nodes.length === 0) throw new Error("it has no leader yet");
+}

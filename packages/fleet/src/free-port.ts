@@ -1,0 +1,31 @@
+import { createServer } from "node:net";
+
+// Below every usual ephemeral range (Linux 32768+, macOS 49152+): an outgoing connection can then never sit on the
+// port of a server that is being restarted.
+const LOWEST = 20_000;
+const HIGHEST = 31_999;
+
+const handedOut = new Set<number>();
+
+/**
+ * A TCP port on 127.0.0.1 that nothing listens on. The same process never gets one twice. It is not reserved: another process may take
+ * it before its user binds, which choosing at random out of 12,000 makes rare.
+ */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST + 1));
+    if (!handedOut.has(port) && (await bindable(port))) {
+      handedOut.add(port);
+      return port;
+    }
+  }
+  throw new Error(`no free port found between ${LOWEST} and ${HIGHEST} on 127.0.0.1`);
+}
+
+function bindable(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+export type OutputStream = "stdout" | "stderr";
+
+export interface ProcessOptions {
+  /** For messages. */
+  readonly name: string;
+  /** Path, or a name that is looked up in the PATH of `env`. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** All that the process sees: nothing of the parent's environment is added. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string | undefined;
+  readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
+}
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ManagedProcess {
+  readonly name: string;
+  readonly pid: number;
+  /** Resolves when the process is gone and its output was read. Never rejects. */
+  readonly exited: Promise<ProcessExit>;
+  /** The last lines of its output, for messages about its end. */
+  lastLines(): readonly string[];
+  /** Signals the process itself, not what it started. False when it is gone. */
+  kill(signal: NodeJS.Signals): boolean;
+  /** SIGTERM to the process; after `graceMs` (10 s), SIGKILL to its group. What is left of its group ends in either case. Idempotent. */
+  stop(graceMs?: number): Promise<ProcessExit>;
+}
+
+const KEPT_LINES = 20;
+// A descendant that left the group may hold the pipes open for ever; its parent is gone all the same.
+const OUTPUT_GRACE_MS = 200;
+
+/**
+ * Starts a child process as the leader of its own group. Resolves once it runs; rejects with the reason when it cannot be started.
+ * Children end with this process, save when it is killed with SIGKILL.
+ */
+export function startProcess(options: ProcessOptions): Promise<ManagedProcess> {
+  const child = spawn(options.command, options.args, {
+    cwd: options.cwd,
+    env: { ...options.env },
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", (error) => reject(new Error(`${options.name} cannot be started: ${error.message}`)));
+    child.once("spawn", () => {
+      if (child.pid !== undefined) resolve(manage(child, child.pid, options));
+    });
+  });
+}
+
+function manage(child: ChildProcess, pid: number, options: ProcessOptions): ManagedProcess {
+  const tail: string[] = [];
+  for (const stream of ["stdout", "stderr"] as const) {
+    const input = child[stream];
+    if (input === null) continue;
+    createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {
+      tail.push(line);
+      if (tail.length > KEPT_LINES) tail.shift();
+      options.onLine?.(line, stream);
+    });
+  }
+
+  endWithParent(pid);
+  const exited = new Promise<ProcessExit>((resolve) => {
+    child.once("exit", (code, signal) => {
+      outlivedByParent(pid);
+      const patience = setTimeout(() => resolve({ code, signal }), OUTPUT_GRACE_MS);
+      child.once("close", () => {
+        clearTimeout(patience);
+        resolve({ code, signal });
+      });
+    });
+  });
+
+  return {
+    name: options.name,
+    pid,
+    exited,
+    lastLines: () => [...tail],
+    kill: (signal) => child.exitCode === null && child.signalCode === null && child.kill(signal),
+    async stop(graceMs = 10_000) {
+      child.kill("SIGTERM");
+      const lastResort = setTimeout(() => killGroup(pid), graceMs);
+      const exit = await exited;
+      clearTimeout(lastResort);
+      killGroup(pid);
+      return exit;
+    },
+  };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch (error) {
+    // Gone already is what was asked for.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+const running = new Set<number>();
+
+function endWithParent(pid: number): void {
+  if (running.size === 0) process.on("exit", killAll);
+  running.add(pid);
+}
+
+function outlivedByParent(pid: number): void {
+  running.delete(pid);
+  if (running.size === 0) process.off("exit", killAll);
+}
+
+function killAll(): void {
+  for (const pid of running) killGroup(pid);
+}

@@ -1,0 +1,117 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findBinary } from "./binary.js";
+import { freePort } from "./free-port.js";
+import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
+import { untilReady } from "./until-ready.js";
+
+export interface RedisOptions {
+  /** Where its data goes, kept on stop. A temporary folder, removed on stop, when absent. */
+  readonly dir?: string | undefined;
+  readonly port?: number | undefined;
+  /** Every answered write survives kill -9 (appendfsync always). Off when absent, and then nothing is stored. */
+  readonly appendOnly?: boolean | undefined;
+  /** A redis.conf that is read first. */
+  readonly configFile?: string | undefined;
+  /** More settings, as on its command line: `["--maxmemory", "10mb"]`. */
+  readonly args?: readonly string[] | undefined;
+  readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
+}
+
+export interface RedisServer {
+  readonly url: string;
+  readonly port: number;
+  readonly dir: string;
+  /** Of the process that runs now. */
+  readonly pid: number;
+  /** Resolves when the process that runs now has ended, for whatever reason. */
+  readonly exited: Promise<unknown>;
+  stop(): Promise<void>;
+  /** Ends it without warning. */
+  kill9(): Promise<void>;
+  /** Starts it again, on the same port and folder; resolves when it answers. */
+  restart(): Promise<void>;
+}
+
+// Loading a large append-only file takes its time; a start without one takes about 20 ms.
+const READY_MS = 30_000;
+
+/** Starts a redis-server on 127.0.0.1; resolves when it answers. The binary is REDIS_SERVER_BIN, or found on PATH, or from `make setup`. */
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const command = findBinary("redis-server", "REDIS_SERVER_BIN");
+  const port = options.port ?? (await freePort());
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "ccsp-redis-")));
+  await mkdir(dir, { recursive: true });
+  const args = [
+    ...(options.configFile === undefined ? [] : [options.configFile]),
+    ...["--bind", "127.0.0.1", "--port", String(port), "--dir", dir, "--save", "", "--daemonize", "no"],
+    ...["--appendonly", options.appendOnly ? "yes" : "no", "--appendfsync", "always"],
+    ...(options.args ?? []),
+  ];
+
+  const start = async (): Promise<ManagedProcess> => {
+    const started = await startProcess({
+      name: `redis-server:${port}`,
+      command,
+      args,
+      env: {},
+      onLine: options.onLine,
+    });
+    try {
+      await untilReady(started, { timeoutMs: READY_MS, check: () => ping(port) });
+    } catch (error) {
+      await started.stop(0);
+      throw error;
+    }
+    return started;
+  };
+  const discard = async () => {
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+  };
+
+  let current = await start().catch(async (error: unknown) => {
+    await discard();
+    throw error;
+  });
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    dir,
+    get pid() {
+      return current.pid;
+    },
+    get exited() {
+      return current.exited;
+    },
+    async stop() {
+      await current.stop();
+      await discard();
+    },
+    async kill9() {
+      current.kill("SIGKILL");
+      await current.exited;
+    },
+    async restart() {
+      await current.stop();
+      current = await start();
+    },
+  };
+}
+
+/** Any answer but LOADING will do: a server that asks for a password is up. */
+function ping(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.setTimeout(1_000, () => socket.destroy(new Error("no answer to PING")));
+    socket.once("error", reject);
+    socket.once("connect", () => socket.write("PING\r\n"));
+    socket.once("data", (reply) => {
+      socket.destroy();
+      if (reply.toString().startsWith("-LOADING")) reject(new Error("it is loading its data"));
+      else resolve();
+    });
+    socket.once("close", () => reject(new Error("it closed the connection")));
+  });
+}

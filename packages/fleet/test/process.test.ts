@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { type ManagedProcess, startProcess } from "@ccsp/fleet";
+
+describe("startProcess", () => {
+  const processes: ManagedProcess[] = [];
+  const node = async (
+    script: string,
+    more: { env?: Record<string, string>; onLine?: (line: string, stream: string) => void } = {},
+  ) => {
+    const child = await startProcess({
+      name: "child",
+      command: process.execPath,
+      args: ["-e", script],
+      env: {},
+      ...more,
+    });
+    processes.push(child);
+    return child;
+  };
+  afterEach(async () => {
+    for (const child of processes.splice(0)) await child.stop(0);
+  });
+
+  it("gives the child the named environment and nothing else", async () => {
+    const lines: string[] = [];
+    const child = await node("console.log(JSON.stringify(process.env))", {
+      env: { A: "1" },
+      onLine: (line) => lines.push(line),
+    });
+    await child.exited;
+    assert.deepEqual(JSON.parse(lines.join("")), { A: "1" });
+  });
+
+  it("hands on whole lines of both streams, with characters split between writes intact", async () => {
+    const lines: string[] = [];
+    const child = await node(
+      `const bytes = Buffer.from("日本 🦀\\nrest");
+       let at = 0;
+       const next = () => at < bytes.length ? process.stdout.write(bytes.subarray(at, ++at), next) : console.error("end");
+       next();`,
+      { onLine: (line, stream) => lines.push(`${stream}: ${line}`) },
+    );
+    await child.exited;
+    assert.deepEqual(lines.sort(), ["stderr: end", "stdout: rest", "stdout: 日本 🦀"]);
+    assert.equal(child.lastLines().length, 3);
+  });
+
+  it("rejects with the reason when the program does not exist", async () => {
+    await assert.rejects(
+      startProcess({ name: "ghost", command: "/no/such/program", args: [], env: {} }),
+      /ghost cannot be started.*ENOENT/,
+    );
+  });
+
+  it("lets a process that stops on SIGTERM end by itself", async () => {
+    const said = firstLine();
+    const child = await node(
+      "process.on('SIGTERM', () => process.exit(7)); setInterval(() => {}, 1000); console.log('up')",
+      { onLine: said.onLine },
+    );
+    await said.line;
+    assert.deepEqual(await child.stop(), { code: 7, signal: null });
+    assert.equal(child.kill("SIGTERM"), false);
+  });
+
+  it("kills the whole group of a process that does not", async () => {
+    const said = firstLine();
+    const child = await node(
+      `const { pid } = require("node:child_process").spawn("sleep", ["300"], { stdio: "inherit" });
+       process.on("SIGTERM", () => {});
+       setInterval(() => {}, 1000);
+       console.log(pid);`,
+      { env: { PATH: "/usr/bin:/bin" }, onLine: said.onLine },
+    );
+    const grandchild = Number(await said.line);
+    assert.deepEqual(await child.stop(20), { code: null, signal: "SIGKILL" });
+    await gone(grandchild);
+  });
+
+  it("ends what a process left in its group when the process stopped nicely", async () => {
+    const said = firstLine();
+    const child = await node(
+      `const { pid } = require("node:child_process").spawn("sleep", ["300"], { stdio: "ignore" });
+       process.on("SIGTERM", () => process.exit(0));
+       setInterval(() => {}, 1000);
+       console.log(pid);`,
+      { env: { PATH: "/usr/bin:/bin" }, onLine: said.onLine },
+    );
+    const grandchild = Number(await said.line);
+    await child.stop();
+    await gone(grandchild);
+  });
+});
+
+function firstLine() {
+  let onLine: (line: string) => void = () => {};
+  const line = new Promise<string>((resolve) => {
+    onLine = resolve;
+  });
+  return { line, onLine: (text: string) => onLine(text) };
+}
+
+/** Killed, and at most waiting for init to reap it. */
+async function gone(pid: number): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (alive(pid)) {
+    assert.ok(Date.now() < deadline, `process ${pid} is still there`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}

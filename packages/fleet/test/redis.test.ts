@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { connect } from "node:net";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+
+describe("startRedis", () => {
+  const servers: RedisServer[] = [];
+  const start = async (...options: Parameters<typeof startRedis>) => {
+    const redis = await startRedis(...options);
+    servers.push(redis);
+    return redis;
+  };
+  afterEach(async () => {
+    for (const redis of servers.splice(0)) await redis.stop();
+  });
+
+  it("answers as soon as it has started, and leaves neither process nor folder behind", async () => {
+    const redis = await start();
+    assert.equal(await call(redis.port, "SET greeting hello"), "+OK");
+    const { pid } = redis;
+
+    await redis.stop();
+    assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+    assert.equal(existsSync(redis.dir), false);
+  });
+
+  it("keeps every answered write through kill -9 when its append-only file is on", async () => {
+    const redis = await start({ appendOnly: true });
+    await call(redis.port, "SET task accepted");
+    const first = redis.pid;
+
+    await redis.kill9();
+    await redis.restart();
+    assert.notEqual(redis.pid, first);
+    assert.equal(await call(redis.port, "GET task"), "$8\r\naccepted");
+  });
+
+  it("forgets on kill -9 without one", async () => {
+    const redis = await start();
+    await call(redis.port, "SET task accepted");
+    await redis.kill9();
+    await redis.restart();
+    assert.equal(await call(redis.port, "GET task"), "$-1");
+  });
+
+  it("passes further settings on", async () => {
+    const redis = await start({ args: ["--maxmemory-policy", "noeviction", "--requirepass", "hunter2"] });
+    assert.match(await call(redis.port, "GET x"), /^-NOAUTH/);
+  });
+
+  it("says why redis-server did not start", async () => {
+    await assert.rejects(
+      start({ args: ["--no-such-setting", "1"] }),
+      /ended before it was ready \(exit 1\)[^]*no-such-setting/,
+    );
+  });
+});
+
+function call(port: number, command: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(`${command}\r\n`));
+    socket.once("error", reject);
+    socket.once("data", (reply) => {
+      socket.destroy();
+      resolve(reply.toString().trimEnd());
+    });
+  });
+}
