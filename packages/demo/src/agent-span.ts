@@ -1,0 +1,25 @@
+import { randomBytes } from "node:crypto";
+import type { ReceivedSpan } from "@ccsp/testkit";
+
+/** The agent's own span: an agent with its own tracing would have one, and the task's trace continues it. */
+export function agentSpan(name: string) {
+  const traceId = randomBytes(16).toString("hex");
+  const spanId = randomBytes(8).toString("hex");
+  const startMs = Date.now();
+  return {
+    traceId,
+    traceparent: `00-${traceId}-${spanId}-01`,
+    end: (): ReceivedSpan => ({
+      name,
+      traceId,
+      spanId,
+      parentSpanId: "",
+      service: "agent",
+      kind: "internal",
+      startMs,
+      endMs: Date.now(),
+      attributes: {},
+      links: [],
+    }),
+  };
+}

@@ -1,0 +1,105 @@
+// `make demo`: one prompt through the whole of CCSP on this machine, with everything real but the model.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createToken } from "@ccsp/cli";
+import { createCcspClient } from "@ccsp/client";
+import { startFleet } from "@ccsp/fleet";
+import { CLAUDE_CODE_BIN, eventually, renderTrace, startOtlpReceiver, startSimulator } from "@ccsp/testkit";
+import { agentSpan } from "./agent-span.js";
+import { liveEngine, simulatedEngine } from "./engine.js";
+import { printSummary } from "./summary.js";
+
+const PROMPT =
+  process.argv.slice(2).join(" ") || "Say hello to CCSP in English and Japanese, and name one thing a queue is good for.";
+const live = process.env["CCSP_LIVE"] === "1";
+const SECRET = "the demo's own secret, known to nobody else";
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+
+/** What has to be undone, newest first. */
+const opened: { close(): Promise<unknown> }[] = [];
+const open = <R>(resource: R, close: (resource: R) => Promise<unknown>): R => {
+  opened.push({ close: () => close(resource) });
+  return resource;
+};
+
+try {
+  await demo();
+} catch (error) {
+  if (!stopping.signal.aborted) say(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+} finally {
+  say("\nStopping everything …");
+  for (const { close } of opened.toReversed()) await close();
+  say("Stopped. Next: `make up` keeps a fleet running, `make` lists everything else.");
+}
+
+async function demo(): Promise<void> {
+  const dataDir = open(await mkdtemp(join(tmpdir(), "ccsp-demo-")), (dir) => rm(dir, { recursive: true, force: true }));
+  const secretFile = join(dataDir, "jwt.secret");
+  await writeFile(secretFile, SECRET, { mode: 0o600 });
+
+  const traces = open(await startOtlpReceiver(), (receiver) => receiver.close());
+  const engine = live
+    ? liveEngine(process.env)
+    : simulatedEngine(
+        open(await startSimulator(), (simulator) => simulator.close()),
+        CLAUDE_CODE_BIN,
+      );
+  say(`Starting Redis, Consul and the five services; engine: ${engine.description}`);
+
+  const fleet = open(
+    await startFleet({
+      root: fileURLToPath(new URL("../../..", import.meta.url)),
+      dataDir,
+      ports: "free",
+      env: {
+        ...engine.env,
+        CCSP_JWT_SECRET_FILE: secretFile,
+        CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
+        OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
+        OTEL_BSP_SCHEDULE_DELAY: "100",
+      },
+    }),
+    (running) => running.stop(),
+  );
+  await fleet.ready();
+  for (const process of fleet.processes()) say(`  ready  ${process.name}`);
+
+  const client = createCcspClient({
+    target: fleet.gatewayAddress,
+    token: () => createToken({ secret: SECRET, agent: "demo", scopes: ["tasks:submit", "tasks:read"], ttlSeconds: 600 }),
+  });
+  opened.push({ close: async () => client.close() });
+
+  const span = agentSpan("agent ccsp.run");
+  say(`\nPrompt:  ${PROMPT}\nAnswer:  (as it streams)\n`);
+  let ended = false;
+  for await (const event of client.run(
+    { prompt: PROMPT },
+    { traceparent: span.traceparent, signal: stopping.signal },
+  )) {
+    if (event.type === "text") process.stdout.write(event.text);
+    if (event.type === "waiting") say(`\n[waits: ${event.reason}]`);
+    if (event.type === "ended") {
+      ended = true;
+      printSummary(event, span.traceId, say);
+    }
+  }
+  if (!ended) throw new Error("the stream ended before the task did");
+
+  await eventually(
+    () => {
+      const names = new Set(traces.trace(span.traceId).map((received) => received.name));
+      for (const name of ["task.attempt", "queue.wait"]) if (!names.has(name)) throw new Error(`no span ${name} yet`);
+      if (!names.has("notification deliver")) throw new Error("the notification is still on its way");
+    },
+    { timeoutMs: 10_000, what: "the trace" },
+  );
+  say("\nThe way it took (spans of this run, as the services exported them):");
+  say(renderTrace([...traces.trace(span.traceId), span.end()]));
+}

@@ -1,0 +1,1 @@
+export { type World, type WorldOptions, startWorld } from "./world.js";

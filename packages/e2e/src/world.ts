@@ -1,0 +1,99 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createToken } from "@ccsp/cli";
+import { type CcspClient, createCcspClient } from "@ccsp/client";
+import { type Fleet, type FleetOptions, startFleet } from "@ccsp/fleet";
+import {
+  CLAUDE_CODE_BIN,
+  type OtlpReceiver,
+  SCRIPTED_ENGINE,
+  type Simulator,
+  startOtlpReceiver,
+  startSimulator,
+} from "@ccsp/testkit";
+
+const SECRET = "a secret of this test and of nothing else";
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** What a test can choose about its world. */
+export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "single"> {
+  /** The real CLI, or the scripted stand-in for many short runs and for faults. */
+  readonly engine?: "claude-code" | "scripted";
+  /** Runs at once per executor. */
+  readonly slots?: number;
+}
+
+/** A whole installation of its own: Redis, Consul, services, model, trace receiver. */
+export interface World {
+  readonly fleet: Fleet;
+  readonly simulator: Simulator;
+  readonly traces: OtlpReceiver;
+  readonly dataDir: string;
+  /** Every log line of every service so far. */
+  readonly lines: readonly string[];
+  /** A client that is closed with the world. */
+  client(agent: string): CcspClient;
+  /** A token of `agent`, with every scope unless said otherwise. */
+  token(agent: string, options?: { scopes?: readonly string[]; ttlSeconds?: number }): Promise<string>;
+  close(): Promise<void>;
+}
+
+const ALL_SCOPES = ["tasks:submit", "tasks:read", "tasks:cancel"];
+
+/** Starts a world and waits until every service is ready. Nothing of it is left after `close`. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const dataDir = await mkdtemp(join(tmpdir(), "ccsp-e2e-"));
+  const secretFile = join(dataDir, "jwt.secret");
+  await writeFile(secretFile, SECRET, { mode: 0o600 });
+  const simulator = await startSimulator();
+  const traces = await startOtlpReceiver();
+  const lines: string[] = [];
+  const clients: CcspClient[] = [];
+
+  const fleet = await startFleet({
+    root: ROOT,
+    dataDir,
+    ports: "free",
+    ...(options.replicas && { replicas: options.replicas }),
+    ...(options.single && { single: true }),
+    onLine: (line) => void lines.push(line),
+    env: {
+      CCSP_JWT_SECRET_FILE: secretFile,
+      CCSP_CLAUDE_CODE_BIN: options.engine === "scripted" ? SCRIPTED_ENGINE : CLAUDE_CODE_BIN,
+      CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
+      CCSP_CLAUDE_CODE_API_KEY: "fake-key-for-the-simulator",
+      CCSP_EXECUTOR_SLOTS: String(options.slots ?? 2),
+      CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
+      OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
+      OTEL_BSP_SCHEDULE_DELAY: "100",
+      ...options.env,
+    },
+  });
+  await fleet.ready();
+
+  const token: World["token"] = (agent, { scopes = ALL_SCOPES, ttlSeconds = 3600 } = {}) =>
+    createToken({ secret: SECRET, agent, scopes, ttlSeconds });
+
+  return {
+    fleet,
+    simulator,
+    traces,
+    dataDir,
+    lines,
+    token,
+    client(agent) {
+      const client = createCcspClient({ target: fleet.gatewayAddress, token: () => token(agent) });
+      clients.push(client);
+      return client;
+    },
+    async close() {
+      for (const client of clients) client.close();
+      await fleet.stop();
+      await simulator.close();
+      await traces.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
