@@ -1,0 +1,17 @@
+import { createClient } from "@ccsp/grpc-kit";
+import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { World } from "./world.js";
+
+/** Clients of the services that agents do not reach; the caller closes them. */
+export const queueClient = (world: World) => createClient(QueueServiceService, addressOf(world, "queue"));
+export const monitorClient = (world: World) => createClient(MonitorServiceService, addressOf(world, "monitor"));
+export const notificationClient = (world: World) =>
+  createClient(NotificationServiceService, addressOf(world, "notification"));
+
+function addressOf(world: World, name: string): string {
+  const process = world.fleet.processes().find((candidate) => candidate.name === name);
+  if (!process) throw new Error(`the fleet has no ${name}`);
+  return `127.0.0.1:${process.ports.grpc}`;
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { type CcspClient, type RunEvent, type TaskInput } from "@ccsp/client";
+import { eventually } from "@ccsp/testkit";
+import { startWorld, type World } from "../src/index.js";
+import { monitorClient, queueClient } from "../src/internal-clients.js";
+
+const AGENTS = ["ann", "bob", "cem", "dai"];
+const TASKS = 200;
+const PRIORITIES = ["urgent", "high", "normal", "low"] as const;
+
+describe("200 tasks from 4 agents through the real CLI, with 2 executors", function () {
+  this.timeout(240_000);
+  let world: World;
+  before(async () => {
+    world = await startWorld({ replicas: { executor: 2 } });
+  });
+  after(() => world.close());
+
+  it("completes all, none twice, in priority order, and no watcher's log has a gap", async () => {
+    const runs = await runAll(world, TASKS);
+    assert.equal(runs.filter((run) => run.state === "SUCCEEDED").length, TASKS);
+    await assertEachOnce(world, runs);
+
+    // All were queued long before the last started: whatever was urgent started before whatever was low.
+    const lastUrgent = Math.max(...runs.filter((run) => run.priority === "urgent").map((run) => run.startedMs));
+    const lows = runs.filter((run) => run.priority === "low").map((run) => run.startedMs);
+    const early = lows.filter((startedMs) => startedMs < lastUrgent).length;
+    // The first few start while the agents are still submitting: at most as many as there are slots twice over.
+    assert.ok(early <= 8, `${early} low tasks started before the last urgent one`);
+  });
+});
+
+describe("200 tasks through the real CLI while every part is killed in turn", function () {
+  this.timeout(300_000);
+  let world: World;
+  before(async () => {
+    world = await startWorld({ replicas: { executor: 2 }, env: { CCSP_QUEUE_LEASE: "5s" } });
+  });
+  after(() => world.close());
+
+  it("loses nothing that was accepted, writes no result twice, and leaves no engine process", async () => {
+    const finished = { count: 0 };
+    const all = runAll(world, TASKS, finished);
+    const victims = [
+      () => world.fleet.kill9("executor", 0),
+      () => world.fleet.kill9("queue"),
+      () => world.fleet.kill9("gateway"),
+      () => world.fleet.kill9("monitor"),
+      () => world.fleet.kill9("notification"),
+      async () => {
+        await world.fleet.redis.kill9();
+        await world.fleet.redis.restart();
+      },
+      () => world.fleet.kill9("executor", 1),
+    ];
+    for (const [index, kill] of victims.entries()) {
+      const mark = Math.floor(((index + 1) * TASKS) / (victims.length + 2));
+      await eventually(() => assert.ok(finished.count >= mark), { timeoutMs: 120_000, what: `${mark} tasks to finish` });
+      await kill();
+    }
+    const runs = await all;
+    assert.equal(runs.filter((run) => run.state === "SUCCEEDED").length, TASKS);
+    await assertEachOnce(world, runs);
+
+    const usage = monitorClient(world);
+    await eventually(
+      async () => {
+        const { rows } = await usage.getUsage({});
+        const completed = rows.reduce((sum, row) => sum + row.runs - row.failedRuns, 0n);
+        assert.equal(completed, BigInt(TASKS));
+      },
+      { timeoutMs: 30_000, what: "each task to be counted once" },
+    );
+    usage.close();
+    await eventually(async () => assert.deepEqual(await engineProcesses(world.dataDir), []), {
+      timeoutMs: 20_000,
+      what: "the last engine process to be gone",
+    });
+  });
+});
+
+interface Run {
+  readonly taskId: string;
+  readonly agent: string;
+  readonly priority: TaskInput["priority"];
+  readonly startedMs: number;
+  readonly state: string;
+}
+
+/** Submits `count` tasks from four agents at once and watches each to its end. */
+async function runAll(world: World, count: number, finished = { count: 0 }): Promise<Run[]> {
+  const clients = new Map(AGENTS.map((agent) => [agent, world.client(agent)]));
+  return Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const agent = AGENTS[index % AGENTS.length] as string;
+      const priority = PRIORITIES[Math.floor(index / AGENTS.length) % PRIORITIES.length] as (typeof PRIORITIES)[number];
+      const run = await follow(clients.get(agent) as CcspClient, { prompt: `task ${index}`, priority }, index);
+      finished.count += 1;
+      return { ...run, agent, priority };
+    }),
+  );
+}
+
+async function follow(client: CcspClient, task: TaskInput, index: number) {
+  let taskId = "";
+  let startedMs = 0;
+  let text = "";
+  let ended: Extract<RunEvent, { type: "ended" }> | undefined;
+  for await (const event of client.run(task)) {
+    if (event.type === "accepted") taskId = event.task.id;
+    if (event.type === "started") {
+      startedMs = Date.now();
+      text = "";
+    }
+    if (event.type === "text") text += event.text;
+    if (event.type === "ended") ended = event;
+  }
+  assert.ok(ended, `task ${index} (${taskId}) has no end`);
+  assert.match(ended.result?.text ?? "", new RegExp(`task ${index}\\b`), "each agent gets the answer to its own prompt");
+  assert.equal(ended.result?.text, text, "the text streamed by the attempt that succeeded is the result");
+  return { taskId, startedMs, state: ended.state };
+}
+
+/** Reads each task's whole log again: sequences have no gap and there is exactly one end. */
+async function assertEachOnce(world: World, runs: readonly Run[]): Promise<void> {
+  assert.equal(new Set(runs.map((run) => run.taskId)).size, runs.length);
+  const queue = queueClient(world);
+  try {
+    for (const { taskId, agent } of runs) {
+      const sequences: number[] = [];
+      let ends = 0;
+      for await (const { event } of queue.watch({ taskId, agentId: agent, afterSequence: 0 })) {
+        assert.ok(event);
+        sequences.push(event.sequence);
+        if (event.event?.$case === "taskEnded") ends += 1;
+      }
+      assert.deepEqual(
+        sequences,
+        sequences.map((_, index) => index + 1),
+        `log of ${taskId}`,
+      );
+      assert.equal(ends, 1, `ends of ${taskId}`);
+    }
+  } finally {
+    queue.close();
+  }
+}
+
+/** Engine processes of this world: those whose environment names its data folder and carries the run cookie. */
+async function engineProcesses(dataDir: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const environ = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+    if (environ.includes("CCSP_RUN=") && environ.includes(dataDir)) {
+      const { stdout } = await promisify(execFile)("ps", ["-o", "args=", "-p", pid]).catch(() => ({ stdout: "gone" }));
+      found.push(`${pid} ${stdout.trim()}`);
+    }
+  }
+  return found;
+}

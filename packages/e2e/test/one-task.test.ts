@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { eventually, type ReceivedSpan } from "@ccsp/testkit";
+import { collect } from "../src/collect.js";
+import { startWorld, type World } from "../src/index.js";
+import { monitorClient, notificationClient } from "../src/internal-clients.js";
+
+const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
+const AGENT_SPAN_ID = "b7ad6b7169203331";
+const CANARY = "canary-7d1f";
+
+describe("one task through the whole fleet, with the real Claude Code CLI", function () {
+  this.timeout(90_000);
+  let world: World;
+  let run: Awaited<ReturnType<typeof collect>>;
+
+  before(async () => {
+    world = await startWorld();
+    const client = world.client("alice");
+    run = await collect(
+      client.run({ prompt: `Please repeat ${CANARY}` }, { traceparent: `00-${TRACE_ID}-${AGENT_SPAN_ID}-01` }),
+    );
+  });
+  after(() => world.close());
+
+  it("streams the answer as text and ends with the same answer as result", () => {
+    assert.equal(run.ended.state, "SUCCEEDED");
+    assert.ok(run.text.includes(CANARY), run.text);
+    assert.equal(run.ended.result?.text, run.text);
+  });
+
+  it("returns usage, cost, conversation, version, model, executor and queue wait", () => {
+    const result = run.ended.result;
+    assert.ok(result);
+    assert.ok((result.usage?.inputTokens ?? 0n) > 0n);
+    assert.ok((result.usage?.outputTokens ?? 0n) > 0n);
+    assert.ok((result.costUsd ?? 0) > 0);
+    assert.match(result.conversationId, /^[0-9a-f-]{36}$/);
+    assert.match(result.engineVersion, /^\d+\.\d+\.\d+/);
+    assert.ok(result.model.length > 0);
+    assert.ok(result.executorId.length > 0);
+    assert.ok(result.queueWait);
+  });
+
+  it("makes one trace whose service edges are the way the task took", async () => {
+    const spans = await eventually(
+      () => {
+        const trace = world.traces.trace(TRACE_ID);
+        for (const name of ["queue.wait", "task.attempt", "usage record", "notification deliver"]) named(trace, name);
+        return trace;
+      },
+      { timeoutMs: 15_000, what: "the trace" },
+    );
+
+    // Each line: the span, and the service of each of its ancestors up to the agent's own span.
+    assert.deepEqual(ancestry(spans, "queue.wait"), ["ccsp-queue", "ccsp-queue", "ccsp-gateway", "ccsp-gateway", "agent"]);
+    assert.deepEqual(ancestry(spans, "task.attempt").slice(0, 2), ["ccsp-executor", "ccsp-queue"]);
+    assert.equal(parent(spans, named(spans, "task.attempt"))?.name, "queue.wait");
+    const engine = spans.find((span) => span.name.startsWith("engine.run"));
+    assert.ok(engine);
+    assert.equal(parent(spans, engine)?.name, "task.attempt");
+    const complete = spans.find((span) => span.name.endsWith("/Complete") && span.service === "ccsp-queue");
+    assert.ok(complete);
+    assert.equal(parent(spans, complete)?.service, "ccsp-executor");
+    assert.equal(ancestry(spans, "usage record").at(-1), "agent");
+    assert.equal(ancestry(spans, "notification deliver").at(-1), "agent");
+  });
+
+  it("counts the usage once, under the agent and the model", async () => {
+    const monitor = monitorClient(world);
+    const row = await eventually(async () => {
+      const { rows } = await monitor.getUsage({ agentId: "alice" });
+      assert.equal(rows.length, 1);
+      return rows[0];
+    });
+    monitor.close();
+    assert.equal(row?.runs, 1n);
+    assert.equal(row?.usage?.outputTokens, run.ended.result?.usage?.outputTokens);
+    assert.equal(row?.model, run.ended.result?.model);
+  });
+
+  it("writes the notification to the file channel and lists it", async () => {
+    const notification = notificationClient(world);
+    const listed = await eventually(async () => {
+      const { notifications } = await notification.listNotifications({ eventType: "task.completed" });
+      assert.equal(notifications.length, 1);
+      return notifications[0];
+    });
+    notification.close();
+    assert.equal(listed?.taskId, run.taskId);
+    const lines = (await readFile(join(world.dataDir, "notifications.jsonl"), "utf8")).trim().split("\n");
+    assert.ok(lines.some((line) => line.includes(run.taskId)));
+  });
+
+  it("keeps the prompt and the answer out of logs, spans and notifications", async () => {
+    const spans = JSON.stringify(world.traces.spans(), (_key, value) => (typeof value === "bigint" ? String(value) : value));
+    assert.ok(!spans.includes(CANARY), "a span holds the prompt");
+    assert.deepEqual(
+      world.lines.filter((line) => line.includes(CANARY)),
+      [],
+    );
+    assert.ok(!(await readFile(join(world.dataDir, "notifications.jsonl"), "utf8")).includes(CANARY));
+  });
+});
+
+function named(spans: readonly ReceivedSpan[], name: string): ReceivedSpan {
+  const span = spans.find((candidate) => candidate.name === name);
+  assert.ok(span, `no span named ${name}; there are ${spans.map((s) => `${s.service}:${s.name}`).join(", ")}`);
+  return span;
+}
+
+const parent = (spans: readonly ReceivedSpan[], span: ReceivedSpan) =>
+  spans.find((candidate) => candidate.spanId === span.parentSpanId);
+
+/** Services from the named span up to the root; "agent" stands for the span id that the agent sent. */
+function ancestry(spans: readonly ReceivedSpan[], name: string): string[] {
+  const services: string[] = [];
+  let span: ReceivedSpan | undefined = named(spans, name);
+  while (span) {
+    services.push(span.service);
+    if (span.parentSpanId === AGENT_SPAN_ID) return [...services, "agent"];
+    const next = parent(spans, span);
+    assert.ok(next, `${span.service}:${span.name} has a parent that was not exported`);
+    span = next;
+  }
+  return services;
+}
