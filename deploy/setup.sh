@@ -1,0 +1,207 @@
+#!/usr/bin/env bash
+# Makes a machine with Node, npm, git and make able to run everything here. See usage() below.
+set -euo pipefail
+
+readonly PNPM_VERSION=12.4.2
+readonly NODE_MINIMUM=20.19.0
+# The last Debian suite that has Consul under a free licence.
+readonly CONSUL_SUITE=bullseye
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly root tools="$root/.tools"
+cd "$root"
+
+usage() {
+  cat <<'END'
+Usage: deploy/setup.sh [part...]
+
+Gets what CCSP needs and this machine lacks. Everything goes into this folder (.tools, node_modules, dist): nothing is installed
+system-wide, no root is needed, nothing is asked. A second run only checks.
+
+Parts, all of them by default:
+  node     pnpm into .tools/pnpm, then the packages of pnpm-lock.yaml into node_modules (with the Claude Code CLI)
+  redis    redis-server: the one in REDIS_SERVER_BIN or on PATH, else Debian's package, unpacked into .tools/redis
+  consul   consul: the one in CONSUL_BIN or on PATH, else Debian's package (1.8.7), unpacked into .tools/consul
+  build    compiles the TypeScript sources
+
+Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then say what, and how to get it.
+END
+}
+
+faults=()
+# fault WHAT HOW: remembers what is missing and how to get it. Always fails, so that a part can end with it.
+fault() {
+  faults+=("$1"$'\n'"      $2")
+  return 1
+}
+
+say() { printf 'setup: %s\n' "$*"; }
+
+# logged NAME COMMAND...: runs a command quietly; shows the end of its output when it fails.
+logged() {
+  local log="$tools/log/$1.log"
+  shift
+  mkdir -p "$tools/log"
+  "$@" >"$log" 2>&1 </dev/null && return
+  tail -n 15 "$log" | sed 's/^/      /' >&2
+  return 1
+}
+
+# --- node ---------------------------------------------------------------------------------------------------------------
+
+node_is_new_enough() {
+  node -e 'const [a, b] = [process.versions.node, process.argv[1]].map((v) => v.split(".").map(Number));
+    process.exit(a[0] - b[0] || a[1] - b[1] ? (a[0] - b[0] || a[1] - b[1]) < 0 : 0)' "$NODE_MINIMUM"
+}
+
+part_node() {
+  local how="Debian 13: apt-get install nodejs npm; elsewhere nodejs.org or your version manager"
+  command -v node >/dev/null || { fault "Node $NODE_MINIMUM or newer" "$how"; return 1; }
+  command -v npm >/dev/null || { fault "npm" "$how"; return 1; }
+  node_is_new_enough || { fault "Node $NODE_MINIMUM or newer (this is $(node --version))" "$how"; return 1; }
+
+  local pnpm="$tools/pnpm/node_modules/.bin/pnpm"
+  if [[ $(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$tools/pnpm/node_modules/pnpm/package.json" 2>/dev/null) != "$PNPM_VERSION" ]]; then
+    say "pnpm $PNPM_VERSION into .tools/pnpm"
+    mkdir -p "$tools/pnpm"
+    logged pnpm npm install --prefix "$tools/pnpm" --no-audit --no-fund --ignore-scripts "pnpm@$PNPM_VERSION" ||
+      { fault "pnpm $PNPM_VERSION" "npm could not fetch it: check the network and npm's registry setting (npm ping), then run this again"; return 1; }
+  fi
+  link "$pnpm" pnpm
+
+  local stamp="node_modules/.ccsp-installed" wanted
+  wanted=$(cat pnpm-lock.yaml pnpm-workspace.yaml package.json packages/*/package.json services/*/package.json | cksum)
+  [[ $(cat "$stamp" 2>/dev/null) == "$wanted" ]] && return
+  say "Node packages into node_modules, as pnpm-lock.yaml names them"
+  logged install "$pnpm" install --frozen-lockfile --config.confirmModulesPurge=false ||
+    { fault "Node packages" "pnpm could not install them: check the network, then run this again (whole output: .tools/log/install.log)"; return 1; }
+  printf '%s\n' "$wanted" >"$stamp"
+}
+
+# link TARGET NAME: .tools/bin/NAME, relative so that the folder can be moved.
+link() {
+  mkdir -p "$tools/bin"
+  ln -sfn "../${1#"$tools"/}" "$tools/bin/$2"
+}
+
+# --- redis, consul --------------------------------------------------------------------------------------------------------
+
+# present NAME VARIABLE: prints the program's path when there is one; complains about a variable that names none.
+present() {
+  local named="${!2:-}"
+  if [[ -n $named ]]; then
+    [[ -x $named ]] && printf '%s\n' "$named"
+    return
+  fi
+  command -v "$1" || { [[ -x $tools/bin/$1 ]] && printf '%s\n' "$tools/bin/$1"; }
+}
+
+# private_apt FOLDER ARGS...: apt-get with lists, cache and state of its own, so that it needs no root and changes nothing.
+private_apt() {
+  local state="$1"
+  shift
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+  apt-get -q -o Dir::State="$state" -o Dir::State::Lists="$state/lists" -o Dir::State::Status=/var/lib/dpkg/status \
+    -o Dir::Cache="$state/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=2 \
+    -o Debug::NoLocking=true "$@"
+}
+
+# unpack NAME: the packages downloaded into .tools/apt/NAME, into .tools/NAME.
+unpack() {
+  rm -rf "${tools:?}/$1.new" && mkdir -p "$tools/$1.new"
+  local package
+  for package in "$tools/apt/$1"/*.deb; do
+    dpkg -x "$package" "$tools/$1.new" || return
+  done
+  rm -rf "${tools:?}/$1" && mv "$tools/$1.new" "$tools/$1"
+}
+
+can_unpack_debian() { command -v apt-get >/dev/null && command -v dpkg >/dev/null; }
+
+part_redis() {
+  local how="install Redis 7.0 or newer (Debian: apt-get install redis-server; macOS: brew install redis), or name a redis-server in REDIS_SERVER_BIN"
+  present redis-server REDIS_SERVER_BIN >/dev/null && return
+  [[ -z ${REDIS_SERVER_BIN:-} ]] || { fault "redis-server: REDIS_SERVER_BIN names $REDIS_SERVER_BIN, which cannot be run" "$how"; return 1; }
+  can_unpack_debian || { fault "redis-server (there is no apt-get here to fetch it with)" "$how"; return 1; }
+  say "redis-server from this system's own package source into .tools/redis"
+  logged redis fetch_redis || { fault "redis-server (its Debian package could not be fetched: .tools/log/redis.log)" "$how"; return 1; }
+  "$tools/bin/redis-server" --version >/dev/null || { fault "redis-server (the unpacked one does not run)" "$how"; return 1; }
+}
+
+fetch_redis() {
+  local apt="$tools/apt/redis"
+  rm -rf "$apt" && mkdir -p "$apt"
+  private_apt "$apt" update || return
+  # Only what a real installation would add: the libraries that the system lacks, and no more.
+  local packages
+  packages=$(private_apt "$apt" install --simulate --no-install-recommends redis-server | sed -n 's/^Inst \([^ ]*\) .*/\1/p') || return
+  [[ -n $packages ]] || return
+  # shellcheck disable=SC2086 # one word per package
+  (cd "$apt" && private_apt "$apt" download $packages) || return
+  unpack redis || return
+  mkdir -p "$tools/bin" && rm -f "$tools/bin/redis-server"
+  cat >"$tools/bin/redis-server" <<'END' || return
+#!/bin/sh
+redis=${0%/*}/../redis/usr
+for folder in "$redis"/lib/*-linux-*; do LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$folder; done
+export LD_LIBRARY_PATH
+exec "$redis/bin/redis-server" "$@"
+END
+  chmod +x "$tools/bin/redis-server"
+  rm -rf "$apt"
+}
+
+part_consul() {
+  local how="install Consul 1.8 or newer and put it on PATH, or name it in CONSUL_BIN (macOS: brew install consul)"
+  present consul CONSUL_BIN >/dev/null && return
+  [[ -z ${CONSUL_BIN:-} ]] || { fault "consul: CONSUL_BIN names $CONSUL_BIN, which cannot be run" "$how"; return 1; }
+  can_unpack_debian && [[ $(. /etc/os-release && echo "$ID") == debian ]] ||
+    { fault "consul (it can be fetched on Debian only)" "$how"; return 1; }
+  say "consul from Debian's $CONSUL_SUITE into .tools/consul"
+  logged consul fetch_consul || { fault "consul (its Debian package could not be fetched: .tools/log/consul.log)" "$how"; return 1; }
+  "$tools/bin/consul" version >/dev/null || { fault "consul (the unpacked one does not run)" "$how"; return 1; }
+}
+
+fetch_consul() {
+  local apt="$tools/apt/consul" codename mirror keyring
+  rm -rf "$apt" && mkdir -p "$apt"
+  # The mirror that this machine already uses for its own suite; an address of our own would not work behind a proxy.
+  codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
+    awk -v suite="$codename" '($1 == suite || $1 == "stable") && $2 == "main" { print $3; exit }')
+  [[ -n $mirror ]] || { echo "no package source for Debian $codename is configured"; return 1; }
+  for keyring in /usr/share/keyrings/debian-archive-keyring.{pgp,gpg}; do [[ -e $keyring ]] && break; done
+  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$CONSUL_SUITE" >"$apt/sources.list"
+  local only=(-o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::PreferencesParts=/dev/null)
+  private_apt "$apt" "${only[@]}" update || return
+  (cd "$apt" && private_apt "$apt" "${only[@]}" download consul) || return
+  unpack consul || return
+  link "$tools/consul/usr/bin/consul" consul
+  rm -rf "$apt"
+}
+
+# --- build ----------------------------------------------------------------------------------------------------------------
+
+part_build() {
+  [[ -x node_modules/.bin/tsc ]] || { fault "the build (it needs the Node packages)" "deploy/setup.sh node"; return 1; }
+  logged build node_modules/.bin/tsc -b tsconfig.build.json || fault "the build: the compiler found the faults above" "fix them, then make build"
+}
+
+parts=()
+for argument in "$@"; do
+  case $argument in
+    -h | --help) usage; exit ;;
+    node | redis | consul | build) parts+=("$argument") ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+[[ ${#parts[@]} -gt 0 ]] || parts=(node redis consul build)
+
+# A part that fails does not keep the others from being tried: the list at the end is then whole.
+for part in "${parts[@]}"; do "part_$part" || true; done
+
+if [[ ${#faults[@]} -gt 0 ]]; then
+  printf '\nsetup: what is still missing, and how to get it:\n' >&2
+  printf '  - %s\n' "${faults[@]}" >&2
+  exit 1
+fi
