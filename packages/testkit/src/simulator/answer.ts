@@ -1,0 +1,155 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Answer, Usage } from "./behaviour.js";
+import { windowHeaders } from "./behaviour.js";
+import type { OwnedGate } from "./gate.js";
+import { hugePieces, hugeText, pieces, words } from "./text.js";
+
+export interface AnswerContext {
+  readonly response: ServerResponse;
+  readonly model: string;
+  readonly prompt: string;
+  readonly echo: string;
+  readonly stream: boolean;
+  readonly id: string;
+  /** Aborted when the client goes away or the simulator closes. */
+  readonly signal: AbortSignal;
+}
+
+const HUGE_PIECE = 8 * 1024;
+const PLAIN_PIECE = 256;
+const BYTES_A_TOKEN = 4;
+
+/** Sends the answer, or the part of it that the behaviour allows. Rejects when the client goes away. */
+export async function sendAnswer(answer: Answer, useTool: boolean, context: AnswerContext): Promise<void> {
+  const gate = answer.gate as OwnedGate | undefined;
+  if (gate && answer.gateAfter === undefined) await gate.pass(context.signal);
+  const headers = { "request-id": `req_${context.id}`, ...(answer.window ? windowHeaders(answer.window, Date.now()) : {}) };
+  if (context.stream) await sendEvents(answer, useTool, headers, context);
+  else sendWhole(answer, useTool, headers, context);
+}
+
+function sendWhole(answer: Answer, useTool: boolean, headers: Record<string, string>, context: AnswerContext): void {
+  const text = answer.hugeBytes === undefined ? (answer.text ?? context.echo) : hugeText(answer.hugeBytes);
+  const tool = useTool ? answer.tool : undefined;
+  const content = tool ? { type: "tool_use", id: `toolu_${context.id}`, ...tool } : { type: "text", text };
+  const message = {
+    ...messageStart(answer, context),
+    content: [content],
+    stop_reason: tool ? "tool_use" : "end_turn",
+    usage: usage(answer.usage, context.prompt, Buffer.byteLength(text)),
+  };
+  context.response.writeHead(200, { "content-type": "application/json", ...headers }).end(JSON.stringify(message));
+}
+
+async function sendEvents(answer: Answer, useTool: boolean, headers: Record<string, string>, context: AnswerContext): Promise<void> {
+  const { response } = context;
+  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...headers });
+  const send = (type: string, data: Record<string, unknown>): Promise<void> =>
+    write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`, answer.splitBytes, context);
+
+  await send("message_start", { message: messageStart(answer, context) });
+  const tool = useTool ? answer.tool : undefined;
+  let bytes = 0;
+  if (tool) {
+    const { name, input } = tool;
+    const json = JSON.stringify(input);
+    bytes = json.length;
+    const block = { type: "tool_use", id: `toolu_${context.id}`, name, input: {} };
+    await send("content_block_start", { index: 0, content_block: block });
+    await send("content_block_delta", { index: 0, delta: { type: "input_json_delta", partial_json: json } });
+  } else {
+    await send("content_block_start", { index: 0, content_block: { type: "text", text: "" } });
+    for await (const text of paced(answer, context)) {
+      bytes += Buffer.byteLength(text);
+      await send("content_block_delta", { index: 0, delta: { type: "text_delta", text } });
+    }
+    if (answer.stopAfter) return await stop(answer.stopAfter.how, context);
+  }
+  await send("content_block_stop", { index: 0 });
+  const { output_tokens } = usage(answer.usage, context.prompt, bytes);
+  const delta = { stop_reason: tool ? "tool_use" : "end_turn", stop_sequence: null };
+  await send("message_delta", { delta, usage: { output_tokens } });
+  await send("message_stop", {});
+  response.end();
+}
+
+/** The deltas in their own time: at the rate asked for, up to the gate, up to where the answer stops. */
+async function* paced(answer: Answer, context: AnswerContext): AsyncGenerator<string> {
+  const text = answer.text ?? context.echo;
+  const parts =
+    answer.hugeBytes !== undefined
+      ? hugePieces(answer.hugeBytes, HUGE_PIECE)
+      : answer.tokensPerSecond === undefined
+        ? pieces(text, PLAIN_PIECE)
+        : words(text);
+  const gate = answer.gateAfter === undefined ? undefined : (answer.gate as OwnedGate | undefined);
+  const marks = [answer.gateAfter, answer.stopAfter?.characters].filter((mark) => mark !== undefined);
+  let sent = 0;
+  for (const part of cutAt(parts, marks)) {
+    if (answer.stopAfter && sent >= answer.stopAfter.characters) return;
+    if (gate && sent === answer.gateAfter) await gate.pass(context.signal);
+    yield part;
+    sent += part.length;
+    if (answer.tokensPerSecond !== undefined) await sleep(1000 / answer.tokensPerSecond, undefined, { signal: context.signal });
+  }
+}
+
+/** The same parts, with a boundary at each mark. */
+function* cutAt(parts: Iterable<string>, marks: readonly number[]): Generator<string> {
+  let start = 0;
+  for (const part of parts) {
+    const inside = marks.map((mark) => mark - start).filter((mark) => mark > 0 && mark < part.length);
+    const edges = [0, ...inside.toSorted((a, b) => a - b), part.length];
+    for (const [index, edge] of edges.entries()) {
+      const piece = part.slice(edges[index - 1] ?? 0, edge);
+      if (piece !== "") yield piece;
+    }
+    start += part.length;
+  }
+}
+
+async function stop(how: "hang" | "cut", { response, signal }: AnswerContext): Promise<void> {
+  if (how === "cut") {
+    response.destroy();
+    return;
+  }
+  await once(signal, "abort");
+}
+
+async function write(text: string, splitBytes: number | undefined, context: AnswerContext): Promise<void> {
+  if (splitBytes === undefined) return await writeChunk(text, context);
+  const bytes = Buffer.from(text);
+  for (let start = 0; start < bytes.length; start += splitBytes) {
+    await writeChunk(bytes.subarray(start, start + splitBytes), context);
+  }
+}
+
+/** Waits for the client when it reads more slowly than we write. */
+async function writeChunk(chunk: string | Buffer, { response, signal }: AnswerContext): Promise<void> {
+  signal.throwIfAborted();
+  if (!response.write(chunk)) await once(response, "drain", { signal });
+}
+
+function messageStart(answer: Answer, context: AnswerContext): Record<string, unknown> {
+  return {
+    id: `msg_${context.id}`,
+    type: "message",
+    role: "assistant",
+    model: context.model,
+    content: [],
+    stop_reason: null,
+    stop_sequence: null,
+    usage: { ...usage(answer.usage, context.prompt, 0), output_tokens: 1 },
+  };
+}
+
+function usage(wanted: Usage | undefined, prompt: string, outputBytes: number) {
+  return {
+    input_tokens: wanted?.input ?? Math.ceil(Buffer.byteLength(prompt) / BYTES_A_TOKEN),
+    output_tokens: wanted?.output ?? Math.ceil(outputBytes / BYTES_A_TOKEN),
+    cache_read_input_tokens: wanted?.cacheRead ?? 0,
+    cache_creation_input_tokens: wanted?.cacheWrite ?? 0,
+  };
+}

@@ -1,0 +1,80 @@
+import type { Gate } from "./gate.js";
+
+/** Token counts as the Messages API reports them. What is left out is estimated from the text: four bytes a token. */
+export interface Usage {
+  readonly input?: number;
+  readonly output?: number;
+  readonly cacheRead?: number;
+  readonly cacheWrite?: number;
+}
+
+/** A subscription's usage window, sent as `anthropic-ratelimit-unified-*` headers. */
+export interface Window {
+  readonly state: "open" | "closed";
+  /** Seconds from now until the window opens again. */
+  readonly resetSeconds: number;
+  /** Which limit the headers name. */
+  readonly claim?: string;
+}
+
+/** How an answer's text reaches the client. */
+export interface Pace {
+  /** Deltas of about one word each, this many a second; as fast as the client reads when left out. */
+  readonly tokensPerSecond?: number;
+  /** The response body is written this many bytes at a time, so that characters are cut anywhere. */
+  readonly splitBytes?: number;
+}
+
+/** The model answers. */
+export interface Answer extends Pace {
+  readonly kind: "answer";
+  /** Left out: an echo, `You said: <prompt without markers>`. */
+  readonly text?: string;
+  /** Instead of text: `hugeText(hugeBytes)`, made while it is sent. */
+  readonly hugeBytes?: number;
+  /** Ask for this tool, once; the request that brings the tool's result gets the text. */
+  readonly tool?: { readonly name: string; readonly input: Readonly<Record<string, unknown>> };
+  readonly usage?: Usage;
+  readonly window?: Window;
+  /** Wait here until the test releases it; after this many characters of text, or before the headers when left out. */
+  readonly gate?: Gate;
+  readonly gateAfter?: number;
+  /** Do not end well: fall silent or break the connection after this many characters of text. */
+  readonly stopAfter?: { readonly how: "hang" | "cut"; readonly characters: number };
+}
+
+/** The API refuses, with a status and the API's error body. */
+export interface Fault {
+  readonly kind: "fault";
+  readonly status: number;
+  readonly type: string;
+  readonly message: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly window?: Window;
+  /** Refuse this many requests with the same prompt, then go on to an answer; always when left out. */
+  readonly times?: number;
+}
+
+/** The server accepts the request and never sends a byte. */
+export interface Silence {
+  readonly kind: "silence";
+}
+
+export type Behaviour = Answer | Fault | Silence;
+
+const SECOND = 1000;
+
+/** The response headers that tell a client about its usage window. */
+export function windowHeaders(window: Window, now: number): Record<string, string> {
+  const reset = String(Math.floor(now / SECOND) + window.resetSeconds);
+  const status = window.state === "open" ? "allowed" : "rejected";
+  return {
+    "anthropic-ratelimit-unified-status": status,
+    "anthropic-ratelimit-unified-reset": reset,
+    "anthropic-ratelimit-unified-representative-claim": window.claim ?? "five_hour",
+    "anthropic-ratelimit-unified-5h-status": status,
+    "anthropic-ratelimit-unified-5h-reset": reset,
+    "anthropic-ratelimit-unified-5h-utilization": window.state === "open" ? "0.4" : "1.0",
+    "anthropic-ratelimit-unified-overage-status": "rejected",
+  };
+}

@@ -1,0 +1,182 @@
+import type { Answer, Behaviour, Fault, Silence } from "./behaviour.js";
+import type { Gate } from "./gate.js";
+
+/**
+ * Markers: what a prompt can ask of the simulator. `[[sim:<name> key=value key="quoted value"]]`, any number of them; the
+ * table in README.md lists them all. An unknown name or key is refused with status 400, so that a typing error shows.
+ */
+const MARKER = /\[\[sim:([a-z0-9-]+)((?:\s+[a-zA-Z-]+=(?:"[^"]*"|'[^']*'|[^\s\]]+))*)\s*\]\]/g;
+const ANY_MARKER = /\[\[sim:[^\]]*\]\]/g;
+const ARGUMENT = /([a-zA-Z-]+)=(?:"([^"]*)"|'([^']*)'|([^\s\]]+))/g;
+const SIZES = { k: 1024, M: 1024 * 1024 } as const;
+
+export class MarkerError extends Error {}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+class Arguments {
+  readonly #values: Map<string, string>;
+  readonly #name: string;
+
+  constructor(name: string, source: string) {
+    this.#name = name;
+    this.#values = new Map([...source.matchAll(ARGUMENT)].map((m) => [m[1] ?? "", m[2] ?? m[3] ?? m[4] ?? ""]));
+  }
+
+  text(key: string): string | undefined {
+    const value = this.#values.get(key);
+    this.#values.delete(key);
+    return value;
+  }
+
+  required(key: string): string {
+    const value = this.text(key);
+    if (value === undefined) throw new MarkerError(`[[sim:${this.#name}]] needs ${key}=`);
+    return value;
+  }
+
+  number(key: string): number | undefined {
+    const value = this.text(key);
+    if (value === undefined) return undefined;
+    const match = /^(\d+(?:\.\d+)?)([kM]?)B?$/.exec(value);
+    if (!match) throw new MarkerError(`[[sim:${this.#name}]]: ${key}=${value} is not a number`);
+    return Number(match[1]) * (match[2] ? SIZES[match[2] as keyof typeof SIZES] : 1);
+  }
+
+  end(): void {
+    const [left] = this.#values.keys();
+    if (left !== undefined) throw new MarkerError(`[[sim:${this.#name}]] has no ${left}=`);
+  }
+}
+
+interface Draft {
+  answer: Mutable<Answer>;
+  refusals: (Fault | Silence)[];
+}
+
+type Reader = (draft: Draft, args: Arguments, gates: ReadonlyMap<string, Gate>) => void;
+
+function pace(answer: Mutable<Answer>, args: Arguments): void {
+  const rate = args.number("rate");
+  const split = args.number("split");
+  if (rate !== undefined) answer.tokensPerSecond = rate;
+  if (split !== undefined) answer.splitBytes = split;
+}
+
+function refuse(status: number, type: string, message: string): Reader {
+  return ({ refusals }, args) => {
+    const times = args.number("times");
+    const retryAfter = args.number("retry-after");
+    refusals.push({
+      kind: "fault",
+      status,
+      type,
+      message: args.text("message") ?? message,
+      ...(times === undefined ? {} : { times }),
+      ...(retryAfter === undefined ? {} : { headers: { "retry-after": String(retryAfter) } }),
+    });
+  };
+}
+
+function stop(how: "hang" | "cut"): Reader {
+  return ({ answer }, args) => {
+    answer.stopAfter = { how, characters: args.number("after") ?? 1 };
+  };
+}
+
+const READERS: Readonly<Record<string, Reader>> = {
+  echo: ({ answer }, args) => pace(answer, args),
+  text: ({ answer }, args) => {
+    answer.text = args.required("value");
+    pace(answer, args);
+  },
+  huge: ({ answer }, args) => {
+    answer.hugeBytes = args.number("bytes") ?? 5 * SIZES.M;
+    pace(answer, args);
+  },
+  tool: ({ answer }, args) => {
+    answer.tool = { name: args.required("name"), input: parseInput(args.text("input") ?? "{}") };
+  },
+  usage: ({ answer }, args) => {
+    const counts = Object.entries({
+      input: args.number("input"),
+      output: args.number("output"),
+      cacheRead: args.number("cache-read"),
+      cacheWrite: args.number("cache-write"),
+    }).filter(([, count]) => count !== undefined);
+    answer.usage = Object.fromEntries(counts);
+  },
+  gate: ({ answer }, args, gates) => {
+    const id = args.required("id");
+    const gate = gates.get(id);
+    if (!gate) throw new MarkerError(`no gate ${id}: it was not made, or the simulator was reset`);
+    answer.gate = gate;
+    const after = args.number("after");
+    if (after !== undefined) answer.gateAfter = after;
+  },
+  window: ({ answer }, args) => {
+    answer.window = { state: "open", resetSeconds: args.number("reset") ?? 3600, ...claim(args) };
+  },
+  "hang-mid": stop("hang"),
+  cut: stop("cut"),
+  hang: ({ refusals }) => {
+    refusals.push({ kind: "silence" });
+  },
+  "401": refuse(401, "authentication_error", "invalid x-api-key"),
+  "429": refuse(429, "rate_limit_error", "This request would exceed your organization's rate limit."),
+  "500": refuse(500, "api_error", "Internal server error"),
+  "529": refuse(529, "overloaded_error", "Overloaded"),
+  "too-long": refuse(400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
+  "429-window": ({ refusals }, args) => {
+    const times = args.number("times");
+    refusals.push({
+      kind: "fault",
+      status: 429,
+      type: "rate_limit_error",
+      message: "This request would exceed your account's rate limit. Please try again later.",
+      window: { state: "closed", resetSeconds: args.number("reset") ?? 3600, ...claim(args) },
+      ...(times === undefined ? {} : { times }),
+    });
+  },
+};
+
+/** Every marker's name: the closed list. */
+export const MARKERS: readonly string[] = Object.keys(READERS);
+
+function claim(args: Arguments): { claim?: string } {
+  const value = args.text("claim");
+  return value === undefined ? {} : { claim: value };
+}
+
+function parseInput(json: string): Record<string, unknown> {
+  try {
+    return JSON.parse(json) as Record<string, unknown>;
+  } catch {
+    throw new MarkerError(`[[sim:tool]]: input=${json} is not JSON`);
+  }
+}
+
+/**
+ * What a prompt's markers ask for, refusals first in the order written, then the one answer.
+ * Throws MarkerError for an unknown marker or argument.
+ */
+export function readMarkers(prompt: string, gates: ReadonlyMap<string, Gate>): readonly Behaviour[] {
+  const draft: Draft = { answer: { kind: "answer" }, refusals: [] };
+  const rest = prompt.replaceAll(MARKER, (_whole, name: string, source: string) => {
+    const read = READERS[name];
+    if (!read) throw new MarkerError(`[[sim:${name}]] is not a marker; there are ${MARKERS.join(", ")}`);
+    const args = new Arguments(name, source);
+    read(draft, args, gates);
+    args.end();
+    return "";
+  });
+  const odd = ANY_MARKER.exec(rest);
+  ANY_MARKER.lastIndex = 0;
+  if (odd) throw new MarkerError(`cannot read ${odd[0]}`);
+  return [...draft.refusals, draft.answer];
+}
+
+/** The prompt as a person would read it. */
+export function withoutMarkers(prompt: string): string {
+  return prompt.replaceAll(MARKER, "").trim();
+}

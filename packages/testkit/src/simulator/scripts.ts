@@ -1,0 +1,41 @@
+import type { Behaviour } from "./behaviour.js";
+import type { RecordedRequest } from "./request.js";
+
+/** Which model calls a script is for: those whose prompt contains the text, or matches, or for which it says true. */
+export type Matcher = string | RegExp | ((request: RecordedRequest) => boolean);
+
+export interface Scripts {
+  add(behaviours: readonly Behaviour[]): void;
+  add(matcher: Matcher, ...behaviours: Behaviour[]): void;
+  /** The next behaviour for this request, used up by taking it. The oldest matching script goes first. */
+  take(request: RecordedRequest): Behaviour | undefined;
+  clear(): void;
+}
+
+export function createScripts(): Scripts {
+  let queue: { matches: (request: RecordedRequest) => boolean; behaviour: Behaviour }[] = [];
+
+  function add(first: Matcher | readonly Behaviour[], ...rest: Behaviour[]): void {
+    const [matcher, behaviours] = Array.isArray(first) ? ["", first as readonly Behaviour[]] : [first as Matcher, rest];
+    const matches = predicate(matcher);
+    queue.push(...behaviours.map((behaviour) => ({ matches, behaviour })));
+  }
+
+  return {
+    add,
+    take(request) {
+      const next = queue.find(({ matches }) => matches(request));
+      queue = queue.filter((entry) => entry !== next);
+      return next?.behaviour;
+    },
+    clear() {
+      queue = [];
+    },
+  };
+}
+
+function predicate(matcher: Matcher): (request: RecordedRequest) => boolean {
+  if (typeof matcher === "function") return matcher;
+  if (typeof matcher === "string") return ({ prompt }) => prompt.includes(matcher);
+  return ({ prompt }) => prompt.search(matcher) >= 0;
+}
