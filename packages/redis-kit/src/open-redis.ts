@@ -1,0 +1,120 @@
+import type { Logger } from "pino";
+import { type ConnectionUse, createRedisClient, type RedisClient } from "./connect.js";
+import { parseRedisUrl, type RedisAddress } from "./redis-url.js";
+
+/** An open Redis. Standalone, Sentinel and Cluster look the same from here. */
+export interface RedisConnection {
+  /** For commands and scripts. A command is answered or rejected within 10 s, also while Redis is away. */
+  readonly client: RedisClient;
+  /** A connection of its own for blocking reads and subscriptions; waits for Redis for ever; closed with the rest. */
+  duplicate(): Promise<RedisClient>;
+  /** Resolves when Redis answers now. Rejects within a second otherwise; for readiness checks. */
+  ping(): Promise<void>;
+  /** Lets running commands end, then closes every connection. Never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to Redis (URL forms: `parseRedisUrl`).
+ *
+ * Start is patient: while Redis does not answer yet or loads its data, it is tried again for `startMs` (10 s). Then, or
+ * at once when Redis refuses the login, this rejects with an Error that names hosts and ports and never the password.
+ * Later losses are logged once each, and mended in the background.
+ */
+export async function openRedis(
+  url: string,
+  options: { log: Logger; name: string; startMs?: number },
+): Promise<RedisConnection> {
+  const { log, name, startMs = 10_000 } = options;
+  const address = parseRedisUrl(url);
+  const clients = new Set<RedisClient>();
+
+  const connect = async (use: ConnectionUse): Promise<RedisClient> => {
+    const client = createRedisClient(address, name, use);
+    clients.add(client);
+    logLosses(client, log.child({ redis: address.at, connection: use }));
+    try {
+      await ready(client, address, startMs);
+    } catch (error) {
+      // Stop the reconnect loop, or it keeps the failed process alive.
+      client.disconnect();
+      clients.delete(client);
+      throw error;
+    }
+    return client;
+  };
+
+  const client = await connect("commands");
+  return {
+    client,
+    duplicate: () => connect("blocking"),
+    ping: async () => {
+      if (client.status !== "ready") throw new Error(`Redis at ${address.at} is not connected`);
+      await within(1_000, client.ping(), () => `Redis at ${address.at} did not answer within 1 s`);
+    },
+    close: async () => {
+      // QUIT waits for the answers that are under way; a Redis that is away has none to give.
+      if (client.status === "ready") await within(2_000, client.quit(), () => "QUIT").catch(() => undefined);
+      for (const each of clients) each.disconnect();
+    },
+  };
+}
+
+// Refusals that waiting does not mend.
+const FATAL = /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid DB index|DB index|AUTH|Client sent AUTH))/;
+
+async function ready(client: RedisClient, address: RedisAddress, startMs: number): Promise<void> {
+  const listeners = new AbortController();
+  let last: Error | undefined;
+  const failed = new Promise<never>((_, reject) => {
+    const onError = (error: Error & { lastNodeError?: Error }): void => {
+      last = error.lastNodeError ?? error;
+      if (FATAL.test(last.message)) reject(new Error(`Redis at ${address.at} refused the login: ${last.message}`));
+    };
+    client.on("error", onError);
+    listeners.signal.addEventListener("abort", () => client.off("error", onError));
+  });
+  const connected = new Promise<void>((resolve) => {
+    client.once("ready", resolve);
+    listeners.signal.addEventListener("abort", () => client.off("ready", resolve));
+  });
+  // The first try's rejection is one of the errors that the listener sees; later tries have no promise at all.
+  client.connect().catch((error: Error) => {
+    last ??= error;
+  });
+  try {
+    await within(startMs, Promise.race([connected, failed]), () => {
+      const why = last === undefined ? "no answer" : last.message || last.name;
+      return `Redis at ${address.at} was not ready within ${startMs} ms: ${why}`;
+    });
+  } finally {
+    listeners.abort();
+  }
+}
+
+/** One line per loss and one per return, however often ioredis retries in between. */
+function logLosses(client: RedisClient, log: Logger): void {
+  let lost = false;
+  const onLost = (err?: Error): void => {
+    if (!lost) log.warn({ err }, "redis is away, trying again");
+    lost = true;
+  };
+  client.on("error", onLost);
+  client.on("reconnecting", () => onLost());
+  client.on("ready", () => {
+    if (lost) log.info("redis is back");
+    lost = false;
+  });
+}
+
+async function within<T>(ms: number, work: Promise<T>, late: () => string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(late())), ms);
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

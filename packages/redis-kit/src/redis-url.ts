@@ -1,0 +1,87 @@
+/** Where Redis is, as read from one URL. `at` is for messages: hosts and ports, never the password. */
+export type RedisAddress = {
+  readonly at: string;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+} & (
+  | { readonly kind: "standalone"; readonly node: RedisNode; readonly tls: boolean; readonly db: number }
+  | {
+      readonly kind: "sentinel";
+      readonly sentinels: readonly RedisNode[];
+      readonly master: string;
+      readonly db: number;
+    }
+  | { readonly kind: "cluster"; readonly nodes: readonly RedisNode[] }
+);
+
+export interface RedisNode {
+  readonly host: string;
+  readonly port: number;
+}
+
+const FORMS =
+  "redis://[user:pass@]host:port[/db], rediss:// with TLS, redis+sentinel://[user:pass@]host:port,host:port/master[/db] " +
+  "or redis+cluster://[user:pass@]host:port,host:port";
+
+const SHAPE = /^(redis|rediss|redis\+sentinel|redis\+cluster):\/\/(?:([^@]*)@)?([^@/?#]+)(?:\/([^?#]*))?$/;
+
+/**
+ * Reads a Redis URL. User name and password may be percent-encoded; ports default to 6379, for Sentinel to 26379.
+ * User and password belong to the data nodes: Sentinels are asked without any.
+ *
+ * Throws an Error that names the fault and the known forms, and never repeats the URL, since that may hold a password.
+ */
+export function parseRedisUrl(url: string): RedisAddress {
+  const match = SHAPE.exec(url);
+  if (match === null) throw fault("it has none of the known forms");
+  const [, scheme = "", userInfo, hosts = "", path = ""] = match;
+  const nodes = hosts.split(",").map((host) => parseNode(host, scheme === "redis+sentinel" ? 26379 : 6379));
+  const segments = path === "" ? [] : path.split("/");
+  const common = { at: nodes.map((node) => `${node.host}:${node.port}`).join(","), ...parseUserInfo(userInfo) };
+
+  switch (scheme) {
+    case "redis+cluster":
+      if (segments.length > 0) throw fault("a cluster has no databases");
+      return { ...common, kind: "cluster", nodes };
+    case "redis+sentinel": {
+      const [master = "", db, ...rest] = segments;
+      if (master === "" || rest.length > 0)
+        throw fault("the path of a Sentinel URL is the master's name and a database");
+      return { ...common, at: `${common.at} (${master})`, kind: "sentinel", sentinels: nodes, master, db: parseDb(db) };
+    }
+    default: {
+      const [node, ...others] = nodes;
+      if (node === undefined || others.length > 0) throw fault("a standalone Redis has one host");
+      if (segments.length > 1) throw fault("the path is a database number");
+      return { ...common, kind: "standalone", node, tls: scheme === "rediss", db: parseDb(segments[0]) };
+    }
+  }
+}
+
+function parseNode(text: string, defaultPort: number): RedisNode {
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
+  const port = match?.[2] === undefined ? defaultPort : Number(match[2]);
+  if (match?.[1] === undefined || port < 1 || port > 65535) throw fault("a host is not host or host:port");
+  return { host: match[1].replace(/^\[|\]$/g, ""), port };
+}
+
+function parseDb(text: string | undefined): number {
+  if (text === undefined || text === "") return 0;
+  if (!/^\d{1,4}$/.test(text)) throw fault("the database is not a number");
+  return Number(text);
+}
+
+function parseUserInfo(text: string | undefined): { username: string | undefined; password: string | undefined } {
+  if (text === undefined || text === "") return { username: undefined, password: undefined };
+  const colon = text.indexOf(":");
+  const [username, password] = colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
+  try {
+    return { username: decodeURIComponent(username) || undefined, password: decodeURIComponent(password) || undefined };
+  } catch {
+    throw fault("user or password is not percent-encoded as it must be");
+  }
+}
+
+function fault(what: string): Error {
+  return new Error(`invalid Redis URL: ${what}; use ${FORMS}`);
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { RedisClient } from "./connect.js";
+
+export type ScriptArgument = string | number | Buffer;
+
+/** What a binding says about itself, so that a test can compare it with the file's header (see `scriptFaults`). */
+export interface ScriptBinding {
+  readonly file: URL;
+  /** Names of KEYS, in order. */
+  readonly keys: readonly string[];
+}
+
+/** A bound script: keys by name, then ARGV in the order of the file's header. */
+export interface Script<K extends string, R> extends ScriptBinding {
+  (keys: Readonly<Record<K, string>>, ...args: ScriptArgument[]): Promise<R>;
+  readonly keys: readonly K[];
+}
+
+/**
+ * Binds one Lua file to a client. `keys` is the order of KEYS in the file's header; each call must give all of them
+ * and nothing else. `decode` gets the reply with strings as Buffers; what it throws rejects the call.
+ *
+ * A server that does not know the script (a restart, SCRIPT FLUSH, another cluster node) is sent it again by itself; not
+ * inside MULTI. **A script may run twice for one call**: when the connection breaks before the answer, the command is
+ * sent again. So every script must be idempotent: guard by id, state or fence, and answer the second run as the first.
+ * Rejects when Redis stays away (`openRedis` says how long); the script may have run even so.
+ */
+export function bindScript<const K extends string, R>(
+  redis: RedisClient,
+  file: URL,
+  keys: readonly K[],
+  decode: (reply: unknown) => R,
+): Script<K, R> {
+  // No command of Redis has a colon in its name, so a file may be called like one.
+  const command = `script:${basename(fileURLToPath(file), ".lua")}`;
+  redis.defineCommand(command, { lua: readFileSync(file, "utf8"), numberOfKeys: keys.length });
+  // defineCommand adds methods that the client's type cannot know; this one answers Buffers.
+  const run: unknown = Reflect.get(redis, `${command}Buffer`);
+  if (typeof run !== "function") throw new Error(`ioredis did not define ${command}`);
+
+  const script = async (byName: Readonly<Record<K, string>>, ...args: ScriptArgument[]): Promise<R> => {
+    const reply: unknown = await Reflect.apply(run, redis, [...inOrder(command, keys, byName), ...args]);
+    return decode(reply);
+  };
+  return Object.assign(script, { keys, file });
+}
+
+/** The types say the same; this is for callers that build the record at run time, since Lua would act on a wrong key. */
+function inOrder<K extends string>(command: string, keys: readonly K[], byName: Readonly<Record<K, string>>): string[] {
+  const values = keys.map((key) => {
+    const value: unknown = byName[key];
+    if (typeof value !== "string" || value === "") throw new TypeError(`${command}: key ${key} is missing`);
+    return value;
+  });
+  const given = Object.keys(byName);
+  if (given.length !== keys.length) {
+    const extra = given.filter((key) => !keys.some((known) => known === key));
+    throw new TypeError(`${command}: no such key: ${extra.join(", ")}`);
+  }
+  return values;
+}
+
+/** A decoder for a reply that is one of a closed set of words. Any other reply throws. */
+export function oneOf<const T extends string>(...allowed: T[]): (reply: unknown) => T {
+  return (reply) => {
+    const word = Buffer.isBuffer(reply) ? reply.toString() : reply;
+    const found = allowed.find((each) => each === word);
+    if (found === undefined) throw new Error(`script answered ${JSON.stringify(word)}, not ${allowed.join(" | ")}`);
+    return found;
+  };
+}
