@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { ErrorCategory, ErrorSource, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { decodeEvent, EVENT_TYPES, type EventData, encodeEventData, eventsKey, parkedKey } from "./event-stream.js";
+
+const usage = { inputTokens: 2n ** 60n, outputTokens: 3n, cacheReadTokens: 0n, cacheCreationTokens: 0n };
+const error = {
+  category: ErrorCategory.OVERLOADED,
+  message: "過負荷 🙂",
+  retryable: true,
+  source: ErrorSource.PROVIDER,
+  retryAfter: { seconds: 3n, nanos: 5 },
+};
+
+const samples: EventData[] = [
+  { $case: "taskEnqueued", value: { engine: "claude", priority: Priority.URGENT } },
+  { $case: "taskStarted", value: { engine: "claude", attempt: 1, executorId: "e1" } },
+  {
+    $case: "taskRetried",
+    value: { engine: "claude", attempt: 1, error, readyTime: new Date(5_000), usage, costUsd: 0 },
+  },
+  {
+    $case: "taskCompleted",
+    value: {
+      engine: "claude",
+      model: "m",
+      attempt: 2,
+      executorId: "e1",
+      usage,
+      costUsd: 0.25,
+      runTime: { seconds: 1n, nanos: 500_000_000 },
+      queueWait: { seconds: 0n, nanos: 1 },
+    },
+  },
+  { $case: "taskFailed", value: { engine: "claude", attempt: 3, error, usage: undefined, costUsd: undefined } },
+  { $case: "taskCancelled", value: { engine: "claude", attempt: 0, reason: "by hand" } },
+];
+
+const entry = (data: EventData): string[] => [
+  ...["type", EVENT_TYPES[data.$case], "time", "1700000000123", "task", "t1", "agent", "a1", "trace", "00-ab-cd-01"],
+  ...["data", encodeEventData(data)],
+];
+
+describe("event stream", () => {
+  for (const data of samples) {
+    it(`reads ${EVENT_TYPES[data.$case]} as it was written`, () => {
+      assert.deepEqual(decodeEvent(0, "5-1", entry(data)), {
+        id: "0:5-1",
+        time: new Date(1_700_000_000_123),
+        taskId: "t1",
+        agentId: "a1",
+        traceparent: "00-ab-cd-01",
+        data,
+      });
+    });
+  }
+
+  it("has a sample of every type here", () => {
+    assert.deepEqual(samples.map((data) => data.$case).sort(), Object.keys(EVENT_TYPES).sort());
+  });
+
+  it("answers undefined for a type that a newer writer may send", () => {
+    assert.equal(decodeEvent(0, "5-1", ["type", "task.levitated", "time", "1", "data", "?"]), undefined);
+  });
+
+  it("throws on a known type whose data is not JSON", () => {
+    assert.throws(() => decodeEvent(0, "5-1", ["type", "task.started", "time", "1", "data", "{"]), SyntaxError);
+  });
+
+  it("throws on a known type without a time", () => {
+    assert.throws(() => decodeEvent(0, "5-1", ["type", "task.started", "data", "{}"]), /"time"/);
+  });
+
+  it("keeps a partition's keys on the slot of the queue's shard", () => {
+    assert.equal(eventsKey(3), "ccsp:events:{3}");
+    assert.equal(parkedKey(3, "monitor"), "ccsp:events:{3}:parked:monitor");
+  });
+});

@@ -1,0 +1,98 @@
+import {
+  type Event,
+  TaskCancelled,
+  TaskCompleted,
+  TaskEnqueued,
+  TaskFailed,
+  TaskRetried,
+  TaskStarted,
+} from "@ccsp/protos/ccsp/event/v1/event.js";
+
+export type EventData = NonNullable<Event["data"]>;
+
+/** The `type` field of each kind of event, as event.proto names it. */
+export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
+  taskEnqueued: "task.enqueued",
+  taskStarted: "task.started",
+  taskRetried: "task.retried",
+  taskCompleted: "task.completed",
+  taskFailed: "task.failed",
+  taskCancelled: "task.cancelled",
+};
+
+/**
+ * The stream of one partition. Partition n shares the hash tag `{n}` with the queue's shard n, since a state change and
+ * its event are one script, and a script's keys must be on one node.
+ */
+export function eventsKey(partition: number): string {
+  return `ccsp:events:{${partition}}`;
+}
+
+/** Where a group's entries go that could not be handled (README.md, "Poison"). */
+export function parkedKey(partition: number, group: string): string {
+  return `${eventsKey(partition)}:parked:${group}`;
+}
+
+/** The `data` field: proto JSON of the data message. */
+export function encodeEventData(data: EventData): string {
+  return JSON.stringify(toJson(data));
+}
+
+/**
+ * An entry as an Event; `fields` is the flat list of names and values that Redis answers. Field names that are not known
+ * are passed over. Undefined for an event of an unknown type, which a newer writer may send.
+ * Throws when a known type's entry is malformed: no `time` in ms, or `data` that is not its JSON.
+ */
+export function decodeEvent(partition: number, id: string, fields: readonly string[]): Event | undefined {
+  const entry = new Map<string, string>();
+  for (let at = 0; at + 1 < fields.length; at += 2) entry.set(fields[at] ?? "", fields[at + 1] ?? "");
+  const data = fromJson(entry.get("type"), entry.get("data") ?? "");
+  if (data === undefined) return undefined;
+
+  const time = new Date(Number(entry.get("time") ?? Number.NaN));
+  if (Number.isNaN(time.getTime())) throw new Error(`event ${id}: field "time" is not a number of milliseconds`);
+  return {
+    id: `${partition}:${id}`,
+    time,
+    taskId: entry.get("task") ?? "",
+    agentId: entry.get("agent") ?? "",
+    traceparent: entry.get("trace") ?? "",
+    data,
+  };
+}
+
+function toJson(data: EventData): unknown {
+  switch (data.$case) {
+    case "taskEnqueued":
+      return TaskEnqueued.toJSON(data.value);
+    case "taskStarted":
+      return TaskStarted.toJSON(data.value);
+    case "taskRetried":
+      return TaskRetried.toJSON(data.value);
+    case "taskCompleted":
+      return TaskCompleted.toJSON(data.value);
+    case "taskFailed":
+      return TaskFailed.toJSON(data.value);
+    case "taskCancelled":
+      return TaskCancelled.toJSON(data.value);
+  }
+}
+
+function fromJson(type: string | undefined, json: string): EventData | undefined {
+  switch (type) {
+    case EVENT_TYPES.taskEnqueued:
+      return { $case: "taskEnqueued", value: TaskEnqueued.fromJSON(JSON.parse(json)) };
+    case EVENT_TYPES.taskStarted:
+      return { $case: "taskStarted", value: TaskStarted.fromJSON(JSON.parse(json)) };
+    case EVENT_TYPES.taskRetried:
+      return { $case: "taskRetried", value: TaskRetried.fromJSON(JSON.parse(json)) };
+    case EVENT_TYPES.taskCompleted:
+      return { $case: "taskCompleted", value: TaskCompleted.fromJSON(JSON.parse(json)) };
+    case EVENT_TYPES.taskFailed:
+      return { $case: "taskFailed", value: TaskFailed.fromJSON(JSON.parse(json)) };
+    case EVENT_TYPES.taskCancelled:
+      return { $case: "taskCancelled", value: TaskCancelled.fromJSON(JSON.parse(json)) };
+    default:
+      return undefined;
+  }
+}
