@@ -1,0 +1,59 @@
+import { Refusal } from "@ccsp/errors";
+import type { Metadata, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+
+/**
+ * What a handler knows about the call besides the request. Pass it on as the options of outgoing calls: their deadline
+ * and their cancellation are then the caller's.
+ */
+export interface CallContext {
+  /** Aborts when the caller gave up, when the deadline passed, and, for streams only, when the server stops. */
+  readonly signal: AbortSignal;
+  readonly deadline: Date | undefined;
+  readonly headers: Metadata;
+  /** Full method name, `/ccsp.queue.v1.QueueService/Sync`. */
+  readonly method: string;
+  readonly peer: string;
+}
+
+export type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+
+export interface OpenCall {
+  readonly context: CallContext;
+  /** Ends the call early with this refusal, as if the caller had cancelled it. */
+  stop(refusal: Refusal): void;
+  /** To be called once when the answer is ready: afterwards the signal stays as it is. */
+  finish(): void;
+}
+
+export function openCall(call: IncomingCall): OpenCall {
+  const aborter = new AbortController();
+  const deadline = deadlineOf(call);
+  let finished = false;
+
+  const stop = (refusal: Refusal) => {
+    if (!finished) aborter.abort(refusal);
+  };
+  // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
+  call.once("cancelled", () => {
+    const late = deadline !== undefined && deadline.getTime() <= Date.now();
+    stop(
+      late
+        ? new Refusal("DEADLINE_EXCEEDED", "the deadline passed")
+        : new Refusal("CALL_CANCELLED", "the caller gave up"),
+    );
+  });
+
+  return {
+    context: { signal: aborter.signal, deadline, headers: call.metadata, method: call.getPath(), peer: call.getPeer() },
+    stop,
+    finish() {
+      finished = true;
+    },
+  };
+}
+
+function deadlineOf(call: IncomingCall): Date | undefined {
+  const deadline = call.getDeadline();
+  if (deadline instanceof Date) return deadline;
+  return Number.isFinite(deadline) ? new Date(deadline) : undefined;
+}

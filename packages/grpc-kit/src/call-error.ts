@@ -1,0 +1,67 @@
+import type { FieldViolation, Reason } from "@ccsp/errors";
+import { type Metadata, status } from "@grpc/grpc-js";
+import { decodeDetails, NO_DETAILS, type RefusalDetails } from "./status-details.js";
+
+/**
+ * A call that did not succeed: what every client of this package throws. `reason` is the server's own reason, or the one
+ * that fits when grpc itself ended the call (no connection, deadline, cancel, size); it is undefined for a status that
+ * no CCSP server sends.
+ */
+export class CallError extends Error {
+  override readonly name = "CallError";
+  readonly code: status;
+  readonly reason: Reason | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly fields: readonly FieldViolation[];
+  /** Milliseconds to wait before the same call may succeed. */
+  readonly retryAfterMs: number | undefined;
+  readonly quota: readonly { readonly subject: string; readonly description: string }[];
+
+  constructor(code: status, message: string, details: RefusalDetails = NO_DETAILS, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.reason = details.reason ?? reasonOfOwnStatus(code, message);
+    this.metadata = details.metadata;
+    this.fields = details.fields;
+    this.retryAfterMs = details.retryAfterMs;
+    this.quota = details.quota;
+  }
+}
+
+/** `target` and `method` go into the message where grpc's own does not say whom it could not reach. */
+export function toCallError(error: unknown, call: { readonly target: string; readonly method: string }): CallError {
+  if (error instanceof CallError) return error;
+  if (!isServiceError(error))
+    return new CallError(status.INTERNAL, `${call.method} failed`, NO_DETAILS, { cause: error });
+  const { code, details, metadata } = error;
+  const decoded = decodeDetails(metadata);
+  if (decoded.reason !== undefined) return new CallError(code, details, decoded, { cause: error });
+  // grpc-js lists how far a call got. One that waited for a connection until its deadline was never sent.
+  if (code === status.DEADLINE_EXCEEDED && !details.includes("remote_addr=") && details.includes("after")) {
+    const message = `${call.target} could not be reached before the deadline of ${call.method} (${details})`;
+    return new CallError(status.UNAVAILABLE, message, decoded, { cause: error });
+  }
+  return new CallError(code, `${call.method} at ${call.target}: ${details}`, decoded, { cause: error });
+}
+
+function isServiceError(error: unknown): error is Error & { code: status; details: string; metadata: Metadata } {
+  return error instanceof Error && "code" in error && "details" in error && "metadata" in error;
+}
+
+function reasonOfOwnStatus(code: status, message: string): Reason | undefined {
+  switch (code) {
+    case status.UNAVAILABLE:
+      return "DEPENDENCY_UNAVAILABLE";
+    case status.DEADLINE_EXCEEDED:
+      return "DEADLINE_EXCEEDED";
+    case status.CANCELLED:
+      return "CALL_CANCELLED";
+    case status.INTERNAL:
+      return "INTERNAL";
+    case status.RESOURCE_EXHAUSTED:
+      // grpc-js: "Received message larger than max (…)", "Attempted to send message with a size larger than …".
+      return /larger than/.test(message) ? "MESSAGE_TOO_LARGE" : undefined;
+    default:
+      return undefined;
+  }
+}

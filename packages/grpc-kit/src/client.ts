@@ -1,0 +1,166 @@
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  credentials,
+  Client as GrpcClient,
+  Metadata,
+  status,
+} from "@grpc/grpc-js";
+import { CallError, toCallError } from "./call-error.js";
+import { channelOptions } from "./channel-options.js";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
+import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
+
+/** A `CallContext` fits here, so that a handler passes its own deadline and cancellation on. */
+export interface CallOptions {
+  /** Aborting it cancels the call. */
+  readonly signal?: AbortSignal | undefined;
+  readonly deadline?: Date | undefined;
+  /** Milliseconds from now; together with `deadline` the earlier one counts. */
+  readonly timeoutMs?: number | undefined;
+  readonly metadata?: Metadata | undefined;
+}
+
+/** Fields that are left out have their default value; messages inside the request are complete. */
+type Input<M extends MethodShape> = Partial<RequestOf<M>>;
+
+type Method<M extends MethodShape> = M["responseStream"] extends true
+  ? (request: Input<M>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>
+  : (request: Input<M>, options?: CallOptions) => Promise<ResponseOf<M>>;
+
+/** The methods of a generated service definition as async functions and async iterables. All throw `CallError`. */
+export type Client<D extends ServiceShape> = { readonly [M in keyof D]: Method<D[M]> };
+
+export interface ClientOptions {
+  /** Deadline of a unary call that names none itself. */
+  readonly timeoutMs?: number | undefined;
+  readonly maxMessageBytes?: number | undefined;
+  readonly credentials?: ChannelCredentials | undefined;
+  readonly channelOptions?: ChannelOptions | undefined;
+  /** Called for each call; for what all calls carry, such as a token. */
+  readonly metadata?: (() => Metadata) | undefined;
+}
+
+/**
+ * A client of one service at a grpc target (`host:port`, `dns:///…`, and what `@ccsp/discovery` registers).
+ *
+ * Calls are spread over all instances and tried up to four times on UNAVAILABLE. A unary call waits within its deadline
+ * (default 10 s) until an instance can be reached, so it survives a restart of the target; it ends with UNAVAILABLE,
+ * naming the target, when none came. A stream does not wait and has no deadline unless it is given one; it starts when it
+ * is first read, is read no faster than its consumer, and leaving the loop cancels the call.
+ */
+export function createClient<D extends ServiceShape>(
+  definition: D,
+  target: string,
+  options: ClientOptions = {},
+): Client<D> & { close(): void } {
+  const { timeoutMs = 10_000, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
+  const client = new GrpcClient(target, options.credentials ?? credentials.createInsecure(), {
+    ...channelOptions(maxMessageBytes),
+    ...options.channelOptions,
+  });
+
+  const methods: Record<string, unknown> = { close: () => client.close() };
+  for (const [name, method] of Object.entries<MethodShape>(definition)) {
+    const defaults = method.requestDeserialize(Buffer.alloc(0)) as object;
+    const prepare = (request: object, call: CallOptions = {}): Outgoing => ({
+      client,
+      target,
+      method,
+      request: { ...defaults, ...withoutUndefined(request) },
+      signal: call.signal,
+      metadata: merge(options.metadata?.(), call.metadata),
+      deadline: earliest(call, method.responseStream ? undefined : timeoutMs),
+    });
+    methods[name] = method.responseStream
+      ? (request: object, call?: CallOptions) => readStream(() => prepare(request, call))
+      : (request: object, call?: CallOptions) => callUnary(prepare(request, call));
+  }
+  return methods as Client<D> & { close(): void };
+}
+
+interface Outgoing {
+  readonly client: GrpcClient;
+  readonly target: string;
+  readonly method: MethodShape;
+  readonly request: object;
+  readonly signal: AbortSignal | undefined;
+  readonly metadata: Metadata;
+  readonly deadline: Date | undefined;
+}
+
+function callUnary(outgoing: Outgoing): Promise<unknown> {
+  const { client, method, signal, metadata } = outgoing;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) throw cancelled(outgoing);
+    metadata.setOptions({ waitForReady: true });
+    const call = client.makeUnaryRequest(
+      method.path,
+      serialize(method),
+      method.responseDeserialize,
+      outgoing.request,
+      metadata,
+      grpcOptions(outgoing),
+      (err, response) => {
+        signal?.removeEventListener("abort", cancel);
+        if (err) reject(toCallError(err, { target: outgoing.target, method: method.path }));
+        else resolve(response);
+      },
+    );
+    const cancel = () => call.cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+  });
+}
+
+async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, void, undefined> {
+  const outgoing = prepare();
+  const { client, method, signal, metadata } = outgoing;
+  if (signal?.aborted) throw cancelled(outgoing);
+  const call = client.makeServerStreamRequest(
+    method.path,
+    serialize(method),
+    method.responseDeserialize,
+    outgoing.request,
+    metadata,
+    grpcOptions(outgoing),
+  );
+  const cancel = () => call.cancel();
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    for await (const message of call) yield message;
+  } catch (error) {
+    throw toCallError(error, { target: outgoing.target, method: method.path });
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+    call.cancel();
+  }
+}
+
+function cancelled({ method }: Outgoing): CallError {
+  return new CallError(status.CANCELLED, `${method.path} was cancelled before it started`);
+}
+
+function serialize(method: MethodShape): (value: object) => Buffer {
+  return (value) => method.requestSerialize(value as never);
+}
+
+function grpcOptions({ deadline }: Outgoing): { deadline?: Date } {
+  return deadline ? { deadline } : {};
+}
+
+function earliest(call: CallOptions, fallbackMs: number | undefined): Date | undefined {
+  const timeoutMs = call.timeoutMs ?? (call.deadline ? undefined : fallbackMs);
+  const own = timeoutMs === undefined ? undefined : new Date(Date.now() + timeoutMs);
+  if (own && call.deadline) return own < call.deadline ? own : call.deadline;
+  return own ?? call.deadline;
+}
+
+function merge(...parts: readonly (Metadata | undefined)[]): Metadata {
+  const merged = new Metadata();
+  for (const part of parts) if (part) merged.merge(part);
+  return merged;
+}
+
+function withoutUndefined(request: object): object {
+  return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,37 @@
+import { Refusal } from "@ccsp/errors";
+import { status } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import type { CallContext } from "./call-context.js";
+import { CallError } from "./call-error.js";
+
+/**
+ * The refusal with which a failed call is answered. After an abort it is the abort's, whatever the handler threw on its
+ * way out. A refusal of a service behind this one keeps its reason. Everything else is a bug: logged with its cause, and
+ * the caller learns nothing but INTERNAL.
+ */
+export function refusalFor(error: unknown, context: CallContext, log: Logger): Refusal {
+  if (context.signal.reason instanceof Refusal) return context.signal.reason;
+  if (error instanceof Refusal) return error;
+  if (error instanceof CallError) {
+    const passedOn = passOn(error);
+    if (passedOn) return passedOn;
+  }
+  log.error({ err: error, method: context.method }, "a handler failed");
+  return new Refusal("INTERNAL", "internal error", { cause: error });
+}
+
+function passOn(error: CallError): Refusal | undefined {
+  const { reason, message, metadata, fields, retryAfterMs, quota } = error;
+  switch (error.code) {
+    case status.UNAVAILABLE:
+      return new Refusal("DEPENDENCY_UNAVAILABLE", message, { retryAfterMs, cause: error });
+    case status.DEADLINE_EXCEEDED:
+    case status.CANCELLED:
+      // Not this call's own deadline or cancel (those aborted its signal): a service behind this one was too slow.
+      return new Refusal("DEPENDENCY_UNAVAILABLE", message, { cause: error });
+    case status.INTERNAL:
+      return undefined;
+    default:
+      return reason && new Refusal(reason, message, { metadata, fields, retryAfterMs, quota, cause: error });
+  }
+}

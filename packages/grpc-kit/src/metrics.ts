@@ -1,0 +1,23 @@
+import { status } from "@grpc/grpc-js";
+import { Histogram, type Registry } from "prom-client";
+import { splitPath } from "./service-shape.js";
+
+/** Reports one finished call. `path` is the full method name. */
+export type ObserveCall = (path: string, code: status, seconds: number) => void;
+
+const NAME = "rpc_server_duration_seconds";
+
+/** Rate, errors and duration of served calls as one histogram. Labels come from closed sets: methods and status codes. */
+export function observeCalls(registry: Registry | undefined): ObserveCall {
+  if (!registry) return () => undefined;
+  const duration = new Histogram({
+    name: NAME,
+    help: "Duration of served gRPC calls; of a stream, until it ended",
+    labelNames: ["service", "method", "code"] as const,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers: [registry],
+  });
+  return (path, code, seconds) => {
+    duration.observe({ ...splitPath(path), code: status[code] }, seconds);
+  };
+}

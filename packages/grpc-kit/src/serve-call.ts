@@ -1,0 +1,111 @@
+import { once } from "node:events";
+import { Refusal } from "@ccsp/errors";
+import { type handleServerStreamingCall, type handleUnaryCall, type ServerWritableStream, status } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import { type CallContext, type IncomingCall, type OpenCall, openCall } from "./call-context.js";
+import { refusalFor } from "./failures.js";
+import type { ObserveCall } from "./metrics.js";
+import { encodeRefusal } from "./status-details.js";
+
+/** What one server shares with the calls that it serves. */
+export interface Serving {
+  readonly log: Logger;
+  readonly observe: ObserveCall;
+  /** Streams that run now: the server ends them when it stops. */
+  readonly streams: Set<OpenCall>;
+  /** Set when the server ends its streams: new ones are refused. */
+  stopping: boolean;
+}
+
+export const SHUTTING_DOWN = new Refusal("SHUTTING_DOWN", "this process is stopping; call again");
+
+type Handle<R> = (request: unknown, context: CallContext) => R;
+
+/** Turns `async (request, context) => response` into grpc-js's callback shape. */
+export function serveUnary(handle: Handle<Promise<unknown>>, serving: Serving): handleUnaryCall<unknown, unknown> {
+  return (call, callback) => {
+    const { open, end, fail } = begin(call, serving);
+    // Async so that a handler which throws before it returns a promise is caught as well.
+    const answer = async () => handle(call.request, open.context);
+    answer().then(
+      (response) => {
+        end(status.OK);
+        callback(null, response);
+      },
+      (error: unknown) => callback(fail(error)),
+    );
+  };
+}
+
+/** Turns `async function* (request, context)` into grpc-js's stream shape, with back-pressure. */
+export function serveStream(
+  handle: Handle<AsyncIterable<unknown>>,
+  serving: Serving,
+): handleServerStreamingCall<unknown, unknown> {
+  return (call) => {
+    const { open, end, fail } = begin(call, serving);
+    if (serving.stopping) {
+      call.emit("error", fail(SHUTTING_DOWN));
+      return;
+    }
+    serving.streams.add(open);
+    const run = async () => pump(handle(call.request, open.context), call, open.context.signal, serving.log);
+    run()
+      .finally(() => serving.streams.delete(open))
+      .then(
+        () => {
+          end(status.OK);
+          call.end();
+        },
+        (error: unknown) => call.emit("error", fail(error)),
+      );
+  };
+}
+
+function begin(call: IncomingCall, serving: Serving) {
+  const started = process.hrtime.bigint();
+  const open = openCall(call);
+  const end = (code: status) => {
+    serving.observe(open.context.method, code, Number(process.hrtime.bigint() - started) / 1e9);
+    open.finish();
+  };
+  const fail = (error: unknown) => {
+    const encoded = encodeRefusal(refusalFor(error, open.context, serving.log));
+    end(encoded.code);
+    return encoded;
+  };
+  return { open, end, fail };
+}
+
+async function pump(
+  messages: AsyncIterable<unknown>,
+  call: ServerWritableStream<unknown, unknown>,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  const iterator = messages[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await unlessAborted(iterator.next(), signal);
+      if (next.done) return;
+      // The client reads slower than the handler produces: wait until grpc-js has room again.
+      if (!call.write(next.value)) await once(call, "drain", { signal });
+    }
+  } catch (error) {
+    // Not awaited: a generator that waits for something else hears of it only through its signal.
+    iterator
+      .return?.()
+      .catch((err: unknown) => log.warn({ err, method: call.getPath() }, "a stream failed while it was stopped"));
+    throw error;
+  }
+}
+
+/** Rejects as soon as the signal aborts. The listener goes with each message, so that long streams do not collect them. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

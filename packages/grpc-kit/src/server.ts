@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { Implementation } from "./handlers.js";
+import { observeCalls } from "./metrics.js";
+import { type Serving, SHUTTING_DOWN } from "./serve-call.js";
+import { addStandardServices, type StandardServices } from "./standard-services.js";
+
+export interface ServeOptions {
+  /** Port 0 takes a free one; `GrpcServer.port` says which. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly services: readonly Implementation[];
+  readonly log: Logger;
+  readonly registry?: Registry | undefined;
+  /** Largest request that is read. */
+  readonly maxMessageBytes?: number | undefined;
+  /** How long calls under way may take to finish once the server stops. */
+  readonly drainMs?: number | undefined;
+  /** How long the server keeps answering after it said NOT_SERVING, so that clients can turn away first. */
+  readonly lameDuckMs?: number | undefined;
+}
+
+export interface GrpcServer {
+  readonly port: number;
+  /**
+   * NOT_SERVING, then `lameDuckMs` of normal service, then streams end with UNAVAILABLE `SHUTTING_DOWN` and new ones are
+   * refused, then unary calls finish; what still runs after `drainMs` is cut off. Calling it again waits for the same end.
+   */
+  close(): Promise<void>;
+}
+
+export const DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Serves the implementations with health and reflection. Rejects when the address cannot be bound, naming it.
+ */
+export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
+  const { listen, services, log } = options;
+  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, drainMs = 20_000, lameDuckMs = 500 } = options;
+  const server = new Server({
+    "grpc.max_receive_message_length": maxMessageBytes,
+    // Finds clients that vanished without closing, so that their streams are cancelled.
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+  });
+  const serving: Serving = { log, observe: observeCalls(options.registry), streams: new Set(), stopping: false };
+  for (const service of services) server.addService(service.definition, service.bind(serving));
+  const standard = addStandardServices(
+    server,
+    services.map((service) => service.serviceName),
+  );
+
+  const port = await bind(server, listen);
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    close() {
+      closing ??= stop({ server, serving, standard, drainMs, lameDuckMs });
+      return closing;
+    },
+  };
+}
+
+function bind(server: Server, { host, port }: ServeOptions["listen"]): Promise<number> {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (err, bound) => {
+      if (err) reject(new Error(`gRPC cannot listen on ${address}: ${err.message}`, { cause: err }));
+      else resolve(bound);
+    });
+  });
+}
+
+async function stop(running: {
+  server: Server;
+  serving: Serving;
+  standard: StandardServices;
+  drainMs: number;
+  lameDuckMs: number;
+}): Promise<void> {
+  const { server, serving, standard, drainMs, lameDuckMs } = running;
+  standard.setNotServing();
+  await sleep(lameDuckMs);
+
+  serving.stopping = true;
+  for (const stream of serving.streams) stream.stop(SHUTTING_DOWN);
+  standard.endStreams();
+  const cutOff = setTimeout(() => {
+    serving.log.warn({ drainMs }, "calls are cut off that did not finish in time");
+    server.forceShutdown();
+  }, drainMs);
+  await new Promise<void>((resolve, reject) => server.tryShutdown((err) => (err ? reject(err) : resolve())));
+  clearTimeout(cutOff);
+}

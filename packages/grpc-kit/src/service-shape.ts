@@ -1,0 +1,29 @@
+/** One method as ts-proto's `outputServices=grpc-js` writes it. CCSP has unary methods and server streams only. */
+export interface MethodShape {
+  readonly path: string;
+  readonly requestStream: false;
+  readonly responseStream: boolean;
+  requestSerialize(value: never): Buffer;
+  requestDeserialize(bytes: Buffer): unknown;
+  responseSerialize(value: never): Buffer;
+  responseDeserialize(bytes: Buffer): unknown;
+}
+
+/** A generated service definition, such as `QueueServiceService`. */
+export type ServiceShape = Readonly<Record<string, MethodShape>>;
+
+export type RequestOf<M extends MethodShape> = ReturnType<M["requestDeserialize"]>;
+export type ResponseOf<M extends MethodShape> = ReturnType<M["responseDeserialize"]>;
+
+/** `/ccsp.queue.v1.QueueService/Sync` is method `Sync` of service `ccsp.queue.v1.QueueService`. */
+export function splitPath(path: string): { service: string; method: string } {
+  const [, service = "", method = ""] = path.split("/");
+  return { service, method };
+}
+
+/** The full name of a generated service. Throws when the definition has no methods. */
+export function serviceName(definition: ServiceShape): string {
+  const [first] = Object.values(definition);
+  if (!first) throw new Error("a service definition without methods cannot be served");
+  return splitPath(first.path).service;
+}

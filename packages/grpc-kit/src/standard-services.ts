@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs";
+import type { Server, UntypedServiceImplementation } from "@grpc/grpc-js";
+import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation } from "grpc-health-check";
+
+/** What every server has besides its own services: grpc.health.v1 and server reflection. */
+export interface StandardServices {
+  /** From now on every name is NOT_SERVING. */
+  setNotServing(): void;
+  /** Ends health watches and reflection streams, which clients keep open for as long as the server lives. */
+  endStreams(): void;
+}
+
+type Register = Pick<Server, "addService">;
+
+/** Adds health for `""` and each name, and reflection that lists exactly these names. */
+export function addStandardServices(server: Server, names: readonly string[]): StandardServices {
+  const open = new Set<{ end(): void }>();
+  const tracked = trackStreams(server, open);
+
+  const healthNames = ["", ...names];
+  const health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, "SERVING"])));
+  health.addToServer(tracked);
+  new ReflectionService(descriptors(), { services: [...names] }).addToServer(tracked);
+
+  return {
+    setNotServing() {
+      for (const name of healthNames) health.setStatus(name, "NOT_SERVING");
+    },
+    endStreams() {
+      for (const stream of open) stream.end();
+    },
+  };
+}
+
+/** The image that `buf build` wrote beside the generated code: no .proto file is read at run time. */
+function descriptors() {
+  return loadFileDescriptorSetFromBuffer(readFileSync(new URL(import.meta.resolve("@ccsp/protos/descriptor.binpb"))));
+}
+
+function trackStreams(server: Register, open: Set<{ end(): void }>): Register {
+  return {
+    addService(definition, handlers) {
+      const wrapped: UntypedServiceImplementation = { ...handlers };
+      for (const [name, method] of Object.entries(definition)) {
+        if (!method.responseStream) continue;
+        const key = method.originalName ?? name;
+        const handler = handlers[key] ?? handlers[name];
+        if (!handler) continue;
+        wrapped[handlers[key] ? key : name] = (call: {
+          end(): void;
+          once(event: string, listener: () => void): void;
+        }) => {
+          open.add(call);
+          call.once("cancelled", () => open.delete(call));
+          (handler as (call: unknown) => void)(call);
+        };
+      }
+      server.addService(definition, wrapped);
+    },
+  };
+}
