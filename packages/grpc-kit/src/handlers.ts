@@ -29,7 +29,8 @@ export function implement<D extends ServiceShape>(definition: D, handlers: Handl
   const methods: ServiceShape = definition;
   return {
     serviceName: serviceName(definition),
-    definition: methods,
+    // grpc-js types its definitions with `any`, which a typed serializer does not match.
+    definition: methods as unknown as ServiceDefinition,
     bind(serving) {
       const bound: UntypedServiceImplementation = {};
       for (const [name, method] of Object.entries(methods)) {
