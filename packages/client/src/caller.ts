@@ -1,0 +1,55 @@
+import type { CallOptions } from "@ccsp/grpc-kit";
+import { Metadata } from "@grpc/grpc-js";
+import { AuthenticationError } from "./errors.js";
+import { createPatience, type Patience } from "./patience.js";
+
+/** A token, or how to get one; asked before every call, so that it can be renewed. */
+export type Token = string | (() => string | Promise<string>);
+
+/** What every call accepts. */
+export interface CallSettings {
+  /** Ends the call and the waiting; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  /** W3C context to send, for agents whose tracing does not instrument gRPC. */
+  readonly traceparent?: string | undefined;
+}
+
+/** Makes calls as one agent: adds the token, and repeats what is worth repeating. */
+export interface Caller {
+  options(settings: CallSettings): Promise<CallOptions>;
+  patience(settings: CallSettings): Patience;
+  unary<T>(settings: CallSettings, call: (options: CallOptions) => Promise<T>): Promise<T>;
+}
+
+export function createCaller(token: Token, resumeMs: number): Caller {
+  const caller: Caller = {
+    async options({ signal, traceparent }) {
+      const metadata = new Metadata();
+      metadata.set("authorization", `Bearer ${sendable(typeof token === "string" ? token : await token())}`);
+      if (traceparent !== undefined) metadata.set("traceparent", traceparent);
+      return { metadata, signal };
+    },
+    patience: ({ signal }) => createPatience(resumeMs, signal),
+    async unary(settings, call) {
+      const patience = caller.patience(settings);
+      for (;;) {
+        settings.signal?.throwIfAborted();
+        const options = await caller.options(settings);
+        try {
+          return await call(options);
+        } catch (error) {
+          await patience.outlast(error);
+        }
+      }
+    },
+  };
+  return caller;
+}
+
+/** gRPC's own message about a value that cannot be sent would repeat the token. */
+function sendable(token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw token === ""
+    ? new AuthenticationError("TOKEN_MISSING", "the token is empty")
+    : new AuthenticationError("TOKEN_INVALID", "the token holds characters that no token has, such as a line break");
+}

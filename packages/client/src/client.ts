@@ -1,0 +1,118 @@
+import { randomUUID } from "node:crypto";
+import { createClient } from "@ccsp/grpc-kit";
+import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type CallSettings, createCaller, type Token } from "./caller.js";
+import { CcspError } from "./errors.js";
+import { followRun, followTask } from "./follow.js";
+import { createRun, type Run } from "./run.js";
+import { type RunEvent, toRunEvent } from "./run-event.js";
+import { type TaskInput, toSpec } from "./task-input.js";
+
+export interface ClientOptions {
+  /** gRPC target of the gateway: `host:port`, `dns:///…`, or another scheme that this process has registered. */
+  readonly target: string;
+  readonly token: Token;
+  /** How long calls and streams keep trying while nothing can be reached, in milliseconds. 60 s. */
+  readonly resumeMs?: number;
+}
+
+export interface SubmitSettings extends CallSettings {
+  /** Makes the submission safe to repeat for 24 hours, also from another process. One is made up when absent. */
+  readonly requestId?: string | undefined;
+}
+
+export interface ListSettings extends CallSettings {
+  /** Only tasks in one of these states. */
+  readonly states?: readonly TaskStateName[] | undefined;
+  /** Tasks per call to the server, 1 to 500. 50. */
+  readonly pageSize?: number | undefined;
+}
+
+export type TaskStateName = Exclude<keyof typeof TaskState, "UNSPECIFIED" | "UNRECOGNIZED">;
+
+export interface Capabilities {
+  /** The default first. */
+  readonly engines: readonly string[];
+  readonly maxPromptBytes: number;
+  /** Of the gateway. */
+  readonly version: string;
+  /** The caller, as the gateway understood its token. */
+  readonly agentId: string;
+  readonly scopes: readonly string[];
+}
+
+/** CCSP for one agent. Every method throws a CcspError when the call was refused or nothing answered for `resumeMs`. */
+export interface CcspClient {
+  /** Submits and follows a task to its end, across restarts of the gateway. Leaving the loop does not cancel the task. */
+  run(task: TaskInput, settings?: SubmitSettings): Run;
+  /** Resolves once the task is stored safely. */
+  submit(task: TaskInput, settings?: SubmitSettings): Promise<Task>;
+  /** A task's log from after a sequence to its end: every entry once and in order. */
+  watch(taskId: string, settings?: CallSettings & { readonly afterSequence?: number }): AsyncIterable<TaskEvent>;
+  get(taskId: string, settings?: CallSettings): Promise<Task>;
+  /** The agent's tasks, newest first, without prompts and results. Pages are fetched as the loop needs them. */
+  list(settings?: ListSettings): AsyncIterable<Task>;
+  /** Resolves to the task after it: CANCELLED, CANCELLING, or as it ended before. */
+  cancel(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
+  capabilities(settings?: CallSettings): Promise<Capabilities>;
+  /** Ends all calls. */
+  close(): void;
+}
+
+/** Opens no connection before the first call. */
+export function createCcspClient({ target, token, resumeMs = 60_000 }: ClientOptions): CcspClient {
+  const agent = createClient(AgentServiceService, target);
+  const caller = createCaller(token, resumeMs);
+
+  async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
+    const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
+    for await (const entry of followRun(agent, caller, request)) {
+      const event = "task" in entry ? ({ type: "accepted", task: entry.task } as const) : toRunEvent(entry.event);
+      if (event) yield event;
+    }
+  }
+
+  return {
+    run: (task, settings = {}) => createRun(runEvents(task, settings)),
+
+    async submit(task, settings = {}) {
+      const request = { spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
+      const response = await caller.unary(settings, (options) => agent.submitTask(request, options));
+      return present(response.task);
+    },
+
+    watch: (taskId, { afterSequence = 0, ...settings } = {}) =>
+      followTask(agent, caller, { taskId, afterSequence, ...settings }),
+
+    async get(taskId, settings = {}) {
+      return present((await caller.unary(settings, (options) => agent.getTask({ taskId }, options))).task);
+    },
+
+    async *list({ states = [], pageSize = 0, ...settings } = {}) {
+      let pageToken = "";
+      do {
+        const request = { states: states.map((name) => TaskState[name]), pageSize, pageToken };
+        const page = await caller.unary(settings, (options) => agent.listTasks(request, options));
+        yield* page.tasks;
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+    },
+
+    async cancel(taskId, reason = "", settings = {}) {
+      return present((await caller.unary(settings, (options) => agent.cancelTask({ taskId, reason }, options))).task);
+    },
+
+    async capabilities(settings = {}) {
+      const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));
+      return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
+    },
+
+    close: () => agent.close(),
+  };
+}
+
+function present(task: Task | undefined): Task {
+  if (!task) throw new CcspError("INTERNAL", "the gateway answered without a task");
+  return task;
+}

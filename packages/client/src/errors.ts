@@ -1,0 +1,127 @@
+import type { FieldViolation, Reason } from "@ccsp/errors";
+import { CallError } from "@ccsp/grpc-kit";
+import { ErrorCategory, errorCategoryToJSON, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+
+/** What a refusal carries besides its message; empty where the server said nothing. */
+export interface ErrorDetails {
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly fields?: readonly FieldViolation[];
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** A call that CCSP refused or could not answer. `reason` is one of a closed list; subclasses group reasons by what to do. */
+export class CcspError extends Error {
+  override readonly name: string = "CcspError";
+  readonly reason: Reason;
+  /** Whether the same call may succeed later. */
+  readonly retryable: boolean = false;
+  readonly metadata: Readonly<Record<string, string>>;
+
+  constructor(reason: Reason, message: string, { metadata = {}, cause }: ErrorDetails = {}) {
+    super(message, { cause });
+    this.reason = reason;
+    this.metadata = metadata;
+  }
+}
+
+/** TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED: get a good token. */
+export class AuthenticationError extends CcspError {
+  override readonly name = "AuthenticationError";
+}
+
+/** SCOPE_MISSING: the token is good and does not allow this; `metadata.scope` is what it lacks. */
+export class PermissionError extends CcspError {
+  override readonly name = "PermissionError";
+}
+
+/** INVALID_FIELD, ENGINE_UNKNOWN, MESSAGE_TOO_LARGE: correct the request. Nothing was stored. */
+export class InvalidTaskError extends CcspError {
+  override readonly name = "InvalidTaskError";
+  /** Each wrong field, by its name in the API, such as `spec.prompt`. */
+  readonly fields: readonly FieldViolation[];
+
+  constructor(reason: Reason, message: string, details: ErrorDetails = {}) {
+    super(reason, message, details);
+    this.fields = details.fields ?? [];
+  }
+}
+
+/** TASK_NOT_FOUND: no such task, or another agent's, or its retention time is over. */
+export class NotFoundError extends CcspError {
+  override readonly name = "NotFoundError";
+}
+
+/** REQUEST_ID_CONFLICT: the request id was used with another payload; `metadata.task_id` is that task. */
+export class ConflictError extends CcspError {
+  override readonly name = "ConflictError";
+}
+
+/** QUEUE_FULL: call again after `retryAfterMs`. */
+export class QueueFullError extends CcspError {
+  override readonly name = "QueueFullError";
+  override readonly retryable = true;
+  /** Milliseconds; undefined when the server named no time. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(reason: Reason, message: string, details: ErrorDetails = {}) {
+    super(reason, message, details);
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
+export class UnavailableError extends CcspError {
+  override readonly name = "UnavailableError";
+  override readonly retryable = true;
+}
+
+/** The task of an awaited run ended without a result. Not a failed call: the task ran, or was cancelled or expired. */
+export class TaskFailedError extends Error {
+  override readonly name = "TaskFailedError";
+  readonly taskId: string;
+  readonly state: "FAILED" | "CANCELLED" | "EXPIRED";
+  readonly error: TaskError | undefined;
+  /** The error's category, such as `RATE_LIMIT`. */
+  readonly category: string;
+
+  constructor(taskId: string, state: "FAILED" | "CANCELLED" | "EXPIRED", error: TaskError | undefined) {
+    super(`task ${taskId} ended ${state}${error?.message ? `: ${error.message}` : ""}`);
+    this.taskId = taskId;
+    this.state = state;
+    this.error = error;
+    this.category = categoryName(error?.category ?? ErrorCategory.UNSPECIFIED);
+  }
+}
+
+/** `RATE_LIMIT` and so on. A category newer than this client is `UNKNOWN_ERROR`. */
+export function categoryName(category: ErrorCategory): string {
+  const name = errorCategoryToJSON(category).replace(/^ERROR_CATEGORY_/, "");
+  return name === "UNRECOGNIZED" || name === "UNSPECIFIED" ? "UNKNOWN_ERROR" : name;
+}
+
+type Class = new (reason: Reason, message: string, details: ErrorDetails) => CcspError;
+
+const CLASS_OF: Partial<Record<Reason, Class>> = {
+  TOKEN_MISSING: AuthenticationError,
+  TOKEN_INVALID: AuthenticationError,
+  TOKEN_EXPIRED: AuthenticationError,
+  SCOPE_MISSING: PermissionError,
+  INVALID_FIELD: InvalidTaskError,
+  ENGINE_UNKNOWN: InvalidTaskError,
+  MESSAGE_TOO_LARGE: InvalidTaskError,
+  TASK_NOT_FOUND: NotFoundError,
+  REQUEST_ID_CONFLICT: ConflictError,
+  QUEUE_FULL: QueueFullError,
+  SHUTTING_DOWN: UnavailableError,
+  DEPENDENCY_UNAVAILABLE: UnavailableError,
+  DEADLINE_EXCEEDED: UnavailableError,
+};
+
+/** The error that an agent sees for what a call threw. Errors that are not failed calls stay as they are. */
+export function toCcspError(error: unknown): unknown {
+  if (!(error instanceof CallError)) return error;
+  const reason = error.reason ?? "INTERNAL";
+  const { metadata, fields, retryAfterMs } = error;
+  return new (CLASS_OF[reason] ?? CcspError)(reason, error.message, { metadata, fields, retryAfterMs, cause: error });
+}

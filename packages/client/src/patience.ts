@@ -1,0 +1,60 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { CallError } from "@ccsp/grpc-kit";
+import { status } from "@grpc/grpc-js";
+import { toCcspError } from "./errors.js";
+
+/** Time, replaceable in tests. */
+export interface Pace {
+  /** Milliseconds, only ever growing. */
+  now(): number;
+  wait(ms: number, signal: AbortSignal | undefined): Promise<void>;
+}
+
+/** Decides whether a failed call is worth repeating, and when. */
+export interface Patience {
+  /** The server answers again: the time to give up starts anew. */
+  progressed(): void;
+  /** Waits with growing pauses before the next try. Throws the agent's view of the error when there shall be none. */
+  outlast(error: unknown): Promise<void>;
+}
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 3_000;
+
+/** Every call of this client is safe to repeat: what creates something carries a request id. */
+export function createPatience(
+  resumeMs: number,
+  signal: AbortSignal | undefined,
+  { now, wait }: Pace = realPace,
+): Patience {
+  let failures = 0;
+  let brokenSince = 0;
+  return {
+    progressed() {
+      failures = 0;
+    },
+    async outlast(error) {
+      if (signal?.aborted) throw signal.reason;
+      if (failures === 0) brokenSince = now();
+      const leftMs = brokenSince + resumeMs - now();
+      if (!worthRepeating(error) || leftMs <= 0) throw toCcspError(error);
+      const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS, leftMs);
+      failures += 1;
+      await wait(pause, signal);
+      if (signal?.aborted) throw signal.reason;
+    },
+  };
+}
+
+function worthRepeating(error: unknown): boolean {
+  return error instanceof CallError && (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED);
+}
+
+const realPace: Pace = {
+  now: () => performance.now(),
+  async wait(ms, signal) {
+    // Half of it at random: the clients of a restarted gateway do not come back in one instant.
+    const paused = delay(ms / 2 + (Math.random() * ms) / 2, undefined, signal && { signal });
+    await paused.catch(() => undefined); // an abort is seen by the caller, who knows the reason
+  },
+};

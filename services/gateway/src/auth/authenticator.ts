@@ -1,0 +1,116 @@
+import { Refusal } from "@ccsp/errors";
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
+import { AGENT_ID, type Identity } from "../domain/identity.js";
+import type { TokenKeys } from "./token-keys.js";
+
+/** Proves who calls. */
+export interface Authenticator {
+  /**
+   * Takes the value of the `authorization` metadata. Refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED and a
+   * message that says what is wrong without repeating the token; DEPENDENCY_UNAVAILABLE when the keys cannot be fetched.
+   */
+  authenticate(authorization: string | undefined): Promise<Identity>;
+}
+
+export interface AuthenticatorOptions {
+  readonly keys: TokenKeys;
+  readonly audience: string;
+  readonly issuer: string | undefined;
+  /** Milliseconds since the epoch; for tests. */
+  readonly now?: () => number;
+}
+
+/** Clocks of issuer and gateway may differ by this much, for `exp` and `nbf` alike. */
+const CLOCK_TOLERANCE_S = 5;
+
+/** Verifies JWTs: signature, audience, issuer, time, and that `sub` names an agent. */
+export function createAuthenticator({ keys, audience, issuer, now = Date.now }: AuthenticatorOptions): Authenticator {
+  return {
+    async authenticate(authorization) {
+      const token = bearer(authorization);
+      const algorithm = algorithmOf(token);
+      const key = keys.get(algorithm);
+      if (!key) {
+        const accepted = [...keys.keys()].join(", ");
+        throw invalid(`the token is signed with ${algorithm}, which is not accepted here (accepted: ${accepted})`);
+      }
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: [algorithm],
+          audience,
+          requiredClaims: ["exp", "sub"],
+          currentDate: new Date(now()),
+          clockTolerance: CLOCK_TOLERANCE_S,
+          ...(issuer !== undefined && { issuer }),
+        });
+        return identityOf(payload);
+      } catch (error) {
+        throw refusalOf(error, { audience, issuer });
+      }
+    },
+  };
+}
+
+function bearer(authorization: string | undefined): string {
+  if (!authorization) {
+    throw new Refusal("TOKEN_MISSING", "the call has no token: send `authorization: Bearer <token>` metadata");
+  }
+  const token = /^Bearer +([^\s]+) *$/i.exec(authorization)?.[1];
+  if (token === undefined) throw invalid("the `authorization` metadata is not of the form `Bearer <token>`");
+  return token;
+}
+
+function algorithmOf(token: string): string {
+  try {
+    // Letters and digits only: the word is repeated in a message, and comes from a stranger.
+    return (decodeProtectedHeader(token).alg ?? "none").replaceAll(/[^\w.-]/g, "").slice(0, 16);
+  } catch {
+    throw invalid("the token is not a JWT");
+  }
+}
+
+function identityOf({ sub, scope }: JWTPayload): Identity {
+  if (typeof sub !== "string" || !AGENT_ID.test(sub)) {
+    throw invalid("the token's `sub` is no agent id: 1 to 128 of `A-Z a-z 0-9 . _ @ -`");
+  }
+  if (scope !== undefined && typeof scope !== "string") {
+    throw invalid("the token's `scope` is not a string of scopes separated by spaces");
+  }
+  return { agentId: sub, scopes: (scope ?? "").split(" ").filter((word) => word !== "") };
+}
+
+function refusalOf(error: unknown, expected: { audience: string; issuer: string | undefined }): unknown {
+  if (error instanceof Refusal) return error;
+  if (error instanceof errors.JWTExpired) return expired(error.payload.exp);
+  if (error instanceof errors.JWTClaimValidationFailed) return invalid(claimMessage(error, expected));
+  if (error instanceof errors.JWSSignatureVerificationFailed) return invalid("the token's signature is wrong");
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+    return invalid("the token is signed by a key that is not in the key set");
+  }
+  if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid)
+    return invalid("the token is not a JWT");
+  // What is left came from fetching or reading the key set: not the caller's fault.
+  return new Refusal("DEPENDENCY_UNAVAILABLE", "the keys that verify tokens cannot be fetched now; call again", {
+    cause: error,
+  });
+}
+
+function claimMessage(
+  { claim, reason }: errors.JWTClaimValidationFailed,
+  expected: { audience: string; issuer: string | undefined },
+): string {
+  if (reason === "missing") return `the token has no \`${claim}\``;
+  if (claim === "aud") return `the token is for another audience; this one is \`${expected.audience}\``;
+  if (claim === "iss") return `the token is from another issuer; accepted is \`${expected.issuer}\``;
+  if (claim === "nbf") return "the token is not valid yet";
+  return `the token's \`${claim}\` is wrong`;
+}
+
+function expired(exp: number | undefined): Refusal {
+  const when = exp === undefined ? "" : ` at ${new Date(exp * 1000).toISOString()}`;
+  return new Refusal("TOKEN_EXPIRED", `the token expired${when}; get a new one`);
+}
+
+function invalid(message: string): Refusal {
+  return new Refusal("TOKEN_INVALID", message);
+}

@@ -1,0 +1,64 @@
+import { readFile } from "node:fs/promises";
+import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
+
+/** Where the keys come from; at least one is set. */
+export interface KeySettings {
+  readonly secret: string | undefined;
+  readonly secretFile: string | undefined;
+  readonly jwksFile: string | undefined;
+  readonly jwksUrl: string | undefined;
+}
+
+/**
+ * The key for each accepted algorithm. Algorithms are pinned to the kind of key: a shared secret verifies HS256 only and a
+ * key set EdDSA and RS256 only, so that a public key can never be presented as a secret, and `none` has no row.
+ */
+export type TokenKeys = ReadonlyMap<string, JWTVerifyGetKey>;
+
+const MIN_SECRET_BYTES = 32; // RFC 7518, 3.2: a key of at least the hash's size
+
+/** Reads secret and key set. Throws with the file's name when one is missing, too short or no key set. */
+export async function loadTokenKeys(settings: KeySettings): Promise<TokenKeys> {
+  const keys = new Map<string, JWTVerifyGetKey>();
+  const secret = await loadSecret(settings);
+  if (secret) keys.set("HS256", () => secret);
+  const keySet = await loadKeySet(settings);
+  // "Ed25519" is the name that RFC 9864 gives to what was EdDSA.
+  if (keySet) for (const algorithm of ["EdDSA", "Ed25519", "RS256"]) keys.set(algorithm, keySet);
+  return keys;
+}
+
+async function loadSecret({ secret, secretFile }: KeySettings): Promise<Uint8Array | undefined> {
+  if (secret !== undefined) return secretBytes(secret, "CCSP_JWT_SECRET");
+  if (secretFile === undefined) return undefined;
+  return secretBytes((await read("CCSP_JWT_SECRET_FILE", secretFile)).trim(), `CCSP_JWT_SECRET_FILE (${secretFile})`);
+}
+
+function secretBytes(secret: string, source: string): Uint8Array {
+  const bytes = new TextEncoder().encode(secret);
+  if (bytes.length >= MIN_SECRET_BYTES) return bytes;
+  throw new Error(`${source} holds ${bytes.length} bytes; HS256 needs at least ${MIN_SECRET_BYTES}`);
+}
+
+async function loadKeySet({ jwksFile, jwksUrl }: KeySettings): Promise<JWTVerifyGetKey | undefined> {
+  if (jwksUrl !== undefined) return createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: 5_000 });
+  if (jwksFile === undefined) return undefined;
+  try {
+    return createLocalJWKSet(JSON.parse(await read("CCSP_JWT_JWKS_FILE", jwksFile)) as JSONWebKeySet);
+  } catch (cause) {
+    throw new Error(`CCSP_JWT_JWKS_FILE (${jwksFile}) holds no JSON Web Key Set`, { cause });
+  }
+}
+
+async function read(setting: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new Error(
+      `${setting} (${file}) cannot be read: ${(cause as NodeJS.ErrnoException).code ?? "unknown fault"}`,
+      {
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import type { KeySettings } from "./auth/token-keys.js";
+
+export interface GatewayConfig {
+  readonly service: ServiceSettings;
+  readonly queueTarget: string;
+  readonly keys: KeySettings;
+  readonly audience: string;
+  readonly issuer: string | undefined;
+  readonly watchGiveUpMs: number;
+}
+
+/** Every setting of the gateway. */
+export function define(settings: Settings): GatewayConfig {
+  return {
+    service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000 }),
+    queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
+    keys: defineKeys(settings),
+    audience: settings.text("CCSP_JWT_AUDIENCE", "`aud` that a token must have", { default: "ccsp" }),
+    issuer: settings.optionalText("CCSP_JWT_ISSUER", "`iss` that a token must have; unset: any"),
+    watchGiveUpMs: settings.durationMs(
+      "CCSP_WATCH_GIVE_UP",
+      "how long an agent's stream is kept while no queue replica can be reached",
+      { default: "30s", min: 0 },
+    ),
+  };
+}
+
+function defineKeys(settings: Settings): KeySettings {
+  const secret = settings.optionalText("CCSP_JWT_SECRET", "secret of HS256 tokens, at least 32 bytes", {
+    secret: true,
+    pattern: /^.{32,}$/s,
+  });
+  const jwksFile = settings.optionalText("CCSP_JWT_JWKS_FILE", "file with the key set of EdDSA and RS256 tokens");
+  const jwksUrl = settings.optionalText("CCSP_JWT_JWKS_URL", "address of the key set of EdDSA and RS256 tokens", {
+    pattern: /^https?:\/\//,
+  });
+  const secretFile = settings.optionalText("CCSP_JWT_SECRET_FILE", "file with the secret of HS256 tokens");
+  if ([secret, secretFile, jwksFile, jwksUrl].every((source) => source === undefined)) {
+    settings.fault(
+      "no key to verify tokens with: set CCSP_JWT_SECRET_FILE, CCSP_JWT_SECRET, CCSP_JWT_JWKS_FILE or CCSP_JWT_JWKS_URL",
+    );
+  }
+  if (secret !== undefined && secretFile !== undefined) {
+    settings.warn("CCSP_JWT_SECRET and CCSP_JWT_SECRET_FILE are both set: the file is not read");
+  }
+  if (jwksFile !== undefined && jwksUrl !== undefined) {
+    settings.warn("CCSP_JWT_JWKS_FILE and CCSP_JWT_JWKS_URL are both set: the file is not read");
+  }
+  if (jwksUrl?.startsWith("http://")) {
+    settings.warn("CCSP_JWT_JWKS_URL is plain http: whoever can change its answer can sign tokens");
+  }
+  return { secret, secretFile, jwksFile, jwksUrl };
+}

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
+import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { authorise, type Rpc, SCOPES } from "./access.js";
+
+const agent = (...scopes: string[]) => ({ agentId: "alice", scopes });
+
+describe("access", () => {
+  it("has a row for every RPC of AgentService and no other", () => {
+    assert.deepEqual(Object.keys(SCOPES).toSorted(), Object.keys(AgentServiceService).toSorted());
+  });
+
+  it("lets a caller with exactly the scopes of an RPC through", () => {
+    for (const rpc of Object.keys(SCOPES) as Rpc[]) authorise(rpc, agent(...SCOPES[rpc]));
+  });
+
+  it("names the scope that is missing, for every RPC and every scope of it", () => {
+    for (const rpc of Object.keys(SCOPES) as Rpc[]) {
+      for (const scope of SCOPES[rpc]) {
+        const others = SCOPES[rpc].filter((other) => other !== scope);
+        assert.throws(
+          () => authorise(rpc, agent(...others)),
+          (error) => error instanceof Refusal && error.reason === "SCOPE_MISSING" && error.metadata["scope"] === scope,
+        );
+      }
+    }
+  });
+
+  it("does not take a longer word for the scope it starts with", () => {
+    assert.throws(() => authorise("getTask", agent("tasks:readonly", "tasks")), Refusal);
+  });
+});

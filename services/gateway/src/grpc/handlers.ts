@@ -1,0 +1,99 @@
+import { randomUUID } from "node:crypto";
+import type { CallOptions, Handlers } from "@ccsp/grpc-kit";
+import type {
+  AgentServiceService,
+  CancelTaskRequest,
+  CancelTaskResponse,
+  GetCapabilitiesRequest,
+  GetCapabilitiesResponse,
+  GetTaskRequest,
+  GetTaskResponse,
+  ListTasksRequest,
+  ListTasksResponse,
+  RunTaskRequest,
+  RunTaskResponse,
+  SubmitTaskRequest,
+  SubmitTaskResponse,
+  WatchTaskRequest,
+  WatchTaskResponse,
+} from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { Task, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { AgentCall, Guard } from "./guard.js";
+import { type QueueClient, type ResumePolicy, watchQueue } from "./queue-watch.js";
+
+export interface HandlerOptions {
+  readonly queue: QueueClient;
+  readonly guard: Guard;
+  readonly resume: ResumePolicy;
+  readonly version: string;
+}
+
+/** AgentService in terms of QueueService. Holds no rule about tasks: those are the queue's. */
+export function agentHandlers({ queue, guard, resume, version }: HandlerOptions): Handlers<AgentServiceService> {
+  async function enqueue(request: { spec: TaskSpec | undefined; requestId: string }, call: AgentCall): Promise<Task> {
+    // Without an id from the agent this call is still safe to repeat between gateway and queue.
+    const requestId = request.requestId || `gateway-${randomUUID()}`;
+    const response = await queue.enqueue({ agentId: call.agentId, spec: request.spec, requestId }, within(call));
+    const task = present(response.task, "Enqueue");
+    call.concerns(task.id);
+    call.accepted();
+    return task;
+  }
+
+  return {
+    submitTask: guard.unary<SubmitTaskRequest, SubmitTaskResponse>("submitTask", async (request, call) => ({
+      task: await enqueue(request, call),
+    })),
+
+    runTask: guard.stream<RunTaskRequest, RunTaskResponse>("runTask", async function* (request, call) {
+      const task = await enqueue(request, call);
+      yield { message: { $case: "task", value: task } };
+      const from = { taskId: task.id, agentId: call.agentId, afterSequence: 0 };
+      for await (const event of watchQueue(queue, from, call.context, resume)) {
+        yield { message: { $case: "event", value: event } };
+      }
+    }),
+
+    watchTask: guard.stream<WatchTaskRequest, WatchTaskResponse>("watchTask", async function* (request, call) {
+      call.concerns(request.taskId);
+      const from = { taskId: request.taskId, agentId: call.agentId, afterSequence: request.afterSequence };
+      for await (const event of watchQueue(queue, from, call.context, resume)) yield { event };
+    }),
+
+    getTask: guard.unary<GetTaskRequest, GetTaskResponse>("getTask", async ({ taskId }, call) => {
+      call.concerns(taskId);
+      const { task } = await queue.get({ taskId, agentId: call.agentId }, within(call));
+      return { task: present(task, "Get") };
+    }),
+
+    listTasks: guard.unary<ListTasksRequest, ListTasksResponse>("listTasks", async (request, call) => {
+      const { tasks, nextPageToken } = await queue.list({ ...request, agentId: call.agentId }, within(call));
+      return { tasks, nextPageToken };
+    }),
+
+    cancelTask: guard.unary<CancelTaskRequest, CancelTaskResponse>("cancelTask", async ({ taskId, reason }, call) => {
+      call.concerns(taskId);
+      const { task } = await queue.cancel({ taskId, agentId: call.agentId, reason }, within(call));
+      call.accepted();
+      return { task: present(task, "Cancel") };
+    }),
+
+    getCapabilities: guard.unary<GetCapabilitiesRequest, GetCapabilitiesResponse>(
+      "getCapabilities",
+      async (_request, call) => {
+        const { engines, maxPromptBytes } = await queue.getStatus({}, within(call));
+        return { engines, maxPromptBytes, version, agentId: call.agentId, scopes: [...call.scopes] };
+      },
+    ),
+  };
+}
+
+/** The agent's deadline and its giving up travel on to the queue; its headers stay here. */
+function within({ context: { signal, deadline } }: AgentCall): CallOptions {
+  return { signal, deadline };
+}
+
+function present<T>(value: T | undefined, rpc: string): T {
+  if (value === undefined) throw new Error(`the queue answered ${rpc} without a task`);
+  return value;
+}

@@ -1,0 +1,73 @@
+import { readFile } from "node:fs/promises";
+import { announce, registerSchemes } from "@ccsp/discovery";
+import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import type { ServiceDefinition } from "@ccsp/lifecycle";
+import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { Counter } from "prom-client";
+import { createAuthenticator } from "./auth/authenticator.js";
+import { loadTokenKeys } from "./auth/token-keys.js";
+import { define, type GatewayConfig } from "./config.js";
+import { createAudit } from "./grpc/audit.js";
+import { createGuard } from "./grpc/guard.js";
+import { agentHandlers } from "./grpc/handlers.js";
+
+/** The gateway: identity, admission and the public API. */
+export const gatewayService: ServiceDefinition<GatewayConfig> = {
+  name: "gateway",
+  summary: "AgentService: authenticates agents and passes their calls to the queue",
+  define,
+
+  async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs }, { open, log, stopping }) {
+    const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
+    const authenticator = createAuthenticator({ keys: await loadTokenKeys(keys), audience, issuer });
+    const registry = createMetrics("gateway");
+    const denied = new Counter({
+      name: "ccsp_gateway_denied_total",
+      help: "Calls that were not let in, by reason",
+      labelNames: ["reason"],
+      registers: [registry],
+    });
+
+    await open("discovery", registerSchemes({ consulUrl, log }));
+    const queue = createClient(QueueServiceService, queueTarget);
+    await open("queue client", { close: async () => queue.close() });
+    const ops = await open(
+      "ops",
+      serveOps({
+        listen: service.opsListen,
+        registry,
+        log,
+        checks: { queue: async () => void (await queue.getStatus({}, { timeoutMs: 2_000 })) },
+      }),
+    );
+    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+
+    const guard = createGuard({
+      authenticator,
+      audit: createAudit(log),
+      onDenied: (reason) => denied.inc({ reason }),
+    });
+    const resume = { giveUpMs: watchGiveUpMs };
+    const handlers = agentHandlers({ queue, guard, resume, version: await packageVersion() });
+    const server = await open(
+      "grpc",
+      serveGrpc({
+        listen: service.listen,
+        services: [implement(AgentServiceService, handlers)],
+        log,
+        registry,
+        drainMs,
+        lameDuckMs,
+      }),
+    );
+    const id = `gateway-${service.instance}`;
+    await open("consul", announce({ consulUrl, name: "gateway", id, host: advertiseHost, port: server.port, log }));
+  },
+};
+
+async function packageVersion(): Promise<string> {
+  const file = new URL("../package.json", import.meta.url);
+  return (JSON.parse(await readFile(file, "utf8")) as { version: string }).version;
+}
