@@ -1,12 +1,4 @@
-import {
-  type Event,
-  TaskCancelled,
-  TaskCompleted,
-  TaskEnqueued,
-  TaskFailed,
-  TaskRetried,
-  TaskStarted,
-} from "@ccsp/protos/ccsp/event/v1/event.js";
+import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 
 export type EventData = NonNullable<Event["data"]>;
 
@@ -19,6 +11,8 @@ export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
   taskFailed: "task.failed",
   taskCancelled: "task.cancelled",
 };
+
+const FIELDS = new Map(Object.entries(EVENT_TYPES).map(([field, type]) => [type, field]));
 
 /**
  * The stream of one partition. Partition n shares the hash tag `{n}` with the queue's shard n, since a state change and
@@ -35,7 +29,7 @@ export function parkedKey(partition: number, group: string): string {
 
 /** The `data` field: proto JSON of the data message. */
 export function encodeEventData(data: EventData): string {
-  return JSON.stringify(toJson(data));
+  return JSON.stringify(Reflect.get(Object(Event.toJSON(Event.fromPartial({ data }))), data.$case));
 }
 
 /**
@@ -46,8 +40,10 @@ export function encodeEventData(data: EventData): string {
 export function decodeEvent(partition: number, id: string, fields: readonly string[]): Event | undefined {
   const entry = new Map<string, string>();
   for (let at = 0; at + 1 < fields.length; at += 2) entry.set(fields[at] ?? "", fields[at + 1] ?? "");
-  const data = fromJson(entry.get("type"), entry.get("data") ?? "");
-  if (data === undefined) return undefined;
+  const field = FIELDS.get(entry.get("type") ?? "");
+  if (field === undefined) return undefined;
+  // The generated reader of Event knows each kind by its field, so no list of kinds is kept here.
+  const { data } = Event.fromJSON({ [field]: JSON.parse(entry.get("data") ?? "") });
 
   const time = new Date(Number(entry.get("time") ?? Number.NaN));
   if (Number.isNaN(time.getTime())) throw new Error(`event ${id}: field "time" is not a number of milliseconds`);
@@ -59,40 +55,4 @@ export function decodeEvent(partition: number, id: string, fields: readonly stri
     traceparent: entry.get("trace") ?? "",
     data,
   };
-}
-
-function toJson(data: EventData): unknown {
-  switch (data.$case) {
-    case "taskEnqueued":
-      return TaskEnqueued.toJSON(data.value);
-    case "taskStarted":
-      return TaskStarted.toJSON(data.value);
-    case "taskRetried":
-      return TaskRetried.toJSON(data.value);
-    case "taskCompleted":
-      return TaskCompleted.toJSON(data.value);
-    case "taskFailed":
-      return TaskFailed.toJSON(data.value);
-    case "taskCancelled":
-      return TaskCancelled.toJSON(data.value);
-  }
-}
-
-function fromJson(type: string | undefined, json: string): EventData | undefined {
-  switch (type) {
-    case EVENT_TYPES.taskEnqueued:
-      return { $case: "taskEnqueued", value: TaskEnqueued.fromJSON(JSON.parse(json)) };
-    case EVENT_TYPES.taskStarted:
-      return { $case: "taskStarted", value: TaskStarted.fromJSON(JSON.parse(json)) };
-    case EVENT_TYPES.taskRetried:
-      return { $case: "taskRetried", value: TaskRetried.fromJSON(JSON.parse(json)) };
-    case EVENT_TYPES.taskCompleted:
-      return { $case: "taskCompleted", value: TaskCompleted.fromJSON(JSON.parse(json)) };
-    case EVENT_TYPES.taskFailed:
-      return { $case: "taskFailed", value: TaskFailed.fromJSON(JSON.parse(json)) };
-    case EVENT_TYPES.taskCancelled:
-      return { $case: "taskCancelled", value: TaskCancelled.fromJSON(JSON.parse(json)) };
-    default:
-      return undefined;
-  }
 }

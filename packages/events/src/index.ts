@@ -1,3 +1,4 @@
+export { type ConsumeOptions, consumeEvents } from "./consume-events.js";
 export {
   decodeEvent,
   EVENT_TYPES,
@@ -6,3 +7,5 @@ export {
   eventsKey,
   parkedKey,
 } from "./event-stream.js";
+export type { Outcome } from "./partition-reader.js";
+export type { Redelivery } from "./redelivery.js";

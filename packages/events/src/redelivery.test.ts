@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { backoffMs, dueAfterMs, REDELIVERY } from "./redelivery.js";
+
+const entry = (consumer: string, deliveries: number) => ({ id: "1-1", consumer, idleMs: 0, deliveries });
+
+describe("redelivery", () => {
+  it("waits twice as long after each delivery, up to a minute", () => {
+    const waits = [1, 2, 3, 7, 8, 9, 1_000].map((deliveries) => backoffMs(REDELIVERY, deliveries));
+    assert.deepEqual(waits, [500, 1_000, 2_000, 32_000, 60_000, 60_000, 60_000]);
+  });
+
+  it("gives an outage about ten minutes before anything is parked", () => {
+    let totalMs = 0;
+    for (let deliveries = 1; deliveries < REDELIVERY.maxDeliveries; deliveries += 1) {
+      totalMs += backoffMs(REDELIVERY, deliveries);
+    }
+    assert.ok(totalMs > 9 * 60_000 && totalMs < 12 * 60_000, `${totalMs} ms`);
+  });
+
+  it("takes another consumer's entry only when it is abandoned", () => {
+    assert.equal(dueAfterMs(REDELIVERY, entry("me", 1), "me"), 500);
+    assert.equal(dueAfterMs(REDELIVERY, entry("other", 1), "me"), 30_000);
+    assert.equal(dueAfterMs(REDELIVERY, entry("other", 9), "me"), 60_000);
+  });
+});
