@@ -1,0 +1,43 @@
+import type { Reason } from "./reason.js";
+
+export interface FieldViolation {
+  /** Path in the request, as in `spec.limits.turns`. */
+  readonly field: string;
+  readonly description: string;
+}
+
+export interface RefusalOptions {
+  /** Facts a program can act on, such as `task_id`. Never prompts, outputs or secrets: they reach logs and the caller. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly fields?: readonly FieldViolation[] | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly quota?: readonly { readonly subject: string; readonly description: string }[] | undefined;
+  /** For the log only; it does not travel. */
+  readonly cause?: unknown;
+}
+
+/** A refusal that the caller can act on. Anything else that is thrown is a bug, and leaves a server as INTERNAL. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly reason: Reason;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly fields: readonly FieldViolation[];
+  /** When the same call may succeed; undefined when waiting is not what helps, or nobody knows. */
+  readonly retryAfterMs: number | undefined;
+  readonly quota: readonly { readonly subject: string; readonly description: string }[];
+
+  constructor(reason: Reason, message: string, options: RefusalOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.reason = reason;
+    this.metadata = options.metadata ?? {};
+    this.fields = options.fields ?? [];
+    this.retryAfterMs = options.retryAfterMs;
+    this.quota = options.quota ?? [];
+  }
+}
+
+/** One INVALID_FIELD refusal for everything that is wrong with a request; its message names every field. */
+export function invalidFields(fields: readonly FieldViolation[]): Refusal {
+  const message = fields.map(({ field, description }) => `${field} ${description}`).join("; ");
+  return new Refusal("INVALID_FIELD", message, { fields });
+}
