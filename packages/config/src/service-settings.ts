@@ -1,0 +1,89 @@
+import type { ListenAddress, Settings } from "./settings.js";
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+const LOOPBACK = "127.0.0.1";
+
+/** What every service has. */
+export interface ServiceSettings {
+  readonly name: string;
+  readonly listen: ListenAddress;
+  readonly opsListen: ListenAddress;
+  /** Where others reach this process: what it registers in Consul. */
+  readonly advertiseHost: string;
+  /** Undefined: not registered. */
+  readonly consulUrl: string | undefined;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Tells this process from its replicas. */
+  readonly instance: string;
+  readonly drainMs: number;
+  readonly lameDuckMs: number;
+}
+
+/**
+ * The settings that every service has. Addresses are named after the service, so that one process can hold all five; the rest is
+ * shared.
+ */
+export function serviceSettings(
+  settings: Settings,
+  service: { readonly name: string; readonly grpcPort: number; readonly opsPort: number },
+): ServiceSettings {
+  const prefix = `CCSP_${service.name.toUpperCase()}`;
+  const listen = settings.listen(`${prefix}_LISTEN`, "address of the gRPC server; port 0 takes a free one", {
+    default: `0.0.0.0:${service.grpcPort}`,
+  });
+  const opsListen = settings.listen(`${prefix}_OPS_LISTEN`, "address of /metrics, /health and /ready", {
+    default: `0.0.0.0:${service.opsPort}`,
+  });
+  const consulUrl = settings.optionalText("CCSP_CONSUL_URL", "Consul agent to register with and to find others by", {
+    pattern: /^https?:\/\/\S+$/,
+  });
+  const advertised = settings.optionalText(
+    "CCSP_ADVERTISE_HOST",
+    `host by which others reach this process; else the listen host, or ${LOOPBACK} for a wildcard`,
+  );
+  const advertiseHost = advertised ?? (isWildcard(listen.host) ? LOOPBACK : listen.host);
+  if (consulUrl !== undefined && isLoopback(advertiseHost) && !isLoopback(hostOf(consulUrl))) {
+    settings.warn(
+      `registers as ${advertiseHost} with a Consul elsewhere, where that is another machine: set CCSP_ADVERTISE_HOST`,
+    );
+  }
+  return {
+    name: service.name,
+    listen,
+    opsListen,
+    advertiseHost,
+    consulUrl,
+    logLevel: settings.oneOf("CCSP_LOG_LEVEL", "least severe level to log", LOG_LEVELS, { default: "info" }),
+    instance:
+      settings.optionalText("CCSP_INSTANCE", "name of this process among its replicas; else host name and process id", {
+        pattern: /^[\w.-]{1,128}$/,
+      }) ?? service.name,
+    drainMs: settings.durationMs("CCSP_DRAIN_TIMEOUT", "time that running calls get to end when stopping", {
+      default: "20s",
+    }),
+    lameDuckMs: settings.durationMs("CCSP_LAME_DUCK", "time between NOT_SERVING and the first refused call", {
+      default: "500ms",
+    }),
+  };
+}
+
+/** Where Redis is; secret, since it may hold a password. */
+export function redisUrl(settings: Settings): string {
+  return settings.text(
+    "CCSP_REDIS_URL",
+    "Redis: redis://, rediss://, redis+sentinel://h1,h2/master or redis+cluster://h1,h2",
+    { default: "redis://127.0.0.1:6379", pattern: /^(rediss?|redis\+sentinel|redis\+cluster):\/\/\S+$/, secret: true },
+  );
+}
+
+function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, "") : "";
+}

@@ -1,0 +1,178 @@
+import { formatDuration, parseDuration } from "./duration.js";
+import { type ListenAddress, parseListen } from "./listen.js";
+
+export type { ListenAddress };
+
+/** What `--help` shows of one setting. */
+export interface SettingDescription {
+  readonly name: string;
+  readonly doc: string;
+  /** As it would be written in the environment; undefined when there is none. */
+  readonly default: string | undefined;
+  /** True when the service does not start without a value. */
+  readonly required: boolean;
+  readonly secret: boolean;
+}
+
+/**
+ * Reads settings and collects faults instead of throwing, so that a person sees all of them at once. A faulty setting
+ * yields its default, or an empty value where it has none: what is built from it is thrown away by `load`.
+ * A variable that is empty or only blanks counts as not set; blanks around a value are cut off.
+ */
+export interface Settings {
+  /** Without a default the setting is required. */
+  text(name: string, doc: string, options?: { default?: string; pattern?: RegExp; secret?: boolean }): string;
+  optionalText(name: string, doc: string, options?: { pattern?: RegExp; secret?: boolean }): string | undefined;
+  integer(name: string, doc: string, options: { default: number; min?: number; max?: number }): number;
+  /** Written as 500ms, 30s, 5m or 2h; `min` and `max` are in milliseconds. Without `max`, what a Node timer can hold. */
+  durationMs(name: string, doc: string, options: { default: string; min?: number; max?: number }): number;
+  /** Written as true, false, 1 or 0. */
+  flag(name: string, doc: string, options: { default: boolean }): boolean;
+  /** Separated by commas; empty items are passed over. `pattern` is for each item. */
+  list(name: string, doc: string, options: { default: readonly string[]; pattern?: RegExp }): readonly string[];
+  oneOf<T extends string>(name: string, doc: string, values: readonly T[], options: { default: T }): T;
+  /** Written as host:port or [v6 address]:port; port 0 takes a free one. */
+  listen(name: string, doc: string, options: { default: string }): ListenAddress;
+  /** For what only several settings together show: illegal. */
+  fault(message: string): void;
+  /** For what is legal but suspicious; say why. */
+  warn(message: string): void;
+}
+
+/** A longer setTimeout fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What a parser says of a value it cannot take: the rest of a sentence that begins with the setting's name. */
+class Unfit extends Error {}
+
+interface Reading<T> {
+  readonly name: string;
+  readonly doc: string;
+  readonly default: string | undefined;
+  readonly required?: boolean;
+  readonly secret?: boolean | undefined;
+  readonly parse: (value: string) => T;
+}
+
+export class EnvSettings implements Settings {
+  readonly faults: string[] = [];
+  readonly warnings: string[] = [];
+  readonly #described = new Map<string, SettingDescription>();
+  readonly #env: Env;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  get described(): readonly SettingDescription[] {
+    return [...this.#described.values()];
+  }
+
+  text(name: string, doc: string, options: { default?: string; pattern?: RegExp; secret?: boolean } = {}): string {
+    const parse = matching(options.pattern);
+    const required = options.default === undefined;
+    return this.#read({ name, doc, default: options.default, required, secret: options.secret, parse }) ?? "";
+  }
+
+  optionalText(name: string, doc: string, options: { pattern?: RegExp; secret?: boolean } = {}): string | undefined {
+    return this.#read({ name, doc, default: undefined, secret: options.secret, parse: matching(options.pattern) });
+  }
+
+  integer(name: string, doc: string, options: { default: number; min?: number; max?: number }): number {
+    const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
+    const what = `must be a whole number ${range(min, max, Number.MAX_SAFE_INTEGER, String)}`;
+    const parse = (value: string): number => {
+      const parsed = Number(value);
+      if (!/^-?\d+$/.test(value) || parsed < min || parsed > max) throw new Unfit(what);
+      return parsed;
+    };
+    return this.#read({ name, doc, default: String(options.default), parse }) ?? options.default;
+  }
+
+  durationMs(name: string, doc: string, options: { default: string; min?: number; max?: number }): number {
+    const { min = 0, max = MAX_TIMER_MS } = options;
+    const what = `must be a duration such as 500ms, 30s, 5m or 2h, ${range(min, max, MAX_TIMER_MS, formatDuration)}`;
+    const parse = (value: string): number => {
+      const parsed = parseDuration(value);
+      if (parsed === undefined || parsed < min || parsed > max) throw new Unfit(what);
+      return parsed;
+    };
+    return this.#read({ name, doc, default: options.default, parse }) ?? 0;
+  }
+
+  flag(name: string, doc: string, options: { default: boolean }): boolean {
+    const parse = (value: string): boolean => {
+      if (value === "true" || value === "1") return true;
+      if (value === "false" || value === "0") return false;
+      throw new Unfit("must be true or false");
+    };
+    return this.#read({ name, doc, default: String(options.default), parse }) ?? options.default;
+  }
+
+  list(name: string, doc: string, options: { default: readonly string[]; pattern?: RegExp }): readonly string[] {
+    const fit = matching(options.pattern);
+    const parse = (value: string): readonly string[] => {
+      const items = value.split(",").map((item) => item.trim());
+      return items.filter((item) => item !== "").map((item) => fit(item));
+    };
+    return this.#read({ name, doc, default: options.default.join(","), parse }) ?? options.default;
+  }
+
+  oneOf<T extends string>(name: string, doc: string, values: readonly T[], options: { default: T }): T {
+    const parse = (value: string): T => {
+      const found = values.find((allowed) => allowed === value);
+      if (found === undefined) throw new Unfit(`must be one of ${values.join(", ")}`);
+      return found;
+    };
+    return this.#read({ name, doc, default: options.default, parse }) ?? options.default;
+  }
+
+  listen(name: string, doc: string, options: { default: string }): ListenAddress {
+    const parse = (value: string): ListenAddress => {
+      const address = parseListen(value);
+      if (address === undefined) throw new Unfit("must be host:port or [v6 address]:port, with a port up to 65535");
+      return address;
+    };
+    return this.#read({ name, doc, default: options.default, parse }) ?? { host: "", port: 0 };
+  }
+
+  fault(message: string): void {
+    this.faults.push(message);
+  }
+
+  warn(message: string): void {
+    this.warnings.push(message);
+  }
+
+  #read<T>({ name, doc, default: fallback, required = false, secret = false, parse }: Reading<T>): T | undefined {
+    this.#described.set(name, { name, doc, default: fallback, required, secret });
+    const set = this.#env[name]?.trim() ?? "";
+    const value = set === "" ? fallback : set;
+    if (value === undefined) {
+      if (required) this.faults.push(`${name} is not set: ${doc}`);
+      return undefined;
+    }
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof Unfit)) throw error;
+      this.faults.push(
+        `${name} ${error.message}${secret ? " (its value is not shown)" : `, not ${JSON.stringify(value)}`}`,
+      );
+      return undefined;
+    }
+  }
+}
+
+function matching(pattern: RegExp | undefined): (value: string) => string {
+  return (value) => {
+    if (pattern !== undefined && !pattern.test(value)) throw new Unfit(`must match ${pattern}`);
+    return value;
+  };
+}
+
+function range(min: number, max: number, unbounded: number, format: (value: number) => string): string {
+  return max === unbounded ? `of at least ${format(min)}` : `from ${format(min)} to ${format(max)}`;
+}
