@@ -1,0 +1,79 @@
+import {
+  ConfigError,
+  describeSettings,
+  type Env,
+  load,
+  type ServiceSettings,
+  type SettingDescription,
+} from "@ccsp/config";
+import type { ServiceDefinition } from "./definition.js";
+
+/** What a command line comes to: something to print and an exit code, or a configuration to run with. */
+export type Command<C> =
+  | { readonly kind: "print"; readonly stdout: string; readonly stderr: string; readonly code: 0 | 2 }
+  | { readonly kind: "run"; readonly config: C; readonly warnings: readonly string[] };
+
+const USAGE = "[--help | --check-config]";
+
+/** Pure: decides what a service started with these arguments and this environment does. */
+export function readCommand<C extends { readonly service: ServiceSettings }>(
+  service: ServiceDefinition<C>,
+  args: readonly string[],
+  env: Env,
+): Command<C> {
+  if (args.includes("--help") || args.includes("-h")) return print(helpText(service), 0);
+  const unknown = args.find((arg) => arg !== "--check-config");
+  if (unknown !== undefined) {
+    return complain(
+      `${service.name}: unknown argument ${unknown}; expected ${USAGE}. Settings come from the environment.`,
+    );
+  }
+  try {
+    const { config, warnings } = load(env, (settings) => service.define(settings));
+    if (!args.includes("--check-config")) return { kind: "run", config, warnings };
+    return print([...warnings.map((warning) => `warning: ${warning}`), "configuration is valid"].join("\n"), 0);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return complain(`${service.name}: ${error.message}`);
+  }
+}
+
+function print(text: string, code: 0): Command<never> {
+  return { kind: "print", stdout: `${text}\n`, stderr: "", code };
+}
+
+function complain(text: string): Command<never> {
+  return { kind: "print", stdout: "", stderr: `${text}\n`, code: 2 };
+}
+
+function helpText<C extends { readonly service: ServiceSettings }>(service: ServiceDefinition<C>): string {
+  const settings = describeSettings((reader) => service.define(reader));
+  return [
+    `ccsp ${service.name}: ${service.summary}`,
+    "",
+    `Usage: node --import @ccsp/telemetry/register.js services/${service.name}/dist/main.js ${USAGE}`,
+    "",
+    "  --help          print this",
+    "  --check-config  read the settings, report every fault, and exit: 0 when they are valid, else 2",
+    "",
+    "Settings, from the environment:",
+    "",
+    ...table(settings.map((setting) => [setting.name, defaultOf(setting), setting.doc])),
+    "",
+    "Traces go where OTEL_EXPORTER_OTLP_ENDPOINT points, under the name in OTEL_SERVICE_NAME.",
+    "SIGTERM and SIGINT stop in order; a second one exits at once.",
+  ].join("\n");
+}
+
+function defaultOf(setting: SettingDescription): string {
+  if (setting.required) return "(required)";
+  return setting.default === undefined || setting.default === "" ? "-" : setting.default;
+}
+
+/** Lines of columns, each as wide as its widest cell; the last one is left ragged. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  return rows.map((row) =>
+    `  ${row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(width(column)))).join("  ")}`.trimEnd(),
+  );
+}

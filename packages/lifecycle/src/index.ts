@@ -1,0 +1,3 @@
+export type { ServiceDefinition } from "./definition.js";
+export { runMain } from "./main.js";
+export { type Open, type Resource, type RunOptions, runService, type ServiceContext } from "./run.js";

@@ -1,0 +1,50 @@
+import { hostname } from "node:os";
+import type { ServiceSettings } from "@ccsp/config";
+import type { Logger } from "pino";
+import { readCommand } from "./command-line.js";
+import type { ServiceDefinition } from "./definition.js";
+import { runService } from "./run.js";
+import { within } from "./within.js";
+
+/** On top of what the longest close, a gRPC server's drain, takes by its settings. */
+const CLOSE_MARGIN_MS = 5_000;
+/** A collector that does not answer must not keep a stopped service alive. */
+const FLUSH_MS = 3_000;
+/** A process that has closed everything ends by itself; one that forgot something is ended. */
+const LINGER_MS = 1_000;
+
+/**
+ * A service's whole main: `--help`, `--check-config`, faults of the configuration on stderr with exit code 2, then the service
+ * itself until a signal, and its exit code. Resolves when the service has stopped; spans are flushed by then.
+ */
+export async function runMain<C extends { readonly service: ServiceSettings }>(
+  service: ServiceDefinition<C>,
+  deps: { createLogger(service: ServiceSettings): Logger; flush(): Promise<void> },
+): Promise<void> {
+  const instance = process.env["CCSP_INSTANCE"]?.trim() || `${hostname()}-${process.pid}`;
+  const command = readCommand(service, process.argv.slice(2), { ...process.env, CCSP_INSTANCE: instance });
+  if (command.kind === "print") {
+    process.stdout.write(command.stdout);
+    process.stderr.write(command.stderr);
+    process.exitCode = command.code;
+    return;
+  }
+
+  const { config, warnings } = command;
+  const log = deps.createLogger(config.service);
+  // Only watches: the process still ends as Node ends it, but the log has the reason.
+  process.on("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "crashed"));
+  for (const warning of warnings) log.warn({ warning }, "suspicious setting");
+
+  const { drainMs, lameDuckMs } = config.service;
+  const code = await runService(log, (context) => service.start(config, context), {
+    closeMs: drainMs + lameDuckMs + CLOSE_MARGIN_MS,
+  });
+  await within(FLUSH_MS, deps.flush()).catch((error: unknown) => log.warn({ err: error }, "spans may be lost"));
+  log.info({ code }, "stopped");
+  process.exitCode = code;
+  setTimeout(() => {
+    log.warn({ held: process.getActiveResourcesInfo() }, "something was left open, exiting anyway");
+    process.exit();
+  }, LINGER_MS).unref();
+}
