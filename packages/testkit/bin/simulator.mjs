@@ -5,7 +5,9 @@ import { startSimulator } from "@ccsp/testkit";
 
 const { values } = parseArgs({ options: { port: { type: "string", default: "8787" }, help: { type: "boolean" } } });
 if (values.help) {
-  console.log("usage: simulator.mjs [--port 8787]\nAn Anthropic Messages API on 127.0.0.1; packages/testkit/README.md lists the markers.");
+  console.log(
+    "usage: simulator.mjs [--port 8787]\nAn Anthropic Messages API on 127.0.0.1; packages/testkit/README.md lists the markers.",
+  );
   process.exit(0);
 }
 const simulator = await startSimulator({ port: Number(values.port) });

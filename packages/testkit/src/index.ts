@@ -1,7 +1,13 @@
 export { CLAUDE_CODE_BIN } from "./claude-code.js";
+export { eventually } from "./eventually.js";
+export { type LeakCheck, leakCheck } from "./leak-check.js";
+export { SCRIPTED_ENGINE } from "./scripted-engine.js";
 export type { Answer, Behaviour, Fault, Pace, Silence, Usage, Window } from "./simulator/behaviour.js";
 export type { Gate } from "./simulator/gate.js";
 export type { RecordedRequest } from "./simulator/request.js";
 export type { Matcher } from "./simulator/scripts.js";
 export { type Simulator, type SimulatorOptions, startSimulator } from "./simulator/simulator.js";
 export { hugeText } from "./simulator/text.js";
+export { type OtlpReceiver, startOtlpReceiver } from "./traces/otlp-receiver.js";
+export type { ReceivedSpan, SpanKind } from "./traces/received-span.js";
+export { renderTrace } from "./traces/render-trace.js";

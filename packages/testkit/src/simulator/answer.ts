@@ -20,17 +20,27 @@ export interface AnswerContext {
 const HUGE_PIECE = 8 * 1024;
 const PLAIN_PIECE = 256;
 const BYTES_A_TOKEN = 4;
+/** A client that learns of the data and of the break in one read may throw the data away; a real break comes later. */
+const BEFORE_CUT_MS = 50;
 
 /** Sends the answer, or the part of it that the behaviour allows. Rejects when the client goes away. */
 export async function sendAnswer(answer: Answer, useTool: boolean, context: AnswerContext): Promise<void> {
   const gate = answer.gate as OwnedGate | undefined;
   if (gate && answer.gateAfter === undefined) await gate.pass(context.signal);
-  const headers = { "request-id": `req_${context.id}`, ...(answer.window ? windowHeaders(answer.window, Date.now()) : {}) };
+  const headers = {
+    "request-id": `req_${context.id}`,
+    ...(answer.window ? windowHeaders(answer.window, Date.now()) : {}),
+  };
   if (context.stream) await sendEvents(answer, useTool, headers, context);
-  else sendWhole(answer, useTool, headers, context);
+  else await sendWhole(answer, useTool, headers, context);
 }
 
-function sendWhole(answer: Answer, useTool: boolean, headers: Record<string, string>, context: AnswerContext): void {
+async function sendWhole(
+  answer: Answer,
+  useTool: boolean,
+  headers: Record<string, string>,
+  context: AnswerContext,
+): Promise<void> {
   const text = answer.hugeBytes === undefined ? (answer.text ?? context.echo) : hugeText(answer.hugeBytes);
   const tool = useTool ? answer.tool : undefined;
   const content = tool ? { type: "tool_use", id: `toolu_${context.id}`, ...tool } : { type: "text", text };
@@ -40,12 +50,25 @@ function sendWhole(answer: Answer, useTool: boolean, headers: Record<string, str
     stop_reason: tool ? "tool_use" : "end_turn",
     usage: usage(answer.usage, context.prompt, Buffer.byteLength(text)),
   };
-  context.response.writeHead(200, { "content-type": "application/json", ...headers }).end(JSON.stringify(message));
+  context.response.writeHead(200, { "content-type": "application/json", ...headers });
+  const json = JSON.stringify(message);
+  await write(answer.stopAfter ? json.slice(0, json.length / 2) : json, answer.splitBytes, context);
+  if (answer.stopAfter) await stop(answer.stopAfter.how, context);
+  context.response.end();
 }
 
-async function sendEvents(answer: Answer, useTool: boolean, headers: Record<string, string>, context: AnswerContext): Promise<void> {
+async function sendEvents(
+  answer: Answer,
+  useTool: boolean,
+  headers: Record<string, string>,
+  context: AnswerContext,
+): Promise<void> {
   const { response } = context;
-  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...headers });
+  response.writeHead(200, {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    ...headers,
+  });
   const send = (type: string, data: Record<string, unknown>): Promise<void> =>
     write(`event: ${type}\ndata: ${JSON.stringify({ type, ...data })}\n\n`, answer.splitBytes, context);
 
@@ -92,7 +115,8 @@ async function* paced(answer: Answer, context: AnswerContext): AsyncGenerator<st
     if (gate && sent === answer.gateAfter) await gate.pass(context.signal);
     yield part;
     sent += part.length;
-    if (answer.tokensPerSecond !== undefined) await sleep(1000 / answer.tokensPerSecond, undefined, { signal: context.signal });
+    if (answer.tokensPerSecond !== undefined)
+      await sleep(1000 / answer.tokensPerSecond, undefined, { signal: context.signal });
   }
 }
 
@@ -111,11 +135,9 @@ function* cutAt(parts: Iterable<string>, marks: readonly number[]): Generator<st
 }
 
 async function stop(how: "hang" | "cut", { response, signal }: AnswerContext): Promise<void> {
-  if (how === "cut") {
-    response.destroy();
-    return;
-  }
-  await once(signal, "abort");
+  if (how === "hang") await once(signal, "abort");
+  await sleep(BEFORE_CUT_MS, undefined, { signal });
+  response.destroy();
 }
 
 async function write(text: string, splitBytes: number | undefined, context: AnswerContext): Promise<void> {

@@ -39,8 +39,11 @@ export interface Answer extends Pace {
   /** Wait here until the test releases it; after this many characters of text, or before the headers when left out. */
   readonly gate?: Gate;
   readonly gateAfter?: number;
-  /** Do not end well: fall silent or break the connection after this many characters of text. */
-  readonly stopAfter?: { readonly how: "hang" | "cut"; readonly characters: number };
+  /**
+   * Do not end well: fall silent or break the connection after this many characters of text (an answer that is not streamed
+   * stops half way). With `times`, so many requests with the same prompt do, and then all is well.
+   */
+  readonly stopAfter?: { readonly how: "hang" | "cut"; readonly characters: number; readonly times?: number };
 }
 
 /** The API refuses, with a status and the API's error body. */
@@ -58,6 +61,8 @@ export interface Fault {
 /** The server accepts the request and never sends a byte. */
 export interface Silence {
   readonly kind: "silence";
+  /** As in a fault. */
+  readonly times?: number;
 }
 
 export type Behaviour = Answer | Fault | Silence;

@@ -1,4 +1,4 @@
-import type { Answer, Behaviour, Fault, Silence } from "./behaviour.js";
+import type { Answer, Fault, Silence } from "./behaviour.js";
 import type { Gate } from "./gate.js";
 
 /**
@@ -80,7 +80,8 @@ function refuse(status: number, type: string, message: string): Reader {
 
 function stop(how: "hang" | "cut"): Reader {
   return ({ answer }, args) => {
-    answer.stopAfter = { how, characters: args.number("after") ?? 1 };
+    const times = args.number("times");
+    answer.stopAfter = { how, characters: args.number("after") ?? 1, ...(times === undefined ? {} : { times }) };
   };
 }
 
@@ -119,8 +120,9 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
   "hang-mid": stop("hang"),
   cut: stop("cut"),
-  hang: ({ refusals }) => {
-    refusals.push({ kind: "silence" });
+  hang: ({ refusals }, args) => {
+    const times = args.number("times");
+    refusals.push({ kind: "silence", ...(times === undefined ? {} : { times }) });
   },
   "401": refuse(401, "authentication_error", "invalid x-api-key"),
   "429": refuse(429, "rate_limit_error", "This request would exceed your organization's rate limit."),
@@ -157,10 +159,10 @@ function parseInput(json: string): Record<string, unknown> {
 }
 
 /**
- * What a prompt's markers ask for, refusals first in the order written, then the one answer.
+ * What a prompt's markers ask for: refusals in the order written, and the one answer that comes when they are used up.
  * Throws MarkerError for an unknown marker or argument.
  */
-export function readMarkers(prompt: string, gates: ReadonlyMap<string, Gate>): readonly Behaviour[] {
+export function readMarkers(prompt: string, gates: ReadonlyMap<string, Gate>): Readonly<Draft> {
   const draft: Draft = { answer: { kind: "answer" }, refusals: [] };
   const rest = prompt.replaceAll(MARKER, (_whole, name: string, source: string) => {
     const read = READERS[name];
@@ -173,7 +175,7 @@ export function readMarkers(prompt: string, gates: ReadonlyMap<string, Gate>): r
   const odd = ANY_MARKER.exec(rest);
   ANY_MARKER.lastIndex = 0;
   if (odd) throw new MarkerError(`cannot read ${odd[0]}`);
-  return [...draft.refusals, draft.answer];
+  return draft;
 }
 
 /** The prompt as a person would read it. */

@@ -51,7 +51,10 @@ const KEPT_SYSTEM = 64 * 1024;
 export function readRequest(request: IncomingMessage, body: string): { record: RecordedRequest; prompt: string } {
   const parsed = (body === "" ? {} : JSON.parse(body)) as Body;
   const headers = Object.fromEntries(
-    Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]),
+    Object.entries(request.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(", ") : (value ?? ""),
+    ]),
   );
   const { prompt, toolResults } = lastTurn(parsed.messages ?? []);
   const record: RecordedRequest = {
@@ -82,7 +85,8 @@ function lastTurn(messages: readonly Message[]): { prompt: string; toolResults: 
     const results = content.filter((block) => block.type === "tool_result");
     toolResults.unshift(...results.map(textOf));
     const typed = content.filter((block) => block.type === "text").map(textOf);
-    const text = results.length > 0 ? undefined : typed.findLast((line) => !line.trimStart().startsWith("<system-reminder>"));
+    const text =
+      results.length > 0 ? undefined : typed.findLast((line) => !line.trimStart().startsWith("<system-reminder>"));
     if (text !== undefined) return { prompt: text, toolResults };
   }
   return { prompt: "", toolResults };
@@ -93,5 +97,10 @@ function blocks(content: string | readonly Block[] | undefined): readonly Block[
 }
 
 function textOf(block: Block): string {
-  return block.text ?? blocks(block.content).map((inner) => inner.text ?? "").join("");
+  return (
+    block.text ??
+    blocks(block.content)
+      .map((inner) => inner.text ?? "")
+      .join("")
+  );
 }

@@ -65,7 +65,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       record.status = response.headersSent ? response.statusCode : 0;
       record.outcome = response.writableFinished ? "sent" : "cut";
     });
-    if (record.method === "POST" && record.path === "/v1/messages") return await callModel(record, prompt, response, signal);
+    if (record.method === "POST" && record.path === "/v1/messages")
+      return await callModel(record, prompt, response, signal);
     if (record.method === "POST" && record.path === "/v1/messages/count_tokens") {
       return sendJson(response, 200, { input_tokens: Math.ceil(body.length / 4) });
     }
@@ -73,7 +74,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     sendError(response, 404, "not_found_error", `the simulator has no ${record.method} ${record.path}`);
   }
 
-  async function callModel(record: RecordedRequest, prompt: string, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  async function callModel(
+    record: RecordedRequest,
+    prompt: string,
+    response: ServerResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
     const behaviour = choose(record, prompt);
     if (behaviour instanceof MarkerError) return sendError(response, 400, "invalid_request_error", behaviour.message);
     if (behaviour.kind === "silence") return await silence(signal);
@@ -88,8 +94,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const scripted = scripts.take(record);
     if (scripted) return scripted;
     try {
-      const behaviours = readMarkers(prompt, gates);
-      return behaviours.find((behaviour, index) => !spent(behaviour, `${index} ${prompt}`)) ?? { kind: "answer" };
+      const { refusals, answer } = readMarkers(prompt, gates);
+      const refusal = refusals.find((fault, index) => !spent(fault.times, `${index} ${prompt}`));
+      if (refusal) return refusal;
+      if (answer.stopAfter === undefined || !spent(answer.stopAfter.times, `stop ${prompt}`)) return answer;
+      const { stopAfter: _over, ...well } = answer;
+      return well;
     } catch (error) {
       if (error instanceof MarkerError) return error;
       throw error;
@@ -97,10 +107,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   }
 
   /** Counts by prompt, not by session: an engine's own retry and a task's next attempt both use up a refusal. */
-  function spent(behaviour: Behaviour, key: string): boolean {
-    if (behaviour.kind !== "fault" || behaviour.times === undefined) return false;
+  function spent(times: number | undefined, key: string): boolean {
+    if (times === undefined) return false;
     const count = refused.get(key) ?? 0;
-    if (count >= behaviour.times) return true;
+    if (count >= times) return true;
     refused.set(key, count + 1);
     const [oldest] = refused.keys();
     if (refused.size > KEEP_COUNTS && oldest !== undefined) refused.delete(oldest);

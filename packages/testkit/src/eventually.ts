@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 50;
+const TIMEOUT_MS = 5000;
+
+/**
+ * Repeats `check` until it neither throws nor rejects, and answers what it answered. After `timeoutMs` (5 s) the last error
+ * is thrown, with `what` in front of its message; a check that never settles fails in the same way.
+ */
+export async function eventually<T>(
+  check: () => Promise<T> | T,
+  options: { timeoutMs?: number; what?: string } = {},
+): Promise<T> {
+  const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const late = new Promise<never>((_resolve, reject) => {
+    deadline.addEventListener("abort", () => reject(new Error("the check itself did not end")), { once: true });
+  });
+  late.catch(() => {});
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return await Promise.race([check(), late]);
+    } catch (error) {
+      if (deadline.aborted) throw explained(error, options.what ?? "what was awaited", timeoutMs);
+    }
+    await sleep(pause);
+  }
+}
+
+/** Keeps the error's own class and fields, so that a test runner still shows its diff. */
+function explained(error: unknown, what: string, timeoutMs: number): unknown {
+  if (!(error instanceof Error)) return error;
+  error.message = `${what} did not come within ${timeoutMs} ms: ${error.message}`;
+  return error;
+}

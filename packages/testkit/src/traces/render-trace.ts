@@ -1,0 +1,78 @@
+import type { ReceivedSpan } from "./received-span.js";
+
+interface Node {
+  readonly span: ReceivedSpan;
+  readonly children: readonly Node[];
+}
+
+/**
+ * A trace for people: one line a span, `service: name 12 ms`, `service → name` for a call that goes out, children under their
+ * parent in the order in which they started. Spans whose parent was not received stand at the root, marked; childless
+ * siblings that look the same are counted on one line.
+ */
+export function renderTrace(spans: readonly ReceivedSpan[]): string {
+  const byId = new Set(spans.map((span) => span.spanId));
+  const roots = spans.filter((span) => !byId.has(span.parentSpanId) || span.parentSpanId === span.spanId);
+  const lines = inOrder(roots).flatMap((span) => {
+    const note = span.parentSpanId === "" ? "" : "  (its parent is missing)";
+    return render(grow(span, spans), note, "", "");
+  });
+  return lines.join("\n");
+}
+
+function grow(span: ReceivedSpan, spans: readonly ReceivedSpan[]): Node {
+  const children = spans.filter((child) => child.parentSpanId === span.spanId && child.spanId !== span.spanId);
+  return { span, children: inOrder(children).map((child) => grow(child, spans)) };
+}
+
+function inOrder(spans: readonly ReceivedSpan[]): readonly ReceivedSpan[] {
+  return spans.toSorted((a, b) => a.startMs - b.startMs);
+}
+
+function render(node: Node, note: string, first: string, rest: string): string[] {
+  const groups = alike(node.children);
+  const below = groups.flatMap((group, index) => {
+    const last = index === groups.length - 1;
+    const [head] = group;
+    if (!head) return [];
+    const branch = `${rest}${last ? "└─ " : "├─ "}`;
+    if (group.length > 1) return [`${branch}${label(head.span)} ×${group.length}, ${duration(total(group))} in all`];
+    return render(head, "", branch, `${rest}${last ? "   " : "│  "}`);
+  });
+  const { span } = node;
+  const error = span.error === undefined ? "" : `  ✗ ${span.error}`;
+  return [`${first}${label(span)} ${duration(span.endMs - span.startMs)}${error}${note}`, ...below];
+}
+
+/** Neighbours that would read the same, together. */
+function alike(nodes: readonly Node[]): readonly (readonly Node[])[] {
+  const groups: Node[][] = [];
+  for (const node of nodes) {
+    const group = groups.at(-1);
+    const [head] = group ?? [];
+    const plain = node.children.length === 0 && node.span.error === undefined;
+    const same = head?.children.length === 0 && head.span.error === undefined && label(head.span) === label(node.span);
+    if (group && plain && same) group.push(node);
+    else groups.push([node]);
+  }
+  return groups;
+}
+
+function total(nodes: readonly Node[]): number {
+  return nodes.reduce((sum, { span }) => sum + span.endMs - span.startMs, 0);
+}
+
+function label(span: ReceivedSpan): string {
+  const outgoing = span.kind === "client" || span.kind === "producer";
+  return `${span.service}${outgoing ? " →" : ":"} ${shortName(span.name)}`;
+}
+
+/** `grpc.ccsp.queue.v1.QueueService/Enqueue` is `QueueService/Enqueue` to a reader. */
+function shortName(name: string): string {
+  return /^(?:[a-z0-9_]+\.)*([A-Za-z]\w*\/\w+)$/.exec(name)?.[1] ?? name;
+}
+
+function duration(ms: number): string {
+  if (ms >= 10) return `${Math.round(ms)} ms`;
+  return `${ms.toFixed(1)} ms`;
+}
