@@ -50,8 +50,9 @@ logged() {
 # --- node ---------------------------------------------------------------------------------------------------------------
 
 node_is_new_enough() {
-  node -e 'const [a, b] = [process.versions.node, process.argv[1]].map((v) => v.split(".").map(Number));
-    process.exit(a[0] - b[0] || a[1] - b[1] ? (a[0] - b[0] || a[1] - b[1]) < 0 : 0)' "$NODE_MINIMUM"
+  local oldest
+  oldest=$(printf '%s\n' "$NODE_MINIMUM" "$(node -p process.versions.node)" | sort -V | head -n 1)
+  [[ $oldest == "$NODE_MINIMUM" ]]
 }
 
 part_node() {
@@ -132,10 +133,10 @@ fetch_redis() {
   local apt="$tools/apt/redis"
   rm -rf "$apt" && mkdir -p "$apt"
   private_apt "$apt" update || return
-  # Only what a real installation would add: the libraries that the system lacks, and no more.
+  # With what a real installation would add: the libraries that the system lacks, and no more.
   local packages
   packages=$(private_apt "$apt" install --simulate --no-install-recommends redis-server | sed -n 's/^Inst \([^ ]*\) .*/\1/p') || return
-  [[ -n $packages ]] || return
+  packages=$(printf '%s\n' redis-server redis-tools $packages | sort -u)
   # shellcheck disable=SC2086 # one word per package
   (cd "$apt" && private_apt "$apt" download $packages) || return
   unpack redis || return
