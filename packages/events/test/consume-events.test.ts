@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually } from "@ccsp/testkit";
+import { pino } from "pino";
+import {
+  type ConsumeOptions,
+  consumeEvents,
+  encodeEventData,
+  eventsKey,
+  type Outcome,
+  parkedKey,
+} from "../src/index.js";
+
+const log = pino({ level: "silent" });
+const quick = { firstBackoffMs: 20, maxBackoffMs: 40, abandonedMs: 150, scanMs: 50 };
+
+function createGate(): { opened: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
+describe("consumeEvents", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  let seen: Event[];
+  let open: { close(): Promise<void> }[];
+
+  before(async () => {
+    server = await startRedis({ appendOnly: true });
+  });
+  after(() => server.stop());
+
+  beforeEach(async () => {
+    redis = await openRedis(server.url, { log, name: "test" });
+    await redis.client.flushall();
+    seen = [];
+    open = [];
+  });
+  afterEach(async () => {
+    await Promise.all(open.map((each) => each.close()));
+    await redis.close();
+  });
+
+  const publish = async (task: string, type = "task.started", data?: string): Promise<string> => {
+    const value = { engine: "e", attempt: 1, executorId: "x" };
+    const json = data ?? encodeEventData({ $case: "taskStarted", value });
+    const fields = ["type", type, "time", "1000", "task", task, "agent", "a", "trace", "", "data", json];
+    return String(await redis.client.xadd(eventsKey(0), "*", ...fields));
+  };
+
+  const consume = async (options: Partial<ConsumeOptions> = {}) => {
+    const consumer = await consumeEvents({
+      redis,
+      group: "g",
+      consumer: "one",
+      log,
+      redelivery: quick,
+      handle: async (event) => {
+        seen.push(event);
+      },
+      ...options,
+    });
+    open.push(consumer);
+    return consumer;
+  };
+
+  const tasks = (): string[] => seen.map((event) => event.taskId);
+  const pending = async (): Promise<number> => (await redis.client.xpending(eventsKey(0), "g", "-", "+", 1000)).length;
+  const nothingPending = () => eventually(async () => assert.equal(await pending(), 0));
+
+  it("delivers what was published before the group existed and after, in order, and acknowledges it", async () => {
+    const first = await publish("t1");
+    await publish("t2");
+    await consume();
+    await publish("t3");
+    await eventually(() => assert.deepEqual(tasks(), ["t1", "t2", "t3"]));
+    assert.equal(seen[0]?.id, `0:${first}`);
+    await nothingPending();
+  });
+
+  it("gives each group every event and shares one group's events among its consumers", async () => {
+    const other: string[] = [];
+    const shared: string[][] = [[], []];
+    for (const [at, list] of shared.entries()) {
+      const handle = async (event: Event) => void list.push(event.taskId);
+      await consume({ consumer: `c${at}`, handle });
+    }
+    await consume({ group: "h", handle: async (event) => void other.push(event.taskId) });
+    const names = Array.from({ length: 200 }, (_, at) => `t${at}`);
+    for (const name of names) await publish(name);
+    await eventually(() => {
+      assert.deepEqual(shared.flat().sort(), [...names].sort());
+      assert.deepEqual(other, names);
+    });
+    assert.ok(
+      shared.every((list) => list.length > 0),
+      `shares: ${shared.map((list) => list.length).join(", ")}`,
+    );
+  });
+
+  it("delivers again what the handler threw on, and does not hold up the entries behind it", async () => {
+    const failures = new Map<string, number>([["bad", 3]]);
+    const handle = async (event: Event) => {
+      const left = failures.get(event.taskId) ?? 0;
+      failures.set(event.taskId, left - 1);
+      if (left > 0) throw new Error("not now");
+      seen.push(event);
+    };
+    await consume({ handle });
+    for (const task of ["bad", "t2", "t3"]) await publish(task);
+    await eventually(() => assert.deepEqual(tasks(), ["t2", "t3", "bad"]));
+    await nothingPending();
+  });
+
+  it("parks an entry whose handler always throws, with its fields and the reason, and goes on", async () => {
+    const outcomes: Outcome[] = [];
+    const handle = async (event: Event) => {
+      if (event.taskId === "poison") throw new Error("cannot digest");
+      seen.push(event);
+    };
+    await consume({ handle, count: (outcome) => outcomes.push(outcome), redelivery: { ...quick, maxDeliveries: 3 } });
+    const id = await publish("poison");
+    await publish("t2");
+    await nothingPending();
+    const [parked, ...more] = await redis.client.xrange(parkedKey(0, "g"), "-", "+");
+    assert.deepEqual(more, []);
+    const text = parked?.[1].join(" ");
+    assert.match(text ?? "", new RegExp(`task poison .*parked_id ${id} parked_why cannot digest$`));
+    assert.deepEqual(tasks(), ["t2"]);
+    assert.deepEqual(outcomes.toSorted(), ["failed", "failed", "handled", "parked"]);
+  });
+
+  it("parks an entry that cannot be read at once, and passes over types it does not know", async () => {
+    const outcomes: Outcome[] = [];
+    await consume({ count: (outcome) => outcomes.push(outcome) });
+    await publish("t1", "task.started", "{");
+    await publish("t2", "task.levitated");
+    await publish("t3");
+    await eventually(() => assert.deepEqual(outcomes, ["parked", "unknown", "handled"]));
+    await nothingPending();
+  });
+
+  it("parks an entry that was delivered too often without an end, as one that kills its process is", async () => {
+    await publish("killer");
+    await consume({ group: "setup" });
+    await redis.client.xgroup("CREATE", eventsKey(0), "g", "0");
+    await redis.client.xreadgroup("GROUP", "g", "dead", "STREAMS", eventsKey(0), ">");
+    const [entry] = await redis.client.xrange(eventsKey(0), "-", "+");
+    const id = entry?.[0] ?? "";
+    await redis.client.call("xclaim", eventsKey(0), "g", "dead", 0, id, "IDLE", 60_000, "RETRYCOUNT", 16);
+    seen = [];
+    await consume();
+    await eventually(async () => assert.equal(await redis.client.xlen(parkedKey(0, "g")), 1));
+    assert.deepEqual(tasks(), []);
+  });
+
+  it("takes over the entries of a consumer that died, and leaves alone those of one that works", async () => {
+    await redis.client.xgroup("CREATE", eventsKey(0), "g", "0", "MKSTREAM");
+    await publish("abandoned");
+    await redis.client.xreadgroup("GROUP", "g", "dead", "STREAMS", eventsKey(0), ">");
+    const gate = createGate();
+    let slow = 0;
+    const handle = async () => {
+      slow += 1;
+      await gate.opened;
+    };
+    await consume();
+    await eventually(() => assert.deepEqual(tasks(), ["abandoned"]));
+    await open.pop()?.close();
+
+    await consume({ consumer: "slow", handle, redelivery: { ...quick, abandonedMs: 60_000 } });
+    await publish("held");
+    await eventually(() => assert.equal(slow, 1));
+    await consume({ consumer: "other", redelivery: { ...quick, abandonedMs: 60_000 } });
+    await publish("free");
+    await eventually(() => assert.deepEqual(tasks(), ["abandoned", "free"]));
+    gate.open();
+    await nothingPending();
+    assert.equal(slow, 1);
+  });
+
+  it("stops reading new entries while too many failed ones wait, and goes on when they succeed", async () => {
+    let broken = true;
+    let calls = new Set<string>();
+    const handle = async (event: Event) => {
+      calls.add(event.taskId);
+      if (broken) throw new Error("outage");
+      seen.push(event);
+    };
+    await consume({ handle, maxPending: 2 });
+    for (const task of ["t1", "t2", "t3", "t4"]) await publish(task);
+    await eventually(async () => assert.equal(await pending(), 2));
+    assert.deepEqual([...calls], ["t1", "t2"]);
+    broken = false;
+    calls = new Set();
+    await eventually(() => assert.deepEqual(tasks().sort(), ["t1", "t2", "t3", "t4"]));
+  });
+
+  it("offers unfinished entries to the others at once when it closes, and leaves the group when it has none", async () => {
+    const gate = createGate();
+    const first = await consume({
+      consumer: "leaver",
+      handle: async (event) => {
+        seen.push(event);
+        await gate.opened;
+      },
+    });
+    for (const task of ["t1", "t2", "t3"]) await publish(task);
+    await eventually(() => assert.deepEqual(tasks(), ["t1"]));
+    const closed = first.close();
+    gate.open();
+    await closed;
+    const patient = { ...quick, abandonedMs: 60_000 };
+    const second = await consume({ consumer: "stayer", redelivery: patient });
+    await eventually(() => assert.deepEqual(tasks().sort(), ["t1", "t2", "t3"]));
+    await second.close();
+    const names = JSON.stringify(await redis.client.xinfo("CONSUMERS", eventsKey(0), "g"));
+    assert.doesNotMatch(names, /stayer/);
+  });
+
+  it("makes the group again when Redis lost it", async () => {
+    await consume();
+    await publish("t1");
+    await eventually(() => assert.deepEqual(tasks(), ["t1"]));
+    await redis.client.flushall();
+    await publish("t2");
+    await eventually(() => assert.deepEqual(tasks(), ["t1", "t2"]));
+  });
+
+  it("loses nothing when Redis is killed and comes back", async () => {
+    await consume();
+    await publish("t1");
+    await eventually(() => assert.deepEqual(tasks(), ["t1"]));
+    await server.kill9();
+    await server.restart();
+    await publish("t2");
+    await eventually(() => assert.deepEqual(tasks(), ["t1", "t2"]));
+    await nothingPending();
+  });
+});
