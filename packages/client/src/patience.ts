@@ -6,8 +6,8 @@ import { toCcspError } from "./errors.js";
 /** Time, replaceable in tests. */
 export interface Pace {
   /** Milliseconds, only ever growing. */
-  now(): number;
-  wait(ms: number, signal: AbortSignal | undefined): Promise<void>;
+  readonly now: () => number;
+  readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
 }
 
 /** Decides whether a failed call is worth repeating, and when. */

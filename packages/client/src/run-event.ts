@@ -1,4 +1,5 @@
 import {
+  type StateChanged,
   type Task,
   type TaskError,
   type TaskEvent,
@@ -54,20 +55,27 @@ export function toRunEvent({ sequence, attempt, event }: TaskEvent): RunEvent | 
       return { type: "tool", sequence, attempt, name: event.value.name };
     case "engineNotice":
       return { type: "notice", sequence, category: categoryName(event.value.category), message: event.value.message };
+    case "stateChanged":
+      return toStateEvent(sequence, attempt, event.value);
     case "taskEnded":
       return { type: "ended", sequence, ...event.value, state: endState(event.value.state) };
-    case "stateChanged": {
-      const { state, reason, error, readyTime } = event.value;
-      if (state === TaskState.RUNNING) return { type: "started", sequence, attempt };
-      if (state === TaskState.CANCELLING) return { type: "cancelling", sequence, reason };
-      const waits = state === TaskState.PARKED || state === TaskState.SCHEDULED || state === TaskState.QUEUED;
-      // The first QUEUED, and the one at the end of parking, are the normal course and have no reason.
-      if (!waits || (state === TaskState.QUEUED && !reason && !error)) return undefined;
-      return { type: "waiting", sequence, reason: reason || (error?.message ?? ""), until: readyTime, error };
-    }
     case undefined:
-      return undefined; // newer than this client
+    default:
+      return undefined; // an entry of a kind that is newer than this client
   }
+}
+
+function toStateEvent(
+  sequence: number,
+  attempt: number,
+  { state, reason, error, readyTime }: StateChanged,
+): RunEvent | undefined {
+  if (state === TaskState.RUNNING) return { type: "started", sequence, attempt };
+  if (state === TaskState.CANCELLING) return { type: "cancelling", sequence, reason };
+  // The first QUEUED, and the one at the end of parking, are the normal course and have no reason.
+  const requeued = state === TaskState.QUEUED && (reason !== "" || error !== undefined);
+  if (!requeued && state !== TaskState.PARKED && state !== TaskState.SCHEDULED) return undefined;
+  return { type: "waiting", sequence, reason: reason || (error?.message ?? ""), until: readyTime, error };
 }
 
 function endState(state: TaskState): EndState {

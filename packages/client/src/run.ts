@@ -26,7 +26,7 @@ export function createRun(events: AsyncGenerator<RunEvent, void>): Run {
   return {
     [Symbol.asyncIterator]: () => pass,
     async result() {
-      while (!ended && !(await pass.next()).done);
+      for (;;) if ((await pass.next()).done) break;
       if (!ended)
         throw new CcspError("CALL_CANCELLED", `the run was left before its end; task ${taskId || "not accepted"}`);
       if (ended.state === "SUCCEEDED" && ended.result) return ended.result;

@@ -46,14 +46,10 @@ const priority: Check = (value) =>
   typeof value === "string" && Object.hasOwn(PRIORITIES, value)
     ? undefined
     : `is not one of ${Object.keys(PRIORITIES).join(", ")}`;
-const record: Check = (value) =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? undefined
-    : `is not an object but ${kindOf(value)}`;
+const record: Check = (value) => (isRecord(value) ? undefined : `is not an object but ${kindOf(value)}`);
 const texts: Check = (value) => {
-  const wrong = record(value);
-  if (wrong !== undefined) return wrong;
-  const bad = Object.entries(value as object).find(([, item]) => typeof item !== "string");
+  if (!isRecord(value)) return record(value);
+  const bad = Object.entries(value).find(([, item]) => typeof item !== "string");
   return bad && `has a value under ${JSON.stringify(bad[0])} that is not a string but ${kindOf(bad[1])}`;
 };
 
@@ -111,7 +107,7 @@ function limitsOf({ wallTimeMs, outputBytes, turns, budgetUsd }: LimitsInput) {
 function faultsOf(input: TaskInput): FieldViolation[] {
   const missing = input.prompt === undefined ? [{ field: "spec.prompt", description: "prompt is missing" }] : [];
   const faults = [...missing, ...check(input, FIELDS)];
-  const limits = record(input.limits) === undefined ? check(input.limits as object, LIMITS, "limits.") : [];
+  const limits = isRecord(input.limits) ? check(input.limits, LIMITS, "limits.") : [];
   return [...faults, ...limits];
 }
 
@@ -126,6 +122,10 @@ function check(
     const fault = value === undefined ? undefined : row[1](value);
     return fault === undefined ? [] : [{ field: row[0], description: `${prefix}${key} ${fault}` }];
   });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function kindOf(value: unknown): string {

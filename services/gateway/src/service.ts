@@ -69,5 +69,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
 
 async function packageVersion(): Promise<string> {
   const file = new URL("../package.json", import.meta.url);
-  return (JSON.parse(await readFile(file, "utf8")) as { version: string }).version;
+  const { version }: { version: string } = JSON.parse(await readFile(file, "utf8"));
+  return version;
 }

@@ -43,8 +43,10 @@ function secretBytes(secret: string, source: string): Uint8Array {
 async function loadKeySet({ jwksFile, jwksUrl }: KeySettings): Promise<JWTVerifyGetKey | undefined> {
   if (jwksUrl !== undefined) return createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: 5_000 });
   if (jwksFile === undefined) return undefined;
+  const text = await read("CCSP_JWT_JWKS_FILE", jwksFile);
   try {
-    return createLocalJWKSet(JSON.parse(await read("CCSP_JWT_JWKS_FILE", jwksFile)) as JSONWebKeySet);
+    const keySet: JSONWebKeySet = JSON.parse(text);
+    return createLocalJWKSet(keySet);
   } catch (cause) {
     throw new Error(`CCSP_JWT_JWKS_FILE (${jwksFile}) holds no JSON Web Key Set`, { cause });
   }
@@ -54,11 +56,6 @@ async function read(setting: string, file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new Error(
-      `${setting} (${file}) cannot be read: ${(cause as NodeJS.ErrnoException).code ?? "unknown fault"}`,
-      {
-        cause,
-      },
-    );
+    throw new Error(`${setting} (${file}) cannot be read`, { cause });
   }
 }

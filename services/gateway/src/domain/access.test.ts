@@ -3,6 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { authorise, type Rpc, SCOPES } from "./access.js";
 
+const RPCS = Object.keys(SCOPES).filter((name): name is Rpc => Object.hasOwn(SCOPES, name));
 const agent = (...scopes: string[]) => ({ agentId: "alice", scopes });
 
 describe("access", () => {
@@ -11,11 +12,11 @@ describe("access", () => {
   });
 
   it("lets a caller with exactly the scopes of an RPC through", () => {
-    for (const rpc of Object.keys(SCOPES) as Rpc[]) authorise(rpc, agent(...SCOPES[rpc]));
+    for (const rpc of RPCS) authorise(rpc, agent(...SCOPES[rpc]));
   });
 
   it("names the scope that is missing, for every RPC and every scope of it", () => {
-    for (const rpc of Object.keys(SCOPES) as Rpc[]) {
+    for (const rpc of RPCS) {
       for (const scope of SCOPES[rpc]) {
         const others = SCOPES[rpc].filter((other) => other !== scope);
         assert.throws(

@@ -49,7 +49,7 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
           entry.task(taskId);
           trace.getActiveSpan()?.setAttribute("ccsp.task.id", taskId);
         },
-        accepted: entry.accepted,
+        accepted: () => entry.accepted(),
       };
     } catch (error) {
       if (error instanceof Refusal) onDenied?.(error.reason);

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import {
+  ErrorCategory,
+  StateChanged,
+  TaskEnded,
+  TaskError,
+  TaskEvent,
+  TaskState,
+} from "@ccsp/protos/ccsp/task/v1/task.js";
+import { toRunEvent } from "./run-event.js";
+
+const entry = (event: TaskEvent["event"]) => toRunEvent({ sequence: 7, attempt: 2, time: undefined, event });
+const moved = (state: TaskState, more: Partial<StateChanged> = {}) =>
+  entry({ $case: "stateChanged", value: { ...StateChanged.fromPartial({ state }), ...more } });
+
+describe("toRunEvent", () => {
+  it("tells the start of an attempt, its text, its tools and its troubles", () => {
+    assert.deepEqual(moved(TaskState.RUNNING), { type: "started", sequence: 7, attempt: 2 });
+    assert.deepEqual(entry({ $case: "textDelta", value: { text: "hi" } }), {
+      type: "text",
+      sequence: 7,
+      attempt: 2,
+      text: "hi",
+    });
+    assert.deepEqual(entry({ $case: "toolUse", value: { name: "Bash" } }), {
+      type: "tool",
+      sequence: 7,
+      attempt: 2,
+      name: "Bash",
+    });
+    const notice = { category: ErrorCategory.OVERLOADED, message: "529" };
+    assert.deepEqual(entry({ $case: "engineNotice", value: notice }), {
+      type: "notice",
+      sequence: 7,
+      category: "OVERLOADED",
+      message: "529",
+    });
+  });
+
+  it("is silent about the normal course of waiting", () => {
+    assert.equal(moved(TaskState.QUEUED), undefined);
+    assert.equal(moved(TaskState.LEASED), undefined);
+  });
+
+  it("says why and until when a task waits again", () => {
+    const until = new Date(0);
+    const error = TaskError.fromPartial({ category: ErrorCategory.USAGE_WINDOW, message: "window closed" });
+    assert.deepEqual(moved(TaskState.PARKED, { readyTime: until, error }), {
+      type: "waiting",
+      sequence: 7,
+      reason: "window closed",
+      until,
+      error,
+    });
+    assert.deepEqual(moved(TaskState.QUEUED, { reason: "lease lost" }), {
+      type: "waiting",
+      sequence: 7,
+      reason: "lease lost",
+      until: undefined,
+      error: undefined,
+    });
+  });
+
+  it("tells an accepted cancel, and each end by its name", () => {
+    assert.deepEqual(moved(TaskState.CANCELLING, { reason: "enough" }), {
+      type: "cancelling",
+      sequence: 7,
+      reason: "enough",
+    });
+    for (const state of ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"] as const) {
+      const ended = entry({ $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState[state] }) });
+      assert.deepEqual(ended, { type: "ended", sequence: 7, state, result: undefined, error: undefined });
+    }
+  });
+
+  it("passes over entries of a kind that it does not know", () => {
+    assert.equal(entry(undefined), undefined);
+  });
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { InvalidTaskError } from "./errors.js";
+import { type TaskInput, toSpec } from "./task-input.js";
+
+function faultsOf(input: unknown): Record<string, string> {
+  let faults: Record<string, string> = {};
+  // What a program without types can hand over.
+  const untyped: TaskInput = JSON.parse(JSON.stringify(input));
+  assert.throws(
+    () => toSpec(untyped),
+    (error) => {
+      assert.ok(error instanceof InvalidTaskError);
+      assert.equal(error.reason, "INVALID_FIELD");
+      for (const { field } of error.fields) assert.ok(error.message.includes(field));
+      faults = Object.fromEntries(error.fields.map(({ field, description }) => [field, description]));
+      return true;
+    },
+  );
+  return faults;
+}
+
+describe("toSpec", () => {
+  it("translates every field", () => {
+    const spec = toSpec({
+      prompt: "hello",
+      engine: "claude-code",
+      priority: "urgent",
+      model: "m",
+      systemPrompt: "be brief",
+      labels: { team: "a" },
+      limits: { wallTimeMs: 90_500, outputBytes: 1024, turns: 3, budgetUsd: 0.5 },
+      maxAttempts: 2,
+    });
+    assert.deepEqual(spec, {
+      prompt: "hello",
+      engine: "claude-code",
+      priority: Priority.URGENT,
+      model: "m",
+      systemPrompt: "be brief",
+      labels: { team: "a" },
+      limits: { wallTime: { seconds: 90n, nanos: 500_000_000 }, outputBytes: 1024n, turns: 3, budgetUsd: 0.5 },
+      maxAttempts: 2,
+    });
+  });
+
+  it("leaves what is not given to the server", () => {
+    const spec = toSpec({ prompt: "hello" });
+    assert.equal(spec.priority, Priority.UNSPECIFIED);
+    assert.equal(spec.limits, undefined);
+    assert.equal(spec.maxAttempts, 0);
+  });
+
+  it("sends values for the server to judge: empty, negative, unknown", () => {
+    const spec = toSpec({ prompt: "", engine: "gpt-42", limits: { wallTimeMs: -1_500, turns: -1 } });
+    assert.equal(spec.prompt, "");
+    assert.deepEqual(spec.limits?.wallTime, { seconds: -1n, nanos: -500_000_000 });
+    assert.equal(spec.limits?.turns, -1);
+  });
+
+  it("names every field of a wrong type at once, by its name in the API", () => {
+    const faults = faultsOf({
+      prompt: 42,
+      engine: ["x"],
+      priority: "soon",
+      systemPrompt: {},
+      labels: { a: 1 },
+      limits: { wallTimeMs: "5", outputBytes: 1.5, budgetUsd: null },
+      maxAttempts: 1e12,
+    });
+    assert.deepEqual(faults, {
+      "spec.prompt": "prompt is not a string but a number",
+      "spec.engine": "engine is not a string but an array",
+      "spec.priority": "priority is not one of urgent, high, normal, low",
+      "spec.system_prompt": "systemPrompt is not a string but an object",
+      "spec.labels": 'labels has a value under "a" that is not a string but a number',
+      "spec.max_attempts": "maxAttempts is larger than any limit",
+      "spec.limits.wall_time": "limits.wallTimeMs is not a number but a string",
+      "spec.limits.output_bytes": "limits.outputBytes is not a whole number",
+      "spec.limits.budget_usd": "limits.budgetUsd is not a number but null",
+    });
+  });
+
+  it("refuses what is no task, has no prompt, or has a field that is misspelt", () => {
+    assert.deepEqual(faultsOf("hello"), { spec: "the task is not an object but a string" });
+    assert.deepEqual(faultsOf({}), { "spec.prompt": "prompt is missing" });
+    assert.deepEqual(faultsOf({ prompt: "x", piority: "low", toString: 1, limits: { turn: 1 } }), {
+      "spec.piority": "piority is not a field of a task",
+      "spec.toString": "toString is not a field of a task",
+      "spec.limits.turn": "limits.turn is not a field of a task",
+    });
+  });
+});

@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { type Reason, Refusal } from "@ccsp/errors";
+import { ErrorCategory, TaskEnded, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually } from "@ccsp/testkit";
+import {
+  AuthenticationError,
+  type CcspClient,
+  CcspError,
+  ConflictError,
+  createCcspClient,
+  InvalidTaskError,
+  NotFoundError,
+  PermissionError,
+  QueueFullError,
+  type RunEvent,
+  TaskFailedError,
+  UnavailableError,
+} from "../src/index.js";
+import { type FakeGateway, startFakeGateway } from "./fake-gateway.js";
+
+const text = (value: string) => ({ $case: "textDelta", value: { text: value } }) as const;
+const succeeded = (answer: string) =>
+  ({
+    $case: "taskEnded",
+    value: TaskEnded.fromPartial({ state: TaskState.SUCCEEDED, result: { text: answer } }),
+  }) as const;
+
+describe("client", () => {
+  let gateway: FakeGateway;
+  let client: CcspClient;
+  beforeEach(async () => {
+    gateway = await startFakeGateway();
+    client = createCcspClient({ target: gateway.target, token: "a-token" });
+  });
+  afterEach(async () => {
+    client.close();
+    await gateway.stop();
+  });
+
+  it("runs a task from acceptance to its end", async () => {
+    const types: string[] = [];
+    let answer = "";
+    for await (const event of client.run({ prompt: "hello" }, { requestId: "r" })) {
+      types.push(event.type);
+      if (event.type === "accepted") {
+        for (const entry of [text("hel"), text("lo"), succeeded("hello")]) gateway.append(event.task.id, entry);
+      }
+      if (event.type === "text") answer += event.text;
+      if (event.type === "ended") assert.equal(event.result?.text, "hello");
+    }
+    assert.deepEqual(types, ["accepted", "text", "text", "ended"]);
+    assert.equal(answer, "hello");
+  });
+
+  it("resolves to the result when a run is awaited", async () => {
+    const run = client.run({ prompt: "hello" }, { requestId: "r" });
+    const result = run.result();
+    await eventually(() => assert.equal(gateway.watchers(), 1));
+    gateway.append("task-of-r", succeeded("hi"));
+    assert.equal((await result).text, "hi");
+    assert.equal((await run.result()).text, "hi", "a second time as well");
+  });
+
+  it("throws TaskFailedError, with the category, when an awaited run has no result", async () => {
+    const result = client.run({ prompt: "hello" }, { requestId: "r" }).result();
+    await eventually(() => assert.equal(gateway.watchers(), 1));
+    const error = { category: ErrorCategory.CONTEXT_OVERFLOW, message: "too long" };
+    gateway.append("task-of-r", {
+      $case: "taskEnded",
+      value: TaskEnded.fromPartial({ state: TaskState.FAILED, error }),
+    });
+    await assert.rejects(result, (failed) => {
+      assert.ok(failed instanceof TaskFailedError);
+      assert.equal(failed.state, "FAILED");
+      assert.equal(failed.taskId, "task-of-r");
+      assert.equal(failed.category, "CONTEXT_OVERFLOW");
+      assert.match(failed.message, /too long/);
+      return true;
+    });
+  });
+
+  it("shows every entry once and in order while the gateway restarts again and again", async () => {
+    const sequences: number[] = [];
+    for await (const event of client.run({ prompt: "hello" }, { requestId: "r" })) {
+      if (event.type === "accepted") gateway.append(event.task.id, text("1"));
+      if (event.type !== "text") continue;
+      sequences.push(event.sequence);
+      await gateway.stop();
+      gateway.append("task-of-r", event.sequence < 4 ? text("more") : succeeded("done"));
+      await gateway.start();
+    }
+    assert.deepEqual(sequences, [1, 2, 3, 4]);
+    assert.deepEqual([...gateway.requests], [["r", 1]], "the task was submitted once");
+  });
+
+  it("waits for a gateway that is away, and submits once with one request id", async () => {
+    await gateway.stop();
+    const events: RunEvent[] = [];
+    const run = (async () => {
+      for await (const event of client.run({ prompt: "hello" })) {
+        events.push(event);
+        if (event.type === "accepted") gateway.append(event.task.id, succeeded("hi"));
+      }
+    })();
+    const submitted = client.submit({ prompt: "hello" }, { requestId: "mine" });
+    await gateway.start();
+    await run;
+    assert.equal((await submitted).id, "task-of-mine");
+    assert.deepEqual(
+      events.map((event) => event.type),
+      ["accepted", "ended"],
+    );
+    assert.equal(gateway.requests.size, 2);
+  });
+
+  it("makes up a new request id for each task", async () => {
+    await client.submit({ prompt: "a" });
+    await client.submit({ prompt: "a" });
+    assert.equal(gateway.requests.size, 2);
+  });
+
+  it("gives up with UnavailableError when nothing answers for as long as it was told", async () => {
+    await gateway.stop();
+    const impatient = createCcspClient({ target: gateway.target, token: "a-token", resumeMs: 50 });
+    await assert.rejects(async () => {
+      for await (const _ of impatient.watch("t"));
+    }, UnavailableError);
+    impatient.close();
+    await gateway.start();
+  });
+
+  it("watches from where it is told", async () => {
+    const { id } = await client.submit({ prompt: "hello" });
+    for (const entry of [text("a"), text("b"), succeeded("ab")]) gateway.append(id, entry);
+    const sequences: number[] = [];
+    for await (const { sequence } of client.watch(id, { afterSequence: 1 })) sequences.push(sequence);
+    assert.deepEqual(sequences, [2, 3]);
+  });
+
+  it("lists over pages as the loop needs them", async () => {
+    for (let count = 0; count < 5; count += 1) await client.submit({ prompt: "a" }, { requestId: `${count}` });
+    const before = gateway.headers.length;
+    const ids: string[] = [];
+    for await (const { id } of client.list({ pageSize: 2 })) {
+      ids.push(id);
+      if (ids.length === 3) break;
+    }
+    assert.deepEqual(ids, ["task-of-0", "task-of-1", "task-of-2"]);
+    assert.equal(gateway.headers.length - before, 2, "the third page was not asked for");
+  });
+
+  it("gets, cancels, and says what the installation offers", async () => {
+    const { id } = await client.submit({ prompt: "hello" });
+    assert.equal((await client.get(id)).state, TaskState.QUEUED);
+    assert.equal((await client.cancel(id, "enough")).state, TaskState.CANCELLED);
+    assert.equal((await client.capabilities()).maxPromptBytes, 1024);
+  });
+
+  it("leaves with the signal's reason and ends its stream at the gateway", async () => {
+    const stop = new AbortController();
+    const reason = new Error("the user left");
+    const run = async () => {
+      for await (const event of client.run({ prompt: "hello" }, { signal: stop.signal })) {
+        assert.equal(event.type, "accepted");
+        await eventually(() => assert.equal(gateway.watchers(), 1));
+        stop.abort(reason);
+      }
+    };
+    await assert.rejects(run(), reason);
+    await eventually(() => assert.equal(gateway.watchers(), 0));
+  });
+
+  it("asks for a token before every call and sends the trace context it is given", async () => {
+    let asked = 0;
+    const renewing = createCcspClient({ target: gateway.target, token: async () => `token-${(asked += 1)}` });
+    const traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
+    await renewing.capabilities();
+    await renewing.submit({ prompt: "hello" }, { traceparent });
+    renewing.close();
+    assert.deepEqual(
+      gateway.headers.map((header) => header.get("authorization")[0]),
+      ["Bearer token-1", "Bearer token-2"],
+    );
+    assert.deepEqual(gateway.headers[1]?.get("traceparent"), [traceparent]);
+  });
+
+  it("does not send, nor repeat in a message, a token that no header can hold", async () => {
+    for (const token of ["", "two\nlines"]) {
+      const broken = createCcspClient({ target: gateway.target, token });
+      await assert.rejects(broken.capabilities(), (error) => {
+        assert.ok(error instanceof AuthenticationError);
+        assert.ok(!error.message.includes("two"));
+        return true;
+      });
+      broken.close();
+    }
+    assert.equal(gateway.headers.length, 0);
+  });
+
+  const classes: readonly [Reason, typeof CcspError, boolean][] = [
+    ["TOKEN_MISSING", AuthenticationError, false],
+    ["TOKEN_INVALID", AuthenticationError, false],
+    ["TOKEN_EXPIRED", AuthenticationError, false],
+    ["SCOPE_MISSING", PermissionError, false],
+    ["INVALID_FIELD", InvalidTaskError, false],
+    ["ENGINE_UNKNOWN", InvalidTaskError, false],
+    ["MESSAGE_TOO_LARGE", InvalidTaskError, false],
+    ["TASK_NOT_FOUND", NotFoundError, false],
+    ["REQUEST_ID_CONFLICT", ConflictError, false],
+    ["QUEUE_FULL", QueueFullError, true],
+    ["INTERNAL", CcspError, false],
+  ];
+  for (const [reason, expected, retryable] of classes) {
+    it(`throws ${expected.name} for ${reason}, with what the server said`, async () => {
+      const fields = [{ field: "spec.prompt", description: "is empty" }];
+      gateway.refuseNext(new Refusal(reason, "no", { metadata: { key: "value" }, fields, retryAfterMs: 1_500 }));
+      await assert.rejects(client.submit({ prompt: "hello" }), (error) => {
+        assert.ok(error instanceof CcspError);
+        assert.equal(error.constructor, expected);
+        assert.equal(error.reason, reason);
+        assert.equal(error.retryable, retryable);
+        assert.equal(error.metadata["key"], "value");
+        if (error instanceof InvalidTaskError) assert.deepEqual(error.fields, fields);
+        if (error instanceof QueueFullError) assert.equal(error.retryAfterMs, 1_500);
+        return true;
+      });
+    });
+  }
+});

@@ -1,0 +1,136 @@
+import { once } from "node:events";
+import { Refusal } from "@ccsp/errors";
+import { type CallContext, type GrpcServer, type Handlers, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Metadata } from "@grpc/grpc-js";
+import pino from "pino";
+
+/** An AgentService with tasks in memory, which can be restarted and told to misbehave. */
+export interface FakeGateway {
+  readonly target: string;
+  /** Of every call so far. */
+  readonly headers: readonly Metadata[];
+  /** How often a task was asked for, by request id. */
+  readonly requests: ReadonlyMap<string, number>;
+  watchers(): number;
+  append(taskId: string, event: TaskEvent["event"]): void;
+  /** The next call is refused with this. */
+  refuseNext(refusal: Refusal): void;
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export async function startFakeGateway(): Promise<FakeGateway> {
+  const tasks = new Map<string, Task>();
+  const logs = new Map<string, TaskEvent[]>();
+  const requests = new Map<string, number>();
+  const headers: Metadata[] = [];
+  const news = new EventTarget();
+  let watchers = 0;
+  let refusal: Refusal | undefined;
+
+  const admit = (context: CallContext) => {
+    headers.push(context.headers);
+    if (!refusal) return;
+    const refused = refusal;
+    refusal = undefined;
+    throw refused;
+  };
+  const find = (taskId: string): Task => {
+    const task = tasks.get(taskId);
+    if (!task) throw new Refusal("TASK_NOT_FOUND", `no task ${taskId}`);
+    return task;
+  };
+  const submit = (requestId: string): Task => {
+    requests.set(requestId, (requests.get(requestId) ?? 0) + 1);
+    const id = `task-of-${requestId}`;
+    const task = tasks.get(id) ?? Task.fromPartial({ id, state: TaskState.QUEUED });
+    tasks.set(id, task);
+    if (!logs.has(id)) logs.set(id, []);
+    return task;
+  };
+  async function* follow(taskId: string, afterSequence: number, { signal }: CallContext) {
+    watchers += 1;
+    try {
+      for (let next = afterSequence; ; next += 1) {
+        const log = logs.get(taskId) ?? [];
+        while (!log[next]) await once(news, "append", { signal });
+        const event = log[next];
+        if (event) yield event;
+        if (event?.event?.$case === "taskEnded") return;
+      }
+    } finally {
+      watchers -= 1;
+    }
+  }
+
+  const handlers: Handlers<AgentServiceService> = {
+    async submitTask({ requestId }, context) {
+      admit(context);
+      return { task: submit(requestId) };
+    },
+    async *runTask({ requestId }, context) {
+      admit(context);
+      const task = submit(requestId);
+      yield { message: { $case: "task", value: task } };
+      for await (const event of follow(task.id, 0, context)) yield { message: { $case: "event", value: event } };
+    },
+    async *watchTask({ taskId, afterSequence }, context) {
+      admit(context);
+      find(taskId);
+      for await (const event of follow(taskId, afterSequence, context)) yield { event };
+    },
+    async getTask({ taskId }, context) {
+      admit(context);
+      return { task: find(taskId) };
+    },
+    async listTasks({ pageToken, pageSize }, context) {
+      admit(context);
+      const from = Number(pageToken || 0);
+      const to = from + (pageSize || 50);
+      const all = [...tasks.values()];
+      return { tasks: all.slice(from, to), nextPageToken: to < all.length ? String(to) : "" };
+    },
+    async cancelTask({ taskId }, context) {
+      admit(context);
+      const task = find(taskId);
+      task.state = TaskState.CANCELLED;
+      return { task };
+    },
+    async getCapabilities(_request, context) {
+      admit(context);
+      return { engines: ["claude-code"], maxPromptBytes: 1024n, version: "1", agentId: "alice", scopes: [] };
+    },
+  };
+
+  const serve = (port: number): Promise<GrpcServer> =>
+    serveGrpc({
+      listen: { host: "127.0.0.1", port },
+      services: [implement(AgentServiceService, handlers)],
+      log: pino({ level: "silent" }),
+      lameDuckMs: 0,
+      drainMs: 1_000,
+    });
+  let server = await serve(0);
+  const { port } = server;
+
+  return {
+    target: `127.0.0.1:${port}`,
+    headers,
+    requests,
+    watchers: () => watchers,
+    append(taskId, event) {
+      const log = logs.get(taskId);
+      log?.push(TaskEvent.fromPartial({ sequence: log.length + 1, attempt: 1, ...(event && { event }) }));
+      news.dispatchEvent(new Event("append"));
+    },
+    refuseNext(next) {
+      refusal = next;
+    },
+    stop: () => server.close(),
+    async start() {
+      server = await serve(port);
+    },
+  };
+}

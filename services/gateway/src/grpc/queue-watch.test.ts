@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { CallError } from "@ccsp/grpc-kit";
+import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { status } from "@grpc/grpc-js";
+import { type QueueClient, watchQueue } from "./queue-watch.js";
+
+const gone = () => new CallError(status.UNAVAILABLE, "this process is stopping");
+const FROM = { taskId: "t", agentId: "alice", afterSequence: 0 };
+
+/** A queue whose n-th watch answers with the n-th script: sequences, then an error or a good end. */
+function scripted(...watches: readonly (readonly (number | Error)[])[]) {
+  const asked: number[] = [];
+  const watch: QueueClient["watch"] = async function* ({ afterSequence = 0 }) {
+    const script = watches[Math.min(asked.length, watches.length - 1)] ?? [];
+    asked.push(afterSequence);
+    for (const step of script) {
+      if (step instanceof Error) throw step;
+      yield { event: TaskEvent.fromPartial({ sequence: step }) };
+    }
+  };
+  return { asked, watch };
+}
+
+function clock() {
+  let ms = 0;
+  return {
+    now: () => ms,
+    wait: async (pause: number) => {
+      ms += pause;
+    },
+  };
+}
+
+async function sequencesOf(events: AsyncIterable<TaskEvent>): Promise<number[]> {
+  const sequences: number[] = [];
+  for await (const { sequence } of events) sequences.push(sequence);
+  return sequences;
+}
+
+const context = () => ({ signal: new AbortController().signal, deadline: undefined });
+
+describe("watchQueue", () => {
+  it("goes on from the last sequence when the replica that streams stops", async () => {
+    const queue = scripted([1, 2, gone()], [gone()], [3, 4]);
+    const events = watchQueue(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });
+    assert.deepEqual(await sequencesOf(events), [1, 2, 3, 4]);
+    assert.deepEqual(queue.asked, [0, 2, 2]);
+  });
+
+  it("drops what a replica repeats", async () => {
+    const queue = scripted([1, 2, gone()], [1, 2, 3]);
+    const events = watchQueue(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });
+    assert.deepEqual(await sequencesOf(events), [1, 2, 3]);
+  });
+
+  it("gives up when no replica answers for as long as the policy says", async () => {
+    const queue = scripted([1, gone()], [gone()]);
+    const time = clock();
+    await assert.rejects(
+      sequencesOf(watchQueue(queue, FROM, context(), { giveUpMs: 10_000, ...time })),
+      /this process is stopping/,
+    );
+    assert.ok(time.now() >= 10_000 && time.now() <= 13_000, `gave up after ${time.now()} ms`);
+  });
+
+  it("counts the time anew after each event", async () => {
+    const queue = scripted([1, gone()], [2, gone()], [3, gone()], [4, gone()], [5]);
+    const events = watchQueue(queue, FROM, context(), { giveUpMs: 60, ...clock() });
+    assert.deepEqual(await sequencesOf(events), [1, 2, 3, 4, 5]);
+  });
+
+  it("does not repeat a watch that was refused", async () => {
+    const queue = scripted([new CallError(status.NOT_FOUND, "no such task")]);
+    await assert.rejects(
+      sequencesOf(watchQueue(queue, FROM, context(), { giveUpMs: 30_000, ...clock() })),
+      /no such task/,
+    );
+    assert.equal(queue.asked.length, 1);
+  });
+
+  it("stops when the agent has gone", async () => {
+    const agent = new AbortController();
+    const queue = scripted([1, gone()]);
+    const wait = async () => agent.abort();
+    await assert.rejects(
+      sequencesOf(watchQueue(queue, FROM, { signal: agent.signal, deadline: undefined }, { giveUpMs: 30_000, wait })),
+      /this process is stopping/,
+    );
+    assert.equal(queue.asked.length, 2);
+  });
+});

@@ -1,0 +1,125 @@
+import { once } from "node:events";
+import { Refusal } from "@ccsp/errors";
+import { type GrpcServer, type Handlers, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { type EnqueueRequest, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import pino from "pino";
+
+/** Tasks in memory behind the queue's real API, with as much behaviour as the gateway can see. */
+export interface FakeQueue {
+  readonly port: number;
+  readonly enqueued: readonly EnqueueRequest[];
+  /** Watches under way. */
+  watchers(): number;
+  append(taskId: string, event: TaskEvent["event"]): void;
+  /** The next Enqueue is refused with this. */
+  refuseNext(refusal: Refusal): void;
+  /** Stops the server as a rolling restart does, and starts it again at the same port. The tasks stay. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startFakeQueue(): Promise<FakeQueue> {
+  const tasks = new Map<string, Task>();
+  const logs = new Map<string, TaskEvent[]>();
+  const enqueued: EnqueueRequest[] = [];
+  const news = new EventTarget();
+  let watchers = 0;
+  let refusal: Refusal | undefined;
+
+  const find = (taskId: string, agentId: string): Task => {
+    const task = tasks.get(taskId);
+    if (!task || task.agentId !== agentId) throw new Refusal("TASK_NOT_FOUND", `no task ${taskId}`);
+    return task;
+  };
+  const unused = async (): Promise<never> => {
+    throw new Error("the gateway does not call this");
+  };
+
+  const handlers: Handlers<QueueServiceService> = {
+    async enqueue(request) {
+      if (refusal) {
+        const once = refusal;
+        refusal = undefined;
+        throw once;
+      }
+      enqueued.push(request);
+      const task = Task.fromPartial({
+        id: `task-${enqueued.length}`,
+        agentId: request.agentId,
+        state: TaskState.QUEUED,
+      });
+      tasks.set(task.id, task);
+      logs.set(task.id, []);
+      return { task };
+    },
+    async *watch({ taskId, agentId, afterSequence }, { signal }) {
+      find(taskId, agentId);
+      watchers += 1;
+      try {
+        for (let next = afterSequence; ; next += 1) {
+          const log = logs.get(taskId) ?? [];
+          while (!log[next]) await once(news, "append", { signal });
+          yield { event: log[next] };
+          if (log[next]?.event?.$case === "taskEnded") return;
+        }
+      } finally {
+        watchers -= 1;
+      }
+    },
+    get: async ({ taskId, agentId }) => ({ task: find(taskId, agentId) }),
+    list: async ({ agentId }) => ({
+      tasks: [...tasks.values()].filter((task) => task.agentId === agentId),
+      nextPageToken: "",
+    }),
+    async cancel({ taskId, agentId }) {
+      const task = find(taskId, agentId);
+      task.state = TaskState.CANCELLED;
+      return { task };
+    },
+    getStatus: async () => ({
+      depths: [],
+      leased: 0n,
+      parked: 0n,
+      ended: 0n,
+      engines: ["claude-code"],
+      executors: [],
+      maxPromptBytes: 1024n,
+    }),
+    sync: unused,
+    report: unused,
+    complete: unused,
+    fail: unused,
+    release: unused,
+  };
+
+  const serve = (port: number): Promise<GrpcServer> =>
+    serveGrpc({
+      listen: { host: "127.0.0.1", port },
+      services: [implement(QueueServiceService, handlers)],
+      log: pino({ level: "silent" }),
+      lameDuckMs: 0,
+      drainMs: 1_000,
+    });
+  let server = await serve(0);
+  const { port } = server;
+
+  return {
+    port,
+    enqueued,
+    watchers: () => watchers,
+    append(taskId, event) {
+      const log = logs.get(taskId);
+      log?.push(TaskEvent.fromPartial({ sequence: log.length + 1, ...(event && { event }) }));
+      news.dispatchEvent(new Event("append"));
+    },
+    refuseNext(next) {
+      refusal = next;
+    },
+    async restart() {
+      await server.close();
+      server = await serve(port);
+    },
+    close: () => server.close(),
+  };
+}

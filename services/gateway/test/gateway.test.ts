@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { type Reason, Refusal } from "@ccsp/errors";
+import { CallError, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually } from "@ccsp/testkit";
+import { Metadata, status } from "@grpc/grpc-js";
+import { SignJWT } from "jose";
+import pino from "pino";
+import { createAuthenticator } from "../src/auth/authenticator.js";
+import { createAudit } from "../src/grpc/audit.js";
+import { createGuard } from "../src/grpc/guard.js";
+import { agentHandlers } from "../src/grpc/handlers.js";
+import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
+
+const SECRET = new TextEncoder().encode("a secret of this test and of nothing else");
+const ALL = "tasks:submit tasks:read tasks:cancel";
+const PROMPT = "the prompt that stays private";
+const spec = TaskSpec.fromPartial({ prompt: PROMPT });
+const text = (value: string) => ({ $case: "textDelta", value: { text: value } }) as const;
+const end = { $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState.SUCCEEDED }) } as const;
+
+async function as(sub: string, scope = ALL): Promise<CallOptions> {
+  const token = await new SignJWT({ scope })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject(sub)
+    .setAudience("ccsp")
+    .setExpirationTime("5m")
+    .sign(SECRET);
+  const metadata = new Metadata();
+  metadata.set("authorization", `Bearer ${token}`);
+  return { metadata };
+}
+
+/** The gateway's handlers on a real server, in front of a queue in memory. */
+async function startGateway(queue: FakeQueue) {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const upstream = createClient(QueueServiceService, `127.0.0.1:${queue.port}`);
+  const guard = createGuard({
+    authenticator: createAuthenticator({
+      keys: new Map([["HS256", () => SECRET]]),
+      audience: "ccsp",
+      issuer: undefined,
+    }),
+    audit: createAudit(log),
+  });
+  const handlers = agentHandlers({ queue: upstream, guard, resume: { giveUpMs: 10_000 }, version: "1.2.3" });
+  const server = await serveGrpc({
+    listen: { host: "127.0.0.1", port: 0 },
+    services: [implement(AgentServiceService, handlers)],
+    log,
+    lameDuckMs: 0,
+    drainMs: 1_000,
+  });
+  const client = createClient(AgentServiceService, `127.0.0.1:${server.port}`);
+  return {
+    client,
+    lines,
+    audit: () =>
+      lines
+        .filter((line) => line["audit"] === true)
+        .map(({ method, agent, task, outcome, reason }) => ({ method, agent, task, outcome, reason })),
+    async close() {
+      client.close();
+      await server.close();
+      upstream.close();
+    },
+  };
+}
+
+const failsWith = (code: status, reason: Reason) => (error: unknown) => {
+  assert.ok(error instanceof CallError, String(error));
+  assert.deepEqual({ code: error.code, reason: error.reason }, { code, reason }, error.message);
+  return true;
+};
+
+describe("gateway", () => {
+  let queue: FakeQueue;
+  let gateway: Awaited<ReturnType<typeof startGateway>>;
+  beforeEach(async () => {
+    queue = await startFakeQueue();
+    gateway = await startGateway(queue);
+  });
+  afterEach(async () => {
+    await gateway.close();
+    await queue.close();
+  });
+
+  it("passes a task on under the identity of the token", async () => {
+    const { task } = await gateway.client.submitTask({ spec, requestId: "r1" }, await as("alice"));
+    assert.equal(task?.agentId, "alice");
+    assert.deepEqual(
+      queue.enqueued.map(({ agentId, requestId, spec: passed }) => ({ agentId, requestId, prompt: passed?.prompt })),
+      [{ agentId: "alice", requestId: "r1", prompt: PROMPT }],
+    );
+  });
+
+  it("makes up a request id where the agent gave none, so that its own calls are safe to repeat", async () => {
+    await gateway.client.submitTask({ spec }, await as("alice"));
+    await gateway.client.submitTask({ spec }, await as("alice"));
+    const ids = queue.enqueued.map(({ requestId }) => requestId);
+    assert.ok(ids.every((id) => id.startsWith("gateway-")));
+    assert.equal(new Set(ids).size, 2);
+  });
+
+  it("lets no RPC in without a token, nor with one that lacks the scope", async () => {
+    const { client } = gateway;
+    const noScopes = await as("alice", "");
+    const drain = async (stream: AsyncIterable<unknown>) => {
+      for await (const _ of stream);
+    };
+    const calls: Record<string, (options: CallOptions) => Promise<unknown>> = {
+      submitTask: (options) => client.submitTask({ spec }, options),
+      runTask: (options) => drain(client.runTask({ spec }, options)),
+      watchTask: (options) => drain(client.watchTask({ taskId: "t" }, options)),
+      getTask: (options) => client.getTask({ taskId: "t" }, options),
+      listTasks: (options) => client.listTasks({}, options),
+      cancelTask: (options) => client.cancelTask({ taskId: "t" }, options),
+    };
+    for (const call of Object.values(calls)) {
+      await assert.rejects(call({}), failsWith(status.UNAUTHENTICATED, "TOKEN_MISSING"));
+      await assert.rejects(call(noScopes), failsWith(status.PERMISSION_DENIED, "SCOPE_MISSING"));
+    }
+    await assert.rejects(client.getCapabilities({}), failsWith(status.UNAUTHENTICATED, "TOKEN_MISSING"));
+    assert.equal(queue.enqueued.length, 0);
+  });
+
+  it("shows another agent's task to nobody, and lets nobody cancel it", async () => {
+    const { client } = gateway;
+    const { task } = await client.submitTask({ spec }, await as("alice"));
+    const taskId = task?.id ?? "";
+    const bob = await as("bob");
+    const notFound = failsWith(status.NOT_FOUND, "TASK_NOT_FOUND");
+    await assert.rejects(client.getTask({ taskId }, bob), notFound);
+    await assert.rejects(client.cancelTask({ taskId }, bob), notFound);
+    await assert.rejects(client.watchTask({ taskId }, bob)[Symbol.asyncIterator]().next(), notFound);
+    assert.deepEqual((await client.listTasks({}, bob)).tasks, []);
+    assert.equal((await client.getTask({ taskId }, await as("alice"))).task?.state, TaskState.QUEUED);
+  });
+
+  it("passes a refusal of the queue on with its reason, fields, facts and times", async () => {
+    queue.refuseNext(
+      new Refusal("QUEUE_FULL", "the queue is full", {
+        metadata: { limit: "10" },
+        fields: [{ field: "spec.prompt", description: "is empty" }],
+        retryAfterMs: 1_500,
+        quota: [{ subject: "agent:alice", description: "10 tasks wait" }],
+      }),
+    );
+    await assert.rejects(gateway.client.submitTask({ spec }, await as("alice")), (error) => {
+      failsWith(status.RESOURCE_EXHAUSTED, "QUEUE_FULL")(error);
+      assert.ok(error instanceof CallError);
+      assert.match(error.message, /the queue is full/);
+      assert.deepEqual(error.fields, [{ field: "spec.prompt", description: "is empty" }]);
+      assert.equal(error.metadata["limit"], "10");
+      assert.equal(error.retryAfterMs, 1_500);
+      assert.deepEqual(error.quota, [{ subject: "agent:alice", description: "10 tasks wait" }]);
+      return true;
+    });
+  });
+
+  it("says that the queue does not answer, without its address, when it is away", async () => {
+    await queue.close();
+    await assert.rejects(
+      gateway.client.getTask({ taskId: "t" }, { ...(await as("alice")), timeoutMs: 3_000 }),
+      (error) => {
+        assert.ok(error instanceof CallError);
+        assert.ok(!error.message.includes(String(queue.port)), error.message);
+        return true;
+      },
+    );
+  });
+
+  it("runs a task in one stream: the task first, then its log to the end", async () => {
+    const seen: string[] = [];
+    for await (const { message } of gateway.client.runTask({ spec }, await as("alice"))) {
+      seen.push(message?.$case === "event" ? `${message.value.sequence} ${message.value.event?.$case}` : "task");
+      if (message?.$case !== "task") continue;
+      queue.append(message.value.id, text("hello"));
+      queue.append(message.value.id, end);
+    }
+    assert.deepEqual(seen, ["task", "1 textDelta", "2 taskEnded"]);
+  });
+
+  it("keeps the agent's stream without a gap or a repeat when the queue restarts", async () => {
+    const sequences: number[] = [];
+    let restarts = 0;
+    for await (const { message } of gateway.client.runTask({ spec }, await as("alice"))) {
+      if (message?.$case === "task") queue.append(message.value.id, text("1"));
+      if (message?.$case !== "event") continue;
+      const { sequence, event } = message.value;
+      sequences.push(sequence);
+      if (event?.$case === "taskEnded") continue;
+      await eventually(() => assert.equal(queue.watchers(), 1));
+      await queue.restart();
+      restarts += 1;
+      queue.append("task-1", sequence < 3 ? text(`${sequence + 1}`) : end);
+    }
+    assert.equal(restarts, 3);
+    assert.deepEqual(sequences, [1, 2, 3, 4]);
+  });
+
+  it("resumes a watch after the sequence that the agent saw", async () => {
+    const { task } = await gateway.client.submitTask({ spec }, await as("alice"));
+    const taskId = task?.id ?? "";
+    for (const event of [text("a"), text("b"), end]) queue.append(taskId, event);
+    const sequences: (number | undefined)[] = [];
+    for await (const { event } of gateway.client.watchTask({ taskId, afterSequence: 1 }, await as("alice"))) {
+      sequences.push(event?.sequence);
+    }
+    assert.deepEqual(sequences, [2, 3]);
+  });
+
+  it("ends its watch of the queue when the agent goes away, and leaves the task alone", async () => {
+    const agent = new AbortController();
+    const stream = gateway.client.runTask({ spec }, { ...(await as("alice")), signal: agent.signal });
+    const iterator = stream[Symbol.asyncIterator]();
+    await iterator.next();
+    await eventually(() => assert.equal(queue.watchers(), 1));
+    agent.abort();
+    await assert.rejects(iterator.next());
+    await eventually(() => assert.equal(queue.watchers(), 0));
+    assert.equal((await gateway.client.getTask({ taskId: "task-1" }, await as("alice"))).task?.state, TaskState.QUEUED);
+  });
+
+  it("writes one audit line per change, accepted or not, and nothing of the prompt", async () => {
+    const { client } = gateway;
+    const alice = await as("alice");
+    await client.submitTask({ spec }, alice);
+    await client.cancelTask({ taskId: "task-1", reason: "" }, alice);
+    await assert.rejects(client.cancelTask({ taskId: "task-1" }, await as("bob", "tasks:cancel")));
+    await assert.rejects(client.submitTask({ spec }, await as("bob", "tasks:read")));
+    await assert.rejects(client.submitTask({ spec }));
+    await client.getTask({ taskId: "task-1" }, alice);
+
+    const none = { agent: undefined, task: undefined, reason: undefined };
+    assert.deepEqual(gateway.audit(), [
+      { ...none, method: "submitTask", agent: "alice", task: "task-1", outcome: "accepted" },
+      { ...none, method: "cancelTask", agent: "alice", task: "task-1", outcome: "accepted" },
+      { ...none, method: "cancelTask", agent: "bob", task: "task-1", outcome: "refused", reason: "TASK_NOT_FOUND" },
+      { ...none, method: "submitTask", agent: "bob", outcome: "refused", reason: "SCOPE_MISSING" },
+      { ...none, method: "submitTask", outcome: "refused", reason: "TOKEN_MISSING" },
+    ]);
+    assert.ok(!JSON.stringify(gateway.lines).includes(PROMPT));
+  });
+
+  it("says what it offers and whom it takes the caller for", async () => {
+    assert.deepEqual(await gateway.client.getCapabilities({}, await as("alice", "tasks:read x")), {
+      engines: ["claude-code"],
+      maxPromptBytes: 1024n,
+      version: "1.2.3",
+      agentId: "alice",
+      scopes: ["tasks:read", "x"],
+    });
+  });
+
+  it("answers a request larger than it reads with MESSAGE_TOO_LARGE, and goes on", async () => {
+    const huge = TaskSpec.fromPartial({ prompt: "x".repeat(17 * 1024 * 1024) });
+    await assert.rejects(
+      gateway.client.submitTask({ spec: huge }, await as("alice")),
+      failsWith(status.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE"),
+    );
+    assert.equal((await gateway.client.getCapabilities({}, await as("alice"))).agentId, "alice");
+  });
+});
