@@ -49,19 +49,11 @@ function isServiceError(error: unknown): error is Error & { code: status; detail
 }
 
 function reasonOfOwnStatus(code: status, message: string): Reason | undefined {
-  switch (code) {
-    case status.UNAVAILABLE:
-      return "DEPENDENCY_UNAVAILABLE";
-    case status.DEADLINE_EXCEEDED:
-      return "DEADLINE_EXCEEDED";
-    case status.CANCELLED:
-      return "CALL_CANCELLED";
-    case status.INTERNAL:
-      return "INTERNAL";
-    case status.RESOURCE_EXHAUSTED:
-      // grpc-js: "Received message larger than max (…)", "Attempted to send message with a size larger than …".
-      return /larger than/.test(message) ? "MESSAGE_TOO_LARGE" : undefined;
-    default:
-      return undefined;
-  }
+  if (code === status.UNAVAILABLE) return "DEPENDENCY_UNAVAILABLE";
+  if (code === status.DEADLINE_EXCEEDED) return "DEADLINE_EXCEEDED";
+  if (code === status.CANCELLED) return "CALL_CANCELLED";
+  if (code === status.INTERNAL) return "INTERNAL";
+  // grpc-js: "Received message larger than max (…)", "Attempted to send message with a size larger than …".
+  if (code === status.RESOURCE_EXHAUSTED && message.includes("larger than")) return "MESSAGE_TOO_LARGE";
+  return undefined;
 }

@@ -62,7 +62,7 @@ export function createClient<D extends ServiceShape>(
 
   const methods: Record<string, unknown> = { close: () => client.close() };
   for (const [name, method] of Object.entries<MethodShape>(definition)) {
-    const defaults = method.requestDeserialize(Buffer.alloc(0)) as object;
+    const defaults = method.requestDeserialize(Buffer.alloc(0));
     const prepare = (request: object, call: CallOptions = {}): Outgoing => ({
       client,
       target,
@@ -76,6 +76,7 @@ export function createClient<D extends ServiceShape>(
       ? (request: object, call?: CallOptions) => readStream(() => prepare(request, call))
       : (request: object, call?: CallOptions) => callUnary(prepare(request, call));
   }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made in a loop over D's own methods
   return methods as Client<D> & { close(): void };
 }
 
@@ -141,6 +142,7 @@ function cancelled({ method }: Outgoing): CallError {
 }
 
 function serialize(method: MethodShape): (value: object) => Buffer {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Client<D> has checked the request's type
   return (value) => method.requestSerialize(value as never);
 }
 

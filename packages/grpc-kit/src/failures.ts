@@ -21,17 +21,11 @@ export function refusalFor(error: unknown, context: CallContext, log: Logger): R
 }
 
 function passOn(error: CallError): Refusal | undefined {
-  const { reason, message, metadata, fields, retryAfterMs, quota } = error;
-  switch (error.code) {
-    case status.UNAVAILABLE:
-      return new Refusal("DEPENDENCY_UNAVAILABLE", message, { retryAfterMs, cause: error });
-    case status.DEADLINE_EXCEEDED:
-    case status.CANCELLED:
-      // Not this call's own deadline or cancel (those aborted its signal): a service behind this one was too slow.
-      return new Refusal("DEPENDENCY_UNAVAILABLE", message, { cause: error });
-    case status.INTERNAL:
-      return undefined;
-    default:
-      return reason && new Refusal(reason, message, { metadata, fields, retryAfterMs, quota, cause: error });
+  const { code, reason, message, metadata, fields, retryAfterMs, quota } = error;
+  // A deadline or cancel here is not this call's own (those aborted its signal): a service behind this one was too slow.
+  if (code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || code === status.CANCELLED) {
+    return new Refusal("DEPENDENCY_UNAVAILABLE", message, { retryAfterMs, cause: error });
   }
+  if (reason === undefined || reason === "INTERNAL") return undefined;
+  return new Refusal(reason, message, { metadata, fields, retryAfterMs, quota, cause: error });
 }

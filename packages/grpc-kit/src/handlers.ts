@@ -1,4 +1,5 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { Logger } from "pino";
 import type { CallContext } from "./call-context.js";
 import { type Serving, serveStream, serveUnary } from "./serve-call.js";
 import { type MethodShape, type RequestOf, type ResponseOf, type ServiceShape, serviceName } from "./service-shape.js";
@@ -16,8 +17,8 @@ type Handler<M extends MethodShape> = M["responseStream"] extends true
 /** A service with its handlers, ready for `serveGrpc`. */
 export interface Implementation {
   readonly serviceName: string;
-  readonly definition: ServiceDefinition;
-  bind(serving: Serving): UntypedServiceImplementation;
+  /** What grpc-js is given, for one server. */
+  bind(serving: Serving): { readonly definition: ServiceDefinition; readonly handlers: UntypedServiceImplementation };
 }
 
 /**
@@ -28,9 +29,7 @@ export interface Implementation {
 export function implement<D extends ServiceShape>(definition: D, handlers: Handlers<D>): Implementation {
   const methods: ServiceShape = definition;
   return {
-    serviceName: serviceName(definition),
-    // grpc-js types its definitions with `any`, which a typed serializer does not match.
-    definition: methods as unknown as ServiceDefinition,
+    serviceName: serviceName(methods),
     bind(serving) {
       const bound: UntypedServiceImplementation = {};
       for (const [name, method] of Object.entries(methods)) {
@@ -39,7 +38,27 @@ export function implement<D extends ServiceShape>(definition: D, handlers: Handl
         const handle = handler.bind(handlers);
         bound[name] = method.responseStream ? serveStream(handle, serving) : serveUnary(handle, serving);
       }
-      return bound;
+      return { definition: reportingDefinition(methods, serving.log), handlers: bound };
     },
   };
+}
+
+/** grpc-js answers a response that cannot be serialized with INTERNAL and says nothing here: such a bug has to be logged. */
+function reportingDefinition(methods: ServiceShape, log: Logger): ServiceDefinition {
+  const definition = Object.entries(methods).map(([name, method]): [string, MethodShape] => [
+    name,
+    {
+      ...method,
+      responseSerialize(value) {
+        try {
+          return method.responseSerialize(value);
+        } catch (err) {
+          log.error({ err, method: method.path }, "a response could not be serialized");
+          throw err;
+        }
+      },
+    },
+  ]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js types serializers with `any`, which `never` is not
+  return Object.fromEntries(definition) as unknown as ServiceDefinition;
 }

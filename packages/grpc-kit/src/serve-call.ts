@@ -23,18 +23,17 @@ type Handle<R> = (request: unknown, context: CallContext) => R;
 
 /** Turns `async (request, context) => response` into grpc-js's callback shape. */
 export function serveUnary(handle: Handle<Promise<unknown>>, serving: Serving): handleUnaryCall<unknown, unknown> {
-  return (call, callback) => {
+  const serve = async (...[call, callback]: Parameters<handleUnaryCall<unknown, unknown>>) => {
     const { open, end, fail } = begin(call, serving);
-    // Async so that a handler which throws before it returns a promise is caught as well.
-    const answer = async () => handle(call.request, open.context);
-    answer().then(
-      (response) => {
-        end(status.OK);
-        callback(null, response);
-      },
-      (error: unknown) => callback(fail(error)),
-    );
+    try {
+      const response = await handle(call.request, open.context);
+      end(status.OK);
+      callback(null, response);
+    } catch (error) {
+      callback(fail(error));
+    }
   };
+  return (call, callback) => void serve(call, callback);
 }
 
 /** Turns `async function* (request, context)` into grpc-js's stream shape, with back-pressure. */
@@ -42,24 +41,21 @@ export function serveStream(
   handle: Handle<AsyncIterable<unknown>>,
   serving: Serving,
 ): handleServerStreamingCall<unknown, unknown> {
-  return (call) => {
+  const serve = async (call: ServerWritableStream<unknown, unknown>) => {
     const { open, end, fail } = begin(call, serving);
-    if (serving.stopping) {
-      call.emit("error", fail(SHUTTING_DOWN));
-      return;
-    }
     serving.streams.add(open);
-    const run = async () => pump(handle(call.request, open.context), call, open.context.signal, serving.log);
-    run()
-      .finally(() => serving.streams.delete(open))
-      .then(
-        () => {
-          end(status.OK);
-          call.end();
-        },
-        (error: unknown) => call.emit("error", fail(error)),
-      );
+    try {
+      if (serving.stopping) throw SHUTTING_DOWN;
+      await pump(handle(call.request, open.context), call, open.context.signal, serving.log);
+      end(status.OK);
+      call.end();
+    } catch (error) {
+      call.emit("error", fail(error));
+    } finally {
+      serving.streams.delete(open);
+    }
   };
+  return (call) => void serve(call);
 }
 
 function begin(call: IncomingCall, serving: Serving) {
@@ -93,19 +89,24 @@ async function pump(
     }
   } catch (error) {
     // Not awaited: a generator that waits for something else hears of it only through its signal.
-    iterator
-      .return?.()
-      .catch((err: unknown) => log.warn({ err, method: call.getPath() }, "a stream failed while it was stopped"));
+    iterator.return?.().catch((err: unknown) => {
+      log.warn({ err, method: call.getPath() }, "a stream failed while it was stopped");
+    });
     throw error;
   }
 }
 
 /** Rejects as soon as the signal aborts. The listener goes with each message, so that long streams do not collect them. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
     if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    else signal.addEventListener("abort", abort);
   });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

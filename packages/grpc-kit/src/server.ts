@@ -45,7 +45,10 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     "grpc.keepalive_timeout_ms": 10_000,
   });
   const serving: Serving = { log, observe: observeCalls(options.registry), streams: new Set(), stopping: false };
-  for (const service of services) server.addService(service.definition, service.bind(serving));
+  for (const service of services) {
+    const { definition, handlers } = service.bind(serving);
+    server.addService(definition, handlers);
+  }
   const standard = addStandardServices(
     server,
     services.map((service) => service.serviceName),

@@ -3,10 +3,10 @@ export interface MethodShape {
   readonly path: string;
   readonly requestStream: false;
   readonly responseStream: boolean;
-  requestSerialize(value: never): Buffer;
-  requestDeserialize(bytes: Buffer): unknown;
-  responseSerialize(value: never): Buffer;
-  responseDeserialize(bytes: Buffer): unknown;
+  readonly requestSerialize: (value: never) => Buffer;
+  readonly requestDeserialize: (bytes: Buffer) => object;
+  readonly responseSerialize: (value: never) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => object;
 }
 
 /** A generated service definition, such as `QueueServiceService`. */

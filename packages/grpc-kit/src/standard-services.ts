@@ -13,6 +13,7 @@ export interface StandardServices {
 }
 
 type Register = Pick<Server, "addService">;
+type StreamCall = { end(): void; once(event: "cancelled", listener: () => void): unknown };
 
 /** Adds health for `""` and each name, and reflection that lists exactly these names. */
 export function addStandardServices(server: Server, names: readonly string[]): StandardServices {
@@ -42,22 +43,20 @@ function descriptors() {
 function trackStreams(server: Register, open: Set<{ end(): void }>): Register {
   return {
     addService(definition, handlers) {
-      const wrapped: UntypedServiceImplementation = { ...handlers };
-      for (const [name, method] of Object.entries(definition)) {
-        if (!method.responseStream) continue;
-        const key = method.originalName ?? name;
-        const handler = handlers[key] ?? handlers[name];
-        if (!handler) continue;
-        wrapped[handlers[key] ? key : name] = (call: {
-          end(): void;
-          once(event: string, listener: () => void): void;
-        }) => {
+      const tracked: UntypedServiceImplementation = { ...handlers };
+      for (const [name, handler] of Object.entries(handlers)) {
+        const method = Object.entries(definition).find(
+          ([key, { originalName }]) => key === name || originalName === name,
+        );
+        if (!method?.[1].responseStream) continue;
+        tracked[name] = (call: StreamCall) => {
           open.add(call);
           call.once("cancelled", () => open.delete(call));
-          (handler as (call: unknown) => void)(call);
+          // A stream's handler takes the call alone; grpc-js's type is the union with the shapes that take a callback.
+          Reflect.apply(handler, undefined, [call]);
         };
       }
-      server.addService(definition, wrapped);
+      server.addService(definition, tracked);
     },
   };
 }

@@ -74,12 +74,10 @@ function detailsOf(refusal: Refusal) {
     details.push(pack("google.rpc.RetryInfo", RetryInfo.encode({ retryDelay })));
   }
   if (quota.length > 0) {
-    const violations = quota
-      .slice(0, MAX_ENTRIES)
-      .map(({ subject, description }) => ({
-        subject: clip(subject, MAX_TEXT),
-        description: clip(description, MAX_TEXT),
-      }));
+    const violations = quota.slice(0, MAX_ENTRIES).map(({ subject, description }) => ({
+      subject: clip(subject, MAX_TEXT),
+      description: clip(description, MAX_TEXT),
+    }));
     details.push(pack("google.rpc.QuotaFailure", QuotaFailure.encode({ violations })));
   }
   return details;

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { consulApi, type Instance } from "./consul-api.js";
+
+export interface Announcement {
+  /** Deregisters. Takes 3 s at most; a failure is logged only: Consul drops the instance itself a minute later. */
+  close(): Promise<void>;
+}
+
+/** Also the time in which a Consul that forgot everything hears of this instance again. */
+const VERIFY_MS = 2_000;
+
+/**
+ * Registers an instance in Consul with a gRPC health check that Consul's agent runs, and registers it again whenever
+ * Consul does not know it any more. Resolves after the first try, whatever came of it: a Consul that is away neither
+ * fails nor delays a start for more than 3 s. Without `consulUrl` it does nothing.
+ *
+ * Call it when the server answers, and close it before the server stops.
+ */
+export async function announce(
+  options: Instance & { readonly consulUrl: string | undefined; readonly log: Logger },
+): Promise<Announcement> {
+  const { consulUrl, log, name, id, host, port } = options;
+  if (consulUrl === undefined) return { close: async () => undefined };
+  const api = consulApi(consulUrl);
+  const instance: Instance = { name, id, host, port };
+  const closed = new AbortController();
+  let away = false;
+
+  async function verify(): Promise<void> {
+    try {
+      if (!(await api.knows(id, closed.signal))) {
+        await api.register(instance, closed.signal);
+        log.info({ service: name, id, host, port }, "registered in Consul");
+      }
+      away = false;
+    } catch (error) {
+      if (closed.signal.aborted) return;
+      if (!away) log.warn({ err: error, service: name, id }, "not registered in Consul; trying on");
+      away = true;
+    }
+  }
+
+  async function keep(): Promise<void> {
+    while (!closed.signal.aborted) {
+      await sleep(VERIFY_MS, undefined, { signal: closed.signal, ref: false }).catch(() => undefined);
+      if (!closed.signal.aborted) await verify();
+    }
+  }
+
+  await verify();
+  const kept = keep();
+  return {
+    async close() {
+      closed.abort();
+      await kept;
+      try {
+        await api.deregister(id, new AbortController().signal);
+      } catch (error) {
+        log.warn({ err: error, service: name, id }, "could not deregister from Consul");
+      }
+    },
+  };
+}

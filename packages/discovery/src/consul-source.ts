@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { ConsulApi } from "./consul-api.js";
+import type { Findings, Source } from "./grpc-resolver.js";
+import { KnownInstances } from "./known-instances.js";
+
+/** Long enough for a restarted Consul to hear from all instances again, which verify their registration every 2 s. */
+const EMPTY_GRACE_MS = 30_000;
+/** A -dev agent that was restarted starts counting anew; a watch on the old index would hear nothing for this long. */
+const WAIT_MS = 10_000;
+const RETRY_MS = 500;
+/** A channel whose instances are all down asks again with each failed connection. */
+const REFRESH_GAP_MS = 250;
+
+/**
+ * Watches the healthy instances of one name with blocking queries, for one channel. While Consul is away or empty, the
+ * channel keeps what it has.
+ */
+export function openConsulSource(options: {
+  readonly api: ConsulApi;
+  readonly name: string;
+  readonly findings: Findings;
+  readonly log: Logger;
+}): Source {
+  const { api, name, findings, log } = options;
+  const closed = new AbortController();
+  const known = new KnownInstances(EMPTY_GRACE_MS);
+  let index = 0;
+  let away = false;
+  let restart = new AbortController();
+
+  async function ask(): Promise<void> {
+    const answer = await api.passing(name, { index, waitMs: WAIT_MS, signal: restart.signal });
+    if (away) log.info({ service: name }, "Consul answers again");
+    away = false;
+    // An index that went back belongs to a new history: waiting on the old one would hear nothing.
+    index = answer.index < index ? 0 : answer.index;
+    const news = known.take(answer.addresses, performance.now());
+    if (news === "nobody") findings.failed("Consul knows no healthy instance");
+    else if (news) findings.found(news.found);
+  }
+
+  async function failed(error: unknown): Promise<void> {
+    index = 0;
+    if (!away) log.warn({ err: error, service: name }, "Consul does not answer; what is known stays in use");
+    away = true;
+    if (known.empty) findings.failed(error instanceof Error ? error.message : String(error));
+    await sleep(RETRY_MS, undefined, { signal: closed.signal, ref: false });
+  }
+
+  async function watch(): Promise<void> {
+    while (!closed.signal.aborted) {
+      try {
+        await ask();
+      } catch (error) {
+        if (closed.signal.aborted) return;
+        if (!restart.signal.aborted) await failed(error).catch(() => undefined);
+      }
+      if (restart.signal.aborted) {
+        restart = new AbortController();
+        index = 0;
+      }
+    }
+  }
+
+  let refreshed = 0;
+  void watch();
+  return {
+    refresh() {
+      const now = performance.now();
+      if (now - refreshed < REFRESH_GAP_MS) return;
+      refreshed = now;
+      restart.abort();
+    },
+    close() {
+      closed.abort();
+      restart.abort();
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export { type Announcement, announce } from "./announce.js";
+export { registerSchemes } from "./schemes.js";

@@ -1,0 +1,47 @@
+import type { Logger } from "pino";
+import { consulApi } from "./consul-api.js";
+import { openConsulSource } from "./consul-source.js";
+import { type OpenSource, registerScheme, type Source } from "./grpc-resolver.js";
+import { openStatic } from "./static-source.js";
+
+/**
+ * Makes `consul:///name` and `static:///host:port,host:port` usable as grpc targets in this process; `dns:///` is grpc's
+ * own. Call it before the first client. Calling it again is harmless: channels opened afterwards use the newest call's
+ * Consul. A name that cannot be resolved fails calls with UNAVAILABLE, naming the target; nothing throws here.
+ *
+ * close() ends the watches: channels that are still open keep the instances that they know.
+ */
+export function registerSchemes(options: { readonly consulUrl: string | undefined; readonly log: Logger }): {
+  close(): Promise<void>;
+} {
+  const { consulUrl, log } = options;
+  const open = new Set<Source>();
+  let closed = false;
+
+  const api = consulUrl === undefined ? undefined : consulApi(consulUrl);
+  const openConsul: OpenSource = (name, findings) => {
+    if (!api || closed) {
+      findings.failed(closed ? "discovery is closed" : "no Consul is configured (CCSP_CONSUL_URL)");
+      return { refresh: () => undefined, close: () => undefined };
+    }
+    const source = openConsulSource({ api, name, findings, log });
+    open.add(source);
+    return {
+      refresh: () => source.refresh(),
+      close() {
+        open.delete(source);
+        source.close();
+      },
+    };
+  };
+
+  registerScheme("static", openStatic);
+  registerScheme("consul", openConsul);
+  return {
+    async close() {
+      closed = true;
+      for (const source of open) source.close();
+      open.clear();
+    },
+  };
+}

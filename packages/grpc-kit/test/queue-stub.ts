@@ -1,0 +1,82 @@
+import { Refusal } from "@ccsp/errors";
+import {
+  GetRequest,
+  GetResponse,
+  QueueServiceService,
+  WatchResponse,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { pino } from "pino";
+import {
+  type CallContext,
+  createClient,
+  type Handlers,
+  implement,
+  type ServeOptions,
+  serveGrpc,
+} from "../src/index.js";
+
+export type QueueHandlers = Handlers<typeof QueueServiceService>;
+export type Queue = ReturnType<typeof queueClient>;
+
+/** The queue's service with only the methods that a test is about; the others refuse. */
+export function queueStub(handlers: Partial<QueueHandlers>) {
+  const absent = async () => {
+    throw new Refusal("TASK_NOT_FOUND", "not part of this test");
+  };
+  return implement(QueueServiceService, {
+    enqueue: absent,
+    sync: absent,
+    report: absent,
+    complete: absent,
+    fail: absent,
+    release: absent,
+    get: async (request) => taskNamed(request.taskId),
+    list: absent,
+    cancel: absent,
+    getStatus: absent,
+    async *watch() {
+      yield await absent();
+    },
+    ...handlers,
+  });
+}
+
+export function serveQueue(handlers: Partial<QueueHandlers>, options: Partial<ServeOptions> = {}) {
+  return serveGrpc({
+    listen: { host: "127.0.0.1", port: 0 },
+    services: [queueStub(handlers)],
+    log: pino({ level: "silent" }),
+    drainMs: 2_000,
+    lameDuckMs: 0,
+    ...options,
+  });
+}
+
+export function queueClient(target: string, options?: Parameters<typeof createClient>[2]) {
+  return createClient(QueueServiceService, target, {
+    ...options,
+    // Connections of one test are not reused by the next.
+    channelOptions: { "grpc.use_local_subchannel_pool": 1, ...options?.channelOptions },
+  });
+}
+
+export function taskNamed(id: string): GetResponse {
+  return GetResponse.fromPartial({ task: { id } });
+}
+
+export function entry(sequence: number, text = ""): WatchResponse {
+  const event = TaskEvent.fromPartial({ sequence, event: { $case: "textDelta", value: { text } } });
+  return { event };
+}
+
+export async function failure(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => {
+      throw new Error("it succeeded");
+    },
+    (error: unknown) => error,
+  );
+}
+
+export { type CallContext, GetRequest };
