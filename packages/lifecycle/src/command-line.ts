@@ -51,7 +51,7 @@ function helpText<C extends { readonly service: ServiceSettings }>(service: Serv
   return [
     `ccsp ${service.name}: ${service.summary}`,
     "",
-    `Usage: node --import @ccsp/telemetry/register.js services/${service.name}/dist/main.js ${USAGE}`,
+    `Usage, in services/${service.name}: node --import @ccsp/telemetry/register.js dist/main.js ${USAGE}`,
     "",
     "  --help          print this",
     "  --check-config  read the settings, report every fault, and exit: 0 when they are valid, else 2",

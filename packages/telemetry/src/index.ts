@@ -1,0 +1,5 @@
+export { createLogger, type LoggerOptions } from "./logger.js";
+export { createMetrics } from "./metrics.js";
+export { type Check, type OpsOptions, type OpsServer, serveOps } from "./ops-server.js";
+export { contextFromTraceparent, currentTraceparent, traceIdOf } from "./trace-context.js";
+export { shutdownTracing, tracer } from "./tracing.js";
