@@ -1,4 +1,5 @@
 export { type ConsumeOptions, consumeEvents } from "./consume-events.js";
+export { withEventSpan } from "./event-span.js";
 export {
   decodeEvent,
   EVENT_TYPES,

@@ -1,0 +1,31 @@
+import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { EVENT_TYPES } from "./event-stream.js";
+
+/**
+ * Runs `work` in a CONSUMER span of the event's own trace, so that a task's trace shows what its events led to. The
+ * span ends with the work, and fails when it rejects. Without tracing, or without a trace in the event, only `work` runs.
+ */
+export function withEventSpan<T>(name: string, event: Event, work: () => Promise<T>): Promise<T> {
+  const parent = propagation.extract(ROOT_CONTEXT, { traceparent: event.traceparent });
+  // A span without its task's trace would be a trace of its own that nobody looks for.
+  if (trace.getSpanContext(parent) === undefined) return work();
+  const attributes = {
+    "messaging.system": "redis",
+    "messaging.operation.type": "process",
+    "messaging.message.id": event.id,
+    "ccsp.event.type": event.data === undefined ? "" : EVENT_TYPES[event.data.$case],
+    "ccsp.task.id": event.taskId,
+  };
+  const span = trace.getTracer("@ccsp/events").startSpan(name, { kind: SpanKind.CONSUMER, attributes }, parent);
+  return context.with(trace.setSpan(parent, span), async () => {
+    try {
+      return await work();
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : "not an Error" });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}

@@ -1,0 +1,14 @@
+import { redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+
+export interface MonitorConfig {
+  readonly service: ServiceSettings;
+  readonly redisUrl: string;
+}
+
+/** Every setting of the monitor. */
+export function define(settings: Settings): MonitorConfig {
+  return {
+    service: serviceSettings(settings, { name: "monitor", grpcPort: 3003, opsPort: 9003 }),
+    redisUrl: redisUrl(settings),
+  };
+}

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { NO_TOKENS } from "../domain/run.js";
+import { runOfEvent } from "./run-of-event.js";
+
+type Data = NonNullable<Parameters<typeof Event.fromPartial>[0]["data"]>;
+
+const time = new Date(5_000);
+const event = (data: Data) => Event.fromPartial({ id: "0:1-1", time, agentId: "a", data });
+const usage = { inputTokens: 1n, outputTokens: 2n, cacheReadTokens: 3n, cacheCreationTokens: 4n };
+
+describe("runOfEvent", () => {
+  it("counts a completed task with what it used", () => {
+    const value = { model: "m", attempt: 2, usage, costUsd: 0.5 };
+    assert.deepEqual(runOfEvent(event({ $case: "taskCompleted", value })), {
+      eventId: "0:1-1",
+      endTime: time,
+      agent: "a",
+      model: "m",
+      failed: false,
+      tokens: { input: 1n, output: 2n, cacheRead: 3n, cacheCreation: 4n },
+      costMicroUsd: 500_000n,
+    });
+  });
+
+  it("counts a failed task and a retried attempt as failed runs, of unknown cost when it is not said", () => {
+    for (const $case of ["taskFailed", "taskRetried"] as const) {
+      const run = runOfEvent(event({ $case, value: { attempt: 1 } }));
+      assert.deepEqual([run?.failed, run?.tokens, run?.costMicroUsd], [true, NO_TOKENS, undefined]);
+    }
+  });
+
+  it("counts no run for a task that failed before one started", () => {
+    assert.equal(runOfEvent(event({ $case: "taskFailed", value: { attempt: 0 } })), undefined);
+  });
+
+  it("counts no run for what ends none", () => {
+    assert.equal(runOfEvent(event({ $case: "taskStarted", value: { attempt: 1 } })), undefined);
+    assert.equal(runOfEvent(event({ $case: "taskEnqueued", value: {} })), undefined);
+  });
+
+  it("takes negative token counts for none", () => {
+    const value = { attempt: 1, usage: { inputTokens: -5n } };
+    assert.deepEqual(runOfEvent(event({ $case: "taskCompleted", value }))?.tokens, NO_TOKENS);
+  });
+});

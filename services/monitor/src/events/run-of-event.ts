@@ -1,0 +1,44 @@
+import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import type { Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { microUsd, NO_TOKENS, type Run, type Tokens } from "../domain/run.js";
+
+/**
+ * The run whose end this event tells of; undefined for an event that ends none. A retry ends a run that failed; a task
+ * that failed before any attempt started had none.
+ */
+export function runOfEvent(event: Event): Run | undefined {
+  const { data } = event;
+  if (data?.$case === "taskCompleted") return run(event, { ...data.value, failed: false });
+  if (data?.$case !== "taskFailed" && data?.$case !== "taskRetried") return undefined;
+  return data.value.attempt > 0 ? run(event, { ...data.value, model: "", failed: true }) : undefined;
+}
+
+interface Ended {
+  readonly model: string;
+  readonly failed: boolean;
+  readonly usage: Usage | undefined;
+  readonly costUsd?: number | undefined;
+}
+
+function run(event: Event, { model, failed, usage, costUsd }: Ended): Run {
+  return {
+    eventId: event.id,
+    endTime: event.time ?? new Date(0),
+    agent: event.agentId,
+    model,
+    failed,
+    tokens: usage === undefined ? NO_TOKENS : tokens(usage),
+    costMicroUsd: microUsd(costUsd),
+  };
+}
+
+/** Negative counts come from a broken engine and would take away from what others used. */
+function tokens(usage: Usage): Tokens {
+  const count = (value: bigint): bigint => (value > 0n ? value : 0n);
+  return {
+    input: count(usage.inputTokens),
+    output: count(usage.outputTokens),
+    cacheRead: count(usage.cacheReadTokens),
+    cacheCreation: count(usage.cacheCreationTokens),
+  };
+}

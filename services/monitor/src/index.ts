@@ -1,0 +1,2 @@
+export type { MonitorConfig } from "./config.js";
+export { monitorService } from "./service.js";

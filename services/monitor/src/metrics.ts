@@ -1,0 +1,18 @@
+import type { Outcome } from "@ccsp/events";
+import { Counter, type Registry } from "prom-client";
+
+export function createMonitorMetrics(registry: Registry) {
+  const deliveries = new Counter({
+    name: "ccsp_monitor_event_deliveries_total",
+    help: "Deliveries of events, by what became of them; parked ones need a person",
+    labelNames: ["outcome"],
+    registers: [registry],
+  });
+  const runs = new Counter({
+    name: "ccsp_monitor_runs_total",
+    help: "Ended runs that were told of: ok is counted, repeat was counted before",
+    labelNames: ["outcome"],
+    registers: [registry],
+  });
+  return { runs, countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }) };
+}
