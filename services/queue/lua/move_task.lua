@@ -1,0 +1,92 @@
+-- move_task: take a task from the state that the caller saw to the next, with its indexes, log entry and event.
+--
+-- KEYS  1 tasks    hash    id -> record (JSON)
+--       2 results  hash    id -> TaskResult
+--       3 ready    zset    ids of the task's engine and class by acceptance (ms)
+--       4 leases   zset    ids by lease expiry (ms)
+--       5 held     zset    executor/id, all with score 0
+--       6 parked   zset    ids by ready time (ms)
+--       7 ended    zset    ids by end (ms)
+--       8 log      stream  entries 0-1, 0-2, … are sequences 2, 3, …
+--       9 events   stream
+-- ARGV  1 id
+--       2 now (ms), or '' for the server's clock
+--       3 move (JSON): to, set {field: value}, and where they apply: from (state seen), fence (held by the caller),
+--         settle (what the fence was used up for), due (only when its time in leases or parked has come), note (of the
+--         log entry, as JSON; none: not logged), event (type), data (rest of the event's JSON members)
+--       4 result, or ''
+--       5 log channel
+--       6 work channel
+-- RETURN 'ok' | 'done' | 'lost' | 'moved' | 'missing'
+--
+-- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
+-- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
+-- again. 'done' says that this very call was made before. A retry keeps class and age: its score is its acceptance.
+
+local tasks, results, ready, leases, held, parked, ended, log, events = unpack(KEYS)
+local id, move = ARGV[1], cjson.decode(ARGV[3])
+local now = tonumber(ARGV[2])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local raw = redis.call('HGET', tasks, id)
+if not raw then
+  return 'missing'
+end
+local r = cjson.decode(raw)
+local leased = r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING'
+if move.settle and r.settled == move.settle then
+  return 'done'
+end
+if move.fence and not (leased and r.fence == move.fence) then
+  return 'lost'
+end
+if move.from and r.state ~= move.from then
+  return 'moved'
+end
+if move.due and tonumber(redis.call('ZSCORE', leased and leases or parked, id) or now + 1) > now then
+  return 'moved'
+end
+
+if r.state == 'QUEUED' then
+  redis.call('ZREM', ready, id)
+elseif r.state == 'PARKED' then
+  redis.call('ZREM', parked, id)
+elseif move.to ~= 'CANCELLING' then
+  redis.call('ZREM', leases, id)
+  redis.call('ZREM', held, r.executor .. '/' .. id)
+end
+for field, value in pairs(move.set) do
+  r[field] = value
+end
+r.state, r.settled = move.to, move.settle or r.settled
+if r.state == 'QUEUED' then
+  redis.call('ZADD', ready, r.created, id)
+  redis.call('PUBLISH', ARGV[6], 'engine:' .. r.engine)
+elseif r.state == 'PARKED' then
+  redis.call('ZADD', parked, r.ready, id)
+elseif r.state == 'CANCELLING' then
+  redis.call('PUBLISH', ARGV[6], 'executor:' .. r.executor)
+else
+  r.ended = now
+  redis.call('ZADD', ended, now, id)
+end
+redis.call('HSET', tasks, id, cjson.encode(r))
+local data = string.format('{"engine":"%s","attempt":%d', r.engine, r.attempt or 0) .. (move.data or '')
+if r.state == 'SUCCEEDED' then
+  redis.call('HSET', results, id, ARGV[4])
+  local wait = r.leased - r.created
+  data = data .. string.format(',"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', r.executor,
+    math.floor(wait / 1000), wait % 1000 * 1000000)
+end
+if move.note then
+  redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
+  redis.call('PUBLISH', ARGV[5], id)
+end
+if move.event then
+  redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', move.event, 'time', now, 'task', id,
+    'agent', r.agent, 'trace', r.trace or '', 'data', data .. '}')
+end
+return 'ok'

@@ -1,0 +1,86 @@
+-- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
+--
+-- KEYS  1 executor   hash  boot, seq, seen, draining, retired boots, ids granted in answer to this seq
+--       2 executors  zset  executor ids by last call (ms)
+--       3 tasks      hash  id -> record (JSON)
+--       4 leases     zset  ids by lease expiry (ms)
+--       5 held       zset  executor/id, all with score 0
+-- ARGV  1 executor id
+--       2 now (ms), or '' for the server's clock
+--       3 boot id
+--       4 sequence
+--       5 lease length (ms)
+--       6 '1' when draining, else '0'
+--       7 'first', or 'again' for a waiting call that looks once more
+--       8 task ids and fences that the executor holds, in turn
+-- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}}
+--
+-- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
+-- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
+-- be made twice. 'again' renews nothing: the heartbeat counts from the start of the call. A boot that was followed by
+-- another is stale for ever, however late its calls arrive.
+
+local executor, executors, tasks, leases, held = unpack(KEYS)
+local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
+local now = tonumber(ARGV[2])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local last = redis.call('HMGET', executor, 'boot', 'seq', 'retired', 'granted')
+local last_boot, last_seq, retired, granted = last[1] or '', tonumber(last[2] or 0), last[3] or ' ', last[4] or ' '
+if string.find(retired, ' ' .. boot .. ' ', 1, true) then
+  return { 'stale' }
+end
+if mode == 'again' and (boot ~= last_boot or seq ~= last_seq) then
+  return { 'stale' }
+end
+if boot ~= last_boot then
+  retired = string.sub(' ' .. last_boot .. retired, 1, 1000)
+  granted = ' '
+elseif seq < last_seq then
+  return { 'stale' }
+elseif seq > last_seq then
+  granted = ' '
+end
+if mode == 'first' then
+  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'retired', retired,
+    'granted', granted)
+  redis.call('PEXPIRE', executor, 86400000)
+  redis.call('ZADD', executors, now, name)
+end
+
+local function find(id)
+  local raw = redis.call('HGET', tasks, id)
+  return raw and cjson.decode(raw)
+end
+
+local lost, cancelled, unlisted, listed = {}, {}, {}, {}
+for i = 8, #ARGV, 2 do
+  local id, fence = ARGV[i], ARGV[i + 1]
+  local r = find(id)
+  local held_here = r and r.fence == tonumber(fence) and r.executor == name and r.boot == boot
+  if held_here and (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING') then
+    listed[id] = true
+    if mode == 'first' then
+      redis.call('ZADD', leases, 'XX', now + tonumber(ARGV[5]), id)
+    end
+    if r.state == 'CANCELLING' then
+      table.insert(cancelled, id)
+      table.insert(cancelled, fence)
+      table.insert(cancelled, r.cancel or '')
+    end
+  else
+    table.insert(lost, id)
+  end
+end
+for _, member in ipairs(redis.call('ZRANGEBYLEX', held, '[' .. name .. '/', '(' .. name .. '0')) do
+  local id = string.sub(member, #name + 2)
+  if not listed[id] and not string.find(granted, ' ' .. id .. ' ', 1, true) then
+    local r = find(id)
+    table.insert(unlisted, id)
+    table.insert(unlisted, string.format('%.0f', r and r.fence or 0))
+  end
+end
+return { 'ok', lost, cancelled, unlisted }

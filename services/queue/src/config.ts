@@ -1,0 +1,61 @@
+import { redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+
+export interface QueueConfig {
+  readonly service: ServiceSettings;
+  readonly redisUrl: string;
+  /** The default first. */
+  readonly engines: readonly string[];
+  readonly maxPromptBytes: number;
+  readonly maxWaiting: number;
+  readonly leaseMs: number;
+  readonly retryBaseMs: number;
+  readonly retentionMs: number;
+  readonly maxEnded: number;
+}
+
+/** Every setting of the queue. */
+export function defineQueue(settings: Settings): QueueConfig {
+  const config = {
+    service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
+    redisUrl: redisUrl(settings),
+    engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {
+      default: ["claude-code"],
+      pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,
+    }),
+    maxPromptBytes: settings.integer("CCSP_MAX_PROMPT_BYTES", "most bytes of a prompt", {
+      default: 1024 * 1024,
+      min: 1,
+      max: 4 * 1024 * 1024,
+    }),
+    maxWaiting: settings.integer("CCSP_QUEUE_MAX_WAITING", "most tasks that wait or are parked", {
+      default: 100_000,
+      min: 1,
+    }),
+    leaseMs: settings.durationMs(
+      "CCSP_QUEUE_LEASE",
+      "time without a Sync after which an executor's tasks are taken back",
+      {
+        default: "30s",
+        min: 1_000,
+        max: 3_600_000,
+      },
+    ),
+    retryBaseMs: settings.durationMs("CCSP_QUEUE_RETRY_BASE", "wait after a first failure; doubles up to a minute", {
+      default: "1s",
+      min: 1,
+      max: 60_000,
+    }),
+    retentionMs: settings.durationMs("CCSP_QUEUE_RETENTION", "how long ended tasks are kept", {
+      default: "24h",
+      min: 1_000,
+    }),
+    maxEnded: settings.integer("CCSP_QUEUE_MAX_ENDED", "ended tasks kept; the oldest above it are removed", {
+      default: 100_000,
+    }),
+  };
+  if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
+  if (config.leaseMs < 10_000) {
+    settings.warn("CCSP_QUEUE_LEASE is below 10s: a pause of an executor or of Redis then looks like its death");
+  }
+  return config;
+}

@@ -1,0 +1,125 @@
+import type { Move } from "./move.js";
+import { type Failure, isEnded, isHeld, type Task } from "./task.js";
+
+/** When a failed run is tried again. */
+export interface RetryPolicy {
+  /** Wait after the first failure; doubles with each run, up to a minute. */
+  readonly baseMs: number;
+  /** 0 to 1, for jitter. */
+  readonly random: () => number;
+}
+
+export const LONGEST_BACKOFF_MS = 60_000;
+/** Leases that may be lost before a run started: a task that no executor can even start must end some day. */
+export const DELIVERY_BUDGET = 20;
+
+// The provider said "not now": waiting mends it, so it says nothing about the task.
+const LIMITS = new Set(["RATE_LIMIT", "USAGE_WINDOW", "OVERLOADED"]);
+
+/** What follows a failed run that holds `fence`. `nowMs` is Redis' time. `facts` go into the event. */
+export function afterFailure(
+  task: Task,
+  { fence, error, facts = {} }: { fence: number; error: Failure; facts?: object },
+  nowMs: number,
+  policy: RetryPolicy,
+): Move {
+  const common = { from: task.state, fence, settle: "fail" } as const;
+  // The cancel asked for the end, so whatever the run failed of is not tried again.
+  if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "", facts) };
+
+  const spent = (task.spent ?? 0) + (LIMITS.has(error.category) ? 0 : 1);
+  if (!error.retryable || spent >= task.max) return { ...common, ...failed({ spent, error }, facts) };
+
+  const runs = Math.max(task.attempt ?? 0, spent, 1);
+  const backoffMs = Math.min(policy.baseMs * 2 ** (runs - 1), LONGEST_BACKOFF_MS) * (0.5 + policy.random() / 2);
+  const readyMs = Math.ceil(nowMs + Math.max(backoffMs, error.retryAfterMs ?? 0));
+  return {
+    ...common,
+    to: "PARKED",
+    set: { spent, error, ready: readyMs },
+    note: { reason: error.message, error, readyMs },
+    event: { type: "retried", error, readyMs, facts },
+  };
+}
+
+/** How a lease can end without a word about the run. */
+export type LeaseEnd =
+  | { readonly how: "released"; readonly fence: number; readonly reason: string }
+  /** The holder's Sync does not name it. */
+  | { readonly how: "undelivered"; readonly fence: number }
+  | { readonly how: "expired" };
+
+/**
+ * What follows a lease that ended without Complete or Fail. A run that had started costs an attempt, a lease without a run
+ * costs a delivery; giving back costs nothing.
+ */
+export function afterLease(task: Task, end: LeaseEnd): Move {
+  const common = {
+    from: task.state,
+    fence: end.how === "expired" ? (task.fence ?? 0) : end.fence,
+    ...(end.how === "released" && { settle: "release" as const }),
+    ...(end.how === "expired" && { due: true as const }),
+  };
+  if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "") };
+
+  const ran = task.state === "RUNNING";
+  if (end.how === "released") {
+    const again = ran ? { note: { reason: end.reason }, event: { type: "retried" } as const } : {};
+    return { ...common, to: "QUEUED", set: {}, ...again };
+  }
+  const error = executorLost(ran ? "the executor was lost during the run" : "no executor could start the run");
+  if (ran) {
+    const spent = (task.spent ?? 0) + 1;
+    if (spent >= task.max) return { ...common, ...failed({ spent, error }) };
+    return {
+      ...common,
+      to: "QUEUED",
+      set: { spent, error },
+      note: { reason: error.message, error },
+      event: { type: "retried", error },
+    };
+  }
+  const deliveries = (task.deliveries ?? 0) + 1;
+  if (deliveries >= DELIVERY_BUDGET) return { ...common, ...failed({ deliveries, error }) };
+  return { ...common, to: "QUEUED", set: { deliveries } };
+}
+
+/** What a cancel does, or undefined when there is nothing left to cancel. */
+export function afterCancel(task: Task, reason: string): Move | undefined {
+  if (isEnded(task.state) || task.state === "CANCELLING") return undefined;
+  if (!isHeld(task.state)) return { from: task.state, ...cancelled(reason) };
+  return { from: task.state, to: "CANCELLING", set: { cancel: reason }, note: { reason } };
+}
+
+/** A parked task whose time has come. */
+export function afterParking(): Move {
+  return { from: "PARKED", to: "QUEUED", due: true, set: {}, note: {} };
+}
+
+/** The end that a holder's result brings, whatever the state: the work was done. */
+export function afterCompletion(fence: number, facts: object): Move {
+  return { to: "SUCCEEDED", fence, settle: "complete", set: {}, note: {}, event: { type: "completed", facts } };
+}
+
+function failed(set: Partial<Task> & { error: Failure }, facts: object = {}) {
+  return {
+    to: "FAILED",
+    set,
+    note: { error: set.error },
+    event: { type: "failed", error: set.error, facts },
+  } as const;
+}
+
+function cancelled(reason: string, facts: object = {}) {
+  const error = { category: "CANCELLED", message: reason || "cancelled", retryable: false, source: "AGENT" };
+  return {
+    to: "CANCELLED",
+    set: { cancel: reason, error },
+    note: { reason, error },
+    event: { type: "cancelled", reason, facts },
+  } as const;
+}
+
+function executorLost(message: string): Failure {
+  return { category: "EXECUTOR_LOST", message, retryable: true, source: "CCSP" };
+}

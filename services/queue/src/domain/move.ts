@@ -1,0 +1,38 @@
+import type { Failure, State, Task } from "./task.js";
+
+/** One change of state: where it applies, what follows, and what is told about it. */
+export interface Move {
+  readonly to: State;
+  /** The state that it was decided from. Absent: any, as `fence` says. */
+  readonly from?: State;
+  /** Only for the holder of this lease. */
+  readonly fence?: number;
+  /** What the lease is used up for; a repeat with the same word is recognised. */
+  readonly settle?: "complete" | "fail" | "release";
+  /** Only when the lease has expired, or the parking is over. */
+  readonly due?: true;
+  readonly set: Partial<Task>;
+  /** What the task's log says; absent when the log does not show this change. */
+  readonly note?: Note;
+  readonly event?: MoveEvent;
+}
+
+/** Of a log entry about a change of state. */
+export interface Note {
+  readonly reason?: string;
+  readonly error?: Failure;
+  readonly readyMs?: number;
+}
+
+/** What other services are told. */
+export interface MoveEvent {
+  readonly type: "completed" | "retried" | "failed" | "cancelled";
+  readonly reason?: string;
+  readonly error?: Failure;
+  readonly readyMs?: number;
+  /** More members of the event, in the form of the contract; nothing here looks into it. */
+  readonly facts?: object;
+}
+
+/** `done`: this very move was made before. `moved`: the state is not `from` any more. */
+export type MoveOutcome = "ok" | "done" | "lost" | "moved" | "missing";

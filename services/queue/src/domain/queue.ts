@@ -1,0 +1,167 @@
+import { randomInt } from "node:crypto";
+import { Refusal } from "@ccsp/errors";
+import { afterCancel, afterCompletion, afterFailure, afterLease, type LeaseEnd, type RetryPolicy } from "./decide.js";
+import type { Move, MoveOutcome } from "./move.js";
+import { pageTokenAfter, readPageToken } from "./page-token.js";
+import type { NewTask, Place, Report, TaskStore } from "./store.js";
+import { type Failure, isTaskId, type State, type Task } from "./task.js";
+import { Faults } from "./validate.js";
+
+export interface QueueLimits {
+  readonly maxWaiting: number;
+  readonly retry: RetryPolicy;
+}
+
+/** What happened, for metrics. */
+export interface QueueObserver {
+  ended(state: State): void;
+  leased(task: Task): void;
+  leaseExpired(): void;
+}
+
+/** A task with what is stored apart from it. */
+export interface FullTask {
+  readonly task: Task;
+  readonly prompts: Uint8Array | undefined;
+  readonly result: Uint8Array | undefined;
+}
+
+export type Queue = ReturnType<typeof createQueue>;
+
+/** The rules of the queue over a store. Every method may throw a Refusal with the reasons of its RPC. */
+export function createQueue(store: TaskStore, limits: QueueLimits, observer: QueueObserver) {
+  const makeMove = async (task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome> => {
+    const outcome = await store.move(task, move, result);
+    if (outcome === "ok" && (move.to === "SUCCEEDED" || move.to === "FAILED" || move.to === "CANCELLED")) {
+      observer.ended(move.to);
+    }
+    return outcome;
+  };
+
+  /** Decides and moves, again when the task changed in between. Each round means that somebody else made progress. */
+  const decideAndMove = async (
+    id: string,
+    decide: (task: Task) => Promise<Move | undefined> | Move | undefined,
+  ): Promise<{ outcome: MoveOutcome; task: Task | undefined; to: State | undefined }> => {
+    for (;;) {
+      const task = await store.find(id);
+      const move = task && (await decide(task));
+      if (!task || !move) return { outcome: task ? "ok" : "missing", task, to: undefined };
+      const outcome = await makeMove(task, move);
+      if (outcome !== "moved") return { outcome, task, to: move.to };
+    }
+  };
+
+  const findOwned = async (id: string, agent: string): Promise<Task> => {
+    const task = isTaskId(id) ? await store.find(id) : undefined;
+    if (task === undefined || task.agent !== agent) throw taskNotFound(id);
+    return task;
+  };
+
+  const full = async (task: Task): Promise<FullTask> => ({
+    task,
+    prompts: await store.findPrompts(task.id),
+    result: task.state === "SUCCEEDED" ? await store.findResult(task.id) : undefined,
+  });
+
+  return {
+    async enqueue(task: Omit<NewTask, "maxWaiting">): Promise<FullTask> {
+      const answer = await store.enqueue({ ...task, maxWaiting: limits.maxWaiting });
+      switch (answer.outcome) {
+        case "added":
+          return { task: answer.task, prompts: task.prompts, result: undefined };
+        case "known":
+          return full(await findOwned(answer.id, task.agent));
+        case "conflict":
+          throw new Refusal("REQUEST_ID_CONFLICT", "request_id was used before with another payload", {
+            metadata: { task_id: answer.id },
+          });
+        case "full":
+          throw new Refusal("QUEUE_FULL", `${limits.maxWaiting} tasks wait already`, {
+            // Spread, so that those who were refused together do not come back together.
+            retryAfterMs: 1_000 + randomInt(2_000),
+            quota: [{ subject: "tasks waiting", description: `at most ${limits.maxWaiting} (CCSP_QUEUE_MAX_WAITING)` }],
+          });
+      }
+    },
+
+    async get(id: string, agent: string): Promise<FullTask> {
+      return full(await findOwned(id, agent));
+    },
+
+    /** Looks at `pageSize` tasks, so a page of some states only can be short; `nextPageToken` is "" on the last page. */
+    async list(query: { agent: string; states: readonly State[]; pageSize: number; pageToken: string }) {
+      const { agent, states, pageSize, pageToken } = query;
+      const ids = await store.listIds(agent, readPageToken(pageToken), pageSize);
+      const last = ids.at(-1);
+      const tasks = await store.findAll(ids);
+      return {
+        tasks: states.length === 0 ? tasks : tasks.filter((task) => states.includes(task.state)),
+        nextPageToken: last === undefined || ids.length < pageSize ? "" : pageTokenAfter(last),
+      };
+    },
+
+    async cancel(id: string, agent: string, reason: string): Promise<FullTask> {
+      const faults = new Faults();
+      faults.unless(Buffer.byteLength(reason) <= 256, "reason", "is longer than 256 bytes");
+      faults.check();
+      await findOwned(id, agent);
+      await decideAndMove(id, (task) => afterCancel(task, reason));
+      return full(await findOwned(id, agent));
+    },
+
+    async report(report: Report): Promise<void> {
+      if (!isTaskId(report.id) || (await store.report(report)) === "lost") throw leaseLost(report.id);
+    },
+
+    async complete(id: string, fence: number, result: Uint8Array, facts: object): Promise<void> {
+      // Not read first: whatever the state, a holder's result ends the task, and so its place in the order is not needed.
+      const place: Place = { id, engine: "", class: "normal" };
+      const outcome = isTaskId(id) ? await makeMove(place, afterCompletion(fence, facts), result) : "missing";
+      if (outcome !== "ok" && outcome !== "done") throw leaseLost(id);
+    },
+
+    /** Answers the state that follows. */
+    async fail(id: string, fence: number, error: Failure, facts: object): Promise<State> {
+      const decide = async (task: Task): Promise<Move> =>
+        afterFailure(task, { fence, error, facts }, await store.now(), limits.retry);
+      const { outcome, task, to } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
+      if (outcome === "ok" && to) return to;
+      // Repeated: a task that was leased again since is told as what it became after this failure.
+      if (outcome === "done" && task) return isAfterFailure(task.state) ? task.state : "PARKED";
+      throw leaseLost(id);
+    },
+
+    async release(id: string, fence: number, reason: string): Promise<void> {
+      const decide = (task: Task): Move => afterLease(task, { how: "released", fence, reason });
+      const { outcome } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
+      if (outcome !== "ok" && outcome !== "done") throw leaseLost(id);
+    },
+
+    /** Frees a lease that its holder does not know or that nobody renewed. Changes nothing when it is gone already. */
+    async freeLease(id: string, end: Exclude<LeaseEnd, { how: "released" }>): Promise<void> {
+      const { outcome } = await decideAndMove(id, (task) => afterLease(task, end));
+      if (outcome === "ok" && end.how === "expired") observer.leaseExpired();
+    },
+
+    makeMove,
+  };
+}
+
+const noTask = { outcome: "missing", task: undefined, to: undefined } as const;
+
+const isAfterFailure = (state: State): boolean =>
+  state === "PARKED" || state === "QUEUED" || state === "FAILED" || state === "CANCELLED";
+
+export function taskNotFound(id: string): Refusal {
+  // An id of any length and content came from outside.
+  const metadata = isTaskId(id) ? { task_id: id } : {};
+  return new Refusal("TASK_NOT_FOUND", "no such task, or it is another agent's, or its retention is over", {
+    metadata,
+  });
+}
+
+function leaseLost(id: string): Refusal {
+  const metadata = isTaskId(id) ? { task_id: id } : {};
+  return new Refusal("LEASE_LOST", "the lease is not this caller's any more", { metadata });
+}

@@ -1,0 +1,45 @@
+import { afterParking } from "./decide.js";
+import type { Queue } from "./queue.js";
+import type { TaskStore } from "./store.js";
+
+export interface Retention {
+  readonly retentionMs: number;
+  readonly maxEnded: number;
+}
+
+const BATCH = 100;
+const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
+
+/**
+ * One round of what time alone brings: expired leases, parked tasks whose time has come, ended tasks to forget. Safe to run in
+ * every replica at once: each change looks again whether it still applies. Takes batches until one is not full.
+ */
+export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnded }: Retention): Promise<void> {
+  await inBatches(
+    () => store.overdueLeases(BATCH),
+    (id) => queue.freeLease(id, { how: "expired" }),
+  );
+  await inBatches(
+    () => store.dueParked(BATCH),
+    async (id) => {
+      const task = await store.find(id);
+      if (task) await queue.makeMove(task, afterParking());
+    },
+  );
+  await inBatches(
+    () => store.expiredEnds(retentionMs, maxEnded, BATCH),
+    (id) => store.remove(id),
+  );
+  await store.forgetExecutors(FORGET_EXECUTOR_MS);
+}
+
+async function inBatches(peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>): Promise<void> {
+  let before: readonly string[] = [];
+  for (;;) {
+    const ids = await peek();
+    await Promise.all(ids.map(act));
+    // The same ids again would mean that acting on them does nothing: leave them to the next round.
+    if (ids.length < BATCH || ids[0] === before[0]) return;
+    before = ids;
+  }
+}

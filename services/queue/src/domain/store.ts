@@ -1,0 +1,145 @@
+import type { Move, MoveOutcome, Note } from "./move.js";
+import type { PriorityClass, State, Task } from "./task.js";
+
+/** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
+export interface TaskStore {
+  /** Ms since 1970 on the clock that all replicas share. */
+  now(): Promise<number>;
+
+  enqueue(task: NewTask): Promise<EnqueueOutcome>;
+  move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
+  report(report: Report): Promise<"ok" | "lost">;
+  sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
+  claim(claim: Claim): Promise<"stale" | readonly Grant[]>;
+  /** Forgets an ended task. */
+  remove(id: string): Promise<void>;
+
+  find(id: string): Promise<Task | undefined>;
+  /** In the order of `ids`, without those that are gone. */
+  findAll(ids: readonly string[]): Promise<readonly Task[]>;
+  findPrompts(id: string): Promise<Uint8Array | undefined>;
+  findResult(id: string): Promise<Uint8Array | undefined>;
+  /** Newest first, older than `before`. */
+  listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
+  /** Log entries after `sequence`, oldest first. The entry that says QUEUED at acceptance is not among them. */
+  readLog(id: string, sequence: number, count: number): Promise<readonly LogEntry[]>;
+
+  overdueLeases(count: number): Promise<readonly string[]>;
+  dueParked(count: number): Promise<readonly string[]>;
+  /** Ended tasks to forget: older than `retentionMs`, and the oldest above `keep`. */
+  expiredEnds(retentionMs: number, keep: number, count: number): Promise<readonly string[]>;
+  forgetExecutors(silentMs: number): Promise<void>;
+
+  depths(): Promise<readonly Depth[]>;
+  counts(): Promise<{ readonly leased: number; readonly parked: number; readonly ended: number }>;
+  executors(seenWithinMs: number): Promise<readonly ExecutorView[]>;
+}
+
+/** Where a task waits. Both never change. */
+export interface Place {
+  readonly id: string;
+  readonly engine: string;
+  readonly class: PriorityClass;
+}
+
+export interface NewTask extends Place {
+  readonly agent: string;
+  readonly max: number;
+  readonly spec: string;
+  readonly trace: string;
+  readonly prompts: Uint8Array;
+  /** Absent when the call cannot be repeated. */
+  readonly request?: { readonly id: string; readonly hash: string };
+  /** Bound of waiting tasks. */
+  readonly maxWaiting: number;
+}
+
+export type EnqueueOutcome =
+  | { readonly outcome: "added"; readonly task: Task }
+  | { readonly outcome: "known" | "conflict"; readonly id: string }
+  | { readonly outcome: "full" };
+
+export interface Report {
+  readonly id: string;
+  readonly fence: number;
+  readonly number: number;
+  readonly started?: { readonly traceparent: string };
+  readonly entries: readonly Uint8Array[];
+}
+
+/** One executor process, at one of its calls. */
+export interface SyncMark {
+  readonly executor: string;
+  readonly boot: string;
+  readonly sequence: bigint;
+}
+
+export interface Heartbeat extends SyncMark {
+  readonly draining: boolean;
+  readonly held: readonly { readonly id: string; readonly fence: bigint }[];
+  readonly leaseMs: number;
+  /** A waiting call that looks once more: renews nothing. */
+  readonly again: boolean;
+}
+
+export interface SyncFindings {
+  readonly lost: readonly string[];
+  readonly cancelled: readonly { readonly id: string; readonly fence: number; readonly reason: string }[];
+  /** Granted before and not held. */
+  readonly unlisted: readonly { readonly id: string; readonly fence: number }[];
+}
+
+export interface Claim extends SyncMark {
+  readonly engine: string;
+  readonly count: number;
+  readonly leaseMs: number;
+  /** Prompts after which no more is added: an answer must fit into a message. */
+  readonly maxBytes: number;
+}
+
+export interface Grant {
+  readonly task: Task;
+  readonly fence: number;
+  readonly prompts: Uint8Array;
+  readonly expireMs: number;
+}
+
+export interface LogEntry {
+  readonly sequence: number;
+  readonly timeMs: number;
+  readonly attempt: number;
+  readonly content:
+    | { readonly kind: "state"; readonly state: State; readonly note: Note }
+    /** As an executor reported it, in the form of the contract. */
+    | { readonly kind: "reported"; readonly event: Uint8Array };
+}
+
+export interface Depth {
+  readonly engine: string;
+  readonly class: PriorityClass;
+  readonly waiting: number;
+  readonly oldestAgeMs: number | undefined;
+}
+
+export interface ExecutorView {
+  readonly id: string;
+  readonly leases: number;
+  readonly seenMs: number;
+  readonly draining: boolean;
+}
+
+/** Tells that something may have changed. Wake-ups can be lost and come for nothing; they carry no state. */
+export interface Wakes {
+  /** Hears from now on, so listen first and read then. */
+  listen(topics: readonly string[]): Listener;
+}
+
+export interface Listener {
+  /** Resolves when something came since the last call, at the latest after `timeoutMs` or when `signal` aborts. */
+  next(timeoutMs: number, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+export const logTopic = (taskId: string): string => `log:${taskId}`;
+export const engineTopic = (engine: string): string => `engine:${engine}`;
+export const executorTopic = (executor: string): string => `executor:${executor}`;

@@ -1,0 +1,111 @@
+import { Refusal } from "@ccsp/errors";
+import type { Queue, QueueObserver } from "./queue.js";
+import {
+  engineTopic,
+  executorTopic,
+  type Grant,
+  type Heartbeat,
+  type SyncFindings,
+  type SyncMark,
+  type TaskStore,
+  type Wakes,
+} from "./store.js";
+import { isTaskId } from "./task.js";
+
+export interface SyncInput extends SyncMark {
+  readonly held: Heartbeat["held"];
+  readonly offers: readonly { readonly engine: string; readonly freeSlots: number }[];
+  readonly draining: boolean;
+  readonly maxWaitMs: number;
+}
+
+export interface SyncAnswer {
+  readonly grants: readonly Grant[];
+  readonly cancelled: SyncFindings["cancelled"];
+  readonly lost: readonly string[];
+  readonly nextSyncMs: number;
+}
+
+export interface SyncOptions {
+  readonly leaseMs: number;
+  readonly engines: readonly string[];
+  /** Aborts when this process begins to stop: waiting calls are answered, so that their executors ask another replica. */
+  readonly stopping: AbortSignal;
+}
+
+/** Covers a wake-up that was lost. */
+export const TICK_MS = 5_000;
+const LONGEST_WAIT_MS = 20_000;
+// A full executor has nothing to wait for on the server, but must hear of a cancel soon.
+const FULL_NEXT_SYNC_MS = 1_000;
+// Half of what a message may have, since one prompt more than this is possible.
+const MAX_GRANT_BYTES = 8 * 1024 * 1024;
+
+export type Sync = (input: SyncInput, signal: AbortSignal) => Promise<SyncAnswer>;
+
+/** Claim, heartbeat, cancel and drain in one call: an executor says what it has and is told what to have. */
+export function createSync(
+  deps: { store: TaskStore; queue: Queue; wakes: Wakes; observer: QueueObserver },
+  { leaseMs, engines, stopping }: SyncOptions,
+): Sync {
+  const { store, queue, wakes, observer } = deps;
+
+  const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
+    const { executor, boot, sequence, draining } = input;
+    const strange = input.held.filter(({ id }) => !isTaskId(id));
+    const held = input.held.filter(({ id }) => isTaskId(id));
+    const findings = await store.sync({ executor, boot, sequence, draining, held, leaseMs, again });
+    if (findings === "stale") throw syncStale();
+    for (const { id, fence } of findings.unlisted) await queue.freeLease(id, { how: "undelivered", fence });
+    return { ...findings, lost: [...findings.lost, ...strange.map(({ id }) => id)] };
+  };
+
+  const claim = async ({ executor, boot, sequence, offers }: SyncInput): Promise<Grant[]> => {
+    const grants: Grant[] = [];
+    let bytes = 0;
+    for (const { engine, freeSlots } of offers) {
+      if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
+      const maxBytes = MAX_GRANT_BYTES - bytes;
+      const got = await store.claim({ executor, boot, sequence, engine, count: freeSlots, leaseMs, maxBytes });
+      if (got === "stale") throw syncStale();
+      for (const grant of got) {
+        bytes += grant.prompts.byteLength;
+        observer.leased(grant.task);
+      }
+      grants.push(...got);
+    }
+    return grants;
+  };
+
+  return async (asked, signal) => {
+    const offers = asked.offers.filter(({ engine }) => engines.includes(engine));
+    const input = { ...asked, offers };
+    const free = offers.some(({ freeSlots }) => freeSlots > 0);
+    const nextSyncMs = free || input.held.length === 0 ? leaseMs / 3 : Math.min(leaseMs / 3, FULL_NEXT_SYNC_MS);
+    // The next Sync renews what is held now, so it must not come later than the one after a third of the lease.
+    const longestMs = input.held.length > 0 ? Math.min(LONGEST_WAIT_MS, leaseMs / 3) : LONGEST_WAIT_MS;
+    const end = performance.now() + Math.min(input.maxWaitMs, longestMs);
+    const stop = AbortSignal.any([signal, stopping]);
+
+    const listener = wakes.listen([executorTopic(input.executor), ...offers.map(({ engine }) => engineTopic(engine))]);
+    try {
+      for (let again = false; ; again = true) {
+        const { cancelled, lost } = await look(input, again);
+        // Nobody would hear of what is claimed for a caller that gave up.
+        const grants = input.draining || signal.aborted ? [] : await claim(input);
+        const news = grants.length + cancelled.length + lost.length > 0;
+        const leftMs = end - performance.now();
+        if (news || !free || input.draining || leftMs <= 0 || stop.aborted) {
+          return { grants, cancelled, lost, nextSyncMs };
+        }
+        await listener.next(Math.min(leftMs, TICK_MS), stop);
+      }
+    } finally {
+      listener.close();
+    }
+  };
+}
+
+function syncStale(): Refusal {
+  return new Refusal("SYNC_STALE", "a newer Sync of this executor was seen");
+}

@@ -1,0 +1,85 @@
+/**
+ * A task's states, and the ways between them:
+ *
+ *     QUEUED ─▶ LEASED ─▶ RUNNING ─▶ SUCCEEDED | FAILED
+ *       ▲         │          │
+ *       │◀────────┴──────────┤  lease given back or lost
+ *       └────── PARKED ◀─────┘  failed, will be tried again at a time
+ *
+ * A cancel ends QUEUED and PARKED at once, and takes LEASED and RUNNING by way of CANCELLING to CANCELLED.
+ */
+export const STATES = [
+  "QUEUED",
+  "PARKED",
+  "LEASED",
+  "RUNNING",
+  "CANCELLING",
+  "SUCCEEDED",
+  "FAILED",
+  "CANCELLED",
+] as const;
+export type State = (typeof STATES)[number];
+
+/** An executor has it. */
+export const isHeld = (state: State): boolean => state === "LEASED" || state === "RUNNING" || state === "CANCELLING";
+
+/** It never changes again. */
+export const isEnded = (state: State): boolean => state === "SUCCEEDED" || state === "FAILED" || state === "CANCELLED";
+
+/** Classes in the order in which they start. */
+export const CLASSES = ["urgent", "high", "normal", "low"] as const;
+export type PriorityClass = (typeof CLASSES)[number];
+
+/** Why a run failed. `category` and `source` are the names of the contract without their prefix. */
+export interface Failure {
+  readonly category: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly source: string;
+  readonly retryAfterMs?: number;
+}
+
+/** A task as it is stored. Times are ms since 1970 on Redis' clock; what is absent has not happened yet. */
+export interface Task {
+  readonly id: string;
+  readonly agent: string;
+  readonly engine: string;
+  readonly class: PriorityClass;
+  readonly state: State;
+  /** Failed runs that are final. */
+  readonly max: number;
+  readonly created: number;
+  /** What was asked, without the prompts, in the form of the contract; nothing here looks into it. */
+  readonly spec: string;
+  /** W3C context in which it was accepted. */
+  readonly trace?: string;
+  /** Runs that started. */
+  readonly attempt?: number;
+  /** Runs that count against `max`: not those that met a limit of the provider or were given back. */
+  readonly spent?: number;
+  /** Leases that were lost before a run started. */
+  readonly deliveries?: number;
+  /** The newest lease: its fence, holder and time. */
+  readonly fence?: number;
+  readonly executor?: string;
+  readonly boot?: string;
+  readonly leased?: number;
+  /** Number of the last report under this fence. */
+  readonly reports?: number;
+  /** Fence under which the newest run started. */
+  readonly ran?: number;
+  readonly started?: number;
+  /** W3C context of the newest run. */
+  readonly previous?: string;
+  /** What the last used-up fence was used up for: `<fence> complete | fail | release`. */
+  readonly settled?: string;
+  /** When a PARKED task becomes ready. */
+  readonly ready?: number;
+  readonly ended?: number;
+  /** Reason of the cancel. */
+  readonly cancel?: string;
+  readonly error?: Failure;
+}
+
+/** Ids of this shard: the shard, then a ULID in lower case. */
+export const isTaskId = (id: string): boolean => /^0-[0-9a-z]{26}$/.test(id);

@@ -1,0 +1,118 @@
+import type { Handlers } from "@ccsp/grpc-kit";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { currentTraceparent } from "@ccsp/telemetry";
+import type { Queue } from "../domain/queue.js";
+import type { Grant, TaskStore, Wakes } from "../domain/store.js";
+import type { Sync } from "../domain/sync.js";
+import { acceptTask, type SpecLimits } from "../domain/validate.js";
+import { watchTask } from "../domain/watch.js";
+import { toDuration } from "../messages/duration.js";
+import { toTaskEvent } from "../messages/log-message.js";
+import { loadSpec, storeSpec, toTaskMessage } from "../messages/task-message.js";
+import { toState } from "../messages/words.js";
+import { recordQueueWait } from "./queue-wait.js";
+import { failFacts, readFailure, readList, readReport, readResult, readSync, resultFacts } from "./requests.js";
+import { readStatus } from "./status.js";
+
+export interface HandlerDeps {
+  readonly queue: Queue;
+  readonly sync: Sync;
+  readonly store: TaskStore;
+  readonly wakes: Wakes;
+  readonly limits: SpecLimits;
+  /** A new task's id. */
+  readonly newId: () => string;
+}
+
+/** QueueService: messages in, messages out; the rules are in domain/. */
+export function queueHandlers({
+  queue,
+  sync,
+  store,
+  wakes,
+  limits,
+  newId,
+}: HandlerDeps): Handlers<QueueServiceService> {
+  return {
+    async enqueue(request) {
+      const { spec: asked, engine, class: priority, maxAttempts } = acceptTask(request, limits);
+      const { spec, prompts, hash } = storeSpec({ ...asked, engine, maxAttempts });
+      const { agentId: agent, requestId } = request;
+      const task = await queue.enqueue({
+        ...{ id: newId(), agent, engine, class: priority, max: maxAttempts, spec, prompts },
+        trace: currentTraceparent(),
+        ...(requestId !== "" && { request: { id: requestId, hash } }),
+      });
+      return { task: toTaskMessage(task) };
+    },
+
+    async sync(request, context) {
+      const { grants, cancelled, lost, nextSyncMs } = await sync(readSync(request, context), context.signal);
+      return {
+        leases: grants.map(toLease),
+        cancellations: cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
+        lostTaskIds: [...lost],
+        nextSync: toDuration(nextSyncMs),
+      };
+    },
+
+    async report(request) {
+      await queue.report(readReport(request));
+      return {};
+    },
+
+    async complete(request) {
+      const { result, bytes } = readResult(request);
+      await queue.complete(request.taskId, Number(request.fence), bytes, resultFacts(result));
+      return {};
+    },
+
+    async fail(request) {
+      const error = readFailure(request);
+      return { state: toState(await queue.fail(request.taskId, Number(request.fence), error, failFacts(request))) };
+    },
+
+    async release({ taskId, fence, reason }) {
+      await queue.release(taskId, Number(fence), reason);
+      return {};
+    },
+
+    async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {
+      for await (const { entry, task } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
+        const done = entry.content.kind === "state" && entry.content.state === "SUCCEEDED";
+        yield { event: toTaskEvent(entry, task, done ? await store.findResult(id) : undefined) };
+      }
+    },
+
+    async get({ taskId, agentId }) {
+      return { task: toTaskMessage(await queue.get(taskId, agentId)) };
+    },
+
+    async list(request) {
+      const { none, ...query } = readList(request);
+      if (none) return { tasks: [], nextPageToken: "" };
+      const { tasks, nextPageToken } = await queue.list(query);
+      const messages = tasks.map((task) => toTaskMessage({ task, prompts: undefined, result: undefined }));
+      return { tasks: messages, nextPageToken };
+    },
+
+    async cancel({ taskId, agentId, reason }) {
+      return { task: toTaskMessage(await queue.cancel(taskId, agentId, reason)) };
+    },
+
+    getStatus: () => readStatus(store, limits),
+  };
+}
+
+function toLease({ task, fence, prompts, expireMs }: Grant) {
+  return {
+    taskId: task.id,
+    fence: BigInt(fence),
+    agentId: task.agent,
+    spec: loadSpec(task, prompts),
+    attempt: (task.attempt ?? 0) + 1,
+    expireTime: new Date(expireMs),
+    traceparent: recordQueueWait(task),
+    previousTraceparent: task.previous ?? "",
+  };
+}

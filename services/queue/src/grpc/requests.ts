@@ -1,0 +1,123 @@
+import { invalidFields } from "@ccsp/errors";
+import type { CallContext } from "@ccsp/grpc-kit";
+import { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
+import type {
+  CompleteRequest,
+  FailRequest,
+  ListRequest,
+  ReportRequest,
+  SyncRequest,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Report } from "../domain/store.js";
+import type { SyncInput } from "../domain/sync.js";
+import type { Failure, State } from "../domain/task.js";
+import { Faults, isExecutorId } from "../domain/validate.js";
+import { durationMs } from "../messages/duration.js";
+import { failureOf } from "../messages/failure.js";
+import { encodeReported } from "../messages/log-message.js";
+import { stateOf } from "../messages/words.js";
+
+// More leases than this in one process is a fault of the caller.
+const MAX_HELD = 1_000;
+const MAX_OFFERS = 32;
+const MAX_ENTRY_BYTES = 1024 * 1024;
+const MAX_RESULT_BYTES = 12 * 1024 * 1024;
+// An answer has to reach the caller before its deadline.
+const DEADLINE_MARGIN_MS = 500;
+
+/** Throws INVALID_FIELD. */
+export function readSync(request: SyncRequest, { deadline }: CallContext): SyncInput {
+  const faults = new Faults();
+  faults.unless(isExecutorId(request.executorId), "executor_id", "must be 1 to 128 of A-Z a-z 0-9 . _ -");
+  faults.unless(isExecutorId(request.bootId), "boot_id", "must be 1 to 128 of A-Z a-z 0-9 . _ -");
+  faults.unless(request.sequence > 0n, "sequence", "must be 1 or more");
+  faults.unless(request.leases.length <= MAX_HELD, "leases", `has more than ${MAX_HELD} entries`);
+  faults.unless(request.engines.length <= MAX_OFFERS, "engines", `has more than ${MAX_OFFERS} entries`);
+  faults.unless(durationMs(request.maxWait) >= 0, "max_wait", "is negative");
+  for (const [i, { freeSlots }] of request.engines.entries()) {
+    faults.unless(freeSlots >= 0, `engines[${i}].free_slots`, "is negative");
+  }
+  faults.check();
+  const leftMs =
+    deadline === undefined ? Number.POSITIVE_INFINITY : deadline.getTime() - Date.now() - DEADLINE_MARGIN_MS;
+  return {
+    executor: request.executorId,
+    boot: request.bootId,
+    sequence: request.sequence,
+    held: request.leases.map(({ taskId, fence }) => ({ id: taskId, fence })),
+    offers: request.engines,
+    draining: request.draining,
+    maxWaitMs: Math.min(durationMs(request.maxWait), leftMs),
+  };
+}
+
+/** Throws INVALID_FIELD. */
+export function readReport(request: ReportRequest): Report {
+  const { taskId, fence, reportSequence, started, events } = request;
+  const faults = new Faults();
+  faults.unless(reportSequence > 0, "report_sequence", "must be 1 or more");
+  const entries = events.map((event, i) => {
+    const kind = event.event?.$case;
+    faults.unless(kind !== undefined, `events[${i}]`, "has no event that this version knows");
+    faults.unless(kind !== "stateChanged" && kind !== "taskEnded", `events[${i}]`, "is the queue's own to write");
+    const entry = encodeReported(event);
+    faults.unless(entry.byteLength <= MAX_ENTRY_BYTES, `events[${i}]`, `is larger than ${MAX_ENTRY_BYTES} bytes`);
+    return entry;
+  });
+  faults.check();
+  return {
+    id: taskId,
+    fence: Number(fence),
+    number: reportSequence,
+    entries,
+    ...(started && { started: { traceparent: started.traceparent } }),
+  };
+}
+
+/** Throws INVALID_FIELD. */
+export function readList({ agentId, states, pageSize, pageToken }: ListRequest) {
+  const faults = new Faults();
+  faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
+  faults.check();
+  // A state that no task can be in yet still filters.
+  const known = states.flatMap((state): State[] => {
+    const name = stateOf(state);
+    return name === undefined ? [] : [name];
+  });
+  return {
+    agent: agentId,
+    states: known,
+    none: states.length > 0 && known.length === 0,
+    pageSize: pageSize || 50,
+    pageToken,
+  };
+}
+
+/** What the event about a failed run says besides the error, as members of its JSON. */
+export function failFacts({ usage, costUsd }: FailRequest): object {
+  return Object(TaskFailed.toJSON(TaskFailed.fromPartial({ usage, costUsd })));
+}
+
+/** What the event about a result says of it, as members of its JSON: numbers, never the text. */
+export function resultFacts({ model, usage, costUsd, runTime }: TaskResult): object {
+  return Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model, usage, costUsd, runTime })));
+}
+
+/** Throws INVALID_FIELD. */
+export function readResult({ result }: CompleteRequest): { result: TaskResult; bytes: Uint8Array } {
+  if (result === undefined) throw invalidFields([{ field: "result", description: "is missing" }]);
+  const bytes = TaskResult.encode(result).finish();
+  if (bytes.byteLength > MAX_RESULT_BYTES) {
+    throw invalidFields([
+      { field: "result", description: `has ${bytes.byteLength} bytes, at most ${MAX_RESULT_BYTES}` },
+    ]);
+  }
+  return { result, bytes };
+}
+
+/** Throws INVALID_FIELD. */
+export function readFailure({ error }: FailRequest): Failure {
+  if (error === undefined) throw invalidFields([{ field: "error", description: "is missing" }]);
+  return failureOf(error);
+}

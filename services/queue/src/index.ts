@@ -1,0 +1,2 @@
+export type { QueueConfig } from "./config.js";
+export { queueService } from "./service.js";

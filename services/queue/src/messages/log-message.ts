@@ -1,0 +1,38 @@
+import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { LogEntry } from "../domain/store.js";
+import { isEnded, type Task } from "../domain/task.js";
+import { toTaskError } from "./failure.js";
+import { loadResult } from "./task-message.js";
+import { toState } from "./words.js";
+
+/** A log entry as its watcher sees it. `result` is for the entry that ends a task as SUCCEEDED. */
+export function toTaskEvent(entry: LogEntry, task: Task, result: Uint8Array | undefined): TaskEvent {
+  const { sequence, timeMs, attempt, content } = entry;
+  return { sequence, time: new Date(timeMs), attempt, event: eventOf(content, task, result) };
+}
+
+function eventOf(content: LogEntry["content"], task: Task, result: Uint8Array | undefined): TaskEvent["event"] {
+  if (content.kind === "reported") return TaskEvent.decode(content.event).event;
+  const { state, note } = content;
+  const error = note.error && toTaskError(note.error);
+  if (isEnded(state)) {
+    return {
+      $case: "taskEnded",
+      value: { state: toState(state), result: result && loadResult(task, result), error },
+    };
+  }
+  return {
+    $case: "stateChanged",
+    value: {
+      state: toState(state),
+      reason: note.reason ?? "",
+      error,
+      readyTime: note.readyMs === undefined ? undefined : new Date(note.readyMs),
+    },
+  };
+}
+
+/** An entry that an executor reported, as it is stored: what the queue adds is not in it. */
+export function encodeReported({ event }: TaskEvent): Uint8Array {
+  return TaskEvent.encode({ sequence: 0, time: undefined, attempt: 0, event }).finish();
+}

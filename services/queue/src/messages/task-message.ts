@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import { type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { traceIdOf } from "@ccsp/telemetry";
+import type { FullTask } from "../domain/queue.js";
+import type { Task } from "../domain/task.js";
+import { toDuration } from "./duration.js";
+import { toTaskError } from "./failure.js";
+import { toState } from "./words.js";
+
+/**
+ * A spec as it is stored: the prompts apart from the rest, so that a list of tasks does not read them. Both parts are
+ * TaskSpec messages; by the rules of protobuf their bytes joined are the whole.
+ */
+export interface StoredSpec {
+  readonly spec: string;
+  readonly prompts: Uint8Array;
+  /** Equal for equal payloads, in whatever order their labels came. */
+  readonly hash: string;
+}
+
+export function storeSpec(spec: TaskSpec): StoredSpec {
+  const labels = Object.fromEntries(Object.entries(spec.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  const { prompt, systemPrompt } = spec;
+  const rest = TaskSpec.encode({ ...spec, labels, prompt: "", systemPrompt: "" }).finish();
+  const prompts = TaskSpec.encode(TaskSpec.fromPartial({ prompt, systemPrompt })).finish();
+  const hash = createHash("sha256").update(`${rest.byteLength}:`).update(rest).update(prompts).digest("base64url");
+  return { spec: Buffer.from(rest).toString("base64"), prompts, hash };
+}
+
+/** Without `prompts`: what lists show. */
+export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
+  const rest = Buffer.from(task.spec, "base64");
+  return TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts]));
+}
+
+export function toTaskMessage({ task, prompts, result }: FullTask): TaskMessage {
+  return {
+    id: task.id,
+    agentId: task.agent,
+    spec: loadSpec(task, prompts),
+    state: toState(task.state),
+    attempt: task.attempt ?? 0,
+    createTime: new Date(task.created),
+    startTime: dateOf(task.started),
+    endTime: dateOf(task.ended),
+    error: task.error === undefined || task.state === "SUCCEEDED" ? undefined : toTaskError(task.error),
+    result: result === undefined ? undefined : loadResult(task, result),
+    traceId: traceIdOf(task.trace ?? ""),
+    readyTime: task.state === "PARKED" ? dateOf(task.ready) : undefined,
+  };
+}
+
+/** A stored result, with what the queue itself knows. */
+export function loadResult(task: Task, bytes: Uint8Array): TaskResult {
+  return {
+    ...TaskResult.decode(bytes),
+    queueWait: task.leased === undefined ? undefined : toDuration(task.leased - task.created),
+    executorId: task.executor ?? "",
+  };
+}
+
+const dateOf = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms));

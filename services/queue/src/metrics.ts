@@ -1,0 +1,42 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { QueueObserver } from "./domain/queue.js";
+import type { TaskStore } from "./domain/store.js";
+
+/** The queue's metrics. `ccsp_queue_waiting` is read when it is scraped; every replica shows the same. */
+export function observeQueue(registry: Registry, store: TaskStore): QueueObserver {
+  const registers = [registry];
+  const waiting = new Gauge({
+    name: "ccsp_queue_waiting",
+    help: "Tasks that wait for an executor",
+    labelNames: ["engine", "class"],
+    registers,
+    async collect() {
+      // A scrape while Redis is away shows the last values.
+      const depths = await store.depths().catch(() => []);
+      for (const depth of depths) waiting.set({ engine: depth.engine, class: depth.class }, depth.waiting);
+    },
+  });
+  const wait = new Histogram({
+    name: "ccsp_queue_wait_seconds",
+    help: "From acceptance to a lease, parking and earlier attempts included",
+    labelNames: ["class"],
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
+    registers,
+  });
+  const ended = new Counter({
+    name: "ccsp_queue_tasks_ended_total",
+    help: "Tasks that ended, by the state in which they did",
+    labelNames: ["state"],
+    registers,
+  });
+  const expired = new Counter({
+    name: "ccsp_queue_leases_expired_total",
+    help: "Leases that nobody renewed",
+    registers,
+  });
+  return {
+    ended: (state) => ended.inc({ state }),
+    leased: (task) => wait.observe({ class: task.class }, ((task.leased ?? task.created) - task.created) / 1000),
+    leaseExpired: () => expired.inc(),
+  };
+}

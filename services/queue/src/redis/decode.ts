@@ -1,0 +1,27 @@
+import type { Note } from "../domain/move.js";
+import type { LogEntry } from "../domain/store.js";
+import type { State, Task } from "../domain/task.js";
+
+/** Only the scripts write records, so their shape is trusted. */
+export function decodeTask(id: string, record: Buffer | string): Task {
+  return { id, ...(JSON.parse(record.toString()) as Omit<Task, "id">) };
+}
+
+/** A stream entry `0-n` is sequence n + 1: sequence 1 is the record itself (see enqueue_task.lua). */
+export function decodeEntry([streamId, fields]: [Buffer, Buffer[]]): LogEntry {
+  const values = new Map<string, Buffer>();
+  for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), fields[i + 1] ?? Buffer.alloc(0));
+  const event = values.get("event");
+  const note = values.get("note")?.toString() ?? "{}";
+  return {
+    sequence: Number(streamId.toString().slice(2)) + 1,
+    timeMs: Number(values.get("time")),
+    attempt: Number(values.get("attempt")),
+    content: event
+      ? { kind: "reported", event }
+      : { kind: "state", state: String(values.get("state")) as State, note: JSON.parse(note) as Note },
+  };
+}
+
+/** The stream id after which the entries follow a sequence; for an exclusive range. */
+export const streamIdOf = (sequence: number): string => `0-${Math.max(sequence - 1, 0)}`;

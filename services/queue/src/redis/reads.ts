@@ -1,0 +1,105 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { TaskStore } from "../domain/store.js";
+import { CLASSES } from "../domain/task.js";
+import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
+import { keys } from "./keys.js";
+
+type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove">;
+
+/** What changes no task. */
+export function createReads(
+  redis: RedisClient,
+  { engines, now: clock }: { readonly engines: readonly string[]; readonly now?: () => number },
+): Reads {
+  const now = async (): Promise<number> => {
+    if (clock) return clock();
+    const [seconds, micros] = await redis.time();
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+  };
+  const dueIn = async (zset: string, count: number): Promise<string[]> =>
+    redis.zrangebyscore(zset, "-inf", await now(), "LIMIT", 0, count);
+
+  return {
+    now,
+
+    async find(id) {
+      const record = await redis.hget(keys.tasks, id);
+      return record === null ? undefined : decodeTask(id, record);
+    },
+
+    async findAll(ids) {
+      if (ids.length === 0) return [];
+      const records = await redis.hmget(keys.tasks, ...ids);
+      return ids.flatMap((id, i) => {
+        const record = records[i];
+        return record ? [decodeTask(id, record)] : [];
+      });
+    },
+
+    findPrompts: async (id) => (await redis.hgetBuffer(keys.prompts, id)) ?? undefined,
+    findResult: async (id) => (await redis.hgetBuffer(keys.results, id)) ?? undefined,
+
+    async listIds(agent, before, count) {
+      // "0" follows "/" in ASCII: the end of this agent's members.
+      const newest = before === undefined ? `(${agent}0` : `(${agent}/${before}`;
+      const members = await redis.zrevrangebylex(keys.owned, newest, `[${agent}/`, "LIMIT", 0, count);
+      return members.map((member) => member.slice(agent.length + 1));
+    },
+
+    async readLog(id, sequence, count) {
+      const entries = await redis.xrangeBuffer(keys.log(id), `(${streamIdOf(sequence)}`, "+", "COUNT", count);
+      return entries.map(decodeEntry);
+    },
+
+    overdueLeases: (count) => dueIn(keys.leases, count),
+    dueParked: (count) => dueIn(keys.parked, count),
+
+    async expiredEnds(retentionMs, keep, count) {
+      const over = (await redis.zcard(keys.ended)) - keep;
+      if (over > 0) return redis.zrangebyscore(keys.ended, "-inf", "+inf", "LIMIT", 0, Math.min(over, count));
+      return redis.zrangebyscore(keys.ended, "-inf", (await now()) - retentionMs, "LIMIT", 0, count);
+    },
+
+    async forgetExecutors(silentMs) {
+      await redis.zremrangebyscore(keys.executors, "-inf", (await now()) - silentMs);
+    },
+
+    async depths() {
+      const at = await now();
+      const places = engines.flatMap((engine) => CLASSES.map((priority) => ({ engine, class: priority })));
+      return Promise.all(
+        places.map(async (place) => {
+          const zset = keys.ready(place.engine, place.class);
+          const [waiting, [, oldest]] = await Promise.all([
+            redis.zcard(zset),
+            redis.zrangebyscore(zset, "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
+          ]);
+          const oldestAgeMs = oldest === undefined ? undefined : Math.max(0, at - Number(oldest));
+          return { ...place, waiting, oldestAgeMs };
+        }),
+      );
+    },
+
+    async counts() {
+      const [leased, parked, ended] = await Promise.all([
+        redis.zcard(keys.leases),
+        redis.zcard(keys.parked),
+        redis.zcard(keys.ended),
+      ]);
+      return { leased, parked, ended };
+    },
+
+    async executors(seenWithinMs) {
+      const ids = await redis.zrangebyscore(keys.executors, (await now()) - seenWithinMs, "+inf");
+      return Promise.all(
+        ids.map(async (id) => {
+          const [[seen, draining], leases] = await Promise.all([
+            redis.hmget(keys.executor(id), "seen", "draining"),
+            redis.zlexcount(keys.held, `[${id}/`, `(${id}0`),
+          ]);
+          return { id, leases, seenMs: Number(seen), draining: draining === "1" };
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { bindScript, oneOf, type RedisClient } from "@ccsp/redis-kit";
+
+const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
+
+/** What a script answers when it is a list: a word first, then strings and lists. */
+export type Reply = readonly [word: string, ...rest: (Buffer | readonly Buffer[])[]];
+
+function list(reply: unknown): Reply {
+  if (!Array.isArray(reply) || !Buffer.isBuffer(reply[0])) throw new Error("script answered no list");
+  const [word, ...rest] = reply as [Buffer, ...(Buffer | Buffer[])[]];
+  return [word.toString(), ...rest];
+}
+
+const anything = (): void => undefined;
+
+/** Every script of the queue, bound to one client. */
+export function bindScripts(redis: RedisClient) {
+  return {
+    enqueue: bindScript(
+      redis,
+      lua("enqueue_task"),
+      ["tasks", "prompts", "ready", "owned", "leases", "ended", "request", "events"],
+      list,
+    ),
+    sync: bindScript(redis, lua("sync_executor"), ["executor", "executors", "tasks", "leases", "held"], list),
+    claim: bindScript(
+      redis,
+      lua("claim_tasks"),
+      ["executor", "tasks", "prompts", "leases", "held", "meta", "urgent", "high", "normal", "low"],
+      list,
+    ),
+    report: bindScript(redis, lua("report_progress"), ["tasks", "log", "events"], oneOf("ok", "lost")),
+    move: bindScript(
+      redis,
+      lua("move_task"),
+      ["tasks", "results", "ready", "leases", "held", "parked", "ended", "log", "events"],
+      oneOf("ok", "done", "lost", "moved", "missing"),
+    ),
+    remove: bindScript(redis, lua("remove_task"), ["tasks", "prompts", "results", "ended", "owned", "log"], anything),
+  };
+}
+
+export type Scripts = ReturnType<typeof bindScripts>;

@@ -1,0 +1,71 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import { type Listener, logTopic, type Wakes } from "../domain/store.js";
+import { channels } from "./keys.js";
+
+/**
+ * Wake-ups from Redis' pub/sub. `subscriber` is a connection of its own; it subscribes again by itself after a loss, and
+ * since messages were missed then, everybody is woken.
+ */
+export async function openWakes(subscriber: RedisClient): Promise<Wakes & { close(): Promise<void> }> {
+  const listeners = new Map<string, Set<() => void>>();
+  const wake = (topic: string): void => {
+    for (const each of listeners.get(topic) ?? []) each();
+  };
+  subscriber.on("message", (channel: string, message: string) => {
+    wake(channel === channels.log ? logTopic(message) : message);
+  });
+  subscriber.on("ready", () => {
+    for (const topic of listeners.keys()) wake(topic);
+  });
+  await subscriber.subscribe(channels.log, channels.work);
+
+  return {
+    listen(topics) {
+      const { listener, notify } = createListener(() => {
+        for (const topic of topics) {
+          const set = listeners.get(topic);
+          set?.delete(notify);
+          if (set?.size === 0) listeners.delete(topic);
+        }
+      });
+      for (const topic of topics) {
+        const set = listeners.get(topic) ?? new Set();
+        listeners.set(topic, set.add(notify));
+      }
+      return listener;
+    },
+    async close() {
+      subscriber.removeAllListeners("message");
+      if (subscriber.status === "ready") await subscriber.unsubscribe();
+    },
+  };
+}
+
+function createListener(onClose: () => void): { listener: Listener; notify: () => void } {
+  let pending = false;
+  let waiting: (() => void) | undefined;
+  const notify = (): void => {
+    pending = true;
+    waiting?.();
+  };
+  const listener: Listener = {
+    async next(timeoutMs, signal) {
+      if (!pending && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          const done = (): void => {
+            clearTimeout(timer);
+            signal.removeEventListener("abort", done);
+            waiting = undefined;
+            resolve();
+          };
+          const timer = setTimeout(done, timeoutMs);
+          signal.addEventListener("abort", done);
+          waiting = done;
+        });
+      }
+      pending = false;
+    },
+    close: onClose,
+  };
+  return { listener, notify };
+}

@@ -1,0 +1,56 @@
+import { announce } from "@ccsp/discovery";
+import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import type { ServiceDefinition } from "@ccsp/lifecycle";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { openRedis } from "@ccsp/redis-kit";
+import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { defineQueue, type QueueConfig } from "./config.js";
+import { createQueue } from "./domain/queue.js";
+import { reap } from "./domain/reaper.js";
+import { createSync } from "./domain/sync.js";
+import { queueHandlers } from "./grpc/handlers.js";
+import { observeQueue } from "./metrics.js";
+import { startReaping } from "./reap-loop.js";
+import { createTaskStore } from "./redis/task-store.js";
+import { openWakes } from "./redis/wakes.js";
+import { createTaskIds } from "./task-id.js";
+
+const REAP_EVERY_MS = 1_000;
+
+/** The queue: tasks, their order, leases, logs and results. */
+export const queueService: ServiceDefinition<QueueConfig> = {
+  name: "queue",
+  summary: "QueueService: tasks, their order, leases, logs and results",
+  define: defineQueue,
+
+  async start(config, { open, log, stopping }) {
+    const { service, engines, leaseMs, maxWaiting, maxPromptBytes } = config;
+    const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
+    const wakes = await open("wakes", openWakes(await redis.duplicate()));
+    const store = createTaskStore(redis.client, { engines });
+    const registry = createMetrics("queue");
+    const observer = observeQueue(registry, store);
+    const retry = { baseMs: config.retryBaseMs, random: Math.random };
+    const queue = createQueue(store, { maxWaiting, retry }, observer);
+    const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, stopping });
+
+    const ops = await open(
+      "ops",
+      serveOps({ listen: service.opsListen, registry, log, checks: { redis: () => redis.ping() } }),
+    );
+    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+    await open(
+      "reaper",
+      startReaping(() => reap(store, queue, config), { everyMs: REAP_EVERY_MS, log }),
+    );
+
+    const limits = { maxPromptBytes, engines };
+    const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds() });
+    const { listen, drainMs, lameDuckMs, consulUrl } = service;
+    const services = [implement(QueueServiceService, handlers)];
+    const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));
+    const id = `queue-${service.instance}`;
+    const { port } = server;
+    await open("consul", announce({ consulUrl, name: "queue", id, host: service.advertiseHost, port, log }));
+  },
+};

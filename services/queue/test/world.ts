@@ -1,0 +1,114 @@
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { pino } from "pino";
+import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue.js";
+import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
+import { createSync, type Sync } from "../src/domain/sync.js";
+import type { PriorityClass, State } from "../src/domain/task.js";
+import { createTaskStore } from "../src/redis/task-store.js";
+import { openWakes } from "../src/redis/wakes.js";
+import { createTaskIds } from "../src/task-id.js";
+
+export const log = pino({ level: "silent" });
+export const LEASE_MS = 30_000;
+export const ENGINES = ["claude-code", "opencode"] as const;
+
+/** The queue over a real Redis, with a clock that stands until it is moved. */
+export interface World {
+  readonly server: RedisServer;
+  readonly redis: RedisConnection;
+  readonly store: TaskStore;
+  readonly wakes: Wakes;
+  readonly queue: Queue;
+  readonly sync: Sync;
+  readonly stopping: AbortController;
+  readonly clock: { now: number };
+  readonly seen: { ended: State[]; leased: string[]; expired: number };
+  /** Empties Redis. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startWorld(options: { url?: string; random?: () => number } = {}): Promise<World> {
+  const server = await startRedis();
+  const redis = await openRedis(options.url ?? server.url, { log, name: "test" });
+  const wakes = await openWakes(await redis.duplicate());
+  const clock = { now: 1_760_000_000_000 };
+  const seen = { ended: [] as State[], leased: [] as string[], expired: 0 };
+  const observer: QueueObserver = {
+    ended: (state) => void seen.ended.push(state),
+    leased: (task) => void seen.leased.push(task.id),
+    leaseExpired: () => void seen.expired++,
+  };
+  const store = createTaskStore(redis.client, { engines: ENGINES, now: () => clock.now });
+  const retry = { baseMs: 1_000, random: options.random ?? (() => 1) };
+  const queue = createQueue(store, { maxWaiting: 1_000, retry }, observer);
+  const stopping = new AbortController();
+  const sync = createSync(
+    { store, queue, wakes, observer },
+    { leaseMs: LEASE_MS, engines: ENGINES, stopping: stopping.signal },
+  );
+  return {
+    ...{ server, redis, store, wakes, queue, sync, stopping, clock, seen },
+    async reset() {
+      await redis.client.flushall();
+      Object.assign(seen, { ended: [], leased: [], expired: 0 });
+    },
+    async close() {
+      await wakes.close();
+      await redis.close();
+      await server.stop();
+    },
+  };
+}
+
+const newId = createTaskIds();
+
+export function newTask(task: Partial<NewTask> & { class?: PriorityClass } = {}): NewTask {
+  return {
+    id: newId(),
+    agent: "alice",
+    engine: "claude-code",
+    class: "normal",
+    max: 3,
+    spec: "",
+    trace: "",
+    prompts: Buffer.from("prompt"),
+    maxWaiting: 1_000,
+    ...task,
+  };
+}
+
+export const failure = (category = "NETWORK_ERROR", more: { retryable?: boolean; retryAfterMs?: number } = {}) => ({
+  category,
+  message: `it was ${category}`,
+  retryable: true,
+  source: "PROVIDER",
+  ...more,
+});
+
+/** An executor that does what it is told. */
+export function executor(world: Pick<World, "sync">, { id = "ex-1", boot = "boot-1", slots = 1 } = {}) {
+  const held = new Map<string, bigint>();
+  let sequence = 0n;
+  const request = (more: { maxWaitMs?: number; freeSlots?: number; draining?: boolean; sequence?: bigint } = {}) => ({
+    executor: id,
+    boot,
+    sequence: more.sequence ?? ++sequence,
+    held: [...held].map(([id, fence]) => ({ id, fence })),
+    offers: [{ engine: "claude-code", freeSlots: more.freeSlots ?? Math.max(0, slots - held.size) }],
+    draining: more.draining ?? false,
+    maxWaitMs: more.maxWaitMs ?? 0,
+  });
+  return {
+    held,
+    request,
+    /** Syncs and takes what it gets into its list. */
+    async sync(more: Parameters<typeof request>[0] & { signal?: AbortSignal } = {}) {
+      const answer = await world.sync(request(more), more.signal ?? new AbortController().signal);
+      for (const { task, fence } of answer.grants) held.set(task.id, BigInt(fence));
+      for (const lost of answer.lost) held.delete(lost);
+      return answer;
+    },
+  };
+}
