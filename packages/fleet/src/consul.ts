@@ -3,25 +3,20 @@ import { promisify } from "node:util";
 import { findBinary } from "./binary.js";
 import { freePort } from "./free-port.js";
 import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
+import { type Restartable, restartable } from "./restartable.js";
 import { untilReady } from "./until-ready.js";
 
 export interface ConsulOptions {
   readonly httpPort?: number | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
+  /** Told when it ends although nobody here asked for it. */
+  readonly onCrash?: (() => void) | undefined;
 }
 
-export interface ConsulAgent {
+/** Restarted, it has forgotten everything, as a -dev agent does. */
+export interface ConsulAgent extends Restartable {
   readonly url: string;
   readonly port: number;
-  /** Of the process that runs now. */
-  readonly pid: number;
-  /** Resolves when the process that runs now has ended, for whatever reason. */
-  readonly exited: Promise<unknown>;
-  stop(): Promise<void>;
-  /** Ends it without warning. */
-  kill9(): Promise<void>;
-  /** Starts it again on the same port; it has then forgotten everything, as a -dev agent does. */
-  restart(): Promise<void>;
 }
 
 const READY_MS = 20_000;
@@ -30,44 +25,18 @@ const READY_MS = 20_000;
 export async function startConsul(options: ConsulOptions = {}): Promise<ConsulAgent> {
   const command = findBinary("consul", "CONSUL_BIN");
   const port = options.httpPort ?? (await freePort());
-  const args = await arguments_(command, port);
+  const args = await agentArgs(command, port);
 
   const start = async (): Promise<ManagedProcess> => {
     const started = await startProcess({ name: `consul:${port}`, command, args, env: {}, onLine: options.onLine });
-    try {
-      await untilReady(started, { timeoutMs: READY_MS, check: () => hasItself(port) });
-    } catch (error) {
-      await started.stop(0);
-      throw error;
-    }
+    await untilReady(started, { timeoutMs: READY_MS, check: () => hasItself(port) });
     return started;
   };
-
-  let current = await start();
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    get pid() {
-      return current.pid;
-    },
-    get exited() {
-      return current.exited;
-    },
-    async stop() {
-      await current.stop();
-    },
-    async kill9() {
-      current.kill("SIGKILL");
-      await current.exited;
-    },
-    async restart() {
-      await current.stop();
-      current = await start();
-    },
-  };
+  const agent = await restartable(start, options.onCrash);
+  return Object.assign(agent, { url: `http://127.0.0.1:${port}`, port });
 }
 
-async function arguments_(command: string, httpPort: number): Promise<string[]> {
+async function agentArgs(command: string, httpPort: number): Promise<string[]> {
   // Ports that cannot be turned off get free ones, so that any number of agents run side by side. From 1.14 on there is one
   // more, under a name that older versions refuse.
   const ports = [

@@ -14,7 +14,7 @@ const handedOut = new Set<number>();
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST + 1));
-    if (!handedOut.has(port) && (await bindable(port))) {
+    if (!handedOut.has(port) && (await isFree(port))) {
       handedOut.add(port);
       return port;
     }
@@ -22,7 +22,8 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port found between ${LOWEST} and ${HIGHEST} on 127.0.0.1`);
 }
 
-function bindable(port: number): Promise<boolean> {
+/** Whether a server could listen on this port of 127.0.0.1 now. */
+export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(false));

@@ -1,5 +1,7 @@
 export { type ConsulAgent, type ConsulOptions, startConsul } from "./consul.js";
+export { type Fleet, type FleetOptions, type FleetProcess, startFleet } from "./fleet.js";
 export { freePort } from "./free-port.js";
+export type { LineSource } from "./line-source.js";
 export {
   type ManagedProcess,
   type OutputStream,
@@ -8,3 +10,5 @@ export {
   startProcess,
 } from "./process.js";
 export { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
+export type { Restartable } from "./restartable.js";
+export type { ServiceName } from "./services.js";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { findBinary } from "./binary.js";
 import { freePort } from "./free-port.js";
 import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
+import { type Restartable, restartable } from "./restartable.js";
 import { untilReady } from "./until-ready.js";
 
 export interface RedisOptions {
@@ -18,21 +19,14 @@ export interface RedisOptions {
   /** More settings, as on its command line: `["--maxmemory", "10mb"]`. */
   readonly args?: readonly string[] | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
+  /** Told when it ends although nobody here asked for it. */
+  readonly onCrash?: (() => void) | undefined;
 }
 
-export interface RedisServer {
+export interface RedisServer extends Restartable {
   readonly url: string;
   readonly port: number;
   readonly dir: string;
-  /** Of the process that runs now. */
-  readonly pid: number;
-  /** Resolves when the process that runs now has ended, for whatever reason. */
-  readonly exited: Promise<unknown>;
-  stop(): Promise<void>;
-  /** Ends it without warning. */
-  kill9(): Promise<void>;
-  /** Starts it again, on the same port and folder; resolves when it answers. */
-  restart(): Promise<void>;
 }
 
 // Loading a large append-only file takes its time; a start without one takes about 20 ms.
@@ -51,27 +45,17 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     ...(options.args ?? []),
   ];
 
-  const start = async (): Promise<ManagedProcess> => {
-    const started = await startProcess({
-      name: `redis-server:${port}`,
-      command,
-      args,
-      env: {},
-      onLine: options.onLine,
-    });
-    try {
-      await untilReady(started, { timeoutMs: READY_MS, check: () => ping(port) });
-    } catch (error) {
-      await started.stop(0);
-      throw error;
-    }
-    return started;
-  };
   const discard = async () => {
     if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
   };
+  const start = async (): Promise<ManagedProcess> => {
+    const name = `redis-server:${port}`;
+    const started = await startProcess({ name, command, args, env: {}, onLine: options.onLine });
+    await untilReady(started, { timeoutMs: READY_MS, check: () => ping(port) });
+    return started;
+  };
 
-  let current = await start().catch(async (error: unknown) => {
+  const server = await restartable(start, options.onCrash).catch(async (error: unknown) => {
     await discard();
     throw error;
   });
@@ -80,22 +64,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     port,
     dir,
     get pid() {
-      return current.pid;
+      return server.pid;
     },
-    get exited() {
-      return current.exited;
-    },
+    kill9: () => server.kill9(),
+    restart: () => server.restart(),
     async stop() {
-      await current.stop();
+      await server.stop();
       await discard();
-    },
-    async kill9() {
-      current.kill("SIGKILL");
-      await current.exited;
-    },
-    async restart() {
-      await current.stop();
-      current = await start();
     },
   };
 }

@@ -9,7 +9,7 @@ export interface ReadyOptions {
 
 const POLL_MS = 15;
 
-/** Waits until `check` passes. Throws, with the last lines of its output, when the process ends first or time is up (it is then still running). */
+/** Waits until `check` passes. Throws, with the last lines of its output, when the process ends first or time is up; it is then stopped. */
 export async function untilReady(child: ManagedProcess, { timeoutMs, check }: ReadyOptions): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   let ended = false;
@@ -27,6 +27,7 @@ export async function untilReady(child: ManagedProcess, { timeoutMs, check }: Re
     }
     if (fault === undefined) return;
     if (Date.now() > deadline) {
+      await child.stop(0);
       throw new Error(withOutput(`${child.name} was not ready after ${timeoutMs} ms: ${fault.message}`, child));
     }
     await sleep(POLL_MS);

@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import type { Clock } from "./clock.js";
+import { type ConsulAgent, startConsul } from "./consul.js";
+import { isFree } from "./free-port.js";
+import type { OnLine } from "./line-source.js";
+import { type RedisServer, startRedis } from "./redis.js";
+import type { Restartable } from "./restartable.js";
+import { createReviver } from "./revive.js";
+
+export interface InfrastructureOptions {
+  readonly root: string;
+  readonly dataDir: string;
+  readonly ports?: "default" | "free" | undefined;
+  readonly restart?: boolean | undefined;
+  readonly onLine?: OnLine | undefined;
+  readonly say: (line: string) => void;
+  readonly clock: Clock;
+}
+
+/** A server of the fleet's own, restarted when it crashes. */
+export interface Kept<S> {
+  readonly server: S;
+  close(): Promise<void>;
+}
+
+/** Redis as deploy/redis.conf has it, with its data in dataDir/redis, which outlives it. */
+export function openRedis(options: InfrastructureOptions): Promise<Kept<RedisServer>> {
+  return keep("redis", options, async (onCrash) =>
+    startRedis({
+      dir: join(options.dataDir, "redis"),
+      configFile: join(options.root, "deploy", "redis.conf"),
+      appendOnly: true,
+      port: await usualPort(6379, options),
+      onLine: (line, stream) => options.onLine?.(line, { name: "redis", stream }),
+      onCrash,
+    }),
+  );
+}
+
+export function openConsul(options: InfrastructureOptions): Promise<Kept<ConsulAgent>> {
+  return keep("consul", options, async (onCrash) =>
+    startConsul({
+      httpPort: await usualPort(8500, options),
+      onLine: (line, stream) => options.onLine?.(line, { name: "consul", stream }),
+      onCrash,
+    }),
+  );
+}
+
+async function keep<S extends Restartable>(
+  name: string,
+  { clock, say, restart = true }: InfrastructureOptions,
+  start: (onCrash: () => void) => Promise<S>,
+): Promise<Kept<S>> {
+  const reviver = createReviver({
+    clock,
+    restart: () => server.restart(),
+    onTry: (inMs, failure) =>
+      say(
+        failure instanceof Error
+          ? `${name}: ${failure.message}; again in ${inMs} ms`
+          : `${name} ended; restart in ${inMs} ms`,
+      ),
+  });
+  const server = await start(() => {
+    if (restart) reviver.crashed();
+  });
+  return {
+    server,
+    async close() {
+      await reviver.stop();
+      await server.stop();
+    },
+  };
+}
+
+/** The port that people expect, unless this machine runs such a server already. */
+async function usualPort(port: number, { ports }: InfrastructureOptions): Promise<number | undefined> {
+  return ports === "default" && (await isFree(port)) ? port : undefined;
+}

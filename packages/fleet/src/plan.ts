@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import { DEFAULT_PORTS, type ServiceName, STOP_ORDER } from "./services.js";
+
+/** One replica of one service: where it listens. */
+export interface Part {
+  readonly name: ServiceName;
+  /** From 0, among the replicas of its service. */
+  readonly index: number;
+  readonly ports: { readonly grpc: number; readonly ops: number };
+}
+
+/** One process to run: a replica, or all five services in one. */
+export interface Unit {
+  readonly name: string;
+  readonly parts: readonly Part[];
+  readonly nodeArgs: readonly string[];
+  readonly program: string;
+  readonly programArgs: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface PlanOptions {
+  /** The repository. */
+  readonly root: string;
+  readonly dataDir: string;
+  readonly redisUrl: string;
+  readonly consulUrl: string;
+  readonly replicas?: Partial<Record<ServiceName, number>> | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>> | undefined;
+  readonly ports?: "default" | "free" | undefined;
+  readonly single?: boolean | undefined;
+  /** What every process gets of this one's environment. */
+  readonly inherited: Readonly<Record<string, string>>;
+  readonly takePort: () => Promise<number>;
+}
+
+/** Which processes a fleet consists of, and how each is started. With `ports: "default"` a first replica listens on its service's own ports. */
+export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> {
+  const parts: Part[] = [];
+  for (const name of STOP_ORDER) {
+    const count = options.single ? 1 : (options.replicas?.[name] ?? 1);
+    for (let index = 0; index < count; index += 1) {
+      const ports =
+        options.ports === "default" && index === 0
+          ? DEFAULT_PORTS[name]
+          : { grpc: await options.takePort(), ops: await options.takePort() };
+      parts.push({ name, index, ports });
+    }
+  }
+  if (options.single) return [singleUnit(parts, options)];
+  return parts.map((part) => serviceUnit(part, options));
+}
+
+function serviceUnit(part: Part, options: PlanOptions): Unit {
+  const id = `${part.name}-${part.index + 1}`;
+  return {
+    name: id,
+    parts: [part],
+    nodeArgs: nodeArgs(options.root),
+    program: join(options.root, "services", part.name, "dist", "main.js"),
+    programArgs: [],
+    env: {
+      ...sharedEnv(options),
+      OTEL_SERVICE_NAME: `ccsp-${part.name}`,
+      CCSP_INSTANCE: id,
+      ...partEnv(part, options),
+      ...options.env,
+      ...options.serviceEnv?.[part.name],
+    },
+  };
+}
+
+function singleUnit(parts: readonly Part[], options: PlanOptions): Unit {
+  const env: Record<string, string> = { ...sharedEnv(options), OTEL_SERVICE_NAME: "ccsp", CCSP_INSTANCE: "single" };
+  for (const part of parts) Object.assign(env, partEnv(part, options));
+  Object.assign(env, options.env);
+  for (const part of parts) Object.assign(env, options.serviceEnv?.[part.name]);
+  return {
+    name: "single",
+    parts,
+    nodeArgs: nodeArgs(options.root),
+    program: join(options.root, "packages", "cli", "bin", "ccsp.js"),
+    programArgs: ["up", "--single", "--in-process"],
+    env,
+  };
+}
+
+/** By absolute path: @ccsp/telemetry can be resolved from the services that depend on it only. */
+function nodeArgs(root: string): readonly string[] {
+  const register = join(root, "packages", "telemetry", "dist", "register.js");
+  return ["--enable-source-maps", "--import", register];
+}
+
+function sharedEnv(options: PlanOptions): Record<string, string> {
+  return { ...options.inherited, CCSP_REDIS_URL: options.redisUrl, CCSP_CONSUL_URL: options.consulUrl };
+}
+
+function partEnv(part: Part, options: PlanOptions): Record<string, string> {
+  const prefix = `CCSP_${part.name.toUpperCase()}`;
+  const env: Record<string, string> = {
+    [`${prefix}_LISTEN`]: `127.0.0.1:${part.ports.grpc}`,
+    [`${prefix}_OPS_LISTEN`]: `127.0.0.1:${part.ports.ops}`,
+  };
+  if (part.name === "executor") {
+    // The same over restarts: the queue and the leases on disk know a replica by them.
+    env["CCSP_EXECUTOR_ID"] = `executor-${part.index + 1}`;
+    env["CCSP_EXECUTOR_DIR"] = join(options.dataDir, `executor-${part.index + 1}`);
+  }
+  return env;
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Part } from "./plan.js";
+import type { Running } from "./unit-process.js";
+
+const POLL_MS = 50;
+
+/** Resolves when every part is ready; rejects, naming each that is not and why, when one will not be started again or time is up. */
+export async function untilAllReady(running: readonly Running[], timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const missing = (await Promise.all(running.map(whatIsMissing))).filter((reason) => reason !== undefined);
+    if (missing.length === 0) return;
+    const hopeless = running.some(({ supervisor }) => supervisor.gaveUp);
+    if (hopeless || Date.now() > deadline) throw new Error(`not ready: ${missing.join("\n")}`);
+    await sleep(POLL_MS);
+  }
+}
+
+async function whatIsMissing({ unit, supervisor }: Running): Promise<string | undefined> {
+  if (supervisor.gaveUp) return `${unit.name} ended: ${supervisor.process.lastLines().join("\n")}`;
+  const reasons = await Promise.all(unit.parts.map(whyNotReady));
+  const missing = unit.parts.flatMap(({ name }, at) => (reasons[at] === undefined ? [] : [`${name} ${reasons[at]}`]));
+  if (missing.length === 0) return undefined;
+  const last = supervisor.process.lastLines().at(-1);
+  return `${unit.name}: ${missing.join(", ")}${last === undefined ? "" : `; its last line: ${last}`}`;
+}
+
+async function whyNotReady(part: Part): Promise<string | undefined> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${part.ports.ops}/ready`, { signal: AbortSignal.timeout(2_000) });
+    const body = await response.text();
+    return response.status === 200 ? undefined : `answers ${response.status} ${body.trim()}`;
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    return cause instanceof Error ? cause.message : String(cause);
+  }
+}

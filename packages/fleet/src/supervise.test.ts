@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import type { Clock } from "./clock.js";
+import type { ProcessExit } from "./process.js";
+import { type Ending, type Supervisor, supervise } from "./supervise.js";
+
+const CRASH: ProcessExit = { code: 1, signal: null };
+
+describe("supervise", () => {
+  it("starts a process that ended again, whatever its exit code", async () => {
+    const world = await createWorld();
+    for (const exit of [CRASH, { code: 0, signal: null }, { code: null, signal: "SIGKILL" } as const]) {
+      await world.end(exit);
+      await world.elapse();
+    }
+    assert.equal(world.started.length, 4);
+    assert.equal(world.supervisor.restarts, 3);
+    assert.equal(world.supervisor.process, world.started.at(-1));
+  });
+
+  it("waits twice as long each time, up to 10 s, while it keeps ending early", async () => {
+    const world = await createWorld();
+    for (let crash = 0; crash < 8; crash += 1) {
+      await world.end(CRASH);
+      await world.elapse();
+    }
+    assert.deepEqual(world.waits, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+  });
+
+  it("waits as briefly as at first once it had been up for 10 s", async () => {
+    const world = await createWorld();
+    for (const upMs of [0, 0, 9_999, 10_000, 0]) {
+      world.pass(upMs);
+      await world.end(CRASH);
+      await world.elapse();
+    }
+    assert.deepEqual(world.waits, [200, 400, 800, 200, 400]);
+  });
+
+  it("counts a start that failed as an end", async () => {
+    const world = await createWorld();
+    world.failNextStart(new Error("no memory"));
+    await world.end(CRASH);
+    await world.elapse();
+    await world.elapse();
+    assert.deepEqual(world.waits, [200, 400]);
+    assert.deepEqual(world.ends, [CRASH, new Error("no memory")]);
+    assert.equal(world.started.length, 2);
+  });
+
+  it("does not start again what refuses its settings, or what is not to be restarted", async () => {
+    const faulty = await createWorld();
+    await faulty.end({ code: 2, signal: null });
+    assert.equal(faulty.supervisor.gaveUp, true);
+
+    const unwatched = await createWorld({ restart: false });
+    await unwatched.end(CRASH);
+    assert.equal(unwatched.supervisor.gaveUp, true);
+    assert.deepEqual([...faulty.waits, ...unwatched.waits], []);
+  });
+
+  it("starts nothing once stopped, whether it ran, waited or was starting", async () => {
+    const running = await createWorld();
+    await running.supervisor.stop();
+
+    const waiting = await createWorld();
+    await waiting.end(CRASH);
+    await waiting.supervisor.stop();
+
+    const starting = await createWorld();
+    const gate = starting.holdNextStart();
+    await starting.end(CRASH);
+    await starting.elapse();
+    const stopped = starting.supervisor.stop();
+    gate();
+    await stopped;
+
+    assert.deepEqual(
+      [running, waiting, starting].map((world) => world.started.map((fake) => fake.stopped)),
+      [[true], [true], [true, true]],
+    );
+  });
+
+  it("rejects when the first start fails", async () => {
+    await assert.rejects(createWorld({ firstStart: new Error("no such program") }), /no such program/);
+  });
+});
+
+interface Fake {
+  exited: Promise<ProcessExit>;
+  stopped: boolean;
+  end(exit: ProcessExit): void;
+  stop(): Promise<ProcessExit>;
+}
+
+/** A supervisor over processes and a clock that do what the test says. */
+async function createWorld({ restart = true, firstStart }: { restart?: boolean; firstStart?: Error } = {}) {
+  const started: Fake[] = [];
+  const ends: Ending[] = [];
+  const waits: number[] = [];
+  let nextFailure = firstStart;
+  let gate: Promise<void> | undefined;
+  let now = 0;
+  let wake = () => {};
+
+  const clock: Clock = {
+    now: () => now,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        wake = () => {
+          now += ms;
+          resolve();
+        };
+        signal.addEventListener("abort", () => resolve());
+      }),
+  };
+  const start = async () => {
+    await gate;
+    const failure = nextFailure;
+    nextFailure = undefined;
+    if (failure) throw failure;
+    const fake = createFake();
+    started.push(fake);
+    return fake;
+  };
+  const supervisor: Supervisor<Fake> = await supervise({
+    start,
+    clock,
+    restart,
+    onEnd: (ending, delayMs) => {
+      ends.push(ending);
+      if (delayMs !== undefined) waits.push(delayMs);
+    },
+  });
+  return {
+    supervisor,
+    started,
+    ends,
+    waits,
+    async end(exit: ProcessExit) {
+      started.at(-1)?.end(exit);
+      await settle();
+    },
+    /** Lets the wait that was asked for go by. */
+    async elapse() {
+      wake();
+      await settle();
+    },
+    pass(ms: number) {
+      now += ms;
+    },
+    failNextStart(error: Error) {
+      nextFailure = error;
+    },
+    holdNextStart() {
+      let open = () => {};
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+      return () => open();
+    },
+  };
+}
+
+function createFake(): Fake {
+  let end: (exit: ProcessExit) => void = () => {};
+  const exited = new Promise<ProcessExit>((resolve) => {
+    end = resolve;
+  });
+  const fake: Fake = {
+    exited,
+    stopped: false,
+    end: (exit) => end(exit),
+    stop() {
+      fake.stopped = true;
+      end({ code: 0, signal: null });
+      return exited;
+    },
+  };
+  return fake;
+}
+
+/** Lets every promise that can settle do so. */
+const settle = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,50 @@
+import { access } from "node:fs/promises";
+import { systemClock } from "./clock.js";
+import type { OnLine } from "./line-source.js";
+import type { Unit } from "./plan.js";
+import { type ManagedProcess, startProcess } from "./process.js";
+import { type Supervisor, supervise } from "./supervise.js";
+
+/** A process of the fleet and who watches over it. */
+export interface Running {
+  readonly unit: Unit;
+  readonly supervisor: Supervisor<ManagedProcess>;
+}
+
+export interface UnitOptions {
+  readonly root: string;
+  readonly restart?: boolean | undefined;
+  readonly onLine?: OnLine | undefined;
+  readonly say: (line: string) => void;
+}
+
+// Longer than a service's own drain limit (20 s), so that it is the service that decides.
+const STOP_GRACE_MS = 30_000;
+/** Starts a unit and keeps it running. Rejects when it was not built or cannot be started. */
+export async function superviseUnit(unit: Unit, { root, restart = true, onLine, say }: UnitOptions): Promise<Running> {
+  await access(unit.program).catch(() => {
+    throw new Error(`${unit.program} is not there: build first (make build)`);
+  });
+  const start = async () => {
+    const child = await startProcess({
+      name: unit.name,
+      command: process.execPath,
+      args: [...unit.nodeArgs, unit.program, ...unit.programArgs],
+      env: unit.env,
+      cwd: root,
+      onLine: (line, stream) => onLine?.(line, { name: unit.name, stream }),
+    });
+    return { ...child, stop: () => child.stop(STOP_GRACE_MS) };
+  };
+  const supervisor = await supervise({
+    start,
+    clock: systemClock,
+    restart,
+    onEnd: (ending, restartInMs) => {
+      const how =
+        ending instanceof Error ? ending.message : `${unit.name} ended (${ending.signal ?? `exit ${ending.code}`})`;
+      say(restartInMs === undefined ? `${how}; it stays down` : `${how}; restart in ${restartInMs} ms`);
+    },
+  });
+  return { unit, supervisor };
+}

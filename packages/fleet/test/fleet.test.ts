@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Fleet, type FleetOptions, startFleet } from "@ccsp/fleet";
+
+const REDIS_CONF = fileURLToPath(new URL("../../../deploy/redis.conf", import.meta.url));
+
+// Stands in for all services: ready at once, says what it was given, ends as told by the setting STUB.
+const SERVICE = `
+  const name = process.env.OTEL_SERVICE_NAME.replace("ccsp-", "");
+  if (process.env.STUB === "refuses-settings") {
+    console.error("CCSP_X must be a number");
+    process.exit(2);
+  }
+  const names = name === "ccsp" ? ["gateway", "queue", "executor", "monitor", "notification"] : [name];
+  for (const one of names) {
+    const [host, port] = process.env["CCSP_" + one.toUpperCase() + "_OPS_LISTEN"].split(":");
+    require("node:http").createServer((request, response) => response.end(JSON.stringify(process.env))).listen(port, host);
+  }
+  process.on("SIGTERM", () => {
+    console.log("stopping " + name);
+    process.exit(process.env.STUB === "fails-to-stop" ? 1 : 0);
+  });
+`;
+
+describe("startFleet", function () {
+  this.timeout(60_000);
+  let root: string;
+  let lines: string[];
+  let fleet: Fleet | undefined;
+
+  const start = async (options: Partial<FleetOptions> = {}) => {
+    lines = [];
+    const onLine = (line: string, { name }: { name: string }) => void lines.push(`${name}: ${line}`);
+    fleet = await startFleet({ root, dataDir: join(root, "data"), ports: "free", onLine, ...options });
+    return fleet;
+  };
+  beforeEach(async () => {
+    root = await createStubRepository();
+  });
+  afterEach(async () => {
+    await fleet?.stop();
+    fleet = undefined;
+    await rm(root, { recursive: true });
+  });
+
+  it("runs five services on Redis and Consul, each told where to find them and where to listen", async () => {
+    const { redis, consul, ready, processes, gatewayAddress } = await start({
+      env: { CCSP_ANSWER: "42" },
+      serviceEnv: { queue: { CCSP_ANSWER: "43" } },
+      replicas: { executor: 2 },
+    });
+    await ready();
+    const envs = await Promise.all(processes().map(({ ports }) => environmentAt(ports.ops)));
+    assert.deepEqual(
+      envs.map((env) => [env["CCSP_INSTANCE"], env["CCSP_ANSWER"]]),
+      [
+        ["gateway-1", "42"],
+        ["executor-1", "42"],
+        ["executor-2", "42"],
+        ["monitor-1", "42"],
+        ["notification-1", "42"],
+        ["queue-1", "43"],
+      ],
+    );
+    for (const env of envs) {
+      assert.equal(env["CCSP_REDIS_URL"], redis.url);
+      assert.equal(env["CCSP_CONSUL_URL"], consul.url);
+      assert.equal(env["HOME"], undefined);
+    }
+    assert.deepEqual(
+      envs.slice(1, 3).map((env) => [env["CCSP_EXECUTOR_ID"], env["CCSP_EXECUTOR_DIR"]]),
+      [
+        ["executor-1", join(root, "data", "executor-1")],
+        ["executor-2", join(root, "data", "executor-2")],
+      ],
+    );
+    assert.equal(`127.0.0.1:${processes()[0]?.ports.grpc}`, gatewayAddress);
+  });
+
+  it("restarts a service that was killed, where it was, and leaves the others alone", async () => {
+    const { ready, kill9, processes } = await start();
+    await ready();
+    const before = processes();
+    await kill9("queue");
+    await ready();
+    for (const [at, after] of processes().entries()) {
+      assert.deepEqual(after.ports, before[at]?.ports);
+      assert.equal(after.restarts, after.name === "queue" ? 1 : 0);
+      assert.equal(after.process.pid !== before[at]?.process.pid, after.name === "queue");
+    }
+    assert.ok(lines.includes("fleet: queue-1 ended (SIGKILL); restart in 200 ms"));
+  });
+
+  it("tells how a replica ended that was asked to", async () => {
+    const { ready, terminate } = await start({
+      replicas: { gateway: 2 },
+      serviceEnv: { monitor: { STUB: "fails-to-stop" } },
+    });
+    await ready();
+    assert.deepEqual(await terminate("gateway", 1), { code: 0, signal: null });
+    assert.deepEqual(await terminate("monitor"), { code: 1, signal: null });
+    await assert.rejects(async () => terminate("queue", 1), /no queue with index 1/);
+  });
+
+  it("stops in order, and leaves no process behind, while Redis keeps its data", async () => {
+    const { ready, processes, redis, consul, stop, waitStopped } = await start();
+    await ready();
+    const pids = [...processes().map(({ process: { pid } }) => pid), redis.pid, consul.pid];
+    await Promise.all([stop(), stop(), waitStopped()]);
+    for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+    assert.deepEqual(
+      lines.flatMap((line) => / stopping (\w+)/.exec(line)?.[1] ?? []),
+      ["gateway", "executor", "monitor", "notification", "queue"],
+    );
+    assert.ok(existsSync(join(root, "data", "redis", "appendonlydir")));
+  });
+
+  it("restarts Redis when it crashes, but not when a test took it down", async () => {
+    const { redis } = await start();
+    const { pid } = redis;
+    process.kill(pid, "SIGKILL");
+    await until(() => redis.pid !== pid);
+
+    const second = redis.pid;
+    await redis.kill9();
+    await redis.restart();
+    assert.notEqual(redis.pid, second);
+    assert.equal(lines.filter((line) => line.startsWith("fleet: redis ended")).length, 1);
+  });
+
+  it("runs all five in one process when asked for a single one", async () => {
+    const { ready, processes } = await start({ single: true });
+    await ready();
+    assert.equal(processes().length, 5);
+    assert.equal(new Set(processes().map(({ process: { pid } }) => pid)).size, 1);
+  });
+
+  it("says at once, and with its words, which service refuses its settings", async () => {
+    const { ready } = await start({ serviceEnv: { executor: { STUB: "refuses-settings" } } });
+    await assert.rejects(ready(), /executor-1 ended: CCSP_X must be a number/);
+  });
+
+  it("names what is not built, and stops what it had started", async () => {
+    await rm(join(root, "services", "queue"), { recursive: true });
+    await assert.rejects(start(), /queue\/dist\/main.js is not there: build first/);
+    assert.ok(lines.includes("gateway-1: stopping gateway") || !lines.some((line) => line.startsWith("gateway")));
+  });
+});
+
+async function createStubRepository(): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), "ccsp-fleet-"));
+  const put = async (path: string, text: string) => {
+    await mkdir(join(root, path, ".."), { recursive: true });
+    await writeFile(join(root, path), text);
+  };
+  await put("packages/telemetry/dist/register.js", "");
+  await put("packages/cli/bin/ccsp.js", SERVICE);
+  for (const name of ["gateway", "queue", "executor", "monitor", "notification"]) {
+    await put(`services/${name}/dist/main.js`, SERVICE);
+  }
+  await mkdir(join(root, "deploy"));
+  await cp(REDIS_CONF, join(root, "deploy", "redis.conf"));
+  return root;
+}
+
+async function environmentAt(port: number): Promise<Record<string, string>> {
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  const env: Record<string, string> = JSON.parse(await response.text());
+  return env;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, "it did not happen within 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
