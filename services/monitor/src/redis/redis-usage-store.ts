@@ -1,4 +1,4 @@
-import { bindScript, oneOf, type RedisClient } from "@ccsp/redis-kit";
+import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import type { Run, Usage } from "../domain/run.js";
 import { HOUR_MS, MAX_RANGE_MS } from "../domain/usage-report.js";
 import type { UsageStore } from "../domain/usage-store.js";
@@ -30,7 +30,7 @@ export function createRedisUsageStore(redis: RedisClient): UsageStore {
       const found: Usage[] = [];
       for (let from = 0; from < hours.length; from += BATCH) {
         const batch = hours.slice(from, from + BATCH);
-        const sums = await Promise.all(batch.map((hour) => redis.hgetall(usageKeys(hour).sums)));
+        const sums = await orUnavailable(() => Promise.all(batch.map((hour) => redis.hgetall(usageKeys(hour).sums))));
         for (const hash of sums) found.push(...readRows(hash));
       }
       return found;

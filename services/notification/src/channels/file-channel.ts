@@ -1,0 +1,53 @@
+import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Channel } from "../domain/channel.js";
+import { toJsonLine } from "../message.js";
+
+export interface FileChannel extends Channel {
+  close(): Promise<void>;
+}
+
+/**
+ * Appends each delivery as one JSON line, in one write, so that lines of several processes do not mix. The file is made
+ * when it is missing, for its owner only, and opened again when it was moved or removed: rotate it by renaming.
+ * Taken means handed to the operating system; a host that loses power may lose the last lines.
+ */
+export function createFileChannel(path: string): FileChannel {
+  let file: FileHandle | undefined;
+  /** A write that was cut short left a line without an end. */
+  let torn = false;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const append = async (line: string): Promise<void> => {
+    file = await current(path, file);
+    const bytes = Buffer.from(`${torn ? "\n" : ""}${line}\n`);
+    const { bytesWritten } = await file.write(bytes);
+    torn = bytesWritten < bytes.length;
+    if (torn) throw new Error(`only ${bytesWritten} of ${bytes.length} bytes could be written to ${path}`);
+  };
+
+  return {
+    name: "file",
+    // One after the other: only then does the check for a moved file hold for the write that follows.
+    deliver: (delivery) => {
+      const done = last.then(() => append(toJsonLine(delivery)));
+      last = done.catch(() => undefined);
+      return done;
+    },
+    close: async () => {
+      await last;
+      await file?.close();
+      file = undefined;
+    },
+  };
+}
+
+async function current(path: string, file: FileHandle | undefined): Promise<FileHandle> {
+  if (file !== undefined) {
+    const [there, ours] = await Promise.all([stat(path).catch(() => undefined), file.stat()]);
+    if (there !== undefined && there.ino === ours.ino && there.dev === ours.dev) return file;
+    await file.close();
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return open(path, "a", 0o600);
+}

@@ -1,0 +1,21 @@
+import { resolve } from "node:path";
+import { redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+
+export interface NotificationConfig {
+  readonly service: ServiceSettings;
+  readonly redisUrl: string;
+  /** Absolute. */
+  readonly filePath: string;
+}
+
+/** Every setting of the notification service. */
+export function define(settings: Settings): NotificationConfig {
+  const filePath = settings.text("CCSP_NOTIFICATION_FILE", "JSON-lines file that notifications are appended to", {
+    default: "./.ccsp/notifications.jsonl",
+  });
+  return {
+    service: serviceSettings(settings, { name: "notification", grpcPort: 3004, opsPort: 9004 }),
+    redisUrl: redisUrl(settings),
+    filePath: resolve(filePath),
+  };
+}

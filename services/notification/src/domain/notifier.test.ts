@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import type { Channel } from "./channel.js";
+import type { DeliveryLog } from "./delivery-log.js";
+import type { Delivery, Notice } from "./notification.js";
+import { createNotifier, type Told, UndeliveredError } from "./notifier.js";
+
+const notice: Notice = {
+  id: "0:1-1",
+  eventType: "task.completed",
+  eventTime: new Date(1),
+  taskId: "t",
+  agentId: "a",
+  summary: "Task t completed",
+};
+
+function createMemoryLog(): DeliveryLog {
+  const noted = new Set<string>();
+  return {
+    has: async (channel, id) => noted.has(`${channel} ${id}`),
+    add: async ({ channel, id }) => {
+      const key = `${channel} ${id}`;
+      if (noted.has(key)) return "repeat";
+      noted.add(key);
+      return "ok";
+    },
+    list: async () => ({ deliveries: [], next: undefined }),
+    isPosition: () => true,
+  };
+}
+
+describe("notifier", () => {
+  let got: Delivery[];
+  let told: [string, Told][];
+  const good = (name: string): Channel => ({ name, deliver: async (delivery) => void got.push(delivery) });
+
+  beforeEach(() => {
+    got = [];
+    told = [];
+  });
+
+  const notifierOf = (channels: Channel[], log = createMemoryLog()) =>
+    createNotifier({ channels, log, now: () => new Date(7), count: (...args) => told.push(args) });
+
+  it("gives a notice to every channel, with the channel's name and the time", async () => {
+    await notifierOf([good("one"), good("two")]).notify(notice);
+    assert.deepEqual(got, [
+      { ...notice, channel: "one", deliveryTime: new Date(7) },
+      { ...notice, channel: "two", deliveryTime: new Date(7) },
+    ]);
+  });
+
+  it("tells a channel once, however often the event comes", async () => {
+    const notifier = notifierOf([good("one")]);
+    await notifier.notify(notice);
+    await notifier.notify(notice);
+    assert.equal(got.length, 1);
+    assert.deepEqual(told, [
+      ["one", "ok"],
+      ["one", "repeat"],
+    ]);
+  });
+
+  it("serves the other channels when one fails, and only that one again when the notice comes back", async () => {
+    let broken = true;
+    const flaky: Channel = {
+      name: "flaky",
+      deliver: async (delivery) => {
+        if (broken) throw new Error("down");
+        got.push(delivery);
+      },
+    };
+    const notifier = notifierOf([flaky, good("file")]);
+    await assert.rejects(notifier.notify(notice), (error) => {
+      assert.ok(error instanceof UndeliveredError);
+      assert.deepEqual(error.channels, ["flaky"]);
+      return true;
+    });
+    broken = false;
+    await notifier.notify(notice);
+    assert.deepEqual(
+      got.map(({ channel }) => channel),
+      ["file", "flaky"],
+    );
+  });
+
+  it("tells again rather than not at all when noting a delivery failed", async () => {
+    const log = createMemoryLog();
+    let away = true;
+    const add: DeliveryLog["add"] = async (delivery) => {
+      if (away) throw new Error("Redis is away");
+      return log.add(delivery);
+    };
+    const notifier = notifierOf([good("one")], { ...log, add });
+    await assert.rejects(notifier.notify(notice), UndeliveredError);
+    away = false;
+    await notifier.notify(notice);
+    assert.equal(got.length, 2);
+  });
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { noticeOfEvent } from "./notice-of-event.js";
+
+type Data = NonNullable<Parameters<typeof Event.fromPartial>[0]["data"]>;
+
+const time = new Date(5_000);
+const noticeOf = (data: Data) =>
+  noticeOfEvent(Event.fromPartial({ id: "0:1-1", time, taskId: "t1", agentId: "a1", data }));
+
+describe("noticeOfEvent", () => {
+  it("tells of a completed task with engine, model and cost", () => {
+    const value = { engine: "claude", model: "m", attempt: 2, costUsd: 0.01234 };
+    assert.deepEqual(noticeOf({ $case: "taskCompleted", value }), {
+      id: "0:1-1",
+      eventType: "task.completed",
+      eventTime: time,
+      taskId: "t1",
+      agentId: "a1",
+      summary: "Task t1 of a1 completed by claude (m), attempt 2, $0.0123",
+    });
+  });
+
+  it("says that a cost is unknown rather than nothing", () => {
+    const notice = noticeOf({ $case: "taskCompleted", value: { engine: "claude", attempt: 1 } });
+    assert.equal(notice?.summary, "Task t1 of a1 completed by claude, attempt 1, cost unknown");
+  });
+
+  it("tells why a task failed", () => {
+    const error = { category: ErrorCategory.OVERLOADED, message: "try\nlater" };
+    const notice = noticeOf({ $case: "taskFailed", value: { engine: "claude", attempt: 1, error } });
+    assert.equal(notice?.summary, "Task t1 of a1 failed on claude after 1 attempt: OVERLOADED, try later");
+  });
+
+  it("tells of a cancelled task", () => {
+    const summary = (reason: string) => noticeOf({ $case: "taskCancelled", value: { reason } })?.summary;
+    assert.equal(summary("by hand"), "Task t1 of a1 was cancelled: by hand");
+    assert.equal(summary(""), "Task t1 of a1 was cancelled");
+  });
+
+  it("is one line without control characters, cut at whole characters", () => {
+    const reason = `\u001b[31mred\r\n\u2028${"🙂".repeat(300)}`;
+    const summary = noticeOf({ $case: "taskCancelled", value: { reason } })?.summary ?? "";
+    assert.doesNotMatch(summary, /[\p{Cc}\p{Zl}]/u);
+    assert.ok(summary.endsWith("🙂…"));
+    assert.ok(Array.from(summary).length < 250);
+  });
+
+  it("has nothing to tell of what only programs need", () => {
+    assert.equal(noticeOf({ $case: "taskEnqueued", value: {} }), undefined);
+    assert.equal(noticeOf({ $case: "taskStarted", value: {} }), undefined);
+    assert.equal(noticeOf({ $case: "taskRetried", value: {} }), undefined);
+  });
+});

@@ -1,0 +1,54 @@
+import { EVENT_TYPES } from "@ccsp/events";
+import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { errorCategoryToJSON, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Notice } from "../domain/notification.js";
+
+/** Longest text of others in a summary; the whole of it is in the task. */
+const MAX_TEXT = 200;
+
+/** What people are told of an event; undefined for one that is only for programs. */
+export function noticeOfEvent(event: Event): Notice | undefined {
+  const summary = summaryOf(event);
+  if (summary === undefined || event.data === undefined) return undefined;
+  return {
+    id: event.id,
+    eventType: EVENT_TYPES[event.data.$case],
+    eventTime: event.time ?? new Date(0),
+    taskId: event.taskId,
+    agentId: event.agentId,
+    summary,
+  };
+}
+
+function summaryOf({ taskId, agentId, data }: Event): string | undefined {
+  const task = `Task ${taskId} of ${agentId}`;
+  if (data?.$case === "taskCompleted") {
+    const { engine, model, costUsd, attempt } = data.value;
+    const by = model === "" ? engine : `${engine} (${oneLine(model)})`;
+    const cost = costUsd === undefined ? "cost unknown" : `$${costUsd.toFixed(4)}`;
+    return `${task} completed by ${by}, attempt ${attempt}, ${cost}`;
+  }
+  if (data?.$case === "taskFailed") {
+    const { engine, attempt, error } = data.value;
+    return `${task} failed on ${engine} after ${attempt} ${attempt === 1 ? "attempt" : "attempts"}: ${reasonOf(error)}`;
+  }
+  if (data?.$case === "taskCancelled") {
+    const reason = oneLine(data.value.reason);
+    return reason === "" ? `${task} was cancelled` : `${task} was cancelled: ${reason}`;
+  }
+  return undefined;
+}
+
+function reasonOf(error: TaskError | undefined): string {
+  if (error === undefined) return "no reason given";
+  const category = errorCategoryToJSON(error.category).replace("ERROR_CATEGORY_", "");
+  const message = oneLine(error.message);
+  return message === "" ? category : `${category}, ${message}`;
+}
+
+/** Control characters of others must reach no terminal and break no line. */
+function oneLine(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
+  const characters = Array.from(line);
+  return characters.length <= MAX_TEXT ? line : `${characters.slice(0, MAX_TEXT - 1).join("")}…`;
+}

@@ -1,0 +1,17 @@
+import { Notification } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import type { Delivery } from "./domain/notification.js";
+
+/** A delivery as the message of the API, whose JSON is also what files and Redis hold. */
+export function toMessage(delivery: Delivery): Notification {
+  return { ...delivery };
+}
+
+/** The message's JSON, on one line. */
+export function toJsonLine(delivery: Delivery): string {
+  return JSON.stringify(Notification.toJSON(toMessage(delivery)));
+}
+
+export function fromJsonLine(line: string): Delivery {
+  const { eventTime = new Date(0), deliveryTime = new Date(0), ...rest } = Notification.fromJSON(JSON.parse(line));
+  return { ...rest, eventTime, deliveryTime };
+}

@@ -1,0 +1,22 @@
+import type { Outcome } from "@ccsp/events";
+import { Counter, type Registry } from "prom-client";
+import type { Told } from "./domain/notifier.js";
+
+export function createNotificationMetrics(registry: Registry) {
+  const deliveries = new Counter({
+    name: "ccsp_notification_event_deliveries_total",
+    help: "Deliveries of events, by what became of them; parked ones need a person",
+    labelNames: ["outcome"],
+    registers: [registry],
+  });
+  const told = new Counter({
+    name: "ccsp_notification_channel_deliveries_total",
+    help: "Tries to give a notification to a channel; repeat: the channel had it before",
+    labelNames: ["channel", "outcome"],
+    registers: [registry],
+  });
+  return {
+    countDelivery: (outcome: Outcome) => deliveries.inc({ outcome }),
+    countTold: (channel: string, outcome: Told) => told.inc({ channel, outcome }),
+  };
+}

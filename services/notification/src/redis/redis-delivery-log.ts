@@ -1,0 +1,52 @@
+import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import type { DeliveryLog } from "../domain/delivery-log.js";
+import type { Delivery } from "../domain/notification.js";
+import { fromJsonLine, toJsonLine } from "../message.js";
+
+/** The {braces} put both on one cluster node. */
+export const KEYS = { log: "ccsp:notify:{log}:entries", delivered: "ccsp:notify:{log}:delivered" } as const;
+
+/** Deliveries that can be listed; about 4 MB. */
+const KEPT = 10_000;
+/** An event is delivered again within minutes; a group that was made anew reads what the stream still holds. */
+const KEEP_DELIVERED_MS = 24 * 3_600_000;
+/** Entries that are read at once when a page is filtered. */
+const BATCH = 500;
+
+export function bindDeliveryScripts(redis: RedisClient) {
+  const file = new URL("../../lua/record_delivery.lua", import.meta.url);
+  return { recordDelivery: bindScript(redis, file, ["log", "delivered"], oneOf("ok", "repeat")) };
+}
+
+/** The newest `kept` deliveries, in a Redis stream. A position in it is the id of the last entry that was shown. */
+export function createRedisDeliveryLog(redis: RedisClient, kept = KEPT): DeliveryLog {
+  const { recordDelivery } = bindDeliveryScripts(redis);
+  return {
+    has: async (channel, id) => (await redis.zscore(KEYS.delivered, `${channel} ${id}`)) !== null,
+    add: (delivery) => {
+      const { channel, id, eventType } = delivery;
+      return recordDelivery(KEYS, channel, id, toJsonLine(delivery), eventType, kept, KEEP_DELIVERED_MS);
+    },
+    list: async ({ after, size, eventType }) => {
+      const found: { position: string; delivery: Delivery }[] = [];
+      let from = after;
+      // One more than the page tells whether there is another.
+      while (found.length <= size) {
+        const count = eventType === "" ? size + 1 : BATCH;
+        const newest = from === undefined ? "+" : `(${from}`;
+        const entries = await orUnavailable(() => redis.xrevrange(KEYS.log, newest, "-", "COUNT", count));
+        for (const [position, [, type, , notification = ""]] of entries) {
+          if (eventType === "" || type === eventType) found.push({ position, delivery: fromJsonLine(notification) });
+        }
+        from = entries.at(-1)?.[0];
+        if (entries.length < count) break;
+      }
+      const page = found.slice(0, size);
+      return {
+        deliveries: page.map(({ delivery }) => delivery),
+        next: found.length > size ? page.at(-1)?.position : undefined,
+      };
+    },
+    isPosition: (text) => /^\d{1,16}-\d{1,16}$/.test(text),
+  };
+}

@@ -1,0 +1,56 @@
+import { announce } from "@ccsp/discovery";
+import { consumeEvents, withEventSpan } from "@ccsp/events";
+import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import type { ServiceDefinition } from "@ccsp/lifecycle";
+import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { openRedis } from "@ccsp/redis-kit";
+import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { createFileChannel } from "./channels/file-channel.js";
+import { define, type NotificationConfig } from "./config.js";
+import { createNotifier } from "./domain/notifier.js";
+import { noticeOfEvent } from "./events/notice-of-event.js";
+import { notificationHandlers } from "./grpc/handlers.js";
+import { createNotificationMetrics } from "./metrics.js";
+import { createRedisDeliveryLog } from "./redis/redis-delivery-log.js";
+
+/** The notification service: tells people and systems what happened. */
+export const notificationService: ServiceDefinition<NotificationConfig> = {
+  name: "notification",
+  summary: "NotificationService: delivers events to channels and lists what was delivered",
+  define,
+
+  async start({ service, redisUrl, filePath }, { open, log, stopping }) {
+    const { consulUrl, advertiseHost, drainMs, lameDuckMs, instance } = service;
+    const registry = createMetrics("notification");
+    const { countDelivery, countTold } = createNotificationMetrics(registry);
+
+    const redis = await open("redis", openRedis(redisUrl, { log, name: "notification" }));
+    const checks = { redis: () => redis.ping() };
+    const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
+    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+
+    const deliveries = createRedisDeliveryLog(redis.client);
+    const channels = [await open("file channel", createFileChannel(filePath))];
+    const notifier = createNotifier({ channels, log: deliveries, now: () => new Date(), count: countTold });
+    const handle = async (event: Event): Promise<void> => {
+      const notice = noticeOfEvent(event);
+      if (notice !== undefined) await withEventSpan("notification deliver", event, () => notifier.notify(notice));
+    };
+    await open(
+      "events",
+      consumeEvents({ redis, group: "notification", consumer: instance, handle, count: countDelivery, log }),
+    );
+
+    const services = [implement(NotificationServiceService, notificationHandlers(deliveries))];
+    const server = await open(
+      "grpc",
+      serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),
+    );
+    const id = `notification-${instance}`;
+    await open(
+      "consul",
+      announce({ consulUrl, name: "notification", id, host: advertiseHost, port: server.port, log }),
+    );
+  },
+};
