@@ -28,12 +28,13 @@ export async function answer({ prompt, markers, flags, session }) {
     await leave(markers.number("exit", 1));
   }
   if (markers.has("gate")) await passGate(markers.text("gate"));
-  if (markers.has("fail")) return await fail(faultOf(markers.text("fail", "529")), { output, flags, startedMs });
+  const failing = { prompt, markers, output, flags, startedMs };
+  if (markers.has("fail")) return await fail(faultOf(markers.text("fail", "529")), failing);
 
   if (markers.has("tool")) await useTool(markers.text("tool", "Bash"), output);
   const text = textFor({ prompt, markers, flags, session, children });
   await stream(text, markers, output);
-  if (markers.has("window")) await output.line(windowEvent("allowed", markers.number("window", 3600)));
+  if (markers.has("window")) await output.line(windowEvent("allowed", inSeconds(markers.number("window", 3600))));
   if (markers.has("no-result")) await leave(0);
 
   const usage = usageOf(markers, prompt, text);
@@ -71,6 +72,7 @@ async function stream(text, markers, output) {
   }
   await output.assistant({ type: "text", text });
   await output.event({ type: "content_block_stop", index: 0 });
+  await output.event({ type: "message_delta", delta: { stop_reason: "end_turn", stop_sequence: null } });
   await output.event({ type: "message_stop" });
 }
 
@@ -87,9 +89,10 @@ function piecesOf(text, markers) {
   return pieces;
 }
 
-async function fail(fault, { output, flags, startedMs }) {
+async function fail(fault, { prompt, markers, output, flags, startedMs }) {
   await tellOf(fault, output);
-  await output.result(resultOf({ text: fault.text, model: flags.model, startedMs, fault }));
+  const spent = fault.subtype ? { usage: usageOf(markers, prompt, ""), turns: fault.turns } : {};
+  await output.result(resultOf({ text: fault.text, model: flags.model, startedMs, fault, ...spent }));
   return 1;
 }
 
@@ -102,6 +105,10 @@ async function useTool(name, output) {
   });
   await output.assistant({ type: "tool_use", id, name, input: { command: "echo scripted" } });
   await output.toolResult(id, "scripted");
+}
+
+function inSeconds(seconds) {
+  return Math.floor(Date.now() / 1000) + seconds;
 }
 
 async function passGate(path) {

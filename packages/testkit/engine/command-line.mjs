@@ -56,7 +56,7 @@ export function readCommandLine(argv) {
     else if (SWITCHES.has(flag)) seen.set(flag, true);
     else if (WITH_VALUE.has(flag)) seen.set(flag, inline ?? argv[++i]);
     else if (WITH_LIST.has(flag)) {
-      while (inline === undefined && argv[i + 1] !== undefined && !argv[i + 1].startsWith("-")) i++;
+      if (inline === undefined) while (argv[i + 1]?.startsWith("-") === false) i++;
     } else throw new CommandLineError(`error: unknown option '${flag}'`);
   }
   const outputFormat = seen.get("--output-format") ?? "text";

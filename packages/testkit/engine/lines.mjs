@@ -41,11 +41,12 @@ export function createOutput({ flags, session, splitBytes }) {
       });
       await line({ type: "system", subtype: "status", status: "requesting" });
     },
-    async assistant(content, model = flags.model) {
+    async assistant(content, model = flags.model, rest = {}) {
       await line({
         type: "assistant",
         message: { id: `msg_${randomUUID()}`, type: "message", role: "assistant", model, content: [content] },
         parent_tool_use_id: null,
+        ...rest,
       });
     },
     async toolResult(id, content) {
@@ -62,36 +63,35 @@ export function createOutput({ flags, session, splitBytes }) {
 }
 
 const PRICE = { input: 5e-6, output: 25e-6 };
+const NOTHING = { input: 0, output: 0 };
 
 /** A result as the CLI reports one. `fault` makes it an error. */
-export function resultOf({ text, model, startedMs, usage = { input: 0, output: 0 }, turns = 1, fault }) {
+export function resultOf({ text, model, startedMs, usage = NOTHING, turns = 1, fault }) {
+  const named = fault?.subtype !== undefined;
   const cost = usage.input * PRICE.input + usage.output * PRICE.output;
-  const counts = {
-    inputTokens: usage.input,
-    outputTokens: usage.output,
-    cacheReadInputTokens: 0,
-    cacheCreationInputTokens: 0,
-  };
   const durationMs = Date.now() - startedMs;
   return {
     type: "result",
     subtype: fault?.subtype ?? "success",
     is_error: fault !== undefined,
-    api_error_status: fault?.status ?? null,
+    ...(named ? { errors: [text] } : { api_error_status: fault?.status ?? null, result: text }),
     duration_ms: durationMs,
     duration_api_ms: fault ? 0 : durationMs,
     num_turns: turns,
-    ...(fault?.subtype ? { errors: [text] } : { result: text }),
     stop_reason: fault ? "stop_sequence" : "end_turn",
-    total_cost_usd: fault ? 0 : cost,
+    total_cost_usd: cost,
     usage: {
       input_tokens: usage.input,
       cache_creation_input_tokens: 0,
       cache_read_input_tokens: 0,
       output_tokens: usage.output,
     },
-    modelUsage: fault ? {} : { [model]: { ...counts, costUSD: cost } },
+    modelUsage: usage === NOTHING ? {} : { [model]: modelUsage(usage, cost) },
     permission_denials: [],
-    terminal_reason: fault?.terminal ?? "completed",
+    ...(named && fault.terminal === undefined ? {} : { terminal_reason: fault?.terminal ?? "completed" }),
   };
+}
+
+function modelUsage({ input, output }, costUSD) {
+  return { inputTokens: input, outputTokens: output, cacheReadInputTokens: 0, cacheCreationInputTokens: 0, costUSD };
 }

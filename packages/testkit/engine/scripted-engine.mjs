@@ -60,7 +60,7 @@ function promptOf(line) {
     const { content } = JSON.parse(line).message;
     return typeof content === "string" ? content : content.map((block) => block.text ?? "").join("");
   } catch (error) {
-    throw new CommandLineError(`Error parsing streaming input line: ${line.slice(0, 200)}: ${error}`);
+    throw new CommandLineError(`Error parsing streaming input line: ${line.slice(0, 200)}: ${String(error)}`);
   }
 }
 

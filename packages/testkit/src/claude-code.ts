@@ -8,17 +8,15 @@ import { dirname, join } from "node:path";
 export const CLAUDE_CODE_BIN: string = findClaudeCode();
 
 function findClaudeCode(): string {
-  const wrapper = createRequire(import.meta.url);
-  try {
-    const inside = createRequire(wrapper.resolve("@anthropic-ai/claude-code/package.json"));
-    return join(dirname(inside.resolve(`@anthropic-ai/claude-code-${platform()}/package.json`)), "claude");
-  } catch {
-    return "";
+  const wrapper = createRequire(import.meta.url).resolve("@anthropic-ai/claude-code/package.json");
+  const inside = createRequire(wrapper);
+  const platform = `@anthropic-ai/claude-code-${process.platform}-${process.arch}`;
+  for (const name of [platform, `${platform}-musl`]) {
+    try {
+      return join(dirname(inside.resolve(`${name}/package.json`)), "claude");
+    } catch {
+      // Not installed: the package manager keeps only the one that fits.
+    }
   }
-}
-
-function platform(): string {
-  const report = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-  const musl = process.platform === "linux" && report.header.glibcVersionRuntime === undefined;
-  return `${process.platform}-${process.arch}${musl ? "-musl" : ""}`;
+  return "";
 }

@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Usage } from "./behaviour.js";
 import { windowHeaders } from "./behaviour.js";
-import type { OwnedGate } from "./gate.js";
 import { hugePieces, hugeText, pieces, words } from "./text.js";
 
 export interface AnswerContext {
@@ -25,7 +24,7 @@ const BEFORE_CUT_MS = 50;
 
 /** Sends the answer, or the part of it that the behaviour allows. Rejects when the client goes away. */
 export async function sendAnswer(answer: Answer, useTool: boolean, context: AnswerContext): Promise<void> {
-  const gate = answer.gate as OwnedGate | undefined;
+  const gate = answer.gate;
   if (gate && answer.gateAfter === undefined) await gate.pass(context.signal);
   const headers = {
     "request-id": `req_${context.id}`,
@@ -107,7 +106,7 @@ async function* paced(answer: Answer, context: AnswerContext): AsyncGenerator<st
       : answer.tokensPerSecond === undefined
         ? pieces(text, PLAIN_PIECE)
         : words(text);
-  const gate = answer.gateAfter === undefined ? undefined : (answer.gate as OwnedGate | undefined);
+  const gate = answer.gateAfter === undefined ? undefined : answer.gate;
   const marks = [answer.gateAfter, answer.stopAfter?.characters].filter((mark) => mark !== undefined);
   let sent = 0;
   for (const part of cutAt(parts, marks)) {
@@ -145,6 +144,8 @@ async function write(text: string, splitBytes: number | undefined, context: Answ
   const bytes = Buffer.from(text);
   for (let start = 0; start < bytes.length; start += splitBytes) {
     await writeChunk(bytes.subarray(start, start + splitBytes), context);
+    // A turn of the event loop each, so that the pieces leave one by one.
+    await immediate();
   }
 }
 

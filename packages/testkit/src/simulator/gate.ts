@@ -8,15 +8,11 @@ export interface Gate {
   waiting(): number;
   /** Lets everything through, now and later. */
   release(): void;
-}
-
-/** A gate as the simulator sees it. */
-export interface OwnedGate extends Gate {
-  /** Resolves on release, rejects with the signal's reason when the client goes away first. */
+  /** The simulator's side: resolves on release, rejects with the signal's reason when the client goes away first. */
   pass(signal: AbortSignal): Promise<void>;
 }
 
-export function createGate(id: string): OwnedGate {
+export function createGate(id: string): Gate {
   const waiters = new Set<() => void>();
   let open = false;
   let arrive = (): void => {};

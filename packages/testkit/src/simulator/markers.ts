@@ -8,7 +8,9 @@ import type { Gate } from "./gate.js";
 const MARKER = /\[\[sim:([a-z0-9-]+)((?:\s+[a-zA-Z-]+=(?:"[^"]*"|'[^']*'|[^\s\]]+))*)\s*\]\]/g;
 const ANY_MARKER = /\[\[sim:[^\]]*\]\]/g;
 const ARGUMENT = /([a-zA-Z-]+)=(?:"([^"]*)"|'([^']*)'|([^\s\]]+))/g;
-const SIZES = { k: 1024, M: 1024 * 1024 } as const;
+const SIZES: Readonly<Record<string, number>> = { "": 1, k: 1024, M: 1024 * 1024 };
+
+const DEFAULT_HUGE = 5 * 1024 * 1024;
 
 export class MarkerError extends Error {}
 
@@ -40,7 +42,7 @@ class Arguments {
     if (value === undefined) return undefined;
     const match = /^(\d+(?:\.\d+)?)([kM]?)B?$/.exec(value);
     if (!match) throw new MarkerError(`[[sim:${this.#name}]]: ${key}=${value} is not a number`);
-    return Number(match[1]) * (match[2] ? SIZES[match[2] as keyof typeof SIZES] : 1);
+    return Number(match[1]) * (SIZES[match[2] ?? ""] ?? 1);
   }
 
   end(): void {
@@ -92,7 +94,7 @@ const READERS: Readonly<Record<string, Reader>> = {
     pace(answer, args);
   },
   huge: ({ answer }, args) => {
-    answer.hugeBytes = args.number("bytes") ?? 5 * SIZES.M;
+    answer.hugeBytes = args.number("bytes") ?? DEFAULT_HUGE;
     pace(answer, args);
   },
   tool: ({ answer }, args) => {
@@ -152,7 +154,8 @@ function claim(args: Arguments): { claim?: string } {
 
 function parseInput(json: string): Record<string, unknown> {
   try {
-    return JSON.parse(json) as Record<string, unknown>;
+    const input: Record<string, unknown> = JSON.parse(json);
+    return input;
   } catch {
     throw new MarkerError(`[[sim:tool]]: input=${json} is not JSON`);
   }

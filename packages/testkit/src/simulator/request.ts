@@ -49,7 +49,7 @@ const KEPT_SYSTEM = 64 * 1024;
 
 /** The request with its whole prompt beside the bounded record. Throws SyntaxError when the body is not JSON. */
 export function readRequest(request: IncomingMessage, body: string): { record: RecordedRequest; prompt: string } {
-  const parsed = (body === "" ? {} : JSON.parse(body)) as Body;
+  const parsed: Body = body === "" ? {} : JSON.parse(body);
   const headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [
       name,

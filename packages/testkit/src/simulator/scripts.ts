@@ -4,9 +4,14 @@ import type { RecordedRequest } from "./request.js";
 /** Which model calls a script is for: those whose prompt contains the text, or matches, or for which it says true. */
 export type Matcher = string | RegExp | ((request: RecordedRequest) => boolean);
 
+/** Queues behaviours, one a call: for any model call, or for those that match. */
+export interface AddScript {
+  (behaviours: readonly Behaviour[]): void;
+  (matcher: Matcher, ...behaviours: Behaviour[]): void;
+}
+
 export interface Scripts {
-  add(behaviours: readonly Behaviour[]): void;
-  add(matcher: Matcher, ...behaviours: Behaviour[]): void;
+  readonly add: AddScript;
   /** The next behaviour for this request, used up by taking it. The oldest matching script goes first. */
   take(request: RecordedRequest): Behaviour | undefined;
   clear(): void;
@@ -16,9 +21,9 @@ export function createScripts(): Scripts {
   let queue: { matches: (request: RecordedRequest) => boolean; behaviour: Behaviour }[] = [];
 
   function add(first: Matcher | readonly Behaviour[], ...rest: Behaviour[]): void {
-    const [matcher, behaviours] = Array.isArray(first) ? ["", first as readonly Behaviour[]] : [first as Matcher, rest];
-    const matches = predicate(matcher);
-    queue.push(...behaviours.map((behaviour) => ({ matches, behaviour })));
+    const any = typeof first === "object" && !(first instanceof RegExp);
+    const matches = any ? () => true : predicate(first);
+    queue.push(...(any ? first : rest).map((behaviour) => ({ matches, behaviour })));
   }
 
   return {

@@ -1,12 +1,11 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { sendAnswer } from "./answer.js";
 import { type Behaviour, type Fault, windowHeaders } from "./behaviour.js";
-import { createGate, type Gate, type OwnedGate } from "./gate.js";
+import { createGate, type Gate } from "./gate.js";
 import { MarkerError, readMarkers, withoutMarkers } from "./markers.js";
 import { type RecordedRequest, readRequest } from "./request.js";
-import { createScripts, type Matcher } from "./scripts.js";
+import { type AddScript, createScripts } from "./scripts.js";
 
 export interface Simulator {
   /** What to give a client as its base URL, e.g. in ANTHROPIC_BASE_URL. */
@@ -15,8 +14,7 @@ export interface Simulator {
   /** What was received, oldest first: model calls, token counts and everything else. The last `keepRequests` of it. */
   readonly requests: readonly RecordedRequest[];
   /** Behaviours for the next matching model calls, one a call; they go before the prompt's own markers. */
-  script(behaviours: readonly Behaviour[]): void;
-  script(matcher: Matcher, ...behaviours: Behaviour[]): void;
+  readonly script: AddScript;
   /** Holds answers until the test releases them: in a script, or by its marker in a prompt. */
   gate(): Gate;
   /** Forgets scripts, gates, counts and records, and lets go of held answers. */
@@ -40,7 +38,7 @@ const KEEP_COUNTS = 10_000;
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const requests: RecordedRequest[] = [];
   const scripts = createScripts();
-  const gates = new Map<string, OwnedGate>();
+  const gates = new Map<string, Gate>();
   const refused = new Map<string, number>();
   const keep = options.keepRequests ?? KEEP_REQUESTS;
   const closing = new AbortController();
@@ -127,7 +125,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
 
   server.listen(options.port ?? 0, options.host ?? "127.0.0.1");
   await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
   return {
     url: `http://${options.host ?? "127.0.0.1"}:${port}`,
     port,

@@ -39,7 +39,8 @@ interface WireValue {
 
 export function decodeExport(request: ExportRequest): ReceivedSpan[] {
   return request.resourceSpans.flatMap(({ resource, scopeSpans }) => {
-    const service = String(attributesOf(resource?.attributes ?? [])["service.name"] ?? "unknown");
+    const name = attributesOf(resource?.attributes ?? [])["service.name"];
+    const service = typeof name === "string" ? name : "unknown";
     return scopeSpans.flatMap(({ spans }) => spans.map((span) => decodeSpan(span, service)));
   });
 }
@@ -75,7 +76,8 @@ function attributesOf(pairs: readonly WireKeyValue[]): Record<string, unknown> {
 
 /** `value` names the field that is set. */
 function plain(wire: WireValue | null): unknown {
-  switch (wire?.value) {
+  if (!wire) return undefined;
+  switch (wire.value ?? "") {
     case "intValue":
       return Number(wire.intValue);
     case "arrayValue":
@@ -85,7 +87,7 @@ function plain(wire: WireValue | null): unknown {
     case "bytesValue":
       return Buffer.from(wire.bytesValue ?? []).toString("base64");
     default:
-      return wire?.stringValue ?? wire?.boolValue ?? wire?.doubleValue;
+      return wire.stringValue ?? wire.boolValue ?? wire.doubleValue;
   }
 }
 

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCall } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { decodeExport, type ExportRequest } from "./decode.js";
-import type { ReceivedSpan } from "./received-span.js";
+import { byStart, type ReceivedSpan } from "./received-span.js";
 
 export interface OtlpReceiver {
   /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
@@ -36,7 +36,7 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   return {
     endpoint: `http://127.0.0.1:${port}`,
     spans: () => received,
-    trace: (traceId) => received.filter((span) => span.traceId === traceId).toSorted((a, b) => a.startMs - b.startMs),
+    trace: (traceId) => received.filter((span) => span.traceId === traceId).toSorted(byStart),
     async close() {
       server.forceShutdown();
     },
@@ -46,5 +46,5 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
 function traceService(): ServiceDefinition {
   const loaded = loadSync(PROTO, { longs: String, enums: String, defaults: true, oneofs: true })[SERVICE];
   if (!loaded || "format" in loaded) throw new Error(`${PROTO} does not define ${SERVICE}`);
-  return loaded as ServiceDefinition;
+  return loaded;
 }

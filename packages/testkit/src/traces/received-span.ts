@@ -1,3 +1,8 @@
+/** By start; of spans that started in the same moment the longer one, which may be the parent, goes first. */
+export function byStart(a: ReceivedSpan, b: ReceivedSpan): number {
+  return a.startMs - b.startMs || b.endMs - a.endMs;
+}
+
 export type SpanKind = "unspecified" | "internal" | "server" | "client" | "producer" | "consumer";
 
 /** A span as a collector would keep it. Ids are lower-case hex; times are milliseconds since the epoch, with fractions. */

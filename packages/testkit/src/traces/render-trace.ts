@@ -1,4 +1,4 @@
-import type { ReceivedSpan } from "./received-span.js";
+import { byStart, type ReceivedSpan } from "./received-span.js";
 
 interface Node {
   readonly span: ReceivedSpan;
@@ -26,7 +26,7 @@ function grow(span: ReceivedSpan, spans: readonly ReceivedSpan[]): Node {
 }
 
 function inOrder(spans: readonly ReceivedSpan[]): readonly ReceivedSpan[] {
-  return spans.toSorted((a, b) => a.startMs - b.startMs);
+  return spans.toSorted(byStart);
 }
 
 function render(node: Node, note: string, first: string, rest: string): string[] {
