@@ -6,7 +6,7 @@ import type { Metadata, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc
  * and their cancellation are then the caller's.
  */
 export interface CallContext {
-  /** Aborts when the caller gave up, when the deadline passed, and, for streams only, when the server stops. */
+  /** Aborts when the caller gave up, when the deadline passed, and when a stopping server ends the call. */
   readonly signal: AbortSignal;
   readonly deadline: Date | undefined;
   readonly headers: Metadata;

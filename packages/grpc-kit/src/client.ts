@@ -7,6 +7,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { CallError, toCallError } from "./call-error.js";
+import { joinMetadata } from "./call-metadata.js";
 import { channelOptions } from "./channel-options.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
 import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
@@ -60,21 +61,31 @@ export function createClient<D extends ServiceShape>(
     ...options.channelOptions,
   });
 
-  const methods: Record<string, unknown> = { close: () => client.close() };
+  let closed = false;
+  const methods: Record<string, unknown> = {
+    close() {
+      closed = true;
+      client.close();
+    },
+  };
   for (const [name, method] of Object.entries<MethodShape>(definition)) {
     const defaults = method.requestDeserialize(Buffer.alloc(0));
-    const prepare = (request: object, call: CallOptions = {}): Outgoing => ({
-      client,
-      target,
-      method,
-      request: { ...defaults, ...withoutUndefined(request) },
-      signal: call.signal,
-      metadata: merge(options.metadata?.(), call.metadata),
-      deadline: earliest(call, method.responseStream ? undefined : timeoutMs),
-    });
+    const prepare = (request: object, call: CallOptions = {}): Outgoing => {
+      if (closed) throw new CallError(status.CANCELLED, `the client of ${target} is closed`);
+      if (call.signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled before it started`);
+      return {
+        client,
+        target,
+        method,
+        request: { ...defaults, ...withoutUndefined(request) },
+        signal: call.signal,
+        metadata: joinMetadata([options.metadata?.(), call.metadata]),
+        deadline: earliest(call, method.responseStream ? undefined : timeoutMs),
+      };
+    };
     methods[name] = method.responseStream
       ? (request: object, call?: CallOptions) => readStream(() => prepare(request, call))
-      : (request: object, call?: CallOptions) => callUnary(prepare(request, call));
+      : (request: object, call?: CallOptions) => callUnary(() => prepare(request, call));
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made in a loop over D's own methods
   return methods as Client<D> & { close(): void };
@@ -90,10 +101,10 @@ interface Outgoing {
   readonly deadline: Date | undefined;
 }
 
-function callUnary(outgoing: Outgoing): Promise<unknown> {
+async function callUnary(prepare: () => Outgoing): Promise<unknown> {
+  const outgoing = prepare();
   const { client, method, signal, metadata } = outgoing;
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) throw cancelled(outgoing);
     metadata.setOptions({ waitForReady: true });
     const call = client.makeUnaryRequest(
       method.path,
@@ -116,7 +127,6 @@ function callUnary(outgoing: Outgoing): Promise<unknown> {
 async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, void, undefined> {
   const outgoing = prepare();
   const { client, method, signal, metadata } = outgoing;
-  if (signal?.aborted) throw cancelled(outgoing);
   const call = client.makeServerStreamRequest(
     method.path,
     serialize(method),
@@ -137,10 +147,6 @@ async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, voi
   }
 }
 
-function cancelled({ method }: Outgoing): CallError {
-  return new CallError(status.CANCELLED, `${method.path} was cancelled before it started`);
-}
-
 function serialize(method: MethodShape): (value: object) => Buffer {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Client<D> has checked the request's type
   return (value) => method.requestSerialize(value as never);
@@ -155,12 +161,6 @@ function earliest(call: CallOptions, fallbackMs: number | undefined): Date | und
   const own = timeoutMs === undefined ? undefined : new Date(Date.now() + timeoutMs);
   if (own && call.deadline) return own < call.deadline ? own : call.deadline;
   return own ?? call.deadline;
-}
-
-function merge(...parts: readonly (Metadata | undefined)[]): Metadata {
-  const merged = new Metadata();
-  for (const part of parts) if (part) merged.merge(part);
-  return merged;
 }
 
 function withoutUndefined(request: object): object {

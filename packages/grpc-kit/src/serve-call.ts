@@ -11,8 +11,9 @@ import { encodeRefusal } from "./status-details.js";
 export interface Serving {
   readonly log: Logger;
   readonly observe: ObserveCall;
-  /** Streams that run now: the server ends them when it stops. */
+  /** Calls under way, for the server to end when it stops. */
   readonly streams: Set<OpenCall>;
+  readonly unary: Set<OpenCall>;
   /** Set when the server ends its streams: new ones are refused. */
   stopping: boolean;
 }
@@ -24,9 +25,10 @@ type Handle<R> = (request: unknown, context: CallContext) => R;
 /** Turns `async (request, context) => response` into grpc-js's callback shape. */
 export function serveUnary(handle: Handle<Promise<unknown>>, serving: Serving): handleUnaryCall<unknown, unknown> {
   const serve = async (...[call, callback]: Parameters<handleUnaryCall<unknown, unknown>>) => {
-    const { open, end, fail } = begin(call, serving);
+    const { open, end, fail } = begin(call, serving, serving.unary);
     try {
-      const response = await handle(call.request, open.context);
+      // Once the call is over for its caller it is over here, also when the handler does not listen to its signal.
+      const response = await unlessAborted(handle(call.request, open.context), open.context.signal);
       end(status.OK);
       callback(null, response);
     } catch (error) {
@@ -42,8 +44,7 @@ export function serveStream(
   serving: Serving,
 ): handleServerStreamingCall<unknown, unknown> {
   const serve = async (call: ServerWritableStream<unknown, unknown>) => {
-    const { open, end, fail } = begin(call, serving);
-    serving.streams.add(open);
+    const { open, end, fail } = begin(call, serving, serving.streams);
     try {
       if (serving.stopping) throw SHUTTING_DOWN;
       await pump(handle(call.request, open.context), call, open.context.signal, serving.log);
@@ -51,18 +52,18 @@ export function serveStream(
       call.end();
     } catch (error) {
       call.emit("error", fail(error));
-    } finally {
-      serving.streams.delete(open);
     }
   };
   return (call) => void serve(call);
 }
 
-function begin(call: IncomingCall, serving: Serving) {
+function begin(call: IncomingCall, serving: Serving, underWay: Set<OpenCall>) {
   const started = process.hrtime.bigint();
   const open = openCall(call);
+  underWay.add(open);
   const end = (code: status) => {
     serving.observe(open.context.method, code, Number(process.hrtime.bigint() - started) / 1e9);
+    underWay.delete(open);
     open.finish();
   };
   const fail = (error: unknown) => {

@@ -25,12 +25,16 @@ export interface GrpcServer {
   readonly port: number;
   /**
    * NOT_SERVING, then `lameDuckMs` of normal service, then streams end with UNAVAILABLE `SHUTTING_DOWN` and new ones are
-   * refused, then unary calls finish; what still runs after `drainMs` is cut off. Calling it again waits for the same end.
+   * refused, then unary calls finish; what still runs after `drainMs` is aborted and answered in the same way, so that its
+   * caller tries elsewhere. Calling it again waits for the same end.
    */
   close(): Promise<void>;
 }
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/** For the last answers to reach clients that read. */
+const FLUSH_MS = 250;
 
 /**
  * Serves the implementations with health and reflection. Rejects when the address cannot be bound, naming it.
@@ -44,7 +48,13 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
   });
-  const serving: Serving = { log, observe: observeCalls(options.registry), streams: new Set(), stopping: false };
+  const serving: Serving = {
+    log,
+    observe: observeCalls(options.registry),
+    streams: new Set(),
+    unary: new Set(),
+    stopping: false,
+  };
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);
     server.addService(definition, handlers);
@@ -89,10 +99,22 @@ async function stop(running: {
   serving.stopping = true;
   for (const stream of serving.streams) stream.stop(SHUTTING_DOWN);
   standard.endStreams();
-  const cutOff = setTimeout(() => {
-    serving.log.warn({ drainMs }, "calls are cut off that did not finish in time");
-    server.forceShutdown();
-  }, drainMs);
-  await new Promise<void>((resolve, reject) => server.tryShutdown((err) => (err ? reject(err) : resolve())));
-  clearTimeout(cutOff);
+  const drained = new Promise<void>((resolve, reject) => server.tryShutdown((err) => (err ? reject(err) : resolve())));
+  if (await settledWithin(drainMs, drained)) return;
+
+  serving.log.warn({ drainMs, calls: serving.unary.size }, "calls that did not finish in time are ended");
+  for (const call of serving.unary) call.stop(SHUTTING_DOWN);
+  // forceShutdown resets streams, which clients see as CANCELLED and do not retry: it is only for who does not read.
+  if (!(await settledWithin(FLUSH_MS, drained))) server.forceShutdown();
+  await drained;
+}
+
+async function settledWithin(ms: number, work: Promise<void>): Promise<boolean> {
+  const timer = new AbortController();
+  const late = sleep(ms, false, { signal: timer.signal }).catch(() => true);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
 }

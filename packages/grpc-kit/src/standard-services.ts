@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import type { Server, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
@@ -37,7 +38,8 @@ export function addStandardServices(server: Server, names: readonly string[]): S
 
 /** The image that `buf build` wrote beside the generated code: no .proto file is read at run time. */
 function descriptors() {
-  return loadFileDescriptorSetFromBuffer(readFileSync(new URL(import.meta.resolve("@ccsp/protos/descriptor.binpb"))));
+  const file = createRequire(import.meta.url).resolve("@ccsp/protos/descriptor.binpb");
+  return loadFileDescriptorSetFromBuffer(readFileSync(file));
 }
 
 function trackStreams(server: Register, open: Set<{ end(): void }>): Register {

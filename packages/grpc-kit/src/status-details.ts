@@ -9,12 +9,12 @@ const DOMAIN = "ccsp";
 const TYPE_PREFIX = "type.googleapis.com/";
 
 /**
- * Clients built on gRPC core drop a whole answer whose headers pass 8 KiB, and the message travels twice and in base64.
- * What a refusal quotes from a request is therefore cut.
+ * Clients built on gRPC core, and grpc-js itself at some multiple, fail a call whose trailers pass 8 KiB. The message
+ * travels twice, once with every byte as up to three, and the rest in base64: what a refusal quotes is therefore cut.
  */
-const MAX_MESSAGE = 800;
-const MAX_TEXT = 160;
-const MAX_ENTRIES = 12;
+const MAX_MESSAGE_BYTES = 512;
+const MAX_TEXT_BYTES = 200;
+const MAX_DETAIL_BYTES = 3_000;
 
 /** What a refusal says besides its message, as it is read from the trailer. */
 export interface RefusalDetails {
@@ -36,7 +36,7 @@ export const NO_DETAILS: RefusalDetails = {
 /** The status, message and trailer with which a refusal leaves the server. Long texts are cut so that they fit a header. */
 export function encodeRefusal(refusal: Refusal): StatusObject {
   const code = STATUS_OF[refusal.reason];
-  const message = clip(refusal.message, MAX_MESSAGE);
+  const message = clip(refusal.message, MAX_MESSAGE_BYTES);
   const metadata = new Metadata();
   const encoded = Status.encode({ code, message, details: detailsOf(refusal) }).finish();
   metadata.set(TRAILER, Buffer.from(encoded));
@@ -56,16 +56,12 @@ export function decodeDetails(metadata: Metadata): RefusalDetails {
 }
 
 function detailsOf(refusal: Refusal) {
-  const { reason, fields, quota, retryAfterMs } = refusal;
-  const details = [
-    pack("google.rpc.ErrorInfo", ErrorInfo.encode({ reason, domain: DOMAIN, metadata: clipAll(refusal.metadata) })),
-  ];
-  if (fields.length > 0) {
-    const fieldViolations = fields
-      .slice(0, MAX_ENTRIES)
-      .map(({ field, description }) => ({ field: clip(field, MAX_TEXT), description: clip(description, MAX_TEXT) }));
-    details.push(pack("google.rpc.BadRequest", BadRequest.encode({ fieldViolations })));
-  }
+  const { reason, retryAfterMs } = refusal;
+  const budget = { bytes: MAX_DETAIL_BYTES };
+  const metadata = Object.fromEntries(
+    within(budget, Object.entries(refusal.metadata), ([key, text]) => [key, clip(text, MAX_TEXT_BYTES)]),
+  );
+  const details = [pack("google.rpc.ErrorInfo", ErrorInfo.encode({ reason, domain: DOMAIN, metadata }))];
   if (retryAfterMs !== undefined) {
     const retryDelay = {
       seconds: BigInt(Math.floor(retryAfterMs / 1000)),
@@ -73,14 +69,29 @@ function detailsOf(refusal: Refusal) {
     };
     details.push(pack("google.rpc.RetryInfo", RetryInfo.encode({ retryDelay })));
   }
-  if (quota.length > 0) {
-    const violations = quota.slice(0, MAX_ENTRIES).map(({ subject, description }) => ({
-      subject: clip(subject, MAX_TEXT),
-      description: clip(description, MAX_TEXT),
-    }));
-    details.push(pack("google.rpc.QuotaFailure", QuotaFailure.encode({ violations })));
-  }
+  const fieldViolations = within(budget, refusal.fields, ({ field, description }) => ({
+    field: clip(field, MAX_TEXT_BYTES),
+    description: clip(description, MAX_TEXT_BYTES),
+  }));
+  if (fieldViolations.length > 0) details.push(pack("google.rpc.BadRequest", BadRequest.encode({ fieldViolations })));
+  const violations = within(budget, refusal.quota, ({ subject, description }) => ({
+    subject: clip(subject, MAX_TEXT_BYTES),
+    description: clip(description, MAX_TEXT_BYTES),
+  }));
+  if (violations.length > 0) details.push(pack("google.rpc.QuotaFailure", QuotaFailure.encode({ violations })));
   return details;
+}
+
+/** The first entries, each made short, for as long as the budget lasts. */
+function within<T, R>(budget: { bytes: number }, entries: readonly T[], shorten: (entry: T) => R): R[] {
+  const kept: R[] = [];
+  for (const entry of entries) {
+    const short = shorten(entry);
+    budget.bytes -= Buffer.byteLength(JSON.stringify(short));
+    if (budget.bytes < 0) break;
+    kept.push(short);
+  }
+  return kept;
 }
 
 function readDetails({ details }: Status): RefusalDetails {
@@ -113,16 +124,11 @@ function pack(type: string, message: { finish(): Uint8Array }) {
   return { typeUrl: TYPE_PREFIX + type, value: Buffer.from(message.finish()) };
 }
 
-function clipAll(texts: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(texts)
-      .slice(0, MAX_ENTRIES)
-      .map(([key, text]) => [key, clip(text, MAX_TEXT)]),
-  );
-}
-
-/** Also replaces lone surrogates, which cutting may leave and which grpc-js's encodeURI throws on. */
-function clip(text: string, length: number): string {
-  const cut = text.length > length ? `${text.slice(0, length - 1)}…` : text;
-  return Buffer.from(cut).toString();
+/** Cuts between characters, and replaces half ones, which grpc-js's encodeURI would throw on. */
+function clip(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text.slice(0, maxBytes + 1));
+  if (bytes.length <= maxBytes) return bytes.toString();
+  let end = maxBytes - 3;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return `${bytes.toString("utf8", 0, end)}…`;
 }

@@ -1,20 +1,8 @@
 import { Refusal } from "@ccsp/errors";
-import {
-  GetRequest,
-  GetResponse,
-  QueueServiceService,
-  WatchResponse,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { pino } from "pino";
-import {
-  type CallContext,
-  createClient,
-  type Handlers,
-  implement,
-  type ServeOptions,
-  serveGrpc,
-} from "../src/index.js";
+import { CallError, createClient, type Handlers, implement, type ServeOptions, serveGrpc } from "../src/index.js";
 
 export type QueueHandlers = Handlers<typeof QueueServiceService>;
 export type Queue = ReturnType<typeof queueClient>;
@@ -70,13 +58,20 @@ export function entry(sequence: number, text = ""): WatchResponse {
   return { event };
 }
 
-export async function failure(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => {
-      throw new Error("it succeeded");
-    },
-    (error: unknown) => error,
-  );
+/** The CallError with which a call fails; anything else fails the test. */
+export async function failure(call: Promise<unknown>): Promise<CallError> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof CallError) return error;
+    throw error;
+  }
+  throw new Error("the call succeeded");
 }
 
-export { type CallContext, GetRequest };
+/** Reads a stream to its end. */
+export async function drain(stream: AsyncIterable<WatchResponse>): Promise<number[]> {
+  const sequences: number[] = [];
+  for await (const { event } of stream) sequences.push(event?.sequence ?? -1);
+  return sequences;
+}

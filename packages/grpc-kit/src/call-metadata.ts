@@ -1,0 +1,39 @@
+import { Metadata, status } from "@grpc/grpc-js";
+import { CallError } from "./call-error.js";
+import { NO_DETAILS } from "./status-details.js";
+
+/**
+ * gRPC core takes no more by default, and HTTP/2 peers that are sent far more end the connection with everything else on
+ * it. Refused before it is sent, it is a clear error of one call.
+ */
+const MAX_BYTES = 16 * 1024;
+
+/** Joins what all calls carry with what this call carries. Throws `CallError` MESSAGE_TOO_LARGE, naming the largest entry. */
+export function joinMetadata(parts: readonly (Metadata | undefined)[]): Metadata {
+  const joined = new Metadata();
+  for (const part of parts) if (part) joined.merge(part);
+
+  const sizes = Object.entries(joined.toHttp2Headers()).map(([key, value]) => ({ key, bytes: sizeOf(key, value) }));
+  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (total > MAX_BYTES) {
+    const [largest] = sizes.toSorted((a, b) => b.bytes - a.bytes);
+    throw tooLarge(total, largest?.key ?? "");
+  }
+  return joined;
+}
+
+/** As HTTP/2 counts it: 32 bytes for each entry besides its text. */
+function sizeOf(key: string, value: string | readonly string[] | number | undefined): number {
+  const values = Array.isArray(value) ? value : [value];
+  return values.reduce<number>((sum, each) => sum + 32 + key.length + String(each).length, 0);
+}
+
+function tooLarge(total: number, key: string): CallError {
+  const field = `metadata.${key}`;
+  const description = `makes the call's metadata ${total} bytes, larger than the ${MAX_BYTES} that are sent`;
+  return new CallError(status.RESOURCE_EXHAUSTED, `${field} ${description}`, {
+    ...NO_DETAILS,
+    reason: "MESSAGE_TOO_LARGE",
+    fields: [{ field, description }],
+  });
+}

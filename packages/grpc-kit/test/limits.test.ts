@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { invalidFields } from "@ccsp/errors";
+import { GetResponse, QueueServiceClient } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { pino } from "pino";
+import { serveGrpc } from "../src/index.js";
+import { Fixture } from "./fixture.js";
+import { failure, taskNamed } from "./queue-stub.js";
+
+const MIB = 1024 * 1024;
+
+describe("a server's limits", () => {
+  const fixture = new Fixture();
+  afterEach(() => fixture.close());
+
+  it("refuses a request over the limit as MESSAGE_TOO_LARGE and serves on", async () => {
+    const server = await fixture.serve({}, { maxMessageBytes: MIB });
+    const queue = fixture.connect(server, { maxMessageBytes: 8 * MIB });
+    const error = await failure(queue.get({ taskId: "x".repeat(2 * MIB) }));
+    assert.equal(error.code, status.RESOURCE_EXHAUSTED);
+    assert.equal(error.reason, "MESSAGE_TOO_LARGE");
+    assert.equal((await queue.get({ taskId: "t1" })).task?.id, "t1");
+  });
+
+  it("does not send a request that no server would read", async () => {
+    const queue = await fixture.serveAndConnect({}, { client: { maxMessageBytes: MIB } });
+    const error = await failure(queue.get({ taskId: "x".repeat(2 * MIB) }));
+    assert.equal(error.reason, "MESSAGE_TOO_LARGE");
+  });
+
+  it("takes messages of several megabytes both ways", async () => {
+    const queue = await fixture.serveAndConnect({ get: async ({ taskId }) => taskNamed(taskId) });
+    const large = "日本🙂".repeat(MIB / 2);
+    assert.equal((await queue.get({ taskId: large })).task?.id, large);
+  });
+
+  it("hands four megabytes in a map to the handler, whose matter they are", async () => {
+    const queue = await fixture.serveAndConnect({
+      enqueue: async ({ spec }) => taskNamed(String(Object.keys(spec?.labels ?? {}).length)),
+    });
+    const labels = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`label-${i}`, "v".repeat(42_000)]));
+    const { task } = await queue.enqueue({ spec: TaskSpec.fromPartial({ labels }) });
+    assert.equal(task?.id, "100");
+  });
+
+  it("names the metadata that is too large without sending it", async () => {
+    const queue = await fixture.serveAndConnect({});
+    const metadata = new Metadata();
+    metadata.set("authorization", "Bearer x");
+    metadata.set("x-large", "y".repeat(4 * MIB));
+    const error = await failure(queue.get({ taskId: "t1" }, { metadata }));
+    assert.equal(error.reason, "MESSAGE_TOO_LARGE");
+    assert.deepEqual(
+      error.fields.map(({ field }) => field),
+      ["metadata.x-large"],
+    );
+  });
+
+  it("survives four megabytes of metadata from a client that does not check", async () => {
+    const server = await fixture.serve({});
+    const raw = fixture.own(new QueueServiceClient(`127.0.0.1:${server.port}`, credentials.createInsecure()));
+    const metadata = new Metadata();
+    metadata.set("x-large", "y".repeat(4 * MIB));
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      raw.get({ taskId: "t1", agentId: "" }, metadata, (err) => resolve(err));
+    });
+    assert.ok(error, "the call succeeded");
+    assert.equal((await fixture.connect(server).get({ taskId: "t2" })).task?.id, "t2");
+  });
+
+  it("cuts what a refusal quotes, so that its trailer fits", async () => {
+    const queue = await fixture.serveAndConnect({
+      async get() {
+        const description = `is wrong: ${"🙂".repeat(MIB)}`;
+        throw invalidFields(Array.from({ length: 100 }, (_, i) => ({ field: `labels[${i}]`, description })));
+      },
+    });
+    const error = await failure(queue.get({}));
+    assert.equal(error.reason, "INVALID_FIELD");
+    assert.equal(error.fields[0]?.field, "labels[0]");
+    assert.ok(error.message.length < 1_000);
+  });
+
+  it("logs a response that cannot be serialized", async () => {
+    const lines: string[] = [];
+    const log = pino({ level: "error" }, { write: (line: string) => void lines.push(line) });
+    const broken: GetResponse = GetResponse.create();
+    Object.assign(broken, { task: { spec: 7 } });
+    const queue = await fixture.serveAndConnect({ get: async () => broken }, { server: { log } });
+    assert.equal((await failure(queue.get({}))).reason, "INTERNAL");
+    assert.match(lines.join(), /could not be serialized/);
+  });
+
+  it("fails to start on a port that is taken, naming the address", async () => {
+    const { port } = await fixture.serve({});
+    const second = serveGrpc({ listen: { host: "127.0.0.1", port }, services: [], log: pino({ level: "silent" }) });
+    await assert.rejects(second, (error: Error) => error.message.includes(`127.0.0.1:${port}`));
+  });
+});

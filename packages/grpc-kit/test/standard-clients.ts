@@ -1,0 +1,67 @@
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { Client, type ClientReadableStream, credentials, loadPackageDefinition } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { service as healthService } from "grpc-health-check";
+
+/** Clients of the standard services, as other people's tools have them. */
+export interface HealthClient {
+  check(service: string): Promise<string>;
+  watch(request: { service: string }): ClientReadableStream<{ status: string }>;
+  close(): void;
+}
+
+export function healthClient(port: number): HealthClient {
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const { Check, Watch } = healthService;
+  if (!Check || !Watch) throw new Error("grpc-health-check has no Check and Watch");
+  return {
+    check: (service) =>
+      new Promise((resolve, reject) => {
+        client.makeUnaryRequest(
+          Check.path,
+          Check.requestSerialize,
+          Check.responseDeserialize,
+          { service },
+          (err, response) => {
+            if (err) reject(err);
+            else resolve(String(response && "status" in response && response.status));
+          },
+        );
+      }),
+    watch: (request) =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- proto-loader has no types of its own
+      client.makeServerStreamRequest(
+        Watch.path,
+        Watch.requestSerialize,
+        Watch.responseDeserialize,
+        request,
+      ) as ClientReadableStream<{ status: string }>,
+    close: () => client.close(),
+  };
+}
+
+/** Asks server reflection one question and returns its answer. */
+export async function reflect(port: number, question: object): Promise<unknown> {
+  const root = dirname(createRequire(import.meta.url).resolve("@grpc/reflection/package.json"));
+  const definition = loadSync(join(root, "build/proto/grpc/reflection/v1/reflection.proto"), {
+    longs: String,
+    enums: String,
+  });
+  const method = definition["grpc.reflection.v1.ServerReflection"];
+  if (!method || !("ServerReflectionInfo" in method)) throw new Error("no reflection service");
+  loadPackageDefinition(definition);
+  const { path, requestSerialize, responseDeserialize } = method["ServerReflectionInfo"];
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  try {
+    return await new Promise((resolve, reject) => {
+      stream.on("data", resolve);
+      stream.on("error", reject);
+      stream.write(question);
+    });
+  } finally {
+    stream.end();
+    client.close();
+  }
+}
