@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { REASONS } from "./reason.js";
+
+const fromRoot = (path: string): Promise<string> => readFile(new URL(`../../../${path}`, import.meta.url), "utf8");
+
+describe("reasons of refusals", () => {
+  it("are those of the proto, in its order, without the one that is never sent", async () => {
+    assert.deepEqual(REASONS, [...(await protoStatuses()).keys()]);
+  });
+
+  it("are documented one by one, in the same order, with an advice each", async () => {
+    const rows = await documented();
+    assert.deepEqual(
+      rows.map(({ reason }) => reason),
+      REASONS,
+    );
+    for (const { reason, advice } of rows) assert.ok(advice.length > 10, `${reason} has no advice`);
+  });
+
+  it("are documented with the gRPC status that the proto's comment gives", async () => {
+    const rows = await documented();
+    assert.deepEqual(new Map(rows.map(({ reason, status }) => [reason, status])), await protoStatuses());
+  });
+});
+
+/** Reason to status, as in `// NOT_FOUND: no such task …` above `ERROR_REASON_TASK_NOT_FOUND = 7;`. */
+async function protoStatuses(): Promise<Map<string, string>> {
+  const proto = await fromRoot("proto/ccsp/error/v1/reason.proto");
+  const entries = [...proto.matchAll(/((?: *\/\/.*\n)+) *ERROR_REASON_(\w+) = [1-9]\d*;/g)];
+  return new Map(entries.map(([, comment = "", reason = ""]) => [reason, /\/\/ ([A-Z_]+):/.exec(comment)?.[1] ?? ""]));
+}
+
+async function documented(): Promise<{ reason: string; status: string; advice: string }[]> {
+  const docs = await fromRoot("docs/errors.md");
+  const rows = [...docs.matchAll(/^\| `([A-Z_]+)` \| ([A-Z_]+) \| (.*) \|$/gm)];
+  return rows.map(([, reason = "", status = "", advice = ""]) => ({ reason, status, advice }));
+}
