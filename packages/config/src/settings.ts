@@ -73,7 +73,11 @@ export class EnvSettings implements Settings {
   text(name: string, doc: string, options: { default?: string; pattern?: RegExp; secret?: boolean } = {}): string {
     const parse = matching(options.pattern);
     const required = options.default === undefined;
-    return this.#read({ name, doc, default: options.default, required, secret: options.secret, parse }) ?? "";
+    return (
+      this.#read({ name, doc, default: options.default, required, secret: options.secret, parse }) ??
+      options.default ??
+      ""
+    );
   }
 
   optionalText(name: string, doc: string, options: { pattern?: RegExp; secret?: boolean } = {}): string | undefined {
@@ -99,7 +103,7 @@ export class EnvSettings implements Settings {
       if (parsed === undefined || parsed < min || parsed > max) throw new Unfit(what);
       return parsed;
     };
-    return this.#read({ name, doc, default: options.default, parse }) ?? 0;
+    return this.#read({ name, doc, default: options.default, parse }) ?? parseDuration(options.default) ?? 0;
   }
 
   flag(name: string, doc: string, options: { default: boolean }): boolean {
@@ -135,7 +139,10 @@ export class EnvSettings implements Settings {
       if (address === undefined) throw new Unfit("must be host:port or [v6 address]:port, with a port up to 65535");
       return address;
     };
-    return this.#read({ name, doc, default: options.default, parse }) ?? { host: "", port: 0 };
+    return (
+      this.#read({ name, doc, default: options.default, parse }) ??
+      parseListen(options.default) ?? { host: "", port: 0 }
+    );
   }
 
   fault(message: string): void {

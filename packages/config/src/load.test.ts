@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { ConfigError, describeSettings, type Env, load } from "./load.js";
+import type { Settings } from "./settings.js";
+
+/** The faults of loading `define` from `env`; fails when there are none. */
+function faultsOf(env: Env, define: (settings: Settings) => unknown): readonly string[] {
+  try {
+    load(env, define);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.faults;
+  }
+  return assert.fail("no fault was found");
+}
+
+describe("load", () => {
+  const define = (settings: Settings) => ({
+    target: settings.text("CCSP_TARGET", "where to", { default: "dns:///x", pattern: /^dns:/ }),
+    slots: settings.integer("CCSP_SLOTS", "runs at once", { default: 2, min: 1, max: 64 }),
+    leaseMs: settings.durationMs("CCSP_LEASE", "time without a sign of life", {
+      default: "30s",
+      min: 1_000,
+      max: 60_000,
+    }),
+    strict: settings.flag("CCSP_STRICT", "refuse what is odd", { default: false }),
+    engines: settings.list("CCSP_ENGINES", "engines, the default first", {
+      default: ["claude-code"],
+      pattern: /^[a-z-]+$/,
+    }),
+    level: settings.oneOf("CCSP_LEVEL", "least severe level", ["info", "warn"], { default: "info" }),
+    listen: settings.listen("CCSP_LISTEN", "address", { default: "0.0.0.0:3001" }),
+    proxy: settings.optionalText("CCSP_PROXY", "a proxy"),
+  });
+
+  it("gives every default when nothing is set", () => {
+    assert.deepEqual(load({}, define), {
+      config: {
+        target: "dns:///x",
+        slots: 2,
+        leaseMs: 30_000,
+        strict: false,
+        engines: ["claude-code"],
+        level: "info",
+        listen: { host: "0.0.0.0", port: 3001 },
+        proxy: undefined,
+      },
+      warnings: [],
+    });
+  });
+
+  it("reads every kind of setting", () => {
+    const env = {
+      CCSP_TARGET: "dns:///y",
+      CCSP_SLOTS: "64",
+      CCSP_LEASE: "1m",
+      CCSP_STRICT: "1",
+      CCSP_ENGINES: "open-code, claude-code,",
+      CCSP_LEVEL: "warn",
+      CCSP_LISTEN: "[::1]:0",
+      CCSP_PROXY: "http://p",
+    };
+    assert.deepEqual(load(env, define).config, {
+      target: "dns:///y",
+      slots: 64,
+      leaseMs: 60_000,
+      strict: true,
+      engines: ["open-code", "claude-code"],
+      level: "warn",
+      listen: { host: "::1", port: 0 },
+      proxy: "http://p",
+    });
+  });
+
+  it("takes a variable that is empty or blank as not set, and cuts blanks off", () => {
+    const { config } = load({ CCSP_SLOTS: "", CCSP_LEASE: "  ", CCSP_LEVEL: " warn\n" }, define);
+    assert.equal(config.slots, 2);
+    assert.equal(config.leaseMs, 30_000);
+    assert.equal(config.level, "warn");
+  });
+
+  it("reports every fault at once, each with the setting, what it may be and what it is", () => {
+    const env = {
+      CCSP_TARGET: "x",
+      CCSP_SLOTS: "65",
+      CCSP_LEASE: "30",
+      CCSP_STRICT: "yes",
+      CCSP_ENGINES: "ok,NOT",
+      CCSP_LEVEL: "loud",
+      CCSP_LISTEN: "3001",
+    };
+    assert.deepEqual(faultsOf(env, define), [
+      'CCSP_TARGET must match /^dns:/, not "x"',
+      'CCSP_SLOTS must be a whole number from 1 to 64, not "65"',
+      'CCSP_LEASE must be a duration such as 500ms, 30s, 5m or 2h, from 1s to 1m, not "30"',
+      'CCSP_STRICT must be true or false, not "yes"',
+      'CCSP_ENGINES must match /^[a-z-]+$/, not "ok,NOT"',
+      'CCSP_LEVEL must be one of info, warn, not "loud"',
+      'CCSP_LISTEN must be host:port or [v6 address]:port, with a port up to 65535, not "3001"',
+    ]);
+  });
+
+  it("refuses numbers that only look like one", () => {
+    for (const value of ["1.5", "1e1", "0x10", "ten", "-1", "9007199254740993"]) {
+      const faults = faultsOf({ CCSP_N: value }, (settings) => settings.integer("CCSP_N", "n", { default: 1 }));
+      assert.deepEqual(faults, [`CCSP_N must be a whole number of at least 0, not "${value}"`]);
+    }
+  });
+
+  it("refuses a duration that no timer can hold, unless a higher bound is given", () => {
+    const env = { CCSP_KEEP: "720h" };
+    const faults = faultsOf(env, (settings) => settings.durationMs("CCSP_KEEP", "kept for", { default: "1h" }));
+    assert.match(faults.join(), /CCSP_KEEP/);
+    const max = 365 * 24 * 3_600_000;
+    const { config } = load(env, (settings) => settings.durationMs("CCSP_KEEP", "kept for", { default: "1h", max }));
+    assert.equal(config, 720 * 3_600_000);
+  });
+
+  it("says what a missing setting is for", () => {
+    const faults = faultsOf({}, (settings) => settings.text("CCSP_KEY", "signs tokens"));
+    assert.deepEqual(faults, ["CCSP_KEY is not set: signs tokens"]);
+  });
+
+  it("never shows the value of a secret setting", () => {
+    const env = { CCSP_SECRET: "hunter2", CCSP_SECRE: "hunter3" };
+    const define = (settings: Settings) =>
+      settings.optionalText("CCSP_SECRET", "signs tokens", { secret: true, pattern: /^.{32,}$/ });
+    assert.deepEqual(faultsOf(env, define), ["CCSP_SECRET must match /^.{32,}$/ (its value is not shown)"]);
+    assert.doesNotMatch(JSON.stringify(load({ CCSP_SECRE: "hunter3" }, define).warnings), /hunter/);
+  });
+
+  it("reports a fault that only several settings together show, and keeps warnings apart from faults", () => {
+    const define = (settings: Settings) => {
+      settings.warn("odd");
+      settings.fault("the one excludes the other");
+    };
+    assert.deepEqual(faultsOf({}, define), ["the one excludes the other"]);
+    assert.deepEqual(load({}, (settings) => settings.warn("odd")).warnings, ["odd"]);
+  });
+
+  it("reports the faults it found when what stands in for a faulty value is too much for the definition", () => {
+    const define = (settings: Settings) => new URL(settings.text("CCSP_URL", "an address"));
+    assert.deepEqual(faultsOf({}, define), ["CCSP_URL is not set: an address"]);
+  });
+
+  it("lets a bug of the definition through as it is", () => {
+    const bug = new TypeError("bug");
+    const define = (): never => {
+      throw bug;
+    };
+    assert.throws(() => load({}, define), bug);
+  });
+});
+
+describe("load, on names that are no setting", () => {
+  const define = (settings: Settings) => {
+    settings.optionalText("CCSP_QUEUE_LISTEN", "address");
+    settings.optionalText("CCSP_LOG_LEVEL", "level");
+  };
+  const warningsFor = (...names: string[]): readonly string[] =>
+    load(Object.fromEntries(names.map((name) => [name, "x"])), define).warnings;
+
+  it("warns of one that looks like a misspelt setting, and says which is meant", () => {
+    for (const name of [
+      "CCSP_QUEUE_LISTN",
+      "CCSP_QUEUE_LITSEN",
+      "CCSP_QUEUELISTEN",
+      "CSSP_QUEUE_LISTEN",
+      "ccsp_queue_listen",
+    ]) {
+      assert.deepEqual(warningsFor(name), [`${name} is not a setting and has no effect: is CCSP_QUEUE_LISTEN meant?`]);
+    }
+  });
+
+  it("passes over those of other services and programs", () => {
+    assert.deepEqual(warningsFor("CCSP_MONITOR_LISTEN", "CCSP_GATEWAY_TARGET", "LOG_LEVEL", "PATH"), []);
+  });
+
+  it("passes over a lookalike of a setting that is set itself", () => {
+    assert.deepEqual(warningsFor("CCSP_LOG_LEVEL", "CCSP_LOG_LEVELS"), []);
+  });
+});
+
+describe("describeSettings", () => {
+  it("lists every setting once, in the order of reading, with its default as it would be written", () => {
+    const described = describeSettings((settings) => {
+      settings.text("CCSP_KEY", "signs tokens", { secret: true });
+      settings.durationMs("CCSP_LEASE", "lease", { default: "30s" });
+      settings.list("CCSP_ENGINES", "engines", { default: ["a", "b"] });
+      settings.optionalText("CCSP_PROXY", "a proxy");
+      settings.durationMs("CCSP_LEASE", "lease", { default: "30s" });
+    });
+    assert.deepEqual(described, [
+      { name: "CCSP_KEY", doc: "signs tokens", default: undefined, required: true, secret: true },
+      { name: "CCSP_LEASE", doc: "lease", default: "30s", required: false, secret: false },
+      { name: "CCSP_ENGINES", doc: "engines", default: "a,b", required: false, secret: false },
+      { name: "CCSP_PROXY", doc: "a proxy", default: undefined, required: false, secret: false },
+    ]);
+  });
+});

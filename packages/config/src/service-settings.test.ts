@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { type Env, load } from "./load.js";
+import { redisUrl, serviceSettings } from "./service-settings.js";
+
+const loadQueue = (env: Env) =>
+  load(env, (settings) => serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }));
+
+describe("settings that every service has", () => {
+  it("name the addresses after the service, so that one process can hold several", () => {
+    const { config } = loadQueue({ CCSP_QUEUE_LISTEN: "127.0.0.1:0", CCSP_QUEUE_OPS_LISTEN: "127.0.0.1:1" });
+    assert.deepEqual([config.listen.port, config.opsListen.port], [0, 1]);
+  });
+
+  it("default to the service's own ports, no Consul, and half a second and 20 seconds to stop in", () => {
+    assert.deepEqual(loadQueue({}), {
+      config: {
+        name: "queue",
+        listen: { host: "0.0.0.0", port: 3001 },
+        opsListen: { host: "0.0.0.0", port: 9001 },
+        advertiseHost: "127.0.0.1",
+        consulUrl: undefined,
+        logLevel: "info",
+        instance: "queue",
+        drainMs: 20_000,
+        lameDuckMs: 500,
+      },
+      warnings: [],
+    });
+  });
+
+  it("advertise the host that is set, else the one listened on, else loopback", () => {
+    const advertised = (env: Env): string => loadQueue(env).config.advertiseHost;
+    assert.equal(advertised({ CCSP_ADVERTISE_HOST: "queue-0", CCSP_QUEUE_LISTEN: "10.0.0.7:1" }), "queue-0");
+    assert.equal(advertised({ CCSP_QUEUE_LISTEN: "10.0.0.7:1" }), "10.0.0.7");
+    assert.equal(advertised({ CCSP_QUEUE_LISTEN: "[::]:1" }), "127.0.0.1");
+  });
+
+  it("warn of a loopback address in a Consul on another machine", () => {
+    const warnings = (consul: string): number => loadQueue({ CCSP_CONSUL_URL: consul }).warnings.length;
+    assert.equal(warnings("http://consul:8500"), 1);
+    assert.equal(warnings("http://127.0.0.1:8500"), 0);
+    assert.equal(warnings("http://[::1]:8500"), 0);
+  });
+
+  it("keep the address of Redis out of faults, since it may hold a password", () => {
+    assert.throws(
+      () => load({ CCSP_REDIS_URL: "http://user:hunter2@redis" }, redisUrl),
+      (error: Error) => error.message.includes("CCSP_REDIS_URL") && !error.message.includes("hunter2"),
+    );
+  });
+});
