@@ -25,6 +25,7 @@ const WITH_VALUE = new Set([
   "--fallback-model",
   "--system-prompt",
   "--append-system-prompt",
+  "--append-system-prompt-file",
   "--permission-mode",
   "--max-budget-usd",
   "--max-turns",

@@ -1,0 +1,189 @@
+import type { Logger } from "pino";
+import type { Clock } from "./clock.js";
+import type { Engine, EngineRun, RunLimits, RunOutcome } from "./engine.js";
+import type { RunFailure } from "./failure.js";
+import { persist } from "./persist.js";
+import type { Answer, Lease, QueuePort } from "./queue.js";
+import { createReporter } from "./reporter.js";
+import type { AttemptEnd, AttemptSpan, AttemptTracing } from "./trace.js";
+
+/** Why an attempt is to end before its engine does. */
+export type StopCause = "cancel" | "release" | "lost";
+
+/** What an attempt needs and does not own. */
+export interface AttemptDeps {
+  readonly queue: QueuePort;
+  readonly tracing: AttemptTracing;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly defaults: { readonly wallMs: number; readonly outputBytes: number };
+}
+
+/** One attempt: from a lease to an answered Complete, Fail or Release. */
+export interface Attempt {
+  readonly lease: Lease;
+  /** Process id of the engine; undefined before it started. */
+  readonly pid: number | undefined;
+  /** When the engine started. */
+  readonly startedAt: Date | undefined;
+  /** Has its place among the engine's slots. */
+  readonly running: boolean;
+  /** The queue gave the lease to someone else, or may have: the attempt no longer counts. */
+  readonly lost: boolean;
+  /** No process of the engine is left; another run can have its place. */
+  readonly engineGone: Promise<void>;
+  /** The lease was given up; nothing of the attempt is left. Never rejects. */
+  readonly over: Promise<AttemptEnd>;
+  /** Ends the engine; the first cause counts, save that `lost` overrules the others. */
+  stop(cause: StopCause): void;
+  /** The executor's wait for answers ends: what is unanswered stays so. */
+  abandon(): void;
+}
+
+/** Starts an attempt once `previous`, an older attempt at the same task on this executor, is gone. */
+export function startAttempt(
+  lease: Lease,
+  engine: Engine,
+  version: string,
+  previous: Promise<unknown>,
+  deps: AttemptDeps,
+): Attempt {
+  const log = deps.log.child({ task: lease.taskId, fence: String(lease.fence), attempt: lease.attempt });
+  // Calls end with the lease; the engine's end is `stop`.
+  const unheld = new AbortController();
+  let cause: StopCause | undefined;
+  let run: EngineRun | undefined;
+  let startedAt: Date | undefined;
+  let running = true;
+  let engineGone = () => {};
+  const gone = new Promise<void>((resolve) => {
+    engineGone = () => {
+      running = false;
+      resolve();
+    };
+  });
+
+  const stop = (why: StopCause) => {
+    if (why === "lost") unheld.abort();
+    if (cause === undefined || why === "lost") cause = why;
+    run?.stop().catch((err: unknown) => log.error({ err }, "engine could not be stopped"));
+  };
+
+  const ask = (call: (signal: AbortSignal) => Promise<Answer>) =>
+    persist(call, { clock: deps.clock, signal: unheld.signal });
+
+  async function runEngine(span: AttemptSpan): Promise<RunOutcome | undefined> {
+    const engineSpan = span.engine();
+    let outcome: RunOutcome | undefined;
+    try {
+      const { taskId, fence, prompt, model, systemPrompt } = lease;
+      const { traceparent } = engineSpan;
+      const limits = effectiveLimits(lease, deps.defaults);
+      run = await engine.start({ taskId, fence, prompt, model, systemPrompt, limits, traceparent });
+      startedAt = new Date(deps.clock.date());
+      log.info({ engine: engine.name, pid: run.pid }, "engine started");
+      // The stop may have come while the process was being started.
+      if (cause !== undefined) stop(cause);
+      const { queue, clock } = deps;
+      const reporter = createReporter({ queue, lease, clock, signal: unheld.signal, onLost: () => stop("lost") });
+      reporter.started({ traceparent: span.traceparent, engineVersion: version });
+      for await (const event of run.events) await reporter.add(event);
+      outcome = await run.outcome;
+      engineGone();
+      await reporter.flushed();
+      return outcome;
+    } finally {
+      engineSpan.end(outcome);
+    }
+  }
+
+  async function settle(outcome: RunOutcome | undefined): Promise<AttemptEnd> {
+    if (cause === "lost") return "LOST";
+    if (outcome?.ok) {
+      // A cancel that comes when the work is done changes nothing.
+      const answer = await ask((signal) => deps.queue.complete(lease, engine.name, outcome.result, signal));
+      if (answer === "ok") return "SUCCEEDED";
+      if (answer === "refused") return await fail(undeliverable);
+      return "LOST";
+    }
+    if (cause === "release") {
+      const answer = await ask((signal) => deps.queue.release(lease, "the executor is stopping", signal));
+      return answer === "ok" ? "RELEASED" : "LOST";
+    }
+    if (cause === "cancel") return await fail(cancelled, outcome);
+    return await fail(outcome?.failure ?? unstarted, outcome);
+  }
+
+  async function fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
+    const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
+    const answer = await ask((signal) => deps.queue.fail(lease, { failure, usage, costUsd }, signal));
+    return answer === "ok" ? failure.category : "LOST";
+  }
+
+  const over = deps.tracing.attempt(lease, async (span) => {
+    let outcome: RunOutcome | undefined;
+    try {
+      await previous;
+      if (cause === undefined) outcome = await runEngine(span);
+    } catch (err) {
+      log.error({ err }, "engine could not be run");
+      await run?.stop().catch((error: unknown) => log.error({ err: error }, "engine could not be stopped"));
+    }
+    engineGone();
+    const end = await settle(outcome);
+    span.ended(end);
+    log.info({ end, ...(outcome && !outcome.ok && { reason: outcome.failure.message }) }, "attempt over");
+    return end;
+  });
+
+  return {
+    lease,
+    get pid() {
+      return run?.pid;
+    },
+    get startedAt() {
+      return startedAt;
+    },
+    get running() {
+      return running;
+    },
+    get lost() {
+      return cause === "lost";
+    },
+    engineGone: gone,
+    over,
+    stop,
+    abandon: () => unheld.abort(),
+  };
+}
+
+function effectiveLimits({ limits }: Lease, defaults: AttemptDeps["defaults"]): RunLimits {
+  return {
+    wallMs: limits.wallMs ?? defaults.wallMs,
+    // The operator's bound is a bound: it also keeps a result within one message.
+    outputBytes: Math.min(limits.outputBytes ?? defaults.outputBytes, defaults.outputBytes),
+    turns: limits.turns,
+    budgetUsd: limits.budgetUsd,
+  };
+}
+
+const cancelled: RunFailure = {
+  category: "CANCELLED",
+  message: "the task was cancelled",
+  retryable: false,
+  source: "AGENT",
+};
+
+const unstarted: RunFailure = {
+  category: "ENGINE_CRASH",
+  message: "the engine could not be started; the executor's log says why",
+  retryable: true,
+  source: "CCSP",
+};
+
+const undeliverable: RunFailure = {
+  category: "OUTPUT_LIMIT",
+  message: "the queue refused the result",
+  retryable: false,
+  source: "CCSP",
+};

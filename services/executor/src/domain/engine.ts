@@ -1,0 +1,87 @@
+import type { ErrorCategory, RunFailure } from "./failure.js";
+
+/** Something that can run a task: one agent CLI. An engine knows its own command line and output; nothing else does. */
+export interface Engine {
+  /** As tasks name it. */
+  readonly name: string;
+  /** Asks the engine itself. Rejects when it cannot be run. */
+  version(): Promise<string>;
+  /** Starts one run. Rejects when no process could be started; nothing is left behind then. */
+  start(request: RunRequest): Promise<EngineRun>;
+}
+
+/** One run, ready to be started. */
+export interface RunRequest {
+  /** Names the run: in the processes' environment, in folder names. */
+  readonly taskId: string;
+  readonly fence: bigint;
+  readonly prompt: string;
+  /** In the engine's own words; empty: its default. */
+  readonly model: string;
+  /** Added to the engine's own; may be empty. */
+  readonly systemPrompt: string;
+  readonly limits: RunLimits;
+  /** W3C context that the engine's process gets; empty when tracing is off. */
+  readonly traceparent: string;
+}
+
+export interface RunLimits {
+  readonly wallMs: number;
+  readonly outputBytes: number;
+  readonly turns: number | undefined;
+  readonly budgetUsd: number | undefined;
+}
+
+/** A run under way. */
+export interface EngineRun {
+  /** Process id, which is also the id of the process group. */
+  readonly pid: number;
+  /**
+   * What the engine says, as it says it. Has to be read to its end, once; the engine is not read ahead of the reader, so a
+   * slow reader slows the engine down. Never throws.
+   */
+  readonly events: AsyncIterable<EngineEvent>;
+  /** How it ended. Resolves after `events` has ended and every process of the run is gone. Never rejects. */
+  readonly outcome: Promise<RunOutcome>;
+  /** Ends every process of the run: asks, waits, kills. Resolves when none is left. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export type EngineEvent =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "tool"; readonly name: string }
+  | { readonly type: "notice"; readonly category: ErrorCategory; readonly message: string };
+
+export type RunOutcome = RunSuccess | RunFailed;
+
+export interface RunSuccess {
+  readonly ok: true;
+  readonly result: RunResult;
+}
+
+export interface RunFailed {
+  readonly ok: false;
+  readonly failure: RunFailure;
+  readonly usage: Usage | undefined;
+  readonly costUsd: number | undefined;
+}
+
+export interface RunResult {
+  readonly text: string;
+  readonly usage: Usage | undefined;
+  readonly costUsd: number | undefined;
+  readonly conversationId: string;
+  /** As the run itself said it. */
+  readonly engineVersion: string;
+  readonly model: string;
+  readonly turns: number;
+  /** From the start of the process to its end. */
+  readonly runMs: number;
+}
+
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheCreationTokens: number;
+}

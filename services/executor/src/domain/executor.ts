@@ -1,0 +1,204 @@
+import type { Logger } from "pino";
+import { type Attempt, type AttemptDeps, startAttempt } from "./attempt.js";
+import type { Engine } from "./engine.js";
+import { createHeldLeases } from "./held-leases.js";
+import { backoffMs } from "./persist.js";
+import type { EngineOffer, Lease, SyncAnswer } from "./queue.js";
+import type { AttemptMetrics } from "./trace.js";
+
+/** An engine with what this executor knows of it. */
+export interface InstalledEngine {
+  readonly engine: Engine;
+  /** Runs at once. */
+  readonly slots: number;
+  readonly version: string;
+}
+
+export interface ExecutorOptions extends AttemptDeps {
+  readonly executorId: string;
+  readonly bootId: string;
+  readonly engines: readonly InstalledEngine[];
+  readonly metrics: AttemptMetrics;
+  /** How long `close` lets runs go on. */
+  readonly drainMs: number;
+  /** How long `close` then waits for the ends of engines and for answers of the queue. */
+  readonly giveBackMs: number;
+}
+
+/** Takes leases from the queue and runs them. */
+export interface Executor {
+  status(): ExecutorStatus;
+  /** Throws with the reason when the queue did not answer lately. */
+  checkSync(): void;
+  /** Begins to take work; once. */
+  start(): RunningExecutor;
+}
+
+export interface RunningExecutor {
+  /** Takes no more work, lets runs end, then stops them and gives their leases back. No engine process is left after it. */
+  close(): Promise<void>;
+}
+
+export interface ExecutorStatus {
+  readonly executorId: string;
+  readonly bootId: string;
+  readonly draining: boolean;
+  readonly engines: readonly (InstalledEngine & { readonly running: number })[];
+  readonly attempts: readonly Attempt[];
+}
+
+/** An idle Sync waits at the queue for at most this long. */
+const MAX_WAIT_MS = 10_000;
+/** Between two Syncs at most, when the queue answered early and had no work: it does not wait for an executor that is full. */
+const PACE_MS = 1_000;
+/** Older than this, the last answered Sync counts as none. */
+const SYNC_TOO_OLD_MS = 30_000;
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { queue, clock, metrics, executorId, bootId } = options;
+  const log: Logger = options.log.child({ executor: executorId, boot: bootId });
+  const held = createHeldLeases(clock);
+  let sequence = 0;
+  let draining = false;
+  let finished = false;
+  let lastSyncAt: number | undefined;
+  let nextSyncMs = 0;
+  let failures = 0;
+  // Ends the idle call or pause under way, because what it told the queue is no longer so.
+  let idle = new AbortController();
+
+  const running = (engine: string) =>
+    held.attempts().filter((attempt) => attempt.running && attempt.lease.engine === engine).length;
+
+  const offers = (): EngineOffer[] =>
+    options.engines.map(({ engine, slots, version }) => ({
+      engine: engine.name,
+      freeSlots: draining ? 0 : Math.max(0, slots - running(engine.name)),
+      version,
+    }));
+
+  async function sync(): Promise<void> {
+    const sentAt = clock.now();
+    const leases = held.ids();
+    idle = new AbortController();
+    const { signal } = idle;
+    // After a failure the first call does not wait, so that it is soon known whether the queue is back.
+    const maxWaitMs = lastSyncAt === undefined || failures > 0 ? 0 : Math.min(MAX_WAIT_MS, nextSyncMs);
+    let answer: SyncAnswer | "stale";
+    try {
+      const engines = offers();
+      answer = await queue.sync(
+        { executorId, bootId, sequence: ++sequence, leases, engines, draining, maxWaitMs },
+        signal,
+      );
+    } catch (err) {
+      if (signal.aborted) return;
+      failures++;
+      // Runs go on while the queue is away; each ends with its own lease.
+      if (failures === 1) log.warn({ err }, "queue does not answer");
+      return await clock.wait(backoffMs(failures), signal);
+    }
+    if (answer === "stale") return await clock.wait(backoffMs(1), signal);
+    if (failures > 0) log.info("queue answers again");
+    failures = 0;
+    lastSyncAt = clock.now();
+    nextSyncMs = answer.nextSyncMs;
+    apply(answer, leases, sentAt);
+    const quiet = answer.leases.length === 0 && maxWaitMs > 0 && clock.now() - sentAt < maxWaitMs;
+    if (quiet) await clock.wait(Math.min(PACE_MS, nextSyncMs), signal);
+  }
+
+  function apply(answer: SyncAnswer, sent: readonly { taskId: string; fence: bigint }[], sentAt: number): void {
+    const lost = new Set(answer.lostTaskIds);
+    for (const id of sent) {
+      if (!lost.has(id.taskId)) held.renew(id, sentAt);
+      else if (held.find(id)) {
+        log.warn({ task: id.taskId, fence: String(id.fence) }, "lease lost");
+        held.find(id)?.stop("lost");
+      }
+    }
+    for (const id of answer.cancellations) held.find(id)?.stop("cancel");
+    for (const lease of answer.leases) take(lease, answer.nextSyncMs);
+  }
+
+  function take(lease: Lease, heartbeatMs: number): void {
+    if (held.find(lease)) return;
+    const installed = options.engines.find(({ engine }) => engine.name === lease.engine);
+    if (installed === undefined) {
+      // Not being in the next list gives it back.
+      log.error({ task: lease.taskId, engine: lease.engine }, "lease for an engine that this executor does not have");
+      return;
+    }
+    const older = held.attempts().filter((attempt) => attempt.lease.taskId === lease.taskId);
+    for (const attempt of older) attempt.stop("lost");
+    const previous = Promise.all(older.map((attempt) => attempt.over));
+    const attempt = startAttempt(lease, installed.engine, installed.version, previous, options);
+    if (draining) attempt.stop("release");
+    metrics.started(lease.engine);
+    held.add(attempt, heartbeatMs);
+    void attempt.engineGone.then(() => idle.abort());
+    void attempt.over.then((end) => {
+      held.remove(lease);
+      metrics.ended(lease.engine, end);
+    });
+  }
+
+  async function loop(): Promise<void> {
+    while (!finished) await sync();
+  }
+
+  async function allOver(): Promise<void> {
+    while (held.attempts().length > 0) await Promise.all(held.attempts().map((attempt) => attempt.over));
+  }
+
+  const within = async (ms: number, work: Promise<void>): Promise<void> => {
+    const done = new AbortController();
+    await Promise.race([work.finally(() => done.abort()), clock.wait(ms, done.signal)]);
+  };
+
+  async function close(looped: Promise<void>): Promise<void> {
+    draining = true;
+    idle.abort();
+    log.info({ runs: held.attempts().length }, "draining");
+    await within(options.drainMs, allOver());
+    for (const attempt of held.attempts()) attempt.stop("release");
+    await within(options.giveBackMs, allOver());
+    for (const attempt of held.attempts()) attempt.abandon();
+    await allOver();
+    finished = true;
+    idle.abort();
+    await looped;
+    await sayGoodbye();
+  }
+
+  /** A lease may have been on its way to a call that was given up: an empty list gives it back now, not at its expiry. */
+  async function sayGoodbye(): Promise<void> {
+    const late = new AbortController();
+    const last = { executorId, bootId, sequence: ++sequence, leases: [], engines: offers(), draining, maxWaitMs: 0 };
+    const call = queue.sync(last, late.signal).then(
+      () => {},
+      () => log.info("queue does not answer; what it still counts as leased here ends by time"),
+    );
+    await within(options.giveBackMs, call);
+    late.abort();
+  }
+
+  return {
+    status: () => ({
+      executorId,
+      bootId,
+      draining,
+      engines: options.engines.map((installed) => ({ ...installed, running: running(installed.engine.name) })),
+      attempts: held.attempts(),
+    }),
+    checkSync() {
+      if (lastSyncAt === undefined) throw new Error("the queue has not answered yet");
+      const ageMs = Math.round(clock.now() - lastSyncAt);
+      if (ageMs > SYNC_TOO_OLD_MS) throw new Error(`the queue last answered ${ageMs} ms ago`);
+    },
+    start() {
+      const looped = loop();
+      return { close: () => close(looped) };
+    },
+  };
+}

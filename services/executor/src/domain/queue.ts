@@ -1,0 +1,81 @@
+import type { EngineEvent, RunResult, Usage } from "./engine.js";
+import type { RunFailure } from "./failure.js";
+
+/**
+ * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.
+ *
+ * Answers are words. `lost`: the lease is someone else's, or the task has ended. `refused`: the queue will never accept this
+ * request. A rejection means that nothing is known about the call, and it may be repeated.
+ */
+export interface QueuePort {
+  /** May wait for `maxWaitMs` when there is no news. Rejects with the signal's reason when aborted. */
+  sync(request: SyncRequest, signal: AbortSignal): Promise<SyncAnswer | "stale">;
+  report(lease: LeaseId, report: Report, signal: AbortSignal): Promise<Answer>;
+  complete(lease: LeaseId, engine: string, result: RunResult, signal: AbortSignal): Promise<Answer>;
+  fail(lease: LeaseId, ending: FailedAttempt, signal: AbortSignal): Promise<Answer>;
+  release(lease: LeaseId, reason: string, signal: AbortSignal): Promise<Answer>;
+}
+
+export type Answer = "ok" | "lost" | "refused";
+
+export interface LeaseId {
+  readonly taskId: string;
+  readonly fence: bigint;
+}
+
+export interface SyncRequest {
+  readonly executorId: string;
+  readonly bootId: string;
+  readonly sequence: number;
+  readonly leases: readonly LeaseId[];
+  readonly engines: readonly EngineOffer[];
+  readonly draining: boolean;
+  readonly maxWaitMs: number;
+}
+
+export interface EngineOffer {
+  readonly engine: string;
+  readonly freeSlots: number;
+  readonly version: string;
+}
+
+export interface SyncAnswer {
+  readonly leases: readonly Lease[];
+  readonly cancellations: readonly LeaseId[];
+  readonly lostTaskIds: readonly string[];
+  readonly nextSyncMs: number;
+}
+
+/** A right to one attempt, with what to run. */
+export interface Lease extends LeaseId {
+  readonly engine: string;
+  readonly prompt: string;
+  readonly model: string;
+  readonly systemPrompt: string;
+  readonly limits: RequestedLimits;
+  readonly attempt: number;
+  /** When the lease ends unless renewed, by the queue's clock in ms since the epoch. */
+  readonly expiresAtMs: number;
+  readonly traceparent: string;
+  readonly previousTraceparent: string;
+}
+
+/** What the task asks for; undefined: the executor's default. */
+export interface RequestedLimits {
+  readonly wallMs: number | undefined;
+  readonly outputBytes: number | undefined;
+  readonly turns: number | undefined;
+  readonly budgetUsd: number | undefined;
+}
+
+export interface Report {
+  readonly sequence: number;
+  readonly started: { readonly traceparent: string; readonly engineVersion: string } | undefined;
+  readonly events: readonly EngineEvent[];
+}
+
+export interface FailedAttempt {
+  readonly failure: RunFailure;
+  readonly usage: Usage | undefined;
+  readonly costUsd: number | undefined;
+}

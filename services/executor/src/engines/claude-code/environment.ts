@@ -1,0 +1,44 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { RunFolder } from "../../supervision/run-folder.js";
+
+export interface ClaudeCodeProfile {
+  /** Home of the operator's own login; undefined: a throwaway home for each run. */
+  readonly home: string | undefined;
+  readonly apiKey: string | undefined;
+  readonly baseUrl: string | undefined;
+  /** What the operator declares besides. */
+  readonly declared: Readonly<Record<string, string>>;
+  /** Retries inside the CLI; layers of retries multiply. */
+  readonly maxRetries: number;
+}
+
+/** What the CLI sees besides what every engine sees. What is set here for safety cannot be overruled by the operator's file. */
+export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Readonly<Record<string, string>> {
+  const { home, apiKey, baseUrl, declared, maxRetries } = profile;
+  return {
+    // With a home of its own the CLI keeps all in one folder. In the operator's home it looks where it always does: naming
+    // the same folder explicitly makes it look for its configuration elsewhere.
+    ...(home ? { HOME: home } : { CLAUDE_CONFIG_DIR: join(folder.home, ".claude") }),
+    ...declared,
+    ...(apiKey && { ANTHROPIC_API_KEY: apiKey }),
+    ...(baseUrl && { ANTHROPIC_BASE_URL: baseUrl }),
+    CLAUDE_CODE_MAX_RETRIES: String(maxRetries),
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    DISABLE_TELEMETRY: "1",
+    DISABLE_AUTOUPDATER: "1",
+  };
+}
+
+/** Reads `NAME=value` lines; `#` starts a comment line. Rejects with the line's number, never with its content. */
+export async function readEnvironmentFile(path: string): Promise<Readonly<Record<string, string>>> {
+  const declared: Record<string, string> = {};
+  for (const [index, raw] of (await readFile(path, "utf8")).split(/\r?\n/).entries()) {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) throw new Error(`${path}: line ${index + 1} is not NAME=value`);
+    declared[name] = value;
+  }
+  return declared;
+}

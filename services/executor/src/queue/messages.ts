@@ -1,0 +1,103 @@
+import type { Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import {
+  ErrorCategory,
+  ErrorSource,
+  type TaskError,
+  type TaskResult,
+  type Usage as UsageMessage,
+} from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
+import type { EngineEvent, RunResult, Usage } from "../domain/engine.js";
+import type { RunFailure } from "../domain/failure.js";
+import type { Lease } from "../domain/queue.js";
+
+export function toDuration(ms: number): Duration {
+  const whole = Math.round(ms);
+  return { seconds: BigInt(Math.trunc(whole / 1000)), nanos: (whole % 1000) * 1_000_000 };
+}
+
+/** Undefined and zero both mean that nothing was asked for. */
+export function toMs(duration: Duration | undefined): number | undefined {
+  if (duration === undefined) return undefined;
+  return Number(duration.seconds) * 1000 + duration.nanos / 1_000_000 || undefined;
+}
+
+export function toLease(message: LeaseMessage): Lease {
+  const { spec } = message;
+  return {
+    taskId: message.taskId,
+    fence: message.fence,
+    engine: spec?.engine ?? "",
+    prompt: spec?.prompt ?? "",
+    model: spec?.model ?? "",
+    systemPrompt: spec?.systemPrompt ?? "",
+    limits: {
+      wallMs: toMs(spec?.limits?.wallTime),
+      outputBytes: Number(spec?.limits?.outputBytes ?? 0n) || undefined,
+      turns: spec?.limits?.turns || undefined,
+      budgetUsd: spec?.limits?.budgetUsd || undefined,
+    },
+    attempt: message.attempt,
+    expiresAtMs: message.expireTime?.getTime() ?? 0,
+    traceparent: message.traceparent,
+    previousTraceparent: message.previousTraceparent,
+  };
+}
+
+/** The queue sets number, time and attempt. */
+export function toTaskEvent(event: EngineEvent): TaskEvent {
+  return { sequence: 0, time: undefined, attempt: 0, event: toOneof(event) };
+}
+
+function toOneof(event: EngineEvent): TaskEvent["event"] {
+  switch (event.type) {
+    case "text":
+      return { $case: "textDelta", value: { text: event.text } };
+    case "tool":
+      return { $case: "toolUse", value: { name: event.name } };
+    case "notice":
+      return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
+  }
+}
+
+/** `queueWait` and `executorId` are the queue's to set. */
+export function toTaskResult(engine: string, result: RunResult): TaskResult {
+  const { text, usage, costUsd, conversationId, engineVersion, model, turns, runMs } = result;
+  return {
+    text,
+    usage: toUsage(usage),
+    costUsd,
+    conversationId,
+    engine,
+    engineVersion,
+    model,
+    turns,
+    runTime: toDuration(runMs),
+    queueWait: undefined,
+    executorId: "",
+  };
+}
+
+export function toUsage(usage: Usage | undefined): UsageMessage | undefined {
+  return (
+    usage && {
+      inputTokens: BigInt(usage.inputTokens),
+      outputTokens: BigInt(usage.outputTokens),
+      cacheReadTokens: BigInt(usage.cacheReadTokens),
+      cacheCreationTokens: BigInt(usage.cacheCreationTokens),
+    }
+  );
+}
+
+const MAX_MESSAGE_CHARS = 500;
+
+export function toTaskError(failure: RunFailure): TaskError {
+  return {
+    category: ErrorCategory[failure.category],
+    message: failure.message.slice(0, MAX_MESSAGE_CHARS),
+    retryable: failure.retryable,
+    source: ErrorSource[failure.source],
+    retryAfter: failure.retryAfterMs === undefined ? undefined : toDuration(failure.retryAfterMs),
+  };
+}

@@ -1,0 +1,124 @@
+import { type ProcessExit, startProcess } from "./process.js";
+import { createRunFolder, type RunFolder } from "./run-folder.js";
+import { type Overrun, watchedOutput } from "./watched-output.js";
+
+export interface SupervisorOptions {
+  readonly executorId: string;
+  readonly bootId: string;
+  /** Runs get their folders in here. */
+  readonly folder: string;
+  /** PATH of every engine. */
+  readonly path: string;
+  readonly silenceMs: number;
+  readonly graceMs: number;
+  readonly setpriv: string | undefined;
+}
+
+export interface RunOptions {
+  /** Names the run in its cookie and folder: `<task id>:<fence>`. */
+  readonly run: string;
+  readonly command: string;
+  /** Writes the files that the run needs, and says what depends on their place. */
+  prepare(
+    folder: RunFolder,
+  ): Promise<{ readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }>;
+  /** What it reads from stdin, which stays open until `endInput`. */
+  readonly input: string;
+  readonly wallMs: number;
+  /** May be empty. */
+  readonly traceparent: string;
+}
+
+export interface RunExit extends ProcessExit {
+  /** The limit for which it was ended. */
+  readonly overrun: Overrun | undefined;
+  /** From the start of the process. */
+  readonly runMs: number;
+}
+
+/** A supervised run: a process tree with its folders and clocks. */
+export interface SupervisedRun {
+  readonly pid: number;
+  /** To be read to its end, once. */
+  readonly output: AsyncIterable<Buffer>;
+  /** Resolves when every process and folder of the run is gone. */
+  readonly exited: Promise<RunExit>;
+  /** Ends the run. Resolves with `exited`. */
+  stop(): Promise<void>;
+  /** Closes the process's stdin, and ends the run when that has not ended it within `ms`. */
+  endInput(ms: number): void;
+}
+
+export interface Supervisor {
+  /** Rejects when the process cannot be started; its folders are gone then. */
+  start(options: RunOptions): Promise<SupervisedRun>;
+}
+
+/** Runs engines of any kind: own session, own folders, an environment that holds what is listed here and nothing else. */
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { executorId, bootId, path, silenceMs, graceMs, setpriv } = options;
+  return {
+    async start({ run, command, prepare, input, wallMs, traceparent }) {
+      const folder = await createRunFolder(options.folder, run.replaceAll(/[^A-Za-z0-9._-]/g, "-"));
+      try {
+        const { args, env } = await prepare(folder);
+        const startedAt = performance.now();
+        const process = await startProcess({
+          command,
+          args,
+          env: {
+            PATH: path,
+            HOME: folder.home,
+            TMPDIR: folder.tmp,
+            LANG: "C.UTF-8",
+            ...env,
+            ...(traceparent && { TRACEPARENT: traceparent }),
+          },
+          cwd: folder.work,
+          input,
+          cookie: { executorId, bootId, run },
+          graceMs,
+          setpriv,
+        });
+
+        let overrun: Overrun | undefined;
+        let last: NodeJS.Timeout | undefined;
+        const exited = (async (): Promise<RunExit> => {
+          try {
+            const exit = await process.exited;
+            return { ...exit, overrun, runMs: performance.now() - startedAt };
+          } finally {
+            clearTimeout(last);
+            await folder.remove();
+          }
+        })();
+        const stop = async () => {
+          await process.stop();
+          await exited;
+        };
+        // Whoever waits for the end learns of a failure from `exited`.
+        const stopUnasked = () => void stop().catch(() => {});
+        return {
+          pid: process.pid,
+          output: watchedOutput(process, {
+            wallMs,
+            silenceMs,
+            onOverrun(why) {
+              overrun = why;
+              stopUnasked();
+            },
+          }),
+          exited,
+          stop,
+          endInput(ms) {
+            process.endInput();
+            last ??= setTimeout(stopUnasked, ms);
+          },
+        };
+      } catch (err) {
+        await folder.remove();
+        throw err;
+      }
+    },
+  };
+}

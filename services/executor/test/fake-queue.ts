@@ -1,0 +1,164 @@
+import { Refusal } from "@ccsp/errors";
+import { type GrpcServer, implement, serveGrpc } from "@ccsp/grpc-kit";
+import {
+  type CompleteRequest,
+  type FailRequest,
+  Lease,
+  QueueServiceService,
+  type ReportRequest,
+  type SyncRequest,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { pino } from "pino";
+
+/** What the executor told the queue of one task. */
+export interface Told {
+  readonly reports: ReportRequest[];
+  ended?: { how: "complete"; request: CompleteRequest } | { how: "fail"; request: FailRequest } | { how: "release" };
+}
+
+/** A queue that grants what a test gives it and remembers what it was told. */
+export interface FakeQueue {
+  readonly port: number;
+  readonly syncs: readonly SyncRequest[];
+  /** Waits for a free slot; answers the task's id. */
+  add(prompt: string, spec?: Partial<TaskSpec>, lease?: Partial<Lease>): string;
+  told(taskId: string): Told;
+  /** The text of all reports so far. */
+  textOf(taskId: string): string;
+  cancel(taskId: string): void;
+  /** The lease counts no more. */
+  lose(taskId: string): void;
+  /** Every call fails from now on. */
+  readonly away: { is: boolean };
+  /** Called with each report before it is answered. */
+  onReport: (request: ReportRequest) => Promise<void>;
+  close(): Promise<void>;
+}
+
+const LEASE_MS = 6_000;
+
+export async function startFakeQueue(): Promise<FakeQueue> {
+  const waiting: Lease[] = [];
+  const tasks = new Map<string, Told & { fence: bigint; lost: boolean; cancelled: boolean }>();
+  const syncs: SyncRequest[] = [];
+  const away = { is: false };
+  let count = 0;
+  let news = () => {};
+
+  const held = ({ taskId, fence }: { taskId: string; fence: bigint }) => {
+    if (away.is) throw new Refusal("DEPENDENCY_UNAVAILABLE", "away");
+    const task = tasks.get(taskId);
+    if (!task || task.lost || task.fence !== fence) throw new Refusal("LEASE_LOST", "lost");
+    return task;
+  };
+  const unused = () => {
+    throw new Error("an executor does not call this");
+  };
+
+  const queue = implement(QueueServiceService, {
+    enqueue: unused,
+    get: unused,
+    list: unused,
+    cancel: unused,
+    getStatus: unused,
+    // oxlint-disable-next-line require-yield
+    watch: unused,
+    async sync(request, { signal }) {
+      if (away.is) throw new Refusal("DEPENDENCY_UNAVAILABLE", "away");
+      syncs.push(request);
+      const endAt = Date.now() + Number(request.maxWait?.seconds ?? 0n) * 1000;
+      for (;;) {
+        const cancellations = request.leases
+          .filter(({ taskId }) => tasks.get(taskId)?.cancelled)
+          .map((id) => ({ ...id, reason: "a test" }));
+        const lostTaskIds = request.leases.filter(({ taskId }) => tasks.get(taskId)?.lost).map(({ taskId }) => taskId);
+        const free = request.engines[0]?.freeSlots ?? 0;
+        const leases = signal.aborted ? [] : waiting.splice(0, free);
+        const leftMs = endAt - Date.now();
+        if (
+          leases.length + cancellations.length + lostTaskIds.length > 0 ||
+          free === 0 ||
+          leftMs <= 0 ||
+          signal.aborted
+        ) {
+          const expireTime = new Date(Date.now() + LEASE_MS);
+          const nextSync = { seconds: 0n, nanos: 200_000_000 };
+          return { leases: leases.map((lease) => ({ ...lease, expireTime })), cancellations, lostTaskIds, nextSync };
+        }
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, leftMs);
+          signal.addEventListener("abort", () => resolve(), { once: true });
+          news = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+    },
+    async report(request) {
+      const task = held(request);
+      await fake.onReport(request);
+      if (task.reports.every(({ reportSequence }) => reportSequence < request.reportSequence))
+        task.reports.push(request);
+      return {};
+    },
+    async complete(request) {
+      held(request).ended = { how: "complete", request };
+      return {};
+    },
+    async fail(request) {
+      held(request).ended = { how: "fail", request };
+      return { state: TaskState.FAILED };
+    },
+    async release(request) {
+      held(request).ended = { how: "release" };
+      return {};
+    },
+  });
+
+  const log = pino({ level: "silent" });
+  const server: GrpcServer = await serveGrpc({
+    listen: { host: "127.0.0.1", port: 0 },
+    services: [queue],
+    log,
+    drainMs: 200,
+    lameDuckMs: 0,
+  });
+  const find = (taskId: string) => {
+    const task = tasks.get(taskId);
+    if (!task) throw new Error(`no task ${taskId}`);
+    return task;
+  };
+  const fake: FakeQueue = {
+    port: server.port,
+    syncs,
+    away,
+    add(prompt, spec = {}, lease = {}) {
+      const taskId = lease.taskId ?? `task-${++count}`;
+      const fence = lease.fence ?? 1n;
+      tasks.set(taskId, { reports: [], fence, lost: false, cancelled: false });
+      const full = TaskSpec.fromPartial({ engine: "claude-code", prompt, ...spec });
+      waiting.push(Lease.fromPartial({ taskId, fence, agentId: "a", attempt: 1, ...lease, spec: full }));
+      news();
+      return taskId;
+    },
+    told: find,
+    textOf: (taskId) =>
+      find(taskId)
+        .reports.flatMap(({ events }) => events)
+        .map(({ event }) => (event?.$case === "textDelta" ? event.value.text : ""))
+        .join(""),
+    cancel(taskId) {
+      find(taskId).cancelled = true;
+      news();
+    },
+    lose(taskId) {
+      find(taskId).lost = true;
+      news();
+    },
+    onReport: async () => {},
+    close: () => server.close(),
+  };
+  return fake;
+}

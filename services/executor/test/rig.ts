@@ -1,0 +1,97 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { load } from "@ccsp/config";
+import { runService } from "@ccsp/lifecycle";
+import { createLogger } from "@ccsp/telemetry";
+import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
+import { executorService } from "../src/index.js";
+import { type FakeQueue, startFakeQueue, type Told } from "./fake-queue.js";
+
+/** An executor in this process, on a queue that the test holds. */
+export interface Rig {
+  readonly queue: FakeQueue;
+  readonly dir: string;
+  /** Resolves to how the task ended. */
+  ended(taskId: string): Promise<NonNullable<Told["ended"]>>;
+  /** Begins the stop, as SIGTERM does; resolves to the exit code. */
+  stop(): Promise<number>;
+}
+
+export const EXECUTOR_ID = "executor-of-a-test";
+
+/** The settings with which tests run an executor. */
+export const testEnv = (queuePort: number, dir: string): Record<string, string> => ({
+  PATH: process.env["PATH"] ?? "",
+  CCSP_QUEUE_TARGET: `127.0.0.1:${queuePort}`,
+  CCSP_EXECUTOR_ID: EXECUTOR_ID,
+  CCSP_EXECUTOR_DIR: join(dir, "executor"),
+  CCSP_EXECUTOR_LISTEN: "127.0.0.1:0",
+  CCSP_EXECUTOR_OPS_LISTEN: "127.0.0.1:0",
+  CCSP_EXECUTOR_KILL_GRACE: "500ms",
+  CCSP_LAME_DUCK: "0ms",
+  CCSP_LOG_LEVEL: process.env["CCSP_LOG_LEVEL"] ?? "fatal",
+  CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
+  CCSP_CLAUDE_CODE_API_KEY: "fake-key-of-a-test",
+});
+
+/** Starts one; `close` everything with `rig.stop` and the queue's own close through `withRig`. */
+export async function withRig(env: Record<string, string>, use: (rig: Rig) => Promise<void>): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
+  const queue = await startFakeQueue();
+  const { config } = load({ ...testEnv(queue.port, dir), ...env }, (settings) => executorService.define(settings));
+  const stopping = new AbortController();
+  const log = createLogger({ name: "executor", level: config.service.logLevel, instance: "test" });
+  const exit = runService(log, (context) => executorService.start(config, context), {
+    stop: stopping.signal,
+    handleSignals: false,
+  });
+  const rig: Rig = {
+    queue,
+    dir,
+    ended: (taskId) =>
+      eventually(
+        () => {
+          const { ended } = queue.told(taskId);
+          if (!ended) throw new Error("still runs");
+          return ended;
+        },
+        { timeoutMs: 15_000, what: `the end of ${taskId}` },
+      ),
+    stop() {
+      stopping.abort();
+      return exit;
+    },
+  };
+  try {
+    await Promise.race([
+      use(rig),
+      exit.then((code) => {
+        if (!stopping.signal.aborted) throw new Error(`the executor ended with ${code}`);
+        return new Promise<never>(() => {});
+      }),
+    ]);
+  } finally {
+    await rig.stop();
+    await queue.close();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** A complete task's result, or an error that says how else it ended. */
+export async function resultOf(rig: Rig, taskId: string) {
+  const ended = await rig.ended(taskId);
+  if (ended.how !== "complete") throw new Error(`ended by ${ended.how}: ${JSON.stringify(failureIn(ended))}`);
+  const { result } = ended.request;
+  if (!result) throw new Error("no result");
+  return result;
+}
+
+export async function failureOf(rig: Rig, taskId: string) {
+  const ended = await rig.ended(taskId);
+  const failure = failureIn(ended);
+  if (!failure) throw new Error(`ended by ${ended.how}`);
+  return failure;
+}
+
+const failureIn = (ended: NonNullable<Told["ended"]>) => (ended.how === "fail" ? ended.request.error : undefined);
