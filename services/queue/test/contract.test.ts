@@ -1,0 +1,306 @@
+import assert from "node:assert/strict";
+import type { Reason } from "@ccsp/errors";
+import { decodeEvent } from "@ccsp/events";
+import { CallError } from "@ccsp/grpc-kit";
+import {
+  ErrorCategory,
+  Priority,
+  TaskError,
+  type TaskEvent,
+  TaskEvent as TaskEvents,
+  TaskState,
+} from "@ccsp/protos/ccsp/task/v1/task.js";
+import { status } from "@grpc/grpc-js";
+import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
+import { startWorld, type World } from "./world.js";
+
+const textDelta = (text: string): TaskEvent => ({
+  ...TaskEvents.fromPartial({}),
+  event: { $case: "textDelta", value: { text } },
+});
+
+async function refused(call: Promise<unknown>, code: status, reason: Reason): Promise<CallError> {
+  const error = await call.then(
+    () => assert.fail("the call succeeded"),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof CallError, String(error));
+  assert.deepEqual([status[error.code], error.reason], [status[code], reason]);
+  return error;
+}
+
+describe("QueueService over gRPC", () => {
+  let world: World;
+  let replica: Awaited<ReturnType<typeof serveReplica>>;
+  let client: QueueClient;
+  before(async () => {
+    world = await startWorld();
+    replica = await serveReplica(world);
+    client = replica.client;
+  });
+  after(async () => {
+    await replica.close();
+    await world.close();
+  });
+  beforeEach(() => world.reset());
+
+  const enqueue = async (more: Parameters<typeof spec>[0] = {}, requestId = "") => {
+    const { task } = await client.enqueue({ agentId: "alice", spec: spec(more), requestId });
+    assert.ok(task);
+    return task;
+  };
+  const lease = async (more: Parameters<typeof syncRequest>[0] = {}) => {
+    const { leases } = await client.sync(syncRequest(more));
+    assert.ok(leases[0]);
+    return leases[0];
+  };
+  const watch = async (taskId: string, afterSequence = 0, agentId = "alice"): Promise<TaskEvent[]> => {
+    const seen: TaskEvent[] = [];
+    for await (const { event } of client.watch({ taskId, agentId, afterSequence })) if (event) seen.push(event);
+    return seen;
+  };
+  const events = async () => {
+    const entries = await world.redis.client.xrange("ccsp:events:{0}", "-", "+");
+    return entries.map(([id, fields]) => decodeEvent(0, id, fields));
+  };
+
+  it("takes a task from its acceptance to its result, and tells watchers and other services", async () => {
+    const created = await enqueue({ priority: Priority.HIGH, labels: { b: "2", a: "1" }, systemPrompt: "be brief" });
+    assert.equal(created.state, TaskState.QUEUED);
+    assert.deepEqual(
+      [created.spec?.engine, created.spec?.prompt, created.spec?.maxAttempts],
+      ["claude-code", "say hello", 3],
+    );
+
+    world.clock.now += 1_500;
+    const { taskId, fence, spec: leased, attempt, expireTime } = await lease();
+    assert.deepEqual([taskId, attempt, leased?.prompt, leased?.systemPrompt], [created.id, 1, "say hello", "be brief"]);
+    assert.equal(expireTime?.getTime(), world.clock.now + 30_000);
+    const started = { traceparent: "", engineVersion: "1.0" };
+    await client.report({ taskId, fence, reportSequence: 1, started, events: [textDelta("hel")] });
+    await client.report({ taskId, fence, reportSequence: 2, events: [textDelta("lo 日本語 🎉")] });
+    await client.complete({ taskId, fence, result: result() });
+
+    const { task } = await client.get({ taskId, agentId: "alice" });
+    assert.equal(task?.state, TaskState.SUCCEEDED);
+    assert.equal(task.result?.text, "hello");
+    assert.deepEqual(task.result.queueWait, { seconds: 1n, nanos: 500_000_000 });
+    assert.equal(task.result.executorId, "ex-1");
+
+    const log = await watch(taskId);
+    assert.deepEqual(
+      log.map((event) => event.sequence),
+      [1, 2, 3, 4, 5],
+    );
+    assert.deepEqual(
+      log.map((event) => event.attempt),
+      [0, 1, 1, 1, 1],
+    );
+    const states = log.map(({ event }) =>
+      event?.$case === "textDelta"
+        ? event.value.text
+        : event?.$case === "stateChanged" || event?.$case === "taskEnded"
+          ? event.value.state
+          : "",
+    );
+    assert.deepEqual(states, [TaskState.QUEUED, TaskState.RUNNING, "hel", "lo 日本語 🎉", TaskState.SUCCEEDED]);
+    const end = log.at(-1)?.event;
+    assert.ok(end?.$case === "taskEnded" && end.value.result?.text === "hello" && end.value.error === undefined);
+
+    const told = await events();
+    assert.deepEqual(
+      told.map((event) => [event?.data?.$case, event?.taskId, event?.agentId]),
+      [
+        ["taskEnqueued", taskId, "alice"],
+        ["taskStarted", taskId, "alice"],
+        ["taskCompleted", taskId, "alice"],
+      ],
+    );
+    const [enqueued, begun, completed] = told.map((event) => event?.data);
+    assert.deepEqual(enqueued?.value, { engine: "claude-code", priority: Priority.HIGH });
+    assert.deepEqual(begun?.value, { engine: "claude-code", attempt: 1, executorId: "ex-1" });
+    assert.deepEqual(completed?.value, {
+      engine: "claude-code",
+      model: "m-1",
+      attempt: 1,
+      executorId: "ex-1",
+      usage: result().usage,
+      costUsd: 0.25,
+      runTime: undefined,
+      queueWait: { seconds: 1n, nanos: 500_000_000 },
+    });
+  });
+
+  it("answers a failure with the state that follows, and shows it to watchers and other services", async () => {
+    const { id: taskId } = await enqueue({ maxAttempts: 2 });
+    const error: TaskError = {
+      ...TaskError.fromPartial({ category: ErrorCategory.NETWORK_ERROR, message: "no route", retryable: true }),
+    };
+    const first = await lease();
+    const usage = { inputTokens: 5n, outputTokens: 0n, cacheReadTokens: 0n, cacheCreationTokens: 0n };
+    const { state } = await client.fail({ taskId, fence: first.fence, error, usage, costUsd: 0.5 });
+    assert.equal(state, TaskState.PARKED);
+    const { task } = await client.get({ taskId, agentId: "alice" });
+    assert.equal(task?.readyTime?.getTime(), world.clock.now + 1_000);
+    assert.equal(task.error?.message, "no route");
+
+    const [, retried] = await events();
+    assert.deepEqual(retried?.data, {
+      $case: "taskRetried",
+      value: { engine: "claude-code", attempt: 0, error, readyTime: task.readyTime, usage, costUsd: 0.5 },
+    });
+  });
+
+  it("names every wrong field of a task and stores nothing", async () => {
+    const wrong = spec({
+      prompt: "",
+      priority: 9 as Priority,
+      model: "m".repeat(129),
+      maxAttempts: 11,
+      labels: { "Not Ok": "x", ok: "v".repeat(257) },
+      limits: { wallTime: { seconds: -1n, nanos: 0 }, outputBytes: -1n, turns: -1, budgetUsd: Number.NaN },
+    });
+    const call = client.enqueue({ agentId: "no spaces", requestId: "é", spec: wrong });
+    const { fields } = await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    assert.deepEqual(
+      fields.map(({ field }) => field),
+      [
+        ...["agent_id", "request_id", "spec.prompt", "spec.priority", "spec.model", "spec.max_attempts"],
+        ...["spec.labels[Not Ok]", "spec.labels[ok]"],
+        ...["spec.limits.wall_time", "spec.limits.output_bytes", "spec.limits.turns", "spec.limits.budget_usd"],
+      ],
+    );
+    await refused(client.enqueue({ agentId: "a", spec: undefined }), status.INVALID_ARGUMENT, "INVALID_FIELD");
+    assert.deepEqual(await world.redis.client.keys("*"), []);
+  });
+
+  it("knows the engines of its installation", async () => {
+    const call = client.enqueue({ agentId: "alice", spec: spec({ engine: "nope" }) });
+    const { fields } = await refused(call, status.INVALID_ARGUMENT, "ENGINE_UNKNOWN");
+    assert.deepEqual(
+      fields.map(({ field }) => field),
+      ["spec.engine"],
+    );
+  });
+
+  it("answers a repeated request id with the first task, and another payload with ALREADY_EXISTS", async () => {
+    const first = await enqueue({ labels: { a: "1", b: "2" } }, "r-1");
+    assert.equal((await enqueue({ labels: { b: "2", a: "1" } }, "r-1")).id, first.id);
+    const other = client.enqueue({ agentId: "alice", spec: spec({ prompt: "other" }), requestId: "r-1" });
+    const { metadata } = await refused(other, status.ALREADY_EXISTS, "REQUEST_ID_CONFLICT");
+    assert.equal(metadata.task_id, first.id);
+    const { task } = await client.enqueue({ agentId: "bob", spec: spec(), requestId: "r-1" });
+    assert.notEqual(task?.id, first.id, "another agent's ids are its own");
+  });
+
+  it("shows an agent its own tasks only", async () => {
+    const { id: taskId } = await enqueue();
+    await refused(client.get({ taskId, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");
+    await refused(client.cancel({ taskId, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");
+    await refused(watch(taskId, 0, "bob"), status.NOT_FOUND, "TASK_NOT_FOUND");
+    await refused(client.get({ taskId: "../tasks", agentId: "alice" }), status.NOT_FOUND, "TASK_NOT_FOUND");
+    assert.deepEqual((await client.list({ agentId: "bob" })).tasks, []);
+  });
+
+  it("lists newest first, in pages, without prompts", async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) ids.push((await enqueue({ labels: { i: String(i) } })).id);
+    await client.enqueue({ agentId: "alic", spec: spec() });
+    const seen: string[] = [];
+    let pageToken = "";
+    let pages = 0;
+    do {
+      const page = await client.list({ agentId: "alice", pageSize: 2, pageToken });
+      for (const task of page.tasks) {
+        seen.push(task.id);
+        assert.equal(task.spec?.prompt, "");
+        assert.ok(task.spec.labels.i);
+      }
+      pageToken = page.nextPageToken;
+      pages++;
+    } while (pageToken !== "");
+    assert.deepEqual(seen, ids.toReversed());
+    assert.equal(pages, 3);
+    await client.cancel({ taskId: ids[2] ?? "", agentId: "alice", reason: "" });
+    const cancelled = await client.list({ agentId: "alice", states: [TaskState.CANCELLED] });
+    assert.deepEqual(
+      cancelled.tasks.map(({ id }) => id),
+      [ids[2]],
+    );
+    await refused(client.list({ agentId: "alice", pageSize: 501 }), status.INVALID_ARGUMENT, "INVALID_FIELD");
+    await refused(client.list({ agentId: "alice", pageToken: "zzz" }), status.INVALID_ARGUMENT, "INVALID_FIELD");
+  });
+
+  it("answers FAILED_PRECONDITION with reason LEASE_LOST when the lease moved on", async () => {
+    const { id: taskId } = await enqueue();
+    const fence = 7n;
+    const error = TaskError.fromPartial({ category: ErrorCategory.ENGINE_CRASH });
+    for (const id of [taskId, "0-nothing", ""]) {
+      const call = { taskId: id, fence };
+      await refused(client.report({ ...call, reportSequence: 1 }), status.FAILED_PRECONDITION, "LEASE_LOST");
+      await refused(client.complete({ ...call, result: result() }), status.FAILED_PRECONDITION, "LEASE_LOST");
+      await refused(client.fail({ ...call, error }), status.FAILED_PRECONDITION, "LEASE_LOST");
+      await refused(client.release({ ...call, reason: "" }), status.FAILED_PRECONDITION, "LEASE_LOST");
+    }
+  });
+
+  it("refuses entries that are the queue's own to write", async () => {
+    const own = (["stateChanged", "taskEnded"] as const).map((kind) =>
+      TaskEvents.fromPartial({ event: { $case: kind, value: {} } }),
+    );
+    const call = client.report({
+      taskId: "0-x",
+      fence: 1n,
+      reportSequence: 0,
+      events: [...own, TaskEvents.fromPartial({})],
+    });
+    const { fields } = await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    assert.deepEqual(
+      fields.map(({ field }) => field),
+      ["report_sequence", "events[0]", "events[1]", "events[2]"],
+    );
+  });
+
+  it("refuses a malformed Sync", async () => {
+    const call = client.sync(
+      syncRequest({ executorId: "a/b", bootId: "", sequence: 0n, maxWait: { seconds: -1n, nanos: 0 } }),
+    );
+    const { fields } = await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    assert.deepEqual(
+      fields.map(({ field }) => field),
+      ["executor_id", "boot_id", "sequence", "max_wait"],
+    );
+  });
+
+  it("answers ABORTED with reason SYNC_STALE to a Sync that is not the newest", async () => {
+    await client.sync(syncRequest({ sequence: 5n }));
+    await refused(client.sync(syncRequest({ sequence: 4n })), status.ABORTED, "SYNC_STALE");
+  });
+
+  it("counts what waits and runs, and names engines and executors", async () => {
+    await enqueue({ priority: Priority.URGENT });
+    await enqueue({ engine: "opencode" });
+    world.clock.now += 2_000;
+    await lease();
+    const answer = await client.getStatus({});
+    const waiting = answer.depths.filter((depth) => depth.waiting > 0n);
+    assert.deepEqual(waiting, [
+      { engine: "opencode", priority: Priority.NORMAL, waiting: 1n, oldestAge: { seconds: 2n, nanos: 0 } },
+    ]);
+    assert.equal(answer.depths.length, 8);
+    assert.deepEqual([answer.leased, answer.parked, answer.ended], [1n, 0n, 0n]);
+    assert.deepEqual(answer.engines, ["claude-code", "opencode"]);
+    const lastSyncTime = new Date(world.clock.now);
+    assert.deepEqual(answer.executors, [{ executorId: "ex-1", leases: 1, lastSyncTime, draining: false }]);
+    assert.equal(answer.maxPromptBytes, 1_048_576n);
+  });
+
+  it("keeps a 10 MiB result whole", async () => {
+    await enqueue();
+    const { taskId, fence } = await lease();
+    const text = "語".repeat(3_500_000);
+    await client.complete({ taskId, fence, result: result({ text }) });
+    const end = (await watch(taskId)).at(-1)?.event;
+    assert.ok(end?.$case === "taskEnded" && end.value.result?.text === text);
+  });
+});

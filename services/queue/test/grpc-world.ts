@@ -1,0 +1,53 @@
+import { type Client, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { queueHandlers } from "../src/grpc/handlers.js";
+import { createTaskIds } from "../src/task-id.js";
+import { ENGINES, log, type World } from "./world.js";
+
+export type QueueClient = Client<QueueServiceService> & { close(): void };
+
+/** One replica of the service over a world's Redis, and a client of it. */
+export async function serveReplica(world: World): Promise<{ client: QueueClient; close(): Promise<void> }> {
+  const { queue, sync, store, wakes } = world;
+  const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
+  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds() });
+  const services = [implement(QueueServiceService, handlers)];
+  const server = await serveGrpc({
+    listen: { host: "127.0.0.1", port: 0 },
+    services,
+    log,
+    lameDuckMs: 0,
+    drainMs: 500,
+  });
+  const client = createClient(QueueServiceService, `127.0.0.1:${server.port}`);
+  return {
+    client,
+    async close() {
+      client.close();
+      await server.close();
+    },
+  };
+}
+
+export const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({
+  ...TaskSpec.fromPartial({ prompt: "say hello" }),
+  ...more,
+});
+
+export const result = (more: Partial<TaskResult> = {}): TaskResult => ({
+  ...TaskResult.fromPartial({ text: "hello", model: "m-1", turns: 1, costUsd: 0.25 }),
+  usage: { inputTokens: 10n, outputTokens: 2n, cacheReadTokens: 0n, cacheCreationTokens: 0n },
+  ...more,
+});
+
+export const syncRequest = (more: Partial<SyncRequest> = {}): SyncRequest => ({
+  executorId: "ex-1",
+  bootId: "boot-1",
+  sequence: 1n,
+  leases: [],
+  engines: [{ engine: "claude-code", freeSlots: 1, version: "1.0" }],
+  draining: false,
+  maxWait: undefined,
+  ...more,
+});
