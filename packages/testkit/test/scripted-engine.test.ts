@@ -126,13 +126,15 @@ describe("the scripted engine", () => {
     });
   }
 
-  it("ignores SIGTERM when told to, and dies of SIGKILL", async () => {
-    const running = start("[[ignore-sigterm]] [[gate:/nowhere]]");
+  it("ignores SIGTERM and SIGINT when told to, and goes on", async () => {
+    const gate = join(home.path, "gate");
+    const running = start(`[[ignore-sigterm]] [[gate:${gate}]] hello`);
     await eventually(() => assert.ok(running.lines.length > 0));
     running.kill("SIGTERM");
     running.kill("SIGINT");
-    running.kill("SIGKILL");
-    assert.equal((await running.ended).exit, "SIGKILL");
+    await writeFile(gate, "");
+    const { exit, result } = await running.ended;
+    assert.deepEqual([exit, result?.["result"]], [0, "You said: hello"]);
   });
 
   it("leaves a child in a session of its own, or one that holds stdout open, and tells their pids", async () => {
