@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import type { Logger } from "pino";
 
+const MAX_TIMER_MS = 2 ** 31 - 1;
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /** The signal that came, or "asked" when it was the caller's AbortSignal. */
@@ -32,9 +33,12 @@ export class StopRequest {
       request(signal);
     };
     if (options.handleSignals) for (const signal of SIGNALS) process.on(signal, onSignal);
+    // Waiting for a signal does not keep a process alive by itself.
+    const alive = setInterval(() => {}, MAX_TIMER_MS);
     if (options.stop?.aborted === true) onStop();
     else options.stop?.addEventListener("abort", onStop, { once: true });
     this.#release = () => {
+      clearInterval(alive);
       for (const signal of SIGNALS) process.off(signal, onSignal);
       options.stop?.removeEventListener("abort", onStop);
     };

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { type Env, type Settings, serviceSettings } from "@ccsp/config";
+import { readCommand } from "./command-line.js";
+import type { ServiceDefinition } from "./definition.js";
+
+const define = (settings: Settings) => ({
+  service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
+  secret: settings.text("CCSP_SECRET", "signs tokens", { secret: true }),
+});
+const service: ServiceDefinition<ReturnType<typeof define>> = {
+  name: "queue",
+  summary: "holds tasks",
+  define,
+  async start() {},
+};
+
+function printed(args: readonly string[], env: Env = {}): { stdout: string; stderr: string; code: number } {
+  const command = readCommand(service, args, env);
+  assert.ok(command.kind === "print");
+  return command;
+}
+
+describe("the command line of a service", () => {
+  it("runs with the configuration when there are no arguments", () => {
+    const command = readCommand(service, [], { CCSP_SECRET: "s", CCSP_LOG_LEVL: "x" });
+    assert.ok(command.kind === "run");
+    assert.equal(command.config.secret, "s");
+    assert.equal(command.warnings.length, 1);
+  });
+
+  it("prints summary, usage and each setting with its default and meaning, in columns", () => {
+    const { stdout, stderr, code } = printed(["--help"], { CCSP_LOG_LEVEL: "loud" });
+    assert.equal(code, 0);
+    assert.equal(stderr, "");
+    assert.match(stdout, /^ccsp queue: holds tasks\n\nUsage, in services\/queue: node --import/);
+    const rows = stdout.split("\n").filter((line) => line.startsWith("  CCSP_"));
+    assert.equal(rows.length, 9);
+    assert.deepEqual(
+      rows.filter((row) => /LISTEN|SECRET|CONSUL/.test(row)),
+      [
+        "  CCSP_QUEUE_LISTEN      0.0.0.0:3001  address of the gRPC server; port 0 takes a free one",
+        "  CCSP_QUEUE_OPS_LISTEN  0.0.0.0:9001  address of /metrics, /health and /ready",
+        "  CCSP_CONSUL_URL        -             Consul agent to register with and to find others by",
+        "  CCSP_SECRET            (required)    signs tokens",
+      ],
+    );
+  });
+
+  it("says that a configuration is valid, after what is suspicious about it", () => {
+    assert.deepEqual(printed(["--check-config"], { CCSP_SECRET: "s" }).stdout, "configuration is valid\n");
+    const { stdout, code } = printed(["--check-config"], { CCSP_SECRET: "s", CCSP_LOG_LEVL: "x" });
+    assert.equal(code, 0);
+    assert.match(stdout, /^warning: CCSP_LOG_LEVL .*\nconfiguration is valid\n$/);
+  });
+
+  it("reports every fault with exit code 2, with --check-config and without", () => {
+    for (const args of [["--check-config"], []]) {
+      const { stdout, stderr, code } = printed(args, { CCSP_LOG_LEVEL: "loud" });
+      assert.equal(code, 2);
+      assert.equal(stdout, "");
+      assert.match(stderr, /^queue: the configuration has 2 faults:\n {2}CCSP_LOG_LEVEL.*\n {2}CCSP_SECRET.*\n$/);
+    }
+  });
+
+  it("refuses what it does not know with exit code 2 and a hint", () => {
+    const { stderr, code } = printed(["--check-config", "--verbose"], { CCSP_SECRET: "s" });
+    assert.equal(code, 2);
+    assert.match(stderr, /unknown argument --verbose; expected \[--help \| --check-config\]/);
+  });
+});
