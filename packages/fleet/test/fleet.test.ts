@@ -48,13 +48,13 @@ describe("startFleet", function () {
   });
 
   it("runs five services on Redis and Consul, each told where to find them and where to listen", async () => {
-    const { redis, consul, ready, processes, gatewayAddress } = await start({
+    const running = await start({
       env: { CCSP_ANSWER: "42" },
       serviceEnv: { queue: { CCSP_ANSWER: "43" } },
       replicas: { executor: 2 },
     });
-    await ready();
-    const envs = await Promise.all(processes().map(({ ports }) => environmentAt(ports.ops)));
+    await running.ready();
+    const envs = await Promise.all(running.processes().map(({ ports }) => environmentAt(ports.ops)));
     assert.deepEqual(
       envs.map((env) => [env["CCSP_INSTANCE"], env["CCSP_ANSWER"]]),
       [
@@ -67,8 +67,8 @@ describe("startFleet", function () {
       ],
     );
     for (const env of envs) {
-      assert.equal(env["CCSP_REDIS_URL"], redis.url);
-      assert.equal(env["CCSP_CONSUL_URL"], consul.url);
+      assert.equal(env["CCSP_REDIS_URL"], running.redis.url);
+      assert.equal(env["CCSP_CONSUL_URL"], running.consul.url);
       assert.equal(env["HOME"], undefined);
     }
     assert.deepEqual(
@@ -78,16 +78,16 @@ describe("startFleet", function () {
         ["executor-2", join(root, "data", "executor-2")],
       ],
     );
-    assert.equal(`127.0.0.1:${processes()[0]?.ports.grpc}`, gatewayAddress);
+    assert.equal(`127.0.0.1:${running.processes()[0]?.ports.grpc}`, running.gatewayAddress);
   });
 
   it("restarts a service that was killed, where it was, and leaves the others alone", async () => {
-    const { ready, kill9, processes } = await start();
-    await ready();
-    const before = processes();
-    await kill9("queue");
-    await ready();
-    for (const [at, after] of processes().entries()) {
+    const running = await start();
+    await running.ready();
+    const before = running.processes();
+    await running.kill9("queue");
+    await running.ready();
+    for (const [at, after] of running.processes().entries()) {
       assert.deepEqual(after.ports, before[at]?.ports);
       assert.equal(after.restarts, after.name === "queue" ? 1 : 0);
       assert.equal(after.process.pid !== before[at]?.process.pid, after.name === "queue");
@@ -96,21 +96,21 @@ describe("startFleet", function () {
   });
 
   it("tells how a replica ended that was asked to", async () => {
-    const { ready, terminate } = await start({
+    const running = await start({
       replicas: { gateway: 2 },
       serviceEnv: { monitor: { STUB: "fails-to-stop" } },
     });
-    await ready();
-    assert.deepEqual(await terminate("gateway", 1), { code: 0, signal: null });
-    assert.deepEqual(await terminate("monitor"), { code: 1, signal: null });
-    await assert.rejects(async () => terminate("queue", 1), /no queue with index 1/);
+    await running.ready();
+    assert.deepEqual(await running.terminate("gateway", 1), { code: 0, signal: null });
+    assert.deepEqual(await running.terminate("monitor"), { code: 1, signal: null });
+    await assert.rejects(async () => running.terminate("queue", 1), /no queue with index 1/);
   });
 
   it("stops in order, and leaves no process behind, while Redis keeps its data", async () => {
-    const { ready, processes, redis, consul, stop, waitStopped } = await start();
-    await ready();
-    const pids = [...processes().map(({ process: { pid } }) => pid), redis.pid, consul.pid];
-    await Promise.all([stop(), stop(), waitStopped()]);
+    const running = await start();
+    await running.ready();
+    const pids = [...running.processes().map(({ process: { pid } }) => pid), running.redis.pid, running.consul.pid];
+    await Promise.all([running.stop(), running.stop(), running.waitStopped()]);
     for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
     assert.deepEqual(
       lines.flatMap((line) => / stopping (\w+)/.exec(line)?.[1] ?? []),
@@ -133,15 +133,15 @@ describe("startFleet", function () {
   });
 
   it("runs all five in one process when asked for a single one", async () => {
-    const { ready, processes } = await start({ single: true });
-    await ready();
-    assert.equal(processes().length, 5);
-    assert.equal(new Set(processes().map(({ process: { pid } }) => pid)).size, 1);
+    const running = await start({ single: true });
+    await running.ready();
+    assert.equal(running.processes().length, 5);
+    assert.equal(new Set(running.processes().map(({ process: { pid } }) => pid)).size, 1);
   });
 
   it("says at once, and with its words, which service refuses its settings", async () => {
-    const { ready } = await start({ serviceEnv: { executor: { STUB: "refuses-settings" } } });
-    await assert.rejects(ready(), /executor-1 ended: CCSP_X must be a number/);
+    const running = await start({ serviceEnv: { executor: { STUB: "refuses-settings" } } });
+    await assert.rejects(running.ready(), /executor-1 ended: CCSP_X must be a number/);
   });
 
   it("names what is not built, and stops what it had started", async () => {
