@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { pino } from "pino";
+import { Counter } from "prom-client";
+import { type Check, createMetrics, type OpsServer, serveOps } from "../src/index.js";
+
+const log = pino({ level: "silent" });
+const LOOPBACK = { host: "127.0.0.1", port: 0 };
+
+describe("the ops port", () => {
+  const open: OpsServer[] = [];
+  const serve = async (checks: Readonly<Record<string, Check>> = {}) => {
+    const registry = createMetrics("queue");
+    const ops = await serveOps({ listen: LOOPBACK, registry, log, checks });
+    open.push(ops);
+    const get = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${ops.port}${path}`, init);
+    return { ops, registry, get };
+  };
+
+  afterEach(async () => {
+    for (const ops of open.splice(0)) await ops.close();
+  });
+
+  it("serves the process's metrics and the service's own, labelled with the service", async () => {
+    const { registry, get } = await serve();
+    const counter = new Counter({ name: "tasks_total", help: "tasks", registers: [registry] });
+    counter.inc();
+    const response = await get("/metrics");
+    assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0.0.4/);
+    const text = await response.text();
+    assert.match(text, /^tasks_total\{service="queue"\} 1$/m);
+    assert.match(text, /^nodejs_eventloop_lag_seconds\{service="queue"\}/m);
+    assert.match(text, /^process_resident_memory_bytes\{service="queue"\}/m);
+  });
+
+  it("keeps the metrics of two services in one process apart", async () => {
+    const [queue, gateway] = [createMetrics("queue"), createMetrics("gateway")];
+    for (const registry of [queue, gateway]) {
+      registry.registerMetric(new Counter({ name: "calls_total", help: "calls", registers: [] }));
+    }
+    assert.match(await queue.metrics(), /service="queue"/);
+    assert.doesNotMatch(await queue.metrics(), /service="gateway"/);
+  });
+
+  it("is ready when every check passes", async () => {
+    const { get } = await serve({ redis: async () => {} });
+    const response = await get("/ready");
+    assert.equal(response.status, 200);
+    assert.deepEqual(await response.json(), { status: "ready" });
+  });
+
+  it("names the failing checks with 503 when it is not ready, and stays alive", async () => {
+    const { get } = await serve({
+      redis: async () => {
+        throw new Error("connection refused");
+      },
+      queue: () => {},
+    });
+    const response = await get("/ready");
+    assert.equal(response.status, 503);
+    assert.deepEqual(await response.json(), { status: "failing", failing: { redis: "connection refused" } });
+    assert.equal((await get("/health")).status, 200);
+  });
+
+  it("asks the checks anew each time", async () => {
+    let away = true;
+    const { get } = await serve({
+      redis: () => {
+        if (away) throw new Error("away");
+      },
+    });
+    assert.equal((await get("/ready")).status, 503);
+    away = false;
+    assert.equal((await get("/ready")).status, 200);
+  });
+
+  it("is not ready while draining, without asking the checks, and stays alive", async () => {
+    let asked = 0;
+    const { ops, get } = await serve({ redis: () => void (asked += 1) });
+    ops.setDraining();
+    const response = await get("/ready");
+    assert.equal(response.status, 503);
+    assert.deepEqual(await response.json(), { status: "draining" });
+    assert.equal(asked, 0);
+    assert.equal((await get("/health")).status, 200);
+  });
+
+  it("answers other paths with 404 and other methods with 405", async () => {
+    const { get } = await serve();
+    assert.equal((await get("/metric")).status, 404);
+    assert.equal((await get("/health?verbose")).status, 200);
+    assert.equal((await get("/ready", { method: "POST" })).status, 405);
+  });
+
+  it("rejects when its port is taken", async () => {
+    const { ops } = await serve();
+    const listen = { ...LOOPBACK, port: ops.port };
+    await assert.rejects(serveOps({ listen, registry: createMetrics("queue"), log, checks: {} }), /EADDRINUSE/);
+  });
+
+  it("closes while a client keeps its connection", async () => {
+    const { ops, get } = await serve();
+    await (await get("/health")).text();
+    await ops.close();
+    open.pop();
+    await assert.rejects(get("/health"));
+  });
+});

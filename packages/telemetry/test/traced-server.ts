@@ -1,0 +1,28 @@
+import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import { GetResponse, QueueServiceService, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { createLogger, shutdownTracing, tracer } from "../src/index.js";
+
+/** Serves two methods of the queue, and logs what it does: the port, each call, and its memory when it ends. */
+const log = createLogger({ name: "server", level: "info", instance: "server-1" });
+const { get, sync } = QueueServiceService;
+
+const queue = implement(
+  { get, sync },
+  {
+    async get(request) {
+      log.info("get served");
+      tracer("test").startActiveSpan("work", (span) => span.end());
+      return GetResponse.fromPartial({ task: { id: request.taskId } });
+    },
+    async sync() {
+      log.info("sync served");
+      return SyncResponse.fromPartial({});
+    },
+  },
+);
+const listen = { host: "127.0.0.1", port: 0 };
+const server = await serveGrpc({ listen, services: [queue], log, lameDuckMs: 0 });
+process.once("SIGTERM", () => {
+  void server.close().then(shutdownTracing);
+});
+log.info({ port: server.port }, "ready");

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
+
+const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const TRACEPARENT = `00-${TRACE}-00f067aa0ba902b7-01`;
+
+describe("tracing between two processes", () => {
+  const children: ChildProcess[] = [];
+  let receiver: OtlpReceiver;
+
+  before(async () => {
+    receiver = await startOtlpReceiver();
+  });
+  after(() => receiver.close());
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+  });
+
+  /** Starts a script with tracing loaded; its log lines are collected. */
+  function start(script: string, args: string[], env: Record<string, string>) {
+    const node = ["--import", "tsx", "--conditions=ccsp-src", "--import", path("../src/register.ts"), path(script)];
+    const child = spawn(process.execPath, [...node, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    children.push(child);
+    const out: Record<string, unknown>[] = [];
+    const err: string[] = [];
+    createInterface(child.stdout).on("line", (line) => out.push(JSON.parse(line)));
+    createInterface(child.stderr).on("line", (line) => err.push(line));
+    const logged = (msg: string): Record<string, unknown> => {
+      const line = out.find((entry) => entry["msg"] === msg);
+      assert.ok(line, `no line "${msg}" in ${JSON.stringify(out)}\n${err.join("\n")}`);
+      return line;
+    };
+    const ended = once(child, "close").then(([code]) => ({ code, err }));
+    return { child, logged, ended };
+  }
+
+  async function callOnce(env: { server: Record<string, string>; caller: Record<string, string> }) {
+    const server = start("./traced-server.ts", [], env.server);
+    const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 15_000, what: "the server" });
+    const caller = start("./traced-caller.ts", [`127.0.0.1:${String(port)}`], { TRACEPARENT, ...env.caller });
+    const called = await caller.ended;
+    assert.equal(called.code, 0, called.err.join("\n"));
+    server.child.kill("SIGTERM");
+    const served = await server.ended;
+    assert.equal(served.code, 0, served.err.join("\n"));
+    return { server, err: [...called.err, ...served.err] };
+  }
+
+  it("exports one trace in which the caller's client span is the parent of the server's span", async () => {
+    const env = (name: string) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: name });
+    const { server, err } = await callOnce({ server: env("server"), caller: env("caller") });
+    assert.deepEqual(err, []);
+
+    const spans = receiver.trace(TRACE);
+    const parents = new Map(spans.map((span) => [span.spanId, `${span.service} ${span.kind} ${span.name}`]));
+    const get = "grpc.ccsp.queue.v1.QueueService/Get";
+    assert.deepEqual(
+      spans.map((span) => [parents.get(span.spanId), parents.get(span.parentSpanId) ?? span.parentSpanId]),
+      [
+        ["caller internal agent", "00f067aa0ba902b7"],
+        [`caller client ${get}`, "caller internal agent"],
+        [`server server ${get}`, `caller client ${get}`],
+        ["server internal work", `server server ${get}`],
+      ],
+    );
+    const line = server.logged("get served");
+    assert.equal(line["trace_id"], TRACE);
+    assert.equal(line["span_id"], spans[2]?.spanId);
+  });
+
+  it("makes no span of Sync or of a health check, on either side", async () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint };
+    const { server } = await callOnce({ server: env, caller: env });
+    assert.ok(!("trace_id" in server.logged("sync served")));
+    assert.deepEqual(
+      receiver.spans().filter(({ name }) => /Sync|Health/.test(name)),
+      [],
+    );
+  });
+
+  it("passes the trace on without an endpoint, and exports nothing", async () => {
+    const earlier = receiver.spans().length;
+    const { server, err } = await callOnce({ server: {}, caller: {} });
+    assert.deepEqual(err, []);
+    assert.equal(server.logged("get served")["trace_id"], TRACE);
+    assert.equal(receiver.spans().length, earlier);
+  });
+});
