@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
+import { DoubleValue } from "../../../google/protobuf/wrappers.js";
 import { Priority, priorityFromJSON, priorityToJSON, TaskError, Usage } from "../../task/v1/task.js";
 
 export const protobufPackage = "ccsp.event.v1";
@@ -93,7 +94,7 @@ export interface TaskRetried {
     | Usage
     | undefined;
   /** What it cost; absent when unknown. */
-  costUsd?: number | undefined;
+  costUsd: number | undefined;
 }
 
 /** A task succeeded. */
@@ -111,7 +112,7 @@ export interface TaskCompleted {
     | Usage
     | undefined;
   /** What it cost; absent when unknown. */
-  costUsd?:
+  costUsd:
     | number
     | undefined;
   /** From engine start to its end. */
@@ -137,7 +138,7 @@ export interface TaskFailed {
     | Usage
     | undefined;
   /** What it cost; absent when unknown. */
-  costUsd?: number | undefined;
+  costUsd: number | undefined;
 }
 
 /** A task was cancelled. */
@@ -647,7 +648,7 @@ export const TaskRetried: MessageFns<TaskRetried> = {
       Usage.encode(message.usage, writer.uint32(42).fork()).join();
     }
     if (message.costUsd !== undefined) {
-      writer.uint32(49).double(message.costUsd);
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -706,11 +707,11 @@ export const TaskRetried: MessageFns<TaskRetried> = {
             continue;
           }
           case 6: {
-            if (tag !== 49) {
+            if (tag !== 50) {
               break;
             }
 
-            message.costUsd = reader.double();
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
         }
@@ -737,9 +738,9 @@ export const TaskRetried: MessageFns<TaskRetried> = {
         : undefined,
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
       costUsd: isSet(object.costUsd)
-        ? globalThis.Number(object.costUsd)
+        ? Number(object.costUsd)
         : isSet(object.cost_usd)
-        ? globalThis.Number(object.cost_usd)
+        ? Number(object.cost_usd)
         : undefined,
     };
   },
@@ -815,7 +816,7 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
       Usage.encode(message.usage, writer.uint32(42).fork()).join();
     }
     if (message.costUsd !== undefined) {
-      writer.uint32(49).double(message.costUsd);
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(50).fork()).join();
     }
     if (message.runTime !== undefined) {
       Duration.encode(message.runTime, writer.uint32(58).fork()).join();
@@ -880,11 +881,11 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
             continue;
           }
           case 6: {
-            if (tag !== 49) {
+            if (tag !== 50) {
               break;
             }
 
-            message.costUsd = reader.double();
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
           case 7: {
@@ -927,9 +928,9 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
         : "",
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
       costUsd: isSet(object.costUsd)
-        ? globalThis.Number(object.costUsd)
+        ? Number(object.costUsd)
         : isSet(object.cost_usd)
-        ? globalThis.Number(object.cost_usd)
+        ? Number(object.cost_usd)
         : undefined,
       runTime: isSet(object.runTime)
         ? Duration.fromJSON(object.runTime)
@@ -1013,7 +1014,7 @@ export const TaskFailed: MessageFns<TaskFailed> = {
       Usage.encode(message.usage, writer.uint32(34).fork()).join();
     }
     if (message.costUsd !== undefined) {
-      writer.uint32(41).double(message.costUsd);
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1064,11 +1065,11 @@ export const TaskFailed: MessageFns<TaskFailed> = {
             continue;
           }
           case 5: {
-            if (tag !== 41) {
+            if (tag !== 42) {
               break;
             }
 
-            message.costUsd = reader.double();
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
         }
@@ -1090,9 +1091,9 @@ export const TaskFailed: MessageFns<TaskFailed> = {
       error: isSet(object.error) ? TaskError.fromJSON(object.error) : undefined,
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
       costUsd: isSet(object.costUsd)
-        ? globalThis.Number(object.costUsd)
+        ? Number(object.costUsd)
         : isSet(object.cost_usd)
-        ? globalThis.Number(object.cost_usd)
+        ? Number(object.cost_usd)
         : undefined,
     };
   },

@@ -22,6 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
+import { DoubleValue } from "../../../google/protobuf/wrappers.js";
 import {
   Priority,
   priorityFromJSON,
@@ -201,7 +202,7 @@ export interface FailRequest {
     | Usage
     | undefined;
   /** What the failed run cost; absent when unknown. */
-  costUsd?: number | undefined;
+  costUsd: number | undefined;
 }
 
 /** Response for `Fail`. */
@@ -1810,7 +1811,7 @@ export const FailRequest: MessageFns<FailRequest> = {
       Usage.encode(message.usage, writer.uint32(34).fork()).join();
     }
     if (message.costUsd !== undefined) {
-      writer.uint32(41).double(message.costUsd);
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1861,11 +1862,11 @@ export const FailRequest: MessageFns<FailRequest> = {
             continue;
           }
           case 5: {
-            if (tag !== 41) {
+            if (tag !== 42) {
               break;
             }
 
-            message.costUsd = reader.double();
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
         }
@@ -1891,9 +1892,9 @@ export const FailRequest: MessageFns<FailRequest> = {
       error: isSet(object.error) ? TaskError.fromJSON(object.error) : undefined,
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
       costUsd: isSet(object.costUsd)
-        ? globalThis.Number(object.costUsd)
+        ? Number(object.costUsd)
         : isSet(object.cost_usd)
-        ? globalThis.Number(object.cost_usd)
+        ? Number(object.cost_usd)
         : undefined,
     };
   },

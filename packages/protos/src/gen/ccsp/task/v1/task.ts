@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
+import { DoubleValue } from "../../../google/protobuf/wrappers.js";
 
 export const protobufPackage = "ccsp.task.v1";
 
@@ -488,7 +489,7 @@ export interface TaskResult {
     | Usage
     | undefined;
   /** What it cost; absent when unknown. */
-  costUsd?:
+  costUsd:
     | number
     | undefined;
   /** The engine's own id of the conversation, for a later task. */
@@ -1518,7 +1519,7 @@ export const TaskResult: MessageFns<TaskResult> = {
       Usage.encode(message.usage, writer.uint32(18).fork()).join();
     }
     if (message.costUsd !== undefined) {
-      writer.uint32(25).double(message.costUsd);
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(26).fork()).join();
     }
     if (message.conversationId !== "") {
       writer.uint32(34).string(message.conversationId);
@@ -1577,11 +1578,11 @@ export const TaskResult: MessageFns<TaskResult> = {
             continue;
           }
           case 3: {
-            if (tag !== 25) {
+            if (tag !== 26) {
               break;
             }
 
-            message.costUsd = reader.double();
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
           case 4: {
@@ -1665,9 +1666,9 @@ export const TaskResult: MessageFns<TaskResult> = {
       text: isSet(object.text) ? globalThis.String(object.text) : "",
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
       costUsd: isSet(object.costUsd)
-        ? globalThis.Number(object.costUsd)
+        ? Number(object.costUsd)
         : isSet(object.cost_usd)
-        ? globalThis.Number(object.cost_usd)
+        ? Number(object.cost_usd)
         : undefined,
       conversationId: isSet(object.conversationId)
         ? globalThis.String(object.conversationId)

@@ -1,0 +1,1 @@
+export { createToken, SCOPES, type TokenOptions } from "./create-token.js";
