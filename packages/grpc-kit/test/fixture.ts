@@ -1,3 +1,4 @@
+import { leakCheck } from "@ccsp/testkit";
 import type { GrpcServer } from "../src/index.js";
 import { type Queue, type QueueHandlers, queueClient, serveQueue } from "./queue-stub.js";
 
@@ -5,6 +6,7 @@ type Options = { server?: Parameters<typeof serveQueue>[1]; client?: Parameters<
 
 /** Servers and clients of one test; `close` ends whatever the test left open. */
 export class Fixture {
+  readonly #leaks = leakCheck();
   readonly #open: { close(): unknown }[] = [];
 
   async serve(handlers: Partial<QueueHandlers>, options?: Options["server"]): Promise<GrpcServer> {
@@ -26,5 +28,6 @@ export class Fixture {
 
   async close(): Promise<void> {
     for (const resource of this.#open.splice(0).toReversed()) await resource.close();
+    await this.#leaks.check();
   }
 }

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { pino } from "pino";
+import type { Address } from "./address.js";
+import type { ConsulApi, PassingQuery } from "./consul-api.js";
+import { openConsulSource } from "./consul-source.js";
+
+const A = { host: "a", port: 1 };
+const B = { host: "b", port: 2 };
+
+type Answer = Awaited<ReturnType<ConsulApi["passing"]>>;
+
+/** A watch on a Consul whose every answer the test gives. */
+function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
+  const asked: PassingQuery[] = [];
+  let answer: (answer: Answer) => void = () => {};
+  let noticed: () => void = () => {};
+  const unused = async () => {
+    throw new Error("a watch only reads");
+  };
+  const api: ConsulApi = {
+    passing(_, query) {
+      asked.push(query);
+      noticed();
+      return new Promise((resolve, reject) => {
+        answer = resolve;
+        query.signal.addEventListener("abort", () => reject(query.signal.reason), { once: true });
+      });
+    },
+    register: unused,
+    knows: unused,
+    deregister: unused,
+  };
+  const findings = {
+    found: (addresses: readonly Address[]) => void test.found.push(addresses),
+    failed: (message: string) => void test.failed.push(message),
+  };
+  const source = openConsulSource({ api, name: "queue", findings, log: pino({ level: "silent" }) });
+  return {
+    source,
+    asked,
+    /** Does something and waits for the question that follows from it. */
+    next: async (act: () => void): Promise<PassingQuery> => {
+      const before = asked.length;
+      act();
+      while (asked.length === before) {
+        await new Promise<void>((resolve) => {
+          noticed = resolve;
+        });
+      }
+      const query = asked.at(-1);
+      assert.ok(query);
+      return query;
+    },
+    answer: (index: number, addresses: readonly Address[]) => answer({ index, addresses }),
+  };
+}
+
+describe("a watch on Consul", () => {
+  it("asks at once and then waits for something newer, reporting what changed", async () => {
+    const test = { found: [], failed: [] };
+    const { source, asked, next, answer } = watchedBy(test);
+    assert.equal(asked[0]?.index, 0);
+    assert.equal((await next(() => answer(7, [A]))).index, 7);
+    assert.equal((await next(() => answer(9, [A]))).index, 9);
+    await next(() => answer(10, [A, B]));
+    assert.deepEqual(test, { found: [[A], [A, B]], failed: [] });
+    source.close();
+  });
+
+  it("starts over when the index goes back, as it does when Consul lost its state", async () => {
+    const { source, next, answer } = watchedBy({ found: [], failed: [] });
+    await next(() => answer(500, [A]));
+    assert.equal((await next(() => answer(12, []))).index, 0);
+    source.close();
+  });
+
+  it("leaves its wait and asks at once when the channel lost a connection", async () => {
+    const { source, next, answer } = watchedBy({ found: [], failed: [] });
+    const waiting = await next(() => answer(7, [A]));
+    assert.equal((await next(() => source.refresh())).index, 0);
+    assert.equal(waiting.signal.aborted, true);
+    source.close();
+  });
+
+  it("says that nobody is there, and ends with its channel", async () => {
+    const test = { found: [], failed: [] };
+    const { source, next, answer } = watchedBy(test);
+    const waiting = await next(() => answer(3, []));
+    assert.deepEqual(test, { found: [], failed: ["Consul knows no healthy instance"] });
+    source.close();
+    assert.equal(waiting.signal.aborted, true);
+  });
+});

@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { type ConsulAgent, freePort, startConsul } from "@ccsp/fleet";
+import { CallError } from "@ccsp/grpc-kit";
+import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
+import { announce } from "../src/index.js";
+import { Fixture, listed, log } from "./fixture.js";
+
+type Asker = ReturnType<Fixture["connect"]>;
+
+/** Who answered how often. A failed call fails the test. */
+async function ask(client: Asker, times: number): Promise<Record<string, number>> {
+  const answers: Record<string, number> = {};
+  for (let i = 0; i < times; i++) {
+    const name = await client.whoAnswers();
+    answers[name] = (answers[name] ?? 0) + 1;
+  }
+  return answers;
+}
+
+/** Calls without a pause until `change` is over. Each call has a second: none may have to wait for the change's end. */
+async function askDuring(client: Asker, change: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const done = change.finally(() => over.abort());
+  while (!over.signal.aborted) await client.whoAnswers(1_000);
+  await done;
+}
+
+async function answeredBy(client: Asker, names: readonly string[]): Promise<void> {
+  await eventually(async () => assert.deepEqual(Object.keys(await ask(client, 20)).toSorted(), names), {
+    timeoutMs: 15_000,
+    what: `answers from ${names.join(" and ")}`,
+  });
+}
+
+describe("a consul:/// target", function () {
+  this.timeout(60_000);
+  const fixture = new Fixture();
+  let leaks: LeakCheck;
+  let consul: ConsulAgent;
+  before(async () => {
+    leaks = leakCheck();
+    consul = await startConsul();
+  });
+  after(async () => {
+    await consul.stop();
+    await leaks.check();
+  });
+  afterEach(() => fixture.close());
+
+  it("shares calls evenly between the instances that Consul lists", async () => {
+    fixture.schemes(consul.url);
+    await fixture.start("a", consul.url, "even");
+    await fixture.start("b", consul.url, "even");
+    const client = fixture.connect("consul:///even");
+    await answeredBy(client, ["a", "b"]);
+    assert.deepEqual(await ask(client, 20), { a: 10, b: 10 });
+  });
+
+  it("goes to the other instance without a failed call when one stops, and when one vanishes", async () => {
+    fixture.schemes(consul.url);
+    const a = await fixture.start("a", consul.url, "leaving");
+    const b = await fixture.start("b", consul.url, "leaving");
+    await fixture.start("c", consul.url, "leaving");
+    const client = fixture.connect("consul:///leaving");
+    await answeredBy(client, ["a", "b", "c"]);
+
+    await askDuring(client, a.stop());
+    assert.deepEqual(await listed(consul.url, "leaving"), ["b", "c"]);
+    await askDuring(client, b.vanish());
+    assert.deepEqual(await ask(client, 20), { c: 20 });
+  });
+
+  it("sees an instance that comes later", async () => {
+    fixture.schemes(consul.url);
+    await fixture.start("a", consul.url, "growing");
+    const client = fixture.connect("consul:///growing");
+    await answeredBy(client, ["a"]);
+    await fixture.start("b", consul.url, "growing");
+    await answeredBy(client, ["a", "b"]);
+  });
+
+  it("fails with UNAVAILABLE, naming the target, while nobody is listed, and then finds who comes", async () => {
+    fixture.schemes(consul.url);
+    const client = fixture.connect("consul:///nobody");
+    await assert.rejects(client.watch(), (error: unknown) => {
+      assert.ok(error instanceof CallError);
+      assert.equal(error.reason, "DEPENDENCY_UNAVAILABLE");
+      assert.match(error.message, /consul:\/\/\/nobody: Consul knows no healthy instance/);
+      return true;
+    });
+    const waiting = client.whoAnswers(30_000);
+    await fixture.start("late", consul.url, "nobody");
+    assert.equal(await waiting, "late");
+  });
+
+  it("fails with UNAVAILABLE, naming what is missing, without Consul's address or without Consul", async () => {
+    fixture.schemes(undefined);
+    await assert.rejects(fixture.connect("consul:///queue").watch(), /consul:\/\/\/queue: .*CCSP_CONSUL_URL/);
+    fixture.schemes("http://127.0.0.1:1");
+    await assert.rejects(
+      fixture.connect("consul:///queue").watch(),
+      /Consul at http:\/\/127\.0\.0\.1:1 does not answer/,
+    );
+  });
+});
+
+describe("when Consul goes away and comes back empty", function () {
+  this.timeout(60_000);
+  const fixture = new Fixture();
+  let leaks: LeakCheck;
+  let consul: ConsulAgent;
+  before(async () => {
+    leaks = leakCheck();
+    consul = await startConsul();
+  });
+  after(async () => {
+    await consul.stop();
+    await leaks.check();
+  });
+  afterEach(() => fixture.close());
+
+  it("clients notice nothing, instances register again, and later changes are seen", async () => {
+    fixture.schemes(consul.url);
+    await fixture.start("a", consul.url, "lasting");
+    const b = await fixture.start("b", consul.url, "lasting");
+    const client = fixture.connect("consul:///lasting");
+    await answeredBy(client, ["a", "b"]);
+
+    await askDuring(client, consul.kill9());
+    assert.deepEqual(await ask(client, 20), { a: 10, b: 10 });
+    await askDuring(client, consul.restart());
+    const back = eventually(async () => assert.deepEqual(await listed(consul.url, "lasting"), ["a", "b"]), {
+      timeoutMs: 15_000,
+    });
+    await askDuring(client, back);
+
+    await askDuring(client, b.stop());
+    await fixture.start("c", consul.url, "lasting");
+    await answeredBy(client, ["a", "c"]);
+  });
+});
+
+describe("announcing an instance", function () {
+  this.timeout(60_000);
+  const fixture = new Fixture();
+  afterEach(() => fixture.close());
+
+  it("neither fails nor waits while Consul is away, and registers when it comes", async () => {
+    const port = await freePort();
+    const consulUrl = `http://127.0.0.1:${port}`;
+    await fixture.start("early", consulUrl, "early");
+    const consul = await startConsul({ httpPort: port });
+    try {
+      await eventually(async () => assert.deepEqual(await listed(consulUrl, "early"), ["early"]), {
+        timeoutMs: 15_000,
+      });
+      await fixture.close();
+      assert.deepEqual(await listed(consulUrl, "early"), []);
+    } finally {
+      await consul.stop();
+    }
+  });
+
+  it("is withdrawn in bounded time also when Consul has died", async () => {
+    const listing = await announce({
+      consulUrl: "http://127.0.0.1:1",
+      name: "gone",
+      id: "gone",
+      host: "127.0.0.1",
+      port: 1,
+      log,
+    });
+    await listing.close();
+  });
+
+  it("does nothing without Consul's address", async () => {
+    const listing = await announce({ consulUrl: undefined, name: "x", id: "x", host: "127.0.0.1", port: 1, log });
+    await listing.close();
+  });
+});

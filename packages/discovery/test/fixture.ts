@@ -1,0 +1,108 @@
+import { once } from "node:events";
+import { createClient, type GrpcServer, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { pino } from "pino";
+import { announce, registerSchemes } from "../src/index.js";
+
+export const log = pino({ level: "silent" });
+
+type Closable = { close(): unknown };
+
+/** A gRPC server that tells callers its own name, and its place in Consul. */
+export interface Instance {
+  readonly port: number;
+  /** Leaves as a service does: out of Consul, then down. */
+  stop(): Promise<void>;
+  /** Goes down without a word to Consul, which goes on listing it until its check has failed. */
+  vanish(): Promise<void>;
+}
+
+/** Instances, clients and schemes of one test; `close` ends whatever is left open, newest first. */
+export class Fixture {
+  readonly #open: Closable[] = [];
+
+  own<R extends Closable>(resource: R): R {
+    this.#open.push(resource);
+    return resource;
+  }
+
+  async close(): Promise<void> {
+    for (const resource of this.#open.splice(0).toReversed()) await resource.close();
+  }
+
+  schemes(consulUrl: string | undefined): void {
+    this.own(registerSchemes({ consulUrl, log }));
+  }
+
+  async serve(name: string): Promise<GrpcServer> {
+    return this.own(
+      await serveGrpc({
+        listen: { host: "127.0.0.1", port: 0 },
+        services: [namedQueue(name)],
+        log,
+        drainMs: 1_000,
+        lameDuckMs: 0,
+      }),
+    );
+  }
+
+  async start(name: string, consulUrl: string, service: string): Promise<Instance> {
+    const server = await this.serve(name);
+    const { port } = server;
+    const listing = this.own(await announce({ consulUrl, name: service, id: name, host: "127.0.0.1", port, log }));
+    return {
+      port,
+      async stop() {
+        await listing.close();
+        await server.close();
+      },
+      vanish: () => server.close(),
+    };
+  }
+
+  /** Asks a target for the name of the instance that answers. */
+  connect(target: string): { whoAnswers(timeoutMs?: number): Promise<string>; watch(): Promise<void> } {
+    const client = this.own(
+      createClient(QueueServiceService, target, { channelOptions: { "grpc.use_local_subchannel_pool": 1 } }),
+    );
+    return {
+      async whoAnswers(timeoutMs = 10_000) {
+        const { task } = await client.get({}, { timeoutMs });
+        return task?.id ?? "";
+      },
+      async watch() {
+        for await (const _ of client.watch({}));
+      },
+    };
+  }
+}
+
+/** The ids that Consul lists as healthy. */
+export async function listed(consulUrl: string, service: string): Promise<string[]> {
+  const response = await fetch(`${consulUrl}/v1/health/service/${service}?passing=true`);
+  const entries: unknown = await response.json();
+  if (!Array.isArray(entries)) throw new Error("Consul's answer is not a list");
+  return entries.map((entry: { Service: { ID: string } }) => entry.Service.ID).toSorted();
+}
+
+function namedQueue(name: string) {
+  const absent = async () => {
+    throw new Error("not part of this test");
+  };
+  return implement(QueueServiceService, {
+    enqueue: absent,
+    sync: absent,
+    report: absent,
+    complete: absent,
+    fail: absent,
+    release: absent,
+    get: async () => GetResponse.fromPartial({ task: { id: name } }),
+    list: absent,
+    cancel: absent,
+    getStatus: absent,
+    async *watch(_, { signal }) {
+      yield WatchResponse.create();
+      await once(signal, "abort");
+    },
+  });
+}
