@@ -15,7 +15,7 @@ describe("text on its way from the model to the agent", function () {
   after(() => world.close());
 
   it("arrives intact when multi-byte characters are split at any byte", async () => {
-    const prompt = "日本語のテキストと絵文字 👩‍👩‍👧‍👦🏳️‍🌈 and combining é [[sim:split]]";
+    const prompt = "日本語のテキストと絵文字 👩‍👩‍👧‍👦🏳️‍🌈 and combining é [[sim:echo split=1]]";
     const { text, ended } = await collect(world.client("ann").run({ prompt }));
     assert.equal(ended.state, "SUCCEEDED");
     assert.ok(text.includes("日本語のテキストと絵文字 👩‍👩‍👧‍👦🏳️‍🌈 and combining é"), text.slice(0, 200));
