@@ -14,6 +14,7 @@ import { pino } from "pino";
 /** What the executor told the queue of one task. */
 export interface Told {
   readonly reports: ReportRequest[];
+  fence: bigint;
   ended?: { how: "complete"; request: CompleteRequest } | { how: "fail"; request: FailRequest } | { how: "release" };
 }
 
@@ -40,7 +41,7 @@ const LEASE_MS = 6_000;
 
 export async function startFakeQueue(): Promise<FakeQueue> {
   const waiting: Lease[] = [];
-  const tasks = new Map<string, Told & { fence: bigint; lost: boolean; cancelled: boolean }>();
+  const tasks = new Map<string, Told & { lost: boolean; cancelled: boolean }>();
   const syncs: SyncRequest[] = [];
   const away = { is: false };
   let count = 0;

@@ -104,6 +104,14 @@ export const RULES: readonly Rule[] = [
   },
   { when: { hasResult: true, text: WINDOW_TEXT }, ...closedWindow, message: "the usage window is closed" },
   {
+    // What the third refusal in a row comes to: the status is absent then.
+    when: { hasResult: true, text: /\b529\b.*overloaded/i },
+    category: "OVERLOADED",
+    retryable: true,
+    source: "PROVIDER",
+    message: "the provider is overloaded",
+  },
+  {
     when: {
       hasResult: true,
       text: /unable to connect|connection .*(lost|error|closed)|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT/i,
@@ -112,6 +120,11 @@ export const RULES: readonly Rule[] = [
     retryable: true,
     source: "PROVIDER",
     message: "the provider could not be reached",
+  },
+  {
+    when: { hasResult: true, text: /No conversation found/ },
+    ...badRequest,
+    message: "the conversation is not known here",
   },
   {
     when: { hasResult: false, stderr: /No conversation found/ },

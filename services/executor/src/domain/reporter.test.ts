@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import type { Clock } from "./clock.js";
+import type { Answer, Report } from "./queue.js";
+import { createReporter } from "./reporter.js";
+
+/** A queue that answers when the test says so, and a clock that stands still. */
+function setUp() {
+  const reports: Report[] = [];
+  const answers: ((answer: Answer | Error) => void)[] = [];
+  const waits: { ms: number; end(): void }[] = [];
+  let lost = 0;
+  const clock: Clock = {
+    now: () => 0,
+    date: () => 0,
+    wait: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted) return resolve();
+        signal?.addEventListener("abort", () => resolve(), { once: true });
+        waits.push({ ms, end: resolve });
+      }),
+  };
+  const reporter = createReporter({
+    queue: {
+      report: (_lease, report) => {
+        reports.push(report);
+        return new Promise((resolve, reject) => {
+          answers.push((answer) => (answer instanceof Error ? reject(answer) : resolve(answer)));
+        });
+      },
+    },
+    lease: { taskId: "t", fence: 1n },
+    clock,
+    signal: new AbortController().signal,
+    onLost: () => lost++,
+  });
+  return {
+    reporter,
+    reports,
+    waits,
+    lost: () => lost,
+    text: (text: string) => reporter.add({ type: "text", text }),
+    /** Answers the call under way and lets what follows happen. */
+    async answer(answer: Answer | Error = "ok") {
+      answers.shift()?.(answer);
+      await settled();
+    },
+    async passTime() {
+      waits.shift()?.end();
+      await settled();
+    },
+  };
+}
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe("the reporter", () => {
+  it("sends the first text at once, and gathers what comes while a report is under way", async () => {
+    const { text, reports, answer, passTime } = setUp();
+    await text("a");
+    assert.deepEqual(reports[0]?.events, [{ type: "text", text: "a" }]);
+    await text("b");
+    await text("c");
+    await answer();
+    assert.equal(reports.length, 1, "the next report did not wait for more");
+    await passTime();
+    assert.deepEqual(reports[1]?.events, [{ type: "text", text: "bc" }]);
+  });
+
+  it("keeps order between text and other events, and numbers its reports from 1 without a gap", async () => {
+    const { reporter, text, reports, answer } = setUp();
+    reporter.started({ traceparent: "", engineVersion: "1" });
+    await text("a");
+    await reporter.add({ type: "tool", name: "Bash" });
+    await text("b");
+    const flushed = reporter.flushed();
+    await answer();
+    await answer();
+    await flushed;
+    assert.deepEqual(
+      reports.map(({ sequence }) => sequence),
+      [1, 2],
+    );
+    assert.deepEqual(reports[0], { sequence: 1, started: { traceparent: "", engineVersion: "1" }, events: [] });
+    assert.deepEqual(
+      reports[1]?.events.map((event) => (event.type === "text" ? event.text : event.type)),
+      ["a", "tool", "b"],
+    );
+  });
+
+  it("repeats a report that was not answered, unchanged", async () => {
+    const { text, reports, answer, passTime } = setUp();
+    await text("a");
+    await answer(new Error("no connection"));
+    await passTime();
+    assert.equal(reports.length, 2);
+    assert.deepEqual(reports[1], reports[0]);
+  });
+
+  it("holds the engine back while much is unanswered, and goes on when it is answered", async () => {
+    const { text, answer } = setUp();
+    let done = false;
+    const added = text("x".repeat(300_000)).then(() => {
+      done = true;
+    });
+    await settled();
+    assert.equal(done, false);
+    await answer();
+    await added;
+  });
+
+  it("cuts a long text into reports between characters", async () => {
+    const { text, reporter, reports, answer } = setUp();
+    const long = `x${"🎉".repeat(70_000)}`;
+    void text(long);
+    const flushed = reporter.flushed();
+    for (let i = 0; i < 4; i++) await answer();
+    await flushed;
+    const pieces = reports.flatMap(({ events }) => events.map((event) => (event.type === "text" ? event.text : "")));
+    assert.ok(pieces.length > 1);
+    assert.ok(pieces.every((piece) => !/\p{Surrogate}/u.test(piece)));
+    assert.equal(pieces.join(""), long);
+  });
+
+  it("lets everybody go when the lease is lost, and sends nothing more", async () => {
+    const { text, reporter, reports, answer, lost } = setUp();
+    const added = text("x".repeat(300_000));
+    await answer("lost");
+    await added;
+    await text("more");
+    await reporter.flushed();
+    assert.equal(lost(), 1);
+    assert.equal(reports.length, 1);
+  });
+});

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { hugeText } from "@ccsp/testkit";
+import { expectProcesses, processesOf } from "./processes.js";
+import { failureOf, resultOf, withRig } from "./rig.js";
+
+const MB = 1024 * 1024;
+
+describe("an engine that misbehaves", function () {
+  this.timeout(30_000);
+  afterEach(() => expectProcesses(0));
+
+  const failures: readonly (readonly [string, string, keyof typeof ErrorCategory])[] = [
+    ["exits 0 without a result after it wrote text", "[[no-result]]", "ENGINE_CRASH"],
+    ["is cut off in its result", "[[cut-result]]", "ENGINE_CRASH"],
+    ["exits 0 having said nothing", "[[empty-exit-0]]", "NO_WORK_DONE"],
+    ["exits with an error", "[[exit:3]]", "ENGINE_CRASH"],
+    ["dies by a signal", "[[crash]]", "ENGINE_CRASH"],
+    ["reports a closed window", "[[fail:window:60]]", "USAGE_WINDOW"],
+  ];
+  it(`ends its task with the category that fits: ${failures.map(([what]) => what).join(", ")}`, () =>
+    withRig({}, async (rig) => {
+      for (const [what, prompt, category] of failures) {
+        const failure = await failureOf(rig, rig.queue.add(prompt));
+        assert.equal(ErrorCategory[failure.category], category, what);
+      }
+    }));
+
+  it("is ended as hanging when it says nothing, before or after it began", () =>
+    withRig({ CCSP_EXECUTOR_SILENCE_TIMEOUT: "400ms" }, async (rig) => {
+      for (const prompt of ["[[hang]]", "[[hang-before-init]]", "[[hang-mid]][[text:one two]]"]) {
+        const failure = await failureOf(rig, rig.queue.add(prompt));
+        assert.equal(ErrorCategory[failure.category], "ENGINE_HANG", prompt);
+      }
+    }));
+
+  it("is ended when the task's own time is up", () =>
+    withRig({}, async (rig) => {
+      const limits = { wallTime: { seconds: 0n, nanos: 300_000_000 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
+      const failure = await failureOf(rig, rig.queue.add("[[hang]]", { limits }));
+      assert.equal(ErrorCategory[failure.category], "TIMEOUT");
+    }));
+
+  it("is ended when it prints more than it may, be it text or noise", () =>
+    withRig({ CCSP_EXECUTOR_MAX_OUTPUT_BYTES: "100000" }, async (rig) => {
+      const failure = await failureOf(rig, rig.queue.add("[[flood:2MB]]"));
+      assert.equal(ErrorCategory[failure.category], "OUTPUT_LIMIT");
+      const limits = { wallTime: undefined, outputBytes: 20n, turns: 0, budgetUsd: 0 };
+      const noisy = await failureOf(rig, rig.queue.add("[[garbage]]", { limits }));
+      assert.equal(ErrorCategory[noisy.category], "OUTPUT_LIMIT");
+    }));
+
+  it("succeeds when what it said before and around its result was not understood", () =>
+    withRig({}, async (rig) => {
+      const result = await resultOf(rig, rig.queue.add("[[garbage]][[flood-stderr:1MB]][[split:1]][[text:日本語 🎉]]"));
+      assert.equal(result.text, "日本語 🎉");
+    }));
+
+  it("succeeds with its result when it hangs after it", () =>
+    withRig({}, async (rig) => {
+      assert.equal((await resultOf(rig, rig.queue.add("[[hang-after-result]][[text:done]]"))).text, "done");
+    }));
+
+  it("has what it left behind ended with it, also what left its group or holds its output", () =>
+    withRig({}, async (rig) => {
+      const task = rig.queue.add("[[report]][[grandchild]]");
+      const own = rig.queue.add("[[report]][[grandchild-setsid]]");
+      const holder = rig.queue.add("[[report]][[grandchild-stdout]]");
+      for (const id of [task, own, holder]) {
+        const { children } = JSON.parse((await resultOf(rig, id)).text) as { children: number[] };
+        assert.equal(children.length, 1);
+        assert.deepEqual(await processesOf(id), []);
+      }
+    }));
+
+  it("is read no faster than the queue takes its text", () =>
+    withRig({}, async (rig) => {
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      let blocked = () => {};
+      const full = new Promise<void>((resolve) => {
+        blocked = resolve;
+      });
+      rig.queue.onReport = async ({ events }) => {
+        if (events.length === 0) return;
+        blocked();
+        await held;
+      };
+      const task = rig.queue.add("[[flood:5MB]]");
+      await full;
+      // It cannot have written 5 MB: it waits for room in the pipe, and so it cannot have ended.
+      await expectProcesses(1, task);
+      release();
+      const { text } = await resultOf(rig, task);
+      assert.ok(text === hugeText(5 * MB));
+      assert.ok(rig.queue.textOf(task) === text);
+    }));
+});

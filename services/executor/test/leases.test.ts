@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { freePort } from "@ccsp/fleet";
+import { createClient } from "@ccsp/grpc-kit";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually } from "@ccsp/testkit";
+import { expectProcesses, processesOf } from "./processes.js";
+import { failureOf, resultOf, withRig } from "./rig.js";
+
+describe("the executor and its leases", function () {
+  this.timeout(30_000);
+  afterEach(() => expectProcesses(0));
+
+  it("has ended every process of a run before it confirms a cancel, however they resist", () =>
+    withRig({}, async (rig) => {
+      const task = rig.queue.add("[[ignore-sigterm]][[grandchild]][[hang]]");
+      const other = rig.queue.add("[[grandchild-setsid]][[hang]]");
+      await eventually(() => expectProcesses(2, task));
+      await eventually(() => expectProcesses(2, other));
+      rig.queue.cancel(task);
+      rig.queue.cancel(other);
+      for (const id of [task, other]) {
+        const failure = await failureOf(rig, id);
+        assert.deepEqual(await processesOf(id), []);
+        assert.equal(ErrorCategory[failure.category], "CANCELLED");
+      }
+    }));
+
+  it("runs no more at once than it has slots, and takes the next as soon as one is free", () =>
+    withRig({ CCSP_EXECUTOR_SLOTS: "1" }, async (rig) => {
+      const first = rig.queue.add("[[hang]]");
+      await eventually(() => expectProcesses(1, first));
+      const second = rig.queue.add("[[text:second]]");
+      const before = rig.queue.syncs.length;
+      await eventually(() => assert.ok(rig.queue.syncs.length > before + 1));
+      assert.deepEqual(await processesOf(second), []);
+      rig.queue.cancel(first);
+      assert.equal((await resultOf(rig, second)).text, "second");
+    }));
+
+  it("stops a run whose lease is lost, and tells the queue nothing more of it", () =>
+    withRig({}, async (rig) => {
+      const task = rig.queue.add("[[grandchild-setsid]][[hang]]");
+      await eventually(() => expectProcesses(2, task));
+      rig.queue.lose(task);
+      await eventually(() => expectProcesses(0, task));
+      assert.equal(rig.queue.told(task).ended, undefined);
+      assert.equal((await resultOf(rig, rig.queue.add("[[text:next]]"))).text, "next");
+    }));
+
+  it("stops a run when a report finds the lease lost", () =>
+    withRig({}, async (rig) => {
+      const gate = join(rig.dir, "gate");
+      const task = rig.queue.add(`[[gate:${gate}]][[delay:5]][[flood:1MB]]`);
+      await eventually(() => assert.ok(rig.queue.told(task).reports.length > 0));
+      rig.queue.told(task).fence = 2n;
+      await writeFile(gate, "");
+      await eventually(() => expectProcesses(0, task));
+    }));
+
+  it("ends the older attempt before it starts a newer one of the same task", () =>
+    withRig({ CCSP_EXECUTOR_SLOTS: "2" }, async (rig) => {
+      const task = rig.queue.add("[[ignore-sigterm]][[hang]]");
+      const [older] = await eventually(() => expectProcesses(1, task));
+      rig.queue.add("[[text:again]]", {}, { taskId: task, fence: 2n });
+      assert.equal((await resultOf(rig, task)).text, "again");
+      assert.ok(!(await processesOf(task)).includes(older ?? 0));
+    }));
+
+  it("keeps a run going while the queue is away, and brings its result afterwards", () =>
+    withRig({}, async (rig) => {
+      const gate = join(rig.dir, "gate");
+      const task = rig.queue.add(`[[gate:${gate}]][[text:kept]]`);
+      await eventually(() => assert.ok(rig.queue.told(task).reports.length > 0));
+      rig.queue.away.is = true;
+      await writeFile(gate, "");
+      await eventually(() => expectProcesses(0, task));
+      rig.queue.away.is = false;
+      assert.equal((await resultOf(rig, task)).text, "kept");
+      assert.equal(rig.queue.textOf(task), "kept");
+    }));
+
+  it("stops a run whose lease ran out unrenewed, since another executor may have it by then", () =>
+    withRig({}, async (rig) => {
+      const task = rig.queue.add("[[hang]]");
+      await eventually(() => expectProcesses(1, task));
+      rig.queue.away.is = true;
+      await eventually(() => expectProcesses(0, task), { timeoutMs: 10_000 });
+      assert.equal(rig.queue.told(task).ended, undefined);
+    }));
+
+  it("says what it runs, and is ready once the queue has answered", async () => {
+    const [port, ops] = [await freePort(), await freePort()];
+    const env = { CCSP_EXECUTOR_LISTEN: `127.0.0.1:${port}`, CCSP_EXECUTOR_OPS_LISTEN: `127.0.0.1:${ops}` };
+    await withRig(env, async (rig) => {
+      const task = rig.queue.add("[[hang]]");
+      const [pid] = await eventually(() => expectProcesses(1, task));
+      const client = createClient(ExecutorServiceService, `127.0.0.1:${port}`);
+      const status = await client.getExecutorStatus({});
+      client.close();
+      assert.deepEqual(
+        status.engines.map(({ engine, version, slots, running }) => ({ engine, version, slots, running })),
+        [{ engine: "claude-code", version: "2.1.197", slots: 2, running: 1 }],
+      );
+      assert.deepEqual(
+        status.runs.map((run) => [run.taskId, run.pid]),
+        [[task, pid]],
+      );
+      assert.equal((await fetch(`http://127.0.0.1:${ops}/ready`)).status, 200);
+      const metrics = await (await fetch(`http://127.0.0.1:${ops}/metrics`)).text();
+      assert.match(metrics, /ccsp_executor_runs\{engine="claude-code"[^}]*\} 1/);
+    });
+  });
+});

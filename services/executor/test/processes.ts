@@ -1,0 +1,16 @@
+import { readFileSync } from "node:fs";
+import { findProcesses } from "../src/supervision/cookie.js";
+import { EXECUTOR_ID } from "./rig.js";
+
+/** Living processes of this executor's runs, or of one task's. */
+export const processesOf = (taskId?: string): Promise<number[]> =>
+  findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && (!taskId || run.startsWith(`${taskId}:`)));
+
+export const commandLineOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, "utf8");
+
+/** Throws unless `count` processes of the task live; for `eventually`. */
+export async function expectProcesses(count: number, taskId?: string): Promise<number[]> {
+  const pids = await processesOf(taskId);
+  if (pids.length !== count) throw new Error(`${pids.length} processes, not ${count}`);
+  return pids;
+}

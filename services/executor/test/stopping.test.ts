@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type ManagedProcess, startProcess } from "@ccsp/fleet";
+import { eventually } from "@ccsp/testkit";
+import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
+import { expectProcesses } from "./processes.js";
+import { resultOf, testEnv, withRig } from "./rig.js";
+
+describe("an executor that stops", function () {
+  this.timeout(30_000);
+  afterEach(() => expectProcesses(0));
+
+  it("lets a run end within its drain time, takes no more, and exits with 0", () =>
+    withRig({ CCSP_EXECUTOR_DRAIN: "10s" }, async (rig) => {
+      const gate = join(rig.dir, "gate");
+      const task = rig.queue.add(`[[gate:${gate}]][[text:finished]]`);
+      await eventually(() => expectProcesses(1, task));
+      const exit = rig.stop();
+      await eventually(() => assert.ok(rig.queue.syncs.at(-1)?.draining));
+      assert.equal(rig.queue.syncs.at(-1)?.engines[0]?.freeSlots, 0);
+      await writeFile(gate, "");
+      assert.equal((await resultOf(rig, task)).text, "finished");
+      assert.equal(await exit, 0);
+    }));
+
+  it("ends what still runs after that, gives the lease back, and leaves nothing on disk", () =>
+    withRig({}, async (rig) => {
+      const task = rig.queue.add("[[ignore-sigterm]][[grandchild-setsid]][[hang]]");
+      await eventually(() => expectProcesses(2, task));
+      assert.equal(await rig.stop(), 0);
+      await expectProcesses(0);
+      assert.equal(rig.queue.told(task).ended?.how, "release");
+      assert.equal(rig.queue.syncs.at(-1)?.leases.length, 0);
+      assert.equal(existsSync(join(rig.dir, "executor")), false);
+    }));
+
+  it("exits in time when the queue is away", () =>
+    withRig({}, async (rig) => {
+      const task = rig.queue.add("[[hang]]");
+      await eventually(() => expectProcesses(1, task));
+      rig.queue.away.is = true;
+      assert.equal(await rig.stop(), 0);
+    }));
+});
+
+describe("an executor that is killed", function () {
+  this.timeout(60_000);
+  const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+  let dir: string;
+  let queue: FakeQueue;
+  const lines: string[] = [];
+  const started: ManagedProcess[] = [];
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
+    queue = await startFakeQueue();
+    lines.length = 0;
+  });
+  afterEach(async () => {
+    for (const executor of started.splice(0)) await executor.stop();
+    await queue.close();
+    await rm(dir, { recursive: true, force: true });
+    await expectProcesses(0);
+  });
+
+  async function start(env: Record<string, string> = {}): Promise<ManagedProcess> {
+    const executor = await startProcess({
+      name: "executor",
+      command: process.execPath,
+      args: ["--import", "tsx", "--conditions", "ccsp-src", MAIN],
+      env: { ...testEnv(queue.port, dir), CCSP_LOG_LEVEL: "info", ...env },
+      onLine: (line) => void lines.push(line),
+    });
+    started.push(executor);
+    return executor;
+  }
+
+  it("has its engines die with it, and what they left is ended before the next boot claims work", async () => {
+    const executor = await start();
+    const task = queue.add("[[grandchild-setsid]][[hang]]");
+    await eventually(() => expectProcesses(2, task), { timeoutMs: 15_000 });
+    executor.kill("SIGKILL");
+    await executor.exited;
+    // The engine itself goes with the executor; its grandchild does not know.
+    await eventually(() => expectProcesses(1, task));
+
+    const syncs = queue.syncs.length;
+    await start();
+    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 15_000 });
+    await expectProcesses(0);
+    assert.ok(lines.some((line) => line.includes("ended processes that an earlier boot left")));
+  });
+
+  it("is not confused with one that lives: a second executor of the same id does not start", async () => {
+    await start();
+    await eventually(() => assert.ok(queue.syncs.length > 0), { timeoutMs: 15_000 });
+    const second = await start();
+    assert.equal((await second.exited).code, 1);
+    assert.ok(lines.some((line) => line.includes("is in use by process")));
+  });
+
+  it("says which setting is wrong when there is no such engine", async () => {
+    const executor = await start({ CCSP_CLAUDE_CODE_BIN: "no-such-claude" });
+    assert.equal((await executor.exited).code, 1);
+    assert.ok(lines.some((line) => line.includes("CCSP_CLAUDE_CODE_BIN")));
+  });
+});
