@@ -36,7 +36,7 @@ export function createCaller(token: Token, resumeMs: number): Caller {
         settings.signal?.throwIfAborted();
         const options = await caller.options(settings);
         try {
-          return await call(options);
+          return await call({ ...options, timeoutMs: patience.tryMs() });
         } catch (error) {
           await patience.outlast(error);
         }

@@ -32,5 +32,5 @@ export {
   UnavailableError,
 } from "./errors.js";
 export type { Run } from "./run.js";
-export type { EndState, RunEnded, RunEvent } from "./run-event.js";
+export { type EndState, type RunEnded, type RunEvent, toRunEvent } from "./run-event.js";
 export type { LimitsInput, PriorityName, TaskInput } from "./task-input.js";

@@ -14,12 +14,17 @@ export interface Pace {
 export interface Patience {
   /** The server answers again: the time to give up starts anew. */
   progressed(): void;
+  /** Begins a try of a call that is to be answered at once: the milliseconds after which it counts as unanswered. */
+  tryMs(): number;
   /** Waits with growing pauses before the next try. Throws the agent's view of the error when there shall be none. */
   outlast(error: unknown): Promise<void>;
 }
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 3_000;
+const LONGEST_TRY_MS = 10_000;
+/** Also with hardly any patience left, a server that is there gets the time to answer. */
+const SHORTEST_TRY_MS = 1_000;
 
 /** Every call of this client is safe to repeat: what creates something carries a request id. */
 export function createPatience(
@@ -28,17 +33,22 @@ export function createPatience(
   { now, wait }: Pace = realPace,
 ): Patience {
   let failures = 0;
-  let brokenSince = 0;
+  let since: number | undefined;
+  const leftMs = () => {
+    since ??= now();
+    return since + resumeMs - now();
+  };
   return {
     progressed() {
       failures = 0;
+      since = undefined;
     },
+    tryMs: () => Math.max(SHORTEST_TRY_MS, Math.min(LONGEST_TRY_MS, leftMs())),
     async outlast(error) {
       if (signal?.aborted) throw signal.reason;
-      if (failures === 0) brokenSince = now();
-      const leftMs = brokenSince + resumeMs - now();
-      if (!worthRepeating(error) || leftMs <= 0) throw toCcspError(error);
-      const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS, leftMs);
+      const left = leftMs();
+      if (!worthRepeating(error) || left <= 0) throw toCcspError(error);
+      const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS, left);
       failures += 1;
       await wait(pause, signal);
       if (signal?.aborted) throw signal.reason;

@@ -1,0 +1,85 @@
+import type { Capabilities } from "@ccsp/client";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Command } from "commander";
+import { type ConnectionOptions, connected, withConnection } from "../connection.js";
+import { seconds } from "../describe.js";
+import type { ExitCode } from "../exit.js";
+import { EXIT, errorJson, exitCodeOf } from "../exit.js";
+import { type Io, say, sayJson } from "../io.js";
+import { DEFAULT_SERVICES, type LocalStatus, localStatus, localStatusJson } from "../local-status.js";
+import { findFleet, stateDir } from "../state.js";
+
+export function statusCommand(io: Io, end: (code: ExitCode) => void): Command {
+  return withConnection(new Command("status"))
+    .description("show what an installation offers, and what is running and waiting in a local fleet")
+    .addHelpText(
+      "after",
+      `
+Asks the gateway. For a local fleet also each service's readiness, the queue's depths, the usage of the last 24 hours
+and the newest notifications, directly at the services' ports.
+
+Example:
+  ccsp status --json | jq .queue.depths`,
+    )
+    .action(async (options: ConnectionOptions) => {
+      const elsewhere = options.gateway ?? io.env["CCSP_GATEWAY"];
+      const fleet = elsewhere ? undefined : await findFleet(stateDir(io.env));
+      const [gateway, local] = await Promise.all([
+        connected(io, options, (client) => client.capabilities()).catch((error: unknown) => ({ error })),
+        elsewhere ? undefined : localStatus(fleet?.services ?? DEFAULT_SERVICES),
+      ]);
+      const failed = "error" in gateway;
+      if (options.json) {
+        sayJson(io, {
+          gateway: failed ? { error: errorJson(gateway.error) } : gateway,
+          ...(local && localStatusJson(local)),
+        });
+      } else {
+        for (const line of failed ? [`gateway: ${messageOf(gateway.error)}`] : gatewayLines(gateway)) say(io, line);
+        if (local) for (const line of localLines(local)) say(io, line);
+      }
+      end(failed ? exitCodeOf(gateway.error) : EXIT.ok);
+    });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function gatewayLines({ version, agentId, scopes, engines, maxPromptBytes }: Capabilities): string[] {
+  return [
+    `gateway ${version}: you are ${agentId} (${scopes.join(" ") || "no scopes"})`,
+    `engines: ${engines.join(", ")}; prompts up to ${maxPromptBytes} bytes`,
+  ];
+}
+
+function localLines({ services, queue, usage, notifications }: LocalStatus): string[] {
+  const lines = ["", "services:"];
+  for (const { name, index, port, status } of services) {
+    lines.push(`  ${`${name}-${index + 1}`.padEnd(15)} ${String(port).padEnd(6)} ${status}`);
+  }
+  if (queue) {
+    lines.push("", `queue: ${queue.leased} running, ${queue.parked} parked, ${queue.ended} ended`);
+    for (const { engine, priority, waiting, oldestAge } of queue.depths) {
+      if (waiting === 0n) continue;
+      lines.push(`  ${engine} ${Priority[priority]?.toLowerCase()}: ${waiting} waiting, oldest ${seconds(oldestAge)}`);
+    }
+    for (const { executorId, leases, draining } of queue.executors) {
+      lines.push(`  ${executorId}: ${leases} leases${draining ? ", draining" : ""}`);
+    }
+  }
+  if (usage) {
+    lines.push("", `usage of the last 24 hours:${usage.rows.length === 0 ? " none" : ""}`);
+    for (const { agentId, model, runs, failedRuns, costUsd } of usage.rows) {
+      lines.push(
+        `  ${agentId} ${model || "unknown model"}: ${runs} runs, ${failedRuns} failed, $${costUsd.toFixed(4)}`,
+      );
+    }
+  }
+  if (notifications && notifications.notifications.length > 0) {
+    lines.push("", "newest notifications:");
+    for (const { eventTime, summary } of notifications.notifications)
+      lines.push(`  ${eventTime?.toISOString() ?? ""} ${summary}`);
+  }
+  return lines;
+}

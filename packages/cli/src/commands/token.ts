@@ -1,0 +1,70 @@
+import { readFile } from "node:fs/promises";
+import { Command, InvalidArgumentError } from "commander";
+import { createToken, SCOPES } from "../create-token.js";
+import { CliError, EXIT } from "../exit.js";
+import { type Io, say, sayJson } from "../io.js";
+import { stateDir } from "../state.js";
+import { durationMs } from "../task-options.js";
+
+interface CreateOptions {
+  readonly agent: string;
+  readonly scope?: readonly string[];
+  readonly ttl: number;
+  readonly secretFile?: string;
+  readonly audience: string;
+  readonly issuer?: string;
+  readonly json?: true;
+}
+
+export function tokenCommand(io: Io): Command {
+  const create = new Command("create")
+    .description("sign a token for an agent with the gateway's HS256 secret")
+    .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
+    .option("--scope <scope>", `what it allows, may be repeated (default: ${SCOPES.join(", ")})`, scope)
+    .option("--ttl <time>", "how long it is good, such as 30m, 12h or 7d", durationMs, durationMs("1h"))
+    .option("--secret-file <path>", "the secret (CCSP_JWT_SECRET_FILE; default: the local fleet's)")
+    .option("--audience <name>", "what the gateway has as CCSP_JWT_AUDIENCE", "ccsp")
+    .option("--issuer <name>", "what the gateway has as CCSP_JWT_ISSUER, if anything")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Whoever has the token is the agent until it expires: keep it out of logs and repositories.
+
+Examples:
+  ccsp token create --agent ci --scope tasks:submit --scope tasks:read --ttl 12h > ci.token
+  CCSP_TOKEN=$(ccsp token create --agent alice) ccsp list`,
+    )
+    .action(async ({ agent, scope: scopes = SCOPES, ttl, secretFile, audience, issuer, json }: CreateOptions) => {
+      const secret = await readSecret(secretFile ?? io.env["CCSP_JWT_SECRET_FILE"] ?? stateDir(io.env).secretFile);
+      const ttlSeconds = Math.max(1, Math.round(ttl / 1000));
+      const token = await createToken({ secret, agent, scopes, ttlSeconds, audience, issuer });
+      const expireTime = new Date(Date.now() + ttlSeconds * 1000).toISOString();
+      if (json) sayJson(io, { token, agent, scopes, expireTime });
+      else say(io, token);
+    });
+  return new Command("token").description("make tokens for agents").addCommand(create);
+}
+
+function agentId(value: string): string {
+  if (!/^[A-Za-z0-9._@-]{1,128}$/.test(value)) throw new InvalidArgumentError("It is no agent id.");
+  return value;
+}
+
+function scope(value: string, before: readonly string[] = []): readonly string[] {
+  if (!SCOPES.some((known) => known === value)) {
+    throw new InvalidArgumentError(`It is none of ${SCOPES.join(", ")}.`);
+  }
+  return [...before, value];
+}
+
+async function readSecret(path: string): Promise<string> {
+  let secret: string;
+  try {
+    secret = (await readFile(path, "utf8")).trim();
+  } catch {
+    throw new CliError(EXIT.usage, `no secret at ${path}: give --secret-file, or start a local fleet with \`ccsp up\``);
+  }
+  if (Buffer.byteLength(secret) >= 32) return secret;
+  throw new CliError(EXIT.usage, `the secret at ${path} is shorter than the 32 bytes that HS256 needs`);
+}

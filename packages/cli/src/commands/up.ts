@@ -1,0 +1,70 @@
+import type { ServiceName } from "@ccsp/fleet";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { CliError, EXIT, type ExitCode } from "../exit.js";
+import { type Io, note, sayJson } from "../io.js";
+import { ensureSecret, findFleet, stateDir } from "../state.js";
+import { startInBackground } from "../up/background.js";
+import { runFleet } from "../up/foreground.js";
+
+type Replicas = Readonly<Partial<Record<ServiceName, number>>>;
+
+interface UpFlags {
+  readonly single?: true;
+  readonly detach?: true;
+  readonly replicas?: Replicas;
+  readonly inProcess?: true;
+  readonly json?: true;
+}
+
+export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
+  return new Command("up")
+    .description("start Redis, Consul and the five services on this machine, and keep them running")
+    .addOption(new Option("--single", "run the five services in one process, without Consul").conflicts("replicas"))
+    .option("--detach", "keep the fleet in the background; returns when it is ready")
+    .option("--replicas <service=number...>", "how many of a service, such as executor=2", replicas)
+    .option("--json", "print each line of output as JSON")
+    .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
+    .addHelpText(
+      "after",
+      `
+A service that crashes is started again; Ctrl-C stops everything in order. CCSP_* and OTEL_* variables are passed on
+to the services, nothing else is. With CCSP_REDIS_URL or CCSP_CONSUL_URL that one is used instead of an own one.
+What outlives the command is in .ccsp in the repository (or CCSP_STATE_DIR): secret, data, and, with --detach, the log.
+
+Examples:
+  ccsp up
+  ccsp up --detach --replicas executor=2 gateway=2
+  CCSP_CLAUDE_CODE_BIN=/opt/claude CCSP_CLAUDE_CODE_HOME=$HOME ccsp up --single`,
+    )
+    .action(async ({ single, detach, replicas: counts = {}, inProcess, json }: UpFlags) => {
+      if (inProcess) {
+        const { runInProcess } = await import("../up/in-process.js"); // the services are loaded where they run only
+        return end(await runInProcess(io));
+      }
+      const state = stateDir(io.env);
+      const running = await findFleet(state);
+      if (running) {
+        throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
+      }
+      await ensureSecret(state);
+      if (!detach) {
+        return end(await runFleet(io, state, { single: single === true, replicas: counts, json: json === true }));
+      }
+      const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
+      const args = [...(single ? ["--single"] : []), ...(pairs.length > 0 ? ["--replicas", ...pairs] : [])];
+      const fleet = await startInBackground(io.env, state, args);
+      if (json) sayJson(io, fleet);
+      else note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);
+      return end(EXIT.ok);
+    });
+}
+
+const SERVICES: readonly string[] = ["gateway", "queue", "executor", "monitor", "notification"] satisfies ServiceName[];
+
+function replicas(value: string, before: Replicas = {}): Replicas {
+  const [, name = "", count = ""] = /^([a-z]+)=(\d+)$/.exec(value) ?? [];
+  if (!SERVICES.includes(name) || Number(count) < 1 || Number(count) > 20) {
+    throw new InvalidArgumentError(`Write it as service=number, 1 to 20, with a service of ${SERVICES.join(", ")}.`);
+  }
+  return { ...before, [name]: Number(count) };
+}

@@ -1,0 +1,83 @@
+import { createClient } from "@ccsp/grpc-kit";
+import { GetUsageResponse, MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
+import {
+  ListNotificationsResponse,
+  NotificationServiceService,
+} from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
+import { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { FleetState } from "./state.js";
+
+/** Readiness of one replica, or why it cannot be told. */
+export interface ServiceStatus {
+  readonly name: string;
+  readonly index: number;
+  readonly port: number;
+  readonly status: string;
+}
+
+/** What a fleet on this machine says about itself; a part that does not answer is left out, and its readiness says so. */
+export interface LocalStatus {
+  readonly services: readonly ServiceStatus[];
+  readonly queue: GetStatusResponse | undefined;
+  readonly usage: GetUsageResponse | undefined;
+  readonly notifications: ListNotificationsResponse | undefined;
+}
+
+/** Where `ccsp up` puts services unless told otherwise. */
+export const DEFAULT_SERVICES: FleetState["services"] = ["gateway", "queue", "executor", "monitor", "notification"].map(
+  (name, index) => ({ name, index: 0, ports: { grpc: 3000 + index, ops: 9000 + index } }),
+);
+
+const ANSWER_MS = 2_000;
+
+export async function localStatus(services: FleetState["services"]): Promise<LocalStatus> {
+  const target = (wanted: string) => `127.0.0.1:${services.find(({ name }) => name === wanted)?.ports.grpc ?? 0}`;
+  const [replicas, queue, usage, notifications] = await Promise.all([
+    Promise.all(services.map(readiness)),
+    answered(createClient(QueueServiceService, target("queue")), (client) =>
+      client.getStatus({}, { timeoutMs: ANSWER_MS }),
+    ),
+    answered(createClient(MonitorServiceService, target("monitor")), (client) =>
+      client.getUsage({}, { timeoutMs: ANSWER_MS }),
+    ),
+    answered(createClient(NotificationServiceService, target("notification")), (client) =>
+      client.listNotifications({ pageSize: 5 }, { timeoutMs: ANSWER_MS }),
+    ),
+  ]);
+  return { services: replicas, queue, usage, notifications };
+}
+
+async function answered<C extends { close(): void }, T>(
+  client: C,
+  ask: (client: C) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await ask(client);
+  } catch {
+    return undefined;
+  } finally {
+    client.close();
+  }
+}
+
+async function readiness({ name, index, ports }: FleetState["services"][number]): Promise<ServiceStatus> {
+  const row = { name, index, port: ports.grpc };
+  try {
+    const response = await fetch(`http://127.0.0.1:${ports.ops}/ready`, { signal: AbortSignal.timeout(ANSWER_MS) });
+    const { status, failing }: { status: string; failing?: Record<string, string> } = JSON.parse(await response.text());
+    const missing = Object.entries(failing ?? {}).map(([check, why]) => `${check}: ${why}`);
+    return { ...row, status: missing.length > 0 ? `not ready (${missing.join("; ")})` : status };
+  } catch {
+    return { ...row, status: "does not answer" };
+  }
+}
+
+/** As JSON, messages in proto JSON. */
+export function localStatusJson({ services, queue, usage, notifications }: LocalStatus): object {
+  return {
+    services,
+    queue: queue && GetStatusResponse.toJSON(queue),
+    usage: usage && GetUsageResponse.toJSON(usage),
+    notifications: notifications && ListNotificationsResponse.toJSON(notifications),
+  };
+}

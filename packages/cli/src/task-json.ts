@@ -1,0 +1,11 @@
+import type { RunEvent } from "@ccsp/client";
+import { Task, TaskError, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+
+/** A run's event as plain JSON: messages inside it in proto JSON, times as text. */
+export function runEventJson(event: RunEvent): object {
+  if (event.type === "accepted") return { type: event.type, task: Task.toJSON(event.task) };
+  if (event.type !== "waiting" && event.type !== "ended") return event;
+  const error = event.error && TaskError.toJSON(event.error);
+  if (event.type === "waiting") return { ...event, until: event.until?.toISOString(), error };
+  return { ...event, result: event.result && TaskResult.toJSON(event.result), error };
+}

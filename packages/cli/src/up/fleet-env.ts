@@ -1,0 +1,23 @@
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Settings that belong to one replica, or that the fleet itself decides. */
+const NOT_SHARED = /_LISTEN$|^CCSP_(INSTANCE|EXECUTOR_ID|EXECUTOR_DIR|REDIS_URL|CONSUL_URL)$|^OTEL_SERVICE_NAME$/;
+/** The command's own: a person's token is not for services. */
+const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|LIVE)$/;
+
+/** What of the caller's environment every service gets: `CCSP_*` and `OTEL_*` settings, and nothing else. */
+export function sharedSettings(env: Env): Record<string, string> {
+  return pick(env, (name) => /^(CCSP|OTEL)_/.test(name) && !NOT_SHARED.test(name) && !COMMANDS_OWN.test(name));
+}
+
+/** What a fleet in the background needs of the environment in which it was started. */
+export function backgroundEnv(env: Env): Record<string, string> {
+  const own = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "CONSUL_BIN", "REDIS_SERVER_BIN"];
+  return pick(env, (name) => own.includes(name) || (/^(CCSP|OTEL)_/.test(name) && name !== "CCSP_TOKEN"));
+}
+
+function pick(env: Env, wanted: (name: string) => boolean): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value !== undefined && wanted(name) ? [[name, value]] : [])),
+  );
+}

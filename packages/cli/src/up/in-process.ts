@@ -1,0 +1,78 @@
+import { hostname } from "node:os";
+import { ConfigError, type Env, load, type ServiceSettings } from "@ccsp/config";
+import { executorService } from "@ccsp/executor";
+import { gatewayService } from "@ccsp/gateway";
+import { runService, type ServiceContext, type ServiceDefinition } from "@ccsp/lifecycle";
+import { monitorService } from "@ccsp/monitor";
+import { notificationService } from "@ccsp/notification";
+import { queueService } from "@ccsp/queue";
+import { createLogger, shutdownTracing } from "@ccsp/telemetry";
+import { EXIT, type ExitCode } from "../exit.js";
+import { type Io, note } from "../io.js";
+
+/** A service that was configured and not started. */
+interface Part {
+  readonly service: ServiceSettings;
+  readonly warnings: readonly string[];
+  start(context: ServiceContext): Promise<void>;
+}
+
+/**
+ * All five services in this process, over the same definitions as in five: they talk over loopback gRPC and find each other by address.
+ * They start queue first and stop in the opposite order. Runs until a signal.
+ */
+export async function runInProcess(io: Io): Promise<ExitCode> {
+  const faults = new Set<string>();
+  const prepare = <C extends { readonly service: ServiceSettings }>(
+    definition: ServiceDefinition<C>,
+    env: Env,
+  ): Part[] => {
+    try {
+      const { config, warnings } = load(env, (settings) => definition.define(settings));
+      return [{ service: config.service, warnings, start: (context) => definition.start(config, context) }];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      for (const fault of error.faults) faults.add(fault);
+      return [];
+    }
+  };
+
+  const env: Env = { CCSP_INSTANCE: `${hostname()}-${process.pid}`, ...io.env };
+  const queue = prepare(queueService, env);
+  const port = queue[0]?.service.listen.port ?? 0;
+  const inside: Env = { CCSP_QUEUE_TARGET: `static:///127.0.0.1:${port}`, ...env };
+  const parts = [
+    ...queue,
+    ...prepare(notificationService, inside),
+    ...prepare(monitorService, inside),
+    ...prepare(executorService, inside),
+    ...prepare(gatewayService, inside),
+  ];
+  if (faults.size > 0) {
+    for (const fault of faults) note(io, fault);
+    return EXIT.usage;
+  }
+
+  const loggers = parts.map(({ service: { name, logLevel: level, instance } }) =>
+    createLogger({ name, level, instance }),
+  );
+  const [log] = loggers;
+  if (!log) throw new Error("there is no service to run");
+  const code = await runService(
+    log,
+    async (context) => {
+      for (const [index, part] of parts.entries()) {
+        const own = loggers[index] ?? log;
+        for (const warning of part.warnings) own.warn({ warning }, "suspicious setting");
+        await part.start({ ...context, log: own });
+        own.info("ready");
+      }
+    },
+    { closeMs: Math.max(...parts.map(({ service }) => service.drainMs + service.lameDuckMs)) + CLOSE_MARGIN_MS },
+  );
+  await shutdownTracing();
+  return code;
+}
+
+/** On top of the longest drain, as each service has it when it runs alone. */
+const CLOSE_MARGIN_MS = 5_000;
