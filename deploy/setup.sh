@@ -4,6 +4,7 @@ set -euo pipefail
 
 readonly PNPM_VERSION=12.4.2
 readonly NODE_MINIMUM=20.19.0
+readonly NODE24_VERSION=24.21.0
 # The last Debian suite that has Consul under a free licence.
 readonly CONSUL_SUITE=bullseye
 
@@ -18,11 +19,12 @@ Usage: deploy/setup.sh [part...]
 Gets what CCSP needs and this machine lacks. Everything goes into this folder (.tools, node_modules, dist): nothing is installed
 system-wide, no root is needed, nothing is asked. A second run only checks.
 
-Parts, all of them by default:
+Parts, by default all but the last:
   node     pnpm into .tools/pnpm, then the packages of pnpm-lock.yaml into node_modules (with the Claude Code CLI)
   redis    redis-server: the one in REDIS_SERVER_BIN or on PATH, else Debian's package, unpacked into .tools/redis
   consul   consul: the one in CONSUL_BIN or on PATH, else Debian's package (1.8.7), unpacked into .tools/consul
   build    compiles the TypeScript sources
+  node24   Node 24 into .tools/node24, for make test-node24 (not among the default parts)
 
 Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then say what, and how to get it.
 END
@@ -77,6 +79,18 @@ part_node() {
   logged install "$pnpm" install --frozen-lockfile --config.confirmModulesPurge=false ||
     { fault "Node packages" "pnpm could not install them: check the network, then run this again (whole output: .tools/log/install.log)"; return 1; }
   printf '%s\n' "$wanted" >"$stamp"
+}
+
+# The binary as npm delivers it, without the wrapper package whose install script would choose it.
+part_node24() {
+  local name
+  name="node-$(node -p 'process.platform + "-" + process.arch')"
+  [[ -x $tools/node24/bin/node && $("$tools/node24/bin/node" --version) == "v$NODE24_VERSION" ]] && return
+  say "Node $NODE24_VERSION into .tools/node24"
+  mkdir -p "$tools/node24"
+  logged node24 npm install --prefix "$tools/node24" --no-audit --no-fund --ignore-scripts "$name@$NODE24_VERSION" ||
+    { fault "Node $NODE24_VERSION" "npm could not fetch $name: check the network, or run the tests with a Node 24 of your own"; return 1; }
+  ln -sfn "node_modules/$name/bin" "$tools/node24/bin"
 }
 
 # link TARGET NAME: .tools/bin/NAME, relative so that the folder can be moved.
@@ -192,7 +206,7 @@ parts=()
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit ;;
-    node | redis | consul | build) parts+=("$argument") ;;
+    node | redis | consul | build | node24) parts+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done

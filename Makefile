@@ -1,0 +1,75 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
+LIVE := 'packages/*/test/**/*.test.ts' 'services/*/test/**/*.test.ts'
+MOCHA := mocha --reporter ./mocha-reporter.cjs
+CCSP := node packages/cli/bin/ccsp.js
+
+.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 \
+  check gen lint types format proto build clean
+
+help:
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Use it
+demo: setup ## one prompt through everything, with the real Claude Code CLI; stops cleanly (CCSP_LIVE=1: your own login)
+	@node packages/demo/dist/main.js
+
+up: setup ## Redis, Consul and the five services in the background, restarted when they crash
+	@$(CCSP) up --detach
+
+down: ## stop them
+	@$(CCSP) down
+
+logs: ## follow their logs
+	@$(CCSP) logs -f
+
+setup: ## get what this machine lacks, into this folder; build (the others do it when needed)
+	@deploy/setup.sh
+
+##@ Test it
+test: setup ## all tests
+	@$(MOCHA) $(UNIT) $(LIVE)
+
+test-unit: setup ## tests that start nothing
+	@$(MOCHA) $(UNIT)
+
+test-integration: setup ## tests that start Redis, Consul, servers, engines
+	@$(MOCHA) --ignore 'packages/e2e/**' $(LIVE)
+
+test-e2e: setup ## tests of the whole fleet
+	@$(MOCHA) 'packages/e2e/test/**/*.test.ts'
+
+test-node24: setup ## all tests on Node 24, which it gets
+	@deploy/setup.sh node24
+	@PATH="$(CURDIR)/.tools/node24/bin:$$PATH" $(MOCHA) $(UNIT) $(LIVE)
+
+check: setup proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
+	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
+
+##@ Change it
+build: setup ## compile the TypeScript sources
+
+gen: setup ## generate packages/protos/src/gen from proto/
+	@cd proto && buf generate
+
+proto: setup ## lint proto/, compare it with main for breaking changes and with the generated code
+	@cd proto && buf lint
+	@.ci/proto-breaking
+	@.ci/proto-generated
+
+types: setup ## check the types of sources and tests
+	@tsc -p tsconfig.json --noEmit
+
+lint: setup ## lint, format and import order, without changing anything
+	@oxlint --type-aware --quiet packages services
+	@biome check .
+
+format: setup ## format and sort imports
+	@biome check --write .
+
+clean: ## delete what was built (deploy/setup.sh --help says what else there is)
+	@rm -rf packages/*/dist services/*/dist packages/*/*.tsbuildinfo services/*/*.tsbuildinfo
