@@ -67,7 +67,7 @@ describe("an engine that misbehaves", function () {
       const own = rig.queue.add("[[report]][[grandchild-setsid]]");
       const holder = rig.queue.add("[[report]][[grandchild-stdout]]");
       for (const id of [task, own, holder]) {
-        const { children } = JSON.parse((await resultOf(rig, id)).text) as { children: number[] };
+        const { children }: { children: number[] } = JSON.parse((await resultOf(rig, id)).text);
         assert.equal(children.length, 1);
         assert.deepEqual(await processesOf(id), []);
       }

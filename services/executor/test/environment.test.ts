@@ -21,7 +21,7 @@ describe("what an engine gets", function () {
       await withRig(
         { CCSP_CLAUDE_CODE_BASE_URL: "http://127.0.0.1:9", CCSP_CLAUDE_CODE_MAX_RETRIES: "1" },
         async (rig) => {
-          const { env, cwd } = JSON.parse((await resultOf(rig, rig.queue.add("[[report]]"))).text) as Seen;
+          const { env, cwd }: Seen = JSON.parse((await resultOf(rig, rig.queue.add("[[report]]"))).text);
           const { CCSP_RUN, PATH, HOME, TMPDIR, CLAUDE_CONFIG_DIR, ...rest } = env;
           assert.deepEqual(rest, {
             LANG: "C.UTF-8",
@@ -35,8 +35,8 @@ describe("what an engine gets", function () {
           assert.match(CCSP_RUN ?? "", new RegExp(`^${EXECUTOR_ID}/[0-9A-Z]{26}/task-1:1$`));
           assert.match(PATH ?? "", /^\/usr\/local\/bin:\/usr\/bin:\/bin/);
           assert.equal(CLAUDE_CONFIG_DIR, `${HOME}/.claude`);
-          for (const folder of [cwd, HOME, TMPDIR]) {
-            assert.ok(folder?.startsWith(join(rig.dir, "executor", "runs")), `${folder} is not throwaway`);
+          for (const folder of [cwd, HOME ?? "", TMPDIR ?? ""]) {
+            assert.ok(folder.startsWith(join(rig.dir, "executor", "runs")), `${folder} is not throwaway`);
             assert.equal(existsSync(folder), false, "left behind");
           }
         },
@@ -52,7 +52,7 @@ describe("what an engine gets", function () {
       await writeFile(file, "# a comment\n\nCLAUDE_CODE_OAUTH_TOKEN=a=b \nDISABLE_TELEMETRY=0\n", { mode: 0o600 });
       const env = { CCSP_EXECUTOR_ID: "other", CCSP_CLAUDE_CODE_ENV_FILE: file, CCSP_CLAUDE_CODE_HOME: outer.dir };
       await withRig(env, async (rig) => {
-        const { env: seen } = JSON.parse((await resultOf(rig, rig.queue.add("[[report]]"))).text) as Seen;
+        const { env: seen }: Seen = JSON.parse((await resultOf(rig, rig.queue.add("[[report]]"))).text);
         assert.equal(seen["CLAUDE_CODE_OAUTH_TOKEN"], "a=b");
         assert.equal(seen["DISABLE_TELEMETRY"], "1");
         assert.equal(seen["HOME"], outer.dir);

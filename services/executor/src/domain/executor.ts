@@ -70,6 +70,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const running = (engine: string) =>
     held.attempts().filter((attempt) => attempt.running && attempt.lease.engine === engine).length;
 
+  const isFinished = () => finished;
+
   const offers = (): EngineOffer[] =>
     options.engines.map(({ engine, slots, version }) => ({
       engine: engine.name,
@@ -136,15 +138,21 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (draining) attempt.stop("release");
     metrics.started(lease.engine);
     held.add(attempt, heartbeatMs);
-    void attempt.engineGone.then(() => idle.abort());
-    void attempt.over.then((end) => {
-      held.remove(lease);
-      metrics.ended(lease.engine, end);
-    });
+    void attend(attempt);
+  }
+
+  async function attend(attempt: Attempt): Promise<void> {
+    await attempt.engineGone;
+    // There is a free slot to tell of.
+    idle.abort();
+    const end = await attempt.over;
+    held.remove(attempt.lease);
+    metrics.ended(attempt.lease.engine, end);
   }
 
   async function loop(): Promise<void> {
-    while (!finished) await sync();
+    do await sync();
+    while (!isFinished());
   }
 
   async function allOver(): Promise<void> {
@@ -175,11 +183,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function sayGoodbye(): Promise<void> {
     const late = new AbortController();
     const last = { executorId, bootId, sequence: ++sequence, leases: [], engines: offers(), draining, maxWaitMs: 0 };
-    const call = queue.sync(last, late.signal).then(
-      () => {},
-      () => log.info("queue does not answer; what it still counts as leased here ends by time"),
-    );
-    await within(options.giveBackMs, call);
+    const call = async () => {
+      try {
+        await queue.sync(last, late.signal);
+      } catch {
+        log.info("queue does not answer; what it still counts as leased here ends by time");
+      }
+    };
+    await within(options.giveBackMs, call());
     late.abort();
   }
 

@@ -40,18 +40,18 @@ function setUp() {
     lost: () => lost,
     text: (text: string) => reporter.add({ type: "text", text }),
     /** Answers the call under way and lets what follows happen. */
-    async answer(answer: Answer | Error = "ok") {
+    answer: async (answer: Answer | Error = "ok") => {
       answers.shift()?.(answer);
       await settled();
     },
-    async passTime() {
+    passTime: async () => {
       waits.shift()?.end();
       await settled();
     },
   };
 }
 
-const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+const settled = <T>(value?: T) => new Promise<T | undefined>((resolve) => setImmediate(() => resolve(value)));
 
 describe("the reporter", () => {
   it("sends the first text at once, and gathers what comes while a report is under way", async () => {
@@ -98,12 +98,8 @@ describe("the reporter", () => {
 
   it("holds the engine back while much is unanswered, and goes on when it is answered", async () => {
     const { text, answer } = setUp();
-    let done = false;
-    const added = text("x".repeat(300_000)).then(() => {
-      done = true;
-    });
-    await settled();
-    assert.equal(done, false);
+    const added = text("x".repeat(300_000));
+    assert.equal(await Promise.race([added, settled("held back")]), "held back");
     await answer();
     await added;
   });

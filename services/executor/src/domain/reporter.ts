@@ -29,7 +29,7 @@ export interface ReporterOptions {
   /** Aborts when nobody waits for the log any more. */
   readonly signal: AbortSignal;
   /** Called once, when the queue says that the lease is someone else's. */
-  onLost(): void;
+  readonly onLost: () => void;
 }
 
 export function createReporter({ queue, lease, clock, signal, onLost }: ReporterOptions): Reporter {
@@ -42,6 +42,8 @@ export function createReporter({ queue, lease, clock, signal, onLost }: Reporter
   let ending = false;
   let gathering = new AbortController();
   let waiting: (() => void)[] = [];
+
+  const isFull = () => !over && unanswered > PENDING_SIZE;
 
   async function send(): Promise<void> {
     while (!over && (first !== undefined || pending.length > 0)) {
@@ -101,12 +103,12 @@ export function createReporter({ queue, lease, clock, signal, onLost }: Reporter
       for (const part of split(event)) push(part);
       if (unanswered >= REPORT_SIZE) gathering.abort();
       start();
-      while (!over && unanswered > PENDING_SIZE) await new Promise<void>((resume) => waiting.push(resume));
+      while (isFull()) await new Promise<void>((resume) => waiting.push(resume));
     },
     async flushed() {
       ending = true;
       gathering.abort();
-      while (sending !== undefined) await sending;
+      for (let last = sending; last !== undefined; last = sending) await last;
     },
   };
 }
@@ -116,8 +118,8 @@ const sizeOf = (events: readonly EngineEvent[]): number =>
 
 /** Cuts text that is too long for one report, between characters. */
 function* split(event: EngineEvent): Generator<EngineEvent> {
-  if (event.type !== "text") return yield event;
-  let rest = event.text;
+  let rest = event.type === "text" ? event.text : "";
+  if (event.type !== "text") yield event;
   while (rest.length > REPORT_SIZE) {
     const cut = isHighSurrogate(rest.charCodeAt(REPORT_SIZE - 1)) ? REPORT_SIZE - 1 : REPORT_SIZE;
     yield { type: "text", text: rest.slice(0, cut) };

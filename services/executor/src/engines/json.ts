@@ -4,7 +4,7 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** Undefined for what is not an object in JSON. */
 export function parseObject(line: Buffer): Json | undefined {
   try {
-    const value = JSON.parse(line.toString("utf8")) as Json;
+    const value: Json = JSON.parse(line.toString("utf8"));
     return isObject(value) ? value : undefined;
   } catch {
     return undefined;

@@ -51,14 +51,9 @@ export function toTaskEvent(event: EngineEvent): TaskEvent {
 }
 
 function toOneof(event: EngineEvent): TaskEvent["event"] {
-  switch (event.type) {
-    case "text":
-      return { $case: "textDelta", value: { text: event.text } };
-    case "tool":
-      return { $case: "toolUse", value: { name: event.name } };
-    case "notice":
-      return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
-  }
+  if (event.type === "text") return { $case: "textDelta", value: { text: event.text } };
+  if (event.type === "tool") return { $case: "toolUse", value: { name: event.name } };
+  return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
 }
 
 /** `queueWait` and `executorId` are the queue's to set. */

@@ -35,13 +35,13 @@ export async function openExecutorFolder({
   const parent = join(path, "runs");
   await takeLock(lock, executorId);
   try {
-    const killed = await killStrays((cookie) => cookie.executorId === executorId && cookie.bootId !== bootId);
-    if (killed.length > 0) log.warn({ pids: killed }, "ended processes that an earlier boot left");
     const runs = join(parent, bootId);
     await mkdir(runs, { recursive: true, mode: 0o700 });
-    for (const entry of await readdir(parent)) {
-      if (isBootId(entry) && entry !== bootId) await rm(join(parent, entry), { recursive: true, force: true });
-    }
+    // The boots of this folder only: another installation on this host may have an executor of the same id.
+    const earlier = (await readdir(parent)).filter((entry) => isBootId(entry) && entry !== bootId);
+    const killed = await killStrays((cookie) => cookie.executorId === executorId && earlier.includes(cookie.bootId));
+    if (killed.length > 0) log.warn({ pids: killed }, "ended processes that an earlier boot left");
+    for (const boot of earlier) await rm(join(parent, boot), { recursive: true, force: true });
     return {
       runs,
       async close() {
@@ -75,7 +75,7 @@ async function takeLock(lock: string, executorId: string): Promise<void> {
     try {
       return await writeFile(lock, ours, { flag: "wx", mode: 0o600 });
     } catch (err) {
-      if ((err as NodeJS.ErrnoException).code !== "EEXIST") throw err;
+      if (!(err instanceof Error && "code" in err && err.code === "EEXIST")) throw err;
     }
     const holder = await readHolder(lock);
     if (holder && holder.pid !== process.pid && (await isAlive(holder))) {
@@ -90,7 +90,8 @@ async function takeLock(lock: string, executorId: string): Promise<void> {
 
 async function readHolder(lock: string): Promise<{ pid: number; started: string } | undefined> {
   try {
-    return JSON.parse(await readFile(lock, "utf8")) as { pid: number; started: string };
+    const holder: { pid: number; started: string } = JSON.parse(await readFile(lock, "utf8"));
+    return holder;
   } catch {
     // Gone, or cut off by a crash.
     return undefined;

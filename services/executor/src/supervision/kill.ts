@@ -9,7 +9,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (err) {
-    const { code } = err as NodeJS.ErrnoException;
+    const code = err instanceof Error && "code" in err ? err.code : undefined;
     if (code !== "ESRCH" && code !== "EPERM") throw err;
   }
 }

@@ -58,8 +58,11 @@ export async function startProcess(options: ProcessOptions): Promise<SupervisedP
   child.stdin.write(options.input);
   const stderr = keepBeginning(child.stderr);
 
+  const exit = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+    child.once("exit", (code, endedBy) => resolve([code, endedBy]));
+  });
   const exited = (async (): Promise<ProcessExit> => {
-    const [code, endedBy] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+    const [code, endedBy]: [number | null, NodeJS.Signals | null] = await exit;
     // Whatever the engine left behind ends with it, whether it ended well or not.
     signal(-pid, "SIGKILL");
     const same = formatCookie(cookie);

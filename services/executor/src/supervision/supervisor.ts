@@ -19,9 +19,9 @@ export interface RunOptions {
   readonly run: string;
   readonly command: string;
   /** Writes the files that the run needs, and says what depends on their place. */
-  prepare(
+  readonly prepare: (
     folder: RunFolder,
-  ): Promise<{ readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }>;
+  ) => Promise<{ readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }>;
   /** What it reads from stdin, which stays open until `endInput`. */
   readonly input: string;
   readonly wallMs: number;
@@ -44,7 +44,7 @@ export interface SupervisedRun {
   /** Resolves when every process and folder of the run is gone. */
   readonly exited: Promise<RunExit>;
   /** Ends the run. Resolves with `exited`. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
   /** Closes the process's stdin, and ends the run when that has not ended it within `ms`. */
   endInput(ms: number): void;
 }

@@ -15,7 +15,7 @@ export interface ClaudeCodeOptions {
   readonly profile: ClaudeCodeProfile;
   readonly supervisor: Supervisor;
   /** A line was passed over because it was not understood. */
-  onUnknownLine(): void;
+  readonly onUnknownLine: () => void;
 }
 
 /** Some versions hang when they have said their result. */
@@ -131,7 +131,7 @@ const tooMuch = (bytes: number): RunFailure => ({
   source: "AGENT",
 });
 
-function withResolver<T>(): { promise: Promise<T>; resolve(value: T | Promise<T>): void } {
+function withResolver<T>(): { promise: Promise<T>; resolve: (value: T | Promise<T>) => void } {
   let resolve: (value: T | Promise<T>) => void = () => {};
   const promise = new Promise<T>((settle) => {
     resolve = settle;

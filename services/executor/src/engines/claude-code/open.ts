@@ -26,7 +26,7 @@ export async function openClaudeCode(
     log,
     slots,
     onUnknownLine,
-  }: { supervisor: Supervisor; log: Logger; slots: number; onUnknownLine(): void },
+  }: { supervisor: Supervisor; log: Logger; slots: number; onUnknownLine: () => void },
 ): Promise<InstalledEngine> {
   const { home, apiKey, baseUrl, maxRetries } = settings;
   const bin = await findExecutable(settings.bin, settings.searchPath);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import { array, assert as check, nat, property, string } from "fast-check";
 import type { EngineEvent } from "../../domain/engine.js";
 import { createLineSplitter, LineTooLong } from "../line-splitter.js";
 import { createTranscriptReader } from "./transcript.js";
@@ -36,9 +36,9 @@ function read(lines: readonly object[], cuts: readonly number[] = []): EngineEve
 
 describe("the transcript of a run", () => {
   it("gives the same text wherever the bytes are cut", () => {
-    const texts = fc.array(fc.string({ unit: "grapheme", minLength: 1 }), { minLength: 1, maxLength: 8 });
-    fc.assert(
-      fc.property(texts, fc.array(fc.nat(), { maxLength: 40 }), (pieces, cuts) => {
+    const texts = array(string({ unit: "grapheme", minLength: 1 }), { minLength: 1, maxLength: 8 });
+    check(
+      property(texts, array(nat(), { maxLength: 40 }), (pieces, cuts) => {
         assert.equal(textOf(read(pieces.map(delta), cuts)), pieces.join(""));
       }),
     );

@@ -134,7 +134,7 @@ export function createTranscriptReader(): TranscriptReader {
         subtype: textAt(line, "subtype") ?? "",
         status: numberAt(line, "api_error_status"),
         terminalReason: textAt(line, "terminal_reason"),
-        text: wellFormed(textAt(line, "result") ?? listAt(line, "errors").join("\n")),
+        text: wellFormed(textAt(line, "result") ?? listAt(line, "errors").filter(isText).join("\n")),
         turns: numberAt(line, "num_turns") ?? 0,
         costUsd: numberAt(line, "total_cost_usd"),
         usage: usageOf(line),
@@ -154,6 +154,8 @@ export function createTranscriptReader(): TranscriptReader {
     },
   };
 }
+
+const isText = (value: Json): value is string => typeof value === "string";
 
 function retryNotice(line: Json): EngineEvent {
   const status = numberAt(line, "error_status");
