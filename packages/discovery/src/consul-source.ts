@@ -36,7 +36,7 @@ export function openConsulSource(options: {
     // An index that went back belongs to a new history: waiting on the old one would hear nothing.
     index = answer.index < index ? 0 : answer.index;
     const news = known.take(answer.addresses, performance.now());
-    if (news === "nobody") findings.failed("Consul knows no healthy instance");
+    if (news === "nobody") findings.nobody("Consul knows no healthy instance");
     else if (news) findings.found(news.found);
   }
 

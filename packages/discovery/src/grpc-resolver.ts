@@ -9,8 +9,10 @@ import type { Address } from "./address.js";
 /** Where a source says what it found. May be called at any time, also from within `open`. */
 export interface Findings {
   found(addresses: readonly Address[]): void;
-  /** Calls that do not wait fail with UNAVAILABLE and this message, unless addresses were found before. */
+  /** Calls that do not wait fail with UNAVAILABLE and this message, unless addresses were found before: these are kept. */
   failed(message: string): void;
+  /** As `failed`, and what was found before is dropped. */
+  nobody(message: string): void;
 }
 
 /** What looks one name up for one channel. */
@@ -51,28 +53,32 @@ export function registerScheme(scheme: string, open: OpenSource): void {
 
     #open(): Source {
       const target = `${scheme}:///${this.#name}`;
-      const report = (endpoints: experimental.StatusOr<experimental.Endpoint[]>) => {
+      const report = (...results: experimental.StatusOr<experimental.Endpoint[]>[]) => {
         // grpc-js forbids to call the listener from within updateResolution, and after destroy.
         setImmediate(() => {
-          if (this.#source === source) this.#listener(endpoints, {}, null, target);
+          if (this.#source !== source) return;
+          for (const result of results) this.#listener(result, {}, null, target);
         });
       };
+      const failure = (message: string): experimental.StatusOr<experimental.Endpoint[]> => {
+        const details = `${target}: ${message}`;
+        return experimental.statusOrFromError({ code: status.UNAVAILABLE, details, metadata: new Metadata() });
+      };
       const source = open(this.#name, {
-        found: (addresses) =>
-          report(experimental.statusOrFromValue(addresses.map(({ host, port }) => ({ addresses: [{ host, port }] })))),
-        failed: (message) =>
-          report(
-            experimental.statusOrFromError({
-              code: status.UNAVAILABLE,
-              details: `${target}: ${message}`,
-              metadata: new Metadata(),
-            }),
-          ),
+        found: (addresses) => report(endpoints(addresses)),
+        failed: (message) => report(failure(message)),
+        // round_robin keeps its instances on an error, and on an empty list alone it lets calls hang (grpc-js 1.14.7,
+        // RoundRobinLoadBalancer.updateAddressList ends in IDLE with a picker that queues). One after the other works.
+        nobody: (message) => report(endpoints([]), failure(message)),
       });
       return source;
     }
   }
   experimental.registerResolver(scheme, SchemeResolver);
+}
+
+function endpoints(addresses: readonly Address[]): experimental.StatusOr<experimental.Endpoint[]> {
+  return experimental.statusOrFromValue(addresses.map(({ host, port }) => ({ addresses: [{ host, port }] })));
 }
 
 /** `static:///a:1` has the path `a:1`; without a name, grpc-js leaves the slashes in. */
