@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type ManagedProcess, startProcess } from "@ccsp/fleet";
+import type { ManagedProcess } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
+import { startExecutorProcess } from "./executor-process.js";
 import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
 import { expectProcesses } from "./processes.js";
 import { resultOf, testEnv, withRig } from "./rig.js";
@@ -49,7 +49,6 @@ describe("an executor that stops", function () {
 
 describe("an executor that is killed", function () {
   this.timeout(60_000);
-  const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
   let dir: string;
   let queue: FakeQueue;
   const lines: string[] = [];
@@ -68,13 +67,10 @@ describe("an executor that is killed", function () {
   });
 
   async function start(env: Record<string, string> = {}): Promise<ManagedProcess> {
-    const executor = await startProcess({
-      name: "executor",
-      command: process.execPath,
-      args: ["--import", "tsx", "--conditions", "ccsp-src", MAIN],
-      env: { ...testEnv(queue.port, dir), CCSP_LOG_LEVEL: "info", ...env },
-      onLine: (line) => void lines.push(line),
-    });
+    const executor = await startExecutorProcess(
+      { ...testEnv(queue.port, dir), ...env },
+      (line) => void lines.push(line),
+    );
     started.push(executor);
     return executor;
   }

@@ -1,0 +1,20 @@
+import { fileURLToPath } from "node:url";
+import { type ManagedProcess, startProcess } from "@ccsp/fleet";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+/** Starts an executor as a process of its own, with tracing loaded, on these settings alone. */
+export function startExecutorProcess(
+  env: Readonly<Record<string, string>>,
+  onLine?: (line: string) => void,
+): Promise<ManagedProcess> {
+  return startProcess({
+    name: "executor",
+    command: process.execPath,
+    args: ["--conditions", "ccsp-src", "--import", "tsx", "--import", "@ccsp/telemetry/register.js", MAIN],
+    env: { ...env, CCSP_LOG_LEVEL: "info" },
+    cwd: HERE,
+    onLine,
+  });
+}

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually, startOtlpReceiver } from "@ccsp/testkit";
+import { startExecutorProcess } from "./executor-process.js";
+import { startFakeQueue } from "./fake-queue.js";
+import { testEnv } from "./rig.js";
+
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+const WAIT_SPAN = "b7ad6b7169203331";
+const OLD_TRACE = "1af7651916cd43dd8448eb211c80319c";
+const OLD_SPAN = "c7ad6b7169203331";
+
+describe("the trace of an attempt", function () {
+  this.timeout(60_000);
+
+  it("goes on from the queue's span through the engine's process, without prompt or answer", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
+    const queue = await startFakeQueue();
+    const traces = await startOtlpReceiver();
+    const executor = await startExecutorProcess({
+      ...testEnv(queue.port, dir),
+      OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
+      OTEL_SERVICE_NAME: "executor",
+    });
+    try {
+      const task = queue.add(
+        "[[report]] prompt-canary",
+        {},
+        {
+          traceparent: `00-${TRACE}-${WAIT_SPAN}-01`,
+          previousTraceparent: `00-${OLD_TRACE}-${OLD_SPAN}-01`,
+        },
+      );
+      const request = await eventually(
+        () => {
+          const { ended } = queue.told(task);
+          assert.ok(ended?.how === "complete");
+          return ended.request;
+        },
+        { timeoutMs: 20_000 },
+      );
+      const { env }: { env: Record<string, string> } = JSON.parse(request.result?.text ?? "");
+      await executor.stop();
+
+      const spans = traces.trace(TRACE);
+      const named = (name: string) => spans.filter((span) => span.name === name);
+      const [attempt] = named("task.attempt");
+      const [engine] = named("engine.run claude-code");
+      assert.ok(attempt && engine, `spans: ${spans.map(({ name }) => name).join(", ")}`);
+      assert.deepEqual([attempt.parentSpanId, attempt.kind], [WAIT_SPAN, "consumer"]);
+      assert.deepEqual(attempt.links, [{ traceId: OLD_TRACE, spanId: OLD_SPAN }]);
+      assert.equal(engine.parentSpanId, attempt.spanId);
+      assert.equal(env["TRACEPARENT"], `00-${TRACE}-${engine.spanId}-01`);
+      assert.equal(queue.told(task).reports[0]?.started?.traceparent, `00-${TRACE}-${attempt.spanId}-01`);
+      assert.equal(typeof engine.attributes["gen_ai.usage.output_tokens"], "number");
+      const calls = spans.filter(({ kind }) => kind === "client");
+      assert.ok(
+        calls.some(({ name }) => name.endsWith("Report")) && calls.some(({ name }) => name.endsWith("Complete")),
+      );
+      for (const call of calls) assert.equal(call.parentSpanId, attempt.spanId, call.name);
+      assert.doesNotMatch(JSON.stringify(traces.spans()), /canary/);
+    } finally {
+      await executor.stop();
+      await traces.close();
+      await queue.close();
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
+});
