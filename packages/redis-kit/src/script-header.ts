@@ -48,10 +48,15 @@ export function parseScriptHeader(path: string, lines: readonly string[]): Scrip
   };
   let section: keyof typeof sections = "purpose";
   for (const line of lines) {
-    const [, word, rest] = /^--\s?(?:(KEYS|ARGV|RETURN)\b)?(.*)$/.exec(line) ?? [];
-    if (word === "KEYS" || word === "ARGV" || word === "RETURN") section = word;
-    else if (rest?.trim() === "" && section === "RETURN") section = "why";
-    if (rest !== undefined && rest.trim() !== "") sections[section].push(rest.trim());
+    let text = line.slice(2).trim();
+    // After the blank line below RETURN come reasons, in which the words mean nothing.
+    if (section === "RETURN" && text === "") section = "why";
+    const [, word] = /^-- ?(KEYS|ARGV|RETURN)\b/.exec(line) ?? [];
+    if (section !== "why" && (word === "KEYS" || word === "ARGV" || word === "RETURN")) {
+      section = word;
+      text = text.slice(word.length).trim();
+    }
+    if (text !== "") sections[section].push(text);
   }
   const first = /^([a-z0-9_]+): (.+)$/.exec(sections.purpose.join(" "));
   if (first?.[1] === undefined || first[2] === undefined)

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { pino } from "pino";
+import { openRedis, type RedisConnection } from "../src/index.js";
+import { bindPutOnce } from "./put-once.js";
+import { type ClusterSetup, startCluster } from "./start-cluster.js";
+
+const log = pino({ level: "silent" });
+// Slots 13907, 9842 and 5649 belong to the third, second and second master; "b" (3300) to the first.
+const TAGS = ["0", "1", "2", "b"];
+
+describe("openRedis on Cluster", () => {
+  let setup: ClusterSetup;
+  let redis: RedisConnection;
+
+  beforeEach(async () => {
+    setup = await startCluster();
+    redis = await openRedis(setup.url, { log, name: "test" });
+  });
+  afterEach(async () => {
+    await redis?.close();
+    await setup?.stop();
+  });
+
+  it("runs scripts on the node of their keys, and sends them where they are not known", async () => {
+    const putOnce = bindPutOnce(redis.client);
+    for (const tag of TAGS) assert.equal(await putOnce("a", "1", tag), "ok");
+    for (const { url } of setup.nodes) {
+      const node = await openRedis(url, { log, name: "node" });
+      await node.client.script("FLUSH");
+      await node.close();
+    }
+    for (const tag of TAGS) assert.equal(await putOnce("a", "1", tag), "taken");
+    await redis.ping();
+  });
+
+  it("goes on with a replica when a master dies, and a blocked read with it", async () => {
+    const putOnce = bindPutOnce(redis.client);
+    assert.equal(await putOnce("a", "1", "b"), "ok");
+    const reader = await redis.duplicate();
+    const popped = reader.blpop("list:{b}", 0);
+    await setup.nodes[0]?.kill9();
+    assert.equal(await putOnce("b", "1", "b"), "ok");
+    assert.equal(await putOnce("a", "1", "0"), "ok");
+    await redis.client.rpush("list:{b}", "x");
+    assert.deepEqual(await popped, ["list:{b}", "x"]);
+  });
+});

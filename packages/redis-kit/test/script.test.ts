@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { pino } from "pino";
+import { bindScript, openRedis, type RedisConnection, scriptFaults } from "../src/index.js";
+import { bindPutOnce, luaFile } from "./put-once.js";
+
+const log = pino({ level: "silent" });
+
+describe("bindScript", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+
+  before(async () => {
+    server = await startRedis();
+    redis = await openRedis(server.url, { log, name: "test" });
+  });
+  after(async () => {
+    await redis.close();
+    await server.stop();
+  });
+  beforeEach(() => redis.client.flushall());
+
+  it("gives keys by name and arguments in order, and answers the decoded word", async () => {
+    const putOnce = bindPutOnce(redis.client);
+    assert.deepEqual([await putOnce("a", "日本"), await putOnce("a", "2")], ["ok", "taken"]);
+    assert.equal(await redis.client.hget("test:{t}:values", "a"), "日本");
+  });
+
+  it("sends a script again that the server has forgotten, also in calls that run side by side", async () => {
+    const putOnce = bindPutOnce(redis.client);
+    await putOnce("a", "1");
+    await redis.client.script("FLUSH");
+    const names = ["b", "c", "d"];
+    assert.deepEqual(await Promise.all(names.map((name) => putOnce(name, "1"))), ["ok", "ok", "ok"]);
+  });
+
+  it("answers strings as Buffers, so that any bytes come through", async () => {
+    const bytes = Buffer.from([0, 255, 128, 10]);
+    await redis.client.hset("test:{t}:values", "a", bytes);
+    const peek = bindScript(redis.client, luaFile("peek"), ["values"], (reply) => reply);
+    assert.deepEqual(await peek({ values: "test:{t}:values" }, "a"), bytes);
+  });
+
+  it("refuses a call whose keys are not all given, or that gives others, before Redis sees it", async () => {
+    const peek = bindScript(redis.client, luaFile("peek"), ["values"], (reply) => reply);
+    const given = (keys: Record<string, string>) => Object.assign({ values: "" }, keys);
+    await assert.rejects(peek(given({})), /key values is missing/);
+    await assert.rejects(peek(given({ values: "x", other: "y" })), /no such key: other/);
+  });
+
+  it("rejects with what the decoder throws for a reply it does not know", async () => {
+    const put = bindScript(redis.client, luaFile("put_once"), ["values", "order"], () => {
+      throw new Error("what is this");
+    });
+    await assert.rejects(put({ values: "{t}v", order: "{t}o" }, "a", "1"), /what is this/);
+  });
+
+  it("lets a test compare a binding with its file's header", () => {
+    const faults = (name: string, keys: string[]) => scriptFaults({ file: luaFile(name), keys });
+    assert.deepEqual(faults("put_once", ["values", "order"]), []);
+    assert.deepEqual(faults("put_once", ["order", "values"]), [
+      "put_once.lua: the header's keys are (values, order), the binding's (order, values)",
+    ]);
+    assert.deepEqual(faults("wrong_header", ["values"]), [
+      "wrong_header.lua: the header calls it other_name",
+      "wrong_header.lua: the header has no RETURN",
+      "wrong_header.lua: KEYS[2] is not in the header",
+      "wrong_header.lua: ARGV[2] is not in the header",
+      "wrong_header.lua: builds a key: redis.call('SET', 'built:' .. ARGV[1]",
+    ]);
+  });
+});

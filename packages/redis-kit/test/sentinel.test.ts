@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { eventually } from "@ccsp/testkit";
+import { pino } from "pino";
+import { openRedis, type RedisConnection } from "../src/index.js";
+import { bindPutOnce } from "./put-once.js";
+import { type SentinelSetup, startSentinel } from "./start-sentinel.js";
+
+const log = pino({ level: "silent" });
+
+describe("openRedis on Sentinel", () => {
+  let setup: SentinelSetup;
+  let redis: RedisConnection;
+
+  beforeEach(async () => {
+    setup = await startSentinel();
+    redis = await openRedis(setup.url, { log, name: "test" });
+  });
+  afterEach(async () => {
+    await redis?.close();
+    await setup?.stop();
+  });
+
+  it("finds the master, and the new one when it dies; a call that was under way and a blocked read go on there", async () => {
+    const putOnce = bindPutOnce(redis.client);
+    assert.equal(await putOnce("before", "1"), "ok");
+    // WAIT: the replica has it.
+    assert.equal(await redis.client.wait(1, 5_000), 1);
+    const reader = await redis.duplicate();
+    const popped = reader.blpop("list", 0);
+
+    await setup.master.kill9();
+    assert.equal(await putOnce("after", "1"), "ok");
+    assert.equal(await putOnce("before", "1"), "taken");
+    await redis.client.rpush("list", "x");
+    assert.deepEqual(await popped, ["list", "x"]);
+    assert.match(await redis.client.info("server"), new RegExp(`tcp_port:${setup.replica.port}`));
+  });
+
+  it("follows a master that was demoted while its connection stayed open", async () => {
+    const putOnce = bindPutOnce(redis.client);
+    await putOnce("before", "1");
+    assert.equal(await redis.client.wait(1, 5_000), 1);
+    // What an operator's failover does: the old master lives on as a replica and refuses writes.
+    const sentinel = await openRedis(setup.url.replace("redis+sentinel", "redis").replace("/main", ""), {
+      log,
+      name: "s",
+    });
+    await eventually(() => sentinel.client.call("sentinel", "failover", "main"));
+    await sentinel.close();
+    await eventually(async () => {
+      await putOnce("after", "1");
+      assert.match(await redis.client.info("server"), new RegExp(`tcp_port:${setup.replica.port}`));
+    });
+    assert.equal(await putOnce("before", "1"), "taken");
+  });
+});

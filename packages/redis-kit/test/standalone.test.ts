@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
+import { eventually } from "@ccsp/testkit";
+import { pino } from "pino";
+import { openRedis, orUnavailable, type RedisConnection } from "../src/index.js";
+import { bindPutOnce } from "./put-once.js";
+
+const log = pino({ level: "silent" });
+
+describe("openRedis on a standalone server", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+
+  beforeEach(async () => {
+    server = await startRedis({ appendOnly: true });
+    redis = await openRedis(server.url, { log, name: "test" });
+  });
+  afterEach(async () => {
+    await redis.close();
+    await server.stop();
+  });
+
+  it("rides out a kill and restart: calls that were under way are answered, and each took effect once", async () => {
+    const putOnce = bindPutOnce(redis.client);
+    const names = Array.from({ length: 300 }, (_, at) => `n${at}`);
+    const calls = names.map((name) => putOnce(name, "1"));
+    await server.kill9();
+    await server.restart();
+    await Promise.all(calls);
+    await putOnce("after", "1");
+    assert.deepEqual((await redis.client.lrange("test:{t}:order", 0, -1)).sort(), [...names, "after"].sort());
+  });
+
+  it("rejects within its limit when Redis stays away, as an outage that a caller can act on", async () => {
+    await server.kill9();
+    const calls = [bindPutOnce(redis.client)("a", "1"), redis.client.get("a")];
+    for (const call of calls) {
+      await assert.rejects(
+        orUnavailable(() => call),
+        { reason: "DEPENDENCY_UNAVAILABLE" },
+      );
+    }
+  });
+
+  it("answers ping while Redis answers, and rejects at once while it does not", async () => {
+    await redis.ping();
+    await server.kill9();
+    await eventually(() => assert.rejects(redis.ping(), /is not connected/));
+    await server.restart();
+    await eventually(() => redis.ping());
+  });
+
+  it("carries a blocked read over a restart", async () => {
+    const reader = await redis.duplicate();
+    const popped = reader.blpop("list", 0);
+    await server.kill9();
+    await server.restart();
+    await redis.client.rpush("list", "x");
+    assert.deepEqual(await popped, ["list", "x"]);
+  });
+
+  it("closes while a duplicate is blocked, and ends what waits on it", async () => {
+    const reader = await redis.duplicate();
+    const ended = assert.rejects(reader.blpop("list", 0), /Connection is closed/);
+    await redis.close();
+    await ended;
+  });
+
+  it("closes while Redis is away", async () => {
+    await server.kill9();
+    await redis.close();
+  });
+
+  it("passes on what Redis refuses for another reason than an outage", async () => {
+    await redis.client.set("text", "x");
+    await assert.rejects(
+      orUnavailable(() => redis.client.incr("text")),
+      /not an integer/,
+    );
+  });
+});
+
+describe("openRedis at start", () => {
+  it("waits for a server that starts later", async () => {
+    const port = await freePort();
+    const opening = openRedis(`redis://127.0.0.1:${port}/2`, { log, name: "test" });
+    const server = await startRedis({ port });
+    const redis = await opening;
+    await redis.client.set("key", "value");
+    assert.match(await redis.client.info("keyspace"), /db2:keys=1/);
+    assert.match(await redis.client.client("INFO"), / name=ccsp-test /);
+    await redis.close();
+    await server.stop();
+  });
+
+  it("gives up after its limit, naming host and port and the cause, never the password", async () => {
+    const port = await freePort();
+    const opening = openRedis(`redis://:hunter2@127.0.0.1:${port}`, { log, name: "test", startMs: 200 });
+    await assert.rejects(opening, (error) => {
+      assert.match(String(error), new RegExp(`127\\.0\\.0\\.1:${port} was not ready within 200 ms: .*ECONNREFUSED`));
+      assert.doesNotMatch(JSON.stringify(error, Object.getOwnPropertyNames(error)), /hunter2/);
+      return true;
+    });
+  });
+
+  it("gives up at once when the login is refused", async () => {
+    const server = await startRedis({ args: ["--requirepass", "right"] });
+    const open = (login: string) =>
+      openRedis(`redis://${login}127.0.0.1:${server.port}`, { log, name: "test", startMs: 60_000 });
+    await assert.rejects(open(":wrong@"), /refused the login: WRONGPASS/);
+    await assert.rejects(open(""), /refused the login: NOAUTH/);
+    const redis = await open(":right@");
+    await redis.ping();
+    await redis.close();
+    await server.stop();
+  });
+});

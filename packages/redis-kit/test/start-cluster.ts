@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
+import { eventually } from "@ccsp/testkit";
+import { Redis } from "ioredis";
+
+export interface ClusterSetup {
+  readonly url: string;
+  /** The first three are masters at start, the fourth is a replica of the first. */
+  readonly nodes: readonly RedisServer[];
+  stop(): Promise<void>;
+}
+
+const SLOTS = [
+  [0, 5460],
+  [5461, 10922],
+  [10923, 16383],
+] as const;
+
+/** Three masters and a replica of the first, on loopback; resolves when every node finds the cluster whole. */
+export async function startCluster(): Promise<ClusterSetup> {
+  const nodes = await Promise.all([0, 1, 2, 3].map(startNode));
+  const clients = nodes.map(({ port }) => new Redis(port, "127.0.0.1"));
+  try {
+    await joinNodes(nodes, clients);
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
+  return {
+    url: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+    nodes,
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()));
+    },
+  };
+}
+
+const PATIENCE = { timeoutMs: 15_000, what: "a whole cluster" };
+
+const busPorts = new Map<number, number>();
+
+async function startNode(): Promise<RedisServer> {
+  // The bus port is the port plus 10,000 by default, which a free port's number may not have room for.
+  const bus = await freePort();
+  const args = ["--cluster-enabled", "yes", "--cluster-port", String(bus), "--cluster-node-timeout", "1000"];
+  const node = await startRedis({ args: [...args, "--repl-diskless-sync-delay", "0"] });
+  busPorts.set(node.port, bus);
+  return node;
+}
+
+async function joinNodes(nodes: readonly RedisServer[], clients: readonly Redis[]): Promise<void> {
+  const [first, , , replica] = clients;
+  assert.ok(first && replica);
+  for (const [at, [from, to]] of SLOTS.entries()) await clients[at]?.call("cluster", "addslotsrange", from, to);
+  // A node that met others may not take another's number for its own: epochs differ from the start.
+  for (const [at, client] of clients.entries()) await client.call("cluster", "set-config-epoch", at + 1);
+  // Each meets each: quicker than waiting until they hear of one another.
+  for (const client of clients) {
+    for (const { port } of nodes) await client.call("cluster", "meet", "127.0.0.1", port, String(busPorts.get(port)));
+  }
+  const firstId = String(await first.call("cluster", "myid"));
+  await eventually(async () => {
+    for (const client of clients) {
+      const known = String(await client.call("cluster", "nodes"))
+        .trim()
+        .split("\n");
+      assert.equal(known.filter((line) => !/handshake|fail|noaddr/.test(line)).length, nodes.length);
+    }
+  }, PATIENCE);
+  await replica.call("cluster", "replicate", firstId);
+  await eventually(async () => {
+    for (const client of clients) {
+      assert.match(String(await client.call("cluster", "info")), /cluster_state:ok/);
+      assert.match(String(await client.call("cluster", "nodes")), new RegExp(`slave ${firstId}`));
+    }
+    assert.match(await replica.info("replication"), /master_link_status:up/);
+  }, PATIENCE);
+}
