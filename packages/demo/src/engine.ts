@@ -1,4 +1,4 @@
-import type { Simulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, type Simulator } from "@ccsp/testkit";
 
 /** Settings that make the executor use one engine, and a line that says which. */
 export interface DemoEngine {
@@ -6,15 +6,22 @@ export interface DemoEngine {
   readonly env: Record<string, string>;
 }
 
-/** The real CLI, talking to the bundled simulator with a fake key. */
-export const simulatedEngine = (simulator: Simulator, bin: string): DemoEngine => ({
-  description: "the real Claude Code CLI, with the bundled simulator in place of the model",
-  env: {
-    CCSP_CLAUDE_CODE_BIN: bin,
-    CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
-    CCSP_CLAUDE_CODE_API_KEY: "fake-key-for-the-simulator",
-  },
-});
+const ANSWER =
+  "Hello, CCSP! こんにちは、CCSP さん 👋 " +
+  "A queue is good for letting many agents share one limit: each task waits its turn instead of failing.";
+
+/** The real CLI with a fake key, talking to the bundled simulator, which writes at a model's pace. */
+export function simulatedEngine(simulator: Simulator): DemoEngine {
+  simulator.script([{ kind: "answer", text: ANSWER, tokensPerSecond: 15 }]);
+  return {
+    description: "the real Claude Code CLI, with the bundled simulator in place of the model",
+    env: {
+      CCSP_CLAUDE_CODE_BIN: CLAUDE_CODE_BIN,
+      CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
+      CCSP_CLAUDE_CODE_API_KEY: "fake-key-for-the-simulator",
+    },
+  };
+}
 
 /** The user's own CLI with the user's own login; only on CCSP_LIVE=1, since it costs money. */
 export function liveEngine(env: Readonly<Record<string, string | undefined>>): DemoEngine {

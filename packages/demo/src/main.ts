@@ -6,13 +6,14 @@ import { fileURLToPath } from "node:url";
 import { createToken } from "@ccsp/cli";
 import { createCcspClient } from "@ccsp/client";
 import { startFleet } from "@ccsp/fleet";
-import { CLAUDE_CODE_BIN, eventually, renderTrace, startOtlpReceiver, startSimulator } from "@ccsp/testkit";
+import { eventually, renderTrace, startOtlpReceiver, startSimulator } from "@ccsp/testkit";
 import { agentSpan } from "./agent-span.js";
 import { liveEngine, simulatedEngine } from "./engine.js";
 import { printSummary } from "./summary.js";
 
 const PROMPT =
-  process.argv.slice(2).join(" ") || "Say hello to CCSP in English and Japanese, and name one thing a queue is good for.";
+  process.argv.slice(2).join(" ") ||
+  "Say hello to CCSP in English and Japanese, and name one thing a queue is good for.";
 const live = process.env["CCSP_LIVE"] === "1";
 const SECRET = "the demo's own secret, known to nobody else";
 
@@ -46,10 +47,7 @@ async function demo(): Promise<void> {
   const traces = open(await startOtlpReceiver(), (receiver) => receiver.close());
   const engine = live
     ? liveEngine(process.env)
-    : simulatedEngine(
-        open(await startSimulator(), (simulator) => simulator.close()),
-        CLAUDE_CODE_BIN,
-      );
+    : simulatedEngine(open(await startSimulator(), (simulator) => simulator.close()));
   say(`Starting Redis, Consul and the five services; engine: ${engine.description}`);
 
   const fleet = open(
@@ -68,11 +66,17 @@ async function demo(): Promise<void> {
     (running) => running.stop(),
   );
   await fleet.ready();
-  for (const process of fleet.processes()) say(`  ready  ${process.name}`);
+  say(
+    `Ready: ${fleet
+      .processes()
+      .map(({ name }) => name)
+      .join(", ")}`,
+  );
 
   const client = createCcspClient({
     target: fleet.gatewayAddress,
-    token: () => createToken({ secret: SECRET, agent: "demo", scopes: ["tasks:submit", "tasks:read"], ttlSeconds: 600 }),
+    token: () =>
+      createToken({ secret: SECRET, agent: "demo", scopes: ["tasks:submit", "tasks:read"], ttlSeconds: 600 }),
   });
   opened.push({ close: async () => client.close() });
 

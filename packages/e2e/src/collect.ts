@@ -4,7 +4,9 @@ import type { RunEvent } from "@ccsp/client";
 type Ended = Extract<RunEvent, { type: "ended" }>;
 
 /** Reads a run to its end. `text` is what the newest attempt streamed, joined. */
-export async function collect(events: AsyncIterable<RunEvent>): Promise<{ taskId: string; text: string; ended: Ended }> {
+export async function collect(
+  events: AsyncIterable<RunEvent>,
+): Promise<{ taskId: string; text: string; ended: Ended }> {
   let taskId = "";
   let text = "";
   let attempt = 0;

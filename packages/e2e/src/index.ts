@@ -1,1 +1,1 @@
-export { type World, type WorldOptions, startWorld } from "./world.js";
+export { startWorld, type World, type WorldOptions } from "./world.js";

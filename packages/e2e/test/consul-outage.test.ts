@@ -25,13 +25,11 @@ describe("Consul stopped and started again empty", function () {
       runs += 1;
     }
     await world.fleet.consul?.restart();
-    await eventually(async () => assert.deepEqual(await registered(world), [
-      "executor",
-      "gateway",
-      "monitor",
-      "notification",
-      "queue",
-    ]), { timeoutMs: 30_000, what: "the services to register again" });
+    await eventually(
+      async () =>
+        assert.deepEqual(await registered(world), ["executor", "gateway", "monitor", "notification", "queue"]),
+      { timeoutMs: 30_000, what: "the services to register again" },
+    );
     assert.equal((await collect(client.run({ prompt: "after" }))).ended.state, "SUCCEEDED");
   });
 });

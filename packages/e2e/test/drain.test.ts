@@ -47,7 +47,10 @@ function startLoad(client: CcspClient) {
     count: () => count,
     completed: (target: number) =>
       Promise.race([
-        eventually(() => assert.ok(count >= target, `${count} of ${target}`), { timeoutMs: 60_000, what: "tasks to end" }),
+        eventually(() => assert.ok(count >= target, `${count} of ${target}`), {
+          timeoutMs: 60_000,
+          what: "tasks to end",
+        }),
         callers,
       ]),
     async stop() {

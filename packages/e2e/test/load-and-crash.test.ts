@@ -58,7 +58,10 @@ describe("200 tasks through the real CLI while every part is killed in turn", fu
     ];
     for (const [index, kill] of victims.entries()) {
       const mark = Math.floor(((index + 1) * TASKS) / (victims.length + 2));
-      await eventually(() => assert.ok(finished.count >= mark), { timeoutMs: 120_000, what: `${mark} tasks to finish` });
+      await eventually(() => assert.ok(finished.count >= mark), {
+        timeoutMs: 120_000,
+        what: `${mark} tasks to finish`,
+      });
       await kill();
     }
     const runs = await all;
@@ -119,7 +122,11 @@ async function follow(client: CcspClient, task: TaskInput, index: number) {
     if (event.type === "ended") ended = event;
   }
   assert.ok(ended, `task ${index} (${taskId}) has no end`);
-  assert.match(ended.result?.text ?? "", new RegExp(`task ${index}\\b`), "each agent gets the answer to its own prompt");
+  assert.match(
+    ended.result?.text ?? "",
+    new RegExp(`task ${index}\\b`),
+    "each agent gets the answer to its own prompt",
+  );
   assert.equal(ended.result?.text, text, "the text streamed by the attempt that succeeded is the result");
   return { taskId, startedMs, state: ended.state };
 }

@@ -54,7 +54,13 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
     );
 
     // Each line: the span, and the service of each of its ancestors up to the agent's own span.
-    assert.deepEqual(ancestry(spans, "queue.wait"), ["ccsp-queue", "ccsp-queue", "ccsp-gateway", "ccsp-gateway", "agent"]);
+    assert.deepEqual(ancestry(spans, "queue.wait"), [
+      "ccsp-queue",
+      "ccsp-queue",
+      "ccsp-gateway",
+      "ccsp-gateway",
+      "agent",
+    ]);
     assert.deepEqual(ancestry(spans, "task.attempt").slice(0, 2), ["ccsp-executor", "ccsp-queue"]);
     assert.equal(parent(spans, named(spans, "task.attempt"))?.name, "queue.wait");
     const engine = spans.find((span) => span.name.startsWith("engine.run"));
@@ -94,7 +100,9 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
   });
 
   it("keeps the prompt and the answer out of logs, spans and notifications", async () => {
-    const spans = JSON.stringify(world.traces.spans(), (_key, value) => (typeof value === "bigint" ? String(value) : value));
+    const spans = JSON.stringify(world.traces.spans(), (_key, value) =>
+      typeof value === "bigint" ? String(value) : value,
+    );
     assert.ok(!spans.includes(CANARY), "a span holds the prompt");
     assert.deepEqual(
       world.lines.filter((line) => line.includes(CANARY)),
