@@ -9,6 +9,9 @@ import { openStatic } from "./static-source.js";
  * own. Call it before the first client. Calling it again is harmless: channels opened afterwards use the newest call's
  * Consul. A name that cannot be resolved fails calls with UNAVAILABLE, naming the target; nothing throws here.
  *
+ * While Consul is away, channels keep the instances that they know; when it answers with none, they keep them for another
+ * 30 s, in which the instances of a restarted Consul register again.
+ *
  * close() ends the watches: channels that are still open keep the instances that they know.
  */
 export function registerSchemes(options: { readonly consulUrl: string | undefined; readonly log: Logger }): {

@@ -1,3 +1,4 @@
+import { Refusal } from "@ccsp/errors";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { CallContext } from "./call-context.js";
@@ -35,7 +36,10 @@ export function implement<D extends ServiceShape>(definition: D, handlers: Handl
       for (const [name, method] of Object.entries(methods)) {
         const handler: unknown = handlers[name];
         if (typeof handler !== "function") throw new Error(`no handler for ${method.path}`);
-        const handle = handler.bind(handlers);
+        const handle = (request: unknown, context: CallContext) => {
+          if (request === UNREADABLE) throw new Refusal("INVALID_FIELD", `the request is no message of ${method.path}`);
+          return handler.call(handlers, request, context);
+        };
         bound[name] = method.responseStream ? serveStream(handle, serving) : serveUnary(handle, serving);
       }
       return { definition: reportingDefinition(methods, serving.log), handlers: bound };
@@ -43,12 +47,25 @@ export function implement<D extends ServiceShape>(definition: D, handlers: Handl
   };
 }
 
-/** grpc-js answers a response that cannot be serialized with INTERNAL and says nothing here: such a bug has to be logged. */
+/** Stands for a request that could not be read. */
+const UNREADABLE = Object.freeze({});
+
+/**
+ * grpc-js answers both a request that it cannot read and a response that it cannot write with INTERNAL, and says nothing
+ * here. The first is the caller's fault and becomes a refusal; the second is a bug and is logged.
+ */
 function reportingDefinition(methods: ServiceShape, log: Logger): ServiceDefinition {
   const definition = Object.entries(methods).map(([name, method]): [string, MethodShape] => [
     name,
     {
       ...method,
+      requestDeserialize(bytes) {
+        try {
+          return method.requestDeserialize(bytes);
+        } catch {
+          return UNREADABLE;
+        }
+      },
       responseSerialize(value) {
         try {
           return method.responseSerialize(value);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { invalidFields } from "@ccsp/errors";
-import { GetResponse, QueueServiceClient } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { GetResponse, QueueServiceClient, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { serveGrpc } from "../src/index.js";
 import { Fixture } from "./fixture.js";
@@ -80,6 +80,25 @@ describe("a server's limits", () => {
     assert.equal(error.reason, "INVALID_FIELD");
     assert.equal(error.fields[0]?.field, "labels[0]");
     assert.ok(error.message.length < 1_000);
+  });
+
+  it("refuses bytes that are no message, and serves on", async () => {
+    const server = await fixture.serve({});
+    const raw = fixture.own(new Client(`127.0.0.1:${server.port}`, credentials.createInsecure()));
+    const garbage = Buffer.from("garbage");
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      const { path } = QueueServiceService.get;
+      raw.makeUnaryRequest(
+        path,
+        (bytes: Buffer) => bytes,
+        (bytes: Buffer) => GetResponse.decode(bytes),
+        garbage,
+        (err) => resolve(err),
+      );
+    });
+    assert.equal(error?.code, status.INVALID_ARGUMENT);
+    assert.match(error.details, /no message of \/ccsp\.queue\.v1\.QueueService\/Get/);
+    assert.equal((await fixture.connect(server).get({ taskId: "t1" })).task?.id, "t1");
   });
 
   it("logs a response that cannot be serialized", async () => {
