@@ -49,7 +49,7 @@ describe("renderTrace", () => {
     assert.equal(text, "queue: root 5.0 ms\nqueue: orphan 5.0 ms  ✗ deadline  (its parent is missing)");
   });
 
-  it("counts childless siblings that look the same", () => {
+  it("counts neighbours of the same shape on one line", () => {
     const polls = [1, 2, 3].map((n) => span(`poll${n}`, "root", n, { name: "poll" }));
     assert.equal(renderTrace([span("root", "", 0), ...polls]), "queue: root 5.0 ms\n└─ queue: poll ×3, 15 ms in all");
   });

@@ -7,8 +7,8 @@ interface Node {
 
 /**
  * A trace for people: one line a span, `service: name 12 ms`, `service → name` for a call that goes out, children under their
- * parent in the order in which they started. Spans whose parent was not received stand at the root, marked; childless
- * siblings that look the same are counted on one line.
+ * parent in the order in which they started. Spans whose parent was not received stand at the root, marked; neighbours of one
+ * shape, such as a run's many reports, are counted on one line.
  */
 export function renderTrace(spans: readonly ReceivedSpan[]): string {
   const byId = new Set(spans.map((span) => span.spanId));
@@ -44,18 +44,20 @@ function render(node: Node, note: string, first: string, rest: string): string[]
   return [`${first}${label(span)} ${duration(span.endMs - span.startMs)}${error}${note}`, ...below];
 }
 
-/** Neighbours that would read the same, together. */
+/** Neighbours of the same shape, together. What failed stands alone. */
 function alike(nodes: readonly Node[]): readonly (readonly Node[])[] {
   const groups: Node[][] = [];
   for (const node of nodes) {
     const group = groups.at(-1);
-    const [head] = group ?? [];
-    const plain = node.children.length === 0 && node.span.error === undefined;
-    const same = head?.children.length === 0 && head.span.error === undefined && label(head.span) === label(node.span);
-    if (group && plain && same) group.push(node);
+    if (group?.[0] && shape(node) === shape(group[0])) group.push(node);
     else groups.push([node]);
   }
   return groups;
+}
+
+function shape({ span, children }: Node): string {
+  if (span.error !== undefined) return span.spanId;
+  return `${label(span)}(${children.map(shape).join()})`;
 }
 
 function total(nodes: readonly Node[]): number {
