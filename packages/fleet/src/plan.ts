@@ -33,9 +33,13 @@ export interface PlanOptions {
   /** What every process gets of this one's environment. */
   readonly inherited: Readonly<Record<string, string>>;
   readonly takePort: () => Promise<number>;
+  readonly isFree: (port: number) => Promise<boolean>;
 }
 
-/** Which processes a fleet consists of, and how each is started. With `ports: "default"` a first replica listens on its service's own ports. */
+/**
+ * Which processes a fleet consists of, and how each is started. With `ports: "default"` a first replica listens on its service's own ports;
+ * rejects, naming them, when some are taken.
+ */
 export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> {
   const parts: Part[] = [];
   for (const name of STOP_ORDER) {
@@ -48,8 +52,23 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
       parts.push({ name, index, ports });
     }
   }
+  if (options.ports === "default") await assertFree(parts, options.isFree);
   if (options.single) return [singleUnit(parts, options)];
   return parts.map((part) => serviceUnit(part, options));
+}
+
+async function assertFree(parts: readonly Part[], isFree: PlanOptions["isFree"]): Promise<void> {
+  const wanted = parts.flatMap(({ name, ports }) => [
+    { name, port: ports.grpc },
+    { name, port: ports.ops },
+  ]);
+  const free = await Promise.all(wanted.map(({ port }) => isFree(port)));
+  const taken = wanted.filter((_, at) => !free[at]).map(({ name, port }) => `${port} (${name})`);
+  if (taken.length > 0) {
+    throw new Error(
+      `ports taken on this machine: ${taken.join(", ")}. Is another fleet running? Then stop it (make down)`,
+    );
+  }
 }
 
 function serviceUnit(part: Part, options: PlanOptions): Unit {

@@ -18,6 +18,9 @@ export async function untilAllReady(running: readonly Running[], timeoutMs: numb
 
 async function whatIsMissing({ unit, supervisor }: Running): Promise<string | undefined> {
   if (supervisor.gaveUp) return `${unit.name} ended: ${supervisor.process.lastLines().join("\n")}`;
+  // Whoever answers on its port meanwhile is not it.
+  if (!supervisor.up)
+    return `${unit.name} ended and is about to be restarted: ${supervisor.process.lastLines().at(-1) ?? ""}`;
   const reasons = await Promise.all(unit.parts.map(whyNotReady));
   const missing = unit.parts.flatMap(({ name }, at) => (reasons[at] === undefined ? [] : [`${name} ${reasons[at]}`]));
   if (missing.length === 0) return undefined;

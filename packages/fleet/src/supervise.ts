@@ -20,6 +20,8 @@ export interface Supervisor<P extends Supervisable> {
   /** The process that runs, or ran last. */
   readonly process: P;
   readonly restarts: number;
+  /** False between its end and its next start. */
+  readonly up: boolean;
   /** The process ended and will not be started again. */
   readonly gaveUp: boolean;
   /** Stops the process and starts it no more. Idempotent. */
@@ -39,12 +41,14 @@ export async function supervise<P extends Supervisable>(options: SuperviseOption
   const stopping = new AbortController();
   let current = await options.start();
   let restarts = 0;
+  let up = true;
   let gaveUp = false;
 
   const startAgain = async (): Promise<Ending | undefined> => {
     try {
       current = await options.start();
       restarts += 1;
+      up = true;
       return undefined;
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
@@ -55,6 +59,7 @@ export async function supervise<P extends Supervisable>(options: SuperviseOption
     for (;;) {
       const since = clock.now();
       const ending: Ending = failure ?? (await current.exited);
+      up = false;
       if (stopping.signal.aborted) return;
       gaveUp = !options.restart || (!(ending instanceof Error) && ending.code === EXIT_SETTINGS_FAULT);
       const delayMs = gaveUp ? undefined : backoff(clock.now() - since);
@@ -75,6 +80,9 @@ export async function supervise<P extends Supervisable>(options: SuperviseOption
     },
     get restarts() {
       return restarts;
+    },
+    get up() {
+      return up;
     },
     get gaveUp() {
       return gaveUp;

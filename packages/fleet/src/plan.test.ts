@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { type PlanOptions, planUnits } from "./plan.js";
+
+const OPTIONS: PlanOptions = {
+  root: "/repo",
+  dataDir: "/data",
+  redisUrl: "redis://r",
+  consulUrl: "http://c",
+  inherited: { PATH: "/bin" },
+  takePort: async () => 1,
+  isFree: async () => true,
+};
+
+describe("planUnits", () => {
+  it("gives first replicas their service's own ports and further ones free ports", async () => {
+    const units = await planUnits({ ...OPTIONS, ports: "default", replicas: { executor: 2, monitor: 0 } });
+    assert.deepEqual(
+      units.map(({ name, parts }) => [name, parts[0]?.ports]),
+      [
+        ["gateway-1", { grpc: 3000, ops: 9000 }],
+        ["executor-1", { grpc: 3002, ops: 9002 }],
+        ["executor-2", { grpc: 1, ops: 1 }],
+        ["notification-1", { grpc: 3004, ops: 9004 }],
+        ["queue-1", { grpc: 3001, ops: 9001 }],
+      ],
+    );
+  });
+
+  it("names every default port that is taken", async () => {
+    const isFree = async (port: number) => port !== 3000 && port !== 9004;
+    await assert.rejects(
+      planUnits({ ...OPTIONS, ports: "default", isFree }),
+      /3000 \(gateway\), 9004 \(notification\)/,
+    );
+    await planUnits({ ...OPTIONS, ports: "free", isFree });
+  });
+
+  it("starts each service from its build, with tracing loaded first", async () => {
+    const [gateway] = await planUnits(OPTIONS);
+    assert.deepEqual(gateway?.nodeArgs.slice(-2), ["--import", "/repo/packages/telemetry/dist/register.js"]);
+    assert.equal(gateway?.program, "/repo/services/gateway/dist/main.js");
+  });
+
+  it("tells one process about all five when it is to be a single one", async () => {
+    const units = await planUnits({
+      ...OPTIONS,
+      single: true,
+      replicas: { executor: 3 },
+      serviceEnv: { queue: { A: "1" } },
+    });
+    assert.equal(units.length, 1);
+    const env = units[0]?.env ?? {};
+    assert.deepEqual(Object.keys(env).filter((name) => name.endsWith("_LISTEN")).length, 10);
+    assert.equal(env["A"], "1");
+    assert.equal(env["CCSP_EXECUTOR_DIR"], "/data/executor-1");
+  });
+});
