@@ -1,49 +1,462 @@
 import assert from "node:assert/strict";
-import { scriptFaults } from "@ccsp/redis-kit";
-import { bindScripts } from "../src/redis/scripts.js";
-import { executor, failure, newTask, startWorld, type World } from "./world.js";
+import { Refusal } from "@ccsp/errors";
+import { DELIVERY_BUDGET } from "../src/domain/decide.js";
+import { reap } from "../src/domain/reaper.js";
+import type { PriorityClass } from "../src/domain/task.js";
+import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
 
-describe("a task in Redis", () => {
+const reason =
+  (expected: string) =>
+  (error: unknown): boolean =>
+    error instanceof Refusal && error.reason === expected;
+
+const KINDS = [
+  { kind: "a single Redis", cluster: false },
+  { kind: "a Cluster", cluster: true },
+];
+
+for (const { kind, cluster } of KINDS) {
+  describe(`the queue's promises, in ${kind}`, () => promises(cluster));
+}
+
+function promises(cluster: boolean): void {
   let world: World;
-  before(async () => void (world = await startWorld()));
+  before(async () => void (world = await startWorld({ cluster })));
   after(() => world.close());
   beforeEach(() => world.reset());
 
-  it("goes through a lease, a run and a result", async () => {
-    const { queue, store } = world;
-    const { task } = await queue.enqueue(newTask());
-    assert.equal(task.state, "QUEUED");
-    const ex = executor(world);
+  const add = async (task: Parameters<typeof newTask>[0] = {}): Promise<string> =>
+    (await world.queue.enqueue(newTask(task))).task.id;
+  const state = async (id: string) => (await world.store.find(id))?.state;
+  const start = (id: string, fence: number) =>
+    world.queue.report({ id, fence, number: 1, started: { traceparent: "run" }, entries: [] });
+  const keep = { retentionMs: 86_400_000, maxEnded: 1_000 };
+  const leaseOne = async (ex = executor(world)) => {
     const [grant] = (await ex.sync()).grants;
-    assert.equal(grant?.task.id, task.id);
-    const { fence } = grant;
-    await queue.report({ id: task.id, fence, number: 1, started: { traceparent: "tp" }, entries: [Buffer.from("x")] });
-    assert.equal((await store.find(task.id))?.state, "RUNNING");
-    await queue.complete(task.id, fence, Buffer.from("result"), { model: "m" });
-    const full = await queue.get(task.id, "alice");
-    assert.equal(full.task.state, "SUCCEEDED");
-    assert.equal(String(full.result), "result");
-    const entries = await store.readLog(task.id, 0, 10);
-    assert.deepEqual(
-      entries.map((e) => [e.sequence, e.content.kind === "state" ? e.content.state : String(e.content.event)]),
-      [
-        [2, "RUNNING"],
-        [3, "x"],
-        [4, "SUCCEEDED"],
-      ],
-    );
+    assert.ok(grant, "there is a lease");
+    return { id: grant.task.id, fence: grant.fence, ex, grant };
+  };
+
+  describe("order", () => {
+    it("gives out urgent, high, normal and low in that order, each oldest first", async () => {
+      const ids = new Map<string, PriorityClass>();
+      for (const priority of ["low", "urgent", "normal", "high", "urgent", "low", "high", "normal"] as const) {
+        ids.set(await add({ class: priority }), priority);
+        world.clock.now++;
+      }
+      const { grants } = await executor(world, { slots: 8 }).sync();
+      const order = grants.map(({ task }) => task.id);
+      const expected = (["urgent", "high", "normal", "low"] as const).flatMap((priority) =>
+        [...ids].filter(([, each]) => each === priority).map(([id]) => id),
+      );
+      assert.deepEqual(order, expected);
+    });
+
+    it("keeps the order of tasks that came in one millisecond", async () => {
+      const ids: string[] = [];
+      for (let i = 0; i < 20; i++) ids.push(await add());
+      const { grants } = await executor(world, { slots: 20 }).sync();
+      assert.deepEqual(
+        grants.map(({ task }) => task.id),
+        ids,
+      );
+    });
+
+    it("puts a retried task back before younger ones of its class", async () => {
+      const first = await add();
+      const { fence } = await leaseOne();
+      world.clock.now += 10;
+      await add();
+      await world.queue.fail(first, fence, failure(), {});
+      world.clock.now += 2_000;
+      await reap(world.store, world.queue, keep);
+      assert.equal((await leaseOne(executor(world, { id: "ex-2" }))).id, first);
+    });
+
+    it("gives an engine's tasks to those who offer it, and no more than their slots", async () => {
+      await add({ engine: "opencode" });
+      const ids = [await add(), await add(), await add()];
+      const { grants } = await executor(world, { slots: 2 }).sync();
+      assert.deepEqual(
+        grants.map(({ task }) => task.id),
+        ids.slice(0, 2),
+      );
+    });
+
+    it("gives each task to one executor when many ask at once", async () => {
+      for (let i = 0; i < 40; i++) await add();
+      const answers = await Promise.all(
+        Array.from({ length: 30 }, (_, i) => executor(world, { id: `ex-${i}`, slots: 2 }).sync()),
+      );
+      const grants = answers.flatMap((answer) => answer.grants);
+      assert.equal(grants.length, 40);
+      assert.equal(new Set(grants.map(({ task }) => task.id)).size, 40);
+      assert.equal(new Set(grants.map(({ fence }) => fence)).size, 40);
+    });
+
+    it("stops adding leases to an answer before it outgrows a message", async () => {
+      for (let i = 0; i < 6; i++) await add({ prompts: Buffer.alloc(3 * 1024 * 1024) });
+      const ex = executor(world, { slots: 6 });
+      assert.equal((await ex.sync()).grants.length, 3);
+      assert.equal((await ex.sync()).grants.length, 3);
+    });
   });
 
-  it("is parked after a retryable failure", async () => {
-    const { queue, store } = world;
-    const { task } = await queue.enqueue(newTask());
-    const [grant] = (await executor(world).sync()).grants;
-    assert.equal(await queue.fail(task.id, grant?.fence ?? 0, failure(), {}), "PARKED");
-    assert.equal(await queue.fail(task.id, grant?.fence ?? 0, failure(), {}), "PARKED");
-    assert.equal((await store.find(task.id))?.ready, world.clock.now + 1_000);
+  describe("the door", () => {
+    it("refuses what is above the bound, and counts neither leased nor ended tasks", async () => {
+      const maxWaiting = 2;
+      const id = await add();
+      await leaseOne();
+      const enqueue = () => world.store.enqueue(newTask({ maxWaiting }));
+      assert.deepEqual(
+        [(await enqueue()).outcome, (await enqueue()).outcome, (await enqueue()).outcome],
+        ["added", "added", "full"],
+      );
+      assert.equal(await state(id), "LEASED");
+      assert.equal(await world.redis.client.hlen("ccsp:queue:{0}:tasks"), 3);
+    });
+
+    it("stores a task once when the call is sent again by the Redis client", async () => {
+      const task = newTask({ request: { id: "r", hash: "h" } });
+      const first = await world.store.enqueue(task);
+      world.clock.now += 5;
+      assert.deepEqual(await world.store.enqueue(task), first);
+      assert.equal(await world.redis.client.xlen("ccsp:events:{0}"), 1);
+    });
+
+    it("answers a repeated request id with its task also when that has ended, also when the queue is full", async () => {
+      const request = { id: "r", hash: "h" };
+      const id = await add({ request });
+      await world.queue.cancel(id, "alice", "");
+      const { task } = await world.queue.enqueue(newTask({ request, maxWaiting: 0 }));
+      assert.deepEqual([task.id, task.state], [id, "CANCELLED"]);
+      const ttl = await world.redis.client.pttl("ccsp:queue:{0}:request:alice:r");
+      assert.ok(ttl > 86_000_000 && ttl <= 86_400_000, String(ttl));
+    });
+
+    it("does not run a task again whose request id outlived it", async () => {
+      const request = { id: "r", hash: "h" };
+      const id = await add({ request });
+      await world.queue.cancel(id, "alice", "");
+      await world.store.remove(id);
+      await assert.rejects(world.queue.enqueue(newTask({ request })), reason("TASK_NOT_FOUND"));
+    });
   });
 
-  it("is changed by scripts whose headers agree with their bindings", () => {
-    for (const script of Object.values(bindScripts(world.redis.client))) assert.deepEqual(scriptFaults(script), []);
+  describe("leases", () => {
+    it("carries fences that only grow, also when the counter was lost", async () => {
+      await add();
+      const first = await leaseOne();
+      await world.queue.release(first.id, first.fence, "");
+      first.ex.held.clear();
+      await world.redis.client.del("ccsp:queue:{0}:meta");
+      world.clock.now += 1_000;
+      const second = await leaseOne(first.ex);
+      assert.ok(second.fence > first.fence, `${second.fence} > ${first.fence}`);
+    });
+
+    it("lets only the newest fence write", async () => {
+      await add({ max: 9 });
+      const old = await leaseOne();
+      await start(old.id, old.fence);
+      world.clock.now += LEASE_MS + 1;
+      await reap(world.store, world.queue, keep);
+      const { id, fence } = await leaseOne(executor(world, { id: "ex-2" }));
+      const zombie = { id, fence: old.fence, number: 2, entries: [Buffer.from("late")] };
+      await assert.rejects(world.queue.report(zombie), reason("LEASE_LOST"));
+      await assert.rejects(world.queue.complete(id, old.fence, Buffer.from("old"), {}), reason("LEASE_LOST"));
+      await assert.rejects(world.queue.fail(id, old.fence, failure(), {}), reason("LEASE_LOST"));
+      await assert.rejects(world.queue.release(id, old.fence, ""), reason("LEASE_LOST"));
+      await world.queue.complete(id, fence, Buffer.from("new"), {});
+      assert.equal(String(await world.store.findResult(id)), "new");
+    });
+
+    it("is renewed by each Sync that names it, and told as lost once it is gone", async () => {
+      await add();
+      const { ex, id } = await leaseOne();
+      for (let i = 0; i < 3; i++) {
+        world.clock.now += LEASE_MS - 1;
+        await reap(world.store, world.queue, keep);
+        assert.deepEqual((await ex.sync()).lost, []);
+      }
+      world.clock.now += LEASE_MS + 1;
+      await reap(world.store, world.queue, keep);
+      assert.deepEqual((await ex.sync({ freeSlots: 0 })).lost, [id]);
+      assert.equal(world.seen.expired, 1);
+    });
+
+    it("still belongs to its holder between its expiry and the next look", async () => {
+      await add();
+      const { id, fence } = await leaseOne();
+      world.clock.now += LEASE_MS * 2;
+      await world.queue.complete(id, fence, Buffer.from("late but first"), {});
+      assert.equal(await state(id), "SUCCEEDED");
+    });
+
+    it("goes back at once when the holder's next Sync does not name it, and costs a delivery", async () => {
+      await add();
+      const { ex, id } = await leaseOne();
+      ex.held.clear();
+      const [again] = (await ex.sync()).grants;
+      assert.equal(again?.task.id, id);
+      assert.deepEqual([again.task.deliveries, again.task.spent], [1, undefined]);
+    });
+
+    it("is granted again, the same, when the same Sync comes twice", async () => {
+      await add();
+      await add();
+      const ex = executor(world);
+      const first = await ex.sync();
+      ex.held.clear();
+      const second = await ex.sync({ sequence: 1n });
+      assert.deepEqual(second.grants, first.grants);
+      assert.deepEqual((await world.store.counts()).leased, 1);
+    });
+
+    it("is freed at once by a new boot of its executor, whose old one has no say any more", async () => {
+      await add();
+      const { id, ex: old } = await leaseOne();
+      const [grant] = (await executor(world, { boot: "boot-2" }).sync()).grants;
+      assert.equal(grant?.task.id, id);
+      await assert.rejects(old.sync(), reason("SYNC_STALE"));
+      assert.equal(await state(id), "LEASED");
+    });
+
+    it("is lost to a new boot that claims it as its own", async () => {
+      await add();
+      const { id, fence } = await leaseOne();
+      const next = executor(world, { boot: "boot-2", slots: 0 });
+      next.held.set(id, BigInt(fence));
+      assert.deepEqual((await next.sync()).lost, [id]);
+      assert.equal(await state(id), "QUEUED");
+    });
+
+    it("is not touched by a Sync that is older than the newest", async () => {
+      await add();
+      await add();
+      const ex = executor(world, { slots: 2 });
+      await ex.sync();
+      await ex.sync();
+      const before = await world.redis.client.zrangebyscore("ccsp:queue:{0}:leases", "-inf", "+inf", "WITHSCORES");
+      world.clock.now += 10;
+      await assert.rejects(executor(world, { slots: 2 }).sync({ sequence: 1n }), reason("SYNC_STALE"));
+      assert.deepEqual(
+        await world.redis.client.zrangebyscore("ccsp:queue:{0}:leases", "-inf", "+inf", "WITHSCORES"),
+        before,
+      );
+    });
+
+    it("costs an attempt when it expires during a run, and only a delivery before", async () => {
+      await add({ max: 2 });
+      const first = await leaseOne();
+      world.clock.now += LEASE_MS + 1;
+      await reap(world.store, world.queue, keep);
+      assert.deepEqual([(await world.store.find(first.id))?.spent, await state(first.id)], [undefined, "QUEUED"]);
+      for (const expected of ["QUEUED", "FAILED"]) {
+        const { id, fence } = await leaseOne(executor(world, { boot: `b-${expected}` }));
+        await start(id, fence);
+        world.clock.now += LEASE_MS + 1;
+        await reap(world.store, world.queue, keep);
+        assert.equal(await state(id), expected);
+      }
+      const task = await world.store.find(first.id);
+      assert.deepEqual([task?.error?.category, task?.attempt, task?.deliveries], ["EXECUTOR_LOST", 2, 1]);
+    });
+
+    it("ends a task that was lost before its start too often", async () => {
+      const id = await add();
+      for (let i = 0; i < DELIVERY_BUDGET; i++) {
+        assert.equal(await state(id), "QUEUED", `after ${i}`);
+        await leaseOne(executor(world, { boot: `b-${i}` }));
+        world.clock.now += LEASE_MS + 1;
+        await reap(world.store, world.queue, keep);
+      }
+      assert.equal(await state(id), "FAILED");
+    });
+
+    it("costs nothing when it is given back", async () => {
+      const id = await add();
+      for (const running of [false, true]) {
+        const { fence } = await leaseOne(executor(world, { boot: `b-${running}` }));
+        if (running) await start(id, fence);
+        await world.queue.release(id, fence, "draining");
+        await world.queue.release(id, fence, "draining");
+      }
+      const task = await world.store.find(id);
+      assert.deepEqual([task?.state, task?.spent, task?.deliveries], ["QUEUED", undefined, undefined]);
+    });
+
+    it("is not renewed by a waiting call that looks once more", async () => {
+      await add();
+      const { ex } = await leaseOne();
+      world.clock.now += LEASE_MS - 1;
+      const call = { ...ex.request({ sequence: 1n }), leaseMs: LEASE_MS, again: true };
+      assert.notEqual(await world.store.sync(call), "stale");
+      assert.deepEqual(await world.store.overdueLeases(9), []);
+      world.clock.now += 1;
+      assert.equal((await world.store.overdueLeases(9)).length, 1);
+    });
+
+    it("is not given to an executor that drains", async () => {
+      await add();
+      assert.deepEqual((await executor(world).sync({ draining: true, maxWaitMs: 60_000 })).grants, []);
+    });
   });
-});
+
+  describe("a report", () => {
+    it("changes nothing when it is repeated", async () => {
+      await add();
+      const { id, fence } = await leaseOne();
+      const first = { id, fence, number: 1, started: { traceparent: "run" }, entries: [Buffer.from("a")] };
+      await world.queue.report(first);
+      await world.queue.report({ id, fence, number: 2, entries: [Buffer.from("b")] });
+      await world.queue.report(first);
+      assert.equal((await world.store.readLog(id, 0, 10)).length, 3);
+      assert.equal((await world.store.find(id))?.attempt, 1);
+    });
+
+    it("hands the context of its run to the next attempt", async () => {
+      await add();
+      const { id, fence } = await leaseOne();
+      await start(id, fence);
+      await world.queue.release(id, fence, "");
+      assert.equal((await leaseOne(executor(world, { id: "ex-2" }))).grant.task.previous, "run");
+    });
+  });
+
+  describe("an end", () => {
+    it("is answered the same when it is repeated with the same fence, and written once", async () => {
+      await add();
+      const { id, fence } = await leaseOne();
+      await world.queue.complete(id, fence, Buffer.from("one"), {});
+      await world.queue.complete(id, fence, Buffer.from("two"), {});
+      assert.equal(String(await world.store.findResult(id)), "one");
+      await assert.rejects(world.queue.fail(id, fence, failure(), {}), reason("LEASE_LOST"));
+      const log = await world.store.readLog(id, 0, 10);
+      assert.equal(log.length, 1);
+      assert.deepEqual(world.seen.ended, ["SUCCEEDED"]);
+    });
+
+    it("is recognised as repeated after a failure, also when the task was leased again since", async () => {
+      await add();
+      const { id, fence } = await leaseOne();
+      await world.queue.fail(id, fence, failure(), {});
+      world.clock.now += 1_000;
+      await reap(world.store, world.queue, keep);
+      assert.equal(await world.queue.fail(id, fence, failure(), {}), "QUEUED");
+      await leaseOne(executor(world, { id: "ex-2" }));
+      assert.equal(await world.queue.fail(id, fence, failure(), {}), "PARKED");
+      assert.equal(await state(id), "LEASED");
+    });
+
+    it("comes after as many failed runs as the task may have, and a provider's limit is none of them", async () => {
+      const id = await add({ max: 2 });
+      const outcomes: string[] = [];
+      for (const category of ["USAGE_WINDOW", "NETWORK_ERROR", "OVERLOADED", "NETWORK_ERROR"]) {
+        const { fence } = await leaseOne(executor(world, { boot: `b-${outcomes.length}` }));
+        await start(id, fence);
+        outcomes.push(await world.queue.fail(id, fence, failure(category), {}));
+        world.clock.now += 60_000;
+        await reap(world.store, world.queue, keep);
+      }
+      assert.deepEqual(outcomes, ["PARKED", "PARKED", "PARKED", "FAILED"]);
+      assert.equal((await world.store.find(id))?.attempt, 4);
+    });
+
+    it("leaves a parked task parked until its time", async () => {
+      const id = await add();
+      const { fence } = await leaseOne();
+      await world.queue.fail(id, fence, failure("USAGE_WINDOW", { retryAfterMs: 3_600_000 }), {});
+      world.clock.now += 3_599_999;
+      await reap(world.store, world.queue, keep);
+      assert.equal(await state(id), "PARKED");
+      world.clock.now += 1;
+      await reap(world.store, world.queue, keep);
+      assert.equal(await state(id), "QUEUED");
+    });
+  });
+
+  describe("a cancel", () => {
+    const cancel = async (id: string) => (await world.queue.cancel(id, "alice", "changed my mind")).task;
+
+    it("ends a queued task at once", async () => {
+      const id = await add();
+      const task = await cancel(id);
+      assert.deepEqual([task.state, task.error?.category], ["CANCELLED", "CANCELLED"]);
+      assert.deepEqual((await executor(world).sync()).grants, []);
+    });
+
+    it("ends a parked task at once", async () => {
+      const id = await add();
+      await world.queue.fail(id, (await leaseOne()).fence, failure(), {});
+      assert.equal((await cancel(id)).state, "CANCELLED");
+      assert.deepEqual(await world.store.counts(), { leased: 0, parked: 0, ended: 1 });
+    });
+
+    for (const running of [false, true]) {
+      it(`orders the executor of a ${running ? "running" : "leased"} task to stop it, and ends with its word`, async () => {
+        const id = await add();
+        const { fence, ex } = await leaseOne();
+        if (running) await start(id, fence);
+        assert.equal((await cancel(id)).state, "CANCELLING");
+        assert.equal((await cancel(id)).state, "CANCELLING");
+        assert.deepEqual((await ex.sync()).cancelled, [{ id, fence, reason: "changed my mind" }]);
+        assert.equal(await world.queue.fail(id, fence, failure("CANCELLED", { retryable: false }), {}), "CANCELLED");
+        assert.deepEqual((await ex.sync()).lost, [id]);
+      });
+    }
+
+    it("does not undo a result that came first, nor a result that was already made", async () => {
+      const id = await add();
+      const { fence } = await leaseOne();
+      await cancel(id);
+      await world.queue.complete(id, fence, Buffer.from("done"), {});
+      assert.equal((await cancel(id)).state, "SUCCEEDED");
+    });
+
+    it("is not followed by another attempt, whatever the run ends with", async () => {
+      for (const how of ["fail", "release", "expire", "forget"]) {
+        const id = await add();
+        const { fence, ex } = await leaseOne(executor(world, { id: `ex-${how}` }));
+        await cancel(id);
+        if (how === "fail") await world.queue.fail(id, fence, failure("ENGINE_CRASH"), {});
+        if (how === "release") await world.queue.release(id, fence, "");
+        if (how === "expire") world.clock.now += LEASE_MS + 1;
+        if (how === "expire") await reap(world.store, world.queue, keep);
+        if (how === "forget") ex.held.clear();
+        if (how === "forget") await ex.sync();
+        assert.equal(await state(id), "CANCELLED", how);
+      }
+    });
+  });
+
+  describe("retention", () => {
+    it("leaves nothing of a task behind but its request id", async () => {
+      const id = await add({ request: { id: "r", hash: "h" } });
+      const { fence } = await leaseOne();
+      await start(id, fence);
+      await world.queue.complete(id, fence, Buffer.from("x"), {});
+      await executor(world).sync({ sequence: 9n });
+      world.clock.now += keep.retentionMs - 1;
+      await reap(world.store, world.queue, keep);
+      assert.equal(await state(id), "SUCCEEDED");
+      world.clock.now += 1;
+      await reap(world.store, world.queue, keep);
+      const left = (await world.redis.client.keys("*")).toSorted();
+      const mine = ["executor:ex-1", "meta", "request:alice:r"].map((key) => `ccsp:queue:{0}:${key}`);
+      assert.deepEqual(left, ["ccsp:events:{0}", ...mine]);
+    });
+
+    it("forgets the oldest ended tasks above the bound, and none that has not ended", async () => {
+      const ids: string[] = [];
+      for (let i = 0; i < 250; i++) {
+        ids.push(await add());
+        if (i < 240) await world.queue.cancel(ids[i] ?? "", "alice", "");
+        world.clock.now++;
+      }
+      await reap(world.store, world.queue, { ...keep, maxEnded: 5 });
+      const left = await world.store.listIds("alice", undefined, 500);
+      assert.deepEqual(left.toReversed(), ids.slice(235));
+    });
+  });
+}

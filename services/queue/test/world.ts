@@ -1,5 +1,8 @@
-import { type RedisServer, startRedis } from "@ccsp/fleet";
+import assert from "node:assert/strict";
+import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually } from "@ccsp/testkit";
+import { Redis } from "ioredis";
 import { pino } from "pino";
 import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue.js";
 import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
@@ -29,9 +32,13 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function startWorld(options: { url?: string; random?: () => number } = {}): Promise<World> {
-  const server = await startRedis();
-  const redis = await openRedis(options.url ?? server.url, { log, name: "test" });
+export async function startWorld(options: { cluster?: boolean } = {}): Promise<World> {
+  const server = options.cluster ? await startOneNodeCluster() : await startRedis();
+  const url = options.cluster ? server.url.replace("redis://", "redis+cluster://") : server.url;
+  const redis = await openRedis(url, { log, name: "test" }).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
   const wakes = await openWakes(await redis.duplicate());
   const clock = { now: 1_760_000_000_000 };
   const seen = { ended: [] as State[], leased: [] as string[], expired: 0 };
@@ -41,7 +48,7 @@ export async function startWorld(options: { url?: string; random?: () => number 
     leaseExpired: () => void seen.expired++,
   };
   const store = createTaskStore(redis.client, { engines: ENGINES, now: () => clock.now });
-  const retry = { baseMs: 1_000, random: options.random ?? (() => 1) };
+  const retry = { baseMs: 1_000, random: () => 1 };
   const queue = createQueue(store, { maxWaiting: 1_000, retry }, observer);
   const stopping = new AbortController();
   const sync = createSync(
@@ -60,6 +67,25 @@ export async function startWorld(options: { url?: string; random?: () => number 
       await server.stop();
     },
   };
+}
+
+/** Refuses what spans slots, as every cluster does, and starts at once. */
+async function startOneNodeCluster(): Promise<RedisServer> {
+  const port = ["--cluster-port", String(await freePort())];
+  // A node that never met another does not know its own address.
+  const address = ["--cluster-announce-ip", "127.0.0.1"];
+  const server = await startRedis({ args: ["--cluster-enabled", "yes", ...port, ...address] });
+  const node = new Redis(server.url);
+  try {
+    await node.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+    await eventually(async () => assert.match(String(await node.call("CLUSTER", "INFO")), /cluster_state:ok/));
+  } catch (error) {
+    await server.stop();
+    throw error;
+  } finally {
+    node.disconnect();
+  }
+  return server;
 }
 
 const newId = createTaskIds();

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { basename } from "node:path";
+import { scriptFaults } from "@ccsp/redis-kit";
+import { Redis } from "ioredis";
+import { bindScripts } from "../src/redis/scripts.js";
+
+describe("the queue's Lua scripts", () => {
+  // Never connects: binding does no I/O.
+  const scripts = Object.values(bindScripts(new Redis({ lazyConnect: true })));
+
+  for (const script of scripts) {
+    it(`${basename(script.file.pathname)} has a header that agrees with its binding, and builds no key`, () => {
+      assert.deepEqual(scriptFaults(script), []);
+    });
+  }
+
+  it("are all bound", () => {
+    const files = readdirSync(new URL("../lua/", import.meta.url));
+    assert.deepEqual(scripts.map(({ file }) => basename(file.pathname)).toSorted(), files.toSorted());
+  });
+});

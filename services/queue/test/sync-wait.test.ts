@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import type { SyncAnswer } from "../src/domain/sync.js";
+import { executor, newTask, startWorld, type World } from "./world.js";
+
+describe("a Sync that waits", function () {
+  // Shorter than the tick that covers a lost wake-up, so that without the wake-up a test fails.
+  this.timeout(4_000);
+  let world: World;
+  beforeEach(async () => void (world = await startWorld()));
+  afterEach(() => world.close());
+
+  const LONG = { maxWaitMs: 20_000 };
+  const ids = (answer: SyncAnswer) => answer.grants.map(({ task }) => task.id);
+  /** Resolves when the call has looked once and found nothing: from here on only a wake-up can end it before the tick. */
+  const waiting = async (ex: ReturnType<typeof executor>, more: Parameters<typeof ex.sync>[0] = LONG) => {
+    const looked = new Promise<void>((resolve) => {
+      const { claim } = world.store;
+      world.store.claim = async (...args) => {
+        const answer = await claim(...args);
+        world.store.claim = claim;
+        resolve();
+        return answer;
+      };
+    });
+    const call = ex.sync(more);
+    await looked;
+    return { call };
+  };
+
+  it("is answered as soon as a task arrives", async () => {
+    const { call } = await waiting(executor(world));
+    const { task } = await world.queue.enqueue(newTask());
+    assert.deepEqual(ids(await call), [task.id]);
+  });
+
+  it("is answered as soon as a task comes back", async () => {
+    const { task } = await world.queue.enqueue(newTask());
+    const [grant] = (await executor(world).sync()).grants;
+    const { call } = await waiting(executor(world, { id: "ex-2" }));
+    await world.queue.release(task.id, grant?.fence ?? 0, "draining");
+    assert.deepEqual(ids(await call), [task.id]);
+  });
+
+  it("is answered as soon as a task that it holds is cancelled", async () => {
+    const { task } = await world.queue.enqueue(newTask());
+    const ex = executor(world, { slots: 2 });
+    await ex.sync();
+    const { call } = await waiting(ex);
+    await world.queue.cancel(task.id, "alice", "enough");
+    assert.deepEqual(
+      (await call).cancelled.map(({ reason }) => reason),
+      ["enough"],
+    );
+  });
+
+  it("gives one task to one of many that wait", async () => {
+    const calls = [];
+    for (let i = 0; i < 10; i++) calls.push((await waiting(executor(world, { id: `ex-${i}` }))).call);
+    const { task } = await world.queue.enqueue(newTask());
+    const winner = await Promise.any(calls);
+    assert.deepEqual(ids(winner), [task.id]);
+    world.stopping.abort();
+    assert.deepEqual((await Promise.all(calls)).flatMap(ids), [task.id]);
+  });
+
+  it("is answered with nothing when the process stops", async () => {
+    const { call } = await waiting(executor(world));
+    world.stopping.abort();
+    assert.deepEqual(ids(await call), []);
+  });
+
+  it("claims nothing for a caller that gave up", async () => {
+    const gone = new AbortController();
+    const { call } = await waiting(executor(world), { ...LONG, signal: gone.signal });
+    gone.abort();
+    await world.queue.enqueue(newTask());
+    await call;
+    assert.equal((await world.store.counts()).leased, 0);
+  });
+
+  it("ends as stale when a newer Sync of its executor was seen", async () => {
+    await world.queue.enqueue(newTask());
+    const ex = executor(world, { slots: 2 });
+    await ex.sync();
+    const { call } = await waiting(ex);
+    const stale = assert.rejects(call, { reason: "SYNC_STALE" });
+    const newer = executor(world, { id: "ex-1", boot: "boot-2", slots: 0 });
+    await newer.sync();
+    await stale;
+  });
+
+  it("does not wait with nothing free, and asks to be called soon", async () => {
+    await world.queue.enqueue(newTask());
+    const ex = executor(world);
+    await ex.sync();
+    const { nextSyncMs } = await ex.sync(LONG);
+    assert.equal(nextSyncMs, 1_000);
+  });
+});

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { reap } from "../src/domain/reaper.js";
+import type { LogEntry } from "../src/domain/store.js";
+import { watchTask } from "../src/domain/watch.js";
+import { createTaskStore } from "../src/redis/task-store.js";
+import { openWakes } from "../src/redis/wakes.js";
+import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
+
+const contentOf = ({ content }: LogEntry): string =>
+  content.kind === "state" ? content.state : String(Buffer.from(content.event));
+
+describe("watching a task", function () {
+  // Shorter than the tick that covers a lost wake-up, so that without the wake-up a test fails.
+  this.timeout(4_000);
+  let world: World;
+  // The second replica has its own connections.
+  let other: RedisConnection;
+  before(async () => {
+    world = await startWorld();
+    other = await openRedis(world.server.url, { log, name: "other" });
+  });
+  after(async () => {
+    await other.close();
+    await world.close();
+  });
+  beforeEach(() => world.reset());
+
+  const collect = async (
+    id: string,
+    afterSequence = 0,
+    options: { stopAfter?: number; wakes?: World["wakes"] } = {},
+  ) => {
+    const seen: LogEntry[] = [];
+    const deps = { store: world.store, wakes: options.wakes ?? world.wakes };
+    for await (const { entry } of watchTask(
+      deps,
+      { id, agent: "alice", afterSequence },
+      new AbortController().signal,
+    )) {
+      seen.push(entry);
+      if (seen.length === options.stopAfter) break;
+    }
+    return seen;
+  };
+  const run = async () => {
+    const { task } = await world.queue.enqueue(newTask());
+    const [grant] = (await executor(world, { id: `ex-${task.id}` }).sync()).grants;
+    assert.ok(grant);
+    const { fence } = grant;
+    await world.queue.report({ id: task.id, fence, number: 1, started: { traceparent: "" }, entries: [] });
+    return { id: task.id, fence };
+  };
+
+  it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
+    const { id, fence } = await run();
+    const otherStore = createTaskStore(other.client, { engines: ENGINES });
+    const secondWakes = await openWakes(await other.duplicate());
+    const resuming = async (wakes: World["wakes"], every: number): Promise<LogEntry[]> => {
+      const seen: LogEntry[] = [];
+      for (;;) {
+        const part = await collect(id, seen.at(-1)?.sequence ?? 0, { stopAfter: every, wakes });
+        seen.push(...part);
+        if (part.length < every) return seen;
+        if (contentOf(part.at(-1) as LogEntry) === "SUCCEEDED") return seen;
+      }
+    };
+    const watchers = [resuming(world.wakes, 7), resuming(secondWakes, 1_000), resuming(secondWakes, 3)];
+    // Reports of one fence are in order; a repeat of each goes over the other replica at the same time.
+    const expected = ["QUEUED", "RUNNING"];
+    for (let number = 2; number < 60; number++) {
+      const entries = [Buffer.from(`${number}a`), Buffer.from(`${number}b`)];
+      expected.push(...entries.map(String));
+      const report = { id, fence, number, entries };
+      await Promise.all([world.store.report(report), otherStore.report(report)]);
+    }
+    await Promise.all([
+      world.queue.complete(id, fence, Buffer.from("x"), {}),
+      world.queue.complete(id, fence, Buffer.from("y"), {}),
+    ]);
+    expected.push("SUCCEEDED");
+    for (const seen of await Promise.all(watchers)) {
+      assert.deepEqual(seen.map(contentOf), expected);
+      assert.deepEqual(
+        seen.map((entry) => entry.sequence),
+        expected.map((_, i) => i + 1),
+      );
+    }
+    await secondWakes.close();
+  });
+
+  it("gives a late watcher the whole log, and one that saw all of it nothing", async () => {
+    const { id, fence } = await run();
+    await world.queue.complete(id, fence, Buffer.from("x"), {});
+    assert.deepEqual((await collect(id)).map(contentOf), ["QUEUED", "RUNNING", "SUCCEEDED"]);
+    assert.deepEqual((await collect(id, 2)).map(contentOf), ["SUCCEEDED"]);
+    assert.deepEqual(await collect(id, 3), []);
+    assert.deepEqual(await collect(id, 1_000), []);
+  });
+
+  it("shows retries with their failure and their time, and exactly one end", async () => {
+    const { id, fence } = await run();
+    const watching = collect(id);
+    await world.queue.fail(id, fence, failure(), {});
+    world.clock.now += 1_000;
+    await reap(world.store, world.queue, { retentionMs: 1_000_000, maxEnded: 10 });
+    const [grant] = (await executor(world, { id: "ex-2" }).sync()).grants;
+    await world.queue.report({ id, fence: grant?.fence ?? 0, number: 1, started: { traceparent: "" }, entries: [] });
+    await world.queue.fail(id, grant?.fence ?? 0, failure("INVALID_REQUEST", { retryable: false }), {});
+    const seen = await watching;
+    assert.deepEqual(seen.map(contentOf), ["QUEUED", "RUNNING", "PARKED", "QUEUED", "RUNNING", "FAILED"]);
+    assert.deepEqual(
+      seen.map((entry) => entry.attempt),
+      [0, 1, 1, 1, 2, 2],
+    );
+    const parked = seen[2]?.content;
+    assert.ok(parked?.kind === "state" && parked.note.readyMs === world.clock.now && parked.note.error);
+  });
+
+  it("does not show a lease that never started", async () => {
+    const { task } = await world.queue.enqueue(newTask());
+    const ex = executor(world);
+    await ex.sync();
+    ex.held.clear();
+    await ex.sync({ freeSlots: 0 });
+    await world.queue.cancel(task.id, "alice", "");
+    assert.deepEqual((await collect(task.id)).map(contentOf), ["QUEUED", "CANCELLED"]);
+  });
+
+  it("ends without an error when its signal aborts, and listens to nothing afterwards", async () => {
+    const { id } = await run();
+    const abort = new AbortController();
+    const watching = watchTask(world, { id, agent: "alice", afterSequence: 2 }, abort.signal).next();
+    abort.abort();
+    assert.equal((await watching).done, true);
+  });
+
+  it("refuses a negative sequence and a task that is not there", async () => {
+    const { id } = await run();
+    const reason = (expected: string) => (error: unknown) => error instanceof Refusal && error.reason === expected;
+    await assert.rejects(collect(id, -1), reason("INVALID_FIELD"));
+    await assert.rejects(collect("0-00000000000000000000000000"), reason("TASK_NOT_FOUND"));
+  });
+});
