@@ -67,6 +67,20 @@ describe("runService", () => {
     assert.deepEqual(closed, ["a"]);
   });
 
+  it("does not wait for a start that waits for something it did not open", async () => {
+    const closed: string[] = [];
+    const code = await runService(
+      log,
+      async ({ open }) => {
+        await open("a", { close: async () => void closed.push("a") });
+        await new Promise(() => {});
+      },
+      { stop: stopSoon() },
+    );
+    assert.equal(code, 0);
+    assert.deepEqual(closed, ["a"]);
+  });
+
   it("closes at once what a start that goes on opens after the stop", async () => {
     const stop = new AbortController();
     const closed: string[] = [];
@@ -99,7 +113,7 @@ describe("runService", () => {
   });
 });
 
-/** Aborts once the start is done. */
+/** Aborts a moment after the start began. */
 function stopSoon(): AbortSignal {
   const stop = new AbortController();
   setImmediate(() => stop.abort());

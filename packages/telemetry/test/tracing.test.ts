@@ -94,4 +94,10 @@ describe("tracing between two processes", () => {
     assert.equal(server.logged("get served")["trace_id"], TRACE);
     assert.equal(receiver.spans().length, earlier);
   });
+
+  it("traces a process that imports grpc-js as an ES module and no other way", async () => {
+    const caller = start("./bare-caller.ts", [], {});
+    assert.equal((await caller.ended).code, 0);
+    assert.match(String(caller.logged("called")["traceparent"]), /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
 });
