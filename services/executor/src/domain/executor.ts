@@ -49,8 +49,10 @@ export interface ExecutorStatus {
 
 /** An idle Sync waits at the queue for at most this long. */
 const MAX_WAIT_MS = 10_000;
-/** Between two Syncs at most, when the queue answered early and had no work: it does not wait for an executor that is full. */
-const PACE_MS = 1_000;
+/** Between two Syncs, when the second would be answered like the first. */
+const PAUSE_MS = 1_000;
+/** Between two Syncs in any case, when the queue answered early and had no work. */
+const SHORT_PAUSE_MS = 50;
 /** Older than this, the last answered Sync counts as none. */
 const SYNC_TOO_OLD_MS = 30_000;
 
@@ -86,9 +88,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { signal } = idle;
     // After a failure the first call does not wait, so that it is soon known whether the queue is back.
     const maxWaitMs = lastSyncAt === undefined || failures > 0 ? 0 : Math.min(MAX_WAIT_MS, nextSyncMs);
+    const engines = offers();
     let answer: SyncAnswer | "stale";
     try {
-      const engines = offers();
       answer = await queue.sync(
         { executorId, bootId, sequence: ++sequence, leases, engines, draining, maxWaitMs },
         signal,
@@ -106,8 +108,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
     lastSyncAt = clock.now();
     nextSyncMs = answer.nextSyncMs;
     apply(answer, leases, sentAt);
-    const quiet = answer.leases.length === 0 && maxWaitMs > 0 && clock.now() - sentAt < maxWaitMs;
-    if (quiet) await clock.wait(Math.min(PACE_MS, nextSyncMs), signal);
+    if (answer.leases.length > 0 || clock.now() - sentAt >= maxWaitMs) return;
+    // The queue answered early and had no work: it says again what it said until that is done, and does not wait for an
+    // executor that is full.
+    const full = engines.every(({ freeSlots }) => freeSlots === 0);
+    const unfinished = [...answer.cancellations, ...leases.filter((id) => answer.lostTaskIds.includes(id.taskId))];
+    const pauseMs = full || unfinished.some((id) => held.find(id)) ? PAUSE_MS : SHORT_PAUSE_MS;
+    await clock.wait(Math.min(pauseMs, nextSyncMs), signal);
   }
 
   function apply(answer: SyncAnswer, sent: readonly { taskId: string; fence: bigint }[], sentAt: number): void {

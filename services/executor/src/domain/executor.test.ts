@@ -1,0 +1,260 @@
+import assert from "node:assert/strict";
+import { pino } from "pino";
+import type { Clock } from "./clock.js";
+import type { Engine, EngineRun, RunOutcome } from "./engine.js";
+import { createExecutor } from "./executor.js";
+import type { Answer, Lease, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+const success: RunOutcome = {
+  ok: true,
+  result: {
+    text: "done",
+    usage: undefined,
+    costUsd: undefined,
+    conversationId: "c",
+    engineVersion: "1",
+    model: "m",
+    turns: 1,
+    runMs: 1,
+  },
+};
+
+const leaseOf = (taskId: string, fence = 1n): Lease => ({
+  taskId,
+  fence,
+  engine: "fake",
+  prompt: "p",
+  model: "",
+  systemPrompt: "",
+  limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
+  attempt: 1,
+  expiresAtMs: 30_000,
+  traceparent: "",
+  previousTraceparent: "",
+});
+
+/** An executor whose queue, engine and time the test moves by hand. */
+function setUp() {
+  let now = 0;
+  const waits: { readonly until: number; readonly ms: number; end(): void; over: boolean }[] = [];
+  const clock: Clock = {
+    now: () => now,
+    date: () => now,
+    wait: (ms, signal) =>
+      new Promise((resolve) => {
+        const wait = { until: now + ms, ms, over: signal?.aborted === true, end: () => {} };
+        wait.end = () => {
+          wait.over = true;
+          resolve();
+        };
+        if (wait.over) return resolve();
+        signal?.addEventListener("abort", wait.end, { once: true });
+        waits.push(wait);
+      }),
+  };
+  const syncs: { request: SyncRequest; answer: (answer: SyncAnswer | "stale") => void; fail: () => void }[] = [];
+  const endings: string[] = [];
+  const answers: ((answer: Answer) => void)[] = [];
+  const ending = (how: string) => (lease: { taskId: string }) => {
+    endings.push(`${how} ${lease.taskId}`);
+    return new Promise<Answer>((resolve) => answers.push(resolve));
+  };
+  const queue: QueuePort = {
+    sync: (request, signal) =>
+      new Promise((resolve, reject) => {
+        const fail = () => reject(new Error("no answer"));
+        signal.addEventListener("abort", fail, { once: true });
+        syncs.push({ request, answer: resolve, fail });
+      }),
+    report: async () => "ok",
+    complete: ending("complete"),
+    fail: ending("fail"),
+    release: ending("release"),
+  };
+  const runs: { taskId: string; stopped: boolean; end: (outcome: RunOutcome) => void }[] = [];
+  const engine: Engine = {
+    name: "fake",
+    version: async () => "1",
+    async start({ taskId }): Promise<EngineRun> {
+      let end: (outcome: RunOutcome) => void = () => {};
+      const outcome = new Promise<RunOutcome>((resolve) => {
+        end = resolve;
+      });
+      const run = { taskId, stopped: false, end };
+      runs.push(run);
+      const failure = { category: "ENGINE_CRASH", message: "", retryable: true, source: "ENGINE" } as const;
+      return {
+        pid: runs.length,
+        events: (async function* () {})(),
+        outcome,
+        async stop() {
+          run.stopped = true;
+          end({ ok: false, failure, usage: undefined, costUsd: undefined });
+        },
+      };
+    },
+  };
+  const executor = createExecutor({
+    executorId: "x",
+    bootId: "b",
+    engines: [{ engine, slots: 2, version: "1" }],
+    queue,
+    tracing: {
+      attempt: (_lease, work) =>
+        work({ traceparent: "", engine: () => ({ traceparent: "", end: () => {} }), ended: () => {} }),
+    },
+    metrics: { started: () => {}, ended: () => {} },
+    clock,
+    log: pino({ level: "silent" }),
+    defaults: { wallMs: 1_000_000, outputBytes: 1_000 },
+    drainMs: 5_000,
+    giveBackMs: 1_000,
+  });
+  const running = executor.start();
+  return {
+    executor,
+    running,
+    syncs,
+    runs,
+    endings,
+    last: () => syncs.at(-1)?.request,
+    /** Answers the newest Sync. */
+    async answer(part: Partial<SyncAnswer> = {}) {
+      syncs.at(-1)?.answer({ leases: [], cancellations: [], lostTaskIds: [], nextSyncMs: 10_000, ...part });
+      await settled();
+    },
+    async fail() {
+      syncs.at(-1)?.fail();
+      await settled();
+    },
+    async confirm(answer: Answer = "ok") {
+      answers.shift()?.(answer);
+      await settled();
+    },
+    async pass(ms: number) {
+      now += ms;
+      for (const wait of waits) if (!wait.over && wait.until <= now) wait.end();
+      await settled();
+    },
+  };
+}
+
+describe("the executor", () => {
+  it("asks the first time without waiting, so that it is ready soon, then lets the queue hold the call", async () => {
+    const x = setUp();
+    assert.throws(() => x.executor.checkSync(), /has not answered yet/);
+    assert.equal(x.last()?.maxWaitMs, 0);
+    await x.answer();
+    x.executor.checkSync();
+    assert.equal(x.syncs.length, 2);
+    assert.equal(x.last()?.maxWaitMs, 10_000);
+    assert.equal(x.last()?.sequence, 2);
+    await x.pass(31_000);
+    assert.throws(() => x.executor.checkSync(), /last answered 31000 ms ago/);
+  });
+
+  it("keeps a lease in its list until its end was answered, and offers the slot as soon as the engine is gone", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    assert.deepEqual(x.last()?.leases, [{ taskId: "t1", fence: 1n }]);
+    assert.equal(x.last()?.engines[0]?.freeSlots, 1);
+    x.runs[0]?.end(success);
+    await settled();
+    assert.equal(x.last()?.engines[0]?.freeSlots, 2);
+    assert.deepEqual(x.last()?.leases, [{ taskId: "t1", fence: 1n }]);
+    await x.confirm();
+    await x.pass(10_000);
+    await x.answer();
+    assert.deepEqual(x.last()?.leases, []);
+  });
+
+  it("asks again at once when the queue answers early about a lease that has ended meanwhile", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    x.runs[0]?.end(success);
+    await settled();
+    await x.confirm();
+    const before = x.syncs.length;
+    await x.answer({ lostTaskIds: ["t1"] });
+    await x.pass(50);
+    assert.equal(x.syncs.length, before + 1);
+  });
+
+  it("does not ask without pause while it is full, or while a cancelled run is being ended", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1"), leaseOf("t2")] });
+    const before = x.syncs.length;
+    await x.answer();
+    await x.pass(999);
+    assert.equal(x.syncs.length, before);
+    await x.pass(1);
+    assert.equal(x.syncs.length, before + 1);
+  });
+
+  it("stops a run by cancel order and fails it as cancelled, once", async () => {
+    const x = setUp();
+    const id = { taskId: "t1", fence: 1n };
+    await x.answer({ leases: [leaseOf("t1")] });
+    await x.answer({ cancellations: [id] });
+    await x.pass(10_000);
+    await x.answer({ cancellations: [id] });
+    assert.equal(x.runs[0]?.stopped, true);
+    assert.deepEqual(x.endings, ["fail t1"]);
+  });
+
+  it("completes a task whose answer was there before the cancel", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    x.runs[0]?.end(success);
+    await settled();
+    await x.answer({ cancellations: [{ taskId: "t1", fence: 1n }] });
+    assert.deepEqual(x.endings, ["complete t1"]);
+  });
+
+  it("renews by answered Syncs only, counted from when they were sent", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    await x.pass(8_000);
+    await x.answer();
+    await x.pass(10_000);
+    // Sent at 8 s, so the lease of 30 s now ends at 38 s.
+    await x.answer();
+    await x.fail();
+    await x.pass(19_999);
+    assert.equal(x.runs[0]?.stopped, false);
+    await x.pass(1);
+    assert.equal(x.runs[0]?.stopped, true);
+  });
+
+  it("waits with doubling pauses while the queue does not answer, then asks without waiting", async () => {
+    const x = setUp();
+    await x.answer();
+    for (let failures = 0; failures < 3; failures++) {
+      await x.fail();
+      await x.pass(10_000);
+    }
+    assert.equal(x.syncs.length, 5);
+    assert.equal(x.last()?.maxWaitMs, 0);
+  });
+
+  it("drains: offers nothing, lets runs go on for the drain time, then gives them back, and says goodbye with an empty list", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    const closed = x.running.close();
+    await settled();
+    assert.deepEqual([x.last()?.draining, x.last()?.engines[0]?.freeSlots], [true, 0]);
+    await x.answer({ leases: [leaseOf("t2")] });
+    assert.deepEqual(x.endings, ["release t2"], "what comes all the same goes back unstarted");
+    await x.confirm();
+    await x.pass(5_000);
+    assert.equal(x.runs[0]?.stopped, true);
+    await x.confirm();
+    assert.deepEqual(x.endings, ["release t2", "release t1"]);
+    await settled();
+    assert.deepEqual([x.last()?.leases, x.last()?.maxWaitMs], [[], 0]);
+    await x.answer();
+    await closed;
+  });
+});
