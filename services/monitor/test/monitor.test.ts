@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { eventsKey } from "@ccsp/events";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { TaskCompleted, TaskFailed, TaskRetried } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually, startOtlpReceiver } from "@ccsp/testkit";
+import { pino } from "pino";
+import { publish } from "./publish.js";
+import { type RunningMonitor, startMonitor } from "./start-monitor.js";
+
+const usage = { inputTokens: 10n, outputTokens: 20n, cacheReadTokens: 30n, cacheCreationTokens: 40n };
+const completed = (fields: Parameters<typeof TaskCompleted.fromPartial>[0] = {}) => ({
+  $case: "taskCompleted" as const,
+  value: TaskCompleted.fromPartial({ engine: "e", model: "m", attempt: 1, usage, costUsd: 0.1, ...fields }),
+});
+
+describe("monitor", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  const running: RunningMonitor[] = [];
+  const start = async (env: Record<string, string> = {}) => {
+    const monitor = await startMonitor({ CCSP_REDIS_URL: server.url, ...env });
+    running.push(monitor);
+    return monitor;
+  };
+  const nothingPending = () =>
+    eventually(async () => {
+      const groups = JSON.stringify(await redis.client.xinfo("GROUPS", eventsKey(0)));
+      assert.match(groups, /"monitor".*"pending",0,.*"lag",0/);
+    });
+
+  beforeEach(async () => {
+    server = await startRedis({ appendOnly: true });
+    redis = await openRedis(server.url, { log: pino({ level: "silent" }), name: "test" });
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((monitor) => monitor.stop()));
+    await redis.close();
+    await server.stop();
+  });
+
+  it("sums completed, failed and retried runs per agent and model, with exact money", async () => {
+    for (let run = 0; run < 10; run += 1) await publish(redis, { data: completed() });
+    await publish(redis, { agent: "a2", data: completed({ model: "n", usage: { inputTokens: 2n ** 60n } }) });
+    await publish(redis, { data: { $case: "taskRetried", value: TaskRetried.fromPartial({ attempt: 1, usage }) } });
+    await publish(redis, { data: { $case: "taskFailed", value: TaskFailed.fromPartial({ attempt: 2, costUsd: 0 }) } });
+    const { client } = await start();
+    await nothingPending();
+
+    const { rows } = await client.getUsage({});
+    const row = (agentId: string, model: string) =>
+      rows.find((each) => each.agentId === agentId && each.model === model);
+    assert.deepEqual(
+      rows.map(({ agentId, model }) => [agentId, model]),
+      [
+        ["a1", ""],
+        ["a1", "m"],
+        ["a2", "n"],
+      ],
+    );
+    assert.deepEqual(row("a1", "m"), {
+      agentId: "a1",
+      model: "m",
+      runs: 10n,
+      failedRuns: 0n,
+      usage: { inputTokens: 100n, outputTokens: 200n, cacheReadTokens: 300n, cacheCreationTokens: 400n },
+      costUsd: 1,
+      runsWithoutCost: 0n,
+    });
+    const failures = row("a1", "");
+    assert.deepEqual([failures?.runs, failures?.failedRuns, failures?.runsWithoutCost], [2n, 2n, 1n]);
+    assert.equal(row("a2", "n")?.usage?.inputTokens, 2n ** 60n);
+    assert.deepEqual(
+      (await client.getUsage({ agentId: "a2" })).rows.map(({ agentId }) => agentId),
+      ["a2"],
+    );
+  });
+
+  it("finds a run in the hour in which it ended, and nowhere else", async () => {
+    await publish(redis, { time: new Date("2026-01-05T10:59:59.999Z"), data: completed() });
+    const { client } = await start();
+    await nothingPending();
+    const runsBetween = async (start: string, end: string) =>
+      (await client.getUsage({ startTime: new Date(start), endTime: new Date(end) })).rows.length;
+    assert.equal(await runsBetween("2026-01-05T10:30:00Z", "2026-01-05T11:00:00Z"), 1);
+    assert.equal(await runsBetween("2026-01-05T11:00:00Z", "2026-01-05T12:00:00Z"), 0);
+    assert.equal(await runsBetween("2025-12-06T00:00:00Z", "2026-01-06T00:00:00Z"), 1);
+  });
+
+  it("counts an event once, also when the whole stream is delivered again", async () => {
+    for (let run = 0; run < 5; run += 1) await publish(redis, { data: completed() });
+    const { client, metric } = await start();
+    await nothingPending();
+    await redis.client.xgroup("SETID", eventsKey(0), "monitor", "0");
+    await publish(redis, { data: completed() });
+    await nothingPending();
+    assert.equal((await client.getUsage({})).rows[0]?.runs, 6n);
+    assert.equal(await metric('ccsp_monitor_runs_total{outcome="repeat"'), 5);
+  });
+
+  it("shares the events among replicas, and one goes on when the other is killed", async () => {
+    const [one, two] = await Promise.all([start({ CCSP_INSTANCE: "one" }), start({ CCSP_INSTANCE: "two" })]);
+    for (let run = 0; run < 200; run += 1) await publish(redis, { data: completed() });
+    await nothingPending();
+    const shares = await Promise.all([one, two].map(({ metric }) => metric('ccsp_monitor_runs_total{outcome="ok"')));
+    assert.ok(
+      shares.every((share) => share > 0),
+      `shares: ${shares.join(", ")}`,
+    );
+    one.process.kill("SIGKILL");
+    await one.process.exited;
+    for (let run = 0; run < 10; run += 1) await publish(redis, { data: completed() });
+    await eventually(async () => assert.equal((await two.client.getUsage({})).rows[0]?.runs, 210n));
+  });
+
+  it("counts on after Redis was killed, and is not ready meanwhile", async () => {
+    const { client, ops } = await start();
+    await publish(redis, { data: completed() });
+    await nothingPending();
+    await server.kill9();
+    await eventually(async () => assert.equal(await ops("/ready"), 503));
+    await server.restart();
+    await eventually(async () => assert.equal(await ops("/ready"), 200));
+    await publish(redis, { data: completed() });
+    await eventually(async () => assert.equal((await client.getUsage({})).rows[0]?.runs, 2n));
+  });
+
+  it("refuses a range that is none or too long, naming the field", async () => {
+    const { client } = await start();
+    const call = (startTime: string, endTime: string) =>
+      client.getUsage({ startTime: new Date(startTime), endTime: new Date(endTime) });
+    const refused = { reason: "INVALID_FIELD" };
+    await assert.rejects(call("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), { ...refused, message: /end_time/ });
+    await assert.rejects(call("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z"), { ...refused, message: /start_time/ });
+  });
+
+  it("records in a span of the task's trace, and exits 0 on SIGTERM", async () => {
+    const receiver = await startOtlpReceiver();
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: "monitor" };
+    const monitor = await start(env);
+    await publish(redis, { task: "t7", trace: `00-${traceId}-b7ad6b7169203331-01`, data: completed() });
+    await nothingPending();
+    assert.equal((await monitor.process.stop()).code, 0);
+    const spans = receiver.spans().filter(({ name }) => name === "usage record");
+    assert.deepEqual(
+      spans.map((span) => [span.traceId, span.parentSpanId, span.kind, span.service, span.attributes["ccsp.task.id"]]),
+      [[traceId, "b7ad6b7169203331", "consumer", "monitor", "t7"]],
+    );
+    await receiver.close();
+  });
+});
