@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { createInterface } from "node:readline";
 
 export type OutputStream = "stdout" | "stderr";
@@ -37,12 +39,17 @@ const KEPT_LINES = 20;
 // A descendant that left the group may hold the pipes open for ever; its parent is gone all the same.
 const OUTPUT_GRACE_MS = 200;
 
+// Part of util-linux, so that any Debian has it.
+const SETPRIV = "/usr/bin/setpriv";
+
 /**
  * Starts a child process as the leader of its own group. Resolves once it runs; rejects with the reason when it cannot be started.
- * Children end with this process, save when it is killed with SIGKILL.
+ * Children are killed when this process exits. When it is itself killed with SIGKILL, they get a SIGTERM from Linux if their command is
+ * a path; elsewhere they are then left behind.
  */
 export function startProcess(options: ProcessOptions): Promise<ManagedProcess> {
-  const child = spawn(options.command, options.args, {
+  const [command = options.command, ...args] = [...deathSignal(options.command), options.command, ...options.args];
+  const child = spawn(command, args, {
     cwd: options.cwd,
     env: { ...options.env },
     detached: true,
@@ -54,6 +61,11 @@ export function startProcess(options: ProcessOptions): Promise<ManagedProcess> {
       if (child.pid !== undefined) resolve(manage(child, child.pid, options));
     });
   });
+}
+
+/** What to put before a command for it to end with its parent. It replaces itself by the command, so that the process is the same. */
+function deathSignal(command: string): readonly string[] {
+  return existsSync(SETPRIV) && isAbsolute(command) && existsSync(command) ? [SETPRIV, "--pdeathsig", "TERM"] : [];
 }
 
 function manage(child: ChildProcess, pid: number, options: ProcessOptions): ManagedProcess {

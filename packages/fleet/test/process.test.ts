@@ -1,17 +1,24 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type ManagedProcess, startProcess } from "@ccsp/fleet";
 
 describe("startProcess", () => {
   const processes: ManagedProcess[] = [];
   const node = async (
     script: string,
-    more: { env?: Record<string, string>; onLine?: (line: string, stream: string) => void } = {},
+    {
+      nodeArgs = [],
+      ...more
+    }: {
+      env?: Record<string, string>;
+      nodeArgs?: readonly string[];
+      onLine?: (line: string, stream: string) => void;
+    } = {},
   ) => {
     const child = await startProcess({
       name: "child",
       command: process.execPath,
-      args: ["-e", script],
+      args: [...nodeArgs, "-e", script],
       env: {},
       ...more,
     });
@@ -76,6 +83,22 @@ describe("startProcess", () => {
     const grandchild = Number(await said.line);
     assert.deepEqual(await child.stop(20), { code: null, signal: "SIGKILL" });
     await gone(grandchild);
+  });
+
+  it("ends a child whose parent was killed with SIGKILL", async function () {
+    if (!existsSync("/usr/bin/setpriv")) this.skip();
+    const said = firstLine();
+    const parent = await node(
+      `import("${new URL("../src/index.ts", import.meta.url).href}").then(async ({ startProcess }) => {
+         const { pid } = await startProcess({ name: "child", command: "/bin/sleep", args: ["300"], env: {} });
+         console.log(pid);
+       });`,
+      { nodeArgs: process.execArgv, onLine: said.onLine },
+    );
+    const child = Number(await said.line);
+    assert.ok(alive(child));
+    parent.kill("SIGKILL");
+    await gone(child);
   });
 
   it("ends what a process left in its group when the process stopped nicely", async () => {
