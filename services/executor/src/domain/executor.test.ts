@@ -216,10 +216,10 @@ describe("the executor", () => {
   it("renews by answered Syncs only, counted from when they were sent", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
-    await x.pass(8_000);
+    await x.pass(10_000);
     await x.answer();
     await x.pass(10_000);
-    // Sent at 8 s, so the lease of 30 s now ends at 38 s.
+    // Sent at 10 s, so the lease of 30 s now ends at 40 s.
     await x.answer();
     await x.fail();
     await x.pass(19_999);
