@@ -19,7 +19,12 @@ export function createFileChannel(path: string): FileChannel {
   let last: Promise<unknown> = Promise.resolve();
 
   const append = async (line: string): Promise<void> => {
-    file = await current(path, file);
+    if (file !== undefined && !(await isAt(path, file))) {
+      const moved = file;
+      file = undefined;
+      await moved.close();
+    }
+    file ??= await openForAppend(path);
     const bytes = Buffer.from(`${torn ? "\n" : ""}${line}\n`);
     const { bytesWritten } = await file.write(bytes);
     torn = bytesWritten < bytes.length;
@@ -42,12 +47,12 @@ export function createFileChannel(path: string): FileChannel {
   };
 }
 
-async function current(path: string, file: FileHandle | undefined): Promise<FileHandle> {
-  if (file !== undefined) {
-    const [there, ours] = await Promise.all([stat(path).catch(() => undefined), file.stat()]);
-    if (there !== undefined && there.ino === ours.ino && there.dev === ours.dev) return file;
-    await file.close();
-  }
+async function isAt(path: string, file: FileHandle): Promise<boolean> {
+  const [there, ours] = await Promise.all([stat(path).catch(() => undefined), file.stat()]);
+  return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
+}
+
+async function openForAppend(path: string): Promise<FileHandle> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   return open(path, "a", 0o600);
 }

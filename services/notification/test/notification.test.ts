@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, rm, rmdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventsKey } from "@ccsp/events";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { TaskCancelled, TaskCompleted, TaskFailed, TaskStarted } from "@ccsp/protos/ccsp/event/v1/event.js";
+import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually, startOtlpReceiver } from "@ccsp/testkit";
+import { pino } from "pino";
+import { publish } from "./publish.js";
+import { type RunningNotification, startNotification } from "./start-notification.js";
+
+const completed = { $case: "taskCompleted" as const, value: TaskCompleted.fromPartial({ engine: "e", attempt: 1 }) };
+const failed = { $case: "taskFailed" as const, value: TaskFailed.fromPartial({ engine: "e", attempt: 3 }) };
+const cancelled = { $case: "taskCancelled" as const, value: TaskCancelled.fromPartial({ reason: "by hand" }) };
+const started = { $case: "taskStarted" as const, value: TaskStarted.fromPartial({ engine: "e", attempt: 1 }) };
+
+describe("notification", () => {
+  let server: RedisServer;
+  let redis: RedisConnection;
+  let dir: string;
+  let file: string;
+  const running: RunningNotification[] = [];
+  const start = async (env: Record<string, string> = {}) => {
+    const service = await startNotification({ CCSP_REDIS_URL: server.url, CCSP_NOTIFICATION_FILE: file, ...env });
+    running.push(service);
+    return service;
+  };
+  const lines = async (): Promise<{ id: string; taskId: string; eventType: string; channel: string }[]> =>
+    (await readFile(file, "utf8"))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  const written = async () => (await lines()).map(({ taskId }) => taskId);
+  const names = (count: number, prefix = "t") => Array.from({ length: count }, (_, at) => `${prefix}${at}`);
+
+  beforeEach(async () => {
+    server = await startRedis({ appendOnly: true });
+    redis = await openRedis(server.url, { log: pino({ level: "silent" }), name: "test" });
+    dir = await mkdtemp(join(tmpdir(), "ccsp-notification-"));
+    file = join(dir, "notifications.jsonl");
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((service) => service.stop()));
+    await redis.close();
+    await server.stop();
+    await rm(dir, { recursive: true });
+  });
+
+  it("writes completed, failed and cancelled tasks to the file and lists them, newest first", async () => {
+    const { client } = await start();
+    const id = await publish(redis, { task: "t1", data: completed });
+    await publish(redis, { task: "t2", data: started });
+    await publish(redis, { task: "t3", data: failed });
+    await publish(redis, { task: "t4", data: cancelled });
+    await eventually(async () => assert.deepEqual(await written(), ["t1", "t3", "t4"]));
+    const [first] = await lines();
+    assert.deepEqual([first?.id, first?.eventType, first?.channel], [`0:${id}`, "task.completed", "file"]);
+
+    const listed = await eventually(async () => {
+      const { notifications, nextPageToken } = await client.listNotifications({});
+      assert.equal(notifications.length, 3);
+      assert.equal(nextPageToken, "");
+      return notifications;
+    });
+    assert.deepEqual(
+      listed.map(({ taskId, eventType, summary }) => [taskId, eventType, summary]),
+      [
+        ["t4", "task.cancelled", "Task t4 of a1 was cancelled: by hand"],
+        ["t3", "task.failed", "Task t3 of a1 failed on e after 3 attempts: no reason given"],
+        ["t1", "task.completed", "Task t1 of a1 completed by e, attempt 1, cost unknown"],
+      ],
+    );
+  });
+
+  it("pages through the list without a gap or a repeat, also while more arrives, and by type", async () => {
+    const { client } = await start();
+    for (const [at, task] of names(25).entries())
+      await publish(redis, { task, data: at % 5 === 0 ? failed : completed });
+    await eventually(async () => assert.equal((await client.listNotifications({})).notifications.length, 25));
+
+    const pages = async (eventType: string, meanwhile: () => Promise<unknown>) => {
+      const tasks: string[] = [];
+      let pageToken = "";
+      do {
+        const page = await client.listNotifications({ pageSize: 7, pageToken, eventType });
+        tasks.push(...page.notifications.map(({ taskId }) => taskId));
+        pageToken = page.nextPageToken;
+        await meanwhile();
+      } while (pageToken !== "");
+      return tasks;
+    };
+    const newestFirst = names(25).reverse();
+    assert.deepEqual(await pages("", () => publish(redis, { task: "late", data: completed })), newestFirst);
+    assert.deepEqual(await pages("task.failed", async () => undefined), ["t20", "t15", "t10", "t5", "t0"]);
+    assert.deepEqual(await pages("task.levitated", async () => undefined), []);
+  });
+
+  it("refuses a page size or token that it never gave, naming the field", async () => {
+    const { client } = await start();
+    const refused = (message: RegExp) => ({ reason: "INVALID_FIELD", message });
+    await assert.rejects(client.listNotifications({ pageSize: 501 }), refused(/page_size/));
+    await assert.rejects(client.listNotifications({ pageSize: -1 }), refused(/page_size/));
+    await assert.rejects(client.listNotifications({ pageToken: "+ COUNT 1" }), refused(/page_token/));
+  });
+
+  it("tells of an event once, also when the whole stream is delivered again", async () => {
+    const { client, metric } = await start();
+    for (const task of names(3)) await publish(redis, { task, data: completed });
+    await eventually(async () => assert.deepEqual(await written(), names(3)));
+    await redis.client.xgroup("SETID", eventsKey(0), "notification", "0");
+    await publish(redis, { task: "new", data: completed });
+    await eventually(async () => assert.deepEqual(await written(), [...names(3), "new"]));
+    await eventually(async () =>
+      assert.equal(await metric('ccsp_notification_channel_deliveries_total{channel="file",outcome="repeat"'), 3),
+    );
+    assert.equal((await client.listNotifications({})).notifications.length, 4);
+  });
+
+  it("tries a channel again that failed, until it takes the event", async () => {
+    // A folder where the file should be: opening it fails, whoever runs the test.
+    await mkdir(file);
+    const { metric } = await start();
+    await publish(redis, { task: "t1", data: completed });
+    const failures = 'ccsp_notification_channel_deliveries_total{channel="file",outcome="failed"';
+    await eventually(async () => assert.ok((await metric(failures)) > 0));
+    await rmdir(file);
+    await eventually(async () => assert.deepEqual(await written(), ["t1"]));
+  });
+
+  it("shares the events among replicas, each told once, and loses none when one is killed", async () => {
+    const [one] = await Promise.all([start({ CCSP_INSTANCE: "one" }), start({ CCSP_INSTANCE: "two" })]);
+    for (const task of names(100)) await publish(redis, { task, data: completed });
+    await eventually(async () => assert.deepEqual((await written()).sort(), names(100).sort()));
+    const shares = await Promise.all(
+      running.map(({ metric }) => metric('ccsp_notification_channel_deliveries_total{channel="file",outcome="ok"')),
+    );
+    assert.ok(
+      shares.every((share) => share > 0),
+      `shares: ${shares.join(", ")}`,
+    );
+    one.process.kill("SIGKILL");
+    await one.process.exited;
+    for (const task of names(10, "after")) await publish(redis, { task, data: completed });
+    await eventually(async () => assert.equal((await written()).length, 110));
+  });
+
+  it("is not ready while Redis is away, and goes on when it is back", async () => {
+    const { ops } = await start();
+    await server.kill9();
+    await eventually(async () => assert.equal(await ops("/ready"), 503));
+    await server.restart();
+    await eventually(async () => assert.equal(await ops("/ready"), 200));
+    await publish(redis, { task: "t1", data: completed });
+    await eventually(async () => assert.deepEqual(await written(), ["t1"]));
+  });
+
+  it("delivers in a span of the task's trace, and exits 0 on SIGTERM", async () => {
+    const receiver = await startOtlpReceiver();
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: "notification" };
+    const service = await start(env);
+    await publish(redis, { task: "t7", trace: `00-${traceId}-b7ad6b7169203331-01`, data: completed });
+    await eventually(async () => assert.deepEqual(await written(), ["t7"]));
+    assert.equal((await service.process.stop()).code, 0);
+    const spans = receiver.spans().filter(({ name }) => name === "notification deliver");
+    assert.deepEqual(
+      spans.map((span) => [span.traceId, span.parentSpanId, span.kind, span.service, span.attributes["ccsp.task.id"]]),
+      [[traceId, "b7ad6b7169203331", "consumer", "notification", "t7"]],
+    );
+    await receiver.close();
+  });
+});
