@@ -35,7 +35,7 @@ try {
   process.exitCode = 1;
 } finally {
   say("\nStopping everything …");
-  for (const { close } of opened.toReversed()) await close();
+  for (const resource of opened.toReversed()) await resource.close();
   say("Stopped. Next: `make up` keeps a fleet running, `make` lists everything else.");
 }
 

@@ -32,9 +32,9 @@ describe("SIGTERM of each service under load", function () {
 /** Eight callers that submit, read and run one task after the other until stopped; any failure surfaces in `stop`. */
 function startLoad(client: CcspClient) {
   let count = 0;
-  let stopped = false;
+  const stopping = new AbortController();
   const caller = async () => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       const { taskId, ended } = await collect(client.run({ prompt: "short [[delay:50]]" }));
       assert.equal(ended.state, "SUCCEEDED");
       assert.equal((await client.get(taskId)).id, taskId);
@@ -54,7 +54,7 @@ function startLoad(client: CcspClient) {
         callers,
       ]),
     async stop() {
-      stopped = true;
+      stopping.abort();
       await callers;
     },
   };
