@@ -2,9 +2,11 @@ import type { ServiceName } from "@ccsp/fleet";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
+import { DEFAULT_SERVICES } from "../local-status.js";
 import { ensureSecret, findFleet, stateDir } from "../state.js";
 import { startInBackground } from "../up/background.js";
 import { runFleet } from "../up/foreground.js";
+import { assertFree } from "../up/ports.js";
 
 type Replicas = Readonly<Partial<Record<ServiceName, number>>>;
 
@@ -12,6 +14,7 @@ interface UpFlags {
   readonly single?: true;
   readonly detach?: true;
   readonly replicas?: Replicas;
+  readonly ports: "default" | "free";
   readonly inProcess?: true;
   readonly json?: true;
 }
@@ -22,6 +25,11 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
     .addOption(new Option("--single", "run the five services in one process, without Consul").conflicts("replicas"))
     .option("--detach", "keep the fleet in the background; returns when it is ready")
     .option("--replicas <service=number...>", "how many of a service, such as executor=2", replicas)
+    .addOption(
+      new Option("--ports <which>", "the services' own ports, or free ones, for a second fleet beside another")
+        .choices(["default", "free"])
+        .default("default"),
+    )
     .option("--json", "print each line of output as JSON")
     .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
     .addHelpText(
@@ -36,7 +44,7 @@ Examples:
   ccsp up --detach --replicas executor=2 gateway=2
   CCSP_CLAUDE_CODE_BIN=/opt/claude CCSP_CLAUDE_CODE_HOME=$HOME ccsp up --single`,
     )
-    .action(async ({ single, detach, replicas: counts = {}, inProcess, json }: UpFlags) => {
+    .action(async ({ single, detach, replicas: counts = {}, ports, inProcess, json }: UpFlags) => {
       if (inProcess) {
         const { runInProcess } = await import("../up/in-process.js"); // the services are loaded where they run only
         return end(await runInProcess(io));
@@ -46,12 +54,20 @@ Examples:
       if (running) {
         throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
       }
+      if (ports === "default") await assertFree(DEFAULT_SERVICES);
       await ensureSecret(state);
       if (!detach) {
-        return end(await runFleet(io, state, { single: single === true, replicas: counts, json: json === true }));
+        return end(
+          await runFleet(io, state, { single: single === true, replicas: counts, ports, json: json === true }),
+        );
       }
       const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
-      const args = [...(single ? ["--single"] : []), ...(pairs.length > 0 ? ["--replicas", ...pairs] : [])];
+      const args = [
+        "--ports",
+        ports,
+        ...(single ? ["--single"] : []),
+        ...(pairs.length > 0 ? ["--replicas", ...pairs] : []),
+      ];
       const fleet = await startInBackground(io.env, state, args);
       if (json) sayJson(io, fleet);
       else note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);

@@ -8,6 +8,7 @@ import { createLineFormat } from "./log-lines.js";
 export interface UpOptions {
   readonly single: boolean;
   readonly replicas: Readonly<Partial<Record<ServiceName, number>>>;
+  readonly ports: "default" | "free";
   readonly json: boolean;
 }
 
@@ -49,13 +50,13 @@ export async function runFleet(io: Io, state: StateDir, options: UpOptions): Pro
   }
 }
 
-function start(io: Io, state: StateDir, { single, replicas, json }: UpOptions): Promise<Fleet> {
+function start(io: Io, state: StateDir, { single, replicas, ports, json }: UpOptions): Promise<Fleet> {
   const format = createLineFormat(io.stdout.isTTY === true && !io.env["NO_COLOR"]);
   const consulUrl = io.env["CCSP_CONSUL_URL"] || (single ? "" : undefined);
   return startFleet({
     root: ROOT,
     dataDir: state.dataDir,
-    ports: "default",
+    ports,
     single,
     replicas,
     redisUrl: io.env["CCSP_REDIS_URL"] || undefined,

@@ -1,0 +1,26 @@
+import { createServer } from "node:net";
+import { CliError, EXIT } from "../exit.js";
+import type { FleetState } from "../state.js";
+
+/** Throws, naming them all, when other programs listen on ports that the services are to have. */
+export async function assertFree(services: FleetState["services"]): Promise<void> {
+  const wanted = services.flatMap(({ name, ports }) => [
+    { name, port: ports.grpc },
+    { name: `${name}'s ops port`, port: ports.ops },
+  ]);
+  const taken: string[] = [];
+  for (const { name, port } of wanted) if (!(await isFree(port))) taken.push(`${port} (${name})`);
+  if (taken.length === 0) return;
+  throw new CliError(
+    EXIT.usage,
+    `other programs listen on ${taken.join(", ")}: stop them, or start the fleet with --ports free`,
+  );
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+      .once("error", () => resolve(false))
+      .listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+}
