@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decodeJwt } from "jose";
+import { ccsp } from "./memory-io.js";
+
+const COMMANDS = ["up", "down", "logs", "status", "run", "submit", "watch", "get", "list", "cancel", "token create"];
+
+describe("ccsp's arguments", () => {
+  let dir: string;
+  let env: Record<string, string>;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-cli-"));
+    env = { CCSP_STATE_DIR: dir };
+  });
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  it("are explained with exit codes and first steps by --help", async () => {
+    const { code, stdout } = await ccsp(["--help"]);
+    assert.equal(code, 0);
+    for (const line of ["Exit codes:", "130  interrupted", "First steps:"]) assert.ok(stdout.includes(line), line);
+  });
+
+  for (const command of COMMANDS) {
+    it(`of ${command} are explained, --json among them`, async () => {
+      const { code, stdout } = await ccsp([...command.split(" "), "--help"]);
+      assert.equal(code, 0);
+      assert.match(stdout, /--json/);
+      assert.match(stdout, /Examples?:|Does nothing/);
+    });
+  }
+
+  const wrong: readonly (readonly [string, string, RegExp])[] = [
+    ["an unknown command", "ru", /unknown command 'ru'/],
+    ["no prompt", "run", /missing required argument 'prompt'/],
+    ["an unknown option", "list --al", /unknown option '--al'/],
+    ["a priority that there is not", "submit x --priority soon", /Allowed choices are urgent, high, normal, low/],
+    ["a time without a unit", "run x --timeout 90", /Write it as 90s/],
+    ["a number that is none", "run x --turns many", /not a number/],
+    ["a label without a value", "run x --label team", /key=value/],
+    ["a state that there is not", "list --state happy", /none of SCHEDULED/],
+    ["two sources of a token", "get x --token a --token-file b", /cannot be used with/],
+    ["a token file that is not there", "get x --token-file /nowhere", /--token-file: ENOENT/],
+    ["replicas of a service that there is not", "up --replicas web=2", /service of gateway/],
+    ["replicas in one process", "up --single --replicas queue=2", /cannot be used with/],
+    ["a token for nobody", "token create", /required option '--agent <id>'/],
+    ["a token for a name that is no agent id", "token create --agent a/b", /no agent id/],
+    ["a scope that there is not", "token create --agent a --scope all", /none of tasks:submit/],
+    ["no secret to sign with", "token create --agent a", /no secret at/],
+    ["no log to show", "logs", /no log at/],
+  ];
+  for (const [what, line, message] of wrong) {
+    it(`end with 2 and a message for ${what}`, async () => {
+      const { code, stdout, stderr } = await ccsp(line.split(" "), { env });
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+      assert.equal(stdout, "");
+    });
+  }
+
+  it("end with 3, saying where a token may come from, when there is none", async () => {
+    const { code, stderr } = await ccsp(["list"], { env });
+    assert.equal(code, 3);
+    assert.match(stderr, /--token, --token-file or CCSP_TOKEN/);
+  });
+
+  it("tell errors as JSON with --json", async () => {
+    const { stderr } = await ccsp(["list", "--json"], { env });
+    const { error }: { error: { message: string } } = JSON.parse(stderr);
+    assert.match(error.message, /no token/);
+  });
+
+  it("make a token for the agent, scopes and time that were asked for", async () => {
+    const secretFile = join(dir, "secret");
+    await writeFile(secretFile, "a secret of this test and of nothing else\n");
+    const line = "token create --agent ci --scope tasks:read --scope tasks:submit --ttl 2h --secret-file";
+    const { code, stdout } = await ccsp([...line.split(" "), secretFile], { env });
+    assert.equal(code, 0);
+    const { sub, scope, aud, exp = 0, iat = 0 } = decodeJwt(stdout.trim());
+    assert.deepEqual(
+      { sub, scope, aud, ttl: exp - iat },
+      {
+        sub: "ci",
+        scope: "tasks:read tasks:submit",
+        aud: "ccsp",
+        ttl: 7200,
+      },
+    );
+  });
+
+  it("refuse a secret that HS256 cannot use", async () => {
+    const secretFile = join(dir, "short");
+    await writeFile(secretFile, "short");
+    const { code, stderr } = await ccsp(["token", "create", "--agent", "a", "--secret-file", secretFile], { env });
+    assert.equal(code, 2);
+    assert.match(stderr, /shorter than the 32 bytes/);
+  });
+
+  it("of down do nothing, successfully, when no fleet runs", async () => {
+    const { code, stdout } = await ccsp(["down", "--json"], { env });
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), { stopped: null });
+  });
+});

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { startFakeAgentService } from "./fake-agent-service.js";
+import { ccsp, type Invocation } from "./memory-io.js";
+
+const jsonLines = (text: string): Record<string, unknown>[] =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+describe("ccsp's commands", () => {
+  let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
+  const at = (args: readonly string[], invocation: Invocation = {}) =>
+    ccsp(args, { ...invocation, env: { CCSP_GATEWAY: gateway.target, CCSP_TOKEN: "a-token", ...invocation.env } });
+  before(async () => {
+    gateway = await startFakeAgentService();
+  });
+  after(() => gateway.close());
+
+  it("run streams the answer, and nothing else, to standard output", async () => {
+    const { code, stdout, stderr } = await at(["run", "hello world"]);
+    assert.equal(code, 0);
+    assert.equal(stdout, "hello world\n");
+    for (const part of ["5 in, 7 out", "$0.2500", "queue wait  1.500 s", "0123456789abcdef0123456789abcdef"]) {
+      assert.ok(stderr.includes(part), `${part} in ${stderr}`);
+    }
+  });
+
+  it("run --json prints one line of JSON per event", async () => {
+    const { code, stdout } = await at(["run", "hello", "--json"]);
+    assert.equal(code, 0);
+    const events = jsonLines(stdout);
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ["accepted", "text", "text", "ended"],
+    );
+    const { result }: { result?: { usage?: unknown } } = events[3] ?? {};
+    assert.deepEqual(result?.usage, { inputTokens: "5", outputTokens: "7" });
+  });
+
+  it("run - reads the prompt from standard input", async () => {
+    const { stdout } = await at(["run", "-"], { stdin: "from a pipe" });
+    assert.equal(stdout, "from a pipe\n");
+  });
+
+  it("submit passes every option on and prints the id alone", async () => {
+    const line = "submit x --engine fake --priority urgent --label a=b --label c=d=e --timeout 90s --turns 3";
+    const more = "--budget 0.5 --max-attempts 2 --model m --request-id r1";
+    const { code, stdout } = await at([...`${line} ${more}`.split(" "), "--system-prompt", "be brief"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^task-\d+\n$/);
+    const { spec, requestId } = gateway.submitted.at(-1) ?? {};
+    assert.equal(requestId, "r1");
+    assert.deepEqual(spec, {
+      prompt: "x",
+      engine: "fake",
+      priority: Priority.URGENT,
+      model: "m",
+      systemPrompt: "be brief",
+      labels: { a: "b", c: "d=e" },
+      limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 0n, turns: 3, budgetUsd: 0.5 },
+      maxAttempts: 2,
+    });
+  });
+
+  it("watch shows what came after the sequence that was seen", async () => {
+    const { stdout: id } = await at(["submit", "abcdef"]);
+    const { code, stdout } = await at(["watch", id.trim(), "--after", "1"]);
+    assert.equal(code, 0);
+    assert.equal(stdout, "def\n");
+  });
+
+  it("get and list show tasks, as text and as JSON", async () => {
+    const { stdout: id } = await at(["submit", "abcdef"]);
+    assert.match((await at(["get", id.trim()])).stdout, /state {7}QUEUED/);
+    assert.equal(jsonLines((await at(["get", id.trim(), "--json"])).stdout)[0]?.["id"], id.trim());
+    assert.ok(jsonLines((await at(["list", "--json"])).stdout).some((task) => task["id"] === id.trim()));
+    assert.equal((await at(["list", "--limit", "2"])).stdout.trimEnd().split("\n").length, 2);
+    assert.equal((await at(["list", "--state", "expired"])).stdout, "no tasks\n");
+  });
+
+  it("status shows the gateway's answer", async () => {
+    const { code, stdout } = await at(["status"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /gateway 1\.2\.3: you are alice \(tasks:read\)/);
+    const [status] = jsonLines((await at(["status", "--json"])).stdout);
+    assert.deepEqual(status?.["gateway"], {
+      version: "1.2.3",
+      engines: ["fake"],
+      maxPromptBytes: 1024,
+      agentId: "alice",
+      scopes: ["tasks:read"],
+    });
+  });
+
+  const codes: readonly (readonly [number, string, readonly string[], Record<string, string>])[] = [
+    [1, "a task that failed", ["run", "fail"], {}],
+    [1, "a fault of CCSP", ["submit", "refuse:INTERNAL"], {}],
+    [2, "a request that is refused as invalid", ["submit", "refuse:INVALID_FIELD"], {}],
+    [3, "an expired token", ["list"], { CCSP_TOKEN: "expired" }],
+    [3, "a missing scope", ["run", "refuse:SCOPE_MISSING"], {}],
+    [4, "a task that is not there", ["get", "nope"], {}],
+    [4, "watching a task that is not there", ["watch", "nope"], {}],
+    [5, "a queue without room", ["submit", "refuse:QUEUE_FULL"], {}],
+  ];
+  for (const [expected, what, args, env] of codes) {
+    it(`end with ${expected} for ${what}`, async () => {
+      const { code, stderr } = await at(args, { env });
+      assert.equal(code, expected, stderr);
+      assert.notEqual(stderr, "");
+    });
+  }
+
+  it("end with 5 when nothing listens", async () => {
+    const { code, stderr } = await at(["get", "x"], { env: { CCSP_GATEWAY: "127.0.0.1:1" } });
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, /127\.0\.0\.1:1/);
+  });
+
+  it("run leaves the task running on Ctrl-C, says how to come back, and ends with 130", async () => {
+    const { code, stderr } = await at(["run", "hang"], { onOutput: (_stdout, interrupt) => interrupt() });
+    assert.equal(code, 130);
+    const [, id = ""] = /ccsp watch (task-\d+) --after 1/.exec(stderr) ?? [];
+    assert.match((await at(["get", id])).stdout, /QUEUED/);
+    await at(["cancel", id]);
+  });
+
+  it("run --cancel-on-interrupt cancels the task, waits for its end, and ends with 6", async () => {
+    const { code, stderr } = await at(["run", "hang", "--cancel-on-interrupt"], {
+      onOutput: (_stdout, interrupt) => interrupt(),
+    });
+    assert.equal(code, 6, stderr);
+    assert.match(stderr, /ended CANCELLED: interrupted/);
+  });
+});

@@ -1,0 +1,110 @@
+import { once } from "node:events";
+import { Refusal } from "@ccsp/errors";
+import { type CallContext, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { AgentServiceService, type SubmitTaskRequest } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { ErrorCategory, Task, TaskEnded, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import pino from "pino";
+
+const TRACE_ID = "0123456789abcdef0123456789abcdef";
+
+/**
+ * A gateway whose tasks do what their prompt says: `fail`, `hang` until cancelled, `refuse:REASON`; else they answer with the prompt in
+ * two pieces. The token is not looked at, except that `expired` is.
+ */
+export async function startFakeAgentService() {
+  const tasks = new Map<string, Task>();
+  const submitted: SubmitTaskRequest[] = [];
+  const news = new EventTarget();
+
+  const admit = ({ headers }: CallContext) => {
+    if (headers.get("authorization")[0] === "Bearer expired") throw new Refusal("TOKEN_EXPIRED", "the token expired");
+  };
+  const find = (id: string): Task => {
+    const task = tasks.get(id);
+    if (!task) throw new Refusal("TASK_NOT_FOUND", "no such task");
+    return task;
+  };
+  const submit = (request: SubmitTaskRequest): Task => {
+    submitted.push(request);
+    const prompt = request.spec?.prompt ?? "";
+    const refusal = /^refuse:(QUEUE_FULL|INVALID_FIELD|SCOPE_MISSING|INTERNAL)$/.exec(prompt)?.[1];
+    if (refusal === "QUEUE_FULL" || refusal === "INVALID_FIELD") throw new Refusal(refusal, "not now");
+    if (refusal === "SCOPE_MISSING" || refusal === "INTERNAL") throw new Refusal(refusal, "no");
+    const id = `task-${submitted.length}`;
+    const task = Task.fromPartial({ id, state: TaskState.QUEUED, traceId: TRACE_ID, spec: { prompt } });
+    tasks.set(id, task);
+    return task;
+  };
+  async function* log(task: Task, after: number, { signal }: CallContext): AsyncGenerator<TaskEvent, void> {
+    const prompt = task.spec?.prompt ?? "";
+    const event = (sequence: number, value: TaskEvent["event"]) =>
+      TaskEvent.fromPartial({ sequence, attempt: 1, ...(value && { event: value }) });
+    const end = (value: Parameters<typeof TaskEnded.fromPartial>[0]) =>
+      event(3, { $case: "taskEnded", value: TaskEnded.fromPartial(value) });
+    const half = Math.ceil(prompt.length / 2);
+    if (after < 1) yield event(1, { $case: "textDelta", value: { text: prompt.slice(0, half) } });
+    if (prompt === "hang") {
+      while (task.state !== TaskState.CANCELLED) await once(news, "cancel", { signal });
+      yield end({ state: TaskState.CANCELLED, error: { category: ErrorCategory.CANCELLED, message: "interrupted" } });
+      return;
+    }
+    if (after < 2) yield event(2, { $case: "textDelta", value: { text: prompt.slice(half) } });
+    if (prompt === "fail") {
+      yield end({ state: TaskState.FAILED, error: { category: ErrorCategory.OVERLOADED, message: "529" } });
+      return;
+    }
+    const usage = { inputTokens: 5n, outputTokens: 7n };
+    const queueWait = { seconds: 1n, nanos: 500_000_000 };
+    yield end({
+      state: TaskState.SUCCEEDED,
+      result: { text: prompt, usage, costUsd: 0.25, queueWait, engine: "fake" },
+    });
+  }
+
+  const server = await serveGrpc({
+    listen: { host: "127.0.0.1", port: 0 },
+    log: pino({ level: "silent" }),
+    lameDuckMs: 0,
+    drainMs: 1_000,
+    services: [
+      implement(AgentServiceService, {
+        async submitTask(request, context) {
+          admit(context);
+          return { task: submit(request) };
+        },
+        async *runTask(request, context) {
+          admit(context);
+          const task = submit(request);
+          yield { message: { $case: "task", value: task } };
+          for await (const event of log(task, 0, context)) yield { message: { $case: "event", value: event } };
+        },
+        async *watchTask({ taskId, afterSequence }, context) {
+          admit(context);
+          for await (const event of log(find(taskId), afterSequence, context)) yield { event };
+        },
+        async getTask({ taskId }, context) {
+          admit(context);
+          return { task: find(taskId) };
+        },
+        async listTasks({ states }, context) {
+          admit(context);
+          const wanted = [...tasks.values()].filter(({ state }) => states.length === 0 || states.includes(state));
+          return { tasks: wanted, nextPageToken: "" };
+        },
+        async cancelTask({ taskId }, context) {
+          admit(context);
+          const task = find(taskId);
+          task.state = TaskState.CANCELLED;
+          news.dispatchEvent(new Event("cancel"));
+          return { task };
+        },
+        async getCapabilities(_request, context) {
+          admit(context);
+          const scopes = ["tasks:read"];
+          return { engines: ["fake"], maxPromptBytes: 1024n, version: "1.2.3", agentId: "alice", scopes };
+        },
+      }),
+    ],
+  });
+  return { target: `127.0.0.1:${server.port}`, submitted, close: () => server.close() };
+}

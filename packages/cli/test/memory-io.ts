@@ -1,0 +1,49 @@
+import { Readable, Writable } from "node:stream";
+import type { Io } from "../src/io.js";
+import { runCli } from "../src/program.js";
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Invocation {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  /** Called with all that was written to standard output so far, and how to press Ctrl-C. */
+  readonly onOutput?: (stdout: string, interrupt: () => void) => void;
+}
+
+/** Runs a command line in this process, with streams in memory. */
+export async function ccsp(
+  args: readonly string[],
+  { env = {}, stdin = "", onOutput }: Invocation = {},
+): Promise<Outcome> {
+  const written = { stdout: "", stderr: "" };
+  const listeners = new Set<() => void>();
+  const interrupt = () => {
+    for (const listener of listeners) listener();
+  };
+  const sink = (name: keyof typeof written) =>
+    new Writable({
+      decodeStrings: false,
+      write(chunk: string, _encoding, done) {
+        written[name] += chunk;
+        if (name === "stdout") onOutput?.(written.stdout, interrupt);
+        done();
+      },
+    });
+  const io: Io = {
+    env,
+    stdin: Readable.from([stdin]),
+    stdout: sink("stdout"),
+    stderr: sink("stderr"),
+    onInterrupt(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  const code = await runCli(args, io);
+  return { code, ...written };
+}
