@@ -126,16 +126,16 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
       await scripts.remove({ tasks, prompts, results, ended, owned, log: keys.log(id) }, id);
     },
   };
-  return guarded(store);
+  return guarded(redis, store);
 }
 
 /** The same store, whose every method tells an outage of Redis from a fault. */
-function guarded(store: TaskStore): TaskStore {
+function guarded(redis: RedisClient, store: TaskStore): TaskStore {
   return new Proxy(store, {
     get(target, name, receiver) {
       const method: unknown = Reflect.get(target, name, receiver);
       if (typeof method !== "function") return method;
-      return (...args: unknown[]) => orUnavailable(async () => Reflect.apply(method, target, args));
+      return (...args: unknown[]) => orUnavailable(redis, async () => Reflect.apply(method, target, args));
     },
   });
 }

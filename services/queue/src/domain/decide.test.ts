@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { afterCancel, afterFailure, afterLease, DELIVERY_BUDGET } from "./decide.js";
+import type { Failure, State, Task } from "./task.js";
+
+const task = (more: Partial<Task> = {}): Task => ({
+  ...{ id: "0-x", agent: "a", engine: "e", class: "normal", state: "RUNNING", max: 3, created: 0, spec: "" },
+  ...{ fence: 7, attempt: 1 },
+  ...more,
+});
+const error = (category: string, more: Partial<Failure> = {}): Failure => ({
+  ...{ category, message: "m", retryable: true, source: "PROVIDER" },
+  ...more,
+});
+const policy = { baseMs: 1_000, random: () => 1 };
+const fail = (from: Task, failure: Failure, random = 1) =>
+  afterFailure(from, { fence: 7, error: failure }, 10_000, { ...policy, random: () => random });
+
+describe("what follows a failed run", () => {
+  it("is another try after a wait that doubles with each run, up to a minute", () => {
+    const waits = [1, 2, 3, 6, 7, 50].map(
+      (attempt) => fail(task({ attempt, max: 99 }), error("NETWORK_ERROR")).set.ready,
+    );
+    assert.deepEqual(waits, [11_000, 12_000, 14_000, 42_000, 70_000, 70_000]);
+  });
+
+  it("is spread over the second half of the wait", () => {
+    assert.equal(fail(task(), error("NETWORK_ERROR"), 0).set.ready, 10_500);
+  });
+
+  it("waits as long as the engine said, when that is longer", () => {
+    assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 3_600_000 })).set.ready, 3_610_000);
+    assert.equal(fail(task(), error("RATE_LIMIT", { retryAfterMs: 1 })).set.ready, 11_000);
+  });
+
+  it("is the end when it cannot be retried, or no attempt is left", () => {
+    assert.equal(fail(task(), error("INVALID_REQUEST", { retryable: false })).to, "FAILED");
+    assert.equal(fail(task({ spent: 2 }), error("NETWORK_ERROR")).to, "FAILED");
+    assert.equal(fail(task({ spent: 1 }), error("NETWORK_ERROR")).to, "PARKED");
+  });
+
+  for (const category of ["RATE_LIMIT", "USAGE_WINDOW", "OVERLOADED"]) {
+    it(`costs no attempt when the provider said ${category}`, () => {
+      const move = fail(task({ spent: 2, attempt: 9 }), error(category));
+      assert.deepEqual([move.to, move.set.spent], ["PARKED", 2]);
+    });
+  }
+
+  it("is CANCELLED for a task that is being cancelled, with the cancel's reason", () => {
+    const move = fail(task({ state: "CANCELLING", cancel: "enough" }), error("ENGINE_CRASH"));
+    assert.deepEqual([move.to, move.set.error?.message], ["CANCELLED", "enough"]);
+  });
+});
+
+describe("what follows a lease that ended without a word", () => {
+  const expired = { how: "expired" } as const;
+
+  it("costs an attempt during a run, a delivery before, and nothing when it was given back", () => {
+    const run = afterLease(task(), expired).set;
+    const before = afterLease(task({ state: "LEASED" }), expired).set;
+    const back = afterLease(task(), { how: "released", fence: 7, reason: "drain" }).set;
+    assert.deepEqual([run.spent, before.deliveries, back], [1, 1, {}]);
+  });
+
+  it("is the end when the budget is used up", () => {
+    assert.equal(afterLease(task({ spent: 2 }), expired).to, "FAILED");
+    assert.equal(afterLease(task({ state: "LEASED", deliveries: DELIVERY_BUDGET - 1 }), expired).to, "FAILED");
+    assert.equal(afterLease(task({ state: "LEASED", spent: 2 }), expired).to, "QUEUED");
+  });
+});
+
+describe("a cancel", () => {
+  const outcome = (state: State) => afterCancel(task({ state }), "r")?.to;
+
+  it("ends what no executor has, and asks for the end of what one has", () => {
+    assert.deepEqual((["QUEUED", "PARKED"] as const).map(outcome), ["CANCELLED", "CANCELLED"]);
+    assert.deepEqual((["LEASED", "RUNNING"] as const).map(outcome), ["CANCELLING", "CANCELLING"]);
+  });
+
+  it("changes nothing that has ended or is being cancelled", () => {
+    const nothing = (["CANCELLING", "SUCCEEDED", "FAILED", "CANCELLED"] as const).map(outcome);
+    assert.deepEqual(nothing, [undefined, undefined, undefined, undefined]);
+  });
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { ErrorCategory, ErrorSource, Priority, TaskError, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { CLASSES, type Task } from "../domain/task.js";
+import { failureOf, toTaskError } from "./failure.js";
+import { loadSpec, storeSpec } from "./task-message.js";
+import { priorityOf } from "./words.js";
+
+const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({ ...TaskSpec.fromPartial({ prompt: "日本 🎉" }), ...more });
+
+describe("a stored spec", () => {
+  it("is whole again with its prompts, and shows no prompt without them", () => {
+    const whole = spec({ systemPrompt: "s", engine: "e", labels: { a: "1" }, maxAttempts: 2 });
+    const { spec: stored, prompts } = storeSpec(whole);
+    const task = { spec: stored } as Task;
+    assert.deepEqual(loadSpec(task, prompts), whole);
+    assert.deepEqual(loadSpec(task, undefined), { ...whole, prompt: "", systemPrompt: "" });
+  });
+
+  it("has one hash for one payload, whatever the order of its labels", () => {
+    const hash = (more: Partial<TaskSpec>) => storeSpec(spec(more)).hash;
+    assert.equal(hash({ labels: { a: "1", b: "2" } }), hash({ labels: { b: "2", a: "1" } }));
+    assert.notEqual(hash({ labels: { a: "1" } }), hash({ labels: { a: "2" } }));
+    assert.notEqual(hash({ prompt: "x" }), hash({ systemPrompt: "x" }));
+  });
+});
+
+describe("a failure", () => {
+  it("survives its storage", () => {
+    const error: TaskError = {
+      category: ErrorCategory.USAGE_WINDOW,
+      message: "closed",
+      retryable: true,
+      source: ErrorSource.PROVIDER,
+      retryAfter: { seconds: 61n, nanos: 500_000_000 },
+    };
+    assert.deepEqual(toTaskError(failureOf(error)), error);
+  });
+
+  it("of a kind that this version does not know is UNKNOWN_ERROR", () => {
+    for (const category of [0, 999 as ErrorCategory]) {
+      assert.equal(failureOf(TaskError.fromPartial({ category })).category, "UNKNOWN_ERROR");
+    }
+  });
+
+  it("has a message of at most 2 KiB, cut at a character", () => {
+    const { message } = failureOf(TaskError.fromPartial({ message: "語".repeat(1_000) }));
+    assert.equal(message, "語".repeat(682));
+  });
+});
+
+describe("a class", () => {
+  it("has the number of the contract", () => {
+    assert.deepEqual(CLASSES.map(priorityOf), [Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW]);
+  });
+});

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { load } from "@ccsp/config";
+import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
+import { CallError, createClient } from "@ccsp/grpc-kit";
+import { runService } from "@ccsp/lifecycle";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
+import { Redis } from "ioredis";
+import { queueService } from "../src/index.js";
+import { spec, syncRequest } from "./grpc-world.js";
+import { log } from "./world.js";
+
+describe("the queue service", () => {
+  let redis: RedisServer;
+  let leaks: LeakCheck;
+  beforeEach(async () => {
+    leaks = leakCheck();
+    redis = await startRedis();
+  });
+  afterEach(async () => {
+    await redis.stop();
+    await leaks.check();
+  });
+
+  const start = async (env: Record<string, string> = {}) => {
+    const [port, opsPort] = [await freePort(), await freePort()];
+    const { config } = load(
+      {
+        CCSP_REDIS_URL: redis.url,
+        CCSP_QUEUE_LISTEN: `127.0.0.1:${port}`,
+        CCSP_QUEUE_OPS_LISTEN: `127.0.0.1:${opsPort}`,
+        CCSP_LAME_DUCK: "10ms",
+        ...env,
+      },
+      queueService.define,
+    );
+    const stop = new AbortController();
+    const exit = runService(log, (context) => queueService.start(config, context), {
+      stop: stop.signal,
+      handleSignals: false,
+    });
+    const ops = async (path: string) => fetch(`http://127.0.0.1:${opsPort}${path}`);
+    await eventually(async () => assert.equal((await ops("/ready")).status, 200));
+    const client = createClient(QueueServiceService, `127.0.0.1:${port}`);
+    return {
+      client,
+      ops,
+      async stop() {
+        stop.abort();
+        assert.equal(await exit, 0);
+        client.close();
+      },
+    };
+  };
+
+  it("serves, says what it counts, and stops with a watcher and a waiting executor on it", async () => {
+    const service = await start();
+    const { task } = await service.client.enqueue({ agentId: "alice", spec: spec({ engine: "claude-code" }) });
+    const { leases } = await service.client.sync(syncRequest());
+    assert.equal(leases[0]?.taskId, task?.id);
+    const metrics = await (await service.ops("/metrics")).text();
+    assert.match(metrics, /ccsp_queue_waiting\{[^}]*engine="claude-code"[^}]*class="normal"[^}]*\} 0/);
+    assert.match(metrics, /ccsp_queue_wait_seconds_count\{[^}]*class="normal"[^}]*\} 1/);
+
+    const watch = service.client.watch({ taskId: task?.id ?? "", agentId: "alice" })[Symbol.asyncIterator]();
+    await watch.next();
+    const ended = assert.rejects(
+      watch.next(),
+      (error) => error instanceof CallError && error.reason === "SHUTTING_DOWN",
+    );
+    const held = leases.map(({ taskId, fence }) => ({ taskId, fence }));
+    const waiting = service.client.sync(
+      syncRequest({ sequence: 2n, leases: held, maxWait: { seconds: 9n, nanos: 0 } }),
+    );
+    const raw = new Redis(redis.url);
+    await eventually(async () => assert.equal(await raw.hget("ccsp:queue:{0}:executor:ex-1", "seq"), "2"));
+    raw.disconnect();
+    await service.stop();
+    await ended;
+    assert.deepEqual((await waiting).leases, []);
+  });
+
+  it("takes back what a lost executor held", async () => {
+    const service = await start({ CCSP_QUEUE_LEASE: "1s" });
+    const { task } = await service.client.enqueue({ agentId: "alice", spec: spec() });
+    await service.client.sync(syncRequest());
+    const other = await service.client.sync(syncRequest({ executorId: "ex-2", maxWait: { seconds: 9n, nanos: 0 } }), {
+      timeoutMs: 15_000,
+    });
+    assert.equal(other.leases[0]?.taskId, task?.id);
+    const metrics = await (await service.ops("/metrics")).text();
+    assert.match(metrics, /ccsp_queue_leases_expired_total(\{[^}]*\})? 1/);
+    await service.stop();
+  });
+
+  it("answers UNAVAILABLE while Redis is away, is not ready then, and goes on when it is back", async () => {
+    const service = await start();
+    await redis.kill9();
+    await eventually(async () => assert.equal((await service.ops("/ready")).status, 503));
+    const call = service.client.enqueue({ agentId: "alice", spec: spec(), requestId: "r" });
+    const error = await call.catch((thrown: unknown) => thrown);
+    assert.ok(error instanceof CallError, String(error));
+    assert.deepEqual([error.reason, error.metadata.dependency], ["DEPENDENCY_UNAVAILABLE", "redis"]);
+    await redis.restart();
+    await eventually(async () => assert.equal((await service.ops("/ready")).status, 200));
+    const { task } = await service.client.enqueue({ agentId: "alice", spec: spec(), requestId: "r" });
+    assert.ok(task);
+    await service.stop();
+  }).timeout(40_000);
+});
