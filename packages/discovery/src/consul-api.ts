@@ -1,9 +1,26 @@
+import { EventEmitter } from "node:events";
+import { Agent as HttpAgent, IncomingMessage } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import Consul from "consul";
 import { type Address, formatAddress } from "./address.js";
 
-/**
- * The four calls of Consul's HTTP API that discovery needs, with their own time limits and a signal each. The `consul`
- * package would add untyped answers and a second HTTP stack to them.
- */
+/** What the package takes and its types leave out. */
+declare module "consul/lib/consul.js" {
+  interface CommonOptions {
+    /** Destroys the request when it emits "cancel". With `includeResponse: true` the answer is a pair of response and body. */
+    ctx?: EventEmitter;
+    /** Milliseconds for the whole call. */
+    timeout?: number;
+  }
+}
+declare module "consul/lib/health.js" {
+  interface ServiceOptions {
+    index?: number;
+    wait?: string;
+  }
+}
+
+/** The four calls that discovery needs, the only use of the `consul` package: with types, a time limit and a signal each. */
 export interface ConsulApi {
   /**
    * Instances whose checks pass. With `index` the call waits up to `waitMs` for something newer; a write to anything near
@@ -30,70 +47,88 @@ export interface Instance extends Address {
   readonly id: string;
 }
 
+interface How {
+  readonly ctx: EventEmitter;
+  readonly timeout: number;
+}
+
+/** Also ends a call whose connection broke within the answer, which the package does not notice. */
 const ANSWER_MS = 3_000;
 
 export function consulApi(url: string): ConsulApi {
-  async function request(path: string, init: RequestInit & { signal: AbortSignal }, limitMs = ANSWER_MS) {
-    const ended = new AbortController();
-    const abort = () => ended.abort(init.signal.reason);
-    const timer = setTimeout(() => ended.abort(new Error(`no answer within ${limitMs} ms`)), limitMs);
-    init.signal.addEventListener("abort", abort, { once: true });
-    if (init.signal.aborted) abort();
-    try {
-      const response = await fetch(new URL(path, url), { ...init, signal: ended.signal });
-      return { status: response.status, headers: response.headers, body: await response.text() };
-    } catch (error) {
-      throw new Error(`Consul at ${url} does not answer: ${reasonOf(error)}`, { cause: error });
-    } finally {
-      clearTimeout(timer);
-      init.signal.removeEventListener("abort", abort);
-    }
-  }
+  let client: Consul | undefined;
 
-  async function put(path: string, signal: AbortSignal, body?: unknown) {
-    const { status, body: text } = await request(path, { method: "PUT", signal, body: JSON.stringify(body) ?? null });
-    if (status !== 200) throw new Error(`Consul at ${url} answered ${status}: ${text.slice(0, 200)}`);
+  async function call<T>(signal: AbortSignal, send: (consul: Consul, how: How) => Promise<T>, timeout = ANSWER_MS) {
+    const ctx = new EventEmitter();
+    const cancel = () => ctx.emit("cancel");
+    signal.addEventListener("abort", cancel, { once: true });
+    try {
+      signal.throwIfAborted();
+      client ??= open(url);
+      return await send(client, { ctx, timeout });
+    } catch (error) {
+      throw explained(url, error);
+    } finally {
+      signal.removeEventListener("abort", cancel);
+    }
   }
 
   return {
     async passing(name, { index, waitMs, signal }) {
-      const query = new URLSearchParams({ passing: "true", index: String(index), wait: `${waitMs}ms` });
+      const query = { service: name, passing: true, index, wait: `${waitMs}ms` };
       // Consul adds up to a sixteenth to the wait.
       const limitMs = ANSWER_MS + (index > 0 ? waitMs * 1.1 : 0);
-      const path = `/v1/health/service/${encodeURIComponent(name)}?${query.toString()}`;
-      const { status, headers, body } = await request(path, { signal }, limitMs);
-      if (status !== 200) throw new Error(`Consul at ${url} answered ${status}: ${body.slice(0, 200)}`);
-      return { index: Math.max(1, Number(headers.get("x-consul-index"))), addresses: addressesIn(JSON.parse(body)) };
+      const [response, body]: readonly unknown[] = await call(
+        signal,
+        (consul, { ctx, timeout }) =>
+          consul.health.service({ ...query, timeout, ctx: Object.assign(ctx, { includeResponse: true }) }),
+        limitMs,
+      );
+      if (!(response instanceof IncomingMessage)) throw new Error("Consul's answer has no head");
+      return { index: Math.max(1, Number(response.headers["x-consul-index"] ?? 0)), addresses: addressesIn(body) };
     },
     async register(instance, signal) {
-      await put("/v1/agent/service/register?replace-existing-checks=true", signal, registration(instance));
+      await call(signal, (consul, how) => consul.agent.service.register({ ...registration(instance), ...how }));
     },
     async knows(id, signal) {
-      const { status } = await request(`/v1/agent/service/${encodeURIComponent(id)}`, { signal });
-      if (status !== 200 && status !== 404) throw new Error(`Consul at ${url} answered ${status}`);
-      return status === 200;
+      // The package cannot ask for one service. An agent lists those of its own host only.
+      return Object.hasOwn(await call(signal, (consul, how) => consul.agent.service.list(how)), id);
     },
     async deregister(id, signal) {
-      await put(`/v1/agent/service/deregister/${encodeURIComponent(id)}`, signal);
+      await call(signal, (consul, how) => consul.agent.service.deregister({ id, ...how }));
     },
   };
 }
 
+function open(url: string): Consul {
+  const { protocol, hostname, port } = new URL(url);
+  const secure = protocol === "https:";
+  // A connection per call: calls are few, a kept one may be dead when Consul was restarted, and there is nothing to close.
+  // The agent's host wins over the package's, which keeps the brackets of an IPv6 address and looks that up as a name.
+  const connections = { keepAlive: false, host: hostname.replace(/^\[|\]$/g, "") };
+  return new Consul({
+    host: hostname,
+    port: Number(port) || (secure ? 443 : 80),
+    secure,
+    agent: secure ? new HttpsAgent(connections) : new HttpAgent(connections),
+  });
+}
+
 function registration(instance: Instance) {
   return {
-    ID: instance.id,
-    Name: instance.name,
-    Address: instance.host,
-    Port: instance.port,
-    Check: {
-      Name: "grpc health",
-      GRPC: formatAddress(instance),
+    id: instance.id,
+    name: instance.name,
+    address: instance.host,
+    port: instance.port,
+    check: {
+      name: "grpc health",
+      grpc: formatAddress(instance),
       // Shorter intervals are raised to 1 s by Consul.
-      Interval: "1s",
-      Timeout: "2s",
+      interval: "1s",
+      timeout: "2s",
       // The server answers already when it announces itself: no reason to stay out for the first interval.
-      Status: "passing",
-      DeregisterCriticalServiceAfter: "1m",
+      status: "passing",
+      deregistercriticalserviceafter: "1m",
     },
   };
 }
@@ -108,9 +143,16 @@ function addressesIn(body: unknown): readonly Address[] {
   });
 }
 
-/** fetch says only "fetch failed"; its cause has the reason. */
+function explained(url: string, error: unknown): Error {
+  const reason = reasonOf(error);
+  if (error instanceof Error && "statusCode" in error) {
+    return new Error(`Consul at ${url} answered ${String(error.statusCode)}: ${reason}`, { cause: error });
+  }
+  return new Error(`Consul at ${url} does not answer: ${reason}`, { cause: error });
+}
+
+/** A name with several addresses fails with one error for each, and no message of its own. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? error.cause : undefined;
-  return cause?.message || error.message;
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(", ");
+  return error instanceof Error ? error.message : String(error);
 }

@@ -15,6 +15,10 @@ const REFRESH_GAP_MS = 250;
 /**
  * Watches the healthy instances of one name with blocking queries, for one channel. While Consul is away or empty, the
  * channel keeps what it has.
+ *
+ * Not by `consul.watch` of the package: after an error that one waits on its old index, which a restarted agent takes the
+ * whole wait to correct, pauses for up to 30 s, and cannot be told to look now, which a channel without a live instance
+ * needs. It also reports content that did not change.
  */
 export function openConsulSource(options: {
   readonly api: ConsulApi;
