@@ -6,7 +6,7 @@ import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Metadata } from "@grpc/grpc-js";
 import pino from "pino";
 
-/** An AgentService with tasks in memory, which can be restarted and told to misbehave. */
+/** An AgentService with tasks in memory, which can be restarted and told to misbehave. Each new task has the script as its log. */
 export interface FakeGateway {
   readonly target: string;
   /** Of every call so far. */
@@ -21,7 +21,7 @@ export interface FakeGateway {
   start(): Promise<void>;
 }
 
-export async function startFakeGateway(): Promise<FakeGateway> {
+export async function startFakeGateway(script: readonly TaskEvent["event"][] = []): Promise<FakeGateway> {
   const tasks = new Map<string, Task>();
   const logs = new Map<string, TaskEvent[]>();
   const requests = new Map<string, number>();
@@ -30,6 +30,11 @@ export async function startFakeGateway(): Promise<FakeGateway> {
   let watchers = 0;
   let refusal: Refusal | undefined;
 
+  const append: FakeGateway["append"] = (taskId, event) => {
+    const log = logs.get(taskId);
+    log?.push(TaskEvent.fromPartial({ sequence: log.length + 1, attempt: 1, ...(event && { event }) }));
+    news.dispatchEvent(new Event("append"));
+  };
   const admit = (context: CallContext) => {
     headers.push(context.headers);
     if (!refusal) return;
@@ -47,7 +52,10 @@ export async function startFakeGateway(): Promise<FakeGateway> {
     const id = `task-of-${requestId}`;
     const task = tasks.get(id) ?? Task.fromPartial({ id, state: TaskState.QUEUED });
     tasks.set(id, task);
-    if (!logs.has(id)) logs.set(id, []);
+    if (!logs.has(id)) {
+      logs.set(id, []);
+      for (const event of script) append(id, event);
+    }
     return task;
   };
   async function* follow(taskId: string, afterSequence: number, { signal }: CallContext) {
@@ -120,11 +128,7 @@ export async function startFakeGateway(): Promise<FakeGateway> {
     headers,
     requests,
     watchers: () => watchers,
-    append(taskId, event) {
-      const log = logs.get(taskId);
-      log?.push(TaskEvent.fromPartial({ sequence: log.length + 1, attempt: 1, ...(event && { event }) }));
-      news.dispatchEvent(new Event("append"));
-    },
+    append,
     refuseNext(next) {
       refusal = next;
     },
