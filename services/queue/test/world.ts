@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
-import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { openRedis, type RedisClient, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { pino } from "pino";
@@ -32,7 +32,13 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function startWorld(options: { cluster?: boolean } = {}): Promise<World> {
+export interface WorldOptions {
+  readonly cluster?: boolean;
+  /** Sends every script twice and answers the second reply, as a client does whose connection breaks before the first. */
+  readonly twice?: boolean;
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const server = options.cluster ? await startOneNodeCluster() : await startRedis();
   const url = options.cluster ? server.url.replace("redis://", "redis+cluster://") : server.url;
   const redis = await openRedis(url, { log, name: "test" }).catch(async (error: unknown) => {
@@ -47,7 +53,10 @@ export async function startWorld(options: { cluster?: boolean } = {}): Promise<W
     leased: (task) => void seen.leased.push(task.id),
     leaseExpired: () => void seen.expired++,
   };
-  const store = createTaskStore(redis.client, { engines: ENGINES, now: () => clock.now });
+  const store = createTaskStore(options.twice ? sendingTwice(redis.client) : redis.client, {
+    engines: ENGINES,
+    now: () => clock.now,
+  });
   const retry = { baseMs: 1_000, random: () => 1 };
   const queue = createQueue(store, { maxWaiting: 1_000, retry }, observer);
   const stopping = new AbortController();
@@ -67,6 +76,20 @@ export async function startWorld(options: { cluster?: boolean } = {}): Promise<W
       await server.stop();
     },
   };
+}
+
+function sendingTwice(client: RedisClient): RedisClient {
+  return new Proxy(client, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      if (!String(name).startsWith("script:")) return member.bind(target);
+      return async (...args: unknown[]) => {
+        await Reflect.apply(member, target, args);
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
 }
 
 /** Refuses what spans slots, as every cluster does, and starts at once. */

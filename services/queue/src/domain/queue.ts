@@ -42,13 +42,13 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
   const decideAndMove = async (
     id: string,
     decide: (task: Task) => Promise<Move | undefined> | Move | undefined,
-  ): Promise<{ outcome: MoveOutcome; task: Task | undefined; to: State | undefined }> => {
+  ): Promise<{ outcome: MoveOutcome; to: State | undefined }> => {
     for (;;) {
       const task = await store.find(id);
       const move = task && (await decide(task));
-      if (!task || !move) return { outcome: task ? "ok" : "missing", task, to: undefined };
+      if (!task || !move) return { outcome: task ? "ok" : "missing", to: undefined };
       const outcome = await makeMove(task, move);
-      if (outcome !== "moved") return { outcome, task, to: move.to };
+      if (outcome !== "moved") return { outcome, to: move.to };
     }
   };
 
@@ -125,10 +125,12 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
     async fail(id: string, fence: number, error: Failure, facts: object): Promise<State> {
       const decide = async (task: Task): Promise<Move> =>
         afterFailure(task, { fence, error, facts }, await store.now(), limits.retry);
-      const { outcome, task, to } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
+      const { outcome, to } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
       if (outcome === "ok" && to) return to;
-      // Repeated: a task that was leased again since is told as what it became after this failure.
-      if (outcome === "done" && task) return isAfterFailure(task.state) ? task.state : "PARKED";
+      // Repeated, perhaps by the Redis client itself, so what was read before is old. A task that was leased again since
+      // is told as what it became after this failure.
+      const task = outcome === "done" ? await store.find(id) : undefined;
+      if (task) return isAfterFailure(task.state) ? task.state : "PARKED";
       throw leaseLost(id);
     },
 
@@ -148,7 +150,7 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
   };
 }
 
-const noTask = { outcome: "missing", task: undefined, to: undefined } as const;
+const noTask = { outcome: "missing", to: undefined } as const;
 
 const isAfterFailure = (state: State): boolean =>
   state === "PARKED" || state === "QUEUED" || state === "FAILED" || state === "CANCELLED";

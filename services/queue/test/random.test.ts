@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
+import fc from "fast-check";
+import { reap } from "../src/domain/reaper.js";
+import { CLASSES, isEnded } from "../src/domain/task.js";
+import { checkInvariants } from "./invariants.js";
+import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
+
+const EXECUTORS = ["ex-1", "ex-2", "ex-3"];
+
+// Which task, lease or executor a step is about is a number, taken modulo how many there are at that moment.
+const step = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ op: fc.constant("enqueue" as const), n: fc.nat(15) }) },
+  { weight: 8, arbitrary: fc.record({ op: fc.constant("sync" as const), n: fc.nat(99) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: fc.constantFrom("start", "report", "complete", "fail", "limit", "refuse", "release", "forget"),
+      n: fc.nat(99),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      op: fc.constantFrom("cancel", "reboot", "old sync", "zombie", "reap", "wait"),
+      n: fc.nat(99),
+    }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Everything that an executor and its agents may do, right or wrong. */
+function play(world: World) {
+  const ids: string[] = [];
+  const spentFences: { id: string; fence: number }[] = [];
+  const reports = new Map<number, number>();
+  let boots = 0;
+  const boot = (id: string) => executor(world, { id, boot: `boot-${++boots}`, slots: 2 });
+  const executors = EXECUTORS.map(boot);
+
+  const withLease = async (n: number, act: (id: string, fence: number) => Promise<unknown>, keeps = false) => {
+    const leases = executors.flatMap((each) =>
+      [...each.held].map(([id, fence]) => ({ each, id, fence: Number(fence) })),
+    );
+    const lease = leases[n % Math.max(leases.length, 1)];
+    if (lease === undefined) return;
+    await act(lease.id, lease.fence).catch(expectRefusal("LEASE_LOST"));
+    if (keeps) return;
+    lease.each.held.delete(lease.id);
+    spentFences.push(lease);
+  };
+  const report = (id: string, fence: number, started: boolean) => {
+    const number = (reports.get(fence) ?? 0) + 1;
+    reports.set(fence, number);
+    const entries = [Buffer.from(`${fence}/${number}`)];
+    return world.queue.report({ id, fence, number, entries, ...(started && { started: { traceparent: "" } }) });
+  };
+  const end = (category: string, retryable: boolean) => (id: string, fence: number) =>
+    world.queue.fail(id, fence, failure(category, { retryable }), {});
+
+  return async ({ op, n }: Step): Promise<void> => {
+    const at = n % EXECUTORS.length;
+    const ex = executors[at];
+    assert.ok(ex);
+    const { queue, clock } = world;
+    switch (op) {
+      case "enqueue":
+        ids.push((await queue.enqueue(newTask({ class: CLASSES[n % 4] ?? "low", max: 1 + (n % 3) }))).task.id);
+        return;
+      case "sync":
+        return void (await ex.sync());
+      case "start":
+        return withLease(n, (id, fence) => report(id, fence, true), true);
+      case "report":
+        return withLease(n, (id, fence) => report(id, fence, false), true);
+      case "complete":
+        return withLease(n, (id, fence) => queue.complete(id, fence, Buffer.from("r"), {}));
+      case "fail":
+        return withLease(n, end("NETWORK_ERROR", true));
+      case "limit":
+        return withLease(n, end("USAGE_WINDOW", true));
+      case "refuse":
+        return withLease(n, end("CANCELLED", false));
+      case "release":
+        return withLease(n, (id, fence) => queue.release(id, fence, "draining"));
+      case "forget":
+        return withLease(n, async () => {});
+      case "cancel":
+        return void (ids.length > 0 && (await queue.cancel(ids[n % ids.length] ?? "", "alice", "enough")));
+      case "reboot":
+        executors[at] = boot(EXECUTORS[at] ?? "");
+        return;
+      case "old sync":
+        return void (await ex.sync({ sequence: 1n }).catch(expectRefusal("SYNC_STALE")));
+      case "zombie": {
+        const old = spentFences[n % Math.max(spentFences.length, 1)];
+        if (old) await queue.complete(old.id, old.fence, Buffer.from("zombie"), {}).catch(expectRefusal("LEASE_LOST"));
+        return;
+      }
+      case "reap":
+        return reap(world.store, queue, { retentionMs: 1e9, maxEnded: 1_000 });
+      case "wait":
+        clock.now += (n % 5) * (LEASE_MS / 3);
+        return;
+    }
+  };
+}
+
+const expectRefusal = (reason: string) => (error: unknown) => {
+  if (!(error instanceof Refusal) || error.reason !== reason) throw error;
+};
+
+for (const twice of [false, true]) {
+  describe(`any course of events${twice ? ", each script sent twice" : ""}`, () => {
+    let world: World;
+    before(async () => void (world = await startWorld({ twice })));
+    after(() => world.close());
+
+    it("keeps every task in the indexes of its state, its log whole, and ends each task that is let run", async () => {
+      const property = fc.asyncProperty(
+        fc.array(step, { minLength: 20, maxLength: 60, size: "max" }),
+        async (steps) => {
+          await world.reset();
+          const act = play(world);
+          for (const each of steps) {
+            await act(each);
+            await checkInvariants(world);
+          }
+          await letRun(world);
+          const tasks = await checkInvariants(world);
+          assert.ok(tasks.every(({ state }) => isEnded(state)));
+          assert.equal(tasks.length, steps.filter(({ op }) => op === "enqueue").length, "no task is lost");
+        },
+      );
+      await fc.assert(property, { numRuns: 40 });
+    }).timeout(120_000);
+  });
+}
+
+/** One good executor, until nothing is left. */
+async function letRun(world: World): Promise<void> {
+  const good = executor(world, { id: "good", slots: 50 });
+  for (let round = 0; round < 10; round++) {
+    world.clock.now += LEASE_MS * 3;
+    await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1_000 });
+    await good.sync();
+    for (const [id, fence] of good.held) await world.queue.complete(id, Number(fence), Buffer.from("good"), {});
+    good.held.clear();
+  }
+}
