@@ -54,7 +54,7 @@ async function tokenSource({ env }: Io, { token, tokenFile }: ConnectionOptions)
   if (tokenFile !== undefined) return readTokenFile(tokenFile);
   const given = token ?? env["CCSP_TOKEN"];
   if (given) return given;
-  const secret = await findSecret(stateDir(env));
+  const secret = await findSecret(env);
   if (secret === undefined) {
     throw new CliError(
       EXIT.denied,
@@ -62,7 +62,9 @@ async function tokenSource({ env }: Io, { token, tokenFile }: ConnectionOptions)
     );
   }
   const agent = (env["USER"] ?? "").replaceAll(/[^A-Za-z0-9._@-]/g, "_").slice(0, 128) || "local";
-  return () => createToken({ secret, agent, scopes: SCOPES, ttlSeconds: 300 });
+  const audience = env["CCSP_JWT_AUDIENCE"] || undefined;
+  const issuer = env["CCSP_JWT_ISSUER"] || undefined;
+  return () => createToken({ secret, agent, scopes: SCOPES, ttlSeconds: 300, audience, issuer });
 }
 
 async function readTokenFile(path: string): Promise<string> {

@@ -78,9 +78,11 @@ export async function isCcsp(pid: number): Promise<boolean> {
   }
 }
 
-export async function findSecret(state: StateDir): Promise<string | undefined> {
+/** The secret that the local fleet was given, or made up. */
+export async function findSecret(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
+  if (env["CCSP_JWT_SECRET"]) return env["CCSP_JWT_SECRET"].trim();
   try {
-    return (await readFile(state.secretFile, "utf8")).trim();
+    return (await readFile(env["CCSP_JWT_SECRET_FILE"] || stateDir(env).secretFile, "utf8")).trim();
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
-import type { KeySettings } from "./auth/token-keys.js";
+import { type KeySettings, MIN_SECRET_BYTES } from "./auth/token-keys.js";
 
 export interface GatewayConfig {
   readonly service: ServiceSettings;
@@ -29,17 +29,20 @@ export function define(settings: Settings): GatewayConfig {
 function defineKeys(settings: Settings): KeySettings {
   const secret = settings.optionalText("CCSP_JWT_SECRET", "secret of HS256 tokens, at least 32 bytes", {
     secret: true,
-    pattern: /^.{32,}$/s,
   });
+  const secretFile = settings.optionalText("CCSP_JWT_SECRET_FILE", "file with the secret of HS256 tokens");
   const jwksFile = settings.optionalText("CCSP_JWT_JWKS_FILE", "file with the key set of EdDSA and RS256 tokens");
   const jwksUrl = settings.optionalText("CCSP_JWT_JWKS_URL", "address of the key set of EdDSA and RS256 tokens", {
     pattern: /^https?:\/\//,
   });
-  const secretFile = settings.optionalText("CCSP_JWT_SECRET_FILE", "file with the secret of HS256 tokens");
   if ([secret, secretFile, jwksFile, jwksUrl].every((source) => source === undefined)) {
     settings.fault(
       "no key to verify tokens with: set CCSP_JWT_SECRET_FILE, CCSP_JWT_SECRET, CCSP_JWT_JWKS_FILE or CCSP_JWT_JWKS_URL",
     );
+  }
+  const bytes = Buffer.byteLength(secret ?? "");
+  if (secret !== undefined && bytes < MIN_SECRET_BYTES) {
+    settings.fault(`CCSP_JWT_SECRET holds ${bytes} bytes; HS256 needs at least ${MIN_SECRET_BYTES}`);
   }
   if (secret !== undefined && secretFile !== undefined) {
     settings.warn("CCSP_JWT_SECRET and CCSP_JWT_SECRET_FILE are both set: the file is not read");

@@ -15,7 +15,8 @@ export interface KeySettings {
  */
 export type TokenKeys = ReadonlyMap<string, JWTVerifyGetKey>;
 
-const MIN_SECRET_BYTES = 32; // RFC 7518, 3.2: a key of at least the hash's size
+/** RFC 7518, 3.2: a key of at least the hash's size. */
+export const MIN_SECRET_BYTES = 32;
 
 /** Reads secret and key set. Throws with the file's name when one is missing, too short or no key set. */
 export async function loadTokenKeys(settings: KeySettings): Promise<TokenKeys> {
@@ -29,15 +30,13 @@ export async function loadTokenKeys(settings: KeySettings): Promise<TokenKeys> {
 }
 
 async function loadSecret({ secret, secretFile }: KeySettings): Promise<Uint8Array | undefined> {
-  if (secret !== undefined) return secretBytes(secret, "CCSP_JWT_SECRET");
+  if (secret !== undefined) return new TextEncoder().encode(secret);
   if (secretFile === undefined) return undefined;
-  return secretBytes((await read("CCSP_JWT_SECRET_FILE", secretFile)).trim(), `CCSP_JWT_SECRET_FILE (${secretFile})`);
-}
-
-function secretBytes(secret: string, source: string): Uint8Array {
-  const bytes = new TextEncoder().encode(secret);
+  const bytes = new TextEncoder().encode((await read("CCSP_JWT_SECRET_FILE", secretFile)).trim());
   if (bytes.length >= MIN_SECRET_BYTES) return bytes;
-  throw new Error(`${source} holds ${bytes.length} bytes; HS256 needs at least ${MIN_SECRET_BYTES}`);
+  throw new Error(
+    `CCSP_JWT_SECRET_FILE (${secretFile}) holds ${bytes.length} bytes; HS256 needs at least ${MIN_SECRET_BYTES}`,
+  );
 }
 
 async function loadKeySet({ jwksFile, jwksUrl }: KeySettings): Promise<JWTVerifyGetKey | undefined> {

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { type CcspClient, createCcspClient, InvalidTaskError, NotFoundError } from "@ccsp/client";
+import { freePort, type ManagedProcess, type RedisServer, startProcess, startRedis } from "@ccsp/fleet";
+import { eventually } from "@ccsp/testkit";
+import { SignJWT } from "jose";
+
+const SECRET = "a secret of this test and of nothing else";
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+
+/** Services run from source, each a process of its own, as in production but for Consul. */
+async function startService(name: string, env: Record<string, string>): Promise<ManagedProcess & { port: number }> {
+  const [port, opsPort] = [await freePort(), await freePort()];
+  const prefix = `CCSP_${name.toUpperCase()}`;
+  const running = await startProcess({
+    name,
+    command: process.execPath,
+    args: ["--import=tsx", "--conditions=ccsp-src", `services/${name}/src/main.ts`],
+    cwd: ROOT,
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      CCSP_INSTANCE: `${name}-${port}`,
+      CCSP_LAME_DUCK: "0s",
+      [`${prefix}_LISTEN`]: `127.0.0.1:${port}`,
+      [`${prefix}_OPS_LISTEN`]: `127.0.0.1:${opsPort}`,
+      ...env,
+    },
+  });
+  await eventually(
+    async () =>
+      assert.equal((await fetch(`http://127.0.0.1:${opsPort}/ready`)).status, 200, running.lastLines().at(-1)),
+    { timeoutMs: 30_000, what: `${name} to be ready` },
+  );
+  return { ...running, port };
+}
+
+describe("gateway in front of two real queue replicas", function () {
+  this.timeout(90_000);
+  let redis: RedisServer;
+  let queues: (ManagedProcess & { port: number })[];
+  let gateway: ManagedProcess & { port: number };
+  const clients: CcspClient[] = [];
+
+  before(async () => {
+    redis = await startRedis();
+    const queue = () => startService("queue", { CCSP_REDIS_URL: redis.url });
+    queues = [await queue(), await queue()];
+    const targets = queues.map(({ port }) => `127.0.0.1:${port}`).join(",");
+    gateway = await startService("gateway", { CCSP_QUEUE_TARGET: `static:///${targets}`, CCSP_JWT_SECRET: SECRET });
+  });
+  after(async () => {
+    for (const client of clients) client.close();
+    for (const running of [gateway, ...queues]) await running.stop();
+    await redis.stop();
+  });
+
+  const as = (agent: string): CcspClient => {
+    const token = () =>
+      new SignJWT({ scope: "tasks:submit tasks:read tasks:cancel" })
+        .setProtectedHeader({ alg: "HS256" })
+        .setSubject(agent)
+        .setAudience("ccsp")
+        .setExpirationTime("5m")
+        .sign(new TextEncoder().encode(SECRET));
+    const client = createCcspClient({ target: `127.0.0.1:${gateway.port}`, token });
+    clients.push(client);
+    return client;
+  };
+
+  it("passes the queue's own words about a wrong field on to the agent", async () => {
+    await assert.rejects(as("alice").submit({ prompt: "", limits: { turns: -1 } }), (error) => {
+      assert.ok(error instanceof InvalidTaskError);
+      assert.deepEqual(error.fields.map(({ field }) => field).toSorted(), ["spec.limits.turns", "spec.prompt"]);
+      return true;
+    });
+  });
+
+  it("keeps agents apart", async () => {
+    const { id } = await as("alice").submit({ prompt: "mine" });
+    const bob = as("bob");
+    await assert.rejects(bob.get(id), NotFoundError);
+    await assert.rejects(bob.cancel(id), NotFoundError);
+    for await (const task of bob.list()) assert.fail(`bob sees ${task.id}`);
+  });
+
+  it("keeps one gapless stream while each replica is stopped in turn", async () => {
+    const alice = as("alice");
+    const { id } = await alice.submit({ prompt: "waits for an executor that never comes" });
+    const sequences: number[] = [];
+    const watched = (async () => {
+      for await (const { sequence } of alice.watch(id)) sequences.push(sequence);
+    })();
+    await eventually(() => assert.deepEqual(sequences, [1]));
+    const [first, second] = queues;
+    assert.ok(first && second);
+    assert.equal((await first.stop()).code, 0);
+    queues[0] = await startService("queue", {
+      CCSP_REDIS_URL: redis.url,
+      CCSP_QUEUE_LISTEN: `127.0.0.1:${first.port}`,
+    });
+    assert.equal((await second.stop()).code, 0);
+    await alice.cancel(id, "enough");
+    await watched;
+    assert.deepEqual(
+      sequences,
+      sequences.map((_, index) => index + 1),
+    );
+    assert.ok(sequences.length >= 2, "the end was seen");
+  });
+
+  it("stops with exit code 0 on SIGTERM, and a watcher is told to come back", async () => {
+    const alice = as("alice");
+    const { id } = await alice.submit({ prompt: "waits" });
+    const watching = new AbortController();
+    const watcher = (async () => {
+      for await (const _ of alice.watch(id, { signal: watching.signal }));
+    })();
+    gateway.kill("SIGTERM");
+    assert.deepEqual(await gateway.exited, { code: 0, signal: null });
+    watching.abort(new Error("the test is over"));
+    await assert.rejects(watcher, /the test is over/);
+  });
+});
