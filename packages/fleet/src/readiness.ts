@@ -8,9 +8,10 @@ const POLL_MS = 50;
 export async function untilAllReady(running: readonly Running[], timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
+    // Asked first, so that what is missing tells of it.
+    const hopeless = running.some(({ supervisor }) => supervisor.gaveUp);
     const missing = (await Promise.all(running.map(whatIsMissing))).filter((reason) => reason !== undefined);
     if (missing.length === 0) return;
-    const hopeless = running.some(({ supervisor }) => supervisor.gaveUp);
     if (hopeless || Date.now() > deadline) throw new Error(`not ready: ${missing.join("\n")}`);
     await sleep(POLL_MS);
   }
