@@ -3,7 +3,7 @@ import { eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted, TaskFailed, TaskRetried } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
-import { eventually, startOtlpReceiver } from "@ccsp/testkit";
+import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { pino } from "pino";
 import { publish } from "./publish.js";
 import { type RunningMonitor, startMonitor } from "./start-monitor.js";
@@ -18,6 +18,7 @@ describe("monitor", () => {
   let server: RedisServer;
   let redis: RedisConnection;
   const running: RunningMonitor[] = [];
+  let receiver: OtlpReceiver | undefined;
   const start = async (env: Record<string, string> = {}) => {
     const monitor = await startMonitor({ CCSP_REDIS_URL: server.url, ...env });
     running.push(monitor);
@@ -35,6 +36,8 @@ describe("monitor", () => {
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map((monitor) => monitor.stop()));
+    await receiver?.close();
+    receiver = undefined;
     await redis.close();
     await server.stop();
   });
@@ -134,19 +137,19 @@ describe("monitor", () => {
     await assert.rejects(call("2026-01-01T00:00:00Z", "2026-03-01T00:00:00Z"), { ...refused, message: /start_time/ });
   });
 
-  it("records in a span of the task's trace, and exits 0 on SIGTERM", async () => {
-    const receiver = await startOtlpReceiver();
+  it("records in a span of the task's trace; on SIGTERM it exits 0 and leaves nothing open", async () => {
+    receiver = await startOtlpReceiver();
     const traceId = "0af7651916cd43dd8448eb211c80319c";
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: "monitor" };
     const monitor = await start(env);
     await publish(redis, { task: "t7", trace: `00-${traceId}-b7ad6b7169203331-01`, data: completed() });
     await nothingPending();
     assert.equal((await monitor.process.stop()).code, 0);
+    assert.doesNotMatch(monitor.process.lastLines().join("\n"), /left open/);
     const spans = receiver.spans().filter(({ name }) => name === "usage record");
     assert.deepEqual(
       spans.map((span) => [span.traceId, span.parentSpanId, span.kind, span.service, span.attributes["ccsp.task.id"]]),
       [[traceId, "b7ad6b7169203331", "consumer", "monitor", "t7"]],
     );
-    await receiver.close();
   });
 });

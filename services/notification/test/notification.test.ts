@@ -6,7 +6,7 @@ import { eventsKey } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCancelled, TaskCompleted, TaskFailed, TaskStarted } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
-import { eventually, startOtlpReceiver } from "@ccsp/testkit";
+import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { pino } from "pino";
 import { publish } from "./publish.js";
 import { type RunningNotification, startNotification } from "./start-notification.js";
@@ -22,6 +22,7 @@ describe("notification", () => {
   let dir: string;
   let file: string;
   const running: RunningNotification[] = [];
+  let receiver: OtlpReceiver | undefined;
   const start = async (env: Record<string, string> = {}) => {
     const service = await startNotification({ CCSP_REDIS_URL: server.url, CCSP_NOTIFICATION_FILE: file, ...env });
     running.push(service);
@@ -43,6 +44,8 @@ describe("notification", () => {
   });
   afterEach(async () => {
     await Promise.all(running.splice(0).map((service) => service.stop()));
+    await receiver?.close();
+    receiver = undefined;
     await redis.close();
     await server.stop();
     await rm(dir, { recursive: true });
@@ -156,19 +159,19 @@ describe("notification", () => {
     await eventually(async () => assert.deepEqual(await written(), ["t1"]));
   });
 
-  it("delivers in a span of the task's trace, and exits 0 on SIGTERM", async () => {
-    const receiver = await startOtlpReceiver();
+  it("delivers in a span of the task's trace; on SIGTERM it exits 0 and leaves nothing open", async () => {
+    receiver = await startOtlpReceiver();
     const traceId = "0af7651916cd43dd8448eb211c80319c";
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: "notification" };
     const service = await start(env);
     await publish(redis, { task: "t7", trace: `00-${traceId}-b7ad6b7169203331-01`, data: completed });
     await eventually(async () => assert.deepEqual(await written(), ["t7"]));
     assert.equal((await service.process.stop()).code, 0);
+    assert.doesNotMatch(service.process.lastLines().join("\n"), /left open/);
     const spans = receiver.spans().filter(({ name }) => name === "notification deliver");
     assert.deepEqual(
       spans.map((span) => [span.traceId, span.parentSpanId, span.kind, span.service, span.attributes["ccsp.task.id"]]),
       [[traceId, "b7ad6b7169203331", "consumer", "notification", "t7"]],
     );
-    await receiver.close();
   });
 });
