@@ -203,6 +203,8 @@ describe("consumeEvents", () => {
 
   it("offers unfinished entries to the others at once when it closes, and leaves the group when it has none", async () => {
     const gate = createGate();
+    // Published first, so that the leaver reads all three at once and has two of them when it goes.
+    for (const task of ["t1", "t2", "t3"]) await publish(task);
     const first = await consume({
       consumer: "leaver",
       handle: async (event) => {
@@ -210,7 +212,6 @@ describe("consumeEvents", () => {
         await gate.opened;
       },
     });
-    for (const task of ["t1", "t2", "t3"]) await publish(task);
     await eventually(() => assert.deepEqual(tasks(), ["t1"]));
     const closed = first.close();
     gate.open();

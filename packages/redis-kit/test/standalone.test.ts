@@ -59,6 +59,24 @@ describe("openRedis on a standalone server", () => {
     assert.deepEqual(await popped, ["list", "x"]);
   });
 
+  it("waits with a write and a blocked read while the server is a replica, and goes on when it is a master again", async () => {
+    const putOnce = bindPutOnce(redis.client);
+    const admin = await openRedis(server.url, { log, name: "admin" });
+    const reader = await redis.duplicate();
+    const popped = reader.blpop("list", 0);
+    await eventually(async () => assert.match(await admin.client.info("clients"), /blocked_clients:1/));
+    await admin.client.replicaof("127.0.0.1", "1");
+    const put = putOnce("a", "1");
+    const refusals = async () =>
+      Number(/errorstat_READONLY:count=(\d+)/.exec(await admin.client.info("errorstats"))?.[1]);
+    await eventually(async () => assert.ok((await refusals()) > 0));
+    await admin.client.replicaof("NO", "ONE");
+    assert.equal(await put, "ok");
+    await redis.client.rpush("list", "x");
+    assert.deepEqual(await popped, ["list", "x"]);
+    await admin.close();
+  });
+
   it("closes while a duplicate is blocked, and ends what waits on it", async () => {
     const reader = await redis.duplicate();
     const ended = assert.rejects(reader.blpop("list", 0), /Connection is closed/);
