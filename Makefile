@@ -8,7 +8,7 @@ MOCHA := mocha --reporter ./mocha-reporter.cjs
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 \
-  check gen lint types format proto build clean
+  check bench-submit gen lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -18,8 +18,8 @@ help:
 demo: setup ## one prompt through everything, with the real Claude Code CLI; stops cleanly (CCSP_LIVE=1: your own login)
 	@node packages/demo/dist/main.js
 
-up: setup ## Redis, Consul and the five services in the background, restarted when they crash
-	@$(CCSP) up --detach
+up: setup ## Redis, Consul and the five services in the background (UP=--simulator: no login needed)
+	@$(CCSP) up --detach $(UP)
 
 down: ## stop them
 	@$(CCSP) down
@@ -49,6 +49,10 @@ test-node24: setup ## all tests on Node 24, which it gets
 
 check: setup proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
 	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
+
+##@ Measure it
+bench-submit: setup ## submit at a steady rate; each figure is a last line `ratio <name> <value>`
+	@node --import tsx --conditions ccsp-src packages/e2e/bench/submit.ts
 
 ##@ Change it
 build: setup ## compile the TypeScript sources

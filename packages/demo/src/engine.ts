@@ -1,4 +1,4 @@
-import { CLAUDE_CODE_BIN, type Simulator } from "@ccsp/testkit";
+import { type Simulator, simulatedEngine } from "@ccsp/testkit";
 
 /** Settings that make the executor use one engine, and a line that says which. */
 export interface DemoEngine {
@@ -11,15 +11,11 @@ const ANSWER =
   "A queue is good for letting many agents share one limit: each task waits its turn instead of failing.";
 
 /** The real CLI with a fake key, talking to the bundled simulator, which writes at a model's pace. */
-export function simulatedEngine(simulator: Simulator): DemoEngine {
+export function demoEngine(simulator: Simulator): DemoEngine {
   simulator.script([{ kind: "answer", text: ANSWER, tokensPerSecond: 15 }]);
   return {
     description: "the real Claude Code CLI, with the bundled simulator in place of the model",
-    env: {
-      CCSP_CLAUDE_CODE_BIN: CLAUDE_CODE_BIN,
-      CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
-      CCSP_CLAUDE_CODE_API_KEY: "fake-key-for-the-simulator",
-    },
+    env: simulatedEngine(simulator),
   };
 }
 

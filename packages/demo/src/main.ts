@@ -8,7 +8,7 @@ import { createCcspClient } from "@ccsp/client";
 import { startFleet } from "@ccsp/fleet";
 import { eventually, renderTrace, startOtlpReceiver, startSimulator } from "@ccsp/testkit";
 import { agentSpan } from "./agent-span.js";
-import { liveEngine, simulatedEngine } from "./engine.js";
+import { demoEngine, liveEngine } from "./engine.js";
 import { printSummary } from "./summary.js";
 
 const PROMPT =
@@ -47,7 +47,7 @@ async function demo(): Promise<void> {
   const traces = open(await startOtlpReceiver(), (receiver) => receiver.close());
   const engine = live
     ? liveEngine(process.env)
-    : simulatedEngine(open(await startSimulator(), (simulator) => simulator.close()));
+    : demoEngine(open(await startSimulator(), (simulator) => simulator.close()));
   say(`Starting Redis, Consul and the five services; engine: ${engine.description}`);
 
   const fleet = open(

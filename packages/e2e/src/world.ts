@@ -6,10 +6,10 @@ import { createToken } from "@ccsp/cli";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { type Fleet, type FleetOptions, startFleet } from "@ccsp/fleet";
 import {
-  CLAUDE_CODE_BIN,
   type OtlpReceiver,
   SCRIPTED_ENGINE,
   type Simulator,
+  simulatedEngine,
   startOtlpReceiver,
   startSimulator,
 } from "@ccsp/testkit";
@@ -61,9 +61,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     onLine: (line) => void lines.push(line),
     env: {
       CCSP_JWT_SECRET_FILE: secretFile,
-      CCSP_CLAUDE_CODE_BIN: options.engine === "scripted" ? SCRIPTED_ENGINE : CLAUDE_CODE_BIN,
-      CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
-      CCSP_CLAUDE_CODE_API_KEY: "fake-key-for-the-simulator",
+      ...simulatedEngine(simulator, options.engine === "scripted" ? SCRIPTED_ENGINE : undefined),
       CCSP_EXECUTOR_SLOTS: String(options.slots ?? 2),
       CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
       OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,

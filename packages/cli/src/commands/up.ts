@@ -5,6 +5,7 @@ import { type Io, note, sayJson } from "../io.js";
 import { DEFAULT_SERVICES } from "../local-status.js";
 import { ensureSecret, findFleet, stateDir } from "../state.js";
 import { startInBackground } from "../up/background.js";
+import { findOwnEngine, openSimulatedEngine } from "../up/engine.js";
 import { runFleet } from "../up/foreground.js";
 import { assertFree } from "../up/ports.js";
 
@@ -15,6 +16,7 @@ interface UpFlags {
   readonly detach?: true;
   readonly replicas?: Replicas;
   readonly ports: "default" | "free";
+  readonly simulator?: true;
   readonly inProcess?: true;
   readonly json?: true;
 }
@@ -30,21 +32,24 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
         .choices(["default", "free"])
         .default("default"),
     )
+    .option("--simulator", "run the bundled Claude Code CLI with a simulated model: no login, no cost")
     .option("--json", "print each line of output as JSON")
     .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
     .addHelpText(
       "after",
       `
 A service that crashes is started again; Ctrl-C stops everything in order. CCSP_* and OTEL_* variables are passed on
-to the services, nothing else is. With CCSP_REDIS_URL or CCSP_CONSUL_URL that one is used instead of an own one.
+to the services, nothing else is. The executor runs the claude on PATH, or CCSP_CLAUDE_CODE_BIN; its login is the one in
+CCSP_CLAUDE_CODE_HOME, or a key in CCSP_CLAUDE_CODE_API_KEY. With CCSP_REDIS_URL or CCSP_CONSUL_URL that one is used
+instead of an own one.
 What outlives the command is in .ccsp in the repository (or CCSP_STATE_DIR): secret, data, and, with --detach, the log.
 
 Examples:
-  ccsp up
+  ccsp up --simulator
   ccsp up --detach --replicas executor=2 gateway=2
-  CCSP_CLAUDE_CODE_BIN=/opt/claude CCSP_CLAUDE_CODE_HOME=$HOME ccsp up --single`,
+  CCSP_CLAUDE_CODE_HOME=$HOME ccsp up --single`,
     )
-    .action(async ({ single, detach, replicas: counts = {}, ports, inProcess, json }: UpFlags) => {
+    .action(async ({ single, detach, replicas: counts = {}, ports, simulator, inProcess, json }: UpFlags) => {
       if (inProcess) {
         const { runInProcess } = await import("../up/in-process.js"); // the services are loaded where they run only
         return end(await runInProcess(io));
@@ -55,17 +60,18 @@ Examples:
         throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
       }
       if (ports === "default") await assertFree(DEFAULT_SERVICES);
+      const engine = simulator ? undefined : await findOwnEngine(io.env);
       await ensureSecret(state);
       if (!detach) {
-        return end(
-          await runFleet(io, state, { single: single === true, replicas: counts, ports, json: json === true }),
-        );
+        const options = { single: single === true, replicas: counts, ports, json: json === true };
+        return end(await runFleet(io, state, engine ?? (await openSimulatedEngine()), options));
       }
       const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
       const args = [
         "--ports",
         ports,
         ...(single ? ["--single"] : []),
+        ...(simulator ? ["--simulator"] : []),
         ...(pairs.length > 0 ? ["--replicas", ...pairs] : []),
       ];
       const fleet = await startInBackground(io.env, state, args);

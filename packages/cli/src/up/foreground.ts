@@ -2,6 +2,7 @@ import { type Fleet, type ServiceName, startFleet } from "@ccsp/fleet";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, say, sayJson } from "../io.js";
 import { type FleetState, forgetFleet, ROOT, type StateDir, saveFleet } from "../state.js";
+import type { FleetEngine } from "./engine.js";
 import { sharedSettings } from "./fleet-env.js";
 import { createLineFormat } from "./log-lines.js";
 
@@ -12,8 +13,8 @@ export interface UpOptions {
   readonly json: boolean;
 }
 
-/** Runs a fleet until it is interrupted. A second interrupt ends it without waiting. */
-export async function runFleet(io: Io, state: StateDir, options: UpOptions): Promise<ExitCode> {
+/** Runs a fleet with this engine, which it closes, until it is interrupted. A second interrupt ends it without waiting. */
+export async function runFleet(io: Io, state: StateDir, engine: FleetEngine, options: UpOptions): Promise<ExitCode> {
   let interrupts = 0;
   let tellInterrupted = () => {};
   const interrupted = new Promise<"interrupted">((resolve) => {
@@ -26,7 +27,10 @@ export async function runFleet(io: Io, state: StateDir, options: UpOptions): Pro
     tellInterrupted();
   });
 
-  const fleet = await start(io, state, options);
+  const fleet = await start(io, state, engine, options).catch(async (error: unknown) => {
+    await engine.close();
+    throw error;
+  });
   try {
     await saveFleet(state, describe(fleet, false));
     const ready = await Promise.race([fleet.ready(), interrupted]);
@@ -44,13 +48,19 @@ export async function runFleet(io: Io, state: StateDir, options: UpOptions): Pro
     );
   } finally {
     await fleet.stop();
+    await engine.close();
     await forgetFleet(state);
     stopListening();
     note(io, "stopped");
   }
 }
 
-function start(io: Io, state: StateDir, { single, replicas, ports, json }: UpOptions): Promise<Fleet> {
+function start(
+  io: Io,
+  state: StateDir,
+  engine: FleetEngine,
+  { single, replicas, ports, json }: UpOptions,
+): Promise<Fleet> {
   const format = createLineFormat(io.stdout.isTTY === true && !io.env["NO_COLOR"]);
   const consulUrl = io.env["CCSP_CONSUL_URL"] || (single ? "" : undefined);
   return startFleet({
@@ -62,7 +72,7 @@ function start(io: Io, state: StateDir, { single, replicas, ports, json }: UpOpt
     redisUrl: io.env["CCSP_REDIS_URL"] || undefined,
     // One process needs nobody to find the others.
     consulUrl,
-    env: { ...localDefaults(io, state), ...sharedSettings(io.env) },
+    env: { ...localDefaults(io, state), ...sharedSettings(io.env), ...engine.settings },
     onLine(line, { name: source }) {
       if (json) sayJson(io, { source, line });
       else say(io, format({ source, line }));
