@@ -14,15 +14,19 @@ export async function eventually<T>(
 ): Promise<T> {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   const deadline = AbortSignal.timeout(timeoutMs);
+  const endless = new Error("the check itself did not end");
   const late = new Promise<never>((_resolve, reject) => {
-    deadline.addEventListener("abort", () => reject(new Error("the check itself did not end")), { once: true });
+    deadline.addEventListener("abort", () => reject(endless), { once: true });
   });
   late.catch(() => {});
+  let last: unknown;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     try {
       return await Promise.race([check(), late]);
     } catch (error) {
-      if (deadline.aborted) throw explained(error, options.what ?? "what was awaited", timeoutMs);
+      // A check that was cut short says less than one that failed before.
+      if (error !== endless) last = error;
+      if (deadline.aborted) throw explained(last ?? endless, options.what ?? "what was awaited", timeoutMs);
     }
     await sleep(pause);
   }

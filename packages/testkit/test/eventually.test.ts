@@ -21,6 +21,16 @@ describe("eventually", () => {
     });
   });
 
+  it("fails with the last error of an async check, also when the time ends within another one", async () => {
+    let tries = 0;
+    const check = async () => {
+      tries += 1;
+      if (tries > 3) return new Promise<never>(() => {});
+      throw new Error(`try ${tries}`);
+    };
+    await assert.rejects(eventually(check, { timeoutMs: 100, what: "it" }), /it did not come within 100 ms: try 3/);
+  });
+
   it("fails when the check itself never ends", async () => {
     const failing = eventually(() => new Promise(() => {}), { timeoutMs: 30, what: "an answer" });
     await assert.rejects(failing, /an answer did not come within 30 ms: the check itself did not end/);
