@@ -1,7 +1,6 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { CliError, EXIT } from "../exit.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -14,6 +13,7 @@ export interface FleetEngine {
 
 /** The bundled Claude Code CLI with a simulated model that echoes: for trying CCSP out without a login and without cost. */
 export async function openSimulatedEngine(): Promise<FleetEngine> {
+  const { simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loaded where it runs only
   const simulator = await startSimulator();
   return { settings: simulatedEngine(simulator), close: () => simulator.close() };
 }
