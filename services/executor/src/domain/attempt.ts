@@ -28,7 +28,7 @@ export interface Attempt {
   readonly startedAt: Date | undefined;
   /** Has its place among the engine's slots. */
   readonly running: boolean;
-  /** The queue gave the lease to someone else, or may have: the attempt no longer counts. */
+  /** The queue no longer has the lease down as ours, or may not: it is not to be listed. */
   readonly lost: boolean;
   /** No process of the engine is left; another run can have its place. */
   readonly engineGone: Promise<void>;
@@ -55,6 +55,7 @@ export function startAttempt(
   let run: EngineRun | undefined;
   let startedAt: Date | undefined;
   let running = true;
+  let ending = false;
   let engineGone = () => {};
   const gone = new Promise<void>((resolve) => {
     engineGone = () => {
@@ -64,7 +65,8 @@ export function startAttempt(
   });
 
   const stop = (why: StopCause) => {
-    if (why === "lost") unheld.abort();
+    // Once the end is being told, the answer to that decides: a Sync that crosses it finds the lease gone because it was ended.
+    if (why === "lost" && !ending) unheld.abort();
     if (cause === undefined || why === "lost") cause = why;
     run?.stop().catch((err: unknown) => log.error({ err }, "engine could not be stopped"));
   };
@@ -99,6 +101,7 @@ export function startAttempt(
 
   async function settle(outcome: RunOutcome | undefined): Promise<AttemptEnd> {
     if (cause === "lost") return "LOST";
+    ending = true;
     if (outcome?.ok) {
       // A cancel that comes when the work is done changes nothing.
       const answer = await ask((signal) => deps.queue.complete(lease, engine.name, outcome.result, signal));

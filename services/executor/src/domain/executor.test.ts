@@ -4,6 +4,7 @@ import type { Clock } from "./clock.js";
 import type { Engine, EngineRun, RunOutcome } from "./engine.js";
 import { createExecutor } from "./executor.js";
 import type { Answer, Lease, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
+import type { AttemptEnd } from "./trace.js";
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -73,6 +74,7 @@ function setUp() {
     fail: ending("fail"),
     release: ending("release"),
   };
+  const ends: AttemptEnd[] = [];
   const runs: { taskId: string; stopped: boolean; end: (outcome: RunOutcome) => void }[] = [];
   const engine: Engine = {
     name: "fake",
@@ -105,7 +107,7 @@ function setUp() {
       attempt: (_lease, work) =>
         work({ traceparent: "", engine: () => ({ traceparent: "", end: () => {} }), ended: () => {} }),
     },
-    metrics: { started: () => {}, ended: () => {} },
+    metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end) },
     clock,
     log: pino({ level: "silent" }),
     defaults: { wallMs: 1_000_000, outputBytes: 1_000 },
@@ -119,6 +121,7 @@ function setUp() {
     syncs,
     runs,
     endings,
+    ends,
     last: () => syncs.at(-1)?.request,
     /** Answers the newest Sync. */
     async answer(part: Partial<SyncAnswer> = {}) {
@@ -211,6 +214,20 @@ describe("the executor", () => {
     await settled();
     await x.answer({ cancellations: [{ taskId: "t1", fence: 1n }] });
     assert.deepEqual(x.endings, ["complete t1"]);
+  });
+
+  it("leaves the end of an attempt to the answer to Complete, when a Sync says meanwhile that the lease is gone", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    x.runs[0]?.end(success);
+    await settled();
+    const before = x.syncs.length;
+    await x.answer({ lostTaskIds: ["t1"] });
+    await x.pass(50);
+    assert.equal(x.syncs.length, before + 1, "waited although slots are free");
+    assert.deepEqual(x.last()?.leases, []);
+    await x.confirm();
+    assert.deepEqual(x.ends, ["SUCCEEDED"]);
   });
 
   it("renews by answered Syncs only, counted from when they were sent", async () => {

@@ -109,11 +109,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
     nextSyncMs = answer.nextSyncMs;
     apply(answer, leases, sentAt);
     if (answer.leases.length > 0 || clock.now() - sentAt >= maxWaitMs) return;
-    // The queue answered early and had no work: it says again what it said until that is done, and does not wait for an
-    // executor that is full.
+    // The queue answered early and had no work: it says again what is to be cancelled until that is done, and does not wait
+    // for an executor that is full.
     const full = engines.every(({ freeSlots }) => freeSlots === 0);
-    const unfinished = [...answer.cancellations, ...leases.filter((id) => answer.lostTaskIds.includes(id.taskId))];
-    const pauseMs = full || unfinished.some((id) => held.find(id)) ? PAUSE_MS : SHORT_PAUSE_MS;
+    const pauseMs = full || answer.cancellations.some((id) => held.find(id)) ? PAUSE_MS : SHORT_PAUSE_MS;
     await clock.wait(Math.min(pauseMs, nextSyncMs), signal);
   }
 
