@@ -17,11 +17,11 @@
 --       4 result, or ''
 --       5 log channel
 --       6 work channel
--- RETURN 'ok' | 'done' | 'lost' | 'moved' | 'missing'
+-- RETURN 'ok' | 'done' | 'lost' | 'moved' | 'early' | 'missing'
 --
 -- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
 -- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
--- again. 'done' says that this very call was made before. A retry keeps class and age: its score is its acceptance.
+-- again. 'early' says that what is due was renewed since. 'done' says that this very call was made before. A retry keeps class and age: its score is its acceptance.
 
 local tasks, results, ready, leases, held, parked, ended, log, events = unpack(KEYS)
 local id, move = ARGV[1], cjson.decode(ARGV[3])
@@ -47,7 +47,7 @@ if move.from and r.state ~= move.from then
   return 'moved'
 end
 if move.due and tonumber(redis.call('ZSCORE', leased and leases or parked, id) or now + 1) > now then
-  return 'moved'
+  return 'early'
 end
 
 if r.state == 'QUEUED' then

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { DELIVERY_BUDGET } from "../src/domain/decide.js";
+import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
 import { reap } from "../src/domain/reaper.js";
 import type { PriorityClass } from "../src/domain/task.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World, type WorldOptions } from "./world.js";
@@ -297,6 +297,25 @@ function promises(options: WorldOptions): void {
       assert.equal((await world.store.overdueLeases(9)).length, 1);
     });
 
+    it("is left alone by a reaper that saw it expire before it was renewed, and by one that is early", async () => {
+      await add();
+      const { id, fence } = await leaseOne();
+      await world.queue.freeLease(id, { how: "expired" });
+      assert.equal(await state(id), "LEASED");
+      await world.queue.fail(id, fence, failure(), {});
+      assert.equal(await world.queue.makeMove({ id, engine: "claude-code", class: "normal" }, afterParking()), "early");
+      assert.equal(await state(id), "PARKED");
+    });
+
+    it("is not granted in answer to a Sync that is older than the newest", async () => {
+      await add();
+      const ex = executor(world);
+      const old = { ...ex.request(), engine: "claude-code", count: 1, leaseMs: LEASE_MS, maxBytes: 1_000 };
+      await ex.sync({ freeSlots: 0 });
+      assert.equal(await world.store.claim(old), "stale");
+      assert.equal(await world.store.claim({ ...old, sequence: 2n, boot: "other" }), "stale");
+    });
+
     it("is not given to an executor that drains", async () => {
       await add();
       assert.deepEqual((await executor(world).sync({ draining: true, maxWaitMs: 60_000 })).grants, []);
@@ -446,7 +465,13 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(left, ["ccsp:events:{0}", ...mine]);
     });
 
-    it("forgets the oldest ended tasks above the bound, and none that has not ended", async () => {
+    it("forgets nothing that has not ended", async () => {
+      const id = await add();
+      await world.store.remove(id);
+      assert.equal(await state(id), "QUEUED");
+    });
+
+    it("forgets the oldest ended tasks above the bound", async () => {
       const ids: string[] = [];
       for (let i = 0; i < 250; i++) {
         ids.push(await add());

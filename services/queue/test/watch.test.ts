@@ -90,6 +90,35 @@ describe("watching a task", function () {
     await secondWakes.close();
   });
 
+  it("hears of a report and of the end as they come", async () => {
+    const { id, fence } = await run();
+    const watch = watchTask(world, { id, agent: "alice", afterSequence: 2 }, new AbortController().signal);
+    /** Resolves when the watcher has found nothing: from here on only a wake-up brings it news before the tick. */
+    const idle = () =>
+      new Promise<void>((resolve) => {
+        const { readLog } = world.store;
+        world.store.readLog = async (...args) => {
+          const page = await readLog(...args);
+          if (page.length === 0) {
+            world.store.readLog = readLog;
+            resolve();
+          }
+          return page;
+        };
+      });
+    for (const change of [
+      () => world.queue.report({ id, fence, number: 2, entries: [Buffer.from("text")] }),
+      () => world.queue.complete(id, fence, Buffer.from("x"), {}),
+    ]) {
+      const waits = idle();
+      const next = watch.next();
+      await waits;
+      await change();
+      assert.equal((await next).done, false);
+    }
+    assert.equal((await watch.next()).done, true);
+  });
+
   it("gives a late watcher the whole log, and one that saw all of it nothing", async () => {
     const { id, fence } = await run();
     await world.queue.complete(id, fence, Buffer.from("x"), {});

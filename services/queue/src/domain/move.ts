@@ -34,5 +34,5 @@ export interface MoveEvent {
   readonly facts?: object;
 }
 
-/** `done`: this very move was made before. `moved`: the state is not `from` any more. */
-export type MoveOutcome = "ok" | "done" | "lost" | "moved" | "missing";
+/** `done`: this very move was made before. `moved`: the state is not `from` any more. `early`: it is not `due` any more. */
+export type MoveOutcome = "ok" | "done" | "lost" | "moved" | "early" | "missing";

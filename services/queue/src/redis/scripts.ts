@@ -34,7 +34,7 @@ export function bindScripts(redis: RedisClient) {
       redis,
       lua("move_task"),
       ["tasks", "results", "ready", "leases", "held", "parked", "ended", "log", "events"],
-      oneOf("ok", "done", "lost", "moved", "missing"),
+      oneOf("ok", "done", "lost", "moved", "early", "missing"),
     ),
     remove: bindScript(redis, lua("remove_task"), ["tasks", "prompts", "results", "ended", "owned", "log"], anything),
   };
