@@ -37,7 +37,16 @@ export const executorService: ServiceDefinition<ExecutorConfig> = {
     // Ends what an earlier boot left, before any work is claimed.
     const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
     const setpriv = await findExecutable("setpriv", config.claudeCode.searchPath);
-    const supervisor = createSupervisor({ executorId, bootId, folder: folder.runs, path, silenceMs, graceMs, setpriv });
+    const supervisor = createSupervisor({
+      executorId,
+      bootId,
+      folder: folder.runs,
+      path,
+      silenceMs,
+      graceMs,
+      setpriv,
+      log,
+    });
     const onUnknownLine = () => metrics.unknownLine("claude-code");
     const claudeCode = await openClaudeCode(config.claudeCode, { supervisor, log, slots, onUnknownLine });
 

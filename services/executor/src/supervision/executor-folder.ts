@@ -2,6 +2,7 @@ import { lstat, mkdir, readdir, readFile, rm, rmdir, writeFile } from "node:fs/p
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { killStrays } from "./kill.js";
+import { removeTree } from "./run-folder.js";
 
 export interface ExecutorFolderOptions {
   /** Belongs to this executor alone. */
@@ -41,11 +42,13 @@ export async function openExecutorFolder({
     const earlier = (await readdir(parent)).filter((entry) => isBootId(entry) && entry !== bootId);
     const killed = await killStrays((cookie) => cookie.executorId === executorId && earlier.includes(cookie.bootId));
     if (killed.length > 0) log.warn({ pids: killed }, "ended processes that an earlier boot left");
-    for (const boot of earlier) await rm(join(parent, boot), { recursive: true, force: true });
+    for (const boot of earlier) {
+      await removeTree(join(parent, boot)).catch((err: unknown) => log.error({ err, boot }, "folders are left behind"));
+    }
     return {
       runs,
       async close() {
-        await rm(runs, { recursive: true, force: true });
+        await removeTree(runs).catch((err: unknown) => log.error({ err }, "folders are left behind"));
         await rm(lock, { force: true });
         // Not empty: somebody else uses the folder too.
         for (const emptied of [parent, path]) await rmdir(emptied).catch(() => {});

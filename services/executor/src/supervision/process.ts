@@ -38,6 +38,8 @@ export interface SupervisedProcess {
 }
 
 const STDERR_BYTES = 2_048;
+/** A process that left the tree unseen may hold a pipe open; after the end of the run it is listened to for this long. */
+export const AFTER_EXIT_MS = 1_000;
 
 /** Resolves when the process runs; rejects when it cannot be started. */
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
@@ -58,15 +60,25 @@ export async function startProcess(options: ProcessOptions): Promise<SupervisedP
   child.stdin.write(options.input);
   const stderr = keepBeginning(child.stderr);
 
+  const stderrClosed = new Promise<void>((resolve) => child.stderr.once("close", resolve));
+  let kill: NodeJS.Timeout | undefined;
+  let gone = false;
   const exit = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
-    child.once("exit", (code, endedBy) => resolve([code, endedBy]));
+    child.once("exit", (code, endedBy) => {
+      // Whatever the engine left behind ends with it, whether it ended well or not. From now on the id may be another's.
+      signal(-pid, "SIGKILL");
+      clearTimeout(kill);
+      gone = true;
+      resolve([code, endedBy]);
+    });
   });
   const exited = (async (): Promise<ProcessExit> => {
     const [code, endedBy]: [number | null, NodeJS.Signals | null] = await exit;
-    // Whatever the engine left behind ends with it, whether it ended well or not.
-    signal(-pid, "SIGKILL");
+    const close = setTimeout(() => child.stderr.destroy(), AFTER_EXIT_MS);
     const same = formatCookie(cookie);
     await killStrays((other) => formatCookie(other) === same);
+    await stderrClosed;
+    clearTimeout(close);
     return { code, signal: endedBy, stderr: stderr() };
   })();
   // Whoever needs it awaits it; nobody may, when the start of the run fails later.
@@ -74,9 +86,11 @@ export async function startProcess(options: ProcessOptions): Promise<SupervisedP
 
   let stopping: Promise<void> | undefined;
   async function end(): Promise<void> {
-    signal(-pid, "SIGTERM");
-    const kill = setTimeout(() => signal(-pid, "SIGKILL"), options.graceMs);
-    await exited.finally(() => clearTimeout(kill));
+    if (!gone) {
+      signal(-pid, "SIGTERM");
+      kill = setTimeout(() => signal(-pid, "SIGKILL"), options.graceMs);
+    }
+    await exited;
   }
 
   return { pid, stdout: child.stdout, endInput: () => child.stdin.end(), exited, stop: () => (stopping ??= end()) };

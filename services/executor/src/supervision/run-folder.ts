@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** The throwaway folders of one run; only their owner may enter. */
@@ -20,10 +20,28 @@ export async function createRunFolder(parent: string, name: string): Promise<Run
     work: join(path, "work"),
     home: join(path, "home"),
     tmp: join(path, "tmp"),
-    // A process that was just killed may still have been writing.
-    remove: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }),
+    remove: () => removeTree(path),
   };
   await mkdir(path, { recursive: true, mode: 0o700 });
   for (const part of [folder.work, folder.home, folder.tmp]) await mkdir(part, { mode: 0o700 });
   return folder;
+}
+
+/** Removes a folder with all that is in it, also where an engine's tools took the right to write away, as Go's module cache does. */
+export async function removeTree(path: string): Promise<void> {
+  // A process that was just killed may still have been writing.
+  const remove = () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+  try {
+    await remove();
+  } catch {
+    await makeWritable(path);
+    await remove();
+  }
+}
+
+async function makeWritable(folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) await makeWritable(join(folder, entry.name));
+  }
 }

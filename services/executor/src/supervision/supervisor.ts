@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import { type ProcessExit, startProcess } from "./process.js";
 import { createRunFolder, type RunFolder } from "./run-folder.js";
 import { type Overrun, watchedOutput } from "./watched-output.js";
@@ -12,6 +13,7 @@ export interface SupervisorOptions {
   readonly silenceMs: number;
   readonly graceMs: number;
   readonly setpriv: string | undefined;
+  readonly log: Logger;
 }
 
 export interface RunOptions {
@@ -41,7 +43,7 @@ export interface SupervisedRun {
   readonly pid: number;
   /** To be read to its end, once. */
   readonly output: AsyncIterable<Buffer>;
-  /** Resolves when every process and folder of the run is gone. */
+  /** Resolves when every process of the run is gone, and its folder too if it can be removed. */
   readonly exited: Promise<RunExit>;
   /** Ends the run. Resolves with `exited`. */
   readonly stop: () => Promise<void>;
@@ -56,7 +58,7 @@ export interface Supervisor {
 
 /** Runs engines of any kind: own session, own folders, an environment that holds what is listed here and nothing else. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const { executorId, bootId, path, silenceMs, graceMs, setpriv } = options;
+  const { executorId, bootId, path, silenceMs, graceMs, setpriv, log } = options;
   return {
     async start({ run, command, prepare, input, wallMs, traceparent }) {
       const folder = await createRunFolder(options.folder, run.replaceAll(/[^A-Za-z0-9._-]/g, "-"));
@@ -89,7 +91,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
             return { ...exit, overrun, runMs: performance.now() - startedAt };
           } finally {
             clearTimeout(last);
-            await folder.remove();
+            // What the run brought counts all the same; the next boot tries again.
+            await folder.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run is left behind"));
           }
         })();
         const stop = async () => {

@@ -1,4 +1,4 @@
-import type { SupervisedProcess } from "./process.js";
+import { AFTER_EXIT_MS, type SupervisedProcess } from "./process.js";
 
 /** Why a run was ended from outside. */
 export type Overrun = "wall" | "silence";
@@ -12,9 +12,6 @@ export interface WatchOptions {
   onOverrun(overrun: Overrun): void;
 }
 
-/** A process that left the tree unseen may hold the pipe open; after the end of the run it is listened to for this long. */
-const AFTER_EXIT_MS = 1_000;
-
 /**
  * Reads a process's output in chunks while two clocks run. Only as fast as it is read: the pipe then fills and the process waits.
  * Ends when the output ends, or soon after the process is gone. Never throws.
@@ -24,6 +21,9 @@ export async function* watchedOutput(process: SupervisedProcess, options: WatchO
   let overrun = false;
   let exited = false;
   let silence: NodeJS.Timeout | undefined;
+  let listeningSince = 0;
+  // All waits together: whoever holds the pipe may write for ever.
+  let afterExitMs = AFTER_EXIT_MS;
 
   const pass = (why: Overrun) => {
     if (!overrun && !exited) options.onOverrun(why);
@@ -31,8 +31,9 @@ export async function* watchedOutput(process: SupervisedProcess, options: WatchO
   };
   const listen = () => {
     clearTimeout(silence);
+    listeningSince = performance.now();
     silence = exited
-      ? setTimeout(() => stdout.destroy(), AFTER_EXIT_MS)
+      ? setTimeout(() => stdout.destroy(), afterExitMs)
       : setTimeout(() => pass("silence"), options.silenceMs);
   };
   const wall = setTimeout(() => pass("wall"), options.wallMs);
@@ -52,7 +53,8 @@ export async function* watchedOutput(process: SupervisedProcess, options: WatchO
       const next: IteratorResult<Buffer, undefined> = await chunks.next().catch(() => END);
       clearTimeout(silence);
       silence = undefined;
-      if (next.done) return;
+      if (exited) afterExitMs -= performance.now() - listeningSince;
+      if (next.done || afterExitMs <= 0) return;
       yield next.value;
     }
   } finally {

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { chmod, chown, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually } from "@ccsp/testkit";
+import { pino } from "pino";
+import { type RunFolder, removeTree } from "../src/supervision/run-folder.js";
+import { createSupervisor, type SupervisedRun } from "../src/supervision/supervisor.js";
+
+/** An unprivileged user, for what root may do and others may not. */
+const NOBODY = 65_534;
+
+describe("the supervisor", function () {
+  this.timeout(20_000);
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-supervision-test-"));
+  });
+  afterEach(() => rm(dir, { recursive: true, force: true }));
+
+  const start = (
+    script: string,
+    prepare: (folder: RunFolder) => Promise<void> = async () => {},
+  ): Promise<SupervisedRun> =>
+    createSupervisor({
+      executorId: "supervision-test",
+      bootId: "boot",
+      folder: dir,
+      path: "/usr/bin:/bin",
+      silenceMs: 10_000,
+      graceMs: 500,
+      setpriv: undefined,
+      log: pino({ level: "silent" }),
+    }).start({
+      run: "task:1",
+      command: "/bin/sh",
+      async prepare(folder) {
+        await prepare(folder);
+        return { args: ["-c", script], env: {} };
+      },
+      input: "",
+      wallMs: 10_000,
+      traceparent: "",
+    });
+
+  async function read(run: SupervisedRun): Promise<string> {
+    let said = "";
+    for await (const chunk of run.output) said += chunk.toString();
+    return said;
+  }
+
+  it("signals nobody once the process is gone: its id may be another's by then", async () => {
+    const run = await start("exit 0");
+    await read(run);
+    await run.exited;
+    const kill = process.kill;
+    const signalled: unknown[] = [];
+    process.kill = (pid, name) => {
+      if (name !== 0) signalled.push(pid);
+      return true;
+    };
+    try {
+      await run.stop();
+    } finally {
+      process.kill = kill;
+    }
+    assert.deepEqual(signalled, []);
+  });
+
+  // What cleared its environment and left the group is not found; it must not hold the run, or a pipe, for that.
+  const unseen = (script: string) => `env -i setsid sh -c '${script}' & sleep 0.2; exit 0`;
+
+  it("ends the output soon after the process, however much an unseen process that has its pipe goes on to write", async () => {
+    const run = await start(unseen("for i in $(seq 1200); do echo x || exit; sleep 0.05; done"));
+    await read(run);
+    assert.equal((await run.exited).code, 0);
+  });
+
+  it("keeps no pipe open for an unseen process that has it", async () => {
+    const before = openPipes();
+    const run = await start(unseen("exec >/dev/null; for i in $(seq 1200); do echo x >&2 || exit; sleep 0.05; done"));
+    await read(run);
+    await run.exited;
+    await eventually(() => assert.equal(openPipes(), before));
+  });
+
+  it("does not lose a run whose folder cannot be removed", async () => {
+    // A mount in it would do; a folder whose removal fails is the same and needs no rights.
+    const run = await start("echo said", async (folder) => {
+      Object.assign(folder, { remove: () => Promise.reject(new Error("EBUSY")) });
+    });
+    assert.equal(await read(run), "said\n");
+    assert.equal((await run.exited).code, 0);
+  });
+
+  it("removes folders that were made unwritable, as module caches are", async () => {
+    const tree = join(dir, "tree");
+    await mkdir(join(tree, "cache", "inner"), { recursive: true });
+    for (const path of [join(tree, "cache", "inner"), join(tree, "cache"), tree, dir])
+      await chown(path, NOBODY, NOBODY).catch(() => {});
+    await chmod(join(tree, "cache", "inner"), 0o555);
+    await chmod(join(tree, "cache"), 0o555);
+    const root = process.getuid?.() === 0;
+    if (root) process.seteuid?.(NOBODY);
+    try {
+      await assert.rejects(rm(tree, { recursive: true }), { code: "EACCES" });
+      await removeTree(tree);
+    } finally {
+      if (root) process.seteuid?.(0);
+    }
+    assert.equal(existsSync(tree), false);
+  });
+});
+
+function openPipes(): number {
+  const targets = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return "";
+    }
+  });
+  return targets.filter((target) => /^(pipe|socket):/.test(target)).length;
+}
