@@ -31,6 +31,12 @@ export function numberAt(value: Json | undefined, ...path: readonly string[]): n
   return typeof found === "number" && Number.isFinite(found) ? found : undefined;
 }
 
+/** A whole number from 0 on. */
+export function countAt(value: Json | undefined, ...path: readonly string[]): number | undefined {
+  const found = numberAt(value, ...path);
+  return found !== undefined && found >= 0 && Number.isSafeInteger(found) ? found : undefined;
+}
+
 export function listAt(value: Json | undefined, ...path: readonly string[]): readonly Json[] {
   const found = at(value, ...path);
   return isList(found) ? found : [];

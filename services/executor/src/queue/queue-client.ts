@@ -12,20 +12,32 @@ const SYNC_MARGIN_MS = 5_000;
 /** A result may be large, and the queue slow while it recovers. */
 const ENDING_MS = 20_000;
 
+/** Reasons of a queue that is away for a while; Sync's failure has told of it. */
+const AWAY: readonly string[] = ["DEPENDENCY_UNAVAILABLE", "SHUTTING_DOWN", "DEADLINE_EXCEEDED"];
+
 /** QueueService as the domain sees it. */
 export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
   /** Turns the errors that repeating cannot mend into words. */
-  async function ask({ taskId, fence }: LeaseId, method: string, call: Promise<object>): Promise<Answer> {
+  async function ask(
+    { taskId, fence }: LeaseId,
+    method: string,
+    signal: AbortSignal,
+    call: () => Promise<object>,
+  ): Promise<Answer> {
     try {
-      await call;
+      await call();
       return "ok";
     } catch (err) {
-      if (!(err instanceof CallError)) throw err;
-      if (err.reason === "LEASE_LOST" || err.reason === "TASK_NOT_FOUND") return "lost";
-      if (err.reason === "INVALID_FIELD" || err.reason === "MESSAGE_TOO_LARGE") {
-        log.error({ err, task: taskId, fence: String(fence), method }, "queue refused a call");
+      if (signal.aborted) throw err;
+      const { reason } = err instanceof CallError ? err : { reason: "INVALID_FIELD" };
+      if (reason === "LEASE_LOST" || reason === "TASK_NOT_FOUND") return "lost";
+      const about = { err, task: taskId, fence: String(fence), method };
+      // What is no CallError never left: it could not be written as a message.
+      if (reason === "INVALID_FIELD" || reason === "MESSAGE_TOO_LARGE") {
+        log.error(about, "queue refused a call");
         return "refused";
       }
+      if (!AWAY.includes(reason ?? "")) log.warn(about, "queue could not answer a call, which is repeated");
       throw err;
     }
   }
@@ -57,9 +69,7 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
     },
 
     report: ({ taskId, fence }, { sequence, started, events }, signal) =>
-      ask(
-        { taskId, fence },
-        "Report",
+      ask({ taskId, fence }, "Report", signal, () =>
         client.report(
           { taskId, fence, reportSequence: sequence, started, events: events.map(toTaskEvent) },
           { signal },
@@ -67,16 +77,12 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
       ),
 
     complete: ({ taskId, fence }, engine, result, signal) =>
-      ask(
-        { taskId, fence },
-        "Complete",
+      ask({ taskId, fence }, "Complete", signal, () =>
         client.complete({ taskId, fence, result: toTaskResult(engine, result) }, { signal, timeoutMs: ENDING_MS }),
       ),
 
     fail: ({ taskId, fence }, { failure, usage, costUsd }, signal) =>
-      ask(
-        { taskId, fence },
-        "Fail",
+      ask({ taskId, fence }, "Fail", signal, () =>
         client.fail(
           {
             taskId,
@@ -90,6 +96,6 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
       ),
 
     release: ({ taskId, fence }, reason, signal) =>
-      ask({ taskId, fence }, "Release", client.release({ taskId, fence, reason }, { signal })),
+      ask({ taskId, fence }, "Release", signal, () => client.release({ taskId, fence, reason }, { signal })),
   };
 }

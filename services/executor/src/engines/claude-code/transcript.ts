@@ -1,5 +1,5 @@
 import type { EngineEvent, Usage } from "../../domain/engine.js";
-import { at, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "../json.js";
+import { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "../json.js";
 import { categoryOfStatus } from "./rules.js";
 
 /** What the CLI said in a run, as far as its end depends on it. */
@@ -118,7 +118,7 @@ export function createTranscriptReader(): TranscriptReader {
     rate_limit_event(line) {
       const status = textAt(line, "rate_limit_info", "status");
       const name = textAt(line, "rate_limit_info", "rateLimitType") ?? "usage";
-      const seconds = numberAt(line, "rate_limit_info", "resetsAt");
+      const seconds = countAt(line, "rate_limit_info", "resetsAt");
       if (status !== "rejected") {
         transcript.closedWindow = undefined;
         return [];
@@ -135,7 +135,7 @@ export function createTranscriptReader(): TranscriptReader {
         status: numberAt(line, "api_error_status"),
         terminalReason: textAt(line, "terminal_reason"),
         text: wellFormed(textAt(line, "result") ?? listAt(line, "errors").filter(isText).join("\n")),
-        turns: numberAt(line, "num_turns") ?? 0,
+        turns: countAt(line, "num_turns") ?? 0,
         costUsd: numberAt(line, "total_cost_usd"),
         usage: usageOf(line),
         model: mainModel(line),
@@ -168,7 +168,7 @@ function retryNotice(line: Json): EngineEvent {
 /** Per model where the CLI says so, since that counts sub-agents and stays right when a limit ends the run. */
 function usageOf(line: Json): Usage | undefined {
   const perModel = entriesAt(line, "modelUsage").map(([, usage]) => usage);
-  const sum = (key: string) => perModel.reduce<number>((total, usage) => total + (numberAt(usage, key) ?? 0), 0);
+  const sum = (key: string) => perModel.reduce<number>((total, usage) => total + (countAt(usage, key) ?? 0), 0);
   if (perModel.length > 0) {
     return {
       inputTokens: sum("inputTokens"),
@@ -179,10 +179,10 @@ function usageOf(line: Json): Usage | undefined {
   }
   if (at(line, "usage") === undefined) return undefined;
   return {
-    inputTokens: numberAt(line, "usage", "input_tokens") ?? 0,
-    outputTokens: numberAt(line, "usage", "output_tokens") ?? 0,
-    cacheReadTokens: numberAt(line, "usage", "cache_read_input_tokens") ?? 0,
-    cacheCreationTokens: numberAt(line, "usage", "cache_creation_input_tokens") ?? 0,
+    inputTokens: countAt(line, "usage", "input_tokens") ?? 0,
+    outputTokens: countAt(line, "usage", "output_tokens") ?? 0,
+    cacheReadTokens: countAt(line, "usage", "cache_read_input_tokens") ?? 0,
+    cacheCreationTokens: countAt(line, "usage", "cache_creation_input_tokens") ?? 0,
   };
 }
 

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { CallError } from "@ccsp/grpc-kit";
+import { pino } from "pino";
+import type { RunResult } from "../domain/engine.js";
+import { createQueuePort, type QueueClient } from "./queue-client.js";
+
+const lease = { taskId: "t", fence: 1n };
+const result: RunResult = {
+  text: "done",
+  usage: undefined,
+  costUsd: undefined,
+  conversationId: "c",
+  engineVersion: "1",
+  model: "m",
+  turns: 1,
+  runMs: 1,
+};
+const signal = new AbortController().signal;
+
+const portThat = (complete: QueueClient["complete"]) => {
+  const unused = () => Promise.reject(new Error("unused"));
+  const client = { sync: unused, report: unused, complete, fail: unused, release: unused };
+  return createQueuePort(client, pino({ level: "silent" }));
+};
+
+describe("the queue as the executor sees it", () => {
+  it("refuses what cannot be written as a message, which no repetition mends", async () => {
+    const port = portThat(async () => ({}));
+    const usage = { inputTokens: 1.5, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 };
+    assert.equal(await port.complete(lease, "e", { ...result, usage }, signal), "refused");
+    assert.equal(await port.complete(lease, "e", result, signal), "ok");
+  });
+
+  it("rejects where nothing is known of the call, so that it is repeated", async () => {
+    const away = new CallError(14, "away");
+    await assert.rejects(portThat(() => Promise.reject(away)).complete(lease, "e", result, signal), away);
+  });
+
+  it("rejects when the call was given up", async () => {
+    const gone = AbortSignal.abort();
+    const call = () => Promise.reject(new Error("aborted"));
+    await assert.rejects(portThat(call).complete(lease, "e", result, gone));
+  });
+});
