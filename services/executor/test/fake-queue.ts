@@ -14,6 +14,8 @@ import { pino } from "pino";
 /** What the executor told the queue of one task. */
 export interface Told {
   readonly reports: ReportRequest[];
+  /** Names of all calls about it, also of refused ones. */
+  readonly calls: string[];
   fence: bigint;
   ended?: { how: "complete"; request: CompleteRequest } | { how: "fail"; request: FailRequest } | { how: "release" };
 }
@@ -47,7 +49,8 @@ export async function startFakeQueue(): Promise<FakeQueue> {
   let count = 0;
   let news = () => {};
 
-  const held = ({ taskId, fence }: { taskId: string; fence: bigint }) => {
+  const held = ({ taskId, fence }: { taskId: string; fence: bigint }, call: string) => {
+    tasks.get(taskId)?.calls.push(call);
     if (away.is) throw new Refusal("DEPENDENCY_UNAVAILABLE", "away");
     const task = tasks.get(taskId);
     if (!task || task.lost || task.fence !== fence) throw new Refusal("LEASE_LOST", "lost");
@@ -98,22 +101,22 @@ export async function startFakeQueue(): Promise<FakeQueue> {
       }
     },
     async report(request) {
-      const task = held(request);
+      const task = held(request, "report");
       await fake.onReport(request);
       if (task.reports.every(({ reportSequence }) => reportSequence < request.reportSequence))
         task.reports.push(request);
       return {};
     },
     async complete(request) {
-      held(request).ended = { how: "complete", request };
+      held(request, "complete").ended = { how: "complete", request };
       return {};
     },
     async fail(request) {
-      held(request).ended = { how: "fail", request };
+      held(request, "fail").ended = { how: "fail", request };
       return { state: TaskState.FAILED };
     },
     async release(request) {
-      held(request).ended = { how: "release" };
+      held(request, "release").ended = { how: "release" };
       return {};
     },
   });
@@ -138,7 +141,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     add(prompt, spec = {}, lease = {}) {
       const taskId = lease.taskId ?? `task-${++count}`;
       const fence = lease.fence ?? 1n;
-      tasks.set(taskId, { reports: [], fence, lost: false, cancelled: false });
+      tasks.set(taskId, { reports: [], calls: [], fence, lost: false, cancelled: false });
       const full = TaskSpec.fromPartial({ engine: "claude-code", prompt, ...spec });
       waiting.push(Lease.fromPartial({ taskId, fence, agentId: "a", attempt: 1, ...lease, spec: full }));
       news();

@@ -7,7 +7,10 @@ import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_s
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { expectProcesses, processesOf } from "./processes.js";
-import { failureOf, resultOf, withRig } from "./rig.js";
+import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
+
+/** Calls that would end the task, whether they were accepted or not. */
+const endingsOf = (rig: Rig, taskId: string) => rig.queue.told(taskId).calls.filter((call) => call !== "report");
 
 describe("the executor and its leases", function () {
   this.timeout(30_000);
@@ -46,8 +49,8 @@ describe("the executor and its leases", function () {
       await eventually(() => expectProcesses(2, task));
       rig.queue.lose(task);
       await eventually(() => expectProcesses(0, task));
-      assert.equal(rig.queue.told(task).ended, undefined);
       assert.equal((await resultOf(rig, rig.queue.add("[[text:next]]"))).text, "next");
+      assert.deepEqual(endingsOf(rig, task), []);
     }));
 
   it("stops a run when a report finds the lease lost", () =>
@@ -88,7 +91,9 @@ describe("the executor and its leases", function () {
       await eventually(() => expectProcesses(1, task));
       rig.queue.away.is = true;
       await eventually(() => expectProcesses(0, task), { timeoutMs: 10_000 });
-      assert.equal(rig.queue.told(task).ended, undefined);
+      rig.queue.away.is = false;
+      assert.equal((await resultOf(rig, rig.queue.add("[[text:next]]"))).text, "next");
+      assert.deepEqual(endingsOf(rig, task), []);
     }));
 
   it("says what it runs, and is ready once the queue has answered", async () => {

@@ -58,7 +58,7 @@ describe("the executor with the real Claude Code CLI", function () {
       assert.ok(rig.queue.textOf(task) === expected, "the pieces differ");
     }));
 
-  it("says why a run failed: bad key, rate limit, overload, refused connection", () =>
+  it("says why a run failed: bad key, rate limit, overload, a prompt that is too long", () =>
     withCli(async (rig) => {
       const expected: readonly [string, ErrorCategory][] = [
         ["[[sim:401]] 1", ErrorCategory.SESSION_TIMEOUT],
