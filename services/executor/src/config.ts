@@ -32,6 +32,8 @@ export interface ClaudeCodeConfig {
   readonly maxRetries: number;
 }
 
+/** What the queue accepts as a task's time. Past 24.8 days a Node timer would end at once. */
+const LONGEST_MS = 24 * 60 * 60 * 1_000;
 const STANDARD_PATH = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /** Every setting of the executor. */
@@ -76,10 +78,12 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
     wallMs: settings.durationMs("CCSP_EXECUTOR_WALL_TIMEOUT", "time of a run whose task names none", {
       default: "1h",
       min: 1_000,
+      max: LONGEST_MS,
     }),
     silenceMs: settings.durationMs("CCSP_EXECUTOR_SILENCE_TIMEOUT", "an engine that says nothing for so long hangs", {
       default: "10m",
       min: 100,
+      max: LONGEST_MS,
     }),
     graceMs: settings.durationMs("CCSP_EXECUTOR_KILL_GRACE", "time between SIGTERM and SIGKILL to an engine", {
       default: "3s",

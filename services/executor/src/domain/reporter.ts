@@ -87,7 +87,12 @@ export function createReporter({ queue, lease, clock, signal, onLost }: Reporter
 
   function takeBatch(): EngineEvent[] {
     let count = 1;
-    while (count < pending.length && sizeOf(pending.slice(0, count + 1)) <= REPORT_SIZE) count++;
+    let size = sizeOf(pending.slice(0, 1));
+    for (const event of pending.slice(1)) {
+      size += sizeOf([event]);
+      if (size > REPORT_SIZE) break;
+      count++;
+    }
     const batch = pending.slice(0, count);
     pending = pending.slice(count);
     return batch;
