@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { reap } from "../src/domain/reaper.js";
 import { CLASSES, isEnded } from "../src/domain/task.js";
 import { checkInvariants } from "./invariants.js";

@@ -67,22 +67,9 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
   return {
     async enqueue(task: Omit<NewTask, "maxWaiting">): Promise<FullTask> {
       const answer = await store.enqueue({ ...task, maxWaiting: limits.maxWaiting });
-      switch (answer.outcome) {
-        case "added":
-          return { task: answer.task, prompts: task.prompts, result: undefined };
-        case "known":
-          return full(await findOwned(answer.id, task.agent));
-        case "conflict":
-          throw new Refusal("REQUEST_ID_CONFLICT", "request_id was used before with another payload", {
-            metadata: { task_id: answer.id },
-          });
-        case "full":
-          throw new Refusal("QUEUE_FULL", `${limits.maxWaiting} tasks wait already`, {
-            // Spread, so that those who were refused together do not come back together.
-            retryAfterMs: 1_000 + randomInt(2_000),
-            quota: [{ subject: "tasks waiting", description: `at most ${limits.maxWaiting} (CCSP_QUEUE_MAX_WAITING)` }],
-          });
-      }
+      if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
+      if (answer.outcome === "known") return full(await findOwned(answer.id, task.agent));
+      throw answer.outcome === "full" ? queueFull(limits.maxWaiting) : requestIdConflict(answer.id);
     },
 
     async get(id: string, agent: string): Promise<FullTask> {
@@ -154,6 +141,19 @@ const noTask = { outcome: "missing", to: undefined } as const;
 
 const isAfterFailure = (state: State): boolean =>
   state === "PARKED" || state === "QUEUED" || state === "FAILED" || state === "CANCELLED";
+
+function queueFull(maxWaiting: number): Refusal {
+  return new Refusal("QUEUE_FULL", `${maxWaiting} tasks wait already`, {
+    // Spread, so that those who were refused together do not come back together.
+    retryAfterMs: 1_000 + randomInt(2_000),
+    quota: [{ subject: "tasks waiting", description: `at most ${maxWaiting} (CCSP_QUEUE_MAX_WAITING)` }],
+  });
+}
+
+function requestIdConflict(taskId: string): Refusal {
+  const metadata = { task_id: taskId };
+  return new Refusal("REQUEST_ID_CONFLICT", "request_id was used before with another payload", { metadata });
+}
 
 export function taskNotFound(id: string): Refusal {
   // An id of any length and content came from outside.

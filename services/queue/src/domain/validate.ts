@@ -86,7 +86,7 @@ function checkSpec(spec: SpecInput, { maxPromptBytes }: SpecLimits, faults: Faul
   faults.unless(promptBytes <= maxPromptBytes, "spec.prompt", `has ${promptBytes} bytes, at most ${maxPromptBytes}`);
   faults.unless(spec.engine.length <= 63, "spec.engine", "is longer than 63 characters");
   faults.unless(isIntegerIn(spec.priority, 0, CLASSES.length), "spec.priority", "is not a known priority");
-  faults.unless([...spec.model].length <= 128, "spec.model", "is longer than 128 characters");
+  faults.unless(Array.from(spec.model).length <= 128, "spec.model", "is longer than 128 characters");
   const systemBytes = Buffer.byteLength(spec.systemPrompt);
   faults.unless(
     systemBytes <= MAX_SYSTEM_PROMPT_BYTES,

@@ -16,25 +16,21 @@ export function failureOf(error: TaskError): Failure {
 }
 
 export function toTaskError(failure: Failure): TaskError {
+  const { category, source } = failure;
   return {
-    category: valueOf(ErrorCategory, failure.category),
+    category: isCategory(category) ? ErrorCategory[category] : ErrorCategory.UNKNOWN_ERROR,
     message: failure.message,
     retryable: failure.retryable,
-    source: valueOf(ErrorSource, failure.source),
+    source: isSource(source) ? ErrorSource[source] : ErrorSource.UNSPECIFIED,
     retryAfter: failure.retryAfterMs === undefined ? undefined : toDuration(failure.retryAfterMs),
   };
 }
 
-type NumericEnum = Readonly<Record<string, string | number>>;
+const isCategory = (name: string): name is keyof typeof ErrorCategory => name in ErrorCategory;
+const isSource = (name: string): name is keyof typeof ErrorSource => name in ErrorSource;
 
-function nameOf(names: NumericEnum, value: number): string | undefined {
-  const name = names[value];
-  return typeof name === "string" && value > 0 ? name : undefined;
-}
-
-function valueOf(names: NumericEnum, name: string): number {
-  const value = names[name];
-  return typeof value === "number" ? value : 0;
+function nameOf(names: Readonly<Record<number, string>>, value: number): string | undefined {
+  return value > 0 ? names[value] : undefined;
 }
 
 /** Cuts at a character. */

@@ -1,7 +1,14 @@
 import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLASSES, type PriorityClass, STATES, type State } from "../domain/task.js";
+import { type PriorityClass, STATES, type State } from "../domain/task.js";
 
-export const priorityOf = (priority: PriorityClass): Priority => CLASSES.indexOf(priority) + Priority.URGENT;
+const PRIORITIES: Readonly<Record<PriorityClass, Priority>> = {
+  urgent: Priority.URGENT,
+  high: Priority.HIGH,
+  normal: Priority.NORMAL,
+  low: Priority.LOW,
+};
+
+export const priorityOf = (priority: PriorityClass): Priority => PRIORITIES[priority];
 
 export const toState = (state: State): TaskState => TaskState[state];
 

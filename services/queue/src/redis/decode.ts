@@ -1,9 +1,10 @@
 import type { Note } from "../domain/move.js";
 import type { LogEntry } from "../domain/store.js";
-import type { State, Task } from "../domain/task.js";
+import { STATES, type Task } from "../domain/task.js";
 
 /** Only the scripts write records, so their shape is trusted. */
 export function decodeTask(id: string, record: Buffer | string): Task {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   return { id, ...(JSON.parse(record.toString()) as Omit<Task, "id">) };
 }
 
@@ -11,16 +12,21 @@ export function decodeTask(id: string, record: Buffer | string): Task {
 export function decodeEntry([streamId, fields]: [Buffer, Buffer[]]): LogEntry {
   const values = new Map<string, Buffer>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), fields[i + 1] ?? Buffer.alloc(0));
-  const event = values.get("event");
-  const note = values.get("note")?.toString() ?? "{}";
   return {
     sequence: Number(streamId.toString().slice(2)) + 1,
     timeMs: Number(values.get("time")),
     attempt: Number(values.get("attempt")),
-    content: event
-      ? { kind: "reported", event }
-      : { kind: "state", state: String(values.get("state")) as State, note: JSON.parse(note) as Note },
+    content: decodeContent(values),
   };
+}
+
+function decodeContent(values: ReadonlyMap<string, Buffer>): LogEntry["content"] {
+  const event = values.get("event");
+  if (event) return { kind: "reported", event };
+  const state = STATES.find((each) => each === String(values.get("state")));
+  if (state === undefined) throw new Error(`a log entry has the unknown state ${String(values.get("state"))}`);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by move_task.lua from a Note
+  return { kind: "state", state, note: JSON.parse(values.get("note")?.toString() ?? "{}") as Note };
 }
 
 /** The stream id after which the entries follow a sequence; for an exclusive range. */

@@ -7,6 +7,7 @@ export type Reply = readonly [word: string, ...rest: (Buffer | readonly Buffer[]
 
 function list(reply: unknown): Reply {
   if (!Array.isArray(reply) || !Buffer.isBuffer(reply[0])) throw new Error("script answered no list");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- replies of our scripts hold strings and lists of them
   const [word, ...rest] = reply as [Buffer, ...(Buffer | Buffer[])[]];
   return [word.toString(), ...rest];
 }
