@@ -12,7 +12,7 @@ import {
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
-import { startWorld, type World } from "./world.js";
+import { newTask, startWorld, type World } from "./world.js";
 
 const textDelta = (text: string): TaskEvent => ({
   ...TaskEvents.fromPartial({}),
@@ -129,6 +129,20 @@ describe("QueueService over gRPC", () => {
       runTime: undefined,
       queueWait: { seconds: 1n, nanos: 500_000_000 },
     });
+  });
+
+  it("hands the context of the acceptance on to the lease, and that of the run to the next one", async () => {
+    const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const { task: stored } = await world.queue.enqueue(newTask({ trace }));
+    const { task } = await client.get({ taskId: stored.id, agentId: "alice" });
+    assert.equal(task?.traceId, "0af7651916cd43dd8448eb211c80319c");
+    const first = await lease();
+    assert.match(first.traceparent, /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
+    assert.equal(first.previousTraceparent, "");
+    const call = { taskId: first.taskId, fence: first.fence };
+    await client.report({ ...call, reportSequence: 1, started: { traceparent: "of the run", engineVersion: "" } });
+    await client.release({ ...call, reason: "draining" });
+    assert.equal((await lease({ sequence: 2n })).previousTraceparent, "of the run");
   });
 
   it("answers a failure with the state that follows, and shows it to watchers and other services", async () => {
