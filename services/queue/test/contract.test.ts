@@ -133,7 +133,7 @@ describe("QueueService over gRPC", () => {
 
   it("hands the context of the acceptance on to the lease, and that of the run to the next one", async () => {
     const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    const { task: stored } = await world.queue.enqueue(newTask({ trace }));
+    const { task: stored } = await world.queue.enqueue(newTask({ trace, prompts: Buffer.alloc(0) }));
     const { task } = await client.get({ taskId: stored.id, agentId: "alice" });
     assert.equal(task?.traceId, "0af7651916cd43dd8448eb211c80319c");
     const first = await lease();
