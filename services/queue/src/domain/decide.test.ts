@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterCancel, afterFailure, afterLease, DELIVERY_BUDGET } from "./decide.js";
+import { afterCancel, afterFailure, afterLease, DELIVERY_BUDGET, LONGEST_PARKING_MS } from "./decide.js";
 import type { Failure, State, Task } from "./task.js";
 
 const task = (more: Partial<Task> = {}): Task => ({
@@ -30,6 +30,7 @@ describe("what follows a failed run", () => {
   it("waits as long as the engine said, when that is longer", () => {
     assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 3_600_000 })).set.ready, 3_610_000);
     assert.equal(fail(task(), error("RATE_LIMIT", { retryAfterMs: 1 })).set.ready, 11_000);
+    assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 1e15 })).set.ready, 10_000 + LONGEST_PARKING_MS);
   });
 
   it("is the end when it cannot be retried, or no attempt is left", () => {

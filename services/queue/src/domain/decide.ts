@@ -10,6 +10,8 @@ export interface RetryPolicy {
 }
 
 export const LONGEST_BACKOFF_MS = 60_000;
+/** No usage window is longer: a time beyond it was misread, and must not park a task for ever. */
+export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
 /** Leases that may be lost before a run started: a task that no executor can even start must end some day. */
 export const DELIVERY_BUDGET = 20;
 
@@ -32,7 +34,8 @@ export function afterFailure(
 
   const runs = Math.max(task.attempt ?? 0, spent, 1);
   const backoffMs = Math.min(policy.baseMs * 2 ** (runs - 1), LONGEST_BACKOFF_MS) * (0.5 + policy.random() / 2);
-  const readyMs = Math.ceil(nowMs + Math.max(backoffMs, error.retryAfterMs ?? 0));
+  const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
+  const readyMs = Math.ceil(nowMs + Math.max(backoffMs, saidMs));
   return {
     ...common,
     to: "PARKED",
