@@ -8,6 +8,10 @@ export const processesOf = (taskId?: string): Promise<number[]> =>
 
 export const commandLineOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, "utf8");
 
+/** Bytes that a living process has written so far, to pipes and files. */
+export const bytesWrittenBy = (pid: number): number =>
+  Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1]);
+
 /** Throws unless `count` processes of the task live; for `eventually`. */
 export async function expectProcesses(count: number, taskId?: string): Promise<number[]> {
   const pids = await processesOf(taskId);
