@@ -40,14 +40,16 @@ export interface Attempt {
   abandon(): void;
 }
 
-/** Starts an attempt once `previous`, an older attempt at the same task on this executor, is gone. */
-export function startAttempt(
-  lease: Lease,
-  engine: Engine,
-  version: string,
-  previous: Promise<unknown>,
-  deps: AttemptDeps,
-): Attempt {
+export interface AttemptOptions {
+  readonly lease: Lease;
+  readonly engine: Engine;
+  readonly version: string;
+  /** Older attempts at the same task on this executor are gone. */
+  readonly previous: Promise<unknown>;
+}
+
+/** Starts an attempt once `previous` has resolved. */
+export function startAttempt({ lease, engine, version, previous }: AttemptOptions, deps: AttemptDeps): Attempt {
   const log = deps.log.child({ task: lease.taskId, fence: String(lease.fence), attempt: lease.attempt });
   // Calls end with the lease; the engine's end is `stop`.
   const unheld = new AbortController();

@@ -140,7 +140,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const older = held.attempts().filter((attempt) => attempt.lease.taskId === lease.taskId);
     for (const attempt of older) attempt.stop("lost");
     const previous = Promise.all(older.map((attempt) => attempt.over));
-    const attempt = startAttempt(lease, installed.engine, installed.version, previous, options);
+    const attempt = startAttempt({ lease, ...installed, previous }, options);
     if (draining) attempt.stop("release");
     metrics.started(lease.engine);
     held.add(attempt, heartbeatMs);

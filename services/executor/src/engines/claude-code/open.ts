@@ -1,26 +1,17 @@
 import type { Logger } from "pino";
+import type { ClaudeCodeConfig } from "../../config.js";
 import type { InstalledEngine } from "../../domain/executor.js";
 import { findExecutable } from "../../supervision/executable.js";
 import type { Supervisor } from "../../supervision/supervisor.js";
 import { readEnvironmentFile } from "./environment.js";
 import { createClaudeCode } from "./index.js";
 
-export interface ClaudeCodeSettings {
-  readonly bin: string;
-  readonly searchPath: string;
-  readonly home: string | undefined;
-  readonly apiKey: string | undefined;
-  readonly baseUrl: string | undefined;
-  readonly envFile: string | undefined;
-  readonly maxRetries: number;
-}
-
 /** Older ones are known to hang, to lose results and to leave processes behind. */
 const LEAST_VERSION = "2.1.217";
 
 /** Finds the CLI and asks its version. Rejects, naming the setting, when it is not there or does not answer. */
 export async function openClaudeCode(
-  settings: ClaudeCodeSettings,
+  settings: ClaudeCodeConfig,
   {
     supervisor,
     log,

@@ -117,6 +117,20 @@ describe("the end of a run", () => {
     assert.equal(category(end([init, said, result], { code: 143, overrun: "wall" })), "ok");
   });
 
+  it("takes no count that is none", () => {
+    const usage = {
+      input_tokens: 1.5,
+      output_tokens: -1,
+      cache_read_input_tokens: 1e300,
+      cache_creation_input_tokens: 2,
+    };
+    const outcome = end([init, { ...result, num_turns: 0.5, usage }]);
+    assert.ok(outcome.ok);
+    const { inputTokens, outputTokens, cacheReadTokens, cacheCreationTokens } = outcome.result.usage ?? {};
+    assert.deepEqual([inputTokens, outputTokens, cacheReadTokens, cacheCreationTokens], [0, 0, 0, 2]);
+    assert.equal(outcome.result.turns, 0);
+  });
+
   it("is a failure when the result does not say whether it is an error", () => {
     assert.equal(category(end([init, { type: "result", subtype: "success", result: "x" }])), "UNKNOWN_ERROR");
   });
