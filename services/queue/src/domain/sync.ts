@@ -36,8 +36,6 @@ export interface SyncOptions {
 /** Covers a wake-up that was lost. */
 export const TICK_MS = 5_000;
 const LONGEST_WAIT_MS = 20_000;
-// A full executor has nothing to wait for on the server, but must hear of a cancel soon.
-const FULL_NEXT_SYNC_MS = 1_000;
 // Half of what a message may have, since one prompt more than this is possible.
 const MAX_GRANT_BYTES = 8 * 1024 * 1024;
 
@@ -80,14 +78,15 @@ export function createSync(
   return async (asked, signal) => {
     const offers = asked.offers.filter(({ engine }) => engines.includes(engine));
     const input = { ...asked, offers };
-    const free = offers.some(({ freeSlots }) => freeSlots > 0);
-    const nextSyncMs = free || input.held.length === 0 ? leaseMs / 3 : Math.min(leaseMs / 3, FULL_NEXT_SYNC_MS);
+    const nextSyncMs = leaseMs / 3;
     // The next Sync renews what is held now, so it must not come later than the one after a third of the lease.
-    const longestMs = input.held.length > 0 ? Math.min(LONGEST_WAIT_MS, leaseMs / 3) : LONGEST_WAIT_MS;
+    const longestMs = input.held.length > 0 ? Math.min(LONGEST_WAIT_MS, nextSyncMs) : LONGEST_WAIT_MS;
     const end = performance.now() + Math.min(input.maxWaitMs, longestMs);
     const stop = AbortSignal.any([signal, stopping]);
 
-    const listener = wakes.listen([executorTopic(input.executor), ...offers.map(({ engine }) => engineTopic(engine))]);
+    // A full executor waits for the cancel of what it holds; new tasks are no news to it.
+    const open = offers.filter(({ freeSlots }) => freeSlots > 0);
+    const listener = wakes.listen([executorTopic(input.executor), ...open.map(({ engine }) => engineTopic(engine))]);
     try {
       for (let again = false; ; again = true) {
         const { cancelled, lost } = await look(input, again);
@@ -95,7 +94,7 @@ export function createSync(
         const grants = input.draining || signal.aborted ? [] : await claim(input);
         const news = grants.length + cancelled.length + lost.length > 0;
         const leftMs = end - performance.now();
-        if (news || !free || input.draining || leftMs <= 0 || stop.aborted) {
+        if (news || input.draining || leftMs <= 0 || stop.aborted) {
           return { grants, cancelled, lost, nextSyncMs };
         }
         await listener.next(Math.min(leftMs, TICK_MS), stop);

@@ -3425,6 +3425,7 @@ export const QueueServiceService = {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    */
   enqueue: {
     path: "/ccsp.queue.v1.QueueService/Enqueue" as const,
@@ -3443,8 +3444,8 @@ export const QueueServiceService = {
    * list until Complete, Fail or Release was answered, and has one Sync under way at a time. A call whose `sequence` is
    * not the newest of this `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
    *
-   * With free slots and no news the call waits on the server for up to `max_wait`. The heartbeat counts from the
-   * start of the call.
+   * Without news the call waits on the server for up to `max_wait`, so that a cancel reaches a full executor at once; a
+   * draining executor is answered at once. The heartbeat counts from the start of the call.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -3611,6 +3612,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    */
   enqueue: handleUnaryCall<EnqueueRequest, EnqueueResponse>;
   /**
@@ -3621,8 +3623,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * list until Complete, Fail or Release was answered, and has one Sync under way at a time. A call whose `sequence` is
    * not the newest of this `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
    *
-   * With free slots and no news the call waits on the server for up to `max_wait`. The heartbeat counts from the
-   * start of the call.
+   * Without news the call waits on the server for up to `max_wait`, so that a cancel reaches a full executor at once; a
+   * draining executor is answered at once. The heartbeat counts from the start of the call.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -3709,6 +3711,7 @@ export interface QueueServiceClient extends Client {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    */
   enqueue(
     request: EnqueueRequest,
@@ -3733,8 +3736,8 @@ export interface QueueServiceClient extends Client {
    * list until Complete, Fail or Release was answered, and has one Sync under way at a time. A call whose `sequence` is
    * not the newest of this `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
    *
-   * With free slots and no news the call waits on the server for up to `max_wait`. The heartbeat counts from the
-   * start of the call.
+   * Without news the call waits on the server for up to `max_wait`, so that a cancel reaches a full executor at once; a
+   * draining executor is answered at once. The heartbeat counts from the start of the call.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
