@@ -18,8 +18,12 @@ export interface OpsServer {
   readonly port: number;
   /** From now on /ready is 503, so that nobody sends new work here. */
   setDraining(): void;
+  /** Answers under way have a second; then every connection ends. */
   close(): Promise<void>;
 }
+
+/** A connection that has not asked anything yet, such as a TCP probe's, is not idle to Node and would hold the stop for ever. */
+const LAST_ANSWERS_MS = 1_000;
 
 interface Answer {
   readonly status: number;
@@ -82,8 +86,12 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
     },
     close: () =>
       new Promise((resolve, reject) => {
-        server.close((error) => (error === undefined ? resolve() : reject(error)));
-        server.closeIdleConnections();
+        const patience = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+        server.close((error) => {
+          clearTimeout(patience);
+          if (error === undefined) resolve();
+          else reject(error);
+        });
       }),
   };
 }

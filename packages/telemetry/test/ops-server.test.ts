@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { pino } from "pino";
 import { Counter } from "prom-client";
 import { type Check, createMetrics, type OpsServer, serveOps } from "../src/index.js";
@@ -103,5 +105,15 @@ describe("the ops port", () => {
     await ops.close();
     open.pop();
     await assert.rejects(get("/health"));
+  });
+
+  it("closes while a client says nothing, or only half of what it wants", async () => {
+    const { ops } = await serve();
+    const [silent, slow] = [connect(ops.port, LOOPBACK.host), connect(ops.port, LOOPBACK.host)];
+    for (const client of [silent, slow]) client.on("error", () => undefined);
+    await Promise.all([once(silent, "connect"), once(slow, "connect")]);
+    slow.write("GET /health HTTP/1.1\r\n");
+    await ops.close();
+    open.pop();
   });
 });
