@@ -25,12 +25,15 @@ export async function announce(
   const api = consulApi(consulUrl);
   const instance: Instance = { name, id, host, port };
   const closed = new AbortController();
+  // What Consul knows under this id at first may be a predecessor that crashed, at another address.
+  let registered = false;
   let away = false;
 
   async function verify(): Promise<void> {
     try {
-      if (!(await api.knows(id, closed.signal))) {
+      if (!registered || !(await api.knows(id, closed.signal))) {
         await api.register(instance, closed.signal);
+        registered = true;
         log.info({ service: name, id, host, port }, "registered in Consul");
       }
       away = false;

@@ -3,7 +3,7 @@ import { type ConsulAgent, freePort, startConsul } from "@ccsp/fleet";
 import { CallError } from "@ccsp/grpc-kit";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { announce } from "../src/index.js";
-import { Fixture, listed, log } from "./fixture.js";
+import { Fixture, listed, log, portsOf } from "./fixture.js";
 
 type Asker = ReturnType<Fixture["connect"]>;
 
@@ -54,6 +54,16 @@ describe("a consul:/// target", function () {
     const client = fixture.connect("consul:///even");
     await answeredBy(client, ["a", "b"]);
     assert.deepEqual(await ask(client, 20), { a: 10, b: 10 });
+  });
+
+  it("finds an instance that crashed and came back under its name on another port", async () => {
+    fixture.schemes(consul.url);
+    const before = await fixture.start("a", consul.url, "moved");
+    const after = await fixture.start("a", consul.url, "moved");
+    await before.vanish();
+    const client = fixture.connect("consul:///moved");
+    assert.equal(await client.whoAnswers(), "a");
+    assert.deepEqual(await portsOf(consul.url, "moved"), [after.port]);
   });
 
   it("goes to the other instance without a failed call when one stops, and when one vanishes", async () => {

@@ -79,10 +79,19 @@ export class Fixture {
 
 /** The ids that Consul lists as healthy. */
 export async function listed(consulUrl: string, service: string): Promise<string[]> {
+  return (await healthy(consulUrl, service)).map(({ ID }) => ID).toSorted();
+}
+
+/** The ports of those that Consul lists as healthy. */
+export async function portsOf(consulUrl: string, service: string): Promise<number[]> {
+  return (await healthy(consulUrl, service)).map(({ Port }) => Port);
+}
+
+async function healthy(consulUrl: string, service: string): Promise<{ ID: string; Port: number }[]> {
   const response = await fetch(`${consulUrl}/v1/health/service/${service}?passing=true`);
   const entries: unknown = await response.json();
   if (!Array.isArray(entries)) throw new Error("Consul's answer is not a list");
-  return entries.map((entry: { Service: { ID: string } }) => entry.Service.ID).toSorted();
+  return entries.map((entry: { Service: { ID: string; Port: number } }) => entry.Service);
 }
 
 function namedQueue(name: string) {
