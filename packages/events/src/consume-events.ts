@@ -40,7 +40,7 @@ export async function consumeEvents(options: ConsumeOptions): Promise<{ close():
   const { redis, partitions = 1, handle, count = () => undefined, maxPending = 256 } = options;
   const stop = new AbortController();
 
-  const readers = await Promise.all(
+  const opened = await Promise.allSettled(
     Array.from({ length: partitions }, async (_, partition) => {
       const log = options.log.child({ group: options.group, partition });
       const group = createGroup(redis, partition, options.group, options.consumer);
@@ -52,12 +52,17 @@ export async function consumeEvents(options: ConsumeOptions): Promise<{ close():
       return { reader, ended, leave: () => group.leave().catch((err: unknown) => log.warn({ err }, "leaving failed")) };
     }),
   );
-  return {
-    close: async () => {
-      stop.abort();
-      for (const { reader } of readers) reader.disconnect();
-      await Promise.all(readers.map(({ ended }) => ended));
-      await Promise.all(readers.map(({ leave }) => leave()));
-    },
+  const readers = opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const close = async (): Promise<void> => {
+    stop.abort();
+    for (const { reader } of readers) reader.disconnect();
+    await Promise.all(readers.map(({ ended }) => ended));
+    await Promise.all(readers.map(({ leave }) => leave()));
   };
+  const failed = opened.find((each) => each.status === "rejected");
+  if (failed !== undefined) {
+    await close();
+    throw failed.reason;
+  }
+  return { close };
 }

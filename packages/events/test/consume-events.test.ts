@@ -83,6 +83,14 @@ describe("consumeEvents", () => {
     await nothingPending();
   });
 
+  it("reads nothing when its start fails at one of the partitions", async () => {
+    const reader = await redis.duplicate();
+    const readers = [reader];
+    const duplicate = async () => readers.pop() ?? Promise.reject(new Error("no more connections"));
+    await assert.rejects(consume({ redis: { ...redis, duplicate }, partitions: 2 }), /no more connections/);
+    await eventually(() => assert.equal(reader.status, "end"));
+  });
+
   it("gives each group every event and shares one group's events among its consumers", async () => {
     const other: string[] = [];
     const shared: string[][] = [[], []];
