@@ -3,6 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { type handleServerStreamingCall, type handleUnaryCall, type ServerWritableStream, status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { type CallContext, type IncomingCall, type OpenCall, openCall } from "./call-context.js";
+import { CallError } from "./call-error.js";
 import { refusalFor } from "./failures.js";
 import type { ObserveCall } from "./metrics.js";
 import { encodeRefusal } from "./status-details.js";
@@ -19,6 +20,9 @@ export interface Serving {
 }
 
 export const SHUTTING_DOWN = new Refusal("SHUTTING_DOWN", "this process is stopping; call again");
+
+/** The caller's channel does not repeat the call by itself (gRFC A6); the caller may. */
+const NO_RETRY = ["grpc-retry-pushback-ms", "-1"] as const;
 
 type Handle<R> = (request: unknown, context: CallContext) => R;
 
@@ -67,7 +71,10 @@ function begin(call: IncomingCall, serving: Serving, underWay: Set<OpenCall>) {
     open.finish();
   };
   const fail = (error: unknown) => {
-    const encoded = encodeRefusal(refusalFor(error, open.context, serving.log));
+    const refusal = refusalFor(error, open.context, serving.log);
+    const encoded = encodeRefusal(refusal);
+    // This process has tried four times already: four tries of each hop in front of it would be 16, and 64.
+    if (refusal.cause instanceof CallError) encoded.metadata.set(...NO_RETRY);
     end(encoded.code);
     return encoded;
   };

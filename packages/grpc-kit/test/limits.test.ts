@@ -101,14 +101,22 @@ describe("a server's limits", () => {
     assert.equal((await fixture.connect(server).get({ taskId: "t1" })).task?.id, "t1");
   });
 
-  it("logs a response that cannot be serialized", async () => {
+  it("logs a response that cannot be serialized, and says nothing of it to the caller", async () => {
     const lines: string[] = [];
     const log = pino({ level: "error" }, { write: (line: string) => void lines.push(line) });
     const broken: GetResponse = GetResponse.create();
-    Object.assign(broken, { task: { spec: 7 } });
+    const secret = {
+      get id(): string {
+        throw new Error("secret detail");
+      },
+    };
+    Object.assign(broken, { task: secret });
     const queue = await fixture.serveAndConnect({ get: async () => broken }, { server: { log } });
-    assert.equal((await failure(queue.get({}))).reason, "INTERNAL");
+    const error = await failure(queue.get({}));
+    assert.equal(error.reason, "INTERNAL");
+    assert.doesNotMatch(error.message, /secret detail/);
     assert.match(lines.join(), /could not be serialized/);
+    assert.match(lines.join(), /secret detail/);
   });
 
   it("fails to start on a port that is taken, naming the address", async () => {

@@ -72,4 +72,17 @@ describe("a unary call to a target that comes and goes", () => {
     await failure(queue.cancel({}));
     assert.deepEqual(tries, { get: 4, cancel: 1 });
   });
+
+  it("is tried four times in all when what is away is behind the service that it calls", async () => {
+    let tries = 0;
+    const back = await fixture.serveAndConnect({
+      async get() {
+        tries += 1;
+        throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis is away");
+      },
+    });
+    const front = await fixture.serveAndConnect({ get: (request, context) => back.get(request, context) });
+    assert.equal((await failure(front.get({}))).message, "Redis is away");
+    assert.equal(tries, 4);
+  });
 });
