@@ -11,12 +11,12 @@ describe("settings that every service has", () => {
     assert.deepEqual([config.listen.port, config.opsListen.port], [0, 1]);
   });
 
-  it("default to the service's own ports, no Consul, and half a second and 20 seconds to stop in", () => {
+  it("default to the service's own ports on loopback, no Consul, and half a second and 20 seconds to stop in", () => {
     assert.deepEqual(loadQueue({}), {
       config: {
         name: "queue",
-        listen: { host: "0.0.0.0", port: 3001 },
-        opsListen: { host: "0.0.0.0", port: 9001 },
+        listen: { host: "127.0.0.1", port: 3001 },
+        opsListen: { host: "127.0.0.1", port: 9001 },
         advertiseHost: "127.0.0.1",
         consulUrl: undefined,
         logLevel: "info",
@@ -40,6 +40,13 @@ describe("settings that every service has", () => {
     assert.equal(warnings("http://consul:8500"), 1);
     assert.equal(warnings("http://127.0.0.1:8500"), 0);
     assert.equal(warnings("http://[::1]:8500"), 0);
+  });
+
+  it("warn of an advertised host behind which only loopback is listened on", () => {
+    const warnings = (env: Env) => loadQueue({ CCSP_ADVERTISE_HOST: "queue-0", ...env }).warnings;
+    assert.match(warnings({}).join(), /^others are told queue-0, .* CCSP_QUEUE_LISTEN, to 0\.0\.0\.0:3001 /);
+    assert.deepEqual(warnings({ CCSP_QUEUE_LISTEN: "0.0.0.0:3001" }), []);
+    assert.deepEqual(warnings({ CCSP_ADVERTISE_HOST: "127.0.0.1" }), []);
   });
 
   it("keep the address of Redis out of faults, since it may hold a password", () => {

@@ -2,6 +2,7 @@ import type { ListenAddress, Settings } from "./settings.js";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 const LOOPBACK = "127.0.0.1";
+const ANY = "0.0.0.0";
 
 /** What every service has. */
 export interface ServiceSettings {
@@ -21,18 +22,22 @@ export interface ServiceSettings {
 
 /**
  * The settings that every service has. Addresses are named after the service, so that one process can hold all five; the rest is
- * shared.
+ * shared. Only the gateway asks who calls, so what a service serves stays on its machine unless it is told otherwise.
  */
 export function serviceSettings(
   settings: Settings,
   service: { readonly name: string; readonly grpcPort: number; readonly opsPort: number },
 ): ServiceSettings {
   const prefix = `CCSP_${service.name.toUpperCase()}`;
-  const listen = settings.listen(`${prefix}_LISTEN`, "address of the gRPC server; port 0 takes a free one", {
-    default: `0.0.0.0:${service.grpcPort}`,
-  });
+  const listen = settings.listen(
+    `${prefix}_LISTEN`,
+    "address of the gRPC server: 0.0.0.0 for other machines, port 0 for a free one",
+    {
+      default: `${LOOPBACK}:${service.grpcPort}`,
+    },
+  );
   const opsListen = settings.listen(`${prefix}_OPS_LISTEN`, "address of /metrics, /health and /ready", {
-    default: `0.0.0.0:${service.opsPort}`,
+    default: `${LOOPBACK}:${service.opsPort}`,
   });
   const consulUrl = settings.optionalText("CCSP_CONSUL_URL", "Consul agent to register with and to find others by", {
     pattern: /^https?:\/\/\S+$/,
@@ -45,6 +50,11 @@ export function serviceSettings(
   if (consulUrl !== undefined && isLoopback(advertiseHost) && !isLoopback(hostOf(consulUrl))) {
     settings.warn(
       `registers as ${advertiseHost} with a Consul elsewhere, where that is another machine: set CCSP_ADVERTISE_HOST`,
+    );
+  }
+  if (isLoopback(listen.host) && !isLoopback(advertiseHost)) {
+    settings.warn(
+      `others are told ${advertiseHost}, where nobody listens: set ${prefix}_LISTEN, to ${ANY}:${listen.port} perhaps`,
     );
   }
   return {
@@ -77,7 +87,7 @@ export function redisUrl(settings: Settings): string {
 }
 
 function isWildcard(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
+  return host === ANY || host === "::";
 }
 
 function isLoopback(host: string): boolean {

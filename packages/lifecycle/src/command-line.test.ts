@@ -38,10 +38,10 @@ describe("the command line of a service", () => {
     assert.deepEqual(
       rows.filter((row) => /LISTEN|SECRET|CONSUL/.test(row)),
       [
-        "  CCSP_QUEUE_LISTEN      0.0.0.0:3001  address of the gRPC server; port 0 takes a free one",
-        "  CCSP_QUEUE_OPS_LISTEN  0.0.0.0:9001  address of /metrics, /health and /ready",
-        "  CCSP_CONSUL_URL        -             Consul agent to register with and to find others by",
-        "  CCSP_SECRET            (required)    signs tokens",
+        "  CCSP_QUEUE_LISTEN      127.0.0.1:3001  address of the gRPC server: 0.0.0.0 for other machines, port 0 for a free one",
+        "  CCSP_QUEUE_OPS_LISTEN  127.0.0.1:9001  address of /metrics, /health and /ready",
+        "  CCSP_CONSUL_URL        -               Consul agent to register with and to find others by",
+        "  CCSP_SECRET            (required)      signs tokens",
       ],
     );
   });
