@@ -31,7 +31,7 @@ export interface ManagedProcess {
   lastLines(): readonly string[];
   /** Signals the process itself, not what it started. False when it is gone. */
   kill(signal: NodeJS.Signals): boolean;
-  /** SIGTERM to the process; after `graceMs` (10 s), SIGKILL to its group. What is left of its group ends in either case. Idempotent. */
+  /** SIGTERM to the process; after `graceMs` (10 s), SIGKILL to its group. Idempotent. */
   stop(graceMs?: number): Promise<ProcessExit>;
 }
 
@@ -44,6 +44,7 @@ const SETPRIV = "/usr/bin/setpriv";
 
 /**
  * Starts a child process as the leader of its own group. Resolves once it runs; rejects with the reason when it cannot be started.
+ * However it ends, what is left of its group is killed.
  * Children are killed when this process exits. When it is itself killed with SIGKILL, they get a SIGTERM from Linux if their command is
  * a path; elsewhere they are then left behind.
  */
@@ -84,6 +85,8 @@ function manage(child: ChildProcess, pid: number, options: ProcessOptions): Mana
   const exited = new Promise<ProcessExit>((resolve) => {
     child.once("exit", (code, signal) => {
       outlivedByParent(pid);
+      // Now, while the number cannot be another's yet: nobody looks after what a crashed process left behind.
+      killGroup(pid);
       const patience = setTimeout(() => resolve({ code, signal }), OUTPUT_GRACE_MS);
       child.once("close", () => {
         clearTimeout(patience);
@@ -99,12 +102,9 @@ function manage(child: ChildProcess, pid: number, options: ProcessOptions): Mana
     lastLines: () => [...tail],
     kill: (signal) => child.exitCode === null && child.signalCode === null && child.kill(signal),
     async stop(graceMs = 10_000) {
-      child.kill("SIGTERM");
+      if (!child.kill("SIGTERM")) return exited;
       const lastResort = setTimeout(() => killGroup(pid), graceMs);
-      const exit = await exited;
-      clearTimeout(lastResort);
-      killGroup(pid);
-      return exit;
+      return exited.finally(() => clearTimeout(lastResort));
     },
   };
 }

@@ -101,18 +101,20 @@ describe("startProcess", () => {
     await gone(child);
   });
 
-  it("ends what a process left in its group when the process stopped nicely", async () => {
-    const said = firstLine();
-    const child = await node(
-      `const { pid } = require("node:child_process").spawn("sleep", ["300"], { stdio: "ignore" });
-       process.on("SIGTERM", () => process.exit(0));
-       setInterval(() => {}, 1000);
-       console.log(pid);`,
-      { env: { PATH: "/usr/bin:/bin" }, onLine: said.onLine },
-    );
-    const grandchild = Number(await said.line);
-    await child.stop();
-    await gone(grandchild);
+  it("ends what a process left in its group when the process stopped nicely, and when it crashed", async () => {
+    for (const end of [(child: ManagedProcess) => child.stop(), (child: ManagedProcess) => child.kill("SIGKILL")]) {
+      const said = firstLine();
+      const child = await node(
+        `const { pid } = require("node:child_process").spawn("sleep", ["300"], { stdio: "ignore" });
+         process.on("SIGTERM", () => process.exit(0));
+         setInterval(() => {}, 1000);
+         console.log(pid);`,
+        { env: { PATH: "/usr/bin:/bin" }, onLine: said.onLine },
+      );
+      const grandchild = Number(await said.line);
+      await end(child);
+      await gone(grandchild);
+    }
   });
 });
 
