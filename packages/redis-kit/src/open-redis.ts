@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { type ConnectionUse, createRedisClient, type RedisClient } from "./connect.js";
 import { parseRedisUrl, type RedisAddress } from "./redis-url.js";
+import { within } from "./within.js";
 
 /** An open Redis. Standalone, Sentinel and Cluster look the same from here. */
 export interface RedisConnection {
@@ -15,7 +16,7 @@ export interface RedisConnection {
 }
 
 /**
- * Connects to Redis (URL forms: `parseRedisUrl`).
+ * Connects to Redis (URL forms: README.md).
  *
  * Start is patient: while Redis does not answer yet or loads its data, it is tried again for `startMs` (10 s). Then, or
  * at once when Redis refuses the login, this rejects with an Error that names hosts and ports and never the password.
@@ -50,11 +51,11 @@ export async function openRedis(
     duplicate: () => connect("blocking"),
     ping: async () => {
       if (client.status !== "ready") throw new Error(`Redis at ${address.at} is not connected`);
-      await within(1_000, client.ping(), () => `Redis at ${address.at} did not answer within 1 s`);
+      await within(1_000, client.ping(), () => new Error(`Redis at ${address.at} did not answer within 1 s`));
     },
     close: async () => {
       // QUIT waits for the answers that are under way; a Redis that is away has none to give.
-      if (client.status === "ready") await within(2_000, client.quit(), () => "QUIT").catch(() => undefined);
+      if (client.status === "ready") await within(2_000, client.quit(), () => new Error("QUIT")).catch(() => undefined);
       // A second disconnect of an ended client would hold the process for two seconds (ioredis 6.0.0).
       for (const each of clients) if (each.status !== "end") each.disconnect();
     },
@@ -86,7 +87,7 @@ async function ready(client: RedisClient, address: RedisAddress, startMs: number
   try {
     await within(startMs, Promise.race([connected, failed]), () => {
       const why = last === undefined ? "no answer" : last.message || last.name;
-      return `Redis at ${address.at} was not ready within ${startMs} ms: ${why}`;
+      return new Error(`Redis at ${address.at} was not ready within ${startMs} ms: ${why}`);
     });
   } finally {
     listeners.abort();
@@ -106,16 +107,4 @@ function logLosses(client: RedisClient, log: Logger): void {
     if (lost) log.info("redis is back");
     lost = false;
   });
-}
-
-async function within<T>(ms: number, work: Promise<T>, late: () => string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(late())), ms);
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -36,10 +36,26 @@ describe("openRedis on a standalone server", () => {
     const calls = [bindPutOnce(redis.client)("a", "1"), redis.client.get("a")];
     for (const call of calls) {
       await assert.rejects(
-        orUnavailable(() => call),
+        orUnavailable(redis.client, () => call),
         { reason: "DEPENDENCY_UNAVAILABLE" },
       );
     }
+  });
+
+  it("tells whoever waits for a call of an outage before the connection has given up", async () => {
+    await server.kill9();
+    await eventually(() => assert.notEqual(redis.client.status, "ready"));
+    let givenUp = false;
+    const call = redis.client.get("a").finally(() => {
+      givenUp = true;
+    });
+    await assert.rejects(
+      orUnavailable(redis.client, () => call),
+      { reason: "DEPENDENCY_UNAVAILABLE" },
+    );
+    assert.equal(givenUp, false);
+    await server.restart();
+    assert.equal(await call, null);
   });
 
   it("answers ping while Redis answers, and rejects at once while it does not", async () => {
@@ -92,7 +108,7 @@ describe("openRedis on a standalone server", () => {
   it("passes on what Redis refuses for another reason than an outage", async () => {
     await redis.client.set("text", "x");
     await assert.rejects(
-      orUnavailable(() => redis.client.incr("text")),
+      orUnavailable(redis.client, () => redis.client.incr("text")),
       /not an integer/,
     );
   });

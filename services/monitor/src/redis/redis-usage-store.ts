@@ -30,7 +30,9 @@ export function createRedisUsageStore(redis: RedisClient): UsageStore {
       const found: Usage[] = [];
       for (let from = 0; from < hours.length; from += BATCH) {
         const batch = hours.slice(from, from + BATCH);
-        const sums = await orUnavailable(() => Promise.all(batch.map((hour) => redis.hgetall(usageKeys(hour).sums))));
+        const sums = await orUnavailable(redis, () =>
+          Promise.all(batch.map((hour) => redis.hgetall(usageKeys(hour).sums))),
+        );
         for (const hash of sums) found.push(...readRows(hash));
       }
       return found;

@@ -34,7 +34,7 @@ export function createRedisDeliveryLog(redis: RedisClient, kept = KEPT): Deliver
       while (found.length <= size) {
         const count = eventType === "" ? size + 1 : BATCH;
         const newest = from === undefined ? "+" : `(${from}`;
-        const entries = await orUnavailable(() => redis.xrevrange(KEYS.log, newest, "-", "COUNT", count));
+        const entries = await orUnavailable(redis, () => redis.xrevrange(KEYS.log, newest, "-", "COUNT", count));
         for (const [position, [, type, , notification = ""]] of entries) {
           if (eventType === "" || type === eventType) found.push({ position, delivery: fromJsonLine(notification) });
         }

@@ -1,9 +1,8 @@
-import type { RedisClient } from "@ccsp/redis-kit";
+import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import type { TaskStore } from "../domain/store.js";
 import { enqueuedData, moveData } from "../messages/event-data.js";
 import { decodeTask } from "./decode.js";
 import { channels, keys } from "./keys.js";
-import { orUnavailable } from "./outage.js";
 import { createReads } from "./reads.js";
 import { bindScripts, type Reply } from "./scripts.js";
 
