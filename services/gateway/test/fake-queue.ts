@@ -14,6 +14,8 @@ export interface FakeQueue {
   append(taskId: string, event: TaskEvent["event"]): void;
   /** The next Enqueue is refused with this. */
   refuseNext(refusal: Refusal): void;
+  /** From now on Enqueue is done and answered as if the way back had broken. */
+  loseAnswers(): void;
   /** Stops the server as a rolling restart does, and starts it again at the same port. The tasks stay. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -26,6 +28,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
   const news = new EventTarget();
   let watchers = 0;
   let refusal: Refusal | undefined;
+  let losing = false;
 
   const find = (taskId: string, agentId: string): Task => {
     const task = tasks.get(taskId);
@@ -51,6 +54,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
       });
       tasks.set(task.id, task);
       logs.set(task.id, []);
+      if (losing) throw new Refusal("DEADLINE_EXCEEDED", "too late");
       return { task };
     },
     async *watch({ taskId, agentId, afterSequence }, { signal }) {
@@ -115,6 +119,9 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     },
     refuseNext(next) {
       refusal = next;
+    },
+    loseAnswers() {
+      losing = true;
     },
     async restart() {
       await server.close();

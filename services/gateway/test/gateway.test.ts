@@ -246,6 +246,22 @@ describe("gateway", () => {
     assert.ok(!JSON.stringify(gateway.lines).includes(PROMPT));
   });
 
+  it("writes no more of a task id than a task id has", async () => {
+    await assert.rejects(gateway.client.cancelTask({ taskId: "x".repeat(100_000) }, await as("alice")));
+    assert.ok(JSON.stringify(gateway.audit()).length < 500);
+  });
+
+  it("does not write that a change was refused when nobody knows whether it was made", async () => {
+    const { client } = gateway;
+    await client.submitTask({ spec }, await as("alice"));
+    queue.loseAnswers();
+    await assert.rejects(client.submitTask({ spec }, await as("alice")));
+    const [first, ...others] = gateway.audit().map(({ outcome }) => outcome);
+    assert.equal(first, "accepted");
+    assert.deepEqual(new Set(others), new Set(["unknown"]));
+    assert.equal(queue.enqueued.length, 1 + others.length);
+  });
+
   it("says what it offers and whom it takes the caller for", async () => {
     assert.deepEqual(await gateway.client.getCapabilities({}, await as("alice", "tasks:read x")), {
       engines: ["claude-code"],

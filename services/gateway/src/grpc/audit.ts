@@ -1,14 +1,22 @@
 import { Refusal } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
+import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { MUTATING, type Rpc } from "../domain/access.js";
 
-/** The audit entry of one call. It is written once, at its outcome; a reading call writes none. */
+/**
+ * The audit entry of one call. It is written once, at its outcome; a reading call writes none.
+ *
+ * - `accepted`: the change is made.
+ * - `refused`: it is not, for `reason`.
+ * - `unknown`: the call to the queue failed in between. Where it was made all the same, the agent's repetition shows it.
+ */
 export interface AuditEntry {
   agent(id: string): void;
   task(id: string): void;
   accepted(): void;
-  refused(error: unknown): void;
+  /** What the handler threw, before it is put into words for the agent. */
+  failed(error: unknown): void;
 }
 
 export type Audit = (rpc: Rpc, peer: string) => AuditEntry;
@@ -27,11 +35,24 @@ export function createAudit(log: Logger): Audit {
       agent: (id) => void (fields.agent = id),
       task: (id) => void (fields.task = id),
       accepted: () => write({ outcome: "accepted" }),
-      refused: (error) => write({ outcome: "refused", reason: reasonOf(error) ?? "INTERNAL" }),
+      failed: (error) => write({ outcome: decided(error) ? "refused" : "unknown", reason: reasonOf(error) }),
     };
   };
 }
 
-function reasonOf(error: unknown): string | undefined {
-  return error instanceof Refusal || error instanceof CallError ? error.reason : undefined;
+function reasonOf(error: unknown): string {
+  return (error instanceof Refusal || error instanceof CallError ? error.reason : undefined) ?? "INTERNAL";
 }
+
+/** The gateway's own refusals come before the queue is asked; of the queue's, these say nothing about what it did. */
+function decided(error: unknown): boolean {
+  if (error instanceof CallError) return error.reason !== "INTERNAL" && !UNDECIDED.has(error.code);
+  return error instanceof Refusal;
+}
+
+const UNDECIDED: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.CANCELLED,
+  status.UNKNOWN,
+]);

@@ -34,6 +34,9 @@ export interface GuardOptions {
   readonly onDenied?: (reason: string) => void;
 }
 
+/** Longer than any task's id: what an agent asks for may be megabytes of anything, and goes to log and trace before the queue looks at it. */
+const MAX_ID_LENGTH = 64;
+
 /** Wraps every handler: authenticate, authorise, audit, and translate what the queue refuses. */
 export function createGuard({ authenticator, audit, onDenied }: GuardOptions): Guard {
   async function admit(rpc: Rpc, context: CallContext, entry: AuditEntry): Promise<AgentCall> {
@@ -46,8 +49,9 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
         ...identity,
         context,
         concerns(taskId) {
-          entry.task(taskId);
-          trace.getActiveSpan()?.setAttribute("ccsp.task.id", taskId);
+          const bounded = taskId.slice(0, MAX_ID_LENGTH);
+          entry.task(bounded);
+          trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
         },
         accepted: () => entry.accepted(),
       };
@@ -63,9 +67,8 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
       try {
         return await handle(request, await admit(rpc, context, entry));
       } catch (error) {
-        const told = passOn(error);
-        entry.refused(told);
-        throw told;
+        entry.failed(error);
+        throw passOn(error);
       }
     },
     stream: (rpc, handle) =>
@@ -74,9 +77,8 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
         try {
           yield* handle(request, await admit(rpc, context, entry));
         } catch (error) {
-          const told = passOn(error);
-          entry.refused(told);
-          throw told;
+          entry.failed(error);
+          throw passOn(error);
         }
       },
   };
