@@ -21,7 +21,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
 
   async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs }, { open, log, stopping }) {
     const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
-    const authenticator = createAuthenticator({ keys: await loadTokenKeys(keys), audience, issuer });
+    const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be fetched anew"));
+    const authenticator = createAuthenticator({ keys: tokenKeys, audience, issuer });
     const registry = createMetrics("gateway");
     const denied = new Counter({
       name: "ccsp_gateway_denied_total",

@@ -3,10 +3,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { mock } from "node:test";
+import { eventually } from "@ccsp/testkit";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { createAuthenticator } from "../src/auth/authenticator.js";
 import { type KeySettings, loadTokenKeys } from "../src/auth/token-keys.js";
 
+const never = (error: unknown) => assert.fail(String(error));
 const NONE: KeySettings = { secret: undefined, secretFile: undefined, jwksFile: undefined, jwksUrl: undefined };
 
 describe("the gateway's keys", () => {
@@ -23,7 +26,7 @@ describe("the gateway's keys", () => {
 
   it("verify HS256 with the secret in a file, without its last line break", async () => {
     const secret = "a secret of this test and of nothing else";
-    const keys = await loadTokenKeys({ ...NONE, secretFile: await file("secret", `${secret}\n`) });
+    const keys = await loadTokenKeys({ ...NONE, secretFile: await file("secret", `${secret}\n`) }, never);
     assert.deepEqual([...keys.keys()], ["HS256"]);
     const token = await new SignJWT({ aud: "ccsp", sub: "alice" })
       .setProtectedHeader({ alg: "HS256" })
@@ -41,7 +44,7 @@ describe("the gateway's keys", () => {
     try {
       const address = server.address();
       assert.ok(address && typeof address === "object");
-      const keys = await loadTokenKeys({ ...NONE, jwksUrl: `http://127.0.0.1:${address.port}/jwks.json` });
+      const keys = await loadTokenKeys({ ...NONE, jwksUrl: `http://127.0.0.1:${address.port}/jwks.json` }, never);
       assert.ok(!keys.has("HS256"));
       const token = await new SignJWT({ aud: "ccsp", sub: "alice" })
         .setProtectedHeader({ alg: "EdDSA", kid: "k" })
@@ -55,6 +58,54 @@ describe("the gateway's keys", () => {
     }
   });
 
+  it("go on with the key set as it was last seen while its address does not answer, and take up a new one", async () => {
+    const ours = await generateKeyPair("EdDSA", { extractable: true });
+    const next = await generateKeyPair("EdDSA", { extractable: true });
+    const set = async (kid: string, key: typeof ours.publicKey) =>
+      JSON.stringify({ keys: [{ ...(await exportJWK(key)), kid }] });
+    let answer: string | undefined = await set("ours", ours.publicKey);
+    let asked = 0;
+    const server = createServer((_request, response) => {
+      asked += 1;
+      if (answer === undefined) response.writeHead(503).end();
+      else response.end(answer);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const begin = Date.now();
+    const clock = mock.method(Date, "now", () => begin);
+    const at = (minutes: number) => clock.mock.mockImplementation(() => begin + minutes * 60_000);
+    try {
+      const address = server.address();
+      assert.ok(address && typeof address === "object");
+      const jwksUrl = `http://127.0.0.1:${address.port}/jwks.json`;
+      const stale: unknown[] = [];
+      const keys = await loadTokenKeys({ ...NONE, jwksUrl }, (error) => void stale.push(error));
+      const header = (kid: string) => ({ alg: "EdDSA", kid });
+      const find = async (kid: string) => keys.get("EdDSA")?.(header(kid), { payload: "", signature: "" });
+      assert.ok(await find("ours"));
+
+      answer = undefined;
+      at(30);
+      assert.ok(await find("ours"), "the issuer is away");
+      await eventually(() => assert.equal(stale.length, 1));
+      assert.equal(asked, 2);
+
+      answer = await set("next", next.publicKey);
+      at(60);
+      await find("ours");
+      await eventually(() => assert.rejects(find("ours"), "a key that was taken back"));
+      assert.ok(await find("next"));
+
+      answer = undefined;
+      at(60 + 25 * 60);
+      await assert.rejects(find("next"), "a key set that is a day old proves nothing");
+    } finally {
+      clock.mock.restore();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   it("fail the start with the setting's and the file's name", async () => {
     const short = await file("short", "short");
     const broken = await file("broken.json", "{}");
@@ -63,6 +114,6 @@ describe("the gateway's keys", () => {
       [{ ...NONE, secretFile: short }, /CCSP_JWT_SECRET_FILE \(.*short\) holds 5 bytes/],
       [{ ...NONE, jwksFile: broken }, /CCSP_JWT_JWKS_FILE \(.*broken\.json\) holds no JSON Web Key Set/],
     ];
-    for (const [settings, message] of faults) await assert.rejects(loadTokenKeys(settings), message);
+    for (const [settings, message] of faults) await assert.rejects(loadTokenKeys(settings, never), message);
   });
 });

@@ -62,6 +62,63 @@ describe("authenticator", () => {
     await refused(`Bearer ${await sign({ exp: NOW / 1000 - 60 })}`, "TOKEN_EXPIRED", /expired at 2025-12-31T23:59:00/);
   });
 
+  it("takes a token for several audiences when this one is among them", async () => {
+    await authenticator.authenticate(`Bearer ${await sign({ aud: ["elsewhere", "ccsp"] })}`);
+    await refused(`Bearer ${await sign({ aud: ["elsewhere", "ccs"] })}`, "TOKEN_INVALID", /another audience/);
+  });
+
+  it("blames the caller, and not the keys, for a header that it does not understand", async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const headers: readonly (readonly [object, RegExp])[] = [
+      [{ alg: "HS256", crit: ["x"], x: 1 }, /not supported here/],
+      [{ alg: "HS256", b64: false, crit: ["b64"] }, /not a JWT|signature is wrong/],
+      [{ alg: "HS 256" }, /signed with HS\?256, which is not accepted/],
+      [{ alg: 256 }, /not a JWT/],
+    ];
+    for (const [header, message] of headers) {
+      await refused(`Bearer ${part(header)}.${part(GOOD)}.c2ln`, "TOKEN_INVALID", message);
+    }
+  });
+
+  it("verifies a token that comes again only once a minute, and says when its time is over", async () => {
+    let looked = 0;
+    let nowMs = NOW;
+    const key = () => {
+      looked += 1;
+      return SECRET;
+    };
+    const by = createAuthenticator({
+      keys: new Map([["HS256", key]]),
+      audience: "ccsp",
+      issuer: undefined,
+      now: () => nowMs,
+    });
+    const authorization = `Bearer ${await sign({ exp: NOW / 1000 + 90 })}`;
+    for (let calls = 0; calls < 3; calls += 1) assert.equal((await by.authenticate(authorization)).agentId, "alice");
+    assert.equal(looked, 1);
+    nowMs += 61_000;
+    await by.authenticate(authorization);
+    assert.equal(looked, 2);
+    nowMs += 60_000;
+    await refused(authorization, "TOKEN_EXPIRED", /expired at/, by);
+  });
+
+  it("says that a token must name its key where several keys fit", async () => {
+    const [one, other] = [
+      await generateKeyPair("EdDSA", { extractable: true }),
+      await generateKeyPair("EdDSA", { extractable: true }),
+    ];
+    const keys = await Promise.all([one, other].map(({ publicKey }) => exportJWK(publicKey)));
+    const by = createAuthenticator({
+      keys: new Map([["EdDSA", createLocalJWKSet({ keys })]]),
+      audience: "ccsp",
+      issuer: undefined,
+      now: () => NOW,
+    });
+    const token = await new SignJWT(GOOD).setProtectedHeader({ alg: "EdDSA" }).sign(one.privateKey);
+    await refused(`Bearer ${token}`, "TOKEN_INVALID", /`kid`/, by);
+  });
+
   it("allows for clocks that differ by a few seconds", async () => {
     await authenticator.authenticate(`Bearer ${await sign({ exp: NOW / 1000 - 3, nbf: NOW / 1000 + 3 })}`);
   });

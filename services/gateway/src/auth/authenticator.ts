@@ -2,6 +2,7 @@ import { Refusal } from "@ccsp/errors";
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import { AGENT_ID, type Identity } from "../domain/identity.js";
 import type { TokenKeys } from "./token-keys.js";
+import { createVerifiedTokens } from "./verified-tokens.js";
 
 /** Proves who calls. */
 export interface Authenticator {
@@ -25,28 +26,34 @@ const CLOCK_TOLERANCE_S = 5;
 
 /** Verifies JWTs: signature, audience, issuer, time, and that `sub` names an agent. */
 export function createAuthenticator({ keys, audience, issuer, now = Date.now }: AuthenticatorOptions): Authenticator {
+  const verified = createVerifiedTokens();
+
+  async function verify(token: string): Promise<Identity> {
+    const algorithm = algorithmOf(token);
+    const key = keys.get(algorithm);
+    if (!key) throw notAccepted(algorithm, keys);
+    const nowMs = now();
+    try {
+      const { payload } = await jwtVerify(token, key, {
+        algorithms: [algorithm],
+        audience,
+        requiredClaims: ["exp", "sub"],
+        currentDate: new Date(nowMs),
+        clockTolerance: CLOCK_TOLERANCE_S,
+        ...(issuer !== undefined && { issuer }),
+      });
+      const identity = identityOf(payload);
+      verified.keep(token, identity, { nowMs, expireMs: (payload.exp ?? 0) * 1000 });
+      return identity;
+    } catch (error) {
+      throw refusalOf(error, { audience, issuer });
+    }
+  }
+
   return {
     async authenticate(authorization) {
       const token = bearer(authorization);
-      const algorithm = algorithmOf(token);
-      const key = keys.get(algorithm);
-      if (!key) {
-        const accepted = [...keys.keys()].join(", ");
-        throw invalid(`the token is signed with ${algorithm}, which is not accepted here (accepted: ${accepted})`);
-      }
-      try {
-        const { payload } = await jwtVerify(token, key, {
-          algorithms: [algorithm],
-          audience,
-          requiredClaims: ["exp", "sub"],
-          currentDate: new Date(now()),
-          clockTolerance: CLOCK_TOLERANCE_S,
-          ...(issuer !== undefined && { issuer }),
-        });
-        return identityOf(payload);
-      } catch (error) {
-        throw refusalOf(error, { audience, issuer });
-      }
+      return verified.find(token, now()) ?? verify(token);
     },
   };
 }
@@ -62,11 +69,19 @@ function bearer(authorization: string | undefined): string {
 
 function algorithmOf(token: string): string {
   try {
-    // Letters and digits only: the word is repeated in a message, and comes from a stranger.
-    return (decodeProtectedHeader(token).alg ?? "none").replaceAll(/[^\w.-]/g, "").slice(0, 16);
+    const { alg = "none" } = decodeProtectedHeader(token);
+    if (typeof alg === "string") return alg;
   } catch {
-    throw invalid("the token is not a JWT");
+    // told below
   }
+  throw invalid("the token is not a JWT");
+}
+
+function notAccepted(algorithm: string, keys: TokenKeys): Refusal {
+  // Letters and digits only: the word comes from a stranger.
+  const shown = algorithm.replaceAll(/[^\w.-]/g, "?").slice(0, 16);
+  const accepted = [...keys.keys()].join(", ");
+  return invalid(`the token is signed with ${shown}, which is not accepted here (accepted: ${accepted})`);
 }
 
 function identityOf({ sub, scope }: JWTPayload): Identity {
@@ -84,9 +99,12 @@ function refusalOf(error: unknown, expected: { audience: string; issuer: string 
   if (error instanceof errors.JWTExpired) return expired(error.payload.exp);
   if (error instanceof errors.JWTClaimValidationFailed) return invalid(claimMessage(error, expected));
   if (error instanceof errors.JWSSignatureVerificationFailed) return invalid("the token's signature is wrong");
-  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+  if (error instanceof errors.JWKSNoMatchingKey)
     return invalid("the token is signed by a key that is not in the key set");
-  }
+  if (error instanceof errors.JWKSMultipleMatchingKeys)
+    return invalid("the token's header does not name its key (`kid`), and several keys of the key set fit");
+  if (error instanceof errors.JOSENotSupported)
+    return invalid("the token's header asks for what is not supported here (`crit`)");
   if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid)
     return invalid("the token is not a JWT");
   // What is left came from fetching or reading the key set: not the caller's fault.

@@ -18,12 +18,15 @@ export type TokenKeys = ReadonlyMap<string, JWTVerifyGetKey>;
 /** RFC 7518, 3.2: a key of at least the hash's size. */
 export const MIN_SECRET_BYTES = 32;
 
-/** Reads secret and key set. Throws with the file's name when one is missing, too short or no key set. */
-export async function loadTokenKeys(settings: KeySettings): Promise<TokenKeys> {
+/**
+ * Reads secret and key set. Throws with the file's name when one is missing, too short or no key set. `onStale` is told when a
+ * key set's address does not answer and the keys that were fetched before go on.
+ */
+export async function loadTokenKeys(settings: KeySettings, onStale: (error: unknown) => void): Promise<TokenKeys> {
   const keys = new Map<string, JWTVerifyGetKey>();
   const secret = await loadSecret(settings);
   if (secret) keys.set("HS256", () => secret);
-  const keySet = await loadKeySet(settings);
+  const keySet = await loadKeySet(settings, onStale);
   // "Ed25519" is the name that RFC 9864 gives to what was EdDSA.
   if (keySet) for (const algorithm of ["EdDSA", "Ed25519", "RS256"]) keys.set(algorithm, keySet);
   return keys;
@@ -39,8 +42,11 @@ async function loadSecret({ secret, secretFile }: KeySettings): Promise<Uint8Arr
   );
 }
 
-async function loadKeySet({ jwksFile, jwksUrl }: KeySettings): Promise<JWTVerifyGetKey | undefined> {
-  if (jwksUrl !== undefined) return createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: 5_000 });
+async function loadKeySet(
+  { jwksFile, jwksUrl }: KeySettings,
+  onStale: (error: unknown) => void,
+): Promise<JWTVerifyGetKey | undefined> {
+  if (jwksUrl !== undefined) return fetchedKeySet(new URL(jwksUrl), onStale);
   if (jwksFile === undefined) return undefined;
   const text = await read("CCSP_JWT_JWKS_FILE", jwksFile);
   try {
@@ -49,6 +55,25 @@ async function loadKeySet({ jwksFile, jwksUrl }: KeySettings): Promise<JWTVerify
   } catch (cause) {
     throw new Error(`CCSP_JWT_JWKS_FILE (${jwksFile}) holds no JSON Web Key Set`, { cause });
   }
+}
+
+/** How long after the issuer took a key back the next call still knows it. */
+const REFRESH_MS = 10 * 60_000;
+/** While the issuer cannot be reached its keys are trusted for this long: its outage is not to be CCSP's. */
+const MAX_AGE_MS = 24 * 3_600_000;
+
+/** The key set at an address: fetched when first needed and when a key is unknown, and anew in the background while in use. */
+function fetchedKeySet(url: URL, onStale: (error: unknown) => void): JWTVerifyGetKey {
+  const keySet = createRemoteJWKSet(url, { timeoutDuration: 5_000, cacheMaxAge: MAX_AGE_MS });
+  let askedMs = 0;
+  return (header, token) => {
+    if (Date.now() - askedMs >= REFRESH_MS) {
+      askedMs = Date.now();
+      // The first time the caller waits for it, and hears what went wrong.
+      if (keySet.jwks()) keySet.reload().catch(onStale);
+    }
+    return keySet(header, token);
+  };
 }
 
 async function read(setting: string, file: string): Promise<string> {

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { createVerifiedTokens } from "./verified-tokens.js";
+
+const alice = { agentId: "alice", scopes: ["tasks:read"] };
+const LATER = { nowMs: 0, expireMs: 3_600_000 };
+
+describe("verified tokens", () => {
+  it("are known for a minute, and for no longer than they are valid", () => {
+    const tokens = createVerifiedTokens();
+    tokens.keep("long", alice, LATER);
+    tokens.keep("short", alice, { nowMs: 0, expireMs: 10_000 });
+    assert.equal(tokens.find("long", 59_999), alice);
+    assert.equal(tokens.find("long", 60_000), undefined);
+    assert.equal(tokens.find("short", 9_999), alice);
+    assert.equal(tokens.find("short", 10_000), undefined);
+  });
+
+  it("are the whole token and nothing that resembles it", () => {
+    const tokens = createVerifiedTokens();
+    tokens.keep("header.payload.signature", alice, LATER);
+    assert.equal(tokens.find("header.payload.", 0), undefined);
+    assert.equal(tokens.find("header.payload.signaturf", 0), undefined);
+  });
+
+  it("are bounded in number, the oldest going first, and in size", () => {
+    const tokens = createVerifiedTokens();
+    for (let index = 0; index <= 1_000; index += 1) tokens.keep(`token-${index}`, alice, LATER);
+    assert.equal(tokens.find("token-0", 0), undefined);
+    assert.equal(tokens.find("token-1", 0), alice);
+    assert.equal(tokens.find("token-1000", 0), alice);
+    tokens.keep("x".repeat(2_049), alice, LATER);
+    assert.equal(tokens.find("x".repeat(2_049), 0), undefined);
+  });
+});

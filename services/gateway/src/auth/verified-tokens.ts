@@ -1,0 +1,31 @@
+import type { Identity } from "../domain/identity.js";
+
+/** Tokens that were verified a moment ago: agents send the same one with every call, and a signature costs more than a look-up. */
+export interface VerifiedTokens {
+  find(token: string, nowMs: number): Identity | undefined;
+  /** `expireMs` is the token's own end. */
+  keep(token: string, identity: Identity, time: { readonly nowMs: number; readonly expireMs: number }): void;
+}
+
+/** So long a token outlives a key that was taken back. */
+const KEEP_MS = 60_000;
+const MAX_TOKENS = 1_000;
+/** Longer ones are verified each time, so that the memory is bounded: 2 MB. */
+const MAX_LENGTH = 2_048;
+
+export function createVerifiedTokens(): VerifiedTokens {
+  const kept = new Map<string, { readonly identity: Identity; readonly untilMs: number }>();
+  return {
+    find(token, nowMs) {
+      const entry = kept.get(token);
+      if (!entry || nowMs < entry.untilMs) return entry?.identity;
+      kept.delete(token);
+      return undefined;
+    },
+    keep(token, identity, { nowMs, expireMs }) {
+      if (token.length > MAX_LENGTH) return;
+      if (kept.size >= MAX_TOKENS) for (const [oldest] of kept) if (kept.delete(oldest)) break;
+      kept.set(token, { identity, untilMs: Math.min(expireMs, nowMs + KEEP_MS) });
+    },
+  };
+}
