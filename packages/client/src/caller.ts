@@ -16,24 +16,35 @@ export interface CallSettings {
 
 /** Makes calls as one agent: adds the token, and repeats what is worth repeating. */
 export interface Caller {
+  /** What the next call is to carry. Throws the signal's reason when there shall be none. */
   options(settings: CallSettings): Promise<CallOptions>;
   patience(settings: CallSettings): Patience;
   unary<T>(settings: CallSettings, call: (options: CallOptions) => Promise<T>): Promise<T>;
 }
 
-export function createCaller(token: Token, resumeMs: number): Caller {
+export interface CallerOptions {
+  readonly token: Token;
+  readonly resumeMs: number;
+  /** Ends every call. */
+  readonly closed: AbortSignal;
+}
+
+export function createCaller({ token, resumeMs, closed }: CallerOptions): Caller {
+  const until = (signal: AbortSignal | undefined) => (signal ? AbortSignal.any([signal, closed]) : closed);
   const caller: Caller = {
-    async options({ signal, traceparent }) {
+    async options({ signal: given, traceparent }) {
+      const signal = until(given);
+      signal.throwIfAborted();
       const metadata = new Metadata();
       metadata.set("authorization", `Bearer ${sendable(typeof token === "string" ? token : await token())}`);
       if (traceparent !== undefined) metadata.set("traceparent", traceparent);
+      signal.throwIfAborted();
       return { metadata, signal };
     },
-    patience: ({ signal }) => createPatience(resumeMs, signal),
+    patience: ({ signal }) => createPatience(resumeMs, until(signal)),
     async unary(settings, call) {
       const patience = caller.patience(settings);
       for (;;) {
-        settings.signal?.throwIfAborted();
         const options = await caller.options(settings);
         try {
           return await call({ ...options, timeoutMs: patience.tryMs() });

@@ -56,14 +56,15 @@ export interface CcspClient {
   /** Resolves to the task after it: CANCELLED, CANCELLING, or as it ended before. */
   cancel(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
   capabilities(settings?: CallSettings): Promise<Capabilities>;
-  /** Ends all calls. */
+  /** Ends all calls, with a CcspError of reason CALL_CANCELLED. */
   close(): void;
 }
 
 /** Opens no connection before the first call. */
 export function createCcspClient({ target, token, resumeMs = 60_000 }: ClientOptions): CcspClient {
   const agent = createClient(AgentServiceService, target);
-  const caller = createCaller(token, resumeMs);
+  const closing = new AbortController();
+  const caller = createCaller({ token, resumeMs, closed: closing.signal });
 
   async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
     const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
@@ -108,7 +109,11 @@ export function createCcspClient({ target, token, resumeMs = 60_000 }: ClientOpt
       return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
     },
 
-    close: () => agent.close(),
+    close() {
+      // grpc-js leaves streams running when their channel is closed.
+      closing.abort(new CcspError("CALL_CANCELLED", "the client was closed"));
+      agent.close();
+    },
   };
 }
 

@@ -88,4 +88,19 @@ describe("followRun", () => {
     assert.deepEqual(requests, ["r", "r"]);
     assert.deepEqual(agent.asked, [2]);
   });
+
+  it("has its whole patience for the stream, however long the acceptance took", async () => {
+    let tries = 0;
+    const runTask: Agent["runTask"] = async function* () {
+      tries += 1;
+      if (tries === 1) throw gone;
+      yield { message: { $case: "task", value: Task.fromPartial({ id: "t" }) } };
+      throw gone;
+    };
+    const agent = { ...scripted([1, end]), runTask };
+    const request = { spec: TaskSpec.fromPartial({ prompt: "x" }), requestId: "r" };
+    let entries = 0;
+    for await (const _ of followRun(agent, impatient(100), request)) entries += 1;
+    assert.equal(entries, 3);
+  });
 });

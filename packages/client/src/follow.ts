@@ -17,7 +17,6 @@ export async function* followTask(
   const patience = caller.patience(settings);
   let last = afterSequence;
   for (;;) {
-    settings.signal?.throwIfAborted();
     const options = await caller.options(settings);
     try {
       for await (const { event } of agent.watchTask({ taskId, afterSequence: last }, options)) {
@@ -44,15 +43,16 @@ export async function* followRun(
   let task: Task | undefined;
   let last = 0;
   while (!task) {
-    settings.signal?.throwIfAborted();
     const options = await caller.options(settings);
     try {
       for await (const { message } of agent.runTask({ spec, requestId }, options)) {
         if (message?.$case === "task") {
           task = message.value;
+          patience.progressed();
           yield { task };
         } else if (message?.$case === "event" && message.value.sequence > last) {
           last = message.value.sequence;
+          patience.progressed();
           yield { event: message.value };
           if (message.value.event?.$case === "taskEnded") return;
         }

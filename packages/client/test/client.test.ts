@@ -170,6 +170,25 @@ describe("client", () => {
     await eventually(() => assert.equal(gateway.watchers(), 0));
   });
 
+  it("ends every call when it is closed: streams, and what waits for a gateway that is away", async () => {
+    const { id } = await client.submit({ prompt: "hello" });
+    const watching = (async () => {
+      for await (const _ of client.watch(id));
+    })();
+    await eventually(() => assert.equal(gateway.watchers(), 1));
+    client.close();
+    const closed = (error: unknown) => error instanceof CcspError && error.reason === "CALL_CANCELLED";
+    await assert.rejects(watching, closed);
+    await eventually(() => assert.equal(gateway.watchers(), 0));
+
+    await gateway.stop();
+    const waiting = createCcspClient({ target: gateway.target, token: "a-token" });
+    const never = waiting.capabilities();
+    waiting.close();
+    await assert.rejects(never, closed);
+    await gateway.start();
+  });
+
   it("asks for a token before every call and sends the trace context it is given", async () => {
     let asked = 0;
     const renewing = createCcspClient({ target: gateway.target, token: async () => `token-${(asked += 1)}` });
