@@ -7,6 +7,8 @@ import { openConsulSource } from "./consul-source.js";
 const A = { host: "a", port: 1 };
 const B = { host: "b", port: 2 };
 
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 type Answer = Awaited<ReturnType<ConsulApi["passing"]>>;
 
 /** A watch on a Consul whose every answer the test gives. */
@@ -37,6 +39,8 @@ function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
   };
   const source = openConsulSource({ api, name: "queue", findings, log: pino({ level: "silent" }) });
   return {
+    api,
+    findings,
     source,
     asked,
     /** Does something and waits for the question that follows from it. */
@@ -81,6 +85,26 @@ describe("a watch on Consul", () => {
     assert.equal((await next(() => source.refresh())).index, 0);
     assert.equal(waiting.signal.aborted, true);
     source.close();
+  });
+
+  it("pauses when it is answered without a wait, as by something in between that does not know of waiting", async () => {
+    let asked = 0;
+    const passing = async (): Promise<Answer> => {
+      asked += 1;
+      await turn();
+      return { index: 1, addresses: [A] };
+    };
+    const { source: waiting, api, findings } = watchedBy({ found: [], failed: [] });
+    waiting.close();
+    const source = openConsulSource({
+      api: { ...api, passing },
+      name: "queue",
+      findings,
+      log: pino({ level: "silent" }),
+    });
+    for (let turns = 0; turns < 50; turns++) await turn();
+    source.close();
+    assert.ok(asked < 25, `asked ${asked} times`);
   });
 
   it("says that nobody is there, and ends with its channel", async () => {

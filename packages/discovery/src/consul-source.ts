@@ -9,6 +9,8 @@ const EMPTY_GRACE_MS = 30_000;
 /** A -dev agent that was restarted starts counting anew; a watch on the old index would hear nothing for this long. */
 const WAIT_MS = 10_000;
 const RETRY_MS = 500;
+/** For an answer that came without a wait: something between here and Consul may not know of waiting. */
+const ASK_GAP_MS = 100;
 /** A channel whose instances are all down asks again with each failed connection. */
 const REFRESH_GAP_MS = 250;
 
@@ -54,8 +56,11 @@ export function openConsulSource(options: {
 
   async function watch(): Promise<void> {
     while (!closed.signal.aborted) {
+      const asked = performance.now();
       try {
         await ask();
+        const gapMs = ASK_GAP_MS - (performance.now() - asked);
+        if (gapMs > 0) await sleep(gapMs, undefined, { signal: restart.signal, ref: false });
       } catch (error) {
         if (closed.signal.aborted) return;
         if (!restart.signal.aborted) await failed(error).catch(() => undefined);
