@@ -28,8 +28,15 @@ export class CallError extends Error {
   }
 }
 
-/** `target` and `method` go into the message where grpc's own does not say whom it could not reach. */
-export function toCallError(error: unknown, call: { readonly target: string; readonly method: string }): CallError {
+interface FailedCall {
+  /** These two go into the message where grpc's own does not say whom it could not reach. */
+  readonly target: string;
+  readonly method: string;
+  /** Whether this side cancelled it. */
+  readonly cancelled: boolean;
+}
+
+export function toCallError(error: unknown, call: FailedCall): CallError {
   if (error instanceof CallError) return error;
   if (!isServiceError(error))
     return new CallError(status.INTERNAL, `${call.method} failed`, NO_DETAILS, { cause: error });
@@ -41,7 +48,10 @@ export function toCallError(error: unknown, call: { readonly target: string; rea
     const message = `${call.target} could not be reached before the deadline of ${call.method} (${details})`;
     return new CallError(status.UNAVAILABLE, message, decoded, { cause: error });
   }
-  return new CallError(code, `${call.method} at ${call.target}: ${details}`, decoded, { cause: error });
+  const message = `${call.method} at ${call.target}: ${details}`;
+  // Reset by the other side, as a server does that cannot wait any longer: to this one it is a lost connection.
+  const lost = code === status.CANCELLED && !call.cancelled;
+  return new CallError(lost ? status.UNAVAILABLE : code, message, decoded, { cause: error });
 }
 
 function isServiceError(error: unknown): error is Error & { code: status; details: string; metadata: Metadata } {

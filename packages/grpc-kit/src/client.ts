@@ -115,7 +115,7 @@ async function callUnary(prepare: () => Outgoing): Promise<unknown> {
       grpcOptions(outgoing),
       (err, response) => {
         signal?.removeEventListener("abort", cancel);
-        if (err) reject(toCallError(err, { target: outgoing.target, method: method.path }));
+        if (err) reject(failed(outgoing, err));
         else resolve(response);
       },
     );
@@ -140,11 +140,15 @@ async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, voi
   try {
     for await (const message of call) yield message;
   } catch (error) {
-    throw toCallError(error, { target: outgoing.target, method: method.path });
+    throw failed(outgoing, error);
   } finally {
     signal?.removeEventListener("abort", cancel);
     call.cancel();
   }
+}
+
+function failed({ target, method, signal }: Outgoing, error: unknown): CallError {
+  return toCallError(error, { target, method: method.path, cancelled: signal?.aborted ?? false });
 }
 
 function serialize(method: MethodShape): (value: object) => Buffer {

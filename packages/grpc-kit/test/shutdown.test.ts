@@ -56,6 +56,29 @@ describe("a server that closes", () => {
     assert.equal((await call).code, status.UNAVAILABLE);
   });
 
+  it("cuts off a stream that is not read, which its reader sees as UNAVAILABLE: nobody cancelled it", async () => {
+    const stalled = gate();
+    const server = await fixture.serve(
+      {
+        async *watch() {
+          for (let sequence = 1; ; sequence++) {
+            const full = setTimeout(stalled.open, 200);
+            yield entry(sequence, "x".repeat(256 * 1024));
+            clearTimeout(full);
+          }
+        },
+      },
+      { drainMs: 50 },
+    );
+    const stream = fixture.connect(server).watch({})[Symbol.asyncIterator]();
+    await stream.next();
+    await stalled.opened;
+    await server.close();
+    const error = await failure(drain({ [Symbol.asyncIterator]: () => stream }));
+    assert.equal(error.code, status.UNAVAILABLE);
+    assert.equal(error.reason, "DEPENDENCY_UNAVAILABLE");
+  });
+
   it("says NOT_SERVING to health watches first, answers on for the lame-duck time, and then ends them", async () => {
     const server = await fixture.serve({}, { lameDuckMs: 300, drainMs: 60_000 });
     const queue = fixture.connect(server);
