@@ -3,10 +3,10 @@ import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { registerSchemes } from "@ccsp/discovery";
 import { type Command, Option } from "commander";
 import { pino } from "pino";
-import { createToken, SCOPES } from "./create-token.js";
+import { claimsFor, createToken, SCOPES } from "./create-token.js";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
-import { findFleet, findSecret, stateDir } from "./state.js";
+import { type FleetState, findFleet, findSecret, stateDir } from "./state.js";
 
 /** What every command that talks to a gateway accepts. */
 export interface ConnectionOptions {
@@ -30,7 +30,7 @@ export async function connected<T>(
   options: ConnectionOptions & { readonly patient?: true },
   use: (client: CcspClient) => Promise<T>,
 ): Promise<T> {
-  const target = await gatewayTarget(io, options);
+  const target = namedGateway(io, options) ?? (await localFleet(io)).gateway;
   const log = pino({ level: "silent" });
   const schemes = registerSchemes({ consulUrl: io.env["CCSP_CONSUL_URL"] || undefined, log });
   // A stream outlasts a restart of the gateway. For one answer a person waits less long before a message is better.
@@ -44,10 +44,19 @@ export async function connected<T>(
   }
 }
 
-async function gatewayTarget({ env }: Io, { gateway }: ConnectionOptions): Promise<string> {
-  const given = gateway ?? env["CCSP_GATEWAY"];
-  if (given) return given;
-  return (await findFleet(stateDir(env)))?.gateway ?? "127.0.0.1:3000";
+/** Where the gateway is when the caller names one; undefined: in the local fleet. */
+export function namedGateway({ env }: Io, { gateway }: ConnectionOptions): string | undefined {
+  return gateway || env["CCSP_GATEWAY"] || undefined;
+}
+
+/** The fleet that runs on this machine. Throws, saying how to get one, when there is none. */
+export async function localFleet({ env }: Io): Promise<FleetState> {
+  const fleet = await findFleet(stateDir(env));
+  if (fleet) return fleet;
+  throw new CliError(
+    EXIT.unavailable,
+    "no fleet runs here: start one with `make up` or `ccsp up`, or name one with --gateway (or CCSP_GATEWAY)",
+  );
 }
 
 async function tokenSource({ env }: Io, { token, tokenFile }: ConnectionOptions) {
@@ -62,9 +71,7 @@ async function tokenSource({ env }: Io, { token, tokenFile }: ConnectionOptions)
     );
   }
   const agent = (env["USER"] ?? "").replaceAll(/[^A-Za-z0-9._@-]/g, "_").slice(0, 128) || "local";
-  const audience = env["CCSP_JWT_AUDIENCE"] || undefined;
-  const issuer = env["CCSP_JWT_ISSUER"] || undefined;
-  return () => createToken({ secret, agent, scopes: SCOPES, ttlSeconds: 300, audience, issuer });
+  return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
 }
 
 async function readTokenFile(path: string): Promise<string> {

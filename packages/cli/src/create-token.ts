@@ -14,6 +14,13 @@ export interface TokenOptions {
   readonly issuer?: string | undefined;
 }
 
+/** The claims that a gateway with these settings asks for. */
+export function claimsFor(
+  env: Readonly<Record<string, string | undefined>>,
+): Pick<TokenOptions, "audience" | "issuer"> {
+  return { audience: env["CCSP_JWT_AUDIENCE"] || undefined, issuer: env["CCSP_JWT_ISSUER"] || undefined };
+}
+
 /** Signs a token as an issuer would, with the shared secret of a local or small installation. */
 export function createToken(options: TokenOptions): Promise<string> {
   const { secret, agent, scopes, ttlSeconds, audience = "ccsp", issuer } = options;

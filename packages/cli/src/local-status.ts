@@ -23,11 +23,6 @@ export interface LocalStatus {
   readonly notifications: ListNotificationsResponse | undefined;
 }
 
-/** Where `ccsp up` puts services unless told otherwise. */
-export const DEFAULT_SERVICES: FleetState["services"] = ["gateway", "queue", "executor", "monitor", "notification"].map(
-  (name, index) => ({ name, index: 0, ports: { grpc: 3000 + index, ops: 9000 + index } }),
-);
-
 const ANSWER_MS = 2_000;
 
 export async function localStatus(services: FleetState["services"]): Promise<LocalStatus> {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { cancelCommand } from "./commands/cancel.js";
 import { downCommand } from "./commands/down.js";
@@ -16,16 +17,22 @@ import { type Io, note } from "./io.js";
 /** Runs one command line to its exit code. Never throws: errors are told on standard error, as JSON with `--json`. */
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
+  const json = args.includes("--json");
   const program = createProgram(io, (ended) => {
     code = ended;
   });
+  quiet(program, { io, json });
   try {
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
-    // commander has told its own already.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (args.includes("--json")) note(io, JSON.stringify({ error: errorJson(error) }));
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      // Without --json commander has told it already, with where to find help.
+      if (json) note(io, JSON.stringify({ error: { message: error.message.replace(/^error: /, "") } }));
+      return EXIT.usage;
+    }
+    if (json) note(io, JSON.stringify({ error: errorJson(error) }));
     else note(io, `ccsp: ${error instanceof Error ? error.message : String(error)}`);
     return exitCodeOf(error);
   }
@@ -34,7 +41,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
 function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   const program = new Command("ccsp")
     .description("CCSP: run agent CLIs through one queue")
-    .showHelpAfterError("(add --help for examples)")
+    .version(packageVersion())
     .addHelpText("after", `\n${EXIT_HELP}\n\n${FIRST_STEPS}`);
   program.commandsGroup("A local fleet:");
   for (const command of [upCommand(io, end), downCommand(io), logsCommand(io), statusCommand(io, end)]) {
@@ -45,17 +52,25 @@ function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   for (const command of [getCommand(io), listCommand(io), cancelCommand(io)]) program.addCommand(command);
   program.commandsGroup("Access:");
   program.addCommand(tokenCommand(io));
-  return quiet(program, io);
+  return program;
+}
+
+function packageVersion(): string {
+  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  const { version }: { version: string } = JSON.parse(manifest);
+  return version;
 }
 
 /** Errors are thrown, and output goes where `io` says, for every command below as well. */
-function quiet(command: Command, io: Io): Command {
-  command.exitOverride().configureOutput({
-    writeOut: (text) => void io.stdout.write(text),
-    writeErr: (text) => void io.stderr.write(text),
-  });
-  for (const sub of command.commands) quiet(sub, io);
-  return command;
+function quiet(command: Command, { io, json }: { io: Io; json: boolean }): void {
+  command
+    .exitOverride()
+    .showHelpAfterError("(add --help for examples)")
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void (json || io.stderr.write(text)),
+    });
+  for (const sub of command.commands) quiet(sub, { io, json });
 }
 
 const FIRST_STEPS = `First steps:

@@ -71,18 +71,25 @@ export async function isCcsp(pid: number): Promise<boolean> {
     return false;
   }
   try {
-    const command = await readFile(`/proc/${pid}/cmdline`, "utf8");
-    return command.includes("ccsp") && command.includes("up");
+    const args = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0");
+    return args.includes("up") && args.some((arg) => /(^|\/)ccsp(\.js)?$/.test(arg));
   } catch {
     return true; // no /proc here
   }
 }
 
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where `findSecret` reads when the secret itself is not in the environment. */
+export function secretPath(env: Env): string {
+  return env["CCSP_JWT_SECRET_FILE"] || stateDir(env).secretFile;
+}
+
 /** The secret that the local fleet was given, or made up. */
-export async function findSecret(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
+export async function findSecret(env: Env): Promise<string | undefined> {
   if (env["CCSP_JWT_SECRET"]) return env["CCSP_JWT_SECRET"].trim();
   try {
-    return (await readFile(env["CCSP_JWT_SECRET_FILE"] || stateDir(env).secretFile, "utf8")).trim();
+    return (await readFile(secretPath(env), "utf8")).trim();
   } catch {
     return undefined;
   }

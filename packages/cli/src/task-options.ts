@@ -25,9 +25,9 @@ export function withTask(command: Command): Command {
     .option("--system-prompt <text>", "added to the engine's system prompt")
     .option("--label <key=value>", "label, may be repeated", label)
     .option("--timeout <time>", "most time for one run, such as 90s or 10m", durationMs)
-    .option("--turns <number>", "most model turns of one run", number)
+    .option("--turns <number>", "most model turns of one run", wholeNumber())
     .option("--budget <usd>", "most money for one run", number)
-    .option("--max-attempts <number>", "runs that may start before a failure is final", number)
+    .option("--max-attempts <number>", "runs that may start before a failure is final", wholeNumber())
     .option("--request-id <id>", "makes the submission safe to repeat for 24 hours");
 }
 
@@ -51,10 +51,19 @@ export async function taskInput(io: Io, prompt: string, options: TaskOptions): P
   };
 }
 
-export function number(value: string): number {
+function number(value: string): number {
   const parsed = Number(value);
   if (value.trim() === "" || !Number.isFinite(parsed)) throw new InvalidArgumentError("It is not a number.");
   return parsed;
+}
+
+/** Up to what the wire's 32 bits hold. */
+export function wholeNumber(min = 0): (value: string) => number {
+  return (value) => {
+    const parsed = number(value);
+    if (Number.isInteger(parsed) && parsed >= min && parsed < 2 ** 31) return parsed;
+    throw new InvalidArgumentError(`It is not a whole number from ${min}.`);
+  };
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

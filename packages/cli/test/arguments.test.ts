@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeJwt } from "jose";
+import { decodeJwt, jwtVerify } from "jose";
 import { ccsp } from "./memory-io.js";
 
 const COMMANDS = ["up", "down", "logs", "status", "run", "submit", "watch", "get", "list", "cancel", "token create"];
@@ -36,12 +36,15 @@ describe("ccsp's arguments", () => {
     ["no prompt", "run", /missing required argument 'prompt'/],
     ["an unknown option", "list --al", /unknown option '--al'/],
     ["a priority that there is not", "submit x --priority soon", /Allowed choices are urgent, high, normal, low/],
+    ["a number that is not whole", "run x --turns 1.5", /whole number/],
+    ["a negative number", "watch x --after -1", /whole number/],
+    ["a limit of nothing", "list --limit 0", /whole number from 1/],
     ["a time without a unit", "run x --timeout 90", /Write it as 90s/],
     ["a number that is none", "run x --turns many", /not a number/],
     ["a label without a value", "run x --label team", /key=value/],
     ["a state that there is not", "list --state happy", /none of SCHEDULED/],
     ["two sources of a token", "get x --token a --token-file b", /cannot be used with/],
-    ["a token file that is not there", "get x --token-file /nowhere", /--token-file: ENOENT/],
+    ["a token file that is not there", "get x --gateway 127.0.0.1:1 --token-file /nowhere", /--token-file: ENOENT/],
     ["replicas of a service that there is not", "up --replicas web=2", /service of gateway/],
     ["replicas in one process", "up --single --replicas queue=2", /cannot be used with/],
     ["a token for nobody", "token create", /required option '--agent <id>'/],
@@ -59,16 +62,54 @@ describe("ccsp's arguments", () => {
     });
   }
 
+  it("are followed by where to find examples, whichever command was wrong", async () => {
+    for (const line of ["ru", "run", "token create"]) {
+      assert.match((await ccsp(line.split(" "), { env })).stderr, /--help for examples/);
+    }
+  });
+
+  it("show a default as it would be written", async () => {
+    assert.match((await ccsp(["token", "create", "--help"])).stdout, /\(default:\s+1h\)/);
+  });
+
+  it("show the version", async () => {
+    const { code, stdout } = await ccsp(["--version"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  for (const line of ["status", "get x", "run x", "list --token t"]) {
+    it(`of ${line} end with 5, saying how to get a fleet, when none runs and none is named`, async () => {
+      const { code, stdout, stderr } = await ccsp(line.split(" "), { env });
+      assert.equal(code, 5, stderr);
+      assert.match(
+        stderr,
+        /^ccsp: no fleet runs here: start one with `make up` or `ccsp up`, or name one with --gateway/,
+      );
+      assert.equal(stdout, "");
+    });
+  }
+
   it("end with 3, saying where a token may come from, when there is none", async () => {
-    const { code, stderr } = await ccsp(["list"], { env });
+    const { code, stderr } = await ccsp(["list", "--gateway", "127.0.0.1:1"], { env });
     assert.equal(code, 3);
     assert.match(stderr, /--token, --token-file or CCSP_TOKEN/);
   });
 
   it("tell errors as JSON with --json", async () => {
-    const { stderr } = await ccsp(["list", "--json"], { env });
-    const { error }: { error: { message: string } } = JSON.parse(stderr);
-    assert.match(error.message, /no token/);
+    const lines: readonly (readonly [string, RegExp])[] = [
+      ["list --json --gateway 127.0.0.1:1", /no token/],
+      ["list --json", /no fleet runs here/],
+      ["list --json --al", /unknown option '--al'/],
+      ["run --json", /missing required argument/],
+      ["run x --json --turns many", /argument 'many' is invalid/],
+    ];
+    for (const [line, message] of lines) {
+      const { stdout, stderr } = await ccsp(line.split(" "), { env });
+      const { error }: { error: { message: string } } = JSON.parse(stderr);
+      assert.match(error.message, message);
+      assert.equal(stdout, "");
+    }
   });
 
   it("make a token for the agent, scopes and time that were asked for", async () => {
@@ -87,6 +128,22 @@ describe("ccsp's arguments", () => {
         ttl: 7200,
       },
     );
+  });
+
+  it("make a token with the settings of the gateway that the environment names, as the other commands do", async () => {
+    const secret = "another secret of this test and of nothing else";
+    const settings = { CCSP_JWT_SECRET: secret, CCSP_JWT_AUDIENCE: "here", CCSP_JWT_ISSUER: "me" };
+    const { code, stdout, stderr } = await ccsp(["token", "create", "--agent", "ci"], { env: { ...env, ...settings } });
+    assert.equal(code, 0, stderr);
+    const { payload } = await jwtVerify(stdout.trim(), new TextEncoder().encode(secret));
+    assert.deepEqual({ aud: payload.aud, iss: payload.iss }, { aud: "here", iss: "me" });
+  });
+
+  it("of logs show no line when none is asked for", async () => {
+    await writeFile(join(dir, "fleet.log"), "one\ntwo\n");
+    assert.match((await ccsp(["logs", "-n", "1"], { env })).stdout, /two\n$/);
+    assert.equal((await ccsp(["logs", "-n", "0"], { env })).stdout, "");
+    await rm(join(dir, "fleet.log"));
   });
 
   it("refuse a secret that HS256 cannot use", async () => {

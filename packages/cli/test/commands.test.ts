@@ -71,6 +71,15 @@ describe("ccsp's commands", () => {
     assert.equal(stdout, "def\n");
   });
 
+  it("watch of a task that has ended says how, also when nothing is left to show", async () => {
+    const { stdout: id } = await at(["submit", "abcdef"]);
+    await at(["watch", id.trim()]);
+    const { code, stdout, stderr } = await at(["watch", id.trim(), "--after", "3"]);
+    assert.equal(code, 0);
+    assert.equal(stdout, "");
+    assert.match(stderr, /cost/);
+  });
+
   it("get and list show tasks, as text and as JSON", async () => {
     const { stdout: id } = await at(["submit", "abcdef"]);
     assert.match((await at(["get", id.trim()])).stdout, /state {7}QUEUED/);

@@ -39,8 +39,12 @@ export async function startFakeAgentService() {
     const prompt = task.spec?.prompt ?? "";
     const event = (sequence: number, value: TaskEvent["event"]) =>
       TaskEvent.fromPartial({ sequence, attempt: 1, ...(value && { event: value }) });
-    const end = (value: Parameters<typeof TaskEnded.fromPartial>[0]) =>
-      event(3, { $case: "taskEnded", value: TaskEnded.fromPartial(value) });
+    const end = (value: Parameters<typeof TaskEnded.fromPartial>[0]) => {
+      const ended = TaskEnded.fromPartial(value);
+      Object.assign(task, ended);
+      return event(3, { $case: "taskEnded", value: ended });
+    };
+    if (after >= 3) return;
     const half = Math.ceil(prompt.length / 2);
     if (after < 1) yield event(1, { $case: "textDelta", value: { text: prompt.slice(0, half) } });
     if (prompt === "hang") {

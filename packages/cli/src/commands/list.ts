@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { stateName } from "../describe.js";
 import { type Io, say, sayJson } from "../io.js";
-import { number } from "../task-options.js";
+import { wholeNumber } from "../task-options.js";
 
 type ListOptions = ConnectionOptions & { readonly state?: readonly TaskStateName[]; readonly limit: number };
 
@@ -12,7 +12,7 @@ export function listCommand(io: Io): Command {
   const command = new Command("list")
     .description("list your tasks, newest first")
     .addOption(new Option("--state <state>", `only this state, may be repeated: ${STATES.join(", ")}`).argParser(state))
-    .option("--limit <number>", "most tasks to show", number, 20);
+    .option("--limit <number>", "most tasks to show", wholeNumber(1), 20);
   return withConnection(command)
     .addHelpText(
       "after",
@@ -25,7 +25,7 @@ Examples:
       await connected(io, options, async (client) => {
         let shown = 0;
         // One more page than needed is never asked for.
-        for await (const task of client.list({ states, pageSize: Math.min(Math.max(limit, 1), 500) })) {
+        for await (const task of client.list({ states, pageSize: Math.min(limit, 500) })) {
           if (shown >= limit) break;
           shown += 1;
           if (options.json) sayJson(io, Task.toJSON(task));

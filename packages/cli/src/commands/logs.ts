@@ -5,7 +5,7 @@ import { Command } from "commander";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, say } from "../io.js";
 import { stateDir } from "../state.js";
-import { number } from "../task-options.js";
+import { wholeNumber } from "../task-options.js";
 import { createLineFormat, type FleetLine } from "../up/log-lines.js";
 
 interface LogsOptions {
@@ -21,7 +21,7 @@ export function logsCommand(io: Io): Command {
     .description("show the log of a fleet that was started with --detach")
     .argument("[service]", "only this service, or one replica of it such as queue-1")
     .option("-f, --follow", "go on until interrupted")
-    .option("-n, --lines <number>", "how many of the last lines to begin with", number, 200)
+    .option("-n, --lines <number>", "how many of the last lines to begin with", wholeNumber(), 200)
     .option("--json", "print each line as JSON")
     .addHelpText(
       "after",
@@ -51,7 +51,7 @@ async function showLog(io: Io, service: string | undefined, { follow, lines, jso
     const decoder = new StringDecoder("utf8");
     const all = decoder.write(await file.readFile()).split("\n");
     let rest = all.pop() ?? "";
-    for (const line of all.slice(-lines)) show(line);
+    for (const line of all.slice(Math.max(0, all.length - lines))) show(line);
     if (!follow) return;
     while (!stop.signal.aborted) {
       await delay(POLL_MS, undefined, { signal: stop.signal }).catch(() => undefined);

@@ -1,13 +1,12 @@
 import type { Capabilities } from "@ccsp/client";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
-import { type ConnectionOptions, connected, withConnection } from "../connection.js";
+import { type ConnectionOptions, connected, localFleet, namedGateway, withConnection } from "../connection.js";
 import { seconds } from "../describe.js";
 import type { ExitCode } from "../exit.js";
 import { EXIT, errorJson, exitCodeOf } from "../exit.js";
 import { type Io, say, sayJson } from "../io.js";
-import { DEFAULT_SERVICES, type LocalStatus, localStatus, localStatusJson } from "../local-status.js";
-import { findFleet, stateDir } from "../state.js";
+import { type LocalStatus, localStatus, localStatusJson } from "../local-status.js";
 
 export function statusCommand(io: Io, end: (code: ExitCode) => void): Command {
   return withConnection(new Command("status"))
@@ -22,11 +21,10 @@ Example:
   ccsp status --json | jq .queue.depths`,
     )
     .action(async (options: ConnectionOptions) => {
-      const elsewhere = options.gateway ?? io.env["CCSP_GATEWAY"];
-      const fleet = elsewhere ? undefined : await findFleet(stateDir(io.env));
+      const fleet = namedGateway(io, options) === undefined ? await localFleet(io) : undefined;
       const [gateway, local] = await Promise.all([
         connected(io, options, (client) => client.capabilities()).catch((error: unknown) => ({ error })),
-        elsewhere ? undefined : localStatus(fleet?.services ?? DEFAULT_SERVICES),
+        fleet && localStatus(fleet.services),
       ]);
       const failed = "error" in gateway;
       if (options.json) {

@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { Command, InvalidArgumentError } from "commander";
-import { createToken, SCOPES } from "../create-token.js";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { claimsFor, createToken, SCOPES } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, say, sayJson } from "../io.js";
-import { stateDir } from "../state.js";
+import { findSecret, secretPath } from "../state.js";
 import { durationMs } from "../task-options.js";
 
 interface CreateOptions {
@@ -11,7 +10,7 @@ interface CreateOptions {
   readonly scope?: readonly string[];
   readonly ttl: number;
   readonly secretFile?: string;
-  readonly audience: string;
+  readonly audience?: string;
   readonly issuer?: string;
   readonly json?: true;
 }
@@ -21,10 +20,14 @@ export function tokenCommand(io: Io): Command {
     .description("sign a token for an agent with the gateway's HS256 secret")
     .requiredOption("--agent <id>", "the agent's id: 1 to 128 of A-Z a-z 0-9 . _ @ -", agentId)
     .option("--scope <scope>", `what it allows, may be repeated (default: ${SCOPES.join(", ")})`, scope)
-    .option("--ttl <time>", "how long it is good, such as 30m, 12h or 7d", durationMs, durationMs("1h"))
-    .option("--secret-file <path>", "the secret (CCSP_JWT_SECRET_FILE; default: the local fleet's)")
-    .option("--audience <name>", "what the gateway has as CCSP_JWT_AUDIENCE", "ccsp")
-    .option("--issuer <name>", "what the gateway has as CCSP_JWT_ISSUER, if anything")
+    .addOption(
+      new Option("--ttl <time>", "how long it is good, such as 30m, 12h or 7d")
+        .argParser(durationMs)
+        .default(durationMs("1h"), "1h"),
+    )
+    .option("--secret-file <path>", "the secret (CCSP_JWT_SECRET, CCSP_JWT_SECRET_FILE; default: the local fleet's)")
+    .option("--audience <name>", "what the gateway expects (CCSP_JWT_AUDIENCE; default: ccsp)")
+    .option("--issuer <name>", "what the gateway expects, if anything (CCSP_JWT_ISSUER)")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -35,8 +38,11 @@ Examples:
   ccsp token create --agent ci --scope tasks:submit --scope tasks:read --ttl 12h > ci.token
   CCSP_TOKEN=$(ccsp token create --agent alice) ccsp list`,
     )
-    .action(async ({ agent, scope: scopes = SCOPES, ttl, secretFile, audience, issuer, json }: CreateOptions) => {
-      const secret = await readSecret(secretFile ?? io.env["CCSP_JWT_SECRET_FILE"] ?? stateDir(io.env).secretFile);
+    .action(async ({ agent, scope: scopes = SCOPES, ttl, secretFile, json, ...given }: CreateOptions) => {
+      const secret = await readSecret(io, secretFile);
+      const claims = claimsFor(io.env);
+      const audience = given.audience ?? claims.audience;
+      const issuer = given.issuer ?? claims.issuer;
       const ttlSeconds = Math.max(1, Math.round(ttl / 1000));
       const token = await createToken({ secret, agent, scopes, ttlSeconds, audience, issuer });
       const expireTime = new Date(Date.now() + ttlSeconds * 1000).toISOString();
@@ -58,13 +64,16 @@ function scope(value: string, before: readonly string[] = []): readonly string[]
   return [...before, value];
 }
 
-async function readSecret(path: string): Promise<string> {
-  let secret: string;
-  try {
-    secret = (await readFile(path, "utf8")).trim();
-  } catch {
-    throw new CliError(EXIT.usage, `no secret at ${path}: give --secret-file, or start a local fleet with \`ccsp up\``);
+async function readSecret(io: Io, secretFile: string | undefined): Promise<string> {
+  const env = secretFile === undefined ? io.env : { CCSP_JWT_SECRET_FILE: secretFile };
+  const secret = await findSecret(env);
+  if (secret === undefined) {
+    throw new CliError(
+      EXIT.usage,
+      `no secret at ${secretPath(env)}: give --secret-file, or start a local fleet with \`ccsp up\``,
+    );
   }
   if (Buffer.byteLength(secret) >= 32) return secret;
-  throw new CliError(EXIT.usage, `the secret at ${path} is shorter than the 32 bytes that HS256 needs`);
+  const source = env["CCSP_JWT_SECRET"] ? "in CCSP_JWT_SECRET" : `at ${secretPath(env)}`;
+  throw new CliError(EXIT.usage, `the secret ${source} is shorter than the 32 bytes that HS256 needs`);
 }

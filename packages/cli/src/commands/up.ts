@@ -2,12 +2,11 @@ import type { ServiceName } from "@ccsp/fleet";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
-import { DEFAULT_SERVICES } from "../local-status.js";
 import { ensureSecret, findFleet, stateDir } from "../state.js";
 import { startInBackground } from "../up/background.js";
 import { findOwnEngine, openSimulatedEngine } from "../up/engine.js";
 import { runFleet } from "../up/foreground.js";
-import { assertFree } from "../up/ports.js";
+import { assertFree, DEFAULT_SERVICES } from "../up/ports.js";
 
 type Replicas = Readonly<Partial<Record<ServiceName, number>>>;
 

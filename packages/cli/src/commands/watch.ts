@@ -1,10 +1,10 @@
-import { type RunEvent, type TaskEvent, toRunEvent } from "@ccsp/client";
+import { type CcspClient, type RunEvent, type Task, type TaskEvent, TaskState, toRunEvent } from "@ccsp/client";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import type { ExitCode } from "../exit.js";
 import { followRun } from "../follow-run.js";
 import type { Io } from "../io.js";
-import { number } from "../task-options.js";
+import { wholeNumber } from "../task-options.js";
 
 type WatchOptions = ConnectionOptions & { readonly after: number };
 
@@ -12,7 +12,7 @@ export function watchCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("watch")
     .description("stream a task's answer, from the beginning or from where you left")
     .argument("<task>", "task id")
-    .option("--after <sequence>", "last sequence that was seen; 0 for all", number, 0);
+    .option("--after <sequence>", "last sequence that was seen; 0 for all", wholeNumber(), 0);
   return withConnection(command)
     .addHelpText(
       "after",
@@ -28,7 +28,7 @@ Examples:
         const { traceId } = await client.get(taskId);
         return followRun(io, {
           client,
-          events: (signal) => runEvents(client.watch(taskId, { afterSequence: after, signal })),
+          events: (signal) => runEvents(client, taskId, { afterSequence: after, signal }),
           json: options.json === true,
           cancelOnInterrupt: false,
           known: { taskId, traceId },
@@ -38,9 +38,26 @@ Examples:
     });
 }
 
-async function* runEvents(entries: AsyncIterable<TaskEvent>): AsyncGenerator<RunEvent, void> {
-  for await (const entry of entries) {
+async function* runEvents(
+  client: CcspClient,
+  taskId: string,
+  from: { readonly afterSequence: number; readonly signal: AbortSignal },
+): AsyncGenerator<RunEvent, void> {
+  let last: TaskEvent | undefined;
+  for await (const entry of client.watch(taskId, from)) {
+    last = entry;
     const event = toRunEvent(entry);
     if (event) yield event;
   }
+  if (last?.event?.$case === "taskEnded") return;
+  // Nothing is left to show of a task that had ended, but how it ended is still to be said.
+  const end = endOf(await client.get(taskId, from), from.afterSequence);
+  if (end) yield end;
 }
+
+function endOf({ state, result, error }: Task, sequence: number): RunEvent | undefined {
+  const name = ENDS.find((end) => TaskState[end] === state);
+  return name && { type: "ended", sequence, state: name, result, error };
+}
+
+const ENDS = ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"] as const;

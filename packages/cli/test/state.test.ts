@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findFleet, saveFleet, stateDir } from "../src/state.js";
+
+describe("the state of a local fleet", () => {
+  let dir: string;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-cli-"));
+  });
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  /** Whether a process with these arguments, whose pid the state has, is taken for the fleet. */
+  async function found(...args: readonly string[]): Promise<boolean> {
+    const child = spawn(process.execPath, ["-e", "process.stdin.resume()", "--", ...args], { env: {} });
+    await once(child, "spawn");
+    try {
+      const state = stateDir({ CCSP_STATE_DIR: dir });
+      await saveFleet(state, { pid: child.pid ?? 0, ready: true, gateway: "127.0.0.1:1", services: [] });
+      return (await findFleet(state)) !== undefined;
+    } finally {
+      child.kill();
+      await once(child, "exit");
+    }
+  }
+
+  it("is found while the process that keeps it lives", async () => {
+    assert.equal(await found("/somewhere/ccsp.js", "up", "--json"), true);
+    assert.equal(await found("/usr/local/bin/ccsp", "up"), true);
+  });
+
+  it("is not taken from a stranger that has the pid of one that died", async () => {
+    assert.equal(await found("/home/me/ccsp/startup.js"), false);
+    assert.equal(await found("/somewhere/ccsp.js", "watch", "up-123"), false);
+  });
+});
