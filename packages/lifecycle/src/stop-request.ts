@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { constants } from "node:os";
 import type { Logger } from "pino";
 
@@ -14,6 +15,8 @@ export class StopRequest {
   readonly #release: () => void;
 
   constructor(log: Logger, options: { readonly stop: AbortSignal | undefined; readonly handleSignals: boolean }) {
+    // Every call that waits may listen to it.
+    setMaxListeners(0, this.#controller.signal);
     let request: (reason: StopReason) => void = () => {};
     this.requested = new Promise((resolve) => {
       request = (reason) => {

@@ -28,6 +28,24 @@ describe("runService", () => {
     assert.equal(process.listenerCount("SIGTERM"), before);
   });
 
+  it("lets any number of calls wait for the stop without a warning of a leak", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on("warning", onWarning);
+    const stop = new AbortController();
+    await runService(
+      log,
+      async ({ stopping }) => {
+        for (let call = 0; call < 50; call++) stopping.addEventListener("abort", () => call);
+        await new Promise((resolve) => setImmediate(resolve));
+        stop.abort();
+      },
+      { stop: stop.signal, handleSignals: false },
+    );
+    process.off("warning", onWarning);
+    assert.deepEqual(warnings, []);
+  });
+
   it("tells what it started that the stop begins, before anything is closed", async () => {
     const stop = new AbortController();
     const order: string[] = [];
