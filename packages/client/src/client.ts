@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -64,6 +65,8 @@ export interface CcspClient {
 export function createCcspClient({ target, token, resumeMs = 60_000 }: ClientOptions): CcspClient {
   const agent = createClient(AgentServiceService, target);
   const closing = new AbortController();
+  // Every call listens to it; Node takes more than ten for a leak and says so on the agent's stderr.
+  setMaxListeners(0, closing.signal);
   const caller = createCaller({ token, resumeMs, closed: closing.signal });
 
   async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
