@@ -1,1 +1,2 @@
 export { createToken, SCOPES, type TokenOptions } from "./create-token.js";
+export { summary } from "./describe.js";

@@ -32,10 +32,13 @@ try {
   await demo();
 } catch (error) {
   if (!stopping.signal.aborted) say(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  process.exitCode = stopping.signal.aborted ? 130 : 1;
 } finally {
   say("\nStopping everything …");
-  for (const resource of opened.toReversed()) await resource.close();
+  for (const resource of opened.toReversed()) {
+    // What cannot be closed must not keep the rest open: there are processes among it.
+    await resource.close().catch((error: unknown) => say(`could not be stopped: ${String(error)}`));
+  }
   say("Stopped. Next: `make up` keeps a fleet running, `make` lists everything else.");
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createToken } from "@ccsp/cli";
+import { createToken, SCOPES } from "@ccsp/cli";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { type Fleet, type FleetOptions, startFleet } from "@ccsp/fleet";
 import {
@@ -40,17 +40,33 @@ export interface World {
   close(): Promise<void>;
 }
 
-const ALL_SCOPES = ["tasks:submit", "tasks:read", "tasks:cancel"];
-
-/** Starts a world and waits until every service is ready. Nothing of it is left after `close`. */
+/** Starts a world and waits until every service is ready. Nothing of it is left after `close`, nor when it could not be started. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const opened: (() => Promise<unknown> | void)[] = [];
+  const close = async () => {
+    for (const undo of opened.splice(0).toReversed()) await undo();
+  };
+  try {
+    return await openWorld(options, { opened, close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openWorld(
+  options: WorldOptions,
+  { opened, close }: { opened: (() => Promise<unknown> | void)[]; close: () => Promise<void> },
+): Promise<World> {
   const dataDir = await mkdtemp(join(tmpdir(), "ccsp-e2e-"));
+  opened.push(() => rm(dataDir, { recursive: true, force: true }));
   const secretFile = join(dataDir, "jwt.secret");
   await writeFile(secretFile, SECRET, { mode: 0o600 });
   const simulator = await startSimulator();
+  opened.push(() => simulator.close());
   const traces = await startOtlpReceiver();
+  opened.push(() => traces.close());
   const lines: string[] = [];
-  const clients: CcspClient[] = [];
 
   const fleet = await startFleet({
     root: ROOT,
@@ -69,9 +85,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...options.env,
     },
   });
+  opened.push(() => fleet.stop());
   await fleet.ready();
 
-  const token: World["token"] = (agent, { scopes = ALL_SCOPES, ttlSeconds = 3600 } = {}) =>
+  const token: World["token"] = (agent, { scopes = SCOPES, ttlSeconds = 3600 } = {}) =>
     createToken({ secret: SECRET, agent, scopes, ttlSeconds });
 
   return {
@@ -83,15 +100,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     token,
     client(agent) {
       const client = createCcspClient({ target: fleet.gatewayAddress, token: () => token(agent) });
-      clients.push(client);
+      opened.push(() => client.close());
       return client;
     },
-    async close() {
-      for (const client of clients) client.close();
-      await fleet.stop();
-      await simulator.close();
-      await traces.close();
-      await rm(dataDir, { recursive: true, force: true });
-    },
+    close,
   };
 }
