@@ -35,6 +35,7 @@ export function openCall(call: IncomingCall): OpenCall {
   };
   // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
   call.once("cancelled", () => {
+    if (finished) return;
     const late = deadline !== undefined && deadline.getTime() <= Date.now();
     stop(
       late
