@@ -57,20 +57,20 @@ async function loadKeySet(
   }
 }
 
-/** How long after the issuer took a key back the next call still knows it. */
+/** How long a key is still good after the issuer took it back. */
 const REFRESH_MS = 10 * 60_000;
 /** While the issuer cannot be reached its keys are trusted for this long: its outage is not to be CCSP's. */
 const MAX_AGE_MS = 24 * 3_600_000;
 
-/** The key set at an address: fetched when first needed and when a key is unknown, and anew in the background while in use. */
+/** The key set at an address: fetched when first needed and when a key is unknown, and anew as it ages. */
 function fetchedKeySet(url: URL, onStale: (error: unknown) => void): JWTVerifyGetKey {
   const keySet = createRemoteJWKSet(url, { timeoutDuration: 5_000, cacheMaxAge: MAX_AGE_MS });
   let askedMs = 0;
-  return (header, token) => {
+  return async (header, token) => {
     if (Date.now() - askedMs >= REFRESH_MS) {
       askedMs = Date.now();
-      // The first time the caller waits for it, and hears what went wrong.
-      if (keySet.jwks()) keySet.reload().catch(onStale);
+      // One caller waits for it; without an answer the keys at hand go on. The very first caller hears what went wrong.
+      if (keySet.jwks()) await keySet.reload().catch(onStale);
     }
     return keySet(header, token);
   };
