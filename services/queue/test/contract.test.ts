@@ -286,6 +286,31 @@ describe("QueueService over gRPC", () => {
     );
   });
 
+  it("refuses an engine that one Sync offers twice, so that no answer holds a lease twice", async () => {
+    await enqueue();
+    const offer = { engine: "claude-code", freeSlots: 1, version: "" };
+    const call = client.sync(syncRequest({ engines: [offer, offer] }));
+    const error = await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    assert.deepEqual(
+      error.fields.map(({ field }) => field),
+      ["engines[1].engine"],
+    );
+  });
+
+  it("grants no more leases than a Sync may name", async () => {
+    await Promise.all(
+      Array.from({ length: 1_001 }, () =>
+        world.store.enqueue(newTask({ maxWaiting: 2_000, prompts: Buffer.alloc(0) })),
+      ),
+    );
+    const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "" }];
+    const { leases } = await client.sync(syncRequest({ engines }));
+    assert.equal(leases.length, 1_000);
+    const held = leases.map(({ taskId, fence }) => ({ taskId, fence }));
+    const next = await client.sync(syncRequest({ sequence: 2n, leases: held, engines }));
+    assert.deepEqual([next.leases, next.lostTaskIds], [[], []]);
+  });
+
   it("answers ABORTED with reason SYNC_STALE to a Sync that is not the newest", async () => {
     await client.sync(syncRequest({ sequence: 5n }));
     await refused(client.sync(syncRequest({ sequence: 4n })), status.ABORTED, "SYNC_STALE");

@@ -35,8 +35,12 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
   faults.unless(request.leases.length <= MAX_HELD, "leases", `has more than ${MAX_HELD} entries`);
   faults.unless(request.engines.length <= MAX_OFFERS, "engines", `has more than ${MAX_OFFERS} entries`);
   faults.unless(durationMs(request.maxWait) >= 0, "max_wait", "is negative");
-  for (const [i, { freeSlots }] of request.engines.entries()) {
+  const engines = new Set<string>();
+  for (const [i, { engine, freeSlots }] of request.engines.entries()) {
     faults.unless(freeSlots >= 0, `engines[${i}].free_slots`, "is negative");
+    // Its second offer would be answered with the leases of the first: one answer, one lease twice.
+    faults.unless(!engines.has(engine), `engines[${i}].engine`, "is named twice");
+    engines.add(engine);
   }
   faults.check();
   const leftMs =
@@ -46,10 +50,20 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
     boot: request.bootId,
     sequence: request.sequence,
     held: request.leases.map(({ taskId, fence }) => ({ id: taskId, fence })),
-    offers: request.engines,
+    offers: offersWithin(MAX_HELD - request.leases.length, request.engines),
     draining: request.draining,
     maxWaitMs: Math.min(durationMs(request.maxWait), leftMs),
   };
+}
+
+/** No more slots than `room`: an executor that held more than a Sync may name could never call again. */
+function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput["offers"] {
+  let left = room;
+  return engines.map(({ engine, freeSlots }) => {
+    const slots = Math.min(freeSlots, left);
+    left -= slots;
+    return { engine, freeSlots: slots };
+  });
 }
 
 /** Throws INVALID_FIELD. */

@@ -3,15 +3,18 @@ import type { Failure } from "../domain/task.js";
 import { durationMs, toDuration } from "./duration.js";
 
 const MAX_MESSAGE_BYTES = 2048;
+// A day more than the longest window that a provider may name. Without a bound, what fits into a request need not fit into an
+// answer (milliseconds are rounded to doubles), and the task could never be shown again.
+const MAX_RETRY_AFTER_MS = 32 * 24 * 60 * 60 * 1000;
 
-/** A category or source of a newer executor becomes UNKNOWN_ERROR or unspecified; a message is cut to 2 KiB. */
+/** A category or source of a newer executor becomes UNKNOWN_ERROR or unspecified; message and retry_after are cut to what may be stored. */
 export function failureOf(error: TaskError): Failure {
   return {
     category: nameOf(ErrorCategory, error.category) ?? "UNKNOWN_ERROR",
     message: cut(error.message, MAX_MESSAGE_BYTES),
     retryable: error.retryable,
     source: nameOf(ErrorSource, error.source) ?? "UNSPECIFIED",
-    ...(error.retryAfter && { retryAfterMs: Math.max(0, durationMs(error.retryAfter)) }),
+    ...(error.retryAfter && { retryAfterMs: clamp(durationMs(error.retryAfter)) }),
   };
 }
 
@@ -32,6 +35,8 @@ const isSource = (name: string): name is keyof typeof ErrorSource => name in Err
 function nameOf(names: Readonly<Record<number, string>>, value: number): string | undefined {
   return value > 0 ? names[value] : undefined;
 }
+
+const clamp = (ms: number): number => Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
 
 /** Cuts at a character. */
 function cut(text: string, maxBytes: number): string {

@@ -42,6 +42,13 @@ describe("a failure", () => {
     }
   });
 
+  it("can be shown again, whatever time it says", () => {
+    for (const seconds of [2n ** 63n - 1n, -(2n ** 63n)]) {
+      const error = TaskError.fromPartial({ message: "m", retryAfter: { seconds, nanos: 0 } });
+      assert.ok(TaskError.encode(toTaskError(failureOf(error))).finish().byteLength > 0);
+    }
+  });
+
   it("has a message of at most 2 KiB, cut at a character", () => {
     const { message } = failureOf(TaskError.fromPartial({ message: "語".repeat(1_000) }));
     assert.equal(message, "語".repeat(682));
