@@ -1,8 +1,8 @@
 -- record_run: count one ended run in its hour, once.
 --
 -- KEYS  1 sums  hash  "<row> <counter>" -> sum
---       2 seen  set   ids of the events that are counted
--- ARGV  1 event id
+--       2 seen  set   ids of the runs that are counted
+-- ARGV  1 run id
 --       2 row: JSON [agent, model]
 --       3 keep sums for (ms)
 --       4 keep seen for (ms)
@@ -16,8 +16,8 @@
 --       12 runs without cost
 -- RETURN 'ok' | 'repeat'
 --
--- The event's id guards the sums, so that an event delivered again, or a script sent again, counts once. Numbers go to
--- HINCRBY as text: Lua's own would lose digits past 2^53.
+-- The run's id guards the sums, so that an event delivered again, or a script sent again, counts once. HINCRBY fails on
+-- what no counter can hold, after the id is noted: the caller bounds the numbers. They go to it as text, as they came.
 
 local sums, seen = KEYS[1], KEYS[2]
 local id, row, keep_sums, keep_seen = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

@@ -44,7 +44,7 @@ describe("monitor", () => {
 
   it("sums completed, failed and retried runs per agent and model, with exact money", async () => {
     for (let run = 0; run < 10; run += 1) await publish(redis, { data: completed() });
-    await publish(redis, { agent: "a2", data: completed({ model: "n", usage: { inputTokens: 2n ** 60n } }) });
+    await publish(redis, { agent: "a2", data: completed({ model: "n", usage: { inputTokens: 10n ** 12n } }) });
     await publish(redis, { data: { $case: "taskRetried", value: TaskRetried.fromPartial({ attempt: 1, usage }) } });
     await publish(redis, { data: { $case: "taskFailed", value: TaskFailed.fromPartial({ attempt: 2, costUsd: 0 }) } });
     const { client } = await start();
@@ -72,7 +72,7 @@ describe("monitor", () => {
     });
     const failures = row("a1", "");
     assert.deepEqual([failures?.runs, failures?.failedRuns, failures?.runsWithoutCost], [2n, 2n, 1n]);
-    assert.equal(row("a2", "n")?.usage?.inputTokens, 2n ** 60n);
+    assert.equal(row("a2", "n")?.usage?.inputTokens, 10n ** 12n);
     assert.deepEqual(
       (await client.getUsage({ agentId: "a2" })).rows.map(({ agentId }) => agentId),
       ["a2"],
@@ -99,6 +99,24 @@ describe("monitor", () => {
     await nothingPending();
     assert.equal((await client.getUsage({})).rows[0]?.runs, 6n);
     assert.equal(await metric('ccsp_monitor_runs_total{outcome="repeat"'), 5);
+  });
+
+  it("counts a run whose price fits into no counter, once and as of unknown cost", async () => {
+    await publish(redis, { data: completed({ costUsd: 1e20 }) });
+    await publish(redis, { data: completed() });
+    const { client } = await start();
+    await nothingPending();
+    const [row] = (await client.getUsage({})).rows;
+    assert.deepEqual([row?.runs, row?.runsWithoutCost, row?.costUsd], [2n, 1n, 0.1]);
+  });
+
+  it("counts a failed run once when a lease without a run tells of its attempt again", async () => {
+    const value = { engine: "e", attempt: 1 };
+    await publish(redis, { data: { $case: "taskRetried", value: TaskRetried.fromPartial(value) } });
+    await publish(redis, { data: { $case: "taskFailed", value: TaskFailed.fromPartial(value) } });
+    const { client } = await start();
+    await nothingPending();
+    assert.equal((await client.getUsage({})).rows[0]?.runs, 1n);
   });
 
   it("shares the events among replicas, and one goes on when the other is killed", async () => {

@@ -1,7 +1,7 @@
 /** One ended run, as it is counted. Numbers are whole; money is in micro-dollars, so that sums are exact. */
 export interface Run {
-  /** Of the event that told of it; the same id counts once. */
-  readonly eventId: string;
+  /** The same id counts once. */
+  readonly id: string;
   readonly endTime: Date;
   readonly agent: string;
   /** Empty when the engine did not say. */
@@ -33,8 +33,15 @@ export interface Usage {
   readonly runsWithoutCost: bigint;
 }
 
+/**
+ * More than any run costs or uses. What is above is the word of a broken engine,
+ * and sums of such numbers would leave the 64 bits that a counter has.
+ */
+const MOST_USD = 1e6;
+export const MOST_TOKENS = 10n ** 12n;
+
 /** A price as an engine says it, in micro-dollars; undefined for one that is no price. */
 export function microUsd(usd: number | undefined): bigint | undefined {
-  if (usd === undefined || !Number.isFinite(usd) || usd < 0) return undefined;
+  if (usd === undefined || !(usd >= 0 && usd <= MOST_USD)) return undefined;
   return BigInt(Math.round(usd * 1e6));
 }

@@ -84,6 +84,9 @@ describe("usage report", () => {
 
   it("counts money in whole micro-dollars, and takes what is no price for unknown", () => {
     assert.deepEqual([0, 0.1 + 0.2, 1e-7, 12.3456789].map(microUsd), [0n, 300_000n, 0n, 12_345_679n]);
-    assert.deepEqual([undefined, -1, Number.NaN, Number.POSITIVE_INFINITY].map(microUsd), Array(4).fill(undefined));
+    assert.deepEqual(
+      [undefined, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e20, 1e305].map(microUsd),
+      Array(6).fill(undefined),
+    );
   });
 });

@@ -13,7 +13,7 @@ describe("runOfEvent", () => {
   it("counts a completed task with what it used", () => {
     const value = { model: "m", attempt: 2, usage, costUsd: 0.5 };
     assert.deepEqual(runOfEvent(event({ $case: "taskCompleted", value })), {
-      eventId: "0:1-1",
+      id: "0:1-1",
       endTime: time,
       agent: "a",
       model: "m",
@@ -39,8 +39,18 @@ describe("runOfEvent", () => {
     assert.equal(runOfEvent(event({ $case: "taskEnqueued", value: {} })), undefined);
   });
 
-  it("takes negative token counts for none", () => {
-    const value = { attempt: 1, usage: { inputTokens: -5n } };
+  it("gives a failed run one identity, however many events tell of its attempt", () => {
+    const ids = (["taskRetried", "taskFailed"] as const).flatMap(($case, at) =>
+      [1, 2].map((attempt) => {
+        const told = { ...event({ $case, value: { attempt } }), id: `0:${at}-${attempt}`, taskId: "t" };
+        return runOfEvent(told)?.id;
+      }),
+    );
+    assert.deepEqual(ids, ["t 1", "t 2", "t 1", "t 2"]);
+  });
+
+  it("takes negative and absurd token counts for none", () => {
+    const value = { attempt: 1, usage: { inputTokens: -5n, outputTokens: 2n ** 63n - 1n } };
     assert.deepEqual(runOfEvent(event({ $case: "taskCompleted", value }))?.tokens, NO_TOKENS);
   });
 });

@@ -1,28 +1,32 @@
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { microUsd, NO_TOKENS, type Run, type Tokens } from "../domain/run.js";
+import { MOST_TOKENS, microUsd, NO_TOKENS, type Run, type Tokens } from "../domain/run.js";
 
 /**
  * The run whose end this event tells of; undefined for an event that ends none. A retry ends a run that failed; a task
- * that failed before any attempt started had none.
+ * that failed before any attempt started had none. A lease that failed without a run tells of the attempt before once more, so
+ * a failed run counts by task and attempt.
  */
 export function runOfEvent(event: Event): Run | undefined {
   const { data } = event;
-  if (data?.$case === "taskCompleted") return run(event, { ...data.value, failed: false });
+  if (data?.$case === "taskCompleted") return run(event, { ...data.value, id: event.id, failed: false });
   if (data?.$case !== "taskFailed" && data?.$case !== "taskRetried") return undefined;
-  return data.value.attempt > 0 ? run(event, { ...data.value, model: "", failed: true }) : undefined;
+  const { attempt } = data.value;
+  const id = `${event.taskId} ${attempt}`;
+  return attempt > 0 ? run(event, { ...data.value, id, model: "", failed: true }) : undefined;
 }
 
 interface Ended {
+  readonly id: string;
   readonly model: string;
   readonly failed: boolean;
   readonly usage: Usage | undefined;
   readonly costUsd?: number | undefined;
 }
 
-function run(event: Event, { model, failed, usage, costUsd }: Ended): Run {
+function run(event: Event, { id, model, failed, usage, costUsd }: Ended): Run {
   return {
-    eventId: event.id,
+    id,
     endTime: event.time ?? new Date(0),
     agent: event.agentId,
     model,
@@ -32,9 +36,9 @@ function run(event: Event, { model, failed, usage, costUsd }: Ended): Run {
   };
 }
 
-/** Negative counts come from a broken engine and would take away from what others used. */
+/** Negative and absurd counts come from a broken engine; they would take away from what others used, or fit into no sum. */
 function tokens(usage: Usage): Tokens {
-  const count = (value: bigint): bigint => (value > 0n ? value : 0n);
+  const count = (value: bigint): bigint => (value > 0n && value <= MOST_TOKENS ? value : 0n);
   return {
     input: count(usage.inputTokens),
     output: count(usage.outputTokens),

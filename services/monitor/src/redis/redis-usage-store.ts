@@ -25,7 +25,7 @@ export function bindUsageScripts(redis: RedisClient) {
 export function createRedisUsageStore(redis: RedisClient): UsageStore {
   const { recordRun } = bindUsageScripts(redis);
   return {
-    record: (run) => recordRun(usageKeys(startOfHour(run.endTime)), run.eventId, rowOf(run), ...countersOf(run)),
+    record: (run) => recordRun(usageKeys(startOfHour(run.endTime)), run.id, rowOf(run), ...countersOf(run)),
     read: async (hours) => {
       const found: Usage[] = [];
       for (let from = 0; from < hours.length; from += BATCH) {
