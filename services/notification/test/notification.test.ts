@@ -105,7 +105,9 @@ describe("notification", () => {
     const refused = (message: RegExp) => ({ reason: "INVALID_FIELD", message });
     await assert.rejects(client.listNotifications({ pageSize: 501 }), refused(/page_size/));
     await assert.rejects(client.listNotifications({ pageSize: -1 }), refused(/page_size/));
-    await assert.rejects(client.listNotifications({ pageToken: "+ COUNT 1" }), refused(/page_token/));
+    for (const pageToken of ["+ COUNT 1", "0-0"]) {
+      await assert.rejects(client.listNotifications({ pageToken }), refused(/page_token/));
+    }
   });
 
   it("tells of an event once, also when the whole stream is delivered again", async () => {

@@ -22,6 +22,7 @@ export function createFileChannel(path: string): FileChannel {
     if (file !== undefined && !(await isAt(path, file))) {
       const moved = file;
       file = undefined;
+      torn = false;
       await moved.close();
     }
     file ??= await openForAppend(path);

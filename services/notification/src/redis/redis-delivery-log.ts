@@ -47,6 +47,7 @@ export function createRedisDeliveryLog(redis: RedisClient, kept = KEPT): Deliver
         next: found.length > size ? page.at(-1)?.position : undefined,
       };
     },
-    isPosition: (text) => /^\d{1,16}-\d{1,16}$/.test(text),
+    // Entries are named by the time in ms, which is never 0: before `0-0` there is nothing, and Redis says so by an error.
+    isPosition: (text) => /^[1-9]\d{0,15}-\d{1,16}$/.test(text),
   };
 }
