@@ -14,7 +14,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   testkit: ["fleet"],
   errors: ["protos"],
   lifecycle: ["config"],
-  telemetry: ["config"],
+  telemetry: [],
   discovery: ["config"],
   "redis-kit": ["errors"],
   events: ["protos", "redis-kit"],

@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
-import { eventually } from "@ccsp/testkit";
+import { eventually, type RedisCluster, startRedisCluster } from "@ccsp/testkit";
 import { pino } from "pino";
-import { type ClusterSetup, startCluster } from "../../redis-kit/test/start-cluster.js";
 import { consumeEvents, eventsKey, parkedKey } from "../src/index.js";
 
 const log = pino({ level: "silent" });
 
 describe("consumeEvents on Cluster", () => {
-  let setup: ClusterSetup;
+  let setup: RedisCluster;
   let redis: RedisConnection;
 
   before(async () => {
-    setup = await startCluster();
+    setup = await startRedisCluster();
     redis = await openRedis(setup.url, { log, name: "test" });
   });
   after(async () => {

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
+import { type RedisCluster, startRedisCluster } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openRedis, type RedisConnection } from "../src/index.js";
 import { bindPutOnce } from "./put-once.js";
-import { type ClusterSetup, startCluster } from "./start-cluster.js";
 
 const log = pino({ level: "silent" });
 // Slots 13907, 9842 and 5649 belong to the third, second and second master; "b" (3300) to the first.
 const TAGS = ["0", "1", "2", "b"];
 
 describe("openRedis on Cluster", () => {
-  let setup: ClusterSetup;
+  let setup: RedisCluster;
   let redis: RedisConnection;
 
   beforeEach(async () => {
-    setup = await startCluster();
+    setup = await startRedisCluster();
     redis = await openRedis(setup.url, { log, name: "test" });
   });
   afterEach(async () => {

@@ -1,6 +1,7 @@
 export { CLAUDE_CODE_BIN } from "./claude-code.js";
 export { eventually } from "./eventually.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";
+export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 export { SCRIPTED_ENGINE } from "./scripted-engine.js";
 export { simulatedEngine } from "./simulated-engine.js";
 export type { Answer, Behaviour, Fault, Pace, Silence, Usage, Window } from "./simulator/behaviour.js";

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
-import { eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
+import { eventually } from "./eventually.js";
 
-export interface ClusterSetup {
+/** A real Redis Cluster of child processes. */
+export interface RedisCluster {
   readonly url: string;
   /** The first three are masters at start, the fourth is a replica of the first. */
   readonly nodes: readonly RedisServer[];
@@ -17,7 +18,7 @@ const SLOTS = [
 ] as const;
 
 /** Three masters and a replica of the first, on loopback; resolves when every node finds the cluster whole. */
-export async function startCluster(): Promise<ClusterSetup> {
+export async function startRedisCluster(): Promise<RedisCluster> {
   const nodes = await Promise.all([0, 1, 2, 3].map(startNode));
   const clients = nodes.map(({ port }) => new Redis(port, "127.0.0.1"));
   try {
