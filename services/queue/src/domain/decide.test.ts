@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterCancel, afterFailure, afterLease, DELIVERY_BUDGET, LONGEST_PARKING_MS } from "./decide.js";
+import { afterCancel, afterFailure, afterLease, DELIVERY_BUDGET, LIMIT_BUDGET, LONGEST_PARKING_MS } from "./decide.js";
 import type { Failure, State, Task } from "./task.js";
 
 const task = (more: Partial<Task> = {}): Task => ({
@@ -45,6 +45,14 @@ describe("what follows a failed run", () => {
       assert.deepEqual([move.to, move.set.spent], ["PARKED", 2]);
     });
   }
+
+  it("is the end when the provider never says anything but a limit", () => {
+    const limited = (count: number) => fail(task({ limited: count }), error("OVERLOADED"));
+    assert.deepEqual([limited(0).set.limited, limited(LIMIT_BUDGET - 2).to], [1, "PARKED"]);
+    const last = limited(LIMIT_BUDGET - 1);
+    assert.deepEqual([last.to, last.set.spent, last.set.error?.category], ["FAILED", 0, "OVERLOADED"]);
+    assert.equal(fail(task({ limited: LIMIT_BUDGET - 1 }), error("NETWORK_ERROR")).to, "PARKED");
+  });
 
   it("is CANCELLED for a task that is being cancelled, with the cancel's reason", () => {
     const move = fail(task({ state: "CANCELLING", cancel: "enough" }), error("ENGINE_CRASH"));

@@ -14,6 +14,8 @@ export const LONGEST_BACKOFF_MS = 60_000;
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
 /** Leases that may be lost before a run started: a task that no executor can even start must end some day. */
 export const DELIVERY_BUDGET = 20;
+/** Runs that may meet a limit of the provider: eight hours at least of back-off alone, so waiting does not mend it. */
+export const LIMIT_BUDGET = 1_000;
 
 // The provider said "not now": waiting mends it, so it says nothing about the task.
 const LIMITS = new Set(["RATE_LIMIT", "USAGE_WINDOW", "OVERLOADED"]);
@@ -29,17 +31,21 @@ export function afterFailure(
   // The cancel asked for the end, so whatever the run failed of is not tried again.
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "", facts) };
 
-  const spent = (task.spent ?? 0) + (LIMITS.has(error.category) ? 0 : 1);
-  if (!error.retryable || spent >= task.max) return { ...common, ...failed({ spent, error }, facts) };
+  const limit = LIMITS.has(error.category);
+  const spent = (task.spent ?? 0) + (limit ? 0 : 1);
+  const limited = (task.limited ?? 0) + (limit ? 1 : 0);
+  if (!error.retryable || spent >= task.max || limited >= LIMIT_BUDGET) {
+    return { ...common, ...failed({ spent, limited, error }, facts) };
+  }
 
-  const runs = Math.max(task.attempt ?? 0, spent, 1);
+  const runs = Math.max(task.attempt ?? 0, spent + limited, 1);
   const backoffMs = Math.min(policy.baseMs * 2 ** (runs - 1), LONGEST_BACKOFF_MS) * (0.5 + policy.random() / 2);
   const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
   const readyMs = Math.ceil(nowMs + Math.max(backoffMs, saidMs));
   return {
     ...common,
     to: "PARKED",
-    set: { spent, error, ready: readyMs },
+    set: { spent, limited, error, ready: readyMs },
     note: { reason: error.message, error, readyMs },
     event: { type: "retried", error, readyMs, facts },
   };

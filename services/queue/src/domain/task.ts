@@ -57,6 +57,8 @@ export interface Task {
   readonly attempt?: number;
   /** Runs that count against `max`: not those that met a limit of the provider or were given back. */
   readonly spent?: number;
+  /** Runs that met a limit of the provider. */
+  readonly limited?: number;
   /** Leases that were lost before a run started. */
   readonly deliveries?: number;
   /** The newest lease: its fence, holder and time. */
