@@ -172,6 +172,17 @@ function promises(options: WorldOptions): void {
       assert.equal(String(await world.store.findResult(id)), "new");
     });
 
+    it("ends by time also where another task's record cannot be read, and says so", async () => {
+      await add();
+      const broken = await leaseOne();
+      await add();
+      const { id } = await leaseOne(executor(world, { id: "ex-2" }));
+      await world.redis.client.hset("ccsp:queue:{0}:tasks", broken.id, "no record");
+      world.clock.now += LEASE_MS + 1;
+      await assert.rejects(reap(world.store, world.queue, keep), AggregateError);
+      assert.equal((await world.store.find(id))?.state, "QUEUED");
+    });
+
     it("is renewed by each Sync that names it, and told as lost once it is gone", async () => {
       await add();
       const { ex, id } = await leaseOne();

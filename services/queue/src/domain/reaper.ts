@@ -13,8 +13,21 @@ const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
 /**
  * One round of what time alone brings: expired leases, parked tasks whose time has come, ended tasks to forget. Safe to run in
  * every replica at once: each change looks again whether it still applies. Takes batches until one is not full.
+ * One task that cannot be read keeps nobody else waiting: its fault is thrown, with the others', when the round is over.
  */
 export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnded }: Retention): Promise<void> {
+  const faults: unknown[] = [];
+  const inBatches = async (peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>) => {
+    let before: readonly string[] = [];
+    for (;;) {
+      const ids = await peek();
+      await Promise.all(ids.map((id) => act(id).catch((fault: unknown) => faults.push(fault))));
+      // The same ids again would mean that acting on them does nothing: leave them to the next round.
+      if (ids.length < BATCH || ids[0] === before[0]) return;
+      before = ids;
+    }
+  };
+
   await inBatches(
     () => store.overdueLeases(BATCH),
     (id) => queue.freeLease(id, { how: "expired" }),
@@ -31,15 +44,5 @@ export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnd
     (id) => store.remove(id),
   );
   await store.forgetExecutors(FORGET_EXECUTOR_MS);
-}
-
-async function inBatches(peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>): Promise<void> {
-  let before: readonly string[] = [];
-  for (;;) {
-    const ids = await peek();
-    await Promise.all(ids.map(act));
-    // The same ids again would mean that acting on them does nothing: leave them to the next round.
-    if (ids.length < BATCH || ids[0] === before[0]) return;
-    before = ids;
-  }
+  if (faults.length > 0) throw new AggregateError(faults, `${faults.length} tasks could not be moved on`);
 }

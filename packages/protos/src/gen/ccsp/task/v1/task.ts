@@ -405,7 +405,10 @@ export interface TaskSpec {
     | undefined;
   /** Free key-value pairs for finding tasks again. At most 32; keys 1-63 of `[a-z0-9._/-]`, values at most 256 bytes. */
   labels: { [key: string]: string };
-  /** Runs that may start before a retryable failure is final. 0 means 3; at most 10. */
+  /**
+   * Failed runs after which a retryable failure is final. 0 means 3; at most 10. Runs that met a limit of the provider or
+   * were given back do not count.
+   */
   maxAttempts: number;
 }
 
