@@ -32,7 +32,10 @@ const samples: EventData[] = [
     },
   },
   { $case: "taskFailed", value: { engine: "claude", attempt: 3, error, usage: undefined, costUsd: undefined } },
-  { $case: "taskCancelled", value: { engine: "claude", attempt: 0, reason: "by hand" } },
+  {
+    $case: "taskCancelled",
+    value: { engine: "claude", attempt: 0, reason: "by hand", usage: undefined, costUsd: undefined },
+  },
 ];
 
 const entry = (data: EventData): string[] => [

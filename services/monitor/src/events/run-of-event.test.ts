@@ -34,6 +34,12 @@ describe("runOfEvent", () => {
     assert.equal(runOfEvent(event({ $case: "taskFailed", value: { attempt: 0 } })), undefined);
   });
 
+  it("counts a cancelled run that says what it used, as no failure, and none that says nothing", () => {
+    const used = runOfEvent(event({ $case: "taskCancelled", value: { attempt: 1, usage } }));
+    assert.deepEqual([used?.failed, used?.tokens.output], [false, 2n]);
+    assert.equal(runOfEvent(event({ $case: "taskCancelled", value: { attempt: 1 } })), undefined);
+  });
+
   it("counts no run for what ends none", () => {
     assert.equal(runOfEvent(event({ $case: "taskStarted", value: { attempt: 1 } })), undefined);
     assert.equal(runOfEvent(event({ $case: "taskEnqueued", value: {} })), undefined);

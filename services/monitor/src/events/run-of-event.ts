@@ -4,12 +4,17 @@ import { MOST_TOKENS, microUsd, NO_TOKENS, type Run, type Tokens } from "../doma
 
 /**
  * The run whose end this event tells of; undefined for an event that ends none. A retry ends a run that failed; a task
- * that failed before any attempt started had none. A lease that failed without a run tells of the attempt before once more, so
+ * that failed before any attempt started had none, and one that was cancelled had one to count when it says what the run used. A lease that failed without a run tells of the attempt before once more, so
  * a failed run counts by task and attempt.
  */
 export function runOfEvent(event: Event): Run | undefined {
   const { data } = event;
   if (data?.$case === "taskCompleted") return run(event, { ...data.value, id: event.id, failed: false });
+  if (data?.$case === "taskCancelled") {
+    const { attempt, usage, costUsd } = data.value;
+    if (usage === undefined && costUsd === undefined) return undefined;
+    return run(event, { ...data.value, id: `${event.taskId} ${attempt}`, model: "", failed: false });
+  }
   if (data?.$case !== "taskFailed" && data?.$case !== "taskRetried") return undefined;
   const { attempt } = data.value;
   const id = `${event.taskId} ${attempt}`;

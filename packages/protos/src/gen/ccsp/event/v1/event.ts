@@ -149,6 +149,12 @@ export interface TaskCancelled {
   attempt: number;
   /** The cancel's reason. */
   reason: string;
+  /** What the run used until it was stopped, when known. */
+  usage:
+    | Usage
+    | undefined;
+  /** What it cost; absent when unknown. */
+  costUsd: number | undefined;
 }
 
 function createBaseEvent(): Event {
@@ -1135,7 +1141,7 @@ export const TaskFailed: MessageFns<TaskFailed> = {
 };
 
 function createBaseTaskCancelled(): TaskCancelled {
-  return { engine: "", attempt: 0, reason: "" };
+  return { engine: "", attempt: 0, reason: "", usage: undefined, costUsd: undefined };
 }
 
 export const TaskCancelled: MessageFns<TaskCancelled> = {
@@ -1148,6 +1154,12 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     }
     if (message.reason !== "") {
       writer.uint32(26).string(message.reason);
+    }
+    if (message.usage !== undefined) {
+      Usage.encode(message.usage, writer.uint32(34).fork()).join();
+    }
+    if (message.costUsd !== undefined) {
+      DoubleValue.encode({ value: message.costUsd! }, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1189,6 +1201,22 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
             message.reason = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.usage = Usage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1206,6 +1234,12 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
       engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
+      costUsd: isSet(object.costUsd)
+        ? Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -1220,6 +1254,12 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.usage !== undefined) {
+      obj.usage = Usage.toJSON(message.usage);
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -1231,6 +1271,8 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     message.engine = object.engine ?? "";
     message.attempt = object.attempt ?? 0;
     message.reason = object.reason ?? "";
+    message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
