@@ -6,10 +6,12 @@
 --       4 leases    zset  ids by lease expiry (ms)
 --       5 held      zset  executor/id, all with score 0
 --       6 meta      hash  fence: the newest
---       7 urgent    zset  ids of this engine and class by acceptance (ms)
---       8 high      zset  the same
---       9 normal    zset  the same
---       10 low      zset  the same
+--       7 running   zset  urgent/engine/id of held urgent tasks, all with score 0
+--       8 rota      hash  class -> credit in this engine's round of turns
+--       9 urgent    zset  ids of this engine and class by acceptance (ms)
+--       10 high     zset  the same
+--       11 normal   zset  the same
+--       12 low      zset  the same
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -18,12 +20,19 @@
 --       6 most leases
 --       7 lease length (ms)
 --       8 bytes of prompts after which no more is added
+--       9 how many urgent tasks of the engine may run by overtaking; 0: any number
+--       10 most that age multiplies a weight by
+--       11 weight and start target (ms) of urgent, high, normal and low, in turn
 -- RETURN {'stale'} | {'ok', id, record, prompts, …}
 --
 -- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up. The fence
 -- is at least the time in ms: a Redis that came back without its last second still grants none twice.
+--
+-- Order: urgent first, up to its cap. The rest by smooth weighted round robin: each pick adds to every waiting class its
+-- share of the weights and takes 1 from the class with the most credit, which is picked. A weight grows with the age of
+-- the class's oldest, up to the bound that keeps any other class from being outweighed without end.
 
-local executor, tasks, prompts, leases, held, meta = unpack(KEYS)
+local executor, tasks, prompts, leases, held, meta, running, rota = unpack(KEYS)
 local name, boot, seq, engine, most = ARGV[1], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local now = tonumber(ARGV[2])
 if not now then
@@ -53,26 +62,72 @@ for id in string.gmatch(granted, '%S+') do
     answer(id, raw)
   end
 end
-local fence = tonumber(redis.call('HGET', meta, 'fence') or 0)
-for class = 7, 10 do
-  while most > 0 and bytes < tonumber(ARGV[8]) do
-    local id = redis.call('ZPOPMIN', KEYS[class])[1]
-    if not id then
-      break
-    end
-    local r = cjson.decode(redis.call('HGET', tasks, id))
-    fence = math.max(fence + 1, now)
-    r.state, r.fence, r.executor, r.boot, r.leased, r.reports = 'LEASED', fence, name, boot, now, 0
-    local raw = cjson.encode(r)
-    redis.call('HSET', tasks, id, raw)
-    redis.call('ZADD', leases, now + tonumber(ARGV[7]), id)
-    redis.call('ZADD', held, 0, name .. '/' .. id)
-    granted = granted .. id .. ' '
-    answer(id, raw)
+
+local CLASSES = { 'urgent', 'high', 'normal', 'low' }
+local oldest, credit = {}, redis.call('HMGET', rota, unpack(CLASSES))
+local function look(class)
+  oldest[class] = redis.call('ZRANGE', KEYS[8 + class], 0, 0, 'WITHSCORES')
+end
+for class = 1, 4 do
+  look(class)
+  credit[class] = tonumber(credit[class] or 0)
+end
+
+local urgent_max, urgent_name = tonumber(ARGV[9]), 'urgent/' .. engine .. '/'
+local urgent_runs = redis.call('ZLEXCOUNT', running, '[' .. urgent_name, '(urgent/' .. engine .. '0')
+
+local function next_class()
+  if oldest[1][1] and (urgent_max == 0 or urgent_runs < urgent_max) then
+    return 1
   end
+  local weights, sum, best = {}, 0, nil
+  for class = 1, 4 do
+    if oldest[class][1] then
+      local age = math.max(0, now - tonumber(oldest[class][2])) / tonumber(ARGV[10 + class * 2])
+      weights[class] = tonumber(ARGV[9 + class * 2]) * math.min(1 + age, tonumber(ARGV[10]))
+      sum = sum + weights[class]
+    else
+      credit[class] = 0
+    end
+  end
+  for class = 1, 4 do
+    if weights[class] then
+      credit[class] = credit[class] + weights[class] / sum
+      best = (not best or credit[class] > credit[best]) and class or best
+    end
+  end
+  if best then
+    credit[best] = credit[best] - 1
+  end
+  return best
+end
+
+local fence = tonumber(redis.call('HGET', meta, 'fence') or 0)
+while most > 0 and bytes < tonumber(ARGV[8]) do
+  local class = next_class()
+  if not class then
+    break
+  end
+  local id = oldest[class][1]
+  redis.call('ZREM', KEYS[8 + class], id)
+  look(class)
+  local r = cjson.decode(redis.call('HGET', tasks, id))
+  fence = math.max(fence + 1, now)
+  r.state, r.fence, r.executor, r.boot, r.leased, r.reports = 'LEASED', fence, name, boot, now, 0
+  local raw = cjson.encode(r)
+  redis.call('HSET', tasks, id, raw)
+  redis.call('ZADD', leases, now + tonumber(ARGV[7]), id)
+  redis.call('ZADD', held, 0, name .. '/' .. id)
+  if class == 1 then
+    redis.call('ZADD', running, 0, urgent_name .. id)
+    urgent_runs = urgent_runs + 1
+  end
+  granted = granted .. id .. ' '
+  answer(id, raw)
 end
 if granted ~= last[3] then
   redis.call('HSET', meta, 'fence', string.format('%.0f', fence))
   redis.call('HSET', executor, 'granted', granted)
+  redis.call('HSET', rota, 'urgent', credit[1], 'high', credit[2], 'normal', credit[3], 'low', credit[4])
 end
 return reply

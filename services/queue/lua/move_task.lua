@@ -7,8 +7,9 @@
 --       5 held     zset    executor/id, all with score 0
 --       6 parked   zset    ids by ready time (ms)
 --       7 ended    zset    ids by end (ms)
---       8 log      stream  entries 0-1, 0-2, … are sequences 2, 3, …
---       9 events   stream
+--       8 running  zset    urgent/engine/id of held urgent tasks, all with score 0
+--       9 log      stream  entries 0-1, 0-2, … are sequences 2, 3, …
+--       10 events  stream
 -- ARGV  1 id
 --       2 now (ms), or '' for the server's clock
 --       3 move (JSON): to, set {field: value}, and where they apply: from (state seen), fence (held by the caller),
@@ -23,7 +24,7 @@
 -- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
 -- again. 'early' says that what is due was renewed since. 'done' says that this very call was made before. A retry keeps class and age: its score is its acceptance.
 
-local tasks, results, ready, leases, held, parked, ended, log, events = unpack(KEYS)
+local tasks, results, ready, leases, held, parked, ended, running, log, events = unpack(KEYS)
 local id, move = ARGV[1], cjson.decode(ARGV[3])
 local now = tonumber(ARGV[2])
 if not now then
@@ -57,6 +58,7 @@ elseif r.state == 'PARKED' then
 elseif move.to ~= 'CANCELLING' then
   redis.call('ZREM', leases, id)
   redis.call('ZREM', held, r.executor .. '/' .. id)
+  redis.call('ZREM', running, r.class .. '/' .. r.engine .. '/' .. id)
 end
 for field, value in pairs(move.set) do
   r[field] = value

@@ -1,4 +1,5 @@
 import { redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { type ClassOrder, classOrder } from "./domain/order.js";
 
 export interface QueueConfig {
   readonly service: ServiceSettings;
@@ -7,6 +8,7 @@ export interface QueueConfig {
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
   readonly maxWaiting: number;
+  readonly order: ClassOrder;
   readonly leaseMs: number;
   readonly retryBaseMs: number;
   readonly retentionMs: number;
@@ -15,6 +17,17 @@ export interface QueueConfig {
 
 /** Every setting of the queue. */
 export function defineQueue(settings: Settings): QueueConfig {
+  const urgentMax = settings.integer(
+    "CCSP_QUEUE_URGENT_MAX",
+    "urgent tasks of an engine that may run by overtaking, above it they take turns; 0: any number",
+    { default: 1, min: 0 },
+  );
+  const weights = settings.list("CCSP_QUEUE_WEIGHTS", "how high, normal and low share an engine", {
+    default: ["16", "4", "1"],
+    pattern: /^[1-9][0-9]{0,3}$/,
+  });
+  if (weights.length !== 3) settings.fault("CCSP_QUEUE_WEIGHTS must be three numbers: of high, normal and low");
+  const [high = 1, normal = 1, low = 1] = weights.map(Number);
   const config = {
     service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
     redisUrl: redisUrl(settings),
@@ -31,6 +44,7 @@ export function defineQueue(settings: Settings): QueueConfig {
       default: 100_000,
       min: 1,
     }),
+    order: classOrder(urgentMax, [high, normal, low]),
     leaseMs: settings.durationMs(
       "CCSP_QUEUE_LEASE",
       "time without a Sync after which an executor's tasks are taken back",

@@ -24,7 +24,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   define: defineQueue,
 
   async start(config, { open, log, stopping }) {
-    const { service, engines, leaseMs, maxWaiting, maxPromptBytes } = config;
+    const { service, engines, order, leaseMs, maxWaiting, maxPromptBytes } = config;
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
     const store = createTaskStore(redis.client, { engines });
@@ -32,7 +32,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
     const queue = createQueue(store, { maxWaiting, retry }, observer);
-    const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, stopping });
+    const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order, stopping });
 
     const ops = await open(
       "ops",

@@ -41,6 +41,9 @@ export async function checkInvariants({ redis: { client }, store }: World): Prom
   );
   const holders = tasks.filter(({ state }) => isHeld(state)).map(({ executor, id }) => `${executor}/${id}`);
   assert.deepEqual(await members(keys.held), holders.toSorted(), "held is who holds what");
+  const urgent = tasks.filter(({ state, class: priority }) => isHeld(state) && priority === "urgent");
+  const running = urgent.map(({ engine, id }) => `urgent/${engine}/${id}`);
+  assert.deepEqual(await members(keys.running), running.toSorted(), "running is the held urgent tasks");
   const owned = tasks.map(({ agent, id }) => `${agent}/${id}`);
   assert.deepEqual(await members(keys.owned), owned.toSorted(), "owned is every task");
   const succeeded = idsOf(({ state }) => state === "SUCCEEDED");

@@ -3,7 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
 import { reap } from "../src/domain/reaper.js";
 import type { PriorityClass } from "../src/domain/task.js";
-import { executor, failure, LEASE_MS, newTask, startWorld, type World, type WorldOptions } from "./world.js";
+import { executor, failure, LEASE_MS, newTask, ORDER, startWorld, type World, type WorldOptions } from "./world.js";
 
 const reason =
   (expected: string) =>
@@ -321,7 +321,14 @@ function promises(options: WorldOptions): void {
     it("is not granted in answer to a Sync that is older than the newest", async () => {
       await add();
       const ex = executor(world);
-      const old = { ...ex.request(), engine: "claude-code", count: 1, leaseMs: LEASE_MS, maxBytes: 1_000 };
+      const old = {
+        ...ex.request(),
+        engine: "claude-code",
+        count: 1,
+        leaseMs: LEASE_MS,
+        maxBytes: 1_000,
+        order: ORDER,
+      };
       await ex.sync({ freeSlots: 0 });
       assert.equal(await world.store.claim(old), "stale");
       assert.equal(await world.store.claim({ ...old, sequence: 2n, boot: "other" }), "stale");
@@ -472,7 +479,9 @@ function promises(options: WorldOptions): void {
       world.clock.now += 1;
       await reap(world.store, world.queue, keep);
       const left = (await world.redis.client.keys("*")).toSorted();
-      const mine = ["executor:ex-1", "meta", "request:alice:r"].map((key) => `ccsp:queue:{0}:${key}`);
+      const mine = ["executor:ex-1", "meta", "request:alice:r", "rota:claude-code"].map(
+        (key) => `ccsp:queue:{0}:${key}`,
+      );
       assert.deepEqual(left, ["ccsp:events:{0}", ...mine]);
     });
 

@@ -4,6 +4,7 @@ import { openRedis, type RedisClient, type RedisConnection } from "@ccsp/redis-k
 import { eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { pino } from "pino";
+import { type ClassOrder, classOrder } from "../src/domain/order.js";
 import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue.js";
 import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
 import { createSync, type Sync } from "../src/domain/sync.js";
@@ -14,6 +15,7 @@ import { createTaskIds } from "../src/task-id.js";
 
 export const log = pino({ level: "silent" });
 export const LEASE_MS = 30_000;
+export const ORDER = classOrder(2, [16, 4, 1]);
 export const ENGINES = ["claude-code", "opencode"] as const;
 
 /** The queue over a real Redis, with a clock that stands until it is moved. */
@@ -36,6 +38,7 @@ export interface WorldOptions {
   readonly cluster?: boolean;
   /** Sends every script twice and answers the second reply, as a client does whose connection breaks before the first. */
   readonly twice?: boolean;
+  readonly order?: ClassOrder;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -62,7 +65,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const stopping = new AbortController();
   const sync = createSync(
     { store, queue, wakes, observer },
-    { leaseMs: LEASE_MS, engines: ENGINES, stopping: stopping.signal },
+    { leaseMs: LEASE_MS, engines: ENGINES, order: options.order ?? ORDER, stopping: stopping.signal },
   );
   return {
     ...{ server, redis, store, wakes, queue, sync, stopping, clock, seen },

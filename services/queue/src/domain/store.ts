@@ -1,4 +1,5 @@
 import type { Move, MoveOutcome, Note } from "./move.js";
+import type { ClassOrder } from "./order.js";
 import type { PriorityClass, State, Task } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
@@ -95,6 +96,7 @@ export interface Claim extends SyncMark {
   readonly leaseMs: number;
   /** Prompts after which no more is added: an answer must fit into a message. */
   readonly maxBytes: number;
+  readonly order: ClassOrder;
 }
 
 export interface Grant {

@@ -1,4 +1,5 @@
 import { Refusal } from "@ccsp/errors";
+import type { ClassOrder } from "./order.js";
 import type { Queue, QueueObserver } from "./queue.js";
 import {
   engineTopic,
@@ -29,6 +30,7 @@ export interface SyncAnswer {
 export interface SyncOptions {
   readonly leaseMs: number;
   readonly engines: readonly string[];
+  readonly order: ClassOrder;
   /** Aborts when this process begins to stop: waiting calls are answered, so that their executors ask another replica. */
   readonly stopping: AbortSignal;
 }
@@ -44,7 +46,7 @@ export type Sync = (input: SyncInput, signal: AbortSignal) => Promise<SyncAnswer
 /** Claim, heartbeat, cancel and drain in one call: an executor says what it has and is told what to have. */
 export function createSync(
   deps: { store: TaskStore; queue: Queue; wakes: Wakes; observer: QueueObserver },
-  { leaseMs, engines, stopping }: SyncOptions,
+  { leaseMs, engines, order, stopping }: SyncOptions,
 ): Sync {
   const { store, queue, wakes, observer } = deps;
 
@@ -64,7 +66,7 @@ export function createSync(
     for (const { engine, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
-      const got = await store.claim({ executor, boot, sequence, engine, count: freeSlots, leaseMs, maxBytes });
+      const got = await store.claim({ executor, boot, sequence, engine, count: freeSlots, leaseMs, maxBytes, order });
       if (got === "stale") throw syncStale();
       for (const grant of got) {
         bytes += grant.prompts.byteLength;

@@ -26,7 +26,7 @@ export const isHeld = (state: State): boolean => state === "LEASED" || state ===
 /** It never changes again. */
 export const isEnded = (state: State): boolean => state === "SUCCEEDED" || state === "FAILED" || state === "CANCELLED";
 
-/** Classes in the order in which they start. */
+/** Classes, the most pressing first. */
 export const CLASSES = ["urgent", "high", "normal", "low"] as const;
 export type PriorityClass = (typeof CLASSES)[number];
 

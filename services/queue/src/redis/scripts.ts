@@ -27,14 +27,14 @@ export function bindScripts(redis: RedisClient) {
     claim: bindScript(
       redis,
       lua("claim_tasks"),
-      ["executor", "tasks", "prompts", "leases", "held", "meta", "urgent", "high", "normal", "low"],
+      ["executor", "tasks", "prompts", "leases", "held", "meta", "running", "rota", "urgent", "high", "normal", "low"],
       list,
     ),
     report: bindScript(redis, lua("report_progress"), ["tasks", "log", "events"], oneOf("ok", "lost")),
     move: bindScript(
       redis,
       lua("move_task"),
-      ["tasks", "results", "ready", "leases", "held", "parked", "ended", "log", "events"],
+      ["tasks", "results", "ready", "leases", "held", "parked", "ended", "running", "log", "events"],
       oneOf("ok", "done", "lost", "moved", "early", "missing"),
     ),
     remove: bindScript(redis, lua("remove_task"), ["tasks", "prompts", "results", "ended", "owned", "log"], anything),

@@ -1,5 +1,7 @@
 import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
+import { CLASSES } from "../domain/task.js";
 import { enqueuedData, moveData } from "../messages/event-data.js";
 import { decodeTask } from "./decode.js";
 import { channels, keys } from "./keys.js";
@@ -19,7 +21,7 @@ export interface StoreOptions {
 export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptions): TaskStore {
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
-  const { tasks, prompts, results, owned, leases, held, parked, ended, executors, meta, events } = keys;
+  const { tasks, prompts, results, owned, leases, held, parked, ended, executors, meta, running, events } = keys;
 
   const store: TaskStore = {
     ...createReads(redis, { engines, ...(now && { now }) }),
@@ -55,7 +57,7 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
     async move({ id, engine, class: priority }, { event, note, settle, ...move }, result) {
       return scripts.move(
         {
-          ...{ tasks, results, leases, held, parked, ended, events },
+          ...{ tasks, results, leases, held, parked, ended, running, events },
           ready: keys.ready(engine, priority),
           log: keys.log(id),
         },
@@ -101,17 +103,20 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
       };
     },
 
-    async claim({ executor, boot, sequence, engine, count, leaseMs, maxBytes }) {
+    async claim({ executor, boot, sequence, engine, count, leaseMs, maxBytes, order }) {
       const [word, ...flat] = await scripts.claim(
         {
-          ...{ tasks, prompts, leases, held, meta },
+          ...{ tasks, prompts, leases, held, meta, running },
           executor: keys.executor(executor),
+          rota: keys.rota(engine),
           urgent: keys.ready(engine, "urgent"),
           high: keys.ready(engine, "high"),
           normal: keys.ready(engine, "normal"),
           low: keys.ready(engine, "low"),
         },
         ...[executor, clock(), boot, String(sequence), engine, count, leaseMs, maxBytes],
+        ...[order.urgentMax, MOST_AGEING],
+        ...CLASSES.flatMap((priority) => [order.weights[priority], START_TARGET_MS[priority]]),
       );
       if (word === "stale") return word;
       return inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {

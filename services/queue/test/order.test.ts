@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { CLASSES, type PriorityClass } from "../src/domain/task.js";
+import { executor, newTask, ORDER, startWorld, type World } from "./world.js";
+
+describe("order between classes", () => {
+  let world: World;
+  before(async () => void (world = await startWorld({ order: { ...ORDER, urgentMax: 2 } })));
+  after(() => world.close());
+  beforeEach(() => world.reset());
+
+  const add = async (priority: PriorityClass, count = 1): Promise<void> => {
+    for (let i = 0; i < count; i++) await world.store.enqueue(newTask({ class: priority, maxWaiting: 1e6 }));
+  };
+  const take = async (slots: number, id = "ex-1") =>
+    (await executor(world, { id, slots }).sync()).grants.map(({ task, fence }) => ({ ...task, fence }));
+  const counts = (tasks: readonly { class: PriorityClass }[]) =>
+    CLASSES.map((priority) => tasks.filter((task) => task.class === priority).length);
+
+  it("shares by weight while nobody is late, evenly over short runs", async () => {
+    for (const priority of ["low", "normal", "high"] as const) await add(priority, 70);
+    for (let round = 0; round < 3; round++) {
+      assert.deepEqual(counts(await take(21, `ex-${round}`)), [0, 16, 4, 1], `round ${round}`);
+    }
+  });
+
+  it("keeps the turns from call to call", async () => {
+    for (const priority of ["low", "normal", "high"] as const) await add(priority, 70);
+    const seen = [];
+    for (let i = 0; i < 42; i++) seen.push(...(await take(1, `ex-${i}`)));
+    assert.deepEqual(counts(seen), [0, 32, 8, 2]);
+  });
+
+  it("lets urgent overtake everything up to its bound, above which it takes turns", async () => {
+    await add("high", 20);
+    await add("urgent", 20);
+    assert.deepEqual(counts(await take(2, "ex-1")), [2, 0, 0, 0]);
+    assert.deepEqual(counts(await take(10, "ex-2")), [5, 5, 0, 0]);
+  });
+
+  it("counts the urgent tasks that run, so that the end of one lets the next overtake", async () => {
+    await add("urgent", 3);
+    await add("high", 9);
+    const [first] = await take(2, "ex-1");
+    const others = await take(3, "ex-2");
+    assert.deepEqual(counts(others), [1, 2, 0, 0]);
+    await add("urgent", 2);
+    for (const { id, fence } of [first, ...others].flatMap((task) => task ?? [])) {
+      await world.queue.complete(id, fence, Buffer.from(""), {});
+    }
+    assert.deepEqual(counts(await take(1, "ex-3")), [1, 0, 0, 0]);
+  });
+
+  it("gives a class more turns the later its oldest is, and never all of them", async () => {
+    await add("low", 50);
+    world.clock.now += 24 * 3_600_000;
+    await add("high", 50);
+    // Ten times its weight of 1, against 16.
+    assert.deepEqual(counts(await take(26)), [0, 16, 0, 10]);
+  });
+
+  it("bounds the longest wait in every class while higher ones bring more than can run", async () => {
+    const worker = executor(world);
+    const longest = { urgent: 0, high: 0, normal: 0, low: 0 };
+    const since = { urgent: 0, high: 0, normal: 0, low: 0 };
+    let widest = 0;
+    for (let second = 0; second < 2_400; second++) {
+      await add("high");
+      await add("normal");
+      if (second % 60 === 0) await add("low");
+      const [grant] = (await worker.sync()).grants;
+      assert.ok(grant);
+      const { id, class: priority, created } = grant.task;
+      longest[priority] = Math.max(longest[priority], world.clock.now - created);
+      const lowWaits = (await world.redis.client.zcard("ccsp:queue:{0}:ready:claude-code:low")) > 0;
+      since.low = priority === "low" || !lowWaits ? 0 : since.low + 1;
+      widest = Math.max(widest, since.low);
+      await world.queue.complete(id, grant.fence, Buffer.from(""), {});
+      worker.held.clear();
+      world.clock.now += 1_000;
+    }
+    // The rule's bound: with both others at ten times their weight, low has 1 of 201 turns at least.
+    assert.ok(widest <= 201, `low waited for ${widest} starts of others`);
+    assert.ok(longest.low <= 15 * 60_000, `low waited ${longest.low} ms`);
+  }).timeout(60_000);
+});
