@@ -1,17 +1,22 @@
 -- claim_tasks: lease the next tasks of one engine to an executor.
 --
--- KEYS  1 executor  hash  boot, seq, ids granted in answer to this seq
---       2 tasks     hash  id -> record (JSON)
---       3 prompts   hash  id -> TaskSpec with the prompts only
---       4 leases    zset  ids by lease expiry (ms)
---       5 held      zset  executor/id, all with score 0
---       6 meta      hash  fence: the newest
---       7 running   zset  urgent/engine/id of held urgent tasks, all with score 0
---       8 rota      hash  class -> credit in this engine's round of turns
---       9 urgent    zset  ids of this engine and class by acceptance (ms)
---       10 high     zset  the same
---       11 normal   zset  the same
---       12 low      zset  the same
+-- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq
+--       2 tasks         hash  id -> record (JSON)
+--       3 prompts       hash  id -> TaskSpec with the prompts only
+--       4 leases        zset  ids by lease expiry (ms)
+--       5 held          zset  executor/id, all with score 0
+--       6 meta          hash  fence: the newest; cost:engine: tokens of a run on average
+--       7 running       zset  urgent/engine/id and agent/agent/id of held tasks, all with score 0
+--       8 rota          hash  class -> credit in this engine's round of turns; time:class -> virtual time
+--       9 lines         zset  agent/engine/class/acceptance/id of waiting tasks, all with score 0
+--       10 urgent       zset  ids of this engine and class by acceptance (ms)
+--       11 high         zset  the same
+--       12 normal       zset  the same
+--       13 low          zset  the same
+--       14 urgentTurns  zset  agents of this engine and class by virtual time (tokens / weight)
+--       15 highTurns    zset  the same
+--       16 normalTurns  zset  the same
+--       17 lowTurns     zset  the same
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -22,17 +27,21 @@
 --       8 bytes of prompts after which no more is added
 --       9 how many urgent tasks of the engine may run by overtaking; 0: any number
 --       10 most that age multiplies a weight by
---       11 weight and start target (ms) of urgent, high, normal and low, in turn
+--       11 how many tasks of an agent may run; 0: any number
+--       12 agent -> weight (JSON); 1 when absent
+--       13 weight and start target (ms) of urgent, high, normal and low, in turn
 -- RETURN {'stale'} | {'ok', id, record, prompts, …}
 --
 -- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up. The fence
 -- is at least the time in ms: a Redis that came back without its last second still grants none twice.
 --
--- Order: urgent first, up to its cap. The rest by smooth weighted round robin: each pick adds to every waiting class its
+-- Class: urgent first, up to its cap. The rest by smooth weighted round robin: each pick adds to every waiting class its
 -- share of the weights and takes 1 from the class with the most credit, which is picked. A weight grows with the age of
 -- the class's oldest, up to the bound that keeps any other class from being outweighed without end.
+-- Agent, inside a class: start-time fair queueing. The agent with the least virtual time is next and pays for an average
+-- run; move_task corrects that. An agent without waiting tasks keeps its time until the others have passed it.
 
-local executor, tasks, prompts, leases, held, meta, running, rota = unpack(KEYS)
+local executor, tasks, prompts, leases, held, meta, running, rota, lines = unpack(KEYS)
 local name, boot, seq, engine, most = ARGV[1], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local now = tonumber(ARGV[2])
 if not now then
@@ -64,27 +73,28 @@ for id in string.gmatch(granted, '%S+') do
 end
 
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
-local oldest, credit = {}, redis.call('HMGET', rota, unpack(CLASSES))
+local urgent_max, most_ageing, agent_max = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local agent_weights = cjson.decode(ARGV[12])
+local function count(what)
+  return redis.call('ZLEXCOUNT', running, '[' .. what .. '/', '(' .. what .. '0')
+end
+
+-- When the oldest of each class was accepted; nil when none may start.
+local oldest = {}
 local function look(class)
-  oldest[class] = redis.call('ZRANGE', KEYS[8 + class], 0, 0, 'WITHSCORES')
-end
-for class = 1, 4 do
-  look(class)
-  credit[class] = tonumber(credit[class] or 0)
+  oldest[class] = tonumber(redis.call('ZRANGE', KEYS[9 + class], 0, 0, 'WITHSCORES')[2])
 end
 
-local urgent_max, urgent_name = tonumber(ARGV[9]), 'urgent/' .. engine .. '/'
-local urgent_runs = redis.call('ZLEXCOUNT', running, '[' .. urgent_name, '(urgent/' .. engine .. '0')
-
+local urgent_runs, credit = count('urgent/' .. engine), redis.call('HMGET', rota, unpack(CLASSES))
 local function next_class()
-  if oldest[1][1] and (urgent_max == 0 or urgent_runs < urgent_max) then
+  if oldest[1] and (urgent_max == 0 or urgent_runs < urgent_max) then
     return 1
   end
   local weights, sum, best = {}, 0, nil
   for class = 1, 4 do
-    if oldest[class][1] then
-      local age = math.max(0, now - tonumber(oldest[class][2])) / tonumber(ARGV[10 + class * 2])
-      weights[class] = tonumber(ARGV[9 + class * 2]) * math.min(1 + age, tonumber(ARGV[10]))
+    if oldest[class] then
+      local age = math.max(0, now - oldest[class]) / tonumber(ARGV[12 + class * 2])
+      weights[class] = tonumber(ARGV[11 + class * 2]) * math.min(1 + age, most_ageing)
       sum = sum + weights[class]
     else
       credit[class] = 0
@@ -102,28 +112,74 @@ local function next_class()
   return best
 end
 
-local fence = tonumber(redis.call('HGET', meta, 'fence') or 0)
+-- Whose turn it is, with what, and the agents before that have nothing waiting; nil when all run as many as they may.
+local function find_turn(class)
+  local gone, place = {}, 0
+  while true do
+    local agent, time = unpack(redis.call('ZRANGE', KEYS[13 + class], place, place, 'WITHSCORES'))
+    if not agent then
+      return nil
+    end
+    local line = agent .. '/' .. engine .. '/' .. CLASSES[class]
+    local first = redis.call('ZRANGEBYLEX', lines, '[' .. line .. '/', '(' .. line .. '0', 'LIMIT', 0, 1)[1]
+    if not first then
+      table.insert(gone, agent)
+    elseif agent_max == 0 or count('agent/' .. agent) < agent_max then
+      return { agent = agent, time = tonumber(time), line = first, id = string.match(first, '[^/]+$'), gone = gone }
+    end
+    place = place + 1
+  end
+end
+
+local fence, cost = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine))
+fence, cost = tonumber(fence or 0), tonumber(cost or 1)
+local function lease(class, next)
+  local id, agent, turns = next.id, next.agent, KEYS[13 + class]
+  local weight = agent_weights[agent] or 1
+  redis.call('ZREM', KEYS[9 + class], id)
+  redis.call('ZREM', lines, next.line)
+  for _, other in ipairs(next.gone) do
+    redis.call('ZREM', turns, other)
+  end
+  redis.call('ZADD', turns, next.time + cost / weight, agent)
+  local time = 'time:' .. CLASSES[class]
+  if next.time > tonumber(redis.call('HGET', rota, time) or 0) then
+    redis.call('HSET', rota, time, next.time)
+  end
+
+  local r = cjson.decode(redis.call('HGET', tasks, id))
+  fence = math.max(fence + 1, now)
+  r.state, r.fence, r.executor, r.boot, r.leased, r.reports = 'LEASED', fence, name, boot, now, 0
+  r.charged, r.weight = cost, weight
+  local raw = cjson.encode(r)
+  redis.call('HSET', tasks, id, raw)
+  redis.call('ZADD', leases, now + tonumber(ARGV[7]), id)
+  redis.call('ZADD', held, 0, name .. '/' .. id)
+  redis.call('ZADD', running, 0, 'agent/' .. agent .. '/' .. id)
+  if class == 1 then
+    redis.call('ZADD', running, 0, 'urgent/' .. engine .. '/' .. id)
+    urgent_runs = urgent_runs + 1
+  end
+  granted = granted .. id .. ' '
+  answer(id, raw)
+end
+
+for class = 1, 4 do
+  credit[class] = tonumber(credit[class] or 0)
+  look(class)
+end
 while most > 0 and bytes < tonumber(ARGV[8]) do
   local class = next_class()
   if not class then
     break
   end
-  local id = oldest[class][1]
-  redis.call('ZREM', KEYS[8 + class], id)
-  look(class)
-  local r = cjson.decode(redis.call('HGET', tasks, id))
-  fence = math.max(fence + 1, now)
-  r.state, r.fence, r.executor, r.boot, r.leased, r.reports = 'LEASED', fence, name, boot, now, 0
-  local raw = cjson.encode(r)
-  redis.call('HSET', tasks, id, raw)
-  redis.call('ZADD', leases, now + tonumber(ARGV[7]), id)
-  redis.call('ZADD', held, 0, name .. '/' .. id)
-  if class == 1 then
-    redis.call('ZADD', running, 0, urgent_name .. id)
-    urgent_runs = urgent_runs + 1
+  local next = find_turn(class)
+  if next then
+    lease(class, next)
+    look(class)
+  else
+    oldest[class] = nil
   end
-  granted = granted .. id .. ' '
-  answer(id, raw)
 end
 if granted ~= last[3] then
   redis.call('HSET', meta, 'fence', string.format('%.0f', fence))

@@ -1,5 +1,5 @@
 import { redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
-import { type ClassOrder, classOrder } from "./domain/order.js";
+import { classWeights, type Order } from "./domain/order.js";
 
 export interface QueueConfig {
   readonly service: ServiceSettings;
@@ -8,7 +8,8 @@ export interface QueueConfig {
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
   readonly maxWaiting: number;
-  readonly order: ClassOrder;
+  readonly agentMaxWaiting: number;
+  readonly order: Order;
   readonly leaseMs: number;
   readonly retryBaseMs: number;
   readonly retentionMs: number;
@@ -28,6 +29,18 @@ export function defineQueue(settings: Settings): QueueConfig {
   });
   if (weights.length !== 3) settings.fault("CCSP_QUEUE_WEIGHTS must be three numbers: of high, normal and low");
   const [high = 1, normal = 1, low = 1] = weights.map(Number);
+  const agentMaxRunning = settings.integer(
+    "CCSP_QUEUE_AGENT_MAX_RUNNING",
+    "tasks of an agent that run at once; 0: any",
+    {
+      default: 0,
+      min: 0,
+    },
+  );
+  const agentWeights = settings.list("CCSP_QUEUE_AGENT_WEIGHTS", "agents that get more turns, as agent=weight", {
+    default: [],
+    pattern: /^[A-Za-z0-9._@-]{1,128}=[1-9][0-9]{0,3}$/,
+  });
   const config = {
     service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
     redisUrl: redisUrl(settings),
@@ -44,7 +57,18 @@ export function defineQueue(settings: Settings): QueueConfig {
       default: 100_000,
       min: 1,
     }),
-    order: classOrder(urgentMax, [high, normal, low]),
+    agentMaxWaiting: settings.integer("CCSP_QUEUE_AGENT_MAX_WAITING", "the same of one agent; 0: any number", {
+      default: 0,
+      min: 0,
+    }),
+    order: {
+      urgentMax,
+      weights: classWeights(high, normal, low),
+      agentMaxRunning,
+      agentWeights: Object.fromEntries(
+        agentWeights.map((each) => each.split("=")).map(([agent = "", weight]) => [agent, Number(weight)]),
+      ),
+    },
     leaseMs: settings.durationMs(
       "CCSP_QUEUE_LEASE",
       "time without a Sync after which an executor's tasks are taken back",

@@ -22,6 +22,11 @@ export async function checkInvariants({ redis: { client }, store }: World): Prom
       );
       const expected = waiting.toSorted((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1)).map(({ id }) => id);
       assert.deepEqual(await inOrder(keys.ready(engine, priority)), expected, `${engine} ${priority} in order`);
+      const turns = new Set(await members(keys.turns(engine, priority)));
+      assert.ok(
+        waiting.every(({ agent }) => turns.has(agent)),
+        "who waits has its turn",
+      );
     }
   }
   assert.deepEqual(
@@ -41,9 +46,17 @@ export async function checkInvariants({ redis: { client }, store }: World): Prom
   );
   const holders = tasks.filter(({ state }) => isHeld(state)).map(({ executor, id }) => `${executor}/${id}`);
   assert.deepEqual(await members(keys.held), holders.toSorted(), "held is who holds what");
-  const urgent = tasks.filter(({ state, class: priority }) => isHeld(state) && priority === "urgent");
-  const running = urgent.map(({ engine, id }) => `urgent/${engine}/${id}`);
-  assert.deepEqual(await members(keys.running), running.toSorted(), "running is the held urgent tasks");
+  const running = tasks
+    .filter(({ state }) => isHeld(state))
+    .flatMap(({ id, agent, engine, class: priority }) => [
+      `agent/${agent}/${id}`,
+      ...(priority === "urgent" ? [`urgent/${engine}/${id}`] : []),
+    ]);
+  assert.deepEqual(await members(keys.running), running.toSorted(), "running is the held tasks, as they are counted");
+  const lines = tasks
+    .filter(({ state }) => state === "QUEUED")
+    .map(({ id, agent, engine, class: priority, created }) => `${agent}/${engine}/${priority}/${created}/${id}`);
+  assert.deepEqual(await members(keys.lines), lines.toSorted(), "lines are the waiting tasks");
   const owned = tasks.map(({ agent, id }) => `${agent}/${id}`);
   assert.deepEqual(await members(keys.owned), owned.toSorted(), "owned is every task");
   const succeeded = idsOf(({ state }) => state === "SUCCEEDED");

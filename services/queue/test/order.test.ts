@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { CLASSES, type PriorityClass } from "../src/domain/task.js";
-import { executor, newTask, ORDER, startWorld, type World } from "./world.js";
+import { executor, newTask, startWorld, type World } from "./world.js";
 
 describe("order between classes", () => {
   let world: World;
-  before(async () => void (world = await startWorld({ order: { ...ORDER, urgentMax: 2 } })));
+  before(async () => void (world = await startWorld({ order: { urgentMax: 2 } })));
   after(() => world.close());
   beforeEach(() => world.reset());
 

@@ -479,7 +479,7 @@ function promises(options: WorldOptions): void {
       world.clock.now += 1;
       await reap(world.store, world.queue, keep);
       const left = (await world.redis.client.keys("*")).toSorted();
-      const mine = ["executor:ex-1", "meta", "request:alice:r", "rota:claude-code"].map(
+      const mine = ["executor:ex-1", "meta", "request:alice:r", "rota:claude-code", "turns:claude-code:normal"].map(
         (key) => `ccsp:queue:{0}:${key}`,
       );
       assert.deepEqual(left, ["ccsp:events:{0}", ...mine]);

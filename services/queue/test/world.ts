@@ -4,7 +4,7 @@ import { openRedis, type RedisClient, type RedisConnection } from "@ccsp/redis-k
 import { eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { pino } from "pino";
-import { type ClassOrder, classOrder } from "../src/domain/order.js";
+import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue.js";
 import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
 import { createSync, type Sync } from "../src/domain/sync.js";
@@ -15,7 +15,10 @@ import { createTaskIds } from "../src/task-id.js";
 
 export const log = pino({ level: "silent" });
 export const LEASE_MS = 30_000;
-export const ORDER = classOrder(2, [16, 4, 1]);
+export const ORDER: Order = {
+  ...{ urgentMax: 2, weights: classWeights(16, 4, 1) },
+  ...{ agentMaxRunning: 0, agentWeights: {} },
+};
 export const ENGINES = ["claude-code", "opencode"] as const;
 
 /** The queue over a real Redis, with a clock that stands until it is moved. */
@@ -38,7 +41,8 @@ export interface WorldOptions {
   readonly cluster?: boolean;
   /** Sends every script twice and answers the second reply, as a client does whose connection breaks before the first. */
   readonly twice?: boolean;
-  readonly order?: ClassOrder;
+  readonly order?: Partial<Order>;
+  readonly agentMaxWaiting?: number;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -61,11 +65,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     now: () => clock.now,
   });
   const retry = { baseMs: 1_000, random: () => 1 };
-  const queue = createQueue(store, { maxWaiting: 1_000, retry }, observer);
+  const queue = createQueue(
+    store,
+    { maxWaiting: 1_000, agentMaxWaiting: options.agentMaxWaiting ?? 0, retry },
+    observer,
+  );
   const stopping = new AbortController();
   const sync = createSync(
     { store, queue, wakes, observer },
-    { leaseMs: LEASE_MS, engines: ENGINES, order: options.order ?? ORDER, stopping: stopping.signal },
+    { leaseMs: LEASE_MS, engines: ENGINES, order: { ...ORDER, ...options.order }, stopping: stopping.signal },
   );
   return {
     ...{ server, redis, store, wakes, queue, sync, stopping, clock, seen },
@@ -127,6 +135,7 @@ export function newTask(task: Partial<NewTask> & { class?: PriorityClass } = {})
     trace: "",
     prompts: Buffer.from("prompt"),
     maxWaiting: 1_000,
+    agentMaxWaiting: 0,
     ...task,
   };
 }

@@ -1,4 +1,4 @@
-import type { Move } from "./move.js";
+import type { Move, RunFacts } from "./move.js";
 import { type Failure, isEnded, isHeld, type Task } from "./task.js";
 
 /** When a failed run is tried again. */
@@ -23,11 +23,14 @@ const LIMITS = new Set(["RATE_LIMIT", "USAGE_WINDOW", "OVERLOADED"]);
 /** What follows a failed run that holds `fence`. `nowMs` is Redis' time. `facts` go into the event. */
 export function afterFailure(
   task: Task,
-  { fence, error, facts = {} }: { fence: number; error: Failure; facts?: object },
+  { fence, error, facts: { tokens, event: facts = {} } = {} }: { fence: number; error: Failure; facts?: RunFacts },
   nowMs: number,
   policy: RetryPolicy,
 ): Move {
-  const common = { from: task.state, fence, settle: "fail" } as const;
+  const common = {
+    ...{ from: task.state, fence, settle: "fail" as const },
+    ...(tokens !== undefined && { used: tokens }),
+  };
   // The cancel asked for the end, so whatever the run failed of is not tried again.
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "", facts) };
 
@@ -106,8 +109,17 @@ export function afterParking(): Move {
 }
 
 /** The end that a holder's result brings, whatever the state: the work was done. */
-export function afterCompletion(fence: number, facts: object): Move {
-  return { to: "SUCCEEDED", fence, settle: "complete", set: {}, note: {}, event: { type: "completed", facts } };
+export function afterCompletion(fence: number, { tokens, event: facts = {} }: RunFacts): Move {
+  const used = tokens === undefined ? {} : { used: tokens };
+  return {
+    to: "SUCCEEDED",
+    fence,
+    settle: "complete",
+    ...used,
+    set: {},
+    note: {},
+    event: { type: "completed", facts },
+  };
 }
 
 function failed(set: Partial<Task> & { error: Failure }, facts: object = {}) {

@@ -11,10 +11,19 @@ export interface Move {
   readonly settle?: "complete" | "fail" | "release";
   /** Only when the lease has expired, or the parking is over. */
   readonly due?: true;
+  /** Tokens that the run used; absent when nobody knows. */
+  readonly used?: number;
   readonly set: Partial<Task>;
   /** What the task's log says; absent when the log does not show this change. */
   readonly note?: Note;
   readonly event?: MoveEvent;
+}
+
+/** What is known of a run that ended. */
+export interface RunFacts {
+  readonly tokens?: number;
+  /** Members of the event, in the form of the contract; nothing here looks into it. */
+  readonly event?: object;
 }
 
 /** Of a log entry about a change of state. */

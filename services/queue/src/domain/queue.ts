@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 import { afterCancel, afterCompletion, afterFailure, afterLease, type LeaseEnd, type RetryPolicy } from "./decide.js";
-import type { Move, MoveOutcome } from "./move.js";
+import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
 import type { NewTask, Place, Report, TaskStore } from "./store.js";
 import { type Failure, isTaskId, type State, type Task } from "./task.js";
@@ -9,6 +9,8 @@ import { Faults } from "./validate.js";
 
 export interface QueueLimits {
   readonly maxWaiting: number;
+  /** The same for each agent; 0: none. */
+  readonly agentMaxWaiting: number;
   readonly retry: RetryPolicy;
 }
 
@@ -65,11 +67,15 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
   });
 
   return {
-    async enqueue(task: Omit<NewTask, "maxWaiting">): Promise<FullTask> {
-      const answer = await store.enqueue({ ...task, maxWaiting: limits.maxWaiting });
+    async enqueue(task: Omit<NewTask, "maxWaiting" | "agentMaxWaiting">): Promise<FullTask> {
+      const { maxWaiting, agentMaxWaiting } = limits;
+      const answer = await store.enqueue({ ...task, maxWaiting, agentMaxWaiting });
       if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
       if (answer.outcome === "known") return full(await findOwned(answer.id, task.agent));
-      throw answer.outcome === "full" ? queueFull(limits.maxWaiting) : requestIdConflict(answer.id);
+      if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
+      throw answer.outcome === "full"
+        ? queueFull("tasks waiting", `at most ${maxWaiting} (CCSP_QUEUE_MAX_WAITING)`)
+        : queueFull(`tasks of ${task.agent} waiting`, `at most ${agentMaxWaiting} (CCSP_QUEUE_AGENT_MAX_WAITING)`);
     },
 
     async get(id: string, agent: string): Promise<FullTask> {
@@ -101,15 +107,15 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
       if (!isTaskId(report.id) || (await store.report(report)) === "lost") throw leaseLost(report.id);
     },
 
-    async complete(id: string, fence: number, result: Uint8Array, facts: object): Promise<void> {
-      // Not read first: whatever the state, a holder's result ends the task, and so its place in the order is not needed.
-      const place: Place = { id, engine: "", class: "normal" };
-      const outcome = isTaskId(id) ? await makeMove(place, afterCompletion(fence, facts), result) : "missing";
+    async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<void> {
+      // Read for its place only: whatever the state, a holder's result ends the task.
+      const task = isTaskId(id) ? await store.find(id) : undefined;
+      const outcome = task && (await makeMove(task, afterCompletion(fence, facts), result));
       if (outcome !== "ok" && outcome !== "done") throw leaseLost(id);
     },
 
     /** Answers the state that follows. */
-    async fail(id: string, fence: number, error: Failure, facts: object): Promise<State> {
+    async fail(id: string, fence: number, error: Failure, facts: RunFacts): Promise<State> {
       const decide = async (task: Task): Promise<Move> =>
         afterFailure(task, { fence, error, facts }, await store.now(), limits.retry);
       const { outcome, to } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
@@ -142,11 +148,11 @@ const noTask = { outcome: "missing", to: undefined } as const;
 const isAfterFailure = (state: State): boolean =>
   state === "PARKED" || state === "QUEUED" || state === "FAILED" || state === "CANCELLED";
 
-function queueFull(maxWaiting: number): Refusal {
-  return new Refusal("QUEUE_FULL", `${maxWaiting} tasks wait already`, {
+function queueFull(subject: string, description: string): Refusal {
+  return new Refusal("QUEUE_FULL", `${subject}: ${description}`, {
     // Spread, so that those who were refused together do not come back together.
     retryAfterMs: 1_000 + randomInt(2_000),
-    quota: [{ subject: "tasks waiting", description: `at most ${maxWaiting} (CCSP_QUEUE_MAX_WAITING)` }],
+    quota: [{ subject, description }],
   });
 }
 

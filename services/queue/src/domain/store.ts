@@ -1,5 +1,5 @@
 import type { Move, MoveOutcome, Note } from "./move.js";
-import type { ClassOrder } from "./order.js";
+import type { Order } from "./order.js";
 import type { PriorityClass, State, Task } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
@@ -53,12 +53,14 @@ export interface NewTask extends Place {
   readonly request?: { readonly id: string; readonly hash: string };
   /** Bound of waiting tasks. */
   readonly maxWaiting: number;
+  /** Bound of its agent's queued tasks; 0: none. */
+  readonly agentMaxWaiting: number;
 }
 
 export type EnqueueOutcome =
   | { readonly outcome: "added"; readonly task: Task }
   | { readonly outcome: "known" | "conflict"; readonly id: string }
-  | { readonly outcome: "full" };
+  | { readonly outcome: "full" | "agent_full" };
 
 export interface Report {
   readonly id: string;
@@ -96,7 +98,7 @@ export interface Claim extends SyncMark {
   readonly leaseMs: number;
   /** Prompts after which no more is added: an answer must fit into a message. */
   readonly maxBytes: number;
-  readonly order: ClassOrder;
+  readonly order: Order;
 }
 
 export interface Grant {

@@ -1,5 +1,5 @@
 import { Refusal } from "@ccsp/errors";
-import type { ClassOrder } from "./order.js";
+import type { Order } from "./order.js";
 import type { Queue, QueueObserver } from "./queue.js";
 import {
   engineTopic,
@@ -30,7 +30,7 @@ export interface SyncAnswer {
 export interface SyncOptions {
   readonly leaseMs: number;
   readonly engines: readonly string[];
-  readonly order: ClassOrder;
+  readonly order: Order;
   /** Aborts when this process begins to stop: waiting calls are answered, so that their executors ask another replica. */
   readonly stopping: AbortSignal;
 }

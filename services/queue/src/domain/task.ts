@@ -66,6 +66,9 @@ export interface Task {
   readonly executor?: string;
   readonly boot?: string;
   readonly leased?: number;
+  /** Tokens that its agent was charged for the newest lease, and the agent's weight then. */
+  readonly charged?: number;
+  readonly weight?: number;
   /** Number of the last report under this fence. */
   readonly reports?: number;
   /** Fence under which the newest run started. */

@@ -8,7 +8,8 @@ import type {
   ReportRequest,
   SyncRequest,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { TaskResult, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { RunFacts } from "../domain/move.js";
 import type { Report } from "../domain/store.js";
 import type { SyncInput } from "../domain/sync.js";
 import type { Failure, State } from "../domain/task.js";
@@ -109,13 +110,20 @@ export function readList({ agentId, states, pageSize, pageToken }: ListRequest) 
 }
 
 /** What the event about a failed run says besides the error, as members of its JSON. */
-export function failFacts({ usage, costUsd }: FailRequest): object {
-  return Object(TaskFailed.toJSON(TaskFailed.fromPartial({ usage, costUsd })));
+export function failFacts({ usage, costUsd }: FailRequest): RunFacts {
+  return { ...tokensOf(usage), event: Object(TaskFailed.toJSON(TaskFailed.fromPartial({ usage, costUsd }))) };
 }
 
 /** What the event about a result says of it, as members of its JSON: numbers, never the text. */
-export function resultFacts({ model, usage, costUsd, runTime }: TaskResult): object {
-  return Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model, usage, costUsd, runTime })));
+export function resultFacts({ model, usage, costUsd, runTime }: TaskResult): RunFacts {
+  const event: object = Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model, usage, costUsd, runTime })));
+  return { ...tokensOf(usage), event };
+}
+
+// A run that counted nothing is one whose engine does not count.
+function tokensOf(usage: Usage | undefined): Pick<RunFacts, "tokens"> {
+  const tokens = Number((usage?.inputTokens ?? 0n) + (usage?.outputTokens ?? 0n));
+  return tokens > 0 ? { tokens } : {};
 }
 
 /** Throws INVALID_FIELD. */

@@ -1,4 +1,5 @@
 import { bindScript, oneOf, type RedisClient } from "@ccsp/redis-kit";
+import { CLASSES } from "../domain/task.js";
 
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
 
@@ -12,6 +13,8 @@ function list(reply: unknown): Reply {
   return [word.toString(), ...rest];
 }
 
+const TURNS = ["urgentTurns", "highTurns", "normalTurns", "lowTurns"] as const;
+
 const anything = (): void => undefined;
 
 /** Every script of the queue, bound to one client. */
@@ -20,21 +23,36 @@ export function bindScripts(redis: RedisClient) {
     enqueue: bindScript(
       redis,
       lua("enqueue_task"),
-      ["tasks", "prompts", "ready", "owned", "leases", "ended", "request", "events"],
+      ["tasks", "prompts", "ready", "owned", "leases", "ended", "request", "events", "lines", "turns", "rota"],
       list,
     ),
     sync: bindScript(redis, lua("sync_executor"), ["executor", "executors", "tasks", "leases", "held"], list),
     claim: bindScript(
       redis,
       lua("claim_tasks"),
-      ["executor", "tasks", "prompts", "leases", "held", "meta", "running", "rota", "urgent", "high", "normal", "low"],
+      ["executor", "tasks", "prompts", "leases", "held", "meta", "running", "rota", "lines", ...CLASSES, ...TURNS],
       list,
     ),
     report: bindScript(redis, lua("report_progress"), ["tasks", "log", "events"], oneOf("ok", "lost")),
     move: bindScript(
       redis,
       lua("move_task"),
-      ["tasks", "results", "ready", "leases", "held", "parked", "ended", "running", "log", "events"],
+      [
+        "tasks",
+        "results",
+        "ready",
+        "leases",
+        "held",
+        "parked",
+        "ended",
+        "running",
+        "log",
+        "events",
+        "lines",
+        "turns",
+        "rota",
+        "meta",
+      ],
       oneOf("ok", "done", "lost", "moved", "early", "missing"),
     ),
     remove: bindScript(redis, lua("remove_task"), ["tasks", "prompts", "results", "ended", "owned", "log"], anything),

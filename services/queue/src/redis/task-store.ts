@@ -1,7 +1,7 @@
 import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
-import { CLASSES } from "../domain/task.js";
+import { CLASSES, type PriorityClass } from "../domain/task.js";
 import { enqueuedData, moveData } from "../messages/event-data.js";
 import { decodeTask } from "./decode.js";
 import { channels, keys } from "./keys.js";
@@ -21,7 +21,7 @@ export interface StoreOptions {
 export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptions): TaskStore {
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
-  const { tasks, prompts, results, owned, leases, held, parked, ended, executors, meta, running, events } = keys;
+  const { tasks, prompts, results, owned, leases, held, parked, ended, executors, meta, running, lines, events } = keys;
 
   const store: TaskStore = {
     ...createReads(redis, { engines, ...(now && { now }) }),
@@ -31,8 +31,8 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
       const record = { agent, engine, class: priority, state: "QUEUED", max, spec, ...(trace && { trace }) };
       const [word, known, raw] = await scripts.enqueue(
         {
-          ...{ tasks, prompts, owned, leases, ended, events },
-          ready: keys.ready(engine, priority),
+          ...{ tasks, prompts, owned, leases, ended, events, lines },
+          ...place(engine, priority),
           request: keys.request(agent, request?.id ?? ""),
         },
         id,
@@ -47,8 +47,10 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
         enqueuedData(task),
         channels.work,
         engine,
+        priority,
+        task.agentMaxWaiting,
       );
-      if (word === "full") return { outcome: word };
+      if (word === "full" || word === "agent_full") return { outcome: word };
       if (word === "added") return { outcome: word, task: decodeTask(id, text(raw)) };
       if (word === "known" || word === "conflict") return { outcome: word, id: text(known) };
       throw unexpected(word);
@@ -57,8 +59,8 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
     async move({ id, engine, class: priority }, { event, note, settle, ...move }, result) {
       return scripts.move(
         {
-          ...{ tasks, results, leases, held, parked, ended, running, events },
-          ready: keys.ready(engine, priority),
+          ...{ tasks, results, leases, held, parked, ended, running, lines, meta, events },
+          ...place(engine, priority),
           log: keys.log(id),
         },
         id,
@@ -106,16 +108,14 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
     async claim({ executor, boot, sequence, engine, count, leaseMs, maxBytes, order }) {
       const [word, ...flat] = await scripts.claim(
         {
-          ...{ tasks, prompts, leases, held, meta, running },
+          ...{ tasks, prompts, leases, held, meta, running, lines },
           executor: keys.executor(executor),
           rota: keys.rota(engine),
-          urgent: keys.ready(engine, "urgent"),
-          high: keys.ready(engine, "high"),
-          normal: keys.ready(engine, "normal"),
-          low: keys.ready(engine, "low"),
+          ...byClass("", (priority) => keys.ready(engine, priority)),
+          ...byClass("Turns", (priority) => keys.turns(engine, priority)),
         },
         ...[executor, clock(), boot, String(sequence), engine, count, leaseMs, maxBytes],
-        ...[order.urgentMax, MOST_AGEING],
+        ...[order.urgentMax, MOST_AGEING, order.agentMaxRunning, JSON.stringify(order.agentWeights)],
         ...CLASSES.flatMap((priority) => [order.weights[priority], START_TARGET_MS[priority]]),
       );
       if (word === "stale") return word;
@@ -142,6 +142,18 @@ function guarded(redis: RedisClient, store: TaskStore): TaskStore {
       return (...args: unknown[]) => orUnavailable(redis, async () => Reflect.apply(method, target, args));
     },
   });
+}
+
+const place = (engine: string, priority: PriorityClass) => ({
+  ready: keys.ready(engine, priority),
+  turns: keys.turns(engine, priority),
+  rota: keys.rota(engine),
+});
+
+function byClass<S extends string>(suffix: S, key: (priority: PriorityClass) => string) {
+  const named = CLASSES.map((priority) => [`${priority}${suffix}`, key(priority)] as const);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one entry for each class
+  return Object.fromEntries(named) as Record<`${PriorityClass}${S}`, string>;
 }
 
 function buffer(part: Reply[1] | undefined): Buffer {

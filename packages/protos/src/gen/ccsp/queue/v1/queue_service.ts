@@ -3424,7 +3424,8 @@ export const QueueServiceService = {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
+   *   `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    */
   enqueue: {
@@ -3611,7 +3612,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
+   *   `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    */
   enqueue: handleUnaryCall<EnqueueRequest, EnqueueResponse>;
@@ -3710,7 +3712,8 @@ export interface QueueServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
+   *   `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    */
   enqueue(
