@@ -57,8 +57,8 @@ bench-submit: setup ## submit at a steady rate; each figure is a last line `rati
 ##@ Change it
 build: setup ## compile the TypeScript sources
 
-gen: setup ## generate packages/protos/src/gen from proto/
-	@cd proto && buf generate
+gen: setup ## generate the stubs and the descriptor in packages/protos from proto/
+	@cd proto && buf generate && buf build -o ../packages/protos/descriptor.binpb
 
 proto: setup ## lint proto/, compare it with main for breaking changes and with the generated code
 	@cd proto && buf lint

@@ -1377,7 +1377,8 @@ export const AgentServiceService = {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
+   *   `RetryInfo`, then call again.
    */
   submitTask: {
     path: "/ccsp.gateway.v1.AgentService/SubmitTask" as const,
@@ -1491,7 +1492,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
+   *   `RetryInfo`, then call again.
    */
   submitTask: handleUnaryCall<SubmitTaskRequest, SubmitTaskResponse>;
   /**
@@ -1547,7 +1549,8 @@ export interface AgentServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
+   *   `RetryInfo`, then call again.
    */
   submitTask(
     request: SubmitTaskRequest,

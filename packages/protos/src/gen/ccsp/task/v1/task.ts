@@ -16,11 +16,14 @@ export const protobufFileName = "ccsp/task/v1/task.proto";
 
 /** The words that every part of CCSP shares: what a task is, what happens to it, and how it ends. */
 
-/** Classes in the order in which they start. See docs/queue.md for how they share capacity. */
+/**
+ * Classes. They share an engine by weight and age, so that a higher one starts sooner and none starves; docs/queue.md has the
+ * rule.
+ */
 export enum Priority {
   /** UNSPECIFIED - Means NORMAL in a request; never in an answer. */
   UNSPECIFIED = 0,
-  /** URGENT - Before everything else. */
+  /** URGENT - Overtakes everything, up to a cap; above it, as high. */
   URGENT = 1,
   /** HIGH - A person waits. */
   HIGH = 2,
