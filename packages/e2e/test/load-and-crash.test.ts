@@ -31,7 +31,7 @@ describe("200 tasks from 4 agents through the real CLI, with 2 executors", funct
     const [urgent, high, normal, low] = PRIORITIES.map(average);
     assert.ok(
       Math.max(urgent ?? 0, high ?? 0) < (normal ?? 0) && (normal ?? 0) < (low ?? 0),
-      `${[urgent, high, normal, low]}`,
+      [urgent, high, normal, low].join(", "),
     );
   });
 });
