@@ -69,12 +69,8 @@ async function demo(): Promise<void> {
     (running) => running.stop(),
   );
   await fleet.ready();
-  say(
-    `Ready: ${fleet
-      .processes()
-      .map(({ name }) => name)
-      .join(", ")}`,
-  );
+  const names = fleet.processes().map(({ name }) => name);
+  say(`Ready: ${names.join(", ")}`);
 
   const client = createCcspClient({
     target: fleet.gatewayAddress,

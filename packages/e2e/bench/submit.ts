@@ -6,7 +6,7 @@ import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Metadata } from "@grpc/grpc-js";
-import { startWorld } from "../src/index.js";
+import { startWorld } from "../src/world.js";
 
 const PER_SECOND = 200;
 const SECONDS = 10;

@@ -18,7 +18,7 @@ const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** What a test can choose about its world. */
-export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env" | "single"> {
+export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env"> {
   /** The real CLI, or the scripted stand-in for many short runs and for faults. */
   readonly engine?: "claude-code" | "scripted";
   /** Runs at once per executor. */
@@ -73,7 +73,6 @@ async function openWorld(
     dataDir,
     ports: "free",
     ...(options.replicas && { replicas: options.replicas }),
-    ...(options.single && { single: true }),
     onLine: (line) => void lines.push(line),
     env: {
       CCSP_JWT_SECRET_FILE: secretFile,

@@ -4,7 +4,7 @@ import { CallError, createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Metadata } from "@grpc/grpc-js";
-import { startWorld, type World } from "../src/index.js";
+import { startWorld, type World } from "../src/world.js";
 
 describe("bad input", function () {
   this.timeout(60_000);

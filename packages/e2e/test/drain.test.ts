@@ -3,7 +3,7 @@ import type { CcspClient } from "@ccsp/client";
 import type { ServiceName } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
-import { startWorld, type World } from "../src/index.js";
+import { startWorld, type World } from "../src/world.js";
 
 const SERVICES: readonly ServiceName[] = ["gateway", "queue", "executor", "monitor", "notification"];
 

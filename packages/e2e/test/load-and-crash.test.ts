@@ -4,8 +4,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { type CcspClient, type RunEvent, type TaskInput } from "@ccsp/client";
 import { eventually } from "@ccsp/testkit";
-import { startWorld, type World } from "../src/index.js";
 import { monitorClient, queueClient } from "../src/internal-clients.js";
+import { startWorld, type World } from "../src/world.js";
 
 const AGENTS = ["ann", "bob", "cem", "dai"];
 const TASKS = 200;

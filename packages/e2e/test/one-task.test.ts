@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, type ReceivedSpan } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
-import { startWorld, type World } from "../src/index.js";
 import { monitorClient, notificationClient } from "../src/internal-clients.js";
+import { startWorld, type World } from "../src/world.js";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const AGENT_SPAN_ID = "b7ad6b7169203331";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { startWorld, type World } from "../src/index.js";
+import { startWorld, type World } from "../src/world.js";
 
 const run = promisify(execFile);
 const PYTHON = "/usr/bin/python3";

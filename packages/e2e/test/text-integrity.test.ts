@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { collect } from "../src/collect.js";
-import { startWorld, type World } from "../src/index.js";
+import { startWorld, type World } from "../src/world.js";
 
 const BOUND_MB = 400;
 

@@ -3,6 +3,7 @@ export { eventually } from "./eventually.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";
 export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
 export { SCRIPTED_ENGINE } from "./scripted-engine.js";
+export { type ServiceProcess, startServiceProcess } from "./service-process.js";
 export { simulatedEngine } from "./simulated-engine.js";
 export type { Answer, Behaviour, Fault, Pace, Silence, Usage, Window } from "./simulator/behaviour.js";
 export type { Gate } from "./simulator/gate.js";

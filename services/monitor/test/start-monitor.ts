@@ -1,56 +1,20 @@
-import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { freePort, type ManagedProcess, startProcess } from "@ccsp/fleet";
 import { type Client, createClient } from "@ccsp/grpc-kit";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
-import { eventually } from "@ccsp/testkit";
+import { type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 
-export interface RunningMonitor {
+export interface RunningMonitor extends ServiceProcess {
   readonly client: Client<typeof MonitorServiceService>;
-  readonly process: ManagedProcess;
-  /** Status of a path of the ops port. */
-  readonly ops: (path: string) => Promise<number>;
-  /** Value of one series, as in `ccsp_monitor_runs_total{outcome="ok"`; 0 when there is none. */
-  readonly metric: (series: string) => Promise<number>;
-  stop(): Promise<void>;
 }
 
-const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-
-/** The service as a process of its own, from source; resolves when it is ready. */
+/** This service as a process of its own, with a client that is closed when it is stopped. */
 export async function startMonitor(env: Readonly<Record<string, string>>): Promise<RunningMonitor> {
-  const [grpcPort, opsPort] = [await freePort(), await freePort()];
-  const lines: string[] = [];
-  const child = await startProcess({
-    name: "monitor",
-    command: process.execPath,
-    args: ["--import", "tsx", "--conditions", "ccsp-src", "--import", "@ccsp/telemetry/register.js", main],
-    cwd: fileURLToPath(new URL("..", import.meta.url)),
-    env: {
-      CCSP_MONITOR_LISTEN: `127.0.0.1:${grpcPort}`,
-      CCSP_MONITOR_OPS_LISTEN: `127.0.0.1:${opsPort}`,
-      CCSP_LAME_DUCK: "10ms",
-      ...env,
-    },
-    onLine: (line) => lines.push(line),
-  });
-  const get = (path: string) => fetch(`http://127.0.0.1:${opsPort}${path}`);
-  const ops = async (path: string) => (await get(path)).status;
-  const metric = async (series: string) => {
-    const text = await (await get("/metrics")).text();
-    const line = text.split("\n").find((each) => each.startsWith(series));
-    return line === undefined ? 0 : Number(line.split(" ").at(-1));
-  };
-  const client = createClient(MonitorServiceService, `127.0.0.1:${grpcPort}`);
+  const folder = fileURLToPath(new URL("..", import.meta.url));
+  const service = await startServiceProcess({ name: "monitor", folder, env });
+  const client = createClient(MonitorServiceService, service.address);
   const stop = async () => {
     client.close();
-    await child.stop();
+    await service.stop();
   };
-  try {
-    await eventually(async () => assert.equal(await ops("/ready"), 200), { timeoutMs: 15_000 });
-  } catch (error) {
-    await stop();
-    throw new Error(`monitor did not get ready: ${lines.join("\n")}`, { cause: error });
-  }
-  return { client, process: child, ops, metric, stop };
+  return { ...service, client, stop };
 }

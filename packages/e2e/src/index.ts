@@ -1,1 +1,0 @@
-export { startWorld, type World, type WorldOptions } from "./world.js";
