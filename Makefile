@@ -8,7 +8,7 @@ MOCHA := mocha --reporter ./mocha-reporter.cjs
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 \
-  check bench-submit gen lint types format proto build clean
+  check bench-submit bench-queue gen lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -53,6 +53,9 @@ check: setup proto types lint ## what must hold before a commit: contracts, gene
 ##@ Measure it
 bench-submit: setup ## submit at a steady rate; each figure is a last line `ratio <name> <value>`
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/submit.ts
+
+bench-queue: setup ## the queue against BullMQ and a bare gRPC echo, likewise (ONLY=enqueue,done for some figures)
+	@node --import tsx --conditions ccsp-src services/queue/bench/main.ts
 
 ##@ Change it
 build: setup ## compile the TypeScript sources

@@ -140,7 +140,7 @@ function packageOf(specifier: string): string {
 }
 
 function isTest(file: string): boolean {
-  return file.endsWith(".test.ts") || file.split("/")[2] === "test";
+  return file.endsWith(".test.ts") || ["test", "bench"].includes(file.split("/")[2] ?? "");
 }
 
 /** Statements only, at the start of a line: an import in a template string is some test's material. */

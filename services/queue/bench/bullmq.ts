@@ -1,0 +1,44 @@
+import { Queue, Worker } from "bullmq";
+import { Redis } from "ioredis";
+import { PROMPT } from "./ours.js";
+
+const NAME = "bench";
+const PRIORITIES = 4;
+
+export type Theirs = Awaited<ReturnType<typeof openBullmq>>;
+
+/** BullMQ with its default settings, the same payload and four priorities. */
+export async function openBullmq(url: string) {
+  const connection = new Redis(url, { maxRetriesPerRequest: null });
+  const queue = new Queue(NAME, { connection });
+  await queue.waitUntilReady();
+  return {
+    enqueue: (index: number) =>
+      queue.add("run", { prompt: PROMPT }, { priority: 1 + (Math.floor(index / 8) % PRIORITIES) }),
+
+    /** Resolves when `count` jobs were completed by a worker that does nothing; its connecting is not in it. */
+    async startWorker(slots: number): Promise<{ drain(count: number): Promise<void>; close(): Promise<void> }> {
+      const worker = new Worker(NAME, async () => undefined, { connection, concurrency: slots, autorun: false });
+      await worker.waitUntilReady();
+      return {
+        drain(count) {
+          let left = count;
+          return new Promise<void>((resolve, reject) => {
+            worker.on("completed", () => {
+              left -= 1;
+              if (left === 0) resolve();
+            });
+            worker.on("error", reject);
+            worker.run().catch(reject);
+          });
+        },
+        close: () => worker.close(),
+      };
+    },
+
+    async close() {
+      await queue.close();
+      connection.disconnect();
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { Redis } from "ioredis";
+import type { Grant } from "../src/domain/store.js";
+import { inFlight } from "./measure.js";
+import { ENGINE, LEASE_MS, ORDER, openOurs } from "./ours.js";
+import type { Report } from "./report.js";
+
+const WAITING = 5_000;
+const CALLS = 100;
+
+/**
+ * What Redis itself spends in scripts (INFO commandstats, `evalsha`), per step of a task's life, with 5,000 tasks waiting. For one
+ * number more run the step that you work on alone: commands inside scripts have lines of their own in commandstats.
+ */
+export async function benchCost(url: string, { say }: Report): Promise<void> {
+  const redis = new Redis(url);
+  const ours = await openOurs(url);
+  let sequence = 0n;
+  const spent = async (calls: number, work: () => Promise<unknown>): Promise<number> => {
+    const before = await scriptMicros(redis);
+    await work();
+    return ((await scriptMicros(redis)) - before) / calls;
+  };
+  try {
+    await redis.flushall();
+    const enqueue = await spent(WAITING, () => inFlight(50, WAITING, ours.enqueue));
+    say(`cost of one enqueue: ${enqueue.toFixed(1)} µs of script`);
+
+    for (const count of [1, 10, 50]) {
+      const calls = Math.min(CALLS, 1_000 / count);
+      let [sync, claim, complete, leases] = [0, 0, 0, 0];
+      for (let call = 0; call < calls; call += 1) {
+        sequence += 1n;
+        const mark = { executor: "ex-1", boot: "boot-1", sequence };
+        const heartbeat = { ...mark, draining: false, held: [], leaseMs: LEASE_MS, again: false };
+        sync += await spent(1, () => ours.store.sync(heartbeat));
+        const wanted = { ...mark, engine: ENGINE, count, leaseMs: LEASE_MS, maxBytes: 1e7, order: ORDER };
+        const held: Grant[] = [];
+        claim += await spent(1, async () => {
+          const grants = await ours.store.claim(wanted);
+          if (grants !== "stale") held.push(...grants);
+        });
+        leases += held.length;
+        complete += await spent(1, () => Promise.all(held.map(ours.complete)));
+      }
+      say(
+        `cost of claiming ${count} at once: ${(sync / calls).toFixed(1)} µs of sync script a call, ${(claim / leases).toFixed(1)} µs ` +
+          `of claim script a lease; of one complete: ${(complete / leases).toFixed(1)} µs of script`,
+      );
+    }
+  } finally {
+    await ours.close();
+    redis.disconnect();
+  }
+}
+
+async function scriptMicros(redis: Redis): Promise<number> {
+  const stats = await redis.info("commandstats");
+  return [...stats.matchAll(/^cmdstat_(?:eval|evalsha|fcall):calls=\d+,usec=(\d+)/gm)].reduce(
+    (sum, [, micros]) => sum + Number(micros),
+    0,
+  );
+}

@@ -1,0 +1,45 @@
+// `make bench-queue`: see docs/benchmarks.md for what each figure means and how it is measured.
+import { startRedis } from "@ccsp/fleet";
+import { benchCost } from "./cost.js";
+import { createReports, type Report } from "./report.js";
+import { benchStore } from "./store.js";
+
+interface Section {
+  readonly figures: readonly string[];
+  readonly run: (url: string, report: Report) => Promise<void>;
+}
+
+const SECTIONS: readonly Section[] = [
+  { figures: ["enqueue", "done"], run: benchStore },
+  { figures: ["cost"], run: benchCost },
+];
+
+const MODES: Readonly<Record<string, readonly string[]>> = {
+  "persistence off": [],
+  everysec: ["--appendonly", "yes", "--appendfsync", "everysec"],
+};
+
+const known = SECTIONS.flatMap(({ figures }) => figures);
+const only = (process.env["ONLY"] ?? "").split(",").filter((name) => name !== "");
+const unknown = only.filter((name) => !known.includes(name));
+if (process.argv.includes("--help") || unknown.length > 0) {
+  if (unknown.length > 0) console.error(`no such figure: ${unknown.join(", ")}`);
+  console.log(`make bench-queue [ONLY=figure,…]\nfigures: ${known.join(", ")}; docs/benchmarks.md says what they are`);
+  process.exit(unknown.length > 0 ? 2 : 0);
+}
+
+const reports = createReports();
+for (const [mode, args] of Object.entries(MODES)) {
+  const report = reports.of(mode);
+  const redis = await startRedis({ args });
+  try {
+    for (const { figures, run } of SECTIONS) {
+      if (only.length > 0 && !figures.some((name) => only.includes(name))) continue;
+      report.say(`measuring ${figures.join(", ")}`);
+      await run(redis.url, report);
+    }
+  } finally {
+    await redis.stop();
+  }
+}
+reports.finish();

@@ -1,0 +1,80 @@
+import type { Redis } from "ioredis";
+
+/** What one operation took, over a run of many. */
+export interface Sample {
+  readonly perSecond: number;
+  /** CPU of Redis' main thread, network included. */
+  readonly redisMicros: number;
+  /** CPU of this process. */
+  readonly nodeMicros: number;
+}
+
+/** Runs `work`, which does `count` operations. */
+export async function sample(redis: Redis, count: number, work: () => Promise<unknown>): Promise<Sample> {
+  const redisBefore = await mainThreadMicros(redis);
+  const nodeBefore = process.cpuUsage();
+  const start = performance.now();
+  await work();
+  const ms = performance.now() - start;
+  const node = process.cpuUsage(nodeBefore);
+  const redisAfter = await mainThreadMicros(redis);
+  return {
+    perSecond: (count * 1000) / ms,
+    redisMicros: (redisAfter - redisBefore) / count,
+    nodeMicros: (node.user + node.system) / count,
+  };
+}
+
+/** Calls `call` with 0 to `count` - 1, `concurrency` at a time. */
+export async function inFlight(concurrency: number, count: number, call: (index: number) => Promise<unknown>) {
+  let next = 0;
+  const lane = async () => {
+    while (next < count) {
+      const index = next;
+      next += 1;
+      await call(index);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, lane));
+}
+
+/** Durations of `count` calls, one after another, in ms. */
+export async function oneByOne(count: number, call: (index: number) => Promise<unknown>): Promise<number[]> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const start = performance.now();
+    await call(index);
+    times.push(performance.now() - start);
+  }
+  return times;
+}
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/** NaN when there are none. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
+export function medianSample(samples: readonly Sample[]): Sample {
+  return {
+    perSecond: median(samples.map((each) => each.perSecond)),
+    redisMicros: median(samples.map((each) => each.redisMicros)),
+    nodeMicros: median(samples.map((each) => each.nodeMicros)),
+  };
+}
+
+/** Where the time went: whichever of the two is near 1,000,000 / rate is what limits it. */
+export function describeSample({ perSecond, redisMicros, nodeMicros }: Sample): string {
+  return `${perSecond.toFixed(0)}/s (CPU each: Redis ${redisMicros.toFixed(0)} µs, Node ${nodeMicros.toFixed(0)} µs)`;
+}
+
+async function mainThreadMicros(redis: Redis): Promise<number> {
+  const info = await redis.info("cpu");
+  return 1e6 * (infoNumber(info, "used_cpu_user_main_thread") + infoNumber(info, "used_cpu_sys_main_thread"));
+}
+
+export function infoNumber(info: string, field: string): number {
+  return Number(new RegExp(`^${field}:([0-9.]+)`, "m").exec(info)?.[1]);
+}

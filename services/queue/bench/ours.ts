@@ -1,0 +1,99 @@
+import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { openRedis } from "@ccsp/redis-kit";
+import { pino } from "pino";
+import { classWeights, type Order } from "../src/domain/order.js";
+import { createQueue, type QueueObserver } from "../src/domain/queue.js";
+import type { Grant, NewTask } from "../src/domain/store.js";
+import { createSync } from "../src/domain/sync.js";
+import { CLASSES } from "../src/domain/task.js";
+import { createTaskStore } from "../src/redis/task-store.js";
+import { openWakes } from "../src/redis/wakes.js";
+import { createTaskIds } from "../src/task-id.js";
+
+export const PROMPT = "a prompt of usual size ".repeat(14).slice(0, 300);
+export const ENGINE = "bench";
+export const LEASE_MS = 30_000;
+const AGENTS = 8;
+
+export const ORDER: Order = {
+  ...{ urgentMax: 1, weights: classWeights(16, 4, 1) },
+  ...{ agentMaxRunning: 0, agentWeights: {} },
+};
+const RESULT = TaskResult.encode(TaskResult.fromPartial({ text: "done" })).finish();
+// What the run used, so that the agent's charge is corrected.
+const FACTS = { tokens: 100 };
+const NOBODY: QueueObserver = { ended() {}, leased() {}, leaseExpired() {} };
+
+export type Ours = Awaited<ReturnType<typeof openOurs>>;
+
+/** The queue as the service puts it together, without gRPC in front: eight agents, four classes. */
+export async function openOurs(url: string) {
+  const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "bench" });
+  const wakes = await openWakes(await redis.duplicate());
+  const store = createTaskStore(redis.client, { engines: [ENGINE] });
+  const retry = { baseMs: 1_000, random: Math.random };
+  const queue = createQueue(store, { maxWaiting: 2_000_000, agentMaxWaiting: 0, retry }, NOBODY);
+  const sync = createSync(
+    { store, queue, wakes, observer: NOBODY },
+    { leaseMs: LEASE_MS, engines: [ENGINE], order: ORDER, stopping: new AbortController().signal },
+  );
+  const newId = createTaskIds();
+
+  const newTask = (index: number): NewTask => ({
+    id: newId(),
+    agent: `agent-${index % AGENTS}`,
+    engine: ENGINE,
+    class: CLASSES[Math.floor(index / AGENTS) % CLASSES.length] ?? "normal",
+    ...{ max: 3, spec: "", trace: "", prompts: Buffer.from(PROMPT) },
+    ...{ maxWaiting: 2_000_000, agentMaxWaiting: 0 },
+  });
+
+  const complete = ({ task, fence }: Grant) => queue.complete(task.id, fence, RESULT, FACTS);
+  const reportStart = ({ task, fence }: Grant) =>
+    queue.report({ id: task.id, fence, number: 1, started: { traceparent: "" }, entries: [] });
+
+  return {
+    ...{ store, newTask, complete },
+    enqueue: (index: number) => store.enqueue(newTask(index)),
+
+    /** One executor with `slots` slots runs everything that waits: a Sync whenever slots are free, Complete at once. */
+    async drain(slots: number, { started }: { started: boolean }): Promise<number> {
+      const held = new Map<string, bigint>();
+      let [done, sequence] = [0, 0n];
+      let wake = () => {};
+      const failures: unknown[] = [];
+      const run = async (grant: Grant) => {
+        if (started) await reportStart(grant);
+        await complete(grant);
+        done += 1;
+      };
+      for (;;) {
+        if (failures.length > 0) throw failures[0];
+        const { grants } = await sync(
+          {
+            ...{ executor: "ex-1", boot: "boot-1", sequence: ++sequence, draining: false, maxWaitMs: 0 },
+            held: [...held].map(([id, fence]) => ({ id, fence })),
+            offers: [{ engine: ENGINE, freeSlots: slots - held.size }],
+          },
+          new AbortController().signal,
+        );
+        for (const grant of grants) {
+          held.set(grant.task.id, BigInt(grant.fence));
+          void run(grant)
+            .catch((error: unknown) => failures.push(error))
+            .finally(() => {
+              held.delete(grant.task.id);
+              wake();
+            });
+        }
+        if (held.size === 0 && grants.length === 0) return done;
+        if (held.size >= slots || grants.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+
+    async close() {
+      await wakes.close();
+      await redis.close();
+    },
+  };
+}
