@@ -13,6 +13,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   fleet: [],
   testkit: ["fleet"],
   errors: ["protos"],
+  "engine-kit": ["config"],
   lifecycle: ["config"],
   telemetry: [],
   discovery: ["config"],

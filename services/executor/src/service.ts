@@ -1,4 +1,5 @@
 import { announce, registerSchemes } from "@ccsp/discovery";
+import { findExecutable } from "@ccsp/engine-kit";
 import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
@@ -11,7 +12,6 @@ import { createExecutor } from "./domain/executor.js";
 import { openClaudeCode } from "./engines/claude-code/open.js";
 import { executorHandlers } from "./grpc/handlers.js";
 import { createQueuePort } from "./queue/queue-client.js";
-import { findExecutable } from "./supervision/executable.js";
 import { openExecutorFolder } from "./supervision/executor-folder.js";
 import { createSupervisor } from "./supervision/supervisor.js";
 import { createAttemptTracing } from "./telemetry/attempt-spans.js";

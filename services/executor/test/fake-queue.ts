@@ -60,14 +60,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     throw new Error("an executor does not call this");
   };
 
-  const queue = implement(QueueServiceService, {
-    enqueue: unused,
-    get: unused,
-    list: unused,
-    cancel: unused,
-    getStatus: unused,
-    // oxlint-disable-next-line require-yield
-    watch: unused,
+  const queue = implementSome(QueueServiceService, {
     async sync(request, { signal }) {
       if (away.is) throw new Refusal("DEPENDENCY_UNAVAILABLE", "away");
       syncs.push(request);

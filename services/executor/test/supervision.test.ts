@@ -3,10 +3,11 @@ import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { chmod, chown, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { RunFolder, SupervisedRun } from "@ccsp/engine-kit";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
-import { type RunFolder, removeTree } from "../src/supervision/run-folder.js";
-import { createSupervisor, type SupervisedRun } from "../src/supervision/supervisor.js";
+import { removeTree } from "../src/supervision/run-folder.js";
+import { createSupervisor } from "../src/supervision/supervisor.js";
 
 /** An unprivileged user, for what root may do and others may not. */
 const NOBODY = 65_534;

@@ -1,7 +1,6 @@
+import type { Engine, EngineRun, RunFailure, RunLimits, RunOutcome } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
-import type { Engine, EngineRun, RunLimits, RunOutcome } from "./engine.js";
-import type { RunFailure } from "./failure.js";
 import { persist } from "./persist.js";
 import type { Answer, Lease, QueuePort } from "./queue.js";
 import { createReporter } from "./reporter.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import type { Engine, EngineRun, RunOutcome } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import type { Clock } from "./clock.js";
-import type { Engine, EngineRun, RunOutcome } from "./engine.js";
 import { createExecutor } from "./executor.js";
 import type { Answer, Lease, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
@@ -78,6 +78,7 @@ function setUp() {
   const runs: { taskId: string; stopped: boolean; end: (outcome: RunOutcome) => void }[] = [];
   const engine: Engine = {
     name: "fake",
+    capabilities: { streaming: true, usage: false, takes: [] },
     version: async () => "1",
     async start({ taskId }): Promise<EngineRun> {
       let end: (outcome: RunOutcome) => void = () => {};

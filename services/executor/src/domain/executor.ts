@@ -1,6 +1,6 @@
+import type { Engine } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import { type Attempt, type AttemptDeps, startAttempt } from "./attempt.js";
-import type { Engine } from "./engine.js";
 import { createHeldLeases } from "./held-leases.js";
 import { backoffMs } from "./persist.js";
 import type { EngineOffer, Lease, SyncAnswer } from "./queue.js";

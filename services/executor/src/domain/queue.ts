@@ -1,5 +1,4 @@
-import type { EngineEvent, RunResult, Usage } from "./engine.js";
-import type { RunFailure } from "./failure.js";
+import type { EngineEvent, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
 
 /**
  * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.

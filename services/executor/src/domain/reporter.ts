@@ -1,5 +1,5 @@
+import type { EngineEvent } from "@ccsp/engine-kit";
 import type { Clock } from "./clock.js";
-import type { EngineEvent } from "./engine.js";
 import { persist } from "./persist.js";
 import type { LeaseId, QueuePort, Report } from "./queue.js";
 

@@ -1,5 +1,4 @@
-import type { RunOutcome } from "./engine.js";
-import type { ErrorCategory } from "./failure.js";
+import type { ErrorCategory, RunOutcome } from "@ccsp/engine-kit";
 import type { Lease } from "./queue.js";
 
 /** Spans of attempts. Implemented by `../telemetry/attempt-spans.ts`. */

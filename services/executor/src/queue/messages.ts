@@ -1,3 +1,4 @@
+import type { EngineEvent, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
 import type { Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
@@ -8,8 +9,6 @@ import {
   type Usage as UsageMessage,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
-import type { EngineEvent, RunResult, Usage } from "../domain/engine.js";
-import type { RunFailure } from "../domain/failure.js";
 import type { Lease } from "../domain/queue.js";
 
 export function toDuration(ms: number): Duration {
@@ -71,6 +70,8 @@ export function toTaskResult(engine: string, result: RunResult): TaskResult {
     runTime: toDuration(runMs),
     queueWait: undefined,
     executorId: "",
+    cached: false,
+    resources: undefined,
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import type { RunResult } from "@ccsp/engine-kit";
 import { CallError } from "@ccsp/grpc-kit";
 import { pino } from "pino";
-import type { RunResult } from "../domain/engine.js";
 import { createQueuePort, type QueueClient } from "./queue-client.js";
 
 const lease = { taskId: "t", fence: 1n };

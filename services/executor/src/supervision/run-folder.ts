@@ -1,21 +1,15 @@
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { RunFolder } from "@ccsp/engine-kit";
 
-/** The throwaway folders of one run; only their owner may enter. */
-export interface RunFolder {
-  readonly path: string;
-  /** Where the engine works. */
-  readonly work: string;
-  /** Its HOME. */
-  readonly home: string;
-  /** Its TMPDIR. */
-  readonly tmp: string;
+/** A run's folders, which whoever made them removes. */
+export interface OwnedRunFolder extends RunFolder {
   remove(): Promise<void>;
 }
 
-export async function createRunFolder(parent: string, name: string): Promise<RunFolder> {
+export async function createRunFolder(parent: string, name: string): Promise<OwnedRunFolder> {
   const path = join(parent, name);
-  const folder: RunFolder = {
+  const folder: OwnedRunFolder = {
     path,
     work: join(path, "work"),
     home: join(path, "home"),

@@ -1,7 +1,8 @@
+import type { Overrun, RunExit, Supervisor } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
-import { type ProcessExit, startProcess } from "./process.js";
-import { createRunFolder, type RunFolder } from "./run-folder.js";
-import { type Overrun, watchedOutput } from "./watched-output.js";
+import { startProcess } from "./process.js";
+import { createRunFolder } from "./run-folder.js";
+import { watchedOutput } from "./watched-output.js";
 
 export interface SupervisorOptions {
   readonly executorId: string;
@@ -14,46 +15,6 @@ export interface SupervisorOptions {
   readonly graceMs: number;
   readonly setpriv: string | undefined;
   readonly log: Logger;
-}
-
-export interface RunOptions {
-  /** Names the run in its cookie and folder: `<task id>:<fence>`. */
-  readonly run: string;
-  readonly command: string;
-  /** Writes the files that the run needs, and says what depends on their place. */
-  readonly prepare: (
-    folder: RunFolder,
-  ) => Promise<{ readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> }>;
-  /** What it reads from stdin, which stays open until `endInput`. */
-  readonly input: string;
-  readonly wallMs: number;
-  /** May be empty. */
-  readonly traceparent: string;
-}
-
-export interface RunExit extends ProcessExit {
-  /** The limit for which it was ended. */
-  readonly overrun: Overrun | undefined;
-  /** From the start of the process. */
-  readonly runMs: number;
-}
-
-/** A supervised run: a process tree with its folders and clocks. */
-export interface SupervisedRun {
-  readonly pid: number;
-  /** To be read to its end, once. */
-  readonly output: AsyncIterable<Buffer>;
-  /** Resolves when every process of the run is gone, and its folder too if it can be removed. */
-  readonly exited: Promise<RunExit>;
-  /** Ends the run. Resolves with `exited`. */
-  readonly stop: () => Promise<void>;
-  /** Closes the process's stdin, and ends the run when that has not ended it within `ms`. */
-  endInput(ms: number): void;
-}
-
-export interface Supervisor {
-  /** Rejects when the process cannot be started; its folders are gone then. */
-  start(options: RunOptions): Promise<SupervisedRun>;
 }
 
 /** Runs engines of any kind: own session, own folders, an environment that holds what is listed here and nothing else. */

@@ -1,7 +1,5 @@
+import type { Overrun } from "@ccsp/engine-kit";
 import { AFTER_EXIT_MS, type SupervisedProcess } from "./process.js";
-
-/** Why a run was ended from outside. */
-export type Overrun = "wall" | "silence";
 
 export interface WatchOptions {
   /** From now on. */

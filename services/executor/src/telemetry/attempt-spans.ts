@@ -1,6 +1,6 @@
+import type { RunOutcome, Usage } from "@ccsp/engine-kit";
 import { contextFromTraceparent, currentTraceparent, tracer } from "@ccsp/telemetry";
 import { context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import type { RunOutcome, Usage } from "../domain/engine.js";
 import type { Lease } from "../domain/queue.js";
 import type { AttemptEnd, AttemptTracing } from "../domain/trace.js";
 

@@ -1,4 +1,4 @@
-import type { RunFailure } from "../../domain/failure.js";
+import type { RunFailure } from "@ccsp/engine-kit";
 import { RULES, type Rule, type Symptoms, UNKNOWN } from "./rules.js";
 
 /** Says what kind of failure it was. Only for runs that failed: an answer may quote any error's text. */

@@ -1,4 +1,4 @@
-import type { RunRequest } from "../../domain/engine.js";
+import type { RunRequest } from "@ccsp/engine-kit";
 
 /**
  * The CLI's arguments. Everybody on the host can read them: the prompt goes by stdin, the system prompt by a file.

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { RunFolder } from "../../supervision/run-folder.js";
+import type { RunFolder } from "@ccsp/engine-kit";
 
 export interface ClaudeCodeProfile {
   /** Home of the operator's own login; undefined: a throwaway home for each run. */

@@ -1,9 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Engine, EngineEvent, EngineRun, RunOutcome, RunRequest } from "../../domain/engine.js";
-import type { RunFailure } from "../../domain/failure.js";
-import type { SupervisedRun, Supervisor } from "../../supervision/supervisor.js";
-import { createLineSplitter, LineTooLong } from "../line-splitter.js";
+import type {
+  Engine,
+  EngineEvent,
+  EngineRun,
+  RunFailure,
+  RunOutcome,
+  RunRequest,
+  SupervisedRun,
+  Supervisor,
+} from "@ccsp/engine-kit";
+import { createLineSplitter, LineTooLong } from "@ccsp/engine-kit";
 import { commandLine, userTurn } from "./command-line.js";
 import { type ClaudeCodeProfile, environment } from "./environment.js";
 import { outcomeOf } from "./outcome.js";
@@ -28,6 +35,11 @@ const lineBytes = (outputBytes: number) => 4 * outputBytes + 1024 * 1024;
 export function createClaudeCode({ bin, profile, supervisor, onUnknownLine }: ClaudeCodeOptions): Engine {
   return {
     name: "claude-code",
+    capabilities: {
+      streaming: true,
+      usage: true,
+      takes: ["model", "system_prompt", "limits.turns", "limits.budget_usd"],
+    },
 
     async version() {
       const run = await supervisor.start({

@@ -1,8 +1,8 @@
+import type { Supervisor } from "@ccsp/engine-kit";
+import { findExecutable } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { ClaudeCodeConfig } from "../../config.js";
 import type { InstalledEngine } from "../../domain/executor.js";
-import { findExecutable } from "../../supervision/executable.js";
-import type { Supervisor } from "../../supervision/supervisor.js";
 import { readEnvironmentFile } from "./environment.js";
 import { createClaudeCode } from "./index.js";
 

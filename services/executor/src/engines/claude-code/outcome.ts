@@ -1,6 +1,4 @@
-import type { RunOutcome } from "../../domain/engine.js";
-import type { RunFailure } from "../../domain/failure.js";
-import type { RunExit } from "../../supervision/supervisor.js";
+import type { RunExit, RunFailure, RunOutcome } from "@ccsp/engine-kit";
 import { classify } from "./classify.js";
 import type { Transcript } from "./transcript.js";
 
@@ -38,6 +36,7 @@ export function outcomeOf({ transcript, exit, outputLimit, dateMs }: Ending): Ru
       model: result.model ?? transcript.model ?? "",
       turns: result.turns,
       runMs: exit.runMs,
+      resources: exit.resources,
     },
   };
 }
@@ -78,6 +77,12 @@ const OVERRUN: Record<NonNullable<RunExit["overrun"]>, RunFailure> = {
     message: "the engine said nothing for too long",
     retryable: true,
     source: "ENGINE",
+  },
+  memory: {
+    category: "OUT_OF_MEMORY",
+    message: "the run used more memory than it may",
+    retryable: false,
+    source: "AGENT",
   },
 };
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import type { RunOutcome } from "../../domain/engine.js";
-import type { RunExit } from "../../supervision/supervisor.js";
-import { createLineSplitter } from "../line-splitter.js";
+import type { RunExit, RunOutcome } from "@ccsp/engine-kit";
+import { createLineSplitter } from "@ccsp/engine-kit";
 import { outcomeOf } from "./outcome.js";
 import { createTranscriptReader } from "./transcript.js";
 
@@ -82,6 +81,7 @@ describe("recorded runs of the Claude Code CLI", () => {
         model: "claude-sonnet-4-5",
         turns: 1,
         runMs: 5,
+        resources: undefined,
       },
     });
   });

@@ -1,4 +1,4 @@
-import type { ErrorCategory, ErrorSource } from "../../domain/failure.js";
+import type { ErrorCategory, ErrorSource } from "@ccsp/engine-kit";
 
 /** What is known of a run that did not end well. */
 export interface Symptoms {

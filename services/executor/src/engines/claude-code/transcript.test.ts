@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import type { EngineEvent } from "@ccsp/engine-kit";
+import { createLineSplitter, LineTooLong } from "@ccsp/engine-kit";
 import { array, assert as check, nat, property, string } from "fast-check";
-import type { EngineEvent } from "../../domain/engine.js";
-import { createLineSplitter, LineTooLong } from "../line-splitter.js";
 import { createTranscriptReader } from "./transcript.js";
 
 const textOf = (events: readonly EngineEvent[]) =>

@@ -1,5 +1,5 @@
-import type { EngineEvent, Usage } from "../../domain/engine.js";
-import { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "../json.js";
+import type { EngineEvent, Usage } from "@ccsp/engine-kit";
+import { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "@ccsp/engine-kit";
 import { categoryOfStatus } from "./rules.js";
 
 /** What the CLI said in a run, as far as its end depends on it. */

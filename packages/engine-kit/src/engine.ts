@@ -4,11 +4,25 @@ import type { ErrorCategory, RunFailure } from "./failure.js";
 export interface Engine {
   /** As tasks name it. */
   readonly name: string;
-  /** Asks the engine itself. Rejects when it cannot be run. */
+  readonly capabilities: EngineCapabilities;
+  /** Asks the engine itself; empty when it has no way to say. Rejects when it cannot be run. */
   version(): Promise<string>;
   /** Starts one run. Rejects when no process could be started; nothing is left behind then. */
   start(request: RunRequest): Promise<EngineRun>;
 }
+
+/** What an engine can do. */
+export interface EngineCapabilities {
+  /** Text comes while it is written, not all at the end. */
+  readonly streaming: boolean;
+  /** It says what it used. */
+  readonly usage: boolean;
+  /** What it honours of a task besides the prompt and the limits that the executor keeps. A task that asks for more is refused. */
+  readonly takes: readonly TaskPart[];
+}
+
+/** In the words of `ccsp.task.v1.TaskSpec`. */
+export type TaskPart = "model" | "system_prompt" | "limits.turns" | "limits.budget_usd";
 
 /** One run, ready to be started. */
 export interface RunRequest {
@@ -71,12 +85,20 @@ export interface RunResult {
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
   readonly conversationId: string;
-  /** As the run itself said it. */
+  /** As the run itself said it; empty when it did not. */
   readonly engineVersion: string;
   readonly model: string;
   readonly turns: number;
   /** From the start of the process to its end. */
   readonly runMs: number;
+  /** Undefined where nobody measured. */
+  readonly resources?: RunResources | undefined;
+}
+
+/** What a run's processes took, all of them together. Undefined numbers are unknown. */
+export interface RunResources {
+  readonly cpuMs: number | undefined;
+  readonly peakMemoryBytes: number | undefined;
 }
 
 export interface Usage {

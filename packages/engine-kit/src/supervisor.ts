@@ -1,0 +1,69 @@
+import type { RunResources } from "./engine.js";
+
+/** Runs processes for engines. Implemented by the executor; an engine starts nothing by itself. */
+export interface Supervisor {
+  /**
+   * Starts a process in a session, folders and environment of its own. Rejects when it cannot be started; its folders are gone then.
+   */
+  start(options: RunOptions): Promise<SupervisedRun>;
+}
+
+export interface RunOptions {
+  /** Names the run: `<task id>:<fence>`. */
+  readonly run: string;
+  /** Absolute path of the executable. */
+  readonly command: string;
+  /** Writes the files that the run needs, and says what depends on their place. Everybody on the host can read `args`. */
+  readonly prepare: (folder: RunFolder) => Promise<Prepared>;
+  /** What it reads from stdin, which stays open until `endInput`. */
+  readonly input: string;
+  readonly wallMs: number;
+  /** W3C context for its environment; may be empty. */
+  readonly traceparent: string;
+}
+
+export interface Prepared {
+  readonly args: readonly string[];
+  /** On top of PATH, HOME, TMPDIR, LANG and TRACEPARENT, and in place of them. Nothing else is in its environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The throwaway folders of one run; only their owner may enter. */
+export interface RunFolder {
+  readonly path: string;
+  /** Where the engine works. */
+  readonly work: string;
+  /** Its HOME. */
+  readonly home: string;
+  /** Its TMPDIR. */
+  readonly tmp: string;
+}
+
+/** A process tree with its folders and clocks. */
+export interface SupervisedRun {
+  /** Also the id of the process group. */
+  readonly pid: number;
+  /** What it writes to stdout; read no faster than it is taken. To be read to its end, once. */
+  readonly output: AsyncIterable<Buffer>;
+  /** Resolves when every process of the run is gone, and its folder too if it can be removed. */
+  readonly exited: Promise<RunExit>;
+  /** Ends the run: asks, waits, kills. Resolves with `exited`. Idempotent. */
+  readonly stop: () => Promise<void>;
+  /** Closes the process's stdin, and ends the run when that has not ended it within `ms`. */
+  endInput(ms: number): void;
+}
+
+export interface RunExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The beginning of what it wrote to stderr. */
+  readonly stderr: string;
+  /** The limit for which it was ended. */
+  readonly overrun: Overrun | undefined;
+  /** From the start of the process. */
+  readonly runMs: number;
+  readonly resources?: RunResources | undefined;
+}
+
+/** Why a run was ended from outside: its time was up, it said nothing for too long, it used too much memory. */
+export type Overrun = "wall" | "silence" | "memory";
