@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createClient, type GrpcServer, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { createClient, type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { pino } from "pino";
 import { announce, registerSchemes } from "../src/index.js";
@@ -95,20 +95,8 @@ async function healthy(consulUrl: string, service: string): Promise<{ ID: string
 }
 
 function namedQueue(name: string) {
-  const absent = async () => {
-    throw new Error("not part of this test");
-  };
-  return implement(QueueServiceService, {
-    enqueue: absent,
-    sync: absent,
-    report: absent,
-    complete: absent,
-    fail: absent,
-    release: absent,
+  return implementSome(QueueServiceService, {
     get: async () => GetResponse.fromPartial({ task: { id: name } }),
-    list: absent,
-    cancel: absent,
-    getStatus: absent,
     async *watch(_, { signal }) {
       yield WatchResponse.create();
       await once(signal, "abort");

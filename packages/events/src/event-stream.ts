@@ -10,6 +10,12 @@ export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
   taskCompleted: "task.completed",
   taskFailed: "task.failed",
   taskCancelled: "task.cancelled",
+  taskExpired: "task.expired",
+  gateClosed: "gate.closed",
+  gateOpened: "gate.opened",
+  sessionTimeout: "session.timeout",
+  emergencyStop: "emergency.stop",
+  emergencyResume: "emergency.resume",
 };
 
 const FIELDS = new Map(Object.entries(EVENT_TYPES).map(([field, type]) => [type, field]));

@@ -1,33 +1,14 @@
-import { Refusal } from "@ccsp/errors";
 import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { pino } from "pino";
-import { CallError, createClient, type Handlers, implement, type ServeOptions, serveGrpc } from "../src/index.js";
+import { CallError, createClient, type Handlers, implementSome, type ServeOptions, serveGrpc } from "../src/index.js";
 
 export type QueueHandlers = Handlers<typeof QueueServiceService>;
 export type Queue = ReturnType<typeof queueClient>;
 
-/** The queue's service with only the methods that a test is about; the others refuse. */
+/** The queue's service with only the methods that a test is about; the others are not implemented. */
 export function queueStub(handlers: Partial<QueueHandlers>) {
-  const absent = async () => {
-    throw new Refusal("TASK_NOT_FOUND", "not part of this test");
-  };
-  return implement(QueueServiceService, {
-    enqueue: absent,
-    sync: absent,
-    report: absent,
-    complete: absent,
-    fail: absent,
-    release: absent,
-    get: async (request) => taskNamed(request.taskId),
-    list: absent,
-    cancel: absent,
-    getStatus: absent,
-    async *watch() {
-      yield await absent();
-    },
-    ...handlers,
-  });
+  return implementSome(QueueServiceService, { get: async (request) => taskNamed(request.taskId), ...handlers });
 }
 
 export function serveQueue(handlers: Partial<QueueHandlers>, options: Partial<ServeOptions> = {}) {

@@ -1,5 +1,5 @@
 import { Refusal } from "@ccsp/errors";
-import { type GrpcServer, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import {
   type CompleteRequest,
   type FailRequest,
@@ -56,10 +56,6 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     if (!task || task.lost || task.fence !== fence) throw new Refusal("LEASE_LOST", "lost");
     return task;
   };
-  const unused = () => {
-    throw new Error("an executor does not call this");
-  };
-
   const queue = implementSome(QueueServiceService, {
     async sync(request, { signal }) {
       if (away.is) throw new Refusal("DEPENDENCY_UNAVAILABLE", "away");
@@ -81,7 +77,13 @@ export async function startFakeQueue(): Promise<FakeQueue> {
         ) {
           const expireTime = new Date(Date.now() + LEASE_MS);
           const nextSync = { seconds: 0n, nanos: 200_000_000 };
-          return { leases: leases.map((lease) => ({ ...lease, expireTime })), cancellations, lostTaskIds, nextSync };
+          return {
+            leases: leases.map((lease) => ({ ...lease, expireTime })),
+            cancellations,
+            lostTaskIds,
+            nextSync,
+            emergency: undefined,
+          };
         }
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, leftMs);

@@ -1,7 +1,11 @@
 import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
-import { type GrpcServer, type Handlers, implement, serveGrpc } from "@ccsp/grpc-kit";
-import { type EnqueueRequest, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type GrpcServer, type Handlers, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import {
+  type EnqueueRequest,
+  GetStatusResponse,
+  QueueServiceService,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
 
@@ -35,11 +39,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     if (!task || task.agentId !== agentId) throw new Refusal("TASK_NOT_FOUND", `no task ${taskId}`);
     return task;
   };
-  const unused = async (): Promise<never> => {
-    throw new Error("the gateway does not call this");
-  };
-
-  const handlers: Handlers<QueueServiceService> = {
+  const handlers: Partial<Handlers<QueueServiceService>> = {
     async enqueue(request) {
       if (refusal) {
         const once = refusal;
@@ -81,26 +81,13 @@ export async function startFakeQueue(): Promise<FakeQueue> {
       task.state = TaskState.CANCELLED;
       return { task };
     },
-    getStatus: async () => ({
-      depths: [],
-      leased: 0n,
-      parked: 0n,
-      ended: 0n,
-      engines: ["claude-code"],
-      executors: [],
-      maxPromptBytes: 1024n,
-    }),
-    sync: unused,
-    report: unused,
-    complete: unused,
-    fail: unused,
-    release: unused,
+    getStatus: async () => GetStatusResponse.fromPartial({ engines: ["claude-code"], maxPromptBytes: 1024n }),
   };
 
   const serve = (port: number): Promise<GrpcServer> =>
     serveGrpc({
       listen: { host: "127.0.0.1", port },
-      services: [implement(QueueServiceService, handlers)],
+      services: [implementSome(QueueServiceService, handlers)],
       log: pino({ level: "silent" }),
       lameDuckMs: 0,
       drainMs: 1_000,

@@ -1,5 +1,5 @@
 import { announce } from "@ccsp/discovery";
-import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
@@ -47,7 +47,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const limits = { maxPromptBytes, engines };
     const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds() });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
-    const services = [implement(QueueServiceService, handlers)];
+    const services = [implementSome(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));
     const id = `queue-${service.instance}`;
     const { port } = server;

@@ -288,7 +288,7 @@ describe("QueueService over gRPC", () => {
 
   it("refuses an engine that one Sync offers twice, so that no answer holds a lease twice", async () => {
     await enqueue();
-    const offer = { engine: "claude-code", freeSlots: 1, version: "" };
+    const offer = { engine: "claude-code", freeSlots: 1, version: "", account: "" };
     const call = client.sync(syncRequest({ engines: [offer, offer] }));
     const error = await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
     assert.deepEqual(
@@ -303,7 +303,7 @@ describe("QueueService over gRPC", () => {
         world.store.enqueue(newTask({ maxWaiting: 2_000, prompts: Buffer.alloc(0) })),
       ),
     );
-    const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "" }];
+    const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "", account: "" }];
     const { leases } = await client.sync(syncRequest({ engines }));
     assert.equal(leases.length, 1_000);
     const held = leases.map(({ taskId, fence }) => ({ taskId, fence }));

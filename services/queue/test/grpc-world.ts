@@ -1,4 +1,4 @@
-import { type Client, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { type Client, createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
@@ -12,7 +12,7 @@ export async function serveReplica(world: World): Promise<{ client: QueueClient;
   const { queue, sync, store, wakes } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
   const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds() });
-  const services = [implement(QueueServiceService, handlers)];
+  const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
     services,
@@ -46,8 +46,9 @@ export const syncRequest = (more: Partial<SyncRequest> = {}): SyncRequest => ({
   bootId: "boot-1",
   sequence: 1n,
   leases: [],
-  engines: [{ engine: "claude-code", freeSlots: 1, version: "1.0" }],
+  engines: [{ engine: "claude-code", freeSlots: 1, version: "1.0", account: "" }],
   draining: false,
   maxWait: undefined,
+  emergency: undefined,
   ...more,
 });

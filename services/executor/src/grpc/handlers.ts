@@ -2,7 +2,7 @@ import type { Handlers } from "@ccsp/grpc-kit";
 import type { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type { Executor } from "../domain/executor.js";
 
-export function executorHandlers(executor: Executor): Handlers<ExecutorServiceService> {
+export function executorHandlers(executor: Executor): Partial<Handlers<ExecutorServiceService>> {
   return {
     async getExecutorStatus() {
       const { executorId, bootId, draining, engines, attempts } = executor.status();
@@ -15,6 +15,8 @@ export function executorHandlers(executor: Executor): Handlers<ExecutorServiceSe
           version,
           slots,
           running,
+          account: "",
+          warm: 0,
         })),
         runs: attempts.map(({ lease, pid, startedAt }) => ({
           taskId: lease.taskId,

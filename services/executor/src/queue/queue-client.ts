@@ -51,7 +51,7 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
             ...request,
             sequence: BigInt(sequence),
             leases: [...leases],
-            engines: [...engines],
+            engines: engines.map((offer) => ({ ...offer, account: "" })),
             maxWait: toDuration(maxWaitMs),
           },
           { signal, timeoutMs: maxWaitMs + SYNC_MARGIN_MS },

@@ -32,7 +32,7 @@ export function queueHandlers({
   wakes,
   limits,
   newId,
-}: HandlerDeps): Handlers<QueueServiceService> {
+}: HandlerDeps): Partial<Handlers<QueueServiceService>> {
   return {
     async enqueue(request) {
       const { spec: asked, engine, class: priority, maxAttempts } = acceptTask(request, limits);
@@ -53,6 +53,7 @@ export function queueHandlers({
         cancellations: cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
         lostTaskIds: [...lost],
         nextSync: toDuration(nextSyncMs),
+        emergency: undefined,
       };
     },
 
@@ -114,5 +115,6 @@ function toLease({ task, fence, prompts, expireMs }: Grant) {
     expireTime: new Date(expireMs),
     traceparent: recordQueueWait(task),
     previousTraceparent: task.previous ?? "",
+    conversation: undefined,
   };
 }

@@ -28,5 +28,10 @@ export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<
       draining,
     })),
     maxPromptBytes: BigInt(limits.maxPromptBytes),
+    scheduled: 0n,
+    gates: [],
+    emergency: undefined,
+    agents: [],
+    waitingBytes: 0n,
   };
 }

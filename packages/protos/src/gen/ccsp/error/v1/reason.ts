@@ -51,6 +51,20 @@ export enum ErrorReason {
   CALL_CANCELLED = 16,
   /** INTERNAL - INTERNAL: a fault in CCSP; the server's log has it under the call's trace id. */
   INTERNAL = 17,
+  /** CONVERSATION_NOT_FOUND - NOT_FOUND: no such conversation of this agent, or it was forgotten. */
+  CONVERSATION_NOT_FOUND = 18,
+  /** SUBMIT_STOPPED - FAILED_PRECONDITION: an emergency stop is in force and no task is accepted; see `PreconditionFailure`. */
+  SUBMIT_STOPPED = 19,
+  /** OVERLOADED - UNAVAILABLE: this replica is overloaded for the moment; see `RetryInfo`. */
+  OVERLOADED = 20,
+  /** TASK_NOT_FAILED - FAILED_PRECONDITION: only a task that ended as FAILED or EXPIRED can be put back. */
+  TASK_NOT_FAILED = 21,
+  /** CONFIRMATION_INVALID - FAILED_PRECONDITION: the confirmation token is unknown, used, expired or was made for something else. */
+  CONFIRMATION_INVALID = 22,
+  /** SCHEDULE_NOT_FOUND - NOT_FOUND: this agent has no schedule of this name. */
+  SCHEDULE_NOT_FOUND = 23,
+  /** RUN_NOT_FOUND - NOT_FOUND: this executor does not run the task now. */
+  RUN_NOT_FOUND = 24,
   UNRECOGNIZED = -1,
 }
 
@@ -110,6 +124,27 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 17:
     case "ERROR_REASON_INTERNAL":
       return ErrorReason.INTERNAL;
+    case 18:
+    case "ERROR_REASON_CONVERSATION_NOT_FOUND":
+      return ErrorReason.CONVERSATION_NOT_FOUND;
+    case 19:
+    case "ERROR_REASON_SUBMIT_STOPPED":
+      return ErrorReason.SUBMIT_STOPPED;
+    case 20:
+    case "ERROR_REASON_OVERLOADED":
+      return ErrorReason.OVERLOADED;
+    case 21:
+    case "ERROR_REASON_TASK_NOT_FAILED":
+      return ErrorReason.TASK_NOT_FAILED;
+    case 22:
+    case "ERROR_REASON_CONFIRMATION_INVALID":
+      return ErrorReason.CONFIRMATION_INVALID;
+    case 23:
+    case "ERROR_REASON_SCHEDULE_NOT_FOUND":
+      return ErrorReason.SCHEDULE_NOT_FOUND;
+    case 24:
+    case "ERROR_REASON_RUN_NOT_FOUND":
+      return ErrorReason.RUN_NOT_FOUND;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -155,6 +190,20 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_CALL_CANCELLED";
     case ErrorReason.INTERNAL:
       return "ERROR_REASON_INTERNAL";
+    case ErrorReason.CONVERSATION_NOT_FOUND:
+      return "ERROR_REASON_CONVERSATION_NOT_FOUND";
+    case ErrorReason.SUBMIT_STOPPED:
+      return "ERROR_REASON_SUBMIT_STOPPED";
+    case ErrorReason.OVERLOADED:
+      return "ERROR_REASON_OVERLOADED";
+    case ErrorReason.TASK_NOT_FAILED:
+      return "ERROR_REASON_TASK_NOT_FAILED";
+    case ErrorReason.CONFIRMATION_INVALID:
+      return "ERROR_REASON_CONFIRMATION_INVALID";
+    case ErrorReason.SCHEDULE_NOT_FOUND:
+      return "ERROR_REASON_SCHEDULE_NOT_FOUND";
+    case ErrorReason.RUN_NOT_FOUND:
+      return "ERROR_REASON_RUN_NOT_FOUND";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -54,6 +54,24 @@ export interface Event {
     | //
     /** `task.cancelled` */
     { $case: "taskCancelled"; value: TaskCancelled }
+    | //
+    /** `task.expired` */
+    { $case: "taskExpired"; value: TaskExpired }
+    | //
+    /** `gate.closed` */
+    { $case: "gateClosed"; value: GateClosed }
+    | //
+    /** `gate.opened` */
+    { $case: "gateOpened"; value: GateOpened }
+    | //
+    /** `session.timeout` */
+    { $case: "sessionTimeout"; value: SessionTimeout }
+    | //
+    /** `emergency.stop` */
+    { $case: "emergencyStop"; value: EmergencyStopped }
+    | //
+    /** `emergency.resume` */
+    { $case: "emergencyResume"; value: EmergencyResumed }
     | undefined;
 }
 
@@ -157,6 +175,68 @@ export interface TaskCancelled {
   costUsd: number | undefined;
 }
 
+/** A task's start deadline passed. */
+export interface TaskExpired {
+  /** Its engine. */
+  engine: string;
+  /** Attempts that started. */
+  attempt: number;
+}
+
+/** A gate was closed, by a person or by CCSP. */
+export interface GateClosed {
+  /** What it stands before, such as `engine/claude-code`. */
+  scope: string;
+  /** Who closed it. */
+  who: string;
+  /** Why. */
+  why: string;
+  /** When it opens by itself; absent: only by a resume. */
+  openTime: Date | undefined;
+}
+
+/** A gate was opened before its time, or had none. */
+export interface GateOpened {
+  /** What it stood before. */
+  scope: string;
+  /** Who opened it. */
+  who: string;
+  /** Why; may be empty. */
+  why: string;
+}
+
+/** An engine's login ended or its key is refused: a person is needed. The account's gate is closed. */
+export interface SessionTimeout {
+  /** Its engine. */
+  engine: string;
+  /** The account, as executors name it. */
+  account: string;
+  /** Executor that found out. */
+  executorId: string;
+}
+
+/** An emergency stop was called or raised. */
+export interface EmergencyStopped {
+  /** Its id. */
+  id: string;
+  /** How far it goes: NO_SUBMIT, NO_START, PARK_RUNNING or KILL. */
+  level: string;
+  /** Who called it. */
+  who: string;
+  /** Why. */
+  why: string;
+}
+
+/** An emergency stop is over. */
+export interface EmergencyResumed {
+  /** Its id. */
+  id: string;
+  /** Who ended it. */
+  who: string;
+  /** Why. */
+  why: string;
+}
+
 function createBaseEvent(): Event {
   return { id: "", time: undefined, taskId: "", agentId: "", traceparent: "", data: undefined };
 }
@@ -196,6 +276,24 @@ export const Event: MessageFns<Event> = {
         break;
       case "taskCancelled":
         TaskCancelled.encode(message.data.value, writer.uint32(122).fork()).join();
+        break;
+      case "taskExpired":
+        TaskExpired.encode(message.data.value, writer.uint32(130).fork()).join();
+        break;
+      case "gateClosed":
+        GateClosed.encode(message.data.value, writer.uint32(138).fork()).join();
+        break;
+      case "gateOpened":
+        GateOpened.encode(message.data.value, writer.uint32(146).fork()).join();
+        break;
+      case "sessionTimeout":
+        SessionTimeout.encode(message.data.value, writer.uint32(154).fork()).join();
+        break;
+      case "emergencyStop":
+        EmergencyStopped.encode(message.data.value, writer.uint32(162).fork()).join();
+        break;
+      case "emergencyResume":
+        EmergencyResumed.encode(message.data.value, writer.uint32(170).fork()).join();
         break;
     }
     return writer;
@@ -302,6 +400,54 @@ export const Event: MessageFns<Event> = {
             message.data = { $case: "taskCancelled", value: TaskCancelled.decode(reader, reader.uint32()) };
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.data = { $case: "taskExpired", value: TaskExpired.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.data = { $case: "gateClosed", value: GateClosed.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.data = { $case: "gateOpened", value: GateOpened.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.data = { $case: "sessionTimeout", value: SessionTimeout.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.data = { $case: "emergencyStop", value: EmergencyStopped.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.data = { $case: "emergencyResume", value: EmergencyResumed.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -353,6 +499,30 @@ export const Event: MessageFns<Event> = {
         ? { $case: "taskCancelled", value: TaskCancelled.fromJSON(object.taskCancelled) }
         : isSet(object.task_cancelled)
         ? { $case: "taskCancelled", value: TaskCancelled.fromJSON(object.task_cancelled) }
+        : isSet(object.taskExpired)
+        ? { $case: "taskExpired", value: TaskExpired.fromJSON(object.taskExpired) }
+        : isSet(object.task_expired)
+        ? { $case: "taskExpired", value: TaskExpired.fromJSON(object.task_expired) }
+        : isSet(object.gateClosed)
+        ? { $case: "gateClosed", value: GateClosed.fromJSON(object.gateClosed) }
+        : isSet(object.gate_closed)
+        ? { $case: "gateClosed", value: GateClosed.fromJSON(object.gate_closed) }
+        : isSet(object.gateOpened)
+        ? { $case: "gateOpened", value: GateOpened.fromJSON(object.gateOpened) }
+        : isSet(object.gate_opened)
+        ? { $case: "gateOpened", value: GateOpened.fromJSON(object.gate_opened) }
+        : isSet(object.sessionTimeout)
+        ? { $case: "sessionTimeout", value: SessionTimeout.fromJSON(object.sessionTimeout) }
+        : isSet(object.session_timeout)
+        ? { $case: "sessionTimeout", value: SessionTimeout.fromJSON(object.session_timeout) }
+        : isSet(object.emergencyStop)
+        ? { $case: "emergencyStop", value: EmergencyStopped.fromJSON(object.emergencyStop) }
+        : isSet(object.emergency_stop)
+        ? { $case: "emergencyStop", value: EmergencyStopped.fromJSON(object.emergency_stop) }
+        : isSet(object.emergencyResume)
+        ? { $case: "emergencyResume", value: EmergencyResumed.fromJSON(object.emergencyResume) }
+        : isSet(object.emergency_resume)
+        ? { $case: "emergencyResume", value: EmergencyResumed.fromJSON(object.emergency_resume) }
         : undefined,
     };
   },
@@ -386,6 +556,18 @@ export const Event: MessageFns<Event> = {
       obj.taskFailed = TaskFailed.toJSON(message.data.value);
     } else if (message.data?.$case === "taskCancelled") {
       obj.taskCancelled = TaskCancelled.toJSON(message.data.value);
+    } else if (message.data?.$case === "taskExpired") {
+      obj.taskExpired = TaskExpired.toJSON(message.data.value);
+    } else if (message.data?.$case === "gateClosed") {
+      obj.gateClosed = GateClosed.toJSON(message.data.value);
+    } else if (message.data?.$case === "gateOpened") {
+      obj.gateOpened = GateOpened.toJSON(message.data.value);
+    } else if (message.data?.$case === "sessionTimeout") {
+      obj.sessionTimeout = SessionTimeout.toJSON(message.data.value);
+    } else if (message.data?.$case === "emergencyStop") {
+      obj.emergencyStop = EmergencyStopped.toJSON(message.data.value);
+    } else if (message.data?.$case === "emergencyResume") {
+      obj.emergencyResume = EmergencyResumed.toJSON(message.data.value);
     }
     return obj;
   },
@@ -434,6 +616,42 @@ export const Event: MessageFns<Event> = {
       case "taskCancelled": {
         if (object.data?.value !== undefined && object.data?.value !== null) {
           message.data = { $case: "taskCancelled", value: TaskCancelled.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "taskExpired": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "taskExpired", value: TaskExpired.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "gateClosed": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "gateClosed", value: GateClosed.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "gateOpened": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "gateOpened", value: GateOpened.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "sessionTimeout": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "sessionTimeout", value: SessionTimeout.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "emergencyStop": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "emergencyStop", value: EmergencyStopped.fromPartial(object.data.value) };
+        }
+        break;
+      }
+      case "emergencyResume": {
+        if (object.data?.value !== undefined && object.data?.value !== null) {
+          message.data = { $case: "emergencyResume", value: EmergencyResumed.fromPartial(object.data.value) };
         }
         break;
       }
@@ -1273,6 +1491,636 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     message.reason = object.reason ?? "";
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTaskExpired(): TaskExpired {
+  return { engine: "", attempt: 0 };
+}
+
+export const TaskExpired: MessageFns<TaskExpired> = {
+  encode(message: TaskExpired, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(16).int32(message.attempt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskExpired {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskExpired();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskExpired {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+    };
+  },
+
+  toJSON(message: TaskExpired): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskExpired>): TaskExpired {
+    return TaskExpired.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskExpired>): TaskExpired {
+    const message = createBaseTaskExpired();
+    message.engine = object.engine ?? "";
+    message.attempt = object.attempt ?? 0;
+    return message;
+  },
+};
+
+function createBaseGateClosed(): GateClosed {
+  return { scope: "", who: "", why: "", openTime: undefined };
+}
+
+export const GateClosed: MessageFns<GateClosed> = {
+  encode(message: GateClosed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== "") {
+      writer.uint32(10).string(message.scope);
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    if (message.openTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.openTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GateClosed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGateClosed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.openTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GateClosed {
+    return {
+      scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      openTime: isSet(object.openTime)
+        ? fromJsonTimestamp(object.openTime)
+        : isSet(object.open_time)
+        ? fromJsonTimestamp(object.open_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: GateClosed): unknown {
+    const obj: any = {};
+    if (message.scope !== "") {
+      obj.scope = message.scope;
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.openTime !== undefined) {
+      obj.openTime = message.openTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GateClosed>): GateClosed {
+    return GateClosed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GateClosed>): GateClosed {
+    const message = createBaseGateClosed();
+    message.scope = object.scope ?? "";
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    message.openTime = object.openTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseGateOpened(): GateOpened {
+  return { scope: "", who: "", why: "" };
+}
+
+export const GateOpened: MessageFns<GateOpened> = {
+  encode(message: GateOpened, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== "") {
+      writer.uint32(10).string(message.scope);
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GateOpened {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGateOpened();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GateOpened {
+    return {
+      scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+    };
+  },
+
+  toJSON(message: GateOpened): unknown {
+    const obj: any = {};
+    if (message.scope !== "") {
+      obj.scope = message.scope;
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GateOpened>): GateOpened {
+    return GateOpened.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GateOpened>): GateOpened {
+    const message = createBaseGateOpened();
+    message.scope = object.scope ?? "";
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    return message;
+  },
+};
+
+function createBaseSessionTimeout(): SessionTimeout {
+  return { engine: "", account: "", executorId: "" };
+}
+
+export const SessionTimeout: MessageFns<SessionTimeout> = {
+  encode(message: SessionTimeout, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.account !== "") {
+      writer.uint32(18).string(message.account);
+    }
+    if (message.executorId !== "") {
+      writer.uint32(26).string(message.executorId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionTimeout {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionTimeout();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.executorId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SessionTimeout {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      executorId: isSet(object.executorId)
+        ? globalThis.String(object.executorId)
+        : isSet(object.executor_id)
+        ? globalThis.String(object.executor_id)
+        : "",
+    };
+  },
+
+  toJSON(message: SessionTimeout): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.executorId !== "") {
+      obj.executorId = message.executorId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SessionTimeout>): SessionTimeout {
+    return SessionTimeout.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SessionTimeout>): SessionTimeout {
+    const message = createBaseSessionTimeout();
+    message.engine = object.engine ?? "";
+    message.account = object.account ?? "";
+    message.executorId = object.executorId ?? "";
+    return message;
+  },
+};
+
+function createBaseEmergencyStopped(): EmergencyStopped {
+  return { id: "", level: "", who: "", why: "" };
+}
+
+export const EmergencyStopped: MessageFns<EmergencyStopped> = {
+  encode(message: EmergencyStopped, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.level !== "") {
+      writer.uint32(18).string(message.level);
+    }
+    if (message.who !== "") {
+      writer.uint32(26).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(34).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmergencyStopped {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmergencyStopped();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmergencyStopped {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      level: isSet(object.level) ? globalThis.String(object.level) : "",
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+    };
+  },
+
+  toJSON(message: EmergencyStopped): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.level !== "") {
+      obj.level = message.level;
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EmergencyStopped>): EmergencyStopped {
+    return EmergencyStopped.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmergencyStopped>): EmergencyStopped {
+    const message = createBaseEmergencyStopped();
+    message.id = object.id ?? "";
+    message.level = object.level ?? "";
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    return message;
+  },
+};
+
+function createBaseEmergencyResumed(): EmergencyResumed {
+  return { id: "", who: "", why: "" };
+}
+
+export const EmergencyResumed: MessageFns<EmergencyResumed> = {
+  encode(message: EmergencyResumed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmergencyResumed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmergencyResumed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmergencyResumed {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+    };
+  },
+
+  toJSON(message: EmergencyResumed): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EmergencyResumed>): EmergencyResumed {
+    return EmergencyResumed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmergencyResumed>): EmergencyResumed {
+    const message = createBaseEmergencyResumed();
+    message.id = object.id ?? "";
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
     return message;
   },
 };

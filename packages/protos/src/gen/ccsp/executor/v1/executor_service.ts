@@ -11,14 +11,18 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
+import { RunResources, TaskError } from "../../task/v1/task.js";
 
 export const protobufPackage = "ccsp.executor.v1";
 
@@ -52,6 +56,10 @@ export interface EngineStatus {
   slots: number;
   /** Runs that it has now. */
   running: number;
+  /** Name of the login that its runs use. */
+  account: string;
+  /** Processes that were started early and wait for a prompt. */
+  warm: number;
 }
 
 /** One run. */
@@ -64,6 +72,158 @@ export interface RunStatus {
   pid: number;
   /** When the engine was started. */
   startTime: Date | undefined;
+}
+
+/** Request for `ListEngines`. */
+export interface ListEnginesRequest {
+}
+
+/** Response for `ListEngines`. */
+export interface ListEnginesResponse {
+  /** In the order of the configuration. */
+  engines: EngineInfo[];
+}
+
+/** An engine and what it can do. */
+export interface EngineInfo {
+  /** State and version. */
+  status:
+    | EngineStatus
+    | undefined;
+  /** Oldest version that it is known to work with; empty: any. */
+  minimumVersion: string;
+  /** What requests may ask of it, in the words of `TaskSpec`: `system_prompt`, `conversation`, `attachments`, … */
+  capabilities: string[];
+  /** Where it comes from: `built-in`, or the package or path that was loaded. */
+  origin: string;
+}
+
+/** Request for `ListRuns`. */
+export interface ListRunsRequest {
+}
+
+/** Response for `ListRuns`. */
+export interface ListRunsResponse {
+  /** Oldest first. */
+  runs: RunStatus[];
+}
+
+/** Request for `GetRun`. */
+export interface GetRunRequest {
+  /** The task. */
+  taskId: string;
+}
+
+/** Response for `GetRun`. */
+export interface GetRunResponse {
+  /** The run. */
+  run:
+    | RunStatus
+    | undefined;
+  /** The end of the text that the engine has written, at most 16 KiB of whole characters. */
+  tail: string;
+  /** What its processes took so far. */
+  resources:
+    | RunResources
+    | undefined;
+  /** Processes that it has now. */
+  processes: number;
+}
+
+/** Request for `TailRun`. */
+export interface TailRunRequest {
+  /** The task. */
+  taskId: string;
+}
+
+/** Response for `TailRun`. */
+export interface TailRunResponse {
+  /** More text; the first message has the end of what was written before. */
+  text: string;
+}
+
+/** Request for `ListHooks`. */
+export interface ListHooksRequest {
+}
+
+/** Response for `ListHooks`. */
+export interface ListHooksResponse {
+  /** In the order in which they run. */
+  hooks: HookStatus[];
+}
+
+/** A hook that was loaded. */
+export interface HookStatus {
+  /** Its name. */
+  name: string;
+  /** Package or path that it was loaded from. */
+  origin: string;
+  /** Points that it acts at, such as `before-execute`. */
+  points: string[];
+  /** A failure of it fails the run. */
+  required: boolean;
+  /** Most time that it may take at each point. */
+  timeout:
+    | Duration
+    | undefined;
+  /** Calls so far. */
+  calls: bigint;
+  /** Of these, those that failed or took too long. */
+  failures: bigint;
+}
+
+/** Request for `SetConcurrency`. */
+export interface SetConcurrencyRequest {
+  /** Engine name. */
+  engine: string;
+  /** 0 to 500. */
+  slots: number;
+}
+
+/** Response for `SetConcurrency`. */
+export interface SetConcurrencyResponse {
+  /** The engine after it. */
+  engine: EngineStatus | undefined;
+}
+
+/** Request for `SetDraining`. */
+export interface SetDrainingRequest {
+  /** Take no new work. */
+  draining: boolean;
+}
+
+/** Response for `SetDraining`. */
+export interface SetDrainingResponse {
+  /** Runs that go on. */
+  running: number;
+}
+
+/** Request for `Probe`. */
+export interface ProbeRequest {
+  /** Engine name; empty means the first one. */
+  engine: string;
+}
+
+/** Response for `Probe`. */
+export interface ProbeResponse {
+  /** It answered. */
+  ok: boolean;
+  /** From the start of the process to the first text; absent when there was none. */
+  firstText:
+    | Duration
+    | undefined;
+  /** From the start of the process to its end. */
+  total:
+    | Duration
+    | undefined;
+  /** Why it did not answer. */
+  error:
+    | TaskError
+    | undefined;
+  /** Version, as the run said it. */
+  engineVersion: string;
+  /** Model that answered. */
+  model: string;
 }
 
 function createBaseGetExecutorStatusRequest(): GetExecutorStatusRequest {
@@ -262,7 +422,7 @@ export const GetExecutorStatusResponse: MessageFns<GetExecutorStatusResponse> = 
 };
 
 function createBaseEngineStatus(): EngineStatus {
-  return { engine: "", version: "", slots: 0, running: 0 };
+  return { engine: "", version: "", slots: 0, running: 0, account: "", warm: 0 };
 }
 
 export const EngineStatus: MessageFns<EngineStatus> = {
@@ -278,6 +438,12 @@ export const EngineStatus: MessageFns<EngineStatus> = {
     }
     if (message.running !== 0) {
       writer.uint32(32).int32(message.running);
+    }
+    if (message.account !== "") {
+      writer.uint32(42).string(message.account);
+    }
+    if (message.warm !== 0) {
+      writer.uint32(48).int32(message.warm);
     }
     return writer;
   },
@@ -327,6 +493,22 @@ export const EngineStatus: MessageFns<EngineStatus> = {
             message.running = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.warm = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -345,6 +527,8 @@ export const EngineStatus: MessageFns<EngineStatus> = {
       version: isSet(object.version) ? globalThis.String(object.version) : "",
       slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
       running: isSet(object.running) ? globalThis.Number(object.running) : 0,
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      warm: isSet(object.warm) ? globalThis.Number(object.warm) : 0,
     };
   },
 
@@ -362,6 +546,12 @@ export const EngineStatus: MessageFns<EngineStatus> = {
     if (message.running !== 0) {
       obj.running = Math.round(message.running);
     }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.warm !== 0) {
+      obj.warm = Math.round(message.warm);
+    }
     return obj;
   },
 
@@ -374,6 +564,8 @@ export const EngineStatus: MessageFns<EngineStatus> = {
     message.version = object.version ?? "";
     message.slots = object.slots ?? 0;
     message.running = object.running ?? 0;
+    message.account = object.account ?? "";
+    message.warm = object.warm ?? 0;
     return message;
   },
 };
@@ -503,7 +695,1519 @@ export const RunStatus: MessageFns<RunStatus> = {
   },
 };
 
-/** Runs engines on one host. Work comes from `QueueService.Sync`; this service only answers questions. */
+function createBaseListEnginesRequest(): ListEnginesRequest {
+  return {};
+}
+
+export const ListEnginesRequest: MessageFns<ListEnginesRequest> = {
+  encode(_: ListEnginesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListEnginesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListEnginesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListEnginesRequest {
+    return {};
+  },
+
+  toJSON(_: ListEnginesRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListEnginesRequest>): ListEnginesRequest {
+    return ListEnginesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListEnginesRequest>): ListEnginesRequest {
+    const message = createBaseListEnginesRequest();
+    return message;
+  },
+};
+
+function createBaseListEnginesResponse(): ListEnginesResponse {
+  return { engines: [] };
+}
+
+export const ListEnginesResponse: MessageFns<ListEnginesResponse> = {
+  encode(message: ListEnginesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.engines) {
+      EngineInfo.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListEnginesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListEnginesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engines.push(EngineInfo.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListEnginesResponse {
+    return {
+      engines: globalThis.Array.isArray(object?.engines) ? object.engines.map((e: any) => EngineInfo.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListEnginesResponse): unknown {
+    const obj: any = {};
+    if (message.engines?.length) {
+      obj.engines = message.engines.map((e) => EngineInfo.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListEnginesResponse>): ListEnginesResponse {
+    return ListEnginesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListEnginesResponse>): ListEnginesResponse {
+    const message = createBaseListEnginesResponse();
+    message.engines = object.engines?.map((e) => EngineInfo.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEngineInfo(): EngineInfo {
+  return { status: undefined, minimumVersion: "", capabilities: [], origin: "" };
+}
+
+export const EngineInfo: MessageFns<EngineInfo> = {
+  encode(message: EngineInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== undefined) {
+      EngineStatus.encode(message.status, writer.uint32(10).fork()).join();
+    }
+    if (message.minimumVersion !== "") {
+      writer.uint32(18).string(message.minimumVersion);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.origin !== "") {
+      writer.uint32(34).string(message.origin);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EngineInfo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEngineInfo();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.status = EngineStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.minimumVersion = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.origin = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EngineInfo {
+    return {
+      status: isSet(object.status) ? EngineStatus.fromJSON(object.status) : undefined,
+      minimumVersion: isSet(object.minimumVersion)
+        ? globalThis.String(object.minimumVersion)
+        : isSet(object.minimum_version)
+        ? globalThis.String(object.minimum_version)
+        : "",
+      capabilities: globalThis.Array.isArray(object?.capabilities)
+        ? object.capabilities.map((e: any) => globalThis.String(e))
+        : [],
+      origin: isSet(object.origin) ? globalThis.String(object.origin) : "",
+    };
+  },
+
+  toJSON(message: EngineInfo): unknown {
+    const obj: any = {};
+    if (message.status !== undefined) {
+      obj.status = EngineStatus.toJSON(message.status);
+    }
+    if (message.minimumVersion !== "") {
+      obj.minimumVersion = message.minimumVersion;
+    }
+    if (message.capabilities?.length) {
+      obj.capabilities = message.capabilities;
+    }
+    if (message.origin !== "") {
+      obj.origin = message.origin;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EngineInfo>): EngineInfo {
+    return EngineInfo.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EngineInfo>): EngineInfo {
+    const message = createBaseEngineInfo();
+    message.status = (object.status !== undefined && object.status !== null)
+      ? EngineStatus.fromPartial(object.status)
+      : undefined;
+    message.minimumVersion = object.minimumVersion ?? "";
+    message.capabilities = object.capabilities?.map((e) => e) || [];
+    message.origin = object.origin ?? "";
+    return message;
+  },
+};
+
+function createBaseListRunsRequest(): ListRunsRequest {
+  return {};
+}
+
+export const ListRunsRequest: MessageFns<ListRunsRequest> = {
+  encode(_: ListRunsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRunsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRunsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListRunsRequest {
+    return {};
+  },
+
+  toJSON(_: ListRunsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListRunsRequest>): ListRunsRequest {
+    return ListRunsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListRunsRequest>): ListRunsRequest {
+    const message = createBaseListRunsRequest();
+    return message;
+  },
+};
+
+function createBaseListRunsResponse(): ListRunsResponse {
+  return { runs: [] };
+}
+
+export const ListRunsResponse: MessageFns<ListRunsResponse> = {
+  encode(message: ListRunsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.runs) {
+      RunStatus.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRunsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRunsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runs.push(RunStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListRunsResponse {
+    return { runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => RunStatus.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: ListRunsResponse): unknown {
+    const obj: any = {};
+    if (message.runs?.length) {
+      obj.runs = message.runs.map((e) => RunStatus.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListRunsResponse>): ListRunsResponse {
+    return ListRunsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRunsResponse>): ListRunsResponse {
+    const message = createBaseListRunsResponse();
+    message.runs = object.runs?.map((e) => RunStatus.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGetRunRequest(): GetRunRequest {
+  return { taskId: "" };
+}
+
+export const GetRunRequest: MessageFns<GetRunRequest> = {
+  encode(message: GetRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetRunRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+    };
+  },
+
+  toJSON(message: GetRunRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetRunRequest>): GetRunRequest {
+    return GetRunRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetRunRequest>): GetRunRequest {
+    const message = createBaseGetRunRequest();
+    message.taskId = object.taskId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetRunResponse(): GetRunResponse {
+  return { run: undefined, tail: "", resources: undefined, processes: 0 };
+}
+
+export const GetRunResponse: MessageFns<GetRunResponse> = {
+  encode(message: GetRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== undefined) {
+      RunStatus.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    if (message.tail !== "") {
+      writer.uint32(18).string(message.tail);
+    }
+    if (message.resources !== undefined) {
+      RunResources.encode(message.resources, writer.uint32(26).fork()).join();
+    }
+    if (message.processes !== 0) {
+      writer.uint32(32).int32(message.processes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = RunStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tail = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resources = RunResources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.processes = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetRunResponse {
+    return {
+      run: isSet(object.run) ? RunStatus.fromJSON(object.run) : undefined,
+      tail: isSet(object.tail) ? globalThis.String(object.tail) : "",
+      resources: isSet(object.resources) ? RunResources.fromJSON(object.resources) : undefined,
+      processes: isSet(object.processes) ? globalThis.Number(object.processes) : 0,
+    };
+  },
+
+  toJSON(message: GetRunResponse): unknown {
+    const obj: any = {};
+    if (message.run !== undefined) {
+      obj.run = RunStatus.toJSON(message.run);
+    }
+    if (message.tail !== "") {
+      obj.tail = message.tail;
+    }
+    if (message.resources !== undefined) {
+      obj.resources = RunResources.toJSON(message.resources);
+    }
+    if (message.processes !== 0) {
+      obj.processes = Math.round(message.processes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetRunResponse>): GetRunResponse {
+    return GetRunResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetRunResponse>): GetRunResponse {
+    const message = createBaseGetRunResponse();
+    message.run = (object.run !== undefined && object.run !== null) ? RunStatus.fromPartial(object.run) : undefined;
+    message.tail = object.tail ?? "";
+    message.resources = (object.resources !== undefined && object.resources !== null)
+      ? RunResources.fromPartial(object.resources)
+      : undefined;
+    message.processes = object.processes ?? 0;
+    return message;
+  },
+};
+
+function createBaseTailRunRequest(): TailRunRequest {
+  return { taskId: "" };
+}
+
+export const TailRunRequest: MessageFns<TailRunRequest> = {
+  encode(message: TailRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TailRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTailRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TailRunRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+    };
+  },
+
+  toJSON(message: TailRunRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TailRunRequest>): TailRunRequest {
+    return TailRunRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TailRunRequest>): TailRunRequest {
+    const message = createBaseTailRunRequest();
+    message.taskId = object.taskId ?? "";
+    return message;
+  },
+};
+
+function createBaseTailRunResponse(): TailRunResponse {
+  return { text: "" };
+}
+
+export const TailRunResponse: MessageFns<TailRunResponse> = {
+  encode(message: TailRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TailRunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTailRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TailRunResponse {
+    return { text: isSet(object.text) ? globalThis.String(object.text) : "" };
+  },
+
+  toJSON(message: TailRunResponse): unknown {
+    const obj: any = {};
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TailRunResponse>): TailRunResponse {
+    return TailRunResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TailRunResponse>): TailRunResponse {
+    const message = createBaseTailRunResponse();
+    message.text = object.text ?? "";
+    return message;
+  },
+};
+
+function createBaseListHooksRequest(): ListHooksRequest {
+  return {};
+}
+
+export const ListHooksRequest: MessageFns<ListHooksRequest> = {
+  encode(_: ListHooksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHooksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHooksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListHooksRequest {
+    return {};
+  },
+
+  toJSON(_: ListHooksRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListHooksRequest>): ListHooksRequest {
+    return ListHooksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListHooksRequest>): ListHooksRequest {
+    const message = createBaseListHooksRequest();
+    return message;
+  },
+};
+
+function createBaseListHooksResponse(): ListHooksResponse {
+  return { hooks: [] };
+}
+
+export const ListHooksResponse: MessageFns<ListHooksResponse> = {
+  encode(message: ListHooksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.hooks) {
+      HookStatus.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListHooksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListHooksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hooks.push(HookStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListHooksResponse {
+    return {
+      hooks: globalThis.Array.isArray(object?.hooks) ? object.hooks.map((e: any) => HookStatus.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListHooksResponse): unknown {
+    const obj: any = {};
+    if (message.hooks?.length) {
+      obj.hooks = message.hooks.map((e) => HookStatus.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListHooksResponse>): ListHooksResponse {
+    return ListHooksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListHooksResponse>): ListHooksResponse {
+    const message = createBaseListHooksResponse();
+    message.hooks = object.hooks?.map((e) => HookStatus.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHookStatus(): HookStatus {
+  return { name: "", origin: "", points: [], required: false, timeout: undefined, calls: 0n, failures: 0n };
+}
+
+export const HookStatus: MessageFns<HookStatus> = {
+  encode(message: HookStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.origin !== "") {
+      writer.uint32(18).string(message.origin);
+    }
+    for (const v of message.points) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.required !== false) {
+      writer.uint32(32).bool(message.required);
+    }
+    if (message.timeout !== undefined) {
+      Duration.encode(message.timeout, writer.uint32(42).fork()).join();
+    }
+    if (message.calls !== 0n) {
+      if (BigInt.asIntN(64, message.calls) !== message.calls) {
+        throw new globalThis.Error("value provided for field message.calls of type int64 too large");
+      }
+      writer.uint32(48).int64(message.calls);
+    }
+    if (message.failures !== 0n) {
+      if (BigInt.asIntN(64, message.failures) !== message.failures) {
+        throw new globalThis.Error("value provided for field message.failures of type int64 too large");
+      }
+      writer.uint32(56).int64(message.failures);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HookStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHookStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.origin = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.points.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.required = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.timeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.calls = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.failures = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HookStatus {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      origin: isSet(object.origin) ? globalThis.String(object.origin) : "",
+      points: globalThis.Array.isArray(object?.points) ? object.points.map((e: any) => globalThis.String(e)) : [],
+      required: isSet(object.required) ? globalThis.Boolean(object.required) : false,
+      timeout: isSet(object.timeout) ? Duration.fromJSON(object.timeout) : undefined,
+      calls: isSet(object.calls) ? BigInt(object.calls) : 0n,
+      failures: isSet(object.failures) ? BigInt(object.failures) : 0n,
+    };
+  },
+
+  toJSON(message: HookStatus): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.origin !== "") {
+      obj.origin = message.origin;
+    }
+    if (message.points?.length) {
+      obj.points = message.points;
+    }
+    if (message.required !== false) {
+      obj.required = message.required;
+    }
+    if (message.timeout !== undefined) {
+      obj.timeout = Duration.toJSON(message.timeout);
+    }
+    if (message.calls !== 0n) {
+      obj.calls = message.calls.toString();
+    }
+    if (message.failures !== 0n) {
+      obj.failures = message.failures.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HookStatus>): HookStatus {
+    return HookStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HookStatus>): HookStatus {
+    const message = createBaseHookStatus();
+    message.name = object.name ?? "";
+    message.origin = object.origin ?? "";
+    message.points = object.points?.map((e) => e) || [];
+    message.required = object.required ?? false;
+    message.timeout = (object.timeout !== undefined && object.timeout !== null)
+      ? Duration.fromPartial(object.timeout)
+      : undefined;
+    message.calls = (object.calls !== undefined && object.calls !== null) ? BigInt(object.calls) : 0n;
+    message.failures = (object.failures !== undefined && object.failures !== null) ? BigInt(object.failures) : 0n;
+    return message;
+  },
+};
+
+function createBaseSetConcurrencyRequest(): SetConcurrencyRequest {
+  return { engine: "", slots: 0 };
+}
+
+export const SetConcurrencyRequest: MessageFns<SetConcurrencyRequest> = {
+  encode(message: SetConcurrencyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(16).int32(message.slots);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetConcurrencyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetConcurrencyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.slots = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetConcurrencyRequest {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
+    };
+  },
+
+  toJSON(message: SetConcurrencyRequest): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.slots !== 0) {
+      obj.slots = Math.round(message.slots);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetConcurrencyRequest>): SetConcurrencyRequest {
+    return SetConcurrencyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetConcurrencyRequest>): SetConcurrencyRequest {
+    const message = createBaseSetConcurrencyRequest();
+    message.engine = object.engine ?? "";
+    message.slots = object.slots ?? 0;
+    return message;
+  },
+};
+
+function createBaseSetConcurrencyResponse(): SetConcurrencyResponse {
+  return { engine: undefined };
+}
+
+export const SetConcurrencyResponse: MessageFns<SetConcurrencyResponse> = {
+  encode(message: SetConcurrencyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== undefined) {
+      EngineStatus.encode(message.engine, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetConcurrencyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetConcurrencyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = EngineStatus.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetConcurrencyResponse {
+    return { engine: isSet(object.engine) ? EngineStatus.fromJSON(object.engine) : undefined };
+  },
+
+  toJSON(message: SetConcurrencyResponse): unknown {
+    const obj: any = {};
+    if (message.engine !== undefined) {
+      obj.engine = EngineStatus.toJSON(message.engine);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetConcurrencyResponse>): SetConcurrencyResponse {
+    return SetConcurrencyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetConcurrencyResponse>): SetConcurrencyResponse {
+    const message = createBaseSetConcurrencyResponse();
+    message.engine = (object.engine !== undefined && object.engine !== null)
+      ? EngineStatus.fromPartial(object.engine)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSetDrainingRequest(): SetDrainingRequest {
+  return { draining: false };
+}
+
+export const SetDrainingRequest: MessageFns<SetDrainingRequest> = {
+  encode(message: SetDrainingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.draining !== false) {
+      writer.uint32(8).bool(message.draining);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetDrainingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetDrainingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetDrainingRequest {
+    return { draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false };
+  },
+
+  toJSON(message: SetDrainingRequest): unknown {
+    const obj: any = {};
+    if (message.draining !== false) {
+      obj.draining = message.draining;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetDrainingRequest>): SetDrainingRequest {
+    return SetDrainingRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetDrainingRequest>): SetDrainingRequest {
+    const message = createBaseSetDrainingRequest();
+    message.draining = object.draining ?? false;
+    return message;
+  },
+};
+
+function createBaseSetDrainingResponse(): SetDrainingResponse {
+  return { running: 0 };
+}
+
+export const SetDrainingResponse: MessageFns<SetDrainingResponse> = {
+  encode(message: SetDrainingResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.running !== 0) {
+      writer.uint32(8).int32(message.running);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetDrainingResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetDrainingResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.running = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetDrainingResponse {
+    return { running: isSet(object.running) ? globalThis.Number(object.running) : 0 };
+  },
+
+  toJSON(message: SetDrainingResponse): unknown {
+    const obj: any = {};
+    if (message.running !== 0) {
+      obj.running = Math.round(message.running);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetDrainingResponse>): SetDrainingResponse {
+    return SetDrainingResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetDrainingResponse>): SetDrainingResponse {
+    const message = createBaseSetDrainingResponse();
+    message.running = object.running ?? 0;
+    return message;
+  },
+};
+
+function createBaseProbeRequest(): ProbeRequest {
+  return { engine: "" };
+}
+
+export const ProbeRequest: MessageFns<ProbeRequest> = {
+  encode(message: ProbeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProbeRequest {
+    return { engine: isSet(object.engine) ? globalThis.String(object.engine) : "" };
+  },
+
+  toJSON(message: ProbeRequest): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProbeRequest>): ProbeRequest {
+    return ProbeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProbeRequest>): ProbeRequest {
+    const message = createBaseProbeRequest();
+    message.engine = object.engine ?? "";
+    return message;
+  },
+};
+
+function createBaseProbeResponse(): ProbeResponse {
+  return { ok: false, firstText: undefined, total: undefined, error: undefined, engineVersion: "", model: "" };
+}
+
+export const ProbeResponse: MessageFns<ProbeResponse> = {
+  encode(message: ProbeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ok !== false) {
+      writer.uint32(8).bool(message.ok);
+    }
+    if (message.firstText !== undefined) {
+      Duration.encode(message.firstText, writer.uint32(18).fork()).join();
+    }
+    if (message.total !== undefined) {
+      Duration.encode(message.total, writer.uint32(26).fork()).join();
+    }
+    if (message.error !== undefined) {
+      TaskError.encode(message.error, writer.uint32(34).fork()).join();
+    }
+    if (message.engineVersion !== "") {
+      writer.uint32(42).string(message.engineVersion);
+    }
+    if (message.model !== "") {
+      writer.uint32(50).string(message.model);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.firstText = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.total = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.error = TaskError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.engineVersion = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProbeResponse {
+    return {
+      ok: isSet(object.ok) ? globalThis.Boolean(object.ok) : false,
+      firstText: isSet(object.firstText)
+        ? Duration.fromJSON(object.firstText)
+        : isSet(object.first_text)
+        ? Duration.fromJSON(object.first_text)
+        : undefined,
+      total: isSet(object.total) ? Duration.fromJSON(object.total) : undefined,
+      error: isSet(object.error) ? TaskError.fromJSON(object.error) : undefined,
+      engineVersion: isSet(object.engineVersion)
+        ? globalThis.String(object.engineVersion)
+        : isSet(object.engine_version)
+        ? globalThis.String(object.engine_version)
+        : "",
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+    };
+  },
+
+  toJSON(message: ProbeResponse): unknown {
+    const obj: any = {};
+    if (message.ok !== false) {
+      obj.ok = message.ok;
+    }
+    if (message.firstText !== undefined) {
+      obj.firstText = Duration.toJSON(message.firstText);
+    }
+    if (message.total !== undefined) {
+      obj.total = Duration.toJSON(message.total);
+    }
+    if (message.error !== undefined) {
+      obj.error = TaskError.toJSON(message.error);
+    }
+    if (message.engineVersion !== "") {
+      obj.engineVersion = message.engineVersion;
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProbeResponse>): ProbeResponse {
+    return ProbeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProbeResponse>): ProbeResponse {
+    const message = createBaseProbeResponse();
+    message.ok = object.ok ?? false;
+    message.firstText = (object.firstText !== undefined && object.firstText !== null)
+      ? Duration.fromPartial(object.firstText)
+      : undefined;
+    message.total = (object.total !== undefined && object.total !== null)
+      ? Duration.fromPartial(object.total)
+      : undefined;
+    message.error = (object.error !== undefined && object.error !== null)
+      ? TaskError.fromPartial(object.error)
+      : undefined;
+    message.engineVersion = object.engineVersion ?? "";
+    message.model = object.model ?? "";
+    return message;
+  },
+};
+
+/**
+ * Runs engines on one host. Work comes from `QueueService.Sync`; this service answers questions and is how one executor is
+ * controlled. Each call is about the executor that answers it: name its address.
+ */
 export type ExecutorServiceService = typeof ExecutorServiceService;
 export const ExecutorServiceService = {
   /** Says which engines this executor has and what it runs now. */
@@ -518,11 +2222,153 @@ export const ExecutorServiceService = {
       Buffer.from(GetExecutorStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetExecutorStatusResponse => GetExecutorStatusResponse.decode(value),
   },
+  /** Lists its engines with what they can do. */
+  listEngines: {
+    path: "/ccsp.executor.v1.ExecutorService/ListEngines" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListEnginesRequest): Buffer => Buffer.from(ListEnginesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListEnginesRequest => ListEnginesRequest.decode(value),
+    responseSerialize: (value: ListEnginesResponse): Buffer => Buffer.from(ListEnginesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListEnginesResponse => ListEnginesResponse.decode(value),
+  },
+  /** Lists what it runs now, oldest first. */
+  listRuns: {
+    path: "/ccsp.executor.v1.ExecutorService/ListRuns" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRunsRequest): Buffer => Buffer.from(ListRunsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRunsRequest => ListRunsRequest.decode(value),
+    responseSerialize: (value: ListRunsResponse): Buffer => Buffer.from(ListRunsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRunsResponse => ListRunsResponse.decode(value),
+  },
+  /**
+   * Reads one run, with the end of what the engine has written so far.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`: this executor does not run the task now.
+   */
+  getRun: {
+    path: "/ccsp.executor.v1.ExecutorService/GetRun" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetRunRequest): Buffer => Buffer.from(GetRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetRunRequest => GetRunRequest.decode(value),
+    responseSerialize: (value: GetRunResponse): Buffer => Buffer.from(GetRunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetRunResponse => GetRunResponse.decode(value),
+  },
+  /**
+   * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`.
+   * - UNAVAILABLE `SHUTTING_DOWN`.
+   */
+  tailRun: {
+    path: "/ccsp.executor.v1.ExecutorService/TailRun" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: TailRunRequest): Buffer => Buffer.from(TailRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TailRunRequest => TailRunRequest.decode(value),
+    responseSerialize: (value: TailRunResponse): Buffer => Buffer.from(TailRunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TailRunResponse => TailRunResponse.decode(value),
+  },
+  /** Lists the hooks that were loaded, in the order in which they run. */
+  listHooks: {
+    path: "/ccsp.executor.v1.ExecutorService/ListHooks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListHooksRequest): Buffer => Buffer.from(ListHooksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListHooksRequest => ListHooksRequest.decode(value),
+    responseSerialize: (value: ListHooksResponse): Buffer => Buffer.from(ListHooksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListHooksResponse => ListHooksResponse.decode(value),
+  },
+  /**
+   * Changes how many runs of an engine it may have at once, until it restarts. Runs above a lower number go on to their end.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`.
+   */
+  setConcurrency: {
+    path: "/ccsp.executor.v1.ExecutorService/SetConcurrency" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetConcurrencyRequest): Buffer =>
+      Buffer.from(SetConcurrencyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetConcurrencyRequest => SetConcurrencyRequest.decode(value),
+    responseSerialize: (value: SetConcurrencyResponse): Buffer =>
+      Buffer.from(SetConcurrencyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetConcurrencyResponse => SetConcurrencyResponse.decode(value),
+  },
+  /** Stops taking work, or takes it again. Runs go on. */
+  setDraining: {
+    path: "/ccsp.executor.v1.ExecutorService/SetDraining" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetDrainingRequest): Buffer => Buffer.from(SetDrainingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetDrainingRequest => SetDrainingRequest.decode(value),
+    responseSerialize: (value: SetDrainingResponse): Buffer => Buffer.from(SetDrainingResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetDrainingResponse => SetDrainingResponse.decode(value),
+  },
+  /**
+   * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
+   * It costs a few tokens.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
+   */
+  probe: {
+    path: "/ccsp.executor.v1.ExecutorService/Probe" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ProbeRequest): Buffer => Buffer.from(ProbeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ProbeRequest => ProbeRequest.decode(value),
+    responseSerialize: (value: ProbeResponse): Buffer => Buffer.from(ProbeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ProbeResponse => ProbeResponse.decode(value),
+  },
 } as const;
 
 export interface ExecutorServiceServer extends UntypedServiceImplementation {
   /** Says which engines this executor has and what it runs now. */
   getExecutorStatus: handleUnaryCall<GetExecutorStatusRequest, GetExecutorStatusResponse>;
+  /** Lists its engines with what they can do. */
+  listEngines: handleUnaryCall<ListEnginesRequest, ListEnginesResponse>;
+  /** Lists what it runs now, oldest first. */
+  listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
+  /**
+   * Reads one run, with the end of what the engine has written so far.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`: this executor does not run the task now.
+   */
+  getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
+  /**
+   * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`.
+   * - UNAVAILABLE `SHUTTING_DOWN`.
+   */
+  tailRun: handleServerStreamingCall<TailRunRequest, TailRunResponse>;
+  /** Lists the hooks that were loaded, in the order in which they run. */
+  listHooks: handleUnaryCall<ListHooksRequest, ListHooksResponse>;
+  /**
+   * Changes how many runs of an engine it may have at once, until it restarts. Runs above a lower number go on to their end.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`.
+   */
+  setConcurrency: handleUnaryCall<SetConcurrencyRequest, SetConcurrencyResponse>;
+  /** Stops taking work, or takes it again. Runs go on. */
+  setDraining: handleUnaryCall<SetDrainingRequest, SetDrainingResponse>;
+  /**
+   * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
+   * It costs a few tokens.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
+   */
+  probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
 }
 
 export interface ExecutorServiceClient extends Client {
@@ -541,6 +2387,147 @@ export interface ExecutorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetExecutorStatusResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists its engines with what they can do. */
+  listEngines(
+    request: ListEnginesRequest,
+    callback: (error: ServiceError | null, response: ListEnginesResponse) => void,
+  ): ClientUnaryCall;
+  listEngines(
+    request: ListEnginesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListEnginesResponse) => void,
+  ): ClientUnaryCall;
+  listEngines(
+    request: ListEnginesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListEnginesResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists what it runs now, oldest first. */
+  listRuns(
+    request: ListRunsRequest,
+    callback: (error: ServiceError | null, response: ListRunsResponse) => void,
+  ): ClientUnaryCall;
+  listRuns(
+    request: ListRunsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRunsResponse) => void,
+  ): ClientUnaryCall;
+  listRuns(
+    request: ListRunsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRunsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Reads one run, with the end of what the engine has written so far.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`: this executor does not run the task now.
+   */
+  getRun(
+    request: GetRunRequest,
+    callback: (error: ServiceError | null, response: GetRunResponse) => void,
+  ): ClientUnaryCall;
+  getRun(
+    request: GetRunRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetRunResponse) => void,
+  ): ClientUnaryCall;
+  getRun(
+    request: GetRunRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetRunResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
+   *
+   * Errors:
+   * - NOT_FOUND `RUN_NOT_FOUND`.
+   * - UNAVAILABLE `SHUTTING_DOWN`.
+   */
+  tailRun(request: TailRunRequest, options?: Partial<CallOptions>): ClientReadableStream<TailRunResponse>;
+  tailRun(
+    request: TailRunRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<TailRunResponse>;
+  /** Lists the hooks that were loaded, in the order in which they run. */
+  listHooks(
+    request: ListHooksRequest,
+    callback: (error: ServiceError | null, response: ListHooksResponse) => void,
+  ): ClientUnaryCall;
+  listHooks(
+    request: ListHooksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListHooksResponse) => void,
+  ): ClientUnaryCall;
+  listHooks(
+    request: ListHooksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListHooksResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes how many runs of an engine it may have at once, until it restarts. Runs above a lower number go on to their end.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`.
+   */
+  setConcurrency(
+    request: SetConcurrencyRequest,
+    callback: (error: ServiceError | null, response: SetConcurrencyResponse) => void,
+  ): ClientUnaryCall;
+  setConcurrency(
+    request: SetConcurrencyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetConcurrencyResponse) => void,
+  ): ClientUnaryCall;
+  setConcurrency(
+    request: SetConcurrencyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetConcurrencyResponse) => void,
+  ): ClientUnaryCall;
+  /** Stops taking work, or takes it again. Runs go on. */
+  setDraining(
+    request: SetDrainingRequest,
+    callback: (error: ServiceError | null, response: SetDrainingResponse) => void,
+  ): ClientUnaryCall;
+  setDraining(
+    request: SetDrainingRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetDrainingResponse) => void,
+  ): ClientUnaryCall;
+  setDraining(
+    request: SetDrainingRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetDrainingResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
+   * It costs a few tokens.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
+   */
+  probe(
+    request: ProbeRequest,
+    callback: (error: ServiceError | null, response: ProbeResponse) => void,
+  ): ClientUnaryCall;
+  probe(
+    request: ProbeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ProbeResponse) => void,
+  ): ClientUnaryCall;
+  probe(
+    request: ProbeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ProbeResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -22,8 +22,11 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
-import { DoubleValue } from "../../../google/protobuf/wrappers.js";
+import { DoubleValue, Int64Value } from "../../../google/protobuf/wrappers.js";
 import {
+  ErrorCategory,
+  errorCategoryFromJSON,
+  errorCategoryToJSON,
   Priority,
   priorityFromJSON,
   priorityToJSON,
@@ -41,6 +44,205 @@ import {
 export const protobufPackage = "ccsp.queue.v1";
 
 export const protobufFileName = "ccsp/queue/v1/queue_service.proto";
+
+/** How far an emergency stop goes; each includes the ones before it. */
+export enum EmergencyLevel {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED = 0,
+  /** NO_SUBMIT - No task is accepted. */
+  NO_SUBMIT = 1,
+  /** NO_START - No task is started. */
+  NO_START = 2,
+  /** PARK_RUNNING - What runs is ended (SIGTERM, then SIGKILL) and waits for the resume, at no cost in attempts. */
+  PARK_RUNNING = 3,
+  /** KILL - What runs is killed at once (SIGKILL), and its tasks end as CANCELLED. */
+  KILL = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function emergencyLevelFromJSON(object: any): EmergencyLevel {
+  switch (object) {
+    case 0:
+    case "EMERGENCY_LEVEL_UNSPECIFIED":
+      return EmergencyLevel.UNSPECIFIED;
+    case 1:
+    case "EMERGENCY_LEVEL_NO_SUBMIT":
+      return EmergencyLevel.NO_SUBMIT;
+    case 2:
+    case "EMERGENCY_LEVEL_NO_START":
+      return EmergencyLevel.NO_START;
+    case 3:
+    case "EMERGENCY_LEVEL_PARK_RUNNING":
+      return EmergencyLevel.PARK_RUNNING;
+    case 4:
+    case "EMERGENCY_LEVEL_KILL":
+      return EmergencyLevel.KILL;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return EmergencyLevel.UNRECOGNIZED;
+  }
+}
+
+export function emergencyLevelToJSON(object: EmergencyLevel): string {
+  switch (object) {
+    case EmergencyLevel.UNSPECIFIED:
+      return "EMERGENCY_LEVEL_UNSPECIFIED";
+    case EmergencyLevel.NO_SUBMIT:
+      return "EMERGENCY_LEVEL_NO_SUBMIT";
+    case EmergencyLevel.NO_START:
+      return "EMERGENCY_LEVEL_NO_START";
+    case EmergencyLevel.PARK_RUNNING:
+      return "EMERGENCY_LEVEL_PARK_RUNNING";
+    case EmergencyLevel.KILL:
+      return "EMERGENCY_LEVEL_KILL";
+    case EmergencyLevel.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Kinds of blockers. New values may be added. */
+export enum BlockerKind {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED = 0,
+  /** START_TIME - Its start time has not come. */
+  START_TIME = 1,
+  /** PARKED - It is parked until a time. */
+  PARKED = 2,
+  /** GATE - A gate is closed. */
+  GATE = 3,
+  /** NO_EXECUTOR - No executor offers its engine. */
+  NO_EXECUTOR = 4,
+  /** AFFINITY - It waits for one executor. */
+  AFFINITY = 5,
+  /** CAP - A cap on running tasks is reached. */
+  CAP = 6,
+  /** RATE - A rate limit is used up. */
+  RATE = 7,
+  /** NO_SLOT - The engine's executors are full. */
+  NO_SLOT = 8,
+  /** TURN - Others are before it. */
+  TURN = 9,
+  UNRECOGNIZED = -1,
+}
+
+export function blockerKindFromJSON(object: any): BlockerKind {
+  switch (object) {
+    case 0:
+    case "BLOCKER_KIND_UNSPECIFIED":
+      return BlockerKind.UNSPECIFIED;
+    case 1:
+    case "BLOCKER_KIND_START_TIME":
+      return BlockerKind.START_TIME;
+    case 2:
+    case "BLOCKER_KIND_PARKED":
+      return BlockerKind.PARKED;
+    case 3:
+    case "BLOCKER_KIND_GATE":
+      return BlockerKind.GATE;
+    case 4:
+    case "BLOCKER_KIND_NO_EXECUTOR":
+      return BlockerKind.NO_EXECUTOR;
+    case 5:
+    case "BLOCKER_KIND_AFFINITY":
+      return BlockerKind.AFFINITY;
+    case 6:
+    case "BLOCKER_KIND_CAP":
+      return BlockerKind.CAP;
+    case 7:
+    case "BLOCKER_KIND_RATE":
+      return BlockerKind.RATE;
+    case 8:
+    case "BLOCKER_KIND_NO_SLOT":
+      return BlockerKind.NO_SLOT;
+    case 9:
+    case "BLOCKER_KIND_TURN":
+      return BlockerKind.TURN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BlockerKind.UNRECOGNIZED;
+  }
+}
+
+export function blockerKindToJSON(object: BlockerKind): string {
+  switch (object) {
+    case BlockerKind.UNSPECIFIED:
+      return "BLOCKER_KIND_UNSPECIFIED";
+    case BlockerKind.START_TIME:
+      return "BLOCKER_KIND_START_TIME";
+    case BlockerKind.PARKED:
+      return "BLOCKER_KIND_PARKED";
+    case BlockerKind.GATE:
+      return "BLOCKER_KIND_GATE";
+    case BlockerKind.NO_EXECUTOR:
+      return "BLOCKER_KIND_NO_EXECUTOR";
+    case BlockerKind.AFFINITY:
+      return "BLOCKER_KIND_AFFINITY";
+    case BlockerKind.CAP:
+      return "BLOCKER_KIND_CAP";
+    case BlockerKind.RATE:
+      return "BLOCKER_KIND_RATE";
+    case BlockerKind.NO_SLOT:
+      return "BLOCKER_KIND_NO_SLOT";
+    case BlockerKind.TURN:
+      return "BLOCKER_KIND_TURN";
+    case BlockerKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What to do about missed times. */
+export enum MissedRuns {
+  /** UNSPECIFIED - Means SKIP in a request; never in an answer. */
+  UNSPECIFIED = 0,
+  /** SKIP - Go on with the next time. */
+  SKIP = 1,
+  /** RUN_ONCE - One task for all that was missed. */
+  RUN_ONCE = 2,
+  /** RUN_ALL - A task for each missed time, at most 100. */
+  RUN_ALL = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function missedRunsFromJSON(object: any): MissedRuns {
+  switch (object) {
+    case 0:
+    case "MISSED_RUNS_UNSPECIFIED":
+      return MissedRuns.UNSPECIFIED;
+    case 1:
+    case "MISSED_RUNS_SKIP":
+      return MissedRuns.SKIP;
+    case 2:
+    case "MISSED_RUNS_RUN_ONCE":
+      return MissedRuns.RUN_ONCE;
+    case 3:
+    case "MISSED_RUNS_RUN_ALL":
+      return MissedRuns.RUN_ALL;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return MissedRuns.UNRECOGNIZED;
+  }
+}
+
+export function missedRunsToJSON(object: MissedRuns): string {
+  switch (object) {
+    case MissedRuns.UNSPECIFIED:
+      return "MISSED_RUNS_UNSPECIFIED";
+    case MissedRuns.SKIP:
+      return "MISSED_RUNS_SKIP";
+    case MissedRuns.RUN_ONCE:
+      return "MISSED_RUNS_RUN_ONCE";
+    case MissedRuns.RUN_ALL:
+      return "MISSED_RUNS_RUN_ALL";
+    case MissedRuns.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** Request for `Enqueue`. */
 export interface EnqueueRequest {
@@ -60,6 +262,53 @@ export interface EnqueueResponse {
   task: Task | undefined;
 }
 
+/** Request for `EnqueueBatch`. */
+export interface EnqueueBatchRequest {
+  /** Owner of the tasks. */
+  agentId: string;
+  /** 1 to 1,000. Together they have to fit into one message (16 MiB). */
+  items: EnqueueItem[];
+}
+
+/** One task of a batch. */
+export interface EnqueueItem {
+  /** What to run. */
+  spec:
+    | TaskSpec
+    | undefined;
+  /** As in `EnqueueRequest`. */
+  requestId: string;
+}
+
+/** Response for `EnqueueBatch`. */
+export interface EnqueueBatchResponse {
+  /** In the order of the items. */
+  outcomes: EnqueueOutcome[];
+}
+
+/** What became of one task of a batch. */
+export interface EnqueueOutcome {
+  /** One of both. */
+  outcome:
+    | //
+    /** Id of the stored task. */
+    { $case: "taskId"; value: string }
+    | //
+    /** Why it was not stored. */
+    { $case: "refused"; value: Refused }
+    | undefined;
+}
+
+/** A refusal inside an answer that is OK: what a call of its own would have failed with. */
+export interface Refused {
+  /** A `ccsp.error.v1.ErrorReason`, without its prefix. */
+  reason: string;
+  /** For people. */
+  message: string;
+  /** When to try again; absent: not as it is. */
+  retryAfter: Duration | undefined;
+}
+
 /** Request for `Sync`. */
 export interface SyncRequest {
   /** Stable name of the executor. 1-128 of `[A-Za-z0-9._-]`. */
@@ -75,7 +324,11 @@ export interface SyncRequest {
   /** Takes no new work. */
   draining: boolean;
   /** How long the server may hold an idle call. At most 20 s. */
-  maxWait: Duration | undefined;
+  maxWait:
+    | Duration
+    | undefined;
+  /** What came of the emergency stop in force; absent when none is known. */
+  emergency: EmergencyReceipt | undefined;
 }
 
 /** A lease that an executor holds. */
@@ -94,6 +347,8 @@ export interface EngineOffer {
   freeSlots: number;
   /** Version, for status pages. */
   version: string;
+  /** Name of the login that runs use up the limits of. Executors that share a login name it alike; empty is a name too. */
+  account: string;
 }
 
 /** Response for `Sync`. */
@@ -105,7 +360,42 @@ export interface SyncResponse {
   /** Task ids from the request whose lease is gone: stop the run and drop it. */
   lostTaskIds: string[];
   /** How long until the next Sync at the latest, so that no lease expires. */
-  nextSync: Duration | undefined;
+  nextSync:
+    | Duration
+    | undefined;
+  /**
+   * The emergency stop in force. At PARK_RUNNING and above the executor ends its runs and gives their leases back, then says so
+   * in its next Sync.
+   */
+  emergency: EmergencyOrder | undefined;
+}
+
+/** See `SyncResponse.emergency`. */
+export interface EmergencyOrder {
+  /** New with each EmergencyStop that raised the level. */
+  id: string;
+  /** How far. */
+  level: EmergencyLevel;
+}
+
+/** What an executor ended for an emergency stop. */
+export interface EmergencyReceipt {
+  /** The order's id. */
+  id: string;
+  /** Runs whose processes are all gone. */
+  ended: EndedRun[];
+  /** Runs that still have a process. */
+  remaining: number;
+}
+
+/** One run that was ended. */
+export interface EndedRun {
+  /** The task. */
+  taskId: string;
+  /** Process group that was ended; 0 when no process had been started. */
+  pid: number;
+  /** Processes that were ended, as far as they were counted. */
+  processes: number;
 }
 
 /** An executor's time-limited right to one attempt. */
@@ -130,6 +420,16 @@ export interface Lease {
   traceparent: string;
   /** W3C context of the attempt before, for a link; may be empty. */
   previousTraceparent: string;
+  /** The conversation to go on with, as the engine knows it; absent when the task begins a new one. */
+  conversation: HeldConversation | undefined;
+}
+
+/** A conversation as an executor needs it. */
+export interface HeldConversation {
+  /** The engine's own id of it. */
+  engineConversationId: string;
+  /** Executor whose disk has the newest transcript. Others call LoadConversation. */
+  executorId: string;
 }
 
 /** See `SyncResponse.cancellations`. */
@@ -179,8 +479,12 @@ export interface CompleteRequest {
   taskId: string;
   /** The lease's fence. */
   fence: bigint;
-  /** What the run brought. */
-  result: TaskResult | undefined;
+  /** What the run brought. `conversation_id` is left to the queue. */
+  result:
+    | TaskResult
+    | undefined;
+  /** The engine's own id of the conversation; empty when it keeps none. */
+  engineConversationId: string;
 }
 
 /** Response for `Complete`. */
@@ -257,7 +561,7 @@ export interface GetResponse {
 
 /** Request for `List`. */
 export interface ListRequest {
-  /** The agent that asks. */
+  /** The agent whose tasks are meant; empty: every agent's, for operators. */
   agentId: string;
   /** Only tasks in one of these states; empty: all. */
   states: TaskState[];
@@ -265,6 +569,37 @@ export interface ListRequest {
   pageSize: number;
   /** From the page before; empty: the first page. */
   pageToken: string;
+  /** Only tasks that this matches too; its `agent_id` and `states` are left empty here. */
+  filter: TaskFilter | undefined;
+}
+
+/** Which tasks are meant. Every field that is set has to match. */
+export interface TaskFilter {
+  /** Owner. */
+  agentId: string;
+  /** One of these states. */
+  states: TaskState[];
+  /** Engine. */
+  engine: string;
+  /** One of these classes. */
+  priorities: Priority[];
+  /** All of these labels. */
+  labels: { [key: string]: string };
+  /** Accepted at this time or later. */
+  createdAfter:
+    | Date
+    | undefined;
+  /** Accepted before this time. */
+  createdBefore:
+    | Date
+    | undefined;
+  /** The newest failure is one of these. */
+  errorCategories: ErrorCategory[];
+}
+
+export interface TaskFilter_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** Response for `List`. */
@@ -311,6 +646,454 @@ export interface GetStatusResponse {
   executors: ExecutorSummary[];
   /** Most bytes of a prompt. */
   maxPromptBytes: bigint;
+  /** Tasks that wait for their start time. */
+  scheduled: bigint;
+  /** Closed gates. */
+  gates: Gate[];
+  /** The emergency stop in force; absent when there is none. */
+  emergency:
+    | EmergencyStatus
+    | undefined;
+  /** Agents with waiting or running tasks, those with most first; at most 100. */
+  agents: AgentLoad[];
+  /** Bytes of waiting tasks. */
+  waitingBytes: bigint;
+}
+
+/** What one agent has here. */
+export interface AgentLoad {
+  /** The agent. */
+  agentId: string;
+  /** Tasks that wait, parked ones not counted. */
+  waiting: bigint;
+  /** Tasks that executors hold. */
+  running: bigint;
+}
+
+/** What a gate stands before. */
+export interface GateScope {
+  /** Exactly one. */
+  scope:
+    | //
+    /** Everything. */
+    { $case: "all"; value: boolean }
+    | //
+    /** A class. */
+    { $case: "priority"; value: Priority }
+    | //
+    /** An engine. */
+    { $case: "engine"; value: string }
+    | //
+    /** An agent. */
+    { $case: "agentId"; value: string }
+    | //
+    /** Tasks with this label, as `key=value`. */
+    { $case: "label"; value: string }
+    | //
+    /** An account of an engine. */
+    { $case: "account"; value: Account }
+    | //
+    /** The emergency stop. Closed by EmergencyStop only. */
+    { $case: "emergency"; value: boolean }
+    | undefined;
+}
+
+/** See `EngineOffer.account`. */
+export interface Account {
+  /** Engine name. */
+  engine: string;
+  /** Account name. */
+  account: string;
+}
+
+/** A closed gate, or one that has opened and still lets work through on a ramp. */
+export interface Gate {
+  /** What it stands before. */
+  scope:
+    | GateScope
+    | undefined;
+  /** Who closed it: a person, an agent, or `ccsp` itself. */
+  who: string;
+  /** Why. */
+  why: string;
+  /** When it was closed. */
+  closeTime:
+    | Date
+    | undefined;
+  /** When it opens by itself; absent: only by ResumeQueue. */
+  openTime:
+    | Date
+    | undefined;
+  /** It has opened and lets work through on a ramp until this time. */
+  rampEndTime: Date | undefined;
+}
+
+/** The emergency stop in force. */
+export interface EmergencyStatus {
+  /** Its id. */
+  id: string;
+  /** How far it goes. */
+  level: EmergencyLevel;
+  /** Who called it. */
+  who: string;
+  /** Why. */
+  why: string;
+  /** When. */
+  time:
+    | Date
+    | undefined;
+  /** What executors ended for it, so far. */
+  receipts: ExecutorReceipt[];
+}
+
+/** One executor's receipt. */
+export interface ExecutorReceipt {
+  /** The executor. */
+  executorId: string;
+  /** What it ended; absent: it has not answered. */
+  receipt: EmergencyReceipt | undefined;
+}
+
+/** Request for `CancelTasks`. */
+export interface CancelTasksRequest {
+  /** Which. At least one field is set. */
+  filter:
+    | TaskFilter
+    | undefined;
+  /** Only count. */
+  dryRun: boolean;
+  /** Shown in the logs. At most 256 bytes. */
+  reason: string;
+}
+
+/** Response for `CancelTasks`. */
+export interface CancelTasksResponse {
+  /** Tasks that matched and had not ended. */
+  matched: bigint;
+  /** Of these, those that are cancelled or being cancelled now; 0 with `dry_run`. */
+  cancelled: bigint;
+}
+
+/** Request for `RetryTask`. */
+export interface RetryTaskRequest {
+  /** The task. */
+  taskId: string;
+  /** The agent that asks; empty: an operator. */
+  agentId: string;
+  /** Shown in the log. At most 256 bytes. */
+  reason: string;
+}
+
+/** Response for `RetryTask`. */
+export interface RetryTaskResponse {
+  /** The task after it. */
+  task: Task | undefined;
+}
+
+/** Request for `RetryTasks`. */
+export interface RetryTasksRequest {
+  /** Which. At least one field is set; `states` may be FAILED and EXPIRED only. */
+  filter:
+    | TaskFilter
+    | undefined;
+  /** Only count. */
+  dryRun: boolean;
+  /** Shown in the logs. At most 256 bytes. */
+  reason: string;
+}
+
+/** Response for `RetryTasks`. */
+export interface RetryTasksResponse {
+  /** FAILED and EXPIRED tasks that matched. */
+  matched: bigint;
+  /** Of these, those that were put back; 0 with `dry_run`. */
+  retried: bigint;
+}
+
+/** Request for `SetPriority`. */
+export interface SetPriorityRequest {
+  /** The task. */
+  taskId: string;
+  /** The agent that asks; empty: an operator. */
+  agentId: string;
+  /** The new class. */
+  priority: Priority;
+}
+
+/** Response for `SetPriority`. */
+export interface SetPriorityResponse {
+  /** The task after it. */
+  task: Task | undefined;
+}
+
+/** Request for `PauseQueue`. */
+export interface PauseQueueRequest {
+  /** What to pause; not `emergency`. */
+  scope:
+    | GateScope
+    | undefined;
+  /** Who asks. 1-128 characters. */
+  who: string;
+  /** Why. 1-256 bytes. */
+  why: string;
+  /** When it opens by itself; absent: only by ResumeQueue. In the future, at most a year ahead. */
+  until: Date | undefined;
+}
+
+/** Response for `PauseQueue`. */
+export interface PauseQueueResponse {
+  /** The gate after it. */
+  gate: Gate | undefined;
+}
+
+/** Request for `ResumeQueue`. */
+export interface ResumeQueueRequest {
+  /** What to resume. */
+  scope:
+    | GateScope
+    | undefined;
+  /** Who asks. 1-128 characters. */
+  who: string;
+  /** Why; required for `emergency`. At most 256 bytes. */
+  why: string;
+}
+
+/** Response for `ResumeQueue`. */
+export interface ResumeQueueResponse {
+  /** The gate had been closed. */
+  resumed: boolean;
+}
+
+/** Request for `ClearQueue`. */
+export interface ClearQueueRequest {
+  /** The class to clear. */
+  priority: Priority;
+  /** Only this agent's tasks; empty: every agent's. */
+  agentId: string;
+  /** Empty for the dry run; then what that answered. */
+  confirmationToken: string;
+  /** Who asks. 1-128 characters. */
+  who: string;
+}
+
+/** Response for `ClearQueue`. */
+export interface ClearQueueResponse {
+  /** Waiting tasks that would be removed, or were. */
+  tasks: bigint;
+  /** For the call that removes them; empty when they were removed. */
+  confirmationToken: string;
+  /** By agent, those with most first; at most 100. */
+  agents: AgentCount[];
+}
+
+/** Tasks of one agent. */
+export interface AgentCount {
+  /** The agent. */
+  agentId: string;
+  /** How many. */
+  tasks: bigint;
+}
+
+/** Request for `EmergencyStop`. */
+export interface EmergencyStopRequest {
+  /** How far. */
+  level: EmergencyLevel;
+  /** Who calls it. 1-128 characters. */
+  who: string;
+  /** Why. 1-256 bytes. */
+  why: string;
+}
+
+/** Response for `EmergencyStop`. */
+export interface EmergencyStopResponse {
+  /** What is in force, with the receipts that arrived within 5 s. */
+  status:
+    | EmergencyStatus
+    | undefined;
+  /** Every known executor has answered that nothing runs there any more (always so below PARK_RUNNING). */
+  confirmed: boolean;
+}
+
+/** Request for `ExplainTask`. */
+export interface ExplainTaskRequest {
+  /** The task. */
+  taskId: string;
+  /** The agent that asks; empty: an operator. */
+  agentId: string;
+}
+
+/** Response for `ExplainTask`. */
+export interface ExplainTaskResponse {
+  /** Its state. */
+  state: TaskState;
+  /** Tasks of its engine and class that were accepted before it and wait; absent when it does not wait. */
+  aheadInClass:
+    | bigint
+    | undefined;
+  /** The same of its own agent. */
+  aheadOfAgent:
+    | bigint
+    | undefined;
+  /** Everything that keeps it from starting, what has to go first at the front. Empty when nothing does: it is next, runs or has ended. */
+  blockers: Blocker[];
+  /** Before this it will not start; absent when that is not known. */
+  earliestStartTime:
+    | Date
+    | undefined;
+  /** When it will start, judging by learned durations; absent when nothing was learned yet. */
+  estimate: StartEstimate | undefined;
+}
+
+/** One thing that keeps a task from starting. */
+export interface Blocker {
+  /** What kind. */
+  kind: BlockerKind;
+  /** For people, with names and numbers. */
+  message: string;
+  /** When it goes away by itself, if that is known. */
+  until: Date | undefined;
+}
+
+/** When a task starts, as far as can be said. */
+export interface StartEstimate {
+  /** As likely before as after. */
+  p50:
+    | Duration
+    | undefined;
+  /** In 19 of 20 cases before. */
+  p95: Duration | undefined;
+}
+
+/** Request for `EstimateTask`. */
+export interface EstimateTaskRequest {
+  /** Owner it would have. */
+  agentId: string;
+  /** What would be asked; the prompt may be empty. */
+  spec: TaskSpec | undefined;
+}
+
+/** Response for `EstimateTask`. */
+export interface EstimateTaskResponse {
+  /** From now to its start; absent when nothing was learned yet or something blocks it for an unknown time. */
+  start:
+    | StartEstimate
+    | undefined;
+  /** How long such runs take; absent when nothing was learned yet. */
+  runTime:
+    | StartEstimate
+    | undefined;
+  /** What would keep it from starting now. */
+  blockers: Blocker[];
+}
+
+/** Request for `WatchQueue`. */
+export interface WatchQueueRequest {
+}
+
+/** Response for `WatchQueue`. */
+export interface WatchQueueResponse {
+  /** The newest status. */
+  status: GetStatusResponse | undefined;
+}
+
+/** A recurring task. */
+export interface Schedule {
+  /** Owner. 1-128 of `[A-Za-z0-9._@-]`. */
+  agentId: string;
+  /** Unique for its agent. 1-128 of `[A-Za-z0-9._-]`. */
+  name: string;
+  /** Five fields: minute, hour, day of month, month, day of week. At most 128 characters. */
+  cron: string;
+  /** IANA time zone, such as `Asia/Tokyo`. Empty means UTC. */
+  timeZone: string;
+  /** What to run each time; without `start_time`. */
+  spec:
+    | TaskSpec
+    | undefined;
+  /** What to do about times that passed while no queue ran. */
+  missedRuns: MissedRuns;
+  /** It makes no tasks for now. */
+  paused: boolean;
+  /** When it was stored. Set by the queue. */
+  createTime:
+    | Date
+    | undefined;
+  /** The newest task that it made. Set by the queue. */
+  lastTaskId: string;
+  /** Time of its newest run. Set by the queue. */
+  lastRunTime:
+    | Date
+    | undefined;
+  /** Its next times, at most 5. Set by the queue. */
+  nextRunTimes: Date[];
+  /** Why its newest run made no task; empty when it did. Set by the queue. */
+  lastFault: string;
+}
+
+/** Request for `PutSchedule`. */
+export interface PutScheduleRequest {
+  /** The schedule. */
+  schedule: Schedule | undefined;
+}
+
+/** Response for `PutSchedule`. */
+export interface PutScheduleResponse {
+  /** As stored. */
+  schedule: Schedule | undefined;
+}
+
+/** Request for `ListSchedules`. */
+export interface ListSchedulesRequest {
+  /** The agent. */
+  agentId: string;
+}
+
+/** Response for `ListSchedules`. */
+export interface ListSchedulesResponse {
+  /** By name. */
+  schedules: Schedule[];
+}
+
+/** Request for `DeleteSchedule`. */
+export interface DeleteScheduleRequest {
+  /** The agent. */
+  agentId: string;
+  /** The schedule's name. */
+  name: string;
+}
+
+/** Response for `DeleteSchedule`. */
+export interface DeleteScheduleResponse {
+}
+
+/** Request for `SaveConversation`. */
+export interface SaveConversationRequest {
+  /** The task. */
+  taskId: string;
+  /** The lease's fence. */
+  fence: bigint;
+  /** The engine's own id of the conversation. */
+  engineConversationId: string;
+  /** The transcript in the engine's own form, compressed as the executor likes. At most 8 MiB. */
+  transcript: Buffer;
+}
+
+/** Response for `SaveConversation`. */
+export interface SaveConversationResponse {
+}
+
+/** Request for `LoadConversation`. */
+export interface LoadConversationRequest {
+  /** The task. */
+  taskId: string;
+  /** The lease's fence. */
+  fence: bigint;
+}
+
+/** Response for `LoadConversation`. */
+export interface LoadConversationResponse {
+  /** As it was saved. */
+  transcript: Buffer;
 }
 
 /** Waiting tasks of one engine and class. */
@@ -515,8 +1298,476 @@ export const EnqueueResponse: MessageFns<EnqueueResponse> = {
   },
 };
 
+function createBaseEnqueueBatchRequest(): EnqueueBatchRequest {
+  return { agentId: "", items: [] };
+}
+
+export const EnqueueBatchRequest: MessageFns<EnqueueBatchRequest> = {
+  encode(message: EnqueueBatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    for (const v of message.items) {
+      EnqueueItem.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnqueueBatchRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnqueueBatchRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.items.push(EnqueueItem.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EnqueueBatchRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      items: globalThis.Array.isArray(object?.items) ? object.items.map((e: any) => EnqueueItem.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: EnqueueBatchRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.items?.length) {
+      obj.items = message.items.map((e) => EnqueueItem.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EnqueueBatchRequest>): EnqueueBatchRequest {
+    return EnqueueBatchRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnqueueBatchRequest>): EnqueueBatchRequest {
+    const message = createBaseEnqueueBatchRequest();
+    message.agentId = object.agentId ?? "";
+    message.items = object.items?.map((e) => EnqueueItem.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEnqueueItem(): EnqueueItem {
+  return { spec: undefined, requestId: "" };
+}
+
+export const EnqueueItem: MessageFns<EnqueueItem> = {
+  encode(message: EnqueueItem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spec !== undefined) {
+      TaskSpec.encode(message.spec, writer.uint32(10).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnqueueItem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnqueueItem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spec = TaskSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EnqueueItem {
+    return {
+      spec: isSet(object.spec) ? TaskSpec.fromJSON(object.spec) : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: EnqueueItem): unknown {
+    const obj: any = {};
+    if (message.spec !== undefined) {
+      obj.spec = TaskSpec.toJSON(message.spec);
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EnqueueItem>): EnqueueItem {
+    return EnqueueItem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnqueueItem>): EnqueueItem {
+    const message = createBaseEnqueueItem();
+    message.spec = (object.spec !== undefined && object.spec !== null) ? TaskSpec.fromPartial(object.spec) : undefined;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseEnqueueBatchResponse(): EnqueueBatchResponse {
+  return { outcomes: [] };
+}
+
+export const EnqueueBatchResponse: MessageFns<EnqueueBatchResponse> = {
+  encode(message: EnqueueBatchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.outcomes) {
+      EnqueueOutcome.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnqueueBatchResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnqueueBatchResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcomes.push(EnqueueOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EnqueueBatchResponse {
+    return {
+      outcomes: globalThis.Array.isArray(object?.outcomes)
+        ? object.outcomes.map((e: any) => EnqueueOutcome.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: EnqueueBatchResponse): unknown {
+    const obj: any = {};
+    if (message.outcomes?.length) {
+      obj.outcomes = message.outcomes.map((e) => EnqueueOutcome.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EnqueueBatchResponse>): EnqueueBatchResponse {
+    return EnqueueBatchResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnqueueBatchResponse>): EnqueueBatchResponse {
+    const message = createBaseEnqueueBatchResponse();
+    message.outcomes = object.outcomes?.map((e) => EnqueueOutcome.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEnqueueOutcome(): EnqueueOutcome {
+  return { outcome: undefined };
+}
+
+export const EnqueueOutcome: MessageFns<EnqueueOutcome> = {
+  encode(message: EnqueueOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.outcome?.$case) {
+      case "taskId":
+        writer.uint32(10).string(message.outcome.value);
+        break;
+      case "refused":
+        Refused.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnqueueOutcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnqueueOutcome();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcome = { $case: "taskId", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "refused", value: Refused.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EnqueueOutcome {
+    return {
+      outcome: isSet(object.taskId)
+        ? { $case: "taskId", value: globalThis.String(object.taskId) }
+        : isSet(object.task_id)
+        ? { $case: "taskId", value: globalThis.String(object.task_id) }
+        : isSet(object.refused)
+        ? { $case: "refused", value: Refused.fromJSON(object.refused) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: EnqueueOutcome): unknown {
+    const obj: any = {};
+    if (message.outcome?.$case === "taskId") {
+      obj.taskId = message.outcome.value;
+    } else if (message.outcome?.$case === "refused") {
+      obj.refused = Refused.toJSON(message.outcome.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EnqueueOutcome>): EnqueueOutcome {
+    return EnqueueOutcome.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EnqueueOutcome>): EnqueueOutcome {
+    const message = createBaseEnqueueOutcome();
+    switch (object.outcome?.$case) {
+      case "taskId": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "taskId", value: object.outcome.value };
+        }
+        break;
+      }
+      case "refused": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "refused", value: Refused.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseRefused(): Refused {
+  return { reason: "", message: "", retryAfter: undefined };
+}
+
+export const Refused: MessageFns<Refused> = {
+  encode(message: Refused, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.retryAfter !== undefined) {
+      Duration.encode(message.retryAfter, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Refused {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRefused();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.retryAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Refused {
+    return {
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      retryAfter: isSet(object.retryAfter)
+        ? Duration.fromJSON(object.retryAfter)
+        : isSet(object.retry_after)
+        ? Duration.fromJSON(object.retry_after)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Refused): unknown {
+    const obj: any = {};
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.retryAfter !== undefined) {
+      obj.retryAfter = Duration.toJSON(message.retryAfter);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Refused>): Refused {
+    return Refused.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Refused>): Refused {
+    const message = createBaseRefused();
+    message.reason = object.reason ?? "";
+    message.message = object.message ?? "";
+    message.retryAfter = (object.retryAfter !== undefined && object.retryAfter !== null)
+      ? Duration.fromPartial(object.retryAfter)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseSyncRequest(): SyncRequest {
-  return { executorId: "", bootId: "", sequence: 0n, leases: [], engines: [], draining: false, maxWait: undefined };
+  return {
+    executorId: "",
+    bootId: "",
+    sequence: 0n,
+    leases: [],
+    engines: [],
+    draining: false,
+    maxWait: undefined,
+    emergency: undefined,
+  };
 }
 
 export const SyncRequest: MessageFns<SyncRequest> = {
@@ -544,6 +1795,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     }
     if (message.maxWait !== undefined) {
       Duration.encode(message.maxWait, writer.uint32(58).fork()).join();
+    }
+    if (message.emergency !== undefined) {
+      EmergencyReceipt.encode(message.emergency, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -617,6 +1871,14 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             message.maxWait = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.emergency = EmergencyReceipt.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -650,6 +1912,7 @@ export const SyncRequest: MessageFns<SyncRequest> = {
         : isSet(object.max_wait)
         ? Duration.fromJSON(object.max_wait)
         : undefined,
+      emergency: isSet(object.emergency) ? EmergencyReceipt.fromJSON(object.emergency) : undefined,
     };
   },
 
@@ -676,6 +1939,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     if (message.maxWait !== undefined) {
       obj.maxWait = Duration.toJSON(message.maxWait);
     }
+    if (message.emergency !== undefined) {
+      obj.emergency = EmergencyReceipt.toJSON(message.emergency);
+    }
     return obj;
   },
 
@@ -692,6 +1958,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     message.draining = object.draining ?? false;
     message.maxWait = (object.maxWait !== undefined && object.maxWait !== null)
       ? Duration.fromPartial(object.maxWait)
+      : undefined;
+    message.emergency = (object.emergency !== undefined && object.emergency !== null)
+      ? EmergencyReceipt.fromPartial(object.emergency)
       : undefined;
     return message;
   },
@@ -790,7 +2059,7 @@ export const HeldLease: MessageFns<HeldLease> = {
 };
 
 function createBaseEngineOffer(): EngineOffer {
-  return { engine: "", freeSlots: 0, version: "" };
+  return { engine: "", freeSlots: 0, version: "", account: "" };
 }
 
 export const EngineOffer: MessageFns<EngineOffer> = {
@@ -803,6 +2072,9 @@ export const EngineOffer: MessageFns<EngineOffer> = {
     }
     if (message.version !== "") {
       writer.uint32(26).string(message.version);
+    }
+    if (message.account !== "") {
+      writer.uint32(34).string(message.account);
     }
     return writer;
   },
@@ -844,6 +2116,14 @@ export const EngineOffer: MessageFns<EngineOffer> = {
             message.version = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -865,6 +2145,7 @@ export const EngineOffer: MessageFns<EngineOffer> = {
         ? globalThis.Number(object.free_slots)
         : 0,
       version: isSet(object.version) ? globalThis.String(object.version) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
     };
   },
 
@@ -879,6 +2160,9 @@ export const EngineOffer: MessageFns<EngineOffer> = {
     if (message.version !== "") {
       obj.version = message.version;
     }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
     return obj;
   },
 
@@ -890,12 +2174,13 @@ export const EngineOffer: MessageFns<EngineOffer> = {
     message.engine = object.engine ?? "";
     message.freeSlots = object.freeSlots ?? 0;
     message.version = object.version ?? "";
+    message.account = object.account ?? "";
     return message;
   },
 };
 
 function createBaseSyncResponse(): SyncResponse {
-  return { leases: [], cancellations: [], lostTaskIds: [], nextSync: undefined };
+  return { leases: [], cancellations: [], lostTaskIds: [], nextSync: undefined, emergency: undefined };
 }
 
 export const SyncResponse: MessageFns<SyncResponse> = {
@@ -911,6 +2196,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     }
     if (message.nextSync !== undefined) {
       Duration.encode(message.nextSync, writer.uint32(34).fork()).join();
+    }
+    if (message.emergency !== undefined) {
+      EmergencyOrder.encode(message.emergency, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -960,6 +2248,14 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             message.nextSync = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.emergency = EmergencyOrder.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -988,6 +2284,7 @@ export const SyncResponse: MessageFns<SyncResponse> = {
         : isSet(object.next_sync)
         ? Duration.fromJSON(object.next_sync)
         : undefined,
+      emergency: isSet(object.emergency) ? EmergencyOrder.fromJSON(object.emergency) : undefined,
     };
   },
 
@@ -1005,6 +2302,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     if (message.nextSync !== undefined) {
       obj.nextSync = Duration.toJSON(message.nextSync);
     }
+    if (message.emergency !== undefined) {
+      obj.emergency = EmergencyOrder.toJSON(message.emergency);
+    }
     return obj;
   },
 
@@ -1019,6 +2319,300 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     message.nextSync = (object.nextSync !== undefined && object.nextSync !== null)
       ? Duration.fromPartial(object.nextSync)
       : undefined;
+    message.emergency = (object.emergency !== undefined && object.emergency !== null)
+      ? EmergencyOrder.fromPartial(object.emergency)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEmergencyOrder(): EmergencyOrder {
+  return { id: "", level: 0 };
+}
+
+export const EmergencyOrder: MessageFns<EmergencyOrder> = {
+  encode(message: EmergencyOrder, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.level !== 0) {
+      writer.uint32(16).int32(message.level);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmergencyOrder {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmergencyOrder();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmergencyOrder {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      level: isSet(object.level) ? emergencyLevelFromJSON(object.level) : 0,
+    };
+  },
+
+  toJSON(message: EmergencyOrder): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.level !== 0) {
+      obj.level = emergencyLevelToJSON(message.level);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EmergencyOrder>): EmergencyOrder {
+    return EmergencyOrder.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmergencyOrder>): EmergencyOrder {
+    const message = createBaseEmergencyOrder();
+    message.id = object.id ?? "";
+    message.level = object.level ?? 0;
+    return message;
+  },
+};
+
+function createBaseEmergencyReceipt(): EmergencyReceipt {
+  return { id: "", ended: [], remaining: 0 };
+}
+
+export const EmergencyReceipt: MessageFns<EmergencyReceipt> = {
+  encode(message: EmergencyReceipt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    for (const v of message.ended) {
+      EndedRun.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.remaining !== 0) {
+      writer.uint32(24).int32(message.remaining);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmergencyReceipt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmergencyReceipt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ended.push(EndedRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.remaining = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmergencyReceipt {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      ended: globalThis.Array.isArray(object?.ended) ? object.ended.map((e: any) => EndedRun.fromJSON(e)) : [],
+      remaining: isSet(object.remaining) ? globalThis.Number(object.remaining) : 0,
+    };
+  },
+
+  toJSON(message: EmergencyReceipt): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.ended?.length) {
+      obj.ended = message.ended.map((e) => EndedRun.toJSON(e));
+    }
+    if (message.remaining !== 0) {
+      obj.remaining = Math.round(message.remaining);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EmergencyReceipt>): EmergencyReceipt {
+    return EmergencyReceipt.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmergencyReceipt>): EmergencyReceipt {
+    const message = createBaseEmergencyReceipt();
+    message.id = object.id ?? "";
+    message.ended = object.ended?.map((e) => EndedRun.fromPartial(e)) || [];
+    message.remaining = object.remaining ?? 0;
+    return message;
+  },
+};
+
+function createBaseEndedRun(): EndedRun {
+  return { taskId: "", pid: 0, processes: 0 };
+}
+
+export const EndedRun: MessageFns<EndedRun> = {
+  encode(message: EndedRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.pid !== 0) {
+      writer.uint32(16).int32(message.pid);
+    }
+    if (message.processes !== 0) {
+      writer.uint32(24).int32(message.processes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndedRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndedRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pid = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.processes = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EndedRun {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      pid: isSet(object.pid) ? globalThis.Number(object.pid) : 0,
+      processes: isSet(object.processes) ? globalThis.Number(object.processes) : 0,
+    };
+  },
+
+  toJSON(message: EndedRun): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.pid !== 0) {
+      obj.pid = Math.round(message.pid);
+    }
+    if (message.processes !== 0) {
+      obj.processes = Math.round(message.processes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EndedRun>): EndedRun {
+    return EndedRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndedRun>): EndedRun {
+    const message = createBaseEndedRun();
+    message.taskId = object.taskId ?? "";
+    message.pid = object.pid ?? 0;
+    message.processes = object.processes ?? 0;
     return message;
   },
 };
@@ -1033,6 +2627,7 @@ function createBaseLease(): Lease {
     expireTime: undefined,
     traceparent: "",
     previousTraceparent: "",
+    conversation: undefined,
   };
 }
 
@@ -1064,6 +2659,9 @@ export const Lease: MessageFns<Lease> = {
     }
     if (message.previousTraceparent !== "") {
       writer.uint32(66).string(message.previousTraceparent);
+    }
+    if (message.conversation !== undefined) {
+      HeldConversation.encode(message.conversation, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1145,6 +2743,14 @@ export const Lease: MessageFns<Lease> = {
             message.previousTraceparent = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.conversation = HeldConversation.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1183,6 +2789,7 @@ export const Lease: MessageFns<Lease> = {
         : isSet(object.previous_traceparent)
         ? globalThis.String(object.previous_traceparent)
         : "",
+      conversation: isSet(object.conversation) ? HeldConversation.fromJSON(object.conversation) : undefined,
     };
   },
 
@@ -1212,6 +2819,9 @@ export const Lease: MessageFns<Lease> = {
     if (message.previousTraceparent !== "") {
       obj.previousTraceparent = message.previousTraceparent;
     }
+    if (message.conversation !== undefined) {
+      obj.conversation = HeldConversation.toJSON(message.conversation);
+    }
     return obj;
   },
 
@@ -1228,6 +2838,102 @@ export const Lease: MessageFns<Lease> = {
     message.expireTime = object.expireTime ?? undefined;
     message.traceparent = object.traceparent ?? "";
     message.previousTraceparent = object.previousTraceparent ?? "";
+    message.conversation = (object.conversation !== undefined && object.conversation !== null)
+      ? HeldConversation.fromPartial(object.conversation)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHeldConversation(): HeldConversation {
+  return { engineConversationId: "", executorId: "" };
+}
+
+export const HeldConversation: MessageFns<HeldConversation> = {
+  encode(message: HeldConversation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engineConversationId !== "") {
+      writer.uint32(10).string(message.engineConversationId);
+    }
+    if (message.executorId !== "") {
+      writer.uint32(18).string(message.executorId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeldConversation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeldConversation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engineConversationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.executorId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HeldConversation {
+    return {
+      engineConversationId: isSet(object.engineConversationId)
+        ? globalThis.String(object.engineConversationId)
+        : isSet(object.engine_conversation_id)
+        ? globalThis.String(object.engine_conversation_id)
+        : "",
+      executorId: isSet(object.executorId)
+        ? globalThis.String(object.executorId)
+        : isSet(object.executor_id)
+        ? globalThis.String(object.executor_id)
+        : "",
+    };
+  },
+
+  toJSON(message: HeldConversation): unknown {
+    const obj: any = {};
+    if (message.engineConversationId !== "") {
+      obj.engineConversationId = message.engineConversationId;
+    }
+    if (message.executorId !== "") {
+      obj.executorId = message.executorId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HeldConversation>): HeldConversation {
+    return HeldConversation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HeldConversation>): HeldConversation {
+    const message = createBaseHeldConversation();
+    message.engineConversationId = object.engineConversationId ?? "";
+    message.executorId = object.executorId ?? "";
     return message;
   },
 };
@@ -1628,7 +3334,7 @@ export const ReportResponse: MessageFns<ReportResponse> = {
 };
 
 function createBaseCompleteRequest(): CompleteRequest {
-  return { taskId: "", fence: 0n, result: undefined };
+  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "" };
 }
 
 export const CompleteRequest: MessageFns<CompleteRequest> = {
@@ -1644,6 +3350,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.result !== undefined) {
       TaskResult.encode(message.result, writer.uint32(26).fork()).join();
+    }
+    if (message.engineConversationId !== "") {
+      writer.uint32(34).string(message.engineConversationId);
     }
     return writer;
   },
@@ -1685,6 +3394,14 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.result = TaskResult.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.engineConversationId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1706,6 +3423,11 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : "",
       fence: isSet(object.fence) ? BigInt(object.fence) : 0n,
       result: isSet(object.result) ? TaskResult.fromJSON(object.result) : undefined,
+      engineConversationId: isSet(object.engineConversationId)
+        ? globalThis.String(object.engineConversationId)
+        : isSet(object.engine_conversation_id)
+        ? globalThis.String(object.engine_conversation_id)
+        : "",
     };
   },
 
@@ -1720,6 +3442,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.result !== undefined) {
       obj.result = TaskResult.toJSON(message.result);
     }
+    if (message.engineConversationId !== "") {
+      obj.engineConversationId = message.engineConversationId;
+    }
     return obj;
   },
 
@@ -1733,6 +3458,7 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     message.result = (object.result !== undefined && object.result !== null)
       ? TaskResult.fromPartial(object.result)
       : undefined;
+    message.engineConversationId = object.engineConversationId ?? "";
     return message;
   },
 };
@@ -2505,7 +4231,7 @@ export const GetResponse: MessageFns<GetResponse> = {
 };
 
 function createBaseListRequest(): ListRequest {
-  return { agentId: "", states: [], pageSize: 0, pageToken: "" };
+  return { agentId: "", states: [], pageSize: 0, pageToken: "", filter: undefined };
 }
 
 export const ListRequest: MessageFns<ListRequest> = {
@@ -2525,6 +4251,9 @@ export const ListRequest: MessageFns<ListRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(34).string(message.pageToken);
+    }
+    if (message.filter !== undefined) {
+      TaskFilter.encode(message.filter, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2584,6 +4313,14 @@ export const ListRequest: MessageFns<ListRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.filter = TaskFilter.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2614,6 +4351,7 @@ export const ListRequest: MessageFns<ListRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      filter: isSet(object.filter) ? TaskFilter.fromJSON(object.filter) : undefined,
     };
   },
 
@@ -2631,6 +4369,9 @@ export const ListRequest: MessageFns<ListRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.filter !== undefined) {
+      obj.filter = TaskFilter.toJSON(message.filter);
+    }
     return obj;
   },
 
@@ -2643,6 +4384,374 @@ export const ListRequest: MessageFns<ListRequest> = {
     message.states = object.states?.map((e) => e) || [];
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? TaskFilter.fromPartial(object.filter)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTaskFilter(): TaskFilter {
+  return {
+    agentId: "",
+    states: [],
+    engine: "",
+    priorities: [],
+    labels: {},
+    createdAfter: undefined,
+    createdBefore: undefined,
+    errorCategories: [],
+  };
+}
+
+export const TaskFilter: MessageFns<TaskFilter> = {
+  encode(message: TaskFilter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.engine !== "") {
+      writer.uint32(26).string(message.engine);
+    }
+    if (message.priorities.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.priorities) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      TaskFilter_LabelsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.createdAfter !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdAfter), writer.uint32(50).fork()).join();
+    }
+    if (message.createdBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdBefore), writer.uint32(58).fork()).join();
+    }
+    if (message.errorCategories.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.errorCategories) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskFilter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.priorities.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.priorities.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = TaskFilter_LabelsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.labels[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.createdAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.createdBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.errorCategories.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.errorCategories.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskFilter {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      states: globalThis.Array.isArray(object?.states) ? object.states.map((e: any) => taskStateFromJSON(e)) : [],
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      priorities: globalThis.Array.isArray(object?.priorities)
+        ? object.priorities.map((e: any) => priorityFromJSON(e))
+        : [],
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      createdAfter: isSet(object.createdAfter)
+        ? fromJsonTimestamp(object.createdAfter)
+        : isSet(object.created_after)
+        ? fromJsonTimestamp(object.created_after)
+        : undefined,
+      createdBefore: isSet(object.createdBefore)
+        ? fromJsonTimestamp(object.createdBefore)
+        : isSet(object.created_before)
+        ? fromJsonTimestamp(object.created_before)
+        : undefined,
+      errorCategories: globalThis.Array.isArray(object?.errorCategories)
+        ? object.errorCategories.map((e: any) => errorCategoryFromJSON(e))
+        : globalThis.Array.isArray(object?.error_categories)
+        ? object.error_categories.map((e: any) => errorCategoryFromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: TaskFilter): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.states?.length) {
+      obj.states = message.states.map((e) => taskStateToJSON(e));
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.priorities?.length) {
+      obj.priorities = message.priorities.map((e) => priorityToJSON(e));
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    if (message.createdAfter !== undefined) {
+      obj.createdAfter = message.createdAfter.toISOString();
+    }
+    if (message.createdBefore !== undefined) {
+      obj.createdBefore = message.createdBefore.toISOString();
+    }
+    if (message.errorCategories?.length) {
+      obj.errorCategories = message.errorCategories.map((e) => errorCategoryToJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskFilter>): TaskFilter {
+    return TaskFilter.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskFilter>): TaskFilter {
+    const message = createBaseTaskFilter();
+    message.agentId = object.agentId ?? "";
+    message.states = object.states?.map((e) => e) || [];
+    message.engine = object.engine ?? "";
+    message.priorities = object.priorities?.map((e) => e) || [];
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.createdAfter = object.createdAfter ?? undefined;
+    message.createdBefore = object.createdBefore ?? undefined;
+    message.errorCategories = object.errorCategories?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseTaskFilter_LabelsEntry(): TaskFilter_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const TaskFilter_LabelsEntry: MessageFns<TaskFilter_LabelsEntry> = {
+  encode(message: TaskFilter_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskFilter_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskFilter_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskFilter_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: TaskFilter_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskFilter_LabelsEntry>): TaskFilter_LabelsEntry {
+    return TaskFilter_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskFilter_LabelsEntry>): TaskFilter_LabelsEntry {
+    const message = createBaseTaskFilter_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -2965,7 +5074,20 @@ export const GetStatusRequest: MessageFns<GetStatusRequest> = {
 };
 
 function createBaseGetStatusResponse(): GetStatusResponse {
-  return { depths: [], leased: 0n, parked: 0n, ended: 0n, engines: [], executors: [], maxPromptBytes: 0n };
+  return {
+    depths: [],
+    leased: 0n,
+    parked: 0n,
+    ended: 0n,
+    engines: [],
+    executors: [],
+    maxPromptBytes: 0n,
+    scheduled: 0n,
+    gates: [],
+    emergency: undefined,
+    agents: [],
+    waitingBytes: 0n,
+  };
 }
 
 export const GetStatusResponse: MessageFns<GetStatusResponse> = {
@@ -3002,6 +5124,27 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         throw new globalThis.Error("value provided for field message.maxPromptBytes of type int64 too large");
       }
       writer.uint32(56).int64(message.maxPromptBytes);
+    }
+    if (message.scheduled !== 0n) {
+      if (BigInt.asIntN(64, message.scheduled) !== message.scheduled) {
+        throw new globalThis.Error("value provided for field message.scheduled of type int64 too large");
+      }
+      writer.uint32(64).int64(message.scheduled);
+    }
+    for (const v of message.gates) {
+      Gate.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.emergency !== undefined) {
+      EmergencyStatus.encode(message.emergency, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.agents) {
+      AgentLoad.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.waitingBytes !== 0n) {
+      if (BigInt.asIntN(64, message.waitingBytes) !== message.waitingBytes) {
+        throw new globalThis.Error("value provided for field message.waitingBytes of type int64 too large");
+      }
+      writer.uint32(96).int64(message.waitingBytes);
     }
     return writer;
   },
@@ -3075,6 +5218,46 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.maxPromptBytes = reader.int64() as bigint;
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.scheduled = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.gates.push(Gate.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.emergency = EmergencyStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.agents.push(AgentLoad.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.waitingBytes = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3102,6 +5285,15 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         : isSet(object.max_prompt_bytes)
         ? BigInt(object.max_prompt_bytes)
         : 0n,
+      scheduled: isSet(object.scheduled) ? BigInt(object.scheduled) : 0n,
+      gates: globalThis.Array.isArray(object?.gates) ? object.gates.map((e: any) => Gate.fromJSON(e)) : [],
+      emergency: isSet(object.emergency) ? EmergencyStatus.fromJSON(object.emergency) : undefined,
+      agents: globalThis.Array.isArray(object?.agents) ? object.agents.map((e: any) => AgentLoad.fromJSON(e)) : [],
+      waitingBytes: isSet(object.waitingBytes)
+        ? BigInt(object.waitingBytes)
+        : isSet(object.waiting_bytes)
+        ? BigInt(object.waiting_bytes)
+        : 0n,
     };
   },
 
@@ -3128,6 +5320,21 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.maxPromptBytes !== 0n) {
       obj.maxPromptBytes = message.maxPromptBytes.toString();
     }
+    if (message.scheduled !== 0n) {
+      obj.scheduled = message.scheduled.toString();
+    }
+    if (message.gates?.length) {
+      obj.gates = message.gates.map((e) => Gate.toJSON(e));
+    }
+    if (message.emergency !== undefined) {
+      obj.emergency = EmergencyStatus.toJSON(message.emergency);
+    }
+    if (message.agents?.length) {
+      obj.agents = message.agents.map((e) => AgentLoad.toJSON(e));
+    }
+    if (message.waitingBytes !== 0n) {
+      obj.waitingBytes = message.waitingBytes.toString();
+    }
     return obj;
   },
 
@@ -3145,6 +5352,4265 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.maxPromptBytes = (object.maxPromptBytes !== undefined && object.maxPromptBytes !== null)
       ? BigInt(object.maxPromptBytes)
       : 0n;
+    message.scheduled = (object.scheduled !== undefined && object.scheduled !== null) ? BigInt(object.scheduled) : 0n;
+    message.gates = object.gates?.map((e) => Gate.fromPartial(e)) || [];
+    message.emergency = (object.emergency !== undefined && object.emergency !== null)
+      ? EmergencyStatus.fromPartial(object.emergency)
+      : undefined;
+    message.agents = object.agents?.map((e) => AgentLoad.fromPartial(e)) || [];
+    message.waitingBytes = (object.waitingBytes !== undefined && object.waitingBytes !== null)
+      ? BigInt(object.waitingBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseAgentLoad(): AgentLoad {
+  return { agentId: "", waiting: 0n, running: 0n };
+}
+
+export const AgentLoad: MessageFns<AgentLoad> = {
+  encode(message: AgentLoad, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.waiting !== 0n) {
+      if (BigInt.asIntN(64, message.waiting) !== message.waiting) {
+        throw new globalThis.Error("value provided for field message.waiting of type int64 too large");
+      }
+      writer.uint32(16).int64(message.waiting);
+    }
+    if (message.running !== 0n) {
+      if (BigInt.asIntN(64, message.running) !== message.running) {
+        throw new globalThis.Error("value provided for field message.running of type int64 too large");
+      }
+      writer.uint32(24).int64(message.running);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AgentLoad {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAgentLoad();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.running = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AgentLoad {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
+      running: isSet(object.running) ? BigInt(object.running) : 0n,
+    };
+  },
+
+  toJSON(message: AgentLoad): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.waiting !== 0n) {
+      obj.waiting = message.waiting.toString();
+    }
+    if (message.running !== 0n) {
+      obj.running = message.running.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AgentLoad>): AgentLoad {
+    return AgentLoad.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AgentLoad>): AgentLoad {
+    const message = createBaseAgentLoad();
+    message.agentId = object.agentId ?? "";
+    message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
+    message.running = (object.running !== undefined && object.running !== null) ? BigInt(object.running) : 0n;
+    return message;
+  },
+};
+
+function createBaseGateScope(): GateScope {
+  return { scope: undefined };
+}
+
+export const GateScope: MessageFns<GateScope> = {
+  encode(message: GateScope, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.scope?.$case) {
+      case "all":
+        writer.uint32(8).bool(message.scope.value);
+        break;
+      case "priority":
+        writer.uint32(16).int32(message.scope.value);
+        break;
+      case "engine":
+        writer.uint32(26).string(message.scope.value);
+        break;
+      case "agentId":
+        writer.uint32(34).string(message.scope.value);
+        break;
+      case "label":
+        writer.uint32(42).string(message.scope.value);
+        break;
+      case "account":
+        Account.encode(message.scope.value, writer.uint32(50).fork()).join();
+        break;
+      case "emergency":
+        writer.uint32(56).bool(message.scope.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GateScope {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGateScope();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.scope = { $case: "all", value: reader.bool() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.scope = { $case: "priority", value: reader.int32() as any };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.scope = { $case: "engine", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.scope = { $case: "agentId", value: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.scope = { $case: "label", value: reader.string() };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scope = { $case: "account", value: Account.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.scope = { $case: "emergency", value: reader.bool() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GateScope {
+    return {
+      scope: isSet(object.all)
+        ? { $case: "all", value: globalThis.Boolean(object.all) }
+        : isSet(object.priority)
+        ? { $case: "priority", value: priorityFromJSON(object.priority) }
+        : isSet(object.engine)
+        ? { $case: "engine", value: globalThis.String(object.engine) }
+        : isSet(object.agentId)
+        ? { $case: "agentId", value: globalThis.String(object.agentId) }
+        : isSet(object.agent_id)
+        ? { $case: "agentId", value: globalThis.String(object.agent_id) }
+        : isSet(object.label)
+        ? { $case: "label", value: globalThis.String(object.label) }
+        : isSet(object.account)
+        ? { $case: "account", value: Account.fromJSON(object.account) }
+        : isSet(object.emergency)
+        ? { $case: "emergency", value: globalThis.Boolean(object.emergency) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: GateScope): unknown {
+    const obj: any = {};
+    if (message.scope?.$case === "all") {
+      obj.all = message.scope.value;
+    } else if (message.scope?.$case === "priority") {
+      obj.priority = priorityToJSON(message.scope.value);
+    } else if (message.scope?.$case === "engine") {
+      obj.engine = message.scope.value;
+    } else if (message.scope?.$case === "agentId") {
+      obj.agentId = message.scope.value;
+    } else if (message.scope?.$case === "label") {
+      obj.label = message.scope.value;
+    } else if (message.scope?.$case === "account") {
+      obj.account = Account.toJSON(message.scope.value);
+    } else if (message.scope?.$case === "emergency") {
+      obj.emergency = message.scope.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GateScope>): GateScope {
+    return GateScope.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GateScope>): GateScope {
+    const message = createBaseGateScope();
+    switch (object.scope?.$case) {
+      case "all": {
+        if (object.scope?.value !== undefined && object.scope?.value !== null) {
+          message.scope = { $case: "all", value: object.scope.value };
+        }
+        break;
+      }
+      case "priority": {
+        if (object.scope?.value !== undefined && object.scope?.value !== null) {
+          message.scope = { $case: "priority", value: object.scope.value };
+        }
+        break;
+      }
+      case "engine": {
+        if (object.scope?.value !== undefined && object.scope?.value !== null) {
+          message.scope = { $case: "engine", value: object.scope.value };
+        }
+        break;
+      }
+      case "agentId": {
+        if (object.scope?.value !== undefined && object.scope?.value !== null) {
+          message.scope = { $case: "agentId", value: object.scope.value };
+        }
+        break;
+      }
+      case "label": {
+        if (object.scope?.value !== undefined && object.scope?.value !== null) {
+          message.scope = { $case: "label", value: object.scope.value };
+        }
+        break;
+      }
+      case "account": {
+        if (object.scope?.value !== undefined && object.scope?.value !== null) {
+          message.scope = { $case: "account", value: Account.fromPartial(object.scope.value) };
+        }
+        break;
+      }
+      case "emergency": {
+        if (object.scope?.value !== undefined && object.scope?.value !== null) {
+          message.scope = { $case: "emergency", value: object.scope.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseAccount(): Account {
+  return { engine: "", account: "" };
+}
+
+export const Account: MessageFns<Account> = {
+  encode(message: Account, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.account !== "") {
+      writer.uint32(18).string(message.account);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Account {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAccount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Account {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+    };
+  },
+
+  toJSON(message: Account): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Account>): Account {
+    return Account.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Account>): Account {
+    const message = createBaseAccount();
+    message.engine = object.engine ?? "";
+    message.account = object.account ?? "";
+    return message;
+  },
+};
+
+function createBaseGate(): Gate {
+  return { scope: undefined, who: "", why: "", closeTime: undefined, openTime: undefined, rampEndTime: undefined };
+}
+
+export const Gate: MessageFns<Gate> = {
+  encode(message: Gate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(10).fork()).join();
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    if (message.closeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.closeTime), writer.uint32(34).fork()).join();
+    }
+    if (message.openTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.openTime), writer.uint32(42).fork()).join();
+    }
+    if (message.rampEndTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.rampEndTime), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Gate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.closeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.openTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.rampEndTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Gate {
+    return {
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      closeTime: isSet(object.closeTime)
+        ? fromJsonTimestamp(object.closeTime)
+        : isSet(object.close_time)
+        ? fromJsonTimestamp(object.close_time)
+        : undefined,
+      openTime: isSet(object.openTime)
+        ? fromJsonTimestamp(object.openTime)
+        : isSet(object.open_time)
+        ? fromJsonTimestamp(object.open_time)
+        : undefined,
+      rampEndTime: isSet(object.rampEndTime)
+        ? fromJsonTimestamp(object.rampEndTime)
+        : isSet(object.ramp_end_time)
+        ? fromJsonTimestamp(object.ramp_end_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Gate): unknown {
+    const obj: any = {};
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.closeTime !== undefined) {
+      obj.closeTime = message.closeTime.toISOString();
+    }
+    if (message.openTime !== undefined) {
+      obj.openTime = message.openTime.toISOString();
+    }
+    if (message.rampEndTime !== undefined) {
+      obj.rampEndTime = message.rampEndTime.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Gate>): Gate {
+    return Gate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Gate>): Gate {
+    const message = createBaseGate();
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    message.closeTime = object.closeTime ?? undefined;
+    message.openTime = object.openTime ?? undefined;
+    message.rampEndTime = object.rampEndTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseEmergencyStatus(): EmergencyStatus {
+  return { id: "", level: 0, who: "", why: "", time: undefined, receipts: [] };
+}
+
+export const EmergencyStatus: MessageFns<EmergencyStatus> = {
+  encode(message: EmergencyStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.level !== 0) {
+      writer.uint32(16).int32(message.level);
+    }
+    if (message.who !== "") {
+      writer.uint32(26).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(34).string(message.why);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(42).fork()).join();
+    }
+    for (const v of message.receipts) {
+      ExecutorReceipt.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmergencyStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmergencyStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.receipts.push(ExecutorReceipt.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmergencyStatus {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      level: isSet(object.level) ? emergencyLevelFromJSON(object.level) : 0,
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
+      receipts: globalThis.Array.isArray(object?.receipts)
+        ? object.receipts.map((e: any) => ExecutorReceipt.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: EmergencyStatus): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.level !== 0) {
+      obj.level = emergencyLevelToJSON(message.level);
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
+    if (message.receipts?.length) {
+      obj.receipts = message.receipts.map((e) => ExecutorReceipt.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EmergencyStatus>): EmergencyStatus {
+    return EmergencyStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmergencyStatus>): EmergencyStatus {
+    const message = createBaseEmergencyStatus();
+    message.id = object.id ?? "";
+    message.level = object.level ?? 0;
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    message.time = object.time ?? undefined;
+    message.receipts = object.receipts?.map((e) => ExecutorReceipt.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseExecutorReceipt(): ExecutorReceipt {
+  return { executorId: "", receipt: undefined };
+}
+
+export const ExecutorReceipt: MessageFns<ExecutorReceipt> = {
+  encode(message: ExecutorReceipt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.executorId !== "") {
+      writer.uint32(10).string(message.executorId);
+    }
+    if (message.receipt !== undefined) {
+      EmergencyReceipt.encode(message.receipt, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExecutorReceipt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExecutorReceipt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.executorId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receipt = EmergencyReceipt.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExecutorReceipt {
+    return {
+      executorId: isSet(object.executorId)
+        ? globalThis.String(object.executorId)
+        : isSet(object.executor_id)
+        ? globalThis.String(object.executor_id)
+        : "",
+      receipt: isSet(object.receipt) ? EmergencyReceipt.fromJSON(object.receipt) : undefined,
+    };
+  },
+
+  toJSON(message: ExecutorReceipt): unknown {
+    const obj: any = {};
+    if (message.executorId !== "") {
+      obj.executorId = message.executorId;
+    }
+    if (message.receipt !== undefined) {
+      obj.receipt = EmergencyReceipt.toJSON(message.receipt);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExecutorReceipt>): ExecutorReceipt {
+    return ExecutorReceipt.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExecutorReceipt>): ExecutorReceipt {
+    const message = createBaseExecutorReceipt();
+    message.executorId = object.executorId ?? "";
+    message.receipt = (object.receipt !== undefined && object.receipt !== null)
+      ? EmergencyReceipt.fromPartial(object.receipt)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCancelTasksRequest(): CancelTasksRequest {
+  return { filter: undefined, dryRun: false, reason: "" };
+}
+
+export const CancelTasksRequest: MessageFns<CancelTasksRequest> = {
+  encode(message: CancelTasksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.filter !== undefined) {
+      TaskFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(16).bool(message.dryRun);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelTasksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelTasksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filter = TaskFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CancelTasksRequest {
+    return {
+      filter: isSet(object.filter) ? TaskFilter.fromJSON(object.filter) : undefined,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: CancelTasksRequest): unknown {
+    const obj: any = {};
+    if (message.filter !== undefined) {
+      obj.filter = TaskFilter.toJSON(message.filter);
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CancelTasksRequest>): CancelTasksRequest {
+    return CancelTasksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CancelTasksRequest>): CancelTasksRequest {
+    const message = createBaseCancelTasksRequest();
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? TaskFilter.fromPartial(object.filter)
+      : undefined;
+    message.dryRun = object.dryRun ?? false;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseCancelTasksResponse(): CancelTasksResponse {
+  return { matched: 0n, cancelled: 0n };
+}
+
+export const CancelTasksResponse: MessageFns<CancelTasksResponse> = {
+  encode(message: CancelTasksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.matched !== 0n) {
+      if (BigInt.asIntN(64, message.matched) !== message.matched) {
+        throw new globalThis.Error("value provided for field message.matched of type int64 too large");
+      }
+      writer.uint32(8).int64(message.matched);
+    }
+    if (message.cancelled !== 0n) {
+      if (BigInt.asIntN(64, message.cancelled) !== message.cancelled) {
+        throw new globalThis.Error("value provided for field message.cancelled of type int64 too large");
+      }
+      writer.uint32(16).int64(message.cancelled);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CancelTasksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCancelTasksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.matched = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cancelled = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CancelTasksResponse {
+    return {
+      matched: isSet(object.matched) ? BigInt(object.matched) : 0n,
+      cancelled: isSet(object.cancelled) ? BigInt(object.cancelled) : 0n,
+    };
+  },
+
+  toJSON(message: CancelTasksResponse): unknown {
+    const obj: any = {};
+    if (message.matched !== 0n) {
+      obj.matched = message.matched.toString();
+    }
+    if (message.cancelled !== 0n) {
+      obj.cancelled = message.cancelled.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CancelTasksResponse>): CancelTasksResponse {
+    return CancelTasksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CancelTasksResponse>): CancelTasksResponse {
+    const message = createBaseCancelTasksResponse();
+    message.matched = (object.matched !== undefined && object.matched !== null) ? BigInt(object.matched) : 0n;
+    message.cancelled = (object.cancelled !== undefined && object.cancelled !== null) ? BigInt(object.cancelled) : 0n;
+    return message;
+  },
+};
+
+function createBaseRetryTaskRequest(): RetryTaskRequest {
+  return { taskId: "", agentId: "", reason: "" };
+}
+
+export const RetryTaskRequest: MessageFns<RetryTaskRequest> = {
+  encode(message: RetryTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(18).string(message.agentId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryTaskRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: RetryTaskRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryTaskRequest>): RetryTaskRequest {
+    return RetryTaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryTaskRequest>): RetryTaskRequest {
+    const message = createBaseRetryTaskRequest();
+    message.taskId = object.taskId ?? "";
+    message.agentId = object.agentId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRetryTaskResponse(): RetryTaskResponse {
+  return { task: undefined };
+}
+
+export const RetryTaskResponse: MessageFns<RetryTaskResponse> = {
+  encode(message: RetryTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== undefined) {
+      Task.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = Task.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryTaskResponse {
+    return { task: isSet(object.task) ? Task.fromJSON(object.task) : undefined };
+  },
+
+  toJSON(message: RetryTaskResponse): unknown {
+    const obj: any = {};
+    if (message.task !== undefined) {
+      obj.task = Task.toJSON(message.task);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryTaskResponse>): RetryTaskResponse {
+    return RetryTaskResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryTaskResponse>): RetryTaskResponse {
+    const message = createBaseRetryTaskResponse();
+    message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    return message;
+  },
+};
+
+function createBaseRetryTasksRequest(): RetryTasksRequest {
+  return { filter: undefined, dryRun: false, reason: "" };
+}
+
+export const RetryTasksRequest: MessageFns<RetryTasksRequest> = {
+  encode(message: RetryTasksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.filter !== undefined) {
+      TaskFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(16).bool(message.dryRun);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryTasksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryTasksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filter = TaskFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryTasksRequest {
+    return {
+      filter: isSet(object.filter) ? TaskFilter.fromJSON(object.filter) : undefined,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: RetryTasksRequest): unknown {
+    const obj: any = {};
+    if (message.filter !== undefined) {
+      obj.filter = TaskFilter.toJSON(message.filter);
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryTasksRequest>): RetryTasksRequest {
+    return RetryTasksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryTasksRequest>): RetryTasksRequest {
+    const message = createBaseRetryTasksRequest();
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? TaskFilter.fromPartial(object.filter)
+      : undefined;
+    message.dryRun = object.dryRun ?? false;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRetryTasksResponse(): RetryTasksResponse {
+  return { matched: 0n, retried: 0n };
+}
+
+export const RetryTasksResponse: MessageFns<RetryTasksResponse> = {
+  encode(message: RetryTasksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.matched !== 0n) {
+      if (BigInt.asIntN(64, message.matched) !== message.matched) {
+        throw new globalThis.Error("value provided for field message.matched of type int64 too large");
+      }
+      writer.uint32(8).int64(message.matched);
+    }
+    if (message.retried !== 0n) {
+      if (BigInt.asIntN(64, message.retried) !== message.retried) {
+        throw new globalThis.Error("value provided for field message.retried of type int64 too large");
+      }
+      writer.uint32(16).int64(message.retried);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryTasksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryTasksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.matched = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.retried = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryTasksResponse {
+    return {
+      matched: isSet(object.matched) ? BigInt(object.matched) : 0n,
+      retried: isSet(object.retried) ? BigInt(object.retried) : 0n,
+    };
+  },
+
+  toJSON(message: RetryTasksResponse): unknown {
+    const obj: any = {};
+    if (message.matched !== 0n) {
+      obj.matched = message.matched.toString();
+    }
+    if (message.retried !== 0n) {
+      obj.retried = message.retried.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryTasksResponse>): RetryTasksResponse {
+    return RetryTasksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryTasksResponse>): RetryTasksResponse {
+    const message = createBaseRetryTasksResponse();
+    message.matched = (object.matched !== undefined && object.matched !== null) ? BigInt(object.matched) : 0n;
+    message.retried = (object.retried !== undefined && object.retried !== null) ? BigInt(object.retried) : 0n;
+    return message;
+  },
+};
+
+function createBaseSetPriorityRequest(): SetPriorityRequest {
+  return { taskId: "", agentId: "", priority: 0 };
+}
+
+export const SetPriorityRequest: MessageFns<SetPriorityRequest> = {
+  encode(message: SetPriorityRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(18).string(message.agentId);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(24).int32(message.priority);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetPriorityRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetPriorityRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetPriorityRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+    };
+  },
+
+  toJSON(message: SetPriorityRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetPriorityRequest>): SetPriorityRequest {
+    return SetPriorityRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetPriorityRequest>): SetPriorityRequest {
+    const message = createBaseSetPriorityRequest();
+    message.taskId = object.taskId ?? "";
+    message.agentId = object.agentId ?? "";
+    message.priority = object.priority ?? 0;
+    return message;
+  },
+};
+
+function createBaseSetPriorityResponse(): SetPriorityResponse {
+  return { task: undefined };
+}
+
+export const SetPriorityResponse: MessageFns<SetPriorityResponse> = {
+  encode(message: SetPriorityResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== undefined) {
+      Task.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetPriorityResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetPriorityResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = Task.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SetPriorityResponse {
+    return { task: isSet(object.task) ? Task.fromJSON(object.task) : undefined };
+  },
+
+  toJSON(message: SetPriorityResponse): unknown {
+    const obj: any = {};
+    if (message.task !== undefined) {
+      obj.task = Task.toJSON(message.task);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SetPriorityResponse>): SetPriorityResponse {
+    return SetPriorityResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetPriorityResponse>): SetPriorityResponse {
+    const message = createBaseSetPriorityResponse();
+    message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    return message;
+  },
+};
+
+function createBasePauseQueueRequest(): PauseQueueRequest {
+  return { scope: undefined, who: "", why: "", until: undefined };
+}
+
+export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
+  encode(message: PauseQueueRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(10).fork()).join();
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseQueueRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseQueueRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseQueueRequest {
+    return {
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+      until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+    };
+  },
+
+  toJSON(message: PauseQueueRequest): unknown {
+    const obj: any = {};
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    if (message.until !== undefined) {
+      obj.until = message.until.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PauseQueueRequest>): PauseQueueRequest {
+    return PauseQueueRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PauseQueueRequest>): PauseQueueRequest {
+    const message = createBasePauseQueueRequest();
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    message.until = object.until ?? undefined;
+    return message;
+  },
+};
+
+function createBasePauseQueueResponse(): PauseQueueResponse {
+  return { gate: undefined };
+}
+
+export const PauseQueueResponse: MessageFns<PauseQueueResponse> = {
+  encode(message: PauseQueueResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.gate !== undefined) {
+      Gate.encode(message.gate, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseQueueResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseQueueResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.gate = Gate.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseQueueResponse {
+    return { gate: isSet(object.gate) ? Gate.fromJSON(object.gate) : undefined };
+  },
+
+  toJSON(message: PauseQueueResponse): unknown {
+    const obj: any = {};
+    if (message.gate !== undefined) {
+      obj.gate = Gate.toJSON(message.gate);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PauseQueueResponse>): PauseQueueResponse {
+    return PauseQueueResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PauseQueueResponse>): PauseQueueResponse {
+    const message = createBasePauseQueueResponse();
+    message.gate = (object.gate !== undefined && object.gate !== null) ? Gate.fromPartial(object.gate) : undefined;
+    return message;
+  },
+};
+
+function createBaseResumeQueueRequest(): ResumeQueueRequest {
+  return { scope: undefined, who: "", why: "" };
+}
+
+export const ResumeQueueRequest: MessageFns<ResumeQueueRequest> = {
+  encode(message: ResumeQueueRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== undefined) {
+      GateScope.encode(message.scope, writer.uint32(10).fork()).join();
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeQueueRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeQueueRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = GateScope.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeQueueRequest {
+    return {
+      scope: isSet(object.scope) ? GateScope.fromJSON(object.scope) : undefined,
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+    };
+  },
+
+  toJSON(message: ResumeQueueRequest): unknown {
+    const obj: any = {};
+    if (message.scope !== undefined) {
+      obj.scope = GateScope.toJSON(message.scope);
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResumeQueueRequest>): ResumeQueueRequest {
+    return ResumeQueueRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeQueueRequest>): ResumeQueueRequest {
+    const message = createBaseResumeQueueRequest();
+    message.scope = (object.scope !== undefined && object.scope !== null)
+      ? GateScope.fromPartial(object.scope)
+      : undefined;
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeQueueResponse(): ResumeQueueResponse {
+  return { resumed: false };
+}
+
+export const ResumeQueueResponse: MessageFns<ResumeQueueResponse> = {
+  encode(message: ResumeQueueResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resumed !== false) {
+      writer.uint32(8).bool(message.resumed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeQueueResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeQueueResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.resumed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeQueueResponse {
+    return { resumed: isSet(object.resumed) ? globalThis.Boolean(object.resumed) : false };
+  },
+
+  toJSON(message: ResumeQueueResponse): unknown {
+    const obj: any = {};
+    if (message.resumed !== false) {
+      obj.resumed = message.resumed;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResumeQueueResponse>): ResumeQueueResponse {
+    return ResumeQueueResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeQueueResponse>): ResumeQueueResponse {
+    const message = createBaseResumeQueueResponse();
+    message.resumed = object.resumed ?? false;
+    return message;
+  },
+};
+
+function createBaseClearQueueRequest(): ClearQueueRequest {
+  return { priority: 0, agentId: "", confirmationToken: "", who: "" };
+}
+
+export const ClearQueueRequest: MessageFns<ClearQueueRequest> = {
+  encode(message: ClearQueueRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priority !== 0) {
+      writer.uint32(8).int32(message.priority);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(18).string(message.agentId);
+    }
+    if (message.confirmationToken !== "") {
+      writer.uint32(26).string(message.confirmationToken);
+    }
+    if (message.who !== "") {
+      writer.uint32(34).string(message.who);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClearQueueRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClearQueueRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.confirmationToken = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ClearQueueRequest {
+    return {
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      confirmationToken: isSet(object.confirmationToken)
+        ? globalThis.String(object.confirmationToken)
+        : isSet(object.confirmation_token)
+        ? globalThis.String(object.confirmation_token)
+        : "",
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+    };
+  },
+
+  toJSON(message: ClearQueueRequest): unknown {
+    const obj: any = {};
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.confirmationToken !== "") {
+      obj.confirmationToken = message.confirmationToken;
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ClearQueueRequest>): ClearQueueRequest {
+    return ClearQueueRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClearQueueRequest>): ClearQueueRequest {
+    const message = createBaseClearQueueRequest();
+    message.priority = object.priority ?? 0;
+    message.agentId = object.agentId ?? "";
+    message.confirmationToken = object.confirmationToken ?? "";
+    message.who = object.who ?? "";
+    return message;
+  },
+};
+
+function createBaseClearQueueResponse(): ClearQueueResponse {
+  return { tasks: 0n, confirmationToken: "", agents: [] };
+}
+
+export const ClearQueueResponse: MessageFns<ClearQueueResponse> = {
+  encode(message: ClearQueueResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tasks !== 0n) {
+      if (BigInt.asIntN(64, message.tasks) !== message.tasks) {
+        throw new globalThis.Error("value provided for field message.tasks of type int64 too large");
+      }
+      writer.uint32(8).int64(message.tasks);
+    }
+    if (message.confirmationToken !== "") {
+      writer.uint32(18).string(message.confirmationToken);
+    }
+    for (const v of message.agents) {
+      AgentCount.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClearQueueResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClearQueueResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tasks = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.confirmationToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agents.push(AgentCount.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ClearQueueResponse {
+    return {
+      tasks: isSet(object.tasks) ? BigInt(object.tasks) : 0n,
+      confirmationToken: isSet(object.confirmationToken)
+        ? globalThis.String(object.confirmationToken)
+        : isSet(object.confirmation_token)
+        ? globalThis.String(object.confirmation_token)
+        : "",
+      agents: globalThis.Array.isArray(object?.agents) ? object.agents.map((e: any) => AgentCount.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ClearQueueResponse): unknown {
+    const obj: any = {};
+    if (message.tasks !== 0n) {
+      obj.tasks = message.tasks.toString();
+    }
+    if (message.confirmationToken !== "") {
+      obj.confirmationToken = message.confirmationToken;
+    }
+    if (message.agents?.length) {
+      obj.agents = message.agents.map((e) => AgentCount.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ClearQueueResponse>): ClearQueueResponse {
+    return ClearQueueResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClearQueueResponse>): ClearQueueResponse {
+    const message = createBaseClearQueueResponse();
+    message.tasks = (object.tasks !== undefined && object.tasks !== null) ? BigInt(object.tasks) : 0n;
+    message.confirmationToken = object.confirmationToken ?? "";
+    message.agents = object.agents?.map((e) => AgentCount.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAgentCount(): AgentCount {
+  return { agentId: "", tasks: 0n };
+}
+
+export const AgentCount: MessageFns<AgentCount> = {
+  encode(message: AgentCount, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.tasks !== 0n) {
+      if (BigInt.asIntN(64, message.tasks) !== message.tasks) {
+        throw new globalThis.Error("value provided for field message.tasks of type int64 too large");
+      }
+      writer.uint32(16).int64(message.tasks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AgentCount {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAgentCount();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tasks = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AgentCount {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      tasks: isSet(object.tasks) ? BigInt(object.tasks) : 0n,
+    };
+  },
+
+  toJSON(message: AgentCount): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.tasks !== 0n) {
+      obj.tasks = message.tasks.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AgentCount>): AgentCount {
+    return AgentCount.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AgentCount>): AgentCount {
+    const message = createBaseAgentCount();
+    message.agentId = object.agentId ?? "";
+    message.tasks = (object.tasks !== undefined && object.tasks !== null) ? BigInt(object.tasks) : 0n;
+    return message;
+  },
+};
+
+function createBaseEmergencyStopRequest(): EmergencyStopRequest {
+  return { level: 0, who: "", why: "" };
+}
+
+export const EmergencyStopRequest: MessageFns<EmergencyStopRequest> = {
+  encode(message: EmergencyStopRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== 0) {
+      writer.uint32(8).int32(message.level);
+    }
+    if (message.who !== "") {
+      writer.uint32(18).string(message.who);
+    }
+    if (message.why !== "") {
+      writer.uint32(26).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmergencyStopRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmergencyStopRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.level = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.who = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmergencyStopRequest {
+    return {
+      level: isSet(object.level) ? emergencyLevelFromJSON(object.level) : 0,
+      who: isSet(object.who) ? globalThis.String(object.who) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+    };
+  },
+
+  toJSON(message: EmergencyStopRequest): unknown {
+    const obj: any = {};
+    if (message.level !== 0) {
+      obj.level = emergencyLevelToJSON(message.level);
+    }
+    if (message.who !== "") {
+      obj.who = message.who;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EmergencyStopRequest>): EmergencyStopRequest {
+    return EmergencyStopRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmergencyStopRequest>): EmergencyStopRequest {
+    const message = createBaseEmergencyStopRequest();
+    message.level = object.level ?? 0;
+    message.who = object.who ?? "";
+    message.why = object.why ?? "";
+    return message;
+  },
+};
+
+function createBaseEmergencyStopResponse(): EmergencyStopResponse {
+  return { status: undefined, confirmed: false };
+}
+
+export const EmergencyStopResponse: MessageFns<EmergencyStopResponse> = {
+  encode(message: EmergencyStopResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== undefined) {
+      EmergencyStatus.encode(message.status, writer.uint32(10).fork()).join();
+    }
+    if (message.confirmed !== false) {
+      writer.uint32(16).bool(message.confirmed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EmergencyStopResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEmergencyStopResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.status = EmergencyStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.confirmed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EmergencyStopResponse {
+    return {
+      status: isSet(object.status) ? EmergencyStatus.fromJSON(object.status) : undefined,
+      confirmed: isSet(object.confirmed) ? globalThis.Boolean(object.confirmed) : false,
+    };
+  },
+
+  toJSON(message: EmergencyStopResponse): unknown {
+    const obj: any = {};
+    if (message.status !== undefined) {
+      obj.status = EmergencyStatus.toJSON(message.status);
+    }
+    if (message.confirmed !== false) {
+      obj.confirmed = message.confirmed;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EmergencyStopResponse>): EmergencyStopResponse {
+    return EmergencyStopResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EmergencyStopResponse>): EmergencyStopResponse {
+    const message = createBaseEmergencyStopResponse();
+    message.status = (object.status !== undefined && object.status !== null)
+      ? EmergencyStatus.fromPartial(object.status)
+      : undefined;
+    message.confirmed = object.confirmed ?? false;
+    return message;
+  },
+};
+
+function createBaseExplainTaskRequest(): ExplainTaskRequest {
+  return { taskId: "", agentId: "" };
+}
+
+export const ExplainTaskRequest: MessageFns<ExplainTaskRequest> = {
+  encode(message: ExplainTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(18).string(message.agentId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainTaskRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ExplainTaskRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainTaskRequest>): ExplainTaskRequest {
+    return ExplainTaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainTaskRequest>): ExplainTaskRequest {
+    const message = createBaseExplainTaskRequest();
+    message.taskId = object.taskId ?? "";
+    message.agentId = object.agentId ?? "";
+    return message;
+  },
+};
+
+function createBaseExplainTaskResponse(): ExplainTaskResponse {
+  return {
+    state: 0,
+    aheadInClass: undefined,
+    aheadOfAgent: undefined,
+    blockers: [],
+    earliestStartTime: undefined,
+    estimate: undefined,
+  };
+}
+
+export const ExplainTaskResponse: MessageFns<ExplainTaskResponse> = {
+  encode(message: ExplainTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.aheadInClass !== undefined) {
+      Int64Value.encode({ value: message.aheadInClass! }, writer.uint32(18).fork()).join();
+    }
+    if (message.aheadOfAgent !== undefined) {
+      Int64Value.encode({ value: message.aheadOfAgent! }, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.blockers) {
+      Blocker.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.earliestStartTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.earliestStartTime), writer.uint32(42).fork()).join();
+    }
+    if (message.estimate !== undefined) {
+      StartEstimate.encode(message.estimate, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.aheadInClass = Int64Value.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.aheadOfAgent = Int64Value.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.blockers.push(Blocker.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.earliestStartTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.estimate = StartEstimate.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainTaskResponse {
+    return {
+      state: isSet(object.state) ? taskStateFromJSON(object.state) : 0,
+      aheadInClass: isSet(object.aheadInClass)
+        ? BigInt(object.aheadInClass)
+        : isSet(object.ahead_in_class)
+        ? BigInt(object.ahead_in_class)
+        : undefined,
+      aheadOfAgent: isSet(object.aheadOfAgent)
+        ? BigInt(object.aheadOfAgent)
+        : isSet(object.ahead_of_agent)
+        ? BigInt(object.ahead_of_agent)
+        : undefined,
+      blockers: globalThis.Array.isArray(object?.blockers) ? object.blockers.map((e: any) => Blocker.fromJSON(e)) : [],
+      earliestStartTime: isSet(object.earliestStartTime)
+        ? fromJsonTimestamp(object.earliestStartTime)
+        : isSet(object.earliest_start_time)
+        ? fromJsonTimestamp(object.earliest_start_time)
+        : undefined,
+      estimate: isSet(object.estimate) ? StartEstimate.fromJSON(object.estimate) : undefined,
+    };
+  },
+
+  toJSON(message: ExplainTaskResponse): unknown {
+    const obj: any = {};
+    if (message.state !== 0) {
+      obj.state = taskStateToJSON(message.state);
+    }
+    if (message.aheadInClass !== undefined) {
+      obj.aheadInClass = message.aheadInClass.toString();
+    }
+    if (message.aheadOfAgent !== undefined) {
+      obj.aheadOfAgent = message.aheadOfAgent.toString();
+    }
+    if (message.blockers?.length) {
+      obj.blockers = message.blockers.map((e) => Blocker.toJSON(e));
+    }
+    if (message.earliestStartTime !== undefined) {
+      obj.earliestStartTime = message.earliestStartTime.toISOString();
+    }
+    if (message.estimate !== undefined) {
+      obj.estimate = StartEstimate.toJSON(message.estimate);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainTaskResponse>): ExplainTaskResponse {
+    return ExplainTaskResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainTaskResponse>): ExplainTaskResponse {
+    const message = createBaseExplainTaskResponse();
+    message.state = object.state ?? 0;
+    message.aheadInClass = (object.aheadInClass !== undefined && object.aheadInClass !== null)
+      ? BigInt(object.aheadInClass)
+      : undefined;
+    message.aheadOfAgent = (object.aheadOfAgent !== undefined && object.aheadOfAgent !== null)
+      ? BigInt(object.aheadOfAgent)
+      : undefined;
+    message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    message.earliestStartTime = object.earliestStartTime ?? undefined;
+    message.estimate = (object.estimate !== undefined && object.estimate !== null)
+      ? StartEstimate.fromPartial(object.estimate)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseBlocker(): Blocker {
+  return { kind: 0, message: "", until: undefined };
+}
+
+export const Blocker: MessageFns<Blocker> = {
+  encode(message: Blocker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Blocker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlocker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Blocker {
+    return {
+      kind: isSet(object.kind) ? blockerKindFromJSON(object.kind) : 0,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+      until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+    };
+  },
+
+  toJSON(message: Blocker): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = blockerKindToJSON(message.kind);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    if (message.until !== undefined) {
+      obj.until = message.until.toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Blocker>): Blocker {
+    return Blocker.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Blocker>): Blocker {
+    const message = createBaseBlocker();
+    message.kind = object.kind ?? 0;
+    message.message = object.message ?? "";
+    message.until = object.until ?? undefined;
+    return message;
+  },
+};
+
+function createBaseStartEstimate(): StartEstimate {
+  return { p50: undefined, p95: undefined };
+}
+
+export const StartEstimate: MessageFns<StartEstimate> = {
+  encode(message: StartEstimate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.p50 !== undefined) {
+      Duration.encode(message.p50, writer.uint32(10).fork()).join();
+    }
+    if (message.p95 !== undefined) {
+      Duration.encode(message.p95, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StartEstimate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStartEstimate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.p50 = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.p95 = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StartEstimate {
+    return {
+      p50: isSet(object.p50) ? Duration.fromJSON(object.p50) : undefined,
+      p95: isSet(object.p95) ? Duration.fromJSON(object.p95) : undefined,
+    };
+  },
+
+  toJSON(message: StartEstimate): unknown {
+    const obj: any = {};
+    if (message.p50 !== undefined) {
+      obj.p50 = Duration.toJSON(message.p50);
+    }
+    if (message.p95 !== undefined) {
+      obj.p95 = Duration.toJSON(message.p95);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StartEstimate>): StartEstimate {
+    return StartEstimate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StartEstimate>): StartEstimate {
+    const message = createBaseStartEstimate();
+    message.p50 = (object.p50 !== undefined && object.p50 !== null) ? Duration.fromPartial(object.p50) : undefined;
+    message.p95 = (object.p95 !== undefined && object.p95 !== null) ? Duration.fromPartial(object.p95) : undefined;
+    return message;
+  },
+};
+
+function createBaseEstimateTaskRequest(): EstimateTaskRequest {
+  return { agentId: "", spec: undefined };
+}
+
+export const EstimateTaskRequest: MessageFns<EstimateTaskRequest> = {
+  encode(message: EstimateTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.spec !== undefined) {
+      TaskSpec.encode(message.spec, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EstimateTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEstimateTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spec = TaskSpec.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EstimateTaskRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      spec: isSet(object.spec) ? TaskSpec.fromJSON(object.spec) : undefined,
+    };
+  },
+
+  toJSON(message: EstimateTaskRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.spec !== undefined) {
+      obj.spec = TaskSpec.toJSON(message.spec);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EstimateTaskRequest>): EstimateTaskRequest {
+    return EstimateTaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EstimateTaskRequest>): EstimateTaskRequest {
+    const message = createBaseEstimateTaskRequest();
+    message.agentId = object.agentId ?? "";
+    message.spec = (object.spec !== undefined && object.spec !== null) ? TaskSpec.fromPartial(object.spec) : undefined;
+    return message;
+  },
+};
+
+function createBaseEstimateTaskResponse(): EstimateTaskResponse {
+  return { start: undefined, runTime: undefined, blockers: [] };
+}
+
+export const EstimateTaskResponse: MessageFns<EstimateTaskResponse> = {
+  encode(message: EstimateTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.start !== undefined) {
+      StartEstimate.encode(message.start, writer.uint32(10).fork()).join();
+    }
+    if (message.runTime !== undefined) {
+      StartEstimate.encode(message.runTime, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.blockers) {
+      Blocker.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EstimateTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEstimateTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.start = StartEstimate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runTime = StartEstimate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.blockers.push(Blocker.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EstimateTaskResponse {
+    return {
+      start: isSet(object.start) ? StartEstimate.fromJSON(object.start) : undefined,
+      runTime: isSet(object.runTime)
+        ? StartEstimate.fromJSON(object.runTime)
+        : isSet(object.run_time)
+        ? StartEstimate.fromJSON(object.run_time)
+        : undefined,
+      blockers: globalThis.Array.isArray(object?.blockers) ? object.blockers.map((e: any) => Blocker.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: EstimateTaskResponse): unknown {
+    const obj: any = {};
+    if (message.start !== undefined) {
+      obj.start = StartEstimate.toJSON(message.start);
+    }
+    if (message.runTime !== undefined) {
+      obj.runTime = StartEstimate.toJSON(message.runTime);
+    }
+    if (message.blockers?.length) {
+      obj.blockers = message.blockers.map((e) => Blocker.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EstimateTaskResponse>): EstimateTaskResponse {
+    return EstimateTaskResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EstimateTaskResponse>): EstimateTaskResponse {
+    const message = createBaseEstimateTaskResponse();
+    message.start = (object.start !== undefined && object.start !== null)
+      ? StartEstimate.fromPartial(object.start)
+      : undefined;
+    message.runTime = (object.runTime !== undefined && object.runTime !== null)
+      ? StartEstimate.fromPartial(object.runTime)
+      : undefined;
+    message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWatchQueueRequest(): WatchQueueRequest {
+  return {};
+}
+
+export const WatchQueueRequest: MessageFns<WatchQueueRequest> = {
+  encode(_: WatchQueueRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchQueueRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchQueueRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): WatchQueueRequest {
+    return {};
+  },
+
+  toJSON(_: WatchQueueRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchQueueRequest>): WatchQueueRequest {
+    return WatchQueueRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<WatchQueueRequest>): WatchQueueRequest {
+    const message = createBaseWatchQueueRequest();
+    return message;
+  },
+};
+
+function createBaseWatchQueueResponse(): WatchQueueResponse {
+  return { status: undefined };
+}
+
+export const WatchQueueResponse: MessageFns<WatchQueueResponse> = {
+  encode(message: WatchQueueResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== undefined) {
+      GetStatusResponse.encode(message.status, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchQueueResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchQueueResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.status = GetStatusResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WatchQueueResponse {
+    return { status: isSet(object.status) ? GetStatusResponse.fromJSON(object.status) : undefined };
+  },
+
+  toJSON(message: WatchQueueResponse): unknown {
+    const obj: any = {};
+    if (message.status !== undefined) {
+      obj.status = GetStatusResponse.toJSON(message.status);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WatchQueueResponse>): WatchQueueResponse {
+    return WatchQueueResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchQueueResponse>): WatchQueueResponse {
+    const message = createBaseWatchQueueResponse();
+    message.status = (object.status !== undefined && object.status !== null)
+      ? GetStatusResponse.fromPartial(object.status)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSchedule(): Schedule {
+  return {
+    agentId: "",
+    name: "",
+    cron: "",
+    timeZone: "",
+    spec: undefined,
+    missedRuns: 0,
+    paused: false,
+    createTime: undefined,
+    lastTaskId: "",
+    lastRunTime: undefined,
+    nextRunTimes: [],
+    lastFault: "",
+  };
+}
+
+export const Schedule: MessageFns<Schedule> = {
+  encode(message: Schedule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.cron !== "") {
+      writer.uint32(26).string(message.cron);
+    }
+    if (message.timeZone !== "") {
+      writer.uint32(34).string(message.timeZone);
+    }
+    if (message.spec !== undefined) {
+      TaskSpec.encode(message.spec, writer.uint32(42).fork()).join();
+    }
+    if (message.missedRuns !== 0) {
+      writer.uint32(48).int32(message.missedRuns);
+    }
+    if (message.paused !== false) {
+      writer.uint32(56).bool(message.paused);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(66).fork()).join();
+    }
+    if (message.lastTaskId !== "") {
+      writer.uint32(74).string(message.lastTaskId);
+    }
+    if (message.lastRunTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastRunTime), writer.uint32(82).fork()).join();
+    }
+    for (const v of message.nextRunTimes) {
+      Timestamp.encode(toTimestamp(v!), writer.uint32(90).fork()).join();
+    }
+    if (message.lastFault !== "") {
+      writer.uint32(98).string(message.lastFault);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Schedule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSchedule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cron = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.timeZone = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.spec = TaskSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.missedRuns = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.lastTaskId = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.lastRunTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.nextRunTimes.push(fromTimestamp(Timestamp.decode(reader, reader.uint32())));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.lastFault = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Schedule {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      cron: isSet(object.cron) ? globalThis.String(object.cron) : "",
+      timeZone: isSet(object.timeZone)
+        ? globalThis.String(object.timeZone)
+        : isSet(object.time_zone)
+        ? globalThis.String(object.time_zone)
+        : "",
+      spec: isSet(object.spec) ? TaskSpec.fromJSON(object.spec) : undefined,
+      missedRuns: isSet(object.missedRuns)
+        ? missedRunsFromJSON(object.missedRuns)
+        : isSet(object.missed_runs)
+        ? missedRunsFromJSON(object.missed_runs)
+        : 0,
+      paused: isSet(object.paused) ? globalThis.Boolean(object.paused) : false,
+      createTime: isSet(object.createTime)
+        ? fromJsonTimestamp(object.createTime)
+        : isSet(object.create_time)
+        ? fromJsonTimestamp(object.create_time)
+        : undefined,
+      lastTaskId: isSet(object.lastTaskId)
+        ? globalThis.String(object.lastTaskId)
+        : isSet(object.last_task_id)
+        ? globalThis.String(object.last_task_id)
+        : "",
+      lastRunTime: isSet(object.lastRunTime)
+        ? fromJsonTimestamp(object.lastRunTime)
+        : isSet(object.last_run_time)
+        ? fromJsonTimestamp(object.last_run_time)
+        : undefined,
+      nextRunTimes: globalThis.Array.isArray(object?.nextRunTimes)
+        ? object.nextRunTimes.map((e: any) => fromJsonTimestamp(e))
+        : globalThis.Array.isArray(object?.next_run_times)
+        ? object.next_run_times.map((e: any) => fromJsonTimestamp(e))
+        : [],
+      lastFault: isSet(object.lastFault)
+        ? globalThis.String(object.lastFault)
+        : isSet(object.last_fault)
+        ? globalThis.String(object.last_fault)
+        : "",
+    };
+  },
+
+  toJSON(message: Schedule): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.cron !== "") {
+      obj.cron = message.cron;
+    }
+    if (message.timeZone !== "") {
+      obj.timeZone = message.timeZone;
+    }
+    if (message.spec !== undefined) {
+      obj.spec = TaskSpec.toJSON(message.spec);
+    }
+    if (message.missedRuns !== 0) {
+      obj.missedRuns = missedRunsToJSON(message.missedRuns);
+    }
+    if (message.paused !== false) {
+      obj.paused = message.paused;
+    }
+    if (message.createTime !== undefined) {
+      obj.createTime = message.createTime.toISOString();
+    }
+    if (message.lastTaskId !== "") {
+      obj.lastTaskId = message.lastTaskId;
+    }
+    if (message.lastRunTime !== undefined) {
+      obj.lastRunTime = message.lastRunTime.toISOString();
+    }
+    if (message.nextRunTimes?.length) {
+      obj.nextRunTimes = message.nextRunTimes.map((e) => e.toISOString());
+    }
+    if (message.lastFault !== "") {
+      obj.lastFault = message.lastFault;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Schedule>): Schedule {
+    return Schedule.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Schedule>): Schedule {
+    const message = createBaseSchedule();
+    message.agentId = object.agentId ?? "";
+    message.name = object.name ?? "";
+    message.cron = object.cron ?? "";
+    message.timeZone = object.timeZone ?? "";
+    message.spec = (object.spec !== undefined && object.spec !== null) ? TaskSpec.fromPartial(object.spec) : undefined;
+    message.missedRuns = object.missedRuns ?? 0;
+    message.paused = object.paused ?? false;
+    message.createTime = object.createTime ?? undefined;
+    message.lastTaskId = object.lastTaskId ?? "";
+    message.lastRunTime = object.lastRunTime ?? undefined;
+    message.nextRunTimes = object.nextRunTimes?.map((e) => e) || [];
+    message.lastFault = object.lastFault ?? "";
+    return message;
+  },
+};
+
+function createBasePutScheduleRequest(): PutScheduleRequest {
+  return { schedule: undefined };
+}
+
+export const PutScheduleRequest: MessageFns<PutScheduleRequest> = {
+  encode(message: PutScheduleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== undefined) {
+      Schedule.encode(message.schedule, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutScheduleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutScheduleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = Schedule.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PutScheduleRequest {
+    return { schedule: isSet(object.schedule) ? Schedule.fromJSON(object.schedule) : undefined };
+  },
+
+  toJSON(message: PutScheduleRequest): unknown {
+    const obj: any = {};
+    if (message.schedule !== undefined) {
+      obj.schedule = Schedule.toJSON(message.schedule);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PutScheduleRequest>): PutScheduleRequest {
+    return PutScheduleRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PutScheduleRequest>): PutScheduleRequest {
+    const message = createBasePutScheduleRequest();
+    message.schedule = (object.schedule !== undefined && object.schedule !== null)
+      ? Schedule.fromPartial(object.schedule)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePutScheduleResponse(): PutScheduleResponse {
+  return { schedule: undefined };
+}
+
+export const PutScheduleResponse: MessageFns<PutScheduleResponse> = {
+  encode(message: PutScheduleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== undefined) {
+      Schedule.encode(message.schedule, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutScheduleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutScheduleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = Schedule.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PutScheduleResponse {
+    return { schedule: isSet(object.schedule) ? Schedule.fromJSON(object.schedule) : undefined };
+  },
+
+  toJSON(message: PutScheduleResponse): unknown {
+    const obj: any = {};
+    if (message.schedule !== undefined) {
+      obj.schedule = Schedule.toJSON(message.schedule);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PutScheduleResponse>): PutScheduleResponse {
+    return PutScheduleResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PutScheduleResponse>): PutScheduleResponse {
+    const message = createBasePutScheduleResponse();
+    message.schedule = (object.schedule !== undefined && object.schedule !== null)
+      ? Schedule.fromPartial(object.schedule)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListSchedulesRequest(): ListSchedulesRequest {
+  return { agentId: "" };
+}
+
+export const ListSchedulesRequest: MessageFns<ListSchedulesRequest> = {
+  encode(message: ListSchedulesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSchedulesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSchedulesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSchedulesRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ListSchedulesRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSchedulesRequest>): ListSchedulesRequest {
+    return ListSchedulesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSchedulesRequest>): ListSchedulesRequest {
+    const message = createBaseListSchedulesRequest();
+    message.agentId = object.agentId ?? "";
+    return message;
+  },
+};
+
+function createBaseListSchedulesResponse(): ListSchedulesResponse {
+  return { schedules: [] };
+}
+
+export const ListSchedulesResponse: MessageFns<ListSchedulesResponse> = {
+  encode(message: ListSchedulesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.schedules) {
+      Schedule.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSchedulesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSchedulesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedules.push(Schedule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSchedulesResponse {
+    return {
+      schedules: globalThis.Array.isArray(object?.schedules)
+        ? object.schedules.map((e: any) => Schedule.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ListSchedulesResponse): unknown {
+    const obj: any = {};
+    if (message.schedules?.length) {
+      obj.schedules = message.schedules.map((e) => Schedule.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSchedulesResponse>): ListSchedulesResponse {
+    return ListSchedulesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSchedulesResponse>): ListSchedulesResponse {
+    const message = createBaseListSchedulesResponse();
+    message.schedules = object.schedules?.map((e) => Schedule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDeleteScheduleRequest(): DeleteScheduleRequest {
+  return { agentId: "", name: "" };
+}
+
+export const DeleteScheduleRequest: MessageFns<DeleteScheduleRequest> = {
+  encode(message: DeleteScheduleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteScheduleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteScheduleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteScheduleRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+    };
+  },
+
+  toJSON(message: DeleteScheduleRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteScheduleRequest>): DeleteScheduleRequest {
+    return DeleteScheduleRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteScheduleRequest>): DeleteScheduleRequest {
+    const message = createBaseDeleteScheduleRequest();
+    message.agentId = object.agentId ?? "";
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteScheduleResponse(): DeleteScheduleResponse {
+  return {};
+}
+
+export const DeleteScheduleResponse: MessageFns<DeleteScheduleResponse> = {
+  encode(_: DeleteScheduleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteScheduleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteScheduleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteScheduleResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteScheduleResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteScheduleResponse>): DeleteScheduleResponse {
+    return DeleteScheduleResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteScheduleResponse>): DeleteScheduleResponse {
+    const message = createBaseDeleteScheduleResponse();
+    return message;
+  },
+};
+
+function createBaseSaveConversationRequest(): SaveConversationRequest {
+  return { taskId: "", fence: 0n, engineConversationId: "", transcript: Buffer.alloc(0) };
+}
+
+export const SaveConversationRequest: MessageFns<SaveConversationRequest> = {
+  encode(message: SaveConversationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asIntN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type int64 too large");
+      }
+      writer.uint32(16).int64(message.fence);
+    }
+    if (message.engineConversationId !== "") {
+      writer.uint32(26).string(message.engineConversationId);
+    }
+    if (message.transcript.length !== 0) {
+      writer.uint32(34).bytes(message.transcript);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveConversationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveConversationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fence = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.engineConversationId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.transcript = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SaveConversationRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      fence: isSet(object.fence) ? BigInt(object.fence) : 0n,
+      engineConversationId: isSet(object.engineConversationId)
+        ? globalThis.String(object.engineConversationId)
+        : isSet(object.engine_conversation_id)
+        ? globalThis.String(object.engine_conversation_id)
+        : "",
+      transcript: isSet(object.transcript) ? Buffer.from(bytesFromBase64(object.transcript)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: SaveConversationRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.fence !== 0n) {
+      obj.fence = message.fence.toString();
+    }
+    if (message.engineConversationId !== "") {
+      obj.engineConversationId = message.engineConversationId;
+    }
+    if (message.transcript.length !== 0) {
+      obj.transcript = base64FromBytes(message.transcript);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SaveConversationRequest>): SaveConversationRequest {
+    return SaveConversationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveConversationRequest>): SaveConversationRequest {
+    const message = createBaseSaveConversationRequest();
+    message.taskId = object.taskId ?? "";
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    message.engineConversationId = object.engineConversationId ?? "";
+    message.transcript = object.transcript ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseSaveConversationResponse(): SaveConversationResponse {
+  return {};
+}
+
+export const SaveConversationResponse: MessageFns<SaveConversationResponse> = {
+  encode(_: SaveConversationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveConversationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveConversationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): SaveConversationResponse {
+    return {};
+  },
+
+  toJSON(_: SaveConversationResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<SaveConversationResponse>): SaveConversationResponse {
+    return SaveConversationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SaveConversationResponse>): SaveConversationResponse {
+    const message = createBaseSaveConversationResponse();
+    return message;
+  },
+};
+
+function createBaseLoadConversationRequest(): LoadConversationRequest {
+  return { taskId: "", fence: 0n };
+}
+
+export const LoadConversationRequest: MessageFns<LoadConversationRequest> = {
+  encode(message: LoadConversationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.fence !== 0n) {
+      if (BigInt.asIntN(64, message.fence) !== message.fence) {
+        throw new globalThis.Error("value provided for field message.fence of type int64 too large");
+      }
+      writer.uint32(16).int64(message.fence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoadConversationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoadConversationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fence = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LoadConversationRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      fence: isSet(object.fence) ? BigInt(object.fence) : 0n,
+    };
+  },
+
+  toJSON(message: LoadConversationRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.fence !== 0n) {
+      obj.fence = message.fence.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LoadConversationRequest>): LoadConversationRequest {
+    return LoadConversationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoadConversationRequest>): LoadConversationRequest {
+    const message = createBaseLoadConversationRequest();
+    message.taskId = object.taskId ?? "";
+    message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
+    return message;
+  },
+};
+
+function createBaseLoadConversationResponse(): LoadConversationResponse {
+  return { transcript: Buffer.alloc(0) };
+}
+
+export const LoadConversationResponse: MessageFns<LoadConversationResponse> = {
+  encode(message: LoadConversationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.transcript.length !== 0) {
+      writer.uint32(10).bytes(message.transcript);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoadConversationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoadConversationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.transcript = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LoadConversationResponse {
+    return { transcript: isSet(object.transcript) ? Buffer.from(bytesFromBase64(object.transcript)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: LoadConversationResponse): unknown {
+    const obj: any = {};
+    if (message.transcript.length !== 0) {
+      obj.transcript = base64FromBytes(message.transcript);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LoadConversationResponse>): LoadConversationResponse {
+    return LoadConversationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoadConversationResponse>): LoadConversationResponse {
+    const message = createBaseLoadConversationResponse();
+    message.transcript = object.transcript ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -3427,6 +9893,9 @@ export const QueueServiceService = {
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
    *   `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded for the moment; wait for `RetryInfo`, then call again.
    */
   enqueue: {
     path: "/ccsp.queue.v1.QueueService/Enqueue" as const,
@@ -3436,6 +9905,22 @@ export const QueueServiceService = {
     requestDeserialize: (value: Buffer): EnqueueRequest => EnqueueRequest.decode(value),
     responseSerialize: (value: EnqueueResponse): Buffer => Buffer.from(EnqueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EnqueueResponse => EnqueueResponse.decode(value),
+  },
+  /**
+   * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
+   * keeps no other from being accepted. Safe to repeat where each has a `request_id`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   */
+  enqueueBatch: {
+    path: "/ccsp.queue.v1.QueueService/EnqueueBatch" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EnqueueBatchRequest): Buffer => Buffer.from(EnqueueBatchRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EnqueueBatchRequest => EnqueueBatchRequest.decode(value),
+    responseSerialize: (value: EnqueueBatchResponse): Buffer =>
+      Buffer.from(EnqueueBatchResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EnqueueBatchResponse => EnqueueBatchResponse.decode(value),
   },
   /**
    * An executor states what it has and is told what to have: claim, heartbeat, cancel and drain in one call.
@@ -3561,7 +10046,7 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): GetResponse => GetResponse.decode(value),
   },
   /**
-   * Lists tasks of one agent, newest first, without prompts and results.
+   * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
@@ -3590,7 +10075,175 @@ export const QueueServiceService = {
     responseSerialize: (value: CancelResponse): Buffer => Buffer.from(CancelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelResponse => CancelResponse.decode(value),
   },
-  /** Counts what waits and runs, and names the engines and executors known. */
+  /**
+   * Cancels every task that the filter matches. With `dry_run` it only counts them.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: an empty filter, among others.
+   */
+  cancelTasks: {
+    path: "/ccsp.queue.v1.QueueService/CancelTasks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CancelTasksRequest): Buffer => Buffer.from(CancelTasksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CancelTasksRequest => CancelTasksRequest.decode(value),
+    responseSerialize: (value: CancelTasksResponse): Buffer => Buffer.from(CancelTasksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CancelTasksResponse => CancelTasksResponse.decode(value),
+  },
+  /**
+   * Puts a FAILED or EXPIRED task back, with its history, class and age, and as many attempts as a new one has. A task that is under
+   * way (again) is answered as it is.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   */
+  retryTask: {
+    path: "/ccsp.queue.v1.QueueService/RetryTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryTaskRequest): Buffer => Buffer.from(RetryTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryTaskRequest => RetryTaskRequest.decode(value),
+    responseSerialize: (value: RetryTaskResponse): Buffer => Buffer.from(RetryTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryTaskResponse => RetryTaskResponse.decode(value),
+  },
+  /**
+   * The same for every FAILED or EXPIRED task that the filter matches. With `dry_run` it only counts them.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  retryTasks: {
+    path: "/ccsp.queue.v1.QueueService/RetryTasks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryTasksRequest): Buffer => Buffer.from(RetryTasksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryTasksRequest => RetryTasksRequest.decode(value),
+    responseSerialize: (value: RetryTasksResponse): Buffer => Buffer.from(RetryTasksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryTasksResponse => RetryTasksResponse.decode(value),
+  },
+  /**
+   * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  setPriority: {
+    path: "/ccsp.queue.v1.QueueService/SetPriority" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetPriorityRequest): Buffer => Buffer.from(SetPriorityRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetPriorityRequest => SetPriorityRequest.decode(value),
+    responseSerialize: (value: SetPriorityResponse): Buffer => Buffer.from(SetPriorityResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetPriorityResponse => SetPriorityResponse.decode(value),
+  },
+  /**
+   * Closes a gate: what it stands before does not start until the gate opens. What runs goes on. Closing a closed gate replaces
+   * its who, why and until.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  pauseQueue: {
+    path: "/ccsp.queue.v1.QueueService/PauseQueue" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PauseQueueRequest): Buffer => Buffer.from(PauseQueueRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PauseQueueRequest => PauseQueueRequest.decode(value),
+    responseSerialize: (value: PauseQueueResponse): Buffer => Buffer.from(PauseQueueResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PauseQueueResponse => PauseQueueResponse.decode(value),
+  },
+  /**
+   * Opens a gate. Opening an open one changes nothing. The gate of an emergency stop needs a reason.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  resumeQueue: {
+    path: "/ccsp.queue.v1.QueueService/ResumeQueue" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeQueueRequest): Buffer => Buffer.from(ResumeQueueRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeQueueRequest => ResumeQueueRequest.decode(value),
+    responseSerialize: (value: ResumeQueueResponse): Buffer => Buffer.from(ResumeQueueResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
+  },
+  /**
+   * Removes every waiting task of a class: QUEUED, PARKED and SCHEDULED ones that were accepted before the dry run. They end as
+   * CANCELLED. Called without a token it removes nothing and answers the count and a token; called with that token within 5 minutes
+   * it removes and reports.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used, expired or of another class.
+   */
+  clearQueue: {
+    path: "/ccsp.queue.v1.QueueService/ClearQueue" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ClearQueueRequest): Buffer => Buffer.from(ClearQueueRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ClearQueueRequest => ClearQueueRequest.decode(value),
+    responseSerialize: (value: ClearQueueResponse): Buffer => Buffer.from(ClearQueueResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ClearQueueResponse => ClearQueueResponse.decode(value),
+  },
+  /**
+   * Stops work in the whole installation, at once, up to a level, and waits up to 5 s for the executors' receipts. It holds until
+   * ResumeQueue opens the gate EMERGENCY. A higher level may follow a lower one; a lower one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `level`, `who` or `why` is missing.
+   */
+  emergencyStop: {
+    path: "/ccsp.queue.v1.QueueService/EmergencyStop" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EmergencyStopRequest): Buffer => Buffer.from(EmergencyStopRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EmergencyStopRequest => EmergencyStopRequest.decode(value),
+    responseSerialize: (value: EmergencyStopResponse): Buffer =>
+      Buffer.from(EmergencyStopResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EmergencyStopResponse => EmergencyStopResponse.decode(value),
+  },
+  /**
+   * Says why a task is where it is: its place, everything that keeps it from starting, in order, and when it may start.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  explainTask: {
+    path: "/ccsp.queue.v1.QueueService/ExplainTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExplainTaskRequest): Buffer => Buffer.from(ExplainTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExplainTaskRequest => ExplainTaskRequest.decode(value),
+    responseSerialize: (value: ExplainTaskResponse): Buffer => Buffer.from(ExplainTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExplainTaskResponse => ExplainTaskResponse.decode(value),
+  },
+  /**
+   * Says when a task would start if it was accepted now, without accepting it.
+   *
+   * Errors: those of Enqueue for its fields.
+   */
+  estimateTask: {
+    path: "/ccsp.queue.v1.QueueService/EstimateTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EstimateTaskRequest): Buffer => Buffer.from(EstimateTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EstimateTaskRequest => EstimateTaskRequest.decode(value),
+    responseSerialize: (value: EstimateTaskResponse): Buffer =>
+      Buffer.from(EstimateTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EstimateTaskResponse => EstimateTaskResponse.decode(value),
+  },
+  /** Streams the status: at once, then when it changed, at most once a second. Ends with the call or with SHUTTING_DOWN. */
+  watchQueue: {
+    path: "/ccsp.queue.v1.QueueService/WatchQueue" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchQueueRequest): Buffer => Buffer.from(WatchQueueRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchQueueRequest => WatchQueueRequest.decode(value),
+    responseSerialize: (value: WatchQueueResponse): Buffer => Buffer.from(WatchQueueResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchQueueResponse => WatchQueueResponse.decode(value),
+  },
+  /** Counts what waits and runs, and names the engines, gates and executors known. */
   getStatus: {
     path: "/ccsp.queue.v1.QueueService/GetStatus" as const,
     requestStream: false as const,
@@ -3599,6 +10252,84 @@ export const QueueServiceService = {
     requestDeserialize: (value: Buffer): GetStatusRequest => GetStatusRequest.decode(value),
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
+  },
+  /**
+   * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   */
+  putSchedule: {
+    path: "/ccsp.queue.v1.QueueService/PutSchedule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutScheduleRequest): Buffer => Buffer.from(PutScheduleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutScheduleRequest => PutScheduleRequest.decode(value),
+    responseSerialize: (value: PutScheduleResponse): Buffer => Buffer.from(PutScheduleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutScheduleResponse => PutScheduleResponse.decode(value),
+  },
+  /** Lists an agent's schedules by name, with their next runs. */
+  listSchedules: {
+    path: "/ccsp.queue.v1.QueueService/ListSchedules" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSchedulesRequest): Buffer => Buffer.from(ListSchedulesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSchedulesRequest => ListSchedulesRequest.decode(value),
+    responseSerialize: (value: ListSchedulesResponse): Buffer =>
+      Buffer.from(ListSchedulesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSchedulesResponse => ListSchedulesResponse.decode(value),
+  },
+  /**
+   * Forgets a schedule. Tasks that it made stay.
+   *
+   * Errors:
+   * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
+   */
+  deleteSchedule: {
+    path: "/ccsp.queue.v1.QueueService/DeleteSchedule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteScheduleRequest): Buffer =>
+      Buffer.from(DeleteScheduleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteScheduleRequest => DeleteScheduleRequest.decode(value),
+    responseSerialize: (value: DeleteScheduleResponse): Buffer =>
+      Buffer.from(DeleteScheduleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteScheduleResponse => DeleteScheduleResponse.decode(value),
+  },
+  /**
+   * Keeps the transcript of the conversation that a held task belongs to, so that another executor can go on with it.
+   *
+   * Errors:
+   * - FAILED_PRECONDITION `LEASE_LOST`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: larger than 8 MiB.
+   */
+  saveConversation: {
+    path: "/ccsp.queue.v1.QueueService/SaveConversation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SaveConversationRequest): Buffer =>
+      Buffer.from(SaveConversationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SaveConversationRequest => SaveConversationRequest.decode(value),
+    responseSerialize: (value: SaveConversationResponse): Buffer =>
+      Buffer.from(SaveConversationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SaveConversationResponse => SaveConversationResponse.decode(value),
+  },
+  /**
+   * Reads the transcript that a held task goes on from.
+   *
+   * Errors:
+   * - FAILED_PRECONDITION `LEASE_LOST`.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`.
+   */
+  loadConversation: {
+    path: "/ccsp.queue.v1.QueueService/LoadConversation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: LoadConversationRequest): Buffer =>
+      Buffer.from(LoadConversationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LoadConversationRequest => LoadConversationRequest.decode(value),
+    responseSerialize: (value: LoadConversationResponse): Buffer =>
+      Buffer.from(LoadConversationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LoadConversationResponse => LoadConversationResponse.decode(value),
   },
 } as const;
 
@@ -3615,8 +10346,18 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
    *   `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded for the moment; wait for `RetryInfo`, then call again.
    */
   enqueue: handleUnaryCall<EnqueueRequest, EnqueueResponse>;
+  /**
+   * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
+   * keeps no other from being accepted. Safe to repeat where each has a `request_id`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   */
+  enqueueBatch: handleUnaryCall<EnqueueBatchRequest, EnqueueBatchResponse>;
   /**
    * An executor states what it has and is told what to have: claim, heartbeat, cancel and drain in one call.
    *
@@ -3685,7 +10426,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   get: handleUnaryCall<GetRequest, GetResponse>;
   /**
-   * Lists tasks of one agent, newest first, without prompts and results.
+   * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
@@ -3698,8 +10439,117 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   cancel: handleUnaryCall<CancelRequest, CancelResponse>;
-  /** Counts what waits and runs, and names the engines and executors known. */
+  /**
+   * Cancels every task that the filter matches. With `dry_run` it only counts them.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: an empty filter, among others.
+   */
+  cancelTasks: handleUnaryCall<CancelTasksRequest, CancelTasksResponse>;
+  /**
+   * Puts a FAILED or EXPIRED task back, with its history, class and age, and as many attempts as a new one has. A task that is under
+   * way (again) is answered as it is.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   */
+  retryTask: handleUnaryCall<RetryTaskRequest, RetryTaskResponse>;
+  /**
+   * The same for every FAILED or EXPIRED task that the filter matches. With `dry_run` it only counts them.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  retryTasks: handleUnaryCall<RetryTasksRequest, RetryTasksResponse>;
+  /**
+   * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  setPriority: handleUnaryCall<SetPriorityRequest, SetPriorityResponse>;
+  /**
+   * Closes a gate: what it stands before does not start until the gate opens. What runs goes on. Closing a closed gate replaces
+   * its who, why and until.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
+  /**
+   * Opens a gate. Opening an open one changes nothing. The gate of an emergency stop needs a reason.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
+  /**
+   * Removes every waiting task of a class: QUEUED, PARKED and SCHEDULED ones that were accepted before the dry run. They end as
+   * CANCELLED. Called without a token it removes nothing and answers the count and a token; called with that token within 5 minutes
+   * it removes and reports.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used, expired or of another class.
+   */
+  clearQueue: handleUnaryCall<ClearQueueRequest, ClearQueueResponse>;
+  /**
+   * Stops work in the whole installation, at once, up to a level, and waits up to 5 s for the executors' receipts. It holds until
+   * ResumeQueue opens the gate EMERGENCY. A higher level may follow a lower one; a lower one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `level`, `who` or `why` is missing.
+   */
+  emergencyStop: handleUnaryCall<EmergencyStopRequest, EmergencyStopResponse>;
+  /**
+   * Says why a task is where it is: its place, everything that keeps it from starting, in order, and when it may start.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  explainTask: handleUnaryCall<ExplainTaskRequest, ExplainTaskResponse>;
+  /**
+   * Says when a task would start if it was accepted now, without accepting it.
+   *
+   * Errors: those of Enqueue for its fields.
+   */
+  estimateTask: handleUnaryCall<EstimateTaskRequest, EstimateTaskResponse>;
+  /** Streams the status: at once, then when it changed, at most once a second. Ends with the call or with SHUTTING_DOWN. */
+  watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
+  /** Counts what waits and runs, and names the engines, gates and executors known. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /**
+   * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   */
+  putSchedule: handleUnaryCall<PutScheduleRequest, PutScheduleResponse>;
+  /** Lists an agent's schedules by name, with their next runs. */
+  listSchedules: handleUnaryCall<ListSchedulesRequest, ListSchedulesResponse>;
+  /**
+   * Forgets a schedule. Tasks that it made stay.
+   *
+   * Errors:
+   * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
+   */
+  deleteSchedule: handleUnaryCall<DeleteScheduleRequest, DeleteScheduleResponse>;
+  /**
+   * Keeps the transcript of the conversation that a held task belongs to, so that another executor can go on with it.
+   *
+   * Errors:
+   * - FAILED_PRECONDITION `LEASE_LOST`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: larger than 8 MiB.
+   */
+  saveConversation: handleUnaryCall<SaveConversationRequest, SaveConversationResponse>;
+  /**
+   * Reads the transcript that a held task goes on from.
+   *
+   * Errors:
+   * - FAILED_PRECONDITION `LEASE_LOST`.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`.
+   */
+  loadConversation: handleUnaryCall<LoadConversationRequest, LoadConversationResponse>;
 }
 
 export interface QueueServiceClient extends Client {
@@ -3715,6 +10565,9 @@ export interface QueueServiceClient extends Client {
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
    *   `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded for the moment; wait for `RetryInfo`, then call again.
    */
   enqueue(
     request: EnqueueRequest,
@@ -3730,6 +10583,27 @@ export interface QueueServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: EnqueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
+   * keeps no other from being accepted. Safe to repeat where each has a `request_id`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   */
+  enqueueBatch(
+    request: EnqueueBatchRequest,
+    callback: (error: ServiceError | null, response: EnqueueBatchResponse) => void,
+  ): ClientUnaryCall;
+  enqueueBatch(
+    request: EnqueueBatchRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EnqueueBatchResponse) => void,
+  ): ClientUnaryCall;
+  enqueueBatch(
+    request: EnqueueBatchRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EnqueueBatchResponse) => void,
   ): ClientUnaryCall;
   /**
    * An executor states what it has and is told what to have: claim, heartbeat, cancel and drain in one call.
@@ -3879,7 +10753,7 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lists tasks of one agent, newest first, without prompts and results.
+   * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
@@ -3917,7 +10791,230 @@ export interface QueueServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelResponse) => void,
   ): ClientUnaryCall;
-  /** Counts what waits and runs, and names the engines and executors known. */
+  /**
+   * Cancels every task that the filter matches. With `dry_run` it only counts them.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: an empty filter, among others.
+   */
+  cancelTasks(
+    request: CancelTasksRequest,
+    callback: (error: ServiceError | null, response: CancelTasksResponse) => void,
+  ): ClientUnaryCall;
+  cancelTasks(
+    request: CancelTasksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CancelTasksResponse) => void,
+  ): ClientUnaryCall;
+  cancelTasks(
+    request: CancelTasksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CancelTasksResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts a FAILED or EXPIRED task back, with its history, class and age, and as many attempts as a new one has. A task that is under
+   * way (again) is answered as it is.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   */
+  retryTask(
+    request: RetryTaskRequest,
+    callback: (error: ServiceError | null, response: RetryTaskResponse) => void,
+  ): ClientUnaryCall;
+  retryTask(
+    request: RetryTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryTaskResponse) => void,
+  ): ClientUnaryCall;
+  retryTask(
+    request: RetryTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * The same for every FAILED or EXPIRED task that the filter matches. With `dry_run` it only counts them.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  retryTasks(
+    request: RetryTasksRequest,
+    callback: (error: ServiceError | null, response: RetryTasksResponse) => void,
+  ): ClientUnaryCall;
+  retryTasks(
+    request: RetryTasksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryTasksResponse) => void,
+  ): ClientUnaryCall;
+  retryTasks(
+    request: RetryTasksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryTasksResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  setPriority(
+    request: SetPriorityRequest,
+    callback: (error: ServiceError | null, response: SetPriorityResponse) => void,
+  ): ClientUnaryCall;
+  setPriority(
+    request: SetPriorityRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetPriorityResponse) => void,
+  ): ClientUnaryCall;
+  setPriority(
+    request: SetPriorityRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetPriorityResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Closes a gate: what it stands before does not start until the gate opens. What runs goes on. Closing a closed gate replaces
+   * its who, why and until.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  pauseQueue(
+    request: PauseQueueRequest,
+    callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
+  ): ClientUnaryCall;
+  pauseQueue(
+    request: PauseQueueRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
+  ): ClientUnaryCall;
+  pauseQueue(
+    request: PauseQueueRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Opens a gate. Opening an open one changes nothing. The gate of an emergency stop needs a reason.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   */
+  resumeQueue(
+    request: ResumeQueueRequest,
+    callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  resumeQueue(
+    request: ResumeQueueRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  resumeQueue(
+    request: ResumeQueueRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Removes every waiting task of a class: QUEUED, PARKED and SCHEDULED ones that were accepted before the dry run. They end as
+   * CANCELLED. Called without a token it removes nothing and answers the count and a token; called with that token within 5 minutes
+   * it removes and reports.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used, expired or of another class.
+   */
+  clearQueue(
+    request: ClearQueueRequest,
+    callback: (error: ServiceError | null, response: ClearQueueResponse) => void,
+  ): ClientUnaryCall;
+  clearQueue(
+    request: ClearQueueRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ClearQueueResponse) => void,
+  ): ClientUnaryCall;
+  clearQueue(
+    request: ClearQueueRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ClearQueueResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Stops work in the whole installation, at once, up to a level, and waits up to 5 s for the executors' receipts. It holds until
+   * ResumeQueue opens the gate EMERGENCY. A higher level may follow a lower one; a lower one changes nothing.
+   *
+   * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `level`, `who` or `why` is missing.
+   */
+  emergencyStop(
+    request: EmergencyStopRequest,
+    callback: (error: ServiceError | null, response: EmergencyStopResponse) => void,
+  ): ClientUnaryCall;
+  emergencyStop(
+    request: EmergencyStopRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EmergencyStopResponse) => void,
+  ): ClientUnaryCall;
+  emergencyStop(
+    request: EmergencyStopRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EmergencyStopResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says why a task is where it is: its place, everything that keeps it from starting, in order, and when it may start.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  explainTask(
+    request: ExplainTaskRequest,
+    callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
+  ): ClientUnaryCall;
+  explainTask(
+    request: ExplainTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
+  ): ClientUnaryCall;
+  explainTask(
+    request: ExplainTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says when a task would start if it was accepted now, without accepting it.
+   *
+   * Errors: those of Enqueue for its fields.
+   */
+  estimateTask(
+    request: EstimateTaskRequest,
+    callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
+  ): ClientUnaryCall;
+  estimateTask(
+    request: EstimateTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
+  ): ClientUnaryCall;
+  estimateTask(
+    request: EstimateTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
+  ): ClientUnaryCall;
+  /** Streams the status: at once, then when it changed, at most once a second. Ends with the call or with SHUTTING_DOWN. */
+  watchQueue(request: WatchQueueRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchQueueResponse>;
+  watchQueue(
+    request: WatchQueueRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchQueueResponse>;
+  /** Counts what waits and runs, and names the engines, gates and executors known. */
   getStatus(
     request: GetStatusRequest,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
@@ -3933,6 +11030,107 @@ export interface QueueServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   */
+  putSchedule(
+    request: PutScheduleRequest,
+    callback: (error: ServiceError | null, response: PutScheduleResponse) => void,
+  ): ClientUnaryCall;
+  putSchedule(
+    request: PutScheduleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutScheduleResponse) => void,
+  ): ClientUnaryCall;
+  putSchedule(
+    request: PutScheduleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutScheduleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists an agent's schedules by name, with their next runs. */
+  listSchedules(
+    request: ListSchedulesRequest,
+    callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
+  ): ClientUnaryCall;
+  listSchedules(
+    request: ListSchedulesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
+  ): ClientUnaryCall;
+  listSchedules(
+    request: ListSchedulesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Forgets a schedule. Tasks that it made stay.
+   *
+   * Errors:
+   * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
+   */
+  deleteSchedule(
+    request: DeleteScheduleRequest,
+    callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
+  ): ClientUnaryCall;
+  deleteSchedule(
+    request: DeleteScheduleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
+  ): ClientUnaryCall;
+  deleteSchedule(
+    request: DeleteScheduleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Keeps the transcript of the conversation that a held task belongs to, so that another executor can go on with it.
+   *
+   * Errors:
+   * - FAILED_PRECONDITION `LEASE_LOST`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: larger than 8 MiB.
+   */
+  saveConversation(
+    request: SaveConversationRequest,
+    callback: (error: ServiceError | null, response: SaveConversationResponse) => void,
+  ): ClientUnaryCall;
+  saveConversation(
+    request: SaveConversationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SaveConversationResponse) => void,
+  ): ClientUnaryCall;
+  saveConversation(
+    request: SaveConversationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SaveConversationResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Reads the transcript that a held task goes on from.
+   *
+   * Errors:
+   * - FAILED_PRECONDITION `LEASE_LOST`.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`.
+   */
+  loadConversation(
+    request: LoadConversationRequest,
+    callback: (error: ServiceError | null, response: LoadConversationResponse) => void,
+  ): ClientUnaryCall;
+  loadConversation(
+    request: LoadConversationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: LoadConversationResponse) => void,
+  ): ClientUnaryCall;
+  loadConversation(
+    request: LoadConversationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: LoadConversationResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const QueueServiceClient = makeGenericClientConstructor(
@@ -3943,6 +11141,14 @@ export const QueueServiceClient = makeGenericClientConstructor(
   service: typeof QueueServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
@@ -3977,6 +11183,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -16,6 +16,63 @@ export const protobufFileName = "ccsp/task/v1/task.proto";
 
 /** The words that every part of CCSP shares: what a task is, what happens to it, and how it ends. */
 
+/** What an engine may do without asking. The operator's policy says which of these an agent may ask for. */
+export enum PermissionMode {
+  /** UNSPECIFIED - The installation's default. */
+  UNSPECIFIED = 0,
+  /** PLAN - Reads and plans, changes nothing. */
+  PLAN = 1,
+  /** DEFAULT - What would need a person's answer is refused. */
+  DEFAULT = 2,
+  /** ACCEPT_EDITS - Changes files in its folder without asking. */
+  ACCEPT_EDITS = 3,
+  /** SKIP - Asks for nothing. Refused unless the operator's policy allows it. */
+  SKIP = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function permissionModeFromJSON(object: any): PermissionMode {
+  switch (object) {
+    case 0:
+    case "PERMISSION_MODE_UNSPECIFIED":
+      return PermissionMode.UNSPECIFIED;
+    case 1:
+    case "PERMISSION_MODE_PLAN":
+      return PermissionMode.PLAN;
+    case 2:
+    case "PERMISSION_MODE_DEFAULT":
+      return PermissionMode.DEFAULT;
+    case 3:
+    case "PERMISSION_MODE_ACCEPT_EDITS":
+      return PermissionMode.ACCEPT_EDITS;
+    case 4:
+    case "PERMISSION_MODE_SKIP":
+      return PermissionMode.SKIP;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return PermissionMode.UNRECOGNIZED;
+  }
+}
+
+export function permissionModeToJSON(object: PermissionMode): string {
+  switch (object) {
+    case PermissionMode.UNSPECIFIED:
+      return "PERMISSION_MODE_UNSPECIFIED";
+    case PermissionMode.PLAN:
+      return "PERMISSION_MODE_PLAN";
+    case PermissionMode.DEFAULT:
+      return "PERMISSION_MODE_DEFAULT";
+    case PermissionMode.ACCEPT_EDITS:
+      return "PERMISSION_MODE_ACCEPT_EDITS";
+    case PermissionMode.SKIP:
+      return "PERMISSION_MODE_SKIP";
+    case PermissionMode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /**
  * Classes. They share an engine by weight and age, so that a higher one starts sooner and none starves; docs/queue.md has the
  * rule.
@@ -413,11 +470,99 @@ export interface TaskSpec {
    * were given back do not count.
    */
   maxAttempts: number;
+  /** Not before this time: the task is SCHEDULED until then. At most a year ahead; a time that has passed means now. */
+  startTime:
+    | Date
+    | undefined;
+  /** The time by which its first run has to have started; a task that still waits then ends as EXPIRED. After `start_time`. */
+  startDeadline:
+    | Date
+    | undefined;
+  /** How failed runs are tried again. Absent: the installation's way. */
+  retry:
+    | RetryPolicy
+    | undefined;
+  /** The executor that is to run it. Absent: any. */
+  affinity:
+    | Affinity
+    | undefined;
+  /** Opts in to answers from the result cache. Absent: always run. */
+  cache:
+    | CachePolicy
+    | undefined;
+  /** Models to fall back to when `model` is overloaded, in this order. At most 8, each like `model`. */
+  fallbackModels: string[];
+  /** The thread of turns that this task begins or goes on with. Absent: a thread of its own that nothing continues. */
+  conversation:
+    | Conversation
+    | undefined;
+  /** Files given with the prompt, written into the run's own folder. At most 32, together at most 4 MiB. */
+  attachments: Attachment[];
+  /**
+   * Files on the executor's host that the engine gets to read, under the roots that its operator allows. At most 64 absolute
+   * paths.
+   */
+  includeFiles: string[];
+  /** Folder on the executor's host to work in, under an allowed root. Empty: a throwaway folder. */
+  workingFolder: string;
+  /** Tools that the engine may use; empty: its default. In the engine's own words, at most 64 of at most 256 characters. */
+  allowedTools: string[];
+  /** Tools that it must not use. Bounds like those of `allowed_tools`. */
+  deniedTools: string[];
+  /** What the engine may do without asking. */
+  permissionMode: PermissionMode;
 }
 
 export interface TaskSpec_LabelsEntry {
   key: string;
   value: string;
+}
+
+/** See `TaskSpec.retry`. */
+export interface RetryPolicy {
+  /** Wait after the first failed run; doubles with each. 100 ms to 1 h; absent: the installation's. */
+  firstBackoff:
+    | Duration
+    | undefined;
+  /** Longest wait. At most 24 h, at least `first_backoff`; absent: a minute, or `first_backoff` when that is longer. */
+  maxBackoff:
+    | Duration
+    | undefined;
+  /** Categories after which the task is not tried again, though it could be. */
+  neverOn: ErrorCategory[];
+}
+
+/** See `TaskSpec.affinity`. */
+export interface Affinity {
+  /** The executor. */
+  executorId: string;
+  /** From acceptance, after which any executor may have it. Absent: never. At most 24 h. */
+  fallbackAfter: Duration | undefined;
+}
+
+/**
+ * See `TaskSpec.cache`. Two tasks are the same when engine, model, prompts, attachments and all that shapes the run are equal; files
+ * named by path count with their path.
+ */
+export interface CachePolicy {
+  /** Oldest answer that is good enough. Absent: whatever the cache still has. */
+  maxAge: Duration | undefined;
+}
+
+/** See `TaskSpec.conversation`. */
+export interface Conversation {
+  /** Logical id: `TaskResult.conversation_id` of the task to go on from. Empty: begin a new one that later tasks may go on with. */
+  id: string;
+  /** Go on from the same point without changing that thread: the result names a new conversation. */
+  fork: boolean;
+}
+
+/** See `TaskSpec.attachments`. */
+export interface Attachment {
+  /** File name without folders. 1-255 of `[A-Za-z0-9._-]`, not beginning with a dot. */
+  name: string;
+  /** Its bytes. */
+  content: Buffer;
 }
 
 /** Bounds of one run. 0 or absent means the installation's default; negative values are refused. */
@@ -498,7 +643,7 @@ export interface TaskResult {
   costUsd:
     | number
     | undefined;
-  /** The engine's own id of the conversation, for a later task. */
+  /** Logical id of the conversation, for `TaskSpec.conversation.id` of a later task; empty when the engine keeps none. */
   conversationId: string;
   /** The engine that ran it. */
   engine: string;
@@ -518,6 +663,20 @@ export interface TaskResult {
     | undefined;
   /** Executor that ran it. Set by the queue. */
   executorId: string;
+  /** Answered from the result cache: nothing was run, `usage` and `cost_usd` are those of the run that made it. Set by the queue. */
+  cached: boolean;
+  /** What the run's processes took on their host. */
+  resources: RunResources | undefined;
+}
+
+/** What a run's processes took, all of them together. Absent numbers are unknown. */
+export interface RunResources {
+  /** CPU time, user and system. */
+  cpuTime:
+    | Duration
+    | undefined;
+  /** Most memory at one time, in bytes. */
+  peakMemoryBytes: bigint;
 }
 
 /** Why a run failed. A failed run is not a failed call: calls about the task are OK and carry this. */
@@ -620,6 +779,19 @@ function createBaseTaskSpec(): TaskSpec {
     limits: undefined,
     labels: {},
     maxAttempts: 0,
+    startTime: undefined,
+    startDeadline: undefined,
+    retry: undefined,
+    affinity: undefined,
+    cache: undefined,
+    fallbackModels: [],
+    conversation: undefined,
+    attachments: [],
+    includeFiles: [],
+    workingFolder: "",
+    allowedTools: [],
+    deniedTools: [],
+    permissionMode: 0,
   };
 }
 
@@ -648,6 +820,45 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     });
     if (message.maxAttempts !== 0) {
       writer.uint32(64).int32(message.maxAttempts);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(74).fork()).join();
+    }
+    if (message.startDeadline !== undefined) {
+      Timestamp.encode(toTimestamp(message.startDeadline), writer.uint32(82).fork()).join();
+    }
+    if (message.retry !== undefined) {
+      RetryPolicy.encode(message.retry, writer.uint32(90).fork()).join();
+    }
+    if (message.affinity !== undefined) {
+      Affinity.encode(message.affinity, writer.uint32(98).fork()).join();
+    }
+    if (message.cache !== undefined) {
+      CachePolicy.encode(message.cache, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.fallbackModels) {
+      writer.uint32(114).string(v!);
+    }
+    if (message.conversation !== undefined) {
+      Conversation.encode(message.conversation, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.attachments) {
+      Attachment.encode(v!, writer.uint32(130).fork()).join();
+    }
+    for (const v of message.includeFiles) {
+      writer.uint32(138).string(v!);
+    }
+    if (message.workingFolder !== "") {
+      writer.uint32(146).string(message.workingFolder);
+    }
+    for (const v of message.allowedTools) {
+      writer.uint32(154).string(v!);
+    }
+    for (const v of message.deniedTools) {
+      writer.uint32(162).string(v!);
+    }
+    if (message.permissionMode !== 0) {
+      writer.uint32(168).int32(message.permissionMode);
     }
     return writer;
   },
@@ -732,6 +943,110 @@ export const TaskSpec: MessageFns<TaskSpec> = {
             message.maxAttempts = reader.int32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.startDeadline = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.retry = RetryPolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.affinity = Affinity.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.cache = CachePolicy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.fallbackModels.push(reader.string());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.conversation = Conversation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.attachments.push(Attachment.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.includeFiles.push(reader.string());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.workingFolder = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.allowedTools.push(reader.string());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.deniedTools.push(reader.string());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.permissionMode = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -775,6 +1090,53 @@ export const TaskSpec: MessageFns<TaskSpec> = {
         : isSet(object.max_attempts)
         ? globalThis.Number(object.max_attempts)
         : 0,
+      startTime: isSet(object.startTime)
+        ? fromJsonTimestamp(object.startTime)
+        : isSet(object.start_time)
+        ? fromJsonTimestamp(object.start_time)
+        : undefined,
+      startDeadline: isSet(object.startDeadline)
+        ? fromJsonTimestamp(object.startDeadline)
+        : isSet(object.start_deadline)
+        ? fromJsonTimestamp(object.start_deadline)
+        : undefined,
+      retry: isSet(object.retry) ? RetryPolicy.fromJSON(object.retry) : undefined,
+      affinity: isSet(object.affinity) ? Affinity.fromJSON(object.affinity) : undefined,
+      cache: isSet(object.cache) ? CachePolicy.fromJSON(object.cache) : undefined,
+      fallbackModels: globalThis.Array.isArray(object?.fallbackModels)
+        ? object.fallbackModels.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.fallback_models)
+        ? object.fallback_models.map((e: any) => globalThis.String(e))
+        : [],
+      conversation: isSet(object.conversation) ? Conversation.fromJSON(object.conversation) : undefined,
+      attachments: globalThis.Array.isArray(object?.attachments)
+        ? object.attachments.map((e: any) => Attachment.fromJSON(e))
+        : [],
+      includeFiles: globalThis.Array.isArray(object?.includeFiles)
+        ? object.includeFiles.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.include_files)
+        ? object.include_files.map((e: any) => globalThis.String(e))
+        : [],
+      workingFolder: isSet(object.workingFolder)
+        ? globalThis.String(object.workingFolder)
+        : isSet(object.working_folder)
+        ? globalThis.String(object.working_folder)
+        : "",
+      allowedTools: globalThis.Array.isArray(object?.allowedTools)
+        ? object.allowedTools.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.allowed_tools)
+        ? object.allowed_tools.map((e: any) => globalThis.String(e))
+        : [],
+      deniedTools: globalThis.Array.isArray(object?.deniedTools)
+        ? object.deniedTools.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.denied_tools)
+        ? object.denied_tools.map((e: any) => globalThis.String(e))
+        : [],
+      permissionMode: isSet(object.permissionMode)
+        ? permissionModeFromJSON(object.permissionMode)
+        : isSet(object.permission_mode)
+        ? permissionModeFromJSON(object.permission_mode)
+        : 0,
     };
   },
 
@@ -810,6 +1172,45 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     if (message.maxAttempts !== 0) {
       obj.maxAttempts = Math.round(message.maxAttempts);
     }
+    if (message.startTime !== undefined) {
+      obj.startTime = message.startTime.toISOString();
+    }
+    if (message.startDeadline !== undefined) {
+      obj.startDeadline = message.startDeadline.toISOString();
+    }
+    if (message.retry !== undefined) {
+      obj.retry = RetryPolicy.toJSON(message.retry);
+    }
+    if (message.affinity !== undefined) {
+      obj.affinity = Affinity.toJSON(message.affinity);
+    }
+    if (message.cache !== undefined) {
+      obj.cache = CachePolicy.toJSON(message.cache);
+    }
+    if (message.fallbackModels?.length) {
+      obj.fallbackModels = message.fallbackModels;
+    }
+    if (message.conversation !== undefined) {
+      obj.conversation = Conversation.toJSON(message.conversation);
+    }
+    if (message.attachments?.length) {
+      obj.attachments = message.attachments.map((e) => Attachment.toJSON(e));
+    }
+    if (message.includeFiles?.length) {
+      obj.includeFiles = message.includeFiles;
+    }
+    if (message.workingFolder !== "") {
+      obj.workingFolder = message.workingFolder;
+    }
+    if (message.allowedTools?.length) {
+      obj.allowedTools = message.allowedTools;
+    }
+    if (message.deniedTools?.length) {
+      obj.deniedTools = message.deniedTools;
+    }
+    if (message.permissionMode !== 0) {
+      obj.permissionMode = permissionModeToJSON(message.permissionMode);
+    }
     return obj;
   },
 
@@ -836,6 +1237,27 @@ export const TaskSpec: MessageFns<TaskSpec> = {
       {},
     );
     message.maxAttempts = object.maxAttempts ?? 0;
+    message.startTime = object.startTime ?? undefined;
+    message.startDeadline = object.startDeadline ?? undefined;
+    message.retry = (object.retry !== undefined && object.retry !== null)
+      ? RetryPolicy.fromPartial(object.retry)
+      : undefined;
+    message.affinity = (object.affinity !== undefined && object.affinity !== null)
+      ? Affinity.fromPartial(object.affinity)
+      : undefined;
+    message.cache = (object.cache !== undefined && object.cache !== null)
+      ? CachePolicy.fromPartial(object.cache)
+      : undefined;
+    message.fallbackModels = object.fallbackModels?.map((e) => e) || [];
+    message.conversation = (object.conversation !== undefined && object.conversation !== null)
+      ? Conversation.fromPartial(object.conversation)
+      : undefined;
+    message.attachments = object.attachments?.map((e) => Attachment.fromPartial(e)) || [];
+    message.includeFiles = object.includeFiles?.map((e) => e) || [];
+    message.workingFolder = object.workingFolder ?? "";
+    message.allowedTools = object.allowedTools?.map((e) => e) || [];
+    message.deniedTools = object.deniedTools?.map((e) => e) || [];
+    message.permissionMode = object.permissionMode ?? 0;
     return message;
   },
 };
@@ -921,6 +1343,477 @@ export const TaskSpec_LabelsEntry: MessageFns<TaskSpec_LabelsEntry> = {
     const message = createBaseTaskSpec_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseRetryPolicy(): RetryPolicy {
+  return { firstBackoff: undefined, maxBackoff: undefined, neverOn: [] };
+}
+
+export const RetryPolicy: MessageFns<RetryPolicy> = {
+  encode(message: RetryPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.firstBackoff !== undefined) {
+      Duration.encode(message.firstBackoff, writer.uint32(10).fork()).join();
+    }
+    if (message.maxBackoff !== undefined) {
+      Duration.encode(message.maxBackoff, writer.uint32(18).fork()).join();
+    }
+    if (message.neverOn.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.neverOn) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.firstBackoff = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.maxBackoff = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.neverOn.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.neverOn.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryPolicy {
+    return {
+      firstBackoff: isSet(object.firstBackoff)
+        ? Duration.fromJSON(object.firstBackoff)
+        : isSet(object.first_backoff)
+        ? Duration.fromJSON(object.first_backoff)
+        : undefined,
+      maxBackoff: isSet(object.maxBackoff)
+        ? Duration.fromJSON(object.maxBackoff)
+        : isSet(object.max_backoff)
+        ? Duration.fromJSON(object.max_backoff)
+        : undefined,
+      neverOn: globalThis.Array.isArray(object?.neverOn)
+        ? object.neverOn.map((e: any) => errorCategoryFromJSON(e))
+        : globalThis.Array.isArray(object?.never_on)
+        ? object.never_on.map((e: any) => errorCategoryFromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: RetryPolicy): unknown {
+    const obj: any = {};
+    if (message.firstBackoff !== undefined) {
+      obj.firstBackoff = Duration.toJSON(message.firstBackoff);
+    }
+    if (message.maxBackoff !== undefined) {
+      obj.maxBackoff = Duration.toJSON(message.maxBackoff);
+    }
+    if (message.neverOn?.length) {
+      obj.neverOn = message.neverOn.map((e) => errorCategoryToJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryPolicy>): RetryPolicy {
+    return RetryPolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryPolicy>): RetryPolicy {
+    const message = createBaseRetryPolicy();
+    message.firstBackoff = (object.firstBackoff !== undefined && object.firstBackoff !== null)
+      ? Duration.fromPartial(object.firstBackoff)
+      : undefined;
+    message.maxBackoff = (object.maxBackoff !== undefined && object.maxBackoff !== null)
+      ? Duration.fromPartial(object.maxBackoff)
+      : undefined;
+    message.neverOn = object.neverOn?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseAffinity(): Affinity {
+  return { executorId: "", fallbackAfter: undefined };
+}
+
+export const Affinity: MessageFns<Affinity> = {
+  encode(message: Affinity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.executorId !== "") {
+      writer.uint32(10).string(message.executorId);
+    }
+    if (message.fallbackAfter !== undefined) {
+      Duration.encode(message.fallbackAfter, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Affinity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAffinity();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.executorId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fallbackAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Affinity {
+    return {
+      executorId: isSet(object.executorId)
+        ? globalThis.String(object.executorId)
+        : isSet(object.executor_id)
+        ? globalThis.String(object.executor_id)
+        : "",
+      fallbackAfter: isSet(object.fallbackAfter)
+        ? Duration.fromJSON(object.fallbackAfter)
+        : isSet(object.fallback_after)
+        ? Duration.fromJSON(object.fallback_after)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Affinity): unknown {
+    const obj: any = {};
+    if (message.executorId !== "") {
+      obj.executorId = message.executorId;
+    }
+    if (message.fallbackAfter !== undefined) {
+      obj.fallbackAfter = Duration.toJSON(message.fallbackAfter);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Affinity>): Affinity {
+    return Affinity.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Affinity>): Affinity {
+    const message = createBaseAffinity();
+    message.executorId = object.executorId ?? "";
+    message.fallbackAfter = (object.fallbackAfter !== undefined && object.fallbackAfter !== null)
+      ? Duration.fromPartial(object.fallbackAfter)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCachePolicy(): CachePolicy {
+  return { maxAge: undefined };
+}
+
+export const CachePolicy: MessageFns<CachePolicy> = {
+  encode(message: CachePolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxAge !== undefined) {
+      Duration.encode(message.maxAge, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CachePolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCachePolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.maxAge = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CachePolicy {
+    return {
+      maxAge: isSet(object.maxAge)
+        ? Duration.fromJSON(object.maxAge)
+        : isSet(object.max_age)
+        ? Duration.fromJSON(object.max_age)
+        : undefined,
+    };
+  },
+
+  toJSON(message: CachePolicy): unknown {
+    const obj: any = {};
+    if (message.maxAge !== undefined) {
+      obj.maxAge = Duration.toJSON(message.maxAge);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CachePolicy>): CachePolicy {
+    return CachePolicy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CachePolicy>): CachePolicy {
+    const message = createBaseCachePolicy();
+    message.maxAge = (object.maxAge !== undefined && object.maxAge !== null)
+      ? Duration.fromPartial(object.maxAge)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseConversation(): Conversation {
+  return { id: "", fork: false };
+}
+
+export const Conversation: MessageFns<Conversation> = {
+  encode(message: Conversation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.fork !== false) {
+      writer.uint32(16).bool(message.fork);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Conversation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConversation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fork = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Conversation {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      fork: isSet(object.fork) ? globalThis.Boolean(object.fork) : false,
+    };
+  },
+
+  toJSON(message: Conversation): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.fork !== false) {
+      obj.fork = message.fork;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Conversation>): Conversation {
+    return Conversation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Conversation>): Conversation {
+    const message = createBaseConversation();
+    message.id = object.id ?? "";
+    message.fork = object.fork ?? false;
+    return message;
+  },
+};
+
+function createBaseAttachment(): Attachment {
+  return { name: "", content: Buffer.alloc(0) };
+}
+
+export const Attachment: MessageFns<Attachment> = {
+  encode(message: Attachment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(18).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Attachment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttachment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Attachment {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: Attachment): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Attachment>): Attachment {
+    return Attachment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Attachment>): Attachment {
+    const message = createBaseAttachment();
+    message.name = object.name ?? "";
+    message.content = object.content ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -1513,6 +2406,8 @@ function createBaseTaskResult(): TaskResult {
     runTime: undefined,
     queueWait: undefined,
     executorId: "",
+    cached: false,
+    resources: undefined,
   };
 }
 
@@ -1550,6 +2445,12 @@ export const TaskResult: MessageFns<TaskResult> = {
     }
     if (message.executorId !== "") {
       writer.uint32(90).string(message.executorId);
+    }
+    if (message.cached !== false) {
+      writer.uint32(96).bool(message.cached);
+    }
+    if (message.resources !== undefined) {
+      RunResources.encode(message.resources, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -1655,6 +2556,22 @@ export const TaskResult: MessageFns<TaskResult> = {
             message.executorId = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.cached = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.resources = RunResources.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1704,6 +2621,8 @@ export const TaskResult: MessageFns<TaskResult> = {
         : isSet(object.executor_id)
         ? globalThis.String(object.executor_id)
         : "",
+      cached: isSet(object.cached) ? globalThis.Boolean(object.cached) : false,
+      resources: isSet(object.resources) ? RunResources.fromJSON(object.resources) : undefined,
     };
   },
 
@@ -1742,6 +2661,12 @@ export const TaskResult: MessageFns<TaskResult> = {
     if (message.executorId !== "") {
       obj.executorId = message.executorId;
     }
+    if (message.cached !== false) {
+      obj.cached = message.cached;
+    }
+    if (message.resources !== undefined) {
+      obj.resources = RunResources.toJSON(message.resources);
+    }
     return obj;
   },
 
@@ -1765,6 +2690,110 @@ export const TaskResult: MessageFns<TaskResult> = {
       ? Duration.fromPartial(object.queueWait)
       : undefined;
     message.executorId = object.executorId ?? "";
+    message.cached = object.cached ?? false;
+    message.resources = (object.resources !== undefined && object.resources !== null)
+      ? RunResources.fromPartial(object.resources)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRunResources(): RunResources {
+  return { cpuTime: undefined, peakMemoryBytes: 0n };
+}
+
+export const RunResources: MessageFns<RunResources> = {
+  encode(message: RunResources, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cpuTime !== undefined) {
+      Duration.encode(message.cpuTime, writer.uint32(10).fork()).join();
+    }
+    if (message.peakMemoryBytes !== 0n) {
+      if (BigInt.asIntN(64, message.peakMemoryBytes) !== message.peakMemoryBytes) {
+        throw new globalThis.Error("value provided for field message.peakMemoryBytes of type int64 too large");
+      }
+      writer.uint32(16).int64(message.peakMemoryBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunResources {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunResources();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cpuTime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.peakMemoryBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunResources {
+    return {
+      cpuTime: isSet(object.cpuTime)
+        ? Duration.fromJSON(object.cpuTime)
+        : isSet(object.cpu_time)
+        ? Duration.fromJSON(object.cpu_time)
+        : undefined,
+      peakMemoryBytes: isSet(object.peakMemoryBytes)
+        ? BigInt(object.peakMemoryBytes)
+        : isSet(object.peak_memory_bytes)
+        ? BigInt(object.peak_memory_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: RunResources): unknown {
+    const obj: any = {};
+    if (message.cpuTime !== undefined) {
+      obj.cpuTime = Duration.toJSON(message.cpuTime);
+    }
+    if (message.peakMemoryBytes !== 0n) {
+      obj.peakMemoryBytes = message.peakMemoryBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RunResources>): RunResources {
+    return RunResources.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunResources>): RunResources {
+    const message = createBaseRunResources();
+    message.cpuTime = (object.cpuTime !== undefined && object.cpuTime !== null)
+      ? Duration.fromPartial(object.cpuTime)
+      : undefined;
+    message.peakMemoryBytes = (object.peakMemoryBytes !== undefined && object.peakMemoryBytes !== null)
+      ? BigInt(object.peakMemoryBytes)
+      : 0n;
     return message;
   },
 };
@@ -2576,6 +3605,14 @@ export const TaskEnded: MessageFns<TaskEnded> = {
     return message;
   },
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 function floatToJson(value: number | null | undefined): number | string | null | undefined {
   return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
