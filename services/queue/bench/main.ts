@@ -1,17 +1,26 @@
 // `make bench-queue`: see docs/benchmarks.md for what each figure means and how it is measured.
 import { startRedis } from "@ccsp/fleet";
+import { Redis } from "ioredis";
 import { benchCost } from "./cost.js";
+import { benchDepth } from "./depth.js";
+import { benchGrpc } from "./grpc.js";
 import { createReports, type Report } from "./report.js";
+import { benchRoundtrip } from "./roundtrip.js";
 import { benchStore } from "./store.js";
+import { benchWatch } from "./watch.js";
 
 interface Section {
   readonly figures: readonly string[];
-  readonly run: (url: string, report: Report) => Promise<void>;
+  readonly run: (url: string, report: Report, redisArgs: readonly string[]) => Promise<void>;
 }
 
 const SECTIONS: readonly Section[] = [
   { figures: ["enqueue", "done"], run: benchStore },
   { figures: ["cost"], run: benchCost },
+  { figures: ["grpc", "batch"], run: benchGrpc },
+  { figures: ["roundtrip"], run: benchRoundtrip },
+  { figures: ["depth", "bytes"], run: benchDepth },
+  { figures: ["watch"], run: benchWatch },
 ];
 
 const MODES: Readonly<Record<string, readonly string[]>> = {
@@ -32,13 +41,16 @@ const reports = createReports();
 for (const [mode, args] of Object.entries(MODES)) {
   const report = reports.of(mode);
   const redis = await startRedis({ args });
+  const client = new Redis(redis.url);
   try {
     for (const { figures, run } of SECTIONS) {
       if (only.length > 0 && !figures.some((name) => only.includes(name))) continue;
       report.say(`measuring ${figures.join(", ")}`);
-      await run(redis.url, report);
+      await client.flushall();
+      await run(redis.url, report, args);
     }
   } finally {
+    client.disconnect();
     await redis.stop();
   }
 }

@@ -1,0 +1,71 @@
+import { fileURLToPath } from "node:url";
+import { freePort, type ManagedProcess, startProcess } from "@ccsp/fleet";
+import { ENGINE } from "./ours.js";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+export const SECRET = "a secret of this benchmark and of nothing else";
+
+/** A server in a process of its own, on loopback. */
+export interface Served {
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export async function startEcho(): Promise<Served> {
+  const port = await freePort();
+  const program = fileURLToPath(new URL("echo-server.ts", import.meta.url));
+  return served("echo", port, ["--import", "tsx", program, String(port)], {});
+}
+
+/** A server that died makes every figure worthless. */
+function fail(error: unknown): never {
+  console.error(error);
+  process.exit(1);
+}
+
+/** One replica of the queue, as it is deployed, with bounds that a benchmark does not reach. */
+export async function startQueue(redisUrl: string): Promise<Served> {
+  return service("queue", { CCSP_REDIS_URL: redisUrl, CCSP_ENGINES: ENGINE, CCSP_QUEUE_MAX_WAITING: "2000000" });
+}
+
+export async function startGateway(queueAddress: string): Promise<Served> {
+  return service("gateway", { CCSP_QUEUE_TARGET: queueAddress, CCSP_JWT_SECRET: SECRET });
+}
+
+async function service(name: "queue" | "gateway", env: Readonly<Record<string, string>>): Promise<Served> {
+  const [port, opsPort] = [await freePort(), await freePort()];
+  const register = `${ROOT}packages/telemetry/dist/register.js`;
+  return served(name, port, ["--import", register, `${ROOT}services/${name}/dist/main.js`], {
+    [`CCSP_${name.toUpperCase()}_LISTEN`]: `127.0.0.1:${port}`,
+    [`CCSP_${name.toUpperCase()}_OPS_LISTEN`]: `127.0.0.1:${opsPort}`,
+    CCSP_CONSUL_URL: "",
+    ...env,
+  });
+}
+
+async function served(
+  name: string,
+  port: number,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Served> {
+  const profile = process.env["PROFILE"];
+  const child: ManagedProcess = await startProcess({
+    name,
+    command: process.execPath,
+    // PROFILE=folder: one .cpuprofile for each process.
+    args: [
+      ...(profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}-${port}.cpuprofile`] : []),
+      ...args,
+    ],
+    env,
+    cwd: ROOT,
+  });
+  child.exited
+    .then(({ code, signal }) => {
+      if (code === 0 || signal === "SIGTERM") return;
+      throw new Error(`${name} ended early:\n${child.lastLines().join("\n")}`);
+    })
+    .catch(fail);
+  return { address: `127.0.0.1:${port}`, close: async () => void (await child.stop()) };
+}
