@@ -36,6 +36,12 @@ const samples: EventData[] = [
     $case: "taskCancelled",
     value: { engine: "claude", attempt: 0, reason: "by hand", usage: undefined, costUsd: undefined },
   },
+  { $case: "taskExpired", value: { engine: "claude", attempt: 0 } },
+  { $case: "gateClosed", value: { scope: "engine/claude", who: "ops", why: "a window", openTime: new Date(9_000) } },
+  { $case: "gateOpened", value: { scope: "engine/claude", who: "ops", why: "" } },
+  { $case: "sessionTimeout", value: { engine: "claude", account: "team", executorId: "e1" } },
+  { $case: "emergencyStop", value: { id: "s1", level: "KILL", who: "ops", why: "runaway" } },
+  { $case: "emergencyResume", value: { id: "s1", who: "ops", why: "mended" } },
 ];
 
 const entry = (data: EventData): string[] => [

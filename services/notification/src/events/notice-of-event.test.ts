@@ -39,6 +39,45 @@ describe("noticeOfEvent", () => {
     assert.equal(summary(""), "Task t1 of a1 was cancelled");
   });
 
+  it("tells of an expired task", () => {
+    const notice = noticeOf({ $case: "taskExpired", value: { engine: "claude" } });
+    assert.equal(notice?.summary, "Task t1 of a1 expired: it did not start before its deadline");
+  });
+
+  it("tells who paused and resumed what, until when and why", () => {
+    const closed = { scope: "engine/claude", who: "ops", why: "a window", openTime: time };
+    const summary = (data: Data) => noticeOf(data)?.summary;
+    assert.equal(
+      summary({ $case: "gateClosed", value: closed }),
+      "ops paused engine/claude until 1970-01-01T00:00:05.000Z: a window",
+    );
+    assert.equal(
+      summary({ $case: "gateClosed", value: { ...closed, openTime: undefined } }),
+      "ops paused engine/claude until it is opened: a window",
+    );
+    assert.equal(summary({ $case: "gateOpened", value: { scope: "all", who: "ops", why: "" } }), "ops resumed all");
+  });
+
+  it("tells that a login ended and what people have to do", () => {
+    const value = { engine: "claude", account: "team", executorId: "e1" };
+    assert.match(
+      noticeOf({ $case: "sessionTimeout", value })?.summary ?? "",
+      /^The login of claude \(team\) ended, found by executor e1: .*until somebody logs in/,
+    );
+  });
+
+  it("tells of an emergency stop and its end", () => {
+    const summary = (data: Data) => noticeOf(data)?.summary;
+    assert.equal(
+      summary({ $case: "emergencyStop", value: { id: "s1", level: "KILL", who: "ops", why: "runaway" } }),
+      "EMERGENCY STOP (KILL) by ops: runaway",
+    );
+    assert.equal(
+      summary({ $case: "emergencyResume", value: { id: "s1", who: "ops", why: "mended" } }),
+      "ops ended the emergency stop: mended",
+    );
+  });
+
   it("is one line without control characters, cut at whole characters", () => {
     const reason = `\u001b[31mred\r\n\u2028${"🙂".repeat(300)}`;
     const summary = noticeOf({ $case: "taskCancelled", value: { reason } })?.summary ?? "";

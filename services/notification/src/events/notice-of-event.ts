@@ -36,8 +36,38 @@ function summaryOf({ taskId, agentId, data }: Event): string | undefined {
     const reason = oneLine(data.value.reason);
     return reason === "" ? `${task} was cancelled` : `${task} was cancelled: ${reason}`;
   }
+  if (data?.$case === "taskExpired") return `${task} expired: it did not start before its deadline`;
+  return operationOf(data);
+}
+
+/** What is about the installation and not about one task. */
+function operationOf(data: Event["data"]): string | undefined {
+  if (data?.$case === "gateClosed") {
+    const { scope, who, why, openTime } = data.value;
+    const until = openTime === undefined ? "until it is opened" : `until ${openTime.toISOString()}`;
+    return `${oneLine(who)} paused ${oneLine(scope)} ${until}: ${oneLine(why)}`;
+  }
+  if (data?.$case === "gateOpened") {
+    const { scope, who, why } = data.value;
+    return `${oneLine(who)} resumed ${oneLine(scope)}${because(why)}`;
+  }
+  if (data?.$case === "sessionTimeout") {
+    const { engine, account, executorId } = data.value;
+    const login = account === "" ? engine : `${engine} (${oneLine(account)})`;
+    return `The login of ${login} ended, found by executor ${executorId}: nothing of it starts until somebody logs in and resumes it`;
+  }
+  if (data?.$case === "emergencyStop") {
+    const { level, who, why } = data.value;
+    return `EMERGENCY STOP (${level}) by ${oneLine(who)}: ${oneLine(why)}`;
+  }
+  if (data?.$case === "emergencyResume") {
+    const { who, why } = data.value;
+    return `${oneLine(who)} ended the emergency stop${because(why)}`;
+  }
   return undefined;
 }
+
+const because = (why: string): string => (why === "" ? "" : `: ${oneLine(why)}`);
 
 function reasonOf(error: TaskError | undefined): string {
   if (error === undefined) return "no reason given";
