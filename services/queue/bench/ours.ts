@@ -30,18 +30,19 @@ export type Ours = Awaited<ReturnType<typeof openOurs>>;
 export async function openOurs(url: string) {
   const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "bench" });
   const wakes = await openWakes(await redis.duplicate());
-  const store = createTaskStore(redis.client, { engines: [ENGINE] });
+  const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE] });
   const retry = { baseMs: 1_000, random: Math.random };
   const queue = createQueue(store, { maxWaiting: 2_000_000, agentMaxWaiting: 0, retry }, NOBODY);
   const sync = createSync(
     { store, queue, wakes, observer: NOBODY },
     { leaseMs: LEASE_MS, engines: [ENGINE], order: ORDER, stopping: new AbortController().signal },
   );
-  const newId = createTaskIds();
+  const newId = createTaskIds(1);
 
+  const agentAt = (index: number) => `agent-${index % AGENTS}`;
   const newTask = (index: number): NewTask => ({
-    id: newId(),
-    agent: `agent-${index % AGENTS}`,
+    id: newId(agentAt(index)),
+    agent: agentAt(index),
     engine: ENGINE,
     class: CLASSES[Math.floor(index / AGENTS) % CLASSES.length] ?? "normal",
     ...{ max: 3, spec: "", trace: "", prompts: Buffer.from(PROMPT) },

@@ -27,7 +27,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const { service, engines, order, leaseMs, maxWaiting, agentMaxWaiting, maxPromptBytes } = config;
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
-    const store = createTaskStore(redis.client, { engines });
+    const store = createTaskStore(redis.client, { shard: 0, engines });
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
@@ -45,7 +45,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     );
 
     const limits = { maxPromptBytes, engines };
-    const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds() });
+    const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(1) });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));

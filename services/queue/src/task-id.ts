@@ -1,11 +1,11 @@
 import { monotonicFactory } from "ulid";
-import { SHARD } from "./redis/keys.js";
+import { shardOfAgent } from "./domain/shard.js";
 
 /**
- * Ids begin with their shard and sort by time. Within this process they also sort within a millisecond, so that tasks which
- * one replica accepted keep their order.
+ * Ids for an agent's tasks: its shard, then what sorts by time. Within this process they also sort within a millisecond, so
+ * that tasks which one replica accepted keep their order.
  */
-export function createTaskIds(): () => string {
+export function createTaskIds(shards: number): (agent: string) => string {
   const next = monotonicFactory();
-  return () => `${SHARD}-${next().toLowerCase()}`;
+  return (agent) => `${shardOfAgent(agent, shards)}-${next().toLowerCase()}`;
 }

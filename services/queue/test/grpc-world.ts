@@ -11,7 +11,7 @@ export type QueueClient = Client<QueueServiceService> & { close(): void };
 export async function serveReplica(world: World): Promise<{ client: QueueClient; close(): Promise<void> }> {
   const { queue, sync, store, wakes } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
-  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds() });
+  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(1) });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },

@@ -55,7 +55,7 @@ describe("watching a task", function () {
 
   it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
     const { id, fence } = await run();
-    const otherStore = createTaskStore(other.client, { engines: ENGINES });
+    const otherStore = createTaskStore(other.client, { shard: 0, engines: ENGINES });
     const secondWakes = await openWakes(await other.duplicate());
     const resuming = async (wakes: World["wakes"], every: number): Promise<LogEntry[]> => {
       const seen: LogEntry[] = [];

@@ -61,6 +61,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     leaseExpired: () => void seen.expired++,
   };
   const store = createTaskStore(options.twice ? sendingTwice(redis.client) : redis.client, {
+    shard: 0,
     engines: ENGINES,
     now: () => clock.now,
   });
@@ -122,11 +123,11 @@ async function startOneNodeCluster(): Promise<RedisServer> {
   return server;
 }
 
-const newId = createTaskIds();
+const newId = createTaskIds(1);
 
 export function newTask(task: Partial<NewTask> & { class?: PriorityClass } = {}): NewTask {
   return {
-    id: newId(),
+    id: newId(task.agent ?? "alice"),
     agent: "alice",
     engine: "claude-code",
     class: "normal",

@@ -1,5 +1,5 @@
 import { invalidFields } from "@ccsp/errors";
-import { isTaskId } from "./task.js";
+import { isTaskId } from "./shard.js";
 
 /** A page token names the last task of its page, so pages stay right while tasks come and go. */
 export const pageTokenAfter = (lastId: string): string => Buffer.from(`1:${lastId}`).toString("base64url");

@@ -3,8 +3,9 @@ import { Refusal } from "@ccsp/errors";
 import { afterCancel, afterCompletion, afterFailure, afterLease, type LeaseEnd, type RetryPolicy } from "./decide.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
+import { isTaskId } from "./shard.js";
 import type { NewTask, Place, Report, TaskStore } from "./store.js";
-import { type Failure, isTaskId, type State, type Task } from "./task.js";
+import type { Failure, State, Task } from "./task.js";
 import { Faults } from "./validate.js";
 
 export interface QueueLimits {

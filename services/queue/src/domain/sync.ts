@@ -1,6 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import type { Order } from "./order.js";
 import type { Queue, QueueObserver } from "./queue.js";
+import { isTaskId } from "./shard.js";
 import {
   engineTopic,
   executorTopic,
@@ -11,7 +12,6 @@ import {
   type TaskStore,
   type Wakes,
 } from "./store.js";
-import { isTaskId } from "./task.js";
 
 export interface SyncInput extends SyncMark {
   readonly held: Heartbeat["held"];

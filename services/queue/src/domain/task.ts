@@ -85,6 +85,3 @@ export interface Task {
   readonly cancel?: string;
   readonly error?: Failure;
 }
-
-/** Ids of this shard: the shard, then a ULID in lower case. */
-export const isTaskId = (id: string): boolean => /^0-[0-9a-z]{26}$/.test(id);

@@ -1,7 +1,8 @@
 import { taskNotFound } from "./queue.js";
+import { isTaskId } from "./shard.js";
 import { type LogEntry, logTopic, type TaskStore, type Wakes } from "./store.js";
 import { TICK_MS } from "./sync.js";
-import { isEnded, isTaskId, type Task } from "./task.js";
+import { isEnded, type Task } from "./task.js";
 import { Faults } from "./validate.js";
 
 const PAGE = 64;

@@ -20,8 +20,8 @@ export interface HandlerDeps {
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly limits: SpecLimits;
-  /** A new task's id. */
-  readonly newId: () => string;
+  /** An id for a new task of an agent. */
+  readonly newId: (agent: string) => string;
 }
 
 /** QueueService: messages in, messages out; the rules are in domain/. */
@@ -39,7 +39,7 @@ export function queueHandlers({
       const { spec, prompts, hash } = storeSpec({ ...asked, engine, maxAttempts });
       const { agentId: agent, requestId } = request;
       const task = await queue.enqueue({
-        ...{ id: newId(), agent, engine, class: priority, max: maxAttempts, spec, prompts },
+        ...{ id: newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts },
         trace: currentTraceparent(),
         ...(requestId !== "" && { request: { id: requestId, hash } }),
       });

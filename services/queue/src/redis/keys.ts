@@ -1,31 +1,33 @@
 import { eventsKey } from "@ccsp/events";
 import type { PriorityClass } from "../domain/task.js";
 
-/** There is one shard; more follow when agents hash to them. A shard's keys share a hash tag, so they are on one node. */
-export const SHARD = 0;
-const PREFIX = `ccsp:queue:{${SHARD}}:`;
+export type QueueKeys = ReturnType<typeof queueKeys>;
 
-export const keys = {
-  tasks: `${PREFIX}tasks`,
-  prompts: `${PREFIX}prompts`,
-  results: `${PREFIX}results`,
-  owned: `${PREFIX}owned`,
-  leases: `${PREFIX}leases`,
-  held: `${PREFIX}held`,
-  parked: `${PREFIX}parked`,
-  ended: `${PREFIX}ended`,
-  executors: `${PREFIX}executors`,
-  meta: `${PREFIX}meta`,
-  running: `${PREFIX}running`,
-  lines: `${PREFIX}lines`,
-  events: eventsKey(SHARD),
-  ready: (engine: string, priority: PriorityClass) => `${PREFIX}ready:${engine}:${priority}`,
-  turns: (engine: string, priority: PriorityClass) => `${PREFIX}turns:${engine}:${priority}`,
-  rota: (engine: string) => `${PREFIX}rota:${engine}`,
-  log: (id: string) => `${PREFIX}log:${id}`,
-  executor: (id: string) => `${PREFIX}executor:${id}`,
-  request: (agent: string, requestId: string) => `${PREFIX}request:${agent}:${requestId}`,
-} as const;
+/** Every key of one shard. They share a hash tag, so they are on one node of a Redis Cluster, as a script needs it. */
+export function queueKeys(shard: number) {
+  const prefix = `ccsp:queue:{${shard}}:`;
+  return {
+    tasks: `${prefix}tasks`,
+    prompts: `${prefix}prompts`,
+    results: `${prefix}results`,
+    owned: `${prefix}owned`,
+    leases: `${prefix}leases`,
+    held: `${prefix}held`,
+    parked: `${prefix}parked`,
+    ended: `${prefix}ended`,
+    executors: `${prefix}executors`,
+    meta: `${prefix}meta`,
+    running: `${prefix}running`,
+    lines: `${prefix}lines`,
+    events: eventsKey(shard),
+    ready: (engine: string, priority: PriorityClass) => `${prefix}ready:${engine}:${priority}`,
+    turns: (engine: string, priority: PriorityClass) => `${prefix}turns:${engine}:${priority}`,
+    rota: (engine: string) => `${prefix}rota:${engine}`,
+    log: (id: string) => `${prefix}log:${id}`,
+    executor: (id: string) => `${prefix}executor:${id}`,
+    request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
+  };
+}
 
-/** Pub/sub: `log` carries task ids, `work` carries topics (`engine:…`, `executor:…`). */
-export const channels = { log: `${PREFIX}log`, work: `${PREFIX}work` } as const;
+/** Pub/sub of all shards: `log` carries task ids, `work` carries topics (`engine:…`, `executor:…`). */
+export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;

@@ -2,13 +2,14 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
-import { keys } from "./keys.js";
+import type { QueueKeys } from "./keys.js";
 
 type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove">;
 
 /** What changes no task. */
 export function createReads(
   redis: RedisClient,
+  keys: QueueKeys,
   { engines, now: clock }: { readonly engines: readonly string[]; readonly now?: () => number },
 ): Reads {
   const now = async (): Promise<number> => {

@@ -4,7 +4,7 @@ import type { TaskStore } from "../domain/store.js";
 import { CLASSES, type PriorityClass } from "../domain/task.js";
 import { enqueuedData, moveData } from "../messages/event-data.js";
 import { decodeTask } from "./decode.js";
-import { channels, keys } from "./keys.js";
+import { channels, type QueueKeys, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
 import { bindScripts, type Reply } from "./scripts.js";
 
@@ -12,19 +12,21 @@ import { bindScripts, type Reply } from "./scripts.js";
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
 
 export interface StoreOptions {
+  readonly shard: number;
   readonly engines: readonly string[];
   /** Ms since 1970; for tests. Redis' own clock when absent. */
   readonly now?: () => number;
 }
 
-/** The queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
-export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptions): TaskStore {
+/** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
+export function createTaskStore(redis: RedisClient, { shard, engines, now }: StoreOptions): TaskStore {
+  const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
   const { tasks, prompts, results, owned, leases, held, parked, ended, executors, meta, running, lines, events } = keys;
 
   const store: TaskStore = {
-    ...createReads(redis, { engines, ...(now && { now }) }),
+    ...createReads(redis, keys, { engines, ...(now && { now }) }),
 
     async enqueue(task) {
       const { id, agent, engine, class: priority, max, spec, trace, request } = task;
@@ -32,7 +34,7 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
       const [word, known, raw] = await scripts.enqueue(
         {
           ...{ tasks, prompts, owned, leases, ended, events, lines },
-          ...place(engine, priority),
+          ...place(keys, engine, priority),
           request: keys.request(agent, request?.id ?? ""),
         },
         id,
@@ -60,7 +62,7 @@ export function createTaskStore(redis: RedisClient, { engines, now }: StoreOptio
       return scripts.move(
         {
           ...{ tasks, results, leases, held, parked, ended, running, lines, meta, events },
-          ...place(engine, priority),
+          ...place(keys, engine, priority),
           log: keys.log(id),
         },
         id,
@@ -144,7 +146,7 @@ function guarded(redis: RedisClient, store: TaskStore): TaskStore {
   });
 }
 
-const place = (engine: string, priority: PriorityClass) => ({
+const place = (keys: QueueKeys, engine: string, priority: PriorityClass) => ({
   ready: keys.ready(engine, priority),
   turns: keys.turns(engine, priority),
   rota: keys.rota(engine),

@@ -1,0 +1,15 @@
+/** Most shards that a queue can have; ids name theirs in up to two digits. */
+export const MOST_SHARDS = 64;
+
+/** Where an agent's tasks live: FNV-1a (32 bits) of its id, modulo the number of shards. The same in every version and replica. */
+export function shardOfAgent(agent: string, shards: number): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(agent)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0) % shards;
+}
+
+/** Ids are `<shard>-<ULID in lower case>`. */
+export const isTaskId = (id: string): boolean => /^(?:[1-5]?[0-9]|6[0-3])-[0-9a-z]{26}$/.test(id);
+
+/** The shard that an id names. Undefined for anything that is no id. */
+export const shardOfTask = (id: string): number | undefined => (isTaskId(id) ? Number.parseInt(id, 10) : undefined);
