@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { CLASSES, isEnded, isHeld, type Task } from "../src/domain/task.js";
 import { decodeTask } from "../src/redis/decode.js";
-import { queueKeys } from "../src/redis/keys.js";
+import { keys } from "../src/redis/keys.js";
 import { ENGINES, type World } from "./world.js";
-
-const keys = queueKeys(0);
 
 /** What holds after every change: each task is in exactly the indexes that its state means, and no index has more. */
 export async function checkInvariants({ redis: { client }, store }: World): Promise<readonly Task[]> {
