@@ -7,7 +7,7 @@ LIVE := 'packages/*/test/**/*.test.ts' 'services/*/test/**/*.test.ts'
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 \
+.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 chaos \
   check bench-submit bench-queue gen lint types format proto build clean
 
 help:
@@ -49,6 +49,9 @@ test-node24: setup ## all tests on Node 24, which it gets
 
 check: setup proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
 	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
+
+chaos: setup ## 10,000 tasks while everything fails, then the proof that each ended once (CHAOS='--help' says more)
+	@node --import tsx --conditions ccsp-src packages/e2e/chaos/main.ts $(CHAOS)
 
 ##@ Measure it
 bench-submit: setup ## submit at a steady rate; each figure is a last line `ratio <name> <value>`

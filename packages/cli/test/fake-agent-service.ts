@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
-import { type CallContext, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { type CallContext, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService, type SubmitTaskRequest } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { ErrorCategory, Task, TaskEnded, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
@@ -71,7 +71,7 @@ export async function startFakeAgentService() {
     lameDuckMs: 0,
     drainMs: 1_000,
     services: [
-      implement(AgentServiceService, {
+      implementSome(AgentServiceService, {
         async submitTask(request, context) {
           admit(context);
           return { task: submit(request) };

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
-import { type CallContext, type GrpcServer, type Handlers, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { type CallContext, type GrpcServer, type Handlers, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Metadata } from "@grpc/grpc-js";
@@ -73,7 +73,7 @@ export async function startFakeGateway(script: readonly TaskEvent["event"][] = [
     }
   }
 
-  const handlers: Handlers<AgentServiceService> = {
+  const handlers: Partial<Handlers<AgentServiceService>> = {
     async submitTask({ requestId }, context) {
       admit(context);
       return { task: submit(requestId) };
@@ -115,7 +115,7 @@ export async function startFakeGateway(script: readonly TaskEvent["event"][] = [
   const serve = (port: number): Promise<GrpcServer> =>
     serveGrpc({
       listen: { host: "127.0.0.1", port },
-      services: [implement(AgentServiceService, handlers)],
+      services: [implementSome(AgentServiceService, handlers)],
       log: pino({ level: "silent" }),
       lameDuckMs: 0,
       drainMs: 1_000,

@@ -118,6 +118,13 @@ describe("gateway", () => {
       getTask: (options) => client.getTask({ taskId: "t" }, options),
       listTasks: (options) => client.listTasks({}, options),
       cancelTask: (options) => client.cancelTask({ taskId: "t" }, options),
+      submitTasks: (options) => client.submitTasks({ tasks: [{ spec }] }, options),
+      retryTask: (options) => client.retryTask({ taskId: "t" }, options),
+      explainTask: (options) => client.explainTask({ taskId: "t" }, options),
+      estimateTask: (options) => client.estimateTask({ spec }, options),
+      putSchedule: (options) => client.putSchedule({}, options),
+      listSchedules: (options) => client.listSchedules({}, options),
+      deleteSchedule: (options) => client.deleteSchedule({ name: "n" }, options),
     };
     for (const call of Object.values(calls)) {
       await assert.rejects(call({}), failsWith(status.UNAUTHENTICATED, "TOKEN_MISSING"));

@@ -5,7 +5,10 @@ import { keys } from "../src/redis/keys.js";
 import { ENGINES, type World } from "./world.js";
 
 /** What holds after every change: each task is in exactly the indexes that its state means, and no index has more. */
-export async function checkInvariants({ redis: { client }, store }: World): Promise<readonly Task[]> {
+export async function checkInvariants({
+  redis: { client },
+  store,
+}: Pick<World, "redis" | "store">): Promise<readonly Task[]> {
   const tasks = Object.entries(await client.hgetall(keys.tasks)).map(([id, record]) => decodeTask(id, record));
   const idsOf = (pick: (task: Task) => boolean) =>
     tasks

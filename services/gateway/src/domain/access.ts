@@ -12,13 +12,28 @@ export const SCOPES = {
   getTask: ["tasks:read"],
   listTasks: ["tasks:read"],
   cancelTask: ["tasks:cancel"],
+  submitTasks: ["tasks:submit"],
+  retryTask: ["tasks:submit"],
+  explainTask: ["tasks:read"],
+  estimateTask: ["tasks:read"],
+  putSchedule: ["tasks:submit"],
+  listSchedules: ["tasks:read"],
+  deleteSchedule: ["tasks:cancel"],
   getCapabilities: [],
 } as const satisfies Record<string, readonly Scope[]>;
 
 export type Rpc = keyof typeof SCOPES;
 
 /** The RPCs that change something: each call of one leaves an audit line. */
-export const MUTATING: ReadonlySet<Rpc> = new Set<Rpc>(["submitTask", "runTask", "cancelTask"]);
+export const MUTATING: ReadonlySet<Rpc> = new Set<Rpc>([
+  "submitTask",
+  "submitTasks",
+  "runTask",
+  "cancelTask",
+  "retryTask",
+  "putSchedule",
+  "deleteSchedule",
+]);
 
 /** Refuses with SCOPE_MISSING, which names the first scope that the caller lacks. */
 export function authorise(rpc: Rpc, { agentId, scopes }: Identity): void {

@@ -4,16 +4,30 @@ import type {
   AgentServiceService,
   CancelTaskRequest,
   CancelTaskResponse,
+  DeleteScheduleRequest,
+  DeleteScheduleResponse,
+  EstimateTaskRequest,
+  EstimateTaskResponse,
+  ExplainTaskRequest,
+  ExplainTaskResponse,
   GetCapabilitiesRequest,
   GetCapabilitiesResponse,
   GetTaskRequest,
   GetTaskResponse,
+  ListSchedulesRequest,
+  ListSchedulesResponse,
   ListTasksRequest,
   ListTasksResponse,
+  PutScheduleRequest,
+  PutScheduleResponse,
+  RetryTaskRequest,
+  RetryTaskResponse,
   RunTaskRequest,
   RunTaskResponse,
   SubmitTaskRequest,
   SubmitTaskResponse,
+  SubmitTasksRequest,
+  SubmitTasksResponse,
   WatchTaskRequest,
   WatchTaskResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
@@ -78,11 +92,66 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
       return { task: present(task, "Cancel") };
     }),
 
+    ...moreOfTasks(queue, guard),
+    ...scheduleHandlers(queue, guard),
+
     getCapabilities: guard.unary<GetCapabilitiesRequest, GetCapabilitiesResponse>(
       "getCapabilities",
       async (_request, call) => {
         const { engines, maxPromptBytes } = await queue.getStatus({}, within(call));
         return { engines, maxPromptBytes, version, agentId: call.agentId, scopes: [...call.scopes] };
+      },
+    ),
+  };
+}
+
+/** A batch of tasks, and what can be asked of one besides its state. */
+function moreOfTasks(queue: QueueClient, guard: Guard) {
+  return {
+    submitTasks: guard.unary<SubmitTasksRequest, SubmitTasksResponse>("submitTasks", async ({ tasks }, call) => {
+      const items = tasks.map(({ spec, requestId }) => ({ spec, requestId: requestId || `gateway-${randomUUID()}` }));
+      const { outcomes } = await queue.enqueueBatch({ agentId: call.agentId, items }, within(call));
+      call.accepted();
+      return { outcomes };
+    }),
+
+    retryTask: guard.unary<RetryTaskRequest, RetryTaskResponse>("retryTask", async ({ taskId, reason }, call) => {
+      call.concerns(taskId);
+      const { task } = await queue.retryTask({ taskId, agentId: call.agentId, reason }, within(call));
+      call.accepted();
+      return { task: present(task, "RetryTask") };
+    }),
+
+    explainTask: guard.unary<ExplainTaskRequest, ExplainTaskResponse>("explainTask", async ({ taskId }, call) => {
+      call.concerns(taskId);
+      return queue.explainTask({ taskId, agentId: call.agentId }, within(call));
+    }),
+
+    estimateTask: guard.unary<EstimateTaskRequest, EstimateTaskResponse>("estimateTask", ({ spec }, call) =>
+      queue.estimateTask({ agentId: call.agentId, spec }, within(call)),
+    ),
+  };
+}
+
+function scheduleHandlers(queue: QueueClient, guard: Guard) {
+  return {
+    putSchedule: guard.unary<PutScheduleRequest, PutScheduleResponse>("putSchedule", async (request, call) => {
+      const schedule = request.schedule && { ...request.schedule, agentId: call.agentId };
+      const answer = await queue.putSchedule({ schedule }, within(call));
+      call.accepted();
+      return { schedule: answer.schedule };
+    }),
+
+    listSchedules: guard.unary<ListSchedulesRequest, ListSchedulesResponse>("listSchedules", (_request, call) =>
+      queue.listSchedules({ agentId: call.agentId }, within(call)),
+    ),
+
+    deleteSchedule: guard.unary<DeleteScheduleRequest, DeleteScheduleResponse>(
+      "deleteSchedule",
+      async ({ name }, call) => {
+        await queue.deleteSchedule({ agentId: call.agentId, name }, within(call));
+        call.accepted();
+        return {};
       },
     ),
   };

@@ -20,6 +20,9 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Timestamp } from "../../../google/protobuf/timestamp.js";
+import { Int64Value } from "../../../google/protobuf/wrappers.js";
+import { Blocker, EnqueueOutcome, Schedule, StartEstimate, TaskFilter } from "../../queue/v1/queue_service.js";
 import { Task, TaskEvent, TaskSpec, TaskState, taskStateFromJSON, taskStateToJSON } from "../../task/v1/task.js";
 
 export const protobufPackage = "ccsp.gateway.v1";
@@ -40,6 +43,18 @@ export interface SubmitTaskRequest {
 export interface SubmitTaskResponse {
   /** The stored task. */
   task: Task | undefined;
+}
+
+/** Request for `SubmitTasks`. */
+export interface SubmitTasksRequest {
+  /** 1 to 1,000. */
+  tasks: SubmitTaskRequest[];
+}
+
+/** Response for `SubmitTasks`. */
+export interface SubmitTasksResponse {
+  /** In the order of the tasks. */
+  outcomes: EnqueueOutcome[];
 }
 
 /** Request for `RunTask`. */
@@ -99,6 +114,8 @@ export interface ListTasksRequest {
   pageSize: number;
   /** From the page before; empty: the first page. */
   pageToken: string;
+  /** Only tasks that this matches too; its `agent_id` and `states` are left empty here. */
+  filter: TaskFilter | undefined;
 }
 
 /** Response for `ListTasks`. */
@@ -139,6 +156,100 @@ export interface GetCapabilitiesResponse {
   agentId: string;
   /** The caller's scopes. */
   scopes: string[];
+}
+
+/** Request for `RetryTask`. */
+export interface RetryTaskRequest {
+  /** The task. */
+  taskId: string;
+  /** Shown in the log. At most 256 bytes. */
+  reason: string;
+}
+
+/** Response for `RetryTask`. */
+export interface RetryTaskResponse {
+  /** The task after it. */
+  task: Task | undefined;
+}
+
+/** Request for `ExplainTask`. */
+export interface ExplainTaskRequest {
+  /** The task. */
+  taskId: string;
+}
+
+/** Response for `ExplainTask`. */
+export interface ExplainTaskResponse {
+  /** Its state. */
+  state: TaskState;
+  /** Tasks of its engine and class that were accepted before it and wait; absent when it does not wait. */
+  aheadInClass:
+    | bigint
+    | undefined;
+  /** The same of the agent itself. */
+  aheadOfAgent:
+    | bigint
+    | undefined;
+  /** Everything that keeps it from starting, what has to go first at the front. */
+  blockers: Blocker[];
+  /** Before this it will not start; absent when that is not known. */
+  earliestStartTime:
+    | Date
+    | undefined;
+  /** When it will start, judging by learned durations; absent when nothing was learned yet. */
+  estimate: StartEstimate | undefined;
+}
+
+/** Request for `EstimateTask`. */
+export interface EstimateTaskRequest {
+  /** What would be asked; the prompt may be empty. */
+  spec: TaskSpec | undefined;
+}
+
+/** Response for `EstimateTask`. */
+export interface EstimateTaskResponse {
+  /** From now to its start; absent when nothing was learned yet or something blocks it for an unknown time. */
+  start:
+    | StartEstimate
+    | undefined;
+  /** How long such runs take; absent when nothing was learned yet. */
+  runTime:
+    | StartEstimate
+    | undefined;
+  /** What would keep it from starting now. */
+  blockers: Blocker[];
+}
+
+/** Request for `PutSchedule`. */
+export interface PutScheduleRequest {
+  /** The schedule; its `agent_id` is the caller's, whatever it says. */
+  schedule: Schedule | undefined;
+}
+
+/** Response for `PutSchedule`. */
+export interface PutScheduleResponse {
+  /** As stored. */
+  schedule: Schedule | undefined;
+}
+
+/** Request for `ListSchedules`. */
+export interface ListSchedulesRequest {
+}
+
+/** Response for `ListSchedules`. */
+export interface ListSchedulesResponse {
+  /** By name. */
+  schedules: Schedule[];
+}
+
+/** Request for `DeleteSchedule`. */
+export interface DeleteScheduleRequest {
+  /** Its name. */
+  name: string;
+}
+
+/** Response for `DeleteSchedule`. */
+export interface DeleteScheduleResponse {
 }
 
 function createBaseSubmitTaskRequest(): SubmitTaskRequest {
@@ -293,6 +404,146 @@ export const SubmitTaskResponse: MessageFns<SubmitTaskResponse> = {
   fromPartial(object: DeepPartial<SubmitTaskResponse>): SubmitTaskResponse {
     const message = createBaseSubmitTaskResponse();
     message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    return message;
+  },
+};
+
+function createBaseSubmitTasksRequest(): SubmitTasksRequest {
+  return { tasks: [] };
+}
+
+export const SubmitTasksRequest: MessageFns<SubmitTasksRequest> = {
+  encode(message: SubmitTasksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tasks) {
+      SubmitTaskRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubmitTasksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubmitTasksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tasks.push(SubmitTaskRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SubmitTasksRequest {
+    return {
+      tasks: globalThis.Array.isArray(object?.tasks) ? object.tasks.map((e: any) => SubmitTaskRequest.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: SubmitTasksRequest): unknown {
+    const obj: any = {};
+    if (message.tasks?.length) {
+      obj.tasks = message.tasks.map((e) => SubmitTaskRequest.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SubmitTasksRequest>): SubmitTasksRequest {
+    return SubmitTasksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SubmitTasksRequest>): SubmitTasksRequest {
+    const message = createBaseSubmitTasksRequest();
+    message.tasks = object.tasks?.map((e) => SubmitTaskRequest.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSubmitTasksResponse(): SubmitTasksResponse {
+  return { outcomes: [] };
+}
+
+export const SubmitTasksResponse: MessageFns<SubmitTasksResponse> = {
+  encode(message: SubmitTasksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.outcomes) {
+      EnqueueOutcome.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SubmitTasksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSubmitTasksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outcomes.push(EnqueueOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SubmitTasksResponse {
+    return {
+      outcomes: globalThis.Array.isArray(object?.outcomes)
+        ? object.outcomes.map((e: any) => EnqueueOutcome.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: SubmitTasksResponse): unknown {
+    const obj: any = {};
+    if (message.outcomes?.length) {
+      obj.outcomes = message.outcomes.map((e) => EnqueueOutcome.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SubmitTasksResponse>): SubmitTasksResponse {
+    return SubmitTasksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SubmitTasksResponse>): SubmitTasksResponse {
+    const message = createBaseSubmitTasksResponse();
+    message.outcomes = object.outcomes?.map((e) => EnqueueOutcome.fromPartial(e)) || [];
     return message;
   },
 };
@@ -790,7 +1041,7 @@ export const GetTaskResponse: MessageFns<GetTaskResponse> = {
 };
 
 function createBaseListTasksRequest(): ListTasksRequest {
-  return { states: [], pageSize: 0, pageToken: "" };
+  return { states: [], pageSize: 0, pageToken: "", filter: undefined };
 }
 
 export const ListTasksRequest: MessageFns<ListTasksRequest> = {
@@ -807,6 +1058,9 @@ export const ListTasksRequest: MessageFns<ListTasksRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.filter !== undefined) {
+      TaskFilter.encode(message.filter, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -858,6 +1112,14 @@ export const ListTasksRequest: MessageFns<ListTasksRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.filter = TaskFilter.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -883,6 +1145,7 @@ export const ListTasksRequest: MessageFns<ListTasksRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      filter: isSet(object.filter) ? TaskFilter.fromJSON(object.filter) : undefined,
     };
   },
 
@@ -897,6 +1160,9 @@ export const ListTasksRequest: MessageFns<ListTasksRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.filter !== undefined) {
+      obj.filter = TaskFilter.toJSON(message.filter);
+    }
     return obj;
   },
 
@@ -908,6 +1174,9 @@ export const ListTasksRequest: MessageFns<ListTasksRequest> = {
     message.states = object.states?.map((e) => e) || [];
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.filter = (object.filter !== undefined && object.filter !== null)
+      ? TaskFilter.fromPartial(object.filter)
+      : undefined;
     return message;
   },
 };
@@ -1355,6 +1624,965 @@ export const GetCapabilitiesResponse: MessageFns<GetCapabilitiesResponse> = {
   },
 };
 
+function createBaseRetryTaskRequest(): RetryTaskRequest {
+  return { taskId: "", reason: "" };
+}
+
+export const RetryTaskRequest: MessageFns<RetryTaskRequest> = {
+  encode(message: RetryTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryTaskRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: RetryTaskRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryTaskRequest>): RetryTaskRequest {
+    return RetryTaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryTaskRequest>): RetryTaskRequest {
+    const message = createBaseRetryTaskRequest();
+    message.taskId = object.taskId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRetryTaskResponse(): RetryTaskResponse {
+  return { task: undefined };
+}
+
+export const RetryTaskResponse: MessageFns<RetryTaskResponse> = {
+  encode(message: RetryTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== undefined) {
+      Task.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = Task.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryTaskResponse {
+    return { task: isSet(object.task) ? Task.fromJSON(object.task) : undefined };
+  },
+
+  toJSON(message: RetryTaskResponse): unknown {
+    const obj: any = {};
+    if (message.task !== undefined) {
+      obj.task = Task.toJSON(message.task);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetryTaskResponse>): RetryTaskResponse {
+    return RetryTaskResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetryTaskResponse>): RetryTaskResponse {
+    const message = createBaseRetryTaskResponse();
+    message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    return message;
+  },
+};
+
+function createBaseExplainTaskRequest(): ExplainTaskRequest {
+  return { taskId: "" };
+}
+
+export const ExplainTaskRequest: MessageFns<ExplainTaskRequest> = {
+  encode(message: ExplainTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainTaskRequest {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+    };
+  },
+
+  toJSON(message: ExplainTaskRequest): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainTaskRequest>): ExplainTaskRequest {
+    return ExplainTaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainTaskRequest>): ExplainTaskRequest {
+    const message = createBaseExplainTaskRequest();
+    message.taskId = object.taskId ?? "";
+    return message;
+  },
+};
+
+function createBaseExplainTaskResponse(): ExplainTaskResponse {
+  return {
+    state: 0,
+    aheadInClass: undefined,
+    aheadOfAgent: undefined,
+    blockers: [],
+    earliestStartTime: undefined,
+    estimate: undefined,
+  };
+}
+
+export const ExplainTaskResponse: MessageFns<ExplainTaskResponse> = {
+  encode(message: ExplainTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.aheadInClass !== undefined) {
+      Int64Value.encode({ value: message.aheadInClass! }, writer.uint32(18).fork()).join();
+    }
+    if (message.aheadOfAgent !== undefined) {
+      Int64Value.encode({ value: message.aheadOfAgent! }, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.blockers) {
+      Blocker.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.earliestStartTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.earliestStartTime), writer.uint32(42).fork()).join();
+    }
+    if (message.estimate !== undefined) {
+      StartEstimate.encode(message.estimate, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.aheadInClass = Int64Value.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.aheadOfAgent = Int64Value.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.blockers.push(Blocker.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.earliestStartTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.estimate = StartEstimate.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainTaskResponse {
+    return {
+      state: isSet(object.state) ? taskStateFromJSON(object.state) : 0,
+      aheadInClass: isSet(object.aheadInClass)
+        ? BigInt(object.aheadInClass)
+        : isSet(object.ahead_in_class)
+        ? BigInt(object.ahead_in_class)
+        : undefined,
+      aheadOfAgent: isSet(object.aheadOfAgent)
+        ? BigInt(object.aheadOfAgent)
+        : isSet(object.ahead_of_agent)
+        ? BigInt(object.ahead_of_agent)
+        : undefined,
+      blockers: globalThis.Array.isArray(object?.blockers) ? object.blockers.map((e: any) => Blocker.fromJSON(e)) : [],
+      earliestStartTime: isSet(object.earliestStartTime)
+        ? fromJsonTimestamp(object.earliestStartTime)
+        : isSet(object.earliest_start_time)
+        ? fromJsonTimestamp(object.earliest_start_time)
+        : undefined,
+      estimate: isSet(object.estimate) ? StartEstimate.fromJSON(object.estimate) : undefined,
+    };
+  },
+
+  toJSON(message: ExplainTaskResponse): unknown {
+    const obj: any = {};
+    if (message.state !== 0) {
+      obj.state = taskStateToJSON(message.state);
+    }
+    if (message.aheadInClass !== undefined) {
+      obj.aheadInClass = message.aheadInClass.toString();
+    }
+    if (message.aheadOfAgent !== undefined) {
+      obj.aheadOfAgent = message.aheadOfAgent.toString();
+    }
+    if (message.blockers?.length) {
+      obj.blockers = message.blockers.map((e) => Blocker.toJSON(e));
+    }
+    if (message.earliestStartTime !== undefined) {
+      obj.earliestStartTime = message.earliestStartTime.toISOString();
+    }
+    if (message.estimate !== undefined) {
+      obj.estimate = StartEstimate.toJSON(message.estimate);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainTaskResponse>): ExplainTaskResponse {
+    return ExplainTaskResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainTaskResponse>): ExplainTaskResponse {
+    const message = createBaseExplainTaskResponse();
+    message.state = object.state ?? 0;
+    message.aheadInClass = (object.aheadInClass !== undefined && object.aheadInClass !== null)
+      ? BigInt(object.aheadInClass)
+      : undefined;
+    message.aheadOfAgent = (object.aheadOfAgent !== undefined && object.aheadOfAgent !== null)
+      ? BigInt(object.aheadOfAgent)
+      : undefined;
+    message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    message.earliestStartTime = object.earliestStartTime ?? undefined;
+    message.estimate = (object.estimate !== undefined && object.estimate !== null)
+      ? StartEstimate.fromPartial(object.estimate)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEstimateTaskRequest(): EstimateTaskRequest {
+  return { spec: undefined };
+}
+
+export const EstimateTaskRequest: MessageFns<EstimateTaskRequest> = {
+  encode(message: EstimateTaskRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spec !== undefined) {
+      TaskSpec.encode(message.spec, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EstimateTaskRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEstimateTaskRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spec = TaskSpec.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EstimateTaskRequest {
+    return { spec: isSet(object.spec) ? TaskSpec.fromJSON(object.spec) : undefined };
+  },
+
+  toJSON(message: EstimateTaskRequest): unknown {
+    const obj: any = {};
+    if (message.spec !== undefined) {
+      obj.spec = TaskSpec.toJSON(message.spec);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EstimateTaskRequest>): EstimateTaskRequest {
+    return EstimateTaskRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EstimateTaskRequest>): EstimateTaskRequest {
+    const message = createBaseEstimateTaskRequest();
+    message.spec = (object.spec !== undefined && object.spec !== null) ? TaskSpec.fromPartial(object.spec) : undefined;
+    return message;
+  },
+};
+
+function createBaseEstimateTaskResponse(): EstimateTaskResponse {
+  return { start: undefined, runTime: undefined, blockers: [] };
+}
+
+export const EstimateTaskResponse: MessageFns<EstimateTaskResponse> = {
+  encode(message: EstimateTaskResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.start !== undefined) {
+      StartEstimate.encode(message.start, writer.uint32(10).fork()).join();
+    }
+    if (message.runTime !== undefined) {
+      StartEstimate.encode(message.runTime, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.blockers) {
+      Blocker.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EstimateTaskResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEstimateTaskResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.start = StartEstimate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runTime = StartEstimate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.blockers.push(Blocker.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EstimateTaskResponse {
+    return {
+      start: isSet(object.start) ? StartEstimate.fromJSON(object.start) : undefined,
+      runTime: isSet(object.runTime)
+        ? StartEstimate.fromJSON(object.runTime)
+        : isSet(object.run_time)
+        ? StartEstimate.fromJSON(object.run_time)
+        : undefined,
+      blockers: globalThis.Array.isArray(object?.blockers) ? object.blockers.map((e: any) => Blocker.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: EstimateTaskResponse): unknown {
+    const obj: any = {};
+    if (message.start !== undefined) {
+      obj.start = StartEstimate.toJSON(message.start);
+    }
+    if (message.runTime !== undefined) {
+      obj.runTime = StartEstimate.toJSON(message.runTime);
+    }
+    if (message.blockers?.length) {
+      obj.blockers = message.blockers.map((e) => Blocker.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EstimateTaskResponse>): EstimateTaskResponse {
+    return EstimateTaskResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EstimateTaskResponse>): EstimateTaskResponse {
+    const message = createBaseEstimateTaskResponse();
+    message.start = (object.start !== undefined && object.start !== null)
+      ? StartEstimate.fromPartial(object.start)
+      : undefined;
+    message.runTime = (object.runTime !== undefined && object.runTime !== null)
+      ? StartEstimate.fromPartial(object.runTime)
+      : undefined;
+    message.blockers = object.blockers?.map((e) => Blocker.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePutScheduleRequest(): PutScheduleRequest {
+  return { schedule: undefined };
+}
+
+export const PutScheduleRequest: MessageFns<PutScheduleRequest> = {
+  encode(message: PutScheduleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== undefined) {
+      Schedule.encode(message.schedule, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutScheduleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutScheduleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = Schedule.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PutScheduleRequest {
+    return { schedule: isSet(object.schedule) ? Schedule.fromJSON(object.schedule) : undefined };
+  },
+
+  toJSON(message: PutScheduleRequest): unknown {
+    const obj: any = {};
+    if (message.schedule !== undefined) {
+      obj.schedule = Schedule.toJSON(message.schedule);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PutScheduleRequest>): PutScheduleRequest {
+    return PutScheduleRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PutScheduleRequest>): PutScheduleRequest {
+    const message = createBasePutScheduleRequest();
+    message.schedule = (object.schedule !== undefined && object.schedule !== null)
+      ? Schedule.fromPartial(object.schedule)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePutScheduleResponse(): PutScheduleResponse {
+  return { schedule: undefined };
+}
+
+export const PutScheduleResponse: MessageFns<PutScheduleResponse> = {
+  encode(message: PutScheduleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.schedule !== undefined) {
+      Schedule.encode(message.schedule, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutScheduleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutScheduleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedule = Schedule.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PutScheduleResponse {
+    return { schedule: isSet(object.schedule) ? Schedule.fromJSON(object.schedule) : undefined };
+  },
+
+  toJSON(message: PutScheduleResponse): unknown {
+    const obj: any = {};
+    if (message.schedule !== undefined) {
+      obj.schedule = Schedule.toJSON(message.schedule);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PutScheduleResponse>): PutScheduleResponse {
+    return PutScheduleResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PutScheduleResponse>): PutScheduleResponse {
+    const message = createBasePutScheduleResponse();
+    message.schedule = (object.schedule !== undefined && object.schedule !== null)
+      ? Schedule.fromPartial(object.schedule)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListSchedulesRequest(): ListSchedulesRequest {
+  return {};
+}
+
+export const ListSchedulesRequest: MessageFns<ListSchedulesRequest> = {
+  encode(_: ListSchedulesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSchedulesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSchedulesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListSchedulesRequest {
+    return {};
+  },
+
+  toJSON(_: ListSchedulesRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSchedulesRequest>): ListSchedulesRequest {
+    return ListSchedulesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListSchedulesRequest>): ListSchedulesRequest {
+    const message = createBaseListSchedulesRequest();
+    return message;
+  },
+};
+
+function createBaseListSchedulesResponse(): ListSchedulesResponse {
+  return { schedules: [] };
+}
+
+export const ListSchedulesResponse: MessageFns<ListSchedulesResponse> = {
+  encode(message: ListSchedulesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.schedules) {
+      Schedule.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSchedulesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSchedulesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.schedules.push(Schedule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSchedulesResponse {
+    return {
+      schedules: globalThis.Array.isArray(object?.schedules)
+        ? object.schedules.map((e: any) => Schedule.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ListSchedulesResponse): unknown {
+    const obj: any = {};
+    if (message.schedules?.length) {
+      obj.schedules = message.schedules.map((e) => Schedule.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSchedulesResponse>): ListSchedulesResponse {
+    return ListSchedulesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSchedulesResponse>): ListSchedulesResponse {
+    const message = createBaseListSchedulesResponse();
+    message.schedules = object.schedules?.map((e) => Schedule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDeleteScheduleRequest(): DeleteScheduleRequest {
+  return { name: "" };
+}
+
+export const DeleteScheduleRequest: MessageFns<DeleteScheduleRequest> = {
+  encode(message: DeleteScheduleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteScheduleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteScheduleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteScheduleRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: DeleteScheduleRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteScheduleRequest>): DeleteScheduleRequest {
+    return DeleteScheduleRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteScheduleRequest>): DeleteScheduleRequest {
+    const message = createBaseDeleteScheduleRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteScheduleResponse(): DeleteScheduleResponse {
+  return {};
+}
+
+export const DeleteScheduleResponse: MessageFns<DeleteScheduleResponse> = {
+  encode(_: DeleteScheduleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteScheduleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteScheduleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteScheduleResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteScheduleResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteScheduleResponse>): DeleteScheduleResponse {
+    return DeleteScheduleResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteScheduleResponse>): DeleteScheduleResponse {
+    const message = createBaseDeleteScheduleResponse();
+    return message;
+  },
+};
+
 /**
  * What agents call. Everything an agent needs is here.
  *
@@ -1379,6 +2607,9 @@ export const AgentServiceService = {
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
    *   `RetryInfo`, then call again.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
+   * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
    */
   submitTask: {
     path: "/ccsp.gateway.v1.AgentService/SubmitTask" as const,
@@ -1388,6 +2619,21 @@ export const AgentServiceService = {
     requestDeserialize: (value: Buffer): SubmitTaskRequest => SubmitTaskRequest.decode(value),
     responseSerialize: (value: SubmitTaskResponse): Buffer => Buffer.from(SubmitTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubmitTaskResponse => SubmitTaskResponse.decode(value),
+  },
+  /**
+   * Submits up to 1,000 tasks in one call, each as SubmitTask would and with its own outcome: one that is refused keeps no other from
+   * being accepted. Scope `tasks:submit`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   */
+  submitTasks: {
+    path: "/ccsp.gateway.v1.AgentService/SubmitTasks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SubmitTasksRequest): Buffer => Buffer.from(SubmitTasksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SubmitTasksRequest => SubmitTasksRequest.decode(value),
+    responseSerialize: (value: SubmitTasksResponse): Buffer => Buffer.from(SubmitTasksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SubmitTasksResponse => SubmitTasksResponse.decode(value),
   },
   /**
    * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
@@ -1469,6 +2715,94 @@ export const AgentServiceService = {
     responseSerialize: (value: CancelTaskResponse): Buffer => Buffer.from(CancelTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelTaskResponse => CancelTaskResponse.decode(value),
   },
+  /**
+   * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   */
+  retryTask: {
+    path: "/ccsp.gateway.v1.AgentService/RetryTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetryTaskRequest): Buffer => Buffer.from(RetryTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetryTaskRequest => RetryTaskRequest.decode(value),
+    responseSerialize: (value: RetryTaskResponse): Buffer => Buffer.from(RetryTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetryTaskResponse => RetryTaskResponse.decode(value),
+  },
+  /**
+   * Says why a task is where it is and when it may start. Scope `tasks:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  explainTask: {
+    path: "/ccsp.gateway.v1.AgentService/ExplainTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExplainTaskRequest): Buffer => Buffer.from(ExplainTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExplainTaskRequest => ExplainTaskRequest.decode(value),
+    responseSerialize: (value: ExplainTaskResponse): Buffer => Buffer.from(ExplainTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExplainTaskResponse => ExplainTaskResponse.decode(value),
+  },
+  /**
+   * Says when a task would start if it was submitted now, without submitting it. Scope `tasks:read`.
+   *
+   * Errors: those of SubmitTask for its fields.
+   */
+  estimateTask: {
+    path: "/ccsp.gateway.v1.AgentService/EstimateTask" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EstimateTaskRequest): Buffer => Buffer.from(EstimateTaskRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EstimateTaskRequest => EstimateTaskRequest.decode(value),
+    responseSerialize: (value: EstimateTaskResponse): Buffer =>
+      Buffer.from(EstimateTaskResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EstimateTaskResponse => EstimateTaskResponse.decode(value),
+  },
+  /**
+   * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   */
+  putSchedule: {
+    path: "/ccsp.gateway.v1.AgentService/PutSchedule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutScheduleRequest): Buffer => Buffer.from(PutScheduleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutScheduleRequest => PutScheduleRequest.decode(value),
+    responseSerialize: (value: PutScheduleResponse): Buffer => Buffer.from(PutScheduleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutScheduleResponse => PutScheduleResponse.decode(value),
+  },
+  /** Lists the agent's schedules by name, with their next runs. Scope `tasks:read`. */
+  listSchedules: {
+    path: "/ccsp.gateway.v1.AgentService/ListSchedules" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSchedulesRequest): Buffer => Buffer.from(ListSchedulesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSchedulesRequest => ListSchedulesRequest.decode(value),
+    responseSerialize: (value: ListSchedulesResponse): Buffer =>
+      Buffer.from(ListSchedulesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSchedulesResponse => ListSchedulesResponse.decode(value),
+  },
+  /**
+   * Forgets a schedule. Tasks that it made stay. Scope `tasks:cancel`.
+   *
+   * Errors:
+   * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
+   */
+  deleteSchedule: {
+    path: "/ccsp.gateway.v1.AgentService/DeleteSchedule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteScheduleRequest): Buffer =>
+      Buffer.from(DeleteScheduleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteScheduleRequest => DeleteScheduleRequest.decode(value),
+    responseSerialize: (value: DeleteScheduleResponse): Buffer =>
+      Buffer.from(DeleteScheduleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteScheduleResponse => DeleteScheduleResponse.decode(value),
+  },
   /** Says what this installation offers: engines, limits, version. Any valid token. */
   getCapabilities: {
     path: "/ccsp.gateway.v1.AgentService/GetCapabilities" as const,
@@ -1494,8 +2828,18 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
    *   `RetryInfo`, then call again.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
+   * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
    */
   submitTask: handleUnaryCall<SubmitTaskRequest, SubmitTaskResponse>;
+  /**
+   * Submits up to 1,000 tasks in one call, each as SubmitTask would and with its own outcome: one that is refused keeps no other from
+   * being accepted. Scope `tasks:submit`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   */
+  submitTasks: handleUnaryCall<SubmitTasksRequest, SubmitTasksResponse>;
   /**
    * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
    *
@@ -1536,6 +2880,42 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   cancelTask: handleUnaryCall<CancelTaskRequest, CancelTaskResponse>;
+  /**
+   * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   */
+  retryTask: handleUnaryCall<RetryTaskRequest, RetryTaskResponse>;
+  /**
+   * Says why a task is where it is and when it may start. Scope `tasks:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  explainTask: handleUnaryCall<ExplainTaskRequest, ExplainTaskResponse>;
+  /**
+   * Says when a task would start if it was submitted now, without submitting it. Scope `tasks:read`.
+   *
+   * Errors: those of SubmitTask for its fields.
+   */
+  estimateTask: handleUnaryCall<EstimateTaskRequest, EstimateTaskResponse>;
+  /**
+   * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   */
+  putSchedule: handleUnaryCall<PutScheduleRequest, PutScheduleResponse>;
+  /** Lists the agent's schedules by name, with their next runs. Scope `tasks:read`. */
+  listSchedules: handleUnaryCall<ListSchedulesRequest, ListSchedulesResponse>;
+  /**
+   * Forgets a schedule. Tasks that it made stay. Scope `tasks:cancel`.
+   *
+   * Errors:
+   * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
+   */
+  deleteSchedule: handleUnaryCall<DeleteScheduleRequest, DeleteScheduleResponse>;
   /** Says what this installation offers: engines, limits, version. Any valid token. */
   getCapabilities: handleUnaryCall<GetCapabilitiesRequest, GetCapabilitiesResponse>;
 }
@@ -1551,6 +2931,9 @@ export interface AgentServiceClient extends Client {
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
    *   `RetryInfo`, then call again.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
+   * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
    */
   submitTask(
     request: SubmitTaskRequest,
@@ -1566,6 +2949,27 @@ export interface AgentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SubmitTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Submits up to 1,000 tasks in one call, each as SubmitTask would and with its own outcome: one that is refused keeps no other from
+   * being accepted. Scope `tasks:submit`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   */
+  submitTasks(
+    request: SubmitTasksRequest,
+    callback: (error: ServiceError | null, response: SubmitTasksResponse) => void,
+  ): ClientUnaryCall;
+  submitTasks(
+    request: SubmitTasksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SubmitTasksResponse) => void,
+  ): ClientUnaryCall;
+  submitTasks(
+    request: SubmitTasksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SubmitTasksResponse) => void,
   ): ClientUnaryCall;
   /**
    * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
@@ -1659,6 +3063,126 @@ export interface AgentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelTaskResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   */
+  retryTask(
+    request: RetryTaskRequest,
+    callback: (error: ServiceError | null, response: RetryTaskResponse) => void,
+  ): ClientUnaryCall;
+  retryTask(
+    request: RetryTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetryTaskResponse) => void,
+  ): ClientUnaryCall;
+  retryTask(
+    request: RetryTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetryTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says why a task is where it is and when it may start. Scope `tasks:read`.
+   *
+   * Errors:
+   * - NOT_FOUND `TASK_NOT_FOUND`.
+   */
+  explainTask(
+    request: ExplainTaskRequest,
+    callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
+  ): ClientUnaryCall;
+  explainTask(
+    request: ExplainTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
+  ): ClientUnaryCall;
+  explainTask(
+    request: ExplainTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says when a task would start if it was submitted now, without submitting it. Scope `tasks:read`.
+   *
+   * Errors: those of SubmitTask for its fields.
+   */
+  estimateTask(
+    request: EstimateTaskRequest,
+    callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
+  ): ClientUnaryCall;
+  estimateTask(
+    request: EstimateTaskRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
+  ): ClientUnaryCall;
+  estimateTask(
+    request: EstimateTaskRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
+   *
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   */
+  putSchedule(
+    request: PutScheduleRequest,
+    callback: (error: ServiceError | null, response: PutScheduleResponse) => void,
+  ): ClientUnaryCall;
+  putSchedule(
+    request: PutScheduleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutScheduleResponse) => void,
+  ): ClientUnaryCall;
+  putSchedule(
+    request: PutScheduleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutScheduleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lists the agent's schedules by name, with their next runs. Scope `tasks:read`. */
+  listSchedules(
+    request: ListSchedulesRequest,
+    callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
+  ): ClientUnaryCall;
+  listSchedules(
+    request: ListSchedulesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
+  ): ClientUnaryCall;
+  listSchedules(
+    request: ListSchedulesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Forgets a schedule. Tasks that it made stay. Scope `tasks:cancel`.
+   *
+   * Errors:
+   * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
+   */
+  deleteSchedule(
+    request: DeleteScheduleRequest,
+    callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
+  ): ClientUnaryCall;
+  deleteSchedule(
+    request: DeleteScheduleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
+  ): ClientUnaryCall;
+  deleteSchedule(
+    request: DeleteScheduleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
+  ): ClientUnaryCall;
   /** Says what this installation offers: engines, limits, version. Any valid token. */
   getCapabilities(
     request: GetCapabilitiesRequest,
@@ -1694,6 +3218,28 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+function fromJsonTimestamp(o: any): Date {
+  if (o instanceof globalThis.Date) {
+    return o;
+  } else if (typeof o === "string") {
+    return new globalThis.Date(o);
+  } else {
+    return fromTimestamp(Timestamp.fromJSON(o));
+  }
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Link } from "./link.js";
+import type { Part } from "./part.js";
+import type { Random } from "./random.js";
+import { LEASE_MS, type World } from "./world.js";
+
+/** Longer than a lease, so that some are lost. */
+const LONGEST_MS = LEASE_MS * 1.5;
+
+export interface Chaos {
+  /** How often each fault was made, so far. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** Begins no more faults; resolves when all are mended. */
+  stop(): Promise<void>;
+}
+
+interface Fault {
+  readonly name: string;
+  readonly weight: number;
+  /** Resolves when it is mended. */
+  readonly make: () => Promise<void>;
+}
+
+/** Breaks something every `everyMs` on average. Faults overlap, but none hits what another one has in its hands. */
+export function startChaos(world: World, { everyMs, random }: { everyMs: number; random: Random }): Chaos {
+  const { replicas, executors, links, storage } = world;
+  const counts = new Map<string, number>();
+  const busy = new Set<unknown>();
+
+  /** A fault of one of the targets; nothing when all are taken. */
+  const fault = <T>(
+    name: string,
+    weight: number,
+    targets: readonly T[],
+    act: (target: T) => Promise<void> | void,
+  ): Fault => ({
+    name,
+    weight: targets.length > 0 ? weight : 0,
+    make: async () => {
+      const free = targets.filter((target) => !busy.has(target));
+      if (free.length === 0) return;
+      const target = random.pick(free);
+      busy.add(target);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+      try {
+        await act(target);
+      } finally {
+        busy.delete(target);
+      }
+    },
+  });
+  const pause = async (part: Part): Promise<void> => {
+    part.pause();
+    await sleep(random.between(100, LONGEST_MS));
+    part.goOn();
+  };
+  const cut = async (cutLinks: readonly Link[]): Promise<void> => {
+    for (const link of cutLinks) link.cut();
+    await sleep(random.between(100, LONGEST_MS));
+    for (const link of cutLinks) link.heal();
+  };
+  const silence = async (link: Link): Promise<void> => {
+    link.silence();
+    await sleep(random.between(100, LONGEST_MS));
+    // What was held back arrives late, or never.
+    if (random.chance(0.5)) link.reset();
+    link.heal();
+  };
+  const cutOff = (part: Part): Promise<void> => cut(world.linksOf(part.name));
+  const { failOver } = storage;
+
+  const faults = [
+    fault("kill replica", 4, replicas, (replica) => replica.kill9()),
+    fault("kill executor", 5, executors, (executor) => executor.kill9()),
+    fault("pause replica", 1, replicas, pause),
+    fault("pause executor", 2, executors, pause),
+    fault("cut link", 3, links, (link) => cut([link])),
+    fault("silence link", 3, links, silence),
+    fault("reset link", 3, links, (link) => link.reset()),
+    fault("cut off executor", 2, executors, cutOff),
+    fault("cut off replica", 1, replicas, cutOff),
+    fault("silence redis link", 1, storage.links, silence),
+    fault("restart redis", 2, [storage], () => storage.restart()),
+    fault("fail redis over", 1, failOver ? [storage] : [], async () => failOver?.()),
+  ];
+  const stopping = new AbortController();
+  const looped = loop(faults, { everyMs, random, stop: stopping.signal });
+  return {
+    counts,
+    async stop() {
+      stopping.abort();
+      await looped;
+    },
+  };
+}
+
+/** Makes faults until stopped; resolves when all are mended, and rejects when one could not be made. */
+async function loop(
+  faults: readonly Fault[],
+  { everyMs, random, stop }: { everyMs: number; random: Random; stop: AbortSignal },
+): Promise<void> {
+  const made: Promise<void>[] = [];
+  while (!stop.aborted) {
+    await sleep(random.between(1, 2 * everyMs), undefined, { signal: stop }).catch(() => undefined);
+    if (stop.aborted) break;
+    const under = random.weighted(faults).make();
+    under.catch(() => undefined);
+    made.push(under);
+  }
+  await Promise.all(made);
+}

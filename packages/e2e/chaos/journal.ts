@@ -1,0 +1,49 @@
+import { openSync, writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+
+/** What a scripted executor saw. Written at once, so that what an executor was told survives its kill -9. */
+export type Entry = {
+  readonly at: number;
+  readonly executor: string;
+  readonly boot: string;
+  readonly task: string;
+  readonly fence: string;
+} & Happening;
+
+export type Happening =
+  | { readonly what: "leased"; readonly attempt: number }
+  /** Report was answered OK; it and those before had `texts` deltas. */
+  | { readonly what: "reported"; readonly texts: number }
+  /** Complete was answered OK. Twice for one fence when it was repeated on purpose. */
+  | { readonly what: "completed" }
+  /** Fail was answered OK, with the task's state. */
+  | { readonly what: "failed"; readonly state: string }
+  | { readonly what: "released" }
+  /** LEASE_LOST. */
+  | { readonly what: "refused"; readonly call: string }
+  /** Not answered, so made again. */
+  | { readonly what: "retried"; readonly call: string; readonly code: string }
+  /** An answer that the contract does not allow. */
+  | { readonly what: "unexpected"; readonly call: string; readonly error: string };
+
+export type Journal = (task: string, fence: bigint, happening: Happening) => void;
+
+export function openJournal(file: string, about: Pick<Entry, "executor" | "boot">): Journal {
+  const descriptor = openSync(file, "a");
+  return (task, fence, happening) => {
+    const entry: Entry = { at: Date.now(), ...about, task, fence: String(fence), ...happening };
+    writeSync(descriptor, `${JSON.stringify(entry)}\n`);
+  };
+}
+
+/** Reads what an executor and its boots wrote. A line that a kill cut short is left out. */
+export async function readJournal(file: string): Promise<Entry[]> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return text.split("\n").flatMap((line): Entry[] => {
+    try {
+      return [JSON.parse(line)];
+    } catch {
+      return [];
+    }
+  });
+}

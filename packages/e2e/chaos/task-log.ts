@@ -1,0 +1,20 @@
+import { type TaskEvent, TaskState, taskStateToJSON } from "@ccsp/protos/ccsp/task/v1/task.js";
+
+const ENDS: readonly TaskState[] = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED];
+
+export const isEnd = (state: TaskState): boolean => ENDS.includes(state);
+
+/** As in `SUCCEEDED`. */
+export const stateName = (state: TaskState): string => taskStateToJSON(state).replace("TASK_STATE_", "");
+
+/** One log entry as text, equal for equal entries. */
+export function toLogLine({ sequence, attempt, event }: TaskEvent): string {
+  return `${sequence} (attempt ${attempt}) ${describe(event)}`;
+}
+
+function describe(event: TaskEvent["event"]): string {
+  if (event?.$case === "stateChanged") return stateName(event.value.state);
+  if (event?.$case === "textDelta") return event.value.text;
+  if (event?.$case === "taskEnded") return `ended ${stateName(event.value.state)}`;
+  return event?.$case ?? "nothing";
+}

@@ -1,0 +1,142 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { freePort } from "@ccsp/fleet";
+import type { ExecutorSettings } from "./executor.js";
+import { type Entry, readJournal } from "./journal.js";
+import { type Link, openLink } from "./link.js";
+import { type Part, startPart } from "./part.js";
+import { type Storage, startSentinels, startStandalone } from "./storage.js";
+
+export const ENGINE = "claude-code";
+export const LEASE_MS = 4_000;
+const SLOTS = 8;
+const QUEUE = fileURLToPath(new URL("../../../services/queue", import.meta.url));
+const EXECUTOR = fileURLToPath(new URL("executor.ts", import.meta.url));
+
+export interface WorldOptions {
+  readonly redis: "standalone" | "sentinel";
+  readonly replicas: number;
+  readonly executors: number;
+  readonly seed: string;
+}
+
+/** Queue replicas and scripted executors as processes, with a link that can fail between any two that speak. */
+export interface World {
+  readonly storage: Storage;
+  readonly replicas: readonly Part[];
+  readonly executors: readonly Part[];
+  /** All but those of the agents, by who speaks over them. */
+  readonly links: readonly Link[];
+  linksOf(name: string): readonly Link[];
+  /** grpc target of all replicas for agents, over links that fail too. */
+  readonly agentsTarget: string;
+  /** The same without links, for looking at the end. */
+  readonly directTarget: string;
+  /** Warnings and errors that replicas logged, by message. */
+  readonly complaints: ReadonlyMap<string, { count: number; readonly first: string }>;
+  journal(): Promise<Entry[]>;
+  close(): Promise<void>;
+}
+
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const opened: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const undo of opened.splice(0).toReversed()) await undo();
+  };
+  try {
+    return { ...(await openWorld(options, opened)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openWorld(
+  { redis, replicas: replicaCount, executors: executorCount, seed }: WorldOptions,
+  opened: (() => Promise<void>)[],
+): Promise<Omit<World, "close">> {
+  const dir = await mkdtemp(join(tmpdir(), "ccsp-chaos-"));
+  opened.push(() => rm(dir, { recursive: true, force: true }));
+  const storage = await (redis === "sentinel" ? startSentinels() : startStandalone());
+  opened.push(() => storage.close());
+  const complaints = new Map<string, { count: number; first: string }>();
+
+  const ports: number[] = [];
+  const replicas: Part[] = [];
+  for (let index = 0; index < replicaCount; index++) {
+    const name = `replica-${index}`;
+    const port = await freePort();
+    const env = {
+      CCSP_QUEUE_LISTEN: `127.0.0.1:${port}`,
+      CCSP_QUEUE_OPS_LISTEN: `127.0.0.1:${await freePort()}`,
+      CCSP_REDIS_URL: await storage.urlFor(name),
+      CCSP_CONSUL_URL: "",
+      CCSP_INSTANCE: name,
+      CCSP_ENGINES: ENGINE,
+      CCSP_QUEUE_LEASE: `${LEASE_MS}ms`,
+      // Small, so that ten attempts take seconds.
+      CCSP_QUEUE_RETRY_BASE: "20ms",
+      CCSP_LOG_LEVEL: "warn",
+    };
+    const args = ["--import", "@ccsp/telemetry/register.js", "dist/main.js"];
+    const replica = await startPart({ name, args: () => args, env, cwd: QUEUE, onLine: noteComplaints(complaints) });
+    opened.push(() => replica.stop());
+    ports.push(port);
+    replicas.push(replica);
+  }
+
+  const links: Link[] = [];
+  opened.push(async () => void (await Promise.all(links.map((link) => link.close()))));
+  const linksTo = async (from: string): Promise<string> => {
+    const targets = [];
+    for (const [index, port] of ports.entries()) {
+      const link = await openLink(`${from} → replica-${index}`, port);
+      links.push(link);
+      targets.push(`127.0.0.1:${link.port}`);
+    }
+    return `ipv4:${targets.join(",")}`;
+  };
+
+  const executors: Part[] = [];
+  const journals: string[] = [];
+  for (let index = 0; index < executorCount; index++) {
+    const name = `executor-${index}`;
+    const journal = join(dir, `${name}.jsonl`);
+    const target = await linksTo(name);
+    const settings = { executor: name, target, journal, seed, engine: ENGINE, slots: SLOTS, leaseMs: LEASE_MS };
+    const args = (boot: number): string[] => {
+      const all: ExecutorSettings = { ...settings, boot: `boot-${boot}` };
+      return ["--import", "tsx", EXECUTOR, JSON.stringify(all)];
+    };
+    const executor = await startPart({ name, args, env: {}, cwd: dirOf(EXECUTOR) });
+    opened.push(() => executor.stop());
+    executors.push(executor);
+    journals.push(journal);
+  }
+
+  return {
+    ...{ storage, replicas, executors, complaints },
+    agentsTarget: await linksTo("agents"),
+    directTarget: `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(",")}`,
+    get links() {
+      return [...links, ...storage.links];
+    },
+    linksOf: (name) => [...links, ...storage.links].filter((link) => link.name.split(" → ").includes(name)),
+    journal: async () => (await Promise.all(journals.map(readJournal))).flat(),
+  };
+}
+
+const dirOf = (file: string): string => fileURLToPath(new URL(".", `file://${file}`));
+
+/** Replicas log warnings and worse only. */
+function noteComplaints(complaints: Map<string, { count: number; first: string }>): (line: string) => void {
+  return (line) => {
+    const [, level, message] = /^\{"level":"(\w+)".*"msg":"([^"]*)"/.exec(line) ?? [];
+    const what = message === undefined ? line.slice(0, 120) : `${level}: ${message}`;
+    const before = complaints.get(what);
+    if (before) before.count += 1;
+    else complaints.set(what, { count: 1, first: line });
+  };
+}

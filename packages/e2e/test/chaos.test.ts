@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { setMaxListeners } from "node:events";
+import { leakCheck } from "@ccsp/testkit";
+import { runChaos } from "../chaos/run.js";
+
+/** Chosen at random and kept: it decides which faults come, so the run is as much the same as it can be. */
+const SEED = "2026-11-25";
+
+describe("600 tasks while replicas, executors, links and Redis fail (make chaos has 10,000)", function () {
+  this.timeout(90_000);
+  const leaks = leakCheck();
+  after(() => leaks.check());
+
+  it("ends each accepted task exactly once, and every side saw the same", async () => {
+    const stop = new AbortController();
+    setMaxListeners(0, stop.signal);
+    const { violations, counts } = await runChaos({
+      ...{ redis: "standalone", replicas: 2, executors: 3, seed: SEED, tasks: 600 },
+      ...{ chaosMs: 12_000, faultEveryMs: 500, drainMs: 40_000, watchedShare: 0.2 },
+      ...{ print: () => undefined, stop: stop.signal },
+    });
+    assert.deepEqual(violations, []);
+    assert.equal(counts["accepted"], 600);
+    for (const fault of ["kill replica", "kill executor", "restart redis"]) {
+      assert.ok((counts[fault] ?? 0) > 0, `${fault}: ${JSON.stringify(counts)}`);
+    }
+  });
+});
