@@ -24,14 +24,14 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   define: defineQueue,
 
   async start(config, { open, log, stopping }) {
-    const { service, engines, order, leaseMs, maxWaiting, agentMaxWaiting, maxPromptBytes } = config;
+    const { service, engines, order, leaseMs, bounds, maxPromptBytes } = config;
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
-    const store = createTaskStore(redis.client, { shard: 0, engines });
+    const store = createTaskStore(redis.client, { shard: 0, engines, bounds });
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
-    const queue = createQueue(store, { maxWaiting, agentMaxWaiting, retry }, observer);
+    const queue = createQueue(store, { bounds, retry }, observer);
     const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order, stopping });
 
     const ops = await open(

@@ -298,11 +298,7 @@ describe("QueueService over gRPC", () => {
   });
 
   it("grants no more leases than a Sync may name", async () => {
-    await Promise.all(
-      Array.from({ length: 1_001 }, () =>
-        world.store.enqueue(newTask({ maxWaiting: 2_000, prompts: Buffer.alloc(0) })),
-      ),
-    );
+    await Promise.all(Array.from({ length: 1_001 }, () => world.store.enqueue(newTask({ prompts: Buffer.alloc(0) }))));
     const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "", account: "" }];
     const { leases } = await client.sync(syncRequest({ engines }));
     assert.equal(leases.length, 1_000);

@@ -1,17 +1,16 @@
-import { randomInt } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
+import { type Bounds, queueFull } from "./bounds.js";
 import { afterCancel, afterCompletion, afterFailure, afterLease, type LeaseEnd, type RetryPolicy } from "./decide.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
 import { isTaskId } from "./shard.js";
 import type { NewTask, Place, Report, TaskStore } from "./store.js";
-import type { Failure, State, Task } from "./task.js";
+import { type Failure, isEnded, type State, type Task } from "./task.js";
 import { Faults } from "./validate.js";
 
 export interface QueueLimits {
-  readonly maxWaiting: number;
-  /** The same for each agent; 0: none. */
-  readonly agentMaxWaiting: number;
+  /** What the store was given, for the words of a refusal. */
+  readonly bounds: Bounds;
   readonly retry: RetryPolicy;
 }
 
@@ -35,7 +34,7 @@ export type Queue = ReturnType<typeof createQueue>;
 export function createQueue(store: TaskStore, limits: QueueLimits, observer: QueueObserver) {
   const makeMove = async (task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome> => {
     const outcome = await store.move(task, move, result);
-    if (outcome === "ok" && (move.to === "SUCCEEDED" || move.to === "FAILED" || move.to === "CANCELLED")) {
+    if (outcome === "ok" && isEnded(move.to)) {
       observer.ended(move.to);
     }
     return outcome;
@@ -68,15 +67,12 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
   });
 
   return {
-    async enqueue(task: Omit<NewTask, "maxWaiting" | "agentMaxWaiting">): Promise<FullTask> {
-      const { maxWaiting, agentMaxWaiting } = limits;
-      const answer = await store.enqueue({ ...task, maxWaiting, agentMaxWaiting });
+    async enqueue(task: NewTask): Promise<FullTask> {
+      const answer = await store.enqueue(task);
       if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
-      if (answer.outcome === "known") return full(await findOwned(answer.id, task.agent));
+      if (answer.outcome === "full") throw queueFull(limits.bounds, answer.bound);
       if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
-      throw answer.outcome === "full"
-        ? queueFull("tasks waiting", `at most ${maxWaiting} (CCSP_QUEUE_MAX_WAITING)`)
-        : queueFull(`tasks of ${task.agent} waiting`, `at most ${agentMaxWaiting} (CCSP_QUEUE_AGENT_MAX_WAITING)`);
+      return full(await findOwned(answer.id, task.agent));
     },
 
     async get(id: string, agent: string): Promise<FullTask> {
@@ -148,14 +144,6 @@ const noTask = { outcome: "missing", to: undefined } as const;
 
 const isAfterFailure = (state: State): boolean =>
   state === "PARKED" || state === "QUEUED" || state === "FAILED" || state === "CANCELLED";
-
-function queueFull(subject: string, description: string): Refusal {
-  return new Refusal("QUEUE_FULL", `${subject}: ${description}`, {
-    // Spread, so that those who were refused together do not come back together.
-    retryAfterMs: 1_000 + randomInt(2_000),
-    quota: [{ subject, description }],
-  });
-}
 
 function requestIdConflict(taskId: string): Refusal {
   const metadata = { task_id: taskId };

@@ -31,3 +31,6 @@ function decodeContent(values: ReadonlyMap<string, Buffer>): LogEntry["content"]
 
 /** The stream id after which the entries follow a sequence; for an exclusive range. */
 export const streamIdOf = (sequence: number): string => `0-${Math.max(sequence - 1, 0)}`;
+
+/** The same bytes, not a copy. */
+export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -70,10 +70,10 @@ export function createReads(
       const places = engines.flatMap((engine) => CLASSES.map((priority) => ({ engine, class: priority })));
       return Promise.all(
         places.map(async (place) => {
-          const zset = keys.ready(place.engine, place.class);
+          const of = keys.engine(place.engine);
           const [waiting, [, oldest]] = await Promise.all([
-            redis.zcard(zset),
-            redis.zrangebyscore(zset, "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
+            redis.zcard(of[`${place.class}Lines`]),
+            redis.zrangebyscore(of[`${place.class}Heads`], "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
           ]);
           const oldestAgeMs = oldest === undefined ? undefined : Math.max(0, at - Number(oldest));
           return { ...place, waiting, oldestAgeMs };
