@@ -3,6 +3,7 @@ import type { AttemptMetrics } from "../domain/trace.js";
 
 export interface ExecutorMetrics extends AttemptMetrics {
   unknownLine(engine: string): void;
+  unknownFailure(engine: string): void;
 }
 
 /** Metrics of runs; labels come from closed sets. */
@@ -20,6 +21,12 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
     labelNames: ["engine", "outcome"],
     registers,
   });
+  const unknownFailures = new Counter({
+    name: "ccsp_executor_unknown_failures_total",
+    help: "Failed runs whose cause no rule knows",
+    labelNames: ["engine"],
+    registers,
+  });
   const unknown = new Counter({
     name: "ccsp_executor_unknown_lines_total",
     help: "Lines of engines that were not understood and passed over",
@@ -33,5 +40,6 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
       total.inc({ engine, outcome });
     },
     unknownLine: (engine) => unknown.inc({ engine }),
+    unknownFailure: (engine) => unknownFailures.inc({ engine }),
   };
 }
