@@ -35,6 +35,7 @@ export type {
   Overrun,
   Prepared,
   RunExit,
+  RunFacts,
   RunFolder,
   RunOptions,
   SupervisedRun,

@@ -72,6 +72,9 @@ export interface RunExit {
   readonly resources?: RunResources | undefined;
 }
 
+/** What is told of every run: in the log, in spans, in metrics. */
+export type RunFacts = Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources">;
+
 /** In one word: it exited by itself, by a signal from elsewhere, because it was asked to, or for a limit. */
 export type ExitCause = "exited" | "signal" | "stopped" | Overrun;
 
