@@ -88,10 +88,14 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
       "an engine that writes no new text and uses no tool for so long hangs, whatever else it says",
       { default: "15m", min: 100, max: LONGEST_MS },
     ),
-    memoryBytes: settings.integer("CCSP_EXECUTOR_MEMORY_LIMIT", "most bytes of memory of a run's processes; 0: no limit", {
-      default: 2 * 1024 ** 3,
-      min: 0,
-    }),
+    memoryBytes: settings.integer(
+      "CCSP_EXECUTOR_MEMORY_LIMIT",
+      "most bytes of memory of a run's processes; 0: no limit",
+      {
+        default: 2 * 1024 ** 3,
+        min: 0,
+      },
+    ),
     processes: settings.integer("CCSP_EXECUTOR_PROCESS_LIMIT", "most processes of a run; 0: no limit", {
       default: 256,
       min: 0,

@@ -12,7 +12,7 @@ import type { Clock } from "./clock.js";
 import { persist } from "./persist.js";
 import type { Answer, Lease, QueuePort } from "./queue.js";
 import { createReporter } from "./reporter.js";
-import type { AttemptEnd, AttemptSpan, AttemptTracing } from "./trace.js";
+import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
 import { unsupported } from "./unsupported.js";
 
 /** Why an attempt is to end before its engine does. */
@@ -22,6 +22,7 @@ export type StopCause = "cancel" | "release" | "lost";
 export interface AttemptDeps {
   readonly queue: QueuePort;
   readonly tracing: AttemptTracing;
+  readonly metrics: AttemptMetrics;
   readonly clock: Clock;
   readonly log: Logger;
   readonly defaults: { readonly wallMs: number; readonly outputBytes: number };
@@ -102,6 +103,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
       for await (const event of run.events) await reporter.add(event);
       outcome = await run.outcome;
       engineGone();
+      if (outcome.facts) deps.metrics.ran(engine.name, outcome.facts);
       await reporter.flushed();
       return outcome;
     } finally {
@@ -149,7 +151,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     span.ended(end);
     const failure = outcome && !outcome.ok ? outcome.failure : undefined;
     const level = failure?.category === end ? LEVELS[failure.severity] : "info";
-    log[level]({ end, ...(failure && { reason: failure.message }) }, "attempt over");
+    log[level]({ end, ...(failure && { reason: failure.message }), ...outcome?.facts }, "attempt over");
     return end;
   });
 

@@ -108,7 +108,7 @@ function setUp() {
       attempt: (_lease, work) =>
         work({ traceparent: "", engine: () => ({ traceparent: "", end: () => {} }), ended: () => {} }),
     },
-    metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end) },
+    metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end), ran: () => {} },
     clock,
     log: pino({ level: "silent" }),
     defaults: { wallMs: 1_000_000, outputBytes: 1_000 },
