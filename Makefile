@@ -47,7 +47,7 @@ test-node24: setup ## all tests on Node 24, which it gets
 	@deploy/setup.sh node24
 	@PATH="$(CURDIR)/.tools/node24/bin:$$PATH" $(MOCHA) $(UNIT) $(LIVE)
 
-soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; a quarter of an hour
+soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts
 
 check: setup proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
