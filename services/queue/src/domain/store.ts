@@ -52,13 +52,14 @@ export interface NewTask extends Place {
   readonly prompts: Uint8Array;
   /** Absent when the call cannot be repeated. */
   readonly request?: { readonly id: string; readonly hash: string };
-  readonly times?: StartTimes;
+  /** Not before this time (ms since 1970). */
+  readonly start?: number;
+  readonly conditions?: StartConditions;
 }
 
-/** When and where a task may start. Ms since 1970; what is absent is no condition. */
-export interface StartTimes {
-  readonly start?: number;
-  /** Of its first run. */
+/** On which a task may start; what is absent is none. */
+export interface StartConditions {
+  /** Of its first run, in ms since 1970. */
   readonly deadline?: number;
   /** The executor that it waits for, and for how many ms; for ever when absent. */
   readonly pin?: string;

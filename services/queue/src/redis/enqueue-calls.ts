@@ -1,4 +1,4 @@
-import type { Bound, Bounds } from "../domain/bounds.js";
+import type { Bound, Bounds, FullBound } from "../domain/bounds.js";
 import type { EnqueueOutcome, NewTask } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { enqueuedData } from "../messages/event-data.js";
@@ -38,10 +38,10 @@ export function createEnqueue(
         ...CLASSES.map((priority) => enqueuedData(engine, priority)),
         ...group.flatMap((task, i) => [
           ...[task.id, CLASSES.indexOf(task.class) + 1, task.agent, records[i] ?? "", asBuffer(task.prompts)],
-          ...[task.request?.hash ?? "", task.trace, task.times ? JSON.stringify(task.times) : ""],
+          ...[task.request?.hash ?? "", task.trace, timesOf(task)],
         ]),
       );
-      return group.map((task, i) => outcomeOf(task, records[i] ?? "", reply[2 * i], reply[2 * i + 1] ?? ""));
+      return group.map((task, i) => outcomeOf(task, records[i] ?? "", reply.slice(2 * i, 2 * i + 2)));
     },
     GROUP,
   );
@@ -50,35 +50,32 @@ export function createEnqueue(
 const pair = ({ tasks, bytes }: Bound): [number, number] => [tasks, bytes];
 
 /** What of a record is known before Redis has seen it. */
-function recordOf({ agent, engine, class: priority, max, spec, trace, times }: NewTask) {
-  const { start, ...later } = times ?? {};
-  return { ...{ agent, engine, class: priority, max, spec }, ...(trace && { trace }), ...later };
-}
+const recordOf = ({ agent, engine, class: priority, max, spec, trace, conditions }: NewTask) => ({
+  ...{ agent, engine, class: priority, max, spec },
+  ...(trace && { trace }),
+  ...conditions,
+});
 
-function outcomeOf(task: NewTask, record: string, word: string | undefined, value: string): EnqueueOutcome {
-  switch (word) {
-    case "added":
-      return { outcome: "added", task: newTask(task, Buffer.byteLength(record), Number(value)) };
-    case "again":
-      return { outcome: "added", task: decodeTask(task.id, value) };
-    case "known":
-    case "conflict":
-      return { outcome: word, id: value };
-    case "full": {
-      const [scope, ...path] = value.split("/");
-      const what = path.pop();
-      if ((scope === "all" || scope === "class" || scope === "agent") && (what === "tasks" || what === "bytes")) {
-        return { outcome: "full", bound: { scope, name: path.join("/"), what } };
-      }
-    }
-  }
-  throw new Error(`script answered ${JSON.stringify([word, value])}`);
+const timesOf = ({ start, conditions }: NewTask): string =>
+  start === undefined && conditions === undefined ? "" : JSON.stringify({ start, ...conditions });
+
+function outcomeOf(task: NewTask, record: string, [word, value = ""]: readonly string[]): EnqueueOutcome {
+  if (word === "added") return { outcome: word, task: newTask(task, Buffer.byteLength(record), Number(value)) };
+  if (word === "again") return { outcome: "added", task: decodeTask(task.id, value) };
+  if (word === "known" || word === "conflict") return { outcome: word, id: value };
+  const [, scope, name = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(value) ?? [];
+  if (word !== "full" || !isScope(scope) || !isWhat(what)) throw new Error(`script answered ${word} ${value}`);
+  return { outcome: word, bound: { scope, name, what } };
 }
 
 /** The record as the script stored it, without asking for it. */
 function newTask(task: NewTask, recordBytes: number, created: number): Task {
-  const start = task.times?.start ?? 0;
+  const { start = 0 } = task;
   const common = { id: task.id, ...recordOf(task), created, size: recordBytes + task.prompts.byteLength };
   if (start <= created) return { ...common, state: "QUEUED" };
   return { ...common, state: "SCHEDULED", since: start, ready: start };
 }
+
+const isScope = (text: string | undefined): text is FullBound["scope"] =>
+  text === "all" || text === "class" || text === "agent";
+const isWhat = (text: string | undefined): text is FullBound["what"] => text === "tasks" || text === "bytes";

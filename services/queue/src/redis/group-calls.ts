@@ -21,19 +21,14 @@ export function groupCalls<T, R>(
   }
   let waiting: Call[] = [];
 
-  const send = (group: readonly Call[]): void => {
-    run(group.map(({ item }) => item)).then(
-      (answers) => {
-        for (const [i, call] of group.entries()) {
-          const answer = answers[i];
-          if (answer === undefined) call.reject(new Error(`a call for ${group.length} was answered for ${i}`));
-          else call.resolve(answer);
-        }
-      },
-      (reason: unknown) => {
-        for (const call of group) call.reject(reason);
-      },
-    );
+  const send = async (group: readonly Call[]): Promise<void> => {
+    try {
+      const answers = await run(group.map(({ item }) => item));
+      if (answers.length !== group.length) throw new Error(`${group.length} calls, ${answers.length} answers`);
+      for (const [i, answer] of answers.entries()) group[i]?.resolve(answer);
+    } catch (error) {
+      for (const call of group) call.reject(error);
+    }
   };
 
   const sendAll = (): void => {
@@ -43,12 +38,12 @@ export function groupCalls<T, R>(
     for (const [i, { item }] of calls.entries()) {
       const more = bytesOf(item);
       if (i > start && (i - start >= count || size + more > bytes)) {
-        send(calls.slice(start, i));
+        void send(calls.slice(start, i));
         [start, size] = [i, 0];
       }
       size += more;
     }
-    send(calls.slice(start));
+    void send(calls.slice(start));
   };
 
   return async (item) =>
