@@ -11,7 +11,7 @@ import { createSync } from "./domain/sync.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
-import { createTaskStore } from "./redis/task-store.js";
+import { createTaskStore, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
 import { createTaskIds } from "./task-id.js";
 
@@ -24,28 +24,33 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   define: defineQueue,
 
   async start(config, { open, log, stopping }) {
-    const { service, engines, order, leaseMs, maxWaiting, agentMaxWaiting, maxPromptBytes } = config;
+    const { service, shards, engines, order, leaseMs, maxWaiting, agentMaxWaiting, maxPromptBytes } = config;
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
-    const store = createTaskStore(redis.client, { shard: 0, engines });
+    await fixShards(redis.client, shards);
+    const store = createTaskStore(redis.client, shards, { engines });
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
-    const queue = createQueue(store, { maxWaiting, agentMaxWaiting, retry }, observer);
-    const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order, stopping });
+    // Each shard keeps its share of a bound on all tasks. An agent is in one shard, so its bounds stay whole.
+    const share = (bound: number): number => Math.ceil(bound / shards);
+    const queue = createQueue(store, { maxWaiting: share(maxWaiting), agentMaxWaiting, retry }, observer);
+    const shardOrder = { ...order, urgentMax: share(order.urgentMax) };
+    const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order: shardOrder, stopping });
 
     const ops = await open(
       "ops",
       serveOps({ listen: service.opsListen, registry, log, checks: { redis: () => redis.ping() } }),
     );
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+    const retention = { retentionMs: config.retentionMs, maxEnded: share(config.maxEnded) };
     await open(
       "reaper",
-      startReaping(() => reap(store, queue, config), { everyMs: REAP_EVERY_MS, log }),
+      startReaping(() => reap(store, queue, retention), { everyMs: REAP_EVERY_MS, log }),
     );
 
     const limits = { maxPromptBytes, engines };
-    const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(1) });
+    const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(shards) });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));

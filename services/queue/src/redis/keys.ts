@@ -31,5 +31,3 @@ export function queueKeys(shard: number) {
 
 /** Pub/sub of all shards: `log` carries task ids, `work` carries topics (`engine:…`, `executor:…`). */
 export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;
-
-export const keys = queueKeys(0);

@@ -55,6 +55,7 @@ export function bindScripts(redis: RedisClient) {
       ],
       oneOf("ok", "done", "lost", "moved", "early", "missing"),
     ),
+    readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
     remove: bindScript(redis, lua("remove_task"), ["tasks", "prompts", "results", "ended", "owned", "log"], anything),
   };
 }
