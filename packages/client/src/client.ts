@@ -1,13 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import { createClient } from "@ccsp/grpc-kit";
-import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import {
+  AgentServiceService,
+  type EstimateTaskResponse as Estimate,
+  type ExplainTaskResponse as Explanation,
+} from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type CallSettings, createCaller, type Token } from "./caller.js";
 import { CcspError } from "./errors.js";
 import { followRun, followTask } from "./follow.js";
 import { createRun, type Run } from "./run.js";
 import { type RunEvent, toRunEvent } from "./run-event.js";
+import { createSchedules, type Schedules } from "./schedules.js";
+import { type Submitted, toSubmitted } from "./submitted.js";
 import { type TaskInput, toSpec } from "./task-input.js";
 
 export interface ClientOptions {
@@ -56,6 +62,21 @@ export interface CcspClient {
   list(settings?: ListSettings): AsyncIterable<Task>;
   /** Resolves to the task after it: CANCELLED, CANCELLING, or as it ended before. */
   cancel(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
+  /**
+   * Submits up to 1,000 tasks in one call, each with its own outcome: the id of the stored task, or the error that `submit` would
+   * have thrown. Throws only when the call itself failed; repeating it then is safe when each task has its `requestId`.
+   */
+  submitMany(
+    tasks: readonly (TaskInput & { readonly requestId?: string })[],
+    settings?: CallSettings,
+  ): Promise<Submitted[]>;
+  /** Puts a FAILED or EXPIRED task back, with as many attempts as a new one. */
+  retry(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
+  /** Why a task is where it is, and when it may start. */
+  explain(taskId: string, settings?: CallSettings): Promise<Explanation>;
+  /** When a task would start if it was submitted now. */
+  estimate(task: TaskInput, settings?: CallSettings): Promise<Estimate>;
+  readonly schedules: Schedules;
   capabilities(settings?: CallSettings): Promise<Capabilities>;
   /** Ends all calls, with a CcspError of reason CALL_CANCELLED. */
   close(): void;
@@ -106,6 +127,23 @@ export function createCcspClient({ target, token, resumeMs = 60_000 }: ClientOpt
     async cancel(taskId, reason = "", settings = {}) {
       return present((await caller.unary(settings, (options) => agent.cancelTask({ taskId, reason }, options))).task);
     },
+
+    async submitMany(tasks, settings = {}) {
+      const items = tasks.map(({ requestId = randomUUID(), ...task }) => ({ spec: toSpec(task), requestId }));
+      const { outcomes } = await caller.unary(settings, (options) => agent.submitTasks({ tasks: items }, options));
+      return outcomes.map(toSubmitted);
+    },
+
+    async retry(taskId, reason = "", settings = {}) {
+      return present((await caller.unary(settings, (options) => agent.retryTask({ taskId, reason }, options))).task);
+    },
+
+    explain: (taskId, settings = {}) => caller.unary(settings, (options) => agent.explainTask({ taskId }, options)),
+
+    estimate: (task, settings = {}) =>
+      caller.unary(settings, (options) => agent.estimateTask({ spec: toSpec(task) }, options)),
+
+    schedules: createSchedules(agent, caller),
 
     async capabilities(settings = {}) {
       const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));

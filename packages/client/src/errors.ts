@@ -47,7 +47,7 @@ export class InvalidTaskError extends CcspError {
   }
 }
 
-/** TASK_NOT_FOUND: no such task, or another agent's, or its retention time is over. */
+/** TASK_NOT_FOUND, CONVERSATION_NOT_FOUND, SCHEDULE_NOT_FOUND: none of this agent, or its retention time is over. */
 export class NotFoundError extends CcspError {
   override readonly name = "NotFoundError";
 }
@@ -70,7 +70,7 @@ export class QueueFullError extends CcspError {
   }
 }
 
-/** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
+/** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
 export class UnavailableError extends CcspError {
   override readonly name = "UnavailableError";
   override readonly retryable = true;
@@ -111,11 +111,14 @@ const CLASS_OF: Partial<Record<Reason, Class>> = {
   ENGINE_UNKNOWN: InvalidTaskError,
   MESSAGE_TOO_LARGE: InvalidTaskError,
   TASK_NOT_FOUND: NotFoundError,
+  CONVERSATION_NOT_FOUND: NotFoundError,
+  SCHEDULE_NOT_FOUND: NotFoundError,
   REQUEST_ID_CONFLICT: ConflictError,
   QUEUE_FULL: QueueFullError,
   SHUTTING_DOWN: UnavailableError,
   DEPENDENCY_UNAVAILABLE: UnavailableError,
   DEADLINE_EXCEEDED: UnavailableError,
+  OVERLOADED: UnavailableError,
 };
 
 /** The error that an agent sees for what a call threw. Errors that are not failed calls stay as they are. */
@@ -123,5 +126,10 @@ export function toCcspError(error: unknown): unknown {
   if (!(error instanceof CallError)) return error;
   const reason = error.reason ?? "INTERNAL";
   const { metadata, fields, retryAfterMs } = error;
-  return new (CLASS_OF[reason] ?? CcspError)(reason, error.message, { metadata, fields, retryAfterMs, cause: error });
+  return errorFor(reason, error.message, { metadata, fields, retryAfterMs, cause: error });
+}
+
+/** An error of the class that its reason belongs to. */
+export function errorFor(reason: Reason, message: string, details: ErrorDetails): CcspError {
+  return new (CLASS_OF[reason] ?? CcspError)(reason, message, details);
 }

@@ -1,4 +1,9 @@
 export type { FieldViolation, Reason } from "@ccsp/errors";
+export type {
+  EstimateTaskResponse as Estimate,
+  ExplainTaskResponse as Explanation,
+} from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+export { BlockerKind, type Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 export {
   ErrorCategory,
   Priority,
@@ -33,4 +38,17 @@ export {
 } from "./errors.js";
 export type { Run } from "./run.js";
 export { type EndState, type RunEnded, type RunEvent, toRunEvent } from "./run-event.js";
-export type { LimitsInput, PriorityName, TaskInput } from "./task-input.js";
+export type { ScheduleInput, Schedules } from "./schedules.js";
+export type { Submitted } from "./submitted.js";
+export type {
+  AffinityInput,
+  AttachmentInput,
+  CacheInput,
+  CategoryName,
+  ConversationInput,
+  LimitsInput,
+  PermissionModeName,
+  PriorityName,
+  RetryInput,
+  TaskInput,
+} from "./task-input.js";

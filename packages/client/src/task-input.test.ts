@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, PermissionMode, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { InvalidTaskError } from "./errors.js";
 import { type TaskInput, toSpec } from "./task-input.js";
 
@@ -20,6 +20,8 @@ function faultsOf(input: unknown): Record<string, string> {
   return faults;
 }
 
+const categories = Object.keys(ErrorCategory).filter((name) => /^[A-Z]/.test(name) && !/^UN(SPEC|RECOG)/.test(name));
+
 describe("toSpec", () => {
   it("translates every field", () => {
     const spec = toSpec({
@@ -27,20 +29,50 @@ describe("toSpec", () => {
       engine: "claude-code",
       priority: "urgent",
       model: "m",
+      fallbackModels: ["n"],
       systemPrompt: "be brief",
       labels: { team: "a" },
       limits: { wallTimeMs: 90_500, outputBytes: 1024, turns: 3, budgetUsd: 0.5 },
       maxAttempts: 2,
+      retry: { firstBackoffMs: 500, maxBackoffMs: 60_000, neverOn: ["TIMEOUT"] },
+      startTime: new Date(1_000),
+      startDeadline: new Date(2_000),
+      affinity: { executorId: "e1", fallbackAfterMs: 1_000 },
+      cache: { maxAgeMs: 2_000 },
+      conversation: { id: "c1", fork: true },
+      attachments: [{ name: "a.txt", content: "häl" }],
+      includeFiles: ["/srv/a"],
+      workingFolder: "/srv/work",
+      allowedTools: ["Read"],
+      deniedTools: ["Bash"],
+      permissionMode: "acceptEdits",
     });
     assert.deepEqual(spec, {
       prompt: "hello",
       engine: "claude-code",
       priority: Priority.URGENT,
       model: "m",
+      fallbackModels: ["n"],
       systemPrompt: "be brief",
       labels: { team: "a" },
       limits: { wallTime: { seconds: 90n, nanos: 500_000_000 }, outputBytes: 1024n, turns: 3, budgetUsd: 0.5 },
       maxAttempts: 2,
+      retry: {
+        firstBackoff: { seconds: 0n, nanos: 500_000_000 },
+        maxBackoff: { seconds: 60n, nanos: 0 },
+        neverOn: [ErrorCategory.TIMEOUT],
+      },
+      startTime: new Date(1_000),
+      startDeadline: new Date(2_000),
+      affinity: { executorId: "e1", fallbackAfter: { seconds: 1n, nanos: 0 } },
+      cache: { maxAge: { seconds: 2n, nanos: 0 } },
+      conversation: { id: "c1", fork: true },
+      attachments: [{ name: "a.txt", content: Buffer.from("häl") }],
+      includeFiles: ["/srv/a"],
+      workingFolder: "/srv/work",
+      allowedTools: ["Read"],
+      deniedTools: ["Bash"],
+      permissionMode: PermissionMode.ACCEPT_EDITS,
     });
   });
 
@@ -67,6 +99,11 @@ describe("toSpec", () => {
       labels: { a: 1 },
       limits: { wallTimeMs: "5", outputBytes: 1.5, budgetUsd: null },
       maxAttempts: 1e12,
+      retry: { neverOn: ["LATE"] },
+      startTime: "tomorrow",
+      conversation: { fork: 1 },
+      attachments: [{ name: "a", content: 1 }],
+      allowedTools: "Read",
     });
     assert.deepEqual(faults, {
       "spec.prompt": "prompt is not a string but a number",
@@ -78,6 +115,11 @@ describe("toSpec", () => {
       "spec.limits.wall_time": "limits.wallTimeMs is not a number but a string",
       "spec.limits.output_bytes": "limits.outputBytes is not a whole number",
       "spec.limits.budget_usd": "limits.budgetUsd is not a number but null",
+      "spec.retry.never_on": `retry.neverOn has an item 0 that is not one of ${categories.join(", ")}`,
+      "spec.start_time": "startTime is not a Date but a string",
+      "spec.conversation.fork": "conversation.fork is not true or false but a number",
+      "spec.attachments.content": "attachments[0].content is not a string but a number",
+      "spec.allowed_tools": "allowedTools is not an array but a string",
     });
   });
 

@@ -1,5 +1,21 @@
 import type { FieldViolation } from "@ccsp/errors";
-import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, PermissionMode, Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import {
+  type Check,
+  check,
+  date,
+  type Fields,
+  flag,
+  int32,
+  integer,
+  isRecord,
+  listOf,
+  number,
+  oneOf,
+  record,
+  text,
+  texts,
+} from "./checks.js";
 import { InvalidTaskError } from "./errors.js";
 
 /** What to run. Everything but `prompt` has a default of the installation. */
@@ -8,15 +24,42 @@ export interface TaskInput {
   readonly engine?: string;
   readonly priority?: PriorityName;
   readonly model?: string;
+  /** Models to fall back to when `model` is overloaded, in this order. */
+  readonly fallbackModels?: readonly string[];
   /** Added to the engine's own system prompt. */
   readonly systemPrompt?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly limits?: LimitsInput;
   /** Runs that may start before a retryable failure is final. */
   readonly maxAttempts?: number;
+  readonly retry?: RetryInput;
+  /** Not before this time. */
+  readonly startTime?: Date;
+  /** The task expires when its first run has not started by then. */
+  readonly startDeadline?: Date;
+  readonly affinity?: AffinityInput;
+  /** Takes an answer from the result cache when there is one, and lets its own answer into it. */
+  readonly cache?: CacheInput;
+  /** `{}` begins a conversation, `{ id }` goes on with one. */
+  readonly conversation?: ConversationInput;
+  /** Files given with the prompt. */
+  readonly attachments?: readonly AttachmentInput[];
+  /** Files on the executor's host that the engine gets to read, under the roots that its operator allows. */
+  readonly includeFiles?: readonly string[];
+  /** Folder on the executor's host to work in, under an allowed root; a throwaway folder when absent. */
+  readonly workingFolder?: string;
+  readonly allowedTools?: readonly string[];
+  readonly deniedTools?: readonly string[];
+  readonly permissionMode?: PermissionModeName;
 }
 
 export type PriorityName = "urgent" | "high" | "normal" | "low";
+
+/** What the engine may do without asking; the operator's policy says which of these an agent may have. */
+export type PermissionModeName = "plan" | "default" | "acceptEdits" | "skip";
+
+/** Such as `RATE_LIMIT`. */
+export type CategoryName = Exclude<keyof typeof ErrorCategory, "UNSPECIFIED" | "UNRECOGNIZED">;
 
 /** What a run may use at most. */
 export interface LimitsInput {
@@ -26,6 +69,39 @@ export interface LimitsInput {
   readonly budgetUsd?: number;
 }
 
+/** How failed runs are tried again. */
+export interface RetryInput {
+  /** Doubles with each failed run, up to `maxBackoffMs`. */
+  readonly firstBackoffMs?: number;
+  readonly maxBackoffMs?: number;
+  readonly neverOn?: readonly CategoryName[];
+}
+
+/** The executor that is to run it. */
+export interface AffinityInput {
+  readonly executorId: string;
+  /** After which any executor may have it; absent: never. */
+  readonly fallbackAfterMs?: number;
+}
+
+export interface CacheInput {
+  /** Oldest answer that is good enough; absent: whatever the cache still has. */
+  readonly maxAgeMs?: number;
+}
+
+export interface ConversationInput {
+  /** `conversationId` of an earlier result. */
+  readonly id?: string;
+  /** Leaves that conversation as it is: the result names a new one. */
+  readonly fork?: boolean;
+}
+
+export interface AttachmentInput {
+  /** Without folders. */
+  readonly name: string;
+  readonly content: Uint8Array | string;
+}
+
 const PRIORITIES: Readonly<Record<PriorityName, Priority>> = {
   urgent: Priority.URGENT,
   high: Priority.HIGH,
@@ -33,43 +109,71 @@ const PRIORITIES: Readonly<Record<PriorityName, Priority>> = {
   low: Priority.LOW,
 };
 
-type Check = (value: unknown) => string | undefined;
-
-const text: Check = (value) => (typeof value === "string" ? undefined : `is not a string but ${kindOf(value)}`);
-const number: Check = (value) => (Number.isFinite(value) ? undefined : `is not a number but ${kindOf(value)}`);
-const integer: Check = (value) =>
-  Number.isSafeInteger(value) ? undefined : (number(value) ?? "is not a whole number");
-// The wire type is 32 bits wide: a larger number would arrive as another one.
-const int32: Check = (value) =>
-  integer(value) ?? (Math.abs(Number(value)) < 2 ** 31 ? undefined : "is larger than any limit");
-const priority: Check = (value) =>
-  typeof value === "string" && Object.hasOwn(PRIORITIES, value)
-    ? undefined
-    : `is not one of ${Object.keys(PRIORITIES).join(", ")}`;
-const record: Check = (value) => (isRecord(value) ? undefined : `is not an object but ${kindOf(value)}`);
-const texts: Check = (value) => {
-  if (!isRecord(value)) return record(value);
-  const bad = Object.entries(value).find(([, item]) => typeof item !== "string");
-  return bad && `has a value under ${JSON.stringify(bad[0])} that is not a string but ${kindOf(bad[1])}`;
+const MODES: Readonly<Record<PermissionModeName, PermissionMode>> = {
+  plan: PermissionMode.PLAN,
+  default: PermissionMode.DEFAULT,
+  acceptEdits: PermissionMode.ACCEPT_EDITS,
+  skip: PermissionMode.SKIP,
 };
 
-/** Each input field: its name in the API, and its check. */
-const FIELDS: Readonly<Record<keyof TaskInput, readonly [string, Check]>> = {
+const CATEGORIES = Object.keys(ErrorCategory).filter(
+  (name) => /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED",
+);
+
+const content: Check = (value) => (value instanceof Uint8Array ? undefined : text(value));
+
+const FIELDS: Fields<TaskInput> = {
   prompt: ["spec.prompt", text],
   engine: ["spec.engine", text],
-  priority: ["spec.priority", priority],
+  priority: ["spec.priority", oneOf(Object.keys(PRIORITIES))],
   model: ["spec.model", text],
+  fallbackModels: ["spec.fallback_models", listOf(text)],
   systemPrompt: ["spec.system_prompt", text],
   labels: ["spec.labels", texts],
   limits: ["spec.limits", record],
   maxAttempts: ["spec.max_attempts", int32],
+  retry: ["spec.retry", record],
+  startTime: ["spec.start_time", date],
+  startDeadline: ["spec.start_deadline", date],
+  affinity: ["spec.affinity", record],
+  cache: ["spec.cache", record],
+  conversation: ["spec.conversation", record],
+  attachments: ["spec.attachments", listOf(record)],
+  includeFiles: ["spec.include_files", listOf(text)],
+  workingFolder: ["spec.working_folder", text],
+  allowedTools: ["spec.allowed_tools", listOf(text)],
+  deniedTools: ["spec.denied_tools", listOf(text)],
+  permissionMode: ["spec.permission_mode", oneOf(Object.keys(MODES))],
 };
 
-const LIMITS: Readonly<Record<keyof LimitsInput, readonly [string, Check]>> = {
+const LIMITS: Fields<LimitsInput> = {
   wallTimeMs: ["spec.limits.wall_time", integer],
   outputBytes: ["spec.limits.output_bytes", integer],
   turns: ["spec.limits.turns", int32],
   budgetUsd: ["spec.limits.budget_usd", number],
+};
+
+const RETRY: Fields<RetryInput> = {
+  firstBackoffMs: ["spec.retry.first_backoff", integer],
+  maxBackoffMs: ["spec.retry.max_backoff", integer],
+  neverOn: ["spec.retry.never_on", listOf(oneOf(CATEGORIES))],
+};
+
+const AFFINITY: Fields<AffinityInput> = {
+  executorId: ["spec.affinity.executor_id", text],
+  fallbackAfterMs: ["spec.affinity.fallback_after", integer],
+};
+
+const CACHE: Fields<CacheInput> = { maxAgeMs: ["spec.cache.max_age", integer] };
+
+const CONVERSATION: Fields<ConversationInput> = {
+  id: ["spec.conversation.id", text],
+  fork: ["spec.conversation.fork", flag],
+};
+
+const ATTACHMENT: Fields<AttachmentInput> = {
+  name: ["spec.attachments.name", text],
+  content: ["spec.attachments.content", content],
 };
 
 /**
@@ -83,53 +187,64 @@ export function toSpec(input: TaskInput): TaskSpec {
     const message = `invalid task: ${faults.map(({ field, description }) => `${field}: ${description}`).join("; ")}`;
     throw new InvalidTaskError("INVALID_FIELD", message, { fields: faults });
   }
-  const { priority: name, labels, limits, ...plain } = input;
+  const { priority, limits, retry, affinity, cache, conversation, attachments, permissionMode, ...plain } = input;
+  const { labels, fallbackModels = [], includeFiles = [], allowedTools = [], deniedTools = [], ...same } = plain;
   return TaskSpec.fromPartial({
-    ...plain,
+    ...same,
+    fallbackModels: [...fallbackModels],
+    includeFiles: [...includeFiles],
+    allowedTools: [...allowedTools],
+    deniedTools: [...deniedTools],
     ...(labels && { labels: { ...labels } }),
-    ...(name && { priority: PRIORITIES[name] }),
+    ...(priority && { priority: PRIORITIES[priority] }),
+    ...(permissionMode && { permissionMode: MODES[permissionMode] }),
     ...(limits && { limits: limitsOf(limits) }),
+    ...(retry && { retry: retryOf(retry) }),
+    ...(affinity && {
+      affinity: { executorId: affinity.executorId, fallbackAfter: durationOf(affinity.fallbackAfterMs) },
+    }),
+    ...(cache && { cache: { maxAge: durationOf(cache.maxAgeMs) } }),
+    ...(conversation && { conversation: { id: conversation.id ?? "", fork: conversation.fork ?? false } }),
+    attachments: (attachments ?? []).map((each) => ({ name: each.name, content: Buffer.from(each.content) })),
   });
 }
 
 function limitsOf({ wallTimeMs, outputBytes, turns, budgetUsd }: LimitsInput) {
   return {
-    ...(wallTimeMs !== undefined && {
-      // Truncation gives both parts the number's sign, as google.protobuf.Duration wants it: the server refuses negatives.
-      wallTime: { seconds: BigInt(Math.trunc(wallTimeMs / 1000)), nanos: (wallTimeMs % 1000) * 1_000_000 },
-    }),
+    ...(wallTimeMs !== undefined && { wallTime: durationOf(wallTimeMs) }),
     ...(outputBytes !== undefined && { outputBytes: BigInt(outputBytes) }),
     ...(turns !== undefined && { turns }),
     ...(budgetUsd !== undefined && { budgetUsd }),
   };
 }
 
+function retryOf({ firstBackoffMs, maxBackoffMs, neverOn = [] }: RetryInput) {
+  return {
+    firstBackoff: durationOf(firstBackoffMs),
+    maxBackoff: durationOf(maxBackoffMs),
+    neverOn: neverOn.map((name) => ErrorCategory[name]),
+  };
+}
+
+function durationOf(ms: number | undefined) {
+  if (ms === undefined) return undefined;
+  // Truncation gives both parts the number's sign, as google.protobuf.Duration wants it: the server refuses negatives.
+  return { seconds: BigInt(Math.trunc(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
+}
+
 function faultsOf(input: TaskInput): FieldViolation[] {
   const missing = input.prompt === undefined ? [{ field: "spec.prompt", description: "prompt is missing" }] : [];
-  const faults = [...missing, ...check(input, FIELDS)];
-  const limits = isRecord(input.limits) ? check(input.limits, LIMITS, "limits.") : [];
-  return [...faults, ...limits];
-}
-
-function check(
-  input: object,
-  known: Readonly<Record<string, readonly [string, Check]>>,
-  prefix = "",
-): FieldViolation[] {
-  return Object.entries(input).flatMap(([key, value]) => {
-    const row = Object.hasOwn(known, key) ? known[key] : undefined;
-    if (!row) return [{ field: `spec.${prefix}${key}`, description: `${prefix}${key} is not a field of a task` }];
-    const fault = value === undefined ? undefined : row[1](value);
-    return fault === undefined ? [] : [{ field: row[0], description: `${prefix}${key} ${fault}` }];
-  });
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+  const within = (value: unknown, fields: Parameters<typeof check>[1], prefix: string) =>
+    isRecord(value) ? check(value, fields, prefix) : [];
+  const attachments: readonly unknown[] = Array.isArray(input.attachments) ? input.attachments : [];
+  return [
+    ...missing,
+    ...check(input, FIELDS),
+    ...within(input.limits, LIMITS, "limits."),
+    ...within(input.retry, RETRY, "retry."),
+    ...within(input.affinity, AFFINITY, "affinity."),
+    ...within(input.cache, CACHE, "cache."),
+    ...within(input.conversation, CONVERSATION, "conversation."),
+    ...attachments.flatMap((each, i) => within(each, ATTACHMENT, `attachments[${i}].`)),
+  ];
 }

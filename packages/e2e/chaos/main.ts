@@ -1,6 +1,5 @@
 // `make chaos`: see docs/testing.md. Exit code 0 when every promise held, 1 with the evidence when not, 130 on Ctrl-C.
 import { randomInt } from "node:crypto";
-import { setMaxListeners } from "node:events";
 import { parseArgs } from "node:util";
 import { groupBy } from "./proof.js";
 import { runChaos } from "./run.js";
@@ -40,12 +39,14 @@ async function main(): Promise<number> {
   }
 
   const stop = new AbortController();
-  // Each task under way listens to it.
-  setMaxListeners(0, stop.signal);
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  let stoppedAt: number | undefined;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      print("stopping; again to stop at once");
+    process.on(signal, () => {
+      // The same signal can come twice at once: to the process and to its group.
+      if (stoppedAt !== undefined && performance.now() - stoppedAt > 1_000) process.exit(130);
+      if (stoppedAt === undefined) print("stopping; again to stop at once, which leaves temporary folders");
+      stoppedAt ??= performance.now();
       stop.abort();
     });
   }

@@ -102,6 +102,7 @@ function checkTexts({ state, log }: TaskFacts, entries: readonly Entry[], say: S
 }
 
 function checkEvents({ state, attempt }: TaskFacts, events: readonly string[], say: Say): void {
+  if (!(state in END_EVENTS)) return;
   const count = (type: string): number => events.filter((each) => each === type).length;
   if (count("task.enqueued") !== 1) say("not one task.enqueued", events);
   const ends = events.filter((type) => Object.values(END_EVENTS).includes(type));

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -46,8 +47,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 
 async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
   const { tasks, chaosMs, seed, stop, print, watchedShare } = options;
+  const over = new AbortController();
+  // Each task under way listens to it.
+  setMaxListeners(0, over.signal);
+  stop.addEventListener("abort", () => over.abort(), { once: true });
   const agents = startAgents({
-    ...{ target: world.agentsTarget, tasks, spreadMs: chaosMs * SUBMIT_SHARE, watchedShare, stop },
+    ...{ target: world.agentsTarget, tasks, spreadMs: chaosMs * SUBMIT_SHARE, watchedShare, stop: over.signal },
     random: createRandom(`${seed}/agents`),
   });
   const chaos = startChaos(world, { everyMs: options.faultEveryMs, random: createRandom(`${seed}/faults`) });
@@ -59,14 +64,17 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
     print("no more faults: waiting for the end of every task");
     found.push(...(await drained(world, agents.done, options)));
   } finally {
-    await chaos.stop();
+    over.abort();
     progress.stop();
+    await Promise.all([chaos.stop(), agents.done]);
   }
 
   print("reading every log, the events and the indexes");
   for (const executor of world.executors) await executor.stop();
   const journal = await world.journal();
+  stop.throwIfAborted();
   const facts = await readTasks(world.directTarget);
+  stop.throwIfAborted();
   const redisUrl = await world.storage.currentUrl();
   const events = await readEvents(redisUrl);
   found.push(

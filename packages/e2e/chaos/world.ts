@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "@ccsp/fleet";
+import { createClient } from "@ccsp/grpc-kit";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { ExecutorSettings } from "./executor.js";
 import { type Entry, readJournal } from "./journal.js";
 import { type Link, openLink } from "./link.js";
@@ -116,10 +118,11 @@ async function openWorld(
     journals.push(journal);
   }
 
+  const directTarget = `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(",")}`;
+  const agentsTarget = await linksTo("agents");
+  await answers(directTarget);
   return {
-    ...{ storage, replicas, executors, complaints },
-    agentsTarget: await linksTo("agents"),
-    directTarget: `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(",")}`,
+    ...{ storage, replicas, executors, complaints, agentsTarget, directTarget },
     get links() {
       return [...links, ...storage.links];
     },
@@ -129,6 +132,16 @@ async function openWorld(
 }
 
 const dirOf = (file: string): string => fileURLToPath(new URL(".", `file://${file}`));
+
+/** Waits until the first replica is there. */
+async function answers(target: string): Promise<void> {
+  const queue = createClient(QueueServiceService, target);
+  try {
+    await queue.getStatus({}, { timeoutMs: 30_000 });
+  } finally {
+    queue.close();
+  }
+}
 
 /** Replicas log warnings and worse only. */
 function noteComplaints(complaints: Map<string, { count: number; first: string }>): (line: string) => void {

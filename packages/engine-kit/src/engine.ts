@@ -1,4 +1,5 @@
 import type { ErrorCategory, RunFailure } from "./failure.js";
+import type { RunFacts } from "./supervisor.js";
 
 /** Something that can run a task: one agent CLI. An engine knows its own command line and output; nothing else does. */
 export interface Engine {
@@ -71,11 +72,14 @@ export type RunOutcome = RunSuccess | RunFailed;
 export interface RunSuccess {
   readonly ok: true;
   readonly result: RunResult;
+  /** Undefined: nobody saw its process end. */
+  readonly facts?: RunFacts | undefined;
 }
 
 export interface RunFailed {
   readonly ok: false;
   readonly failure: RunFailure;
+  readonly facts?: RunFacts | undefined;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
 }

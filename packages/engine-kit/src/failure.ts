@@ -21,14 +21,55 @@ export type ErrorCategory =
 /** Whose fault it is. */
 export type ErrorSource = "AGENT" | "ENGINE" | "PROVIDER" | "CCSP";
 
-/** Why a run failed. */
-export interface RunFailure {
-  readonly category: ErrorCategory;
-  /** For people: no prompt, output or secret. */
-  readonly message: string;
+/**
+ * How bad it is for the installation. `notice`: part of normal work. `warning`: something is wrong, other runs may succeed.
+ * `critical`: no run of this engine will succeed until a person does something.
+ */
+export type Severity = "notice" | "warning" | "critical";
+
+/** What follows from a kind of failure. */
+export interface FailureTraits {
   /** Whether another attempt may succeed. */
   readonly retryable: boolean;
   readonly source: ErrorSource;
-  /** The earliest sensible next try, when the engine said one. */
+  readonly severity: Severity;
+  /** The earliest sensible next try. Undefined: the queue's own back-off is enough. */
   readonly retryAfterMs?: number | undefined;
+}
+
+/** Why a run failed. */
+export interface RunFailure extends FailureTraits {
+  readonly category: ErrorCategory;
+  /** For people: no prompt, output or secret. */
+  readonly message: string;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+/** What each category means where nothing else is said. */
+const TRAITS: Readonly<Record<ErrorCategory, FailureTraits>> = {
+  UNKNOWN_ERROR: { retryable: true, source: "ENGINE", severity: "warning" },
+  SESSION_TIMEOUT: { retryable: false, source: "CCSP", severity: "critical" },
+  RATE_LIMIT: { retryable: true, source: "PROVIDER", severity: "notice", retryAfterMs: 5 * SECOND },
+  // Where the provider does not say when it opens.
+  USAGE_WINDOW: { retryable: true, source: "PROVIDER", severity: "warning", retryAfterMs: 5 * MINUTE },
+  OVERLOADED: { retryable: true, source: "PROVIDER", severity: "warning", retryAfterMs: 5 * SECOND },
+  NETWORK_ERROR: { retryable: true, source: "PROVIDER", severity: "warning" },
+  INVALID_REQUEST: { retryable: false, source: "AGENT", severity: "notice" },
+  CONTEXT_OVERFLOW: { retryable: false, source: "AGENT", severity: "notice" },
+  BUDGET_EXCEEDED: { retryable: false, source: "AGENT", severity: "notice" },
+  PERMISSION_DENIED: { retryable: false, source: "AGENT", severity: "notice" },
+  ENGINE_CRASH: { retryable: true, source: "ENGINE", severity: "warning" },
+  ENGINE_HANG: { retryable: true, source: "ENGINE", severity: "warning" },
+  TIMEOUT: { retryable: false, source: "AGENT", severity: "notice" },
+  OUT_OF_MEMORY: { retryable: false, source: "AGENT", severity: "warning" },
+  NO_WORK_DONE: { retryable: true, source: "ENGINE", severity: "warning" },
+  CANCELLED: { retryable: false, source: "AGENT", severity: "notice" },
+  OUTPUT_LIMIT: { retryable: false, source: "AGENT", severity: "notice" },
+};
+
+/** A failure with what its category means, save where `differs` says otherwise. */
+export function runFailure(category: ErrorCategory, message: string, differs: Partial<FailureTraits> = {}): RunFailure {
+  return { category, message, ...TRAITS[category], ...differs };
 }

@@ -1,3 +1,4 @@
+export { categoryOfStatus, classify, ENDINGS, type Rule, type Symptoms, type Words } from "./classify.js";
 export type {
   Engine,
   EngineCapabilities,
@@ -14,8 +15,30 @@ export type {
   Usage,
 } from "./engine.js";
 export { findExecutable } from "./executable.js";
-export type { ErrorCategory, ErrorSource, RunFailure } from "./failure.js";
+export {
+  type ErrorCategory,
+  type ErrorSource,
+  type FailureTraits,
+  type RunFailure,
+  runFailure,
+  type Severity,
+} from "./failure.js";
+export { type FollowOptions, followRun } from "./follow-run.js";
 export { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "./json.js";
 export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-splitter.js";
+export { type EndOfRun, outcomeOf } from "./outcome.js";
 export type { EngineContext, EnginePlugin } from "./plugin.js";
-export type { Overrun, Prepared, RunExit, RunFolder, RunOptions, SupervisedRun, Supervisor } from "./supervisor.js";
+export { readEnvironmentFile, STANDARD_PATH, searchPath } from "./settings.js";
+export { askVersion, runOptions } from "./start.js";
+export type {
+  ExitCause,
+  Overrun,
+  Prepared,
+  RunExit,
+  RunFacts,
+  RunFolder,
+  RunOptions,
+  SupervisedRun,
+  Supervisor,
+} from "./supervisor.js";
+export { type Ending, emptyTranscript, type RunReader, type Transcript } from "./transcript.js";

@@ -49,6 +49,12 @@ export interface SupervisedRun {
   readonly exited: Promise<RunExit>;
   /** Ends the run: asks, waits, kills. Resolves with `exited`. Idempotent. */
   readonly stop: () => Promise<void>;
+  /** What was read meant something new, text or the use of a tool. Who never calls it is taken to go nowhere. */
+  progress(): void;
+  /** What its processes took so far, as the last look at them found. */
+  readonly resources: RunResources;
+  /** How many it had then. */
+  readonly processes: number;
   /** Closes the process's stdin, and ends the run when that has not ended it within `ms`. */
   endInput(ms: number): void;
 }
@@ -60,10 +66,20 @@ export interface RunExit {
   readonly stderr: string;
   /** The limit for which it was ended. */
   readonly overrun: Overrun | undefined;
+  readonly cause?: ExitCause | undefined;
   /** From the start of the process. */
   readonly runMs: number;
   readonly resources?: RunResources | undefined;
 }
 
-/** Why a run was ended from outside: its time was up, it said nothing for too long, it used too much memory. */
-export type Overrun = "wall" | "silence" | "memory";
+/** What is told of every run: in the log, in spans, in metrics. */
+export type RunFacts = Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources">;
+
+/** In one word: it exited by itself, by a signal from elsewhere, because it was asked to, or for a limit. */
+export type ExitCause = "exited" | "signal" | "stopped" | Overrun;
+
+/**
+ * Why a run was ended from outside: its time was up, it said nothing for too long, it talked and did nothing new for too long, it
+ * used too much memory, it had too many processes.
+ */
+export type Overrun = "wall" | "silence" | "stall" | "memory" | "processes";

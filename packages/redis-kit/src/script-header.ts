@@ -101,7 +101,8 @@ function numbered(path: string, section: string, lines: readonly string[]): stri
 export function scriptFaults(binding: ScriptBinding): string[] {
   const path = basename(fileURLToPath(binding.file));
   const header = readScriptHeader(binding.file);
-  const code = readFileSync(binding.file, "utf8").replace(/--.*$/gm, "");
+  const files = [...(binding.parts ?? []), binding.file];
+  const code = files.map((file) => readFileSync(file, "utf8").replace(/--.*$/gm, "")).join("\n");
   const faults: string[] = [];
   const inHeader = header.keys.map((key) => key.name).join(", ");
   if (`${header.name}.lua` !== path) faults.push(`${path}: the header calls it ${header.name}`);

@@ -10,6 +10,8 @@ export interface ScriptBinding {
   readonly file: URL;
   /** Names of KEYS, in order. */
   readonly keys: readonly string[];
+  /** Lua files that are put before it: steps with names, so that one atomic change need not be one long text. */
+  readonly parts?: readonly URL[];
 }
 
 /** A bound script: keys by name, then ARGV in the order of the file's header. */
@@ -20,7 +22,8 @@ export interface Script<K extends string, R> extends ScriptBinding {
 
 /**
  * Binds one Lua file to a client. `keys` is the order of KEYS in the file's header; each call must give all of them
- * and nothing else. `decode` gets the reply with strings as Buffers; what it throws rejects the call.
+ * and nothing else. `decode` gets the reply with strings as Buffers; what it throws rejects the call. `parts` are Lua
+ * files of local functions; they run before the file, as one script with it.
  *
  * A server that does not know the script (a restart, SCRIPT FLUSH, another cluster node) is sent it again by itself; not
  * inside MULTI. **A script may run twice for one call**: when the connection breaks before the answer, the command is
@@ -32,10 +35,12 @@ export function bindScript<const K extends string, R>(
   file: URL,
   keys: readonly K[],
   decode: (reply: unknown) => R,
+  parts: readonly URL[] = [],
 ): Script<K, R> {
+  const lua = [...parts, file].map((each) => readFileSync(each, "utf8")).join("\n");
   // No command of Redis has a colon in its name, so a file may be called like one.
   const command = `script:${basename(fileURLToPath(file), ".lua")}`;
-  redis.defineCommand(command, { lua: readFileSync(file, "utf8"), numberOfKeys: keys.length });
+  redis.defineCommand(command, { lua, numberOfKeys: keys.length });
   // defineCommand adds methods that the client's type cannot know; this one answers Buffers.
   const run: unknown = Reflect.get(redis, `${command}Buffer`);
   if (typeof run !== "function") throw new Error(`ioredis did not define ${command}`);
@@ -44,7 +49,7 @@ export function bindScript<const K extends string, R>(
     const reply: unknown = await Reflect.apply(run, redis, [...inOrder(command, keys, byName), ...args]);
     return decode(reply);
   };
-  return Object.assign(script, { keys, file });
+  return Object.assign(script, { keys, file, parts });
 }
 
 /** The types say the same; this is for callers that build the record at run time, since Lua would act on a wrong key. */

@@ -69,4 +69,14 @@ describe("bindScript", () => {
       "wrong_header.lua: builds a key: redis.call('SET', 'built:' .. ARGV[1]",
     ]);
   });
+
+  it("puts the parts of a script before it, and looks for faults in them too", async () => {
+    const part = luaFile("parts/shout");
+    const loud = bindScript(redis.client, luaFile("peek_loudly"), ["values"], String, [part]);
+    await redis.client.hset("test:{t}:values", "a", "hi");
+    assert.equal(await loud({ values: "test:{t}:values" }, "a"), "HI!");
+    assert.deepEqual(scriptFaults(loud), []);
+    const wrong = { file: luaFile("peek_loudly"), keys: ["values"], parts: [luaFile("wrong_header")] };
+    assert.equal(scriptFaults(wrong).length, 3);
+  });
 });

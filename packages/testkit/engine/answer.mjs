@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { faultOf, tellOf, windowEvent } from "./faults.mjs";
 import { createOutput, resultOf } from "./lines.mjs";
 import { withoutMarkers } from "./markers.mjs";
-import { crash, hang, ignoreSignals, leave, leaveChild } from "./misbehave.mjs";
+import { crash, gather, hang, hoard, ignoreSignals, leave, leaveChild, stall } from "./misbehave.mjs";
 
 const PIECE = 256;
 const FLOOD_PIECE = 8 * 1024;
@@ -21,6 +21,9 @@ export async function answer({ prompt, markers, flags, session }) {
   await output.init();
   if (markers.has("garbage")) await garbage(output);
   if (markers.has("flood-stderr")) await floodStderr(markers.bytes("flood-stderr", "1MB"));
+  if (markers.has("stall")) await stall(output);
+  if (markers.has("crowd")) gather(markers.number("crowd", 100));
+  if (markers.has("hog")) hoard(markers.bytes("hog", "1024MB"));
   if (markers.has("hang")) await hang();
   if (markers.has("crash")) await crash(markers.text("crash", "SIGSEGV"));
   if (markers.has("exit")) {

@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Everything left running here ends by itself, so that a failed test leaves no process for long. */
 const LONGEST_SECONDS = 120;
+const PAUSE_MS = 20;
+const HOARD_BYTES = 8 * 1024 * 1024;
 
 /** Never returns before a signal, or the longest time. */
 export async function hang() {
@@ -33,6 +36,33 @@ export function leaveChild({ ownSession, holdsStdout }) {
   });
   child.unref();
   return child.pid;
+}
+
+/** Talks for ever and does nothing. */
+export async function stall(output) {
+  const retry = { type: "system", subtype: "api_retry", max_retries: 1e6, retry_delay_ms: PAUSE_MS, error_status: 529 };
+  const endAt = Date.now() + LONGEST_SECONDS * 1000;
+  for (let attempt = 1; Date.now() < endAt; attempt++) {
+    await output.line({ ...retry, attempt, error: "overloaded" });
+    await sleep(PAUSE_MS);
+  }
+  process.exit(70);
+}
+
+/** So many children, half of them in sessions of their own, a few at a time. */
+export function gather(count) {
+  for (let started = 0; started < count; started++) {
+    setTimeout(() => leaveChild({ ownSession: started % 2 === 0, holdsStdout: false }), started * 2);
+  }
+}
+
+/** Takes memory up to so many bytes, a bit at a time, and keeps it. */
+export function hoard(bytes) {
+  const held = [];
+  const timer = setInterval(() => {
+    held.push(Buffer.alloc(HOARD_BYTES, 1));
+    if (held.length * HOARD_BYTES >= bytes) clearInterval(timer);
+  }, PAUSE_MS);
 }
 
 /** Dies by this signal, as by the kernel's hand. */

@@ -1,6 +1,9 @@
 import { hostname, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { STANDARD_PATH, searchPath } from "@ccsp/engine-kit";
+import { defineEngines, type EngineConfig } from "./engines/config.js";
+import type { EngineRegistry } from "./engines/registry.js";
 
 export interface ExecutorConfig {
   readonly service: ServiceSettings;
@@ -8,36 +11,31 @@ export interface ExecutorConfig {
   readonly executorId: string;
   /** Belongs to this executor alone. */
   readonly dir: string;
-  readonly slots: number;
   readonly drainMs: number;
   readonly supervision: {
     readonly wallMs: number;
     readonly silenceMs: number;
+    readonly stallMs: number;
     readonly graceMs: number;
     readonly outputBytes: number;
+    /** Of a run; 0: no limit. */
+    readonly memoryBytes: number;
+    readonly processes: number;
+    /** Undefined: runs are watched from outside. */
+    readonly cgroup: string | undefined;
     /** PATH of engines. */
     readonly path: string;
   };
-  readonly claudeCode: ClaudeCodeConfig;
-}
-
-export interface ClaudeCodeConfig {
-  readonly bin: string;
-  /** Where a bare `bin` is looked for. */
+  /** Where executables of the host are looked for. */
   readonly searchPath: string;
-  readonly home: string | undefined;
-  readonly apiKey: string | undefined;
-  readonly baseUrl: string | undefined;
-  readonly envFile: string | undefined;
-  readonly maxRetries: number;
+  readonly engines: readonly EngineConfig[];
 }
 
 /** What the queue accepts as a task's time. Past 24.8 days a Node timer would end at once. */
 const LONGEST_MS = 24 * 60 * 60 * 1_000;
-const STANDARD_PATH = ["/usr/local/bin", "/usr/bin", "/bin"];
 
-/** Every setting of the executor. */
-export function defineExecutor(settings: Settings): ExecutorConfig {
+/** Every setting of the executor and of the engines that it knows. */
+export function defineExecutor(settings: Settings, registry: EngineRegistry): ExecutorConfig {
   const service = serviceSettings(settings, { name: "executor", grpcPort: 3002, opsPort: 9002 });
   const executorId = settings.text(
     "CCSP_EXECUTOR_ID",
@@ -56,12 +54,12 @@ export function defineExecutor(settings: Settings): ExecutorConfig {
     dir: settings.text("CCSP_EXECUTOR_DIR", "folder for the throwaway folders of runs, for this executor alone", {
       default: join(tmpdir(), `ccsp-executor-${executorId}`),
     }),
-    slots: settings.integer("CCSP_EXECUTOR_SLOTS", "runs at once per engine", { default: 2, min: 1, max: 500 }),
     drainMs: settings.durationMs("CCSP_EXECUTOR_DRAIN", "how long runs may go on when the executor stops", {
       default: `${Math.floor(service.drainMs * 0.6)}ms`,
     }),
     supervision: defineSupervision(settings),
-    claudeCode: defineClaudeCode(settings),
+    searchPath: searchPath(settings),
+    engines: defineEngines(settings, registry),
   };
   const { graceMs } = config.supervision;
   if (config.drainMs + graceMs > service.drainMs) {
@@ -85,6 +83,28 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
       min: 100,
       max: LONGEST_MS,
     }),
+    stallMs: settings.durationMs(
+      "CCSP_EXECUTOR_STALL_TIMEOUT",
+      "an engine that writes no new text and uses no tool for so long hangs, whatever else it says",
+      { default: "15m", min: 100, max: LONGEST_MS },
+    ),
+    memoryBytes: settings.integer(
+      "CCSP_EXECUTOR_MEMORY_LIMIT",
+      "most bytes of memory of a run's processes; 0: no limit",
+      {
+        default: 2 * 1024 ** 3,
+        min: 0,
+      },
+    ),
+    processes: settings.integer("CCSP_EXECUTOR_PROCESS_LIMIT", "most processes of a run; 0: no limit", {
+      default: 256,
+      min: 0,
+    }),
+    cgroup: settings.optionalText(
+      "CCSP_EXECUTOR_CGROUP",
+      "delegated cgroup v2 folder without processes, in which each run gets its own; unset: runs are watched instead",
+      { pattern: /^\// },
+    ),
     graceMs: settings.durationMs("CCSP_EXECUTOR_KILL_GRACE", "time between SIGTERM and SIGKILL to an engine", {
       default: "3s",
     }),
@@ -99,37 +119,4 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
       default: [...new Set([...STANDARD_PATH, node])].join(delimiter),
     }),
   };
-}
-
-function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
-  const config = {
-    bin: settings.text("CCSP_CLAUDE_CODE_BIN", "the Claude Code CLI: a path, or a name to look for on PATH", {
-      default: "claude",
-    }),
-    searchPath: settings.text("PATH", "where executables are looked for; engines do not get it", {
-      default: STANDARD_PATH.join(delimiter),
-    }),
-    home: settings.optionalText(
-      "CCSP_CLAUDE_CODE_HOME",
-      "home folder that holds the CLI's login; unset: each run has a throwaway home",
-    ),
-    apiKey: settings.optionalText("CCSP_CLAUDE_CODE_API_KEY", "ANTHROPIC_API_KEY of the CLI", { secret: true }),
-    baseUrl: settings.optionalText("CCSP_CLAUDE_CODE_BASE_URL", "ANTHROPIC_BASE_URL of the CLI", {
-      pattern: /^https?:\/\/\S+$/,
-    }),
-    envFile: settings.optionalText(
-      "CCSP_CLAUDE_CODE_ENV_FILE",
-      "file of NAME=value lines: what else the CLI's environment holds, such as CLAUDE_CODE_OAUTH_TOKEN",
-    ),
-    maxRetries: settings.integer("CCSP_CLAUDE_CODE_MAX_RETRIES", "retries of the CLI itself; the queue retries too", {
-      default: 2,
-      max: 10,
-    }),
-  };
-  if (config.home === undefined && config.apiKey === undefined && config.envFile === undefined) {
-    settings.warn(
-      "none of CCSP_CLAUDE_CODE_HOME, CCSP_CLAUDE_CODE_API_KEY and CCSP_CLAUDE_CODE_ENV_FILE is set: the CLI has no login",
-    );
-  }
-  return config;
 }

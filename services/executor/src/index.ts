@@ -1,2 +1,2 @@
 export type { ExecutorConfig } from "./config.js";
-export { executorService } from "./service.js";
+export { loadExecutorService } from "./service.js";

@@ -1,8 +1,8 @@
 import { runMain } from "@ccsp/lifecycle";
 import { createLogger, shutdownTracing } from "@ccsp/telemetry";
-import { executorService } from "./service.js";
+import { loadExecutorService } from "./service.js";
 
-await runMain(executorService, {
+await runMain(await loadExecutorService(process.env), {
   createLogger: ({ name, logLevel, instance }) => createLogger({ name, level: logLevel, instance }),
   flush: shutdownTracing,
 });

@@ -1,6 +1,7 @@
+import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
 import { findExecutable } from "@ccsp/engine-kit";
-import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -9,9 +10,12 @@ import { ulid } from "ulid";
 import { defineExecutor, type ExecutorConfig } from "./config.js";
 import { systemClock } from "./domain/clock.js";
 import { createExecutor } from "./domain/executor.js";
-import { openClaudeCode } from "./engines/claude-code/open.js";
+import { enginePlugins } from "./engines/config.js";
+import { openEngines } from "./engines/open.js";
+import { type EngineRegistry, loadEngines } from "./engines/registry.js";
 import { executorHandlers } from "./grpc/handlers.js";
 import { createQueuePort } from "./queue/queue-client.js";
+import { openCgroups } from "./supervision/cgroup.js";
 import { openExecutorFolder } from "./supervision/executor-folder.js";
 import { createSupervisor } from "./supervision/supervisor.js";
 import { createAttemptTracing } from "./telemetry/attempt-spans.js";
@@ -20,35 +24,50 @@ import { createExecutorMetrics } from "./telemetry/metrics.js";
 /** For the answers to Release when stopping. */
 const GIVE_BACK_MARGIN_MS = 2_000;
 
-/** The executor: engine processes on this host. */
-export const executorService: ServiceDefinition<ExecutorConfig> = {
+/**
+ * The executor with its built-in engines and those that the environment names, which are loaded here because they have settings of
+ * their own. Never rejects: what could not be loaded is a fault of the configuration.
+ */
+export async function loadExecutorService(env: Env): Promise<ServiceDefinition<ExecutorConfig>> {
+  const { config: plugins } = load(env, enginePlugins);
+  return executorService(await loadEngines(plugins));
+}
+
+/** Engine processes on this host. */
+const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorConfig> => ({
   name: "executor",
   summary: "ExecutorService: runs engine CLIs on this host",
-  define: defineExecutor,
+  define: (settings) => defineExecutor(settings, registry),
 
   async start(config, { open, log, stopping }) {
-    const { service, executorId, slots, supervision } = config;
+    const { service, executorId, supervision } = config;
     const { consulUrl, drainMs, lameDuckMs } = service;
-    const { wallMs, outputBytes, silenceMs, graceMs, path } = supervision;
+    const { wallMs, outputBytes, silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
     const bootId = ulid();
     const registry = createMetrics("executor");
     const metrics = createExecutorMetrics(registry);
 
     // Ends what an earlier boot left, before any work is claimed.
     const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
-    const setpriv = await findExecutable("setpriv", config.claudeCode.searchPath);
+    const setpriv = await findExecutable("setpriv", config.searchPath);
+    const cgroups = supervision.cgroup
+      ? await openCgroups({ path: supervision.cgroup, executorId, bootId, log })
+      : undefined;
     const supervisor = createSupervisor({
       executorId,
       bootId,
       folder: folder.runs,
       path,
       silenceMs,
+      stallMs,
       graceMs,
+      limits: { memoryBytes, processes },
+      cgroups,
       setpriv,
       log,
     });
-    const onUnknownLine = () => metrics.unknownLine("claude-code");
-    const claudeCode = await openClaudeCode(config.claudeCode, { supervisor, log, slots, onUnknownLine });
+    await open("supervisor", supervisor);
+    const engines = await openEngines(config.engines, { supervisor, metrics, log });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
     const client = createClient(QueueServiceService, config.queueTarget);
@@ -57,7 +76,7 @@ export const executorService: ServiceDefinition<ExecutorConfig> = {
     const executor = createExecutor({
       executorId,
       bootId,
-      engines: [claudeCode],
+      engines,
       queue: createQueuePort(client, log),
       tracing: createAttemptTracing(executorId),
       metrics,
@@ -71,7 +90,7 @@ export const executorService: ServiceDefinition<ExecutorConfig> = {
     const checks = { queue: () => executor.checkSync() };
     const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const services = [implement(ExecutorServiceService, executorHandlers(executor))];
+    const services = [implementSome(ExecutorServiceService, executorHandlers(executor))];
     const server = await open(
       "grpc",
       serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),
@@ -82,4 +101,4 @@ export const executorService: ServiceDefinition<ExecutorConfig> = {
     // Last, so that it closes first: no new work, and everything else still answers while runs end.
     await open("runs", executor.start());
   },
-};
+});

@@ -47,6 +47,29 @@ describe("an engine that misbehaves", function () {
       }
     }));
 
+  it("is ended as hanging when it talks on and does nothing, which is no silence", () =>
+    withRig({ CCSP_EXECUTOR_STALL_TIMEOUT: "600ms", CCSP_EXECUTOR_SILENCE_TIMEOUT: "300ms" }, async (rig) => {
+      const failure = await failureOf(rig, rig.queue.add("[[stall]]"));
+      assert.deepEqual([ErrorCategory[failure.category], failure.retryable], ["ENGINE_HANG", true]);
+      assert.match(failure.message, /nothing new/);
+      const words = Array.from({ length: 12 }, (_, index) => `word${index}`).join(" ");
+      assert.equal((await resultOf(rig, rig.queue.add(`[[delay:100]][[text:${words}]]`))).text, words);
+    }));
+
+  it("is ended when it takes more memory than it may, or more processes, with all that it started", () =>
+    withRig({ CCSP_EXECUTOR_MEMORY_LIMIT: "200000000", CCSP_EXECUTOR_PROCESS_LIMIT: "30" }, async (rig) => {
+      const hog = rig.queue.add("[[hog:600MB]][[grandchild-setsid]][[hang]]");
+      const crowd = rig.queue.add("[[crowd:80]][[hang]]");
+      for (const [task, category] of [
+        [hog, "OUT_OF_MEMORY"],
+        [crowd, "ENGINE_CRASH"],
+      ] as const) {
+        const failure = await failureOf(rig, task);
+        assert.deepEqual([ErrorCategory[failure.category], failure.retryable], [category, false]);
+        assert.deepEqual(await processesOf(task), []);
+      }
+    }));
+
   it("is ended when the task's own time is up", () =>
     withRig({}, async (rig) => {
       const limits = { wallTime: { seconds: 0n, nanos: 300_000_000 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };

@@ -43,6 +43,8 @@ const LEASE_MS = 6_000;
 
 export async function startFakeQueue(): Promise<FakeQueue> {
   const waiting: Lease[] = [];
+  /** In the answer to the last Sync. */
+  const granted: Lease[] = [];
   const tasks = new Map<string, Told & { lost: boolean; cancelled: boolean }>();
   const syncs: SyncRequest[] = [];
   const away = { is: false };
@@ -60,6 +62,11 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     async sync(request, { signal }) {
       if (away.is) throw new Refusal("DEPENDENCY_UNAVAILABLE", "away");
       syncs.push(request);
+      // What was on its way to a call that was given up. The real queue gives it a new fence.
+      for (const lease of granted.splice(0)) {
+        const arrived = request.leases.some(({ taskId }) => taskId === lease.taskId);
+        if (!arrived && tasks.get(lease.taskId)?.calls.length === 0) waiting.push(lease);
+      }
       const endAt = Date.now() + Number(request.maxWait?.seconds ?? 0n) * 1000;
       for (;;) {
         const cancellations = request.leases
@@ -76,6 +83,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
           signal.aborted
         ) {
           const expireTime = new Date(Date.now() + LEASE_MS);
+          granted.push(...leases);
           const nextSync = { seconds: 0n, nanos: 200_000_000 };
           return {
             leases: leases.map((lease) => ({ ...lease, expireTime })),

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { findProcesses } from "../src/supervision/cookie.js";
+import { findProcesses } from "../src/supervision/kill.js";
 import { EXECUTOR_ID } from "./rig.js";
 
 /** Living processes of this executor's runs, or of one task's. */

@@ -5,7 +5,7 @@ import { load } from "@ccsp/config";
 import { runService } from "@ccsp/lifecycle";
 import { createLogger } from "@ccsp/telemetry";
 import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
-import { executorService } from "../src/index.js";
+import { loadExecutorService } from "../src/index.js";
 import { type FakeQueue, startFakeQueue, type Told } from "./fake-queue.js";
 
 /** An executor in this process, on a queue that the test holds. */
@@ -40,7 +40,9 @@ export const testEnv = (queuePort: number, dir: string): Record<string, string> 
 export async function withRig(env: Record<string, string>, use: (rig: Rig) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
   const queue = await startFakeQueue();
-  const { config } = load({ ...testEnv(queue.port, dir), ...env }, (settings) => executorService.define(settings));
+  const full = { ...testEnv(queue.port, dir), ...env };
+  const executorService = await loadExecutorService(full);
+  const { config } = load(full, (settings) => executorService.define(settings));
   const stopping = new AbortController();
   const log = createLogger({ name: "executor", level: config.service.logLevel, instance: "test" });
   const exit = runService(log, (context) => executorService.start(config, context), {

@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
-import { chmod, chown, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { RunFolder, SupervisedRun } from "@ccsp/engine-kit";
 import { eventually } from "@ccsp/testkit";
-import { pino } from "pino";
 import { removeTree } from "../src/supervision/run-folder.js";
-import { createSupervisor } from "../src/supervision/supervisor.js";
+import { exitOf, readAll, type Supervised, supervised } from "./supervised.js";
 
 /** An unprivileged user, for what root may do and others may not. */
 const NOBODY = 65_534;
@@ -15,46 +12,14 @@ const NOBODY = 65_534;
 describe("the supervisor", function () {
   this.timeout(20_000);
   let dir: string;
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), "ccsp-supervision-test-"));
-  });
-  afterEach(() => rm(dir, { recursive: true, force: true }));
-
-  const start = (
-    script: string,
-    prepare: (folder: RunFolder) => Promise<void> = async () => {},
-  ): Promise<SupervisedRun> =>
-    createSupervisor({
-      executorId: "supervision-test",
-      bootId: "boot",
-      folder: dir,
-      path: "/usr/bin:/bin",
-      silenceMs: 10_000,
-      graceMs: 500,
-      setpriv: undefined,
-      log: pino({ level: "silent" }),
-    }).start({
-      run: "task:1",
-      command: "/bin/sh",
-      async prepare(folder) {
-        await prepare(folder);
-        return { args: ["-c", script], env: {} };
-      },
-      input: "",
-      wallMs: 10_000,
-      traceparent: "",
-    });
-
-  async function read(run: SupervisedRun): Promise<string> {
-    let said = "";
-    for await (const chunk of run.output) said += chunk.toString();
-    return said;
-  }
+  let start: Supervised["start"];
+  let close: Supervised["close"];
+  beforeEach(async () => ({ dir, start, close } = await supervised()));
+  afterEach(() => close());
 
   it("signals nobody once the process is gone: its id may be another's by then", async () => {
     const run = await start("exit 0");
-    await read(run);
-    await run.exited;
+    await exitOf(run);
     const kill = process.kill;
     const signalled: unknown[] = [];
     process.kill = (pid, name) => {
@@ -74,24 +39,24 @@ describe("the supervisor", function () {
 
   it("ends the output soon after the process, however much an unseen process that has its pipe goes on to write", async () => {
     const run = await start(unseen("for i in $(seq 1200); do echo x || exit; sleep 0.05; done"));
-    await read(run);
-    assert.equal((await run.exited).code, 0);
+    assert.equal((await exitOf(run)).code, 0);
   });
 
   it("keeps no pipe open for an unseen process that has it", async () => {
     const before = openPipes();
     const run = await start(unseen("exec >/dev/null; for i in $(seq 1200); do echo x >&2 || exit; sleep 0.05; done"));
-    await read(run);
-    await run.exited;
+    await exitOf(run);
     await eventually(() => assert.equal(openPipes(), before));
   });
 
   it("does not lose a run whose folder cannot be removed", async () => {
     // A mount in it would do; a folder whose removal fails is the same and needs no rights.
-    const run = await start("echo said", async (folder) => {
-      Object.assign(folder, { remove: () => Promise.reject(new Error("EBUSY")) });
+    const run = await start("echo said", {
+      async prepare(folder) {
+        Object.assign(folder, { remove: () => Promise.reject(new Error("EBUSY")) });
+      },
     });
-    assert.equal(await read(run), "said\n");
+    assert.equal(await readAll(run), "said\n");
     assert.equal((await run.exited).code, 0);
   });
 

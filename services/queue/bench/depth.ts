@@ -1,17 +1,18 @@
 import { startRedis } from "@ccsp/fleet";
 import { Redis } from "ioredis";
-import { inFlight, infoNumber, median, oneByOne, quantile } from "./measure.js";
+import type { Grant } from "../src/domain/store.js";
+import { inFlight, infoNumber, median, quantile } from "./measure.js";
 import { ENGINE, LEASE_MS, ORDER, type Ours, openOurs } from "./ours.js";
 import type { Report } from "./report.js";
 
 const FEW = 1_000;
 const MANY = 1_000_000;
-const ROUNDS = 9;
-const CALLS = 500;
+const ROUNDS = 15;
+const CALLS = 300;
 
 /** The 99th percentile of calls one after another, in a Redis where few tasks wait and in one where many do, by turns. */
-export async function benchDepth(url: string, { say, ratio }: Report, redisArgs: readonly string[]): Promise<void> {
-  const fewRedis = await startRedis({ args: redisArgs });
+export async function benchDepth(url: string, { say, ratio }: Report): Promise<void> {
+  const fewRedis = await startRedis();
   const redis = new Redis(url);
   const [few, many] = [await openOurs(fewRedis.url), await openOurs(url)];
   try {
@@ -26,20 +27,25 @@ export async function benchDepth(url: string, { say, ratio }: Report, redisArgs:
     ratio("bytes_per_task_vs_1000", bytes / 1000);
     await inFlight(200, FEW, few.enqueue);
 
-    const p99s: Record<"few" | "many", { enqueue: number[]; claim: number[] }> = {
-      few: { enqueue: [], claim: [] },
-      many: { enqueue: [], claim: [] },
-    };
+    const p99s = { few: { enqueue: [0], claim: [0] }, many: { enqueue: [0], claim: [0] } };
     for (let round = 0; round <= ROUNDS; round += 1) {
-      for (const [name, ours] of [
-        ["few", few],
-        ["many", many],
-      ] as const) {
-        const enqueues = await oneByOne(CALLS, ours.enqueue);
-        const claims = await claimOneByOne(ours, round);
-        if (round === 0) continue;
-        p99s[name].enqueue.push(quantile(enqueues, 0.99));
-        p99s[name].claim.push(quantile(claims, 0.99));
+      const times = { few: { enqueue: [0], claim: [0] }, many: { enqueue: [0], claim: [0] } };
+      for (let call = 1; call <= CALLS; call += 1) {
+        // By turns, so that what disturbs one disturbs the other.
+        for (const [name, ours] of [
+          ["few", few],
+          ["many", many],
+        ] as const) {
+          times[name].enqueue.push(await timed(() => ours.enqueue(call)));
+          times[name].claim.push(await timedClaim(ours, BigInt(round * CALLS + call)));
+        }
+      }
+      // The first round warms up.
+      for (const name of ["few", "many"] as const) {
+        for (const call of ["enqueue", "claim"] as const) {
+          if (round === 1) p99s[name][call] = [];
+          p99s[name][call].push(quantile(times[name][call], 0.99));
+        }
       }
     }
     for (const call of ["enqueue", "claim"] as const) {
@@ -55,19 +61,24 @@ export async function benchDepth(url: string, { say, ratio }: Report, redisArgs:
   }
 }
 
-/** Only the claims are timed; each lease is completed before the next, so that the number of leases stays the same. */
-async function claimOneByOne(ours: Ours, round: number): Promise<number[]> {
-  const times: number[] = [];
-  for (let call = 1; call <= CALLS; call += 1) {
-    const mark = { executor: "ex-1", boot: "boot-1", sequence: BigInt(round * CALLS + call) };
-    await ours.store.sync({ ...mark, draining: false, held: [], leaseMs: LEASE_MS, again: false });
-    const start = performance.now();
-    const grants = await ours.store.claim({
-      ...{ ...mark, engine: ENGINE, count: 1, leaseMs: LEASE_MS, maxBytes: 1e7, order: ORDER },
-    });
-    times.push(performance.now() - start);
-    if (grants === "stale" || grants[0] === undefined) throw new Error("nothing was leased");
-    await ours.complete(grants[0]);
-  }
-  return times;
+async function timed(call: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await call();
+  return performance.now() - start;
+}
+
+/** Only the claim is timed; its lease is completed, so that the number of leases stays the same. */
+async function timedClaim(ours: Ours, sequence: bigint): Promise<number> {
+  const mark = { executor: "ex-1", boot: "boot-1", sequence };
+  await ours.store.sync({ ...mark, draining: false, held: [], leaseMs: LEASE_MS, again: false });
+  const granted: Grant[] = [];
+  const ms = await timed(async () => {
+    const claim = { ...mark, engine: ENGINE, count: 1, leaseMs: LEASE_MS, maxBytes: 1e7, order: ORDER };
+    const grants = await ours.store.claim(claim);
+    if (grants !== "stale") granted.push(...grants);
+  });
+  const [grant] = granted;
+  if (grant === undefined) throw new Error("nothing was leased");
+  await ours.complete(grant);
+  return ms;
 }

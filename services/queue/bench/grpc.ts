@@ -3,7 +3,7 @@ import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import { Redis } from "ioredis";
 import { ECHO } from "./echo.js";
-import { inFlight, median } from "./measure.js";
+import { inFlight, median, pick } from "./measure.js";
 import { PROMPT } from "./ours.js";
 import { startEcho, startQueue } from "./processes.js";
 import { connectRaw, type RawClient } from "./raw-call.js";
@@ -89,10 +89,4 @@ async function perSecond(count: number, concurrency: number, call: (index: numbe
   const start = performance.now();
   await inFlight(concurrency, count, call);
   return (count * 1000) / (performance.now() - start);
-}
-
-function pick<T>(values: readonly T[], index: number): T {
-  const value = values[index % values.length];
-  if (value === undefined) throw new Error("nothing to pick from");
-  return value;
 }

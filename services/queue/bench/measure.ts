@@ -49,6 +49,13 @@ export async function oneByOne(count: number, call: (index: number) => Promise<u
   return times;
 }
 
+/** In turn. */
+export function pick<T>(values: readonly T[], index: number): T {
+  const value = values[index % values.length];
+  if (value === undefined) throw new Error("nothing to pick from");
+  return value;
+}
+
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
 /** NaN when there are none. */

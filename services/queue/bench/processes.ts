@@ -1,11 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { freePort, type ManagedProcess, startProcess } from "@ccsp/fleet";
 import { ENGINE } from "./ours.js";
+import { connectRaw } from "./raw-call.js";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 export const SECRET = "a secret of this benchmark and of nothing else";
 
-/** A server in a process of its own, on loopback. */
+/** A server in a process of its own, on loopback, that accepts calls. */
 export interface Served {
   readonly address: string;
   close(): Promise<void>;
@@ -67,5 +68,7 @@ async function served(
       throw new Error(`${name} ended early:\n${child.lastLines().join("\n")}`);
     })
     .catch(fail);
-  return { address: `127.0.0.1:${port}`, close: async () => void (await child.stop()) };
+  const address = `127.0.0.1:${port}`;
+  (await connectRaw(address, 1)).close();
+  return { address, close: async () => void (await child.stop()) };
 }

@@ -3,7 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { inFlight, quantile } from "./measure.js";
+import type { Grant } from "../src/domain/store.js";
+import { inFlight, pick, quantile } from "./measure.js";
 import { ENGINE, ORDER, openOurs } from "./ours.js";
 import { startQueue } from "./processes.js";
 import type { Report } from "./report.js";
@@ -12,88 +13,109 @@ const TASKS = 1_000;
 const PER_SECOND = 2_000;
 const SECONDS = 10;
 const CHANNELS = 4;
+// Long enough for no Sync to be needed.
 const LEASE_MS = 600_000;
 
-/** 1,000 running tasks, each with a watcher at the queue; events are reported at a steady rate, over gRPC as well. */
+/** 1,000 running tasks, each with a watcher at the queue; one event a report, at a steady rate. Both by gRPC. */
 export async function benchWatch(url: string, { say, ratio }: Report): Promise<void> {
-  const ours = await openOurs(url);
+  const grants = await leaseTasks(url);
   const queue = await startQueue(url);
-  // Clients of one address share a connection unless they are told not to.
-  const clients = Array.from({ length: CHANNELS }, () =>
-    createClient(QueueServiceService, queue.address, { channelOptions: { "grpc.use_local_subchannel_pool": 1 } }),
-  );
+  const client = connect(queue.address);
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);
+  const lateness: number[] = [];
+  let states = 0;
+  const watch = async ({ task: { id, agent } }: Grant, index: number) => {
+    const watching = client.of(index).watch({ taskId: id, agentId: agent }, { signal: stop.signal });
+    for await (const { event } of watching) {
+      if (event?.event?.$case === "stateChanged") states += 1;
+      if (event?.event?.$case === "textDelta") lateness.push(performance.now() - Number(event.event.value.text));
+    }
+  };
+  const report = (index: number, reportSequence: number, text: string) => {
+    const { task, fence } = pick(grants, index);
+    const event = TaskEvent.fromPartial({ event: { $case: "textDelta", value: { text } } });
+    return client.of(index).report(
+      {
+        ...{ taskId: task.id, fence: BigInt(fence), reportSequence },
+        ...(reportSequence === 1
+          ? { started: { traceparent: "", engineVersion: "" }, events: [] }
+          : { started: undefined, events: [event] }),
+      },
+      { timeoutMs: 60_000 },
+    );
+  };
   try {
-    await inFlight(50, TASKS, ours.enqueue);
-    const mark = { executor: "ex-1", boot: "boot-1", sequence: 1n };
-    await ours.store.sync({ ...mark, draining: false, held: [], leaseMs: LEASE_MS, again: false });
-    const grants = await ours.store.claim({
-      ...{ ...mark, engine: ENGINE, count: TASKS, leaseMs: LEASE_MS, maxBytes: 1e8, order: ORDER },
-    });
-    if (grants === "stale" || grants.length !== TASKS) throw new Error("not every task was leased");
-
-    const lateness: number[] = [];
-    let states = 0;
-    const client = (index: number) => clients[index % CHANNELS] ?? clients[0];
-    const watch = async (taskId: string, agentId: string, index: number) => {
-      for await (const { event } of client(index)?.watch({ taskId, agentId }, { signal: stop.signal }) ?? []) {
-        if (event?.event?.$case === "stateChanged") states += 1;
-        if (event?.event?.$case === "textDelta") lateness.push(performance.now() - Number(event.event.value.text));
-      }
-    };
-    const watching = grants.map(({ task }, index) =>
-      watch(task.id, task.agent, index).catch((error: unknown) => {
+    const watching = grants.map((grant, index) =>
+      watch(grant, index).catch((error: unknown) => {
         if (!stop.signal.aborted) throw error;
       }),
     );
-    await inFlight(50, TASKS, async (index) => {
-      const grant = grants[index];
-      if (grant === undefined) return;
-      await client(index)?.report({
-        ...{ taskId: grant.task.id, fence: BigInt(grant.fence), reportSequence: 1, events: [] },
-        started: { traceparent: "", engineVersion: "" },
-      });
-    });
+    await inFlight(50, TASKS, (index) => report(index, 1, ""));
     // QUEUED and RUNNING: from now on every watcher waits for what is new.
     await until(() => states === 2 * TASKS, "not every watcher saw its task running");
 
-    const reports: Promise<unknown>[] = [];
-    const [count, start] = [PER_SECOND * SECONDS, performance.now()];
-    for (let report = 0; report < count; report += 1) {
-      const due = start + (report * 1000) / PER_SECOND;
-      const early = due - performance.now();
-      if (early > 0) await delay(early);
-      const grant = grants[report % TASKS];
-      if (grant === undefined) continue;
-      const text = TaskEvent.fromPartial({ event: { $case: "textDelta", value: { text: String(due) } } });
-      reports.push(
-        client(report)?.report(
-          {
-            ...{ taskId: grant.task.id, fence: BigInt(grant.fence), reportSequence: 2 + Math.floor(report / TASKS) },
-            events: [text],
-          },
-          { timeoutMs: 60_000 },
-        ) ?? Promise.resolve(),
-      );
-    }
-    await Promise.all(reports);
-    const reportedMs = performance.now() - start;
-    await until(() => lateness.length === PER_SECOND * SECONDS, "not every event was seen");
+    const count = PER_SECOND * SECONDS;
+    const tookMs = await steadily(count, report);
+    await until(() => lateness.length === count, "not every event was seen");
     stop.abort();
     await Promise.all(watching);
     const [p50, p99, max] = [quantile(lateness, 0.5), quantile(lateness, 0.99), Math.max(...lateness)];
     say(
-      `${TASKS} watchers, ${((lateness.length * 1000) / reportedMs).toFixed(0)} events/s: late by p50 ${p50.toFixed(0)}, ` +
+      `${TASKS} watchers, ${((count * 1000) / tookMs).toFixed(0)} events/s: late by p50 ${p50.toFixed(0)}, ` +
         `p99 ${p99.toFixed(0)}, at most ${max.toFixed(0)} ms`,
     );
     ratio("watch_lateness_max_vs_1s", max / 1000);
   } finally {
     stop.abort();
-    for (const each of clients) each.close();
+    client.close();
     await queue.close();
+  }
+}
+
+/** Reports on each task in turn, at the rate; the text is when it was due, so that a report that had to wait is late too. */
+async function steadily(count: number, report: (index: number, sequence: number, text: string) => Promise<unknown>) {
+  // As an executor does, one report of a task after the other.
+  const lasts: Promise<unknown>[] = [];
+  const start = performance.now();
+  for (let index = 0; index < count; index += 1) {
+    const due = start + (index * 1000) / PER_SECOND;
+    const early = due - performance.now();
+    if (early > 0) await delay(early);
+    const [task, sequence] = [index % TASKS, 2 + Math.floor(index / TASKS)];
+    lasts[task] = (lasts[task] ?? Promise.resolve()).then(() => report(task, sequence, String(due)));
+  }
+  await Promise.all(lasts);
+  return performance.now() - start;
+}
+
+async function leaseTasks(url: string): Promise<readonly Grant[]> {
+  const ours = await openOurs(url);
+  try {
+    await inFlight(50, TASKS, ours.enqueue);
+    const mark = { executor: "ex-1", boot: "boot-1", sequence: 1n };
+    await ours.store.sync({ ...mark, draining: false, held: [], leaseMs: LEASE_MS, again: false });
+    const claim = { ...mark, engine: ENGINE, count: TASKS, leaseMs: LEASE_MS, maxBytes: 1e8, order: ORDER };
+    const grants = await ours.store.claim(claim);
+    if (grants === "stale" || grants.length !== TASKS) throw new Error("not every task was leased");
+    return grants;
+  } finally {
     await ours.close();
   }
+}
+
+function connect(address: string) {
+  // Clients of one address share a connection unless they are told not to.
+  const channelOptions = { "grpc.use_local_subchannel_pool": 1 };
+  const clients = Array.from({ length: CHANNELS }, () =>
+    createClient(QueueServiceService, address, { channelOptions }),
+  );
+  return {
+    of: (index: number) => pick(clients, index),
+    close() {
+      for (const client of clients) client.close();
+    },
+  };
 }
 
 async function until(check: () => boolean, fault: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { ConfigError, type Env, load, type ServiceSettings } from "@ccsp/config";
-import { executorService } from "@ccsp/executor";
+import { loadExecutorService } from "@ccsp/executor";
 import { gatewayService } from "@ccsp/gateway";
 import { runService, type ServiceContext, type ServiceDefinition } from "@ccsp/lifecycle";
 import { monitorService } from "@ccsp/monitor";
@@ -45,7 +45,7 @@ export async function runInProcess(io: Io): Promise<ExitCode> {
     ...queue,
     ...prepare(notificationService, inside),
     ...prepare(monitorService, inside),
-    ...prepare(executorService, inside),
+    ...prepare(await loadExecutorService(inside), inside),
     ...prepare(gatewayService, inside),
   ];
   if (faults.size > 0) {

@@ -1,10 +1,19 @@
-import type { Engine, EngineRun, RunFailure, RunLimits, RunOutcome } from "@ccsp/engine-kit";
+import {
+  type Engine,
+  type EngineRun,
+  type RunFailure,
+  type RunLimits,
+  type RunOutcome,
+  runFailure,
+  type Severity,
+} from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
 import { persist } from "./persist.js";
 import type { Answer, Lease, QueuePort } from "./queue.js";
 import { createReporter } from "./reporter.js";
-import type { AttemptEnd, AttemptSpan, AttemptTracing } from "./trace.js";
+import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
+import { unsupported } from "./unsupported.js";
 
 /** Why an attempt is to end before its engine does. */
 export type StopCause = "cancel" | "release" | "lost";
@@ -13,6 +22,7 @@ export type StopCause = "cancel" | "release" | "lost";
 export interface AttemptDeps {
   readonly queue: QueuePort;
   readonly tracing: AttemptTracing;
+  readonly metrics: AttemptMetrics;
   readonly clock: Clock;
   readonly log: Logger;
   readonly defaults: { readonly wallMs: number; readonly outputBytes: number };
@@ -93,6 +103,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
       for await (const event of run.events) await reporter.add(event);
       outcome = await run.outcome;
       engineGone();
+      if (outcome.facts) deps.metrics.ran(engine.name, outcome.facts);
       await reporter.flushed();
       return outcome;
     } finally {
@@ -128,7 +139,9 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     let outcome: RunOutcome | undefined;
     try {
       await previous;
-      if (cause === undefined) outcome = await runEngine(span);
+      const failure = unsupported(lease, engine);
+      if (failure) outcome = { ok: false, failure, usage: undefined, costUsd: undefined };
+      else if (cause === undefined) outcome = await runEngine(span);
     } catch (err) {
       log.error({ err }, "engine could not be run");
       await run?.stop().catch((error: unknown) => log.error({ err: error }, "engine could not be stopped"));
@@ -136,7 +149,9 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     engineGone();
     const end = await settle(outcome);
     span.ended(end);
-    log.info({ end, ...(outcome && !outcome.ok && { reason: outcome.failure.message }) }, "attempt over");
+    const failure = outcome && !outcome.ok ? outcome.failure : undefined;
+    const level = failure?.category === end ? LEVELS[failure.severity] : "info";
+    log[level]({ end, ...(failure && { reason: failure.message }), ...outcome?.facts }, "attempt over");
     return end;
   });
 
@@ -171,23 +186,12 @@ function effectiveLimits({ limits }: Lease, defaults: AttemptDeps["defaults"]): 
   };
 }
 
-const cancelled: RunFailure = {
-  category: "CANCELLED",
-  message: "the task was cancelled",
-  retryable: false,
-  source: "AGENT",
-};
+const LEVELS = { notice: "info", warning: "warn", critical: "error" } as const satisfies Record<Severity, string>;
 
-const unstarted: RunFailure = {
-  category: "ENGINE_CRASH",
-  message: "the engine could not be started; the executor's log says why",
-  retryable: true,
-  source: "CCSP",
-};
+const cancelled = runFailure("CANCELLED", "the task was cancelled");
 
-const undeliverable: RunFailure = {
-  category: "OUTPUT_LIMIT",
-  message: "the queue refused the result",
-  retryable: false,
+const unstarted = runFailure("ENGINE_CRASH", "the engine could not be started; the executor's log says why", {
   source: "CCSP",
-};
+});
+
+const undeliverable = runFailure("OUTPUT_LIMIT", "the queue refused the result", { source: "CCSP" });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Engine, EngineRun, RunOutcome } from "@ccsp/engine-kit";
+import { type Engine, type EngineRun, type RunOutcome, runFailure } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import type { Clock } from "./clock.js";
 import { createExecutor } from "./executor.js";
@@ -87,7 +87,7 @@ function setUp() {
       });
       const run = { taskId, stopped: false, end };
       runs.push(run);
-      const failure = { category: "ENGINE_CRASH", message: "", retryable: true, source: "ENGINE" } as const;
+      const failure = runFailure("ENGINE_CRASH", "");
       return {
         pid: runs.length,
         events: (async function* () {})(),
@@ -108,7 +108,7 @@ function setUp() {
       attempt: (_lease, work) =>
         work({ traceparent: "", engine: () => ({ traceparent: "", end: () => {} }), ended: () => {} }),
     },
-    metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end) },
+    metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end), ran: () => {} },
     clock,
     log: pino({ level: "silent" }),
     defaults: { wallMs: 1_000_000, outputBytes: 1_000 },

@@ -4,7 +4,6 @@ import { type Attempt, type AttemptDeps, startAttempt } from "./attempt.js";
 import { createHeldLeases } from "./held-leases.js";
 import { backoffMs } from "./persist.js";
 import type { EngineOffer, Lease, SyncAnswer } from "./queue.js";
-import type { AttemptMetrics } from "./trace.js";
 
 /** An engine with what this executor knows of it. */
 export interface InstalledEngine {
@@ -18,7 +17,6 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly executorId: string;
   readonly bootId: string;
   readonly engines: readonly InstalledEngine[];
-  readonly metrics: AttemptMetrics;
   /** How long `close` lets runs go on. */
   readonly drainMs: number;
   /** How long `close` then waits for the ends of engines and for answers of the queue. */
@@ -35,7 +33,10 @@ export interface Executor {
 }
 
 export interface RunningExecutor {
-  /** Takes no more work, lets runs end, then stops them and gives their leases back. No engine process is left after it. */
+  /**
+   * Takes no more work, lets runs end, then stops them and gives their leases back. No engine process is left after it. Takes at most
+   * `drainMs`, `giveBackMs` and a second, unless a killed process does not die.
+   */
   close(): Promise<void>;
 }
 
@@ -53,6 +54,8 @@ const MAX_WAIT_MS = 10_000;
 const PAUSE_MS = 1_000;
 /** Between two Syncs in any case, when the queue answered early and had no work. */
 const SHORT_PAUSE_MS = 50;
+/** For the last Sync: what it gives back ends by time too. */
+const GOODBYE_MS = 1_000;
 /** Older than this, the last answered Sync counts as none. */
 const SYNC_TOO_OLD_MS = 30_000;
 
@@ -196,7 +199,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
         log.info("queue does not answer; what it still counts as leased here ends by time");
       }
     };
-    await within(options.giveBackMs, call());
+    await within(GOODBYE_MS, call());
     late.abort();
   }
 

@@ -1,4 +1,4 @@
-import type { ErrorCategory, RunOutcome } from "@ccsp/engine-kit";
+import type { ErrorCategory, RunFacts, RunOutcome } from "@ccsp/engine-kit";
 import type { Lease } from "./queue.js";
 
 /** Spans of attempts. Implemented by `../telemetry/attempt-spans.ts`. */
@@ -29,4 +29,6 @@ export type AttemptEnd = "SUCCEEDED" | "RELEASED" | "LOST" | ErrorCategory;
 export interface AttemptMetrics {
   started(engine: string): void;
   ended(engine: string, end: AttemptEnd): void;
+  /** A run's processes are gone. */
+  ran(engine: string, facts: RunFacts): void;
 }

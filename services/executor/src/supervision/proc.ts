@@ -32,11 +32,11 @@ export interface ProcessTable {
 }
 
 /**
- * Cookies are read once per process: only a fork has one that it did not get from its parent, and a process that overwrites its
- * environment keeps the one that it was seen with. `isNew` says for which pids that may be too early: a process has its parent's
- * environment until it executes its command.
+ * A cookie is read once per process: it is inherited, so that who has none never gets one, and who clears its environment keeps the
+ * one that it was seen with. Read again is what was empty, as it is in the middle of an exec, and what our own children have: that
+ * is our environment until they execute their command.
  */
-export function createProcessTable(isNew: (pid: number) => boolean = () => false): ProcessTable {
+export function createProcessTable(): ProcessTable {
   let cookies = new Map<string, string>();
   return {
     async read() {
@@ -48,8 +48,14 @@ export function createProcessTable(isNew: (pid: number) => boolean = () => false
         const stat = readStat(pid);
         if (stat === undefined) continue;
         const key = `${pid} ${stat.started}`;
-        const cookie = cookies.get(key) ?? readCookie(pid);
-        if (cookie !== "" || !isNew(pid)) seen.set(key, cookie);
+        let cookie = cookies.get(key);
+        if (cookie === undefined) {
+          const environ = readText(`/proc/${pid}/environ`);
+          cookie = cookieIn(environ);
+          if (cookie !== "" || (environ !== "" && stat.parent !== process.pid)) seen.set(key, cookie);
+        } else {
+          seen.set(key, cookie);
+        }
         rows.set(pid, { pid, ...stat, cookie });
       }
       cookies = seen;
@@ -102,8 +108,7 @@ function statFields(pid: number | "self"): string[] {
 
 const PREFIX = `${COOKIE_NAME}=`;
 
-function readCookie(pid: number): string {
-  const environ = readText(`/proc/${pid}/environ`);
+function cookieIn(environ: string): string {
   if (!environ.includes(PREFIX)) return "";
   const entry = environ.split("\0").find((variable) => variable.startsWith(PREFIX));
   return entry?.slice(PREFIX.length) ?? "";

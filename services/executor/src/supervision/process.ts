@@ -1,7 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { COOKIE_NAME, type Cookie, formatCookie } from "./cookie.js";
-import { killStrays, signal } from "./kill.js";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Cgroup } from "./cgroup.js";
+import { COOKIE_NAME } from "./cookie.js";
+import { killAll, signal } from "./kill.js";
+import { HAS_PROC } from "./proc.js";
+import type { WatchedTree } from "./process-watch.js";
 
 export interface ProcessOptions {
   readonly command: string;
@@ -11,7 +15,11 @@ export interface ProcessOptions {
   readonly cwd: string;
   /** What it reads from stdin, which stays open after it. */
   readonly input: string;
-  readonly cookie: Cookie;
+  readonly cookie: string;
+  /** Finds the processes with that cookie. */
+  readonly tree: WatchedTree;
+  /** Where it is to live; undefined: where this process does. */
+  readonly cgroup: Cgroup | undefined;
   /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
   /** Path of util-linux' setpriv: the process then dies with this one, however this one ends. */
@@ -21,6 +29,8 @@ export interface ProcessOptions {
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** It was asked to end before it did. */
+  readonly stopped: boolean;
   /** The beginning of what it wrote to stderr. */
   readonly stderr: string;
 }
@@ -33,67 +43,99 @@ export interface SupervisedProcess {
   endInput(): void;
   /** Resolves when the process and all that it started are gone. Rejects when some of it does not die. */
   readonly exited: Promise<ProcessExit>;
-  /** SIGTERM to the group, `graceMs`, SIGKILL; then what left the group. Resolves when none is left. Idempotent. */
+  /** SIGTERM to all of the tree, `graceMs` for all of it to end, SIGKILL. Resolves when none is left. Idempotent. */
   stop(): Promise<void>;
+  /** As `stop`, without the grace, also when that is running. */
+  kill(): Promise<void>;
 }
 
 const STDERR_BYTES = 2_048;
 /** A process that left the tree unseen may hold a pipe open; after the end of the run it is listened to for this long. */
 export const AFTER_EXIT_MS = 1_000;
+/** How often what is left of the tree is looked for while it has its grace. */
+const LEFT_MS = 50;
 
 /** Resolves when the process runs; rejects when it cannot be started. */
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
-  const { command, args, env, cwd, cookie, setpriv } = options;
-  const [file, argv] = setpriv ? [setpriv, ["--pdeathsig", "KILL", "--", command, ...args]] : [command, [...args]];
-  const child = spawn(file, argv, {
-    cwd,
-    env: { ...env, [COOKIE_NAME]: formatCookie(cookie) },
-    detached: true,
-    stdio: "pipe",
-  });
+  const { cwd, env, cookie, tree, cgroup } = options;
+  const [file = "", ...argv] = commandOf(options);
+  const child = spawn(file, argv, { cwd, env: { ...env, [COOKIE_NAME]: cookie }, detached: true, stdio: "pipe" });
   // `once` rejects on "error", which is what comes in place of "spawn".
   await once(child, "spawn");
   const pid = pidOf(child);
+  tree.rootStarted(pid);
 
   // The process may end before it has read its input.
   child.stdin.on("error", () => {});
   child.stdin.write(options.input);
   const stderr = keepBeginning(child.stderr);
-
   const stderrClosed = new Promise<void>((resolve) => child.stderr.once("close", resolve));
-  let kill: NodeJS.Timeout | undefined;
+
   let gone = false;
+  let stopped = false;
+  let grace: NodeJS.Timeout | undefined;
+  // Aborts when SIGKILL is due.
+  const patience = new AbortController();
+  patience.signal.addEventListener("abort", () => {
+    if (!gone) signal(-pid, "SIGKILL");
+  });
   const exit = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
     child.once("exit", (code, endedBy) => {
-      // Whatever the engine left behind ends with it, whether it ended well or not. From now on the id may be another's.
-      signal(-pid, "SIGKILL");
-      clearTimeout(kill);
+      tree.rootExited();
+      // What the engine left behind ends with it, whether it ended well or not; if it was asked to end, so were they, and have the
+      // same time for it. From now on the id may be another's.
+      if (grace === undefined || !HAS_PROC) signal(-pid, "SIGKILL");
       gone = true;
+      stopped = grace !== undefined || patience.signal.aborted;
       resolve([code, endedBy]);
     });
   });
+
+  const look = async () => (await tree.look()).map((row) => row.pid);
   const exited = (async (): Promise<ProcessExit> => {
     const [code, endedBy]: [number | null, NodeJS.Signals | null] = await exit;
     const close = setTimeout(() => child.stderr.destroy(), AFTER_EXIT_MS);
-    const same = formatCookie(cookie);
-    await killStrays((other) => formatCookie(other) === same);
+    if (grace !== undefined) await noneLeft(look, patience.signal);
+    clearTimeout(grace);
+    await cgroup?.kill();
+    await killAll(look);
     await stderrClosed;
     clearTimeout(close);
-    return { code, signal: endedBy, stderr: stderr() };
+    return { code, signal: endedBy, stopped, stderr: stderr() };
   })();
   // Whoever needs it awaits it; nobody may, when the start of the run fails later.
   exited.catch(() => {});
 
-  let stopping: Promise<void> | undefined;
-  async function end(): Promise<void> {
-    if (!gone) {
+  async function stop(): Promise<void> {
+    if (!gone && grace === undefined) {
+      grace = setTimeout(() => patience.abort(), options.graceMs);
       signal(-pid, "SIGTERM");
-      kill = setTimeout(() => signal(-pid, "SIGKILL"), options.graceMs);
+      // Twice would be taken for impatience.
+      const outside = (await tree.look()).filter(({ group }) => group !== pid);
+      for (const row of outside) signal(row.pid, "SIGTERM");
     }
     await exited;
   }
 
-  return { pid, stdout: child.stdout, endInput: () => child.stdin.end(), exited, stop: () => (stopping ??= end()) };
+  async function kill(): Promise<void> {
+    patience.abort();
+    await exited;
+  }
+
+  return { pid, stdout: child.stdout, endInput: () => child.stdin.end(), exited, stop, kill };
+}
+
+/** Each of these replaces itself by the next, so that the process stays the same. */
+function commandOf({ command, args, cgroup, setpriv }: ProcessOptions): readonly string[] {
+  const enter = cgroup ? ["/bin/sh", "-c", 'echo 0 >"$1" && shift && exec "$@"', "sh", cgroup.procs] : [];
+  const dieWithUs = setpriv ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
+  return [...enter, ...dieWithUs, command, ...args];
+}
+
+async function noneLeft(look: () => Promise<readonly number[]>, patience: AbortSignal): Promise<void> {
+  while (!patience.aborted && (await look()).length > 0) {
+    await delay(LEFT_MS, undefined, { signal: patience }).catch(() => {});
+  }
 }
 
 /** Never 0, which would mean our own group. */

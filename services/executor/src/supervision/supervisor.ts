@@ -1,8 +1,12 @@
-import type { Overrun, RunExit, Supervisor } from "@ccsp/engine-kit";
+import type { Overrun, RunFolder, Supervisor } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
+import type { Cgroup, Cgroups } from "./cgroup.js";
+import { formatCookie } from "./cookie.js";
 import { startProcess } from "./process.js";
+import { createProcessWatch, type WatchedTree } from "./process-watch.js";
 import { createRunFolder } from "./run-folder.js";
-import { watchedOutput } from "./watched-output.js";
+import { supervise } from "./supervised-run.js";
+import type { TreeLimits } from "./tree.js";
 
 export interface SupervisorOptions {
   readonly executorId: string;
@@ -12,77 +16,91 @@ export interface SupervisorOptions {
   /** PATH of every engine. */
   readonly path: string;
   readonly silenceMs: number;
+  readonly stallMs: number;
   readonly graceMs: number;
+  /** Of each run. */
+  readonly limits: TreeLimits;
+  /** Undefined: runs are watched from outside only. */
+  readonly cgroups: Cgroups | undefined;
   readonly setpriv: string | undefined;
   readonly log: Logger;
 }
 
-/** Runs engines of any kind: own session, own folders, an environment that holds what is listed here and nothing else. */
-export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const { executorId, bootId, path, silenceMs, graceMs, setpriv, log } = options;
+/** What a run has while it lives. */
+interface Belongings {
+  readonly folder: RunFolder;
+  readonly tree: WatchedTree;
+  readonly cgroup: Cgroup | undefined;
+  /** Resolves when nothing is left of it, save a folder that cannot be removed. Rejects when processes in its cgroup do not die. */
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Runs engines of any kind: own session, own folders, own limits, an environment that holds what is listed here and nothing else.
+ * `close` ends the sweep for strays; runs have to be over by then.
+ */
+export function createSupervisor(options: SupervisorOptions): Supervisor & { close(): Promise<void> } {
+  const { executorId, bootId, path, graceMs, limits, cgroups, setpriv, log } = options;
+  const watch = createProcessWatch({ prefix: formatCookie({ executorId, bootId, run: "" }), log });
+
+  async function acquire(run: string, cookie: string, onOverrun: (why: Overrun) => void): Promise<Belongings> {
+    const folder = await createRunFolder(options.folder, run.replaceAll(/[^A-Za-z0-9._-]/g, "-"));
+    // What the run brought counts all the same; the next boot tries again.
+    const removeFolder = () =>
+      folder.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run is left behind"));
+    let cgroup: Cgroup | undefined;
+    try {
+      cgroup = await cgroups?.create(run, limits);
+      const tree = watch.add(cookie, cgroup?.limitsMemory ? { ...limits, memoryBytes: 0 } : limits, onOverrun);
+      const release = async () => {
+        try {
+          await cgroup?.remove();
+        } finally {
+          tree.close();
+          await removeFolder();
+        }
+      };
+      return { folder, tree, cgroup, release };
+    } catch (err) {
+      await cgroup?.remove();
+      await removeFolder();
+      throw err;
+    }
+  }
+
   return {
     async start({ run, command, prepare, input, wallMs, traceparent }) {
-      const folder = await createRunFolder(options.folder, run.replaceAll(/[^A-Za-z0-9._-]/g, "-"));
+      const cookie = formatCookie({ executorId, bootId, run });
+      let overrun: (why: Overrun) => void = () => {};
+      const belongings = await acquire(run, cookie, (why) => overrun(why));
+      const { folder, tree, cgroup } = belongings;
       try {
         const { args, env } = await prepare(folder);
-        const startedAt = performance.now();
+        const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
+        const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
         const process = await startProcess({
           command,
           args,
-          env: {
-            PATH: path,
-            HOME: folder.home,
-            TMPDIR: folder.tmp,
-            LANG: "C.UTF-8",
-            ...env,
-            ...(traceparent && { TRACEPARENT: traceparent }),
-          },
+          env: { ...always, ...env, ...traced },
           cwd: folder.work,
           input,
-          cookie: { executorId, bootId, run },
+          cookie,
+          tree,
+          cgroup,
           graceMs,
           setpriv,
         });
-
-        let overrun: Overrun | undefined;
-        let last: NodeJS.Timeout | undefined;
-        const exited = (async (): Promise<RunExit> => {
-          try {
-            const exit = await process.exited;
-            return { ...exit, overrun, runMs: performance.now() - startedAt };
-          } finally {
-            clearTimeout(last);
-            // What the run brought counts all the same; the next boot tries again.
-            await folder.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run is left behind"));
-          }
-        })();
-        const stop = async () => {
-          await process.stop();
-          await exited;
-        };
-        // Whoever waits for the end learns of a failure from `exited`.
-        const stopUnasked = () => void stop().catch(() => {});
-        return {
-          pid: process.pid,
-          output: watchedOutput(process, {
-            wallMs,
-            silenceMs,
-            onOverrun(why) {
-              overrun = why;
-              stopUnasked();
-            },
-          }),
-          exited,
-          stop,
-          endInput(ms) {
-            process.endInput();
-            last ??= setTimeout(stopUnasked, ms);
-          },
-        };
+        const supervised = supervise(process, belongings, { ...options, wallMs });
+        overrun = supervised.overrun;
+        return supervised.run;
       } catch (err) {
-        await folder.remove();
+        await belongings.release();
         throw err;
       }
+    },
+
+    async close() {
+      watch.close();
     },
   };
 }

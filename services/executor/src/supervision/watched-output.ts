@@ -4,22 +4,31 @@ import { AFTER_EXIT_MS, type SupervisedProcess } from "./process.js";
 export interface WatchOptions {
   /** From now on. */
   readonly wallMs: number;
-  /** Longest time without output. Time in which nobody reads does not count. */
+  /** Longest time without output. Time in which nobody reads does not count, here and below. */
   readonly silenceMs: number;
+  /** Longest time without progress, whatever is written meanwhile. */
+  readonly stallMs: number;
   /** Called once, when a limit has passed: the process is to be stopped. */
   onOverrun(overrun: Overrun): void;
 }
 
-/**
- * Reads a process's output in chunks while two clocks run. Only as fast as it is read: the pipe then fills and the process waits.
- * Ends when the output ends, or soon after the process is gone. Never throws.
- */
-export async function* watchedOutput(process: SupervisedProcess, options: WatchOptions): AsyncGenerator<Buffer> {
+export interface WatchedOutput {
+  /** In chunks, read only as fast as it is taken: the pipe then fills and the process waits. Ends when the output ends, or soon after the process is gone. Never throws. */
+  readonly chunks: AsyncIterable<Buffer>;
+  /** What was read meant something new: the stall clock begins anew. */
+  progress(): void;
+}
+
+/** A process's output, while three clocks run. */
+export function watchOutput(process: SupervisedProcess, options: WatchOptions): WatchedOutput {
   const { stdout } = process;
   let overrun = false;
   let exited = false;
   let silence: NodeJS.Timeout | undefined;
+  let stall: NodeJS.Timeout | undefined;
   let listeningSince = 0;
+  /** Listened since the last progress. */
+  let stalledMs = 0;
   // All waits together: whoever holds the pipe may write for ever.
   let afterExitMs = AFTER_EXIT_MS;
 
@@ -27,12 +36,18 @@ export async function* watchedOutput(process: SupervisedProcess, options: WatchO
     if (!overrun && !exited) options.onOverrun(why);
     overrun = true;
   };
-  const listen = () => {
+  const deafen = () => {
     clearTimeout(silence);
+    clearTimeout(stall);
+    silence = undefined;
+  };
+  const listen = () => {
+    deafen();
     listeningSince = performance.now();
     silence = exited
       ? setTimeout(() => stdout.destroy(), afterExitMs)
       : setTimeout(() => pass("silence"), options.silenceMs);
+    if (!exited) stall = setTimeout(() => pass("stall"), options.stallMs - stalledMs);
   };
   const wall = setTimeout(() => pass("wall"), options.wallMs);
   const whenExited = () => {
@@ -43,23 +58,33 @@ export async function* watchedOutput(process: SupervisedProcess, options: WatchO
   };
   void process.exited.then(whenExited, whenExited);
 
-  const chunks = stdout.iterator();
-  try {
-    for (;;) {
-      listen();
-      // Rejects when it is destroyed, which is the end too.
-      const next: IteratorResult<Buffer, undefined> = await chunks.next().catch(() => END);
-      clearTimeout(silence);
-      silence = undefined;
-      if (exited) afterExitMs -= performance.now() - listeningSince;
-      if (next.done || afterExitMs <= 0) return;
-      yield next.value;
+  async function* read(): AsyncGenerator<Buffer> {
+    const chunks = stdout.iterator();
+    try {
+      for (;;) {
+        listen();
+        // Rejects when it is destroyed, which is the end too.
+        const next: IteratorResult<Buffer, undefined> = await chunks.next().catch(() => END);
+        const listenedMs = performance.now() - listeningSince;
+        deafen();
+        stalledMs += listenedMs;
+        if (exited) afterExitMs -= listenedMs;
+        if (next.done || afterExitMs <= 0) return;
+        yield next.value;
+      }
+    } finally {
+      clearTimeout(wall);
+      deafen();
+      stdout.destroy();
     }
-  } finally {
-    clearTimeout(wall);
-    clearTimeout(silence);
-    stdout.destroy();
   }
+
+  return {
+    chunks: read(),
+    progress() {
+      stalledMs = 0;
+    },
+  };
 }
 
 const END = { done: true, value: undefined } as const;

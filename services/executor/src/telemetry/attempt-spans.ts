@@ -1,4 +1,4 @@
-import type { RunOutcome, Usage } from "@ccsp/engine-kit";
+import type { RunFacts, RunOutcome, Usage } from "@ccsp/engine-kit";
 import { contextFromTraceparent, currentTraceparent, tracer } from "@ccsp/telemetry";
 import { context, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Lease } from "../domain/queue.js";
@@ -63,6 +63,7 @@ function startOf(lease: Lease, executorId: string) {
 }
 
 function describe(span: Span, outcome: RunOutcome | undefined): void {
+  if (outcome?.facts) span.setAttributes(factAttributes(outcome.facts));
   if (outcome === undefined) {
     span.setStatus({ code: SpanStatusCode.ERROR });
   } else if (outcome.ok) {
@@ -78,6 +79,13 @@ function describe(span: Span, outcome: RunOutcome | undefined): void {
     span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.failure.category });
   }
 }
+
+const factAttributes = ({ cause, code, resources }: RunFacts) => ({
+  "ccsp.run.exit": cause,
+  "process.exit.code": code ?? undefined,
+  "ccsp.run.cpu_ms": resources?.cpuMs,
+  "ccsp.run.peak_memory_bytes": resources?.peakMemoryBytes,
+});
 
 const tokens = (usage: Usage | undefined) =>
   usage && {

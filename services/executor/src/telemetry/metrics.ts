@@ -1,9 +1,13 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { AttemptMetrics } from "../domain/trace.js";
 
 export interface ExecutorMetrics extends AttemptMetrics {
   unknownLine(engine: string): void;
+  unknownFailure(engine: string): void;
 }
+
+const CPU_SECONDS = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000];
+const MEMORY_BYTES = [64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192].map((mib) => mib * 1024 ** 2);
 
 /** Metrics of runs; labels come from closed sets. */
 export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
@@ -20,10 +24,36 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
     labelNames: ["engine", "outcome"],
     registers,
   });
+  const unknownFailures = new Counter({
+    name: "ccsp_executor_unknown_failures_total",
+    help: "Failed runs whose cause no rule knows",
+    labelNames: ["engine"],
+    registers,
+  });
   const unknown = new Counter({
     name: "ccsp_executor_unknown_lines_total",
     help: "Lines of engines that were not understood and passed over",
     labelNames: ["engine"],
+    registers,
+  });
+  const exits = new Counter({
+    name: "ccsp_executor_exits_total",
+    help: "Runs whose processes are gone, by why the engine's ended: by itself, by a signal, on request, or the limit it passed",
+    labelNames: ["engine", "cause"],
+    registers,
+  });
+  const cpu = new Histogram({
+    name: "ccsp_executor_run_cpu_seconds",
+    help: "User and system time of all processes of a run",
+    labelNames: ["engine"],
+    buckets: CPU_SECONDS,
+    registers,
+  });
+  const memory = new Histogram({
+    name: "ccsp_executor_run_peak_memory_bytes",
+    help: "Most memory that all processes of a run had at one time",
+    labelNames: ["engine"],
+    buckets: MEMORY_BYTES,
     registers,
   });
   return {
@@ -32,6 +62,12 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
       runs.dec({ engine });
       total.inc({ engine, outcome });
     },
+    ran(engine, { cause = "exited", resources }) {
+      exits.inc({ engine, cause });
+      if (resources?.cpuMs !== undefined) cpu.observe({ engine }, resources.cpuMs / 1_000);
+      if (resources?.peakMemoryBytes !== undefined) memory.observe({ engine }, resources.peakMemoryBytes);
+    },
     unknownLine: (engine) => unknown.inc({ engine }),
+    unknownFailure: (engine) => unknownFailures.inc({ engine }),
   };
 }

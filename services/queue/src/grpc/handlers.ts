@@ -1,15 +1,15 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { currentTraceparent } from "@ccsp/telemetry";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
-import { acceptTask, type SpecLimits } from "../domain/validate.js";
+import type { SpecLimits } from "../domain/validate.js";
 import { watchTask } from "../domain/watch.js";
 import { toDuration } from "../messages/duration.js";
 import { toTaskEvent } from "../messages/log-message.js";
-import { loadSpec, storeSpec, toTaskMessage } from "../messages/task-message.js";
+import { loadSpec, toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
+import { createEnqueue } from "./enqueue.js";
 import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readList, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { readStatus } from "./status.js";
@@ -34,17 +34,7 @@ export function queueHandlers({
   newId,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
   return {
-    async enqueue(request) {
-      const { spec: asked, engine, class: priority, maxAttempts } = acceptTask(request, limits);
-      const { spec, prompts, hash } = storeSpec({ ...asked, engine, maxAttempts });
-      const { agentId: agent, requestId } = request;
-      const task = await queue.enqueue({
-        ...{ id: newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts },
-        trace: currentTraceparent(),
-        ...(requestId !== "" && { request: { id: requestId, hash } }),
-      });
-      return { task: toTaskMessage(task) };
-    },
+    enqueue: createEnqueue({ queue, limits, newId }),
 
     async sync(request, context) {
       const { grants, cancelled, lost, nextSyncMs } = await sync(readSync(request, context), context.signal);

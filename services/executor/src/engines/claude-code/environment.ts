@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunFolder } from "@ccsp/engine-kit";
 
@@ -28,17 +27,4 @@ export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Read
     DISABLE_TELEMETRY: "1",
     DISABLE_AUTOUPDATER: "1",
   };
-}
-
-/** Reads `NAME=value` lines; `#` starts a comment line. Rejects with the line's number, never with its content. */
-export async function readEnvironmentFile(path: string): Promise<Readonly<Record<string, string>>> {
-  const declared: Record<string, string> = {};
-  for (const [index, raw] of (await readFile(path, "utf8")).split(/\r?\n/).entries()) {
-    const line = raw.trim();
-    if (line === "" || line.startsWith("#")) continue;
-    const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw new Error(`${path}: line ${index + 1} is not NAME=value`);
-    declared[name] = value;
-  }
-  return declared;
 }

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import type { RunExit, RunOutcome } from "@ccsp/engine-kit";
-import { createLineSplitter } from "@ccsp/engine-kit";
-import { outcomeOf } from "./outcome.js";
+import { createLineSplitter, outcomeOf, type RunExit, type RunOutcome } from "@ccsp/engine-kit";
+import { RULES } from "./rules.js";
 import { createTranscriptReader } from "./transcript.js";
 
 const RECORDINGS = new URL("../../../test/recordings/2.1.197/", import.meta.url);
@@ -15,7 +14,8 @@ function outcomeOfRecording(name: string, exit: Partial<RunExit> = {}): RunOutco
     assert.notEqual(reader.read(line), undefined, `a line of ${name} is not understood`);
   }
   const end: RunExit = { code: 1, signal: null, stderr: "", overrun: undefined, runMs: 5, ...exit };
-  return outcomeOf({ transcript: reader.transcript, exit: end, outputLimit: undefined, dateMs: NOW });
+  reader.end?.(end);
+  return outcomeOf({ transcript: reader.transcript, exit: end, outputLimit: undefined, dateMs: NOW, rules: RULES });
 }
 
 describe("recorded runs of the Claude Code CLI", () => {
@@ -93,7 +93,8 @@ describe("the end of a run", () => {
     const reader = createTranscriptReader();
     for (const value of lines) reader.read(line(value));
     const full: RunExit = { code: 0, signal: null, stderr: "", overrun: undefined, runMs: 1, ...exit };
-    return outcomeOf({ transcript: reader.transcript, exit: full, outputLimit: undefined, dateMs: NOW });
+    reader.end?.(full);
+    return outcomeOf({ transcript: reader.transcript, exit: full, outputLimit: undefined, dateMs: NOW, rules: RULES });
   };
   const category = (outcome: RunOutcome) => (outcome.ok ? "ok" : outcome.failure.category);
   const init = { type: "system", subtype: "init", claude_code_version: "2.1.197", session_id: "s" };

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import type { EngineEvent } from "@ccsp/engine-kit";
-import { createLineSplitter, LineTooLong } from "@ccsp/engine-kit";
+import { createLineSplitter, type EngineEvent } from "@ccsp/engine-kit";
 import { array, assert as check, nat, property, string } from "fast-check";
 import { createTranscriptReader } from "./transcript.js";
 
@@ -44,12 +43,6 @@ describe("the transcript of a run", () => {
     );
   });
 
-  it("joins a character whose halves came in two pieces, and never gives half of one", () => {
-    const events = read([delta("a\ud83c"), delta("\udf89b"), delta("\udf89")]);
-    assert.equal(textOf(events), "a🎉b\ufffd");
-    for (const event of events) assert.ok(event.type === "text" && !/\p{Surrogate}/u.test(event.text));
-  });
-
   it("takes a message's text once, from the pieces where there are some", () => {
     assert.equal(textOf(read([start("m1"), delta("hel"), delta("lo"), whole("m1", "hello"), stop])), "hello");
     assert.equal(textOf(read([whole("m2", "unstreamed")])), "unstreamed");
@@ -86,19 +79,5 @@ describe("the transcript of a run", () => {
     for (const line of ['{"type":"hologram"}', '{"type":"constructor"}', "garbage", "[1]", '"x"', "", '{"no":1}']) {
       assert.equal(reader.read(Buffer.from(line)), undefined, line);
     }
-  });
-});
-
-describe("the line splitter", () => {
-  it("does not keep more of a line than it may", () => {
-    const splitter = createLineSplitter(4);
-    assert.deepEqual([...splitter.push(Buffer.from("abcd\nab"))].map(String), ["abcd"]);
-    assert.throws(() => [...splitter.push(Buffer.from("cde"))], LineTooLong);
-  });
-
-  it("gives the rest after the last end of line", () => {
-    const splitter = createLineSplitter(10);
-    assert.deepEqual([...splitter.push(Buffer.from("a\n\nb"))].map(String), ["a", ""]);
-    assert.equal(splitter.rest().toString(), "b");
   });
 });

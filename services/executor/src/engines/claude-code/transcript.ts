@@ -1,72 +1,34 @@
-import type { EngineEvent, Usage } from "@ccsp/engine-kit";
-import { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "@ccsp/engine-kit";
-import { categoryOfStatus } from "./rules.js";
-
-/** What the CLI said in a run, as far as its end depends on it. */
-export interface Transcript {
-  /** From `system/init`: the session has begun. */
-  readonly version: string | undefined;
-  readonly sessionId: string | undefined;
-  readonly model: string | undefined;
-  /** It wrote text or used a tool. */
-  readonly worked: boolean;
-  /** The CLI's own word for the last failed request, on the message that it wrote in the model's place. */
-  readonly errorWord: string | undefined;
-  /** The usage window that the provider last said is closed. */
-  readonly closedWindow: { readonly name: string; readonly resetsAtMs: number | undefined } | undefined;
-  readonly result: ResultLine | undefined;
-}
-
-/** The line that ends a run. `isError` is the one to trust: subtype says success on errors too. */
-export interface ResultLine {
-  readonly isError: boolean;
-  readonly subtype: string;
-  /** HTTP status of the provider's answer, where that was the error. */
-  readonly status: number | undefined;
-  /** Why the CLI ended the run, in its own word. */
-  readonly terminalReason: string | undefined;
-  /** The answer, or what the CLI says of the error. */
-  readonly text: string;
-  readonly turns: number;
-  readonly costUsd: number | undefined;
-  readonly usage: Usage | undefined;
-  readonly model: string | undefined;
-}
-
-export interface TranscriptReader {
-  /** Takes one line. Undefined when it is not understood; it changes nothing then. */
-  read(line: Buffer): readonly EngineEvent[] | undefined;
-  readonly transcript: Transcript;
-}
+import {
+  at,
+  categoryOfStatus,
+  countAt,
+  type EngineEvent,
+  emptyTranscript,
+  entriesAt,
+  type Json,
+  listAt,
+  numberAt,
+  parseObject,
+  type RunReader,
+  textAt,
+  type Usage,
+} from "@ccsp/engine-kit";
+import { type ClaudeWord, RULES } from "./rules.js";
 
 /** The model's name on messages that the CLI writes itself. */
 const SYNTHETIC = "<synthetic>";
 
 /** Reads `--output-format stream-json --verbose --include-partial-messages`. */
-export function createTranscriptReader(): TranscriptReader {
-  const transcript: { -readonly [K in keyof Transcript]: Transcript[K] } = {
-    version: undefined,
-    sessionId: undefined,
-    model: undefined,
-    worked: false,
-    errorWord: undefined,
-    closedWindow: undefined,
-    result: undefined,
-  };
+export function createTranscriptReader(): RunReader<ClaudeWord> {
+  const transcript = emptyTranscript<ClaudeWord>();
   /** Id of the message whose text came in pieces. */
   let streamed: string | undefined;
   /** What of that message has come, while it is not complete. */
   let unfinished = "";
-  /** Half of a character whose other half may come with the next piece. */
-  let half = "";
 
   const text = (piece: string): EngineEvent[] => {
-    const joined = half + piece;
-    half = /[\uD800-\uDBFF]$/.exec(joined)?.[0] ?? "";
-    const whole = wellFormed(half ? joined.slice(0, -1) : joined);
-    if (whole === "") return [];
-    transcript.worked = true;
-    return [{ type: "text", text: whole }];
+    if (piece !== "") transcript.worked = true;
+    return [{ type: "text", text: piece }];
   };
 
   /** When a stream broke the CLI asks again without streaming: the text comes whole, and its beginning may have come before. */
@@ -80,7 +42,7 @@ export function createTranscriptReader(): TranscriptReader {
     system(line) {
       if (textAt(line, "subtype") === "init") {
         transcript.version = textAt(line, "claude_code_version");
-        transcript.sessionId = textAt(line, "session_id");
+        transcript.conversationId = textAt(line, "session_id");
         transcript.model = textAt(line, "model");
       }
       return textAt(line, "subtype") === "api_retry" ? [retryNotice(line)] : [];
@@ -100,7 +62,7 @@ export function createTranscriptReader(): TranscriptReader {
 
     assistant(line) {
       if (textAt(line, "message", "model") === SYNTHETIC) {
-        transcript.errorWord = textAt(line, "error");
+        transcript.words = { ...transcript.words, error: textAt(line, "error") };
         return [];
       }
       const whole = textAt(line, "parent_tool_use_id") === undefined && textAt(line, "message", "id") !== streamed;
@@ -119,26 +81,29 @@ export function createTranscriptReader(): TranscriptReader {
       const status = textAt(line, "rate_limit_info", "status");
       const name = textAt(line, "rate_limit_info", "rateLimitType") ?? "usage";
       const seconds = countAt(line, "rate_limit_info", "resetsAt");
-      if (status !== "rejected") {
-        transcript.closedWindow = undefined;
-        return [];
-      }
-      transcript.closedWindow = { name, resetsAtMs: seconds === undefined ? undefined : seconds * 1000 };
+      const closed = status === "rejected";
+      transcript.words = { ...transcript.words, window: status };
+      transcript.retryAtMs = closed && seconds !== undefined ? seconds * 1000 : undefined;
+      if (!closed) return [];
       return [{ type: "notice", category: "USAGE_WINDOW", message: `the ${name} window is closed` }];
     },
 
     result(line) {
-      transcript.sessionId = textAt(line, "session_id") ?? transcript.sessionId;
-      transcript.result = {
-        isError: at(line, "is_error") !== false,
-        subtype: textAt(line, "subtype") ?? "",
-        status: numberAt(line, "api_error_status"),
+      transcript.conversationId = textAt(line, "session_id") ?? transcript.conversationId;
+      transcript.model = mainModel(line) ?? transcript.model;
+      transcript.usage = usageOf(line);
+      transcript.costUsd = numberAt(line, "total_cost_usd");
+      transcript.status = numberAt(line, "api_error_status");
+      transcript.words = {
+        ...transcript.words,
+        subtype: textAt(line, "subtype"),
         terminalReason: textAt(line, "terminal_reason"),
-        text: wellFormed(textAt(line, "result") ?? listAt(line, "errors").filter(isText).join("\n")),
+      };
+      transcript.ending = {
+        // The one to trust: subtype says success on errors too.
+        ok: at(line, "is_error") === false,
+        text: textAt(line, "result") ?? listAt(line, "errors").filter(isText).join("\n"),
         turns: countAt(line, "num_turns") ?? 0,
-        costUsd: numberAt(line, "total_cost_usd"),
-        usage: usageOf(line),
-        model: mainModel(line),
       };
       return [];
     },
@@ -152,6 +117,11 @@ export function createTranscriptReader(): TranscriptReader {
       if (line === undefined || type === undefined || !Object.hasOwn(readers, type)) return undefined;
       return readers[type]?.(line);
     },
+    end({ stderr }) {
+      // Before the session has begun the CLI has not seen the prompt: its complaint is about how it was started.
+      if (transcript.version === undefined) transcript.complaint = /^error: .{1,200}$/m.exec(stderr)?.[0];
+      return [];
+    },
   };
 }
 
@@ -161,7 +131,7 @@ function retryNotice(line: Json): EngineEvent {
   const status = numberAt(line, "error_status");
   const answer = status === undefined ? "the provider could not be reached" : `the provider answered ${status}`;
   const tries = `retry ${numberAt(line, "attempt") ?? "?"} of ${numberAt(line, "max_retries") ?? "?"}`;
-  const category = status === undefined ? "NETWORK_ERROR" : categoryOfStatus(status);
+  const category = status === undefined ? "NETWORK_ERROR" : categoryOfStatus(RULES, status);
   return { type: "notice", category, message: `${answer}; ${tries}` };
 }
 
@@ -192,6 +162,3 @@ function mainModel(line: Json): string | undefined {
   const models = [...entriesAt(line, "modelUsage")].sort(([, a], [, b]) => written(b) - written(a));
   return models[0]?.[0];
 }
-
-/** A lone half of a character cannot be written as UTF-8. */
-const wellFormed = (text: string): string => text.replaceAll(/\p{Surrogate}/gu, "\uFFFD");

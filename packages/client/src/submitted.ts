@@ -1,0 +1,16 @@
+import { REASONS } from "@ccsp/errors";
+import type { EnqueueOutcome } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { CcspError, errorFor } from "./errors.js";
+
+/** What became of one task of a batch. */
+export type Submitted = { readonly taskId: string } | { readonly error: CcspError };
+
+export function toSubmitted({ outcome }: EnqueueOutcome): Submitted {
+  if (outcome?.$case === "taskId") return { taskId: outcome.value };
+  if (outcome?.$case !== "refused")
+    return { error: new CcspError("INTERNAL", "the gateway answered without an outcome") };
+  const { reason: name, message, retryAfter } = outcome.value;
+  const reason = REASONS.find((each) => each === name) ?? "INTERNAL";
+  const retryAfterMs = retryAfter && Number(retryAfter.seconds) * 1_000 + retryAfter.nanos / 1_000_000;
+  return { error: errorFor(reason, message, { retryAfterMs }) };
+}

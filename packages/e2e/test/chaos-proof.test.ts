@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Evidence, TaskFacts } from "../chaos/evidence.js";
+import type { Entry, Happening } from "../chaos/journal.js";
+import { findViolations } from "../chaos/proof.js";
+
+const entry = (fence: string, happening: Happening, task = "t-1"): Entry => ({
+  ...{ at: 1, executor: "ex-1", boot: "boot-1", task, fence },
+  ...happening,
+});
+const log = (...lines: Partial<TaskFacts["log"][number]>[]): TaskFacts["log"] =>
+  lines.map((more, index) => ({ sequence: index + 1, line: `line ${index + 1}`, ...more }));
+
+const START = [{}, {}, { text: "7:1;" }, { text: "7:2;" }] as const;
+const TASK: TaskFacts = {
+  ...{ agent: "ann", state: "SUCCEEDED", attempt: 1, result: "task 1 by ex-1 with 7" },
+  log: log(...START, { ended: "SUCCEEDED" }),
+};
+const JOURNAL = [
+  entry("7", { what: "leased", attempt: 1 }),
+  entry("7", { what: "reported", texts: 2 }),
+  entry("7", { what: "completed" }),
+];
+const EVENTS = ["task.enqueued", "task.started", "task.completed"];
+
+interface Change extends Partial<Omit<Evidence, "journal" | "events">> {
+  readonly task?: Partial<TaskFacts>;
+  readonly journal?: readonly Entry[];
+  readonly events?: readonly string[];
+}
+
+/** One task that went well, but for what a test changes. */
+function violations(change: Change) {
+  const { task = {}, journal = JOURNAL, events = EVENTS, ...evidence } = change;
+  const found = findViolations({
+    agents: { accepted: new Map([["t-1", "ann"]]), watched: new Map(), ends: new Map() },
+    tasks: new Map([["t-1", { ...TASK, ...task }]]),
+    eventsTrimmed: 0,
+    ...evidence,
+    journal,
+    events: new Map([["t-1", events]]),
+  });
+  return found.map(({ what }) => what);
+}
+
+describe("The proof of a chaos run", () => {
+  it("finds nothing where nothing is wrong, also when Complete was answered twice for one lease", () => {
+    assert.deepEqual(violations({}), []);
+    assert.deepEqual(violations({ journal: [...JOURNAL, entry("7", { what: "completed" })] }), []);
+  });
+
+  const faults: Readonly<Record<string, Change>> = {
+    "accepted and lost": { tasks: new Map() },
+    "exists and was not accepted": {
+      tasks: new Map([
+        ["t-1", TASK],
+        ["t-2", TASK],
+      ]),
+    },
+    "has not ended": { task: { state: "RUNNING" }, journal: JOURNAL.slice(0, 2), events: EVENTS.slice(0, 2) },
+    "a log has a gap": { task: { log: log(...START, { ended: "SUCCEEDED", sequence: 6 }) } },
+    "a log has not exactly one end, at its end": {
+      task: { log: log(...START, { ended: "SUCCEEDED" }, { ended: "SUCCEEDED" }) },
+    },
+    "log and state disagree": { task: { log: log(...START, { ended: "FAILED" }) } },
+    "Complete was OK for two leases": { journal: [...JOURNAL, entry("8", { what: "completed" })] },
+    "the result is of no lease": { journal: JOURNAL.slice(1, 2) },
+    "the result is not the one that was taken": {
+      task: { result: "task 1 by ex-1 with 6" },
+      journal: [entry("6", { what: "leased", attempt: 1 }), ...JOURNAL],
+    },
+    "Fail ended the task and it ended otherwise": {
+      journal: [...JOURNAL, entry("6", { what: "failed", state: "TASK_STATE_FAILED" })],
+    },
+    "a report is missing, doubled or out of order": {
+      task: { log: log({}, {}, { text: "7:1;" }, { text: "7:2;" }, { text: "7:2;" }, { ended: "SUCCEEDED" }) },
+    },
+    "an accepted report is lost": { journal: [...JOURNAL, entry("7", { what: "reported", texts: 3 })] },
+    "not one task.enqueued": { events: EVENTS.slice(1) },
+    "not exactly one event of the end": { events: [...EVENTS, "task.failed"] },
+    "not one task.started for each attempt": { events: [...EVENTS, "task.started"] },
+    "events were dropped, so they prove nothing": { eventsTrimmed: 1 },
+    "a fence was granted twice": { journal: [...JOURNAL, entry("7", { what: "leased", attempt: 1 }, "t-2")] },
+    "a watcher saw another log": {
+      agents: { accepted: new Map([["t-1", "ann"]]), watched: new Map([["t-1", ["line 1"]]]), ends: new Map() },
+    },
+    "an end was left": {
+      agents: {
+        ...{ accepted: new Map([["t-1", "ann"]]), watched: new Map() },
+        ends: new Map([["t-1", TaskState.CANCELLED]]),
+      },
+    },
+  };
+  for (const [what, change] of Object.entries(faults)) {
+    it(`finds: ${what}`, () => assert.deepEqual(violations(change), [what]));
+  }
+
+  it("finds that Complete was OK for a task that did not succeed", () => {
+    const failed = { state: "FAILED", result: undefined, log: log(...START, { ended: "FAILED" }) };
+    const events = ["task.enqueued", "task.started", "task.failed"];
+    assert.deepEqual(violations({ task: failed, events }), ["Complete was OK and the task did not succeed"]);
+  });
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { categoryOfStatus, classify, ENDINGS, type Rule, type Symptoms } from "./classify.js";
+
+const RULES: readonly Rule<"kind">[] = [
+  { when: { words: { kind: ["quota", "credit"] } }, category: "USAGE_WINDOW", message: "closed", retryAfterMs: 7 },
+  { when: { status: [429], text: /daily/ }, category: "USAGE_WINDOW", message: "closed for the day" },
+  { when: { status: [429] }, category: "RATE_LIMIT", message: "limited ({status})" },
+  ...ENDINGS,
+];
+const nothing: Symptoms<"kind"> = {
+  finished: true,
+  worked: false,
+  words: {},
+  status: undefined,
+  text: "",
+  stderr: "",
+  exitCode: 1,
+};
+const of = (symptoms: Partial<Symptoms<"kind">>) => classify(RULES, { ...nothing, ...symptoms });
+
+describe("classification", () => {
+  it("takes the first rule of which every condition holds", () => {
+    assert.equal(of({ words: { kind: "credit" }, status: 429 }).message, "closed");
+    assert.equal(of({ status: 429, text: "daily quota" }).message, "closed for the day");
+    assert.equal(of({ status: 429 }).message, "limited (429)");
+  });
+
+  it("takes from the category what the rule does not say: retry, delay, severity and whose fault it is", () => {
+    assert.deepEqual(of({ status: 429 }), {
+      category: "RATE_LIMIT",
+      message: "limited (429)",
+      retryable: true,
+      source: "PROVIDER",
+      severity: "notice",
+      retryAfterMs: 5_000,
+    });
+    assert.equal(of({ words: { kind: "quota" } }).retryAfterMs, 7);
+  });
+
+  it("calls what no rule knows unknown, and retries it", () => {
+    const { category, retryable } = of({ text: "teapot" });
+    assert.deepEqual([category, retryable], ["UNKNOWN_ERROR", true]);
+  });
+
+  it("knows how a run can end without a word of the engine", () => {
+    assert.equal(of({ finished: false, exitCode: 0 }).category, "NO_WORK_DONE");
+    assert.equal(of({ finished: false, exitCode: 0, worked: true }).category, "ENGINE_CRASH");
+    assert.equal(of({ finished: false }).category, "ENGINE_CRASH");
+  });
+
+  it("reads a status alone by the rule that asks for nothing else", () => {
+    assert.equal(categoryOfStatus(RULES, 429), "RATE_LIMIT");
+    assert.equal(categoryOfStatus(RULES, 418), "UNKNOWN_ERROR");
+  });
+});

@@ -1,0 +1,115 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { STANDARD_PATH } from "../settings.js";
+import type { Overrun, RunExit, RunFolder, Supervisor } from "../supervisor.js";
+import type { SupervisorNeeds } from "./rig.js";
+
+const GRACE_MS = 500;
+const PATH = [...STANDARD_PATH, dirname(process.execPath)].join(delimiter);
+
+/**
+ * As much of the executor's supervisor as a test of an engine needs: process group, folders, environment, the clocks for time and
+ * silence. It does not find processes that left their group.
+ */
+export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): Supervisor {
+  return {
+    async start({ command, prepare, input, wallMs, traceparent }) {
+      const place = await createFolders(folder);
+      const { args, env } = await prepare(place);
+      const always = { PATH, HOME: place.home, TMPDIR: place.tmp, LANG: "C.UTF-8" };
+      const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
+      const child = spawn(command, [...args], {
+        cwd: place.work,
+        env: { ...always, ...env, ...traced },
+        detached: true,
+      });
+      await once(child, "spawn");
+      const startedAt = performance.now();
+      const pid = child.pid ?? 0;
+      const timers = new Set<NodeJS.Timeout>();
+      let overrun: Overrun | undefined;
+      let asked = false;
+      let stderr = "";
+      child.stderr.on("data", (chunk: Buffer) => {
+        stderr = (stderr + chunk.toString("utf8")).slice(0, 2_048);
+      });
+      child.stdin.on("error", () => {});
+      child.stdin.write(input);
+
+      const exited = new Promise<RunExit>((resolve, reject) => {
+        child.once("exit", (code, signal) => {
+          signalGroup(pid, "SIGKILL");
+          for (const timer of timers) clearTimeout(timer);
+          const runMs = performance.now() - startedAt;
+          const cause = overrun ?? (asked ? "stopped" : signal ? "signal" : "exited");
+          rm(place.path, { recursive: true, force: true, maxRetries: 5 }).then(
+            () => resolve({ code, signal, stderr, overrun, cause, runMs }),
+            reject,
+          );
+        });
+      });
+      exited.catch(() => {});
+
+      const after = (ms: number, act: () => void) => {
+        const timer = setTimeout(act, ms);
+        timers.add(timer);
+        return () => clearTimeout(timer);
+      };
+      const end = () => {
+        signalGroup(pid, "SIGTERM");
+        after(GRACE_MS, () => signalGroup(pid, "SIGKILL"));
+      };
+      const pass = (why: Overrun) => {
+        overrun ??= why;
+        end();
+      };
+      after(wallMs, () => pass("wall"));
+
+      async function* output(): AsyncGenerator<Buffer> {
+        const chunks = child.stdout.iterator();
+        for (;;) {
+          const heard = after(silenceMs, () => pass("silence"));
+          const next: IteratorResult<Buffer, undefined> = await chunks.next();
+          heard();
+          if (next.done) return;
+          yield next.value;
+        }
+      }
+
+      return {
+        pid,
+        output: output(),
+        exited,
+        resources: { cpuMs: undefined, peakMemoryBytes: undefined },
+        processes: 1,
+        progress() {},
+        async stop() {
+          asked = true;
+          if (child.exitCode === null && child.signalCode === null) end();
+          await exited;
+        },
+        endInput(ms) {
+          child.stdin.end();
+          after(ms, end);
+        },
+      };
+    },
+  };
+}
+
+async function createFolders(parent: string): Promise<RunFolder> {
+  const path = await mkdtemp(join(parent, "run-"));
+  const folder = { path, work: join(path, "work"), home: join(path, "home"), tmp: join(path, "tmp") };
+  for (const part of [folder.work, folder.home, folder.tmp]) await mkdir(part, { mode: 0o700 });
+  return folder;
+}
+
+function signalGroup(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // Gone.
+  }
+}

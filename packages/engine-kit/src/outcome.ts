@@ -1,0 +1,79 @@
+import { classify, type Rule } from "./classify.js";
+import type { RunOutcome } from "./engine.js";
+import { type RunFailure, runFailure } from "./failure.js";
+import type { Overrun, RunExit } from "./supervisor.js";
+import { wellFormed } from "./text.js";
+import type { Transcript } from "./transcript.js";
+
+export interface EndOfRun<W extends string> {
+  readonly transcript: Transcript<W>;
+  readonly exit: RunExit;
+  readonly rules: readonly Rule<W>[];
+  /** It was stopped for printing too much. */
+  readonly outputLimit: RunFailure | undefined;
+  /** Now, in ms since the epoch. */
+  readonly dateMs: number;
+}
+
+/** How a run ended, from all that is known of it. A result that came counts, however the process ended after it. */
+export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
+  const { transcript, exit, outputLimit } = end;
+  const { ending, usage, costUsd } = transcript;
+  const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage, costUsd });
+
+  if (outputLimit) return failed(outputLimit);
+  if (ending === undefined && exit.overrun) return failed(OVERRUN[exit.overrun]);
+  if (ending === undefined || !ending.ok) return failed(failureOf(end));
+  if (ending.text === "" && !transcript.worked) return failed(NOTHING);
+  return {
+    ok: true,
+    result: {
+      text: wellFormed(ending.text),
+      usage,
+      costUsd,
+      conversationId: transcript.conversationId ?? "",
+      engineVersion: transcript.version ?? "",
+      model: transcript.model ?? "",
+      turns: ending.turns,
+      runMs: exit.runMs,
+      resources: exit.resources,
+    },
+  };
+}
+
+function failureOf<W extends string>({ transcript, exit, rules, dateMs }: EndOfRun<W>): RunFailure {
+  const { ending, worked, words, status, retryAtMs } = transcript;
+  const failure = classify(rules, {
+    finished: ending !== undefined,
+    worked,
+    words,
+    status,
+    text: ending?.text ?? "",
+    stderr: exit.stderr,
+    exitCode: exit.code ?? undefined,
+  });
+  const limited = failure.category === "USAGE_WINDOW" || failure.category === "RATE_LIMIT";
+  if (limited && retryAtMs !== undefined) return { ...failure, retryAfterMs: Math.max(0, retryAtMs - dateMs) };
+  if (failure.category === "ENGINE_CRASH") {
+    return { ...failure, message: `${failure.message} (${describeExit(transcript, exit)})` };
+  }
+  return failure;
+}
+
+function describeExit<W extends string>({ complaint }: Transcript<W>, { code, signal }: RunExit): string {
+  const end = signal ? `ended by ${signal}` : `exit code ${code}`;
+  return complaint === undefined ? end : `${end}; ${complaint}`;
+}
+
+const OVERRUN: Readonly<Record<Overrun, RunFailure>> = {
+  wall: runFailure("TIMEOUT", "the run's time was up"),
+  silence: runFailure("ENGINE_HANG", "the engine said nothing for too long"),
+  stall: runFailure("ENGINE_HANG", "the engine went on talking and did nothing new for too long"),
+  memory: runFailure("OUT_OF_MEMORY", "the run used more memory than it may"),
+  processes: runFailure("ENGINE_CRASH", "the run had more processes than it may", {
+    retryable: false,
+    source: "AGENT",
+  }),
+};
+
+const NOTHING = runFailure("NO_WORK_DONE", "the engine says that it succeeded, and brought nothing");

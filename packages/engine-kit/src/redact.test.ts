@@ -1,0 +1,17 @@
+import assert from "node:assert/strict";
+import { redact } from "./redact.js";
+
+describe("what is kept of an engine's own words", () => {
+  it("is plain words and small numbers, without paths, keys, addresses and other scripts", () => {
+    const text = "API Error 418: no teapot at /home/me/x.txt, key sk-ant-abc123, me@example.org, 秘密 token=abcdef.";
+    assert.equal(redact(text, []), "API Error 418: no teapot at …, key …");
+  });
+
+  it("has no word of the prompts", () => {
+    assert.equal(redact("Cannot read 'Launch the Canary today'.", ["launch the canary", "Today!"]), "Cannot read '…");
+  });
+
+  it("is short, however long the text is", () => {
+    assert.ok(redact("word ".repeat(100_000), []).length <= 300);
+  });
+});

@@ -1,0 +1,21 @@
+/** Of a longer text the rest is left out. */
+const MOST_CHARS = 4_096;
+const SAMPLE_CHARS = 300;
+
+/**
+ * What may be logged of an engine's own words: plain English words and small numbers. Whatever else there is (paths, keys, names with
+ * digits, other scripts) becomes `…`, and so does every word of `hidden`, which is where the prompts go.
+ */
+export function redact(text: string, hidden: readonly string[]): string {
+  const secret = new Set(hidden.flatMap((prompt) => prompt.toLowerCase().match(/[a-z]+/g) ?? []));
+  const shown = (token: string): boolean =>
+    /^(?:[A-Za-z]{1,15}|\d{1,3})$/.test(token) && !secret.has(token.toLowerCase());
+  return text
+    .slice(0, MOST_CHARS)
+    .replaceAll(/[^\s"'`()[\]{}<>,;:!?]+/g, (token) => {
+      const bare = token.replace(/\.+$/, "");
+      return shown(bare) ? token : "…";
+    })
+    .replaceAll(/…(?:[\s\p{P}]*…)+/gu, "…")
+    .slice(0, SAMPLE_CHARS);
+}

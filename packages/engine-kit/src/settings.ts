@@ -1,0 +1,24 @@
+import { readFile } from "node:fs/promises";
+import { delimiter } from "node:path";
+import type { Settings } from "@ccsp/config";
+
+export const STANDARD_PATH = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+/** Where executables are looked for; the PATH of the executor itself. */
+export const searchPath = (settings: Settings): string =>
+  settings.text("PATH", "where executables are looked for; engines do not get it", {
+    default: STANDARD_PATH.join(delimiter),
+  });
+
+/** Reads `NAME=value` lines; `#` starts a comment line. Rejects with the line's number, never with its content. */
+export async function readEnvironmentFile(path: string): Promise<Readonly<Record<string, string>>> {
+  const declared: Record<string, string> = {};
+  for (const [index, raw] of (await readFile(path, "utf8")).split(/\r?\n/).entries()) {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) throw new Error(`${path}: line ${index + 1} is not NAME=value`);
+    declared[name] = value;
+  }
+  return declared;
+}

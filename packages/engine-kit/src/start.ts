@@ -1,0 +1,38 @@
+import type { RunRequest } from "./engine.js";
+import type { RunOptions, Supervisor } from "./supervisor.js";
+
+const VERSION_MS = 20_000;
+
+/** What every engine passes on from the request when it starts a run. */
+export const runOptions = ({
+  taskId,
+  fence,
+  limits,
+  traceparent,
+}: RunRequest): Pick<RunOptions, "run" | "wallMs" | "traceparent"> => ({
+  run: `${taskId}:${fence}`,
+  wallMs: limits.wallMs,
+  traceparent,
+});
+
+/** Runs a command that prints a version, such as `agent --version`. Rejects when it prints none. */
+export async function askVersion(
+  supervisor: Supervisor,
+  { command, prepare }: Pick<RunOptions, "command" | "prepare">,
+): Promise<string> {
+  const run = await supervisor.start({
+    run: "version",
+    command,
+    prepare,
+    input: "",
+    wallMs: VERSION_MS,
+    traceparent: "",
+  });
+  run.endInput(VERSION_MS);
+  let said = "";
+  for await (const chunk of run.output) said = (said + chunk.toString("utf8")).slice(0, 1024);
+  const { code, signal } = await run.exited;
+  const version = /\d+\.\d+(\.\d+\S*)?/.exec(said)?.[0];
+  if (version === undefined) throw new Error(`${command} says no version (${signal ?? `exit code ${code}`})`);
+  return version;
+}

@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import type { EngineEvent } from "./engine.js";
+import { createWholeText } from "./text.js";
+
+describe("the text of a run", () => {
+  const told = (pieces: readonly string[]): readonly EngineEvent[] => {
+    const whole = createWholeText();
+    return pieces.flatMap((text) => whole({ type: "text", text }) ?? []);
+  };
+
+  it("joins a character whose halves came in two pieces, and never gives half of one", () => {
+    assert.deepEqual(told(["a\ud83c", "\udf89b", "\udf89", "\ud83c"]), [
+      { type: "text", text: "a" },
+      { type: "text", text: "🎉b" },
+      { type: "text", text: "\ufffd" },
+    ]);
+  });
+
+  it("lets other events through between the halves", () => {
+    const whole = createWholeText();
+    assert.equal(whole({ type: "text", text: "\ud83c" }), undefined);
+    assert.deepEqual(whole({ type: "tool", name: "Bash" }), { type: "tool", name: "Bash" });
+    assert.deepEqual(whole({ type: "text", text: "\udf89" }), { type: "text", text: "🎉" });
+  });
+});

@@ -1,0 +1,5 @@
+-- Upper case, with a mark.
+
+local function shout(text)
+  return string.upper(text) .. '!'
+end

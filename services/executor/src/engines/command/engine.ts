@@ -1,0 +1,36 @@
+import { askVersion, ENDINGS, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
+import { createTextReader } from "./text-reader.js";
+
+export interface CommandLine {
+  /** Absolute path. */
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+export interface CommandOptions {
+  readonly line: CommandLine;
+  readonly versionLine: CommandLine | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly context: EngineContext;
+}
+
+/**
+ * A command line of the operator. It reads the prompt from stdin to its end, what it prints is the answer as it prints it, and exit
+ * code 0 says that this is all of it.
+ */
+export function createCommand({ line, versionLine, env, context }: CommandOptions): Engine {
+  const { supervisor } = context;
+  const prepared = ({ command, args }: CommandLine) => ({ command, prepare: async () => ({ args, env }) });
+  return {
+    name: "command",
+    capabilities: { streaming: true, usage: false, takes: [] },
+
+    version: async () => (versionLine ? await askVersion(supervisor, prepared(versionLine)) : ""),
+
+    async start(request) {
+      const run = await supervisor.start({ ...runOptions(request), ...prepared(line), input: request.prompt });
+      run.endInput(request.limits.wallMs);
+      return followRun(run, { request, reader: createTextReader(), rules: ENDINGS, context, cut: "chunks" });
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { describeSettings, type Settings } from "@ccsp/config";
+import type { EnginePlugin } from "@ccsp/engine-kit";
+import type { EngineRegistry } from "./registry.js";
+
+/** An engine that this executor is to open. */
+export interface EngineConfig {
+  readonly plugin: EnginePlugin;
+  /** As the plugin's own `define` made it. */
+  readonly config: unknown;
+  /** Runs at once. */
+  readonly slots: number;
+}
+
+/** Needed before all other settings: what it names has settings of its own. */
+export const enginePlugins = (settings: Settings): readonly string[] =>
+  settings.list("CCSP_EXECUTOR_ENGINE_PLUGINS", "npm packages or absolute paths of modules that bring more engines", {
+    default: [],
+  });
+
+/** Settings of the engines: those that are opened are checked, the others are there for --help. */
+export function defineEngines(settings: Settings, { plugins, faults }: EngineRegistry): readonly EngineConfig[] {
+  for (const fault of faults) settings.fault(fault);
+  const loaded = enginePlugins(settings).length > 0;
+  const known = plugins.map(({ name }) => name);
+  const names = settings.list("CCSP_EXECUTOR_ENGINES", `engines to open, of ${known.join(", ")}`, {
+    default: ["claude-code"],
+  });
+  const slots = settings.integer("CCSP_EXECUTOR_SLOTS", "runs at once per engine", { default: 2, min: 1, max: 500 });
+  if (names.length === 0) settings.fault("CCSP_EXECUTOR_ENGINES names no engine");
+  for (const name of names) {
+    if (known.includes(name)) continue;
+    const hint = loaded ? "" : "; others come by CCSP_EXECUTOR_ENGINE_PLUGINS";
+    settings.fault(`CCSP_EXECUTOR_ENGINES: there is no engine ${name}, only ${known.join(", ")}${hint}`);
+  }
+  return plugins.flatMap((plugin) => {
+    if (!names.includes(plugin.name)) {
+      mention(settings, plugin);
+      return [];
+    }
+    const own = `CCSP_EXECUTOR_SLOTS_${plugin.name.toUpperCase().replaceAll("-", "_")}`;
+    const config = plugin.define(settings);
+    const many = settings.integer(own, `runs at once of ${plugin.name}; else CCSP_EXECUTOR_SLOTS`, {
+      default: slots,
+      min: 1,
+      max: 500,
+    });
+    return [{ plugin, config, slots: many }];
+  });
+}
+
+/** Has the settings of an engine that is not opened in --help, without asking anything of them. */
+function mention(settings: Settings, plugin: EnginePlugin): void {
+  for (const { name, doc, default: fallback, secret } of describeSettings((reader) => plugin.define(reader))) {
+    if (fallback === undefined) settings.optionalText(name, doc, { secret });
+    else settings.text(name, doc, { default: fallback, secret });
+  }
+}

@@ -1,0 +1,46 @@
+import type { Supervisor } from "@ccsp/engine-kit";
+import type { Logger } from "pino";
+import type { InstalledEngine } from "../domain/executor.js";
+import type { ExecutorMetrics } from "../telemetry/metrics.js";
+import type { EngineConfig } from "./config.js";
+
+export interface OpenEnginesDeps {
+  readonly supervisor: Supervisor;
+  readonly metrics: Pick<ExecutorMetrics, "unknownLine" | "unknownFailure">;
+  readonly log: Logger;
+}
+
+/** Opens every engine and asks its version, one after the other. Rejects when one is not there or does not answer. */
+export async function openEngines(
+  configs: readonly EngineConfig[],
+  { supervisor, metrics, log }: OpenEnginesDeps,
+): Promise<readonly InstalledEngine[]> {
+  const installed: InstalledEngine[] = [];
+  for (const { plugin, config, slots } of configs) {
+    const { name, minimumVersion } = plugin;
+    const engine = await plugin.open(config, {
+      supervisor,
+      log: log.child({ engine: name }),
+      onUnknownLine: () => metrics.unknownLine(name),
+      onUnknownFailure: () => metrics.unknownFailure(name),
+    });
+    const version = await engine.version().catch((err: unknown) => {
+      throw new Error(`engine ${name} does not say its version: check the settings that name its executable`, {
+        cause: err,
+      });
+    });
+    log.info({ engine: name, version, slots }, "engine found");
+    if (minimumVersion !== undefined && isOlder(version, minimumVersion)) {
+      log.warn({ engine: name, version, minimumVersion }, "engine is older than is known to be reliable");
+    }
+    installed.push({ engine, slots, version });
+  }
+  return installed;
+}
+
+/** Compares the three numbers; what follows them does not count. What is no version is no older. */
+export function isOlder(version: string, least: string): boolean {
+  const [a, b] = [version, least].map((text) => text.split(/[.-]/, 3).map(Number));
+  const index = a?.findIndex((part, i) => part !== b?.[i]) ?? -1;
+  return index >= 0 && (a?.[index] ?? 0) < (b?.[index] ?? 0);
+}

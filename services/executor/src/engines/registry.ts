@@ -1,0 +1,50 @@
+import { isAbsolute } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { EnginePlugin } from "@ccsp/engine-kit";
+import { enginePlugin as claudeCode } from "./claude-code/index.js";
+import { enginePlugin as command } from "./command/index.js";
+
+/** The engines that can be named in the configuration, with what went wrong when they were loaded. */
+export interface EngineRegistry {
+  readonly plugins: readonly EnginePlugin[];
+  readonly faults: readonly string[];
+}
+
+const BUILT_IN: readonly EnginePlugin[] = [claudeCode, command];
+
+/**
+ * The built-in engines and those of `specifiers`: names of npm packages that are installed with the executor, or absolute paths of
+ * modules. Never rejects: faults belong to the configuration.
+ */
+export async function loadEngines(specifiers: readonly string[]): Promise<EngineRegistry> {
+  const plugins = [...BUILT_IN];
+  const faults: string[] = [];
+  for (const specifier of specifiers) {
+    try {
+      const plugin = await loadPlugin(specifier);
+      if (plugins.some(({ name }) => name === plugin.name)) {
+        throw new Error(`its engine is named ${plugin.name}, and there is one of that name already`);
+      }
+      plugins.push(plugin);
+    } catch (err) {
+      faults.push(`engine plugin ${specifier}: ${err instanceof Error ? err.message : "threw no error"}`);
+    }
+  }
+  return { plugins, faults };
+}
+
+async function loadPlugin(specifier: string): Promise<EnginePlugin> {
+  if (specifier.startsWith(".")) throw new Error("is no absolute path and no name of a package");
+  // From here a package is found beside the executor's own.
+  const module: unknown = await import(isAbsolute(specifier) ? pathToFileURL(specifier).href : specifier);
+  const plugin: unknown = typeof module === "object" && module && "enginePlugin" in module && module.enginePlugin;
+  if (!isPlugin(plugin)) throw new Error("exports no enginePlugin with name, define and open");
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(plugin.name)) throw new Error("its name is not 1 to 63 of a-z 0-9 -");
+  return plugin;
+}
+
+function isPlugin(value: unknown): value is EnginePlugin {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, define, open }: Partial<Record<keyof EnginePlugin, unknown>> = value;
+  return typeof name === "string" && typeof define === "function" && typeof open === "function";
+}

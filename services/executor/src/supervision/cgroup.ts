@@ -1,0 +1,117 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { RunResources } from "@ccsp/engine-kit";
+import type { Logger } from "pino";
+import type { TreeLimits } from "./tree.js";
+
+/** The kernel's own fence around a run. */
+export interface Cgroup {
+  /** Whoever writes "0" to it belongs to the cgroup, with all that it starts later. */
+  readonly procs: string;
+  /** The kernel keeps the memory limit; else the run is to be watched. */
+  readonly limitsMemory: boolean;
+  /** Kills all that is in it. */
+  kill(): Promise<void>;
+  usage(): Promise<CgroupUsage>;
+  /** Kills what is in it, waits until it is empty, and removes it. Rejects when that takes too long. */
+  remove(): Promise<void>;
+}
+
+/** Undefined numbers: its controller is not enabled, or the kernel is too old. */
+export interface CgroupUsage extends RunResources {
+  readonly outOfMemory: boolean;
+}
+
+export interface Cgroups {
+  create(run: string, limits: TreeLimits): Promise<Cgroup>;
+}
+
+export interface CgroupsOptions {
+  /** A cgroup v2 that was delegated to this user and holds no process itself. */
+  readonly path: string;
+  readonly executorId: string;
+  readonly bootId: string;
+  readonly log: Logger;
+}
+
+/** pids.max counts threads too: an engine has twenty. Only a crowd that grows between two looks gets there. */
+const THREADS_PER_PROCESS = 8;
+const EMPTY_MS = 5_000;
+const LOOK_AGAIN_MS = 10;
+
+/**
+ * Makes a cgroup per run, in `path`. Ends first what earlier boots of the executor left there. Rejects when cgroups cannot be made
+ * there; a controller that is not enabled there is only missed.
+ */
+export async function openCgroups({ path, executorId, bootId, log }: CgroupsOptions): Promise<Cgroups> {
+  if (!existsSync(join(path, "cgroup.kill"))) {
+    throw new Error(
+      `${path} is not a cgroup v2 below the root of Linux 5.14 or later: set CCSP_EXECUTOR_CGROUP to one, or unset it`,
+    );
+  }
+  const controllers = (await read(path, "cgroup.controllers")).trim().split(" ");
+  for (const controller of ["memory", "pids"]) {
+    if (controllers.includes(controller)) await write(path, "cgroup.subtree_control", `+${controller}`);
+    else log.warn({ cgroup: path, controller }, "the cgroup has no such controller: runs are watched instead");
+  }
+  const earlier = new RegExp(`^${executorId.replaceAll(".", "\\.")}_[0-9A-HJKMNP-TV-Z]{26}_`);
+  for (const name of await readdir(path)) if (earlier.test(name)) await cgroupAt(join(path, name)).remove();
+  return {
+    async create(run, limits) {
+      const folder = join(path, `${executorId}_${bootId}_${run.replaceAll(/[^\w.-]/g, "-")}`);
+      await mkdir(folder);
+      const set = async (file: string, value: number) => {
+        if (existsSync(join(folder, file))) await write(folder, file, String(value));
+      };
+      if (limits.memoryBytes > 0) {
+        await set("memory.max", limits.memoryBytes);
+        await set("memory.swap.max", 0);
+        await set("memory.oom.group", 1);
+      }
+      if (limits.processes > 0) await set("pids.max", limits.processes * THREADS_PER_PROCESS);
+      return cgroupAt(folder);
+    },
+  };
+}
+
+function cgroupAt(folder: string): Cgroup {
+  const kill = () => write(folder, "cgroup.kill", "1");
+  return {
+    procs: join(folder, "cgroup.procs"),
+    limitsMemory: existsSync(join(folder, "memory.max")),
+    kill,
+    async usage() {
+      const usec = numberOf(await read(folder, "cpu.stat"), "usage_usec");
+      const peak = Number((await read(folder, "memory.peak")) || Number.NaN);
+      return {
+        cpuMs: usec === undefined ? undefined : Math.round(usec / 1_000),
+        peakMemoryBytes: Number.isFinite(peak) ? peak : undefined,
+        outOfMemory: (numberOf(await read(folder, "memory.events"), "oom_kill") ?? 0) > 0,
+      };
+    },
+    async remove() {
+      await kill();
+      const giveUpAt = performance.now() + EMPTY_MS;
+      while (numberOf(await read(folder, "cgroup.events"), "populated") === 1) {
+        if (performance.now() > giveUpAt) throw new Error(`processes in ${folder} do not die`);
+        await delay(LOOK_AGAIN_MS);
+      }
+      await rmdir(folder);
+    },
+  };
+}
+
+/** Empty when there is no such file. */
+const read = (folder: string, file: string): Promise<string> => readFile(join(folder, file), "utf8").catch(() => "");
+
+/** Never makes a file. */
+const write = (folder: string, file: string, value: string): Promise<void> =>
+  writeFile(join(folder, file), value, { flag: "r+" });
+
+/** The number after `key` in lines of "key number". */
+function numberOf(text: string, key: string): number | undefined {
+  const line = text.split("\n").find((each) => each.startsWith(`${key} `));
+  return line === undefined ? undefined : Number(line.slice(key.length + 1));
+}

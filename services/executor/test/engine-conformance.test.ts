@@ -1,0 +1,74 @@
+import { fileURLToPath } from "node:url";
+import type { EngineRig, SupervisorNeeds } from "@ccsp/engine-kit/conformance";
+import { describeEngine } from "@ccsp/engine-kit/conformance";
+import { hugeText, type Simulator, simulatedEngine, startSimulator } from "@ccsp/testkit";
+import { pino } from "pino";
+import { enginePlugin as claudeCode } from "../src/engines/claude-code/index.js";
+import { enginePlugin as command } from "../src/engines/command/index.js";
+import { createSupervisor } from "../src/supervision/supervisor.js";
+
+const MB = 1024 * 1024;
+const SCRIPT = fileURLToPath(new URL("command-script.mjs", import.meta.url));
+
+const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
+  createSupervisor({
+    executorId: "conformance-test",
+    bootId: "boot",
+    folder,
+    path: "/usr/local/bin:/usr/bin:/bin",
+    silenceMs,
+    stallMs: 600_000,
+    graceMs: 500,
+    limits: { memoryBytes: 0, processes: 0 },
+    cgroups: undefined,
+    setpriv: undefined,
+    log: pino({ level: "silent" }),
+  });
+
+let simulator: Simulator;
+describeEngine("claude-code, the real CLI", {
+  plugin: claudeCode,
+  async env() {
+    simulator = await startSimulator();
+    return { ...simulatedEngine(simulator), CCSP_CLAUDE_CODE_MAX_RETRIES: "0" };
+  },
+  close: () => simulator.close(),
+  createSupervisor: supervisor,
+  prompts: {
+    answer: (text) => `[[sim:text value="${text}" split=1]]`,
+    huge: { prompt: "[[sim:huge bytes=5M]]", text: hugeText(5 * MB) },
+    hang: "[[sim:hang]]",
+    hangAfterText: '[[sim:text value="one two three four"]] [[sim:hang-mid after=7]]',
+    usage: {
+      prompt: "[[sim:usage input=11 output=7 cache-read=3 cache-write=2]]",
+      usage: { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, cacheCreationTokens: 2 },
+    },
+    failures: [
+      { prompt: "[[sim:401]]", category: "SESSION_TIMEOUT" },
+      { prompt: "[[sim:429]]", category: "RATE_LIMIT" },
+      { prompt: "[[sim:529]]", category: "OVERLOADED" },
+      { prompt: "[[sim:too-long]]", category: "CONTEXT_OVERFLOW" },
+    ],
+  },
+});
+
+const rig: EngineRig = {
+  plugin: command,
+  env: async () => ({
+    CCSP_COMMAND_ENGINE_LINE: JSON.stringify([process.execPath, SCRIPT]),
+    CCSP_COMMAND_ENGINE_VERSION_LINE: JSON.stringify([process.execPath, "--version"]),
+  }),
+  prompts: {
+    answer: (text) => `answer ${text}`,
+    huge: { prompt: `huge ${5 * MB}`, text: "0123456789abcdef".repeat((5 * MB) / 16) },
+    hang: "hang",
+    hangAfterText: "hang-after-text",
+    failures: [
+      { prompt: "fail", category: "ENGINE_CRASH" },
+      { prompt: "say-nothing", category: "NO_WORK_DONE" },
+    ],
+  },
+};
+describeEngine("command, with a script", { ...rig, createSupervisor: supervisor });
+// As an engine package of its own is tested, where the executor's supervisor is not at hand.
+describeEngine("command, with the kit's plain supervisor", rig);

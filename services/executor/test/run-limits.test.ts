@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { RunExit } from "@ccsp/engine-kit";
+import { eventually } from "@ccsp/testkit";
+import { findProcesses } from "../src/supervision/kill.js";
+import { readStat } from "../src/supervision/proc.js";
+import { exitOf, readAll, SUPERVISION_TEST, type Supervised, supervised } from "./supervised.js";
+
+const MB = 1024 * 1024;
+/** Python is not everywhere; the shell of a run has this Node's path. */
+const node = (script: string) => `exec ${process.execPath} -e '${script}'`;
+
+const living = () => findProcesses(({ executorId }) => executorId === SUPERVISION_TEST);
+const word = ({ cause, overrun, code, signal }: RunExit) => [cause, overrun, code, signal];
+
+describe("a run's limits and what is recorded of it", function () {
+  this.timeout(30_000);
+  let start: Supervised["start"];
+  let close: Supervised["close"];
+  beforeEach(async () => ({ start, close } = await supervised()));
+  afterEach(async () => {
+    assert.deepEqual(await living(), []);
+    await close();
+  });
+
+  it("tells an exit by itself, by a signal from elsewhere and on request apart", async () => {
+    assert.deepEqual(word(await exitOf(await start("exit 3"))), ["exited", undefined, 3, null]);
+    assert.deepEqual(word(await exitOf(await start("kill -SEGV $$"))), ["signal", undefined, null, "SIGSEGV"]);
+    const run = await start("sleep 60");
+    const stopping = run.stop();
+    assert.deepEqual(word(await exitOf(run)), ["stopped", undefined, null, "SIGTERM"]);
+    await stopping;
+  });
+
+  it("counts the processor time of all its processes, however soon they are over", async () => {
+    const spin =
+      "const used = () => Object.values(process.cpuUsage()).reduce((a, b) => a + b); while (used() < 300000);";
+    const { resources } = await exitOf(
+      await start(`${process.execPath} -e '${spin}'; ${process.execPath} -e '${spin}'`),
+    );
+    assert.ok((resources?.cpuMs ?? 0) >= 500, `${resources?.cpuMs} ms`);
+  });
+
+  it("records the most memory that its processes had together", async () => {
+    const hold =
+      "const held = Buffer.alloc(60e6, 1); setTimeout(() => process.stdout.write(String(held.length)), 1500);";
+    const run = await start(`${process.execPath} -e '${hold}' & ${process.execPath} -e '${hold}' & wait`);
+    const { resources } = await exitOf(run);
+    assert.ok((resources?.peakMemoryBytes ?? 0) > 120e6, `${resources?.peakMemoryBytes} bytes`);
+  });
+
+  it("ends it when its processes have more memory than it may have", async () => {
+    const hog = "const held = []; setInterval(() => held.push(Buffer.alloc(5e6, 1)), 10);";
+    const run = await start(`${node(hog)} & ${node(hog)} & wait`, { limits: { memoryBytes: 300 * MB, processes: 0 } });
+    assert.deepEqual(word(await exitOf(run)).slice(0, 2), ["memory", "memory"]);
+  });
+
+  it("does not take memory that its processes share for memory of each", async () => {
+    // Forks of one that has 80 MB: six times that by RSS.
+    const perl = "my $held = 'x' x 80e6; for (1..5) { if (!fork) { sleep 3; exit } } wait for 1..5; print length $held";
+    const run = await start(`exec perl -e '${perl}'`, { limits: { memoryBytes: 300 * MB, processes: 0 } });
+    assert.equal(await readAll(run), "80000000");
+    const { resources, cause } = await run.exited;
+    assert.equal(cause, "exited");
+    assert.ok((resources?.peakMemoryBytes ?? 0) > 300 * MB, "never seemed to be above its limit");
+  });
+
+  it("ends it when it has more processes than it may have, and all of them", async () => {
+    const crowd = "i=0; while [ $i -lt 60 ]; do setsid sleep 60 & i=$((i+1)); done; wait";
+    const run = await start(crowd, { limits: { memoryBytes: 0, processes: 40 } });
+    assert.deepEqual(word(await exitOf(run)).slice(0, 2), ["processes", "processes"]);
+  });
+
+  it("overtakes a crowd that starts others as fast as it can, each in a session of its own", async () => {
+    // Each dies once it has two others; bounded in depth, so that a fault of the test ends by itself.
+    const bomb =
+      'f() { [ $1 -gt 0 ] || exec sleep 60; setsid sh -c "$2" sh $(($1-1)) "$2" & setsid sh -c "$2" sh $(($1-1)) "$2" & sleep 60; }; f "$1" "$2"';
+    const run = await start(`B='${bomb}'; sh -c "$B" sh 8 "$B"`, { limits: { memoryBytes: 0, processes: 30 } });
+    assert.equal((await exitOf(run)).cause, "processes");
+  });
+
+  it("ends it when it talks on without progress, and not while there is some", async () => {
+    const talker = "for i in $(seq 100); do echo $i; sleep 0.05; done";
+    const stalled = await start(talker, { stallMs: 400 });
+    assert.equal((await exitOf(stalled)).cause, "stall");
+    const busy = await start("for i in $(seq 20); do echo $i; sleep 0.05; done", { stallMs: 400 });
+    await readAll(busy, () => busy.progress());
+    assert.equal((await busy.exited).cause, "exited");
+  });
+
+  it("asks all of it to end, also what left its group, and gives all of it the grace", async () => {
+    const careful = (name: string) =>
+      `trap "sleep 0.3; echo ${name}; exit" TERM; echo up; while :; do sleep 0.05; done`;
+    const run = await start(
+      `trap "exit 7" TERM; setsid sh -c '${careful("grandchild")}' & sh -c '${careful("child")}' & wait`,
+      {
+        graceMs: 10_000,
+      },
+    );
+    let stopping: Promise<void> | undefined;
+    const said = await readAll(run, (text) => {
+      if (text === "up\nup\n") stopping = run.stop();
+    });
+    await stopping;
+    assert.deepEqual(said.trim().split("\n").toSorted(), ["child", "grandchild", "up", "up"]);
+    assert.equal((await run.exited).code, 7);
+  });
+
+  it("kills what is left after the grace, wherever it went and whatever it ignores", async () => {
+    const deaf = 'trap "" TERM; echo up; while :; do sleep 0.1; done';
+    const run = await start(`setsid sh -c '${deaf}' & setsid sh -c "setsid sh -c '${deaf}'" & wait`, { graceMs: 200 });
+    await readAll(run, (text) => {
+      if (text === "up\nup\n") void run.stop();
+    });
+    assert.equal((await run.exited).cause, "stopped");
+  });
+
+  it("sweeps what turns up of a run that is over", async () => {
+    const over = await start("exit 0");
+    await exitOf(over);
+    const cookie = `${SUPERVISION_TEST}/boot-1/task:1`;
+    const stray = spawn("sleep", ["60"], { env: { PATH: "/usr/bin:/bin", CCSP_RUN: cookie } });
+    await once(stray, "exit");
+    assert.equal(stray.signalCode, "SIGKILL");
+  });
+
+  it("finds what cleared its environment and left its session, once it was seen with its parent", async () => {
+    const run = await start("env -i setsid sleep 61 & echo $!; sleep 60");
+    let pid = 0;
+    const reading = readAll(run, (text) => {
+      pid = Number(text);
+    });
+    await eventually(() => assert.ok(pid > 0 && run.processes >= 3));
+    process.kill(run.pid, "SIGKILL");
+    await reading;
+    await run.exited;
+    assert.equal(readStat(pid), undefined);
+  });
+});

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RunExit, RunFolder, SupervisedRun } from "@ccsp/engine-kit";
+import { pino } from "pino";
+import { createSupervisor, type SupervisorOptions } from "../src/supervision/supervisor.js";
+
+export const SUPERVISION_TEST = "supervision-test";
+
+export interface ScriptOptions extends Partial<SupervisorOptions> {
+  readonly wallMs?: number;
+  readonly prepare?: (folder: RunFolder) => Promise<void>;
+}
+
+export interface Supervised {
+  readonly dir: string;
+  /** Starts a shell script as a run. */
+  start(script: string, options?: ScriptOptions): Promise<SupervisedRun>;
+  close(): Promise<void>;
+}
+
+/** Supervisors for shell scripts, in a folder of their own. */
+export async function supervised(): Promise<Supervised> {
+  const dir = await mkdtemp(join(tmpdir(), "ccsp-supervision-test-"));
+  const supervisors: { close(): Promise<void> }[] = [];
+  let runs = 0;
+  return {
+    dir,
+    start(script, { wallMs = 10_000, prepare = async () => {}, ...options } = {}) {
+      const supervisor = createSupervisor({
+        executorId: SUPERVISION_TEST,
+        // Of its own: a supervisor ends what has its boot's cookie and is no run of its.
+        bootId: `boot-${++runs}`,
+        folder: join(dir, String(runs)),
+        path: "/usr/bin:/bin",
+        silenceMs: 10_000,
+        stallMs: 10_000,
+        graceMs: 500,
+        limits: { memoryBytes: 0, processes: 0 },
+        cgroups: undefined,
+        setpriv: undefined,
+        log: pino({ level: "silent" }),
+        ...options,
+      });
+      supervisors.push(supervisor);
+      return supervisor.start({
+        run: "task:1",
+        command: "/bin/sh",
+        async prepare(folder) {
+          await prepare(folder);
+          return { args: ["-c", script], env: {} };
+        },
+        input: "",
+        wallMs,
+        traceparent: "",
+      });
+    },
+    async close() {
+      for (const supervisor of supervisors) await supervisor.close();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Reads a run to its end; `onText` sees all that it has said so far. */
+export async function readAll(run: SupervisedRun, onText: (said: string) => void = () => {}): Promise<string> {
+  let said = "";
+  for await (const chunk of run.output) {
+    said += chunk.toString();
+    onText(said);
+  }
+  return said;
+}
+
+export async function exitOf(run: SupervisedRun): Promise<RunExit> {
+  await readAll(run);
+  return await run.exited;
+}
