@@ -7,7 +7,7 @@ LIVE := 'packages/*/test/**/*.test.ts' 'services/*/test/**/*.test.ts'
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 chaos \
+.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 soak-executor chaos \
   check bench-submit bench-queue gen lint types format proto build clean
 
 help:
@@ -46,6 +46,9 @@ test-e2e: setup ## tests of the whole fleet
 test-node24: setup ## all tests on Node 24, which it gets
 	@deploy/setup.sh node24
 	@PATH="$(CURDIR)/.tools/node24/bin:$$PATH" $(MOCHA) $(UNIT) $(LIVE)
+
+soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
+	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts
 
 check: setup proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
 	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts

@@ -8,11 +8,13 @@ import { defineQueue, type QueueConfig } from "./config.js";
 import { createQueue } from "./domain/queue.js";
 import { reap } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
+import { createEnqueue } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
 import { createTaskStore, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
+import { openSchedules } from "./schedules/open-schedules.js";
 import { createTaskIds } from "./task-id.js";
 
 const REAP_EVERY_MS = 1_000;
@@ -50,7 +52,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     );
 
     const limits = { maxPromptBytes, engines };
-    const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(shards) });
+    const newId = createTaskIds(shards);
+    const enqueue = createEnqueue({ queue, limits, newId });
+    const schedules = await open(
+      "schedules",
+      openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
+    );
+    const handlers = { ...queueHandlers({ queue, sync, store, wakes, limits, newId }), ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));

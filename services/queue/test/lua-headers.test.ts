@@ -4,10 +4,12 @@ import { basename } from "node:path";
 import { scriptFaults } from "@ccsp/redis-kit";
 import { Redis } from "ioredis";
 import { bindScripts } from "../src/redis/scripts.js";
+import { bindScheduleScript } from "../src/schedules/schedule-store.js";
 
 describe("the queue's Lua scripts", () => {
   // Never connects: binding does no I/O.
-  const scripts = Object.values(bindScripts(new Redis({ lazyConnect: true })));
+  const redis = new Redis({ lazyConnect: true });
+  const scripts = [...Object.values(bindScripts(redis)), bindScheduleScript(redis)];
 
   for (const script of scripts) {
     it(`${basename(script.file.pathname)} has a header that agrees with its binding, and builds no key`, () => {

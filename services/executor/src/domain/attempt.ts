@@ -116,7 +116,8 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     ending = true;
     if (outcome?.ok) {
       // A cancel that comes when the work is done changes nothing.
-      const answer = await ask((signal) => deps.queue.complete(lease, engine.name, outcome.result, signal));
+      const result = { ...outcome.result, engineVersion: outcome.result.engineVersion || version };
+      const answer = await ask((signal) => deps.queue.complete(lease, engine.name, result, signal));
       if (answer === "ok") return "SUCCEEDED";
       if (answer === "refused") return await fail(undeliverable);
       return "LOST";

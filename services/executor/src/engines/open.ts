@@ -38,9 +38,10 @@ export async function openEngines(
   return installed;
 }
 
-/** Compares the three numbers; what follows them does not count. What is no version is no older. */
-export function isOlder(version: string, least: string): boolean {
-  const [a, b] = [version, least].map((text) => text.split(/[.-]/, 3).map(Number));
-  const index = a?.findIndex((part, i) => part !== b?.[i]) ?? -1;
-  return index >= 0 && (a?.[index] ?? 0) < (b?.[index] ?? 0);
+/** Compares the three numbers; what follows them does not count. What has no three numbers is not known to be older. */
+function isOlder(version: string, least: string): boolean {
+  const [a, b] = [version, least].map((text) => /^(\d+)\.(\d+)\.(\d+)/.exec(text)?.slice(1).map(Number));
+  if (a === undefined || b === undefined) return false;
+  const index = a.findIndex((part, i) => part !== b[i]);
+  return index >= 0 && (a[index] ?? 0) < (b[index] ?? 0);
 }

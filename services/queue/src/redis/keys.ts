@@ -29,5 +29,11 @@ export function queueKeys(shard: number) {
   };
 }
 
+/** Schedules are few: all are in one slot, whatever the shard of their agent. */
+export const scheduleKeys = {
+  times: "ccsp:queue:{0}:schedule-times",
+  of: (agent: string) => `ccsp:queue:{0}:schedules:${agent}`,
+} as const;
+
 /** Pub/sub of all shards: `log` carries task ids, `work` carries topics (`engine:…`, `executor:…`). */
 export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { pino } from "pino";
+import { ENDINGS } from "./classify.js";
+import type { EngineEvent, RunRequest } from "./engine.js";
+import { followRun } from "./follow-run.js";
+import type { EngineContext } from "./plugin.js";
+import type { RunExit, SupervisedRun } from "./supervisor.js";
+import { emptyTranscript, type RunReader } from "./transcript.js";
+
+const request: RunRequest = {
+  taskId: "t",
+  fence: 1n,
+  prompt: "the canary sings",
+  model: "",
+  systemPrompt: "softly",
+  limits: { wallMs: 1_000, outputBytes: 20, turns: undefined, budgetUsd: undefined },
+  traceparent: "",
+};
+
+/** Lines `say …` are text, `done …` and `error …` are the end, others are not understood. */
+function createReader(): RunReader<never> {
+  const transcript = emptyTranscript<never>();
+  return {
+    transcript,
+    read(piece) {
+      const [, word, text = ""] = /^(\w+) ?(.*)$/s.exec(piece.toString()) ?? [];
+      if (word === "say") return [{ type: "text", text }];
+      if (word !== "done" && word !== "error") return undefined;
+      transcript.ending = { ok: word === "done", text, turns: 1 };
+      return [];
+    },
+  };
+}
+
+/** A run that writes `output` and then exits, and what became of it. */
+function setUp(output: readonly string[], exit: Partial<RunExit> = {}) {
+  const seen = { stopped: 0, inputEnded: 0, progress: 0, unknownLines: 0, unknownFailures: 0, logged: "" };
+  const run: SupervisedRun = {
+    pid: 7,
+    output: (async function* () {
+      for (const chunk of output) yield Buffer.from(chunk);
+    })(),
+    exited: Promise.resolve({ code: 0, signal: null, stderr: "", overrun: undefined, runMs: 5, ...exit }),
+    resources: { cpuMs: 1, peakMemoryBytes: 2 },
+    processes: 1,
+    progress: () => void seen.progress++,
+    stop: async () => void seen.stopped++,
+    endInput: () => void seen.inputEnded++,
+  };
+  const context: EngineContext = {
+    supervisor: { start: () => Promise.resolve(run) },
+    log: pino({ level: "debug" }, { write: (line: string) => void (seen.logged += line) }),
+    onUnknownLine: () => void seen.unknownLines++,
+    onUnknownFailure: () => void seen.unknownFailures++,
+  };
+  return { seen, followed: followRun(run, { request, reader: createReader(), rules: ENDINGS, context }) };
+}
+
+async function textOf(events: AsyncIterable<EngineEvent>): Promise<string> {
+  let text = "";
+  for await (const event of events) text += event.type === "text" ? event.text : "";
+  return text;
+}
+
+describe("following a run", () => {
+  it("joins lines wherever they are cut, and takes a last one without its end", async () => {
+    const { seen, followed } = setUp(["sa", "y one\nsay t", "wo\ndone one", "two"]);
+    assert.equal(await textOf(followed.events), "onetwo");
+    const outcome = await followed.outcome;
+    assert.deepEqual(outcome.ok && [outcome.result.text, outcome.result.turns], ["onetwo", 1]);
+    assert.deepEqual([seen.inputEnded, seen.stopped, seen.progress], [1, 0, 2]);
+  });
+
+  it("counts lines that are not understood, and their bytes, but no empty ones", async () => {
+    const { seen, followed } = setUp(["what\n", "\n", "ever\n", "done x\n"]);
+    await textOf(followed.events);
+    assert.equal((await followed.outcome).ok, true);
+    assert.equal(seen.unknownLines, 2);
+  });
+
+  it("ends a run that prints more than it may, be it text or noise", async () => {
+    for (const noise of ["say ", "noise "]) {
+      const { seen, followed } = setUp([`${noise}${"x".repeat(21)}\n`, "done x\n"]);
+      await textOf(followed.events);
+      const outcome = await followed.outcome;
+      assert.equal(!outcome.ok && outcome.failure.category, "OUTPUT_LIMIT", noise);
+      assert.equal(seen.stopped, 1);
+    }
+  });
+
+  it("ends a run whose reader leaves, and says that it was not followed", async () => {
+    const { seen, followed } = setUp(["say one\n", "say two\n"]);
+    for await (const _event of followed.events) break;
+    const outcome = await followed.outcome;
+    assert.deepEqual(!outcome.ok && [outcome.failure.category, outcome.failure.source], ["UNKNOWN_ERROR", "CCSP"]);
+    assert.equal(seen.stopped, 1);
+  });
+
+  it("counts a failure that no rule knows, and keeps of it what is neither prompt nor secret", async () => {
+    const { seen, followed } = setUp(["error 418 teapot: the canary sings of key-123 in /etc/x"], {
+      code: 1,
+      stderr: "token=abc123 failed softly",
+    });
+    await textOf(followed.events);
+    const outcome = await followed.outcome;
+    assert.equal(!outcome.ok && outcome.failure.category, "UNKNOWN_ERROR");
+    assert.equal(seen.unknownFailures, 1);
+    assert.match(seen.logged, /418 teapot/);
+    assert.match(seen.logged, /failed/);
+    assert.doesNotMatch(seen.logged, /canary|sings|softly|key-123|etc|abc123/);
+  });
+
+  it("shows the exit in the message of a crash, and nothing that the engine said", async () => {
+    const { seen, followed } = setUp(["say the canary"], { code: 3, stderr: "canary" });
+    await textOf(followed.events);
+    const outcome = await followed.outcome;
+    assert.equal(!outcome.ok && outcome.failure.message, "the engine ended without a result (exit code 3)");
+    assert.equal(seen.unknownFailures, 0);
+    assert.doesNotMatch(seen.logged, /canary/);
+  });
+
+  it("says for which limit it was ended, unless the result had come", async () => {
+    const cut = setUp(["say one\n"], { code: null, signal: "SIGTERM", overrun: "stall" });
+    await textOf(cut.followed.events);
+    const outcome = await cut.followed.outcome;
+    assert.equal(!outcome.ok && outcome.failure.category, "ENGINE_HANG");
+    const late = setUp(["done one\n"], { code: null, signal: "SIGTERM", overrun: "stall" });
+    await textOf(late.followed.events);
+    assert.equal((await late.followed.outcome).ok, true);
+  });
+});

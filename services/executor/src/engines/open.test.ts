@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import type { EnginePlugin, Supervisor } from "@ccsp/engine-kit";
+import { pino } from "pino";
+import { openEngines } from "./open.js";
+
+const supervisor: Supervisor = { start: () => Promise.reject(new Error("starts nothing")) };
+
+/** What is logged while an engine of this version is opened. */
+async function logOf(version: string, minimumVersion?: string): Promise<string> {
+  const lines: string[] = [];
+  const plugin: EnginePlugin = {
+    name: "fake",
+    minimumVersion,
+    define: () => ({}),
+    async open() {
+      const capabilities = { streaming: false, usage: false, takes: [] };
+      return { name: "fake", capabilities, version: async () => version, start: () => Promise.reject(new Error("no")) };
+    },
+  };
+  const log = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
+  const metrics = { unknownLine: () => {}, unknownFailure: () => {} };
+  const [opened] = await openEngines([{ plugin, config: {}, slots: 3 }], { supervisor, metrics, log });
+  assert.deepEqual([opened?.version, opened?.slots], [version, 3]);
+  return lines.join("");
+}
+
+describe("opening an engine", () => {
+  it("warns of a version that is older than the plugin's minimum", async () => {
+    for (const version of ["2.1.196", "2.0.999", "1.9.9-beta.3"]) {
+      assert.match(await logOf(version, "2.1.197"), /older than is known to be reliable/, version);
+    }
+  });
+
+  it("warns of no other version, nor of one that is not known", async () => {
+    for (const version of ["2.1.197", "2.1.1000", "3.0.0", "2.1.197-rc.1", ""]) {
+      assert.doesNotMatch(await logOf(version, "2.1.197"), /older/, version);
+    }
+    assert.doesNotMatch(await logOf("0.1.0"), /older/);
+  });
+});

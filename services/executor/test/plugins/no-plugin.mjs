@@ -1,0 +1,1 @@
+export const plugin = { name: "not under its name" };

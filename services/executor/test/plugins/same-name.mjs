@@ -1,0 +1,1 @@
+export const enginePlugin = { name: "command", define: () => ({}), open: async () => ({}) };

@@ -1,0 +1,58 @@
+import { Refusal } from "@ccsp/errors";
+import type { Handlers } from "@ccsp/grpc-kit";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { SpecLimits } from "../domain/validate.js";
+import { replaced } from "./plan.js";
+import {
+  MOST_SCHEDULE_BYTES,
+  MOST_SCHEDULES,
+  type Schedule,
+  type ScheduleName,
+  type ScheduleStore,
+} from "./schedule.js";
+import { readSchedule, toScheduleMessage } from "./schedule-message.js";
+
+type ScheduleHandlers = Pick<Handlers<QueueServiceService>, "putSchedule" | "listSchedules" | "deleteSchedule">;
+
+/** The part of QueueService that is about schedules. */
+export function scheduleHandlers(store: ScheduleStore, limits: SpecLimits): ScheduleHandlers {
+  /** Decides from what is stored and stores it; again when somebody, or a run, changed it in between. */
+  const change = async (
+    which: ScheduleName,
+    decide: (before: Schedule | undefined) => Promise<Schedule | undefined>,
+  ): Promise<Schedule | undefined> => {
+    for (;;) {
+      const before = await store.find(which);
+      const after = await decide(before);
+      const outcome = await store.swap({ which, before, after, lookMs: after?.next[0], bounded: true });
+      if (outcome === "full") throw tooMany(which.agent);
+      if (outcome !== "changed") return after;
+    }
+  };
+
+  return {
+    async putSchedule(request) {
+      const asked = readSchedule(request.schedule, limits);
+      const stored = await change(asked, async (before) => replaced(before, asked, await store.now()));
+      return { schedule: stored && toScheduleMessage(stored) };
+    },
+
+    async listSchedules({ agentId }) {
+      return { schedules: (await store.list(agentId)).map(toScheduleMessage) };
+    },
+
+    async deleteSchedule({ agentId: agent, name }) {
+      await change({ agent, name }, async (before) => {
+        if (before === undefined) throw new Refusal("SCHEDULE_NOT_FOUND", "the agent has no schedule of this name");
+        return undefined;
+      });
+      return {};
+    },
+  };
+}
+
+function tooMany(agent: string): Refusal {
+  const subject = `schedules of ${agent}`;
+  const description = `at most ${MOST_SCHEDULES}, of ${MOST_SCHEDULE_BYTES} bytes together`;
+  return new Refusal("QUEUE_FULL", `${subject}: ${description}`, { quota: [{ subject, description }] });
+}

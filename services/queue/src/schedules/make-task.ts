@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { type Reason, Refusal } from "@ccsp/errors";
+import { tracer } from "@ccsp/telemetry";
+import { SpanKind } from "@opentelemetry/api";
+import type { Enqueue } from "../grpc/enqueue.js";
+import type { Made } from "./run-due.js";
+import type { Schedule } from "./schedule.js";
+import { specOf } from "./schedule-message.js";
+
+// Refusals that pass by themselves.
+const NOT_NOW: ReadonlySet<Reason> = new Set(["QUEUE_FULL", "OVERLOADED", "SUBMIT_STOPPED"]);
+const RETRY_MS = 5_000;
+
+const spans = tracer("@ccsp/queue");
+
+/**
+ * Makes a schedule's task through the door. The request id is the schedule and the time, so the queue itself sees to it that
+ * there is one task, whoever asks and how often, for the day that it remembers request ids.
+ */
+export function createMakeTask(enqueue: Enqueue): (schedule: Schedule, timeMs: number) => Promise<Made> {
+  return async (schedule, timeMs) => {
+    const { agent, name } = schedule;
+    const time = new Date(timeMs).toISOString();
+    const attributes = { "ccsp.agent.id": agent, "ccsp.schedule.name": name, "ccsp.schedule.time": time };
+    return spans.startActiveSpan("queue.schedule", { kind: SpanKind.INTERNAL, attributes }, async (span) => {
+      try {
+        const { task } = await enqueue({ agentId: agent, spec: specOf(schedule), requestId: requestId(name, time) });
+        return { task: task?.id };
+      } catch (error) {
+        return refused(error);
+      } finally {
+        span.end();
+      }
+    });
+  };
+}
+
+/** A name alone may be as long as a request id. */
+function requestId(name: string, time: string): string {
+  return `schedule:${createHash("sha256").update(name).digest("base64url")}:${time}`;
+}
+
+function refused(error: unknown): Made {
+  // Redis is away, or a bug: the round fails.
+  if (!(error instanceof Refusal) || error.reason === "DEPENDENCY_UNAVAILABLE") throw error;
+  // Made before: from what the schedule was then, or so long ago that the task is gone.
+  if (error.reason === "REQUEST_ID_CONFLICT" || error.reason === "TASK_NOT_FOUND") {
+    return { task: error.metadata["task_id"] };
+  }
+  const fault = `${error.reason}: ${error.message}`.slice(0, 512);
+  return NOT_NOW.has(error.reason) ? { fault, retryMs: error.retryAfterMs ?? RETRY_MS } : { fault };
+}

@@ -1,0 +1,31 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { Wakes } from "../domain/store.js";
+import type { SpecLimits } from "../domain/validate.js";
+import type { Enqueue } from "../grpc/enqueue.js";
+import { scheduleHandlers } from "./handlers.js";
+import { createMakeTask } from "./make-task.js";
+import { observeSchedules } from "./metrics.js";
+import { runDue } from "./run-due.js";
+import { startScheduling } from "./schedule-loop.js";
+import { createScheduleStore } from "./schedule-store.js";
+
+export interface ScheduleDeps {
+  readonly redis: RedisClient;
+  readonly wakes: Wakes;
+  readonly enqueue: Enqueue;
+  readonly limits: SpecLimits;
+  readonly registry: Registry;
+  readonly log: Logger;
+  /** For tests; Redis' clock when absent. */
+  readonly clock?: () => number;
+}
+
+/** Recurring tasks: their RPCs, and the loop that makes their tasks until it is closed. Runs in every replica. */
+export function openSchedules({ redis, wakes, enqueue, limits, registry, log, clock }: ScheduleDeps) {
+  const store = createScheduleStore(redis, clock);
+  const deps = { store, makeTask: createMakeTask(enqueue), observer: observeSchedules(registry) };
+  const loop = startScheduling(() => runDue(deps), { wakes, log });
+  return { handlers: scheduleHandlers(store, limits), close: async () => loop.close() };
+}

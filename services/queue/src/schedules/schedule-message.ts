@@ -1,0 +1,68 @@
+import { Refusal } from "@ccsp/errors";
+import { MissedRuns, type Schedule as ScheduleMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { acceptTask, Faults, isExecutorId, type SpecLimits } from "../domain/validate.js";
+import { cronFault, isTimeZone } from "./cron.js";
+import type { MissedRuns as Missed, Schedule } from "./schedule.js";
+
+/** What an agent says of a schedule. */
+export type AskedSchedule = Omit<Schedule, "created" | "next" | "lastTask" | "lastRun" | "fault">;
+
+const MISSED: readonly { readonly word: Missed; readonly value: MissedRuns }[] = [
+  { word: "skip", value: MissedRuns.SKIP },
+  { word: "once", value: MissedRuns.RUN_ONCE },
+  { word: "all", value: MissedRuns.RUN_ALL },
+];
+
+/** Throws INVALID_FIELD that names every wrong field, or ENGINE_UNKNOWN when that is all. */
+export function readSchedule(schedule: ScheduleMessage | undefined, limits: SpecLimits): AskedSchedule {
+  const faults = new Faults();
+  if (schedule === undefined) {
+    faults.add("schedule", "is missing");
+    throw faults.refusal();
+  }
+  const { agentId: agent, name, cron, spec, missedRuns, paused } = schedule;
+  const timeZone = schedule.timeZone || "UTC";
+  const missed =
+    missedRuns === MissedRuns.UNSPECIFIED ? "skip" : MISSED.find(({ value }) => value === missedRuns)?.word;
+  // As in an executor's id: what may be part of a key.
+  faults.unless(isExecutorId(name), "schedule.name", "must be 1 to 128 of A-Z a-z 0-9 . _ -");
+  const wrong = cronFault(cron);
+  faults.unless(wrong === undefined, "schedule.cron", wrong ?? "");
+  faults.unless(isTimeZone(timeZone), "schedule.time_zone", "is no IANA time zone that this host knows");
+  faults.unless(missed !== undefined, "schedule.missed_runs", "is not a known value");
+  faults.unless(spec?.startTime === undefined, "schedule.spec.start_time", "is what the schedule is for");
+  faults.unless(spec?.startDeadline === undefined, "schedule.spec.start_deadline", "would be over for all later runs");
+  try {
+    acceptTask({ agentId: agent, requestId: "", spec }, limits);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const { fields, reason, message, metadata } = error;
+    const inSchedule = fields.map(({ field, description }) => ({ field: `schedule.${field}`, description }));
+    if (reason !== "INVALID_FIELD" && !faults.found) {
+      throw new Refusal(reason, message, { fields: inSchedule, metadata, cause: error });
+    }
+    for (const { field, description } of inSchedule) faults.add(field, description);
+  }
+  faults.check();
+  return {
+    ...{ agent, name, cron, timeZone, paused, missed: missed ?? "skip" },
+    spec: spec === undefined ? "" : Buffer.from(TaskSpec.encode(spec).finish()).toString("base64"),
+  };
+}
+
+export function toScheduleMessage(schedule: Schedule): ScheduleMessage {
+  const { agent, name, cron, timeZone, missed, paused, created, lastTask, lastRun, next, fault } = schedule;
+  return {
+    ...{ agentId: agent, name, cron, timeZone, paused },
+    spec: specOf(schedule),
+    missedRuns: MISSED.find(({ word }) => word === missed)?.value ?? MissedRuns.SKIP,
+    createTime: new Date(created),
+    lastTaskId: lastTask ?? "",
+    lastRunTime: lastRun === undefined ? undefined : new Date(lastRun),
+    nextRunTimes: next.map((time) => new Date(time)),
+    lastFault: fault ?? "",
+  };
+}
+
+export const specOf = (schedule: Schedule): TaskSpec => TaskSpec.decode(Buffer.from(schedule.spec, "base64"));

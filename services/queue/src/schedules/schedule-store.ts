@@ -1,0 +1,78 @@
+import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { channels, scheduleKeys } from "../redis/keys.js";
+import {
+  MOST_SCHEDULE_BYTES,
+  MOST_SCHEDULES,
+  type Schedule,
+  type ScheduleName,
+  type ScheduleStore,
+} from "./schedule.js";
+
+/** The topic of `Wakes` that tells of a schedule that was stored or run. */
+export const SCHEDULES_TOPIC = "schedules";
+
+/** Binds what changes a schedule. */
+export function bindScheduleScript(redis: RedisClient) {
+  const file = new URL("../../lua/swap_schedule.lua", import.meta.url);
+  return bindScript(redis, file, ["schedules", "times"], oneOf("ok", "same", "changed", "full"));
+}
+
+/** Schedules in Redis. Throws DEPENDENCY_UNAVAILABLE while it is away. `clock` is for tests; Redis' own when absent. */
+export function createScheduleStore(redis: RedisClient, clock?: () => number): ScheduleStore {
+  const swap = bindScheduleScript(redis);
+  const run = async <T>(work: () => Promise<T>): Promise<T> => orUnavailable(redis, work);
+  const now = async (): Promise<number> => {
+    if (clock) return clock();
+    const [seconds, micros] = await redis.time();
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+  };
+  const { times } = scheduleKeys;
+
+  return {
+    now: async () => run(now),
+
+    find: async ({ agent, name }) =>
+      run(async () => {
+        const stored = await redis.hget(scheduleKeys.of(agent), name);
+        return stored === null ? undefined : decode(stored);
+      }),
+
+    list: async (agent) =>
+      run(async () => {
+        const stored = await redis.hvals(scheduleKeys.of(agent));
+        return stored.map(decode).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      }),
+
+    due: async (atMs, count) =>
+      run(async () => (await redis.zrangebyscore(times, "-inf", atMs, "LIMIT", 0, count)).map(nameOf)),
+
+    nextLook: async () =>
+      run(async () => {
+        const [, score] = await redis.zrangebyscore(times, "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1);
+        return score === undefined ? undefined : Number(score);
+      }),
+
+    swap: async ({ which: { agent, name }, before, after, lookMs, bounded }) =>
+      run(async () =>
+        swap(
+          { schedules: scheduleKeys.of(agent), times },
+          ...[agent, name, encode(before), encode(after), lookMs ?? ""],
+          ...[bounded ? MOST_SCHEDULES : "", MOST_SCHEDULE_BYTES, channels.work],
+        ),
+      ),
+
+    postpone: async ({ agent, name }, lookMs) =>
+      run(async () => void (await redis.zadd(times, "XX", lookMs, `${agent}/${name}`))),
+  };
+}
+
+// What was stored is compared as text: the order of members, too, comes back as it was.
+const encode = (schedule: Schedule | undefined): string => (schedule === undefined ? "" : JSON.stringify(schedule));
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encode` writes them
+const decode = (stored: string): Schedule => JSON.parse(stored) as Schedule;
+
+function nameOf(member: string): ScheduleName {
+  const slash = member.indexOf("/");
+  return { agent: member.slice(0, slash), name: member.slice(slash + 1) };
+}
