@@ -6,7 +6,7 @@ import { createQueue, type QueueObserver } from "../src/domain/queue.js";
 import type { Grant, NewTask } from "../src/domain/store.js";
 import { createSync } from "../src/domain/sync.js";
 import { CLASSES } from "../src/domain/task.js";
-import { createTaskStore } from "../src/redis/shards.js";
+import { createTaskStore } from "../src/redis/task-store.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { createTaskIds } from "../src/task-id.js";
 
@@ -30,7 +30,7 @@ export type Ours = Awaited<ReturnType<typeof openOurs>>;
 export async function openOurs(url: string) {
   const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "bench" });
   const wakes = await openWakes(await redis.duplicate());
-  const store = createTaskStore(redis.client, 1, { engines: [ENGINE] });
+  const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE] });
   const retry = { baseMs: 1_000, random: Math.random };
   const queue = createQueue(store, { maxWaiting: 2_000_000, agentMaxWaiting: 0, retry }, NOBODY);
   const sync = createSync(

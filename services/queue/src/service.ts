@@ -12,7 +12,7 @@ import { createEnqueue } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
-import { createTaskStore, fixShards } from "./redis/shards.js";
+import { createShards, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
 import { openSchedules } from "./schedules/open-schedules.js";
 import { createTaskIds } from "./task-id.js";
@@ -30,7 +30,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
     await fixShards(redis.client, shards);
-    const store = createTaskStore(redis.client, shards, { engines });
+    const store = createShards(redis.client, shards, { engines });
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };

@@ -4,7 +4,7 @@ import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { reap } from "../src/domain/reaper.js";
 import type { LogEntry } from "../src/domain/store.js";
 import { watchTask } from "../src/domain/watch.js";
-import { createTaskStore } from "../src/redis/shards.js";
+import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
 
@@ -55,7 +55,7 @@ describe("watching a task", function () {
 
   it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
     const { id, fence } = await run();
-    const otherStore = createTaskStore(other.client, 1, { engines: ENGINES });
+    const otherStore = createShards(other.client, 1, { engines: ENGINES });
     const secondWakes = await openWakes(await other.duplicate());
     const resuming = async (wakes: World["wakes"], every: number): Promise<LogEntry[]> => {
       const seen: LogEntry[] = [];

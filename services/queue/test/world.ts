@@ -9,7 +9,7 @@ import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue
 import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
 import { createSync, type Sync } from "../src/domain/sync.js";
 import type { PriorityClass, State } from "../src/domain/task.js";
-import { createTaskStore } from "../src/redis/shards.js";
+import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { createTaskIds } from "../src/task-id.js";
 
@@ -64,7 +64,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     leased: (task) => void seen.leased.push(task.id),
     leaseExpired: () => void seen.expired++,
   };
-  const store = createTaskStore(options.twice ? sendingTwice(redis.client) : redis.client, shards, {
+  const store = createShards(options.twice ? sendingTwice(redis.client) : redis.client, shards, {
     engines: ENGINES,
     now: () => clock.now,
   });

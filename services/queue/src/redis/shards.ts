@@ -2,11 +2,13 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import { createShardedStore } from "../domain/sharded-store.js";
 import type { TaskStore } from "../domain/store.js";
 import { queueKeys } from "./keys.js";
-import { createShardStore, type StoreOptions } from "./task-store.js";
+import { createTaskStore, type StoreOptions } from "./task-store.js";
 
 /** The queue's state in Redis, in `shards` shards. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
-export function createTaskStore(redis: RedisClient, shards: number, options: StoreOptions): TaskStore {
-  return createShardedStore(Array.from({ length: shards }, (_, shard) => createShardStore(redis, shard, options)));
+export function createShards(redis: RedisClient, shards: number, options: Omit<StoreOptions, "shard">): TaskStore {
+  return createShardedStore(
+    Array.from({ length: shards }, (_, shard) => createTaskStore(redis, { shard, ...options })),
+  );
 }
 
 /**

@@ -12,13 +12,14 @@ import { bindScripts, type Reply } from "./scripts.js";
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
 
 export interface StoreOptions {
+  readonly shard: number;
   readonly engines: readonly string[];
   /** Ms since 1970; for tests. Redis' own clock when absent. */
   readonly now?: () => number;
 }
 
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
-export function createShardStore(redis: RedisClient, shard: number, { engines, now }: StoreOptions): TaskStore {
+export function createTaskStore(redis: RedisClient, { shard, engines, now }: StoreOptions): TaskStore {
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
