@@ -86,6 +86,19 @@ export function redisUrl(settings: Settings): string {
   );
 }
 
+/** How many shards the queue has, and partitions its events: the same for all services of an installation. */
+export function queueShards(settings: Settings): number {
+  return settings.integer(
+    "CCSP_QUEUE_SHARDS",
+    "shards of the queue, the same for all services; docs/queue.md, Shards",
+    {
+      default: 1,
+      min: 1,
+      max: 64,
+    },
+  );
+}
+
 function isWildcard(host: string): boolean {
   return host === ANY || host === "::";
 }

@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
-import { eventually } from "@ccsp/testkit";
+import { eventually, type RedisSentinel, startRedisSentinel } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openRedis, type RedisConnection } from "../src/index.js";
 import { bindPutOnce } from "./put-once.js";
-import { type SentinelSetup, startSentinel } from "./start-sentinel.js";
 
 const log = pino({ level: "silent" });
 
 describe("openRedis on Sentinel", () => {
-  let setup: SentinelSetup;
+  let setup: RedisSentinel;
   let redis: RedisConnection;
 
   beforeEach(async () => {
-    setup = await startSentinel();
+    setup = await startRedisSentinel();
     redis = await openRedis(setup.url, { log, name: "test" });
   });
   afterEach(async () => {
@@ -41,7 +40,7 @@ describe("openRedis on Sentinel", () => {
     await putOnce("before", "1");
     assert.equal(await redis.client.wait(1, 5_000), 1);
     // What an operator's failover does: the old master lives on as a replica and refuses writes.
-    const sentinel = await openRedis(setup.url.replace("redis+sentinel", "redis").replace("/main", ""), {
+    const sentinel = await openRedis(setup.url.replace("redis+sentinel", "redis").replace(/,.*/, ""), {
       log,
       name: "s",
     });

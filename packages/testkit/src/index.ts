@@ -2,6 +2,7 @@ export { CLAUDE_CODE_BIN } from "./claude-code.js";
 export { eventually } from "./eventually.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";
 export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";
+export { type RedisSentinel, startRedisSentinel } from "./redis-sentinel.js";
 export { SCRIPTED_ENGINE } from "./scripted-engine.js";
 export { type ServiceProcess, startServiceProcess } from "./service-process.js";
 export { simulatedEngine } from "./simulated-engine.js";

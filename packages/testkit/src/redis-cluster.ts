@@ -6,7 +6,7 @@ import { eventually } from "./eventually.js";
 /** A real Redis Cluster of child processes. */
 export interface RedisCluster {
   readonly url: string;
-  /** The first three are masters at start, the fourth is a replica of the first. */
+  /** The first three are masters at start, each of the others is the replica of one of them, in the same order. */
   readonly nodes: readonly RedisServer[];
   stop(): Promise<void>;
 }
@@ -17,9 +17,9 @@ const SLOTS = [
   [10923, 16383],
 ] as const;
 
-/** Three masters and a replica of the first, on loopback; resolves when every node finds the cluster whole. */
+/** Three masters with a replica each, on loopback; resolves when every node finds the cluster whole. */
 export async function startRedisCluster(): Promise<RedisCluster> {
-  const nodes = await Promise.all([0, 1, 2, 3].map(startNode));
+  const nodes = await Promise.all(Array.from({ length: 6 }, startNode));
   const clients = nodes.map(({ port }) => new Redis(port, "127.0.0.1"));
   try {
     await joinNodes(nodes, clients);
@@ -49,8 +49,8 @@ async function startNode(): Promise<RedisServer> {
 }
 
 async function joinNodes(nodes: readonly RedisServer[], clients: readonly Redis[]): Promise<void> {
-  const [first, , , replica] = clients;
-  assert.ok(first && replica);
+  const masters = clients.slice(0, SLOTS.length);
+  const replicas = clients.slice(SLOTS.length);
   for (const [at, [from, to]] of SLOTS.entries()) await clients[at]?.call("cluster", "addslotsrange", from, to);
   // A node that met others may not take another's number for its own: epochs differ from the start.
   for (const [at, client] of clients.entries()) await client.call("cluster", "set-config-epoch", at + 1);
@@ -58,7 +58,7 @@ async function joinNodes(nodes: readonly RedisServer[], clients: readonly Redis[
   for (const client of clients) {
     for (const { port } of nodes) await client.call("cluster", "meet", "127.0.0.1", port, String(busPorts.get(port)));
   }
-  const firstId = String(await first.call("cluster", "myid"));
+  const masterIds = await Promise.all(masters.map(async (master) => String(await master.call("cluster", "myid"))));
   await eventually(async () => {
     for (const client of clients) {
       const known = String(await client.call("cluster", "nodes"))
@@ -67,12 +67,13 @@ async function joinNodes(nodes: readonly RedisServer[], clients: readonly Redis[
       assert.equal(known.filter((line) => !/handshake|fail|noaddr/.test(line)).length, nodes.length);
     }
   }, PATIENCE);
-  await replica.call("cluster", "replicate", firstId);
+  for (const [at, replica] of replicas.entries()) await replica.call("cluster", "replicate", masterIds[at] ?? "");
   await eventually(async () => {
     for (const client of clients) {
       assert.match(String(await client.call("cluster", "info")), /cluster_state:ok/);
-      assert.match(String(await client.call("cluster", "nodes")), new RegExp(`slave ${firstId}`));
+      const view = String(await client.call("cluster", "nodes"));
+      for (const id of masterIds) assert.match(view, new RegExp(`slave ${id}`));
     }
-    assert.match(await replica.info("replication"), /master_link_status:up/);
+    for (const replica of replicas) assert.match(await replica.info("replication"), /master_link_status:up/);
   }, PATIENCE);
 }

@@ -1,8 +1,10 @@
-import { redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 
 export interface MonitorConfig {
   readonly service: ServiceSettings;
   readonly redisUrl: string;
+  /** Partitions of the event stream. */
+  readonly partitions: number;
 }
 
 /** Every setting of the monitor. */
@@ -10,5 +12,6 @@ export function define(settings: Settings): MonitorConfig {
   return {
     service: serviceSettings(settings, { name: "monitor", grpcPort: 3003, opsPort: 9003 }),
     redisUrl: redisUrl(settings),
+    partitions: queueShards(settings),
   };
 }

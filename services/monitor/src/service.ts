@@ -17,7 +17,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
   summary: "MonitorService: counts usage per agent and model from the events of the other services",
   define,
 
-  async start({ service, redisUrl }, { open, log, stopping }) {
+  async start({ service, redisUrl, partitions }, { open, log, stopping }) {
     const { consulUrl, advertiseHost, drainMs, lameDuckMs, instance } = service;
     const registry = createMetrics("monitor");
     const metrics = createMonitorMetrics(registry);
@@ -35,7 +35,10 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
       metrics.runs.inc({ outcome });
     };
     const count = metrics.countDelivery;
-    await open("events", consumeEvents({ redis, group: "monitor", consumer: instance, handle, count, log }));
+    await open(
+      "events",
+      consumeEvents({ redis, group: "monitor", consumer: instance, partitions, handle, count, log }),
+    );
 
     const services = [implement(MonitorServiceService, monitorHandlers(store))];
     const server = await open(

@@ -1,9 +1,11 @@
 import { resolve } from "node:path";
-import { redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 
 export interface NotificationConfig {
   readonly service: ServiceSettings;
   readonly redisUrl: string;
+  /** Partitions of the event stream. */
+  readonly partitions: number;
   /** Absolute. */
   readonly filePath: string;
 }
@@ -16,6 +18,7 @@ export function define(settings: Settings): NotificationConfig {
   return {
     service: serviceSettings(settings, { name: "notification", grpcPort: 3004, opsPort: 9004 }),
     redisUrl: redisUrl(settings),
+    partitions: queueShards(settings),
     filePath: resolve(filePath),
   };
 }

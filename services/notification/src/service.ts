@@ -20,7 +20,7 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
   summary: "NotificationService: delivers events to channels and lists what was delivered",
   define,
 
-  async start({ service, redisUrl, filePath }, { open, log, stopping }) {
+  async start({ service, redisUrl, partitions, filePath }, { open, log, stopping }) {
     const { consulUrl, advertiseHost, drainMs, lameDuckMs, instance } = service;
     const registry = createMetrics("notification");
     const { countDelivery, countTold } = createNotificationMetrics(registry);
@@ -39,7 +39,15 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     };
     await open(
       "events",
-      consumeEvents({ redis, group: "notification", consumer: instance, handle, count: countDelivery, log }),
+      consumeEvents({
+        redis,
+        group: "notification",
+        consumer: instance,
+        partitions,
+        handle,
+        count: countDelivery,
+        log,
+      }),
     );
 
     const services = [implement(NotificationServiceService, notificationHandlers(deliveries))];

@@ -3,7 +3,7 @@ import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import { Redis } from "ioredis";
 import { ECHO } from "./echo.js";
-import { inFlight, median, pick } from "./measure.js";
+import { inFlight, median, medianRatio, pick } from "./measure.js";
 import { PROMPT } from "./ours.js";
 import { startEcho, startQueue } from "./processes.js";
 import { connectRaw, type RawClient } from "./raw-call.js";
@@ -55,15 +55,16 @@ export async function benchGrpc(url: string, { say, ratio }: Report): Promise<vo
       toEcho.close();
 
       // The first round warms up.
-      const [echoed, enqueued, batched] = [echoes, singles, batches].map((rates) => median(rates.slice(1)));
+      for (const rates of [echoes, singles, batches]) rates.shift();
       const on = `${channels} channel${channels > 1 ? "s" : ""}`;
-      say(`echo on ${on}: ${echoed?.toFixed(0)}/s; Enqueue: ${enqueued?.toFixed(0)}/s`);
-      ratio("grpc_enqueue_vs_echo", Number(enqueued) / Number(echoed), on);
-      if (!batch) say("EnqueueBatch: this queue does not serve it");
-      else {
-        say(`EnqueueBatch of ${BATCH} on ${on}, ${BATCHES_IN_FLIGHT} in flight: ${batched?.toFixed(0)} tasks/s`);
-        ratio("batch_enqueue_vs_echo", Number(batched) / Number(echoed), on);
+      say(`echo on ${on}: ${median(echoes).toFixed(0)}/s; Enqueue: ${median(singles).toFixed(0)}/s`);
+      ratio("grpc_enqueue_vs_echo", medianRatio(singles, echoes), on);
+      if (!batch) {
+        say("EnqueueBatch: this queue does not serve it");
+        continue;
       }
+      say(`EnqueueBatch of ${BATCH} on ${on}, ${BATCHES_IN_FLIGHT} in flight: ${median(batches).toFixed(0)} tasks/s`);
+      ratio("batch_enqueue_vs_echo", medianRatio(batches, echoes), on);
     }
   } finally {
     await echo.close();

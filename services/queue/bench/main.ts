@@ -33,8 +33,8 @@ const MODES: Readonly<Record<string, readonly string[]>> = {
 
 const known = SECTIONS.flatMap(({ figures }) => figures);
 const only = (process.env["ONLY"] ?? "").split(",").filter((name) => name !== "");
-const unknown = only.filter((name) => !known.includes(name));
-if (process.argv.includes("--help") || unknown.length > 0) {
+const unknown = only.filter((name) => !known.includes(name) && name !== "help");
+if (process.argv.includes("--help") || only.includes("help") || unknown.length > 0) {
   if (unknown.length > 0) console.error(`no such figure: ${unknown.join(", ")}`);
   console.log(`make bench-queue [ONLY=figure,…]\nfigures: ${known.join(", ")}; docs/benchmarks.md says what they are`);
   process.exit(unknown.length > 0 ? 2 : 0);

@@ -72,9 +72,16 @@ export function medianSample(samples: readonly Sample[]): Sample {
   };
 }
 
-/** Where the time went: whichever of the two is near 1,000,000 / rate is what limits it. */
+/** With what the busier of the two could do with a core to itself, which is what remains comparable on a busy machine. */
 export function describeSample({ perSecond, redisMicros, nodeMicros }: Sample): string {
-  return `${perSecond.toFixed(0)}/s (CPU each: Redis ${redisMicros.toFixed(0)} µs, Node ${nodeMicros.toFixed(0)} µs)`;
+  const [redis, node] = [redisMicros.toFixed(1), nodeMicros.toFixed(1)];
+  const most = 1e6 / Math.max(redisMicros, nodeMicros);
+  return `${perSecond.toFixed(0)}/s; CPU each: Redis ${redis} µs, Node ${node} µs, so at most ${most.toFixed(0)}/s`;
+}
+
+/** The median of each round's own ratio: what else the machine does changes from round to round. */
+export function medianRatio(ours: readonly number[], theirs: readonly number[]): number {
+  return median(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));
 }
 
 async function mainThreadMicros(redis: Redis): Promise<number> {

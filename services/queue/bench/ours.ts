@@ -64,15 +64,14 @@ export async function openOurs(url: string) {
     enqueue: (index: number) => store.enqueue(newTask(index)),
 
     /** One executor with `slots` slots runs everything that waits: a Sync whenever slots are free, Complete at once. */
-    async drain(slots: number, { started }: { started: boolean }): Promise<number> {
+    async drain(slots: number, { started }: { started: boolean }): Promise<void> {
       const held = new Map<string, bigint>();
-      let [done, sequence] = [0, 0n];
+      let sequence = 0n;
       let wake = () => {};
       const failures: unknown[] = [];
       const run = async (grant: Grant) => {
         if (started) await reportStart(grant);
         await complete(grant);
-        done += 1;
       };
       for (;;) {
         if (failures.length > 0) throw failures[0];
@@ -93,7 +92,7 @@ export async function openOurs(url: string) {
               wake();
             });
         }
-        if (held.size === 0 && grants.length === 0) return done;
+        if (held.size === 0 && grants.length === 0) return;
         if (held.size >= slots || grants.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       }
     },

@@ -5,14 +5,14 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Metadata } from "@grpc/grpc-js";
 import { ECHO } from "./echo.js";
-import { median, oneByOne, quantile } from "./measure.js";
+import { median, medianRatio, oneByOne, quantile } from "./measure.js";
 import { ENGINE, PROMPT } from "./ours.js";
 import { SECRET, startEcho, startGateway, startQueue } from "./processes.js";
 import { connectRaw } from "./raw-call.js";
 import type { Report } from "./report.js";
 
-const ROUNDS = 6;
-const PER_ROUND = 100;
+const ROUNDS = 10;
+const PER_ROUND = 60;
 
 /** One task at a time through gateway, queue and an executor that answers at once, and bare echoes by turns. */
 export async function benchRoundtrip(url: string, { say, ratio }: Report): Promise<void> {
@@ -50,16 +50,16 @@ export async function benchRoundtrip(url: string, { say, ratio }: Report): Promi
         Object.assign(steps, { accepted: [], leased: [], ended: [] });
         continue;
       }
-      echoes.push(...echoed);
-      runs.push(...ran);
+      echoes.push(median(echoed));
+      runs.push(median(ran));
     }
     say(
-      `echo: p50 ${median(echoes).toFixed(2)} ms; task: p50 ${median(runs).toFixed(2)}, p99 ${quantile(runs, 0.99).toFixed(2)} ms`,
+      `echo: p50 ${median(echoes).toFixed(2)} ms; task: p50 ${median(runs).toFixed(2)}, p99 ${quantile(steps.ended, 0.99).toFixed(2)} ms`,
     );
     say(
       `p50 since the call: accepted ${median(steps.accepted).toFixed(2)} ms, leased ${median(steps.leased).toFixed(2)} ms, ended ${median(steps.ended).toFixed(2)} ms`,
     );
-    ratio("roundtrip_vs_echo", median(runs) / median(echoes));
+    ratio("roundtrip_vs_echo", medianRatio(runs, echoes));
   } finally {
     await executor.close();
     agent.close();

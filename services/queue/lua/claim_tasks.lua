@@ -44,7 +44,7 @@
 -- share of the weights and takes 1 from the class with the most credit, which is picked. A weight grows with the age of
 -- the class's oldest, up to the bound that keeps any other class from being outweighed without end.
 -- Agent, inside a class: start-time fair queueing. The agent with the least virtual time is next and pays for an average
--- run; move_task corrects that. An agent without waiting tasks keeps its time until the others have passed it.
+-- run; move_tasks corrects that. An agent without waiting tasks keeps its time until the others have passed it.
 
 local executor, tasks, prompts, leases, held, alarms, meta, running, load, rota = unpack(KEYS)
 local name, boot, seq, engine, most = ARGV[1], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])

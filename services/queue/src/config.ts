@@ -1,4 +1,4 @@
-import { redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import type { Bounds } from "./domain/bounds.js";
 import { classWeights, type Order } from "./domain/order.js";
 import type { PriorityClass } from "./domain/task.js";
@@ -6,6 +6,7 @@ import type { PriorityClass } from "./domain/task.js";
 export interface QueueConfig {
   readonly service: ServiceSettings;
   readonly redisUrl: string;
+  readonly shards: number;
   /** The default first. */
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
@@ -45,6 +46,7 @@ export function defineQueue(settings: Settings): QueueConfig {
   const config = {
     service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
     redisUrl: redisUrl(settings),
+    shards: queueShards(settings),
     engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {
       default: ["claude-code"],
       pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,

@@ -5,6 +5,7 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { openRedis } from "@ccsp/redis-kit";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { defineQueue, type QueueConfig } from "./config.js";
+import { boundsOfShard } from "./domain/bounds.js";
 import { createQueue } from "./domain/queue.js";
 import { reap } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
@@ -12,7 +13,7 @@ import { createEnqueue } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
-import { createTaskStore } from "./redis/task-store.js";
+import { createShards, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
 import { openSchedules } from "./schedules/open-schedules.js";
 import { createTaskIds } from "./task-id.js";
@@ -26,28 +27,34 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   define: defineQueue,
 
   async start(config, { open, log, stopping }) {
-    const { service, engines, order, leaseMs, bounds, maxPromptBytes } = config;
+    const { service, shards, engines, order, leaseMs, bounds, maxPromptBytes } = config;
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
-    const store = createTaskStore(redis.client, { shard: 0, engines, bounds });
+    const shardBounds = boundsOfShard(bounds, shards);
+    await fixShards(redis.client, shards);
+    const store = createShards(redis.client, shards, { engines, bounds: shardBounds });
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
-    const queue = createQueue(store, { bounds, retry }, observer);
-    const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order, stopping });
+    const queue = createQueue(store, { bounds: shardBounds, retry }, observer);
+    // Each shard keeps its share of a bound on all tasks.
+    const share = (bound: number): number => Math.ceil(bound / shards);
+    const shardOrder = { ...order, urgentMax: share(order.urgentMax) };
+    const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order: shardOrder, stopping });
 
     const ops = await open(
       "ops",
       serveOps({ listen: service.opsListen, registry, log, checks: { redis: () => redis.ping() } }),
     );
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+    const retention = { retentionMs: config.retentionMs, maxEnded: share(config.maxEnded) };
     await open(
       "reaper",
-      startReaping(() => reap(store, queue, config), { everyMs: REAP_EVERY_MS, log }),
+      startReaping(() => reap(store, queue, retention), { everyMs: REAP_EVERY_MS, log }),
     );
 
     const limits = { maxPromptBytes, engines };
-    const newId = createTaskIds(1);
+    const newId = createTaskIds(shards);
     const enqueue = createEnqueue({ queue, limits, newId });
     const schedules = await open(
       "schedules",

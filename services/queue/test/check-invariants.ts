@@ -2,7 +2,7 @@
 // Fails with the first one that does not hold. For runs that cannot import the queue, such as packages/e2e/chaos.
 import { openRedis } from "@ccsp/redis-kit";
 import { NO_BOUNDS } from "../src/domain/bounds.js";
-import { createTaskStore } from "../src/redis/task-store.js";
+import { createShards } from "../src/redis/shards.js";
 import { checkInvariants } from "./invariants.js";
 import { ENGINES, log } from "./world.js";
 
@@ -10,7 +10,8 @@ const redis = await openRedis(process.argv[2] ?? "", { log, name: "invariants" }
 try {
   await checkInvariants({
     redis,
-    store: createTaskStore(redis.client, { shard: 0, engines: ENGINES, bounds: NO_BOUNDS }),
+    shards: 1,
+    store: createShards(redis.client, 1, { engines: ENGINES, bounds: NO_BOUNDS }),
   });
 } finally {
   await redis.close();

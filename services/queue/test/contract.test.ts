@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Reason } from "@ccsp/errors";
-import { decodeEvent } from "@ccsp/events";
+import { decodeEvent, eventsKey } from "@ccsp/events";
 import { CallError } from "@ccsp/grpc-kit";
 import {
   ErrorCategory,
@@ -29,12 +29,14 @@ async function refused(call: Promise<unknown>, code: status, reason: Reason): Pr
   return error;
 }
 
-describe("QueueService over gRPC", () => {
+for (const shards of [1, 4]) describe(`QueueService over gRPC, ${shards} shards`, () => contract(shards));
+
+function contract(shards: number): void {
   let world: World;
   let replica: Awaited<ReturnType<typeof serveReplica>>;
   let client: QueueClient;
   before(async () => {
-    world = await startWorld();
+    world = await startWorld({ shards });
     replica = await serveReplica(world);
     client = replica.client;
   });
@@ -60,8 +62,11 @@ describe("QueueService over gRPC", () => {
     return seen;
   };
   const events = async () => {
-    const entries = await world.redis.client.xrange("ccsp:events:{0}", "-", "+");
-    return entries.map(([id, fields]) => decodeEvent(0, id, fields));
+    const ofShard = async (shard: number) => {
+      const entries = await world.redis.client.xrange(eventsKey(shard), "-", "+");
+      return entries.map(([id, fields]) => decodeEvent(shard, id, fields));
+    };
+    return (await Promise.all(Array.from({ length: shards }, (_, shard) => ofShard(shard)))).flat();
   };
 
   it("takes a task from its acceptance to its result, and tells watchers and other services", async () => {
@@ -133,7 +138,7 @@ describe("QueueService over gRPC", () => {
 
   it("hands the context of the acceptance on to the lease, and that of the run to the next one", async () => {
     const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    const { task: stored } = await world.queue.enqueue(newTask({ trace, prompts: Buffer.alloc(0) }));
+    const { task: stored } = await world.queue.enqueue(newTask({ trace, prompts: Buffer.alloc(0) }, shards));
     const { task } = await client.get({ taskId: stored.id, agentId: "alice" });
     assert.equal(task?.traceId, "0af7651916cd43dd8448eb211c80319c");
     const first = await lease();
@@ -298,7 +303,9 @@ describe("QueueService over gRPC", () => {
   });
 
   it("grants no more leases than a Sync may name", async () => {
-    await Promise.all(Array.from({ length: 1_001 }, () => world.store.enqueue(newTask({ prompts: Buffer.alloc(0) }))));
+    await Promise.all(
+      Array.from({ length: 1_001 }, () => world.store.enqueue(newTask({ prompts: Buffer.alloc(0) }, shards))),
+    );
     const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "", account: "" }];
     const { leases } = await client.sync(syncRequest({ engines }));
     assert.equal(leases.length, 1_000);
@@ -338,4 +345,4 @@ describe("QueueService over gRPC", () => {
     const end = (await watch(taskId)).at(-1)?.event;
     assert.ok(end?.$case === "taskEnded" && end.value.result?.text === text);
   });
-});
+}

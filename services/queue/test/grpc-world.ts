@@ -9,9 +9,9 @@ export type QueueClient = Client<QueueServiceService> & { close(): void };
 
 /** One replica of the service over a world's Redis, and a client of it. */
 export async function serveReplica(world: World): Promise<{ client: QueueClient; close(): Promise<void> }> {
-  const { queue, sync, store, wakes } = world;
+  const { queue, sync, store, wakes, shards } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
-  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(1) });
+  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(shards) });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },

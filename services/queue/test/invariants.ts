@@ -1,14 +1,27 @@
 import assert from "node:assert/strict";
+import { shardOfAgent } from "../src/domain/shard.js";
 import { CLASSES, isEnded, isHeld, type Task } from "../src/domain/task.js";
 import { decodeTask } from "../src/redis/decode.js";
-import { keys } from "../src/redis/keys.js";
+import { type QueueKeys, queueKeys } from "../src/redis/keys.js";
 import { ENGINES, type World } from "./world.js";
 
 /** What holds after every change: each task is in exactly the indexes that its state means, and no index has more. */
-export async function checkInvariants({
-  redis: { client },
-  store,
-}: Pick<World, "redis" | "store">): Promise<readonly Task[]> {
+export async function checkInvariants(world: Pick<World, "redis" | "shards" | "store">): Promise<readonly Task[]> {
+  const tasks: Task[] = [];
+  for (let shard = 0; shard < world.shards; shard++) {
+    const found = await checkShard(world, queueKeys(shard));
+    for (const { id, agent } of found) {
+      assert.ok(id.startsWith(`${shard}-`) && shardOfAgent(agent, world.shards) === shard, `${id} is in its shard`);
+    }
+    tasks.push(...found);
+  }
+  return tasks;
+}
+
+async function checkShard(
+  { redis: { client }, store }: Pick<World, "redis" | "store">,
+  keys: QueueKeys,
+): Promise<readonly Task[]> {
   const tasks = Object.entries(await client.hgetall(keys.tasks)).map(([id, record]) => decodeTask(id, record));
   const idsOf = (pick: (task: Task) => boolean) =>
     tasks

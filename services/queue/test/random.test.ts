@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import * as fc from "fast-check";
 import { reap } from "../src/domain/reaper.js";
-import { CLASSES, isEnded } from "../src/domain/task.js";
+import { CLASSES, isEnded, type Task } from "../src/domain/task.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
 
+// In three of four shards.
+const AGENTS = ["alice", "bob", "carol"];
 const EXECUTORS = ["ex-1", "ex-2", "ex-3"];
 
 // Which task, lease or executor a step is about is a number, taken modulo how many there are at that moment.
@@ -31,7 +33,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 /** Everything that an executor and its agents may do, right or wrong. */
 function play(world: World) {
-  const ids: string[] = [];
+  const tasks: Task[] = [];
   const spentFences: { id: string; fence: number }[] = [];
   const reports = new Map<number, number>();
   let boots = 0;
@@ -65,7 +67,7 @@ function play(world: World) {
     const { queue, clock } = world;
     switch (op) {
       case "enqueue":
-        ids.push((await queue.enqueue(newTask({ class: CLASSES[n % 4] ?? "low", max: 1 + (n % 3) }))).task.id);
+        tasks.push((await queue.enqueue(newTask(anyTask(n), world.shards))).task);
         return;
       case "sync":
         return void (await ex.sync());
@@ -85,8 +87,10 @@ function play(world: World) {
         return withLease(n, (id, fence) => queue.release(id, fence, "draining"));
       case "forget":
         return withLease(n, async () => {});
-      case "cancel":
-        return void (ids.length > 0 && (await queue.cancel(ids[n % ids.length] ?? "", "alice", "enough")));
+      case "cancel": {
+        const task = tasks[n % Math.max(tasks.length, 1)];
+        return void (task && (await queue.cancel(task.id, task.agent, "enough")));
+      }
       case "reboot":
         executors[at] = boot(EXECUTORS[at] ?? "");
         return;
@@ -106,14 +110,24 @@ function play(world: World) {
   };
 }
 
+const anyTask = (n: number) => ({
+  agent: AGENTS[n % 3] ?? "",
+  class: CLASSES[n % 4] ?? "low",
+  max: 1 + (n % 3),
+});
+
 const expectRefusal = (reason: string) => (error: unknown) => {
   if (!(error instanceof Refusal) || error.reason !== reason) throw error;
 };
 
-for (const twice of [false, true]) {
-  describe(`any course of events${twice ? ", each script sent twice" : ""}`, () => {
+for (const { twice, shards } of [
+  { twice: false, shards: 1 },
+  { twice: true, shards: 1 },
+  { twice: true, shards: 4 },
+]) {
+  describe(`any course of events in ${shards} shards${twice ? ", each script sent twice" : ""}`, () => {
     let world: World;
-    before(async () => void (world = await startWorld({ twice })));
+    before(async () => void (world = await startWorld({ twice, shards })));
     after(() => world.close());
 
     it("keeps every task in the indexes of its state, its log whole, and ends each task that is let run", async () => {

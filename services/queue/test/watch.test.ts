@@ -5,7 +5,7 @@ import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { reap } from "../src/domain/reaper.js";
 import type { LogEntry } from "../src/domain/store.js";
 import { watchTask } from "../src/domain/watch.js";
-import { createTaskStore } from "../src/redis/task-store.js";
+import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
 
@@ -56,7 +56,7 @@ describe("watching a task", function () {
 
   it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
     const { id, fence } = await run();
-    const otherStore = createTaskStore(other.client, { shard: 0, engines: ENGINES, bounds: NO_BOUNDS });
+    const otherStore = createShards(other.client, 1, { engines: ENGINES, bounds: NO_BOUNDS });
     const secondWakes = await openWakes(await other.duplicate());
     const resuming = async (wakes: World["wakes"], every: number): Promise<LogEntry[]> => {
       const seen: LogEntry[] = [];

@@ -10,7 +10,7 @@ import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue
 import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
 import { createSync, type Sync } from "../src/domain/sync.js";
 import type { PriorityClass, State } from "../src/domain/task.js";
-import { createTaskStore } from "../src/redis/task-store.js";
+import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { createTaskIds } from "../src/task-id.js";
 
@@ -26,6 +26,7 @@ export const ENGINES = ["claude-code", "opencode"] as const;
 export interface World {
   readonly server: RedisServer;
   readonly redis: RedisConnection;
+  readonly shards: number;
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly queue: Queue;
@@ -44,9 +45,12 @@ export interface WorldOptions {
   readonly twice?: boolean;
   readonly order?: Partial<Order>;
   readonly bounds?: Partial<Bounds>;
+  /** 1 when absent. */
+  readonly shards?: number;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { shards = 1 } = options;
   const server = options.cluster ? await startOneNodeCluster() : await startRedis();
   const url = options.cluster ? server.url.replace("redis://", "redis+cluster://") : server.url;
   const redis = await openRedis(url, { log, name: "test" }).catch(async (error: unknown) => {
@@ -62,8 +66,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     leaseExpired: () => void seen.expired++,
   };
   const bounds = { ...NO_BOUNDS, ...options.bounds };
-  const store = createTaskStore(options.twice ? sendingTwice(redis.client) : redis.client, {
-    shard: 0,
+  const store = createShards(options.twice ? sendingTwice(redis.client) : redis.client, shards, {
     engines: ENGINES,
     bounds,
     now: () => clock.now,
@@ -76,7 +79,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     { leaseMs: LEASE_MS, engines: ENGINES, order: { ...ORDER, ...options.order }, stopping: stopping.signal },
   );
   return {
-    ...{ server, redis, store, wakes, queue, sync, stopping, clock, seen },
+    ...{ server, redis, shards, store, wakes, queue, sync, stopping, clock, seen },
     async reset() {
       await redis.client.flushall();
       Object.assign(seen, { ended: [], leased: [], expired: 0 });
@@ -122,11 +125,11 @@ async function startOneNodeCluster(): Promise<RedisServer> {
   return server;
 }
 
-const newId = createTaskIds(1);
+const newIds = Array.from({ length: 64 }, (_, i) => createTaskIds(i + 1));
 
-export function newTask(task: Partial<NewTask> & { class?: PriorityClass } = {}): NewTask {
+export function newTask(task: Partial<NewTask> & { class?: PriorityClass } = {}, shards = 1): NewTask {
   return {
-    id: newId(task.agent ?? "alice"),
+    id: newIds[shards - 1]?.(task.agent ?? "alice") ?? "",
     agent: "alice",
     engine: "claude-code",
     class: "normal",

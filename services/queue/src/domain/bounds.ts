@@ -30,6 +30,19 @@ export const NO_BOUNDS: Bounds = {
   agent: NONE,
 };
 
+/** A shard's share of bounds on all agents. An agent is in one shard, so its bound stays whole. */
+export function boundsOfShard({ all, class: of, agent }: Bounds, shards: number): Bounds {
+  const share = ({ tasks, bytes }: Bound): Bound => ({
+    tasks: Math.ceil(tasks / shards),
+    bytes: Math.ceil(bytes / shards),
+  });
+  return {
+    all: share(all),
+    class: { urgent: share(of.urgent), high: share(of.high), normal: share(of.normal), low: share(of.low) },
+    agent,
+  };
+}
+
 const SETTINGS = {
   all: "CCSP_QUEUE_MAX_WAITING",
   class: "CCSP_QUEUE_CLASS_MAX_WAITING",

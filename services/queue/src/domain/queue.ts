@@ -114,7 +114,7 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
     /** Answers the state that follows. */
     async fail(id: string, fence: number, error: Failure, facts: RunFacts): Promise<State> {
       const decide = async (task: Task): Promise<Move> =>
-        afterFailure(task, { fence, error, facts }, await store.now(), limits.retry);
+        afterFailure(task, { fence, error, facts }, await store.now(id), limits.retry);
       const { outcome, to } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
       if (outcome === "ok" && to) return to;
       // Repeated, perhaps by the Redis client itself, so what was read before is old. A task that was leased again since

@@ -1,6 +1,3 @@
-/** Most shards that a queue can have; ids name theirs in up to two digits. */
-export const MOST_SHARDS = 64;
-
 /** Where an agent's tasks live: FNV-1a (32 bits) of its id, modulo the number of shards. The same in every version and replica. */
 export function shardOfAgent(agent: string, shards: number): number {
   let hash = 0x811c9dc5;

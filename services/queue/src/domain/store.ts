@@ -5,8 +5,8 @@ import type { PriorityClass, State, Task } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
 export interface TaskStore {
-  /** Ms since 1970 on the clock that all replicas share. */
-  now(): Promise<number>;
+  /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
+  now(id: string): Promise<number>;
 
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
   move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
@@ -32,6 +32,8 @@ export interface TaskStore {
   expiredEnds(retentionMs: number, keep: number, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
 
+  /** How many urgent tasks of an engine wait that may overtake now. */
+  mayOvertake(engine: string, urgentMax: number): Promise<number>;
   depths(): Promise<readonly Depth[]>;
   counts(): Promise<{ readonly leased: number; readonly parked: number; readonly ended: number }>;
   executors(seenWithinMs: number): Promise<readonly ExecutorView[]>;

@@ -44,8 +44,6 @@ export const scheduleKeys = {
 /** Pub/sub of all shards: `log` carries task ids, `work` carries topics (`engine:…`, `executor:…`). */
 export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;
 
-export const keys = queueKeys(0);
-
 function byClass<S extends string>(suffix: S, key: (priority: PriorityClass) => string) {
   const named = CLASSES.map((priority) => [`${priority}${suffix}`, key(priority)] as const);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one entry for each class

@@ -3,6 +3,7 @@ import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import type { QueueKeys } from "./keys.js";
+import type { Scripts } from "./scripts.js";
 
 type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove">;
 
@@ -10,13 +11,10 @@ type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | 
 export function createReads(
   redis: RedisClient,
   keys: QueueKeys,
+  readClock: Scripts["readClock"],
   { engines, now: clock }: { readonly engines: readonly string[]; readonly now?: () => number },
 ): Reads {
-  const now = async (): Promise<number> => {
-    if (clock) return clock();
-    const [seconds, micros] = await redis.time();
-    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-  };
+  const now = async (): Promise<number> => clock?.() ?? (await readClock({ tasks: keys.tasks }));
   const dueIn = async (zset: string, count: number): Promise<string[]> =>
     redis.zrangebyscore(zset, "-inf", await now(), "LIMIT", 0, count);
 
@@ -63,6 +61,14 @@ export function createReads(
 
     async forgetExecutors(silentMs) {
       await redis.zremrangebyscore(keys.executors, "-inf", (await now()) - silentMs);
+    },
+
+    async mayOvertake(engine, urgentMax) {
+      const [waiting, running] = await Promise.all([
+        redis.zcard(keys.engine(engine).urgentLines),
+        redis.zlexcount(keys.running, `[urgent/${engine}/`, `(urgent/${engine}0`),
+      ]);
+      return urgentMax === 0 ? waiting : Math.max(0, Math.min(waiting, urgentMax - running));
     },
 
     async depths() {

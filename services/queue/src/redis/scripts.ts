@@ -67,6 +67,7 @@ export function bindScripts(redis: RedisClient) {
       ["tasks", "prompts", "results", "ended", "owned", "...logs"],
       anything,
     ),
+    readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
   };
 }
 

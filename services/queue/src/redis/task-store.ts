@@ -26,7 +26,7 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
   const { tasks, prompts, leases, held, alarms, executors, meta, running, load } = keys;
 
   const store: TaskStore = {
-    ...createReads(redis, keys, { engines, ...(now && { now }) }),
+    ...createReads(redis, keys, scripts.readClock, { engines, ...(now && { now }) }),
 
     ...createTaskCalls(scripts, keys, clock),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),

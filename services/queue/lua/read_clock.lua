@@ -1,0 +1,9 @@
+-- read_clock: the time by which this shard's tasks are due.
+--
+-- KEYS  1 tasks  hash  id -> record (JSON)
+-- RETURN now (ms)
+--
+-- A script because TIME alone has no key: a Redis Cluster would ask any node, whose clock is not that of the shard's node.
+
+local t = redis.call('TIME')
+return t[1] * 1000 + math.floor(t[2] / 1000)

@@ -1,0 +1,135 @@
+import { shardOfAgent, shardOfTask } from "./shard.js";
+import type { Depth, ExecutorView, Grant, TaskStore } from "./store.js";
+
+/**
+ * One store out of one for each shard; see docs/queue.md, Shards. An agent's tasks are in one shard, a task's id names its
+ * own, and whoever asks for all is answered by all. Bounds are those of a shard: the caller divides.
+ */
+export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
+  const [only] = shards;
+  if (only && shards.length === 1) return only;
+
+  const all = <T>(ask: (store: TaskStore, shard: number) => Promise<T>): Promise<T[]> => Promise.all(shards.map(ask));
+  const ofAgent = (agent: string): TaskStore => {
+    const store = shards[shardOfAgent(agent, shards.length)];
+    if (store === undefined) throw new Error("there is no shard");
+    return store;
+  };
+  /** Undefined for an id of a shard that there is not, which no task has. */
+  const ofTask = (id: string): TaskStore | undefined => shards[shardOfTask(id) ?? shards.length];
+  const idsOfAll = async (ids: (store: TaskStore) => Promise<readonly string[]>): Promise<string[]> =>
+    (await all(ids)).flat();
+
+  return {
+    now: async (id) => (ofTask(id) ?? ofAgent("")).now(id),
+
+    enqueue: (task) => ofAgent(task.agent).enqueue(task),
+    move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
+    report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
+    remove: async (id) => ofTask(id)?.remove(id),
+
+    async sync(heartbeat) {
+      const unknown = heartbeat.held.map(({ id }) => id).filter((id) => !ofTask(id));
+      const found = await all((store, shard) => {
+        const held = heartbeat.held.filter(({ id }) => shardOfTask(id) === shard);
+        return store.sync({ ...heartbeat, held });
+      });
+      const findings = found.flatMap((each) => (each === "stale" ? [] : [each]));
+      if (findings.length < found.length) return "stale";
+      return {
+        lost: [...unknown, ...findings.flatMap(({ lost }) => lost)],
+        cancelled: findings.flatMap(({ cancelled }) => cancelled),
+        unlisted: findings.flatMap(({ unlisted }) => unlisted),
+      };
+    },
+
+    claim: createShardedClaim(shards),
+
+    find: async (id) => ofTask(id)?.find(id),
+    async findAll(ids) {
+      const found = await all((store, shard) => store.findAll(ids.filter((id) => shardOfTask(id) === shard)));
+      const byId = new Map(found.flat().map((task) => [task.id, task]));
+      return ids.flatMap((id) => byId.get(id) ?? []);
+    },
+    findPrompts: async (id) => ofTask(id)?.findPrompts(id),
+    findResult: async (id) => ofTask(id)?.findResult(id),
+    listIds: (agent, ...rest) => ofAgent(agent).listIds(agent, ...rest),
+    readLog: async (id, ...rest) => ofTask(id)?.readLog(id, ...rest) ?? [],
+
+    overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
+    dueParked: (count) => idsOfAll((store) => store.dueParked(count)),
+    expiredEnds: (...args) => idsOfAll((store) => store.expiredEnds(...args)),
+    forgetExecutors: async (silentMs) => void (await all((store) => store.forgetExecutors(silentMs))),
+
+    async mayOvertake(...args) {
+      const counts = await all((store) => store.mayOvertake(...args));
+      return counts.reduce((sum, each) => sum + each, 0);
+    },
+    depths: async () => sumDepths((await all((store) => store.depths())).flat()),
+    async counts() {
+      const counts = await all((store) => store.counts());
+      const sum = (count: "leased" | "parked" | "ended") => counts.reduce((total, each) => total + each[count], 0);
+      return { leased: sum("leased"), parked: sum("parked"), ended: sum("ended") };
+    },
+    executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
+  };
+}
+
+/**
+ * Grants from all shards. First what this very Sync was granted before, so that a repeated one is answered the same; then
+ * urgent tasks that may overtake, wherever they are; then what each shard would start next. The shards take turns, for each
+ * engine on its own: the one after the last that gave begins.
+ */
+function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
+  const nextFirst = new Map<string, number>();
+
+  return async (claim) => {
+    const granted = await Promise.all(shards.map((store) => store.claim({ ...claim, count: 0 })));
+    const urgent = await Promise.all(shards.map((store) => store.mayOvertake(claim.engine, claim.order.urgentMax)));
+    const first = nextFirst.get(claim.engine) ?? 0;
+    const inTurn = shards.map((_, i) => (first + i) % shards.length);
+    const steps = [
+      ...inTurn.map((shard) => ({ shard, most: urgent[shard] ?? 0 })),
+      ...inTurn.map((shard) => ({ shard, most: claim.count })),
+    ];
+    for (const { shard, most } of steps) {
+      const all = granted.flatMap(grantsOf);
+      const before = grantsOf(granted[shard]);
+      const count = Math.min(most, claim.count - all.length);
+      const maxBytes = claim.maxBytes - bytesOf(all);
+      if (granted.includes("stale") || count <= 0 || maxBytes <= 0) continue;
+      // A shard's answer begins with what it granted before.
+      const more = { ...claim, count: before.length + count, maxBytes: bytesOf(before) + maxBytes };
+      const answer = (await shards[shard]?.claim(more)) ?? [];
+      granted[shard] = answer;
+      if (most === claim.count && answer.length > before.length) nextFirst.set(claim.engine, shard + 1);
+    }
+    return granted.includes("stale") ? "stale" : granted.flatMap(grantsOf);
+  };
+}
+
+type ClaimAnswer = Awaited<ReturnType<TaskStore["claim"]>>;
+const grantsOf = (answer: ClaimAnswer = []): readonly Grant[] => (answer === "stale" ? [] : answer);
+const bytesOf = (grants: readonly Grant[]): number => grants.reduce((sum, { prompts }) => sum + prompts.byteLength, 0);
+
+function sumDepths(depths: readonly Depth[]): Depth[] {
+  const sums = new Map<string, Depth>();
+  for (const depth of depths) {
+    const place = `${depth.engine}/${depth.class}`;
+    const sum = sums.get(place);
+    const ages = [sum?.oldestAgeMs, depth.oldestAgeMs].filter((age) => age !== undefined);
+    const oldestAgeMs = ages.length === 0 ? undefined : Math.max(...ages);
+    sums.set(place, { ...depth, waiting: depth.waiting + (sum?.waiting ?? 0), oldestAgeMs });
+  }
+  return [...sums.values()];
+}
+
+function joinExecutors(views: readonly ExecutorView[]): ExecutorView[] {
+  const joined = new Map<string, ExecutorView>();
+  for (const view of views) {
+    const other = joined.get(view.id);
+    const latest = other && other.seenMs > view.seenMs ? other : view;
+    joined.set(view.id, { ...latest, leases: view.leases + (other?.leases ?? 0) });
+  }
+  return [...joined.values()];
+}

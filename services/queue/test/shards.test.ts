@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import type { NewTask } from "../src/domain/store.js";
+import { queueKeys } from "../src/redis/keys.js";
+import { fixShards } from "../src/redis/shards.js";
+import { executor, newTask, startWorld, type World } from "./world.js";
+
+const SHARDS = 4;
+/** One agent of each shard. */
+const AGENTS = ["bob", "erin", "carol", "alice"] as const;
+
+describe("a queue of four shards", () => {
+  let world: World;
+  before(async () => void (world = await startWorld({ shards: SHARDS })));
+  after(() => world.close());
+  beforeEach(() => world.reset());
+
+  const add = async (task: Partial<NewTask>) => (await world.queue.enqueue(newTask(task, SHARDS))).task;
+  const shardsOf = (grants: readonly { task: { id: string } }[]) =>
+    grants.map(({ task }) => task.id.slice(0, 1)).join("");
+
+  it("keeps an agent's tasks, and their events, in the shard of its id", async () => {
+    for (const [shard, agent] of AGENTS.entries()) {
+      const { id } = await add({ agent });
+      assert.equal(await world.redis.client.hexists(queueKeys(shard).tasks, id), 1);
+      assert.equal(await world.redis.client.xlen(queueKeys(shard).events), 1);
+      assert.deepEqual(await world.store.listIds(agent, undefined, 10), [id]);
+    }
+  });
+
+  it("gives executors from each shard in turn, however much one of them holds", async () => {
+    for (let i = 0; i < 12; i++) await add({ agent: "bob" });
+    for (const agent of AGENTS.slice(1)) for (let i = 0; i < 3; i++) await add({ agent });
+    let given = "";
+    for (let i = 0; i < 12; i++) given += shardsOf((await executor(world, { id: `ex-${i}` }).sync()).grants);
+    for (const shard of "0123")
+      assert.equal(given.split(shard).length - 1, 3, `${given}: shard ${shard} has its quarter`);
+  });
+
+  it("fills one executor from as many shards as it takes", async () => {
+    for (const agent of AGENTS) await add({ agent });
+    const { grants } = await executor(world, { slots: 3 }).sync();
+    assert.equal(new Set(shardsOf(grants)).size, 3);
+    assert.equal((await world.store.counts()).leased, 3);
+  });
+
+  it("starts urgent tasks first, whichever shard they are in, up to their bound", async () => {
+    for (const agent of AGENTS) await add({ agent, class: "high" });
+    for (let i = 0; i < 4; i++) await add({ agent: "carol", class: "urgent" });
+    const { grants } = await executor(world, { slots: 3 }).sync();
+    assert.deepEqual(
+      grants.map(({ task }) => task.class).toSorted(),
+      ["high", "urgent", "urgent"],
+      "two may overtake; the third waits for its turn",
+    );
+  });
+
+  it("answers the same Sync made twice with the same leases, though other shards have work by then", async () => {
+    await add({ agent: "alice" });
+    const ex = executor(world);
+    const first = await ex.sync({ sequence: 7n });
+    for (const agent of AGENTS) await add({ agent });
+    ex.held.clear();
+    const second = await ex.sync({ sequence: 7n });
+    assert.deepEqual(
+      second.grants.map(({ task, fence }) => [task.id, fence]),
+      first.grants.map(({ task, fence }) => [task.id, fence]),
+    );
+    assert.equal((await world.store.counts()).leased, 1);
+  });
+
+  it("tells an executor of all its shards' cancels and losses, also of a shard that there is not", async () => {
+    const tasks = [];
+    for (const agent of AGENTS) tasks.push(await add({ agent }));
+    const ex = executor(world, { slots: 4 });
+    await ex.sync();
+    for (const { id, agent } of tasks.slice(0, 2)) await world.queue.cancel(id, agent, "enough");
+    const stranger = `63-${tasks[0]?.id.slice(2)}`;
+    ex.held.set(stranger, 1n);
+    const { cancelled, lost } = await ex.sync();
+    assert.deepEqual(
+      cancelled.map(({ id }) => id).toSorted(),
+      tasks
+        .slice(0, 2)
+        .map(({ id }) => id)
+        .toSorted(),
+    );
+    assert.deepEqual(lost, [stranger]);
+    await assert.rejects(world.queue.complete(stranger, 1, Buffer.from(""), {}), { reason: "LEASE_LOST" });
+    await assert.rejects(world.queue.get(stranger, "bob"), { reason: "TASK_NOT_FOUND" });
+  });
+
+  it("frees what a new boot of the executor does not have, in every shard", async () => {
+    for (const agent of AGENTS) await add({ agent });
+    await executor(world, { slots: 4 }).sync();
+    await executor(world, { boot: "boot-2", slots: 0 }).sync();
+    assert.equal((await world.store.counts()).leased, 0);
+  });
+
+  it("counts what all of them hold", async () => {
+    await add({ agent: "bob" });
+    world.clock.now += 5_000;
+    for (const agent of AGENTS) await add({ agent });
+    await executor(world, { slots: 2 }).sync();
+    const depth = (await world.store.depths()).find(
+      ({ class: each, engine }) => each === "normal" && engine === "claude-code",
+    );
+    assert.deepEqual(depth, { engine: "claude-code", class: "normal", waiting: 3, oldestAgeMs: depth?.oldestAgeMs });
+    assert.deepEqual(await world.store.counts(), { leased: 2, parked: 0, ended: 0 });
+    const [ex, ...others] = await world.store.executors(60_000);
+    assert.deepEqual([ex?.id, ex?.leases, others], ["ex-1", 2, []]);
+  });
+});
+
+describe("the number of shards", () => {
+  let world: World;
+  before(async () => void (world = await startWorld({ shards: 2 })));
+  after(() => world.close());
+  beforeEach(() => world.reset());
+
+  it("is refused at start when tasks are stored by another", async () => {
+    const { client } = world.redis;
+    await fixShards(client, 2);
+    const { task } = await world.queue.enqueue(newTask({ agent: "alice" }, 2));
+    await fixShards(client, 2);
+    await assert.rejects(fixShards(client, 4), /CCSP_QUEUE_SHARDS is 4, but Redis holds tasks in 2/);
+    await world.queue.cancel(task.id, "alice", "");
+    await world.store.remove(task.id);
+    await fixShards(client, 4);
+    await fixShards(client, 2);
+  });
+
+  it("of a Redis that was never told is one, so that what an older version stored is found", async () => {
+    const { client } = world.redis;
+    await client.hset(queueKeys(0).tasks, newTask().id, "{}");
+    await assert.rejects(fixShards(client, 2), /holds tasks in 1/);
+    await fixShards(client, 1);
+  });
+});
