@@ -13,7 +13,7 @@ const ABANDONED_MS = 60_000;
 /**
  * Answers in files that only their owner can read; they survive restarts, and replicas on one host may share the folder. No
  * index is kept: after a sixteenth of `maxBytes` was written, and once per TTL, what has expired is removed, and the oldest above
- * `maxBytes`.
+ * `maxBytes`; while that is under way there may be a third more.
  * Throws when the folder cannot be used.
  */
 export async function openDiskLevel(dir: string, { ttlMs, maxBytes }: LevelConfig, now: () => number): Promise<Level> {
