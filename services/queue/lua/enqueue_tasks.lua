@@ -56,17 +56,26 @@ local scopes = {}
 local function find_scope(name, bound)
   if not scopes[name] then
     local before = redis.call('HMGET', load, name .. '/tasks', name .. '/bytes')
-    scopes[name] = { name = name, tasks = tonumber(before[1] or 0), bytes = tonumber(before[2] or 0), bound = bound }
+    local most_tasks, most_bytes = unpack(bounds[bound])
+    scopes[name] = {
+      name = name,
+      tasks = tonumber(before[1] or 0),
+      bytes = tonumber(before[2] or 0),
+      most_tasks = most_tasks > 0 and most_tasks or math.huge,
+      most_bytes = most_bytes > 0 and most_bytes or math.huge,
+    }
   end
   return scopes[name]
 end
 local function find_full(scope, size)
-  local most_tasks, most_bytes = unpack(bounds[scope.bound])
-  if most_tasks > 0 and scope.tasks >= most_tasks then
+  if scope.tasks >= scope.most_tasks then
     return scope.name .. '/tasks'
-  elseif most_bytes > 0 and scope.bytes + size > most_bytes then
+  elseif scope.bytes + size > scope.most_bytes then
     return scope.name .. '/bytes'
   end
+end
+local function add_load(scope, size)
+  scope.tasks, scope.bytes, scope.changed = scope.tasks + 1, scope.bytes + size, true
 end
 
 local queued = false
@@ -98,20 +107,15 @@ local function enqueue(id, class, agent, record, bulk, hash, trace, times)
     return known_hash == hash and 'known' or 'conflict', known
   end
   local size = #record + #bulk
-  local mine = {
-    find_scope('all', 'all'),
-    find_scope('class/' .. CLASSES[class], CLASSES[class]),
-    find_scope('agent/' .. agent, 'agent'),
-  }
-  for _, scope in ipairs(mine) do
-    local full = find_full(scope, size)
-    if full then
-      return 'full', full
-    end
+  local all, of_class = find_scope('all', 'all'), find_scope('class/' .. CLASSES[class], CLASSES[class])
+  local of_agent = find_scope('agent/' .. agent, 'agent')
+  local full = find_full(all, size) or find_full(of_class, size) or find_full(of_agent, size)
+  if full then
+    return 'full', full
   end
-  for _, scope in ipairs(mine) do
-    scope.tasks, scope.bytes, scope.changed = scope.tasks + 1, scope.bytes + size, true
-  end
+  add_load(all, size)
+  add_load(of_class, size)
+  add_load(of_agent, size)
 
   local time = times ~= '' and cjson.decode(times) or {}
   local state = '"state":"QUEUED"'

@@ -2,6 +2,7 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
+import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
@@ -15,6 +16,10 @@ export function createReads(
   { engines, now: clock }: { readonly engines: readonly string[]; readonly now?: () => number },
 ): Reads {
   const now = async (): Promise<number> => clock?.() ?? (await readClock({ tasks: keys.tasks }));
+  const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(keys.tasks, ...ids), {
+    ...{ count: 64, bytes: Number.POSITIVE_INFINITY },
+    bytesOf: () => 0,
+  });
   const dueIn = async (zset: string, count: number): Promise<string[]> =>
     redis.zrangebyscore(zset, "-inf", await now(), "LIMIT", 0, count);
 
@@ -22,7 +27,7 @@ export function createReads(
     now,
 
     async find(id) {
-      const record = await redis.hget(keys.tasks, id);
+      const record = await findRecord(id);
       return record === null ? undefined : decodeTask(id, record);
     },
 
