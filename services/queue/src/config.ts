@@ -1,4 +1,5 @@
 import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { type CacheConfig, defineCache } from "./cache/config.js";
 import type { Bounds } from "./domain/bounds.js";
 import { classWeights, type Order } from "./domain/order.js";
 import type { PriorityClass } from "./domain/task.js";
@@ -16,6 +17,7 @@ export interface QueueConfig {
   readonly retryBaseMs: number;
   readonly retentionMs: number;
   readonly maxEnded: number;
+  readonly cache: CacheConfig;
 }
 
 /** Every setting of the queue. */
@@ -86,6 +88,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     maxEnded: settings.integer("CCSP_QUEUE_MAX_ENDED", "ended tasks kept; the oldest above it are removed", {
       default: 100_000,
     }),
+    cache: defineCache(settings),
   };
   if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
   if (config.leaseMs < 10_000) {

@@ -4,6 +4,8 @@ import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { openCache } from "./cache/open-cache.js";
+import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
 import { boundsOfShard } from "./domain/bounds.js";
 import { createQueue } from "./domain/queue.js";
@@ -55,12 +57,14 @@ export const queueService: ServiceDefinition<QueueConfig> = {
 
     const limits = { maxPromptBytes, engines };
     const newId = createTaskIds(shards);
-    const enqueue = createEnqueue({ queue, limits, newId });
+    const answers = await open("cache", openCache(config.cache, { redis: redis.client, registry, log }));
+    const cache = createTaskCache(answers, config.cache);
+    const enqueue = createEnqueue({ queue, limits, newId, cache });
     const schedules = await open(
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const handlers = { ...queueHandlers({ queue, sync, store, wakes, limits, newId }), ...schedules.handlers };
+    const handlers = { ...queueHandlers({ queue, sync, store, wakes, limits, newId, cache }), ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));

@@ -108,6 +108,15 @@ export function afterParking({ state }: Task): Move {
   return { from: state, to: "QUEUED", due: "parked", set: {}, note: {} };
 }
 
+/** The end of a waiting task whose answer was there before: it waited for nobody, and nobody ran it. */
+export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts): Move {
+  return {
+    ...{ from: "QUEUED", to: "SUCCEEDED", note: {} },
+    set: { leased: created, executor: "" },
+    event: { type: "completed", facts },
+  };
+}
+
 /** The end that a holder's result brings, whatever the state: the work was done. */
 export function afterCompletion(fence: number, { tokens, event: facts = {} }: RunFacts): Move {
   const used = tokens === undefined ? {} : { used: tokens };

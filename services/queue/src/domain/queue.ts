@@ -1,6 +1,14 @@
 import { Refusal } from "@ccsp/errors";
 import { type Bounds, queueFull } from "./bounds.js";
-import { afterCancel, afterCompletion, afterFailure, afterLease, type LeaseEnd, type RetryPolicy } from "./decide.js";
+import {
+  afterAnswer,
+  afterCancel,
+  afterCompletion,
+  afterFailure,
+  afterLease,
+  type LeaseEnd,
+  type RetryPolicy,
+} from "./decide.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
 import { isTaskId } from "./shard.js";
@@ -104,11 +112,19 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
       if (!isTaskId(report.id) || (await store.report(report)) === "lost") throw leaseLost(report.id);
     },
 
-    async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<void> {
+    /** Ends a task that nobody has with an answer that was there before. Changes nothing when somebody has it. */
+    async answer(id: string, result: Uint8Array, facts: RunFacts): Promise<void> {
+      const task = await store.find(id);
+      if (task) await makeMove(task, afterAnswer(task, facts), result);
+    },
+
+    /** Answers the task as it was before. */
+    async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<Task> {
       // Read for its place only: whatever the state, a holder's result ends the task.
       const task = isTaskId(id) ? await store.find(id) : undefined;
       const outcome = task && (await makeMove(task, afterCompletion(fence, facts), result));
-      if (outcome !== "ok" && outcome !== "done") throw leaseLost(id);
+      if (!task || (outcome !== "ok" && outcome !== "done")) throw leaseLost(id);
+      return task;
     },
 
     /** Answers the state that follows. */

@@ -57,6 +57,7 @@ export interface NewTask extends Place {
   /** Not before this time (ms since 1970). */
   readonly start?: number;
   readonly conditions?: StartConditions;
+  readonly cacheKey?: string;
 }
 
 /** On which a task may start; what is absent is none. */

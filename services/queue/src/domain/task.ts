@@ -63,6 +63,8 @@ export interface Task {
   readonly pinMs?: number;
   /** What was asked, without the prompts, in the form of the contract; nothing here looks into it. */
   readonly spec: string;
+  /** Under which its answer is cached; absent when it is not. */
+  readonly cacheKey?: string;
   /** W3C context in which it was accepted. */
   readonly trace?: string;
   /** Runs that started. */

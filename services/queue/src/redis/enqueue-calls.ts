@@ -50,9 +50,10 @@ export function createEnqueue(
 const pair = ({ tasks, bytes }: Bound): [number, number] => [tasks, bytes];
 
 /** What of a record is known before Redis has seen it. */
-const recordOf = ({ agent, engine, class: priority, max, spec, trace, conditions }: NewTask) => ({
+const recordOf = ({ agent, engine, class: priority, max, spec, trace, conditions, cacheKey }: NewTask) => ({
   ...{ agent, engine, class: priority, max, spec },
   ...(trace && { trace }),
+  ...(cacheKey !== undefined && { cacheKey }),
   ...conditions,
 });
 
