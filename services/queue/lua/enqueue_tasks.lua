@@ -3,7 +3,7 @@
 -- KEYS  1 tasks         hash    id -> record (JSON)
 --       2 prompts       hash    id -> TaskSpec with the prompts and attachments only
 --       3 owned         zset    agent/id, all with score 0
---       4 load          hash    all, class/… or agent/…, then /tasks or /bytes -> what waits
+--       4 load          hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks
 --       5 parked        zset    ids by the time at which they become ready (ms)
 --       6 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
 --       7 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
@@ -122,6 +122,7 @@ local function enqueue(id, class, agent, record, bulk, hash, trace, times)
   if time.start and time.start > now then
     state = string.format('"state":"SCHEDULED","since":%.0f,"ready":%.0f', time.start, time.start)
     redis.call('ZADD', parked, time.start, id)
+    redis.call('HINCRBY', load, 'scheduled', 1)
   else
     put_in_line(id, class, agent, time.pin)
   end

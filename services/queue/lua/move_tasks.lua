@@ -10,7 +10,7 @@
 --       7 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
 --       8 ended         zset    ids by end (ms)
 --       9 running       zset    urgent/engine/id and agent/agent/id of held tasks, all with score 0
---       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits
+--       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks
 --       11 meta         hash    cost:engine: tokens of a run on average
 --       12 events       stream
 --       13 rota         hash    time:class -> virtual time
@@ -69,12 +69,12 @@ local function add_load(r, sign)
 end
 
 -- Told by time alone while it waits: that its first run did not start in time, or that any executor may have it now.
-local function set_alarm(r, id)
+local function set_alarm(r, id, due)
   local expiry = r.deadline and not r.attempt and r.deadline or math.huge
   local at = math.min(expiry, r.pin and r.pinMs and r.created + r.pinMs or math.huge)
   if WAITING[r.state] and at < math.huge then
     redis.call('ZADD', alarms, at, id)
-  elseif r.deadline or r.pinMs then
+  elseif r.deadline or r.pinMs or due == 'alarms' then
     redis.call('ZREM', alarms, id)
   end
 end
@@ -156,15 +156,18 @@ local function move_task(id, move, result, log)
   elseif move.to ~= 'CANCELLING' then
     end_lease(r, id, move.used)
   end
-  local waited = WAITING[r.state]
+  local before = r.state
   for field, value in pairs(move.set) do
     r[field] = value ~= cjson.null and value or nil
   end
   r.state, r.settled = move.to, move.settle or r.settled
-  if WAITING[r.state] ~= waited then
-    add_load(r, waited and -1 or 1)
+  if WAITING[r.state] ~= WAITING[before] then
+    add_load(r, WAITING[before] and -1 or 1)
   end
-  set_alarm(r, id)
+  if before == 'SCHEDULED' and r.state ~= before and redis.call('HINCRBY', load, 'scheduled', -1) == 0 then
+    redis.call('HDEL', load, 'scheduled')
+  end
+  set_alarm(r, id, move.due)
   if r.state == 'QUEUED' then
     put_in_line(r, id)
   elseif WAITING[r.state] then

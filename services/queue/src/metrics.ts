@@ -18,7 +18,7 @@ export function observeQueue(registry: Registry, store: TaskStore): QueueObserve
   });
   const wait = new Histogram({
     name: "ccsp_queue_wait_seconds",
-    help: "From acceptance to a lease, parking and earlier attempts included",
+    help: "From acceptance, or the start time that was asked for, to a lease, parking and earlier attempts included",
     labelNames: ["class"],
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
     registers,
@@ -36,7 +36,9 @@ export function observeQueue(registry: Registry, store: TaskStore): QueueObserve
   });
   return {
     ended: (state) => ended.inc({ state }),
-    leased: (task) => wait.observe({ class: task.class }, ((task.leased ?? task.created) - task.created) / 1000),
+    leased({ class: priority, created, since = created, leased = since }) {
+      wait.observe({ class: priority }, (leased - since) / 1000);
+    },
     leaseExpired: () => expired.inc(),
   };
 }

@@ -64,7 +64,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const handlers = { ...queueHandlers({ queue, sync, store, wakes, limits, newId, cache }), ...schedules.handlers };
+    const handlers = { ...queueHandlers({ queue, sync, store, wakes, limits, enqueue, cache }), ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));

@@ -11,6 +11,7 @@ import {
   TaskState,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
+import { reap } from "../src/domain/reaper.js";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { newTask, startWorld, type World } from "./world.js";
 
@@ -68,6 +69,15 @@ function contract(shards: number): void {
     };
     return (await Promise.all(Array.from({ length: shards }, (_, shard) => ofShard(shard)))).flat();
   };
+
+  const eventTypes = async (taskId: string) =>
+    (await events()).flatMap((event) => (event?.taskId === taskId ? [event.data?.$case] : []));
+  /** What time alone brings. */
+  const tick = () => reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1_000 });
+  const statesOf = (log: readonly TaskEvent[]) =>
+    log.flatMap(({ event }) =>
+      event?.$case === "stateChanged" || event?.$case === "taskEnded" ? [event.value.state] : [],
+    );
 
   it("takes a task from its acceptance to its result, and tells watchers and other services", async () => {
     const created = await enqueue({ priority: Priority.HIGH, labels: { b: "2", a: "1" }, systemPrompt: "be brief" });
@@ -145,9 +155,15 @@ function contract(shards: number): void {
     assert.match(first.traceparent, /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
     assert.equal(first.previousTraceparent, "");
     const call = { taskId: first.taskId, fence: first.fence };
-    await client.report({ ...call, reportSequence: 1, started: { traceparent: "of the run", engineVersion: "" } });
+    const run = trace.replace("b7ad", "c8be");
+    await client.report({ ...call, reportSequence: 1, started: { traceparent: run, engineVersion: "" } });
     await client.release({ ...call, reason: "draining" });
-    assert.equal((await lease({ sequence: 2n })).previousTraceparent, "of the run");
+    const second = await lease({ sequence: 2n });
+    assert.equal(second.previousTraceparent, run);
+    const started = { traceparent: "x".repeat(10_000), engineVersion: "" };
+    await client.report({ taskId: second.taskId, fence: second.fence, reportSequence: 1, started });
+    await client.release({ taskId: second.taskId, fence: second.fence, reason: "" });
+    assert.equal((await lease({ sequence: 3n })).previousTraceparent, "", "what is no context is dropped");
   });
 
   it("answers a failure with the state that follows, and shows it to watchers and other services", async () => {
@@ -210,6 +226,84 @@ function contract(shards: number): void {
     assert.equal(metadata.task_id, first.id);
     const { task } = await client.enqueue({ agentId: "bob", spec: spec(), requestId: "r-1" });
     assert.notEqual(task?.id, first.id, "another agent's ids are its own");
+  });
+
+  it("answers each task of a batch for itself, and the same when the batch is repeated", async () => {
+    const items = [
+      { spec: spec(), requestId: "b-1" },
+      { spec: spec({ prompt: "" }), requestId: "b-2" },
+      { spec: spec({ engine: "opencode", prompt: "two" }), requestId: "b-3" },
+      { spec: spec({ prompt: "another" }), requestId: "b-1" },
+      { spec: spec({ engine: "none" }), requestId: "" },
+    ];
+    const { outcomes } = await client.enqueueBatch({ agentId: "alice", items });
+    const words = outcomes.map(({ outcome }) => (outcome?.$case === "refused" ? outcome.value.reason : outcome?.$case));
+    assert.deepEqual(words, ["taskId", "INVALID_FIELD", "taskId", "REQUEST_ID_CONFLICT", "ENGINE_UNKNOWN"]);
+    assert.deepEqual((await client.enqueueBatch({ agentId: "alice", items })).outcomes, outcomes);
+    const { tasks } = await client.list({ agentId: "alice", pageSize: 10, states: [], pageToken: "" });
+    assert.equal(tasks.length, 2);
+  });
+
+  it("takes a thousand tasks in one batch, and refuses one more and none", async () => {
+    const batch = (count: number) =>
+      client.enqueueBatch({
+        agentId: "alice",
+        items: Array.from({ length: count }, () => ({ spec: spec(), requestId: "" })),
+      });
+    const { outcomes } = await batch(1_000);
+    const ids = outcomes.map(({ outcome }) => (outcome?.$case === "taskId" ? outcome.value : ""));
+    assert.deepEqual(ids.toSorted(), ids, "oldest first");
+    assert.equal(new Set(ids).size, 1_000);
+    for (const count of [0, 1_001]) await refused(batch(count), status.INVALID_ARGUMENT, "INVALID_FIELD");
+  });
+
+  it("keeps a task until its start time, and its age counts from then", async () => {
+    const startTime = new Date(world.clock.now + 60_000);
+    const created = await enqueue({ startTime, priority: Priority.HIGH });
+    assert.deepEqual([created.state, created.readyTime], [TaskState.SCHEDULED, startTime]);
+    world.clock.now += 59_000;
+    const next = await enqueue({ priority: Priority.HIGH });
+    await tick();
+    assert.equal((await client.getStatus({})).scheduled, 1n);
+    world.clock.now += 1_000;
+    await tick();
+    assert.deepEqual((await client.getStatus({})).scheduled, 0n);
+    const { leases } = await client.sync(
+      syncRequest({ engines: [{ engine: "claude-code", freeSlots: 2, version: "", account: "" }] }),
+    );
+    assert.deepEqual(
+      leases.map(({ taskId }) => taskId),
+      [next.id, created.id],
+    );
+    const log = (await client.get({ taskId: created.id, agentId: "alice" })).task;
+    assert.equal(log?.readyTime, undefined);
+    await client.complete({ taskId: created.id, fence: leases[1]?.fence ?? 0n, result: result() });
+    assert.deepEqual(statesOf(await watch(created.id)), [TaskState.SCHEDULED, TaskState.QUEUED, TaskState.SUCCEEDED]);
+  });
+
+  it("ends a task whose first run did not start by its deadline, and tells of it", async () => {
+    const late = await enqueue({ startDeadline: new Date(world.clock.now + 1_000) });
+    const inTime = await enqueue({ startDeadline: new Date(world.clock.now + 1_000), priority: Priority.HIGH });
+    const { taskId, fence } = await lease();
+    assert.equal(taskId, inTime.id);
+    world.clock.now += 1_000;
+    await tick();
+    const { task } = await client.get({ taskId: late.id, agentId: "alice" });
+    assert.deepEqual([task?.state, task?.error?.category], [TaskState.EXPIRED, ErrorCategory.TIMEOUT]);
+    assert.equal((await watch(late.id)).at(-1)?.event?.$case, "taskEnded");
+    assert.deepEqual(await eventTypes(late.id), ["taskEnqueued", "taskExpired"]);
+
+    // It did start; that it waits again is no reason to end it.
+    await client.report({
+      taskId,
+      fence,
+      reportSequence: 1,
+      started: { traceparent: "", engineVersion: "" },
+      events: [],
+    });
+    await client.release({ taskId, fence, reason: "r".repeat(300) });
+    await tick();
+    assert.equal((await client.get({ taskId, agentId: "alice" })).task?.state, TaskState.QUEUED);
   });
 
   it("shows an agent its own tasks only", async () => {

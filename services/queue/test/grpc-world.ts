@@ -2,6 +2,7 @@ import { type Client, createClient, implementSome, serveGrpc } from "@ccsp/grpc-
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
+import { createEnqueue } from "../src/grpc/enqueue.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
 import { createTaskIds } from "../src/task-id.js";
 import { ENGINES, log, type World } from "./world.js";
@@ -15,7 +16,8 @@ export async function serveReplica(
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
   const { queue, sync, store, wakes, shards } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
-  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(shards), cache });
+  const enqueue = createEnqueue({ queue, limits, newId: createTaskIds(shards), cache });
+  const handlers = queueHandlers({ queue, sync, store, wakes, limits, enqueue, cache });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },

@@ -91,6 +91,8 @@ async function checkShard(
   });
   assert.deepEqual(await scores(keys.alarms), Object.fromEntries(alarms), "alarms are what time may do to who waits");
   const load: Record<string, string> = {};
+  const scheduled = waiting.filter(({ state }) => state === "SCHEDULED").length;
+  if (scheduled > 0) load["scheduled"] = String(scheduled);
   for (const { class: priority, agent, size } of waiting) {
     for (const scope of ["all", `class/${priority}`, `agent/${agent}`]) {
       load[`${scope}/tasks`] = String(Number(load[`${scope}/tasks`] ?? 0) + 1);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import * as fc from "fast-check";
 import { reap } from "../src/domain/reaper.js";
+import type { NewTask } from "../src/domain/store.js";
 import { CLASSES, isEnded, type Task } from "../src/domain/task.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
@@ -13,6 +14,7 @@ const EXECUTORS = ["ex-1", "ex-2", "ex-3"];
 // Which task, lease or executor a step is about is a number, taken modulo how many there are at that moment.
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ op: fc.constant("enqueue" as const), n: fc.nat(15) }) },
+  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom("schedule", "pin", "hurry"), n: fc.nat(15) }) },
   { weight: 8, arbitrary: fc.record({ op: fc.constant("sync" as const), n: fc.nat(99) }) },
   {
     weight: 8,
@@ -29,6 +31,7 @@ const step = fc.oneof(
     }),
   },
 );
+const ADDS = new Set<string>(["enqueue", "schedule", "pin", "hurry"]);
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 /** Everything that an executor and its agents may do, right or wrong. */
@@ -60,6 +63,10 @@ function play(world: World) {
   const end = (category: string, retryable: boolean) => (id: string, fence: number) =>
     world.queue.fail(id, fence, failure(category, { retryable }), {});
 
+  const add = async (n: number, more: Partial<NewTask> = {}): Promise<void> => {
+    tasks.push((await world.queue.enqueue({ ...newTask(anyTask(n), world.shards), ...more })).task);
+  };
+
   return async ({ op, n }: Step): Promise<void> => {
     const at = n % EXECUTORS.length;
     const ex = executors[at];
@@ -67,8 +74,13 @@ function play(world: World) {
     const { queue, clock } = world;
     switch (op) {
       case "enqueue":
-        tasks.push((await queue.enqueue(newTask(anyTask(n), world.shards))).task);
-        return;
+        return add(n);
+      case "schedule":
+        return add(n, { start: clock.now + (n % 3) * LEASE_MS });
+      case "pin":
+        return add(n, { conditions: { pin: EXECUTORS[at] ?? "", pinMs: (n % 3) * LEASE_MS } });
+      case "hurry":
+        return add(n, { conditions: { deadline: clock.now + (n % 3) * LEASE_MS } });
       case "sync":
         return void (await ex.sync());
       case "start":
@@ -143,7 +155,7 @@ for (const { twice, shards } of [
           await letRun(world);
           const tasks = await checkInvariants(world);
           assert.ok(tasks.every(({ state }) => isEnded(state)));
-          assert.equal(tasks.length, steps.filter(({ op }) => op === "enqueue").length, "no task is lost");
+          assert.equal(tasks.length, steps.filter(({ op }) => ADDS.has(op)).length, "no task is lost");
         },
       );
       await fc.assert(property, { numRuns: 40 });

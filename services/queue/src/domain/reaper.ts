@@ -1,3 +1,4 @@
+import { afterAlarm } from "./alarm.js";
 import { afterParking } from "./decide.js";
 import type { Queue } from "./queue.js";
 import type { TaskStore } from "./store.js";
@@ -11,7 +12,7 @@ const BATCH = 100;
 const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
 
 /**
- * One round of what time alone brings: expired leases, parked tasks whose time has come, ended tasks to forget. Safe to run in
+ * One round of what time alone brings: expired leases, parked tasks whose time has come, alarms of waiting ones, ended tasks to forget. Safe to run in
  * every replica at once: each change looks again whether it still applies. Takes batches until one is not full.
  * One task that cannot be read keeps nobody else waiting: its fault is thrown, with the others', when the round is over.
  */
@@ -37,6 +38,14 @@ export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnd
     async (id) => {
       const task = await store.find(id);
       if (task) await queue.makeMove(task, afterParking(task));
+    },
+  );
+  await inBatches(
+    () => store.dueAlarms(BATCH),
+    async (id) => {
+      const task = await store.find(id);
+      const move = task && afterAlarm(task, await store.now(id));
+      if (task && move) await queue.makeMove(task, move);
     },
   );
   await inBatches(

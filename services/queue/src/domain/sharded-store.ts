@@ -1,5 +1,5 @@
 import { shardOfAgent, shardOfTask } from "./shard.js";
-import type { Depth, ExecutorView, Grant, TaskStore } from "./store.js";
+import type { Counts, Depth, ExecutorView, Grant, TaskStore } from "./store.js";
 
 /**
  * One store out of one for each shard; see docs/queue.md, Shards. An agent's tasks are in one shard, a task's id names its
@@ -58,6 +58,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
 
     overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
     dueParked: (count) => idsOfAll((store) => store.dueParked(count)),
+    dueAlarms: (count) => idsOfAll((store) => store.dueAlarms(count)),
     expiredEnds: (...args) => idsOfAll((store) => store.expiredEnds(...args)),
     forgetExecutors: async (silentMs) => void (await all((store) => store.forgetExecutors(silentMs))),
 
@@ -68,8 +69,9 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     depths: async () => sumDepths((await all((store) => store.depths())).flat()),
     async counts() {
       const counts = await all((store) => store.counts());
-      const sum = (count: "leased" | "parked" | "ended") => counts.reduce((total, each) => total + each[count], 0);
-      return { leased: sum("leased"), parked: sum("parked"), ended: sum("ended") };
+      const sum = (count: keyof Counts) => counts.reduce((total, each) => total + each[count], 0);
+      const [leased, parked, scheduled] = [sum("leased"), sum("parked"), sum("scheduled")];
+      return { leased, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
     },
     executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
   };

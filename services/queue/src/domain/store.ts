@@ -28,6 +28,7 @@ export interface TaskStore {
 
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
+  dueAlarms(count: number): Promise<readonly string[]>;
   /** Ended tasks to forget: older than `retentionMs`, and the oldest above `keep`. */
   expiredEnds(retentionMs: number, keep: number, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
@@ -35,7 +36,7 @@ export interface TaskStore {
   /** How many urgent tasks of an engine wait that may overtake now. */
   mayOvertake(engine: string, urgentMax: number): Promise<number>;
   depths(): Promise<readonly Depth[]>;
-  counts(): Promise<{ readonly leased: number; readonly parked: number; readonly ended: number }>;
+  counts(): Promise<Counts>;
   executors(seenWithinMs: number): Promise<readonly ExecutorView[]>;
 }
 
@@ -135,6 +136,15 @@ export interface Depth {
   readonly class: PriorityClass;
   readonly waiting: number;
   readonly oldestAgeMs: number | undefined;
+}
+
+export interface Counts {
+  readonly leased: number;
+  readonly parked: number;
+  readonly scheduled: number;
+  readonly ended: number;
+  /** What the bounds count. */
+  readonly waitingBytes: number;
 }
 
 export interface ExecutorView {

@@ -1,12 +1,13 @@
 /**
  * A task's states, and the ways between them:
  *
- *     QUEUED ─▶ LEASED ─▶ RUNNING ─▶ SUCCEEDED | FAILED
- *       ▲         │          │
- *       │◀────────┴──────────┤  lease given back or lost
- *       └────── PARKED ◀─────┘  failed, will be tried again at a time
+ *     SCHEDULED ─▶ QUEUED ─▶ LEASED ─▶ RUNNING ─▶ SUCCEEDED | FAILED
+ *                    ▲         │          │
+ *                    │◀────────┴──────────┤  lease given back or lost
+ *                    └────── PARKED ◀─────┘  failed, will be tried again at a time
  *
- * A cancel ends QUEUED and PARKED at once, and takes LEASED and RUNNING by way of CANCELLING to CANCELLED.
+ * A cancel ends SCHEDULED, QUEUED and PARKED at once, and takes LEASED and RUNNING by way of CANCELLING to CANCELLED. One whose
+ * first run did not start by its deadline ends as EXPIRED.
  */
 export const STATES = [
   "SCHEDULED",

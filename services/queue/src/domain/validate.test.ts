@@ -5,7 +5,9 @@ import { acceptTask, type SpecInput } from "./validate.js";
 const limits = { maxPromptBytes: 10, engines: ["claude-code", "opencode"] };
 const spec = (more: Partial<SpecInput> = {}): SpecInput => ({
   ...{ prompt: "hi", engine: "", priority: 0, model: "", systemPrompt: "", limits: undefined, labels: {} },
-  maxAttempts: 0,
+  ...{ maxAttempts: 0, startTime: undefined, startDeadline: undefined, retry: undefined, affinity: undefined },
+  ...{ cache: undefined, conversation: undefined, fallbackModels: [], attachments: [], includeFiles: [] },
+  ...{ workingFolder: "", allowedTools: [], deniedTools: [], permissionMode: 0 },
   ...more,
 });
 const accept = (more: Partial<SpecInput> = {}, agentId = "a@b.c_d-1") =>
@@ -19,6 +21,9 @@ const wrong = (more: Partial<SpecInput>, agentId?: string): string[] => {
     return error.fields.map(({ field }) => field);
   }
 };
+const seconds = (seconds: number, nanos = 0) => ({ seconds: BigInt(seconds), nanos });
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
+const file = (name: string, bytes = 1) => ({ name, content: Buffer.alloc(bytes) });
 const run = { wallTime: undefined, outputBytes: 0n, turns: 0, budgetUsd: 0 };
 
 describe("a request for a task", () => {
@@ -50,9 +55,82 @@ describe("a request for a task", () => {
       maxAttempts: -1,
     });
     assert.deepEqual(fields, [
-      ...["spec.model", "spec.system_prompt", "spec.max_attempts", "spec.labels"],
+      ...["spec.system_prompt", "spec.model", "spec.max_attempts", "spec.labels"],
       ...["spec.limits.wall_time", "spec.limits.output_bytes"],
     ]);
+  });
+
+  for (const [what, good, bad] of [
+    ["a start within a year", { startTime: inDays(364) }, { startTime: inDays(368) }],
+    [
+      "a deadline after its start",
+      { startTime: inDays(1), startDeadline: inDays(2) },
+      { startTime: inDays(1), startDeadline: inDays(1) },
+    ],
+    [
+      "waits between runs that are neither too short nor too long",
+      { retry: { firstBackoff: seconds(3600), maxBackoff: seconds(86_400), neverOn: [1] } },
+      { retry: { firstBackoff: seconds(3601), maxBackoff: seconds(86_400, 1), neverOn: [0] } },
+    ],
+    [
+      "a longest wait that is not below the first",
+      { retry: { firstBackoff: seconds(2), maxBackoff: seconds(2), neverOn: [] } },
+      { retry: { firstBackoff: seconds(2), maxBackoff: seconds(1), neverOn: [] } },
+    ],
+    [
+      "an executor to wait for, for a day",
+      { affinity: { executorId: "ex-1", fallbackAfter: seconds(86_400) } },
+      { affinity: { executorId: "a/b", fallbackAfter: seconds(86_401) } },
+    ],
+    ["an age of answers", { cache: { maxAge: seconds(0) } }, { cache: { maxAge: seconds(-1) } }],
+    ["models to fall back to", { fallbackModels: Array(8).fill("m") }, { fallbackModels: ["", ...Array(8).fill("m")] }],
+    [
+      "a conversation to go on from",
+      { conversation: { id: "c-1", fork: true } },
+      { conversation: { id: "", fork: true } },
+    ],
+    [
+      "files whose names are safe and used once",
+      { attachments: [file("a.txt"), file("b", 4 * 1024 * 1024 - 1)] },
+      { attachments: [file(".a"), file("a/b"), file("c"), file("c", 4 * 1024 * 1024)] },
+    ],
+    [
+      "paths from the root",
+      { includeFiles: ["/a/b"], workingFolder: "/w" },
+      { includeFiles: ["a/b", "/a\0"], workingFolder: "w" },
+    ],
+    [
+      "tools by name",
+      { allowedTools: Array(64).fill("Read"), deniedTools: ["Bash(rm:*)"] },
+      { allowedTools: Array(65).fill("Read"), deniedTools: ["", "x".repeat(257)] },
+    ],
+    ["a permission mode", { permissionMode: 4 }, { permissionMode: 5 }],
+  ] as const satisfies readonly (readonly [string, Partial<SpecInput>, Partial<SpecInput>])[]) {
+    it(`may name ${what}`, () => {
+      assert.deepEqual(wrong(good), []);
+      const fields = wrong(bad).map((field) => field.replace(/^spec\.(\w+).*$/, "$1"));
+      const asked = Object.keys(bad).map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+      assert.notDeepEqual(fields, []);
+      assert.deepEqual(
+        fields.filter((field) => !asked.includes(field)),
+        [],
+      );
+    });
+  }
+
+  it("names each wrong file, path and tool by its place", () => {
+    assert.deepEqual(wrong({ attachments: [file("a"), file("b/c"), file("a")], includeFiles: ["/a", "b"] }), [
+      ...["spec.attachments[1].name", "spec.attachments[2].name", "spec.include_files[1]"],
+    ]);
+  });
+
+  it("says when and where it may start, in ms", () => {
+    const startTime = inDays(1);
+    const affinity = { executorId: "ex-1", fallbackAfter: seconds(1, 5_000_000) };
+    const { start, conditions } = accept({ startTime, startDeadline: inDays(2), affinity });
+    assert.deepEqual(start, startTime.getTime());
+    assert.deepEqual([conditions?.pin, conditions?.pinMs], ["ex-1", 1_005]);
+    assert.ok(!("conditions" in accept()));
   });
 
   it("has an owner whose name cannot be mistaken for two", () => {

@@ -36,7 +36,11 @@ export async function* watchTask(
   let task = await find();
   let last = afterSequence;
   if (last < 1) {
-    const content = { kind: "state", state: "QUEUED", note: {} } as const;
+    const { since } = task;
+    const content =
+      since === undefined
+        ? ({ kind: "state", state: "QUEUED", note: {} } as const)
+        : ({ kind: "state", state: "SCHEDULED", note: { readyMs: since } } as const);
     yield { entry: { sequence: 1, timeMs: task.created, attempt: 0, content }, task };
     last = 1;
   }

@@ -7,10 +7,11 @@ import type { Sync } from "../domain/sync.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { watchTask } from "../domain/watch.js";
 import { toDuration } from "../messages/duration.js";
+import { cut } from "../messages/failure.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { loadSpec, toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
-import { createEnqueue } from "./enqueue.js";
+import { type Enqueue, enqueueBatch } from "./enqueue.js";
 import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readList, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { readStatus } from "./status.js";
@@ -21,8 +22,7 @@ export interface HandlerDeps {
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly limits: SpecLimits;
-  /** An id for a new task of an agent. */
-  readonly newId: (agent: string) => string;
+  readonly enqueue: Enqueue;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
 }
@@ -34,11 +34,14 @@ export function queueHandlers({
   store,
   wakes,
   limits,
-  newId,
+  enqueue,
   cache,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
   return {
-    enqueue: createEnqueue({ queue, limits, newId, cache }),
+    async enqueue(request) {
+      return { task: toTaskMessage(await enqueue(request)) };
+    },
+    enqueueBatch: (request) => enqueueBatch(enqueue, request),
 
     async sync(request, context) {
       const { grants, cancelled, lost, nextSyncMs } = await sync(readSync(request, context), context.signal);
@@ -69,7 +72,7 @@ export function queueHandlers({
     },
 
     async release({ taskId, fence, reason }) {
-      await queue.release(taskId, Number(fence), reason);
+      await queue.release(taskId, Number(fence), cut(reason, MAX_REASON_BYTES));
       return {};
     },
 
@@ -99,6 +102,8 @@ export function queueHandlers({
     getStatus: () => readStatus(store, limits),
   };
 }
+
+const MAX_REASON_BYTES = 256;
 
 function toLease({ task, fence, prompts, expireMs }: Grant) {
   return {

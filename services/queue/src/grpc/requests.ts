@@ -19,6 +19,8 @@ import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 import { stateOf } from "../messages/words.js";
 
+// W3C Trace Context, version 00. Only ever shown as a link, so another one is no reason to refuse a report.
+const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 // More leases than this in one process is a fault of the caller.
 const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
@@ -86,7 +88,7 @@ export function readReport(request: ReportRequest): Report {
     fence: Number(fence),
     number: reportSequence,
     entries,
-    ...(started && { started: { traceparent: started.traceparent } }),
+    ...(started && { started: { traceparent: TRACEPARENT.test(started.traceparent) ? started.traceparent : "" } }),
   };
 }
 

@@ -28,10 +28,10 @@ export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<
       draining,
     })),
     maxPromptBytes: BigInt(limits.maxPromptBytes),
-    scheduled: 0n,
+    scheduled: BigInt(counts.scheduled),
     gates: [],
     emergency: undefined,
     agents: [],
-    waitingBytes: 0n,
+    waitingBytes: BigInt(counts.waitingBytes),
   };
 }

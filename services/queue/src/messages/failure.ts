@@ -38,8 +38,8 @@ function nameOf(names: Readonly<Record<number, string>>, value: number): string 
 
 const clamp = (ms: number): number => Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
 
-/** Cuts at a character. */
-function cut(text: string, maxBytes: number): string {
+/** At most `maxBytes`, cut at a character. */
+export function cut(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
   // A character cut in two decodes to U+FFFD at the very end.
   return Buffer.from(text)

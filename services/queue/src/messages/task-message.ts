@@ -8,8 +8,8 @@ import { toTaskError } from "./failure.js";
 import { toState } from "./words.js";
 
 /**
- * A spec as it is stored: the prompts apart from the rest, so that a list of tasks does not read them. Both parts are
- * TaskSpec messages; by the rules of protobuf their bytes joined are the whole.
+ * A spec as it is stored: the prompts and attachments apart from the rest, so that a list of tasks does not read them. Both parts
+ * are TaskSpec messages; by the rules of protobuf their bytes joined are the whole.
  */
 export interface StoredSpec {
   readonly spec: string;
@@ -20,12 +20,16 @@ export interface StoredSpec {
 
 export function storeSpec(spec: TaskSpec): StoredSpec {
   const labels = Object.fromEntries(Object.entries(spec.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  const { prompt, systemPrompt } = spec;
-  const rest = TaskSpec.encode({ ...spec, labels, prompt: "", systemPrompt: "" }).finish();
-  const prompts = TaskSpec.encode(TaskSpec.fromPartial({ prompt, systemPrompt })).finish();
+  const { prompt, systemPrompt, attachments } = spec;
+  const rest = TaskSpec.encode({ ...spec, labels, prompt: "", systemPrompt: "", attachments: [] }).finish();
+  const prompts = TaskSpec.encode({ ...NO_SPEC, prompt, systemPrompt, attachments }).finish();
   const hash = createHash("sha256").update(`${rest.byteLength}:`).update(rest).update(prompts).digest("base64url");
-  return { spec: Buffer.from(rest).toString("base64"), prompts, hash };
+  return { spec: Buffer.from(rest).toString("base64"), prompts, hash: hash.slice(0, HASH_LENGTH) };
 }
+
+const NO_SPEC = TaskSpec.fromPartial({});
+// 96 bits: it tells payloads of one request id apart, and is kept for a day for each task.
+const HASH_LENGTH = 16;
 
 /** Without `prompts`: what lists show. */
 export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
@@ -46,7 +50,7 @@ export function toTaskMessage({ task, prompts, result }: FullTask): TaskMessage 
     error: task.error === undefined || task.state === "SUCCEEDED" ? undefined : toTaskError(task.error),
     result: result === undefined ? undefined : loadResult(task, result),
     traceId: traceIdOf(task.trace ?? ""),
-    readyTime: task.state === "PARKED" ? dateOf(task.ready) : undefined,
+    readyTime: task.state === "PARKED" || task.state === "SCHEDULED" ? dateOf(task.ready) : undefined,
   };
 }
 

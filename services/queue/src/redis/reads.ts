@@ -57,6 +57,7 @@ export function createReads(
 
     overdueLeases: (count) => dueIn(keys.leases, count),
     dueParked: (count) => dueIn(keys.parked, count),
+    dueAlarms: (count) => dueIn(keys.alarms, count),
 
     async expiredEnds(retentionMs, keep, count) {
       const over = (await redis.zcard(keys.ended)) - keep;
@@ -93,12 +94,14 @@ export function createReads(
     },
 
     async counts() {
-      const [leased, parked, ended] = await Promise.all([
+      const [leased, timed, ended, [scheduled, bytes]] = await Promise.all([
         redis.zcard(keys.leases),
         redis.zcard(keys.parked),
         redis.zcard(keys.ended),
+        redis.hmget(keys.load, "scheduled", "all/bytes"),
       ]);
-      return { leased, parked, ended };
+      const parked = Math.max(0, timed - Number(scheduled));
+      return { leased, parked, scheduled: Number(scheduled), ended, waitingBytes: Number(bytes) };
     },
 
     async executors(seenWithinMs) {
