@@ -14,6 +14,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   testkit: ["fleet"],
   errors: ["protos"],
   "engine-kit": ["config"],
+  "engine-opencode": ["config", "engine-kit"],
   lifecycle: ["config"],
   telemetry: [],
   discovery: ["config"],
@@ -22,8 +23,10 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   "grpc-kit": ["errors", "protos"],
   client: ["errors", "grpc-kit", "protos"],
 };
-/** A service builds on leaves; the client is what agents use to reach services, and fleet and testkit are for tests. */
-const SERVICE_MAY_USE = Object.keys(MAY_USE).filter((name) => !["client", "fleet", "testkit"].includes(name));
+/** A service builds on leaves; the client is what agents use to reach services, engine plugins are loaded by name, fleet and testkit are for tests. */
+const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(
+  (name) => !["client", "engine-opencode", "fleet", "testkit"].includes(name),
+);
 /** What puts the services together. Nothing but these uses services, and no leaf and no service uses these. */
 const APPS = ["cli", "demo", "e2e"];
 const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];

@@ -27,7 +27,7 @@ export interface ScriptHeader {
  * --
  * -- Why it is so.
  * ```
- * A line without a number continues the one above. Throws an Error that names the file and the line that does not fit.
+ * A line without a number continues the one above; the last key may be any number of keys: `2 ...logs  stream`. Throws an Error that names the file and the line that does not fit.
  */
 export function readScriptHeader(file: URL): ScriptHeader {
   const path = basename(fileURLToPath(file));
@@ -65,7 +65,7 @@ export function parseScriptHeader(path: string, lines: readonly string[]): Scrip
     name: first[1],
     purpose: first[2],
     keys: numbered(path, "KEYS", sections.KEYS).map((text) => {
-      const [, name, type, note] = /^([A-Za-z]\w*)\s+([a-z]+)(?:\s+(.*))?$/.exec(text) ?? [];
+      const [, name, type, note] = /^((?:\.{3})?[A-Za-z]\w*)\s+([a-z]+)(?:\s+(.*))?$/.exec(text) ?? [];
       if (name === undefined || type === undefined)
         throw new Error(`${path}: KEYS "${text}" is not "name type meaning"`);
       return { name, type, note: note ?? "" };

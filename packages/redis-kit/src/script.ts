@@ -14,16 +14,22 @@ export interface ScriptBinding {
   readonly parts?: readonly URL[];
 }
 
+/** Keys of a call, by name. The name `...logs` stands for `logs: string[]`. */
+export type ScriptKeys<K extends string> = {
+  readonly [N in K as N extends `...${infer Many}` ? Many : N]: N extends `...${string}` ? readonly string[] : string;
+};
+
 /** A bound script: keys by name, then ARGV in the order of the file's header. */
 export interface Script<K extends string, R> extends ScriptBinding {
-  (keys: Readonly<Record<K, string>>, ...args: ScriptArgument[]): Promise<R>;
+  (keys: ScriptKeys<K>, ...args: ScriptArgument[]): Promise<R>;
   readonly keys: readonly K[];
 }
 
 /**
  * Binds one Lua file to a client. `keys` is the order of KEYS in the file's header; each call must give all of them
- * and nothing else. `decode` gets the reply with strings as Buffers; what it throws rejects the call. `parts` are Lua
- * files of local functions; they run before the file, as one script with it.
+ * and nothing else. The last may begin with `...`: it takes any number of keys. `decode` gets the reply with strings as
+ * Buffers; what it throws rejects the call. `parts` are Lua files of local functions; they run before the file, as one
+ * script with it.
  *
  * A server that does not know the script (a restart, SCRIPT FLUSH, another cluster node) is sent it again by itself; not
  * inside MULTI. **A script may run twice for one call**: when the connection breaks before the answer, the command is
@@ -40,28 +46,34 @@ export function bindScript<const K extends string, R>(
   const lua = [...parts, file].map((each) => readFileSync(each, "utf8")).join("\n");
   // No command of Redis has a colon in its name, so a file may be called like one.
   const command = `script:${basename(fileURLToPath(file), ".lua")}`;
-  redis.defineCommand(command, { lua, numberOfKeys: keys.length });
+  // Without `numberOfKeys`: each call says how many.
+  redis.defineCommand(command, { lua });
   // defineCommand adds methods that the client's type cannot know; this one answers Buffers.
   const run: unknown = Reflect.get(redis, `${command}Buffer`);
   if (typeof run !== "function") throw new Error(`ioredis did not define ${command}`);
 
-  const script = async (byName: Readonly<Record<K, string>>, ...args: ScriptArgument[]): Promise<R> => {
-    const reply: unknown = await Reflect.apply(run, redis, [...inOrder(command, keys, byName), ...args]);
+  const script = async (byName: ScriptKeys<K>, ...args: ScriptArgument[]): Promise<R> => {
+    const inOrder = keysInOrder(command, keys, byName);
+    const reply: unknown = await Reflect.apply(run, redis, [inOrder.length, ...inOrder, ...args]);
     return decode(reply);
   };
   return Object.assign(script, { keys, file, parts });
 }
 
 /** The types say the same; this is for callers that build the record at run time, since Lua would act on a wrong key. */
-function inOrder<K extends string>(command: string, keys: readonly K[], byName: Readonly<Record<K, string>>): string[] {
-  const values = keys.map((key) => {
-    const value: unknown = byName[key];
-    if (typeof value !== "string" || value === "") throw new TypeError(`${command}: key ${key} is missing`);
-    return value;
+function keysInOrder(command: string, keys: readonly string[], byName: object): string[] {
+  const given = new Map<string, unknown>(Object.entries(byName));
+  const names = keys.map((key) => key.replace(/^\.{3}/, ""));
+  const values = names.flatMap((name, i) => {
+    const value = given.get(name);
+    const list: readonly unknown[] = keys[i] === name ? [value] : Array.isArray(value) ? value : [undefined];
+    return list.map((each) => {
+      if (typeof each !== "string" || each === "") throw new TypeError(`${command}: key ${name} is missing`);
+      return each;
+    });
   });
-  const given = Object.keys(byName);
-  if (given.length !== keys.length) {
-    const extra = given.filter((key) => !keys.some((known) => known === key));
+  if (given.size !== names.length) {
+    const extra = [...given.keys()].filter((key) => !names.includes(key));
     throw new TypeError(`${command}: no such key: ${extra.join(", ")}`);
   }
   return values;

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
 import { type Cgroups, openCgroups } from "../src/supervision/cgroup.js";
 import { readStat } from "../src/supervision/proc.js";
@@ -28,7 +27,7 @@ function makeCgroup(): string | undefined {
 
 describe("a run in a cgroup of its own", function () {
   this.timeout(20_000);
-  let path: string;
+  let path = "";
   let cgroups: Cgroups;
   let start: Supervised["start"];
   let close: Supervised["close"];
@@ -36,18 +35,20 @@ describe("a run in a cgroup of its own", function () {
   const open = () => openCgroups({ path, executorId: SUPERVISION_TEST, bootId: BOOT, log: pino({ level: "silent" }) });
   const groups = () => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
 
-  beforeEach(async function () {
-    const made = makeCgroup();
-    // Only root, and only where the host has version 2.
-    if (made === undefined) return this.skip();
-    path = made;
+  before(function () {
+    // Only root may, and only where the host has version 2.
+    path = makeCgroup() ?? this.skip();
+  });
+  beforeEach(async () => {
     cgroups = await open();
     ({ start, close } = await supervised());
   });
   afterEach(async () => {
     await close();
     assert.deepEqual(groups(), []);
-    rmdirSync(path);
+  });
+  after(() => {
+    if (path !== "") rmdirSync(path);
   });
 
   const has = (controller: string) => readFileSync(join(path, "cgroup.controllers"), "utf8").includes(controller);
@@ -80,7 +81,7 @@ describe("a run in a cgroup of its own", function () {
   });
 
   it("is ended by the kernel when it takes too much memory, in whichever of its processes", async function () {
-    if (!has("memory")) return this.skip();
+    if (!has("memory")) this.skip();
     const hog = "const held = []; setInterval(() => held.push(Buffer.alloc(5e6, 1)), 10);";
     const limits = { memoryBytes: 200 * MB, processes: 0 };
     const run = await start(`setsid ${process.execPath} -e '${hog}' & wait`, { cgroups, limits });
@@ -91,15 +92,16 @@ describe("a run in a cgroup of its own", function () {
   });
 
   it("cannot start processes faster than they are counted", async function () {
-    if (!has("pids")) return this.skip();
+    if (!has("pids")) this.skip();
     const limits = { memoryBytes: 0, processes: 10 };
     const run = await start("for i in $(seq 500); do sleep 60 & done; wait", { cgroups, limits });
     let most = 0;
-    const reading = exitOf(run);
-    await eventually(async () => {
+    const counting = setInterval(() => {
       most = Math.max(most, run.processes);
-      assert.equal((await Promise.race([reading, undefined]))?.cause, "processes");
-    });
+    }, 5);
+    const { cause } = await exitOf(run);
+    clearInterval(counting);
+    assert.equal(cause, "processes");
     assert.ok(most <= 81, `${most} processes`);
   });
 

@@ -18,7 +18,8 @@ export interface Rig {
   stop(): Promise<number>;
 }
 
-export const EXECUTOR_ID = "executor-of-a-test";
+/** Of this test process: others may run the same tests beside it. */
+export const EXECUTOR_ID = `executor-of-a-test-${process.pid}`;
 
 /** The settings with which tests run an executor. */
 export const testEnv = (queuePort: number, dir: string): Record<string, string> => ({

@@ -5,7 +5,8 @@ import type { RunExit, RunFolder, SupervisedRun } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import { createSupervisor, type SupervisorOptions } from "../src/supervision/supervisor.js";
 
-export const SUPERVISION_TEST = "supervision-test";
+/** Of this test process: others may run the same tests beside it. */
+export const SUPERVISION_TEST = `supervision-test-${process.pid}`;
 
 export interface ScriptOptions extends Partial<SupervisorOptions> {
   readonly wallMs?: number;

@@ -1,6 +1,7 @@
 import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { pino } from "pino";
+import type { Bounds } from "../src/domain/bounds.js";
 import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type QueueObserver } from "../src/domain/queue.js";
 import type { Grant, NewTask } from "../src/domain/store.js";
@@ -15,6 +16,12 @@ export const ENGINE = "bench";
 export const LEASE_MS = 30_000;
 const AGENTS = 8;
 
+const BOUND = { tasks: 2_000_000, bytes: 10e9 };
+const BOUNDS: Bounds = {
+  all: BOUND,
+  class: { urgent: BOUND, high: BOUND, normal: BOUND, low: BOUND },
+  agent: BOUND,
+};
 export const ORDER: Order = {
   ...{ urgentMax: 1, weights: classWeights(16, 4, 1) },
   ...{ agentMaxRunning: 0, agentWeights: {} },
@@ -30,9 +37,9 @@ export type Ours = Awaited<ReturnType<typeof openOurs>>;
 export async function openOurs(url: string) {
   const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "bench" });
   const wakes = await openWakes(await redis.duplicate());
-  const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE] });
+  const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS });
   const retry = { baseMs: 1_000, random: Math.random };
-  const queue = createQueue(store, { maxWaiting: 2_000_000, agentMaxWaiting: 0, retry }, NOBODY);
+  const queue = createQueue(store, { bounds: BOUNDS, retry }, NOBODY);
   const sync = createSync(
     { store, queue, wakes, observer: NOBODY },
     { leaseMs: LEASE_MS, engines: [ENGINE], order: ORDER, stopping: new AbortController().signal },
@@ -46,7 +53,6 @@ export async function openOurs(url: string) {
     engine: ENGINE,
     class: CLASSES[Math.floor(index / AGENTS) % CLASSES.length] ?? "normal",
     ...{ max: 3, spec: "", trace: "", prompts: Buffer.from(PROMPT) },
-    ...{ maxWaiting: 2_000_000, agentMaxWaiting: 0 },
   });
 
   const complete = ({ task, fence }: Grant) => queue.complete(task.id, fence, RESULT, FACTS);

@@ -5,18 +5,23 @@
 --       3 prompts       hash  id -> TaskSpec with the prompts only
 --       4 leases        zset  ids by lease expiry (ms)
 --       5 held          zset  executor/id, all with score 0
---       6 meta          hash  fence: the newest; cost:engine: tokens of a run on average
---       7 running       zset  urgent/engine/id and agent/agent/id of held tasks, all with score 0
---       8 rota          hash  class -> credit in this engine's round of turns; time:class -> virtual time
---       9 lines         zset  agent/engine/class/acceptance/id of waiting tasks, all with score 0
---       10 urgent       zset  ids of this engine and class by acceptance (ms)
---       11 high         zset  the same
---       12 normal       zset  the same
---       13 low          zset  the same
---       14 urgentTurns  zset  agents of this engine and class by virtual time (tokens / weight)
---       15 highTurns    zset  the same
---       16 normalTurns  zset  the same
---       17 lowTurns     zset  the same
+--       6 alarms       zset  ids by the time at which a task that was not started expires or loses its executor (ms)
+--       7 meta         hash  fence: the newest; cost:engine: tokens of a run on average
+--       8 running      zset  urgent/engine/id and agent/agent/id of held tasks, all with score 0
+--       9 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
+--       10 rota        hash  class -> credit in this engine's round of turns; time:class -> virtual time
+--       11 urgentLines zset  agent/age/id of waiting tasks of this engine and class, all with score 0
+--       12 highLines   zset  the same
+--       13 normalLines zset  the same
+--       14 lowLines    zset  the same
+--       15 urgentHeads zset  agents of this engine and class by the age of their oldest waiting task (ms)
+--       16 highHeads   zset  the same
+--       17 normalHeads zset  the same
+--       18 lowHeads    zset  the same
+--       19 urgentTurns zset  agents of this engine and class by virtual time (tokens / weight)
+--       20 highTurns   zset  the same
+--       21 normalTurns zset  the same
+--       22 lowTurns    zset  the same
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -39,9 +44,9 @@
 -- share of the weights and takes 1 from the class with the most credit, which is picked. A weight grows with the age of
 -- the class's oldest, up to the bound that keeps any other class from being outweighed without end.
 -- Agent, inside a class: start-time fair queueing. The agent with the least virtual time is next and pays for an average
--- run; move_task corrects that. An agent without waiting tasks keeps its time until the others have passed it.
+-- run; move_tasks corrects that. An agent without waiting tasks keeps its time until the others have passed it.
 
-local executor, tasks, prompts, leases, held, meta, running, rota, lines = unpack(KEYS)
+local executor, tasks, prompts, leases, held, alarms, meta, running, load, rota = unpack(KEYS)
 local name, boot, seq, engine, most = ARGV[1], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local now = tonumber(ARGV[2])
 if not now then
@@ -82,7 +87,7 @@ end
 -- When the oldest of each class was accepted; nil when none may start.
 local oldest = {}
 local function look(class)
-  oldest[class] = tonumber(redis.call('ZRANGE', KEYS[9 + class], 0, 0, 'WITHSCORES')[2])
+  oldest[class] = tonumber(redis.call('ZRANGE', KEYS[14 + class], 0, 0, 'WITHSCORES')[2])
 end
 
 local urgent_runs, credit = count('urgent/' .. engine), redis.call('HMGET', rota, unpack(CLASSES))
@@ -112,32 +117,57 @@ local function next_class()
   return best
 end
 
+-- The oldest waiting task of an agent, as it stands in line. Asked again for each turn, it changes only with `leave_line`.
+local firsts = { {}, {}, {}, {} }
+local function first_in_line(class, agent)
+  if firsts[class][agent] == nil then
+    local range = { '[' .. agent .. '/', '(' .. agent .. '0' }
+    firsts[class][agent] = redis.call('ZRANGEBYLEX', KEYS[10 + class], range[1], range[2], 'LIMIT', 0, 1)[1] or false
+  end
+  return firsts[class][agent]
+end
+local function leave_line(class, agent)
+  redis.call('ZREM', KEYS[10 + class], firsts[class][agent])
+  firsts[class][agent] = nil
+  local first = first_in_line(class, agent)
+  if first then
+    redis.call('ZADD', KEYS[14 + class], tonumber(string.match(first, '/(%x+)/'), 16), agent)
+  else
+    redis.call('ZREM', KEYS[14 + class], agent)
+  end
+end
+
 -- Whose turn it is, with what, and the agents before that have nothing waiting; nil when all run as many as they may.
 local function find_turn(class)
   local gone, place = {}, 0
   while true do
-    local agent, time = unpack(redis.call('ZRANGE', KEYS[13 + class], place, place, 'WITHSCORES'))
+    local agent, time = unpack(redis.call('ZRANGE', KEYS[18 + class], place, place, 'WITHSCORES'))
     if not agent then
       return nil
     end
-    local line = agent .. '/' .. engine .. '/' .. CLASSES[class]
-    local first = redis.call('ZRANGEBYLEX', lines, '[' .. line .. '/', '(' .. line .. '0', 'LIMIT', 0, 1)[1]
+    local first = first_in_line(class, agent)
     if not first then
       table.insert(gone, agent)
     elseif agent_max == 0 or count('agent/' .. agent) < agent_max then
-      return { agent = agent, time = tonumber(time), line = first, id = string.match(first, '[^/]+$'), gone = gone }
+      return { agent = agent, time = tonumber(time), id = string.match(first, '[^/]+$'), gone = gone }
     end
     place = place + 1
   end
 end
 
+-- What does not wait any more, by scope of `load`.
+local started = {}
+local function count_start(scope, size)
+  started[scope] = started[scope] or { tasks = 0, bytes = 0 }
+  started[scope].tasks, started[scope].bytes = started[scope].tasks + 1, started[scope].bytes + size
+end
+
 local fence, cost = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
 local function lease(class, next)
-  local id, agent, turns = next.id, next.agent, KEYS[13 + class]
+  local id, agent, turns = next.id, next.agent, KEYS[18 + class]
   local weight = agent_weights[agent] or 1
-  redis.call('ZREM', KEYS[9 + class], id)
-  redis.call('ZREM', lines, next.line)
+  leave_line(class, agent)
   for _, other in ipairs(next.gone) do
     redis.call('ZREM', turns, other)
   end
@@ -160,6 +190,12 @@ local function lease(class, next)
     redis.call('ZADD', running, 0, 'urgent/' .. engine .. '/' .. id)
     urgent_runs = urgent_runs + 1
   end
+  if r.deadline or r.pinMs then
+    redis.call('ZREM', alarms, id)
+  end
+  for _, scope in ipairs({ 'all', 'class/' .. CLASSES[class], 'agent/' .. agent }) do
+    count_start(scope, r.size)
+  end
   granted = granted .. id .. ' '
   answer(id, raw)
 end
@@ -179,6 +215,12 @@ while most > 0 and bytes < tonumber(ARGV[8]) do
     look(class)
   else
     oldest[class] = nil
+  end
+end
+for scope, less in pairs(started) do
+  redis.call('HINCRBY', load, scope .. '/bytes', -less.bytes)
+  if redis.call('HINCRBY', load, scope .. '/tasks', -less.tasks) == 0 then
+    redis.call('HDEL', load, scope .. '/tasks', scope .. '/bytes')
   end
 end
 if granted ~= last[3] then

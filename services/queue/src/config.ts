@@ -1,5 +1,8 @@
 import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { type CacheConfig, defineCache } from "./cache/config.js";
+import type { Bounds } from "./domain/bounds.js";
 import { classWeights, type Order } from "./domain/order.js";
+import type { PriorityClass } from "./domain/task.js";
 
 export interface QueueConfig {
   readonly service: ServiceSettings;
@@ -8,13 +11,13 @@ export interface QueueConfig {
   /** The default first. */
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
-  readonly maxWaiting: number;
-  readonly agentMaxWaiting: number;
+  readonly bounds: Bounds;
   readonly order: Order;
   readonly leaseMs: number;
   readonly retryBaseMs: number;
   readonly retentionMs: number;
   readonly maxEnded: number;
+  readonly cache: CacheConfig;
 }
 
 /** Every setting of the queue. */
@@ -55,14 +58,7 @@ export function defineQueue(settings: Settings): QueueConfig {
       min: 1,
       max: 4 * 1024 * 1024,
     }),
-    maxWaiting: settings.integer("CCSP_QUEUE_MAX_WAITING", "most tasks that wait or are parked", {
-      default: 100_000,
-      min: 1,
-    }),
-    agentMaxWaiting: settings.integer("CCSP_QUEUE_AGENT_MAX_WAITING", "the same of one agent; 0: any number", {
-      default: 0,
-      min: 0,
-    }),
+    bounds: defineBounds(settings),
     order: {
       urgentMax,
       weights: classWeights(high, normal, low),
@@ -92,6 +88,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     maxEnded: settings.integer("CCSP_QUEUE_MAX_ENDED", "ended tasks kept; the oldest above it are removed", {
       default: 100_000,
     }),
+    cache: defineCache(settings),
   };
   if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
   if (config.leaseMs < 10_000) {
@@ -99,3 +96,50 @@ export function defineQueue(settings: Settings): QueueConfig {
   }
   return config;
 }
+
+/** What waits at most: QUEUED, PARKED and SCHEDULED tasks. */
+function defineBounds(settings: Settings): Bounds {
+  const anyNumber = { default: 0, min: 0 };
+  const classTasks = settings.list("CCSP_QUEUE_CLASS_MAX_WAITING", "most waiting tasks of a class, as class=tasks", {
+    default: [],
+    pattern: CLASS_BOUND,
+  });
+  const classBytes = settings.list("CCSP_QUEUE_CLASS_MAX_WAITING_BYTES", "and their bytes, as class=bytes", {
+    default: [],
+    pattern: CLASS_BOUND,
+  });
+  const boundOf = (bounds: readonly string[], priority: PriorityClass): number =>
+    Number(bounds.findLast((each) => each.startsWith(`${priority}=`))?.split("=")[1] ?? 0);
+  const classBound = (priority: PriorityClass) => ({
+    tasks: boundOf(classTasks, priority),
+    bytes: boundOf(classBytes, priority),
+  });
+  return {
+    all: {
+      tasks: settings.integer("CCSP_QUEUE_MAX_WAITING", "most tasks that wait, parked and scheduled ones included", {
+        default: 100_000,
+        min: 1,
+      }),
+      bytes: settings.integer("CCSP_QUEUE_MAX_WAITING_BYTES", "and their bytes; 0: any number", {
+        default: 1024 ** 3,
+        min: 0,
+      }),
+    },
+    class: {
+      urgent: classBound("urgent"),
+      high: classBound("high"),
+      normal: classBound("normal"),
+      low: classBound("low"),
+    },
+    agent: {
+      tasks: settings.integer(
+        "CCSP_QUEUE_AGENT_MAX_WAITING",
+        "most waiting tasks of an agent; 0: any number",
+        anyNumber,
+      ),
+      bytes: settings.integer("CCSP_QUEUE_AGENT_MAX_WAITING_BYTES", "and their bytes; 0: any number", anyNumber),
+    },
+  };
+}
+
+const CLASS_BOUND = /^(urgent|high|normal|low)=[1-9][0-9]{0,14}$/;

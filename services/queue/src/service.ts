@@ -4,7 +4,10 @@ import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { openCache } from "./cache/open-cache.js";
+import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
+import { boundsOfShard } from "./domain/bounds.js";
 import { createQueue } from "./domain/queue.js";
 import { reap } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
@@ -26,17 +29,18 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   define: defineQueue,
 
   async start(config, { open, log, stopping }) {
-    const { service, shards, engines, order, leaseMs, maxWaiting, agentMaxWaiting, maxPromptBytes } = config;
+    const { service, shards, engines, order, leaseMs, bounds, maxPromptBytes } = config;
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
+    const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
-    const store = createShards(redis.client, shards, { engines });
+    const store = createShards(redis.client, shards, { engines, bounds: shardBounds });
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
-    // Each shard keeps its share of a bound on all tasks. An agent is in one shard, so its bounds stay whole.
+    const queue = createQueue(store, { bounds: shardBounds, retry }, observer);
+    // Each shard keeps its share of a bound on all tasks.
     const share = (bound: number): number => Math.ceil(bound / shards);
-    const queue = createQueue(store, { maxWaiting: share(maxWaiting), agentMaxWaiting, retry }, observer);
     const shardOrder = { ...order, urgentMax: share(order.urgentMax) };
     const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order: shardOrder, stopping });
 
@@ -53,12 +57,14 @@ export const queueService: ServiceDefinition<QueueConfig> = {
 
     const limits = { maxPromptBytes, engines };
     const newId = createTaskIds(shards);
-    const enqueue = createEnqueue({ queue, limits, newId });
+    const answers = await open("cache", openCache(config.cache, { redis: redis.client, registry, log }));
+    const cache = createTaskCache(answers, config.cache);
+    const enqueue = createEnqueue({ queue, limits, newId, cache });
     const schedules = await open(
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const handlers = { ...queueHandlers({ queue, sync, store, wakes, limits, newId }), ...schedules.handlers };
+    const handlers = { ...queueHandlers({ queue, sync, store, wakes, limits, newId, cache }), ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));

@@ -1,13 +1,18 @@
 // Checks the invariants of a queue's Redis from outside: `node --import tsx --conditions ccsp-src check-invariants.ts <redis url>`.
 // Fails with the first one that does not hold. For runs that cannot import the queue, such as packages/e2e/chaos.
 import { openRedis } from "@ccsp/redis-kit";
+import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { createShards } from "../src/redis/shards.js";
 import { checkInvariants } from "./invariants.js";
 import { ENGINES, log } from "./world.js";
 
 const redis = await openRedis(process.argv[2] ?? "", { log, name: "invariants" });
 try {
-  await checkInvariants({ redis, shards: 1, store: createShards(redis.client, 1, { engines: ENGINES }) });
+  await checkInvariants({
+    redis,
+    shards: 1,
+    store: createShards(redis.client, 1, { engines: ENGINES, bounds: NO_BOUNDS }),
+  });
 } finally {
   await redis.close();
 }

@@ -312,9 +312,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
 
   it("grants no more leases than a Sync may name", async () => {
     await Promise.all(
-      Array.from({ length: 1_001 }, () =>
-        world.store.enqueue(newTask({ maxWaiting: 2_000, prompts: Buffer.alloc(0) }, shards)),
-      ),
+      Array.from({ length: 1_001 }, () => world.store.enqueue(newTask({ prompts: Buffer.alloc(0) }, shards))),
     );
     const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "", account: "" }];
     const { leases } = await client.sync(syncRequest({ engines }));

@@ -16,7 +16,7 @@ function fairness({ twice }: { twice: boolean }): void {
   const open = async (options: WorldOptions = {}) => (world = await startWorld({ twice, ...options }));
 
   const add = async ({ store, clock }: World, agent: string, count = 1): Promise<void> => {
-    for (let i = 0; i < count; i++, clock.now++) await store.enqueue(newTask({ agent, maxWaiting: 1e6 }));
+    for (let i = 0; i < count; i++, clock.now++) await store.enqueue(newTask({ agent }));
   };
   let calls = 0;
   const take = async (of: World, slots: number) =>
@@ -122,7 +122,7 @@ function fairness({ twice }: { twice: boolean }): void {
   });
 
   it("lets no agent have more waiting than it may, and names the bound", async () => {
-    const world = await open({ agentMaxWaiting: 2 });
+    const world = await open({ bounds: { agent: { tasks: 2, bytes: 0 } } });
     const enqueue = (agent: string) => world.queue.enqueue(newTask({ agent }));
     const { task } = await enqueue("a");
     await enqueue("a");
@@ -130,7 +130,7 @@ function fairness({ twice }: { twice: boolean }): void {
       assert.ok(error instanceof Refusal);
       assert.equal(error.reason, "QUEUE_FULL");
       assert.deepEqual(error.quota, [
-        { subject: "tasks of a waiting", description: "at most 2 (CCSP_QUEUE_AGENT_MAX_WAITING)" },
+        { subject: "tasks of agent a waiting", description: "at most 2 (CCSP_QUEUE_AGENT_MAX_WAITING)" },
       ]);
       return true;
     };

@@ -1,6 +1,7 @@
 import { type Client, createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { TaskCache } from "../src/cache/task-cache.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
 import { createTaskIds } from "../src/task-id.js";
 import { ENGINES, log, type World } from "./world.js";
@@ -8,10 +9,13 @@ import { ENGINES, log, type World } from "./world.js";
 export type QueueClient = Client<QueueServiceService> & { close(): void };
 
 /** One replica of the service over a world's Redis, and a client of it. */
-export async function serveReplica(world: World): Promise<{ client: QueueClient; close(): Promise<void> }> {
+export async function serveReplica(
+  world: World,
+  { cache }: { cache?: TaskCache } = {},
+): Promise<{ client: QueueClient; close(): Promise<void> }> {
   const { queue, sync, store, wakes, shards } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
-  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(shards) });
+  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(shards), cache });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },

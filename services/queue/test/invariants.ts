@@ -29,6 +29,10 @@ async function checkShard(
       .map(({ id }) => id)
       .toSorted();
   const inOrder = (zset: string) => client.zrangebyscore(zset, "-inf", "+inf");
+  const scores = async (zset: string) => {
+    const flat = await client.zrangebyscore(zset, "-inf", "+inf", "WITHSCORES");
+    return Object.fromEntries(flat.flatMap((member, i) => (i % 2 === 0 ? [[member, Number(flat[i + 1])]] : [])));
+  };
   const members = async (zset: string) => (await inOrder(zset)).toSorted();
 
   for (const engine of ENGINES) {
@@ -36,11 +40,18 @@ async function checkShard(
       const waiting = tasks.filter(
         (task) => task.state === "QUEUED" && task.engine === engine && task.class === priority,
       );
-      const expected = waiting.toSorted((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1)).map(({ id }) => id);
-      assert.deepEqual(await inOrder(keys.ready(engine, priority)), expected, `${engine} ${priority} in order`);
-      const turns = new Set(await members(keys.turns(engine, priority)));
+      const of = keys.engine(engine);
+      const inLine = waiting.filter(({ pin }) => pin === undefined);
+      const line = inLine.map(({ agent, id, ...task }) => `${agent}/${ageOf(task)}/${id}`);
+      assert.deepEqual(await members(of[`${priority}Lines`]), line.toSorted(), `${engine} ${priority} in line`);
+      const heads = new Map<string, number>();
+      for (const { agent, created, since = created } of inLine) {
+        heads.set(agent, Math.min(since, heads.get(agent) ?? since));
+      }
+      assert.deepEqual(await scores(of[`${priority}Heads`]), Object.fromEntries(heads), "heads are the oldest in line");
+      const turns = new Set(await members(of[`${priority}Turns`]));
       assert.ok(
-        waiting.every(({ agent }) => turns.has(agent)),
+        inLine.every(({ agent }) => turns.has(agent)),
         "who waits has its turn",
       );
     }
@@ -52,8 +63,8 @@ async function checkShard(
   );
   assert.deepEqual(
     await members(keys.parked),
-    idsOf(({ state }) => state === "PARKED"),
-    "parked are the parked tasks",
+    idsOf(({ state }) => state === "PARKED" || state === "SCHEDULED"),
+    "parked are the parked and the scheduled tasks",
   );
   assert.deepEqual(
     await members(keys.ended),
@@ -69,10 +80,24 @@ async function checkShard(
       ...(priority === "urgent" ? [`urgent/${engine}/${id}`] : []),
     ]);
   assert.deepEqual(await members(keys.running), running.toSorted(), "running is the held tasks, as they are counted");
-  const lines = tasks
-    .filter(({ state }) => state === "QUEUED")
-    .map(({ id, agent, engine, class: priority, created }) => `${agent}/${engine}/${priority}/${created}/${id}`);
-  assert.deepEqual(await members(keys.lines), lines.toSorted(), "lines are the waiting tasks");
+  const waiting = tasks.filter(({ state }) => !isHeld(state) && !isEnded(state));
+  const pinned = waiting
+    .filter(({ state, pin }) => state === "QUEUED" && pin !== undefined)
+    .map(({ pin, engine, class: priority, id, ...task }) => `${pin}/${engine}/${priority}/${ageOf(task)}/${id}`);
+  assert.deepEqual(await members(keys.pinned), pinned.toSorted(), "pinned is who waits for one executor");
+  const alarms = waiting.flatMap(({ id, created, deadline = Infinity, attempt = 0, pin, pinMs = Infinity }) => {
+    const at = Math.min(attempt > 0 ? Infinity : deadline, pin === undefined ? Infinity : created + pinMs);
+    return at === Infinity ? [] : [[id, at]];
+  });
+  assert.deepEqual(await scores(keys.alarms), Object.fromEntries(alarms), "alarms are what time may do to who waits");
+  const load: Record<string, string> = {};
+  for (const { class: priority, agent, size } of waiting) {
+    for (const scope of ["all", `class/${priority}`, `agent/${agent}`]) {
+      load[`${scope}/tasks`] = String(Number(load[`${scope}/tasks`] ?? 0) + 1);
+      load[`${scope}/bytes`] = String(Number(load[`${scope}/bytes`] ?? 0) + size);
+    }
+  }
+  assert.deepEqual(await client.hgetall(keys.load), load, "load is what waits");
   const owned = tasks.map(({ agent, id }) => `${agent}/${id}`);
   assert.deepEqual(await members(keys.owned), owned.toSorted(), "owned is every task");
   const succeeded = idsOf(({ state }) => state === "SUCCEEDED");
@@ -97,3 +122,6 @@ async function checkShard(
   }
   return tasks;
 }
+
+const ageOf = ({ created, since = created }: { created: number; since?: number }): string =>
+  since.toString(16).padStart(11, "0");

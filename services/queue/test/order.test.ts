@@ -9,7 +9,7 @@ describe("order between classes", () => {
   beforeEach(() => world.reset());
 
   const add = async (priority: PriorityClass, count = 1): Promise<void> => {
-    for (let i = 0; i < count; i++) await world.store.enqueue(newTask({ class: priority, maxWaiting: 1e6 }));
+    for (let i = 0; i < count; i++) await world.store.enqueue(newTask({ class: priority }));
   };
   const take = async (slots: number, id = "ex-1") =>
     (await executor(world, { id, slots }).sync()).grants.map(({ task, fence }) => ({ ...task, fence }));

@@ -1,9 +1,21 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
+import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
 import { reap } from "../src/domain/reaper.js";
 import type { PriorityClass } from "../src/domain/task.js";
-import { executor, failure, LEASE_MS, newTask, ORDER, startWorld, type World, type WorldOptions } from "./world.js";
+import { createTaskStore } from "../src/redis/task-store.js";
+import {
+  ENGINES,
+  executor,
+  failure,
+  LEASE_MS,
+  newTask,
+  ORDER,
+  startWorld,
+  type World,
+  type WorldOptions,
+} from "./world.js";
 
 const reason =
   (expected: string) =>
@@ -104,11 +116,18 @@ function promises(options: WorldOptions): void {
   });
 
   describe("the door", () => {
+    /** The same Redis behind a door with these bounds. */
+    const bounded = (bounds: Partial<Bounds>) =>
+      createTaskStore(world.redis.client, {
+        ...{ shard: 0, engines: ENGINES, bounds: { ...NO_BOUNDS, ...bounds } },
+        now: () => world.clock.now,
+      });
+
     it("refuses what is above the bound, and counts neither leased nor ended tasks", async () => {
-      const maxWaiting = 2;
+      const store = bounded({ all: { tasks: 2, bytes: 0 } });
       const id = await add();
       await leaseOne();
-      const enqueue = () => world.store.enqueue(newTask({ maxWaiting }));
+      const enqueue = () => store.enqueue(newTask());
       assert.deepEqual(
         [(await enqueue()).outcome, (await enqueue()).outcome, (await enqueue()).outcome],
         ["added", "added", "full"],
@@ -129,8 +148,10 @@ function promises(options: WorldOptions): void {
       const request = { id: "r", hash: "h" };
       const id = await add({ request });
       await world.queue.cancel(id, "alice", "");
-      const { task } = await world.queue.enqueue(newTask({ request, maxWaiting: 0 }));
-      assert.deepEqual([task.id, task.state], [id, "CANCELLED"]);
+      await add();
+      const full = bounded({ all: { tasks: 1, bytes: 0 } });
+      assert.deepEqual(await full.enqueue(newTask({ request })), { outcome: "known", id });
+      assert.equal((await world.queue.enqueue(newTask({ request }))).task.state, "CANCELLED");
       const ttl = await world.redis.client.pttl("ccsp:queue:{0}:request:alice:r");
       assert.ok(ttl > 86_000_000 && ttl <= 86_400_000, String(ttl));
     });
@@ -314,7 +335,9 @@ function promises(options: WorldOptions): void {
       await world.queue.freeLease(id, { how: "expired" });
       assert.equal(await state(id), "LEASED");
       await world.queue.fail(id, fence, failure(), {});
-      assert.equal(await world.queue.makeMove({ id, engine: "claude-code", class: "normal" }, afterParking()), "early");
+      const parked = await world.store.find(id);
+      assert.ok(parked);
+      assert.equal(await world.queue.makeMove(parked, afterParking(parked)), "early");
       assert.equal(await state(id), "PARKED");
     });
 

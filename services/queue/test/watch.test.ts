@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { reap } from "../src/domain/reaper.js";
 import type { LogEntry } from "../src/domain/store.js";
 import { watchTask } from "../src/domain/watch.js";
@@ -55,7 +56,7 @@ describe("watching a task", function () {
 
   it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
     const { id, fence } = await run();
-    const otherStore = createShards(other.client, 1, { engines: ENGINES });
+    const otherStore = createShards(other.client, 1, { engines: ENGINES, bounds: NO_BOUNDS });
     const secondWakes = await openWakes(await other.duplicate());
     const resuming = async (wakes: World["wakes"], every: number): Promise<LogEntry[]> => {
       const seen: LogEntry[] = [];

@@ -4,6 +4,7 @@ import { openRedis, type RedisClient, type RedisConnection } from "@ccsp/redis-k
 import { eventually } from "@ccsp/testkit";
 import { Cluster, Redis } from "ioredis";
 import { pino } from "pino";
+import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue.js";
 import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
@@ -49,7 +50,7 @@ export interface WorldOptions {
   /** Sends every script twice and answers the second reply, as a client does whose connection breaks before the first. */
   readonly twice?: boolean;
   readonly order?: Partial<Order>;
-  readonly agentMaxWaiting?: number;
+  readonly bounds?: Partial<Bounds>;
   /** 1 when absent. */
   readonly shards?: number;
 }
@@ -69,16 +70,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     leased: (task) => void seen.leased.push(task.id),
     leaseExpired: () => void seen.expired++,
   };
+  const bounds = { ...NO_BOUNDS, ...options.bounds };
   const store = createShards(options.twice ? sendingTwice(redis.client) : redis.client, shards, {
     engines: ENGINES,
+    bounds,
     now: () => clock.now,
   });
   const retry = { baseMs: 1_000, random: () => 1 };
-  const queue = createQueue(
-    store,
-    { maxWaiting: 1_000, agentMaxWaiting: options.agentMaxWaiting ?? 0, retry },
-    observer,
-  );
+  const queue = createQueue(store, { bounds, retry }, observer);
   const stopping = new AbortController();
   const sync = createSync(
     { store, queue, wakes, observer },
@@ -145,8 +144,6 @@ export function newTask(task: Partial<NewTask> & { class?: PriorityClass } = {},
     spec: "",
     trace: "",
     prompts: Buffer.from("prompt"),
-    maxWaiting: 1_000,
-    agentMaxWaiting: 0,
     ...task,
   };
 }

@@ -1,9 +1,10 @@
-import type { EngineEvent, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
+import type { EngineEvent, RunFailure, RunResources, RunResult, Usage } from "@ccsp/engine-kit";
 import type { Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
   ErrorCategory,
   ErrorSource,
+  type RunResources as RunResourcesMessage,
   type TaskError,
   type TaskResult,
   type Usage as UsageMessage,
@@ -57,7 +58,7 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
 
 /** `queueWait` and `executorId` are the queue's to set. */
 export function toTaskResult(engine: string, result: RunResult): TaskResult {
-  const { text, usage, costUsd, conversationId, engineVersion, model, turns, runMs } = result;
+  const { text, usage, costUsd, conversationId, engineVersion, model, turns, runMs, resources } = result;
   return {
     text,
     usage: toUsage(usage),
@@ -71,9 +72,15 @@ export function toTaskResult(engine: string, result: RunResult): TaskResult {
     queueWait: undefined,
     executorId: "",
     cached: false,
-    resources: undefined,
+    resources: resources && toResources(resources),
   };
 }
+
+/** What is unknown stays absent: in a message that is 0 for a number. */
+const toResources = ({ cpuMs, peakMemoryBytes }: RunResources): RunResourcesMessage => ({
+  cpuTime: cpuMs === undefined ? undefined : toDuration(cpuMs),
+  peakMemoryBytes: BigInt(Math.round(peakMemoryBytes ?? 0)),
+});
 
 export function toUsage(usage: Usage | undefined): UsageMessage | undefined {
   return (

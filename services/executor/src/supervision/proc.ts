@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { COOKIE_NAME } from "./cookie.js";
 
@@ -16,6 +16,8 @@ export interface ProcessRow {
   /** The value of `CCSP_RUN`; empty: it has none, or may not be read. */
   readonly cookie: string;
 }
+
+const BUFFER = Buffer.allocUnsafe(64 * 1024);
 
 /** Whether there is a /proc to look at. Elsewhere (macOS) a run is its process group and nothing is measured. */
 export const HAS_PROC = readText("/proc/self/stat") !== "";
@@ -114,11 +116,19 @@ function cookieIn(environ: string): string {
   return entry?.slice(PREFIX.length) ?? "";
 }
 
-/** Not by promises: these files are in memory, and a thread's turn costs more than they do. Empty: gone meanwhile, or another user's. */
+/**
+ * Not by promises: these files are in memory, and a thread's turn costs more than they do. In one read, which brings a whole record, for a
+ * third of what readFileSync costs. Empty: gone meanwhile, or another user's.
+ */
 function readText(path: string): string {
+  let file: number | undefined;
   try {
-    return readFileSync(path, "latin1");
+    file = openSync(path, "r");
+    const bytes = readSync(file, BUFFER, 0, BUFFER.length, null);
+    return bytes < BUFFER.length ? BUFFER.toString("latin1", 0, bytes) : readFileSync(path, "latin1");
   } catch {
     return "";
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

@@ -3,7 +3,7 @@ import { afterCancel, afterFailure, afterLease, DELIVERY_BUDGET, LIMIT_BUDGET, L
 import type { Failure, State, Task } from "./task.js";
 
 const task = (more: Partial<Task> = {}): Task => ({
-  ...{ id: "0-x", agent: "a", engine: "e", class: "normal", state: "RUNNING", max: 3, created: 0, spec: "" },
+  ...{ id: "0-x", agent: "a", engine: "e", class: "normal", state: "RUNNING", max: 3, created: 0, size: 9, spec: "" },
   ...{ fence: 7, attempt: 1 },
   ...more,
 });

@@ -70,7 +70,7 @@ export function afterLease(task: Task, end: LeaseEnd): Move {
     from: task.state,
     fence: end.how === "expired" ? (task.fence ?? 0) : end.fence,
     ...(end.how === "released" && { settle: "release" as const }),
-    ...(end.how === "expired" && { due: true as const }),
+    ...(end.how === "expired" && { due: "leases" as const }),
   };
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "") };
 
@@ -103,9 +103,18 @@ export function afterCancel(task: Task, reason: string): Move | undefined {
   return { from: task.state, to: "CANCELLING", set: { cancel: reason }, note: { reason } };
 }
 
-/** A parked task whose time has come. */
-export function afterParking(): Move {
-  return { from: "PARKED", to: "QUEUED", due: true, set: {}, note: {} };
+/** A parked or scheduled task whose time has come. */
+export function afterParking({ state }: Task): Move {
+  return { from: state, to: "QUEUED", due: "parked", set: {}, note: {} };
+}
+
+/** The end of a waiting task whose answer was there before: it waited for nobody, and nobody ran it. */
+export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts): Move {
+  return {
+    ...{ from: "QUEUED", to: "SUCCEEDED", note: {} },
+    set: { leased: created, executor: "" },
+    event: { type: "completed", facts },
+  };
 }
 
 /** The end that a holder's result brings, whatever the state: the work was done. */

@@ -9,8 +9,8 @@ export interface Move {
   readonly fence?: number;
   /** What the lease is used up for; a repeat with the same word is recognised. */
   readonly settle?: "complete" | "fail" | "release";
-  /** Only when the lease has expired, or the parking is over. */
-  readonly due?: true;
+  /** Only when its time there has come: the lease has expired, the parking is over, it should have started. */
+  readonly due?: "leases" | "parked" | "alarms";
   /** Tokens that the run used; absent when nobody knows. */
   readonly used?: number;
   readonly set: Partial<Task>;

@@ -1,17 +1,24 @@
-import { randomInt } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
-import { afterCancel, afterCompletion, afterFailure, afterLease, type LeaseEnd, type RetryPolicy } from "./decide.js";
+import { type Bounds, queueFull } from "./bounds.js";
+import {
+  afterAnswer,
+  afterCancel,
+  afterCompletion,
+  afterFailure,
+  afterLease,
+  type LeaseEnd,
+  type RetryPolicy,
+} from "./decide.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
 import { isTaskId } from "./shard.js";
 import type { NewTask, Place, Report, TaskStore } from "./store.js";
-import type { Failure, State, Task } from "./task.js";
+import { type Failure, isEnded, type State, type Task } from "./task.js";
 import { Faults } from "./validate.js";
 
 export interface QueueLimits {
-  readonly maxWaiting: number;
-  /** The same for each agent; 0: none. */
-  readonly agentMaxWaiting: number;
+  /** What the store was given, for the words of a refusal. */
+  readonly bounds: Bounds;
   readonly retry: RetryPolicy;
 }
 
@@ -35,7 +42,7 @@ export type Queue = ReturnType<typeof createQueue>;
 export function createQueue(store: TaskStore, limits: QueueLimits, observer: QueueObserver) {
   const makeMove = async (task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome> => {
     const outcome = await store.move(task, move, result);
-    if (outcome === "ok" && (move.to === "SUCCEEDED" || move.to === "FAILED" || move.to === "CANCELLED")) {
+    if (outcome === "ok" && isEnded(move.to)) {
       observer.ended(move.to);
     }
     return outcome;
@@ -68,15 +75,12 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
   });
 
   return {
-    async enqueue(task: Omit<NewTask, "maxWaiting" | "agentMaxWaiting">): Promise<FullTask> {
-      const { maxWaiting, agentMaxWaiting } = limits;
-      const answer = await store.enqueue({ ...task, maxWaiting, agentMaxWaiting });
+    async enqueue(task: NewTask): Promise<FullTask> {
+      const answer = await store.enqueue(task);
       if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
-      if (answer.outcome === "known") return full(await findOwned(answer.id, task.agent));
+      if (answer.outcome === "full") throw queueFull(limits.bounds, answer.bound);
       if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
-      throw answer.outcome === "full"
-        ? queueFull("tasks waiting", `at most ${maxWaiting} (CCSP_QUEUE_MAX_WAITING)`)
-        : queueFull(`tasks of ${task.agent} waiting`, `at most ${agentMaxWaiting} (CCSP_QUEUE_AGENT_MAX_WAITING)`);
+      return full(await findOwned(answer.id, task.agent));
     },
 
     async get(id: string, agent: string): Promise<FullTask> {
@@ -108,11 +112,19 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
       if (!isTaskId(report.id) || (await store.report(report)) === "lost") throw leaseLost(report.id);
     },
 
-    async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<void> {
+    /** Ends a task that nobody has with an answer that was there before. Changes nothing when somebody has it. */
+    async answer(id: string, result: Uint8Array, facts: RunFacts): Promise<void> {
+      const task = await store.find(id);
+      if (task) await makeMove(task, afterAnswer(task, facts), result);
+    },
+
+    /** Answers the task as it was before. */
+    async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<Task> {
       // Read for its place only: whatever the state, a holder's result ends the task.
       const task = isTaskId(id) ? await store.find(id) : undefined;
       const outcome = task && (await makeMove(task, afterCompletion(fence, facts), result));
-      if (outcome !== "ok" && outcome !== "done") throw leaseLost(id);
+      if (!task || (outcome !== "ok" && outcome !== "done")) throw leaseLost(id);
+      return task;
     },
 
     /** Answers the state that follows. */
@@ -148,14 +160,6 @@ const noTask = { outcome: "missing", to: undefined } as const;
 
 const isAfterFailure = (state: State): boolean =>
   state === "PARKED" || state === "QUEUED" || state === "FAILED" || state === "CANCELLED";
-
-function queueFull(subject: string, description: string): Refusal {
-  return new Refusal("QUEUE_FULL", `${subject}: ${description}`, {
-    // Spread, so that those who were refused together do not come back together.
-    retryAfterMs: 1_000 + randomInt(2_000),
-    quota: [{ subject, description }],
-  });
-}
 
 function requestIdConflict(taskId: string): Refusal {
   const metadata = { task_id: taskId };

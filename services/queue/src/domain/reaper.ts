@@ -36,7 +36,7 @@ export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnd
     () => store.dueParked(BATCH),
     async (id) => {
       const task = await store.find(id);
-      if (task) await queue.makeMove(task, afterParking());
+      if (task) await queue.makeMove(task, afterParking(task));
     },
   );
   await inBatches(

@@ -1,3 +1,4 @@
+import type { FullBound } from "./bounds.js";
 import type { Move, MoveOutcome, Note } from "./move.js";
 import type { Order } from "./order.js";
 import type { PriorityClass, State, Task } from "./task.js";
@@ -38,14 +39,14 @@ export interface TaskStore {
   executors(seenWithinMs: number): Promise<readonly ExecutorView[]>;
 }
 
-/** Where a task waits. Both never change. */
+/** Which task. Its engine never changes. */
 export interface Place {
   readonly id: string;
   readonly engine: string;
-  readonly class: PriorityClass;
 }
 
 export interface NewTask extends Place {
+  readonly class: PriorityClass;
   readonly agent: string;
   readonly max: number;
   readonly spec: string;
@@ -53,16 +54,25 @@ export interface NewTask extends Place {
   readonly prompts: Uint8Array;
   /** Absent when the call cannot be repeated. */
   readonly request?: { readonly id: string; readonly hash: string };
-  /** Bound of waiting tasks. */
-  readonly maxWaiting: number;
-  /** Bound of its agent's queued tasks; 0: none. */
-  readonly agentMaxWaiting: number;
+  /** Not before this time (ms since 1970). */
+  readonly start?: number;
+  readonly conditions?: StartConditions;
+  readonly cacheKey?: string;
+}
+
+/** On which a task may start; what is absent is none. */
+export interface StartConditions {
+  /** Of its first run, in ms since 1970. */
+  readonly deadline?: number;
+  /** The executor that it waits for, and for how many ms; for ever when absent. */
+  readonly pin?: string;
+  readonly pinMs?: number;
 }
 
 export type EnqueueOutcome =
   | { readonly outcome: "added"; readonly task: Task }
   | { readonly outcome: "known" | "conflict"; readonly id: string }
-  | { readonly outcome: "full" | "agent_full" };
+  | { readonly outcome: "full"; readonly bound: FullBound };
 
 export interface Report {
   readonly id: string;

@@ -9,6 +9,7 @@
  * A cancel ends QUEUED and PARKED at once, and takes LEASED and RUNNING by way of CANCELLING to CANCELLED.
  */
 export const STATES = [
+  "SCHEDULED",
   "QUEUED",
   "PARKED",
   "LEASED",
@@ -17,6 +18,7 @@ export const STATES = [
   "SUCCEEDED",
   "FAILED",
   "CANCELLED",
+  "EXPIRED",
 ] as const;
 export type State = (typeof STATES)[number];
 
@@ -24,7 +26,8 @@ export type State = (typeof STATES)[number];
 export const isHeld = (state: State): boolean => state === "LEASED" || state === "RUNNING" || state === "CANCELLING";
 
 /** It never changes again. */
-export const isEnded = (state: State): boolean => state === "SUCCEEDED" || state === "FAILED" || state === "CANCELLED";
+export const isEnded = (state: State): boolean =>
+  state === "SUCCEEDED" || state === "FAILED" || state === "CANCELLED" || state === "EXPIRED";
 
 /** Classes, the most pressing first. */
 export const CLASSES = ["urgent", "high", "normal", "low"] as const;
@@ -49,8 +52,19 @@ export interface Task {
   /** Failed runs that are final. */
   readonly max: number;
   readonly created: number;
+  /** Bytes of the spec and of this record at acceptance: what the bounds count. */
+  readonly size: number;
+  /** From when its age counts, if not from `created`: the start time that was asked for. */
+  readonly since?: number;
+  /** The time by which its first run has to have started. */
+  readonly deadline?: number;
+  /** The executor that it waits for, and for how many ms from `created`; for ever when absent. */
+  readonly pin?: string;
+  readonly pinMs?: number;
   /** What was asked, without the prompts, in the form of the contract; nothing here looks into it. */
   readonly spec: string;
+  /** Under which its answer is cached; absent when it is not. */
+  readonly cacheKey?: string;
   /** W3C context in which it was accepted. */
   readonly trace?: string;
   /** Runs that started. */
@@ -78,7 +92,7 @@ export interface Task {
   readonly previous?: string;
   /** What the last used-up fence was used up for: `<fence> complete | fail | release`. */
   readonly settled?: string;
-  /** When a PARKED task becomes ready. */
+  /** When a PARKED or SCHEDULED task becomes ready. */
   readonly ready?: number;
   readonly ended?: number;
   /** Reason of the cancel. */

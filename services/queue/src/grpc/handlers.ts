@@ -1,5 +1,6 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { TaskCache } from "../cache/task-cache.js";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
@@ -22,6 +23,8 @@ export interface HandlerDeps {
   readonly limits: SpecLimits;
   /** An id for a new task of an agent. */
   readonly newId: (agent: string) => string;
+  /** Absent: nothing is cached. */
+  readonly cache?: TaskCache | undefined;
 }
 
 /** QueueService: messages in, messages out; the rules are in domain/. */
@@ -32,9 +35,10 @@ export function queueHandlers({
   wakes,
   limits,
   newId,
+  cache,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
   return {
-    enqueue: createEnqueue({ queue, limits, newId }),
+    enqueue: createEnqueue({ queue, limits, newId, cache }),
 
     async sync(request, context) {
       const { grants, cancelled, lost, nextSyncMs } = await sync(readSync(request, context), context.signal);
@@ -54,7 +58,8 @@ export function queueHandlers({
 
     async complete(request) {
       const { result, bytes } = readResult(request);
-      await queue.complete(request.taskId, Number(request.fence), bytes, resultFacts(result));
+      const task = await queue.complete(request.taskId, Number(request.fence), bytes, resultFacts(result));
+      if (task.cacheKey !== undefined) cache?.keep(task.cacheKey, result);
       return {};
     },
 

@@ -120,6 +120,11 @@ export function resultFacts({ model, usage, costUsd, runTime }: TaskResult): Run
   return { ...tokensOf(usage), event };
 }
 
+/** The same of a result that was there before: its run was counted when it ended. */
+export function cachedFacts({ model }: TaskResult): RunFacts {
+  return { event: Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model }))) };
+}
+
 // A run that counted nothing is one whose engine does not count.
 function tokensOf(usage: Usage | undefined): Pick<RunFacts, "tokens"> {
   const tokens = Number((usage?.inputTokens ?? 0n) + (usage?.outputTokens ?? 0n));

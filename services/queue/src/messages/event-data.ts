@@ -1,12 +1,12 @@
 import { encodeEventData } from "@ccsp/events";
 import { TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { MoveEvent } from "../domain/move.js";
-import type { NewTask } from "../domain/store.js";
+import type { PriorityClass } from "../domain/task.js";
 import { toTaskError } from "./failure.js";
 import { priorityOf } from "./words.js";
 
 /** Data of `task.enqueued`. */
-export function enqueuedData({ engine, class: priority }: NewTask): string {
+export function enqueuedData(engine: string, priority: PriorityClass): string {
   return encodeEventData({ $case: "taskEnqueued", value: { engine, priority: priorityOf(priority) } });
 }
 

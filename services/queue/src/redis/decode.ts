@@ -8,7 +8,7 @@ export function decodeTask(id: string, record: Buffer | string): Task {
   return { id, ...(JSON.parse(record.toString()) as Omit<Task, "id">) };
 }
 
-/** A stream entry `0-n` is sequence n + 1: sequence 1 is the record itself (see enqueue_task.lua). */
+/** A stream entry `0-n` is sequence n + 1: sequence 1 is the record itself (see enqueue_tasks.lua). */
 export function decodeEntry([streamId, fields]: [Buffer, Buffer[]]): LogEntry {
   const values = new Map<string, Buffer>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), fields[i + 1] ?? Buffer.alloc(0));
@@ -25,9 +25,12 @@ function decodeContent(values: ReadonlyMap<string, Buffer>): LogEntry["content"]
   if (event) return { kind: "reported", event };
   const state = STATES.find((each) => each === String(values.get("state")));
   if (state === undefined) throw new Error(`a log entry has the unknown state ${String(values.get("state"))}`);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by move_task.lua from a Note
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by move_tasks.lua from a Note
   return { kind: "state", state, note: JSON.parse(values.get("note")?.toString() ?? "{}") as Note };
 }
 
 /** The stream id after which the entries follow a sequence; for an exclusive range. */
 export const streamIdOf = (sequence: number): string => `0-${Math.max(sequence - 1, 0)}`;
+
+/** The same bytes, not a copy. */
+export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,5 +1,5 @@
 import { eventsKey } from "@ccsp/events";
-import type { PriorityClass } from "../domain/task.js";
+import { CLASSES, type PriorityClass } from "../domain/task.js";
 
 export type QueueKeys = ReturnType<typeof queueKeys>;
 
@@ -18,11 +18,17 @@ export function queueKeys(shard: number) {
     executors: `${prefix}executors`,
     meta: `${prefix}meta`,
     running: `${prefix}running`,
-    lines: `${prefix}lines`,
+    load: `${prefix}load`,
+    alarms: `${prefix}alarms`,
+    pinned: `${prefix}pinned`,
     events: eventsKey(shard),
-    ready: (engine: string, priority: PriorityClass) => `${prefix}ready:${engine}:${priority}`,
-    turns: (engine: string, priority: PriorityClass) => `${prefix}turns:${engine}:${priority}`,
-    rota: (engine: string) => `${prefix}rota:${engine}`,
+    /** Of one engine and its classes. */
+    engine: (name: string) => ({
+      rota: `${prefix}rota:${name}`,
+      ...byClass("Lines", (priority) => `${prefix}lines:${name}:${priority}`),
+      ...byClass("Heads", (priority) => `${prefix}heads:${name}:${priority}`),
+      ...byClass("Turns", (priority) => `${prefix}turns:${name}:${priority}`),
+    }),
     log: (id: string) => `${prefix}log:${id}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
@@ -37,3 +43,9 @@ export const scheduleKeys = {
 
 /** Pub/sub of all shards: `log` carries task ids, `work` carries topics (`engine:…`, `executor:…`). */
 export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;
+
+function byClass<S extends string>(suffix: S, key: (priority: PriorityClass) => string) {
+  const named = CLASSES.map((priority) => [`${priority}${suffix}`, key(priority)] as const);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one entry for each class
+  return Object.fromEntries(named) as Record<`${PriorityClass}${S}`, string>;
+}

@@ -65,7 +65,7 @@ export function createReads(
 
     async mayOvertake(engine, urgentMax) {
       const [waiting, running] = await Promise.all([
-        redis.zcard(keys.ready(engine, "urgent")),
+        redis.zcard(keys.engine(engine).urgentLines),
         redis.zlexcount(keys.running, `[urgent/${engine}/`, `(urgent/${engine}0`),
       ]);
       return urgentMax === 0 ? waiting : Math.max(0, Math.min(waiting, urgentMax - running));
@@ -76,10 +76,10 @@ export function createReads(
       const places = engines.flatMap((engine) => CLASSES.map((priority) => ({ engine, class: priority })));
       return Promise.all(
         places.map(async (place) => {
-          const zset = keys.ready(place.engine, place.class);
+          const of = keys.engine(place.engine);
           const [waiting, [, oldest]] = await Promise.all([
-            redis.zcard(zset),
-            redis.zrangebyscore(zset, "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
+            redis.zcard(of[`${place.class}Lines`]),
+            redis.zrangebyscore(of[`${place.class}Heads`], "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
           ]);
           const oldestAgeMs = oldest === undefined ? undefined : Math.max(0, at - Number(oldest));
           return { ...place, waiting, oldestAgeMs };

@@ -1,5 +1,4 @@
-import { bindScript, oneOf, type RedisClient } from "@ccsp/redis-kit";
-import { CLASSES } from "../domain/task.js";
+import { bindScript, type RedisClient } from "@ccsp/redis-kit";
 
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
 
@@ -13,7 +12,17 @@ function list(reply: unknown): Reply {
   return [word.toString(), ...rest];
 }
 
-const TURNS = ["urgentTurns", "highTurns", "normalTurns", "lowTurns"] as const;
+function words(reply: unknown): string[] {
+  if (!Array.isArray(reply)) throw new Error("script answered no list");
+  return reply.map(String);
+}
+
+/** Keys of an engine's classes, in the order of the scripts' headers. */
+const PLACES = [
+  ...(["urgentLines", "highLines", "normalLines", "lowLines"] as const),
+  ...(["urgentHeads", "highHeads", "normalHeads", "lowHeads"] as const),
+  ...(["urgentTurns", "highTurns", "normalTurns", "lowTurns"] as const),
+] as const;
 
 const anything = (): void => undefined;
 
@@ -22,41 +31,43 @@ export function bindScripts(redis: RedisClient) {
   return {
     enqueue: bindScript(
       redis,
-      lua("enqueue_task"),
-      ["tasks", "prompts", "ready", "owned", "leases", "ended", "request", "events", "lines", "turns", "rota"],
-      list,
+      lua("enqueue_tasks"),
+      [
+        ...(["tasks", "prompts", "owned", "load", "parked", "alarms", "pinned", "events", "rota"] as const),
+        ...PLACES,
+        "...requests",
+      ],
+      words,
     ),
     sync: bindScript(redis, lua("sync_executor"), ["executor", "executors", "tasks", "leases", "held"], list),
     claim: bindScript(
       redis,
       lua("claim_tasks"),
-      ["executor", "tasks", "prompts", "leases", "held", "meta", "running", "rota", "lines", ...CLASSES, ...TURNS],
+      [
+        ...(["executor", "tasks", "prompts", "leases", "held", "alarms", "meta", "running", "load", "rota"] as const),
+        ...PLACES,
+      ],
       list,
     ),
-    report: bindScript(redis, lua("report_progress"), ["tasks", "log", "events"], oneOf("ok", "lost")),
+    report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words),
     move: bindScript(
       redis,
-      lua("move_task"),
+      lua("move_tasks"),
       [
-        "tasks",
-        "results",
-        "ready",
-        "leases",
-        "held",
-        "parked",
-        "ended",
-        "running",
-        "log",
-        "events",
-        "lines",
-        "turns",
-        "rota",
-        "meta",
+        ...(["tasks", "results", "leases", "held", "parked", "alarms", "pinned", "ended", "running"] as const),
+        ...(["load", "meta", "events", "rota"] as const),
+        ...PLACES,
+        "...logs",
       ],
-      oneOf("ok", "done", "lost", "moved", "early", "missing"),
+      words,
+    ),
+    remove: bindScript(
+      redis,
+      lua("remove_tasks"),
+      ["tasks", "prompts", "results", "ended", "owned", "...logs"],
+      anything,
     ),
     readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
-    remove: bindScript(redis, lua("remove_task"), ["tasks", "prompts", "results", "ended", "owned", "log"], anything),
   };
 }
 

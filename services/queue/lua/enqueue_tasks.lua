@@ -1,0 +1,154 @@
+-- enqueue_tasks: store new tasks of one engine, each for itself, and put them where they wait.
+--
+-- KEYS  1 tasks         hash    id -> record (JSON)
+--       2 prompts       hash    id -> TaskSpec with the prompts and attachments only
+--       3 owned         zset    agent/id, all with score 0
+--       4 load          hash    all, class/… or agent/…, then /tasks or /bytes -> what waits
+--       5 parked        zset    ids by the time at which they become ready (ms)
+--       6 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
+--       7 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
+--       8 events        stream
+--       9 rota          hash    time:class -> virtual time
+--       10 urgentLines  zset    agent/age/id of waiting tasks of this engine and class, all with score 0
+--       11 highLines    zset    the same
+--       12 normalLines  zset    the same
+--       13 lowLines     zset    the same
+--       14 urgentHeads  zset    agents of this engine and class by the age of their oldest waiting task (ms)
+--       15 highHeads    zset    the same
+--       16 normalHeads  zset    the same
+--       17 lowHeads     zset    the same
+--       18 urgentTurns  zset    agents of this engine and class by virtual time (tokens / weight)
+--       19 highTurns    zset    the same
+--       20 normalTurns  zset    the same
+--       21 lowTurns     zset    the same
+--       22 ...requests  string  task id and payload hash, one for each task with a request id, in their order
+-- ARGV  1 now (ms), or '' for the server's clock
+--       2 engine
+--       3 work channel
+--       4 how long a request id is remembered (ms)
+--       5 bounds (JSON): [tasks, bytes] of all, urgent, high, normal, low, and of any one agent; 0: any number
+--       6 event data (JSON) of an urgent task
+--       7 of a high one
+--       8 of a normal one
+--       9 of a low one
+--       10 for each task, in turn: id, class (1 to 4), agent, record as JSON without state and times, prompts, payload hash
+--          or '' when the call has no request id, traceparent, times (JSON; see below) or ''
+-- RETURN for each task, in turn: 'added' and the time of its acceptance | 'again' and its record | 'known' or 'conflict' and
+--        the id of the task that has the request id | 'full' and the field of `load` that is at its bound
+--
+-- Times: start (ms), deadline (ms) of the first start, pin (executor that it waits for), pinMs (how long); each may be absent.
+-- Writes no log entry: a log's first entry, QUEUED or SCHEDULED at `created`, is the record itself, which spares every waiting
+-- task a stream.
+-- Age is the time of acceptance, or of the start that was asked for; as 11 hex digits, it sorts by name.
+-- An agent with nothing waiting takes its turns from now on: what it did not use before is not kept for it.
+
+local tasks, prompts, owned, load, parked, alarms, pinned, events, rota = unpack(KEYS)
+local engine, bounds = ARGV[2], cjson.decode(ARGV[5])
+local CLASSES = { 'urgent', 'high', 'normal', 'low' }
+local now = tonumber(ARGV[1])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- What waits, by scope: read when first asked for, written when all is done.
+local scopes = {}
+local function find_scope(name, bound)
+  if not scopes[name] then
+    local before = redis.call('HMGET', load, name .. '/tasks', name .. '/bytes')
+    scopes[name] = { name = name, tasks = tonumber(before[1] or 0), bytes = tonumber(before[2] or 0), bound = bound }
+  end
+  return scopes[name]
+end
+local function find_full(scope, size)
+  local most_tasks, most_bytes = unpack(bounds[scope.bound])
+  if most_tasks > 0 and scope.tasks >= most_tasks then
+    return scope.name .. '/tasks'
+  elseif most_bytes > 0 and scope.bytes + size > most_bytes then
+    return scope.name .. '/bytes'
+  end
+end
+
+local queued = false
+local function put_in_line(id, class, agent, pin)
+  queued = true
+  if pin then
+    redis.call('ZADD', pinned, 0, string.format('%s/%s/%s/%011x/%s', pin, engine, CLASSES[class], now, id))
+    return
+  end
+  if redis.call('ZADD', KEYS[13 + class], 'LT', now, agent) == 1 then
+    redis.call('ZADD', KEYS[17 + class], 'GT', redis.call('HGET', rota, 'time:' .. CLASSES[class]) or 0, agent)
+  end
+  redis.call('ZADD', KEYS[9 + class], 0, string.format('%s/%011x/%s', agent, now, id))
+end
+
+local request_key = 21
+local function enqueue(id, class, agent, record, bulk, hash, trace, times)
+  local request
+  if hash ~= '' then
+    request_key = request_key + 1
+    request = KEYS[request_key]
+  end
+  if redis.call('HEXISTS', tasks, id) == 1 then
+    return 'again', redis.call('HGET', tasks, id)
+  end
+  local before = request and redis.call('GET', request)
+  if before then
+    local known, known_hash = string.match(before, '^(%S+) (%S+)$')
+    return known_hash == hash and 'known' or 'conflict', known
+  end
+  local size = #record + #bulk
+  local mine = {
+    find_scope('all', 'all'),
+    find_scope('class/' .. CLASSES[class], CLASSES[class]),
+    find_scope('agent/' .. agent, 'agent'),
+  }
+  for _, scope in ipairs(mine) do
+    local full = find_full(scope, size)
+    if full then
+      return 'full', full
+    end
+  end
+  for _, scope in ipairs(mine) do
+    scope.tasks, scope.bytes, scope.changed = scope.tasks + 1, scope.bytes + size, true
+  end
+
+  local time = times ~= '' and cjson.decode(times) or {}
+  local state = '"state":"QUEUED"'
+  if time.start and time.start > now then
+    state = string.format('"state":"SCHEDULED","since":%.0f,"ready":%.0f', time.start, time.start)
+    redis.call('ZADD', parked, time.start, id)
+  else
+    put_in_line(id, class, agent, time.pin)
+  end
+  local alarm = math.min(time.deadline or math.huge, time.pinMs and now + time.pinMs or math.huge)
+  if alarm < math.huge then
+    redis.call('ZADD', alarms, alarm, id)
+  end
+  redis.call('HSET', tasks, id, string.format('{%s,"created":%.0f,"size":%d,', state, now, size) .. string.sub(record, 2))
+  redis.call('HSET', prompts, id, bulk)
+  redis.call('ZADD', owned, 0, agent .. '/' .. id)
+  if request then
+    redis.call('SET', request, id .. ' ' .. hash, 'PX', ARGV[4])
+  end
+  redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', 'task.enqueued', 'time', now, 'task', id,
+    'agent', agent, 'trace', trace, 'data', ARGV[5 + class])
+  return 'added', string.format('%.0f', now)
+end
+
+local outcomes = {}
+for i = 10, #ARGV, 8 do
+  local id, class, agent, record, bulk, hash, trace, times = unpack(ARGV, i, i + 7)
+  local word, value = enqueue(id, tonumber(class), agent, record, bulk, hash, trace, times)
+  outcomes[#outcomes + 1] = word
+  outcomes[#outcomes + 1] = value
+end
+for name, scope in pairs(scopes) do
+  if scope.changed then
+    redis.call('HSET', load, name .. '/tasks', scope.tasks, name .. '/bytes', scope.bytes)
+  end
+end
+if queued then
+  redis.call('PUBLISH', ARGV[3], 'engine:' .. engine)
+end
+return outcomes

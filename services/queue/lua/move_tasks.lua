@@ -1,0 +1,207 @@
+-- move_tasks: take tasks of one engine from the state that the caller saw to the next, each for itself, with its indexes, log
+-- entry and event.
+--
+-- KEYS  1 tasks         hash    id -> record (JSON)
+--       2 results       hash    id -> TaskResult
+--       3 leases        zset    ids by lease expiry (ms)
+--       4 held          zset    executor/id, all with score 0
+--       5 parked        zset    ids by the time at which they become ready (ms)
+--       6 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
+--       7 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
+--       8 ended         zset    ids by end (ms)
+--       9 running       zset    urgent/engine/id and agent/agent/id of held tasks, all with score 0
+--       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits
+--       11 meta         hash    cost:engine: tokens of a run on average
+--       12 events       stream
+--       13 rota         hash    time:class -> virtual time
+--       14 urgentLines  zset    agent/age/id of waiting tasks of this engine and class, all with score 0
+--       15 highLines    zset    the same
+--       16 normalLines  zset    the same
+--       17 lowLines     zset    the same
+--       18 urgentHeads  zset    agents of this engine and class by the age of their oldest waiting task (ms)
+--       19 highHeads    zset    the same
+--       20 normalHeads  zset    the same
+--       21 lowHeads     zset    the same
+--       22 urgentTurns  zset    agents of this engine and class by virtual time (tokens / weight)
+--       23 highTurns    zset    the same
+--       24 normalTurns  zset    the same
+--       25 lowTurns     zset    the same
+--       26 ...logs      stream  one for each task, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
+-- ARGV  1 now (ms), or '' for the server's clock
+--       2 engine
+--       3 log channel
+--       4 work channel
+--       5 for each task, in turn: id, move (JSON), result or ''
+-- RETURN for each task 'ok' | 'done' | 'lost' | 'moved' | 'early' | 'missing', or 'fault ' and what is wrong with its record
+--
+-- A move: to, set {field: value}, and where they apply: from (state seen), fence (held by the caller), settle (what the fence
+-- was used up for), due (only when its time in leases, parked or alarms has come), used (tokens of the run), note (of the log
+-- entry, as JSON; none: not logged), event (type), data (rest of the event's JSON members). A field set to null is forgotten.
+--
+-- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
+-- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
+-- again. 'early' says that what is due was renewed since. 'done' says that this very call was made before. A retry keeps
+-- class and age.
+-- A claim charged its agent for an average run; what the run used corrects that here: nothing when it never started,
+-- and the average stands when nobody knows.
+
+local tasks, results, leases, held, parked, alarms, pinned, ended, running, load, meta, events, rota = unpack(KEYS)
+local engine = ARGV[2]
+local CLASS = { urgent = 1, high = 2, normal = 3, low = 4 }
+local now = tonumber(ARGV[1])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- Waits for an executor or for a time: what the bounds at the door count.
+local WAITING = { QUEUED = true, PARKED = true, SCHEDULED = true }
+local DUE = { leases = leases, parked = parked, alarms = alarms }
+local HELD = { LEASED = true, RUNNING = true, CANCELLING = true }
+
+local function add_load(r, sign)
+  for _, scope in ipairs({ 'all', 'class/' .. r.class, 'agent/' .. r.agent }) do
+    redis.call('HINCRBY', load, scope .. '/bytes', sign * r.size)
+    if redis.call('HINCRBY', load, scope .. '/tasks', sign) == 0 then
+      redis.call('HDEL', load, scope .. '/tasks', scope .. '/bytes')
+    end
+  end
+end
+
+-- Told by time alone while it waits: that its first run did not start in time, or that any executor may have it now.
+local function set_alarm(r, id)
+  local expiry = r.deadline and not r.attempt and r.deadline or math.huge
+  local at = math.min(expiry, r.pin and r.pinMs and r.created + r.pinMs or math.huge)
+  if WAITING[r.state] and at < math.huge then
+    redis.call('ZADD', alarms, at, id)
+  elseif r.deadline or r.pinMs then
+    redis.call('ZREM', alarms, id)
+  end
+end
+
+-- Where it stands in line.
+local function place(r, id)
+  local age = string.format('%011x/%s', r.since or r.created, id)
+  return r.agent .. '/' .. age, r.pin and string.format('%s/%s/%s/%s', r.pin, engine, r.class, age)
+end
+
+local function put_in_line(r, id)
+  local line, pin = place(r, id)
+  if pin then
+    redis.call('ZADD', pinned, 0, pin)
+  else
+    if redis.call('ZADD', KEYS[17 + CLASS[r.class]], 'LT', r.since or r.created, r.agent) == 1 then
+      redis.call('ZADD', KEYS[21 + CLASS[r.class]], 'GT', redis.call('HGET', rota, 'time:' .. r.class) or 0, r.agent)
+    end
+    redis.call('ZADD', KEYS[13 + CLASS[r.class]], 0, line)
+  end
+  redis.call('PUBLISH', ARGV[4], 'engine:' .. engine)
+end
+
+local function take_from_line(r, id)
+  local line, pin = place(r, id)
+  if pin then
+    redis.call('ZREM', pinned, pin)
+    return
+  end
+  local lines, heads = KEYS[13 + CLASS[r.class]], KEYS[17 + CLASS[r.class]]
+  redis.call('ZREM', lines, line)
+  local first = redis.call('ZRANGEBYLEX', lines, '[' .. r.agent .. '/', '(' .. r.agent .. '0', 'LIMIT', 0, 1)[1]
+  if first then
+    redis.call('ZADD', heads, tonumber(string.match(first, '/(%x+)/'), 16), r.agent)
+  else
+    redis.call('ZREM', heads, r.agent)
+  end
+end
+
+local function end_lease(r, id, used)
+  redis.call('ZREM', leases, id)
+  redis.call('ZREM', held, r.executor .. '/' .. id)
+  redis.call('ZREM', running, r.class .. '/' .. engine .. '/' .. id, 'agent/' .. r.agent .. '/' .. id)
+  local charge = r.state == 'LEASED' and 0 or used
+  if charge and r.charged then
+    local turns = KEYS[21 + CLASS[r.class]]
+    local before = redis.call('ZSCORE', turns, r.agent) or redis.call('HGET', rota, 'time:' .. r.class) or 0
+    redis.call('ZADD', turns, tonumber(before) + (charge - r.charged) / r.weight, r.agent)
+  end
+  if used then
+    local average = tonumber(redis.call('HGET', meta, 'cost:' .. engine) or used)
+    redis.call('HSET', meta, 'cost:' .. engine, average + (used - average) / 10)
+  end
+end
+
+local function move_task(id, move, result, log)
+  local raw = redis.call('HGET', tasks, id)
+  if not raw then
+    return 'missing'
+  end
+  local r = cjson.decode(raw)
+  if move.settle and r.settled == move.settle then
+    return 'done'
+  end
+  if move.fence and not (HELD[r.state] and r.fence == move.fence) then
+    return 'lost'
+  end
+  if move.from and r.state ~= move.from then
+    return 'moved'
+  end
+  if move.due and tonumber(redis.call('ZSCORE', DUE[move.due], id) or now + 1) > now then
+    return 'early'
+  end
+
+  if r.state == 'QUEUED' then
+    take_from_line(r, id)
+  elseif WAITING[r.state] then
+    redis.call('ZREM', parked, id)
+  elseif move.to ~= 'CANCELLING' then
+    end_lease(r, id, move.used)
+  end
+  local waited = WAITING[r.state]
+  for field, value in pairs(move.set) do
+    r[field] = value ~= cjson.null and value or nil
+  end
+  r.state, r.settled = move.to, move.settle or r.settled
+  if WAITING[r.state] ~= waited then
+    add_load(r, waited and -1 or 1)
+  end
+  set_alarm(r, id)
+  if r.state == 'QUEUED' then
+    put_in_line(r, id)
+  elseif WAITING[r.state] then
+    redis.call('ZADD', parked, r.ready, id)
+  elseif r.state == 'CANCELLING' then
+    redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
+  else
+    r.ended = now
+    redis.call('ZADD', ended, now, id)
+  end
+  redis.call('HSET', tasks, id, cjson.encode(r))
+
+  local data = string.format('{"engine":"%s","attempt":%d', engine, r.attempt or 0) .. (move.data or '')
+  if r.state == 'SUCCEEDED' then
+    redis.call('HSET', results, id, result)
+    local wait = r.leased - r.created
+    data = data .. string.format(',"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', r.executor,
+      math.floor(wait / 1000), wait % 1000 * 1000000)
+  end
+  if move.note then
+    redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
+    redis.call('PUBLISH', ARGV[3], id)
+  end
+  if move.event then
+    redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', move.event, 'time', now, 'task', id,
+      'agent', r.agent, 'trace', r.trace or '', 'data', data .. '}')
+  end
+  return 'ok'
+end
+
+local words = {}
+for i = 5, #ARGV, 3 do
+  local n = (i - 2) / 3
+  -- A record that cannot be read keeps no other task from moving on.
+  local good, word = pcall(function()
+    return move_task(ARGV[i], cjson.decode(ARGV[i + 1]), ARGV[i + 2], KEYS[25 + n])
+  end)
+  words[n] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
+end
+return words

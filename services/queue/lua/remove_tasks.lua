@@ -1,0 +1,29 @@
+-- remove_tasks: forget ended tasks, with all that was kept of them.
+--
+-- KEYS  1 tasks    hash    id -> record (JSON)
+--       2 prompts  hash    id -> TaskSpec with the prompts and attachments only
+--       3 results  hash    id -> TaskResult
+--       4 ended    zset    ids by end (ms)
+--       5 owned    zset    agent/id, all with score 0
+--       6 ...logs  stream  one for each task, in their order
+-- ARGV  1 for each task its id
+-- RETURN 'ok'
+--
+-- A task that has not ended is kept. The request id is kept for its own time, so that a repeated call does not run the task again.
+
+local tasks, prompts, results, ended, owned = unpack(KEYS)
+for i, id in ipairs(ARGV) do
+  local raw = redis.call('HGET', tasks, id)
+  local r = raw and cjson.decode(raw)
+  if not r or r.ended then
+    if r then
+      redis.call('ZREM', owned, r.agent .. '/' .. id)
+    end
+    redis.call('HDEL', tasks, id)
+    redis.call('HDEL', prompts, id)
+    redis.call('HDEL', results, id)
+    redis.call('ZREM', ended, id)
+    redis.call('UNLINK', KEYS[5 + i])
+  end
+end
+return 'ok'

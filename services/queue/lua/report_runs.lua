@@ -1,0 +1,60 @@
+-- report_runs: add executors' reports to the logs of the tasks that they hold, each for itself.
+--
+-- KEYS  1 tasks    hash    id -> record (JSON)
+--       2 events   stream
+--       3 ...logs  stream  one for each report, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
+-- ARGV  1 now (ms), or '' for the server's clock
+--       2 log channel
+--       3 for each report, in turn: task id, fence, number of the report within this fence, 'started' in the attempt's first report
+--         else '', traceparent of the attempt with 'started', how many entries, and these (TaskEvent), oldest first
+-- RETURN for each report 'ok' | 'lost', or 'fault ' and what is wrong with its task's record
+--
+-- A lease past its expiry that nobody reclaimed yet still belongs to its holder: going on is better than a second run.
+
+local tasks, events = unpack(KEYS)
+local now = tonumber(ARGV[1])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local HELD = { LEASED = true, RUNNING = true, CANCELLING = true }
+
+local function report(log, id, fence, number, started, trace, first, last)
+  local raw = redis.call('HGET', tasks, id)
+  local r = raw and cjson.decode(raw)
+  if not (r and HELD[r.state] and r.fence == fence) then
+    return 'lost'
+  end
+  if number <= r.reports then
+    return 'ok'
+  end
+  r.reports = number
+  if started and r.ran ~= r.fence then
+    r.ran, r.started, r.previous, r.attempt = r.fence, now, trace, (r.attempt or 0) + 1
+    if r.state == 'LEASED' then
+      r.state = 'RUNNING'
+      redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt, 'state', 'RUNNING')
+    end
+    local data = string.format('{"engine":"%s","attempt":%d,"executorId":"%s"}', r.engine, r.attempt, r.executor)
+    redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', 'task.started', 'time', now, 'task', id,
+      'agent', r.agent, 'trace', r.trace or '', 'data', data)
+  end
+  for entry = first, last do
+    redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'event', ARGV[entry])
+  end
+  redis.call('HSET', tasks, id, cjson.encode(r))
+  redis.call('PUBLISH', ARGV[2], id)
+  return 'ok'
+end
+
+local words, i = {}, 3
+while i <= #ARGV do
+  local id, fence, number, started, trace, count = unpack(ARGV, i, i + 5)
+  local first, last = i + 6, i + 5 + tonumber(count)
+  -- A record that cannot be read keeps no other report from being heard.
+  local good, word =
+    pcall(report, KEYS[3 + #words], id, tonumber(fence), tonumber(number), started ~= '', trace, first, last)
+  words[#words + 1] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
+  i = last + 1
+end
+return words

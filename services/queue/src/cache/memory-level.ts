@@ -1,0 +1,27 @@
+import { LRUCache } from "lru-cache";
+import type { LevelConfig } from "./config.js";
+import type { Answer, Level } from "./level.js";
+
+// What an entry takes besides its answer, roughly.
+const OVERHEAD_BYTES = 256;
+
+/** Answers in this replica's memory; the least recently used go first. `now` is for tests. */
+export function createMemoryLevel({ ttlMs, maxBytes }: LevelConfig, now?: () => number): Level {
+  const answers = new LRUCache<string, Answer>({
+    ttl: ttlMs,
+    maxSize: maxBytes,
+    sizeCalculation: sizeOf,
+    ...(now && { perf: { now }, ttlResolution: 0 }),
+  });
+  return {
+    name: "memory",
+    find: async (key) => answers.get(key),
+    async put(key, answer) {
+      if (sizeOf(answer) > maxBytes) return "full";
+      answers.set(key, answer);
+      return "stored";
+    },
+  };
+}
+
+const sizeOf = ({ result }: Answer): number => result.byteLength + OVERHEAD_BYTES;

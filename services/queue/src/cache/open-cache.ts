@@ -1,0 +1,31 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+import type { CacheConfig } from "./config.js";
+import { openDiskLevel } from "./disk-level.js";
+import type { Level } from "./level.js";
+import { createMemoryLevel } from "./memory-level.js";
+import { observeCache } from "./metrics.js";
+import { createRedisLevel } from "./redis-level.js";
+import { createResultCache, type ResultCache } from "./result-cache.js";
+
+export interface CacheDeps {
+  readonly redis: RedisClient;
+  readonly registry: Registry;
+  readonly log: Logger;
+}
+
+/** The result cache of this replica. A folder that cannot be used is a warning: everything works without it. */
+export async function openCache(config: CacheConfig, { redis, registry, log }: CacheDeps): Promise<ResultCache> {
+  const levels: Level[] = [];
+  if (config.memory.maxBytes > 0) levels.push(createMemoryLevel(config.memory));
+  if (config.redis.maxBytes > 0) levels.push(createRedisLevel(redis, config.redis, Date.now));
+  if (config.dir !== undefined && config.disk.maxBytes > 0) {
+    try {
+      levels.push(await openDiskLevel(config.dir, config.disk, Date.now));
+    } catch (err) {
+      log.warn({ err }, "CCSP_QUEUE_CACHE_DIR cannot be used, no answers are kept on disk");
+    }
+  }
+  return createResultCache(levels, { observer: observeCache(registry), now: Date.now });
+}

@@ -1,0 +1,64 @@
+import { randomInt } from "node:crypto";
+import { Refusal } from "@ccsp/errors";
+import type { PriorityClass } from "./task.js";
+
+/** How much may wait: QUEUED, PARKED and SCHEDULED tasks, and the bytes of their specs. 0: any number. */
+export interface Bound {
+  readonly tasks: number;
+  readonly bytes: number;
+}
+
+export interface Bounds {
+  readonly all: Bound;
+  readonly class: Readonly<Record<PriorityClass, Bound>>;
+  /** Of each agent by itself. */
+  readonly agent: Bound;
+}
+
+/** The bound that kept a task out. */
+export interface FullBound {
+  readonly scope: "all" | "class" | "agent";
+  /** Name of the class or agent; "" of all. */
+  readonly name: string;
+  readonly what: keyof Bound;
+}
+
+const NONE: Bound = { tasks: 0, bytes: 0 };
+export const NO_BOUNDS: Bounds = {
+  all: NONE,
+  class: { urgent: NONE, high: NONE, normal: NONE, low: NONE },
+  agent: NONE,
+};
+
+/** A shard's share of bounds on all agents. An agent is in one shard, so its bound stays whole. */
+export function boundsOfShard({ all, class: of, agent }: Bounds, shards: number): Bounds {
+  const share = ({ tasks, bytes }: Bound): Bound => ({
+    tasks: Math.ceil(tasks / shards),
+    bytes: Math.ceil(bytes / shards),
+  });
+  return {
+    all: share(all),
+    class: { urgent: share(of.urgent), high: share(of.high), normal: share(of.normal), low: share(of.low) },
+    agent,
+  };
+}
+
+const SETTINGS = {
+  all: "CCSP_QUEUE_MAX_WAITING",
+  class: "CCSP_QUEUE_CLASS_MAX_WAITING",
+  agent: "CCSP_QUEUE_AGENT_MAX_WAITING",
+} as const;
+
+/** QUEUE_FULL, naming the bound and the setting that it comes from. */
+export function queueFull(bounds: Bounds, { scope, name, what }: FullBound): Refusal {
+  const classes: Readonly<Record<string, Bound>> = bounds.class;
+  const bound = scope === "class" ? classes[name] : bounds[scope];
+  const whose = scope === "all" ? "" : ` of ${scope === "class" ? "class" : "agent"} ${name}`;
+  const subject = `${what}${whose} waiting`;
+  const description = `at most ${bound?.[what] ?? 0} (${SETTINGS[scope]}${what === "bytes" ? "_BYTES" : ""})`;
+  return new Refusal("QUEUE_FULL", `${subject}: ${description}`, {
+    // Spread, so that those who were refused together do not come back together.
+    retryAfterMs: 1_000 + randomInt(2_000),
+    quota: [{ subject, description }],
+  });
+}

@@ -1,0 +1,92 @@
+import type { Move, MoveOutcome } from "../domain/move.js";
+import type { Place, Report, TaskStore } from "../domain/store.js";
+import { moveData } from "../messages/event-data.js";
+import { asBuffer } from "./decode.js";
+import { groupCalls, groupCallsBy } from "./group-calls.js";
+import { channels, type QueueKeys } from "./keys.js";
+import type { Scripts } from "./scripts.js";
+
+// Half a millisecond of Redis.
+const GROUP = { count: 32, bytes: 1024 * 1024 };
+const EMPTY = Buffer.alloc(0);
+const OUTCOMES: readonly MoveOutcome[] = ["ok", "done", "lost", "moved", "early", "missing"];
+
+interface MoveCall {
+  readonly place: Place;
+  readonly move: Move;
+  readonly result: Uint8Array | undefined;
+}
+
+/** Changes of one task each; those that come together go into Redis together. */
+export function createTaskCalls(
+  scripts: Scripts,
+  keys: QueueKeys,
+  clock: () => number | "",
+): Pick<TaskStore, "move" | "report" | "remove"> {
+  const { tasks, prompts, results, owned, leases, held, parked, alarms, pinned, ended, running, load, meta } = keys;
+  const { events } = keys;
+
+  const move = groupCallsBy<MoveCall, string>(
+    ({ place }) => place.engine,
+    async (engine, calls) =>
+      scripts.move(
+        {
+          ...{ tasks, results, leases, held, parked, alarms, pinned, ended, running, load, meta, events },
+          ...keys.engine(engine),
+          logs: calls.map(({ place }) => keys.log(place.id)),
+        },
+        ...[clock(), engine, channels.log, channels.work],
+        ...calls.flatMap(({ place, move, result = EMPTY }) => [place.id, moveArg(move), asBuffer(result)]),
+      ),
+    { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
+  );
+
+  const report = groupCalls<Report, string>(
+    async (reports) =>
+      scripts.report(
+        { tasks, events, logs: reports.map(({ id }) => keys.log(id)) },
+        ...[clock(), channels.log],
+        ...reports.flatMap(({ id, fence, number, started, entries }) => [
+          ...[id, fence, number, started ? "started" : "", started?.traceparent ?? "", entries.length],
+          ...entries.map(asBuffer),
+        ]),
+      ),
+    { ...GROUP, bytesOf: ({ entries }) => entries.reduce((sum, entry) => sum + entry.byteLength, 0) },
+  );
+
+  const remove = groupCalls<string, string>(
+    async (ids) => {
+      await scripts.remove({ tasks, prompts, results, ended, owned, logs: ids.map(keys.log) }, ...ids);
+      return ids;
+    },
+    { ...GROUP, bytesOf: () => 0 },
+  );
+
+  return {
+    async move(place, change, result) {
+      return knownWord(await move({ place, move: change, result }), OUTCOMES);
+    },
+    async report(one) {
+      return knownWord(await report(one), ["ok", "lost"] as const);
+    },
+    async remove(id) {
+      await remove(id);
+    },
+  };
+}
+
+function moveArg({ event, note, settle, ...move }: Move): string {
+  return JSON.stringify({
+    ...move,
+    settle: settle && `${move.fence} ${settle}`,
+    note: note && JSON.stringify(note),
+    event: event && `task.${event.type}`,
+    data: event && moveData(event),
+  });
+}
+
+function knownWord<T extends string>(word: string, known: readonly T[]): T {
+  const found = known.find((each) => each === word);
+  if (found === undefined) throw new Error(`script answered ${JSON.stringify(word)}`);
+  return found;
+}

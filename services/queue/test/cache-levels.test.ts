@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually } from "@ccsp/testkit";
+import { openDiskLevel } from "../src/cache/disk-level.js";
+import type { Answer } from "../src/cache/level.js";
+import { createRedisLevel } from "../src/cache/redis-level.js";
+import { startWorld, type World } from "./world.js";
+
+const answer = (text: string, madeMs = 12_345.5): Answer => ({ madeMs, result: Buffer.from(text) });
+const plain = (found: Answer | undefined) => found && { ...found, result: Buffer.from(found.result) };
+
+describe("the disk level", () => {
+  const TTL_MS = 60_000;
+  const KIB = 1024;
+  let dir: string;
+  const clock = { now: Date.now() };
+  const open = async (maxBytes = 1024 * KIB, in_ = dir) =>
+    openDiskLevel(in_, { ttlMs: TTL_MS, maxBytes }, () => clock.now);
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-cache-"));
+  });
+  afterEach(async () => rm(dir, { recursive: true }));
+  const files = async () => readdir(join(dir, "answers"));
+
+  it("keeps answers over a restart, until they expire", async () => {
+    const first = await open();
+    assert.equal(await first.find("k"), undefined);
+    assert.equal(await first.put("k", answer("one")), "stored");
+    first.close?.();
+    clock.now += TTL_MS - 1_000;
+    const second = await open();
+    assert.deepEqual(plain(await second.find("k")), answer("one"));
+    clock.now += 1_001;
+    assert.equal(await second.find("k"), undefined);
+    second.close?.();
+    (await open()).close?.();
+    assert.deepEqual(await files(), []);
+  });
+
+  it("lets only its owner read them, whatever the folder was before", async () => {
+    (await open()).close?.();
+    await chmod(join(dir, "answers"), 0o777);
+    const disk = await open();
+    await disk.put("k", answer("secret"));
+    disk.close?.();
+    const modes = await Promise.all([join(dir, "answers"), join(dir, "answers", "k")].map(async (path) => stat(path)));
+    assert.deepEqual(
+      modes.map(({ mode }) => mode & 0o777),
+      [0o700, 0o600],
+    );
+  });
+
+  it("stays within its bytes: the oldest go first", async () => {
+    const disk = await open(64 * KIB);
+    assert.equal(await disk.put("k", answer("x".repeat(64 * KIB))), "full");
+    for (let i = 0; i < 40; i++) {
+      clock.now += 10;
+      await eventually(async () => assert.equal(await disk.put(`k${i}`, answer("x".repeat(3 * KIB))), "stored"));
+    }
+    // 16 blocks of 4 KiB, and up to a half more while a sweep is under way: a third, in whole blocks.
+    assert.ok((await files()).length <= 24, `${(await files()).length} files`);
+    assert.equal(await disk.find("k0"), undefined);
+    assert.notEqual(await disk.find("k39"), undefined);
+    disk.close?.();
+  });
+
+  it("takes a file that was not wholly written for none", async () => {
+    const disk = await open();
+    await disk.put("k", answer("one"));
+    const path = join(dir, "answers", "k");
+    const bytes = await readFile(path);
+    for (const broken of [Buffer.alloc(0), bytes.subarray(0, -1), Buffer.alloc(bytes.length)]) {
+      await writeFile(path, broken);
+      assert.equal(await disk.find("k"), undefined);
+      assert.deepEqual(await files(), []);
+    }
+    disk.close?.();
+  });
+
+  it("fails, and leaves nothing half written, where nothing can be written", async () => {
+    await assert.rejects(open(1024, "/dev/null"));
+    const disk = await open();
+    await rm(join(dir, "answers"), { recursive: true });
+    await assert.rejects(disk.put("k", answer("one")));
+    assert.equal(await disk.find("k"), undefined);
+    disk.close?.();
+  });
+});
+
+describe("the Redis level", () => {
+  let world: World;
+  before(async () => {
+    world = await startWorld({ cluster: true });
+  });
+  after(async () => world.close());
+
+  it("keeps answers for its TTL, and no more than its bytes in that time", async () => {
+    const clock = { now: 600_000 };
+    const level = createRedisLevel(world.redis.client, { ttlMs: 60_000, maxBytes: 1_000 }, () => clock.now);
+    assert.equal(await level.find("k"), undefined);
+    assert.equal(await level.put("k", answer("x".repeat(500))), "stored");
+    assert.deepEqual(plain(await level.find("k")), answer("x".repeat(500)));
+    assert.equal(await level.put("l", answer("x".repeat(500))), "full");
+    assert.equal(await level.put("m", answer("x".repeat(400))), "stored");
+    assert.equal(await level.find("l"), undefined);
+    clock.now += 60_000;
+    assert.equal(await level.put("l", answer("x".repeat(500))), "stored");
+    for (const key of await world.redis.client.keys("ccsp:queue:cache:*")) {
+      const ttl = await world.redis.client.pttl(key);
+      assert.ok(ttl > 0 && ttl <= 120_000, `${key} lives for ${ttl} ms`);
+    }
+  });
+});
