@@ -164,7 +164,7 @@ it("the queue's scripts touch no key that they do not declare, in any course of 
   try {
     for (const steps of fc.sample(fc.array(step, { minLength: 60, maxLength: 60 }), 10)) await runCourse(world, steps);
     const { scripts, undeclared } = await watch.seen();
-    assert.ok(scripts > 1_000, `${scripts} scripts were seen`);
+    assert.ok(scripts > 500, `${scripts} scripts were seen`);
     assert.deepEqual(undeclared, []);
   } finally {
     watch.close();
