@@ -116,6 +116,11 @@ describe("the executor and its leases", function () {
       assert.equal((await fetch(`http://127.0.0.1:${ops}/ready`)).status, 200);
       const metrics = await (await fetch(`http://127.0.0.1:${ops}/metrics`)).text();
       assert.match(metrics, /ccsp_executor_runs\{engine="claude-code"[^}]*\} 1/);
+      rig.queue.cancel(task);
+      await rig.ended(task);
+      const after = await (await fetch(`http://127.0.0.1:${ops}/metrics`)).text();
+      assert.match(after, /ccsp_executor_exits_total\{engine="claude-code",cause="stopped"[^}]*\} 1/);
+      assert.match(after, /ccsp_executor_run_cpu_seconds_count\{[^}]*engine="claude-code"[^}]*\} 1/);
     });
   });
 });

@@ -55,6 +55,9 @@ describe("the trace of an attempt", function () {
       assert.equal(env["TRACEPARENT"], `00-${TRACE}-${engine.spanId}-01`);
       assert.equal(queue.told(task).reports[0]?.started?.traceparent, `00-${TRACE}-${attempt.spanId}-01`);
       assert.equal(typeof engine.attributes["gen_ai.usage.output_tokens"], "number");
+      assert.deepEqual([engine.attributes["ccsp.run.exit"], engine.attributes["process.exit.code"]], ["exited", 0]);
+      assert.ok(Number(engine.attributes["ccsp.run.cpu_ms"]) > 0);
+      assert.ok(Number(engine.attributes["ccsp.run.peak_memory_bytes"]) > 1e6);
       const calls = spans.filter(({ kind }) => kind === "client");
       assert.ok(
         calls.some(({ name }) => name.endsWith("Report")) && calls.some(({ name }) => name.endsWith("Complete")),

@@ -2,11 +2,15 @@ import assert from "node:assert/strict";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { load } from "@ccsp/config";
 import { eventually } from "@ccsp/testkit";
+import { Registry } from "prom-client";
+import { defineCache } from "../src/cache/config.js";
 import { openDiskLevel } from "../src/cache/disk-level.js";
 import type { Answer } from "../src/cache/level.js";
+import { openCache } from "../src/cache/open-cache.js";
 import { createRedisLevel } from "../src/cache/redis-level.js";
-import { startWorld, type World } from "./world.js";
+import { log, startWorld, type World } from "./world.js";
 
 const answer = (text: string, madeMs = 12_345.5): Answer => ({ madeMs, result: Buffer.from(text) });
 const plain = (found: Answer | undefined) => found && { ...found, result: Buffer.from(found.result) };
@@ -86,6 +90,54 @@ describe("the disk level", () => {
     await assert.rejects(disk.put("k", answer("one")));
     assert.equal(await disk.find("k"), undefined);
     disk.close?.();
+  });
+});
+
+describe("a replica's result cache", () => {
+  let world: World;
+  let dir: string;
+  before(async () => {
+    world = await startWorld();
+    dir = await mkdtemp(join(tmpdir(), "ccsp-cache-"));
+  });
+  after(async () => {
+    await rm(dir, { recursive: true });
+    await world.close();
+  });
+
+  const open = async (env: Record<string, string>) => {
+    const registry = new Registry();
+    const { config } = load(env, defineCache);
+    const cache = await openCache(config, { redis: world.redis.client, registry, log });
+    const lookups = async () => {
+      const counter = registry.getSingleMetric("ccsp_queue_cache_lookups_total");
+      const { values } = (await counter?.get()) ?? { values: [] };
+      return values.map(({ labels, value }) => `${labels["level"]} ${labels["outcome"]} ${value}`);
+    };
+    return { cache, lookups };
+  };
+
+  it("has the levels that are configured, outlives a restart on disk, and counts what each level had", async () => {
+    const env = { CCSP_QUEUE_CACHE_DIR: dir, CCSP_QUEUE_CACHE_REDIS_BYTES: "0" };
+    const before = await open(env);
+    await before.cache.put("k", Buffer.from("one"));
+    await before.cache.close();
+    const { cache, lookups } = await open(env);
+    for (let i = 0; i < 3; i++) {
+      assert.equal(Buffer.from((await cache.find("k", undefined))?.result ?? "").toString(), "one");
+      await cache.close();
+    }
+    assert.deepEqual(await lookups(), ["memory miss 1", "disk hit 1", "memory hit 2"]);
+    assert.deepEqual(await world.redis.client.keys("*"), []);
+  });
+
+  it("works without the folder that cannot be used, and without any level", async () => {
+    const noFolder = await open({ CCSP_QUEUE_CACHE_DIR: "/dev/null" });
+    await noFolder.cache.put("k", Buffer.from("one"));
+    assert.notEqual(await noFolder.cache.find("k", undefined), undefined);
+    const nothing = await open({ CCSP_QUEUE_CACHE_MEMORY_BYTES: "0", CCSP_QUEUE_CACHE_REDIS_BYTES: "0" });
+    await nothing.cache.put("k", Buffer.from("one"));
+    assert.equal(await nothing.cache.find("k", undefined), undefined);
   });
 });
 

@@ -13,6 +13,7 @@ import {
 import { status } from "@grpc/grpc-js";
 import { reap } from "../src/domain/reaper.js";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
+import { TOPOLOGIES } from "./topologies.js";
 import { newTask, startWorld, type World } from "./world.js";
 
 const textDelta = (text: string): TaskEvent => ({
@@ -30,14 +31,21 @@ async function refused(call: Promise<unknown>, code: status, reason: Reason): Pr
   return error;
 }
 
-for (const shards of [1, 4]) describe(`QueueService over gRPC, ${shards} shards`, () => contract(shards));
+for (const { kind, start } of TOPOLOGIES) {
+  describe(`QueueService over gRPC, on ${kind}`, () => {
+    let server: Awaited<ReturnType<typeof start>>;
+    before(async () => void (server = await start()));
+    after(() => server?.stop());
+    for (const shards of [1, 4]) describe(`with ${shards} shards`, () => contract(() => server, shards));
+  });
+}
 
-function contract(shards: number): void {
+function contract(server: () => { url: string; stop(): Promise<void> }, shards: number): void {
   let world: World;
   let replica: Awaited<ReturnType<typeof serveReplica>>;
   let client: QueueClient;
   before(async () => {
-    world = await startWorld({ shards });
+    world = await startWorld({ server: server(), shards });
     replica = await serveReplica(world);
     client = replica.client;
   });
@@ -206,7 +214,7 @@ function contract(shards: number): void {
       ],
     );
     await refused(client.enqueue({ agentId: "a", spec: undefined }), status.INVALID_ARGUMENT, "INVALID_FIELD");
-    assert.deepEqual(await world.redis.client.keys("*"), []);
+    assert.deepEqual(await world.keys(), []);
   });
 
   it("knows the engines of its installation", async () => {

@@ -5,6 +5,8 @@ import { reap } from "../src/domain/reaper.js";
 import type { NewTask } from "../src/domain/store.js";
 import { CLASSES, isEnded, type Task } from "../src/domain/task.js";
 import { checkInvariants } from "./invariants.js";
+import { watchScripts } from "./script-watch.js";
+import { TOPOLOGIES } from "./topologies.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
 
 // In three of four shards.
@@ -132,35 +134,70 @@ const expectRefusal = (reason: string) => (error: unknown) => {
   if (!(error instanceof Refusal) || error.reason !== reason) throw error;
 };
 
-for (const { twice, shards } of [
-  { twice: false, shards: 1 },
-  { twice: true, shards: 1 },
-  { twice: true, shards: 4 },
-]) {
-  describe(`any course of events in ${shards} shards${twice ? ", each script sent twice" : ""}`, () => {
-    let world: World;
-    before(async () => void (world = await startWorld({ twice, shards })));
-    after(() => world.close());
+const COURSES = {
+  "a single Redis": [
+    { shards: 1, twice: false, runs: 40 },
+    { shards: 1, twice: true, runs: 40 },
+    { shards: 4, twice: true, runs: 20 },
+  ],
+  Sentinels: [{ shards: 4, twice: false, runs: 10 }],
+  "a Cluster of six nodes": [
+    { shards: 1, twice: false, runs: 10 },
+    { shards: 4, twice: true, runs: 10 },
+  ],
+};
 
-    it("keeps every task in the indexes of its state, its log whole, and ends each task that is let run", async () => {
-      const property = fc.asyncProperty(
-        fc.array(step, { minLength: 20, maxLength: 60, size: "max" }),
-        async (steps) => {
-          await world.reset();
-          const act = play(world);
-          for (const each of steps) {
-            await act(each);
-            await checkInvariants(world);
-          }
-          await letRun(world);
-          const tasks = await checkInvariants(world);
-          assert.ok(tasks.every(({ state }) => isEnded(state)));
-          assert.equal(tasks.length, steps.filter(({ op }) => ADDS.has(op)).length, "no task is lost");
-        },
-      );
-      await fc.assert(property, { numRuns: 40 });
-    }).timeout(120_000);
+for (const { kind, start } of TOPOLOGIES) {
+  describe(`any course of events, on ${kind}`, () => {
+    let server: Awaited<ReturnType<typeof start>>;
+    before(async () => void (server = await start()));
+    after(() => server?.stop());
+
+    for (const { shards, twice, runs } of COURSES[kind]) {
+      const how = `in ${shards} shards${twice ? ", each script sent twice," : ""}`;
+      it(`${how} keeps every task in the indexes of its state, its log whole, and ends each task that is let run`, async () => {
+        const world = await startWorld({ server, twice, shards });
+        const property = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: "max" }), (steps) =>
+          runCourse(world, steps),
+        );
+        try {
+          await fc.assert(property, { numRuns: runs });
+        } finally {
+          await world.close();
+        }
+      }).timeout(120_000);
+    }
   });
+}
+
+it("the queue's scripts touch no key that they do not declare, in any course of events", async () => {
+  const world = await startWorld();
+  const watch = await watchScripts(world.server);
+  try {
+    for (const steps of fc.sample(fc.array(step, { minLength: 60, maxLength: 60 }), 10)) await runCourse(world, steps);
+    const { scripts, undeclared } = await watch.seen();
+    assert.ok(scripts > 500, `${scripts} scripts were seen`);
+    assert.deepEqual(undeclared, []);
+  } finally {
+    watch.close();
+    await world.close();
+  }
+}).timeout(60_000);
+
+/** Looks after each step, and after the last lets everything run and be forgotten. */
+async function runCourse(world: World, steps: readonly Step[]): Promise<void> {
+  await world.reset();
+  const act = play(world);
+  for (const each of steps) {
+    await act(each);
+    await checkInvariants(world);
+  }
+  await letRun(world);
+  const tasks = await checkInvariants(world);
+  assert.ok(tasks.every(({ state }) => isEnded(state)));
+  assert.equal(tasks.length, steps.filter(({ op }) => ADDS.has(op)).length, "no task is lost");
+  await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 0 });
+  assert.deepEqual(await checkInvariants(world), [], "nothing is left when all are forgotten");
 }
 
 /** One good executor, until nothing is left. */

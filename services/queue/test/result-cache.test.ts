@@ -78,6 +78,22 @@ describe("a task that opts in to cached answers", () => {
     await checkInvariants(world);
   });
 
+  it("is given to no executor that looks for work before it was answered", async () => {
+    const one = await inMemory();
+    await enqueue(one.client, opted());
+    await run(one);
+    const { answer } = world.queue;
+    let looked: string[] | undefined;
+    world.queue.answer = async (...given) => {
+      looked = await run(one);
+      return answer(...given);
+    };
+    const { state } = await enqueue(one.client, opted());
+    world.queue.answer = answer;
+    assert.deepEqual(looked, []);
+    assert.equal(state, TaskState.SUCCEEDED);
+  });
+
   it("has a log of QUEUED and its end, and events that count nothing twice", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());

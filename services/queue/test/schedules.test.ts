@@ -145,6 +145,21 @@ describe("schedules", () => {
     assert.equal(await times(), 1);
   });
 
+  it("are changed by nobody who has not seen the newest version", async () => {
+    const { client } = await replica();
+    await client.putSchedule({ schedule: schedule() });
+    const store = createScheduleStore(world.redis.client);
+    const which = { agent: "alice", name: "report" };
+    const seen = await store.find(which);
+    assert.ok(seen);
+    await client.putSchedule({ schedule: schedule({ paused: true }) });
+    const change = { which, before: seen, lookMs: 1, bounded: false };
+    assert.equal(await store.swap({ ...change, after: { ...seen, lastRun: 1 } }), "changed");
+    assert.equal(await store.swap({ ...change, after: undefined }), "changed");
+    assert.equal((await store.find(which))?.paused, true);
+    assert.equal(await store.nextLook(), undefined);
+  });
+
   it("are bounded: a thousand for an agent, 8 MiB together", async () => {
     const { client } = await replica();
     const isFull = (error: unknown) => error instanceof CallError && error.reason === "QUEUE_FULL";

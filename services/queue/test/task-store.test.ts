@@ -449,7 +449,10 @@ function promises(options: WorldOptions): void {
       const id = await add();
       await world.queue.fail(id, (await leaseOne()).fence, failure(), {});
       assert.equal((await cancel(id)).state, "CANCELLED");
-      assert.deepEqual(await world.store.counts(), { leased: 0, parked: 0, ended: 1 });
+      assert.deepEqual(await world.store.counts(), {
+        ...{ leased: 0, parked: 0, scheduled: 0, ended: 1 },
+        waitingBytes: 0,
+      });
     });
 
     for (const running of [false, true]) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
 import { openRedis, type RedisClient, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { pino } from "pino";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { classWeights, type Order } from "../src/domain/order.js";
@@ -24,7 +24,7 @@ export const ENGINES = ["claude-code", "opencode"] as const;
 
 /** The queue over a real Redis, with a clock that stands until it is moved. */
 export interface World {
-  readonly server: RedisServer;
+  readonly server: Server;
   readonly redis: RedisConnection;
   readonly shards: number;
   readonly store: TaskStore;
@@ -36,10 +36,16 @@ export interface World {
   readonly seen: { ended: State[]; leased: string[]; expired: number };
   /** Empties Redis. */
   reset(): Promise<void>;
+  /** All that is in Redis. */
+  keys(): Promise<string[]>;
   close(): Promise<void>;
 }
 
+type Server = Pick<RedisServer, "url" | "stop">;
+
 export interface WorldOptions {
+  /** Where Redis is, which its starter stops. A new one on its own when absent. */
+  readonly server?: Server;
   readonly cluster?: boolean;
   /** Sends every script twice and answers the second reply, as a client does whose connection breaks before the first. */
   readonly twice?: boolean;
@@ -51,9 +57,8 @@ export interface WorldOptions {
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { shards = 1 } = options;
-  const server = options.cluster ? await startOneNodeCluster() : await startRedis();
-  const url = options.cluster ? server.url.replace("redis://", "redis+cluster://") : server.url;
-  const redis = await openRedis(url, { log, name: "test" }).catch(async (error: unknown) => {
+  const server = options.server ?? (options.cluster ? await startOneNodeCluster() : await startRedis());
+  const redis = await openRedis(server.url, { log, name: "test" }).catch(async (error: unknown) => {
     await server.stop();
     throw error;
   });
@@ -78,16 +83,18 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     { store, queue, wakes, observer },
     { leaseMs: LEASE_MS, engines: ENGINES, order: { ...ORDER, ...options.order }, stopping: stopping.signal },
   );
+  const nodes = (): Redis[] => (redis.client instanceof Cluster ? redis.client.nodes("master") : [redis.client]);
   return {
     ...{ server, redis, shards, store, wakes, queue, sync, stopping, clock, seen },
     async reset() {
-      await redis.client.flushall();
+      await Promise.all(nodes().map((node) => node.flushall()));
       Object.assign(seen, { ended: [], leased: [], expired: 0 });
     },
+    keys: async () => (await Promise.all(nodes().map((node) => node.keys("*")))).flat(),
     async close() {
       await wakes.close();
       await redis.close();
-      await server.stop();
+      if (server !== options.server) await server.stop();
     },
   };
 }
@@ -107,7 +114,7 @@ function sendingTwice(client: RedisClient): RedisClient {
 }
 
 /** Refuses what spans slots, as every cluster does, and starts at once. */
-async function startOneNodeCluster(): Promise<RedisServer> {
+async function startOneNodeCluster(): Promise<Server> {
   const port = ["--cluster-port", String(await freePort())];
   // A node that never met another does not know its own address.
   const address = ["--cluster-announce-ip", "127.0.0.1"];
@@ -122,7 +129,7 @@ async function startOneNodeCluster(): Promise<RedisServer> {
   } finally {
     node.disconnect();
   }
-  return server;
+  return { url: server.url.replace("redis://", "redis+cluster://"), stop: () => server.stop() };
 }
 
 const newIds = Array.from({ length: 64 }, (_, i) => createTaskIds(i + 1));

@@ -1,7 +1,7 @@
 import type { RunResources } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import { signal } from "./kill.js";
-import { createProcessTable, type ProcessRow, reapedCpuMs } from "./proc.js";
+import { createProcessTable, type ProcessRow, readStat, reapedCpuMs } from "./proc.js";
 import { createTree, keyOf, type Tree, type TreeLimits } from "./tree.js";
 
 export interface ProcessWatchOptions {
@@ -22,6 +22,8 @@ export interface WatchedTree {
   /** As the last look found it. */
   readonly processes: number;
   rootStarted(pid: number): void;
+  /** Looks at the root alone, before it returns: a run may be too short for a look at all of it. */
+  glance(): void;
   /** To be called when the root's exit is told, before anything is awaited. */
   rootExited(): void;
   /** Its living processes, by a look that begins after this call. */
@@ -88,6 +90,10 @@ export function createProcessWatch({ prefix, log }: ProcessWatchOptions): Proces
           return tree.members.length;
         },
         rootStarted: (pid) => tree.rootStarted(pid),
+        glance() {
+          const now = tree.root === undefined ? undefined : readStat(tree.root);
+          if (now) tree.rootHas(now.rssBytes);
+        },
         rootExited() {
           // Runs that are waited for in the same moment share what the first of them is given.
           const now = reapedCpuMs();

@@ -72,8 +72,7 @@ export function supervise(
         await exited;
       },
       endInput(ms) {
-        // A short run may end before the next look at it.
-        void tree.look();
+        tree.glance();
         process.endInput();
         lingering ??= setTimeout(() => void process.stop().catch(unheard), ms);
       },

@@ -17,6 +17,8 @@ export interface Tree {
   readonly resources: RunResources;
   /** What leads its session now. */
   rootStarted(pid: number): void;
+  /** What the root alone has now. */
+  rootHas(rssBytes: number): void;
   /** `cpuMs`: the time of the root and of all that it waited for. */
   rootExited(cpuMs: number): void;
   /** What a look found. */
@@ -52,6 +54,9 @@ export function createTree(limits: TreeLimits, onOverrun: (why: "memory" | "proc
     },
     rootStarted(pid) {
       root = pid;
+    },
+    rootHas(rssBytes) {
+      peakMemoryBytes = Math.max(peakMemoryBytes ?? 0, rssBytes);
     },
     rootExited(rootCpuMs) {
       members = members.filter(({ pid }) => pid !== root);

@@ -1006,7 +1006,7 @@ export interface Schedule {
   cron: string;
   /** IANA time zone, such as `Asia/Tokyo`. Empty means UTC. */
   timeZone: string;
-  /** What to run each time; without `start_time`. */
+  /** What to run each time; without `start_time` and `start_deadline`. */
   spec:
     | TaskSpec
     | undefined;
