@@ -8,9 +8,11 @@ import type {
 import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { TaskCache } from "../cache/task-cache.js";
+import { labelName } from "../domain/gates.js";
 import type { FullTask, Queue } from "../domain/queue.js";
 import { acceptTask, type SpecLimits } from "../domain/validate.js";
 import { toDuration } from "../messages/duration.js";
+import { retryOf } from "../messages/failure.js";
 import { storeSpec } from "../messages/task-message.js";
 import { cachedFacts } from "./requests.js";
 
@@ -49,6 +51,8 @@ export function createEnqueue({ queue, limits, newId, cache }: EnqueueDeps): Enq
       ...{ id: newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts },
       ...when,
       trace: currentTraceparent(),
+      labels: Object.entries(asked.labels).map(([key, value]) => labelName(key, value)),
+      ...(asked.retry && { retry: retryOf(asked.retry) }),
       ...(requestId !== "" && { request: { id: requestId, hash } }),
       ...(key !== undefined && { cacheKey: key }),
       ...(result && { conditions: TO_BE_ANSWERED }),

@@ -1,5 +1,5 @@
-import { ErrorCategory, ErrorSource, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Failure } from "../domain/task.js";
+import { ErrorCategory, ErrorSource, type RetryPolicy, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Failure, TaskRetry } from "../domain/task.js";
 import { durationMs, toDuration } from "./duration.js";
 
 const MAX_MESSAGE_BYTES = 2048;
@@ -26,6 +26,15 @@ export function toTaskError(failure: Failure): TaskError {
     retryable: failure.retryable,
     source: isSource(source) ? ErrorSource[source] : ErrorSource.UNSPECIFIED,
     retryAfter: failure.retryAfterMs === undefined ? undefined : toDuration(failure.retryAfterMs),
+  };
+}
+
+/** A policy as the domain has it; categories of a newer client say nothing here. */
+export function retryOf({ firstBackoff, maxBackoff, neverOn }: RetryPolicy): TaskRetry {
+  return {
+    ...(firstBackoff && { baseMs: durationMs(firstBackoff) }),
+    ...(maxBackoff && { maxMs: durationMs(maxBackoff) }),
+    ...(neverOn.length > 0 && { never: neverOn.flatMap((category) => nameOf(ErrorCategory, category) ?? []) }),
   };
 }
 
