@@ -21,6 +21,8 @@ export function queueKeys(shard: number) {
     load: `${prefix}load`,
     alarms: `${prefix}alarms`,
     pinned: `${prefix}pinned`,
+    /** Written to have something that replicas can be asked for. */
+    barrier: `${prefix}barrier`,
     events: eventsKey(shard),
     /** Of one engine and its classes. */
     engine: (name: string) => ({
