@@ -133,22 +133,19 @@ async function watch(
   { stop, record }: { stop: AbortSignal; record: AgentsRecord },
 ): Promise<void> {
   const lines: string[] = [];
-  const seen = { afterSequence: 0, ended: false, streams: 0 };
-  while (!seen.ended && !stop.aborted) {
-    await persist(
-      async () => {
-        if (++seen.streams > 1) record.resumes += 1;
-        for await (const { event } of queue.watch({ ...task, afterSequence: seen.afterSequence }, { signal: stop })) {
-          if (event === undefined) continue;
-          seen.afterSequence = event.sequence;
-          lines.push(toLogLine(event));
-          seen.ended = event.event?.$case === "taskEnded";
-        }
-      },
-      { what: `Watch ${task.taskId}`, stop, record },
-    );
-  }
-  if (!stop.aborted) record.watched.set(task.taskId, lines);
+  let afterSequence = 0;
+  let streams = 0;
+  const follow = async (): Promise<true> => {
+    if (++streams > 1) record.resumes += 1;
+    for await (const { event } of queue.watch({ ...task, afterSequence }, { signal: stop })) {
+      if (event === undefined) continue;
+      afterSequence = event.sequence;
+      lines.push(toLogLine(event));
+      if (event.event?.$case === "taskEnded") return true;
+    }
+    throw new CallError(status.UNAVAILABLE, "the stream ended before the task did");
+  };
+  if (await persist(follow, { what: `Watch ${task.taskId}`, stop, record })) record.watched.set(task.taskId, lines);
 }
 
 /** Calls until it is answered, or stopped, or refused for good: then undefined. */

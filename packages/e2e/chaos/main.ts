@@ -55,7 +55,7 @@ async function main(): Promise<number> {
   try {
     const { violations, counts } = await runChaos({
       ...{ tasks, seed, redis, replicas: 4, executors: 8 },
-      ...{ chaosMs: minutes * 60_000, faultEveryMs: 1_000, drainMs: 120_000, watchedShare: 0.1 },
+      ...{ chaosMs: minutes * 60_000, faultEveryMs: 1_000, drainMs: 90_000, watchedShare: 0.1 },
       ...{ print, stop: stop.signal },
     });
     for (const [what, number] of Object.entries(counts)) print(`${String(number).padStart(7)}  ${what}`);

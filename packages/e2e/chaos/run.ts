@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createClient } from "@ccsp/grpc-kit";
-import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type AgentsRecord, startAgents } from "./agents.js";
 import { readEvents, readTasks, type TaskFacts } from "./evidence.js";
 import { type Chaos, startChaos } from "./faults.js";
@@ -90,27 +90,27 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
 /** Waits until all tasks were accepted, watched and ended. */
 async function drained(world: World, done: Promise<void>, { drainMs, stop }: ChaosOptions): Promise<Violation[]> {
   const queue = createClient(QueueServiceService, world.directTarget);
-  const late = AbortSignal.any([stop, AbortSignal.timeout(drainMs)]);
-  const timeUp = new Promise<never>((_, reject) => late.addEventListener("abort", () => reject(late.reason)));
-  let last = "";
+  const until = performance.now() + drainMs;
+  let left = "";
+  let agentsDone = false;
+  void done.finally(() => {
+    agentsDone = true;
+  });
   try {
-    for (;;) {
-      const { depths, leased, parked } = await queue.getStatus({});
-      const waiting = depths.reduce((sum, depth) => sum + depth.waiting, 0n);
-      last = `${waiting} waiting, ${leased} leased, ${parked} parked`;
-      if (waiting + leased + parked === 0n) break;
-      await sleep(200, undefined, { signal: late });
+    while (performance.now() < until) {
+      const status = await queue.getStatus({}).catch(() => undefined);
+      const unended = status && waitingIn(status) + status.leased + status.parked;
+      if (unended === 0n && agentsDone) return [];
+      left = `${unended ?? "unknown"} tasks not ended, agents ${agentsDone ? "are done" : "still submit or watch"}`;
+      await sleep(200, undefined, { signal: stop });
     }
-    last = "an agent still submits or watches";
-    await Promise.race([done, timeUp]);
-    return [];
-  } catch (error) {
-    stop.throwIfAborted();
-    return [{ what: `not everything ended within ${drainMs} ms`, task: "", evidence: `${last}; ${String(error)}` }];
+    return [{ what: `not everything ended within ${drainMs} ms`, task: "", evidence: left }];
   } finally {
     queue.close();
   }
 }
+
+const waitingIn = ({ depths }: GetStatusResponse): bigint => depths.reduce((sum, { waiting }) => sum + waiting, 0n);
 
 function crashes({ replicas, executors }: World): Violation[] {
   return [...replicas, ...executors].flatMap((part) =>
@@ -136,9 +136,8 @@ function startProgress(world: World, more: () => string, print: (line: string) =
   const started = performance.now();
   const tell = async (): Promise<void> => {
     const status = await queue.getStatus({}, { timeoutMs: 2_000 }).catch(() => undefined);
-    const depth = status?.depths.reduce((sum, { waiting }) => sum + waiting, 0n);
     const shown = status
-      ? `ended ${status.ended}, waiting ${depth}, leased ${status.leased}, parked ${status.parked}`
+      ? `ended ${status.ended}, waiting ${waitingIn(status)}, leased ${status.leased}, parked ${status.parked}`
       : "the queue does not answer";
     print(`${Math.round((performance.now() - started) / 1_000)} s: ${shown}; ${more()}`);
   };

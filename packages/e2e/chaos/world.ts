@@ -9,7 +9,8 @@ import type { ExecutorSettings } from "./executor.js";
 import { type Entry, readJournal } from "./journal.js";
 import { type Link, openLink } from "./link.js";
 import { type Part, startPart } from "./part.js";
-import { type Storage, startSentinels, startStandalone } from "./storage.js";
+import { startSentinels } from "./sentinels.js";
+import { type Storage, startStandalone } from "./storage.js";
 
 export const ENGINE = "claude-code";
 export const LEASE_MS = 4_000;

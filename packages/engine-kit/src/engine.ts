@@ -23,7 +23,21 @@ export interface EngineCapabilities {
 }
 
 /** In the words of `ccsp.task.v1.TaskSpec`. */
-export type TaskPart = "model" | "system_prompt" | "limits.turns" | "limits.budget_usd";
+export type TaskPart =
+  | "model"
+  | "fallback_models"
+  | "system_prompt"
+  | "attachments"
+  | "include_files"
+  | "working_folder"
+  | "allowed_tools"
+  | "denied_tools"
+  | "permission_mode"
+  | "limits.turns"
+  | "limits.budget_usd";
+
+/** What an engine may do without asking; the words of `ccsp.task.v1.PermissionMode`. */
+export type PermissionMode = "plan" | "default" | "accept-edits" | "skip";
 
 /** One run, ready to be started. */
 export interface RunRequest {
@@ -33,11 +47,30 @@ export interface RunRequest {
   readonly prompt: string;
   /** In the engine's own words; empty: its default. */
   readonly model: string;
+  /** For when `model` is overloaded, in this order. */
+  readonly fallbackModels: readonly string[];
   /** Added to the engine's own; may be empty. */
   readonly systemPrompt: string;
+  /** What the engine gets to read: `writeFiles` puts it into the run's folder. */
+  readonly files: readonly RunFile[];
+  /** Absolute path of the folder to work in; undefined: the throwaway one. `runOptions` passes it on. */
+  readonly workingFolder: string | undefined;
+  /** In the engine's own words; empty: its default. */
+  readonly allowedTools: readonly string[];
+  readonly deniedTools: readonly string[];
+  readonly permissionMode: PermissionMode;
   readonly limits: RunLimits;
   /** W3C context that the engine's process gets; empty when tracing is off. */
   readonly traceparent: string;
+}
+
+/** A file that a task brings, or a copy of one that it names. */
+export interface RunFile {
+  /** Relative path in the folder of the run's files; no part of it is `.` or `..`. */
+  readonly name: string;
+  readonly content: Uint8Array;
+  /** Where it was copied from; undefined: the task brought it. */
+  readonly origin: string | undefined;
 }
 
 export interface RunLimits {

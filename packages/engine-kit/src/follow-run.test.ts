@@ -12,7 +12,13 @@ const request: RunRequest = {
   fence: 1n,
   prompt: "the canary sings",
   model: "",
+  fallbackModels: [],
   systemPrompt: "softly",
+  files: [],
+  workingFolder: undefined,
+  allowedTools: [],
+  deniedTools: [],
+  permissionMode: "default",
   limits: { wallMs: 1_000, outputBytes: 20, turns: undefined, budgetUsd: undefined },
   traceparent: "",
 };

@@ -111,9 +111,12 @@ function keepSample<W extends string>(failure: RunFailure, exit: RunExit, option
   const { words, status, ending, worked, version }: Transcript<W> = reader.transcript;
   const { code, signal, stderr } = exit;
   const hidden = [request.prompt, request.systemPrompt];
-  const said = redact(ending?.text ?? "", hidden);
-  const complaint = redact(stderr, hidden);
-  const sample = { said, complaint, words, status, worked, version, code, signal };
+  // Of a run that was given files nothing is kept: their words may be anything.
+  const told = request.files.length === 0 && {
+    said: redact(ending?.text ?? "", hidden),
+    complaint: redact(stderr, hidden),
+  };
+  const sample = { ...told, words, status, worked, version, code, signal };
   context.log.debug({ task: request.taskId, category: failure.category, sample }, "failed run, redacted");
 }
 

@@ -4,7 +4,9 @@ export type {
   EngineCapabilities,
   EngineEvent,
   EngineRun,
+  PermissionMode,
   RunFailed,
+  RunFile,
   RunLimits,
   RunOutcome,
   RunRequest,
@@ -23,6 +25,7 @@ export {
   runFailure,
   type Severity,
 } from "./failure.js";
+export { type WrittenFiles, writeFiles } from "./files.js";
 export { type FollowOptions, followRun } from "./follow-run.js";
 export { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "./json.js";
 export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-splitter.js";

@@ -8,10 +8,12 @@ export const runOptions = ({
   taskId,
   fence,
   limits,
+  workingFolder,
   traceparent,
-}: RunRequest): Pick<RunOptions, "run" | "wallMs" | "traceparent"> => ({
+}: RunRequest): Pick<RunOptions, "run" | "wallMs" | "workingFolder" | "traceparent"> => ({
   run: `${taskId}:${fence}`,
   wallMs: limits.wallMs,
+  workingFolder,
   traceparent,
 });
 

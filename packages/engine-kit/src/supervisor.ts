@@ -15,23 +15,27 @@ export interface RunOptions {
   readonly command: string;
   /** Writes the files that the run needs, and says what depends on their place. Everybody on the host can read `args`. */
   readonly prepare: (folder: RunFolder) => Promise<Prepared>;
-  /** What it reads from stdin, which stays open until `endInput`. */
+  /** What it reads from stdin, which stays open until `endInput`; unless `prepare` says otherwise. */
   readonly input: string;
   readonly wallMs: number;
   /** W3C context for its environment; may be empty. */
   readonly traceparent: string;
+  /** Absolute path of a folder to work in, which stays; undefined: a throwaway one. */
+  readonly workingFolder?: string | undefined;
 }
 
 export interface Prepared {
   readonly args: readonly string[];
   /** On top of PATH, HOME, TMPDIR, LANG and TRACEPARENT, and in place of them. Nothing else is in its environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** In place of the options' own, where it depends on the place of files. */
+  readonly input?: string | undefined;
 }
 
 /** The throwaway folders of one run; only their owner may enter. */
 export interface RunFolder {
   readonly path: string;
-  /** Where the engine works. */
+  /** Where the engine works; it lasts when it is the `workingFolder` of the run's options. */
   readonly work: string;
   /** Its HOME. */
   readonly home: string;

@@ -10,6 +10,7 @@ const SWITCHES = new Set([
   "--include-partial-messages",
   "--replay-user-messages",
   "--fork-session",
+  "--no-session-persistence",
   "--bare",
   "--continue",
   "--dangerously-skip-permissions",

@@ -1,9 +1,11 @@
 import { hostname, tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { STANDARD_PATH, searchPath } from "@ccsp/engine-kit";
+import type { Policy } from "./domain/policy.js";
 import { defineEngines, type EngineConfig } from "./engines/config.js";
 import type { EngineRegistry } from "./engines/registry.js";
+import { definePolicy } from "./policy-settings.js";
 
 export interface ExecutorConfig {
   readonly service: ServiceSettings;
@@ -13,11 +15,9 @@ export interface ExecutorConfig {
   readonly dir: string;
   readonly drainMs: number;
   readonly supervision: {
-    readonly wallMs: number;
     readonly silenceMs: number;
     readonly stallMs: number;
     readonly graceMs: number;
-    readonly outputBytes: number;
     /** Of a run; 0: no limit. */
     readonly memoryBytes: number;
     readonly processes: number;
@@ -26,12 +26,12 @@ export interface ExecutorConfig {
     /** PATH of engines. */
     readonly path: string;
   };
+  readonly policy: Policy;
   /** Where executables of the host are looked for. */
   readonly searchPath: string;
   readonly engines: readonly EngineConfig[];
 }
 
-/** What the queue accepts as a task's time. Past 24.8 days a Node timer would end at once. */
 const LONGEST_MS = 24 * 60 * 60 * 1_000;
 
 /** Every setting of the executor and of the engines that it knows. */
@@ -58,9 +58,16 @@ export function defineExecutor(settings: Settings, registry: EngineRegistry): Ex
       default: `${Math.floor(service.drainMs * 0.6)}ms`,
     }),
     supervision: defineSupervision(settings),
+    policy: definePolicy(settings),
     searchPath: searchPath(settings),
     engines: defineEngines(settings, registry),
   };
+  for (const root of config.policy.roots) {
+    if (!`${resolve(config.dir)}/`.startsWith(root === "/" ? root : `${root}/`)) continue;
+    settings.fault(
+      "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_DIR: tasks would read each other's files",
+    );
+  }
   const { graceMs } = config.supervision;
   if (config.drainMs + graceMs > service.drainMs) {
     settings.warn(
@@ -73,11 +80,6 @@ export function defineExecutor(settings: Settings, registry: EngineRegistry): Ex
 function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
   const node = dirname(process.execPath);
   return {
-    wallMs: settings.durationMs("CCSP_EXECUTOR_WALL_TIMEOUT", "time of a run whose task names none", {
-      default: "1h",
-      min: 1_000,
-      max: LONGEST_MS,
-    }),
     silenceMs: settings.durationMs("CCSP_EXECUTOR_SILENCE_TIMEOUT", "an engine that says nothing for so long hangs", {
       default: "10m",
       min: 100,
@@ -107,12 +109,6 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
     ),
     graceMs: settings.durationMs("CCSP_EXECUTOR_KILL_GRACE", "time between SIGTERM and SIGKILL to an engine", {
       default: "3s",
-    }),
-    // With the result's frame it has to fit into one message to the queue.
-    outputBytes: settings.integer("CCSP_EXECUTOR_MAX_OUTPUT_BYTES", "most bytes that an engine may print in a run", {
-      default: 8 * 1024 * 1024,
-      min: 1_024,
-      max: 11 * 1024 * 1024,
     }),
     path: settings.text("CCSP_EXECUTOR_PATH", "PATH of engines and their tools", {
       // Engines that are Node scripts need it, wherever it is.

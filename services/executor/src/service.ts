@@ -8,11 +8,13 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { ulid } from "ulid";
 import { defineExecutor, type ExecutorConfig } from "./config.js";
+import { createAdmission } from "./domain/admission.js";
 import { systemClock } from "./domain/clock.js";
 import { createExecutor } from "./domain/executor.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { type EngineRegistry, loadEngines } from "./engines/registry.js";
+import { hostFiles } from "./files/host-files.js";
 import { executorHandlers } from "./grpc/handlers.js";
 import { createQueuePort } from "./queue/queue-client.js";
 import { openCgroups } from "./supervision/cgroup.js";
@@ -42,7 +44,7 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
   async start(config, { open, log, stopping }) {
     const { service, executorId, supervision } = config;
     const { consulUrl, drainMs, lameDuckMs } = service;
-    const { wallMs, outputBytes, silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
+    const { silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
     const bootId = ulid();
     const registry = createMetrics("executor");
     const metrics = createExecutorMetrics(registry);
@@ -82,7 +84,7 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
       metrics,
       clock: systemClock,
       log,
-      defaults: { wallMs, outputBytes },
+      admit: createAdmission(config.policy, hostFiles),
       drainMs: config.drainMs,
       giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
     });

@@ -52,7 +52,13 @@ export async function openBench(
         fence: 1n,
         prompt,
         model: "",
+        fallbackModels: [],
         systemPrompt: "",
+        files: [],
+        workingFolder: undefined,
+        allowedTools: [],
+        deniedTools: [],
+        permissionMode: "default",
         limits: { ...LIMITS, ...limits },
         traceparent: "",
       };

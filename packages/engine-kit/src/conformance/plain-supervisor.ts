@@ -15,9 +15,10 @@ const PATH = [...STANDARD_PATH, dirname(process.execPath)].join(delimiter);
  */
 export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): Supervisor {
   return {
-    async start({ command, prepare, input, wallMs, traceparent }) {
-      const place = await createFolders(folder);
-      const { args, env } = await prepare(place);
+    async start({ command, prepare, input, wallMs, traceparent, workingFolder }) {
+      const made = await createFolders(folder);
+      const place = { ...made, work: workingFolder ?? made.work };
+      const { args, env, input: prepared = input } = await prepare(place);
       const always = { PATH, HOME: place.home, TMPDIR: place.tmp, LANG: "C.UTF-8" };
       const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
       const child = spawn(command, [...args], {
@@ -36,7 +37,7 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
         stderr = (stderr + chunk.toString("utf8")).slice(0, 2_048);
       });
       child.stdin.on("error", () => {});
-      child.stdin.write(input);
+      child.stdin.write(prepared);
 
       const exited = new Promise<RunExit>((resolve, reject) => {
         child.once("exit", (code, signal) => {

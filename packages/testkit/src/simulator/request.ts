@@ -11,6 +11,8 @@ export interface RecordedRequest {
   /** The last text the user typed: no reminders that a CLI adds, no tool results. At most the first MiB of it. */
   readonly prompt: string;
   readonly promptBytes: number;
+  /** Texts of the whole conversation, of both sides, oldest first: of the last hundred, 4 KiB each. */
+  readonly said: readonly string[];
   /** Tool results sent since that text. */
   readonly toolResults: readonly string[];
   readonly stream: boolean;
@@ -46,6 +48,8 @@ interface Body {
 
 const KEPT_PROMPT = 1024 * 1024;
 const KEPT_SYSTEM = 64 * 1024;
+const KEPT_TEXTS = 100;
+const KEPT_TEXT = 4 * 1024;
 
 /** The request with its whole prompt beside the bounded record. Throws SyntaxError when the body is not JSON. */
 export function readRequest(request: IncomingMessage, body: string): { record: RecordedRequest; prompt: string } {
@@ -65,6 +69,7 @@ export function readRequest(request: IncomingMessage, body: string): { record: R
     model: parsed.model ?? "",
     prompt: prompt.slice(0, KEPT_PROMPT),
     promptBytes: Buffer.byteLength(prompt),
+    said: (parsed.messages ?? []).flatMap(typed).slice(-KEPT_TEXTS),
     toolResults,
     stream: parsed.stream === true,
     maxTokens: parsed.max_tokens ?? 0,
@@ -91,6 +96,11 @@ function lastTurn(messages: readonly Message[]): { prompt: string; toolResults: 
   }
   return { prompt: "", toolResults };
 }
+
+const typed = ({ content }: Message): readonly string[] =>
+  blocks(content)
+    .filter(({ type }) => type === "text")
+    .map((block) => textOf(block).slice(0, KEPT_TEXT));
 
 function blocks(content: string | readonly Block[] | undefined): readonly Block[] {
   return typeof content === "string" ? [{ type: "text", text: content }] : (content ?? []);

@@ -2,18 +2,18 @@ import {
   type Engine,
   type EngineRun,
   type RunFailure,
-  type RunLimits,
   type RunOutcome,
+  type RunRequest,
   runFailure,
   type Severity,
 } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
+import type { Admit } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { persist } from "./persist.js";
 import type { Answer, Lease, QueuePort } from "./queue.js";
 import { createReporter } from "./reporter.js";
 import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
-import { unsupported } from "./unsupported.js";
 
 /** Why an attempt is to end before its engine does. */
 export type StopCause = "cancel" | "release" | "lost";
@@ -25,7 +25,7 @@ export interface AttemptDeps {
   readonly metrics: AttemptMetrics;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly defaults: { readonly wallMs: number; readonly outputBytes: number };
+  readonly admit: Admit;
 }
 
 /** One attempt: from a lease to an answered Complete, Fail or Release. */
@@ -85,14 +85,14 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
   const ask = (call: (signal: AbortSignal) => Promise<Answer>) =>
     persist(call, { clock: deps.clock, signal: unheld.signal });
 
-  async function runEngine(span: AttemptSpan): Promise<RunOutcome | undefined> {
+  async function runEngine(
+    span: AttemptSpan,
+    request: Omit<RunRequest, "traceparent">,
+  ): Promise<RunOutcome | undefined> {
     const engineSpan = span.engine();
     let outcome: RunOutcome | undefined;
     try {
-      const { taskId, fence, prompt, model, systemPrompt } = lease;
-      const { traceparent } = engineSpan;
-      const limits = effectiveLimits(lease, deps.defaults);
-      run = await engine.start({ taskId, fence, prompt, model, systemPrompt, limits, traceparent });
+      run = await engine.start({ ...request, traceparent: engineSpan.traceparent });
       startedAt = new Date(deps.clock.date());
       log.info({ engine: engine.name, pid: run.pid }, "engine started");
       // The stop may have come while the process was being started.
@@ -140,9 +140,9 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     let outcome: RunOutcome | undefined;
     try {
       await previous;
-      const failure = unsupported(lease, engine);
-      if (failure) outcome = { ok: false, failure, usage: undefined, costUsd: undefined };
-      else if (cause === undefined) outcome = await runEngine(span);
+      const admission = await deps.admit(lease, engine);
+      if (admission.refused) outcome = { ok: false, failure: admission.refused, usage: undefined, costUsd: undefined };
+      else if (cause === undefined) outcome = await runEngine(span, admission.request);
     } catch (err) {
       log.error({ err }, "engine could not be run");
       await run?.stop().catch((error: unknown) => log.error({ err: error }, "engine could not be stopped"));
@@ -174,16 +174,6 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     over,
     stop,
     abandon: () => unheld.abort(),
-  };
-}
-
-function effectiveLimits({ limits }: Lease, defaults: AttemptDeps["defaults"]): RunLimits {
-  return {
-    wallMs: limits.wallMs ?? defaults.wallMs,
-    // The operator's bound is a bound: it also keeps a result within one message.
-    outputBytes: Math.min(limits.outputBytes ?? defaults.outputBytes, defaults.outputBytes),
-    turns: limits.turns,
-    budgetUsd: limits.budgetUsd,
   };
 }
 

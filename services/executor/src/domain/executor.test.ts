@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Engine, type EngineRun, type RunOutcome, runFailure } from "@ccsp/engine-kit";
 import { pino } from "pino";
+import { createAdmission } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { createExecutor } from "./executor.js";
 import type { Answer, Lease, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
@@ -28,13 +29,28 @@ const leaseOf = (taskId: string, fence = 1n): Lease => ({
   engine: "fake",
   prompt: "p",
   model: "",
+  fallbackModels: [],
   systemPrompt: "",
+  attachments: [],
+  includeFiles: [],
+  workingFolder: "",
+  allowedTools: [],
+  deniedTools: [],
+  permissionMode: undefined,
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   attempt: 1,
   expiresAtMs: 30_000,
   traceparent: "",
   previousTraceparent: "",
 });
+
+const admit = createAdmission(
+  {
+    ...{ roots: [], permissionModes: ["default"], deniedTools: [], wallMs: 1_000_000, maxWallMs: 1_000_000 },
+    ...{ outputBytes: 1_000, maxTurns: undefined, maxBudgetUsd: undefined, includeBytes: 0 },
+  },
+  { look: async () => undefined, read: async () => "changed" },
+);
 
 /** An executor whose queue, engine and time the test moves by hand. */
 function setUp() {
@@ -111,7 +127,7 @@ function setUp() {
     metrics: { started: () => {}, ended: (_engine, end) => void ends.push(end), ran: () => {} },
     clock,
     log: pino({ level: "silent" }),
-    defaults: { wallMs: 1_000_000, outputBytes: 1_000 },
+    admit,
     drainMs: 5_000,
     giveBackMs: 1_000,
   });

@@ -1,4 +1,4 @@
-import type { EngineEvent, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
+import type { EngineEvent, PermissionMode, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
 
 /**
  * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.
@@ -50,13 +50,29 @@ export interface Lease extends LeaseId {
   readonly engine: string;
   readonly prompt: string;
   readonly model: string;
+  readonly fallbackModels: readonly string[];
   readonly systemPrompt: string;
+  readonly attachments: readonly Attachment[];
+  /** Paths on this host. */
+  readonly includeFiles: readonly string[];
+  /** A path on this host; empty: a throwaway folder. */
+  readonly workingFolder: string;
+  readonly allowedTools: readonly string[];
+  readonly deniedTools: readonly string[];
+  /** Undefined: this executor's default. `unknown`: one that this version does not know. */
+  readonly permissionMode: PermissionMode | "unknown" | undefined;
   readonly limits: RequestedLimits;
   readonly attempt: number;
   /** When the lease ends unless renewed, by the queue's clock in ms since the epoch. */
   readonly expiresAtMs: number;
   readonly traceparent: string;
   readonly previousTraceparent: string;
+}
+
+/** A file that came with the task. */
+export interface Attachment {
+  readonly name: string;
+  readonly content: Uint8Array;
 }
 
 /** What the task asks for; undefined: the executor's default. */

@@ -4,7 +4,14 @@ import type { Lease } from "./queue.js";
 /** How a task asks for each part that not every engine honours. */
 const ASKS: Readonly<Record<TaskPart, (lease: Lease) => boolean>> = {
   model: ({ model }) => model !== "",
+  fallback_models: ({ fallbackModels }) => fallbackModels.length > 0,
   system_prompt: ({ systemPrompt }) => systemPrompt !== "",
+  attachments: ({ attachments }) => attachments.length > 0,
+  include_files: ({ includeFiles }) => includeFiles.length > 0,
+  working_folder: ({ workingFolder }) => workingFolder !== "",
+  allowed_tools: ({ allowedTools }) => allowedTools.length > 0,
+  denied_tools: ({ deniedTools }) => deniedTools.length > 0,
+  permission_mode: ({ permissionMode }) => permissionMode !== undefined,
   "limits.turns": ({ limits }) => limits.turns !== undefined,
   "limits.budget_usd": ({ limits }) => limits.budgetUsd !== undefined,
 };

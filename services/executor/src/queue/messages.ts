@@ -1,9 +1,10 @@
-import type { EngineEvent, RunFailure, RunResources, RunResult, Usage } from "@ccsp/engine-kit";
+import type { EngineEvent, PermissionMode, RunFailure, RunResources, RunResult, Usage } from "@ccsp/engine-kit";
 import type { Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
   ErrorCategory,
   ErrorSource,
+  PermissionMode as PermissionModeMessage,
   type RunResources as RunResourcesMessage,
   type TaskError,
   type TaskResult,
@@ -31,7 +32,14 @@ export function toLease(message: LeaseMessage): Lease {
     engine: spec?.engine ?? "",
     prompt: spec?.prompt ?? "",
     model: spec?.model ?? "",
+    fallbackModels: spec?.fallbackModels ?? [],
     systemPrompt: spec?.systemPrompt ?? "",
+    attachments: spec?.attachments ?? [],
+    includeFiles: spec?.includeFiles ?? [],
+    workingFolder: spec?.workingFolder ?? "",
+    allowedTools: spec?.allowedTools ?? [],
+    deniedTools: spec?.deniedTools ?? [],
+    permissionMode: toPermissionMode(spec?.permissionMode ?? PermissionModeMessage.UNSPECIFIED),
     limits: {
       wallMs: toMs(spec?.limits?.wallTime),
       outputBytes: Number(spec?.limits?.outputBytes ?? 0n) || undefined,
@@ -44,6 +52,16 @@ export function toLease(message: LeaseMessage): Lease {
     previousTraceparent: message.previousTraceparent,
   };
 }
+
+const MODES: Readonly<Partial<Record<PermissionModeMessage, PermissionMode>>> = {
+  [PermissionModeMessage.PLAN]: "plan",
+  [PermissionModeMessage.DEFAULT]: "default",
+  [PermissionModeMessage.ACCEPT_EDITS]: "accept-edits",
+  [PermissionModeMessage.SKIP]: "skip",
+};
+
+const toPermissionMode = (mode: PermissionModeMessage): Lease["permissionMode"] =>
+  mode === PermissionModeMessage.UNSPECIFIED ? undefined : (MODES[mode] ?? "unknown");
 
 /** The queue sets number, time and attempt. */
 export function toTaskEvent(event: EngineEvent): TaskEvent {

@@ -69,13 +69,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor & { clo
   }
 
   return {
-    async start({ run, command, prepare, input, wallMs, traceparent }) {
+    async start({ run, command, prepare, input, wallMs, traceparent, workingFolder }) {
       const cookie = formatCookie({ executorId, bootId, run });
       let overrun: (why: Overrun) => void = () => {};
       const belongings = await acquire(run, cookie, (why) => overrun(why));
-      const { folder, tree, cgroup } = belongings;
+      const { tree, cgroup } = belongings;
+      const folder = { ...belongings.folder, work: workingFolder ?? belongings.folder.work };
       try {
-        const { args, env } = await prepare(folder);
+        const { args, env, input: prepared = input } = await prepare(folder);
         const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
         const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
         const process = await startProcess({
@@ -83,7 +84,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor & { clo
           args,
           env: { ...always, ...env, ...traced },
           cwd: folder.work,
-          input,
+          input: prepared,
           cookie,
           tree,
           cgroup,

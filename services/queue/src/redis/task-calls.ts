@@ -87,6 +87,8 @@ function moveArg({ event, note, settle, ...move }: Move): string {
 
 function knownWord<T extends string>(word: string, known: readonly T[]): T {
   const found = known.find((each) => each === word);
+  // What Redis refused inside the script: it may be an outage, as NOREPLICAS is, so it must look like Redis' own refusal.
+  if (word.startsWith("fault ")) throw Object.assign(new Error(word.slice("fault ".length)), { name: "ReplyError" });
   if (found === undefined) throw new Error(`script answered ${JSON.stringify(word)}`);
   return found;
 }

@@ -1,25 +1,55 @@
-import type { RunRequest } from "@ccsp/engine-kit";
+import type { PermissionMode, RunRequest } from "@ccsp/engine-kit";
 
-/**
- * The CLI's arguments. Everybody on the host can read them: the prompt goes by stdin, the system prompt by a file.
- * `systemPromptFile`: undefined when there is none.
- */
-export function commandLine(
-  request: Pick<RunRequest, "model" | "limits">,
-  systemPromptFile: string | undefined,
-): readonly string[] {
-  const { model, limits } = request;
+/** Where in the run's folder things are that the arguments name. */
+export interface Places {
+  /** Undefined when there is no system prompt. */
+  readonly systemPrompt: string | undefined;
+  /** Undefined when there are no files to read. */
+  readonly files: string | undefined;
+}
+
+type Asked = Pick<
+  RunRequest,
+  "model" | "fallbackModels" | "limits" | "allowedTools" | "deniedTools" | "permissionMode"
+>;
+
+/** The CLI's arguments. Everybody on the host can read them: the prompt goes by stdin, the system prompt by a file. */
+export function commandLine(request: Asked, places: Places): readonly string[] {
+  const { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode } = request;
   return [
     "-p",
     ...["--input-format", "stream-json"],
     ...["--output-format", "stream-json", "--verbose", "--include-partial-messages"],
+    `--permission-mode=${MODES[permissionMode]}`,
+    // Nothing goes on with it, so it need not be on a disk.
+    "--no-session-persistence",
     ...(model ? [`--model=${model}`] : []),
-    ...(systemPromptFile ? [`--append-system-prompt-file=${systemPromptFile}`] : []),
+    ...(fallbackModels.length > 0 ? [`--fallback-model=${fallbackModels.join(",")}`] : []),
+    ...(places.systemPrompt ? [`--append-system-prompt-file=${places.systemPrompt}`] : []),
+    ...(places.files ? [`--add-dir=${places.files}`] : []),
+    // The first says which tools there are, the second which of them need no permission.
+    ...(allowedTools.length > 0
+      ? [`--tools=${builtIn(allowedTools)}`, `--allowedTools=${allowedTools.join(",")}`]
+      : []),
+    ...(deniedTools.length > 0 ? [`--disallowedTools=${deniedTools.join(",")}`] : []),
     ...(limits.turns ? [`--max-turns=${limits.turns}`] : []),
     ...(limits.budgetUsd ? [`--max-budget-usd=${limits.budgetUsd}`] : []),
   ];
 }
 
-/** The one line that the CLI reads from stdin. */
-export const userTurn = (prompt: string): string =>
-  `${JSON.stringify({ type: "user", message: { role: "user", content: prompt } })}\n`;
+const MODES: Readonly<Record<PermissionMode, string>> = {
+  plan: "plan",
+  default: "default",
+  "accept-edits": "acceptEdits",
+  skip: "bypassPermissions",
+};
+
+/** Names without their rules; those of MCP servers are not built in. */
+const builtIn = (tools: readonly string[]): string =>
+  [...new Set(tools.map((tool) => tool.split("(", 1)[0] ?? ""))].filter((name) => !name.startsWith("mcp__")).join(",");
+
+/** The one line that the CLI reads from stdin. `notice` tells of files. */
+export function userTurn(prompt: string, notice: string): string {
+  const content = notice === "" ? prompt : [notice, prompt].map((text) => ({ type: "text", text }));
+  return `${JSON.stringify({ type: "user", message: { role: "user", content } })}\n`;
+}

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { askVersion, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
+import { askVersion, type Engine, type EngineContext, followRun, runOptions, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, userTurn } from "./command-line.js";
 import { type ClaudeCodeProfile, environment } from "./environment.js";
 import { RULES } from "./rules.js";
@@ -21,7 +21,10 @@ export function createClaudeCode({ bin, profile, context }: ClaudeCodeOptions): 
     capabilities: {
       streaming: true,
       usage: true,
-      takes: ["model", "system_prompt", "limits.turns", "limits.budget_usd"],
+      takes: [
+        ...(["model", "fallback_models", "system_prompt", "attachments", "include_files", "working_folder"] as const),
+        ...(["allowed_tools", "denied_tools", "permission_mode", "limits.turns", "limits.budget_usd"] as const),
+      ],
     },
 
     version: () =>
@@ -35,11 +38,16 @@ export function createClaudeCode({ bin, profile, context }: ClaudeCodeOptions): 
         ...runOptions(request),
         command: bin,
         async prepare(folder) {
-          const file = request.systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
-          if (file) await writeFile(file, request.systemPrompt, { mode: 0o600 });
-          return { args: commandLine(request, file), env: environment(profile, folder) };
+          const systemPrompt = request.systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
+          if (systemPrompt) await writeFile(systemPrompt, request.systemPrompt, { mode: 0o600 });
+          const { folder: files, notice } = await writeFiles(folder, request.files);
+          return {
+            args: commandLine(request, { systemPrompt, files }),
+            env: environment(profile, folder),
+            input: userTurn(request.prompt, notice),
+          };
         },
-        input: userTurn(request.prompt),
+        input: "",
       });
       return followRun(run, { request, reader: createTranscriptReader(), rules: RULES, context });
     },

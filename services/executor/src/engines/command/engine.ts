@@ -23,7 +23,7 @@ export function createCommand({ line, versionLine, env, context }: CommandOption
   const prepared = ({ command, args }: CommandLine) => ({ command, prepare: async () => ({ args, env }) });
   return {
     name: "command",
-    capabilities: { streaming: true, usage: false, takes: [] },
+    capabilities: { streaming: true, usage: false, takes: ["working_folder"] },
 
     version: async () => (versionLine ? await askVersion(supervisor, prepared(versionLine)) : ""),
 

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
+import { eventually } from "@ccsp/testkit";
+import { Redis } from "ioredis";
+import type { Storage } from "./storage.js";
+
+const DOWN_AFTER_MS = 1_500;
+const PATIENCE = { timeoutMs: 45_000, what: "a master with two replicas" };
+const TAKEOVER = { timeoutMs: 30_000, what: "another master" };
+
+/** A master, two replicas and three Sentinels. The master takes no write that no replica could have. */
+export async function startSentinels(): Promise<Storage> {
+  const dir = await mkdtemp(join(tmpdir(), "ccsp-chaos-sentinel-"));
+  const settings = ["--repl-diskless-sync-delay", "0", "--min-replicas-to-write", "1", "--min-replicas-max-lag", "5"];
+  const nodes = await Promise.all([0, 1, 2].map(() => startRedis({ appendOnly: true, args: settings })));
+  const [master, ...others] = nodes;
+  assert.ok(master);
+  // Not by a setting: a node that starts again is nobody's replica until a Sentinel says so.
+  for (const { port } of others) await ask(port, (client) => client.replicaof("127.0.0.1", master.port));
+  await whole(nodes);
+
+  const sentinels = await Promise.all(
+    [0, 1, 2].map(async (index) => {
+      const configFile = join(dir, `sentinel-${index}.conf`);
+      const lines = [
+        `sentinel monitor main 127.0.0.1 ${master.port} 2`,
+        `sentinel down-after-milliseconds main ${DOWN_AFTER_MS}`,
+        "sentinel failover-timeout main 6000",
+        "sentinel parallel-syncs main 2",
+      ];
+      await writeFile(configFile, `${lines.join("\n")}\n`);
+      return startRedis({ port: await freePort(), dir, configFile, args: ["--sentinel"] });
+    }),
+  );
+  const known = async (): Promise<void> => {
+    for (const { port } of sentinels) {
+      const [found] = await ask(port, async (client) => [String(await client.call("info", "sentinel"))]);
+      assert.match(found ?? "", /status=ok,address=127\.0\.0\.1:\d+,slaves=2,sentinels=3/);
+    }
+  };
+  await eventually(known, PATIENCE);
+
+  const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",");
+  return {
+    links: [],
+    urlFor: async () => `redis+sentinel://${hosts}/main`,
+    faults: [
+      { name: "restart redis", weight: 2, make: () => restart(nodes) },
+      { name: "kill redis master", weight: 1, make: () => killMaster(nodes) },
+      { name: "hang redis master", weight: 1, make: () => hangMaster(nodes) },
+    ],
+    currentUrl: async () => (await masterOf(nodes)).url,
+    async close() {
+      await Promise.all([...sentinels, ...nodes].map((server) => server.stop()));
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function restart(nodes: readonly RedisServer[]): Promise<void> {
+  await whole(nodes);
+  const master = await masterOf(nodes);
+  await master.kill9();
+  await master.restart();
+}
+
+const BEHIND_MS = 300;
+
+/** While its replicas stand still, so that nobody has said to have what the master answered last. It comes back as a replica. */
+async function killMaster(nodes: readonly RedisServer[]): Promise<void> {
+  await whole(nodes);
+  const master = await masterOf(nodes);
+  const others = nodes.filter((node) => node !== master);
+  for (const { pid } of others) process.kill(pid, "SIGSTOP");
+  await sleep(BEHIND_MS);
+  await master.kill9();
+  for (const { pid } of others) process.kill(pid, "SIGCONT");
+  await eventually(() => masterOf(others), TAKEOVER);
+  await master.restart();
+  await whole(nodes);
+}
+
+/** Stops it until another has taken over; then it goes on and takes itself for the master until it is told. */
+async function hangMaster(nodes: readonly RedisServer[]): Promise<void> {
+  await whole(nodes);
+  const master = await masterOf(nodes);
+  process.kill(master.pid, "SIGSTOP");
+  try {
+    const others = nodes.filter((node) => node !== master);
+    await eventually(() => masterOf(others), TAKEOVER);
+  } finally {
+    process.kill(master.pid, "SIGCONT");
+  }
+  await whole(nodes);
+}
+
+async function whole(nodes: readonly RedisServer[]): Promise<void> {
+  await eventually(async () => {
+    const info = await ask((await masterOf(nodes)).port, (client) => client.info("replication"));
+    assert.equal(info.match(/state=online/g)?.length ?? 0, 2, info);
+  }, PATIENCE);
+}
+
+/** The one that two others follow, or that says so alone; while an old master has not heard of its end there are two. */
+async function masterOf(nodes: readonly RedisServer[]): Promise<RedisServer> {
+  const found: { node: RedisServer; replicas: number }[] = [];
+  for (const node of nodes) {
+    const info = await ask(node.port, (client) => client.info("replication")).catch(() => "");
+    if (/role:master/.test(info)) found.push({ node, replicas: Number(/connected_slaves:(\d+)/.exec(info)?.[1]) });
+  }
+  const [best] = found.toSorted((a, b) => b.replicas - a.replicas);
+  assert.ok(best, "no node is master");
+  return best.node;
+}
+
+async function ask<T>(port: number, question: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(port, "127.0.0.1", { lazyConnect: true, retryStrategy: null, commandTimeout: 1_000 });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    return await question(client);
+  } finally {
+    client.disconnect();
+  }
+}

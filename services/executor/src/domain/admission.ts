@@ -1,0 +1,91 @@
+import { type Engine, type RunFailure, type RunFile, type RunRequest, runFailure } from "@ccsp/engine-kit";
+import { type Found, judgePath, limitsOf, mayLook, OUTSIDE, type Policy, type Root, refusals } from "./policy.js";
+import type { Lease } from "./queue.js";
+import { unsupported } from "./unsupported.js";
+
+/** Files of this host. Implemented by `../files/host-files.ts`. */
+export interface HostFiles {
+  /** What is at a path, without opening it; undefined when there is nothing that could be seen. */
+  look(path: string): Promise<Found | undefined>;
+  /**
+   * Reads a regular file that is at `real` without a link in the way. `changed`: something else is there by now, or it may not be
+   * read. `large`: it has more bytes.
+   */
+  read(real: string, mostBytes: number): Promise<Uint8Array | "changed" | "large">;
+}
+
+/** What a run is to be, or why there is none. */
+export type Admission =
+  | { readonly request: Omit<RunRequest, "traceparent">; readonly refused?: undefined }
+  | { readonly refused: RunFailure };
+
+/** Decides on a lease before anything is started for it. */
+export type Admit = (lease: Lease, engine: Engine) => Promise<Admission>;
+
+/** The operator's policy applied to what is on this host. */
+export function createAdmission(policy: Policy, files: HostFiles): Admit {
+  return async (lease, engine) => {
+    const missing = unsupported(lease, engine);
+    if (missing) return { refused: missing };
+    const faults = [...refusals(lease, policy)];
+    const roots = await realRoots(policy.roots, files);
+
+    const find = async (field: string, path: string, kind: "file" | "folder"): Promise<string> => {
+      const found = mayLook(path, roots) ? await files.look(path) : undefined;
+      const fault = judgePath(found, kind, roots);
+      if (fault !== undefined) faults.push(`${field}: ${fault}`);
+      return found?.real ?? "";
+    };
+    const workingFolder = lease.workingFolder && (await find("working_folder", lease.workingFolder, "folder"));
+    const paths = [...new Set(lease.includeFiles)];
+    const reals: string[] = [];
+    for (const [i, path] of paths.entries()) reals.push(await find(`include_files[${i}]`, path, "file"));
+    if (faults.length > 0) return refuse(faults);
+
+    const included = await readAll(paths, reals, policy.includeBytes, files);
+    if (typeof included === "string") return refuse([included]);
+    const attached = lease.attachments.map(({ name, content }) => ({
+      ...{ name: `attachments/${name}`, content, origin: undefined },
+    }));
+    const { taskId, fence, prompt, model, fallbackModels, systemPrompt, allowedTools, permissionMode } = lease;
+    return {
+      request: {
+        ...{ taskId, fence, prompt, model, fallbackModels, systemPrompt, allowedTools },
+        files: [...attached, ...included],
+        workingFolder: workingFolder || undefined,
+        deniedTools: [...new Set([...policy.deniedTools, ...lease.deniedTools])],
+        permissionMode: policy.permissionModes.find((mode) => mode === permissionMode) ?? policy.permissionModes[0],
+        limits: limitsOf(lease, policy),
+      },
+    };
+  };
+}
+
+/** A root that is not there allows nothing. */
+async function realRoots(paths: readonly string[], files: HostFiles): Promise<readonly Root[]> {
+  const found = await Promise.all(paths.map(async (path) => ({ path, real: (await files.look(path))?.real })));
+  return found.flatMap(({ path, real }) => (real === undefined ? [] : [{ path, real }]));
+}
+
+/** Copies of files, or what is wrong with one of them. */
+async function readAll(
+  paths: readonly string[],
+  reals: readonly string[],
+  mostBytes: number,
+  files: HostFiles,
+): Promise<readonly RunFile[] | string> {
+  const read: RunFile[] = [];
+  let left = mostBytes;
+  for (const [i, path] of paths.entries()) {
+    const content = await files.read(reals[i] ?? "", left);
+    if (content === "large") return `include_files: together more than ${mostBytes} bytes`;
+    if (content === "changed") return `include_files[${i}]: ${OUTSIDE}`;
+    left -= content.byteLength;
+    read.push({ name: `included${path}`, content, origin: path });
+  }
+  return read;
+}
+
+const refuse = (faults: readonly string[]): Admission => ({
+  refused: runFailure("INVALID_REQUEST", faults.join("; ")),
+});

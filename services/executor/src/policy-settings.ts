@@ -1,0 +1,80 @@
+import type { Settings } from "@ccsp/config";
+import type { PermissionMode } from "@ccsp/engine-kit";
+import type { Policy } from "./domain/policy.js";
+
+/** What the queue accepts as a task's time. Past 24.8 days a Node timer would end at once. */
+const LONGEST_MS = 24 * 60 * 60 * 1_000;
+const MODES: readonly PermissionMode[] = ["default", "plan", "accept-edits", "skip"];
+
+/** What the operator lets agents ask for. */
+export function definePolicy(settings: Settings): Policy {
+  const roots = settings.list(
+    "CCSP_EXECUTOR_ALLOWED_ROOTS",
+    "absolute folders under which tasks may name files to include and folders to work in; none: no such task is taken",
+    { default: [], pattern: /^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))/ },
+  );
+  const deniedTools = settings.list("CCSP_EXECUTOR_DENIED_TOOLS", "tools denied to every run, in the engine's words", {
+    default: [],
+  });
+  return {
+    roots: roots.map((root) => root.replace(/(?<=.)\/+$/, "")),
+    permissionModes: permissionModes(settings),
+    deniedTools,
+    wallMs: settings.durationMs("CCSP_EXECUTOR_WALL_TIMEOUT", "time of a run whose task names none", {
+      default: "1h",
+      min: 1_000,
+      max: LONGEST_MS,
+    }),
+    maxWallMs: settings.durationMs("CCSP_EXECUTOR_MAX_WALL_TIME", "most time that a task may ask for", {
+      default: "24h",
+      min: 1_000,
+      max: LONGEST_MS,
+    }),
+    // With the result's frame it has to fit into one message to the queue.
+    outputBytes: settings.integer("CCSP_EXECUTOR_MAX_OUTPUT_BYTES", "most bytes that an engine may print in a run", {
+      default: 8 * 1024 * 1024,
+      min: 1_024,
+      max: 11 * 1024 * 1024,
+    }),
+    maxTurns: positive(
+      settings,
+      "CCSP_EXECUTOR_MAX_TURNS",
+      "most model turns of a run; unset: any number",
+      /^[1-9]\d{0,8}$/,
+    ),
+    maxBudgetUsd: positive(
+      settings,
+      "CCSP_EXECUTOR_MAX_BUDGET_USD",
+      "most money of a run, for engines that count it; unset: any amount",
+      /^(?!0+(\.0*)?$)\d{1,9}(\.\d{1,6})?$/,
+    ),
+    includeBytes: settings.integer(
+      "CCSP_EXECUTOR_MAX_INCLUDE_BYTES",
+      "most bytes of all files together that a task names to be included",
+      { default: 16 * 1024 * 1024, max: 256 * 1024 * 1024 },
+    ),
+  };
+}
+
+function permissionModes(settings: Settings): Policy["permissionModes"] {
+  const name = "CCSP_EXECUTOR_PERMISSION_MODES";
+  const allowed = settings.list(
+    name,
+    `permission modes that a task may ask for, of ${MODES.join(", ")}; the first is for tasks that ask for none`,
+    { default: ["default", "plan", "accept-edits"], pattern: new RegExp(`^(?:${MODES.join("|")})$`) },
+  );
+  const [first, ...others] = allowed.flatMap((word) => MODES.filter((mode) => mode === word));
+  if (first === undefined) {
+    settings.fault(`${name} allows no mode at all`);
+    return ["default"];
+  }
+  if ([first, ...others].includes("skip")) {
+    settings.warn(`${name} has skip: engines then do anything that this user may do on this host, without asking`);
+  }
+  return [first, ...others];
+}
+
+function positive(settings: Settings, name: string, doc: string, pattern: RegExp): number | undefined {
+  const text = settings.optionalText(name, doc, { pattern });
+  return text === undefined ? undefined : Number(text);
+}
