@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import type { Grant } from "../src/domain/store.js";
 import { inFlight } from "./measure.js";
-import { ENGINE, LEASE_MS, ORDER, openOurs } from "./ours.js";
+import { LEASE_MS, openOurs } from "./ours.js";
 import type { Report } from "./report.js";
 
 const WAITING = 5_000;
@@ -33,11 +33,9 @@ export async function benchCost(url: string, { say }: Report): Promise<void> {
         const mark = { executor: "ex-1", boot: "boot-1", sequence };
         const heartbeat = { ...mark, draining: false, held: [], leaseMs: LEASE_MS, again: false };
         sync += await spent(1, () => ours.store.sync(heartbeat));
-        const wanted = { ...mark, engine: ENGINE, count, leaseMs: LEASE_MS, maxBytes: 1e7, order: ORDER };
         const held: Grant[] = [];
         claim += await spent(1, async () => {
-          const grants = await ours.store.claim(wanted);
-          if (grants !== "stale") held.push(...grants);
+          held.push(...(await ours.claim(mark, count)));
         });
         leases += held.length;
         complete += await spent(1, () => Promise.all(held.map(ours.complete)));

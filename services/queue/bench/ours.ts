@@ -2,9 +2,10 @@ import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { openRedis } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import type { Bounds } from "../src/domain/bounds.js";
+import { createGates } from "../src/domain/gate-keeper.js";
 import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type QueueObserver } from "../src/domain/queue.js";
-import type { Grant, NewTask } from "../src/domain/store.js";
+import type { Grant, NewTask, SyncMark } from "../src/domain/store.js";
 import { createSync } from "../src/domain/sync.js";
 import { CLASSES } from "../src/domain/task.js";
 import { createTaskStore } from "../src/redis/task-store.js";
@@ -24,7 +25,7 @@ const BOUNDS: Bounds = {
 };
 export const ORDER: Order = {
   ...{ urgentMax: 1, weights: classWeights(16, 4, 1) },
-  ...{ agentMaxRunning: 0, agentWeights: {} },
+  ...{ agentMaxRunning: 0, agentWeights: {}, labelMaxRunning: {}, engineRates: {}, agentRates: {} },
 };
 const RESULT = TaskResult.encode(TaskResult.fromPartial({ text: "done" })).finish();
 // What the run used, so that the agent's charge is corrected.
@@ -39,7 +40,8 @@ export async function openOurs(url: string) {
   const wakes = await openWakes(await redis.duplicate());
   const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS });
   const retry = { baseMs: 1_000, random: Math.random };
-  const queue = createQueue(store, { bounds: BOUNDS, retry }, NOBODY);
+  const gates = createGates(store, { rampMs: 60_000 });
+  const queue = createQueue({ store, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });
   const sync = createSync(
     { store, queue, wakes, observer: NOBODY },
     { leaseMs: LEASE_MS, engines: [ENGINE], order: ORDER, stopping: new AbortController().signal },
@@ -61,6 +63,13 @@ export async function openOurs(url: string) {
 
   return {
     ...{ store, newTask, complete },
+    /** Leases of one Sync, of as many prompts as there are. */
+    async claim(mark: SyncMark, count: number, leaseMs = LEASE_MS): Promise<readonly Grant[]> {
+      const wanted = { engine: ENGINE, account: "", count, leaseMs, maxBytes: 1e8, order: ORDER };
+      const claimed = await store.claim({ ...mark, ...wanted });
+      if (claimed === "stale") throw new Error("the Sync was not the newest");
+      return claimed.grants;
+    },
     enqueue: (index: number) => store.enqueue(newTask(index)),
 
     /** One executor with `slots` slots runs everything that waits: a Sync whenever slots are free, Complete at once. */
@@ -79,7 +88,7 @@ export async function openOurs(url: string) {
           {
             ...{ executor: "ex-1", boot: "boot-1", sequence: ++sequence, draining: false, maxWaitMs: 0 },
             held: [...held].map(([id, fence]) => ({ id, fence })),
-            offers: [{ engine: ENGINE, freeSlots: slots - held.size }],
+            offers: [{ engine: ENGINE, account: "", freeSlots: slots - held.size }],
           },
           new AbortController().signal,
         );

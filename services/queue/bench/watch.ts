@@ -5,7 +5,7 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Grant } from "../src/domain/store.js";
 import { inFlight, pick, quantile } from "./measure.js";
-import { ENGINE, ORDER, openOurs } from "./ours.js";
+import { openOurs } from "./ours.js";
 import { startQueue } from "./processes.js";
 import type { Report } from "./report.js";
 
@@ -95,9 +95,8 @@ async function leaseTasks(url: string): Promise<readonly Grant[]> {
     await inFlight(50, TASKS, ours.enqueue);
     const mark = { executor: "ex-1", boot: "boot-1", sequence: 1n };
     await ours.store.sync({ ...mark, draining: false, held: [], leaseMs: LEASE_MS, again: false });
-    const claim = { ...mark, engine: ENGINE, count: TASKS, leaseMs: LEASE_MS, maxBytes: 1e8, order: ORDER };
-    const grants = await ours.store.claim(claim);
-    if (grants === "stale" || grants.length !== TASKS) throw new Error("not every task was leased");
+    const grants = await ours.claim(mark, TASKS, LEASE_MS);
+    if (grants.length !== TASKS) throw new Error("not every task was leased");
     return grants;
   } finally {
     await ours.close();

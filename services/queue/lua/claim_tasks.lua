@@ -2,52 +2,75 @@
 --
 -- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq
 --       2 tasks         hash  id -> record (JSON)
---       3 prompts       hash  id -> TaskSpec with the prompts only
+--       3 prompts       hash  id -> TaskSpec with the prompts and attachments only
 --       4 leases        zset  ids by lease expiry (ms)
 --       5 held          zset  executor/id, all with score 0
---       6 alarms       zset  ids by the time at which a task that was not started expires or loses its executor (ms)
---       7 meta         hash  fence: the newest; cost:engine: tokens of a run on average
---       8 running      zset  urgent/engine/id and agent/agent/id of held tasks, all with score 0
---       9 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
---       10 rota        hash  class -> credit in this engine's round of turns; time:class -> virtual time
---       11 urgentLines zset  agent/age/id of waiting tasks of this engine and class, all with score 0
---       12 highLines   zset  the same
---       13 normalLines zset  the same
---       14 lowLines    zset  the same
---       15 urgentHeads zset  agents of this engine and class by the age of their oldest waiting task (ms)
---       16 highHeads   zset  the same
---       17 normalHeads zset  the same
---       18 lowHeads    zset  the same
---       19 urgentTurns zset  agents of this engine and class by virtual time (tokens / weight)
---       20 highTurns   zset  the same
---       21 normalTurns zset  the same
---       22 lowTurns    zset  the same
+--       6 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
+--       7 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
+--       8 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
+--       9 meta          hash  fence: the newest; cost:engine: tokens of a run on average
+--       10 running      zset  urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held tasks, all
+--                             with score 0
+--       11 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
+--       12 bench        zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
+--                             may again, all with score 0
+--       13 gates        hash  scope -> gate (JSON)
+--       14 rates        hash  requests|tokens/engine|agent/name -> level and time (ms)
+--       15 rota         hash  class -> credit in this engine's round of turns; time:class -> virtual time
+--       16 urgentLines  zset  agent/age/id of waiting tasks of this engine and class, all with score 0
+--       17 highLines    zset  the same
+--       18 normalLines  zset  the same
+--       19 lowLines     zset  the same
+--       20 urgentHeads  zset  agents of this engine and class by the age of their oldest waiting task (ms)
+--       21 highHeads    zset  the same
+--       22 normalHeads  zset  the same
+--       23 lowHeads     zset  the same
+--       24 urgentTurns  zset  agents of this engine and class by virtual time (tokens / weight)
+--       25 highTurns    zset  the same
+--       26 normalTurns  zset  the same
+--       27 lowTurns     zset  the same
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
 --       4 sequence
 --       5 engine
---       6 most leases
---       7 lease length (ms)
---       8 bytes of prompts after which no more is added
---       9 how many urgent tasks of the engine may run by overtaking; 0: any number
---       10 most that age multiplies a weight by
---       11 how many tasks of an agent may run; 0: any number
---       12 agent -> weight (JSON); 1 when absent
---       13 weight and start target (ms) of urgent, high, normal and low, in turn
--- RETURN {'stale'} | {'ok', id, record, prompts, …}
+--       6 account that its runs use
+--       7 most leases
+--       8 lease length (ms)
+--       9 bytes of prompts after which no more is added
+--       10 work channel
+--       11 how many urgent tasks of the engine may run by overtaking; 0: any number
+--       12 how many tasks of an agent may run; 0: any number
+--       13 agent -> weight (JSON); 1 when absent
+--       14 label, or key of labels -> how many tasks with it may run (JSON)
+--       15 engine -> requests and tokens a minute (JSON)
+--       16 agent -> the same
+--       17 most that age multiplies a weight by
+--       18 weight of urgent, then of high, normal and low
+--       19 see 18
+--       20 see 18
+--       21 see 18
+--       22 start target (ms) of urgent, then of high, normal and low
+--       23 see 22
+--       24 see 22
+--       25 see 22
+-- RETURN {'stale'} | {'ok', ms until time alone lets more start or '', id, record, prompts, …}
 --
--- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up. The fence
--- is at least the time in ms: a Redis that came back without its last second still grants none twice.
---
--- Class: urgent first, up to its cap. The rest by smooth weighted round robin: each pick adds to every waiting class its
--- share of the weights and takes 1 from the class with the most credit, which is picked. A weight grows with the age of
--- the class's oldest, up to the bound that keeps any other class from being outweighed without end.
--- Agent, inside a class: start-time fair queueing. The agent with the least virtual time is next and pays for an average
--- run; move_tasks corrects that. An agent without waiting tasks keeps its time until the others have passed it.
+-- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
+-- rules let it start (claim/rules.lua, gates.lua, rates.lua); what changes is written at the end (claim/batch.lua).
+-- An agent that may not run is benched, and a task that a label keeps back leaves its line, so that each is looked at once and not by
+-- every claim.
+-- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up. The fence is at least
+-- the time in ms: a Redis that came back without its last second still grants none twice. A record gets members added at its
+-- end: of two with one name the last counts.
 
-local executor, tasks, prompts, leases, held, alarms, meta, running, load, rota = unpack(KEYS)
-local name, boot, seq, engine, most = ARGV[1], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local executor, tasks, prompts, leases, held, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
+local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local agent_weights = read_json(ARGV[13])
+local CLASSES = { 'urgent', 'high', 'normal', 'low' }
+-- Tasks that leave their line unleased in one call at most: it has to stay short.
+local most_blocked = 100
 local now = tonumber(ARGV[2])
 if not now then
   local t = redis.call('TIME')
@@ -59,173 +82,183 @@ if last[1] ~= boot or last[2] ~= seq then
   return { 'stale' }
 end
 
-local granted, reply, bytes = last[3], { 'ok' }, 0
-local function answer(id, raw)
-  local text = redis.call('HGET', prompts, id)
+local reply, bytes = { 'ok', '' }, 0
+local function answer(id, record, text)
   bytes = bytes + #text
-  table.insert(reply, id)
-  table.insert(reply, raw)
-  table.insert(reply, text)
+  reply[#reply + 1] = id
+  reply[#reply + 1] = record
+  reply[#reply + 1] = text
   most = most - 1
 end
-
-for id in string.gmatch(granted, '%S+') do
-  local raw = redis.call('HGET', tasks, id)
-  local r = raw and cjson.decode(raw)
+-- Both are false when they are missing; a record that is no JSON object counts as missing.
+local function read(id)
+  local record, text = redis.call('HGET', tasks, id), redis.call('HGET', prompts, id)
+  return record and string.sub(record, -1) == '}' and record, text
+end
+for id in string.gmatch(last[3], '%S+') do
+  local record, text = read(id)
+  local r = record and text and cjson.decode(record)
   if r and r.state == 'LEASED' and r.executor == name and r.engine == engine then
-    answer(id, raw)
+    answer(id, record, text)
   end
-end
-
-local CLASSES = { 'urgent', 'high', 'normal', 'low' }
-local urgent_max, most_ageing, agent_max = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local agent_weights = cjson.decode(ARGV[12])
-local function count(what)
-  return redis.call('ZLEXCOUNT', running, '[' .. what .. '/', '(' .. what .. '0')
-end
-
--- When the oldest of each class was accepted; nil when none may start.
-local oldest = {}
-local function look(class)
-  oldest[class] = tonumber(redis.call('ZRANGE', KEYS[14 + class], 0, 0, 'WITHSCORES')[2])
-end
-
-local urgent_runs, credit = count('urgent/' .. engine), redis.call('HMGET', rota, unpack(CLASSES))
-local function next_class()
-  if oldest[1] and (urgent_max == 0 or urgent_runs < urgent_max) then
-    return 1
-  end
-  local weights, sum, best = {}, 0, nil
-  for class = 1, 4 do
-    if oldest[class] then
-      local age = math.max(0, now - oldest[class]) / tonumber(ARGV[12 + class * 2])
-      weights[class] = tonumber(ARGV[11 + class * 2]) * math.min(1 + age, most_ageing)
-      sum = sum + weights[class]
-    else
-      credit[class] = 0
-    end
-  end
-  for class = 1, 4 do
-    if weights[class] then
-      credit[class] = credit[class] + weights[class] / sum
-      best = (not best or credit[class] > credit[best]) and class or best
-    end
-  end
-  if best then
-    credit[best] = credit[best] - 1
-  end
-  return best
-end
-
--- The oldest waiting task of an agent, as it stands in line. Asked again for each turn, it changes only with `leave_line`.
-local firsts = { {}, {}, {}, {} }
-local function first_in_line(class, agent)
-  if firsts[class][agent] == nil then
-    local range = { '[' .. agent .. '/', '(' .. agent .. '0' }
-    firsts[class][agent] = redis.call('ZRANGEBYLEX', KEYS[10 + class], range[1], range[2], 'LIMIT', 0, 1)[1] or false
-  end
-  return firsts[class][agent]
-end
-local function leave_line(class, agent)
-  redis.call('ZREM', KEYS[10 + class], firsts[class][agent])
-  firsts[class][agent] = nil
-  local first = first_in_line(class, agent)
-  if first then
-    redis.call('ZADD', KEYS[14 + class], tonumber(string.match(first, '/(%x+)/'), 16), agent)
-  else
-    redis.call('ZREM', KEYS[14 + class], agent)
-  end
-end
-
--- Whose turn it is, with what, and the agents before that have nothing waiting; nil when all run as many as they may.
-local function find_turn(class)
-  local gone, place = {}, 0
-  while true do
-    local agent, time = unpack(redis.call('ZRANGE', KEYS[18 + class], place, place, 'WITHSCORES'))
-    if not agent then
-      return nil
-    end
-    local first = first_in_line(class, agent)
-    if not first then
-      table.insert(gone, agent)
-    elseif agent_max == 0 or count('agent/' .. agent) < agent_max then
-      return { agent = agent, time = tonumber(time), id = string.match(first, '[^/]+$'), gone = gone }
-    end
-    place = place + 1
-  end
-end
-
--- What does not wait any more, by scope of `load`.
-local started = {}
-local function count_start(scope, size)
-  started[scope] = started[scope] or { tasks = 0, bytes = 0 }
-  started[scope].tasks, started[scope].bytes = started[scope].tasks + 1, started[scope].bytes + size
 end
 
 local fence, cost = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
-local function lease(class, next)
-  local id, agent, turns = next.id, next.agent, KEYS[18 + class]
-  local weight = agent_weights[agent] or 1
-  leave_line(class, agent)
-  for _, other in ipairs(next.gone) do
-    redis.call('ZREM', turns, other)
-  end
-  redis.call('ZADD', turns, next.time + cost / weight, agent)
-  local time = 'time:' .. CLASSES[class]
-  if next.time > tonumber(redis.call('HGET', rota, time) or 0) then
-    redis.call('HSET', rota, time, next.time)
-  end
+local rules = open_rules(
+  { gates = gates, rates = rates, running = running },
+  { now = now, executor = name, engine = engine, account = account, cost = cost },
+  {
+    urgent_max = tonumber(ARGV[11]),
+    agent_max = tonumber(ARGV[12]),
+    label_max = ARGV[14],
+    engine_rates = ARGV[15],
+    agent_rates = ARGV[16],
+  }
+)
+most = rules.room(most)
 
-  local r = cjson.decode(redis.call('HGET', tasks, id))
+local batch, waiting, granted, count = open_batch(), open_load(load), last[3], 0
+local LEASE = ',"state":"LEASED","fence":%.0f,"executor":"%s","boot":"%s","account":"%s","leased":%.0f,"reports":0,'
+  .. '"charged":%.14g,"weight":%.14g%s}'
+-- Answers what the lease costs its agent.
+local function lease(class, agent, id, record, text)
   fence = math.max(fence + 1, now)
-  r.state, r.fence, r.executor, r.boot, r.leased, r.reports = 'LEASED', fence, name, boot, now, 0
-  r.charged, r.weight = cost, weight
-  local raw = cjson.encode(r)
-  redis.call('HSET', tasks, id, raw)
-  redis.call('ZADD', leases, now + tonumber(ARGV[7]), id)
-  redis.call('ZADD', held, 0, name .. '/' .. id)
-  redis.call('ZADD', running, 0, 'agent/' .. agent .. '/' .. id)
-  if class == 1 then
-    redis.call('ZADD', running, 0, 'urgent/' .. engine .. '/' .. id)
-    urgent_runs = urgent_runs + 1
+  for _, what in ipairs(rules.count(CLASSES[class], agent, record)) do
+    batch.add('ZADD', running, 0, what .. '/' .. id)
   end
-  if r.deadline or r.pinMs then
-    redis.call('ZREM', alarms, id)
+  waiting.take(CLASSES[class], agent, tonumber(string.match(record, '"size":(%d+)')))
+  if string.find(record, '"deadline":', 1, true) or string.find(record, '"pinMs":', 1, true) then
+    batch.add('ZREM', alarms, id)
   end
-  for _, scope in ipairs({ 'all', 'class/' .. CLASSES[class], 'agent/' .. agent }) do
-    count_start(scope, r.size)
+  local weight = agent_weights[agent] or 1
+  record = string.sub(record, 1, -2)
+    .. string.format(LEASE, fence, name, boot, account, now, cost, weight, rules.bound and ',"bound":true' or '')
+  batch.add('HSET', tasks, id, record)
+  batch.add('ZADD', leases, now + lease_ms, id)
+  batch.add('ZADD', held, 0, name .. '/' .. id)
+  granted, count = granted .. id .. ' ', count + 1
+  answer(id, record, text)
+  return cost / weight
+end
+
+local saved = redis.call('HMGET', rota, 'urgent', 'high', 'normal', 'low', 'time:urgent', 'time:high', 'time:normal', 'time:low')
+local function time_of(class)
+  return tonumber(saved[4 + class] or 0)
+end
+
+-- What is pinned to this executor goes first, at its agent's cost.
+local mine = name .. '/' .. engine .. '/'
+local pins = most > 0 and redis.call('ZRANGEBYLEX', pinned, '[' .. mine, '(' .. name .. '/' .. engine .. '0', 'LIMIT', 0, 50) or {}
+for class = 1, #pins > 0 and 4 or 0 do
+  for _, member in ipairs(pins) do
+    local id = string.match(member, '^' .. CLASSES[class] .. '/%x+/(.+)$', #mine + 1)
+    local record, text = read(id or '')
+    local agent = record and string.match(record, '"agent":"([^"]+)"')
+    if id and not (agent and text) then
+      batch.add('ZREM', pinned, member)
+    elseif agent and most > 0 and rules.may_start(CLASSES[class], agent, record) then
+      local turns = KEYS[23 + class]
+      local before = tonumber(redis.call('ZSCORE', turns, agent)) or time_of(class)
+      redis.call('ZADD', turns, before + lease(class, agent, id, record, text), agent)
+      batch.add('ZREM', pinned, member)
+    end
   end
-  granted = granted .. id .. ' '
-  answer(id, raw)
+end
+
+-- Benched agents that may run again take their turns.
+for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, '[back/' .. engine .. '/', '(back/' .. engine .. '0')) do
+  for class = 1, 4 do
+    local agent = string.match(member, '^back/[^/]+/' .. CLASSES[class] .. '/(.+)$')
+    if agent then
+      redis.call('ZADD', KEYS[23 + class], 'GT', time_of(class), agent)
+    end
+  end
+  redis.call('ZREM', bench, member)
+end
+
+-- The oldest task of a line that may start; nil when there is none. A broken one leaves the line for the reaper.
+local function next_of_line(line, lines)
+  while line.peek() and most_blocked > 0 do
+    local member = line.peek()
+    local age, id = string.match(member, '(/%x+/)([^/]+)$')
+    local record, text = read(id)
+    local reason = not text and 'broken' or record and rules.blocked(record)
+    line.skip()
+    batch.add('ZREM', lines, member)
+    if record and not reason then
+      return { id = id, record = record, text = text }
+    elseif record then
+      most_blocked = most_blocked - 1
+      batch.add('ZADD', blocked, 0, reason .. age .. id)
+      batch.add('HSET', tasks, id, string.sub(record, 1, -2) .. ',"blocked":"' .. reason .. '"}')
+    end
+  end
+end
+
+-- The next task of a class, with its agent, who is out of the turns until it pays; nil when none may start.
+local function next_of_class(turns, class)
+  while most_blocked > 0 and rules.class_may(CLASSES[class]) do
+    local agent = turns.take()
+    if not agent then
+      return nil
+    end
+    local line = turns.line(agent.name)
+    local may = rules.agent_may(agent.name)
+    local task = may and next_of_line(line, KEYS[15 + class])
+    if task then
+      task.agent = agent
+      return task
+    elseif most_blocked == 0 then
+      turns.pay(agent, 0)
+    else
+      turns.leave(agent)
+      if line.peek() then
+        batch.add('ZADD', bench, 0, 'agent/' .. agent.name .. '/' .. engine .. '/' .. CLASSES[class])
+      end
+    end
+  end
+end
+
+local weights, targets, turns = {}, {}, {}
+for class = 1, 4 do
+  weights[class], targets[class] = tonumber(ARGV[17 + class]), tonumber(ARGV[21 + class])
+  local keys = { lines = KEYS[15 + class], heads = KEYS[19 + class], turns = KEYS[23 + class] }
+  turns[class] = open_turns(keys, batch, time_of(class))
+end
+local classes = open_classes(saved, weights, targets, tonumber(ARGV[17]), now)
+for class = 1, most > 0 and 4 or 0 do
+  classes.set(class, tonumber(redis.call('ZRANGE', KEYS[19 + class], 0, 0, 'WITHSCORES')[2]))
+end
+while most > 0 and bytes < most_bytes do
+  local class, shares = classes.pick(rules.urgent_overtakes)
+  local task = class and next_of_class(turns[class], class)
+  if task then
+    classes.pay(class, shares)
+    turns[class].pay(task.agent, lease(class, task.agent.name, task.id, task.record, task.text))
+  elseif class then
+    classes.set(class, nil)
+  else
+    break
+  end
 end
 
 for class = 1, 4 do
-  credit[class] = tonumber(credit[class] or 0)
-  look(class)
-end
-while most > 0 and bytes < tonumber(ARGV[8]) do
-  local class = next_class()
-  if not class then
-    break
+  turns[class].save()
+  if turns[class].time > time_of(class) then
+    batch.add('HSET', rota, 'time:' .. CLASSES[class], turns[class].time)
   end
-  local next = find_turn(class)
-  if next then
-    lease(class, next)
-    look(class)
-  else
-    oldest[class] = nil
+  if count > 0 then
+    batch.add('HSET', rota, CLASSES[class], classes.credit(class))
   end
 end
-for scope, less in pairs(started) do
-  redis.call('HINCRBY', load, scope .. '/bytes', -less.bytes)
-  if redis.call('HINCRBY', load, scope .. '/tasks', -less.tasks) == 0 then
-    redis.call('HDEL', load, scope .. '/tasks', scope .. '/bytes')
-  end
-end
-if granted ~= last[3] then
+if count > 0 then
+  rules.finish(count)
+  waiting.save()
   redis.call('HSET', meta, 'fence', string.format('%.0f', fence))
   redis.call('HSET', executor, 'granted', granted)
-  redis.call('HSET', rota, 'urgent', credit[1], 'high', credit[2], 'normal', credit[3], 'low', credit[4])
 end
+batch.write()
+-- Who blocked as much as one call may looks again at once.
+reply[2] = most_blocked == 0 and '1' or rules.wait() or ''
 return reply

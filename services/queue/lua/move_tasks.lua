@@ -9,24 +9,29 @@
 --       6 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
 --       7 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
 --       8 ended         zset    ids by end (ms)
---       9 running       zset    urgent/engine/id and agent/agent/id of held tasks, all with score 0
+--       9 running       zset    urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held
+--                               tasks, all with score 0
 --       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits
 --       11 meta         hash    cost:engine: tokens of a run on average
---       12 events       stream
---       13 rota         hash    time:class -> virtual time
---       14 urgentLines  zset    agent/age/id of waiting tasks of this engine and class, all with score 0
---       15 highLines    zset    the same
---       16 normalLines  zset    the same
---       17 lowLines     zset    the same
---       18 urgentHeads  zset    agents of this engine and class by the age of their oldest waiting task (ms)
---       19 highHeads    zset    the same
---       20 normalHeads  zset    the same
---       21 lowHeads     zset    the same
---       22 urgentTurns  zset    agents of this engine and class by virtual time (tokens / weight)
---       23 highTurns    zset    the same
---       24 normalTurns  zset    the same
---       25 lowTurns     zset    the same
---       26 ...logs      stream  one for each task, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
+--       12 blocked      zset    reason/age/id of queued tasks that are in no line, all with score 0
+--       13 bench        zset    agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
+--                               may again, all with score 0
+--       14 rates        hash    requests|tokens/engine|agent/name -> level and time (ms)
+--       15 events       stream
+--       16 rota         hash    time:class -> virtual time
+--       17 urgentLines  zset    agent/age/id of waiting tasks of this engine and class, all with score 0
+--       18 highLines    zset    the same
+--       19 normalLines  zset    the same
+--       20 lowLines     zset    the same
+--       21 urgentHeads  zset    agents of this engine and class by the age of their oldest waiting task (ms)
+--       22 highHeads    zset    the same
+--       23 normalHeads  zset    the same
+--       24 lowHeads     zset    the same
+--       25 urgentTurns  zset    agents of this engine and class by virtual time (tokens / weight)
+--       26 highTurns    zset    the same
+--       27 normalTurns  zset    the same
+--       28 lowTurns     zset    the same
+--       29 ...logs      stream  one for each task, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 log channel
@@ -45,7 +50,9 @@
 -- A claim charged its agent for an average run; what the run used corrects that here: nothing when it never started,
 -- and the average stands when nobody knows.
 
-local tasks, results, leases, held, parked, alarms, pinned, ended, running, load, meta, events, rota = unpack(KEYS)
+local tasks, results, leases, held, parked, alarms, pinned, ended, running, load, meta, blocked, bench, rates, events, rota =
+  unpack(KEYS)
+local LINES, HEADS, TURNS, LOGS = 16, 20, 24, 28
 local engine = ARGV[2]
 local CLASS = { urgent = 1, high = 2, normal = 3, low = 4 }
 local now = tonumber(ARGV[1])
@@ -79,7 +86,7 @@ local function set_alarm(r, id)
   end
 end
 
--- Where it stands in line.
+-- Where it stands in line, and where when it is pinned.
 local function place(r, id)
   local age = string.format('%011x/%s', r.since or r.created, id)
   return r.agent .. '/' .. age, r.pin and string.format('%s/%s/%s/%s', r.pin, engine, r.class, age)
@@ -90,21 +97,24 @@ local function put_in_line(r, id)
   if pin then
     redis.call('ZADD', pinned, 0, pin)
   else
-    if redis.call('ZADD', KEYS[17 + CLASS[r.class]], 'LT', r.since or r.created, r.agent) == 1 then
-      redis.call('ZADD', KEYS[21 + CLASS[r.class]], 'GT', redis.call('HGET', rota, 'time:' .. r.class) or 0, r.agent)
+    if redis.call('ZADD', KEYS[HEADS + CLASS[r.class]], 'LT', r.since or r.created, r.agent) == 1 then
+      redis.call('ZADD', KEYS[TURNS + CLASS[r.class]], 'GT', redis.call('HGET', rota, 'time:' .. r.class) or 0, r.agent)
     end
-    redis.call('ZADD', KEYS[13 + CLASS[r.class]], 0, line)
+    redis.call('ZADD', KEYS[LINES + CLASS[r.class]], 0, line)
   end
   redis.call('PUBLISH', ARGV[4], 'engine:' .. engine)
 end
 
 local function take_from_line(r, id)
   local line, pin = place(r, id)
-  if pin then
+  if r.blocked then
+    redis.call('ZREM', blocked, string.format('%s/%011x/%s', r.blocked, r.since or r.created, id))
+    return
+  elseif pin then
     redis.call('ZREM', pinned, pin)
     return
   end
-  local lines, heads = KEYS[13 + CLASS[r.class]], KEYS[17 + CLASS[r.class]]
+  local lines, heads = KEYS[LINES + CLASS[r.class]], KEYS[HEADS + CLASS[r.class]]
   redis.call('ZREM', lines, line)
   local first = redis.call('ZRANGEBYLEX', lines, '[' .. r.agent .. '/', '(' .. r.agent .. '0', 'LIMIT', 0, 1)[1]
   if first then
@@ -117,16 +127,14 @@ end
 local function end_lease(r, id, used)
   redis.call('ZREM', leases, id)
   redis.call('ZREM', held, r.executor .. '/' .. id)
-  redis.call('ZREM', running, r.class .. '/' .. engine .. '/' .. id, 'agent/' .. r.agent .. '/' .. id)
+  redis.call('ZREM', running, unpack(counted_as(r, id)))
+  lift_bench(bench, r.agent, ARGV[4])
   local charge = r.state == 'LEASED' and 0 or used
   if charge and r.charged then
-    local turns = KEYS[21 + CLASS[r.class]]
-    local before = redis.call('ZSCORE', turns, r.agent) or redis.call('HGET', rota, 'time:' .. r.class) or 0
-    redis.call('ZADD', turns, tonumber(before) + (charge - r.charged) / r.weight, r.agent)
+    correct_charge({ turns = KEYS[TURNS + CLASS[r.class]], rota = rota, rates = rates }, r, charge)
   end
   if used then
-    local average = tonumber(redis.call('HGET', meta, 'cost:' .. engine) or used)
-    redis.call('HSET', meta, 'cost:' .. engine, average + (used - average) / 10)
+    learn_cost(meta, engine, used)
   end
 end
 
@@ -153,16 +161,21 @@ local function move_task(id, move, result, log)
     take_from_line(r, id)
   elseif WAITING[r.state] then
     redis.call('ZREM', parked, id)
+  elseif r.ended then
+    redis.call('ZREM', ended, id)
   elseif move.to ~= 'CANCELLING' then
     end_lease(r, id, move.used)
   end
-  local waited = WAITING[r.state]
+  if WAITING[r.state] then
+    add_load(r, -1)
+  end
+  r.blocked = nil
   for field, value in pairs(move.set) do
     r[field] = value ~= cjson.null and value or nil
   end
   r.state, r.settled = move.to, move.settle or r.settled
-  if WAITING[r.state] ~= waited then
-    add_load(r, waited and -1 or 1)
+  if WAITING[r.state] then
+    add_load(r, 1)
   end
   set_alarm(r, id)
   if r.state == 'QUEUED' then
@@ -200,7 +213,7 @@ for i = 5, #ARGV, 3 do
   local n = (i - 2) / 3
   -- A record that cannot be read keeps no other task from moving on.
   local good, word = pcall(function()
-    return move_task(ARGV[i], cjson.decode(ARGV[i + 1]), ARGV[i + 2], KEYS[25 + n])
+    return move_task(ARGV[i], cjson.decode(ARGV[i + 1]), ARGV[i + 2], KEYS[LOGS + n])
   end)
   words[n] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
 end

@@ -1,8 +1,9 @@
 import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { type CacheConfig, defineCache } from "./cache/config.js";
 import type { Bounds } from "./domain/bounds.js";
-import { classWeights, type Order } from "./domain/order.js";
+import type { Order } from "./domain/order.js";
 import type { PriorityClass } from "./domain/task.js";
+import { defineOrder } from "./order-settings.js";
 
 export interface QueueConfig {
   readonly service: ServiceSettings;
@@ -15,6 +16,7 @@ export interface QueueConfig {
   readonly maxPromptBytes: number;
   readonly bounds: Bounds;
   readonly order: Order;
+  readonly gateRampMs: number;
   readonly leaseMs: number;
   readonly retryBaseMs: number;
   readonly retentionMs: number;
@@ -24,29 +26,6 @@ export interface QueueConfig {
 
 /** Every setting of the queue. */
 export function defineQueue(settings: Settings): QueueConfig {
-  const urgentMax = settings.integer(
-    "CCSP_QUEUE_URGENT_MAX",
-    "urgent tasks of an engine that may run by overtaking, above it they take turns; 0: any number",
-    { default: 1, min: 0 },
-  );
-  const weights = settings.list("CCSP_QUEUE_WEIGHTS", "how high, normal and low share an engine", {
-    default: ["16", "4", "1"],
-    pattern: /^[1-9][0-9]{0,3}$/,
-  });
-  if (weights.length !== 3) settings.fault("CCSP_QUEUE_WEIGHTS must be three numbers: of high, normal and low");
-  const [high = 1, normal = 1, low = 1] = weights.map(Number);
-  const agentMaxRunning = settings.integer(
-    "CCSP_QUEUE_AGENT_MAX_RUNNING",
-    "tasks of an agent that run at once; 0: any",
-    {
-      default: 0,
-      min: 0,
-    },
-  );
-  const agentWeights = settings.list("CCSP_QUEUE_AGENT_WEIGHTS", "agents that get more turns, as agent=weight", {
-    default: [],
-    pattern: /^[A-Za-z0-9._@-]{1,128}=[1-9][0-9]{0,3}$/,
-  });
   const config = {
     service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
     redisUrl: redisUrl(settings),
@@ -67,14 +46,12 @@ export function defineQueue(settings: Settings): QueueConfig {
       max: 4 * 1024 * 1024,
     }),
     bounds: defineBounds(settings),
-    order: {
-      urgentMax,
-      weights: classWeights(high, normal, low),
-      agentMaxRunning,
-      agentWeights: Object.fromEntries(
-        agentWeights.map((each) => each.split("=")).map(([agent = "", weight]) => [agent, Number(weight)]),
-      ),
-    },
+    order: defineOrder(settings),
+    gateRampMs: settings.durationMs("CCSP_QUEUE_GATE_RAMP", "over what time work comes back behind a gate that opens", {
+      default: "60s",
+      min: 0,
+      max: 3_600_000,
+    }),
     leaseMs: settings.durationMs(
       "CCSP_QUEUE_LEASE",
       "time without a Sync after which an executor's tasks are taken back",

@@ -8,6 +8,8 @@ import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
 import { boundsOfShard } from "./domain/bounds.js";
+import { createGates } from "./domain/gate-keeper.js";
+import { orderOfShard } from "./domain/order.js";
 import { createQueue } from "./domain/queue.js";
 import { reap } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
@@ -40,10 +42,11 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
-    const queue = createQueue(store, { bounds: shardBounds, retry }, observer);
+    const gates = createGates(store, { rampMs: config.gateRampMs });
     // Each shard keeps its share of a bound on all tasks.
     const share = (bound: number): number => Math.ceil(bound / shards);
-    const shardOrder = { ...order, urgentMax: share(order.urgentMax) };
+    const shardOrder = orderOfShard(order, shards);
+    const queue = createQueue({ store, gates, observer }, { bounds: shardBounds, retry, order: shardOrder });
     const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order: shardOrder, stopping });
 
     const ops = await open(
@@ -66,7 +69,8 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const handlers = { ...queueHandlers({ queue, sync, store, wakes, limits, newId, cache }), ...schedules.handlers };
+    const served = queueHandlers({ queue, sync, gates, store, wakes, limits, newId, cache });
+    const handlers = { ...served, ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));

@@ -345,6 +345,75 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(answer.maxPromptBytes, 1_048_576n);
   });
 
+  it("closes a gate, shows it in the status and opens it", async () => {
+    const scope = { scope: { $case: "label" as const, value: "repo=a/b" } };
+    const until = new Date(world.clock.now + 60_000);
+    const { gate } = await client.pauseQueue({ scope, who: "ada", why: "release", until });
+    const closeTime = new Date(world.clock.now);
+    assert.deepEqual(gate, { scope, who: "ada", why: "release", closeTime, openTime: until, rampEndTime: undefined });
+    assert.deepEqual((await client.getStatus({})).gates, [gate]);
+    await enqueue({ labels: { repo: "a/b" } });
+    assert.deepEqual((await client.sync(syncRequest())).leases, []);
+    assert.deepEqual(await client.resumeQueue({ scope, who: "ada" }), { resumed: true });
+    assert.deepEqual(await client.resumeQueue({ scope, who: "ada" }), { resumed: false });
+    assert.deepEqual((await client.getStatus({})).gates, []);
+    assert.deepEqual(
+      (await events()).flatMap((event) => (event?.data?.$case.startsWith("gate") ? [event.data.value] : [])),
+      [
+        { scope: "label/repo=a/b", who: "ada", why: "release", openTime: until },
+        { scope: "label/repo=a/b", who: "ada", why: "" },
+      ],
+    );
+  });
+
+  it("refuses a pause without a scope, a person, a reason or with a time that has passed, naming each", async () => {
+    const none = client.pauseQueue({ until: new Date(world.clock.now - 1) });
+    const { fields } = await refused(none, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    assert.deepEqual(
+      fields.map(({ field }) => field),
+      ["scope", "who", "why", "until"],
+    );
+    const emergency = { scope: { $case: "emergency" as const, value: true } };
+    const call = client.pauseQueue({ scope: emergency, who: "a", why: "b" });
+    await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    const engine = { scope: { $case: "engine" as const, value: "nothing" } };
+    await refused(client.pauseQueue({ scope: engine, who: "a", why: "b" }), status.INVALID_ARGUMENT, "INVALID_FIELD");
+  });
+
+  it("puts a failed task back, whose log goes on after its end, and refuses one that succeeded", async () => {
+    const { id: taskId } = await enqueue({ maxAttempts: 1 });
+    const first = await lease();
+    const error = TaskError.fromPartial({ category: ErrorCategory.NETWORK_ERROR, message: "m", retryable: true });
+    await client.fail({ taskId, fence: first.fence, error });
+    const before = await watch(taskId);
+    assert.equal(before.at(-1)?.event?.$case, "taskEnded");
+    const { task } = await client.retryTask({ taskId, agentId: "alice", reason: "again" });
+    assert.equal(task?.state, TaskState.QUEUED);
+    const second = await lease({ sequence: 2n });
+    await client.complete({ taskId, fence: second.fence, result: result() });
+    const after = await watch(taskId, before.length);
+    const states = after.map(
+      ({ event }) => (event?.$case === "stateChanged" || event?.$case === "taskEnded") && event.value.state,
+    );
+    assert.deepEqual(states, [TaskState.QUEUED, TaskState.SUCCEEDED]);
+    assert.deepEqual(await watch(taskId), [...before, ...after]);
+    await refused(client.retryTask({ taskId, agentId: "alice" }), status.FAILED_PRECONDITION, "TASK_NOT_FAILED");
+    await refused(client.retryTask({ taskId, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");
+  });
+
+  it("changes the class of a waiting task, and says so in its log", async () => {
+    const { id: taskId } = await enqueue({ priority: Priority.LOW });
+    const { task } = await client.setPriority({ taskId, agentId: "alice", priority: Priority.URGENT });
+    assert.equal(task?.spec?.priority, Priority.URGENT);
+    const { depths } = await client.getStatus({});
+    assert.equal(depths.find(({ waiting }) => waiting > 0n)?.priority, Priority.URGENT);
+    await refused(client.setPriority({ taskId, agentId: "alice" }), status.INVALID_ARGUMENT, "INVALID_FIELD");
+    await client.cancel({ taskId, agentId: "alice" });
+    const [, changed] = await watch(taskId);
+    assert.ok(changed?.event?.$case === "stateChanged");
+    assert.equal(changed.event.value.reason, "priority changed from low to urgent");
+  });
+
   it("keeps a 10 MiB result whole", async () => {
     await enqueue();
     const { taskId, fence } = await lease();

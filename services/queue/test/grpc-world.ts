@@ -13,9 +13,10 @@ export async function serveReplica(
   world: World,
   { cache }: { cache?: TaskCache } = {},
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
-  const { queue, sync, store, wakes, shards } = world;
+  const { queue, sync, gates, store, wakes, shards } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
-  const handlers = queueHandlers({ queue, sync, store, wakes, limits, newId: createTaskIds(shards), cache });
+  const newId = createTaskIds(shards);
+  const handlers = queueHandlers({ queue, sync, gates, store, wakes, limits, newId, cache });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },

@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
+import { labelCap } from "../src/domain/order.js";
 import { shardOfAgent } from "../src/domain/shard.js";
 import { CLASSES, isEnded, isHeld, type Task } from "../src/domain/task.js";
 import { decodeTask } from "../src/redis/decode.js";
 import { type QueueKeys, queueKeys } from "../src/redis/keys.js";
-import { ENGINES, type World } from "./world.js";
+import { ENGINES, ORDER, type World } from "./world.js";
+
+type Checked = Pick<World, "redis" | "shards" | "store"> & Partial<Pick<World, "order">>;
 
 /** What holds after every change: each task is in exactly the indexes that its state means, and no index has more. */
-export async function checkInvariants(world: Pick<World, "redis" | "shards" | "store">): Promise<readonly Task[]> {
+export async function checkInvariants(world: Checked): Promise<readonly Task[]> {
   const tasks: Task[] = [];
   for (let shard = 0; shard < world.shards; shard++) {
     const found = await checkShard(world, queueKeys(shard));
@@ -19,7 +22,7 @@ export async function checkInvariants(world: Pick<World, "redis" | "shards" | "s
 }
 
 async function checkShard(
-  { redis: { client }, store }: Pick<World, "redis" | "store">,
+  { redis: { client }, store, order = ORDER }: Checked,
   keys: QueueKeys,
 ): Promise<readonly Task[]> {
   const tasks = Object.entries(await client.hgetall(keys.tasks)).map(([id, record]) => decodeTask(id, record));
@@ -41,7 +44,7 @@ async function checkShard(
         (task) => task.state === "QUEUED" && task.engine === engine && task.class === priority,
       );
       const of = keys.engine(engine);
-      const inLine = waiting.filter(({ pin }) => pin === undefined);
+      const inLine = waiting.filter(({ pin, blocked }) => pin === undefined && blocked === undefined);
       const line = inLine.map(({ agent, id, ...task }) => `${agent}/${ageOf(task)}/${id}`);
       assert.deepEqual(await members(of[`${priority}Lines`]), line.toSorted(), `${engine} ${priority} in line`);
       const heads = new Map<string, number>();
@@ -49,10 +52,17 @@ async function checkShard(
         heads.set(agent, Math.min(since, heads.get(agent) ?? since));
       }
       assert.deepEqual(await scores(of[`${priority}Heads`]), Object.fromEntries(heads), "heads are the oldest in line");
-      const turns = new Set(await members(of[`${priority}Turns`]));
+      const turns = await members(of[`${priority}Turns`]);
+      const benched = (await members(keys.bench)).flatMap((member) => {
+        const [, first, second, third] = /^agent\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
+        if (first !== undefined) return second === engine && third === priority ? [first] : [];
+        const [, back, backClass, agent] = /^back\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
+        return back === engine && backClass === priority && agent !== undefined ? [agent] : [];
+      });
+      const known = new Set([...turns, ...benched]);
       assert.ok(
-        inLine.every(({ agent }) => turns.has(agent)),
-        "who waits has its turn",
+        inLine.every(({ agent }) => known.has(agent)),
+        "who waits has its turn, or sits out",
       );
     }
   }
@@ -75,16 +85,22 @@ async function checkShard(
   assert.deepEqual(await members(keys.held), holders.toSorted(), "held is who holds what");
   const running = tasks
     .filter(({ state }) => isHeld(state))
-    .flatMap(({ id, agent, engine, class: priority }) => [
+    .flatMap(({ id, agent, engine, account, class: priority, labels = [] }) => [
       `agent/${agent}/${id}`,
+      `account/${engine}/${account}/${id}`,
+      ...labels.filter((label) => labelCap(order, label) !== undefined).map((label) => `label/${label}/${id}`),
       ...(priority === "urgent" ? [`urgent/${engine}/${id}`] : []),
     ]);
   assert.deepEqual(await members(keys.running), running.toSorted(), "running is the held tasks, as they are counted");
   const waiting = tasks.filter(({ state }) => !isHeld(state) && !isEnded(state));
   const pinned = waiting
-    .filter(({ state, pin }) => state === "QUEUED" && pin !== undefined)
+    .filter(({ state, pin, blocked }) => state === "QUEUED" && pin !== undefined && blocked === undefined)
     .map(({ pin, engine, class: priority, id, ...task }) => `${pin}/${engine}/${priority}/${ageOf(task)}/${id}`);
   assert.deepEqual(await members(keys.pinned), pinned.toSorted(), "pinned is who waits for one executor");
+  const blocked = waiting.flatMap(({ blocked: reason, id, ...task }) =>
+    reason === undefined ? [] : [`${reason}/${ageOf(task)}/${id}`],
+  );
+  assert.deepEqual(await members(keys.blocked), blocked.toSorted(), "blocked is who a label keeps back");
   const alarms = waiting.flatMap(({ id, created, deadline = Infinity, attempt = 0, pin, pinMs = Infinity }) => {
     const at = Math.min(attempt > 0 ? Infinity : deadline, pin === undefined ? Infinity : created + pinMs);
     return at === Infinity ? [] : [[id, at]];
@@ -113,11 +129,12 @@ async function checkShard(
       log.map((_, i) => i + 2),
       "a log has no gap",
     );
-    const ends = log.filter(({ content }) => content.kind === "state" && isEnded(content.state));
-    assert.deepEqual(
-      ends,
-      isEnded(task.state) ? log.slice(-1) : [],
-      "a log has one end, at its end, when the task has",
+    const states = log.flatMap(({ content }) => (content.kind === "state" ? [content.state] : []));
+    const after = states.flatMap((state, i) => (isEnded(state) ? [states[i + 1] ?? "nothing"] : []));
+    const [last, ...earlier] = isEnded(task.state) ? after.toReversed() : ["nothing", ...after];
+    assert.ok(
+      last === "nothing" && earlier.every((next) => next === "QUEUED"),
+      `a log ends as its task: ${states.join()}`,
     );
   }
   return tasks;

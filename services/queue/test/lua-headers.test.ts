@@ -17,8 +17,17 @@ describe("the queue's Lua scripts", () => {
     });
   }
 
+  it("have no part that nobody uses", () => {
+    const parts = scripts.flatMap((script) => script.parts ?? []).map(({ pathname }) => pathname);
+    const folders = ["claim", "move"].map((name) => new URL(`../lua/${name}/`, import.meta.url));
+    const files = folders.flatMap((folder) => readdirSync(folder).map((file) => new URL(file, folder).pathname));
+    assert.deepEqual([...new Set(parts)].toSorted(), files.toSorted());
+  });
+
   it("are all bound", () => {
-    const files = readdirSync(new URL("../lua/", import.meta.url));
+    const files = readdirSync(new URL("../lua/", import.meta.url), { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name);
     assert.deepEqual(scripts.map(({ file }) => basename(file.pathname)).toSorted(), files.toSorted());
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import * as fc from "fast-check";
+import { labelName, scopes } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
 import { CLASSES, isEnded, type Task } from "../src/domain/task.js";
 import { checkInvariants } from "./invariants.js";
@@ -11,6 +12,12 @@ import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./
 // In three of four shards.
 const AGENTS = ["alice", "bob", "carol"];
 const EXECUTORS = ["ex-1", "ex-2", "ex-3"];
+const SCOPES = [
+  ...[scopes.all, scopes.class("high"), scopes.engine("claude-code"), scopes.agent("alice")],
+  ...[scopes.label("k", "0"), scopes.account("claude-code", "")],
+];
+/** Caps on everything that can have one. */
+const CAPS = { agentMaxRunning: 2, labelMaxRunning: { k: 1 } };
 
 // Which task, lease or executor a step is about is a number, taken modulo how many there are at that moment.
 const step = fc.oneof(
@@ -19,14 +26,28 @@ const step = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      op: fc.constantFrom("start", "report", "complete", "fail", "limit", "refuse", "release", "forget"),
+      op: fc.constantFrom(
+        "start",
+        "report",
+        "complete",
+        "fail",
+        "limit",
+        "overload",
+        "crash",
+        "refuse",
+        "release",
+        "forget",
+      ),
       n: fc.nat(99),
     }),
   },
   {
     weight: 4,
     arbitrary: fc.record({
-      op: fc.constantFrom("cancel", "reboot", "old sync", "zombie", "reap", "wait"),
+      op: fc.constantFrom(
+        ...(["cancel", "retry", "priority", "pause", "resume"] as const),
+        ...(["reboot", "old sync", "zombie", "reap", "wait"] as const),
+      ),
       n: fc.nat(99),
     }),
   },
@@ -67,6 +88,8 @@ function play(world: World) {
     const ex = executors[at];
     assert.ok(ex);
     const { queue, clock } = world;
+    const task = tasks[n % Math.max(tasks.length, 1)];
+    const scope = SCOPES[n % SCOPES.length] ?? scopes.all;
     switch (op) {
       case "enqueue":
         tasks.push((await queue.enqueue(newTask(anyTask(n), world.shards))).task);
@@ -83,16 +106,27 @@ function play(world: World) {
         return withLease(n, end("NETWORK_ERROR", true));
       case "limit":
         return withLease(n, end("USAGE_WINDOW", true));
+      case "overload":
+        return withLease(n, end("OVERLOADED", true));
+      case "crash":
+        return withLease(n, end("ENGINE_CRASH", true));
       case "refuse":
         return withLease(n, end("CANCELLED", false));
       case "release":
         return withLease(n, (id, fence) => queue.release(id, fence, "draining"));
       case "forget":
         return withLease(n, async () => {});
-      case "cancel": {
-        const task = tasks[n % Math.max(tasks.length, 1)];
+      case "cancel":
         return void (task && (await queue.cancel(task.id, task.agent, "enough")));
-      }
+      case "retry":
+        return void (task && (await queue.retry(task.id, task.agent, "").catch(expectRefusal("TASK_NOT_FAILED"))));
+      case "priority":
+        return void (task && (await queue.setPriority(task.id, "", CLASSES[n % 4] ?? "low")));
+      case "pause":
+        await world.gates.pause(scope, { who: "w", why: "y", ...(n % 2 && { opensMs: clock.now + LEASE_MS }) });
+        return;
+      case "resume":
+        return void (await world.gates.resume(scope, { who: "w", why: "" }));
       case "reboot":
         executors[at] = boot(EXECUTORS[at] ?? "");
         return;
@@ -116,6 +150,7 @@ const anyTask = (n: number) => ({
   agent: AGENTS[n % 3] ?? "",
   class: CLASSES[n % 4] ?? "low",
   max: 1 + (n % 3),
+  labels: n % 5 < 2 ? [labelName("k", String(n % 2))] : [],
 });
 
 const expectRefusal = (reason: string) => (error: unknown) => {
@@ -144,7 +179,7 @@ for (const { kind, start } of TOPOLOGIES) {
     for (const { shards, twice, runs } of COURSES[kind]) {
       const how = `in ${shards} shards${twice ? ", each script sent twice," : ""}`;
       it(`${how} keeps every task in the indexes of its state, its log whole, and ends each task that is let run`, async () => {
-        const world = await startWorld({ server, twice, shards });
+        const world = await startWorld({ server, twice, shards, order: CAPS });
         const property = fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: "max" }), (steps) =>
           runCourse(world, steps),
         );
@@ -159,7 +194,7 @@ for (const { kind, start } of TOPOLOGIES) {
 }
 
 it("the queue's scripts touch no key that they do not declare, in any course of events", async () => {
-  const world = await startWorld();
+  const world = await startWorld({ order: CAPS });
   const watch = await watchScripts(world.server);
   try {
     for (const steps of fc.sample(fc.array(step, { minLength: 60, maxLength: 60 }), 10)) await runCourse(world, steps);
@@ -190,9 +225,11 @@ async function runCourse(world: World, steps: readonly Step[]): Promise<void> {
 
 /** One good executor, until nothing is left. */
 async function letRun(world: World): Promise<void> {
+  for (const scope of SCOPES) await world.gates.resume(scope, { who: "w", why: "" });
   const good = executor(world, { id: "good", slots: 50 });
-  for (let round = 0; round < 10; round++) {
-    world.clock.now += LEASE_MS * 3;
+  for (let round = 0; round < 40; round++) {
+    // Longer than any back-off, and than the ramp of any gate.
+    world.clock.now += 2 * 3_600_000;
     await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1_000 });
     await good.sync();
     for (const [id, fence] of good.held) await world.queue.complete(id, Number(fence), Buffer.from("good"), {});

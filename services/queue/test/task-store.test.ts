@@ -347,6 +347,7 @@ function promises(options: WorldOptions): void {
       const old = {
         ...ex.request(),
         engine: "claude-code",
+        account: "",
         count: 1,
         leaseMs: LEASE_MS,
         maxBytes: 1_000,
@@ -411,7 +412,7 @@ function promises(options: WorldOptions): void {
     it("comes after as many failed runs as the task may have, and a provider's limit is none of them", async () => {
       const id = await add({ max: 2 });
       const outcomes: string[] = [];
-      for (const category of ["USAGE_WINDOW", "NETWORK_ERROR", "OVERLOADED", "NETWORK_ERROR"]) {
+      for (const category of ["RATE_LIMIT", "NETWORK_ERROR", "OVERLOADED", "NETWORK_ERROR"]) {
         const { fence } = await leaseOne(executor(world, { boot: `b-${outcomes.length}` }));
         await start(id, fence);
         outcomes.push(await world.queue.fail(id, fence, failure(category), {}));
@@ -425,7 +426,7 @@ function promises(options: WorldOptions): void {
     it("leaves a parked task parked until its time", async () => {
       const id = await add();
       const { fence } = await leaseOne();
-      await world.queue.fail(id, fence, failure("USAGE_WINDOW", { retryAfterMs: 3_600_000 }), {});
+      await world.queue.fail(id, fence, failure("RATE_LIMIT", { retryAfterMs: 3_600_000 }), {});
       world.clock.now += 3_599_999;
       await reap(world.store, world.queue, keep);
       assert.equal(await state(id), "PARKED");

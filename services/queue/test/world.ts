@@ -5,6 +5,7 @@ import { eventually } from "@ccsp/testkit";
 import { Cluster, Redis } from "ioredis";
 import { pino } from "pino";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
+import { createGates, type Gates } from "../src/domain/gate-keeper.js";
 import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue.js";
 import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
@@ -16,9 +17,10 @@ import { createTaskIds } from "../src/task-id.js";
 
 export const log = pino({ level: "silent" });
 export const LEASE_MS = 30_000;
+export const RAMP_MS = 60_000;
 export const ORDER: Order = {
   ...{ urgentMax: 2, weights: classWeights(16, 4, 1) },
-  ...{ agentMaxRunning: 0, agentWeights: {} },
+  ...{ agentMaxRunning: 0, agentWeights: {}, labelMaxRunning: {}, engineRates: {}, agentRates: {} },
 };
 export const ENGINES = ["claude-code", "opencode"] as const;
 
@@ -29,6 +31,8 @@ export interface World {
   readonly shards: number;
   readonly store: TaskStore;
   readonly wakes: Wakes;
+  readonly order: Order;
+  readonly gates: Gates;
   readonly queue: Queue;
   readonly sync: Sync;
   readonly stopping: AbortController;
@@ -77,15 +81,17 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     now: () => clock.now,
   });
   const retry = { baseMs: 1_000, random: () => 1 };
-  const queue = createQueue(store, { bounds, retry }, observer);
+  const order = { ...ORDER, ...options.order };
+  const gates = createGates(store, { rampMs: RAMP_MS });
+  const queue = createQueue({ store, gates, observer }, { bounds, retry, order });
   const stopping = new AbortController();
   const sync = createSync(
     { store, queue, wakes, observer },
-    { leaseMs: LEASE_MS, engines: ENGINES, order: { ...ORDER, ...options.order }, stopping: stopping.signal },
+    { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal },
   );
   const nodes = (): Redis[] => (redis.client instanceof Cluster ? redis.client.nodes("master") : [redis.client]);
   return {
-    ...{ server, redis, shards, store, wakes, queue, sync, stopping, clock, seen },
+    ...{ server, redis, shards, store, wakes, order, gates, queue, sync, stopping, clock, seen },
     async reset() {
       await Promise.all(nodes().map((node) => node.flushall()));
       Object.assign(seen, { ended: [], leased: [], expired: 0 });
@@ -157,7 +163,10 @@ export const failure = (category = "NETWORK_ERROR", more: { retryable?: boolean;
 });
 
 /** An executor that does what it is told. */
-export function executor(world: Pick<World, "sync">, { id = "ex-1", boot = "boot-1", slots = 1 } = {}) {
+export function executor(
+  world: Pick<World, "sync">,
+  { id = "ex-1", boot = "boot-1", slots = 1, engine = "claude-code", account = "" } = {},
+) {
   const held = new Map<string, bigint>();
   let sequence = 0n;
   const request = (more: { maxWaitMs?: number; freeSlots?: number; draining?: boolean; sequence?: bigint } = {}) => ({
@@ -165,7 +174,7 @@ export function executor(world: Pick<World, "sync">, { id = "ex-1", boot = "boot
     boot,
     sequence: more.sequence ?? ++sequence,
     held: [...held].map(([id, fence]) => ({ id, fence })),
-    offers: [{ engine: "claude-code", freeSlots: more.freeSlots ?? Math.max(0, slots - held.size) }],
+    offers: [{ engine, account, freeSlots: more.freeSlots ?? Math.max(0, slots - held.size) }],
     draining: more.draining ?? false,
     maxWaitMs: more.maxWaitMs ?? 0,
   });

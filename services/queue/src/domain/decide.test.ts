@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { afterCancel, afterFailure, afterLease, DELIVERY_BUDGET, LIMIT_BUDGET, LONGEST_PARKING_MS } from "./decide.js";
+import {
+  afterCancel,
+  afterFailure,
+  afterLease,
+  DELIVERY_BUDGET,
+  LIMIT_BUDGET,
+  LONGEST_PARKING_MS,
+  retryTime,
+} from "./decide.js";
 import type { Failure, State, Task } from "./task.js";
 
 const task = (more: Partial<Task> = {}): Task => ({
@@ -11,9 +19,12 @@ const error = (category: string, more: Partial<Failure> = {}): Failure => ({
   ...{ category, message: "m", retryable: true, source: "PROVIDER" },
   ...more,
 });
-const policy = { baseMs: 1_000, random: () => 1 };
 const fail = (from: Task, failure: Failure, random = 1) =>
-  afterFailure(from, { fence: 7, error: failure }, 10_000, { ...policy, random: () => random });
+  afterFailure(
+    from,
+    { fence: 7, error: failure },
+    retryTime(from, failure, 10_000, { baseMs: 1_000, random: () => random }),
+  );
 
 describe("what follows a failed run", () => {
   it("is another try after a wait that doubles with each run, up to a minute", () => {
@@ -28,9 +39,39 @@ describe("what follows a failed run", () => {
   });
 
   it("waits as long as the engine said, when that is longer", () => {
-    assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 3_600_000 })).set.ready, 3_610_000);
-    assert.equal(fail(task(), error("RATE_LIMIT", { retryAfterMs: 1 })).set.ready, 11_000);
-    assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 1e15 })).set.ready, 10_000 + LONGEST_PARKING_MS);
+    assert.equal(fail(task(), error("NETWORK_ERROR", { retryAfterMs: 3_600_000 })).set.ready, 3_610_000);
+    assert.equal(fail(task(), error("NETWORK_ERROR", { retryAfterMs: 1 })).set.ready, 11_000);
+    assert.equal(fail(task(), error("RATE_LIMIT", { retryAfterMs: 1e15 })).set.ready, 10_000 + LONGEST_PARKING_MS);
+  });
+
+  it("waits for a usage window half a minute longer than was said, since clocks differ", () => {
+    assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 3_600_000 })).set.ready, 3_640_000);
+  });
+
+  it("waits by its kind where the provider says no time, whatever failed before", () => {
+    const wait = (category: string, limited: number) =>
+      Number(fail(task({ attempt: 9, limited }), error(category)).set.ready) - 10_000;
+    assert.deepEqual([wait("RATE_LIMIT", 0), wait("RATE_LIMIT", 1), wait("RATE_LIMIT", 99)], [5_000, 10_000, 300_000]);
+    assert.deepEqual([wait("USAGE_WINDOW", 0), wait("USAGE_WINDOW", 99)], [300_000, 3_600_000]);
+  });
+
+  it("follows what its agent asked for: other waits, and kinds that are final", () => {
+    const own = task({ retry: { baseMs: 100, maxMs: 250, never: ["ENGINE_HANG"] }, attempt: 1, max: 9 });
+    const wait = (attempt: number) => Number(fail({ ...own, attempt }, error("NETWORK_ERROR")).set.ready) - 10_000;
+    assert.deepEqual([wait(1), wait(2), wait(3)], [100, 200, 250]);
+    assert.equal(fail(own, error("ENGINE_HANG")).to, "FAILED");
+  });
+
+  it("waits in line for a login that a person renews, at no cost", () => {
+    const move = fail(task({ spent: 2 }), error("SESSION_TIMEOUT", { retryable: false }));
+    assert.deepEqual([move.to, move.set.spent, move.set.limited], ["QUEUED", 2, 1]);
+  });
+
+  it("costs a delivery and no attempt when the engine did not even start", () => {
+    const move = fail(task({ state: "LEASED", spent: 2 }), error("ENGINE_CRASH"));
+    assert.deepEqual([move.to, move.set.spent, move.set.deliveries], ["QUEUED", 2, 1]);
+    const last = task({ state: "LEASED", deliveries: DELIVERY_BUDGET - 1 });
+    assert.equal(fail(last, error("ENGINE_CRASH")).to, "FAILED");
   });
 
   it("is the end when it cannot be retried, or no attempt is left", () => {

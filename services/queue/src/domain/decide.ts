@@ -1,9 +1,10 @@
+import { neverStarted, OPEN_MARGIN_MS } from "./gates.js";
 import type { Move, RunFacts } from "./move.js";
-import { type Failure, isEnded, isHeld, type Task } from "./task.js";
+import { type Failure, isEnded, isHeld, type PriorityClass, type Task } from "./task.js";
 
-/** When a failed run is tried again. */
+/** When a failed run is tried again, unless its task says otherwise. */
 export interface RetryPolicy {
-  /** Wait after the first failure; doubles with each run, up to a minute. */
+  /** Wait after the first failure; doubles with each run. */
   readonly baseMs: number;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
@@ -14,18 +15,49 @@ export const LONGEST_BACKOFF_MS = 60_000;
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
 /** Leases that may be lost before a run started: a task that no executor can even start must end some day. */
 export const DELIVERY_BUDGET = 20;
-/** Runs that may meet a limit of the provider: eight hours at least of back-off alone, so waiting does not mend it. */
+/** Runs that may meet a limit of the provider: an hour at least of back-off alone for each ten, so waiting does not mend it. */
 export const LIMIT_BUDGET = 1_000;
 
-// The provider said "not now": waiting mends it, so it says nothing about the task.
-const LIMITS = new Set(["RATE_LIMIT", "USAGE_WINDOW", "OVERLOADED"]);
+interface CategoryRule {
+  /** First wait; the installation's when absent. */
+  readonly baseMs?: number;
+  /** Longest wait; the installation's when absent. */
+  readonly maxMs?: number;
+  /** The provider said "not now": waiting mends it, so it says nothing about the task and costs no attempt. */
+  readonly limit?: true;
+}
 
-/** What follows a failed run that holds `fence`. `nowMs` is Redis' time. `facts` go into the event. */
+/** What each kind of failure means for the next try; the others follow the installation. */
+const CATEGORY_RULES: Readonly<Record<string, CategoryRule>> = {
+  // A burst limit refills within a minute.
+  RATE_LIMIT: { baseMs: 5_000, maxMs: 300_000, limit: true },
+  // Without a time from the provider: windows are hours long, and each try that comes too early is a run for nothing.
+  USAGE_WINDOW: { baseMs: 300_000, maxMs: 3_600_000, limit: true },
+  // The account's bound on runs at once is what relieves the provider.
+  OVERLOADED: { baseMs: 5_000, maxMs: 300_000, limit: true },
+  // The account's gate is what it waits for.
+  SESSION_TIMEOUT: { limit: true },
+};
+
+/** When a failed run may be tried again: as the provider said or after a back-off, whichever is later. */
+export function retryTime(task: Task, error: Failure, nowMs: number, policy: RetryPolicy): number {
+  const rule = CATEGORY_RULES[error.category] ?? {};
+  const own = rule.limit ? undefined : task.retry;
+  const baseMs = own?.baseMs ?? rule.baseMs ?? policy.baseMs;
+  const maxMs = Math.max(own?.maxMs ?? rule.maxMs ?? LONGEST_BACKOFF_MS, baseMs);
+  // Of a limit only the limited runs count: an hour of other failures makes no window longer.
+  const runs = rule.limit ? (task.limited ?? 0) + 1 : Math.max(task.attempt ?? 0, (task.spent ?? 0) + 1);
+  const backoffMs = Math.min(baseMs * 2 ** (runs - 1), maxMs) * (0.5 + policy.random() / 2);
+  const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
+  const marginMs = error.category === "USAGE_WINDOW" && saidMs > 0 ? OPEN_MARGIN_MS : 0;
+  return Math.ceil(nowMs + Math.max(backoffMs, saidMs + marginMs));
+}
+
+/** What follows a failed run that holds `fence`. `readyMs` is its `retryTime`. `facts` go into the event. */
 export function afterFailure(
   task: Task,
   { fence, error, facts: { tokens, event: facts = {} } = {} }: { fence: number; error: Failure; facts?: RunFacts },
-  nowMs: number,
-  policy: RetryPolicy,
+  readyMs: number,
 ): Move {
   const common = {
     ...{ from: task.state, fence, settle: "fail" as const },
@@ -34,23 +66,29 @@ export function afterFailure(
   // The cancel asked for the end, so whatever the run failed of is not tried again.
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "", facts) };
 
-  const limit = LIMITS.has(error.category);
-  const spent = (task.spent ?? 0) + (limit ? 0 : 1);
+  const limit = CATEGORY_RULES[error.category]?.limit === true;
+  // Nothing ran, so it is the executor's failure and not an attempt of the task.
+  const unstarted = neverStarted(task, error);
+  const spent = (task.spent ?? 0) + (limit || unstarted ? 0 : 1);
   const limited = (task.limited ?? 0) + (limit ? 1 : 0);
-  if (!error.retryable || spent >= task.max || limited >= LIMIT_BUDGET) {
-    return { ...common, ...failed({ spent, limited, error }, facts) };
-  }
+  const deliveries = (task.deliveries ?? 0) + (unstarted ? 1 : 0);
+  const counted = { spent, limited, ...(unstarted && { deliveries }), error };
+  const refused = task.retry?.never?.includes(error.category) === true;
+  // A login that ended is nothing that the engine could try again, but a person renews it.
+  const retryable = error.retryable || error.category === "SESSION_TIMEOUT";
+  const used = spent >= task.max || limited >= LIMIT_BUDGET || deliveries >= DELIVERY_BUDGET;
+  if (!retryable || refused || used) return { ...common, ...failed(counted, facts) };
 
-  const runs = Math.max(task.attempt ?? 0, spent + limited, 1);
-  const backoffMs = Math.min(policy.baseMs * 2 ** (runs - 1), LONGEST_BACKOFF_MS) * (0.5 + policy.random() / 2);
-  const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
-  const readyMs = Math.ceil(nowMs + Math.max(backoffMs, saidMs));
+  const told = { type: "retried" as const, error, facts };
+  if (error.category === "SESSION_TIMEOUT" || unstarted) {
+    return { ...common, to: "QUEUED", set: counted, note: { reason: error.message, error }, event: told };
+  }
   return {
     ...common,
     to: "PARKED",
-    set: { spent, limited, error, ready: readyMs },
+    set: { ...counted, ready: readyMs },
     note: { reason: error.message, error, readyMs },
-    event: { type: "retried", error, readyMs, facts },
+    event: { ...told, readyMs },
   };
 }
 
@@ -101,6 +139,37 @@ export function afterCancel(task: Task, reason: string): Move | undefined {
   if (isEnded(task.state) || task.state === "CANCELLING") return undefined;
   if (!isHeld(task.state)) return { from: task.state, ...cancelled(reason) };
   return { from: task.state, to: "CANCELLING", set: { cancel: reason }, note: { reason } };
+}
+
+/** What RetryTask does; undefined for a task that did not fail. It has as many attempts as a new one, and no deadline any more. */
+export function afterRevival(task: Task, reason: string): Move | undefined {
+  if (task.state !== "FAILED" && task.state !== "EXPIRED") return undefined;
+  return {
+    ...{ from: task.state, to: "QUEUED" },
+    set: { spent: 0, limited: 0, deliveries: 0, ended: null, deadline: null },
+    note: { reason: reason || "put back" },
+    event: { type: "retried" },
+  };
+}
+
+/** What SetPriority does; undefined where there is nothing to change. */
+export function afterPriority(task: Task, priority: PriorityClass): Move | undefined {
+  if (isHeld(task.state) || isEnded(task.state) || task.class === priority) return undefined;
+  const note = { reason: `priority changed from ${task.class} to ${priority}` };
+  return { from: task.state, to: task.state, set: { class: priority }, note };
+}
+
+/** A queued task that a label kept back and that may try again. */
+export function afterBlock(task: Task): Move | undefined {
+  if (task.state !== "QUEUED" || task.blocked === undefined) return undefined;
+  return { from: "QUEUED", to: "QUEUED", set: {} };
+}
+
+/** A queued task whose prompt is gone: a fault, or a Redis that came back without it. */
+export function afterLoss(task: Task): Move | undefined {
+  if (task.state !== "QUEUED") return undefined;
+  const error = { category: "UNKNOWN_ERROR", message: "its prompt was lost", retryable: false, source: "CCSP" };
+  return { from: "QUEUED", ...failed({ error }) };
 }
 
 /** A parked or scheduled task whose time has come. */

@@ -13,7 +13,8 @@ export interface Move {
   readonly due?: "leases" | "parked" | "alarms";
   /** Tokens that the run used; absent when nobody knows. */
   readonly used?: number;
-  readonly set: Partial<Task>;
+  /** What changes; null: it is forgotten. */
+  readonly set: { readonly [Field in keyof Task]?: Task[Field] | null };
   /** What the task's log says; absent when the log does not show this change. */
   readonly note?: Note;
   readonly event?: MoveEvent;

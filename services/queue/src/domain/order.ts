@@ -9,6 +9,31 @@ export interface Order {
   readonly agentMaxRunning: number;
   /** How agents share a class; 1 for those not named. */
   readonly agentWeights: Readonly<Record<string, number>>;
+  /** Tasks with a label, or with one value of a label's key, that may run at once, by `labelName` or its part before "=". */
+  readonly labelMaxRunning: Readonly<Record<string, number>>;
+  /** Runs and tokens that may start in a minute, by name; `*` is for those not named. */
+  readonly engineRates: Readonly<Record<string, Rate>>;
+  readonly agentRates: Readonly<Record<string, Rate>>;
+}
+
+/** 0: any number. */
+export type Rate = readonly [requests: number, tokens: number];
+
+/** The bound of running tasks with this label, or undefined. */
+export const labelCap = ({ labelMaxRunning }: Order, label: string): number | undefined =>
+  labelMaxRunning[label] ?? labelMaxRunning[label.slice(0, label.indexOf("="))];
+
+/** A shard's share of what all runs have together. An agent is in one shard, so its own bounds are not shared out. */
+export function orderOfShard(order: Order, shards: number): Order {
+  const share = (bound: number): number => Math.ceil(bound / shards);
+  const shared = <T, R>(named: Readonly<Record<string, T>>, of: (value: T) => R) =>
+    Object.fromEntries(Object.entries(named).map(([name, value]) => [name, of(value)]));
+  return {
+    ...order,
+    urgentMax: share(order.urgentMax),
+    labelMaxRunning: shared(order.labelMaxRunning, share),
+    engineRates: shared(order.engineRates, ([requests, tokens]) => [requests / shards, tokens / shards] as const),
+  };
 }
 
 /** Within what time a class's task is meant to start; its weight has doubled then. Urgent matters only above its bound. */

@@ -1,25 +1,33 @@
 import { Refusal } from "@ccsp/errors";
+import { returnBlocked } from "./blocked.js";
 import { type Bounds, queueFull } from "./bounds.js";
 import {
   afterAnswer,
+  afterBlock,
   afterCancel,
   afterCompletion,
   afterFailure,
   afterLease,
+  afterPriority,
+  afterRevival,
   type LeaseEnd,
   type RetryPolicy,
+  retryTime,
 } from "./decide.js";
+import type { Gates } from "./gate-keeper.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
+import { labelCap, type Order } from "./order.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
 import { isTaskId } from "./shard.js";
 import type { NewTask, Place, Report, TaskStore } from "./store.js";
-import { type Failure, isEnded, type State, type Task } from "./task.js";
+import { type Failure, isEnded, isHeld, type PriorityClass, type State, type Task } from "./task.js";
 import { Faults } from "./validate.js";
 
 export interface QueueLimits {
   /** What the store was given, for the words of a refusal. */
   readonly bounds: Bounds;
   readonly retry: RetryPolicy;
+  readonly order: Order;
 }
 
 /** What happened, for metrics. */
@@ -39,9 +47,23 @@ export interface FullTask {
 export type Queue = ReturnType<typeof createQueue>;
 
 /** The rules of the queue over a store. Every method may throw a Refusal with the reasons of its RPC. */
-export function createQueue(store: TaskStore, limits: QueueLimits, observer: QueueObserver) {
-  const makeMove = async (task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome> => {
+export function createQueue(
+  { store, gates, observer }: { store: TaskStore; gates: Gates; observer: QueueObserver },
+  limits: QueueLimits,
+) {
+  /** The end of a run lets one more task of each of its capped labels try. */
+  const returnLabels = async ({ id: ended, state, labels = [] }: Place & Partial<Task>): Promise<void> => {
+    const capped = state && isHeld(state) ? labels.filter((label) => labelCap(limits.order, label) !== undefined) : [];
+    for (const label of capped) {
+      const id = await store.firstBlocked(ended, `label/${label}`);
+      if (id !== undefined) await decideAndMove(id, afterBlock);
+    }
+  };
+
+  const makeMove = async (task: Place & Partial<Task>, move: Move, result?: Uint8Array): Promise<MoveOutcome> => {
     const outcome = await store.move(task, move, result);
+    // Also of a repeat, whose first answer was lost.
+    if (outcome === "ok" || outcome === "done") await returnLabels(task);
     if (outcome === "ok" && isEnded(move.to)) {
       observer.ended(move.to);
     }
@@ -65,6 +87,13 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
   const findOwned = async (id: string, agent: string): Promise<Task> => {
     const task = isTaskId(id) ? await store.find(id) : undefined;
     if (task === undefined || task.agent !== agent) throw taskNotFound(id);
+    return task;
+  };
+
+  /** Any agent's, for an operator who names none. */
+  const findFor = async (id: string, agent: string): Promise<Task> => {
+    const task = isTaskId(id) ? await store.find(id) : undefined;
+    if (task === undefined || (agent !== "" && task.agent !== agent)) throw taskNotFound(id);
     return task;
   };
 
@@ -100,12 +129,28 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
     },
 
     async cancel(id: string, agent: string, reason: string): Promise<FullTask> {
-      const faults = new Faults();
-      faults.unless(Buffer.byteLength(reason) <= 256, "reason", "is longer than 256 bytes");
-      faults.check();
+      checkReason(reason);
       await findOwned(id, agent);
       await decideAndMove(id, (task) => afterCancel(task, reason));
       return full(await findOwned(id, agent));
+    },
+
+    /** Puts a failed task back. `agent` may be "": an operator. */
+    async retry(id: string, agent: string, reason: string): Promise<FullTask> {
+      checkReason(reason);
+      await findFor(id, agent);
+      await decideAndMove(id, (task) => {
+        if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
+        return afterRevival(task, reason);
+      });
+      return full(await findFor(id, agent));
+    },
+
+    /** Changes the class of a task that waits. `agent` may be "": an operator. */
+    async setPriority(id: string, agent: string, priority: PriorityClass): Promise<FullTask> {
+      await findFor(id, agent);
+      await decideAndMove(id, (task) => afterPriority(task, priority));
+      return full(await findFor(id, agent));
     },
 
     async report(report: Report): Promise<void> {
@@ -124,13 +169,20 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
       const task = isTaskId(id) ? await store.find(id) : undefined;
       const outcome = task && (await makeMove(task, afterCompletion(fence, facts), result));
       if (!task || (outcome !== "ok" && outcome !== "done")) throw leaseLost(id);
+      if (task.bound) await store.adaptBound({ engine: task.engine, account: task.account ?? "" }, "succeeded");
       return task;
     },
 
     /** Answers the state that follows. */
     async fail(id: string, fence: number, error: Failure, facts: RunFacts): Promise<State> {
-      const decide = async (task: Task): Promise<Move> =>
-        afterFailure(task, { fence, error, facts }, await store.now(id), limits.retry);
+      const decide = async (task: Task): Promise<Move> => {
+        const nowMs = await store.now(id);
+        const readyMs = retryTime(task, error, nowMs, limits.retry);
+        if (task.fence === fence && (task.state === "LEASED" || task.state === "RUNNING")) {
+          await gates.beforeRetry(task, error, { nowMs, readyMs });
+        }
+        return afterFailure(task, { fence, error, facts }, readyMs);
+      };
       const { outcome, to } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
       if (outcome === "ok" && to) return to;
       // Repeated, perhaps by the Redis client itself, so what was read before is old. A task that was leased again since
@@ -153,7 +205,21 @@ export function createQueue(store: TaskStore, limits: QueueLimits, observer: Que
     },
 
     makeMove,
+    returnBlocked: () => returnBlocked(store, limits.order, decideAndMove),
   };
+}
+
+function checkReason(reason: string): void {
+  const faults = new Faults();
+  faults.unless(Buffer.byteLength(reason) <= 256, "reason", "is longer than 256 bytes");
+  faults.check();
+}
+
+function notFailed({ id, state }: Task): Refusal {
+  const metadata = { task_id: id, state };
+  return new Refusal("TASK_NOT_FAILED", `the task ended as ${state}: only FAILED and EXPIRED ones can be put back`, {
+    metadata,
+  });
 }
 
 const noTask = { outcome: "missing", to: undefined } as const;

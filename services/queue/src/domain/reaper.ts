@@ -11,7 +11,8 @@ const BATCH = 100;
 const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
 
 /**
- * One round of what time alone brings: expired leases, parked tasks whose time has come, ended tasks to forget. Safe to run in
+ * One round of what time alone brings: expired leases, parked tasks whose time has come, ended tasks to forget, gates that open, and
+ * what was kept back and may go on, should its wake-up have been lost. Safe to run in
  * every replica at once: each change looks again whether it still applies. Takes batches until one is not full.
  * One task that cannot be read keeps nobody else waiting: its fault is thrown, with the others', when the round is over.
  */
@@ -44,5 +45,9 @@ export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnd
     (id) => store.remove(id),
   );
   await store.forgetExecutors(FORGET_EXECUTOR_MS);
+  await store.mendRunning();
+  await store.openDueGates();
+  await queue.returnBlocked();
+  await store.liftBench();
   if (faults.length > 0) throw new AggregateError(faults, `${faults.length} tasks could not be moved on`);
 }

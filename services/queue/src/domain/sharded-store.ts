@@ -1,3 +1,4 @@
+import type { Closing } from "./gates.js";
 import { shardOfAgent, shardOfTask } from "./shard.js";
 import type { Depth, ExecutorView, Grant, TaskStore } from "./store.js";
 
@@ -61,6 +62,23 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     expiredEnds: (...args) => idsOfAll((store) => store.expiredEnds(...args)),
     forgetExecutors: async (silentMs) => void (await all((store) => store.forgetExecutors(silentMs))),
 
+    gates: () => ofAgent("").gates(),
+    async closeGate(closing) {
+      const [gate] = await all((store, shard) => store.closeGate(shard === 0 ? closing : untold(closing)));
+      if (gate === undefined) throw new Error("there is no shard");
+      return gate;
+    },
+    async openGate(scope, by) {
+      const opened = await all((store, shard) => store.openGate(scope, shard === 0 ? by : undefined));
+      return opened.includes(true);
+    },
+    openDueGates: async () => void (await all((store) => store.openDueGates())),
+    adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
+    liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),
+    mendRunning: async () => void (await all((store) => store.mendRunning())),
+    blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
+    firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
+
     async mayOvertake(...args) {
       const counts = await all((store) => store.mayOvertake(...args));
       return counts.reduce((sum, each) => sum + each, 0);
@@ -93,23 +111,33 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
       ...inTurn.map((shard) => ({ shard, most: claim.count })),
     ];
     for (const { shard, most } of steps) {
-      const all = granted.flatMap(grantsOf);
+      const all = granted.flatMap((answer) => grantsOf(answer));
       const before = grantsOf(granted[shard]);
       const count = Math.min(most, claim.count - all.length);
       const maxBytes = claim.maxBytes - bytesOf(all);
       if (granted.includes("stale") || count <= 0 || maxBytes <= 0) continue;
       // A shard's answer begins with what it granted before.
       const more = { ...claim, count: before.length + count, maxBytes: bytesOf(before) + maxBytes };
-      const answer = (await shards[shard]?.claim(more)) ?? [];
+      const answer = (await shards[shard]?.claim(more)) ?? NOTHING;
       granted[shard] = answer;
-      if (most === claim.count && answer.length > before.length) nextFirst.set(claim.engine, shard + 1);
+      if (most === claim.count && grantsOf(answer).length > before.length) nextFirst.set(claim.engine, shard + 1);
     }
-    return granted.includes("stale") ? "stale" : granted.flatMap(grantsOf);
+    const waits = granted.flatMap((answer) => (answer === "stale" ? [] : (answer.waitMs ?? [])));
+    if (granted.includes("stale")) return "stale";
+    return {
+      grants: granted.flatMap((answer) => grantsOf(answer)),
+      ...(waits.length > 0 && { waitMs: Math.min(...waits) }),
+    };
   };
 }
 
 type ClaimAnswer = Awaited<ReturnType<TaskStore["claim"]>>;
-const grantsOf = (answer: ClaimAnswer = []): readonly Grant[] => (answer === "stale" ? [] : answer);
+const NOTHING: ClaimAnswer = { grants: [] };
+const grantsOf = (answer: ClaimAnswer | undefined = NOTHING): readonly Grant[] =>
+  answer === "stale" ? [] : answer.grants;
+
+/** Every shard has the same gates; one of them tells. */
+const untold = ({ scope, gate, how }: Closing): Closing => ({ scope, gate, how, told: false });
 const bytesOf = (grants: readonly Grant[]): number => grants.reduce((sum, { prompts }) => sum + prompts.byteLength, 0);
 
 function sumDepths(depths: readonly Depth[]): Depth[] {

@@ -1,10 +1,11 @@
 import type { FullBound } from "./bounds.js";
+import type { GateStore } from "./gate-store.js";
 import type { Move, MoveOutcome, Note } from "./move.js";
 import type { Order } from "./order.js";
-import type { PriorityClass, State, Task } from "./task.js";
+import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
-export interface TaskStore {
+export interface TaskStore extends GateStore {
   /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
   now(id: string): Promise<number>;
 
@@ -12,7 +13,7 @@ export interface TaskStore {
   move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
   report(report: Report): Promise<"ok" | "lost">;
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
-  claim(claim: Claim): Promise<"stale" | readonly Grant[]>;
+  claim(claim: Claim): Promise<"stale" | Claimed>;
   /** Forgets an ended task. */
   remove(id: string): Promise<void>;
 
@@ -57,6 +58,9 @@ export interface NewTask extends Place {
   /** Not before this time (ms since 1970). */
   readonly start?: number;
   readonly conditions?: StartConditions;
+  /** As `labelName` has them. */
+  readonly labels?: readonly string[];
+  readonly retry?: TaskRetry;
   readonly cacheKey?: string;
 }
 
@@ -106,11 +110,18 @@ export interface SyncFindings {
 
 export interface Claim extends SyncMark {
   readonly engine: string;
+  readonly account: string;
   readonly count: number;
   readonly leaseMs: number;
   /** Prompts after which no more is added: an answer must fit into a message. */
   readonly maxBytes: number;
   readonly order: Order;
+}
+
+export interface Claimed {
+  readonly grants: readonly Grant[];
+  /** How long until time alone lets more start: a gate opens, a rate limit has refilled. Absent: nothing waits for a time. */
+  readonly waitMs?: number;
 }
 
 export interface Grant {

@@ -15,9 +15,16 @@ import {
 
 export interface SyncInput extends SyncMark {
   readonly held: Heartbeat["held"];
-  readonly offers: readonly { readonly engine: string; readonly freeSlots: number }[];
+  readonly offers: readonly Offer[];
   readonly draining: boolean;
   readonly maxWaitMs: number;
+}
+
+interface Offer {
+  readonly engine: string;
+  readonly freeSlots: number;
+  /** The login that its runs use. */
+  readonly account: string;
 }
 
 export interface SyncAnswer {
@@ -60,21 +67,23 @@ export function createSync(
     return { ...findings, lost: [...findings.lost, ...strange.map(({ id }) => id)] };
   };
 
-  const claim = async ({ executor, boot, sequence, offers }: SyncInput): Promise<Grant[]> => {
+  const claim = async ({ executor, boot, sequence, offers }: SyncInput) => {
     const grants: Grant[] = [];
-    let bytes = 0;
-    for (const { engine, freeSlots } of offers) {
+    let [bytes, waitMs] = [0, TICK_MS];
+    for (const { engine, account, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
-      const got = await store.claim({ executor, boot, sequence, engine, count: freeSlots, leaseMs, maxBytes, order });
+      const wanted = { engine, account, count: freeSlots, leaseMs, maxBytes, order };
+      const got = await store.claim({ executor, boot, sequence, ...wanted });
       if (got === "stale") throw syncStale();
-      for (const grant of got) {
+      for (const grant of got.grants) {
         bytes += grant.prompts.byteLength;
         observer.leased(grant.task);
       }
-      grants.push(...got);
+      grants.push(...got.grants);
+      waitMs = Math.min(waitMs, got.waitMs ?? TICK_MS);
     }
-    return grants;
+    return { grants, waitMs };
   };
 
   return async (asked, signal) => {
@@ -93,13 +102,14 @@ export function createSync(
       for (let again = false; ; again = true) {
         const { cancelled, lost } = await look(input, again);
         // Nobody would hear of what is claimed for a caller that gave up.
-        const grants = input.draining || signal.aborted ? [] : await claim(input);
+        const idle = input.draining || signal.aborted;
+        const { grants, waitMs } = idle ? { grants: [], waitMs: TICK_MS } : await claim(input);
         const news = grants.length + cancelled.length + lost.length > 0;
         const leftMs = end - performance.now();
         if (news || input.draining || leftMs <= 0 || stop.aborted) {
           return { grants, cancelled, lost, nextSyncMs };
         }
-        await listener.next(Math.min(leftMs, TICK_MS), stop);
+        await listener.next(Math.min(leftMs, waitMs), stop);
       }
     } finally {
       listener.close();

@@ -42,6 +42,14 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
+/** How a task's failed runs are tried again, where its agent has said so. */
+export interface TaskRetry {
+  readonly baseMs?: number;
+  readonly maxMs?: number;
+  /** Categories after which it is not tried again. */
+  readonly never?: readonly string[];
+}
+
 /** A task as it is stored. Times are ms since 1970 on Redis' clock; what is absent has not happened yet. */
 export interface Task {
   readonly id: string;
@@ -61,6 +69,11 @@ export interface Task {
   /** The executor that it waits for, and for how many ms from `created`; for ever when absent. */
   readonly pin?: string;
   readonly pinMs?: number;
+  /** As `labelName` has them. */
+  readonly labels?: readonly string[];
+  readonly retry?: TaskRetry;
+  /** Why a QUEUED task is in no line: a scope of a label, or `broken`. */
+  readonly blocked?: string;
   /** What was asked, without the prompts, in the form of the contract; nothing here looks into it. */
   readonly spec: string;
   /** Under which its answer is cached; absent when it is not. */
@@ -79,6 +92,10 @@ export interface Task {
   readonly fence?: number;
   readonly executor?: string;
   readonly boot?: string;
+  /** The login that its runs use. */
+  readonly account?: string;
+  /** Leased while its login's runs were bounded since the provider was overloaded. */
+  readonly bound?: boolean;
   readonly leased?: number;
   /** Tokens that its agent was charged for the newest lease, and the agent's weight then. */
   readonly charged?: number;

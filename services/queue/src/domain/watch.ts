@@ -14,7 +14,8 @@ export interface WatchInput {
 }
 
 /**
- * A task's log after `afterSequence`, as it grows, up to the entry that ends it. Every watcher reads the log itself, at
+ * A task's log after `afterSequence`, as it grows, up to the entry that ends it for good: it goes on after the end of a task
+ * that was put back since. Every watcher reads the log itself, at
  * its own pace, so a slow one holds up nobody and one that comes back misses nothing. Also ends when `signal` aborts.
  *
  * Throws TASK_NOT_FOUND, also when the task's retention ends meanwhile, and INVALID_FIELD.
@@ -50,9 +51,9 @@ export async function* watchTask(
         if (endsTask(entry)) task = await find();
         yield { entry, task };
         last = entry.sequence;
-        if (endsTask(entry)) return;
       }
-      if (page.length > 0) continue;
+      const newest = page.at(-1);
+      if (newest && !(endsTask(newest) && isEnded(task.state))) continue;
       // Read before the record: an ended task whose log had nothing after `last` has nothing to say.
       if (isEnded(task.state)) return;
       task = await find();

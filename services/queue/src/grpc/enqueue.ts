@@ -2,6 +2,7 @@ import type { EnqueueRequest, EnqueueResponse } from "@ccsp/protos/ccsp/queue/v1
 import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { TaskCache } from "../cache/task-cache.js";
+import { labelName } from "../domain/gates.js";
 import type { FullTask, Queue } from "../domain/queue.js";
 import { acceptTask, type SpecLimits } from "../domain/validate.js";
 import { storeSpec, toTaskMessage } from "../messages/task-message.js";
@@ -41,6 +42,7 @@ export function createEnqueue({ queue, limits, newId, cache }: EnqueueDeps): Enq
     const task = await queue.enqueue({
       ...{ id: newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts },
       trace: currentTraceparent(),
+      labels: Object.entries(asked.labels).map(([key, value]) => labelName(key, value)),
       ...(requestId !== "" && { request: { id: requestId, hash } }),
       ...(key !== undefined && { cacheKey: key }),
       ...(result && { conditions: TO_BE_ANSWERED }),

@@ -1,23 +1,36 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskCache } from "../cache/task-cache.js";
+import type { Gates } from "../domain/gate-keeper.js";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { watchTask } from "../domain/watch.js";
 import { toDuration } from "../messages/duration.js";
+import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { loadSpec, toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
 import { createEnqueue } from "./enqueue.js";
+import { readPause, readResume } from "./gates.js";
 import { recordQueueWait } from "./queue-wait.js";
-import { failFacts, readFailure, readList, readReport, readResult, readSync, resultFacts } from "./requests.js";
+import {
+  failFacts,
+  readFailure,
+  readList,
+  readPriority,
+  readReport,
+  readResult,
+  readSync,
+  resultFacts,
+} from "./requests.js";
 import { readStatus } from "./status.js";
 
 export interface HandlerDeps {
   readonly queue: Queue;
   readonly sync: Sync;
+  readonly gates: Gates;
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly limits: SpecLimits;
@@ -31,6 +44,7 @@ export interface HandlerDeps {
 export function queueHandlers({
   queue,
   sync,
+  gates,
   store,
   wakes,
   limits,
@@ -94,6 +108,26 @@ export function queueHandlers({
 
     async cancel({ taskId, agentId, reason }) {
       return { task: toTaskMessage(await queue.cancel(taskId, agentId, reason)) };
+    },
+
+    async retryTask({ taskId, agentId, reason }) {
+      return { task: toTaskMessage(await queue.retry(taskId, agentId, reason)) };
+    },
+
+    async setPriority({ taskId, agentId, priority }) {
+      return { task: toTaskMessage(await queue.setPriority(taskId, agentId, readPriority(priority))) };
+    },
+
+    async pauseQueue(request) {
+      const nowMs = await store.now("");
+      const { scope, ...pause } = readPause(request, limits.engines, nowMs);
+      const gate = await gates.pause(scope, pause);
+      return { gate: toGateMessage(scope, gate, nowMs) };
+    },
+
+    async resumeQueue(request) {
+      const { scope, who, why } = readResume(request, limits.engines);
+      return { resumed: await gates.resume(scope, { who, why }) };
     },
 
     getStatus: () => readStatus(store, limits),

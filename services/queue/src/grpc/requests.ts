@@ -8,16 +8,17 @@ import type {
   ReportRequest,
   SyncRequest,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { TaskResult, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type Priority, TaskResult, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { RunFacts } from "../domain/move.js";
 import type { Report } from "../domain/store.js";
 import type { SyncInput } from "../domain/sync.js";
-import type { Failure, State } from "../domain/task.js";
+import { CLASSES, type Failure, type PriorityClass, type State } from "../domain/task.js";
 import { Faults, isExecutorId } from "../domain/validate.js";
 import { durationMs } from "../messages/duration.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
-import { stateOf } from "../messages/words.js";
+import { priorityOf, stateOf } from "../messages/words.js";
+import { ACCOUNT_RULE, isAccount } from "./gates.js";
 
 // More leases than this in one process is a fault of the caller.
 const MAX_HELD = 1_000;
@@ -37,7 +38,8 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
   faults.unless(request.engines.length <= MAX_OFFERS, "engines", `has more than ${MAX_OFFERS} entries`);
   faults.unless(durationMs(request.maxWait) >= 0, "max_wait", "is negative");
   const engines = new Set<string>();
-  for (const [i, { engine, freeSlots }] of request.engines.entries()) {
+  for (const [i, { engine, freeSlots, account }] of request.engines.entries()) {
+    faults.unless(isAccount(account), `engines[${i}].account`, ACCOUNT_RULE);
     faults.unless(freeSlots >= 0, `engines[${i}].free_slots`, "is negative");
     // Its second offer would be answered with the leases of the first: one answer, one lease twice.
     faults.unless(!engines.has(engine), `engines[${i}].engine`, "is named twice");
@@ -60,10 +62,10 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
 /** No more slots than `room`: an executor that held more than a Sync may name could never call again. */
 function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput["offers"] {
   let left = room;
-  return engines.map(({ engine, freeSlots }) => {
+  return engines.map(({ engine, freeSlots, account }) => {
     const slots = Math.min(freeSlots, left);
     left -= slots;
-    return { engine, freeSlots: slots };
+    return { engine, account, freeSlots: slots };
   });
 }
 
@@ -107,6 +109,13 @@ export function readList({ agentId, states, pageSize, pageToken }: ListRequest) 
     pageSize: pageSize || 50,
     pageToken,
   };
+}
+
+/** Throws INVALID_FIELD. */
+export function readPriority(priority: Priority): PriorityClass {
+  const named = CLASSES.find((each) => priorityOf(each) === priority);
+  if (named === undefined) throw invalidFields([{ field: "priority", description: "is no known priority" }]);
+  return named;
 }
 
 /** What the event about a failed run says besides the error, as members of its JSON. */

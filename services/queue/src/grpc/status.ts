@@ -2,6 +2,7 @@ import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service
 import type { TaskStore } from "../domain/store.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { toDuration } from "../messages/duration.js";
+import { toGateMessage } from "../messages/gate-message.js";
 import { priorityOf } from "../messages/words.js";
 
 // Several missed calls: an idle executor calls at least every 20 s.
@@ -9,7 +10,13 @@ const LATELY_MS = 60_000;
 
 /** What waits and runs, and who is there. */
 export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<GetStatusResponse> {
-  const [depths, counts, executors] = await Promise.all([store.depths(), store.counts(), store.executors(LATELY_MS)]);
+  const [depths, counts, executors, gates, nowMs] = await Promise.all([
+    store.depths(),
+    store.counts(),
+    store.executors(LATELY_MS),
+    store.gates(),
+    store.now(""),
+  ]);
   return {
     depths: depths.map(({ engine, class: priority, waiting, oldestAgeMs }) => ({
       engine,
@@ -29,7 +36,7 @@ export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<
     })),
     maxPromptBytes: BigInt(limits.maxPromptBytes),
     scheduled: 0n,
-    gates: [],
+    gates: [...gates].flatMap(([scope, gate]) => toGateMessage(scope, gate, nowMs) ?? []),
     emergency: undefined,
     agents: [],
     waitingBytes: 0n,

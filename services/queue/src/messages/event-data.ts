@@ -1,5 +1,6 @@
 import { encodeEventData } from "@ccsp/events";
 import { TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type Closing, type Gate, labelOf, type Scope } from "../domain/gates.js";
 import type { MoveEvent } from "../domain/move.js";
 import type { PriorityClass } from "../domain/task.js";
 import { toTaskError } from "./failure.js";
@@ -9,6 +10,26 @@ import { priorityOf } from "./words.js";
 export function enqueuedData(engine: string, priority: PriorityClass): string {
   return encodeEventData({ $case: "taskEnqueued", value: { engine, priority: priorityOf(priority) } });
 }
+
+/** Data of `gate.closed`. */
+export function gateClosedData(scope: Scope, { who, why, opens }: Omit<Gate, "closed">): string {
+  const openTime = opens === undefined ? undefined : new Date(opens);
+  return encodeEventData({ $case: "gateClosed", value: { scope: scopeWords(scope), who, why, openTime } });
+}
+
+/** Data of `gate.opened`. */
+export function gateOpenedData(scope: Scope, { who, why }: { who: string; why: string }): string {
+  return encodeEventData({ $case: "gateOpened", value: { scope: scopeWords(scope), who, why } });
+}
+
+/** Data of `session.timeout`. */
+export function sessionTimeoutData({ engine, account, executor }: NonNullable<Closing["login"]>): string {
+  return encodeEventData({ $case: "sessionTimeout", value: { engine, account, executorId: executor } });
+}
+
+/** A scope for people: a label as it was given. */
+const scopeWords = (scope: Scope): string =>
+  scope.startsWith("label/") ? `label/${labelOf(scope.slice("label/".length)).join("=")}` : scope;
 
 /**
  * Members of an event's JSON besides `engine` and `attempt`, which the script that makes the move adds: it alone knows them

@@ -9,9 +9,9 @@ const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({ ...TaskSpec.fromPart
 
 describe("a stored spec", () => {
   it("is whole again with its prompts, and shows no prompt without them", () => {
-    const whole = spec({ systemPrompt: "s", engine: "e", labels: { a: "1" }, maxAttempts: 2 });
+    const whole = spec({ systemPrompt: "s", engine: "e", labels: { a: "1" }, maxAttempts: 2, priority: Priority.HIGH });
     const { spec: stored, prompts } = storeSpec(whole);
-    const task = { spec: stored } as Task;
+    const task = { spec: stored, class: "high" } as Task;
     assert.deepEqual(loadSpec(task, prompts), whole);
     assert.deepEqual(loadSpec(task, undefined), { ...whole, prompt: "", systemPrompt: "" });
   });

@@ -5,7 +5,7 @@ import type { FullTask } from "../domain/queue.js";
 import type { Task } from "../domain/task.js";
 import { toDuration } from "./duration.js";
 import { toTaskError } from "./failure.js";
-import { toState } from "./words.js";
+import { priorityOf, toState } from "./words.js";
 
 /**
  * A spec as it is stored: the prompts apart from the rest, so that a list of tasks does not read them. Both parts are
@@ -30,7 +30,9 @@ export function storeSpec(spec: TaskSpec): StoredSpec {
 /** Without `prompts`: what lists show. */
 export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
   const rest = Buffer.from(task.spec, "base64");
-  return TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts]));
+  const spec = TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts]));
+  // The class can have been changed since.
+  return { ...spec, priority: priorityOf(task.class) };
 }
 
 export function toTaskMessage({ task, prompts, result }: FullTask): TaskMessage {

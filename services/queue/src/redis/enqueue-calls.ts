@@ -50,12 +50,17 @@ export function createEnqueue(
 const pair = ({ tasks, bytes }: Bound): [number, number] => [tasks, bytes];
 
 /** What of a record is known before Redis has seen it. */
-const recordOf = ({ agent, engine, class: priority, max, spec, trace, conditions, cacheKey }: NewTask) => ({
-  ...{ agent, engine, class: priority, max, spec },
-  ...(trace && { trace }),
-  ...(cacheKey !== undefined && { cacheKey }),
-  ...conditions,
-});
+function recordOf({ agent, engine, class: priority, max, spec, trace, conditions, ...task }: NewTask) {
+  const { cacheKey, labels, retry } = task;
+  return {
+    ...{ agent, engine, class: priority, max, spec },
+    ...(trace && { trace }),
+    ...(cacheKey !== undefined && { cacheKey }),
+    ...conditions,
+    ...(labels?.length && { labels }),
+    ...(retry && { retry }),
+  };
+}
 
 const timesOf = ({ start, conditions }: NewTask): string =>
   start === undefined && conditions === undefined ? "" : JSON.stringify({ start, ...conditions });

@@ -21,6 +21,10 @@ export function queueKeys(shard: number) {
     load: `${prefix}load`,
     alarms: `${prefix}alarms`,
     pinned: `${prefix}pinned`,
+    blocked: `${prefix}blocked`,
+    bench: `${prefix}bench`,
+    gates: `${prefix}gates`,
+    rates: `${prefix}rates`,
     /** Written to have something that replicas can be asked for. */
     barrier: `${prefix}barrier`,
     events: eventsKey(shard),

@@ -1,11 +1,12 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { GateStore } from "../domain/gate-store.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
-type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove">;
+type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof GateStore>;
 
 /** What changes no task. */
 export function createReads(

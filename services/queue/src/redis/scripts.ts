@@ -1,4 +1,4 @@
-import { bindScript, type RedisClient } from "@ccsp/redis-kit";
+import { bindScript, oneOf, type RedisClient } from "@ccsp/redis-kit";
 
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
 
@@ -44,10 +44,12 @@ export function bindScripts(redis: RedisClient) {
       redis,
       lua("claim_tasks"),
       [
-        ...(["executor", "tasks", "prompts", "leases", "held", "alarms", "meta", "running", "load", "rota"] as const),
+        ...(["executor", "tasks", "prompts", "leases", "held", "alarms", "pinned", "blocked", "meta"] as const),
+        ...(["running", "load", "bench", "gates", "rates", "rota"] as const),
         ...PLACES,
       ],
       list,
+      ["batch", "load", "gates", "rates", "rules", "turns", "classes"].map((part) => lua(`claim/${part}`)),
     ),
     report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words),
     move: bindScript(
@@ -55,11 +57,12 @@ export function bindScripts(redis: RedisClient) {
       lua("move_tasks"),
       [
         ...(["tasks", "results", "leases", "held", "parked", "alarms", "pinned", "ended", "running"] as const),
-        ...(["load", "meta", "events", "rota"] as const),
+        ...(["load", "meta", "blocked", "bench", "rates", "events", "rota"] as const),
         ...PLACES,
         "...logs",
       ],
       words,
+      ["bench", "charge"].map((part) => lua(`move/${part}`)),
     ),
     remove: bindScript(
       redis,
@@ -67,6 +70,12 @@ export function bindScripts(redis: RedisClient) {
       ["tasks", "prompts", "results", "ended", "owned", "...logs"],
       anything,
     ),
+    closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String),
+    openGate: bindScript(redis, lua("open_gate"), ["gates", "events"], oneOf("ok", "open")),
+    openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
+    adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
+    liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
+    mendRunning: bindScript(redis, lua("mend_running"), ["running", "leases"], anything),
     readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
   };
 }

@@ -24,14 +24,15 @@ export function createTaskCalls(
   clock: () => number | "",
 ): Pick<TaskStore, "move" | "report" | "remove"> {
   const { tasks, prompts, results, owned, leases, held, parked, alarms, pinned, ended, running, load, meta } = keys;
-  const { events } = keys;
+  const { blocked, bench, rates, events } = keys;
 
   const move = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
     async (engine, calls) =>
       scripts.move(
         {
-          ...{ tasks, results, leases, held, parked, alarms, pinned, ended, running, load, meta, events },
+          ...{ tasks, results, leases, held, parked, alarms, pinned, ended, running, load, meta },
+          ...{ blocked, bench, rates, events },
           ...keys.engine(engine),
           logs: calls.map(({ place }) => keys.log(place.id)),
         },

@@ -5,7 +5,8 @@ import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { decodeTask } from "./decode.js";
 import { createEnqueue } from "./enqueue-calls.js";
-import { queueKeys } from "./keys.js";
+import { createGateCalls } from "./gate-calls.js";
+import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
 import { bindScripts, type Reply } from "./scripts.js";
 import { createTaskCalls } from "./task-calls.js";
@@ -23,12 +24,14 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
-  const { tasks, prompts, leases, held, alarms, executors, meta, running, load } = keys;
+  const { tasks, prompts, leases, held, alarms, pinned, blocked, executors, meta, running, load } = keys;
+  const { bench, gates, rates } = keys;
 
   const store: TaskStore = {
     ...createReads(redis, keys, scripts.readClock, { engines, ...(now && { now }) }),
 
     ...createTaskCalls(scripts, keys, clock),
+    ...createGateCalls(redis, scripts, keys, { engines, clock }),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
     async sync({ executor, boot, sequence, draining, held: holding, leaseMs, again }) {
@@ -49,23 +52,28 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
       };
     },
 
-    async claim({ executor, boot, sequence, engine, count, leaseMs, maxBytes, order }) {
-      const [word, ...flat] = await scripts.claim(
+    async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
+      const [word, wait, ...flat] = await scripts.claim(
         {
-          ...{ tasks, prompts, leases, held, alarms, meta, running, load },
+          ...{ tasks, prompts, leases, held, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
           executor: keys.executor(executor),
           ...keys.engine(engine),
         },
-        ...[executor, clock(), boot, String(sequence), engine, count, leaseMs, maxBytes],
-        ...[order.urgentMax, MOST_AGEING, order.agentMaxRunning, JSON.stringify(order.agentWeights)],
-        ...CLASSES.flatMap((priority) => [order.weights[priority], START_TARGET_MS[priority]]),
+        ...[executor, clock(), boot, String(sequence), engine, account, count, leaseMs, maxBytes, channels.work],
+        ...[order.urgentMax, order.agentMaxRunning, JSON.stringify(order.agentWeights)],
+        ...[order.labelMaxRunning, order.engineRates, order.agentRates].map((each) => JSON.stringify(each)),
+        MOST_AGEING,
+        ...CLASSES.map((priority) => order.weights[priority]),
+        ...CLASSES.map((priority) => START_TARGET_MS[priority]),
       );
       if (word === "stale") return word;
-      return inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {
+      const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {
         const task = decodeTask(text(id), text(record));
         const { fence = 0, leased = 0 } = task;
         return { task, fence, prompts: buffer(prompts), expireMs: leased + leaseMs };
       });
+      const waitMs = text(wait);
+      return { grants, ...(waitMs !== "" && { waitMs: Number(waitMs) }) };
     },
   };
   return guarded(redis, store);

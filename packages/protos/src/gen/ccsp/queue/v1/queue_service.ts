@@ -10012,7 +10012,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ReleaseResponse => ReleaseResponse.decode(value),
   },
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`.
+   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
+   * since an earlier one.
    *
    * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
    * answered with the rest of its log for the retention time.
@@ -10408,7 +10409,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   release: handleUnaryCall<ReleaseRequest, ReleaseResponse>;
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`.
+   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
+   * since an earlier one.
    *
    * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
    * answered with the rest of its log for the retention time.
@@ -10719,7 +10721,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ReleaseResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`.
+   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
+   * since an earlier one.
    *
    * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
    * answered with the rest of its log for the retention time.

@@ -718,7 +718,10 @@ export interface TaskEvent {
     /** The engine or its provider has trouble and goes on. */
     { $case: "engineNotice"; value: EngineNotice }
     | //
-    /** The task ended. Always the last entry, exactly one. */
+    /**
+     * The task ended. The last entry, exactly one, unless the task was put back since by `RetryTask`: then its log goes on, to
+     * another end.
+     */
     { $case: "taskEnded"; value: TaskEnded }
     | undefined;
 }

@@ -1,0 +1,46 @@
+-- adapt_bound: how many runs of an account may go on at once, after the provider was overloaded, or a run succeeded.
+--
+-- KEYS  1 gates    hash  bound/engine/account -> bound (JSON): limit, from (before the first overload), at (last overload), good
+--                        (runs that succeeded since the limit changed)
+--       2 running  zset  account/engine/account/id of held tasks, among others, all with score 0
+-- ARGV  1 engine/account
+--       2 now (ms), or '' for the server's clock
+--       3 'overloaded' or 'succeeded'
+--       4 time between two halvings (ms)
+--       5 successes after which one more may run
+--       6 work channel
+--       7 topic to wake
+-- RETURN 'ok'
+--
+-- An overload halves the limit, never below 1, at most once in a time: runs that were started together fail together. It is
+-- gone when as many may run again as did when it began. An overloaded run is still counted when this is called.
+
+local gates, running, account = KEYS[1], KEYS[2], ARGV[1]
+local scope = 'bound/' .. account
+local now = tonumber(ARGV[2])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local bound = redis.call('HGET', gates, scope)
+bound = bound and cjson.decode(bound)
+if ARGV[3] == 'overloaded' then
+  local runs = redis.call('ZLEXCOUNT', running, '[account/' .. account .. '/', '(account/' .. account .. '0')
+  bound = bound or { limit = runs, from = runs, at = 0 }
+  if bound.at + ARGV[4] <= now then
+    bound.limit, bound.at, bound.good = math.max(1, math.floor(bound.limit / 2)), now, 0
+  end
+elseif bound then
+  bound.good = bound.good + 1
+  if bound.good >= tonumber(ARGV[5]) then
+    bound.limit, bound.good = bound.limit + 1, 0
+    redis.call('PUBLISH', ARGV[6], ARGV[7])
+  end
+end
+if bound and bound.limit > bound.from then
+  redis.call('HDEL', gates, scope)
+elseif bound then
+  redis.call('HSET', gates, scope, cjson.encode(bound))
+end
+return 'ok'

@@ -1,0 +1,53 @@
+-- Rate limits: token buckets that hold a minute's worth, refill evenly, and may go into debt. A limit is {requests, tokens} a minute,
+-- 0 for any number; `*` is the one of every name that has none of its own. A bucket is kept once it was used.
+
+local function open_rates(key, kind, limits, now)
+  local rates, buckets, wait = {}, {}, math.huge
+
+  local function bucket(name, what, index)
+    local most = (limits[name] or limits['*'] or {})[index] or 0
+    if most == 0 then
+      return nil
+    end
+    local field = what .. '/' .. kind .. '/' .. name
+    if not buckets[field] then
+      local level, time = string.match(redis.call('HGET', key, field) or '', '^(%S+) (%S+)$')
+      local refill = level and most * (now - time) / 60000 or most
+      buckets[field] = { field = field, most = most, level = math.min(most, (tonumber(level) or 0) + refill) }
+    end
+    return buckets[field]
+  end
+
+  -- How many runs of `cost` tokens may start. One that costs more than a minute's worth starts when its bucket is full.
+  function rates.room(name, cost)
+    local room = math.huge
+    for index, what in ipairs({ 'requests', 'tokens' }) do
+      local b, need = bucket(name, what, index), index == 1 and 1 or cost
+      if b then
+        need = math.min(need, b.most)
+        room = math.min(room, math.floor((b.level + 1e-6) / need))
+        if room <= 0 then
+          wait = math.min(wait, (need - b.level) * 60000 / b.most)
+        end
+      end
+    end
+    return room
+  end
+
+  function rates.pay(name, runs, cost)
+    for index, what in ipairs({ 'requests', 'tokens' }) do
+      local b = bucket(name, what, index)
+      if b then
+        b.level = b.level - runs * (index == 1 and 1 or cost)
+        redis.call('HSET', key, b.field, string.format('%.6f %.0f', b.level, now))
+      end
+    end
+  end
+
+  -- How long until the next run that was kept back may start.
+  function rates.wait()
+    return wait
+  end
+
+  return rates
+end

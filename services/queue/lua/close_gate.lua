@@ -1,0 +1,45 @@
+-- close_gate: close a gate, or change who closed it, why and until when.
+--
+-- KEYS  1 gates   hash    scope -> gate (JSON)
+--       2 events  stream
+-- ARGV  1 scope
+--       2 now (ms), or '' for the server's clock
+--       3 gate as JSON, without `closed`: who, why, and if it opens by itself: opens (ms) and ramp (ms)
+--       4 'replace', or 'extend' to keep a gate that is closed as it is but for a later time of opening
+--       5 data of the event gate.closed (JSON); '': none is written
+--       6 data of the event session.timeout, written with the first closing (JSON), or ''
+-- RETURN gate as it is now
+--
+-- Closing a gate as it is closed already changes nothing, so that a repeat writes no second event.
+
+local gates, events, scope = KEYS[1], KEYS[2], ARGV[1]
+local now = tonumber(ARGV[2])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local gate = cjson.decode(ARGV[3])
+local before = redis.call('HGET', gates, scope)
+before = before and cjson.decode(before)
+local closed = before and (before.opens or math.huge) > now
+if closed and ARGV[4] == 'extend' then
+  if (gate.opens or math.huge) > (before.opens or math.huge) then
+    before.opens, before.ramp = gate.opens, gate.ramp
+    redis.call('HSET', gates, scope, cjson.encode(before))
+  end
+  return cjson.encode(before)
+end
+if closed and before.who == gate.who and before.why == gate.why and before.opens == gate.opens then
+  return cjson.encode(before)
+end
+
+gate.closed = now
+redis.call('HSET', gates, scope, cjson.encode(gate))
+for type, data in pairs({ ['gate.closed'] = ARGV[5], ['session.timeout'] = ARGV[6] }) do
+  if data ~= '' then
+    redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', type, 'time', now, 'task', '', 'agent', '',
+      'trace', '', 'data', data)
+  end
+end
+return cjson.encode(gate)

@@ -1,0 +1,14 @@
+-- Lets benched agents run again: the next claim of the engine puts them back into their turns. `agent` is one of them, or '' for all.
+
+local function lift_bench(bench, agent, work_channel)
+  local first, last = '[agent/', '(agent0'
+  if agent ~= '' then
+    first, last = '[agent/' .. agent .. '/', '(agent/' .. agent .. '0'
+  end
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, first, last)) do
+    local name, engine, class = string.match(member, '^agent/([^/]+)/([^/]+)/([^/]+)$')
+    redis.call('ZREM', bench, member)
+    redis.call('ZADD', bench, 0, 'back/' .. engine .. '/' .. class .. '/' .. name)
+    redis.call('PUBLISH', work_channel, 'engine:' .. engine)
+  end
+end

@@ -1,0 +1,31 @@
+-- open_due_gates: forget gates whose time is over, and wake executors for those that let work through.
+--
+-- KEYS  1 gates  hash  scope -> gate (JSON)
+-- ARGV  1 now (ms), or '' for the server's clock
+--       2 how long a bound of adaptive concurrency outlives the last overload (ms)
+--       3 work channel
+--       4 topics to wake
+-- RETURN 'ok'
+--
+-- Safe to run in every replica at once. A gate that opened by time raises no event: its closing said when.
+
+local gates, woken = KEYS[1], false
+local now = tonumber(ARGV[1])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local entries = redis.call('HGETALL', gates)
+for i = 1, #entries, 2 do
+  local gate = cjson.decode(entries[i + 1])
+  local over = gate.limit and gate.at + ARGV[2] or gate.opens and gate.opens + (gate.ramp or 0)
+  if (over or math.huge) <= now then
+    redis.call('HDEL', gates, entries[i])
+  end
+  woken = woken or (gate.limit and over or gate.opens or math.huge) <= now
+end
+for i = 4, woken and #ARGV or 0 do
+  redis.call('PUBLISH', ARGV[3], ARGV[i])
+end
+return 'ok'

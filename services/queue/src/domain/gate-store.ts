@@ -1,0 +1,25 @@
+import type { Closing, Gate, Scope } from "./gates.js";
+
+/** What keeps queued work back: gates, bounds of adaptive concurrency, benched agents, blocked tasks. */
+export interface GateStore {
+  /** Closed gates, and those that opened and are on their ramp. */
+  gates(): Promise<ReadonlyMap<Scope, Gate>>;
+  /** Answers the gate as it is then. */
+  closeGate(closing: Closing): Promise<Gate>;
+  /** Answers whether it had been closed. Other services are told who opened it, unless nobody is named. */
+  openGate(scope: Scope, by?: { readonly who: string; readonly why: string }): Promise<boolean>;
+  /** Forgets gates whose time is over, and wakes executors for those that let work through. */
+  openDueGates(): Promise<void>;
+
+  /** How many runs of a login may go on at once, after the provider was overloaded or one of them succeeded. */
+  adaptBound(login: { engine: string; account: string }, what: "overloaded" | "succeeded"): Promise<void>;
+  /** Lets an agent that had to sit out try again; all of them when none is named. */
+  liftBench(agent?: string): Promise<void>;
+  /** Forgets what is counted as running and has no lease. */
+  mendRunning(): Promise<void>;
+
+  /** Blocked tasks, oldest first, as many as `room` says for a reason (a label's scope, or `broken`) of which so many run. */
+  blockedIds(room: (reason: string, running: number) => number): Promise<readonly string[]>;
+  /** The task that was blocked first for this reason, where this task is stored. */
+  firstBlocked(id: string, reason: string): Promise<string | undefined>;
+}

@@ -1,0 +1,67 @@
+import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Scope } from "../domain/gates.js";
+import { Faults, isAgentId } from "../domain/validate.js";
+import { scopeOf } from "../messages/gate-message.js";
+
+const MAX_WHO = 128;
+const MAX_WHY_BYTES = 256;
+const MAX_PAUSE_MS = 366 * 24 * 60 * 60 * 1000;
+
+/** Throws INVALID_FIELD. */
+export function readPause(
+  { scope: asked, who, why, until }: PauseQueueRequest,
+  engines: readonly string[],
+  nowMs: number,
+) {
+  const faults = new Faults();
+  const scope = checkScope(asked, engines, faults);
+  faults.unless(scope !== "emergency", "scope", "is closed by EmergencyStop only");
+  checkWords({ who, why }, faults);
+  faults.unless(why !== "", "why", "is empty");
+  const opensMs = until?.getTime();
+  if (opensMs !== undefined) {
+    const inMs = opensMs - nowMs;
+    faults.unless(inMs > 0 && inMs <= MAX_PAUSE_MS, "until", "must be in the future, at most a year ahead");
+  }
+  faults.check();
+  return { scope, who, why, ...(opensMs !== undefined && { opensMs }) };
+}
+
+/** Throws INVALID_FIELD. */
+export function readResume({ scope: asked, who, why }: ResumeQueueRequest, engines: readonly string[]) {
+  const faults = new Faults();
+  const scope = checkScope(asked, engines, faults);
+  checkWords({ who, why }, faults);
+  faults.unless(scope !== "emergency" || why !== "", "why", "is required to end an emergency stop");
+  faults.check();
+  return { scope, who, why };
+}
+
+function checkWords({ who, why }: { who: string; why: string }, faults: Faults): void {
+  const length = Array.from(who).length;
+  faults.unless(length >= 1 && length <= MAX_WHO, "who", `must be 1 to ${MAX_WHO} characters`);
+  faults.unless(Buffer.byteLength(why) <= MAX_WHY_BYTES, "why", `is longer than ${MAX_WHY_BYTES} bytes`);
+}
+
+function checkScope(asked: PauseQueueRequest["scope"], engines: readonly string[], faults: Faults): Scope {
+  const scope = asked && scopeOf(asked);
+  if (scope === undefined) {
+    faults.add(
+      "scope",
+      "must name exactly one: all, a class, an engine, an agent, a label as key=value, or an account",
+    );
+    return "";
+  }
+  const named = asked?.scope;
+  const engine = named?.$case === "engine" ? named.value : named?.$case === "account" ? named.value.engine : undefined;
+  faults.unless(engine === undefined || engines.includes(engine), "scope", `is no engine of ${engines.join(", ")}`);
+  if (named?.$case === "agentId") faults.unless(isAgentId(named.value), "scope.agent_id", "is no agent id");
+  if (named?.$case === "account") {
+    faults.unless(isAccount(named.value.account), "scope.account", ACCOUNT_RULE);
+  }
+  return scope;
+}
+
+export const ACCOUNT_RULE = "must be at most 128 of A-Z a-z 0-9 . _ @ -";
+/** The empty name is one too: of the only login. */
+export const isAccount = (name: string): boolean => name === "" || isAgentId(name);

@@ -1,0 +1,69 @@
+import type { Settings } from "@ccsp/config";
+import { classWeights, type Order, type Rate } from "./domain/order.js";
+
+const WEIGHT = /^[1-9][0-9]{0,3}$/;
+const NAME = "[A-Za-z0-9._@-]{1,128}";
+
+/** How engines are shared: CCSP_QUEUE_… settings of classes, agents, labels and rates. */
+export function defineOrder(settings: Settings): Order {
+  const urgentMax = settings.integer(
+    "CCSP_QUEUE_URGENT_MAX",
+    "urgent tasks of an engine that may run by overtaking, above it they take turns; 0: any number",
+    { default: 1, min: 0 },
+  );
+  const weights = settings.list("CCSP_QUEUE_WEIGHTS", "how high, normal and low share an engine", {
+    default: ["16", "4", "1"],
+    pattern: WEIGHT,
+  });
+  if (weights.length !== 3) settings.fault("CCSP_QUEUE_WEIGHTS must be three numbers: of high, normal and low");
+  const [high = 1, normal = 1, low = 1] = weights.map(Number);
+  const agentMaxRunning = settings.integer(
+    "CCSP_QUEUE_AGENT_MAX_RUNNING",
+    "tasks of an agent that run at once; 0: any",
+    { default: 0, min: 0 },
+  );
+  const agentWeights = settings.list("CCSP_QUEUE_AGENT_WEIGHTS", "agents that get more turns, as agent=weight", {
+    default: [],
+    pattern: new RegExp(`^${NAME}=[1-9][0-9]{0,3}$`),
+  });
+  const labelMaxRunning = settings.list(
+    "CCSP_QUEUE_LABEL_MAX_RUNNING",
+    "tasks of a label that run at once: key=max for each value of the key, key=value=max for one",
+    { default: [], pattern: /^[a-z0-9._/-]{1,63}=([^=,]{1,256}=)?[1-9][0-9]{0,5}$/ },
+  );
+  const rates = (name: string, whose: string): Order["engineRates"] =>
+    Object.fromEntries(
+      settings
+        .list(
+          name,
+          `most starts and tokens a minute of ${whose}, as name=starts/tokens; 0: any, *: of each not named`,
+          {
+            default: [],
+            pattern: new RegExp(`^(\\*|${NAME})=[0-9]{1,9}/[0-9]{1,12}$`),
+          },
+        )
+        .map((each) => readRate(each)),
+    );
+  return {
+    ...{ urgentMax, weights: classWeights(high, normal, low), agentMaxRunning },
+    agentWeights: Object.fromEntries(agentWeights.map(readNumber)),
+    labelMaxRunning: Object.fromEntries(labelMaxRunning.map(readNumber).map(([label, max]) => [labelPart(label), max])),
+    engineRates: rates("CCSP_QUEUE_ENGINE_RATES", "engines"),
+    agentRates: rates("CCSP_QUEUE_AGENT_RATES", "agents"),
+  };
+}
+
+/** `name=number`; the name may have a "=" too. */
+function readNumber(entry: string): [name: string, number: number] {
+  const at = entry.lastIndexOf("=");
+  return [entry.slice(0, at), Number(entry.slice(at + 1))];
+}
+
+function readRate(entry: string): [name: string, rate: Rate] {
+  const [name = "", numbers = ""] = entry.split("=");
+  const [requests = 0, tokens = 0] = numbers.split("/").map(Number);
+  return [name, [requests, tokens]];
+}
+
+/** As `labelName` has it, also of a key alone. */
+const labelPart = (label: string): string => label.split("=").map(encodeURIComponent).join("=");

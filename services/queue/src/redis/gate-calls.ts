@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { GateStore } from "../domain/gate-store.js";
+import type { Gate } from "../domain/gates.js";
+import { engineTopic } from "../domain/store.js";
+import { gateClosedData, gateOpenedData, sessionTimeoutData } from "../messages/event-data.js";
+import { channels, type QueueKeys } from "./keys.js";
+import type { Scripts } from "./scripts.js";
+
+// Of adaptive concurrency: runs that were started together fail within this time of each other.
+const HALVE_EVERY_MS = 10_000;
+const GROW_AFTER = 3;
+const BOUND_LASTS_MS = 60 * 60 * 1000;
+const PAGE = 500;
+
+/** What keeps work back, and lets it go on. */
+export function createGateCalls(
+  redis: RedisClient,
+  scripts: Scripts,
+  { gates, events, running, leases, bench, blocked }: QueueKeys,
+  { engines, clock }: { readonly engines: readonly string[]; readonly clock: () => number | "" },
+): GateStore {
+  const topics = engines.map(engineTopic);
+  const blockedFor = async (reason: string, count: number): Promise<string[]> => {
+    const members = await redis.zrangebylex(blocked, `[${reason}/`, `(${reason}0`, "LIMIT", 0, count);
+    return members.map((member) => member.slice(member.lastIndexOf("/") + 1));
+  };
+
+  return {
+    async gates() {
+      const entries = Object.entries(await redis.hgetall(gates));
+      return new Map(
+        entries.filter(([scope]) => !scope.startsWith("bound/")).map(([scope, gate]) => [scope, decode(gate)]),
+      );
+    },
+
+    async closeGate({ scope, gate, how, told, login }) {
+      const data = told ? gateClosedData(scope, gate) : "";
+      const timeout = login ? sessionTimeoutData(login) : "";
+      return decode(
+        await scripts.closeGate({ gates, events }, scope, clock(), JSON.stringify(gate), how, data, timeout),
+      );
+    },
+
+    async openGate(scope, by) {
+      const data = by ? gateOpenedData(scope, by) : "";
+      const call = randomUUID();
+      return (await scripts.openGate({ gates, events }, scope, clock(), data, call, channels.work, ...topics)) === "ok";
+    },
+
+    openDueGates: () => scripts.openDueGates({ gates }, clock(), BOUND_LASTS_MS, channels.work, ...topics),
+
+    adaptBound: ({ engine, account }, what) =>
+      scripts.adaptBound(
+        { gates, running },
+        ...[`${engine}/${account}`, clock(), what, HALVE_EVERY_MS, GROW_AFTER, channels.work, engineTopic(engine)],
+      ),
+
+    liftBench: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
+
+    async mendRunning() {
+      let cursor = "0";
+      do {
+        const [next, flat] = await redis.zscan(running, cursor, "COUNT", PAGE);
+        const members = flat.filter((_, i) => i % 2 === 0);
+        if (members.length > 0) await scripts.mendRunning({ running, leases }, ...members);
+        cursor = next;
+      } while (cursor !== "0");
+    },
+
+    async blockedIds(room) {
+      const ids: string[] = [];
+      for (let from = "-"; ; ) {
+        const [next] = await redis.zrangebylex(blocked, from, "+", "LIMIT", 0, 1);
+        if (next === undefined) return ids;
+        const reason = next.split("/").slice(0, -2).join("/");
+        const runs = await redis.zlexcount(running, `[${reason}/`, `(${reason}0`);
+        ids.push(...(await blockedFor(reason, Math.min(room(reason, runs), PAGE))));
+        from = `(${reason}0`;
+      }
+    },
+
+    async firstBlocked(_, reason) {
+      const [id] = await blockedFor(reason, 1);
+      return id;
+    },
+  };
+}
+
+/** Only the scripts write gates, so their shape is trusted. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+const decode = (json: string): Gate => JSON.parse(json) as Gate;

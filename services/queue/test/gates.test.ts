@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { decodeEvent } from "@ccsp/events";
+import { labelName, scopes } from "../src/domain/gates.js";
+import { reap } from "../src/domain/reaper.js";
+import { executor, newTask, RAMP_MS, startWorld, type World } from "./world.js";
+
+for (const { twice, shards } of [
+  { twice: false, shards: 1 },
+  { twice: true, shards: 1 },
+  { twice: false, shards: 4 },
+]) {
+  describe(`a gate in ${shards} shards${twice ? ", each script sent twice" : ""}`, () => {
+    let world: World;
+    before(async () => void (world = await startWorld({ twice, shards })));
+    after(() => world.close());
+    beforeEach(() => world.reset());
+    gates(() => world);
+  });
+}
+
+function gates(get: () => World): void {
+  const add = async (task: Parameters<typeof newTask>[0] = {}) => {
+    const world = get();
+    world.clock.now++;
+    return (await world.queue.enqueue(newTask(task, world.shards))).task.id;
+  };
+  let calls = 0;
+  const take = async (slots = 9, more: Parameters<typeof executor>[1] = {}) =>
+    (await executor(get(), { id: `ex-${++calls}`, slots, ...more }).sync()).grants.map(({ task }) => task.id);
+  const pause = (scope: string, more: { opensMs?: number } = {}) =>
+    get().gates.pause(scope, { who: "ada", why: "maintenance", ...more });
+  const resume = (scope: string) => get().gates.resume(scope, { who: "ada", why: "done" });
+  const tick = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6 });
+  const told = async () => {
+    const entries = await get().redis.client.xrange("ccsp:events:{0}", "-", "+");
+    const data = entries.map(([id, fields]) => decodeEvent(0, id, fields)?.data);
+    return data.filter((each) => each?.$case.startsWith("gate") || each?.$case === "sessionTimeout");
+  };
+
+  const label = labelName("repo", "a/b=c");
+  const SCOPES = {
+    everything: scopes.all,
+    "its class": scopes.class("normal"),
+    "its engine": scopes.engine("claude-code"),
+    "its agent": scopes.agent("alice"),
+    "its label": scopes.label("repo", "a/b=c"),
+    "its account": scopes.account("claude-code", "team"),
+  };
+  for (const [whose, scope] of Object.entries(SCOPES)) {
+    it(`keeps a task back while that of ${whose} is closed, and lets it start once it is open`, async () => {
+      await pause(scope);
+      const id = await add({ labels: [label] });
+      assert.deepEqual(await take(9, { account: "team" }), []);
+      assert.equal(await resume(scope), true);
+      await tick();
+      assert.deepEqual(await take(9, { account: "team" }), [id]);
+    });
+  }
+
+  it("keeps back nothing else", async () => {
+    const others = [
+      ...[scopes.class("high"), scopes.engine("opencode"), scopes.agent("bob")],
+      ...[
+        scopes.label("repo", "other"),
+        scopes.account("claude-code", "other"),
+        scopes.executor("other", "claude-code"),
+      ],
+    ];
+    for (const scope of others) await pause(scope);
+    const id = await add({ labels: [label] });
+    assert.deepEqual(await take(9, { account: "team" }), [id]);
+  });
+
+  it("of one agent passes the turn to the next, and its tasks keep their age", async () => {
+    await pause(scopes.agent("alice"));
+    const first = await add();
+    const other = await add({ agent: "bob" });
+    const second = await add();
+    assert.deepEqual(await take(), [other]);
+    assert.deepEqual(await take(), []);
+    await resume(scopes.agent("alice"));
+    assert.deepEqual(await take(), [first, second]);
+  });
+
+  it("of a label lets tasks behind it pass, and gives back those that it kept, oldest first", async () => {
+    await pause(scopes.label("repo", "a/b=c"));
+    const kept = [await add({ labels: [label] }), await add({ labels: [label] })];
+    const free = await add();
+    assert.deepEqual(await take(), [free]);
+    await resume(scopes.label("repo", "a/b=c"));
+    await tick();
+    assert.deepEqual(await take(), kept);
+  });
+
+  it("lets what it keeps back be cancelled", async () => {
+    await pause(scopes.label("repo", "a/b=c"));
+    const id = await add({ labels: [label] });
+    await take();
+    await get().queue.cancel(id, "alice", "");
+    assert.deepEqual((await get().store.counts()).ended, 1);
+    await resume(scopes.label("repo", "a/b=c"));
+    await tick();
+    assert.deepEqual(await take(), []);
+  });
+
+  it("opens by itself at its time, on a ramp: one at once, twice as many with each sixth of it, then all", async () => {
+    const world = get();
+    await pause(scopes.all, { opensMs: world.clock.now + 3_600_000 });
+    for (let i = 0; i < 90; i++) await add();
+    world.clock.now += 3_600_000 - 91;
+    assert.equal((await take(90)).length, 0);
+    world.clock.now += 1;
+    const started = [];
+    for (let step = 0; step <= 6; step++) {
+      const { grants } = await executor(world, { id: `ex-${++calls}`, slots: 90 }).sync();
+      for (const { task, fence } of grants) await world.queue.complete(task.id, fence, Buffer.from(""), {});
+      started.push(grants.length);
+      world.clock.now += RAMP_MS / 6;
+      await tick();
+    }
+    assert.deepEqual(started, [1, 1, 2, 4, 8, 16, 58]);
+    assert.equal((await world.store.gates()).size, 0);
+  });
+
+  it("tells a waiting executor how long until it lets more through", async () => {
+    const world = get();
+    await add();
+    await pause(scopes.all, { opensMs: world.clock.now + 1_234 });
+    const { request } = executor(world);
+    const mark = request();
+    await world.store.sync({ ...mark, leaseMs: 1_000, again: false });
+    const claim = { ...mark, engine: "claude-code", account: "", count: 1, leaseMs: 1_000, maxBytes: 1_000 };
+    assert.deepEqual(await world.store.claim({ ...claim, order: world.order }), { grants: [], waitMs: 1_234 });
+  });
+
+  it("says who closed it, why and until when, and tells other services once", async () => {
+    const world = get();
+    const opensMs = world.clock.now + 60_000;
+    await pause(scopes.engine("claude-code"), { opensMs });
+    const closed = world.clock.now;
+    world.clock.now += 5;
+    await pause(scopes.engine("claude-code"), { opensMs });
+    const gate = (await world.store.gates()).get("engine/claude-code");
+    assert.deepEqual(gate, { who: "ada", why: "maintenance", opens: opensMs, ramp: RAMP_MS, closed });
+    assert.equal(await resume(scopes.engine("claude-code")), true);
+    assert.equal(await resume(scopes.engine("claude-code")), false);
+    assert.deepEqual(
+      (await told()).map((data) => data?.$case),
+      ["gateClosed", "gateOpened"],
+    );
+  });
+}
