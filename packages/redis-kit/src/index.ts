@@ -3,3 +3,4 @@ export { openRedis, type RedisConnection } from "./open-redis.js";
 export { orUnavailable } from "./outage.js";
 export { bindScript, oneOf, type Script, type ScriptArgument, type ScriptBinding } from "./script.js";
 export { scriptFaults } from "./script-header.js";
+export { within } from "./within.js";

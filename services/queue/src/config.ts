@@ -9,6 +9,8 @@ export interface QueueConfig {
   readonly service: ServiceSettings;
   readonly redisUrl: string;
   readonly shards: number;
+  /** Where a task is when its acceptance or end is answered. */
+  readonly durability: "local" | "replicated";
   /** The default first. */
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
@@ -28,6 +30,12 @@ export function defineQueue(settings: Settings): QueueConfig {
     service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
     redisUrl: redisUrl(settings),
     shards: queueShards(settings),
+    durability: settings.oneOf(
+      "CCSP_QUEUE_DURABILITY",
+      "what a task's acceptance and end wait for: `local`, Redis itself; `replicated`, one replica as well",
+      ["local", "replicated"],
+      { default: "local" },
+    ),
     engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {
       default: ["claude-code"],
       pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,

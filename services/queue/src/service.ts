@@ -17,6 +17,7 @@ import { createEnqueue } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
+import { replicated } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
 import { openSchedules } from "./schedules/open-schedules.js";
@@ -31,12 +32,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   define: defineQueue,
 
   async start(config, { open, log, stopping }) {
-    const { service, shards, engines, order, leaseMs, bounds, maxPromptBytes } = config;
+    const { service, shards, durability, engines, order, leaseMs, bounds, maxPromptBytes } = config;
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
-    const store = createShards(redis.client, shards, { engines, bounds: shardBounds });
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds });
+    const store = durability === "local" ? local : replicated(local, await redis.duplicate());
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };

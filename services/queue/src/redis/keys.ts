@@ -25,6 +25,8 @@ export function queueKeys(shard: number) {
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
     rates: `${prefix}rates`,
+    /** Written to have something that replicas can be asked for. */
+    barrier: `${prefix}barrier`,
     events: eventsKey(shard),
     /** Of one engine and its classes. */
     engine: (name: string) => ({

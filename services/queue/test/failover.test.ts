@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { Refusal } from "@ccsp/errors";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { eventually, type RedisSentinel, startRedisSentinel } from "@ccsp/testkit";
+import type { TaskStore } from "../src/domain/store.js";
+import { queueKeys } from "../src/redis/keys.js";
+import { replicated } from "../src/redis/replicated.js";
+import { executor, newTask, startWorld, type World } from "./world.js";
+
+describe("a failover of Redis", () => {
+  let setup: RedisSentinel;
+  let world: World;
+  let second: RedisServer | undefined;
+  beforeEach(async () => {
+    setup = await startRedisSentinel();
+    world = await startWorld({ server: setup });
+  });
+  afterEach(async () => {
+    await world?.close();
+    await second?.stop();
+    await setup?.stop();
+    second = undefined;
+  });
+
+  const isMaster = async (port: number) =>
+    assert.match(await world.redis.client.info("server"), new RegExp(`tcp_port:${port}`));
+
+  /** Enqueues without a pause, each task with its request id until it is accepted. */
+  const enqueuer = (store: TaskStore, agent: string) => {
+    const accepted: string[] = [];
+    const state = { running: true };
+    const one = async (request: string): Promise<void> => {
+      for (;;) {
+        try {
+          const answer = await store.enqueue(newTask({ agent, request: { id: request, hash: "h" } }));
+          assert.ok(answer.outcome === "added" || answer.outcome === "known");
+          return void accepted.push(answer.outcome === "added" ? answer.task.id : answer.id);
+        } catch (error) {
+          assert.ok(error instanceof Refusal && error.reason === "DEPENDENCY_UNAVAILABLE", String(error));
+          await delay(50);
+        }
+      }
+    };
+    let requests = 0;
+    const loops = Array.from({ length: 8 }, async () => {
+      while (state.running) await one(`${agent}-${requests++}`);
+    });
+    return {
+      accepted,
+      requests: () => requests,
+      async finish() {
+        state.running = false;
+        await Promise.all(loops);
+      },
+    };
+  };
+
+  it("with replicated acceptance loses nothing that was accepted; a client that repeats has each task once", async () => {
+    const safe = enqueuer(replicated(world.store, await world.redis.duplicate()), "safe");
+    const local = enqueuer(world.store, "local");
+    await delay(50 + Math.random() * 200);
+    // The replica falls behind, so that what only the master has is lost for certain: it hears nothing from now on.
+    process.kill(setup.replica.pid ?? 0, "SIGSTOP");
+    await world.redis.client.call("CLIENT", "KILL", "TYPE", "replica");
+    const before = local.accepted.length;
+    await eventually(() => assert.ok(local.accepted.length > before + 20));
+    await delay(Math.random() * 50);
+    const acceptedByThen = { safe: [...safe.accepted], local: [...local.accepted] };
+    await setup.master.kill9();
+    process.kill(setup.replica.pid ?? 0, "SIGCONT");
+
+    await eventually(() => isMaster(setup.replica.port), { timeoutMs: 20_000, what: "a new master" });
+    const lost = async (ids: readonly string[]) => {
+      const there = await Promise.all(ids.map((id) => world.redis.client.hexists(queueKeys(0).tasks, id)));
+      return ids.filter((_, i) => there[i] === 0);
+    };
+    assert.deepEqual(await lost(acceptedByThen.safe), []);
+    assert.ok((await lost(acceptedByThen.local)).length > 0, "without it, what the master alone had is lost");
+
+    // Alone the new master confirms nothing.
+    const waiting = safe.accepted.length;
+    await delay(200);
+    assert.equal(safe.accepted.length, waiting);
+    second = await startRedis({ args: ["--replicaof", "127.0.0.1", String(setup.replica.port)] });
+    await eventually(() => assert.ok(safe.accepted.length > waiting), { timeoutMs: 20_000, what: "a second replica" });
+    await Promise.all([safe.finish(), local.finish()]);
+    assert.deepEqual(await lost(safe.accepted), []);
+    assert.equal(new Set(safe.accepted).size, safe.requests(), "each request made one task");
+    assert.equal((await world.store.listIds("safe", undefined, 100_000)).length, safe.requests());
+  }).timeout(60_000);
+
+  it("with replicated ends answers no Complete that the next master does not know", async () => {
+    const store = replicated(world.store, await world.redis.duplicate());
+    await store.enqueue(newTask());
+    const [grant] = (await executor(world).sync()).grants;
+    assert.ok(grant);
+    process.kill(setup.replica.pid ?? 0, "SIGSTOP");
+    const end = { to: "SUCCEEDED", fence: grant.fence, settle: "complete", set: {}, note: {} } as const;
+    const complete = () => store.move(grant.task, end, Buffer.from("r"));
+    await assert.rejects(complete(), { reason: "DEPENDENCY_UNAVAILABLE" });
+    process.kill(setup.replica.pid ?? 0, "SIGCONT");
+    assert.equal(await complete(), "done");
+  }).timeout(60_000);
+});
