@@ -1,5 +1,6 @@
 import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { type CacheConfig, defineCache } from "./cache/config.js";
+import { type ConversationConfig, defineConversations } from "./conversations/config.js";
 import type { Bounds } from "./domain/bounds.js";
 import type { Order } from "./domain/order.js";
 import type { PriorityClass } from "./domain/task.js";
@@ -22,6 +23,7 @@ export interface QueueConfig {
   readonly retentionMs: number;
   readonly maxEnded: number;
   readonly cache: CacheConfig;
+  readonly conversations: ConversationConfig;
 }
 
 /** Every setting of the queue. */
@@ -74,6 +76,7 @@ export function defineQueue(settings: Settings): QueueConfig {
       default: 100_000,
     }),
     cache: defineCache(settings),
+    conversations: defineConversations(settings),
   };
   if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
   if (config.leaseMs < 10_000) {

@@ -7,6 +7,7 @@ import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
+import { openConversations } from "./conversations/open-conversations.js";
 import { boundsOfShard } from "./domain/bounds.js";
 import { createGates } from "./domain/gate-keeper.js";
 import { orderOfShard } from "./domain/order.js";
@@ -64,12 +65,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const newId = createTaskIds(shards);
     const answers = await open("cache", openCache(config.cache, { redis: redis.client, registry, log }));
     const cache = createTaskCache(answers, config.cache);
-    const enqueue = createEnqueue({ queue, limits, newId, cache });
+    const conversations = openConversations(config.conversations, { redis: redis.client, tasks: store, share });
+    const enqueue = createEnqueue({ queue, limits, newId, cache, conversations });
     const schedules = await open(
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const served = queueHandlers({ queue, sync, gates, store, wakes, limits, newId, cache });
+    const served = queueHandlers({ queue, sync, gates, store, wakes, limits, newId, cache, conversations });
     const handlers = { ...served, ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];

@@ -2,6 +2,7 @@ import { type Client, createClient, implementSome, serveGrpc } from "@ccsp/grpc-
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
+import { openConversations } from "../src/conversations/open-conversations.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
 import { createTaskIds } from "../src/task-id.js";
 import { ENGINES, log, type World } from "./world.js";
@@ -16,7 +17,12 @@ export async function serveReplica(
   const { queue, sync, gates, store, wakes, shards } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
   const newId = createTaskIds(shards);
-  const handlers = queueHandlers({ queue, sync, gates, store, wakes, limits, newId, cache });
+  const conversations = openConversations(CONVERSATIONS, {
+    redis: world.redis.client,
+    tasks: store,
+    share: (all) => all,
+  });
+  const handlers = queueHandlers({ queue, sync, gates, store, wakes, limits, newId, cache, conversations });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
@@ -34,6 +40,8 @@ export async function serveReplica(
     },
   };
 }
+
+const CONVERSATIONS = { keptMs: 3_600_000, transcriptBytes: 20 * 1024 * 1024, affinityMs: 30_000 };
 
 export const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({
   ...TaskSpec.fromPartial({ prompt: "say hello" }),
