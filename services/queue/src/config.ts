@@ -1,6 +1,8 @@
 import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
 import { type CacheConfig, defineCache } from "./cache/config.js";
+import { type ConversationConfig, defineConversations } from "./conversations/config.js";
 import type { Bounds } from "./domain/bounds.js";
+import type { Strain } from "./domain/breaker.js";
 import type { Order } from "./domain/order.js";
 import type { PriorityClass } from "./domain/task.js";
 import { defineOrder } from "./order-settings.js";
@@ -15,6 +17,7 @@ export interface QueueConfig {
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
   readonly bounds: Bounds;
+  readonly overload: Strain;
   readonly order: Order;
   readonly gateRampMs: number;
   readonly leaseMs: number;
@@ -22,6 +25,7 @@ export interface QueueConfig {
   readonly retentionMs: number;
   readonly maxEnded: number;
   readonly cache: CacheConfig;
+  readonly conversations: ConversationConfig;
 }
 
 /** Every setting of the queue. */
@@ -46,6 +50,32 @@ export function defineQueue(settings: Settings): QueueConfig {
       max: 4 * 1024 * 1024,
     }),
     bounds: defineBounds(settings),
+    overload: {
+      loopDelayMs: settings.durationMs(
+        "CCSP_QUEUE_OVERLOAD_LOOP_DELAY",
+        "average delay of the event loop above which tasks are refused",
+        {
+          default: "500ms",
+          min: 0,
+        },
+      ),
+      oldestCallMs: settings.durationMs(
+        "CCSP_QUEUE_OVERLOAD_CALL",
+        "age of the oldest unanswered task above which more are refused",
+        {
+          default: "2s",
+          min: 0,
+        },
+      ),
+      callsUnderWay: settings.integer(
+        "CCSP_QUEUE_OVERLOAD_CALLS",
+        "unanswered tasks above which more are refused; 0: any number",
+        {
+          default: 20_000,
+          min: 0,
+        },
+      ),
+    },
     order: defineOrder(settings),
     gateRampMs: settings.durationMs("CCSP_QUEUE_GATE_RAMP", "over what time work comes back behind a gate that opens", {
       default: "60s",
@@ -74,6 +104,7 @@ export function defineQueue(settings: Settings): QueueConfig {
       default: 100_000,
     }),
     cache: defineCache(settings),
+    conversations: defineConversations(settings),
   };
   if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
   if (config.leaseMs < 10_000) {

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { BreakerObserver } from "./domain/breaker.js";
 import type { QueueObserver } from "./domain/queue.js";
 import type { TaskStore } from "./domain/store.js";
 
@@ -41,4 +42,14 @@ export function observeQueue(registry: Registry, store: TaskStore): QueueObserve
     },
     leaseExpired: () => expired.inc(),
   };
+}
+
+/** What the breaker at the door refused at this replica. */
+export function observeBreaker(registry: Registry): BreakerObserver {
+  const refused = new Counter({
+    name: "ccsp_queue_overloaded_total",
+    help: "Tasks that were refused since this replica was overloaded",
+    registers: [registry],
+  });
+  return { refused: () => refused.inc() };
 }

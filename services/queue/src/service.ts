@@ -7,20 +7,23 @@ import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
+import { openConversations } from "./conversations/open-conversations.js";
 import { boundsOfShard } from "./domain/bounds.js";
+import { createBreaker } from "./domain/breaker.js";
 import { createGates } from "./domain/gate-keeper.js";
 import { orderOfShard } from "./domain/order.js";
 import { createQueue } from "./domain/queue.js";
 import { reap } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
-import { createEnqueue } from "./grpc/enqueue.js";
+import { createEnqueue, type Enqueue } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
-import { observeQueue } from "./metrics.js";
+import { observeBreaker, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
 import { replicated } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
 import { openSchedules } from "./schedules/open-schedules.js";
+import { startStrainMeter } from "./strain-meter.js";
 import { createTaskIds } from "./task-id.js";
 
 const REAP_EVERY_MS = 1_000;
@@ -64,12 +67,23 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const newId = createTaskIds(shards);
     const answers = await open("cache", openCache(config.cache, { redis: redis.client, registry, log }));
     const cache = createTaskCache(answers, config.cache);
-    const enqueue = createEnqueue({ queue, limits, newId, cache });
+    const conversations = openConversations(config.conversations, { redis: redis.client, tasks: store, share });
+    const meter = await open("strain", startStrainMeter());
+    const breaker = createBreaker(config.overload, {
+      measure: () => meter.measure(),
+      nowMs: () => performance.now(),
+      observer: observeBreaker(registry),
+    });
+    const door = createEnqueue({ queue, limits, newId, cache, conversations });
+    const enqueue: Enqueue = async (request) => {
+      breaker.pass();
+      return meter.track(() => door(request));
+    };
     const schedules = await open(
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const served = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache });
+    const served = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache, conversations });
     const handlers = { ...served, ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];

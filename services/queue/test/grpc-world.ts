@@ -2,6 +2,7 @@ import { type Client, createClient, implementSome, serveGrpc } from "@ccsp/grpc-
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
+import { openConversations } from "../src/conversations/open-conversations.js";
 import { createEnqueue } from "../src/grpc/enqueue.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
 import { createTaskIds } from "../src/task-id.js";
@@ -16,8 +17,14 @@ export async function serveReplica(
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
   const { queue, sync, gates, store, wakes, shards } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
-  const enqueue = createEnqueue({ queue, limits, newId: createTaskIds(shards), cache });
-  const handlers = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache });
+  const newId = createTaskIds(shards);
+  const conversations = openConversations(CONVERSATIONS, {
+    redis: world.redis.client,
+    tasks: store,
+    share: (all) => all,
+  });
+  const enqueue = createEnqueue({ queue, limits, newId, cache, conversations });
+  const handlers = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache, conversations });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
@@ -35,6 +42,8 @@ export async function serveReplica(
     },
   };
 }
+
+const CONVERSATIONS = { keptMs: 3_600_000, transcriptBytes: 20 * 1024 * 1024, affinityMs: 30_000 };
 
 export const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({
   ...TaskSpec.fromPartial({ prompt: "say hello" }),

@@ -3,6 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
 import { reap } from "../src/domain/reaper.js";
+import type { NewTask } from "../src/domain/store.js";
 import type { PriorityClass } from "../src/domain/task.js";
 import { createTaskStore } from "../src/redis/task-store.js";
 import {
@@ -30,6 +31,10 @@ const KINDS: readonly (WorldOptions & { readonly kind: string })[] = [
 
 for (const { kind, ...options } of KINDS) {
   describe(`the queue's promises, in ${kind}`, () => promises(options));
+}
+
+function ofLow(tasks: number, bytes: number): Bounds["class"] {
+  return { ...NO_BOUNDS.class, low: { tasks, bytes } };
 }
 
 function promises(options: WorldOptions): void {
@@ -135,6 +140,37 @@ function promises(options: WorldOptions): void {
       assert.equal(await state(id), "LEASED");
       assert.equal(await world.redis.client.hlen("ccsp:queue:{0}:tasks"), 3);
     });
+
+    for (const [what, bounds, other, bound] of [
+      ["bytes", { all: { tasks: 0, bytes: 2_000 } }, undefined, { scope: "all", name: "", what: "bytes" }],
+      ["tasks of a class", { class: ofLow(1, 0) }, { class: "high" }, { scope: "class", name: "low", what: "tasks" }],
+      [
+        "bytes of a class",
+        { class: ofLow(0, 2_000) },
+        { class: "high" },
+        { scope: "class", name: "low", what: "bytes" },
+      ],
+      [
+        "tasks of an agent",
+        { agent: { tasks: 1, bytes: 0 } },
+        { agent: "bob" },
+        { scope: "agent", name: "alice", what: "tasks" },
+      ],
+      [
+        "bytes of an agent",
+        { agent: { tasks: 0, bytes: 2_000 } },
+        { agent: "bob" },
+        { scope: "agent", name: "alice", what: "bytes" },
+      ],
+    ] as const) {
+      it(`bounds the ${what} that wait, scheduled ones too, and says which bound was hit`, async () => {
+        const store = bounded(bounds);
+        const task = (more: Partial<NewTask> = {}) => newTask({ class: "low", prompts: Buffer.alloc(1_000), ...more });
+        assert.equal((await store.enqueue(task({ start: world.clock.now + 60_000 }))).outcome, "added");
+        assert.deepEqual(await store.enqueue(task()), { outcome: "full", bound });
+        if (other) assert.equal((await store.enqueue(task(other))).outcome, "added");
+      });
+    }
 
     it("stores a task once when the call is sent again by the Redis client", async () => {
       const task = newTask({ request: { id: "r", hash: "h" } });

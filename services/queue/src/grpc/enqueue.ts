@@ -8,6 +8,7 @@ import type {
 import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { TaskCache } from "../cache/task-cache.js";
+import type { Conversations } from "../conversations/conversations.js";
 import { labelName } from "../domain/gates.js";
 import type { FullTask, Queue } from "../domain/queue.js";
 import { acceptTask, type SpecLimits } from "../domain/validate.js";
@@ -23,12 +24,14 @@ export interface EnqueueDeps {
   readonly newId: (agent: string) => string;
   /** Absent: every task is run. */
   readonly cache?: TaskCache | undefined;
+  /** Absent: no task goes on with another. */
+  readonly conversations?: Pick<Conversations, "follow"> | undefined;
 }
 
 /** The door: every task comes in here, whether an agent or a schedule brings it. Throws what the RPC fails with. */
 export type Enqueue = (request: EnqueueRequest) => Promise<FullTask>;
 
-export function createEnqueue({ queue, limits, newId, cache }: EnqueueDeps): Enqueue {
+export function createEnqueue({ queue, limits, newId, cache, conversations }: EnqueueDeps): Enqueue {
   const answered = async (task: FullTask, result: TaskResult): Promise<FullTask> => {
     const { id, agent } = task.task;
     try {
@@ -47,6 +50,8 @@ export function createEnqueue({ queue, limits, newId, cache }: EnqueueDeps): Enq
     const { agentId: agent, requestId } = request;
     const key = cache?.keyOf(agent, whole);
     const result = key === undefined ? undefined : await cache?.find(key, whole);
+    const followed = asked.conversation && (await conversations?.follow(agent, engine, asked.conversation));
+    const place = result ? TO_BE_ANSWERED : asked.affinity ? undefined : followed;
     const task = await queue.enqueue({
       ...{ id: newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts },
       ...when,
@@ -55,7 +60,7 @@ export function createEnqueue({ queue, limits, newId, cache }: EnqueueDeps): Enq
       ...(asked.retry && { retry: retryOf(asked.retry) }),
       ...(requestId !== "" && { request: { id: requestId, hash } }),
       ...(key !== undefined && { cacheKey: key }),
-      ...(result && { conditions: TO_BE_ANSWERED }),
+      ...(place && { conditions: { ...when.conditions, ...place } }),
     });
     return result ? answered(task, result) : task;
   };

@@ -1,6 +1,7 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskCache } from "../cache/task-cache.js";
+import type { ConversationHandlers } from "../conversations/handlers.js";
 import type { Gates } from "../domain/gate-keeper.js";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
@@ -38,6 +39,8 @@ export interface HandlerDeps {
   readonly enqueue: Enqueue;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
+  /** Absent: no task goes on with another. */
+  readonly conversations?: ConversationHandlers | undefined;
 }
 
 /** QueueService: messages in, messages out; the rules are in domain/. */
@@ -50,17 +53,21 @@ export function queueHandlers({
   limits,
   enqueue,
   cache,
+  conversations,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
   return {
     async enqueue(request) {
       return { task: toTaskMessage(await enqueue(request)) };
     },
     enqueueBatch: (request) => enqueueBatch(enqueue, request),
+    ...conversations?.methods,
 
     async sync(request, context) {
       const { grants, cancelled, lost, nextSyncMs } = await sync(readSync(request, context), context.signal);
       return {
-        leases: grants.map(toLease),
+        leases: await Promise.all(
+          grants.map(async (grant) => ({ ...toLease(grant), conversation: await conversations?.ofLease(grant.task) })),
+        ),
         cancellations: cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
         lostTaskIds: [...lost],
         nextSync: toDuration(nextSyncMs),
@@ -74,8 +81,10 @@ export function queueHandlers({
     },
 
     async complete(request) {
-      const { result, bytes } = readResult(request);
+      const turn = await conversations?.ofResult(request);
+      const { result, bytes } = readResult(request, turn?.conversationId ?? "");
       const task = await queue.complete(request.taskId, Number(request.fence), bytes, resultFacts(result));
+      await turn?.done();
       if (task.cacheKey !== undefined) cache?.keep(task.cacheKey, result);
       return {};
     },
@@ -149,6 +158,5 @@ function toLease({ task, fence, prompts, expireMs }: Grant) {
     expireTime: new Date(expireMs),
     traceparent: recordQueueWait(task),
     previousTraceparent: task.previous ?? "",
-    conversation: undefined,
   };
 }

@@ -142,9 +142,13 @@ function tokensOf(usage: Usage | undefined): Pick<RunFacts, "tokens"> {
   return tokens > 0 ? { tokens } : {};
 }
 
-/** Throws INVALID_FIELD. */
-export function readResult({ result }: CompleteRequest): { result: TaskResult; bytes: Uint8Array } {
-  if (result === undefined) throw invalidFields([{ field: "result", description: "is missing" }]);
+/** The result as it is stored, which names the conversation that it is part of. Throws INVALID_FIELD. */
+export function readResult(
+  { result: told }: CompleteRequest,
+  conversationId: string,
+): { result: TaskResult; bytes: Uint8Array } {
+  if (told === undefined) throw invalidFields([{ field: "result", description: "is missing" }]);
+  const result = { ...told, conversationId };
   const bytes = TaskResult.encode(result).finish();
   if (bytes.byteLength > MAX_RESULT_BYTES) {
     throw invalidFields([

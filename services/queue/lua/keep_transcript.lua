@@ -1,0 +1,57 @@
+-- keep_transcript: keep a conversation's transcript for the holder of a task's lease, or drop one, and what is too old or too much.
+--
+-- KEYS  1 tasks        hash  id -> record (JSON)
+--       2 transcripts  hash  id of the task whose turn is the last in it -> bytes
+--       3 kept         zset  those ids by when they were kept (ms)
+--       4 meta         hash  transcripts: bytes of all
+-- ARGV  1 now (ms), or '' for the server's clock
+--       2 how long a transcript is kept (ms)
+--       3 most bytes of all together
+--       4 task id
+--       5 fence, or '' to drop what is kept for this task
+--       6 transcript
+-- RETURN 'ok' | 'lost'
+--
+-- The oldest go first. What is dropped can still be gone on with where an executor has it on its disk.
+
+local tasks, transcripts, kept, meta = unpack(KEYS)
+local id, fence, transcript = ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local now = tonumber(ARGV[1])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function drop(one)
+  local bytes = redis.call('HSTRLEN', transcripts, one)
+  redis.call('HDEL', transcripts, one)
+  redis.call('ZREM', kept, one)
+  return redis.call('HINCRBY', meta, 'transcripts', -bytes)
+end
+
+local total
+if fence then
+  local raw = redis.call('HGET', tasks, id)
+  local r = raw and cjson.decode(raw)
+  local held = r and (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING')
+  if not held or r.fence ~= fence then
+    return 'lost'
+  end
+  drop(id)
+  redis.call('HSET', transcripts, id, transcript)
+  redis.call('ZADD', kept, now, id)
+  total = redis.call('HINCRBY', meta, 'transcripts', #transcript)
+else
+  total = drop(id)
+end
+for _, old in ipairs(redis.call('ZRANGEBYSCORE', kept, '-inf', now - ARGV[2], 'LIMIT', 0, 100)) do
+  total = drop(old)
+end
+while total > tonumber(ARGV[3]) do
+  local oldest = redis.call('ZRANGE', kept, 0, 0)[1]
+  if not oldest then
+    break
+  end
+  total = drop(oldest)
+end
+return 'ok'

@@ -1,0 +1,84 @@
+import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { shardOfTask } from "../domain/shard.js";
+import { queueKeys } from "../redis/keys.js";
+import type { ConversationConfig } from "./config.js";
+import type { Conversation, ConversationStore, Turn } from "./conversation.js";
+
+/** Binds what keeps and drops transcripts. */
+export function bindTranscriptScript(redis: RedisClient) {
+  const file = new URL("../../lua/keep_transcript.lua", import.meta.url);
+  return bindScript(redis, file, ["tasks", "transcripts", "kept", "meta"], oneOf("ok", "lost"));
+}
+
+/** Keys of conversations, in the shard that a task's or conversation's id names. Ids come from outside: undefined when it is none. */
+function keysOf(id: string) {
+  const shard = shardOfTask(id);
+  if (shard === undefined) return undefined;
+  const { tasks, meta } = queueKeys(shard);
+  const prefix = `ccsp:queue:{${shard}}:`;
+  return {
+    ...{ tasks, meta, transcripts: `${prefix}transcripts`, kept: `${prefix}transcripts-kept` },
+    conversation: `${prefix}conversation:${id}`,
+  };
+}
+
+function keysFor(id: string): NonNullable<ReturnType<typeof keysOf>> {
+  const keys = keysOf(id);
+  if (!keys) throw new Error("no id of a task");
+  return keys;
+}
+
+/** Conversations in Redis. Throws DEPENDENCY_UNAVAILABLE while it is away. `shardBytes`: most bytes of a shard's transcripts. */
+export function createConversationStore(
+  redis: RedisClient,
+  { keptMs, shardBytes }: Pick<ConversationConfig, "keptMs"> & { readonly shardBytes: number },
+): ConversationStore {
+  const script = bindTranscriptScript(redis);
+  const run = async <T>(work: () => Promise<T>): Promise<T> => orUnavailable(redis, work);
+  const keep = async (task: string, fence: number | "", bytes: Uint8Array) => {
+    const { tasks, transcripts, kept, meta } = keysFor(task);
+    const transcript = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return script({ tasks, transcripts, kept, meta }, "", keptMs, shardBytes, task, fence, transcript);
+  };
+
+  return {
+    find: async (id) =>
+      run(async () => {
+        const keys = keysOf(id);
+        if (!keys) return undefined;
+        const [agent, engine, head, next] = await redis.hmget(keys.conversation, "agent", "engine", "head", "next");
+        if (typeof agent !== "string" || typeof engine !== "string") return undefined;
+        const found: Conversation = {
+          agent,
+          engine,
+          ...(head && { head: decode(head) }),
+          ...(next && { next: decode(next) }),
+        };
+        return found;
+      }),
+
+    announce: async (id, { agent, engine }, turn) =>
+      run(async () => {
+        const { conversation } = keysFor(id);
+        await redis
+          .multi()
+          .hset(conversation, { agent, engine, next: JSON.stringify(turn) })
+          .pexpire(conversation, keptMs)
+          .exec();
+      }),
+
+    advance: async (id, head) =>
+      run(async () => {
+        const { conversation } = keysFor(id);
+        await redis.multi().hset(conversation, "head", JSON.stringify(head)).pexpire(conversation, keptMs).exec();
+      }),
+
+    keepTranscript: async (task, fence, bytes) => run(async () => keep(task, fence, bytes)),
+    findTranscript: async (task) =>
+      run(async () => (await redis.hgetBuffer(keysFor(task).transcripts, task)) ?? undefined),
+    dropTranscript: async (task) => run(async () => void (await keep(task, "", new Uint8Array()))),
+  };
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only this file writes them
+const decode = (stored: string): Turn => JSON.parse(stored) as Turn;

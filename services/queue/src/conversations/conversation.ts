@@ -1,0 +1,36 @@
+/**
+ * A thread of turns, as the queue knows it. Its id is that of the task that began it, so a task that is run twice begins one
+ * conversation. Nothing here knows what is in a transcript.
+ */
+export interface Conversation {
+  readonly agent: string;
+  readonly engine: string;
+  /** The newest turn that brought a result. Absent: none is known. */
+  readonly head?: Turn;
+  /** A turn that was being completed; it counts when its task says that it was. */
+  readonly next?: Turn;
+}
+
+/** A task's run that is part of a conversation. */
+export interface Turn {
+  readonly task: string;
+  readonly fence: number;
+  /** The engine's own id of the conversation. */
+  readonly engineId: string;
+  /** Has the transcript on its disk. */
+  readonly executor: string;
+}
+
+/** What conversations need of their storage. */
+export interface ConversationStore {
+  find(id: string): Promise<Conversation | undefined>;
+  /** Writes down a turn that is about to be completed, with whose conversation it is. Safe to repeat. */
+  announce(id: string, whose: Pick<Conversation, "agent" | "engine">, turn: Turn): Promise<void>;
+  /** Makes a turn the head. */
+  advance(id: string, head: Turn): Promise<void>;
+  /** Of a task whose lease has this fence. */
+  keepTranscript(task: string, fence: number, bytes: Uint8Array): Promise<"ok" | "lost">;
+  /** The transcript whose last turn is this task's. */
+  findTranscript(task: string): Promise<Buffer | undefined>;
+  dropTranscript(task: string): Promise<void>;
+}

@@ -1,0 +1,123 @@
+import { invalidFields, Refusal } from "@ccsp/errors";
+import { shardOfTask } from "../domain/shard.js";
+import type { StartConditions, TaskStore } from "../domain/store.js";
+import { isHeld, type Task } from "../domain/task.js";
+import type { Conversation, ConversationStore, Turn } from "./conversation.js";
+
+/** `TaskSpec.conversation`. */
+export interface Asked {
+  readonly id: string;
+  readonly fork: boolean;
+}
+
+/** A turn on its way to its result. */
+export interface PendingTurn {
+  /** For the result. */
+  readonly conversationId: string;
+  /** To be called when the result is stored; safe to repeat. */
+  done(): Promise<void>;
+}
+
+export type Conversations = ReturnType<typeof createConversations>;
+
+export interface ConversationsDeps {
+  readonly store: ConversationStore;
+  readonly tasks: Pick<TaskStore, "find" | "executors">;
+  /** See ConversationConfig. */
+  readonly affinityMs: number;
+}
+
+const MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024;
+/** Who called less lately is not waited for. */
+const SEEN_MS = 30_000;
+
+/** The rules of conversations; see docs/queue.md. */
+export function createConversations({ store, tasks, affinityMs }: ConversationsDeps) {
+  /** Makes a turn the head, unless a later one is. Its predecessor's transcript is part of its own. */
+  async function advance(id: string, head: Turn | undefined, turn: Turn): Promise<void> {
+    if (head && head.fence >= turn.fence) return;
+    await store.advance(id, turn);
+    if (head && head.task !== turn.task) await store.dropTranscript(head.task);
+  }
+
+  /** With its head, also when the replica that completed the last turn died before it said so. */
+  async function load(id: string): Promise<(Conversation & { readonly head: Turn }) | undefined> {
+    const found = await store.find(id);
+    if (found === undefined) return undefined;
+    const { head, next } = found;
+    if (next && next.fence > (head?.fence ?? 0) && completed(await tasks.find(next.task), next.fence)) {
+      await advance(id, head, next);
+      return { ...found, head: next };
+    }
+    return head && { ...found, head };
+  }
+
+  return {
+    /** Where a task that goes on with a conversation had best start. Throws CONVERSATION_NOT_FOUND, or INVALID_FIELD. */
+    async follow(agent: string, engine: string, { id }: Asked): Promise<StartConditions | undefined> {
+      if (id === "") return undefined;
+      const found = await load(id);
+      if (found === undefined || found.agent !== agent) throw notFound(id);
+      if (found.engine !== engine) {
+        const description = `is a conversation with ${found.engine}, not with ${engine}`;
+        throw invalidFields([{ field: "spec.conversation.id", description }]);
+      }
+      const { executor } = found.head;
+      if (affinityMs === 0) return undefined;
+      const living = (await tasks.executors(SEEN_MS)).find((each) => each.id === executor && !each.draining);
+      return living && { pin: executor, pinMs: affinityMs };
+    },
+
+    /** What the holder of a task's lease goes on from: the newest turn by now. Undefined: nothing, or it was forgotten. */
+    async held({ id }: Asked): Promise<Turn | undefined> {
+      return id === "" ? undefined : (await load(id))?.head;
+    },
+
+    /** Before a result is stored. Undefined: that this lease has no part in a conversation, or is lost. */
+    async complete(task: Task, fence: number, asked: Asked, engineId: string): Promise<PendingTurn | undefined> {
+      const current = task.fence === fence && isHeld(task.state);
+      if (!current && !completed(task, fence)) return undefined;
+      const faults = engineId.length > 256 || !/^[\x21-\x7e]+$/.test(engineId);
+      if (faults)
+        throw invalidFields([{ field: "engine_conversation_id", description: "is not 1 to 256 printable ASCII" }]);
+      const conversationId = asked.id === "" || asked.fork ? task.id : asked.id;
+      const turn = { task: task.id, fence, engineId, executor: task.executor ?? "" };
+      await store.announce(conversationId, task, turn);
+      return {
+        conversationId,
+        async done() {
+          await advance(conversationId, (await store.find(conversationId))?.head, turn);
+        },
+      };
+    },
+
+    /** Throws LEASE_LOST, INVALID_FIELD. */
+    async save(taskId: string, fence: number, transcript: Uint8Array): Promise<void> {
+      if (transcript.byteLength > MAX_TRANSCRIPT_BYTES) {
+        const description = `has ${transcript.byteLength} bytes, at most ${MAX_TRANSCRIPT_BYTES}`;
+        throw invalidFields([{ field: "transcript", description }]);
+      }
+      if (shardOfTask(taskId) === undefined || (await store.keepTranscript(taskId, fence, transcript)) === "lost") {
+        throw new Refusal("LEASE_LOST", "the lease is not this caller's any more");
+      }
+    },
+
+    /** Throws LEASE_LOST, CONVERSATION_NOT_FOUND. */
+    async load(task: Task | undefined, fence: number, asked: Asked | undefined): Promise<Buffer> {
+      if (task?.fence !== fence || !isHeld(task.state)) {
+        throw new Refusal("LEASE_LOST", "the lease is not this caller's any more");
+      }
+      const head = asked && asked.id !== "" ? (await load(asked.id))?.head : undefined;
+      const transcript = head && (await store.findTranscript(head.task));
+      if (transcript === undefined) throw notFound(asked?.id ?? "");
+      return transcript;
+    },
+  };
+}
+
+const completed = (task: Task | undefined, fence: number): boolean => task?.settled === `${fence} complete`;
+
+function notFound(id: string): Refusal {
+  const metadata = shardOfTask(id) === undefined ? {} : { conversation_id: id };
+  return new Refusal("CONVERSATION_NOT_FOUND", "no such conversation of this agent, or it was forgotten", { metadata });
+}

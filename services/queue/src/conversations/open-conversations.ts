@@ -1,0 +1,22 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { TaskStore } from "../domain/store.js";
+import type { ConversationConfig } from "./config.js";
+import { createConversationStore } from "./conversation-store.js";
+import { createConversations } from "./conversations.js";
+import { type ConversationHandlers, conversationHandlers } from "./handlers.js";
+
+export interface ConversationDeps {
+  readonly redis: RedisClient;
+  readonly tasks: Pick<TaskStore, "find" | "executors">;
+  /** A shard's share of a bound on all. */
+  readonly share: (all: number) => number;
+}
+
+/** Conversations of this replica; keeps nothing in memory. */
+export function openConversations(
+  { keptMs, transcriptBytes, affinityMs }: ConversationConfig,
+  { redis, tasks, share }: ConversationDeps,
+): ConversationHandlers {
+  const store = createConversationStore(redis, { keptMs, shardBytes: share(transcriptBytes) });
+  return conversationHandlers(createConversations({ store, tasks, affinityMs }), tasks);
+}
