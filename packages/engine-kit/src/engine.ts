@@ -91,8 +91,14 @@ export interface EngineRun {
   readonly events: AsyncIterable<EngineEvent>;
   /** How it ended. Resolves after `events` has ended and every process of the run is gone. Never rejects. */
   readonly outcome: Promise<RunOutcome>;
+  /** What its processes took so far. */
+  readonly resources: RunResources;
+  /** How many it has, as far as they were counted. */
+  readonly processes: number;
   /** Ends every process of the run: asks, waits, kills. Resolves when none is left. Idempotent. */
   stop(): Promise<void>;
+  /** The same without asking and waiting, also while a `stop` waits. */
+  kill(): Promise<void>;
 }
 
 export type EngineEvent =

@@ -51,6 +51,7 @@ function setUp(output: readonly string[], exit: Partial<RunExit> = {}) {
     processes: 1,
     progress: () => void seen.progress++,
     stop: async () => void seen.stopped++,
+    kill: async () => void seen.stopped++,
     endInput: () => void seen.inputEnded++,
   };
   const context: EngineContext = {

@@ -100,7 +100,19 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
     }
   }
 
-  return { pid: run.pid, events: events(), outcome, stop: run.stop };
+  return {
+    pid: run.pid,
+    events: events(),
+    outcome,
+    get resources() {
+      return run.resources;
+    },
+    get processes() {
+      return run.processes;
+    },
+    stop: run.stop,
+    kill: run.kill,
+  };
 }
 
 /** Counts what no rule knows, and keeps of it, and of crashes, what may be shown. */

@@ -53,6 +53,8 @@ export interface SupervisedRun {
   readonly exited: Promise<RunExit>;
   /** Ends the run: asks, waits, kills. Resolves with `exited`. Idempotent. */
   readonly stop: () => Promise<void>;
+  /** Kills it at once, also while a `stop` waits. Resolves with `exited`. Idempotent. */
+  readonly kill: () => Promise<void>;
   /** What was read meant something new, text or the use of a tool. Who never calls it is taken to go nowhere. */
   progress(): void;
   /** What its processes took so far, as the last look at them found. */

@@ -11,6 +11,7 @@ import { defineExecutor, type ExecutorConfig } from "./config.js";
 import { createAdmission } from "./domain/admission.js";
 import { systemClock } from "./domain/clock.js";
 import { createExecutor } from "./domain/executor.js";
+import { createProbe } from "./domain/probe.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { type EngineRegistry, loadEngines } from "./engines/registry.js";
@@ -92,7 +93,8 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
     const checks = { queue: () => executor.checkSync() };
     const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const services = [implementSome(ExecutorServiceService, executorHandlers(executor))];
+    const probe = createProbe({ engines, clock: systemClock, log });
+    const services = [implementSome(ExecutorServiceService, executorHandlers({ executor, probe, stopping }))];
     const server = await open(
       "grpc",
       serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),

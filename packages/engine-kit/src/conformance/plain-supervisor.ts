@@ -91,6 +91,11 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
           if (child.exitCode === null && child.signalCode === null) end();
           await exited;
         },
+        async kill() {
+          asked = true;
+          signalGroup(pid, "SIGKILL");
+          await exited;
+        },
         endInput(ms) {
           child.stdin.end();
           after(ms, end);

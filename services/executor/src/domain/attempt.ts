@@ -4,6 +4,7 @@ import {
   type RunFailure,
   type RunOutcome,
   type RunRequest,
+  type RunResources,
   runFailure,
   type Severity,
 } from "@ccsp/engine-kit";
@@ -13,6 +14,7 @@ import type { Clock } from "./clock.js";
 import { persist } from "./persist.js";
 import type { Answer, Lease, QueuePort } from "./queue.js";
 import { createReporter } from "./reporter.js";
+import { createRunTail, type RunTail } from "./run-tail.js";
 import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
 
 /** Why an attempt is to end before its engine does. */
@@ -35,6 +37,10 @@ export interface Attempt {
   readonly pid: number | undefined;
   /** When the engine started. */
   readonly startedAt: Date | undefined;
+  /** What its processes took so far, and how many there are, as far as that is known. */
+  readonly resources: RunResources;
+  readonly processes: number;
+  readonly tail: RunTail;
   /** Has its place among the engine's slots. */
   readonly running: boolean;
   /** The queue no longer has the lease down as ours, or may not: it is not to be listed. */
@@ -67,10 +73,12 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
   let startedAt: Date | undefined;
   let running = true;
   let ending = false;
+  const tail = createRunTail();
   let engineGone = () => {};
   const gone = new Promise<void>((resolve) => {
     engineGone = () => {
       running = false;
+      tail.end();
       resolve();
     };
   });
@@ -100,7 +108,10 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
       const { queue, clock } = deps;
       const reporter = createReporter({ queue, lease, clock, signal: unheld.signal, onLost: () => stop("lost") });
       reporter.started({ traceparent: span.traceparent, engineVersion: version });
-      for await (const event of run.events) await reporter.add(event);
+      for await (const event of run.events) {
+        if (event.type === "text") tail.add(event.text);
+        await reporter.add(event);
+      }
       outcome = await run.outcome;
       engineGone();
       if (outcome.facts) deps.metrics.ran(engine.name, outcome.facts);
@@ -164,6 +175,13 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     get startedAt() {
       return startedAt;
     },
+    get resources() {
+      return run?.resources ?? { cpuMs: undefined, peakMemoryBytes: undefined };
+    },
+    get processes() {
+      return running && run ? run.processes : 0;
+    },
+    tail,
     get running() {
       return running;
     },

@@ -108,17 +108,20 @@ function setUp() {
         pid: runs.length,
         events: (async function* () {})(),
         outcome,
+        resources: { cpuMs: 7, peakMemoryBytes: 8 },
+        processes: 2,
         async stop() {
           run.stopped = true;
           end({ ok: false, failure, usage: undefined, costUsd: undefined });
         },
+        kill: () => Promise.reject(new Error("is not killed here")),
       };
     },
   };
   const executor = createExecutor({
     executorId: "x",
     bootId: "b",
-    engines: [{ engine, slots: 2, version: "1" }],
+    engines: [{ engine, slots: 2, version: "1", minimumVersion: undefined, origin: "built-in" }],
     queue,
     tracing: {
       attempt: (_lease, work) =>
@@ -179,15 +182,59 @@ describe("the executor", () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });
     assert.deepEqual(x.last()?.leases, [{ taskId: "t1", fence: 1n }]);
-    assert.equal(x.last()?.engines[0]?.freeSlots, 1);
+    await x.answer({ leases: [leaseOf("t2")] });
+    assert.equal(x.last()?.engines[0]?.freeSlots, 0);
     x.runs[0]?.end(success);
     await settled();
-    assert.equal(x.last()?.engines[0]?.freeSlots, 2);
-    assert.deepEqual(x.last()?.leases, [{ taskId: "t1", fence: 1n }]);
+    assert.equal(x.last()?.engines[0]?.freeSlots, 1);
+    assert.deepEqual(x.last()?.leases, [
+      { taskId: "t1", fence: 1n },
+      { taskId: "t2", fence: 1n },
+    ]);
     await x.confirm();
     await x.pass(10_000);
     await x.answer();
-    assert.deepEqual(x.last()?.leases, []);
+    assert.deepEqual(x.last()?.leases, [{ taskId: "t2", fence: 1n }]);
+  });
+
+  it("lets a call wait on that has offered a slot already when another becomes free", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    const before = x.syncs.length;
+    x.runs[0]?.end(success);
+    await settled();
+    await x.confirm();
+    assert.equal(x.syncs.length, before);
+    await x.answer({ leases: [leaseOf("t2")] });
+    assert.deepEqual([x.last()?.leases.length, x.last()?.engines[0]?.freeSlots], [1, 1]);
+  });
+
+  it("says at once when its slots were changed, and lets runs above a lower number go on", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1"), leaseOf("t2")] });
+    x.executor.setSlots("fake", 1);
+    await settled();
+    assert.equal(x.last()?.engines[0]?.freeSlots, 0);
+    x.runs[0]?.end(success);
+    await settled();
+    assert.equal(x.last()?.engines[0]?.freeSlots, 0);
+    assert.equal(x.runs[1]?.stopped, false);
+    x.executor.setSlots("fake", 3);
+    await settled();
+    assert.equal(x.last()?.engines[0]?.freeSlots, 2);
+    assert.throws(() => x.executor.setSlots("other", 1), { reason: "ENGINE_UNKNOWN" });
+  });
+
+  it("takes no work while it is drained by a person, lets runs go on, and takes it again", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    x.executor.setDraining(true);
+    await settled();
+    assert.deepEqual([x.last()?.draining, x.last()?.engines[0]?.freeSlots], [true, 0]);
+    assert.equal(x.runs[0]?.stopped, false);
+    x.executor.setDraining(false);
+    await settled();
+    assert.deepEqual([x.last()?.draining, x.last()?.engines[0]?.freeSlots], [false, 1]);
   });
 
   it("asks again at once when the queue answers early about a lease that has ended meanwhile", async () => {

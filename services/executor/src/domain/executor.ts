@@ -1,6 +1,7 @@
 import type { Engine } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import { type Attempt, type AttemptDeps, startAttempt } from "./attempt.js";
+import { engineUnknown } from "./engine-unknown.js";
 import { createHeldLeases } from "./held-leases.js";
 import { backoffMs } from "./persist.js";
 import type { EngineOffer, Lease, SyncAnswer } from "./queue.js";
@@ -8,9 +9,13 @@ import type { EngineOffer, Lease, SyncAnswer } from "./queue.js";
 /** An engine with what this executor knows of it. */
 export interface InstalledEngine {
   readonly engine: Engine;
-  /** Runs at once. */
+  /** Runs at once, until `setSlots` says otherwise. */
   readonly slots: number;
   readonly version: string;
+  /** Oldest version that is known to be reliable; undefined: any. */
+  readonly minimumVersion: string | undefined;
+  /** `built-in`, or the package or path that it was loaded from. */
+  readonly origin: string;
 }
 
 export interface ExecutorOptions extends AttemptDeps {
@@ -26,6 +31,12 @@ export interface ExecutorOptions extends AttemptDeps {
 /** Takes leases from the queue and runs them. */
 export interface Executor {
   status(): ExecutorStatus;
+  /** The newest attempt at a task that is held here; undefined: none is. */
+  find(taskId: string): Attempt | undefined;
+  /** Runs above a lower number go on. Throws ENGINE_UNKNOWN. */
+  setSlots(engine: string, slots: number): void;
+  /** Takes no more work, or takes it again; runs go on. */
+  setDraining(draining: boolean): void;
   /** Throws with the reason when the queue did not answer lately. */
   checkSync(): void;
   /** Begins to take work; once. */
@@ -40,11 +51,13 @@ export interface RunningExecutor {
   close(): Promise<void>;
 }
 
+export type EngineStatus = InstalledEngine & { readonly running: number };
+
 export interface ExecutorStatus {
   readonly executorId: string;
   readonly bootId: string;
   readonly draining: boolean;
-  readonly engines: readonly (InstalledEngine & { readonly running: number })[];
+  readonly engines: readonly EngineStatus[];
   readonly attempts: readonly Attempt[];
 }
 
@@ -64,23 +77,34 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const log: Logger = options.log.child({ executor: executorId, boot: bootId });
   const held = createHeldLeases(clock);
   let sequence = 0;
-  let draining = false;
+  const slots = new Map(options.engines.map((installed) => [installed.engine.name, installed.slots]));
+  let stopping = false;
+  let drained = false;
   let finished = false;
   let lastSyncAt: number | undefined;
   let nextSyncMs = 0;
   let failures = 0;
   // Ends the idle call or pause under way, because what it told the queue is no longer so.
   let idle = new AbortController();
+  /** What the newest call offered. */
+  let offered: readonly EngineOffer[] = [];
 
   const running = (engine: string) =>
     held.attempts().filter((attempt) => attempt.running && attempt.lease.engine === engine).length;
 
   const isFinished = () => finished;
+  const isDraining = () => stopping || drained;
+
+  const engines = (): EngineStatus[] =>
+    options.engines.map((installed) => {
+      const { name } = installed.engine;
+      return { ...installed, slots: slots.get(name) ?? installed.slots, running: running(name) };
+    });
 
   const offers = (): EngineOffer[] =>
-    options.engines.map(({ engine, slots, version }) => ({
+    engines().map(({ engine, version, ...has }) => ({
       engine: engine.name,
-      freeSlots: draining ? 0 : Math.max(0, slots - running(engine.name)),
+      freeSlots: isDraining() ? 0 : Math.max(0, has.slots - has.running),
       version,
     }));
 
@@ -91,11 +115,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { signal } = idle;
     // After a failure the first call does not wait, so that it is soon known whether the queue is back.
     const maxWaitMs = lastSyncAt === undefined || failures > 0 ? 0 : Math.min(MAX_WAIT_MS, nextSyncMs);
-    const engines = offers();
+    offered = offers();
     let answer: SyncAnswer | "stale";
     try {
       answer = await queue.sync(
-        { executorId, bootId, sequence: ++sequence, leases, engines, draining, maxWaitMs },
+        { executorId, bootId, sequence: ++sequence, leases, engines: offered, draining: isDraining(), maxWaitMs },
         signal,
       );
     } catch (err) {
@@ -114,7 +138,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (answer.leases.length > 0 || clock.now() - sentAt >= maxWaitMs) return;
     // The queue answered early and had no work: it says again what is to be cancelled until that is done, and does not wait
     // for an executor that is full.
-    const full = engines.every(({ freeSlots }) => freeSlots === 0);
+    const full = offered.every(({ freeSlots }) => freeSlots === 0);
     const pauseMs = full || answer.cancellations.some((id) => held.find(id)) ? PAUSE_MS : SHORT_PAUSE_MS;
     await clock.wait(Math.min(pauseMs, nextSyncMs), signal);
   }
@@ -144,7 +168,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     for (const attempt of older) attempt.stop("lost");
     const previous = Promise.all(older.map((attempt) => attempt.over));
     const attempt = startAttempt({ lease, ...installed, previous }, options);
-    if (draining) attempt.stop("release");
+    if (isDraining()) attempt.stop("release");
     metrics.started(lease.engine);
     held.add(attempt, heartbeatMs);
     void attend(attempt);
@@ -152,11 +176,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   async function attend(attempt: Attempt): Promise<void> {
     await attempt.engineGone;
-    // There is a free slot to tell of.
-    idle.abort();
+    // A call that offers a free slot is answered as soon as there is work for it; only one that offers none has to go again.
+    const { engine } = attempt.lease;
+    if (!offered.some(({ freeSlots, ...offer }) => offer.engine === engine && freeSlots > 0)) idle.abort();
     const end = await attempt.over;
     held.remove(attempt.lease);
-    metrics.ended(attempt.lease.engine, end);
+    metrics.ended(engine, end);
   }
 
   async function loop(): Promise<void> {
@@ -174,7 +199,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   };
 
   async function close(looped: Promise<void>): Promise<void> {
-    draining = true;
+    stopping = true;
     idle.abort();
     log.info({ runs: held.attempts().length }, "draining");
     await within(options.drainMs, allOver());
@@ -191,10 +216,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
   /** A lease may have been on its way to a call that was given up: an empty list gives it back now, not at its expiry. */
   async function sayGoodbye(): Promise<void> {
     const late = new AbortController();
-    const last = { executorId, bootId, sequence: ++sequence, leases: [], engines: offers(), draining, maxWaitMs: 0 };
     const call = async () => {
       try {
-        await queue.sync(last, late.signal);
+        await queue.sync(
+          { executorId, bootId, sequence: ++sequence, leases: [], engines: offers(), draining: true, maxWaitMs: 0 },
+          late.signal,
+        );
       } catch {
         log.info("queue does not answer; what it still counts as leased here ends by time");
       }
@@ -207,10 +234,22 @@ export function createExecutor(options: ExecutorOptions): Executor {
     status: () => ({
       executorId,
       bootId,
-      draining,
-      engines: options.engines.map((installed) => ({ ...installed, running: running(installed.engine.name) })),
+      draining: isDraining(),
+      engines: engines(),
       attempts: held.attempts(),
     }),
+    find: (taskId) => held.attempts().findLast((attempt) => attempt.lease.taskId === taskId),
+    setSlots(engine, many) {
+      if (!slots.has(engine)) throw engineUnknown(engine);
+      log.info({ engine, slots: many }, "slots changed");
+      slots.set(engine, many);
+      idle.abort();
+    },
+    setDraining(draining) {
+      log.info({ draining }, "draining changed");
+      drained = draining;
+      idle.abort();
+    },
     checkSync() {
       if (lastSyncAt === undefined) throw new Error("the queue has not answered yet");
       const ageMs = Math.round(clock.now() - lastSyncAt);

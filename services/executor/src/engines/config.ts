@@ -1,10 +1,9 @@
 import { describeSettings, type Settings } from "@ccsp/config";
 import type { EnginePlugin } from "@ccsp/engine-kit";
-import type { EngineRegistry } from "./registry.js";
+import type { EngineRegistry, LoadedPlugin } from "./registry.js";
 
 /** An engine that this executor is to open. */
-export interface EngineConfig {
-  readonly plugin: EnginePlugin;
+export interface EngineConfig extends LoadedPlugin {
   /** As the plugin's own `define` made it. */
   readonly config: unknown;
   /** Runs at once. */
@@ -21,7 +20,7 @@ export const enginePlugins = (settings: Settings): readonly string[] =>
 export function defineEngines(settings: Settings, { plugins, faults }: EngineRegistry): readonly EngineConfig[] {
   for (const fault of faults) settings.fault(fault);
   const loaded = enginePlugins(settings).length > 0;
-  const known = plugins.map(({ name }) => name);
+  const known = plugins.map(({ plugin }) => plugin.name);
   const names = settings.list("CCSP_EXECUTOR_ENGINES", `engines to open, of ${known.join(", ")}`, {
     default: ["claude-code"],
   });
@@ -32,7 +31,7 @@ export function defineEngines(settings: Settings, { plugins, faults }: EngineReg
     const hint = loaded ? "" : "; others come by CCSP_EXECUTOR_ENGINE_PLUGINS";
     settings.fault(`CCSP_EXECUTOR_ENGINES: there is no engine ${name}, only ${known.join(", ")}${hint}`);
   }
-  return plugins.flatMap((plugin) => {
+  return plugins.flatMap(({ plugin, origin }) => {
     if (!names.includes(plugin.name)) {
       mention(settings, plugin);
       return [];
@@ -44,7 +43,7 @@ export function defineEngines(settings: Settings, { plugins, faults }: EngineReg
       min: 1,
       max: 500,
     });
-    return [{ plugin, config, slots: many }];
+    return [{ plugin, origin, config, slots: many }];
   });
 }
 

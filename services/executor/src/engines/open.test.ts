@@ -19,7 +19,11 @@ async function logOf(version: string, minimumVersion?: string): Promise<string> 
   };
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
   const metrics = { unknownLine: () => {}, unknownFailure: () => {} };
-  const [opened] = await openEngines([{ plugin, config: {}, slots: 3 }], { supervisor, metrics, log });
+  const [opened] = await openEngines([{ plugin, origin: "built-in", config: {}, slots: 3 }], {
+    supervisor,
+    metrics,
+    log,
+  });
   assert.deepEqual([opened?.version, opened?.slots], [version, 3]);
   return lines.join("");
 }

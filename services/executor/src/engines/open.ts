@@ -16,7 +16,7 @@ export async function openEngines(
   { supervisor, metrics, log }: OpenEnginesDeps,
 ): Promise<readonly InstalledEngine[]> {
   const installed: InstalledEngine[] = [];
-  for (const { plugin, config, slots } of configs) {
+  for (const { plugin, origin, config, slots } of configs) {
     const { name, minimumVersion } = plugin;
     const engine = await plugin.open(config, {
       supervisor,
@@ -33,7 +33,7 @@ export async function openEngines(
     if (minimumVersion !== undefined && isOlder(version, minimumVersion)) {
       log.warn({ engine: name, version, minimumVersion }, "engine is older than is known to be reliable");
     }
-    installed.push({ engine, slots, version });
+    installed.push({ engine, slots, version, minimumVersion, origin });
   }
   return installed;
 }

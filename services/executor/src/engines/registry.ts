@@ -6,11 +6,17 @@ import { enginePlugin as command } from "./command/index.js";
 
 /** The engines that can be named in the configuration, with what went wrong when they were loaded. */
 export interface EngineRegistry {
-  readonly plugins: readonly EnginePlugin[];
+  readonly plugins: readonly LoadedPlugin[];
   readonly faults: readonly string[];
 }
 
-const BUILT_IN: readonly EnginePlugin[] = [claudeCode, command];
+export interface LoadedPlugin {
+  readonly plugin: EnginePlugin;
+  /** `built-in`, or the specifier it was loaded by. */
+  readonly origin: string;
+}
+
+const BUILT_IN: readonly LoadedPlugin[] = [claudeCode, command].map((plugin) => ({ plugin, origin: "built-in" }));
 
 /**
  * The built-in engines and those of `specifiers`: names of npm packages that are installed with the executor, or absolute paths of
@@ -22,10 +28,10 @@ export async function loadEngines(specifiers: readonly string[]): Promise<Engine
   for (const specifier of specifiers) {
     try {
       const plugin = await loadPlugin(specifier);
-      if (plugins.some(({ name }) => name === plugin.name)) {
+      if (plugins.some((other) => other.plugin.name === plugin.name)) {
         throw new Error(`its engine is named ${plugin.name}, and there is one of that name already`);
       }
-      plugins.push(plugin);
+      plugins.push({ plugin, origin: specifier });
     } catch (err) {
       faults.push(`engine plugin ${specifier}: ${err instanceof Error ? err.message : "threw no error"}`);
     }

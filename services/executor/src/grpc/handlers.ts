@@ -1,30 +1,80 @@
+import { invalidFields, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type { Attempt } from "../domain/attempt.js";
 import type { Executor } from "../domain/executor.js";
+import type { Probe } from "../domain/probe.js";
+import { toDuration, toResources, toTaskError } from "../queue/messages.js";
+import { toEngineInfo, toEngineStatus, toRunStatus } from "./messages.js";
 
-export function executorHandlers(executor: Executor): Partial<Handlers<ExecutorServiceService>> {
+/** At most; a host that bears more runs than this is not known. */
+const MAX_SLOTS = 500;
+
+export interface HandlerDeps {
+  readonly executor: Executor;
+  readonly probe: Probe;
+  /** Aborts when the executor begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+export function executorHandlers({
+  executor,
+  probe,
+  stopping,
+}: HandlerDeps): Partial<Handlers<ExecutorServiceService>> {
   return {
     async getExecutorStatus() {
       const { executorId, bootId, draining, engines, attempts } = executor.status();
+      return { executorId, bootId, draining, engines: engines.map(toEngineStatus), runs: attempts.map(toRunStatus) };
+    },
+
+    async listEngines() {
+      return { engines: executor.status().engines.map(toEngineInfo) };
+    },
+
+    async listRuns() {
+      return { runs: executor.status().attempts.map(toRunStatus) };
+    },
+
+    async getRun({ taskId }) {
+      const attempt = findRun(executor, taskId);
+      const { tail, resources, processes } = attempt;
+      return { run: toRunStatus(attempt), tail: tail.last(), resources: toResources(resources), processes };
+    },
+
+    tailRun: ({ taskId }, { signal }) => findRun(executor, taskId).tail.follow(signal),
+
+    async setConcurrency({ engine, slots }) {
+      if (slots < 0 || slots > MAX_SLOTS) {
+        throw invalidFields([{ field: "slots", description: `has to be 0 to ${MAX_SLOTS}` }]);
+      }
+      executor.setSlots(engine, slots);
+      const changed = executor.status().engines.find((status) => status.engine.name === engine);
+      return { engine: changed && toEngineStatus(changed) };
+    },
+
+    async setDraining({ draining }) {
+      executor.setDraining(draining);
+      return { running: executor.status().attempts.filter(({ running }) => running).length };
+    },
+
+    async probe({ engine }, { signal }) {
+      const report = await probe.run(engine, AbortSignal.any([signal, stopping]));
+      const { failure, firstTextMs, totalMs, engineVersion, model } = report;
       return {
-        executorId,
-        bootId,
-        draining,
-        engines: engines.map(({ engine, version, slots, running }) => ({
-          engine: engine.name,
-          version,
-          slots,
-          running,
-          account: "",
-          warm: 0,
-        })),
-        runs: attempts.map(({ lease, pid, startedAt }) => ({
-          taskId: lease.taskId,
-          engine: lease.engine,
-          pid: pid ?? 0,
-          startTime: startedAt,
-        })),
+        ok: failure === undefined,
+        firstText: firstTextMs === undefined ? undefined : toDuration(firstTextMs),
+        total: toDuration(totalMs),
+        error: failure && toTaskError(failure),
+        engineVersion,
+        model,
       };
     },
   };
+}
+
+function findRun(executor: Executor, taskId: string): Attempt {
+  const attempt = executor.find(taskId);
+  if (attempt) return attempt;
+  throw new Refusal("RUN_NOT_FOUND", `this executor does not run ${JSON.stringify(taskId)} now`);
 }

@@ -95,7 +95,7 @@ export function toTaskResult(engine: string, result: RunResult): TaskResult {
 }
 
 /** What is unknown stays absent: in a message that is 0 for a number. */
-const toResources = ({ cpuMs, peakMemoryBytes }: RunResources): RunResourcesMessage => ({
+export const toResources = ({ cpuMs, peakMemoryBytes }: RunResources): RunResourcesMessage => ({
   cpuTime: cpuMs === undefined ? undefined : toDuration(cpuMs),
   peakMemoryBytes: BigInt(Math.round(peakMemoryBytes ?? 0)),
 });

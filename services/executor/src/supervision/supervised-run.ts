@@ -71,6 +71,10 @@ export function supervise(
         await process.stop();
         await exited;
       },
+      async kill() {
+        await process.kill();
+        await exited;
+      },
       endInput(ms) {
         tree.glance();
         process.endInput();

@@ -138,8 +138,10 @@ export interface TailRunRequest {
 
 /** Response for `TailRun`. */
 export interface TailRunResponse {
-  /** More text; the first message has the end of what was written before. */
+  /** More text; the first message has the end of what was written before, and may be empty. */
   text: string;
+  /** Text is missing before this one. */
+  gap: boolean;
 }
 
 /** Request for `ListHooks`. */
@@ -1326,13 +1328,16 @@ export const TailRunRequest: MessageFns<TailRunRequest> = {
 };
 
 function createBaseTailRunResponse(): TailRunResponse {
-  return { text: "" };
+  return { text: "", gap: false };
 }
 
 export const TailRunResponse: MessageFns<TailRunResponse> = {
   encode(message: TailRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.text !== "") {
       writer.uint32(10).string(message.text);
+    }
+    if (message.gap !== false) {
+      writer.uint32(16).bool(message.gap);
     }
     return writer;
   },
@@ -1358,6 +1363,14 @@ export const TailRunResponse: MessageFns<TailRunResponse> = {
             message.text = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.gap = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1371,13 +1384,19 @@ export const TailRunResponse: MessageFns<TailRunResponse> = {
   },
 
   fromJSON(object: any): TailRunResponse {
-    return { text: isSet(object.text) ? globalThis.String(object.text) : "" };
+    return {
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      gap: isSet(object.gap) ? globalThis.Boolean(object.gap) : false,
+    };
   },
 
   toJSON(message: TailRunResponse): unknown {
     const obj: any = {};
     if (message.text !== "") {
       obj.text = message.text;
+    }
+    if (message.gap !== false) {
+      obj.gap = message.gap;
     }
     return obj;
   },
@@ -1388,6 +1407,7 @@ export const TailRunResponse: MessageFns<TailRunResponse> = {
   fromPartial(object: DeepPartial<TailRunResponse>): TailRunResponse {
     const message = createBaseTailRunResponse();
     message.text = object.text ?? "";
+    message.gap = object.gap ?? false;
     return message;
   },
 };
@@ -2260,6 +2280,9 @@ export const ExecutorServiceService = {
   /**
    * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
    *
+   * For a look at it: a reader that is more than 64 KiB behind finds a gap and goes on with what is newest. The whole text is in the
+   * task's log (`QueueService.Watch`).
+   *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`.
    * - UNAVAILABLE `SHUTTING_DOWN`.
@@ -2312,7 +2335,8 @@ export const ExecutorServiceService = {
   },
   /**
    * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
-   * It costs a few tokens.
+   * It costs what the engine sends with its shortest request: with Claude Code some thousands of input tokens, most of them cached, and
+   * a few of output. Takes at most a minute; set the deadline accordingly. It ends when the caller gives up.
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
@@ -2345,6 +2369,9 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   /**
    * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
    *
+   * For a look at it: a reader that is more than 64 KiB behind finds a gap and goes on with what is newest. The whole text is in the
+   * task's log (`QueueService.Watch`).
+   *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`.
    * - UNAVAILABLE `SHUTTING_DOWN`.
@@ -2363,7 +2390,8 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
   setDraining: handleUnaryCall<SetDrainingRequest, SetDrainingResponse>;
   /**
    * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
-   * It costs a few tokens.
+   * It costs what the engine sends with its shortest request: with Claude Code some thousands of input tokens, most of them cached, and
+   * a few of output. Takes at most a minute; set the deadline accordingly. It ends when the caller gives up.
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
@@ -2444,6 +2472,9 @@ export interface ExecutorServiceClient extends Client {
   /**
    * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
    *
+   * For a look at it: a reader that is more than 64 KiB behind finds a gap and goes on with what is newest. The whole text is in the
+   * task's log (`QueueService.Watch`).
+   *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`.
    * - UNAVAILABLE `SHUTTING_DOWN`.
@@ -2509,7 +2540,8 @@ export interface ExecutorServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
-   * It costs a few tokens.
+   * It costs what the engine sends with its shortest request: with Claude Code some thousands of input tokens, most of them cached, and
+   * a few of output. Takes at most a minute; set the deadline accordingly. It ends when the caller gives up.
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.

@@ -1,0 +1,101 @@
+import type { EngineRun, RunFailure, RunOutcome, RunRequest } from "@ccsp/engine-kit";
+import { runFailure } from "@ccsp/engine-kit";
+import type { Logger } from "pino";
+import type { Clock } from "./clock.js";
+import { engineUnknown } from "./engine-unknown.js";
+import type { InstalledEngine } from "./executor.js";
+
+/** What came of a probe. */
+export interface ProbeReport {
+  /** Undefined: the engine answered. */
+  readonly failure: RunFailure | undefined;
+  /** From the start of the process; undefined: no text came. */
+  readonly firstTextMs: number | undefined;
+  readonly totalMs: number;
+  readonly engineVersion: string;
+  readonly model: string;
+}
+
+export interface ProbeDeps {
+  readonly engines: readonly InstalledEngine[];
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Asks engines for the least that shows that they work, outside the queue and its slots. */
+export interface Probe {
+  /**
+   * Runs "Hi" on an engine; empty: the first one. One at a time: others wait. Takes at most a minute and the grace of a kill, and ends
+   * when `signal` aborts; no process is left after it. Rejects with ENGINE_UNKNOWN, or with the signal's reason when it did not start.
+   */
+  run(engine: string, signal: AbortSignal): Promise<ProbeReport>;
+}
+
+const WALL_MS = 60_000;
+const OUTPUT_BYTES = 64 * 1024;
+
+export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
+  let count = 0n;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function probe({ engine, version }: InstalledEngine, signal: AbortSignal): Promise<ProbeReport> {
+    signal.throwIfAborted();
+    const startedAt = clock.now();
+    let firstTextMs: number | undefined;
+    let outcome: RunOutcome;
+    try {
+      const run = await engine.start({ ...HI, fence: ++count });
+      stopOn(signal, run, log);
+      for await (const event of run.events) {
+        if (event.type === "text") firstTextMs ??= clock.now() - startedAt;
+      }
+      outcome = await run.outcome;
+    } catch (err) {
+      log.error({ err, engine: engine.name }, "engine could not be probed");
+      outcome = { ok: false, failure: unstarted, usage: undefined, costUsd: undefined };
+    }
+    const totalMs = clock.now() - startedAt;
+    const failure = outcome.ok ? undefined : outcome.failure;
+    log.info({ engine: engine.name, failure: failure?.category, firstTextMs, totalMs }, "engine probed");
+    const said = outcome.ok ? outcome.result : { engineVersion: "", model: "" };
+    return { failure, firstTextMs, totalMs, engineVersion: said.engineVersion || version, model: said.model };
+  }
+
+  return {
+    async run(name, signal) {
+      const installed = name === "" ? engines[0] : engines.find(({ engine }) => engine.name === name);
+      if (installed === undefined) throw engineUnknown(name);
+      const mine = last.then(() => probe(installed, signal));
+      last = mine.catch(() => {});
+      return await mine;
+    },
+  };
+}
+
+/** Ends the run when the signal aborts, also when it did before the run was there. */
+function stopOn(signal: AbortSignal, run: EngineRun, log: Logger): void {
+  const stop = () => {
+    run.stop().catch((err: unknown) => log.error({ err }, "probed engine could not be stopped"));
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+}
+
+const HI: Omit<RunRequest, "fence"> = {
+  taskId: "probe",
+  prompt: "Hi",
+  model: "",
+  fallbackModels: [],
+  systemPrompt: "",
+  files: [],
+  workingFolder: undefined,
+  allowedTools: [],
+  deniedTools: [],
+  permissionMode: "default",
+  limits: { wallMs: WALL_MS, outputBytes: OUTPUT_BYTES, turns: undefined, budgetUsd: undefined },
+  traceparent: "",
+};
+
+const unstarted = runFailure("ENGINE_CRASH", "the engine could not be started; the executor's log says why", {
+  source: "CCSP",
+});

@@ -1,0 +1,79 @@
+/** The end of what a run's engine has written, for people who look at it now. The whole of it is the task's log. */
+export interface RunTail {
+  add(text: string): void;
+  /** Nothing more comes. */
+  end(): void;
+  /** The end of it: at most `TAIL_BYTES` of whole characters. */
+  last(): string;
+  /**
+   * The end of it, which may be empty, and then all that is added, until `end` or until `signal` aborts. Keeps nothing for its reader:
+   * a slow one finds a gap and goes on with what is newest.
+   */
+  follow(signal: AbortSignal): AsyncGenerator<TailPart, void, undefined>;
+}
+
+export interface TailPart {
+  readonly text: string;
+  /** Text is missing before this one. */
+  readonly gap: boolean;
+}
+
+export const TAIL_BYTES = 16 * 1024;
+/** UTF-16 units that a reader may be behind. */
+const KEPT = 64 * 1024;
+
+export function createRunTail(): RunTail {
+  let kept = "";
+  let written = 0;
+  let ended = false;
+  let waiting: (() => void)[] = [];
+
+  function wake(): void {
+    const woken = waiting;
+    waiting = [];
+    for (const resume of woken) resume();
+  }
+
+  const last = (): string => lastBytes(kept.slice(-TAIL_BYTES));
+
+  return {
+    last,
+    add(text) {
+      written += text.length;
+      kept += text;
+      // Not with each piece: that would copy all of it each time.
+      if (kept.length > 2 * KEPT) kept = kept.slice(-KEPT);
+      wake();
+    },
+    end() {
+      ended = true;
+      wake();
+    },
+    async *follow(signal) {
+      let seen = written;
+      signal.addEventListener("abort", wake, { once: true });
+      yield { text: last(), gap: false };
+      while (!signal.aborted) {
+        if (seen < written) {
+          const gap = written - seen > kept.length;
+          const text = kept.slice(-(written - seen));
+          seen = written;
+          yield { text: gap ? fromWholeCharacter(text) : text, gap };
+        } else if (ended) {
+          return;
+        } else {
+          await new Promise<void>((resume) => waiting.push(resume));
+        }
+      }
+    },
+  };
+}
+
+function lastBytes(text: string): string {
+  const bytes = Buffer.from(fromWholeCharacter(text)).subarray(-TAIL_BYTES);
+  // The bytes of a character after its first.
+  const start = bytes.findIndex((byte) => (byte & 0xc0) !== 0x80);
+  return bytes.toString("utf8", Math.max(0, start));
+}
+
+const fromWholeCharacter = (text: string): string => (/^[\udc00-\udfff]/.test(text) ? text.slice(1) : text);

@@ -1,0 +1,26 @@
+import type { EngineInfo, EngineStatus, RunStatus } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type { Attempt } from "../domain/attempt.js";
+import type { EngineStatus as Status } from "../domain/executor.js";
+
+export const toEngineStatus = ({ engine, version, slots, running }: Status): EngineStatus => ({
+  engine: engine.name,
+  version,
+  slots,
+  running,
+  account: "",
+  warm: 0,
+});
+
+export const toEngineInfo = (status: Status): EngineInfo => ({
+  status: toEngineStatus(status),
+  minimumVersion: status.minimumVersion ?? "",
+  capabilities: [...status.engine.capabilities.takes],
+  origin: status.origin,
+});
+
+export const toRunStatus = ({ lease, pid, startedAt }: Attempt): RunStatus => ({
+  taskId: lease.taskId,
+  engine: lease.engine,
+  pid: pid ?? 0,
+  startTime: startedAt,
+});

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { freePort } from "@ccsp/fleet";
+import { type Client, createClient } from "@ccsp/grpc-kit";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { CLAUDE_CODE_BIN, eventually, startSimulator } from "@ccsp/testkit";
+import { expectProcesses, processesOf } from "./processes.js";
+import { type Rig, resultOf, withRig } from "./rig.js";
+
+type Executor = Client<ExecutorServiceService>;
+
+/** A rig with a client of its executor. */
+async function withExecutor(
+  env: Record<string, string>,
+  use: (rig: Rig, executor: Executor) => Promise<void>,
+): Promise<void> {
+  const port = await freePort();
+  const executor = createClient(ExecutorServiceService, `127.0.0.1:${port}`);
+  try {
+    await withRig({ CCSP_EXECUTOR_LISTEN: `127.0.0.1:${port}`, ...env }, (rig) => use(rig, executor));
+  } finally {
+    executor.close();
+  }
+}
+
+const ECHO = fileURLToPath(new URL("plugins/echo.mjs", import.meta.url));
+
+describe("controlling an executor", function () {
+  this.timeout(30_000);
+  afterEach(() => expectProcesses(0));
+
+  it("lists its engines with where they come from and what they can do", () =>
+    withExecutor(
+      { CCSP_EXECUTOR_ENGINE_PLUGINS: ECHO, CCSP_EXECUTOR_ENGINES: "claude-code,echo", CCSP_ECHO_ANSWER: "x" },
+      async (_rig, executor) => {
+        const { engines } = await executor.listEngines({});
+        assert.deepEqual(
+          engines.map(({ status, origin, minimumVersion }) => [status?.engine, origin, minimumVersion]),
+          [
+            ["claude-code", "built-in", "2.1.217"],
+            ["echo", ECHO, "9.0.0"],
+          ],
+        );
+        assert.ok(engines[0]?.capabilities.includes("limits.budget_usd"));
+      },
+    ));
+
+  it("shows a run with the end of its text and what it takes, and refuses one that is not here", () =>
+    withExecutor({}, async (rig, executor) => {
+      const task = rig.queue.add("[[text:so far]][[grandchild]][[hang-mid]]");
+      const pids = await eventually(() => expectProcesses(2, task));
+      await eventually(async () => {
+        const { run, tail, resources, processes } = await executor.getRun({ taskId: task });
+        assert.ok(pids.includes(run?.pid ?? 0));
+        assert.deepEqual([run?.taskId, tail, processes], [task, "so", 2]);
+        assert.ok((resources?.peakMemoryBytes ?? 0n) > 1_000_000n);
+      });
+      assert.deepEqual(
+        (await executor.listRuns({})).runs.map(({ taskId }) => taskId),
+        [task],
+      );
+      rig.queue.cancel(task);
+      await rig.ended(task);
+      await eventually(() => assert.rejects(executor.getRun({ taskId: task }), { reason: "RUN_NOT_FOUND" }));
+      await assert.rejects(async () => {
+        for await (const _part of executor.tailRun({ taskId: task }));
+      }, /RUN_NOT_FOUND|does not run/);
+    }));
+
+  it("streams what a run writes, and ends when it does", () =>
+    withExecutor({}, async (rig, executor) => {
+      const words = "one two three four five six seven eight";
+      const task = rig.queue.add(`[[text:${words}]][[delay:200]]`);
+      await eventually(async () => assert.match((await executor.getRun({ taskId: task })).tail, /^one/));
+      const parts: string[] = [];
+      for await (const { text, gap } of executor.tailRun({ taskId: task })) {
+        assert.equal(gap, false);
+        parts.push(text);
+      }
+      assert.ok(parts.length > 1, "all at once");
+      assert.equal(parts.join(""), words);
+      await rig.ended(task);
+    }));
+
+  it("runs as many at once as it is told to from then on", () =>
+    withExecutor({ CCSP_EXECUTOR_SLOTS: "1" }, async (rig, executor) => {
+      const tasks = [rig.queue.add("[[hang]]"), rig.queue.add("[[hang]]")];
+      await eventually(() => expectProcesses(1));
+      assert.equal((await executor.setConcurrency({ engine: "claude-code", slots: 2 })).engine?.slots, 2);
+      await eventually(() => expectProcesses(2));
+      const { engine } = await executor.setConcurrency({ engine: "claude-code", slots: 0 });
+      assert.deepEqual([engine?.slots, engine?.running], [0, 2]);
+      const third = rig.queue.add("never");
+      for (const task of tasks) rig.queue.cancel(task);
+      for (const task of tasks) await rig.ended(task);
+      const syncs = rig.queue.syncs.length;
+      await eventually(() => assert.ok(rig.queue.syncs.length > syncs + 1));
+      assert.deepEqual(rig.queue.told(third).calls, []);
+      await assert.rejects(executor.setConcurrency({ engine: "claude-code", slots: 501 }), { reason: "INVALID_FIELD" });
+      await assert.rejects(executor.setConcurrency({ engine: "nobody", slots: 1 }), { reason: "ENGINE_UNKNOWN" });
+    }));
+
+  it("takes no work while it is drained, and lets its runs go on", () =>
+    withExecutor({}, async (rig, executor) => {
+      const task = rig.queue.add("[[hang]]");
+      await eventually(() => expectProcesses(1, task));
+      assert.equal((await executor.setDraining({ draining: true })).running, 1);
+      await eventually(() => assert.equal(rig.queue.syncs.at(-1)?.draining, true));
+      const waiting = rig.queue.add("[[text:later]]");
+      assert.equal((await executor.getExecutorStatus({})).draining, true);
+      assert.equal((await processesOf(task)).length, 1);
+      assert.deepEqual(rig.queue.told(waiting).calls, []);
+      await executor.setDraining({ draining: false });
+      assert.equal((await resultOf(rig, waiting)).text, "later");
+      rig.queue.cancel(task);
+      await rig.ended(task);
+    }));
+
+  it("probes an engine beside its slots, and says what it answered", async () => {
+    const simulator = await startSimulator();
+    const env = {
+      CCSP_EXECUTOR_SLOTS: "1",
+      CCSP_CLAUDE_CODE_BIN: CLAUDE_CODE_BIN,
+      CCSP_CLAUDE_CODE_BASE_URL: simulator.url,
+    };
+    try {
+      await withExecutor(env, async (_rig, executor) => {
+        await executor.setConcurrency({ engine: "claude-code", slots: 0 });
+        const good = await executor.probe({}, { timeoutMs: 30_000 });
+        assert.deepEqual([good.ok, good.error, good.engineVersion], [true, undefined, "2.1.197"]);
+        assert.ok(good.firstText && good.total && good.model !== "");
+        const refuse = {
+          kind: "fault",
+          status: 401,
+          type: "authentication_error",
+          message: "invalid x-api-key",
+        } as const;
+        simulator.script([refuse, refuse, refuse, refuse]);
+        const bad = await executor.probe({ engine: "claude-code" }, { timeoutMs: 30_000 });
+        assert.deepEqual(
+          [bad.ok, bad.firstText, ErrorCategory[bad.error?.category ?? 0]],
+          [false, undefined, "SESSION_TIMEOUT"],
+        );
+        await assert.rejects(executor.probe({ engine: "nobody" }), { reason: "ENGINE_UNKNOWN" });
+      });
+    } finally {
+      await simulator.close();
+    }
+  });
+});
