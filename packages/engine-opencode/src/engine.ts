@@ -1,0 +1,49 @@
+import { askVersion, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
+import { type OpenCodeProfile, prepareFolder } from "./folder.js";
+import { createReader } from "./reader.js";
+import { RULES } from "./rules.js";
+
+export interface OpenCodeOptions {
+  /** Absolute path of the CLI. */
+  readonly bin: string;
+  readonly profile: OpenCodeProfile;
+  readonly context: EngineContext;
+}
+
+/** The OpenCode CLI, one process per run: `opencode run`, the prompt on stdin. */
+export function createOpenCode({ bin, profile, context }: OpenCodeOptions): Engine {
+  const { supervisor } = context;
+  return {
+    name: "opencode",
+    capabilities: { streaming: true, usage: true, takes: ["model", "system_prompt"] },
+
+    version: () =>
+      askVersion(supervisor, {
+        command: bin,
+        prepare: async (folder) => ({ args: ["--version"], env: await prepareFolder(profile, folder, "") }),
+      }),
+
+    async start(request) {
+      const model = modelOf(request.model, profile);
+      const run = await supervisor.start({
+        ...runOptions(request),
+        command: bin,
+        prepare: async (folder) => ({
+          // A session with a title of its own saves the request that would make one.
+          args: ["run", "--format=json", `--model=${model}`, "--title=task"],
+          env: await prepareFolder(profile, folder, request.systemPrompt),
+        }),
+        input: request.prompt,
+      });
+      // It reads its input to the end before it begins.
+      run.endInput(request.limits.wallMs);
+      return followRun(run, { request, reader: createReader(model), rules: RULES, context });
+    },
+  };
+}
+
+/** Without a provider it is the operator's. */
+function modelOf(asked: string, { model }: OpenCodeProfile): string {
+  if (asked === "") return model;
+  return asked.includes("/") ? asked : `${model.split("/")[0]}/${asked}`;
+}

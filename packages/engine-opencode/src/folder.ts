@@ -1,0 +1,68 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { RunFolder } from "@ccsp/engine-kit";
+import type { OpenCodeConfig } from "./config.js";
+
+export interface OpenCodeProfile extends Omit<OpenCodeConfig, "bin" | "searchPath" | "envFile"> {
+  /** What the operator declares besides. */
+  readonly declared: Readonly<Record<string, string>>;
+}
+
+/** Runs inside OpenCode and tells of what `opencode run` keeps to itself. */
+const RELAY = new URL("../relay/relay.mjs", import.meta.url);
+
+const PRIVATE = { mode: 0o600 };
+
+/** Writes the CLI's configuration into the run's throwaway home. Resolves to what the CLI sees besides what every engine sees. */
+export async function prepareFolder(
+  profile: OpenCodeProfile,
+  folder: RunFolder,
+  systemPrompt: string,
+): Promise<Readonly<Record<string, string>>> {
+  const configHome = join(folder.home, ".config");
+  const place = join(configHome, "opencode");
+  await mkdir(join(place, "node_modules"), { recursive: true, mode: 0o700 });
+  // With these it takes its plugin library for installed, instead of fetching it from a registry in every run.
+  const installed = { packages: { "": { dependencies: { "@opencode-ai/plugin": "*" } } } };
+  await writeFile(join(place, "package-lock.json"), JSON.stringify(installed), PRIVATE);
+
+  const systemPromptFile = systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
+  if (systemPromptFile) await writeFile(systemPromptFile, systemPrompt, PRIVATE);
+  await writeFile(join(place, "opencode.json"), JSON.stringify(settings(profile, systemPromptFile)), PRIVATE);
+  return {
+    ...profile.declared,
+    XDG_CONFIG_HOME: configHome,
+    XDG_DATA_HOME: join(folder.home, ".local", "share"),
+    XDG_STATE_HOME: join(folder.home, ".local", "state"),
+    XDG_CACHE_HOME: join(folder.home, ".cache"),
+    // What lies in a working folder grants no permissions and brings no plugins.
+    OPENCODE_DISABLE_PROJECT_CONFIG: "1",
+    OPENCODE_DISABLE_AUTOUPDATE: "1",
+    OPENCODE_DISABLE_MODELS_FETCH: "1",
+    ...(profile.modelsFile && { OPENCODE_MODELS_PATH: profile.modelsFile }),
+    OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+    OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+  };
+}
+
+function settings(profile: OpenCodeProfile, systemPromptFile: string | undefined): object {
+  const { model, baseUrl, apiKey, tools, maxRetries } = profile;
+  const [provider = "", ...name] = model.split("/");
+  return {
+    $schema: "https://opencode.ai/config.json",
+    autoupdate: false,
+    share: "disabled",
+    model,
+    // Nobody is there to answer an "ask". The last entry that fits counts.
+    permission: { "*": "deny", ...Object.fromEntries(tools.map((tool) => [tool, "allow"])) },
+    provider: {
+      [provider]: {
+        options: { ...(baseUrl && { baseURL: baseUrl }), ...(apiKey && { apiKey }) },
+        // A gateway may have models that OpenCode does not know.
+        models: { [name.join("/")]: {} },
+      },
+    },
+    ...(systemPromptFile && { instructions: [systemPromptFile] }),
+    plugin: [[RELAY.href, { maxRetries }]],
+  };
+}

@@ -1,0 +1,70 @@
+import { ENDINGS, type Rule } from "@ccsp/engine-kit";
+
+/** OpenCode's own words for what went wrong, as the reader has them. */
+export type OpenCodeWord =
+  /** `error.name` of the error line. */
+  | "error"
+  /** `rejected`: a tool asked for a permission that nobody gave, which ends the run. */
+  | "tool";
+
+/** The first rule that holds counts: structured fields, then status, then text, whose wording changes between versions. */
+export const RULES: readonly Rule<OpenCodeWord>[] = [
+  {
+    when: { words: { error: ["ContextOverflowError"] } },
+    category: "CONTEXT_OVERFLOW",
+    message: "the conversation no longer fits the model",
+  },
+  {
+    when: { words: { error: ["ProviderAuthError"] } },
+    category: "SESSION_TIMEOUT",
+    message: "the engine's login or key is refused, or there is none",
+  },
+  {
+    when: { words: { tool: ["rejected"] }, finished: false },
+    category: "PERMISSION_DENIED",
+    message: "the engine asked for a permission that it does not have",
+  },
+
+  {
+    when: { status: [401, 403] },
+    category: "SESSION_TIMEOUT",
+    message: "the provider refused the engine's login or key ({status})",
+  },
+  { when: { status: [429] }, category: "RATE_LIMIT", message: "the provider limits the rate of requests (429)" },
+  {
+    when: { status: [500, 502, 503, 504, 529] },
+    category: "OVERLOADED",
+    message: "the provider is overloaded or broken ({status})",
+  },
+  {
+    when: { status: [400, 404, 413, 422] },
+    category: "INVALID_REQUEST",
+    message: "the provider refused the request ({status})",
+  },
+
+  {
+    when: { finished: true, text: /^(model|agent) not found/i },
+    category: "INVALID_REQUEST",
+    message: "the model does not exist or may not be used",
+  },
+  {
+    when: { finished: true, text: /api ?key is missing|missing api ?key|unauthorized/i },
+    category: "SESSION_TIMEOUT",
+    message: "the engine has no login or key",
+  },
+  {
+    when: { finished: true, text: /overloaded|service unavailable/i },
+    category: "OVERLOADED",
+    message: "the provider is overloaded",
+  },
+  {
+    when: {
+      finished: true,
+      text: /unable to connect|cannot connect|connection .*(lost|error|closed|refused|reset)|socket|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out/i,
+    },
+    category: "NETWORK_ERROR",
+    message: "the provider could not be reached",
+  },
+
+  ...ENDINGS,
+];
