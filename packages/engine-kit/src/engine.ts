@@ -27,6 +27,7 @@ export type TaskPart =
   | "model"
   | "fallback_models"
   | "system_prompt"
+  | "conversation"
   | "attachments"
   | "include_files"
   | "working_folder"
@@ -59,9 +60,27 @@ export interface RunRequest {
   readonly allowedTools: readonly string[];
   readonly deniedTools: readonly string[];
   readonly permissionMode: PermissionMode;
+  /** Undefined: nobody will go on from this run. */
+  readonly conversation?: ConversationTurn | undefined;
   readonly limits: RunLimits;
   /** W3C context that the engine's process gets; empty when tracing is off. */
   readonly traceparent: string;
+}
+
+/** A run whose conversation is kept: its result has the `transcript`. */
+export interface ConversationTurn {
+  /** What it goes on from; undefined: it begins a new one. */
+  readonly from: ConversationState | undefined;
+  /** It leaves that as it is: its own has a new id. */
+  readonly fork: boolean;
+}
+
+/** A conversation as an earlier run of the same engine left it, perhaps on another host. */
+export interface ConversationState {
+  /** The engine's own. */
+  readonly id: string;
+  /** In the engine's own form. */
+  readonly transcript: Uint8Array;
 }
 
 /** A file that a task brings, or a copy of one that it names. */
@@ -127,7 +146,10 @@ export interface RunResult {
   readonly text: string;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
+  /** The engine's own; empty when it did not say one. */
   readonly conversationId: string;
+  /** For a later run to go on from, where that was asked for and can be done. */
+  readonly transcript?: Uint8Array | undefined;
   /** As the run itself said it; empty when it did not. */
   readonly engineVersion: string;
   readonly model: string;

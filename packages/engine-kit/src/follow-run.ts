@@ -123,11 +123,12 @@ function keepSample<W extends string>(failure: RunFailure, exit: RunExit, option
   const { words, status, ending, worked, version }: Transcript<W> = reader.transcript;
   const { code, signal, stderr } = exit;
   const hidden = [request.prompt, request.systemPrompt];
-  // Of a run that was given files nothing is kept: their words may be anything.
-  const told = request.files.length === 0 && {
-    said: redact(ending?.text ?? "", hidden),
-    complaint: redact(stderr, hidden),
-  };
+  // Of a run that was given files or earlier turns nothing is kept: their words may be anything.
+  const told = request.files.length === 0 &&
+    !request.conversation && {
+      said: redact(ending?.text ?? "", hidden),
+      complaint: redact(stderr, hidden),
+    };
   const sample = { ...told, words, status, worked, version, code, signal };
   context.log.debug({ task: request.taskId, category: failure.category, sample }, "failed run, redacted");
 }

@@ -1,5 +1,7 @@
 export { categoryOfStatus, classify, ENDINGS, type Rule, type Symptoms, type Words } from "./classify.js";
 export type {
+  ConversationState,
+  ConversationTurn,
   Engine,
   EngineCapabilities,
   EngineEvent,

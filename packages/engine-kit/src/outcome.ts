@@ -32,6 +32,7 @@ export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
       usage,
       costUsd,
       conversationId: transcript.conversationId ?? "",
+      transcript: transcript.kept,
       engineVersion: transcript.version ?? "",
       model: transcript.model ?? "",
       turns: ending.turns,

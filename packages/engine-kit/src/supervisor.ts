@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly traceparent: string;
   /** Absolute path of a folder to work in, which stays; undefined: a throwaway one. */
   readonly workingFolder?: string | undefined;
+  /** Reads what is to outlive the run's folder: every process is gone by then. What it throws is logged, no more. */
+  readonly collect?: ((folder: RunFolder) => Promise<void>) | undefined;
 }
 
 export interface Prepared {

@@ -9,6 +9,8 @@ import type { RunExit } from "./supervisor.js";
 export interface Transcript<W extends string = string> {
   version: string | undefined;
   conversationId: string | undefined;
+  /** The conversation in the engine's own form, for `RunResult.transcript`. */
+  kept: Uint8Array | undefined;
   model: string | undefined;
   /** It wrote text or used a tool. */
   worked: boolean;
@@ -44,6 +46,7 @@ export interface RunReader<W extends string = string> {
 export const emptyTranscript = <W extends string>(): Transcript<W> => ({
   version: undefined,
   conversationId: undefined,
+  kept: undefined,
   model: undefined,
   worked: false,
   ending: undefined,

@@ -76,6 +76,7 @@ export function readCommandLine(argv) {
     resume: seen.get("--resume"),
     sessionId: seen.get("--session-id"),
     fork: seen.has("--fork-session"),
+    persistent: !seen.has("--no-session-persistence"),
   };
 }
 

@@ -1,22 +1,29 @@
 import { randomUUID } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** A conversation, kept where the real CLI keeps it; undefined when the one to resume is not there. */
 export function openSession(flags) {
   const config = process.env.CLAUDE_CONFIG_DIR ?? join(homedir(), ".claude");
-  const folder = join(config, "projects", process.cwd().replaceAll(/[^a-zA-Z0-9]/g, "-"));
+  // A file goes on where it is.
+  const file = flags.resume?.endsWith(".jsonl") ? flags.resume : undefined;
+  const resume = file === undefined ? flags.resume : basename(file, ".jsonl");
+  const folder = file ? dirname(file) : join(config, "projects", process.cwd().replaceAll(/[^a-zA-Z0-9]/g, "-"));
   const fileOf = (id) => join(folder, `${id}.jsonl`);
-  if (flags.resume !== undefined && !existsSync(fileOf(flags.resume))) return undefined;
-  const earlier = flags.resume === undefined ? [] : promptsIn(fileOf(flags.resume));
-  const id = flags.resume !== undefined && !flags.fork ? flags.resume : (flags.sessionId ?? randomUUID());
+  if (resume !== undefined && !existsSync(fileOf(resume))) return undefined;
+  const earlier = resume === undefined ? [] : promptsIn(fileOf(resume));
+  const id = resume !== undefined && !flags.fork ? resume : (flags.sessionId ?? randomUUID());
   return {
     id,
     earlier,
     remember(prompt) {
+      if (flags.persistent === false) return;
       mkdirSync(folder, { recursive: true });
-      appendFileSync(fileOf(id), `${JSON.stringify({ type: "user", message: { role: "user", content: prompt } })}\n`);
+      const before = id === resume || resume === undefined || existsSync(fileOf(id)) ? [] : earlier;
+      for (const content of [...before, prompt]) {
+        appendFileSync(fileOf(id), `${JSON.stringify({ type: "user", message: { role: "user", content } })}\n`);
+      }
     },
   };
 }

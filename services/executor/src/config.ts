@@ -27,6 +27,8 @@ export interface ExecutorConfig {
     readonly path: string;
   };
   readonly policy: Policy;
+  /** What is kept of conversations on this disk. */
+  readonly conversations: { readonly bytes: number; readonly keptMs: number };
   /** Where executables of the host are looked for. */
   readonly searchPath: string;
   readonly engines: readonly EngineConfig[];
@@ -59,6 +61,18 @@ export function defineExecutor(settings: Settings, registry: EngineRegistry): Ex
     }),
     supervision: defineSupervision(settings),
     policy: definePolicy(settings),
+    conversations: {
+      bytes: settings.integer(
+        "CCSP_EXECUTOR_CONVERSATION_BYTES",
+        "most bytes of conversations kept on this disk; 0: none, the queue has copies",
+        { default: 256 * 1024 * 1024 },
+      ),
+      keptMs: settings.durationMs("CCSP_EXECUTOR_CONVERSATION_TTL", "and for how long after the last turn", {
+        default: "168h",
+        min: 60_000,
+        max: 365 * LONGEST_MS,
+      }),
+    },
     searchPath: searchPath(settings),
     engines: defineEngines(settings, registry),
   };

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
 import { findExecutable } from "@ccsp/engine-kit";
@@ -8,8 +9,10 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { ulid } from "ulid";
 import { defineExecutor, type ExecutorConfig } from "./config.js";
+import { openConversationFolder } from "./conversations/conversation-folder.js";
 import { createAdmission } from "./domain/admission.js";
 import { systemClock } from "./domain/clock.js";
+import { createConversations } from "./domain/conversations.js";
 import { createExecutor } from "./domain/executor.js";
 import { createProbe } from "./domain/probe.js";
 import { enginePlugins } from "./engines/config.js";
@@ -75,16 +78,24 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
     await open("discovery", registerSchemes({ consulUrl, log }));
     const client = createClient(QueueServiceService, config.queueTarget);
     await open("queue client", { close: async () => client.close() });
+    const queue = createQueuePort(client, log);
+    const kept = await openConversationFolder({
+      path: join(config.dir, "conversations"),
+      ...config.conversations,
+      log,
+    });
+
 
     const executor = createExecutor({
       executorId,
       bootId,
       engines,
-      queue: createQueuePort(client, log),
+      queue,
       tracing: createAttemptTracing(executorId),
       metrics,
       clock: systemClock,
       log,
+      conversations: createConversations({ executorId, queue, kept, log }),
       admit: createAdmission(config.policy, hostFiles),
       drainMs: config.drainMs,
       giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,

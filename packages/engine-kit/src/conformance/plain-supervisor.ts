@@ -15,7 +15,7 @@ const PATH = [...STANDARD_PATH, dirname(process.execPath)].join(delimiter);
  */
 export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): Supervisor {
   return {
-    async start({ command, prepare, input, wallMs, traceparent, workingFolder }) {
+    async start({ command, prepare, input, wallMs, traceparent, workingFolder, collect }) {
       const made = await createFolders(folder);
       const place = { ...made, work: workingFolder ?? made.work };
       const { args, env, input: prepared = input } = await prepare(place);
@@ -45,10 +45,9 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
           for (const timer of timers) clearTimeout(timer);
           const runMs = performance.now() - startedAt;
           const cause = overrun ?? (asked ? "stopped" : signal ? "signal" : "exited");
-          rm(place.path, { recursive: true, force: true, maxRetries: 5 }).then(
-            () => resolve({ code, signal, stderr, overrun, cause, runMs }),
-            reject,
-          );
+          const remove = () => rm(place.path, { recursive: true, force: true, maxRetries: 5 });
+          const collected = Promise.resolve(collect?.(place)).catch(() => {});
+          collected.then(remove).then(() => resolve({ code, signal, stderr, overrun, cause, runMs }), reject);
         });
       });
       exited.catch(() => {});

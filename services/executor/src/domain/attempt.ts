@@ -9,8 +9,9 @@ import {
   type Severity,
 } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
-import type { Admit } from "./admission.js";
+import type { Admission, Admit } from "./admission.js";
 import type { Clock } from "./clock.js";
+import type { Conversations } from "./conversations.js";
 import { persist } from "./persist.js";
 import type { Answer, Lease, QueuePort } from "./queue.js";
 import { createReporter } from "./reporter.js";
@@ -28,6 +29,7 @@ export interface AttemptDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly admit: Admit;
+  readonly conversations: Conversations;
 }
 
 /** One attempt: from a lease to an answered Complete, Fail or Release. */
@@ -90,10 +92,18 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     run?.stop().catch((err: unknown) => log.error({ err }, "engine could not be stopped"));
   };
 
-  const ask = (call: (signal: AbortSignal) => Promise<Answer>) =>
+  const ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) =>
     persist(call, { clock: deps.clock, signal: unheld.signal });
 
   async function runEngine(
+  /** The run that the lease is for, or why there is none. */
+  async function prepare(): Promise<Admission> {
+    const admission = await deps.admit(lease, engine);
+    if (admission.refused || cause !== undefined) return admission;
+    const conversation = await deps.conversations.begin(lease, ask);
+    return conversation === "gone" ? { refused: forgotten } : { request: { ...admission.request, conversation } };
+  }
+
     span: AttemptSpan,
     request: Omit<RunRequest, "traceparent">,
   ): Promise<RunOutcome | undefined> {
@@ -127,9 +137,12 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     ending = true;
     if (outcome?.ok) {
       // A cancel that comes when the work is done changes nothing.
-      const result = { ...outcome.result, engineVersion: outcome.result.engineVersion || version };
+      const conversationId = await deps.conversations.keep(lease, outcome.result, ask);
+      const engineVersion = outcome.result.engineVersion || version;
+      const result = { ...outcome.result, engineVersion, conversationId };
       const answer = await ask((signal) => deps.queue.complete(lease, engine.name, result, signal));
       if (answer === "ok") return "SUCCEEDED";
+      await deps.conversations.settle(lease, answer === "ok");
       if (answer === "refused") return await fail(undeliverable);
       return "LOST";
     }
@@ -151,7 +164,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     let outcome: RunOutcome | undefined;
     try {
       await previous;
-      const admission = await deps.admit(lease, engine);
+      const admission = await prepare();
       if (admission.refused) outcome = { ok: false, failure: admission.refused, usage: undefined, costUsd: undefined };
       else if (cause === undefined) outcome = await runEngine(span, admission.request);
     } catch (err) {
@@ -204,3 +217,8 @@ const unstarted = runFailure("ENGINE_CRASH", "the engine could not be started; t
 });
 
 const undeliverable = runFailure("OUTPUT_LIMIT", "the queue refused the result", { source: "CCSP" });
+const forgotten = runFailure(
+  "INVALID_REQUEST",
+  "conversation: it was forgotten, or nobody has its transcript any more",
+);
+

@@ -37,6 +37,7 @@ const leaseOf = (taskId: string, fence = 1n): Lease => ({
   allowedTools: [],
   deniedTools: [],
   permissionMode: undefined,
+  conversation: undefined,
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   attempt: 1,
   expiresAtMs: 30_000,
@@ -89,6 +90,8 @@ function setUp() {
     complete: ending("complete"),
     fail: ending("fail"),
     release: ending("release"),
+    saveConversation: async () => "ok",
+    loadConversation: async () => "refused",
   };
   const ends: AttemptEnd[] = [];
   const runs: { taskId: string; stopped: boolean; end: (outcome: RunOutcome) => void }[] = [];
@@ -131,6 +134,7 @@ function setUp() {
     clock,
     log: pino({ level: "silent" }),
     admit,
+    conversations: { begin: async () => undefined, keep: async () => "", settle: async () => {} },
     drainMs: 5_000,
     giveBackMs: 1_000,
   });

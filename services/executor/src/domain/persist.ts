@@ -14,10 +14,10 @@ export function backoffMs(failures: number, random = Math.random): number {
  * Calls the queue until it answers. Gives up only when `signal` aborts, and answers `lost` then: nobody waits for the answer any
  * more, and the queue will find out from the lease.
  */
-export async function persist(
-  call: (signal: AbortSignal) => Promise<Answer>,
+export async function persist<T = Answer>(
+  call: (signal: AbortSignal) => Promise<T>,
   { clock, signal }: { clock: Clock; signal: AbortSignal },
-): Promise<Answer> {
+): Promise<T | "lost"> {
   for (let failures = 1; ; failures++) {
     if (signal.aborted) return "lost";
     try {

@@ -16,7 +16,14 @@ const policy: Policy = {
 const nothing: Lease = {
   ...{ taskId: "t", fence: 1n, engine: "e", prompt: "p", model: "", fallbackModels: [], systemPrompt: "" },
   ...{ attachments: [], includeFiles: [], workingFolder: "", allowedTools: [], deniedTools: [] },
-  ...{ permissionMode: undefined, attempt: 1, expiresAtMs: 0, traceparent: "", previousTraceparent: "" },
+  ...{
+    permissionMode: undefined,
+    conversation: undefined,
+    attempt: 1,
+    expiresAtMs: 0,
+    traceparent: "",
+    previousTraceparent: "",
+  },
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
 };
 const refusalsOf = (asked: Partial<Lease>, differs: Partial<Policy> = {}) =>

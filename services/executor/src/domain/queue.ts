@@ -13,6 +13,16 @@ export interface QueuePort {
   complete(lease: LeaseId, engine: string, result: RunResult, signal: AbortSignal): Promise<Answer>;
   fail(lease: LeaseId, ending: FailedAttempt, signal: AbortSignal): Promise<Answer>;
   release(lease: LeaseId, reason: string, signal: AbortSignal): Promise<Answer>;
+  /** Before `complete`: for whoever goes on with the task's conversation elsewhere. */
+  saveConversation(lease: LeaseId, saved: SavedConversation, signal: AbortSignal): Promise<Answer>;
+  /** `refused`: the queue does not have it any more. */
+  loadConversation(lease: LeaseId, signal: AbortSignal): Promise<Uint8Array | Exclude<Answer, "ok">>;
+}
+
+export interface SavedConversation {
+  readonly engineId: string;
+  /** Compressed. */
+  readonly transcript: Uint8Array;
 }
 
 export type Answer = "ok" | "lost" | "refused";
@@ -86,6 +96,8 @@ export interface RequestedLimits {
 export interface Report {
   readonly sequence: number;
   readonly started: { readonly traceparent: string; readonly engineVersion: string } | undefined;
+  /** Undefined: nobody will go on from this task. */
+  readonly conversation: LeasedConversation | undefined;
   readonly events: readonly EngineEvent[];
 }
 
@@ -94,3 +106,11 @@ export interface FailedAttempt {
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
 }
+export interface LeasedConversation {
+  /** Of the conversation to go on with; empty: the task begins one. */
+  readonly id: string;
+  readonly fork: boolean;
+  /** Its newest turn; undefined: there is none, or it was forgotten. */
+  readonly held: { readonly engineId: string; readonly executorId: string } | undefined;
+}
+

@@ -6,6 +6,7 @@ const ASKS: Readonly<Record<TaskPart, (lease: Lease) => boolean>> = {
   model: ({ model }) => model !== "",
   fallback_models: ({ fallbackModels }) => fallbackModels.length > 0,
   system_prompt: ({ systemPrompt }) => systemPrompt !== "",
+  conversation: ({ conversation }) => conversation !== undefined,
   attachments: ({ attachments }) => attachments.length > 0,
   include_files: ({ includeFiles }) => includeFiles.length > 0,
   working_folder: ({ workingFolder }) => workingFolder !== "",

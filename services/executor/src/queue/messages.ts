@@ -1,5 +1,5 @@
 import type { EngineEvent, PermissionMode, RunFailure, RunResources, RunResult, Usage } from "@ccsp/engine-kit";
-import type { Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { HeldConversation, Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
   ErrorCategory,
@@ -40,6 +40,7 @@ export function toLease(message: LeaseMessage): Lease {
     allowedTools: spec?.allowedTools ?? [],
     deniedTools: spec?.deniedTools ?? [],
     permissionMode: toPermissionMode(spec?.permissionMode ?? PermissionModeMessage.UNSPECIFIED),
+    conversation: spec?.conversation && { ...spec.conversation, held: toHeld(message.conversation) },
     limits: {
       wallMs: toMs(spec?.limits?.wallTime),
       outputBytes: Number(spec?.limits?.outputBytes ?? 0n) || undefined,
@@ -52,6 +53,9 @@ export function toLease(message: LeaseMessage): Lease {
     previousTraceparent: message.previousTraceparent,
   };
 }
+
+const toHeld = (held: HeldConversation | undefined) =>
+  held && { engineId: held.engineConversationId, executorId: held.executorId };
 
 const MODES: Readonly<Partial<Record<PermissionModeMessage, PermissionMode>>> = {
   [PermissionModeMessage.PLAN]: "plan",
@@ -74,14 +78,14 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
   return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
 }
 
-/** `queueWait` and `executorId` are the queue's to set. */
+/** `queueWait`, `executorId` and `conversationId` are the queue's to set. */
 export function toTaskResult(engine: string, result: RunResult): TaskResult {
-  const { text, usage, costUsd, conversationId, engineVersion, model, turns, runMs, resources } = result;
+  const { text, usage, costUsd, engineVersion, model, turns, runMs, resources } = result;
   return {
     text,
     usage: toUsage(usage),
     costUsd,
-    conversationId,
+    conversationId: "",
     engine,
     engineVersion,
     model,

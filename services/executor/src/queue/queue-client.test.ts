@@ -19,7 +19,15 @@ const signal = new AbortController().signal;
 
 const portThat = (complete: QueueClient["complete"]) => {
   const unused = () => Promise.reject(new Error("unused"));
-  const client = { sync: unused, report: unused, complete, fail: unused, release: unused };
+  const client = {
+    sync: unused,
+    report: unused,
+    complete,
+    fail: unused,
+    release: unused,
+    saveConversation: unused,
+    loadConversation: unused,
+  };
   return createQueuePort(client, pino({ level: "silent" }));
 };
 

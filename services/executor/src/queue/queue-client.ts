@@ -5,7 +5,10 @@ import type { Answer, LeaseId, QueuePort } from "../domain/queue.js";
 import { toDuration, toLease, toMs, toTaskError, toTaskEvent, toTaskResult, toUsage } from "./messages.js";
 
 /** The calls that an executor makes. */
-export type QueueClient = Pick<Client<QueueServiceService>, "sync" | "report" | "complete" | "fail" | "release">;
+export type QueueClient = Pick<
+  Client<QueueServiceService>,
+  "sync" | "report" | "complete" | "fail" | "release" | "saveConversation" | "loadConversation"
+>;
 
 /** On top of what the server may wait. */
 const SYNC_MARGIN_MS = 5_000;
@@ -34,6 +37,7 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
       const about = { err, task: taskId, fence: String(fence), method };
       // What is no CallError never left: it could not be written as a message.
       if (reason === "INVALID_FIELD" || reason === "MESSAGE_TOO_LARGE") {
+      if (reason === "CONVERSATION_NOT_FOUND") return "refused";
         log.error(about, "queue refused a call");
         return "refused";
       }
@@ -78,7 +82,10 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
 
     complete: ({ taskId, fence }, engine, result, signal) =>
       ask({ taskId, fence }, "Complete", signal, () =>
-        client.complete({ taskId, fence, result: toTaskResult(engine, result) }, { signal, timeoutMs: ENDING_MS }),
+        client.complete(
+          { taskId, fence, result: toTaskResult(engine, result), engineConversationId: result.conversationId },
+          { signal, timeoutMs: ENDING_MS },
+        ),
       ),
 
     fail: ({ taskId, fence }, { failure, usage, costUsd }, signal) =>
@@ -99,3 +106,21 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
       ask({ taskId, fence }, "Release", signal, () => client.release({ taskId, fence, reason }, { signal })),
   };
 }
+
+    saveConversation: ({ taskId, fence }, { engineId, transcript }, signal) =>
+      ask({ taskId, fence }, "SaveConversation", signal, () =>
+        client.saveConversation(
+          { taskId, fence, engineConversationId: engineId, transcript: Buffer.from(transcript) },
+          { signal, timeoutMs: ENDING_MS },
+        ),
+      ),
+
+    async loadConversation({ taskId, fence }, signal) {
+      let transcript = new Uint8Array();
+      const answer = await ask({ taskId, fence }, "LoadConversation", signal, async () => {
+        const loaded = await client.loadConversation({ taskId, fence }, { signal, timeoutMs: ENDING_MS });
+        transcript = new Uint8Array(loaded.transcript);
+        return loaded;
+      });
+      return answer === "ok" ? transcript : answer;
+    },

@@ -69,7 +69,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor & { clo
   }
 
   return {
-    async start({ run, command, prepare, input, wallMs, traceparent, workingFolder }) {
+    async start({ run, command, prepare, input, wallMs, traceparent, workingFolder, collect }) {
       const cookie = formatCookie({ executorId, bootId, run });
       let overrun: (why: Overrun) => void = () => {};
       const belongings = await acquire(run, cookie, (why) => overrun(why));
@@ -91,7 +91,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor & { clo
           graceMs,
           setpriv,
         });
-        const supervised = supervise(process, belongings, { ...options, wallMs });
+        const release = async () => {
+          await collect?.(folder).catch((err: unknown) => log.error({ err, run }, "a run's files could not be collected"));
+          await belongings.release();
+        };
+        const supervised = supervise(process, { tree, cgroup, release }, { ...options, wallMs });
         overrun = supervised.overrun;
         return supervised.run;
       } catch (err) {

@@ -6,23 +6,27 @@ export interface Places {
   readonly systemPrompt: string | undefined;
   /** Undefined when there are no files to read. */
   readonly files: string | undefined;
+  /** Undefined when the run goes on from nothing. */
+  readonly conversation: string | undefined;
 }
 
 type Asked = Pick<
   RunRequest,
-  "model" | "fallbackModels" | "limits" | "allowedTools" | "deniedTools" | "permissionMode"
+  "model" | "fallbackModels" | "limits" | "allowedTools" | "deniedTools" | "permissionMode" | "conversation"
 >;
 
 /** The CLI's arguments. Everybody on the host can read them: the prompt goes by stdin, the system prompt by a file. */
 export function commandLine(request: Asked, places: Places): readonly string[] {
-  const { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode } = request;
+  const { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode, conversation } = request;
   return [
     "-p",
     ...["--input-format", "stream-json"],
     ...["--output-format", "stream-json", "--verbose", "--include-partial-messages"],
     `--permission-mode=${MODES[permissionMode]}`,
-    // Nothing goes on with it, so it need not be on a disk.
-    "--no-session-persistence",
+    // What nobody goes on from need not be on a disk.
+    ...(conversation ? [] : ["--no-session-persistence"]),
+    ...(places.conversation ? [`--resume=${places.conversation}`] : []),
+    ...(conversation?.fork ? ["--fork-session"] : []),
     ...(model ? [`--model=${model}`] : []),
     ...(fallbackModels.length > 0 ? [`--fallback-model=${fallbackModels.join(",")}`] : []),
     ...(places.systemPrompt ? [`--append-system-prompt-file=${places.systemPrompt}`] : []),

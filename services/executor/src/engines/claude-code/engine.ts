@@ -2,7 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { askVersion, type Engine, type EngineContext, followRun, runOptions, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, userTurn } from "./command-line.js";
-import { type ClaudeCodeProfile, environment } from "./environment.js";
+import { forgetWorkingFolder, placeConversation, readConversation } from "./conversation.js";
+import { type ClaudeCodeProfile, configFolder, environment } from "./environment.js";
 import { RULES } from "./rules.js";
 import { createTranscriptReader } from "./transcript.js";
 
@@ -22,7 +23,15 @@ export function createClaudeCode({ bin, profile, context }: ClaudeCodeOptions): 
       streaming: true,
       usage: true,
       takes: [
-        ...(["model", "fallback_models", "system_prompt", "attachments", "include_files", "working_folder"] as const),
+        ...([
+          "model",
+          "fallback_models",
+          "system_prompt",
+          "conversation",
+          "attachments",
+          "include_files",
+          "working_folder",
+        ] as const),
         ...(["allowed_tools", "denied_tools", "permission_mode", "limits.turns", "limits.budget_usd"] as const),
       ],
     },
@@ -34,22 +43,33 @@ export function createClaudeCode({ bin, profile, context }: ClaudeCodeOptions): 
       }),
 
     async start(request) {
+      const reader = createTranscriptReader();
       const run = await supervisor.start({
         ...runOptions(request),
         command: bin,
         async prepare(folder) {
           const systemPrompt = request.systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
           if (systemPrompt) await writeFile(systemPrompt, request.systemPrompt, { mode: 0o600 });
+          const from = request.conversation?.from;
+          const conversation = from && (await placeConversation(folder, from));
           const { folder: files, notice } = await writeFiles(folder, request.files);
           return {
-            args: commandLine(request, { systemPrompt, files }),
+            args: commandLine(request, { systemPrompt, files, conversation }),
             env: environment(profile, folder),
             input: userTurn(request.prompt, notice),
           };
         },
         input: "",
+        async collect(folder) {
+          const { ending, conversationId } = reader.transcript;
+          const config = configFolder(profile, folder);
+          if (request.conversation && ending?.ok && conversationId !== undefined) {
+            reader.transcript.kept = await readConversation(folder, config, conversationId);
+          }
+          if (profile.home && request.workingFolder === undefined) await forgetWorkingFolder(config, folder.work);
+        },
       });
-      return followRun(run, { request, reader: createTranscriptReader(), rules: RULES, context });
+      return followRun(run, { request, reader, rules: RULES, context });
     },
   };
 }

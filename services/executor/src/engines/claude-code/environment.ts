@@ -12,13 +12,17 @@ export interface ClaudeCodeProfile {
   readonly maxRetries: number;
 }
 
+/** Where the CLI keeps its login and conversations. */
+export const configFolder = ({ home, declared }: ClaudeCodeProfile, folder: RunFolder): string =>
+  declared["CLAUDE_CONFIG_DIR"] ?? join(home ?? folder.home, ".claude");
+
 /** What the CLI sees besides what every engine sees. What is set here for safety cannot be overruled by the operator's file. */
 export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Readonly<Record<string, string>> {
   const { home, apiKey, baseUrl, declared, maxRetries } = profile;
   return {
     // With a home of its own the CLI keeps all in one folder. In the operator's home it looks where it always does: naming
     // the same folder explicitly makes it look for its configuration elsewhere.
-    ...(home ? { HOME: home } : { CLAUDE_CONFIG_DIR: join(folder.home, ".claude") }),
+    ...(home ? { HOME: home } : { CLAUDE_CONFIG_DIR: configFolder(profile, folder) }),
     ...declared,
     ...(apiKey && { ANTHROPIC_API_KEY: apiKey }),
     ...(baseUrl && { ANTHROPIC_BASE_URL: baseUrl }),

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { type Client, createClient } from "@ccsp/grpc-kit";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ErrorCategory, type Task, type TaskResult, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually, type Simulator, simulatedEngine, startServiceProcess, startSimulator } from "@ccsp/testkit";
+import { startExecutorProcess } from "./executor-process.js";
+import { testEnv } from "./rig.js";
+
+const QUEUE = fileURLToPath(new URL("../../queue", import.meta.url));
+
+describe("conversations, with the real CLI and the real queue", function () {
+  this.timeout(120_000);
+  const opened: (() => Promise<unknown>)[] = [];
+  let dir: string;
+  let redis: RedisServer;
+  let simulator: Simulator;
+  let target: string;
+  let queue: Client<QueueServiceService> & { close(): void };
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-conversations-test-"));
+    opened.push(() => rm(dir, { recursive: true, force: true }));
+    simulator = await startSimulator();
+    opened.push(() => simulator.close());
+    redis = await startRedis();
+    opened.push(() => redis.stop());
+    const service = await startServiceProcess({
+      name: "queue",
+      folder: QUEUE,
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        CCSP_REDIS_URL: redis.url,
+        CCSP_CONSUL_URL: "",
+        CCSP_QUEUE_CONVERSATION_AFFINITY: "500ms",
+      },
+    });
+    opened.push(() => service.stop());
+    target = service.address;
+    queue = createClient(QueueServiceService, target);
+    opened.push(async () => queue.close());
+  });
+  afterEach(async () => {
+    for (const close of opened.splice(0).toReversed()) await close();
+  });
+
+  /** An executor with a folder of its own, and where its conversations came from. */
+  const start = async (id: string, more: Record<string, string> = {}) => {
+    const restored: string[] = [];
+    const folder = join(dir, id);
+    const executor = await startExecutorProcess(
+      {
+        ...testEnv(0, dir),
+        ...simulatedEngine(simulator),
+        ...{ CCSP_QUEUE_TARGET: target, CCSP_EXECUTOR_ID: id, CCSP_EXECUTOR_DIR: folder, ...more },
+      },
+      (line) => {
+        const from = /"from":"(disk|queue)".*conversation restored/.exec(line)?.[1];
+        if (from) restored.push(from);
+      },
+    );
+    opened.push(() => executor.stop());
+    return { restored, folder, stop: () => executor.stop() };
+  };
+
+  const run = async (prompt: string, conversation?: { id: string; fork: boolean }): Promise<Task> => {
+    const spec = TaskSpec.fromPartial({ engine: "claude-code", prompt, ...(conversation && { conversation }) });
+    const { task } = await queue.enqueue({ agentId: "agent", spec, requestId: "" });
+    const ended = await eventually(
+      async () => {
+        const got = await queue.get({ taskId: task?.id ?? "", agentId: "agent" });
+        assert.ok((got.task?.endTime ?? undefined) !== undefined, "still runs");
+        return got.task;
+      },
+      { timeoutMs: 40_000, what: `the end of ${prompt}` },
+    );
+    assert.ok(ended);
+    return ended;
+  };
+  const resultOf = async (...asked: Parameters<typeof run>): Promise<TaskResult> => {
+    const { state, result, error } = await run(...asked);
+    assert.equal(state, TaskState.SUCCEEDED, error?.message);
+    assert.ok(result);
+    return result;
+  };
+  /** All that the model was told by the newest request. */
+  const told = (): string => simulator.requests.findLast(({ path }) => path === "/v1/messages")?.said.join("\n") ?? "";
+  const answer = (text: string) => `[[sim:text value="${text}"]]`;
+
+  it("go on with what was said, in folders of their own, until their executor and its disk are gone, and then elsewhere", async () => {
+    const first = await start("first");
+    const { conversationId: id } = await resultOf(`${answer("blue it is")} the colour is blue`, {
+      id: "",
+      fork: false,
+    });
+    assert.notEqual(id, "");
+    const second = await resultOf(`${answer("second answer")} which colour?`, { id, fork: false });
+    assert.equal(second.conversationId, id);
+    assert.match(told(), /the colour is blue[^]*blue it is[^]*which colour\?/);
+    assert.deepEqual(first.restored, ["disk"]);
+    const copies = await readdir(join(first.folder, "conversations"));
+    assert.equal(copies.length, 1, copies.join());
+    assert.equal((await stat(join(first.folder, "conversations", copies[0] ?? ""))).mode & 0o777, 0o600);
+
+    await first.stop();
+    await rm(first.folder, { recursive: true });
+    const other = await start("other");
+    await resultOf("and elsewhere?", { id, fork: false });
+    assert.match(told(), /the colour is blue[^]*which colour\?[^]*second answer[^]*and elsewhere\?/);
+    assert.deepEqual(other.restored, ["queue"]);
+    await resultOf("and once more?", { id, fork: false });
+    assert.match(told(), /the colour is blue[^]*and elsewhere\?[^]*and once more\?/);
+    assert.deepEqual(other.restored, ["queue", "disk"]);
+  });
+
+  it("are forked without being changed, and a task without one is in none", async () => {
+    await start("only");
+    const { conversationId: id } = await resultOf("the root", { id: "", fork: false });
+    const fork = await resultOf("the branch", { id, fork: true });
+    assert.notEqual(fork.conversationId, id);
+    assert.match(told(), /the root[^]*the branch/);
+    await resultOf("the trunk", { id, fork: false });
+    assert.match(told(), /the root[^]*the trunk/);
+    assert.doesNotMatch(told(), /the branch/);
+    await resultOf("the leaf", { id: fork.conversationId, fork: false });
+    assert.match(told(), /the root[^]*the branch[^]*the leaf/);
+    assert.doesNotMatch(told(), /the trunk/);
+    assert.equal((await resultOf("alone")).conversationId, "");
+  });
+
+  it("end with a failure that says so when nobody has the transcript any more", async () => {
+    const only = await start("only", { CCSP_EXECUTOR_CONVERSATION_BYTES: "0" });
+    const { conversationId: id } = await resultOf("the root", { id: "", fork: false });
+    assert.deepEqual(await readdir(join(only.folder, "conversations")), []);
+    await resultOf("restored from the queue", { id, fork: false });
+    assert.deepEqual(only.restored, ["queue"]);
+    const connection = connect(redis.port, "127.0.0.1");
+    connection.write("DEL ccsp:queue:{0}:transcripts\r\n");
+    await once(connection, "data");
+    connection.destroy();
+    const { state, error } = await run("from nothing", { id, fork: false });
+    assert.equal(state, TaskState.FAILED);
+    assert.equal(error?.category, ErrorCategory.INVALID_REQUEST);
+    assert.match(error?.message ?? "", /^conversation: /);
+  });
+
+  it("leave nothing in the home of the operator's login", async () => {
+    const home = join(dir, "home");
+    await start("only", { CCSP_CLAUDE_CODE_HOME: home });
+    const { conversationId: id } = await resultOf("the root", { id: "", fork: false });
+    await resultOf("the next", { id, fork: false });
+    assert.match(told(), /the root[^]*the next/);
+    await resultOf("alone");
+    assert.deepEqual(await readdir(join(home, ".claude", "projects")).catch(() => []), []);
+  });
+});
