@@ -2,6 +2,8 @@ import { Refusal } from "@ccsp/errors";
 import { type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import {
   type CompleteRequest,
+  EmergencyLevel,
+  type EmergencyOrder,
   type FailRequest,
   Lease,
   QueueServiceService,
@@ -32,6 +34,8 @@ export interface FakeQueue {
   cancel(taskId: string): void;
   /** The lease counts no more. */
   lose(taskId: string): void;
+  /** An emergency stop, or the end of one. It gives leases all the same. */
+  emergency(order: EmergencyOrder | undefined): void;
   /** Every call fails from now on. */
   readonly away: { is: boolean };
   /** Called with each report before it is answered. */
@@ -48,6 +52,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
   const tasks = new Map<string, Told & { lost: boolean; cancelled: boolean }>();
   const syncs: SyncRequest[] = [];
   const away = { is: false };
+  let order: EmergencyOrder | undefined;
   let count = 0;
   let news = () => {};
 
@@ -73,11 +78,15 @@ export async function startFakeQueue(): Promise<FakeQueue> {
           .filter(({ taskId }) => tasks.get(taskId)?.cancelled)
           .map((id) => ({ ...id, reason: "a test" }));
         const lostTaskIds = request.leases.filter(({ taskId }) => tasks.get(taskId)?.lost).map(({ taskId }) => taskId);
+        const { emergency: receipt } = request;
+        const obeyed = receipt?.id === order?.id && receipt?.remaining === 0;
+        const ordered = order !== undefined && order.level >= EmergencyLevel.PARK_RUNNING && !obeyed;
         const free = request.engines[0]?.freeSlots ?? 0;
         const leases = signal.aborted ? [] : waiting.splice(0, free);
         const leftMs = endAt - Date.now();
         if (
           leases.length + cancellations.length + lostTaskIds.length > 0 ||
+          ordered ||
           free === 0 ||
           leftMs <= 0 ||
           signal.aborted
@@ -90,7 +99,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
             cancellations,
             lostTaskIds,
             nextSync,
-            emergency: undefined,
+            emergency: order,
           };
         }
         await new Promise<void>((resolve) => {
@@ -162,6 +171,10 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     },
     lose(taskId) {
       find(taskId).lost = true;
+      news();
+    },
+    emergency(newest) {
+      order = newest;
       news();
     },
     onReport: async () => {},

@@ -1,10 +1,12 @@
 import type { Engine } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import { type Attempt, type AttemptDeps, startAttempt } from "./attempt.js";
+import { createEmergencyStop, isNews } from "./emergency.js";
 import { engineUnknown } from "./engine-unknown.js";
 import { createHeldLeases } from "./held-leases.js";
 import { backoffMs } from "./persist.js";
-import type { EngineOffer, Lease, SyncAnswer } from "./queue.js";
+import { createProbe, type ProbeReport } from "./probe.js";
+import type { EngineOffer, Lease, LeaseId, SyncAnswer, SyncRequest } from "./queue.js";
 
 /** An engine with what this executor knows of it. */
 export interface InstalledEngine {
@@ -37,6 +39,8 @@ export interface Executor {
   setSlots(engine: string, slots: number): void;
   /** Takes no more work, or takes it again; runs go on. */
   setDraining(draining: boolean): void;
+  /** See `Probe.run`. Rejects with SUBMIT_STOPPED while an emergency stop lets nothing start. */
+  probe(engine: string, signal: AbortSignal): Promise<ProbeReport>;
   /** Throws with the reason when the queue did not answer lately. */
   checkSync(): void;
   /** Begins to take work; once. */
@@ -89,6 +93,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
   /** What the newest call offered. */
   let offered: readonly EngineOffer[] = [];
 
+  const probe = createProbe(options);
+  const emergency = createEmergencyStop({
+    attempts: held.attempts,
+    others: () => probe.running(),
+    onEmpty: () => idle.abort(),
+    log,
+  });
+
   const running = (engine: string) =>
     held.attempts().filter((attempt) => attempt.running && attempt.lease.engine === engine).length;
 
@@ -108,20 +120,29 @@ export function createExecutor(options: ExecutorOptions): Executor {
       version,
     }));
 
+  /** The next call, with all that holds now. */
+  const next = (leases: readonly LeaseId[], maxWaitMs: number): SyncRequest => ({
+    executorId,
+    bootId,
+    sequence: ++sequence,
+    leases,
+    engines: offers(),
+    draining: isDraining(),
+    maxWaitMs,
+    emergency: emergency.receipt(),
+  });
+
   async function sync(): Promise<void> {
     const sentAt = clock.now();
-    const leases = held.ids();
     idle = new AbortController();
     const { signal } = idle;
     // After a failure the first call does not wait, so that it is soon known whether the queue is back.
     const maxWaitMs = lastSyncAt === undefined || failures > 0 ? 0 : Math.min(MAX_WAIT_MS, nextSyncMs);
-    offered = offers();
+    const request = next(held.ids(), maxWaitMs);
+    offered = request.engines;
     let answer: SyncAnswer | "stale";
     try {
-      answer = await queue.sync(
-        { executorId, bootId, sequence: ++sequence, leases, engines: offered, draining: isDraining(), maxWaitMs },
-        signal,
-      );
+      answer = await queue.sync(request, signal);
     } catch (err) {
       if (signal.aborted) return;
       failures++;
@@ -134,16 +155,17 @@ export function createExecutor(options: ExecutorOptions): Executor {
     failures = 0;
     lastSyncAt = clock.now();
     nextSyncMs = answer.nextSyncMs;
-    apply(answer, leases, sentAt);
-    if (answer.leases.length > 0 || clock.now() - sentAt >= maxWaitMs) return;
-    // The queue answered early and had no work: it says again what is to be cancelled until that is done, and does not wait
+    apply(answer, request.leases, sentAt);
+    const now = emergency.receipt();
+    if (answer.leases.length > 0 || isNews(now, request.emergency) || clock.now() - sentAt >= maxWaitMs) return;
+    // The queue answered early and had no work: it says again what is to be ended until that is done, and does not wait
     // for an executor that is full.
     const full = offered.every(({ freeSlots }) => freeSlots === 0);
-    const pauseMs = full || answer.cancellations.some((id) => held.find(id)) ? PAUSE_MS : SHORT_PAUSE_MS;
-    await clock.wait(Math.min(pauseMs, nextSyncMs), signal);
+    const ending = (now?.remaining ?? 0) > 0 || answer.cancellations.some((id) => held.find(id));
+    await clock.wait(Math.min(full || ending ? PAUSE_MS : SHORT_PAUSE_MS, nextSyncMs), signal);
   }
 
-  function apply(answer: SyncAnswer, sent: readonly { taskId: string; fence: bigint }[], sentAt: number): void {
+  function apply(answer: SyncAnswer, sent: readonly LeaseId[], sentAt: number): void {
     const lost = new Set(answer.lostTaskIds);
     for (const id of sent) {
       if (!lost.has(id.taskId)) held.renew(id, sentAt);
@@ -153,6 +175,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       }
     }
     for (const id of answer.cancellations) held.find(id)?.stop("cancel");
+    emergency.follow(answer.emergency);
     for (const lease of answer.leases) take(lease, answer.nextSyncMs);
   }
 
@@ -171,6 +194,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (isDraining()) attempt.stop("release");
     metrics.started(lease.engine);
     held.add(attempt, heartbeatMs);
+    emergency.take(attempt);
     void attend(attempt);
   }
 
@@ -218,10 +242,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const late = new AbortController();
     const call = async () => {
       try {
-        await queue.sync(
-          { executorId, bootId, sequence: ++sequence, leases: [], engines: offers(), draining: true, maxWaitMs: 0 },
-          late.signal,
-        );
+        await queue.sync(next([], 0), late.signal);
       } catch {
         log.info("queue does not answer; what it still counts as leased here ends by time");
       }
@@ -249,6 +270,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
       log.info({ draining }, "draining changed");
       drained = draining;
       idle.abort();
+    },
+    async probe(engine, signal) {
+      try {
+        return await probe.run(engine, AbortSignal.any([signal, emergency.stopped]));
+      } finally {
+        emergency.look();
+      }
     },
     checkSync() {
       if (lastSyncAt === undefined) throw new Error("the queue has not answered yet");

@@ -29,6 +29,8 @@ export interface Probe {
    * when `signal` aborts; no process is left after it. Rejects with ENGINE_UNKNOWN, or with the signal's reason when it did not start.
    */
   run(engine: string, signal: AbortSignal): Promise<ProbeReport>;
+  /** How many are under way: 0 or 1. */
+  running(): number;
 }
 
 const WALL_MS = 60_000;
@@ -36,10 +38,12 @@ const OUTPUT_BYTES = 64 * 1024;
 
 export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
   let count = 0n;
+  let running = 0;
   let last: Promise<unknown> = Promise.resolve();
 
   async function probe({ engine, version }: InstalledEngine, signal: AbortSignal): Promise<ProbeReport> {
     signal.throwIfAborted();
+    running = 1;
     const startedAt = clock.now();
     let firstTextMs: number | undefined;
     let outcome: RunOutcome;
@@ -54,6 +58,7 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
       log.error({ err, engine: engine.name }, "engine could not be probed");
       outcome = { ok: false, failure: unstarted, usage: undefined, costUsd: undefined };
     }
+    running = 0;
     const totalMs = clock.now() - startedAt;
     const failure = outcome.ok ? undefined : outcome.failure;
     log.info({ engine: engine.name, failure: failure?.category, firstTextMs, totalMs }, "engine probed");
@@ -69,6 +74,7 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
       last = mine.catch(() => {});
       return await mine;
     },
+    running: () => running,
   };
 }
 

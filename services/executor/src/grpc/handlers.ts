@@ -3,7 +3,6 @@ import type { Handlers } from "@ccsp/grpc-kit";
 import type { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type { Attempt } from "../domain/attempt.js";
 import type { Executor } from "../domain/executor.js";
-import type { Probe } from "../domain/probe.js";
 import { toDuration, toResources, toTaskError } from "../queue/messages.js";
 import { toEngineInfo, toEngineStatus, toRunStatus } from "./messages.js";
 
@@ -12,14 +11,12 @@ const MAX_SLOTS = 500;
 
 export interface HandlerDeps {
   readonly executor: Executor;
-  readonly probe: Probe;
   /** Aborts when the executor begins to stop. */
   readonly stopping: AbortSignal;
 }
 
 export function executorHandlers({
   executor,
-  probe,
   stopping,
 }: HandlerDeps): Partial<Handlers<ExecutorServiceService>> {
   return {
@@ -59,7 +56,7 @@ export function executorHandlers({
     },
 
     async probe({ engine }, { signal }) {
-      const report = await probe.run(engine, AbortSignal.any([signal, stopping]));
+      const report = await executor.probe(engine, AbortSignal.any([signal, stopping]));
       const { failure, firstTextMs, totalMs, engineVersion, model } = report;
       return {
         ok: failure === undefined,
