@@ -14,7 +14,6 @@ import { createAdmission } from "./domain/admission.js";
 import { systemClock } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
 import { createExecutor } from "./domain/executor.js";
-import { createProbe } from "./domain/probe.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { type EngineRegistry, loadEngines } from "./engines/registry.js";
@@ -78,13 +77,13 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
     await open("discovery", registerSchemes({ consulUrl, log }));
     const client = createClient(QueueServiceService, config.queueTarget);
     await open("queue client", { close: async () => client.close() });
+
     const queue = createQueuePort(client, log);
     const kept = await openConversationFolder({
       path: join(config.dir, "conversations"),
       ...config.conversations,
       log,
     });
-
 
     const executor = createExecutor({
       executorId,
@@ -95,8 +94,8 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
       metrics,
       clock: systemClock,
       log,
-      conversations: createConversations({ executorId, queue, kept, log }),
       admit: createAdmission(config.policy, hostFiles),
+      conversations: createConversations({ executorId, queue, kept, log }),
       drainMs: config.drainMs,
       giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
     });
@@ -104,8 +103,7 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
     const checks = { queue: () => executor.checkSync() };
     const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const probe = createProbe({ engines, clock: systemClock, log });
-    const services = [implementSome(ExecutorServiceService, executorHandlers({ executor, probe, stopping }))];
+    const services = [implementSome(ExecutorServiceService, executorHandlers({ executor, stopping }))];
     const server = await open(
       "grpc",
       serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),

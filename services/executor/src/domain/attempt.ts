@@ -19,7 +19,7 @@ import { createRunTail, type RunTail } from "./run-tail.js";
 import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
 
 /** Why an attempt is to end before its engine does. */
-export type StopCause = "cancel" | "release" | "lost";
+export type StopCause = "cancel" | "release" | "park" | "kill" | "lost";
 
 /** What an attempt needs and does not own. */
 export interface AttemptDeps {
@@ -51,7 +51,7 @@ export interface Attempt {
   readonly engineGone: Promise<void>;
   /** The lease was given up; nothing of the attempt is left. Never rejects. */
   readonly over: Promise<AttemptEnd>;
-  /** Ends the engine; the first cause counts, save that `lost` overrules the others. */
+  /** Ends the engine, by `kill` at once; the first cause counts, save that `kill` overrules giving back, and `lost` all others. */
   stop(cause: StopCause): void;
   /** The executor's wait for answers ends: what is unanswered stays so. */
   abandon(): void;
@@ -88,14 +88,14 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
   const stop = (why: StopCause) => {
     // Once the end is being told, the answer to that decides: a Sync that crosses it finds the lease gone because it was ended.
     if (why === "lost" && !ending) unheld.abort();
-    if (cause === undefined || why === "lost") cause = why;
-    run?.stop().catch((err: unknown) => log.error({ err }, "engine could not be stopped"));
+    if (cause === undefined || why === "lost" || (why === "kill" && cause in GIVEN_BACK)) cause = why;
+    const stopped = why === "kill" ? run?.kill() : run?.stop();
+    stopped?.catch((err: unknown) => log.error({ err }, "engine could not be stopped"));
   };
 
   const ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) =>
     persist(call, { clock: deps.clock, signal: unheld.signal });
 
-  async function runEngine(
   /** The run that the lease is for, or why there is none. */
   async function prepare(): Promise<Admission> {
     const admission = await deps.admit(lease, engine);
@@ -104,6 +104,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     return conversation === "gone" ? { refused: forgotten } : { request: { ...admission.request, conversation } };
   }
 
+  async function runEngine(
     span: AttemptSpan,
     request: Omit<RunRequest, "traceparent">,
   ): Promise<RunOutcome | undefined> {
@@ -141,16 +142,18 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
       const engineVersion = outcome.result.engineVersion || version;
       const result = { ...outcome.result, engineVersion, conversationId };
       const answer = await ask((signal) => deps.queue.complete(lease, engine.name, result, signal));
-      if (answer === "ok") return "SUCCEEDED";
       await deps.conversations.settle(lease, answer === "ok");
+      if (answer === "ok") return "SUCCEEDED";
       if (answer === "refused") return await fail(undeliverable);
       return "LOST";
     }
-    if (cause === "release") {
-      const answer = await ask((signal) => deps.queue.release(lease, "the executor is stopping", signal));
+    if (cause === "release" || cause === "park") {
+      const reason = GIVEN_BACK[cause];
+      const answer = await ask((signal) => deps.queue.release(lease, reason, signal));
       return answer === "ok" ? "RELEASED" : "LOST";
     }
     if (cause === "cancel") return await fail(cancelled, outcome);
+    if (cause === "kill") return await fail(killed, outcome);
     return await fail(outcome?.failure ?? unstarted, outcome);
   }
 
@@ -210,15 +213,20 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
 
 const LEVELS = { notice: "info", warning: "warn", critical: "error" } as const satisfies Record<Severity, string>;
 
+/** Causes for which the lease is given back, and what the task's log says of it. */
+const GIVEN_BACK = { release: "the executor is stopping", park: "an emergency stop parked it" } as const;
+
+const killed = runFailure("CANCELLED", "an emergency stop killed it", { source: "CCSP" });
+
 const cancelled = runFailure("CANCELLED", "the task was cancelled");
 
 const unstarted = runFailure("ENGINE_CRASH", "the engine could not be started; the executor's log says why", {
   source: "CCSP",
 });
 
-const undeliverable = runFailure("OUTPUT_LIMIT", "the queue refused the result", { source: "CCSP" });
 const forgotten = runFailure(
   "INVALID_REQUEST",
   "conversation: it was forgotten, or nobody has its transcript any more",
 );
 
+const undeliverable = runFailure("OUTPUT_LIMIT", "the queue refused the result", { source: "CCSP" });

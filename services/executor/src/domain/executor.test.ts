@@ -149,7 +149,9 @@ function setUp() {
     last: () => syncs.at(-1)?.request,
     /** Answers the newest Sync. */
     async answer(part: Partial<SyncAnswer> = {}) {
-      syncs.at(-1)?.answer({ leases: [], cancellations: [], lostTaskIds: [], nextSyncMs: 10_000, ...part });
+      syncs
+        .at(-1)
+        ?.answer({ leases: [], cancellations: [], lostTaskIds: [], nextSyncMs: 10_000, emergency: undefined, ...part });
       await settled();
     },
     async fail() {

@@ -40,6 +40,23 @@ export interface SyncRequest {
   readonly engines: readonly EngineOffer[];
   readonly draining: boolean;
   readonly maxWaitMs: number;
+  readonly emergency: EmergencyReceipt | undefined;
+}
+
+/** What an executor ended for an emergency stop. */
+export interface EmergencyReceipt {
+  /** The order's. */
+  readonly id: string;
+  readonly ended: readonly EndedRun[];
+  /** Runs that still have a process. */
+  readonly remaining: number;
+}
+
+export interface EndedRun {
+  readonly taskId: string;
+  /** 0: no process had been started. */
+  readonly pid: number;
+  readonly processes: number;
 }
 
 export interface EngineOffer {
@@ -53,6 +70,14 @@ export interface SyncAnswer {
   readonly cancellations: readonly LeaseId[];
   readonly lostTaskIds: readonly string[];
   readonly nextSyncMs: number;
+  /** Undefined: none is in force. */
+  readonly emergency: EmergencyOrder | undefined;
+}
+
+/** An emergency stop; a raised one has a new id. Each level includes those before it. */
+export interface EmergencyOrder {
+  readonly id: string;
+  readonly level: "no-submit" | "no-start" | "park-running" | "kill";
 }
 
 /** A right to one attempt, with what to run. */
@@ -71,12 +96,22 @@ export interface Lease extends LeaseId {
   readonly deniedTools: readonly string[];
   /** Undefined: this executor's default. `unknown`: one that this version does not know. */
   readonly permissionMode: PermissionMode | "unknown" | undefined;
+  /** Undefined: nobody will go on from this task. */
+  readonly conversation: LeasedConversation | undefined;
   readonly limits: RequestedLimits;
   readonly attempt: number;
   /** When the lease ends unless renewed, by the queue's clock in ms since the epoch. */
   readonly expiresAtMs: number;
   readonly traceparent: string;
   readonly previousTraceparent: string;
+}
+
+export interface LeasedConversation {
+  /** Of the conversation to go on with; empty: the task begins one. */
+  readonly id: string;
+  readonly fork: boolean;
+  /** Its newest turn; undefined: there is none, or it was forgotten. */
+  readonly held: { readonly engineId: string; readonly executorId: string } | undefined;
 }
 
 /** A file that came with the task. */
@@ -96,8 +131,6 @@ export interface RequestedLimits {
 export interface Report {
   readonly sequence: number;
   readonly started: { readonly traceparent: string; readonly engineVersion: string } | undefined;
-  /** Undefined: nobody will go on from this task. */
-  readonly conversation: LeasedConversation | undefined;
   readonly events: readonly EngineEvent[];
 }
 
@@ -106,11 +139,3 @@ export interface FailedAttempt {
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
 }
-export interface LeasedConversation {
-  /** Of the conversation to go on with; empty: the task begins one. */
-  readonly id: string;
-  readonly fork: boolean;
-  /** Its newest turn; undefined: there is none, or it was forgotten. */
-  readonly held: { readonly engineId: string; readonly executorId: string } | undefined;
-}
-

@@ -2,6 +2,7 @@ import { CallError, type Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Logger } from "pino";
 import type { Answer, LeaseId, QueuePort } from "../domain/queue.js";
+import { toOrder, toReceiptMessage } from "./emergency.js";
 import { toDuration, toLease, toMs, toTaskError, toTaskEvent, toTaskResult, toUsage } from "./messages.js";
 
 /** The calls that an executor makes. */
@@ -36,8 +37,8 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
       if (reason === "LEASE_LOST" || reason === "TASK_NOT_FOUND") return "lost";
       const about = { err, task: taskId, fence: String(fence), method };
       // What is no CallError never left: it could not be written as a message.
-      if (reason === "INVALID_FIELD" || reason === "MESSAGE_TOO_LARGE") {
       if (reason === "CONVERSATION_NOT_FOUND") return "refused";
+      if (reason === "INVALID_FIELD" || reason === "MESSAGE_TOO_LARGE") {
         log.error(about, "queue refused a call");
         return "refused";
       }
@@ -48,7 +49,7 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
 
   return {
     async sync(request, signal) {
-      const { sequence, leases, engines, maxWaitMs } = request;
+      const { sequence, leases, engines, maxWaitMs, emergency } = request;
       try {
         const answer = await client.sync(
           {
@@ -57,6 +58,7 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
             leases: [...leases],
             engines: engines.map((offer) => ({ ...offer, account: "" })),
             maxWait: toDuration(maxWaitMs),
+            emergency: emergency && toReceiptMessage(emergency),
           },
           { signal, timeoutMs: maxWaitMs + SYNC_MARGIN_MS },
         );
@@ -65,6 +67,7 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
           cancellations: answer.cancellations,
           lostTaskIds: answer.lostTaskIds,
           nextSyncMs: toMs(answer.nextSync) ?? 0,
+          emergency: answer.emergency && toOrder(answer.emergency),
         };
       } catch (err) {
         if (err instanceof CallError && err.reason === "SYNC_STALE") return "stale";
@@ -104,8 +107,6 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
 
     release: ({ taskId, fence }, reason, signal) =>
       ask({ taskId, fence }, "Release", signal, () => client.release({ taskId, fence, reason }, { signal })),
-  };
-}
 
     saveConversation: ({ taskId, fence }, { engineId, transcript }, signal) =>
       ask({ taskId, fence }, "SaveConversation", signal, () =>
@@ -124,3 +125,5 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
       });
       return answer === "ok" ? transcript : answer;
     },
+  };
+}
