@@ -15,6 +15,8 @@ export interface Evidence {
   readonly journal: readonly Entry[];
   /** Types of each task's events, in the order of the stream. */
   readonly events: ReadonlyMap<string, readonly string[]>;
+  /** Whether Redis failed over, which may lose a start or a report that was answered: only acceptance and end are promised then. */
+  readonly failedOver: boolean;
   /** Entries that the stream has dropped for its length. */
   readonly eventsTrimmed: number;
 }

@@ -18,7 +18,7 @@ const END_EVENTS: Readonly<Record<string, string>> = {
 
 /** Every promise of the queue that the evidence breaks. Pure. */
 export function findViolations(evidence: Evidence): Violation[] {
-  const { agents, tasks, events, eventsTrimmed } = evidence;
+  const { agents, tasks, events, eventsTrimmed, failedOver } = evidence;
   const byTask = groupBy(evidence.journal, ({ task }) => task);
   const found: Violation[] = [];
 
@@ -32,9 +32,9 @@ export function findViolations(evidence: Evidence): Violation[] {
       void found.push({ what, task, evidence: `${text(shown)}\n${describe(facts, byTask.get(task))}` });
     checkLog(facts, say);
     checkJournal(facts, byTask.get(task) ?? [], say);
-    checkTexts(facts, byTask.get(task) ?? [], say);
+    if (!failedOver) checkTexts(facts, byTask.get(task) ?? [], say);
     if (eventsTrimmed === 0) checkEvents(facts, events.get(task) ?? [], say);
-    const watched = agents.watched.get(task);
+    const watched = failedOver ? undefined : agents.watched.get(task);
     const lines = facts.log.map(({ line }) => line);
     if (watched && watched.join("\n") !== lines.join("\n")) say("a watcher saw another log", watched);
     const told = agents.ends.get(task);

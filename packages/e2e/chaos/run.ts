@@ -46,7 +46,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 }
 
 async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
-  const { tasks, chaosMs, seed, stop, print, watchedShare } = options;
+  const { tasks, chaosMs, redis, seed, stop, print, watchedShare } = options;
   const over = new AbortController();
   // Each task under way listens to it.
   setMaxListeners(0, over.signal);
@@ -78,7 +78,7 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
   const redisUrl = await world.storage.currentUrl();
   const events = await readEvents(redisUrl);
   found.push(
-    ...findViolations({ agents: agents.record, tasks: facts, journal, ...events }),
+    ...findViolations({ agents: agents.record, tasks: facts, journal, failedOver: redis === "sentinel", ...events }),
     ...unexpectedAnswers(journal, agents.record.unexpected),
     ...crashes(world),
     ...(await brokenInvariants(redisUrl)),

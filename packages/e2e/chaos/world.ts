@@ -14,7 +14,7 @@ import { type Storage, startStandalone } from "./storage.js";
 
 export const ENGINE = "claude-code";
 export const LEASE_MS = 4_000;
-const SLOTS = 8;
+const SLOTS = 16;
 const QUEUE = fileURLToPath(new URL("../../../services/queue", import.meta.url));
 const EXECUTOR = fileURLToPath(new URL("executor.ts", import.meta.url));
 
@@ -81,6 +81,7 @@ async function openWorld(
       CCSP_QUEUE_LEASE: `${LEASE_MS}ms`,
       // Small, so that ten attempts take seconds.
       CCSP_QUEUE_RETRY_BASE: "20ms",
+      CCSP_QUEUE_DURABILITY: redis === "sentinel" ? "replicated" : "local",
       CCSP_LOG_LEVEL: "warn",
     };
     const args = ["--import", "@ccsp/telemetry/register.js", "dist/main.js"];

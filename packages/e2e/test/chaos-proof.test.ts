@@ -36,6 +36,7 @@ function violations(change: Change) {
     agents: { accepted: new Map([["t-1", "ann"]]), watched: new Map(), ends: new Map() },
     tasks: new Map([["t-1", { ...TASK, ...task }]]),
     eventsTrimmed: 0,
+    failedOver: false,
     ...evidence,
     journal,
     events: new Map([["t-1", events]]),

@@ -13,7 +13,7 @@ describe("600 tasks while replicas, executors, links and Redis fail (make chaos 
   it("ends each accepted task exactly once, and every side saw the same", async () => {
     const { violations, counts } = await runChaos({
       ...{ redis: "standalone", replicas: 2, executors: 3, seed: SEED, tasks: 600 },
-      ...{ chaosMs: 12_000, faultEveryMs: 500, drainMs: 40_000, watchedShare: 0.2 },
+      ...{ chaosMs: 8_000, faultEveryMs: 320, drainMs: 40_000, watchedShare: 0.2 },
       ...{ print: () => undefined, stop: new AbortController().signal },
     });
     assert.deepEqual(violations, []);
