@@ -5,6 +5,8 @@ import type { RunFacts } from "./supervisor.js";
 export interface Engine {
   /** As tasks name it. */
   readonly name: string;
+  /** Name of the account that its runs use, for limits and closed usage windows; undefined: the engine has but one. */
+  readonly account?: string | undefined;
   readonly capabilities: EngineCapabilities;
   /** Asks the engine itself; empty when it has no way to say. Rejects when it cannot be run. */
   version(): Promise<string>;

@@ -15,7 +15,8 @@ function watchRefusals() {
     refusal = {};
     const response = await send(...args);
     const seconds = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
-    if (!response.ok) refusal = { status: response.status, ...(seconds >= 0 && { retryAt: Date.now() + seconds * 1000 }) };
+    if (!response.ok)
+      refusal = { status: response.status, ...(seconds >= 0 && { retryAt: Date.now() + seconds * 1000 }) };
     return response;
   };
   globalThis.fetch = Object.assign(watched, send);
@@ -23,8 +24,8 @@ function watchRefusals() {
 
 /** OpenCode exits as soon as it is done, and what a slow reader has not taken of a large answer by then is lost. */
 function drainBeforeExit() {
-  const { exit } = process;
-  process.exit = (code) => process.stdout.write("", () => exit(code));
+  const exit = process.exit.bind(process);
+  process.exit = (code) => process.stdout.write("\n", () => exit(code));
 }
 
 export default async (_input, { maxRetries }) => {
@@ -53,7 +54,7 @@ export default async (_input, { maxRetries }) => {
         say({ type: "relay.text", part: partID, message: messageID, text: delta });
       }
     },
-    "session.status": ({ sessionID, status }) => {
+    "session.status": ({ status }) => {
       if (status.type !== "retry") return;
       const { attempt, message, next } = status;
       const givesUp = attempt > maxRetries || next - Date.now() > LONGEST_PAUSE_MS;

@@ -51,7 +51,8 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
 
     text(line) {
       const ids = { part: textAt(line, "part", "id"), message: textAt(line, "part", "messageID") };
-      if (summaries.has(ids.message)) return [];
+      // OpenCode also writes in the user's name, to go on after it has summed up.
+      if (summaries.has(ids.message) || at(line, "part", "synthetic") === true) return [];
       return text(answer.complete(ids, textAt(line, "part", "text") ?? ""));
     },
 
@@ -122,8 +123,7 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
     transcript.costUsd = (transcript.costUsd ?? 0) + (numberAt(line, "part", "cost") ?? 0);
     transcript.usage = {
       inputTokens: (usage?.inputTokens ?? 0) + (countAt(tokens, "input") ?? 0),
-      outputTokens:
-        (usage?.outputTokens ?? 0) + (countAt(tokens, "output") ?? 0) + (countAt(tokens, "reasoning") ?? 0),
+      outputTokens: (usage?.outputTokens ?? 0) + (countAt(tokens, "output") ?? 0) + (countAt(tokens, "reasoning") ?? 0),
       cacheReadTokens: (usage?.cacheReadTokens ?? 0) + (countAt(tokens, "cache", "read") ?? 0),
       cacheCreationTokens: (usage?.cacheCreationTokens ?? 0) + (countAt(tokens, "cache", "write") ?? 0),
     };
@@ -148,5 +148,9 @@ function retryNotice(line: Json, status: number | undefined): EngineEvent {
   const answer = status === undefined ? "the provider could not be reached" : `the provider answered ${status}`;
   const tries = `retry ${numberAt(line, "attempt") ?? "?"} of ${numberAt(line, "maxRetries") ?? "?"}`;
   const category = status === undefined ? "NETWORK_ERROR" : categoryOfStatus(RULES, status);
-  return { type: "notice", category, message: at(line, "givesUp") === true ? `${answer}; no more retries` : `${answer}; ${tries}` };
+  return {
+    type: "notice",
+    category,
+    message: at(line, "givesUp") === true ? `${answer}; no more retries` : `${answer}; ${tries}`,
+  };
 }

@@ -31,10 +31,12 @@ export function createEmergencyStop({ attempts, others, onEmpty, log }: Emergenc
     attempt.stop(order?.level === "kill" ? "kill" : "park");
     if (ending.has(attempt)) return;
     ending.add(attempt);
-    void attempt.engineGone.then(() => {
-      ended.push({ taskId: attempt.lease.taskId, pid: attempt.pid ?? 0, processes });
-      look();
-    });
+    void attempt.engineGone.then(() => count({ taskId: attempt.lease.taskId, pid: attempt.pid ?? 0, processes }));
+  }
+
+  function count(run: EndedRun): void {
+    ended.push(run);
+    look();
   }
 
   /** To be called when one of the others has ended. */

@@ -116,6 +116,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const offers = (): EngineOffer[] =>
     engines().map(({ engine, version, ...has }) => ({
       engine: engine.name,
+      account: engine.account ?? "",
       freeSlots: isDraining() ? 0 : Math.max(0, has.slots - has.running),
       version,
     }));

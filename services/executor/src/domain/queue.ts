@@ -61,6 +61,8 @@ export interface EndedRun {
 
 export interface EngineOffer {
   readonly engine: string;
+  /** Empty: the only one. */
+  readonly account: string;
   readonly freeSlots: number;
   readonly version: string;
 }

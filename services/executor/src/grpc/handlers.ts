@@ -15,10 +15,7 @@ export interface HandlerDeps {
   readonly stopping: AbortSignal;
 }
 
-export function executorHandlers({
-  executor,
-  stopping,
-}: HandlerDeps): Partial<Handlers<ExecutorServiceService>> {
+export function executorHandlers({ executor, stopping }: HandlerDeps): Partial<Handlers<ExecutorServiceService>> {
   return {
     async getExecutorStatus() {
       const { executorId, bootId, draining, engines, attempts } = executor.status();

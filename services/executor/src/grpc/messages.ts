@@ -7,7 +7,7 @@ export const toEngineStatus = ({ engine, version, slots, running }: Status): Eng
   version,
   slots,
   running,
-  account: "",
+  account: engine.account ?? "",
   warm: 0,
 });
 

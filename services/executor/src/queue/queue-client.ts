@@ -56,7 +56,7 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
             ...request,
             sequence: BigInt(sequence),
             leases: [...leases],
-            engines: engines.map((offer) => ({ ...offer, account: "" })),
+            engines: [...engines],
             maxWait: toDuration(maxWaitMs),
             emergency: emergency && toReceiptMessage(emergency),
           },

@@ -92,7 +92,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor & { clo
           setpriv,
         });
         const release = async () => {
-          await collect?.(folder).catch((err: unknown) => log.error({ err, run }, "a run's files could not be collected"));
+          await collect?.(folder).catch((err: unknown) =>
+            log.error({ err, run }, "a run's files could not be collected"),
+          );
           await belongings.release();
         };
         const supervised = supervise(process, { tree, cgroup, release }, { ...options, wallMs });

@@ -9,6 +9,9 @@ export interface ClaudeCodeConfig {
   readonly apiKey: string | undefined;
   readonly baseUrl: string | undefined;
   readonly envFile: string | undefined;
+  /** What of this process's own environment the CLI gets. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly account: string | undefined;
   readonly maxRetries: number;
 }
 
@@ -31,15 +34,39 @@ export function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
       "CCSP_CLAUDE_CODE_ENV_FILE",
       "file of NAME=value lines: what else the CLI's environment holds, such as CLAUDE_CODE_OAUTH_TOKEN",
     ),
+    env: passedOn(settings),
+    account: settings.optionalText(
+      "CCSP_CLAUDE_CODE_ACCOUNT",
+      "name of the account that this login is of, where executors have several: its usage windows and limits are its own",
+      { pattern: /^[A-Za-z0-9._@-]{1,128}$/ },
+    ),
     maxRetries: settings.integer("CCSP_CLAUDE_CODE_MAX_RETRIES", "retries of the CLI itself; the queue retries too", {
       default: 2,
       max: 10,
     }),
   };
-  if (config.home === undefined && config.apiKey === undefined && config.envFile === undefined) {
+  const { home, apiKey, envFile, env } = config;
+  if (home === undefined && apiKey === undefined && envFile === undefined && Object.keys(env).length === 0) {
     settings.warn(
-      "none of CCSP_CLAUDE_CODE_HOME, CCSP_CLAUDE_CODE_API_KEY and CCSP_CLAUDE_CODE_ENV_FILE is set: the CLI has no login",
+      "none of CCSP_CLAUDE_CODE_HOME, CCSP_CLAUDE_CODE_API_KEY, CCSP_CLAUDE_CODE_ENV_FILE and CCSP_CLAUDE_CODE_ENV is set: the CLI has no login",
     );
   }
   return config;
+}
+
+/** Names that are listed and not set are a fault: a login that is missing shows late. */
+function passedOn(settings: Settings): Readonly<Record<string, string>> {
+  const names = settings.list(
+    "CCSP_CLAUDE_CODE_ENV",
+    "names of variables of the executor's own environment that the CLI gets too, such as CLAUDE_CODE_OAUTH_TOKEN",
+    { default: [], pattern: /^(?!CCSP_)[A-Za-z_][A-Za-z0-9_]*$/ },
+  );
+  const passed = names.flatMap((name) => {
+    const value = settings.optionalText(name, "passed on to Claude Code, as CCSP_CLAUDE_CODE_ENV says", {
+      secret: true,
+    });
+    if (value === undefined) settings.fault(`CCSP_CLAUDE_CODE_ENV lists ${name}, which is not set`);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(passed);
 }

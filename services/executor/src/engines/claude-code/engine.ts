@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { askVersion, type Engine, type EngineContext, followRun, runOptions, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, userTurn } from "./command-line.js";
 import { forgetWorkingFolder, placeConversation, readConversation } from "./conversation.js";
-import { type ClaudeCodeProfile, configFolder, environment } from "./environment.js";
+import { type ClaudeCodeProfile, configFolder, credentialsFile, environment } from "./environment.js";
+import { createLogin } from "./login.js";
 import { RULES } from "./rules.js";
 import { createTranscriptReader } from "./transcript.js";
 
@@ -11,14 +12,18 @@ export interface ClaudeCodeOptions {
   /** Absolute path of the CLI. */
   readonly bin: string;
   readonly profile: ClaudeCodeProfile;
+  /** Undefined: it has no name. */
+  readonly account: string | undefined;
   readonly context: EngineContext;
 }
 
 /** The Claude Code CLI, one process per run. */
-export function createClaudeCode({ bin, profile, context }: ClaudeCodeOptions): Engine {
+export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeOptions): Engine {
   const { supervisor } = context;
+  const login = createLogin({ file: credentialsFile(profile) });
   return {
     name: "claude-code",
+    account,
     capabilities: {
       streaming: true,
       usage: true,
@@ -44,7 +49,8 @@ export function createClaudeCode({ bin, profile, context }: ClaudeCodeOptions): 
 
     async start(request) {
       const reader = createTranscriptReader();
-      const run = await supervisor.start({
+      const turn = await login.turn();
+      const starting = supervisor.start({
         ...runOptions(request),
         command: bin,
         async prepare(folder) {
@@ -69,7 +75,12 @@ export function createClaudeCode({ bin, profile, context }: ClaudeCodeOptions): 
           if (profile.home && request.workingFolder === undefined) await forgetWorkingFolder(config, folder.work);
         },
       });
-      return followRun(run, { request, reader, rules: RULES, context });
+      const run = await starting.catch((err: unknown) => {
+        turn?.end();
+        throw err;
+      });
+      const followed = followRun(run, { request, reader, rules: RULES, context });
+      return turn ? turn.watch(followed) : followed;
     },
   };
 }

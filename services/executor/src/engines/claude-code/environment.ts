@@ -13,8 +13,18 @@ export interface ClaudeCodeProfile {
 }
 
 /** Where the CLI keeps its login and conversations. */
-export const configFolder = ({ home, declared }: ClaudeCodeProfile, folder: RunFolder): string =>
+export const configFolder = ({ home, declared }: ClaudeCodeProfile, folder: Pick<RunFolder, "home">): string =>
   declared["CLAUDE_CONFIG_DIR"] ?? join(home ?? folder.home, ".claude");
+
+/** What holds an interactive login that runs share and refresh; undefined: they have a key or a token, or nothing that is shared. */
+export function credentialsFile(profile: ClaudeCodeProfile): string | undefined {
+  const { home, apiKey, declared } = profile;
+  const given = apiKey !== undefined || TOKENS.some((name) => declared[name] !== undefined);
+  if (given || home === undefined) return undefined;
+  return join(configFolder(profile, { home }), ".credentials.json");
+}
+
+const TOKENS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 
 /** What the CLI sees besides what every engine sees. What is set here for safety cannot be overruled by the operator's file. */
 export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Readonly<Record<string, string>> {

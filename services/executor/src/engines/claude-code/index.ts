@@ -9,13 +9,13 @@ export const enginePlugin: EnginePlugin<ClaudeCodeConfig> = {
   minimumVersion: "2.1.217",
   define: defineClaudeCode,
 
-  async open({ bin: name, searchPath, envFile, ...login }, context) {
+  async open({ bin: name, searchPath, envFile, env, account, ...login }, context) {
     const bin = await findExecutable(name, searchPath);
     if (bin === undefined) {
       const where = name.includes("/") ? "is no executable file" : "is not on PATH";
       throw new Error(`the Claude Code CLI "${name}" ${where}: install it, or set CCSP_CLAUDE_CODE_BIN to its path`);
     }
-    const declared = envFile ? await readEnvironmentFile(envFile) : {};
-    return createClaudeCode({ bin, profile: { ...login, declared }, context });
+    const declared = { ...env, ...(envFile && (await readEnvironmentFile(envFile))) };
+    return createClaudeCode({ bin, profile: { ...login, declared }, account, context });
   },
 };

@@ -82,6 +82,7 @@ describe("recorded runs of the Claude Code CLI", () => {
         turns: 1,
         runMs: 5,
         resources: undefined,
+        transcript: undefined,
       },
     });
   });

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { type EngineEvent, outcomeOf, parseObject, type RunExit, textAt } from "@ccsp/engine-kit";
+import { CASES, type Case } from "../test/cases.js";
+import { createReader } from "./reader.js";
+import { RULES } from "./rules.js";
+
+const RECORDINGS = new URL("../recordings/", import.meta.url);
+const DATE_MS = Date.parse("2026-01-01");
+
+/** Reads a recording as a run is read. Its last line is how the process ended. */
+function replay(version: string, { name }: Case) {
+  const lines = readFileSync(new URL(`${version}/${name}.jsonl`, RECORDINGS), "utf8")
+    .trimEnd()
+    .split("\n");
+  const { code, signal, stderr } = JSON.parse(lines.pop() ?? "");
+  const exit: RunExit = { code, signal, stderr, overrun: undefined, runMs: 1 };
+  const reader = createReader("anthropic/claude-sonnet-4-5");
+  const events: EngineEvent[] = [];
+  const unknown: string[] = [];
+  for (const line of lines.filter((text) => text !== "")) {
+    const told = reader.read(Buffer.from(line));
+    if (told === undefined) unknown.push(line);
+    events.push(...(told ?? []));
+  }
+  events.push(...(reader.end?.(exit) ?? []));
+  const { transcript } = reader;
+  const outcome = outcomeOf({ transcript, exit, rules: RULES, outputLimit: undefined, dateMs: DATE_MS });
+  return { events, unknown, outcome };
+}
+
+const textOf = (events: readonly EngineEvent[]) =>
+  events.map((event) => (event.type === "text" ? event.text : "")).join("");
+
+for (const version of readdirSync(RECORDINGS)) {
+  describe(`recordings of OpenCode ${version}`, () => {
+    for (const one of CASES) {
+      it(`come to what they have to: ${one.name}`, () => {
+        const { category, text, told = text ?? "", usage, turns, tools = [], notices = [], retryAfter } = one.expects;
+        const { events, unknown, outcome } = replay(version, one);
+        assert.deepEqual(unknown, []);
+        assert.equal(textOf(events), told);
+        const notable = events.filter(({ type }) => type !== "text");
+        assert.deepEqual(
+          notable.map((event) => (event.type === "tool" ? event.name : "")).filter((name) => name !== ""),
+          tools,
+        );
+        assert.deepEqual(
+          notable.flatMap((event) => (event.type === "notice" ? [`${event.category} ${event.message}`] : [])),
+          notices,
+        );
+        if (outcome.ok) {
+          const { result } = outcome;
+          assert.equal(category, undefined, `succeeded: ${result.text}`);
+          assert.equal(result.text, text);
+          assert.match(result.conversationId, /^ses_/);
+          if (usage) assert.deepEqual(result.usage, usage);
+          if (turns) assert.equal(result.turns, turns);
+          assert.ok((result.costUsd ?? 0) > 0);
+        } else {
+          assert.equal(outcome.failure.category, category, outcome.failure.message);
+          assert.equal((outcome.failure.retryAfterMs ?? 0) > 60_000, retryAfter === true);
+        }
+      });
+    }
+  });
+}
+
+describe("a run of OpenCode that ends without its last line", () => {
+  it("is no success, unless OpenCode was done", () => {
+    const [step, idle] = ['{"type":"step_finish","part":{"reason":"stop"}}', '{"type":"relay.idle"}'].map(Buffer.from);
+    const reader = createReader("m");
+    assert.ok(step && idle);
+    const succeeded = () => reader.transcript.ending?.ok;
+    reader.end?.({ code: 0, signal: null, stderr: "", overrun: undefined, runMs: 1 });
+    assert.equal(succeeded(), undefined);
+    reader.read(step);
+    assert.equal(succeeded(), undefined);
+    reader.read(idle);
+    assert.equal(succeeded(), true);
+  });
+
+  it("keeps its words to itself where they are no object with a type", () => {
+    assert.equal(createReader("m").read(Buffer.from("!  agent not found")), undefined);
+    assert.equal(textAt(parseObject(Buffer.from("[]")), "type"), undefined);
+  });
+});

@@ -1,0 +1,135 @@
+import type { ErrorCategory, Usage } from "@ccsp/engine-kit";
+
+/** One run of the real CLI against the simulator, and what it has to come to. */
+export interface Case {
+  /** Of the recording. */
+  readonly name: string;
+  readonly prompt: string;
+  readonly model?: string;
+  /** Settings besides those that point at the simulator. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Lines of CCSP_OPENCODE_ENV_FILE. */
+  readonly declared?: string;
+  readonly expects: Expected;
+}
+
+export interface Expected {
+  readonly category?: ErrorCategory;
+  /** Whole text of a success. */
+  readonly text?: string;
+  /** What came as it was written, where that differs. */
+  readonly told?: string;
+  readonly usage?: Usage;
+  readonly turns?: number;
+  readonly tools?: readonly string[];
+  readonly notices?: readonly string[];
+  readonly retryAfter?: boolean;
+}
+
+const BASH = `[[sim:tool name=bash input='{"command":"echo from-the-tool","description":"says it"}']]`;
+const TASK = `[[sim:tool name=task input='{"description":"help","prompt":"help me","subagent_type":"general"}']]`;
+
+const GO_ON = "Continue if you have next steps, or stop and ask for clarification if you are unsure how to proceed.";
+
+export const CASES: readonly Case[] = [
+  {
+    name: "answer",
+    prompt: '[[sim:text value="Grüße, 日本語 🎉"]] [[sim:usage input=11 output=7 cache-read=3 cache-write=2]]',
+    expects: {
+      text: "Grüße, 日本語 🎉",
+      turns: 1,
+      usage: { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, cacheCreationTokens: 2 },
+    },
+  },
+  {
+    name: "tool",
+    prompt: `${BASH} [[sim:text value=done]] [[sim:usage input=5 output=1]]`,
+    env: { CCSP_OPENCODE_TOOLS: "bash" },
+    expects: {
+      text: "done",
+      turns: 2,
+      tools: ["bash"],
+      usage: { inputTokens: 10, outputTokens: 2, cacheReadTokens: 0, cacheCreationTokens: 0 },
+    },
+  },
+  {
+    name: "tool-denied",
+    prompt: `${BASH} [[sim:text value="without it"]]`,
+    expects: { text: "without it", turns: 2, tools: ["bash"] },
+  },
+  {
+    name: "tool-rejected",
+    prompt: `${BASH} [[sim:text value=never]]`,
+    declared: 'OPENCODE_PERMISSION={"bash":"ask"}\n',
+    expects: { category: "PERMISSION_DENIED", tools: ["bash"] },
+  },
+  {
+    name: "subagent",
+    prompt: `${TASK} [[sim:text value=done]] [[sim:usage input=5 output=1]]`,
+    env: { CCSP_OPENCODE_TOOLS: "task" },
+    expects: {
+      text: "done",
+      turns: 2,
+      tools: ["task"],
+      // Two answers of its own and one of the sub-agent.
+      usage: { inputTokens: 12, outputTokens: 7, cacheReadTokens: 0, cacheCreationTokens: 0 },
+    },
+  },
+  {
+    name: "summary",
+    prompt: "[[sim:text value=long]] [[sim:usage input=190000 output=5]]",
+    // The conversation is full: OpenCode sums it up and tells itself to go on.
+    expects: {
+      text: `You said: ${GO_ON}`,
+      told: `longYou said: ${GO_ON}`,
+      turns: 3,
+    },
+  },
+  { name: "bad-key", prompt: "[[sim:401]]", expects: { category: "SESSION_TIMEOUT" } },
+  {
+    name: "rate-limit",
+    prompt: "[[sim:429 retry-after=77]]",
+    expects: {
+      category: "RATE_LIMIT",
+      notices: ["RATE_LIMIT the provider answered 429; no more retries"],
+      retryAfter: true,
+    },
+  },
+  {
+    name: "overloaded-once",
+    prompt: "[[sim:529 times=1]] hello",
+    expects: { text: "You said: hello", notices: ["OVERLOADED the provider answered 529; retry 1 of 1"] },
+  },
+  {
+    name: "overloaded",
+    prompt: "[[sim:529]]",
+    env: { CCSP_OPENCODE_MAX_RETRIES: "0" },
+    expects: { category: "OVERLOADED", notices: ["OVERLOADED the provider answered 529; no more retries"] },
+  },
+  { name: "too-long", prompt: "[[sim:too-long]]", expects: { category: "CONTEXT_OVERFLOW" } },
+  {
+    name: "refused",
+    prompt: "hello",
+    env: { CCSP_OPENCODE_MAX_RETRIES: "0", CCSP_OPENCODE_BASE_URL: "http://127.0.0.1:1/v1" },
+    expects: {
+      category: "NETWORK_ERROR",
+      notices: ["NETWORK_ERROR the provider could not be reached; no more retries"],
+    },
+  },
+  {
+    name: "cut-once",
+    prompt: '[[sim:text value="one two three four"]] [[sim:cut after=7 times=1]]',
+    expects: {
+      text: "one two three four",
+      notices: ["NETWORK_ERROR the provider could not be reached; retry 1 of 1"],
+    },
+  },
+  {
+    name: "cut",
+    prompt: '[[sim:text value="one two three four"]] [[sim:cut after=7]]',
+    env: { CCSP_OPENCODE_MAX_RETRIES: "0" },
+    expects: { category: "NETWORK_ERROR", told: "one two" },
+  },
+  { name: "no-such-model", prompt: "hello", model: "no-such-model", expects: { category: "INVALID_REQUEST" } },
+  { name: "no-such-provider", prompt: "hello", model: "nobody/nothing", expects: { category: "INVALID_REQUEST" } },
+];

@@ -1,0 +1,97 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { type EngineRun, numberAt, parseObject } from "@ccsp/engine-kit";
+
+/** A place in the line of runs that may have to refresh the login. */
+export interface Turn {
+  /** Passes the turn on when the run has shown that its login works, or is over. */
+  watch(run: EngineRun): EngineRun;
+  /** Passes it on now. */
+  end(): void;
+}
+
+export interface LoginOptions {
+  /** The CLI's credentials file; undefined: the login is a key or a long-lived token, which nobody refreshes. */
+  readonly file: string | undefined;
+  /** Ms since the epoch. */
+  readonly now?: () => number;
+}
+
+/** The CLI refreshes a login that ends so soon; with some room for clocks. */
+const SOON_MS = 10 * 60_000;
+const LOOK_MS = 250;
+/** A run that has not shown anything by then waits for something else. */
+const LONGEST_MS = 60_000;
+
+/**
+ * Lets runs start one after the other while their interactive login is about to end: CLIs that refresh it at the same time log each other
+ * out. The next one starts when the file has a later end, or the one before it has written text or is over. Of the file's content only that
+ * time is looked at.
+ */
+export function createLogin({ file, now = Date.now }: LoginOptions): { turn(): Promise<Turn | undefined> } {
+  let last: Promise<void> = Promise.resolve();
+
+  const endsSoon = async (): Promise<boolean> => {
+    const endMs = file === undefined ? undefined : await readEnd(file);
+    return endMs !== undefined && endMs - now() < SOON_MS;
+  };
+
+  return {
+    /** Undefined: no need to wait. */
+    async turn() {
+      if (!(await endsSoon())) return undefined;
+      const before = last;
+      const over = new AbortController();
+      const { signal } = over;
+      last = before.then(() => ended(signal, endsSoon));
+      await before;
+      const end = () => over.abort();
+      if (!(await endsSoon())) end();
+      return { end, watch: (run) => watched(run, end) };
+    },
+  };
+}
+
+/** Resolves when the turn is passed on, the login was refreshed, or it took too long. */
+async function ended(signal: AbortSignal, endsSoon: () => Promise<boolean>): Promise<void> {
+  const giveUpAt = performance.now() + LONGEST_MS;
+  while (!signal.aborted && performance.now() < giveUpAt && (await endsSoon())) {
+    await delay(LOOK_MS, undefined, { signal }).catch(() => {});
+  }
+}
+
+function watched(run: EngineRun, end: () => void): EngineRun {
+  async function* events() {
+    try {
+      for await (const event of run.events) {
+        if (event.type === "text") end();
+        yield event;
+      }
+    } finally {
+      end();
+    }
+  }
+  void run.outcome.then(end);
+  const { pid, outcome } = run;
+  return {
+    ...{ pid, outcome, events: events() },
+    get resources() {
+      return run.resources;
+    },
+    get processes() {
+      return run.processes;
+    },
+    stop: () => run.stop(),
+    kill: () => run.kill(),
+  };
+}
+
+/** When the access token ends; undefined where there is none. */
+async function readEnd(file: string): Promise<number | undefined> {
+  try {
+    const credentials = parseObject(await readFile(file));
+    return numberAt(credentials, "claudeAiOauth", "expiresAt");
+  } catch {
+    return undefined;
+  }
+}
