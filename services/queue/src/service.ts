@@ -83,7 +83,18 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const served = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache, conversations });
+    const served = queueHandlers({
+      queue,
+      sync,
+      gates,
+      store,
+      wakes,
+      limits,
+      order: shardOrder,
+      enqueue,
+      cache,
+      conversations,
+    });
     const handlers = { ...served, ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];

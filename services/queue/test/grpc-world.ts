@@ -15,7 +15,7 @@ export async function serveReplica(
   world: World,
   { cache }: { cache?: TaskCache } = {},
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
-  const { queue, sync, gates, store, wakes, shards } = world;
+  const { queue, sync, gates, store, wakes, shards, order } = world;
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
   const newId = createTaskIds(shards);
   const conversations = openConversations(CONVERSATIONS, {
@@ -24,7 +24,7 @@ export async function serveReplica(
     share: (all) => all,
   });
   const enqueue = createEnqueue({ queue, limits, newId, cache, conversations });
-  const handlers = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache, conversations });
+  const handlers = queueHandlers({ queue, sync, gates, store, wakes, limits, order, enqueue, cache, conversations });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },

@@ -204,6 +204,7 @@ export function createQueue(
       if (outcome === "ok" && end.how === "expired") observer.leaseExpired();
     },
 
+    findFor,
     makeMove,
     returnBlocked: () => returnBlocked(store, limits.order, decideAndMove),
   };

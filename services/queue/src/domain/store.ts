@@ -2,10 +2,11 @@ import type { FullBound } from "./bounds.js";
 import type { GateStore } from "./gate-store.js";
 import type { Move, MoveOutcome, Note } from "./move.js";
 import type { Order } from "./order.js";
+import type { SituationStore } from "./situation.js";
 import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
-export interface TaskStore extends GateStore {
+export interface TaskStore extends GateStore, SituationStore {
   /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
   now(id: string): Promise<number>;
 

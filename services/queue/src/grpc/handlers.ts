@@ -3,6 +3,7 @@ import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_servi
 import type { TaskCache } from "../cache/task-cache.js";
 import type { ConversationHandlers } from "../conversations/handlers.js";
 import type { Gates } from "../domain/gate-keeper.js";
+import type { Order } from "../domain/order.js";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
@@ -16,6 +17,7 @@ import { loadSpec, toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
 import { type Enqueue, enqueueBatch } from "./enqueue.js";
 import { readPause, readResume } from "./gates.js";
+import { questionHandlers } from "./questions.js";
 import { recordQueueWait } from "./queue-wait.js";
 import {
   failFacts,
@@ -36,6 +38,8 @@ export interface HandlerDeps {
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly limits: SpecLimits;
+  /** Of a shard. */
+  readonly order: Order;
   readonly enqueue: Enqueue;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
@@ -51,6 +55,7 @@ export function queueHandlers({
   store,
   wakes,
   limits,
+  order,
   enqueue,
   cache,
   conversations,
@@ -61,6 +66,7 @@ export function queueHandlers({
     },
     enqueueBatch: (request) => enqueueBatch(enqueue, request),
     ...conversations?.methods,
+    ...questionHandlers({ queue, store, order }),
 
     async sync(request, context) {
       const { grants, cancelled, lost, nextSyncMs } = await sync(readSync(request, context), context.signal);

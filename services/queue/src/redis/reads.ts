@@ -1,5 +1,6 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { GateStore } from "../domain/gate-store.js";
+import type { SituationStore } from "../domain/situation.js";
 import type { TaskStore } from "../domain/store.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
@@ -9,7 +10,15 @@ import type { StatusReads } from "./status-reads.js";
 
 type Reads = Omit<
   TaskStore,
-  "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof GateStore | keyof StatusReads
+  | "enqueue"
+  | "move"
+  | "report"
+  | "sync"
+  | "claim"
+  | "remove"
+  | keyof GateStore
+  | keyof SituationStore
+  | keyof StatusReads
 >;
 
 /** What changes no task. */
