@@ -7,7 +7,10 @@ import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
-type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof GateStore>;
+type Reads = Omit<
+  TaskStore,
+  "enqueue" | "move" | "report" | "sync" | "noticeOutage" | "claim" | "remove" | keyof GateStore
+>;
 
 /** What changes no task. */
 export function createReads(
