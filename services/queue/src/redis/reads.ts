@@ -2,12 +2,16 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import type { GateStore } from "../domain/gate-store.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
+import type { Confirmations } from "./confirmations.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
-type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof GateStore>;
+type Reads = Omit<
+  TaskStore,
+  "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof Confirmations | keyof GateStore
+>;
 
 /** What changes no task. */
 export function createReads(
@@ -26,6 +30,7 @@ export function createReads(
 
   return {
     now,
+    earliestNow: now,
 
     async find(id) {
       const record = await findRecord(id);
@@ -43,6 +48,17 @@ export function createReads(
 
     findPrompts: async (id) => (await redis.hgetBuffer(keys.prompts, id)) ?? undefined,
     findResult: async (id) => (await redis.hgetBuffer(keys.results, id)) ?? undefined,
+
+    async owners() {
+      const owners: string[] = [];
+      for (let from = "-"; ; ) {
+        const [member] = await redis.zrangebylex(keys.owned, from, "+", "LIMIT", 0, 1);
+        if (member === undefined) return owners;
+        const owner = member.slice(0, member.indexOf("/"));
+        owners.push(owner);
+        from = `(${owner}0`;
+      }
+    },
 
     async listIds(agent, before, count) {
       // "0" follows "/" in ASCII: the end of this agent's members.
