@@ -36,6 +36,7 @@ export function queueKeys(shard: number) {
       return keys;
     },
     log: (id: string) => `${prefix}log:${id}`,
+    confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
   };
