@@ -21,7 +21,8 @@
 --       19 highTurns    zset    the same
 --       20 normalTurns  zset    the same
 --       21 lowTurns     zset    the same
---       22 ...requests  string  task id and payload hash, one for each task with a request id, in their order
+--       22 gates        hash    scope -> gate (JSON)
+--       23 ...requests  string  task id and payload hash, one for each task with a request id, in their order
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 work channel
@@ -34,7 +35,8 @@
 --       10 for each task, in turn: id, class (1 to 4), agent, record as JSON without state and times, prompts, payload hash
 --          or '' when the call has no request id, traceparent, times (JSON; see below) or ''
 -- RETURN for each task, in turn: 'added' and the time of its acceptance | 'again' and its record | 'known' or 'conflict' and
---        the id of the task that has the request id | 'full' and the field of `load` that is at its bound
+--        the id of the task that has the request id | 'full' and the field of `load` that is at its bound |
+--        'stopped' and the emergency stop (JSON)
 --
 -- Times: start (ms), deadline (ms) of the first start, pin (executor that it waits for), pinMs (how long); each may be absent.
 -- Writes no log entry: a log's first entry, QUEUED or SCHEDULED at `created`, is the record itself, which spares every waiting
@@ -91,7 +93,10 @@ local function put_in_line(id, class, agent, pin)
   redis.call('ZADD', KEYS[9 + class], 0, string.format('%s/%011x/%s', agent, now, id))
 end
 
-local request_key = 21
+local stop = redis.call('HGET', KEYS[22], 'emergency')
+local stopped = stop and not cjson.decode(stop).opens
+
+local request_key = 22
 local function enqueue(id, class, agent, record, bulk, hash, trace, times)
   local request
   if hash ~= '' then
@@ -105,6 +110,9 @@ local function enqueue(id, class, agent, record, bulk, hash, trace, times)
   if before then
     local known, known_hash = string.match(before, '^(%S+) (%S+)$')
     return known_hash == hash and 'known' or 'conflict', known
+  end
+  if stopped then
+    return 'stopped', stop
   end
   local size = #record + #bulk
   local all, of_class = find_scope('all', 'all'), find_scope('class/' .. CLASSES[class], CLASSES[class])

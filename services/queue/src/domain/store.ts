@@ -1,11 +1,12 @@
 import type { FullBound } from "./bounds.js";
+import type { Emergency, EmergencyStore } from "./emergency.js";
 import type { GateStore } from "./gate-store.js";
 import type { Move, MoveOutcome, Note } from "./move.js";
 import type { Order } from "./order.js";
 import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
-export interface TaskStore extends GateStore {
+export interface TaskStore extends GateStore, EmergencyStore {
   /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
   now(id: string): Promise<number>;
 
@@ -77,7 +78,8 @@ export interface StartConditions {
 export type EnqueueOutcome =
   | { readonly outcome: "added"; readonly task: Task }
   | { readonly outcome: "known" | "conflict"; readonly id: string }
-  | { readonly outcome: "full"; readonly bound: FullBound };
+  | { readonly outcome: "full"; readonly bound: FullBound }
+  | { readonly outcome: "stopped"; readonly stop: Emergency };
 
 export interface Report {
   readonly id: string;

@@ -1,7 +1,9 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { emergencyState } from "../domain/emergency-stop.js";
 import type { TaskStore } from "../domain/store.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { toDuration } from "../messages/duration.js";
+import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { priorityOf } from "../messages/words.js";
 
@@ -10,12 +12,13 @@ const LATELY_MS = 60_000;
 
 /** What waits and runs, and who is there. */
 export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<GetStatusResponse> {
-  const [depths, counts, executors, gates, nowMs] = await Promise.all([
+  const [depths, counts, executors, gates, nowMs, emergency] = await Promise.all([
     store.depths(),
     store.counts(),
     store.executors(LATELY_MS),
     store.gates(),
     store.now(""),
+    emergencyState(store),
   ]);
   return {
     depths: depths.map(({ engine, class: priority, waiting, oldestAgeMs }) => ({
@@ -37,7 +40,7 @@ export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<
     maxPromptBytes: BigInt(limits.maxPromptBytes),
     scheduled: BigInt(counts.scheduled),
     gates: [...gates].flatMap(([scope, gate]) => toGateMessage(scope, gate, nowMs) ?? []),
-    emergency: undefined,
+    emergency: emergency && toEmergencyStatus(emergency),
     agents: [],
     waitingBytes: BigInt(counts.waitingBytes),
   };

@@ -1,4 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { EmergencyStore } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
@@ -7,7 +8,10 @@ import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
-type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof GateStore>;
+type Reads = Omit<
+  TaskStore,
+  "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof GateStore | keyof EmergencyStore
+>;
 
 /** What changes no task. */
 export function createReads(

@@ -4,6 +4,7 @@ import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { decodeTask } from "./decode.js";
+import { createEmergencyCalls } from "./emergency-calls.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
@@ -32,6 +33,7 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
 
     ...createTaskCalls(scripts, keys, clock),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
+    ...createEmergencyCalls(redis, scripts, keys, clock),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
     async sync({ executor, boot, sequence, draining, held: holding, leaseMs, again }) {
