@@ -277,7 +277,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await tick();
     assert.deepEqual((await client.getStatus({})).scheduled, 0n);
     const { leases } = await client.sync(
-      syncRequest({ engines: [{ engine: "claude-code", freeSlots: 2, version: "", account: "" }] }),
+      syncRequest({ engines: [{ engine: "claude-code", freeSlots: 2, version: "", account: "", slots: 0 }] }),
     );
     assert.deepEqual(
       leases.map(({ taskId }) => taskId),
@@ -395,7 +395,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
 
   it("refuses an engine that one Sync offers twice, so that no answer holds a lease twice", async () => {
     await enqueue();
-    const offer = { engine: "claude-code", freeSlots: 1, version: "", account: "" };
+    const offer = { engine: "claude-code", freeSlots: 1, version: "", account: "", slots: 0 };
     const call = client.sync(syncRequest({ engines: [offer, offer] }));
     const error = await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
     assert.deepEqual(
@@ -408,7 +408,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await Promise.all(
       Array.from({ length: 1_001 }, () => world.store.enqueue(newTask({ prompts: Buffer.alloc(0) }, shards))),
     );
-    const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "", account: "" }];
+    const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "", account: "", slots: 0 }];
     const { leases } = await client.sync(syncRequest({ engines }));
     assert.equal(leases.length, 1_000);
     const held = leases.map(({ taskId, fence }) => ({ taskId, fence }));
@@ -428,14 +428,19 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await lease();
     const answer = await client.getStatus({});
     const waiting = answer.depths.filter((depth) => depth.waiting > 0n);
-    assert.deepEqual(waiting, [
-      { engine: "opencode", priority: Priority.NORMAL, waiting: 1n, oldestAge: { seconds: 2n, nanos: 0 } },
-    ]);
+    const opencode = {
+      engine: "opencode",
+      priority: Priority.NORMAL,
+      waiting: 1n,
+      oldestAge: { seconds: 2n, nanos: 0 },
+    };
+    assert.deepEqual(waiting, [{ ...opencode, running: 0n, parked: 0n, paused: false }]);
     assert.equal(answer.depths.length, 8);
     assert.deepEqual([answer.leased, answer.parked, answer.ended], [1n, 0n, 0n]);
     assert.deepEqual(answer.engines, ["claude-code", "opencode"]);
     const lastSyncTime = new Date(world.clock.now);
-    assert.deepEqual(answer.executors, [{ executorId: "ex-1", leases: 1, lastSyncTime, draining: false }]);
+    const engines = [{ engine: "claude-code", freeSlots: 1, slots: 1, account: "", version: "1.0" }];
+    assert.deepEqual(answer.executors, [{ executorId: "ex-1", leases: 1, lastSyncTime, draining: false, engines }]);
     assert.equal(answer.maxPromptBytes, 1_048_576n);
   });
 

@@ -95,7 +95,7 @@ for (const { shards, twice } of [
           syncRequest({
             ...{ executorId: id, sequence: ++sequence, emergency: receipt },
             leases: [...held.values()].map(({ taskId, fence }) => ({ taskId, fence })),
-            engines: [{ engine: "claude-code", freeSlots: slots - held.size, version: "1", account: "" }],
+            engines: [{ engine: "claude-code", freeSlots: slots - held.size, slots, version: "1", account: "" }],
             maxWait: { seconds: BigInt(maxWaitSeconds), nanos: 0 },
           }),
           { signal: end.signal, timeoutMs: 30_000 },

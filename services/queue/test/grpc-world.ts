@@ -77,7 +77,7 @@ export const syncRequest = (more: Partial<SyncRequest> = {}): SyncRequest => ({
   bootId: "boot-1",
   sequence: 1n,
   leases: [],
-  engines: [{ engine: "claude-code", freeSlots: 1, version: "1.0", account: "" }],
+  engines: [{ engine: "claude-code", freeSlots: 1, version: "1.0", account: "", slots: 1 }],
   draining: false,
   maxWait: undefined,
   emergency: undefined,

@@ -1,6 +1,6 @@
 import { type Closing, scopes } from "./gates.js";
 import { shardOfAgent, shardOfTask } from "./shard.js";
-import type { Counts, Depth, ExecutorView, Grant, TaskStore } from "./store.js";
+import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
 
 /**
  * One store out of one for each shard; see docs/queue.md, Shards. An agent's tasks are in one shard, a task's id names its
@@ -115,6 +115,11 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       const [leased, parked, scheduled] = [sum("leased"), sum("parked"), sum("scheduled")];
       return { leased, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
     },
+    // An agent is in one shard.
+    async agentLoads(count) {
+      const loads = await all((store) => store.agentLoads(count));
+      return loads.flat().toSorted(byLoad).slice(0, count);
+    },
     executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
   };
 }
@@ -173,7 +178,12 @@ function sumDepths(depths: readonly Depth[]): Depth[] {
     const sum = sums.get(place);
     const ages = [sum?.oldestAgeMs, depth.oldestAgeMs].filter((age) => age !== undefined);
     const oldestAgeMs = ages.length === 0 ? undefined : Math.max(...ages);
-    sums.set(place, { ...depth, waiting: depth.waiting + (sum?.waiting ?? 0), oldestAgeMs });
+    sums.set(place, {
+      ...{ ...depth, oldestAgeMs },
+      waiting: depth.waiting + (sum?.waiting ?? 0),
+      running: depth.running + (sum?.running ?? 0),
+      parked: depth.parked + (sum?.parked ?? 0),
+    });
   }
   return [...sums.values()];
 }

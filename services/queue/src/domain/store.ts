@@ -38,6 +38,8 @@ export interface TaskStore extends GateStore, EmergencyStore {
   /** How many urgent tasks of an engine wait that may overtake now. */
   mayOvertake(engine: string, urgentMax: number): Promise<number>;
   depths(): Promise<readonly Depth[]>;
+  /** Agents with waiting or running tasks, those with most first. */
+  agentLoads(count: number): Promise<readonly AgentLoad[]>;
   counts(): Promise<Counts>;
   executors(seenWithinMs: number): Promise<readonly ExecutorView[]>;
 }
@@ -96,8 +98,21 @@ export interface SyncMark {
   readonly sequence: bigint;
 }
 
+/** What an executor can run of one engine. */
+export interface Offer {
+  readonly engine: string;
+  /** The login that its runs use. */
+  readonly account: string;
+  readonly freeSlots: number;
+  /** In all, busy or not. */
+  readonly slots: number;
+  /** For people. */
+  readonly version: string;
+}
+
 export interface Heartbeat extends SyncMark {
   readonly draining: boolean;
+  readonly offers: readonly Offer[];
   readonly held: readonly { readonly id: string; readonly fence: bigint }[];
   readonly leaseMs: number;
   /** A waiting call that looks once more: renews nothing. */
@@ -147,9 +162,23 @@ export interface LogEntry {
 export interface Depth {
   readonly engine: string;
   readonly class: PriorityClass;
+  /** For an executor. */
   readonly waiting: number;
   readonly oldestAgeMs: number | undefined;
+  readonly running: number;
+  /** For a time; of very many the first to be ready. */
+  readonly parked: number;
 }
+
+export interface AgentLoad {
+  readonly agent: string;
+  /** For an executor or for a time. */
+  readonly waiting: number;
+  readonly running: number;
+}
+
+export const byLoad = (a: AgentLoad, b: AgentLoad): number =>
+  b.waiting + b.running - (a.waiting + a.running) || (a.agent < b.agent ? -1 : 1);
 
 export interface Counts {
   readonly leased: number;
@@ -165,6 +194,7 @@ export interface ExecutorView {
   readonly leases: number;
   readonly seenMs: number;
   readonly draining: boolean;
+  readonly offers: readonly Offer[];
 }
 
 /** Tells that something may have changed. Wake-ups can be lost and come for nothing; they carry no state. */

@@ -8,6 +8,7 @@ import {
   executorTopic,
   type Grant,
   type Heartbeat,
+  type Offer,
   type SyncFindings,
   type SyncMark,
   type TaskStore,
@@ -21,13 +22,6 @@ export interface SyncInput extends SyncMark {
   readonly maxWaitMs: number;
   /** What it ended for an emergency stop; absent: it knows of none that ends runs. */
   readonly emergency?: EmergencyReceipt;
-}
-
-interface Offer {
-  readonly engine: string;
-  readonly freeSlots: number;
-  /** The login that its runs use. */
-  readonly account: string;
 }
 
 export interface SyncAnswer {
@@ -64,10 +58,10 @@ export function createSync(
   const told = createTold();
 
   const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
-    const { executor, boot, sequence, draining } = input;
+    const { executor, boot, sequence, draining, offers } = input;
     const strange = input.held.filter(({ id }) => !isTaskId(id));
     const held = input.held.filter(({ id }) => isTaskId(id));
-    const findings = await store.sync({ executor, boot, sequence, draining, held, leaseMs, again });
+    const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
     if (findings === "stale") throw syncStale();
     for (const { id, fence } of findings.unlisted) await queue.freeLease(id, { how: "undelivered", fence });
     return { ...findings, lost: [...findings.lost, ...strange.map(({ id }) => id)] };

@@ -15,7 +15,7 @@ import type { SyncInput } from "../domain/sync.js";
 import { CLASSES, type Failure, type PriorityClass, type State } from "../domain/task.js";
 import { Faults, isExecutorId } from "../domain/validate.js";
 import { durationMs } from "../messages/duration.js";
-import { failureOf } from "../messages/failure.js";
+import { cut, failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 import { priorityOf, stateOf } from "../messages/words.js";
 import { readReceipt } from "./emergency.js";
@@ -26,6 +26,7 @@ const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 // More leases than this in one process is a fault of the caller.
 const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
+const MAX_VERSION_BYTES = 64;
 const MAX_ENTRY_BYTES = 1024 * 1024;
 const MAX_RESULT_BYTES = 12 * 1024 * 1024;
 // An answer has to reach the caller before its deadline.
@@ -67,10 +68,10 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
 /** No more slots than `room`: an executor that held more than a Sync may name could never call again. */
 function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput["offers"] {
   let left = room;
-  return engines.map(({ engine, freeSlots, account }) => {
-    const slots = Math.min(freeSlots, left);
-    left -= slots;
-    return { engine, account, freeSlots: slots };
+  return engines.map(({ engine, freeSlots: offered, account, slots, version }) => {
+    const freeSlots = Math.min(offered, left);
+    left -= freeSlots;
+    return { engine, account, freeSlots, slots: Math.max(slots, freeSlots), version: cut(version, MAX_VERSION_BYTES) };
   });
 }
 

@@ -2,15 +2,23 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import type { EmergencyStore } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import type { TaskStore } from "../domain/store.js";
-import { CLASSES } from "../domain/task.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
+import type { StatusReads } from "./status-reads.js";
 
 type Reads = Omit<
   TaskStore,
-  "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof GateStore | keyof EmergencyStore
+  | "enqueue"
+  | "move"
+  | "report"
+  | "sync"
+  | "claim"
+  | "remove"
+  | keyof GateStore
+  | keyof StatusReads
+  | keyof EmergencyStore
 >;
 
 /** What changes no task. */
@@ -18,7 +26,7 @@ export function createReads(
   redis: RedisClient,
   keys: QueueKeys,
   readClock: Scripts["readClock"],
-  { engines, now: clock }: { readonly engines: readonly string[]; readonly now?: () => number },
+  clock?: () => number,
 ): Reads {
   const now = async (): Promise<number> => clock?.() ?? (await readClock({ tasks: keys.tasks }));
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(keys.tasks, ...ids), {
@@ -80,46 +88,6 @@ export function createReads(
         redis.zlexcount(keys.running, `[urgent/${engine}/`, `(urgent/${engine}0`),
       ]);
       return urgentMax === 0 ? waiting : Math.max(0, Math.min(waiting, urgentMax - running));
-    },
-
-    async depths() {
-      const at = await now();
-      const places = engines.flatMap((engine) => CLASSES.map((priority) => ({ engine, class: priority })));
-      return Promise.all(
-        places.map(async (place) => {
-          const of = keys.engine(place.engine);
-          const [waiting, [, oldest]] = await Promise.all([
-            redis.zcard(of[`${place.class}Lines`]),
-            redis.zrangebyscore(of[`${place.class}Heads`], "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
-          ]);
-          const oldestAgeMs = oldest === undefined ? undefined : Math.max(0, at - Number(oldest));
-          return { ...place, waiting, oldestAgeMs };
-        }),
-      );
-    },
-
-    async counts() {
-      const [leased, timed, ended, [scheduled, bytes]] = await Promise.all([
-        redis.zcard(keys.leases),
-        redis.zcard(keys.parked),
-        redis.zcard(keys.ended),
-        redis.hmget(keys.load, "scheduled", "all/bytes"),
-      ]);
-      const parked = Math.max(0, timed - Number(scheduled));
-      return { leased, parked, scheduled: Number(scheduled), ended, waitingBytes: Number(bytes) };
-    },
-
-    async executors(seenWithinMs) {
-      const ids = await redis.zrangebyscore(keys.executors, (await now()) - seenWithinMs, "+inf");
-      return Promise.all(
-        ids.map(async (id) => {
-          const [[seen, draining], leases] = await Promise.all([
-            redis.hmget(keys.executor(id), "seen", "draining"),
-            redis.zlexcount(keys.held, `[${id}/`, `(${id}0`),
-          ]);
-          return { id, leases, seenMs: Number(seen), draining: draining === "1" };
-        }),
-      );
     },
   };
 }

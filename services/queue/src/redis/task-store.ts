@@ -10,6 +10,7 @@ import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
 import { bindScripts, type Reply } from "./scripts.js";
+import { createStatusReads } from "./status-reads.js";
 import { createTaskCalls } from "./task-calls.js";
 
 export interface StoreOptions {
@@ -28,18 +29,20 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
   const { tasks, prompts, leases, held, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates } = keys;
 
+  const reads = createReads(redis, keys, scripts.readClock, now);
   const store: TaskStore = {
-    ...createReads(redis, keys, scripts.readClock, { engines, ...(now && { now }) }),
-
+    ...reads,
+    ...createStatusReads(redis, keys, { engines, now: () => reads.now("") }),
     ...createTaskCalls(scripts, keys, clock),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createEmergencyCalls(redis, scripts, keys, clock),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
-    async sync({ executor, boot, sequence, draining, held: holding, leaseMs, again }) {
+    async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
       const [word, lost = [], cancelled = [], unlisted = []] = await scripts.sync(
         { executor: keys.executor(executor), executors, tasks, leases, held },
         ...[executor, clock(), boot, String(sequence), leaseMs, draining ? 1 : 0, again ? "again" : "first"],
+        JSON.stringify(offers),
         ...holding.flatMap(({ id, fence }) => [id, String(fence)]),
       );
       if (word === "stale") return word;
