@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import type { Reason } from "@ccsp/errors";
 import { decodeEvent, eventsKey } from "@ccsp/events";
-import { CallError } from "@ccsp/grpc-kit";
 import {
   ErrorCategory,
   Priority,
@@ -12,7 +10,7 @@ import {
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import { reap } from "../src/domain/reaper.js";
-import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
+import { type QueueClient, refused, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { TOPOLOGIES } from "./topologies.js";
 import { newTask, startWorld, type World } from "./world.js";
 
@@ -20,16 +18,6 @@ const textDelta = (text: string): TaskEvent => ({
   ...TaskEvents.fromPartial({}),
   event: { $case: "textDelta", value: { text } },
 });
-
-async function refused(call: Promise<unknown>, code: status, reason: Reason): Promise<CallError> {
-  const error = await call.then(
-    () => assert.fail("the call succeeded"),
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(error instanceof CallError, String(error));
-  assert.deepEqual([status[error.code], error.reason], [status[code], reason]);
-  return error;
-}
 
 for (const { kind, start } of TOPOLOGIES) {
   describe(`QueueService over gRPC, on ${kind}`, () => {

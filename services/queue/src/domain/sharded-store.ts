@@ -1,5 +1,5 @@
 import { type Closing, scopes } from "./gates.js";
-import { shardOfAgent, shardOfTask } from "./shard.js";
+import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
 import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
 
 /**
@@ -24,6 +24,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
 
   return {
     now: async (id) => (ofTask(id) ?? ofAgent("")).now(id),
+    earliestNow: async () => Math.min(...(await all((store) => store.earliestNow()))),
 
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
@@ -55,7 +56,11 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     },
     findPrompts: async (id) => ofTask(id)?.findPrompts(id),
     findResult: async (id) => ofTask(id)?.findResult(id),
-    listIds: (agent, ...rest) => ofAgent(agent).listIds(agent, ...rest),
+    owners: () => idsOfAll((store) => store.owners()),
+    listIds(agent, before, count) {
+      const here = before && idInShard(before, shardOfAgent(agent, shards.length));
+      return ofAgent(agent).listIds(agent, here, count);
+    },
     readLog: async (id, ...rest) => ofTask(id)?.readLog(id, ...rest) ?? [],
 
     overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
@@ -63,6 +68,9 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     dueAlarms: (count) => idsOfAll((store) => store.dueAlarms(count)),
     expiredEnds: (...args) => idsOfAll((store) => store.expiredEnds(...args)),
     forgetExecutors: async (silentMs) => void (await all((store) => store.forgetExecutors(silentMs))),
+
+    keepConfirmation: (...args) => ofAgent("").keepConfirmation(...args),
+    takeConfirmation: (name) => ofAgent("").takeConfirmation(name),
 
     gates: () => ofAgent("").gates(),
     async closeGate(closing) {

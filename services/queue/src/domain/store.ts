@@ -9,6 +9,8 @@ import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
 export interface TaskStore extends GateStore, EmergencyStore {
   /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
   now(id: string): Promise<number>;
+  /** By the slowest of all clocks: what was accepted before this was accepted before now, whatever its shard. */
+  earliestNow(): Promise<number>;
 
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
   move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
@@ -23,7 +25,9 @@ export interface TaskStore extends GateStore, EmergencyStore {
   findAll(ids: readonly string[]): Promise<readonly Task[]>;
   findPrompts(id: string): Promise<Uint8Array | undefined>;
   findResult(id: string): Promise<Uint8Array | undefined>;
-  /** Newest first, older than `before`. */
+  /** Agents that have tasks, ended ones included. */
+  owners(): Promise<readonly string[]>;
+  /** Newest first, older than `before`, which may be another agent's. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
   /** Log entries after `sequence`, oldest first. The entry that says QUEUED at acceptance is not among them. */
   readLog(id: string, sequence: number, count: number): Promise<readonly LogEntry[]>;
@@ -34,6 +38,11 @@ export interface TaskStore extends GateStore, EmergencyStore {
   /** Ended tasks to forget: older than `retentionMs`, and the oldest above `keep`. */
   expiredEnds(retentionMs: number, keep: number, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
+
+  /** Remembers for `keptMs` when something was prepared that needs a confirmation. */
+  keepConfirmation(name: string, preparedMs: number, keptMs: number): Promise<void>;
+  /** When it was prepared; undefined when nothing is remembered by this name. It can be taken once. */
+  takeConfirmation(name: string): Promise<number | undefined>;
 
   /** How many urgent tasks of an engine wait that may overtake now. */
   mayOvertake(engine: string, urgentMax: number): Promise<number>;

@@ -4,7 +4,6 @@ import { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type {
   CompleteRequest,
   FailRequest,
-  ListRequest,
   ReportRequest,
   SyncRequest,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -12,12 +11,12 @@ import { type Priority, TaskResult, type Usage } from "@ccsp/protos/ccsp/task/v1
 import type { RunFacts } from "../domain/move.js";
 import type { Report } from "../domain/store.js";
 import type { SyncInput } from "../domain/sync.js";
-import { CLASSES, type Failure, type PriorityClass, type State } from "../domain/task.js";
+import type { Failure, PriorityClass } from "../domain/task.js";
 import { Faults, isExecutorId } from "../domain/validate.js";
 import { durationMs } from "../messages/duration.js";
 import { cut, failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
-import { priorityOf, stateOf } from "../messages/words.js";
+import { classOf } from "../messages/words.js";
 import { readReceipt } from "./emergency.js";
 import { ACCOUNT_RULE, isAccount } from "./gates.js";
 
@@ -99,27 +98,8 @@ export function readReport(request: ReportRequest): Report {
 }
 
 /** Throws INVALID_FIELD. */
-export function readList({ agentId, states, pageSize, pageToken }: ListRequest) {
-  const faults = new Faults();
-  faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
-  faults.check();
-  // A state that no task can be in yet still filters.
-  const known = states.flatMap((state): State[] => {
-    const name = stateOf(state);
-    return name === undefined ? [] : [name];
-  });
-  return {
-    agent: agentId,
-    states: known,
-    none: states.length > 0 && known.length === 0,
-    pageSize: pageSize || 50,
-    pageToken,
-  };
-}
-
-/** Throws INVALID_FIELD. */
 export function readPriority(priority: Priority): PriorityClass {
-  const named = CLASSES.find((each) => priorityOf(each) === priority);
+  const named = classOf(priority);
   if (named === undefined) throw invalidFields([{ field: "priority", description: "is no known priority" }]);
   return named;
 }

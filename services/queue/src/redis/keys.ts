@@ -37,6 +37,7 @@ export function queueKeys(shard: number) {
       ...byClass("Turns", (priority) => `${prefix}turns:${name}:${priority}`),
     }),
     log: (id: string) => `${prefix}log:${id}`,
+    confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
   };

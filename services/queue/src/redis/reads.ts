@@ -2,6 +2,7 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import type { EmergencyStore } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import type { TaskStore } from "../domain/store.js";
+import type { Confirmations } from "./confirmations.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
@@ -16,6 +17,7 @@ type Reads = Omit<
   | "sync"
   | "claim"
   | "remove"
+  | keyof Confirmations
   | keyof GateStore
   | keyof StatusReads
   | keyof EmergencyStore
@@ -38,6 +40,7 @@ export function createReads(
 
   return {
     now,
+    earliestNow: now,
 
     async find(id) {
       const record = await findRecord(id);
@@ -55,6 +58,17 @@ export function createReads(
 
     findPrompts: async (id) => (await redis.hgetBuffer(keys.prompts, id)) ?? undefined,
     findResult: async (id) => (await redis.hgetBuffer(keys.results, id)) ?? undefined,
+
+    async owners() {
+      const owners: string[] = [];
+      for (let from = "-"; ; ) {
+        const [member] = await redis.zrangebylex(keys.owned, from, "+", "LIMIT", 0, 1);
+        if (member === undefined) return owners;
+        const owner = member.slice(0, member.indexOf("/"));
+        owners.push(owner);
+        from = `(${owner}0`;
+      }
+    },
 
     async listIds(agent, before, count) {
       // "0" follows "/" in ASCII: the end of this agent's members.

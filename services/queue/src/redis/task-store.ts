@@ -3,6 +3,7 @@ import type { Bounds } from "../domain/bounds.js";
 import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
+import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
 import { createEmergencyCalls } from "./emergency-calls.js";
 import { createEnqueue } from "./enqueue-calls.js";
@@ -35,6 +36,7 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
     ...createStatusReads(redis, keys, { engines, now: () => reads.now("") }),
     ...createTaskCalls(scripts, keys, clock),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
+    ...createConfirmations(redis, keys),
     ...createEmergencyCalls(redis, scripts, keys, clock),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
