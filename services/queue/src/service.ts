@@ -10,6 +10,7 @@ import { defineQueue, type QueueConfig } from "./config.js";
 import { openConversations } from "./conversations/open-conversations.js";
 import { boundsOfShard } from "./domain/bounds.js";
 import { createBreaker } from "./domain/breaker.js";
+import { createEmergencyStop } from "./domain/emergency-stop.js";
 import { createGates } from "./domain/gate-keeper.js";
 import { orderOfShard } from "./domain/order.js";
 import { createQueue } from "./domain/queue.js";
@@ -50,6 +51,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const share = (bound: number): number => Math.ceil(bound / shards);
     const shardOrder = orderOfShard(order, shards);
     const queue = createQueue({ store, gates, observer }, { bounds: shardBounds, retry, order: shardOrder });
+    const emergency = createEmergencyStop({ store, queue, wakes });
     const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order: shardOrder, stopping });
 
     const ops = await open(
@@ -93,6 +95,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       queue,
       sync,
       gates,
+      emergency,
       store,
       wakes,
       limits,

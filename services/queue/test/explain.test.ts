@@ -67,6 +67,19 @@ function explain(shards: number): void {
       });
     }
 
+    it("names an emergency stop that lets nothing start, and not one that only accepts nothing", async () => {
+      await free().look();
+      const id = await add();
+      const raise = (level: "no-submit" | "no-start") =>
+        world.store.raiseEmergency({ id: level, level, who: "ada", why: "fire" }, "raise");
+      await raise("no-submit");
+      assert.deepEqual(await kinds(id), []);
+      await raise("no-start");
+      assert.deepEqual((await only(id)).message, "an emergency stop is in force, by ada: fire");
+      await world.gates.resume(scopes.emergency, { who: "ada", why: "out" });
+      assert.deepEqual(await kinds(id), []);
+    });
+
     it("names every closed gate, what stands before most first, and no start while one has no time", async () => {
       await free(9, { account: "team" }).look();
       const id = await add({ labels: [label] });

@@ -49,20 +49,18 @@ function closedBy(scope: Scope, { gates, nowMs }: Standing): Blocker | undefined
   if (gate === undefined || (gate.level ?? 2) < 2) return undefined;
   const untilMs = opensForNext(gate, nowMs);
   if (isClosed(gate, nowMs)) {
-    const what = scope === EMERGENCY ? "an emergency stop is in force" : `${scopeWords(scope)} is paused`;
+    const what = scope === scopes.emergency ? "an emergency stop is in force" : `${scopeWords(scope)} is paused`;
     return { kind: "GATE", message: `${what}, by ${gate.who}: ${gate.why}`, untilMs };
   }
   if (untilMs === undefined || untilMs <= nowMs) return undefined;
   return { kind: "GATE", message: `${scopeWords(scope)} was paused and gets going again little by little`, untilMs };
 }
 
-const EMERGENCY = "emergency";
-
 function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
   const { engine, agent, class: priority, labels = [] } = task;
   const each = (...named: readonly Scope[]): Blocker[] => named.flatMap((scope) => closedBy(scope, here) ?? []);
   return [
-    ...each(EMERGENCY, scopes.all, scopes.engine(engine)),
+    ...each(scopes.emergency, scopes.all, scopes.engine(engine)),
     ...everyExecutorShut(task, here, able),
     ...each(scopes.class(priority), scopes.agent(agent), ...labels.map((label) => `label/${label}`)),
   ];

@@ -18,6 +18,8 @@ export interface Gate {
   readonly let?: number;
   /** Of an emergency stop: how far it goes; from 2 on nothing starts. */
   readonly level?: number;
+  /** Of an emergency stop. */
+  readonly id?: string;
 }
 
 /** Why a gate is to be closed. */
@@ -34,6 +36,8 @@ export interface Closing {
 
 export const scopes = {
   all: "all",
+  /** See `EmergencyStore`. */
+  emergency: "emergency",
   class: (priority: PriorityClass): Scope => `class/${priority}`,
   engine: (engine: string): Scope => `engine/${engine}`,
   agent: (agent: string): Scope => `agent/${agent}`,

@@ -1,4 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { EmergencyStore } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import type { SituationStore } from "../domain/situation.js";
 import type { TaskStore } from "../domain/store.js";
@@ -22,6 +23,7 @@ type Reads = Omit<
   | "noticeOutage"
   | keyof Confirmations
   | keyof StatusReads
+  | keyof EmergencyStore
 >;
 
 /** What changes no task. */

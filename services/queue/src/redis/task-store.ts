@@ -5,6 +5,7 @@ import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
+import { createEmergencyCalls } from "./emergency-calls.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
@@ -39,6 +40,7 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
     ...createTaskCalls(scripts, keys, clock),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, keys),
+    ...createEmergencyCalls(redis, scripts, keys, clock),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
