@@ -36,6 +36,7 @@ export function queueKeys(shard: number) {
       engines.set(name, keys);
       return keys;
     },
+    runs: (engine: string) => `${prefix}runs:${engine}`,
     log: (id: string) => `${prefix}log:${id}`,
     confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
