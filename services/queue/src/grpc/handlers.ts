@@ -20,6 +20,7 @@ import { readPause, readResume } from "./gates.js";
 import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { readStatus } from "./status.js";
+import { createStatusFeed } from "./status-feed.js";
 
 export interface HandlerDeps {
   readonly queue: Queue;
@@ -47,6 +48,7 @@ export function queueHandlers({
   cache,
   conversations,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
+  const watchStatus = createStatusFeed(() => readStatus(store, limits));
   return {
     async enqueue(request) {
       return { task: toTaskMessage(await enqueue(request)) };
@@ -128,6 +130,10 @@ export function queueHandlers({
     },
 
     getStatus: () => readStatus(store, limits),
+
+    async *watchQueue(_request, { signal }) {
+      for await (const status of watchStatus(signal)) yield { status };
+    },
   };
 }
 
