@@ -15,13 +15,13 @@ export interface TaskStore extends GateStore {
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
   /** Forgets an ended task. */
-  remove(id: string): Promise<void>;
+  remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 
   find(id: string): Promise<Task | undefined>;
   /** In the order of `ids`, without those that are gone. */
   findAll(ids: readonly string[]): Promise<readonly Task[]>;
   findPrompts(id: string): Promise<Uint8Array | undefined>;
-  findResult(id: string): Promise<Uint8Array | undefined>;
+  findResult(task: Pick<Task, "id" | "chunks">): Promise<Uint8Array | undefined>;
   /** Newest first, older than `before`. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
   /** Log entries after `sequence`, oldest first. The entry that says QUEUED at acceptance is not among them. */
@@ -30,8 +30,8 @@ export interface TaskStore extends GateStore {
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
   dueAlarms(count: number): Promise<readonly string[]>;
-  /** Ended tasks to forget: older than `retentionMs`, and the oldest above `keep`. */
-  expiredEnds(retentionMs: number, keep: number, count: number): Promise<readonly string[]>;
+  /** Ended tasks to forget, at most `count`, the oldest first: above the bounds on all of them, then those that are too old. */
+  expiredEnds(retention: Retention, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
 
   /** How many urgent tasks of an engine wait that may overtake now. */
@@ -78,6 +78,13 @@ export type EnqueueOutcome =
   | { readonly outcome: "added"; readonly task: Task }
   | { readonly outcome: "known" | "conflict"; readonly id: string }
   | { readonly outcome: "full"; readonly bound: FullBound };
+
+/** How many ended tasks are kept, how many bytes they have (spec, log and result), and for how long. */
+export interface Retention {
+  readonly retentionMs: number;
+  readonly maxEnded: number;
+  readonly maxEndedBytes: number;
+}
 
 export interface Report {
   readonly id: string;

@@ -36,6 +36,8 @@ export function queueKeys(shard: number) {
       ...byClass("Turns", (priority) => `${prefix}turns:${name}:${priority}`),
     }),
     log: (id: string) => `${prefix}log:${id}`,
+    /** A large result in chunks; see `createResultChunks`. */
+    result: (id: string, digest: string) => `${prefix}result:${id}:${digest}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
   };
