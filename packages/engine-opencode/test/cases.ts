@@ -128,7 +128,11 @@ export const CASES: readonly Case[] = [
     name: "cut",
     prompt: '[[sim:text value="one two three four"]] [[sim:cut after=7]]',
     env: { CCSP_OPENCODE_MAX_RETRIES: "0" },
-    expects: { category: "NETWORK_ERROR", told: "one two" },
+    expects: {
+      category: "NETWORK_ERROR",
+      told: "one two",
+      notices: ["NETWORK_ERROR the provider could not be reached; no more retries"],
+    },
   },
   { name: "no-such-model", prompt: "hello", model: "no-such-model", expects: { category: "INVALID_REQUEST" } },
   { name: "no-such-provider", prompt: "hello", model: "nobody/nothing", expects: { category: "INVALID_REQUEST" } },

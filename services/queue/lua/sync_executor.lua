@@ -1,6 +1,6 @@
 -- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, retired boots, ids granted in answer to this seq
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
@@ -12,7 +12,8 @@
 --       5 lease length (ms)
 --       6 '1' when draining, else '0'
 --       7 'first', or 'again' for a waiting call that looks once more
---       8 task ids and fences that the executor holds, in turn
+--       8 what it offers (JSON; nothing here looks into it)
+--       9 task ids and fences that the executor holds, in turn
 -- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}}
 --
 -- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
@@ -45,8 +46,8 @@ elseif seq > last_seq then
   granted = ' '
 end
 if mode == 'first' then
-  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'retired', retired,
-    'granted', granted)
+  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
+    'retired', retired, 'granted', granted)
   redis.call('PEXPIRE', executor, 86400000)
   redis.call('ZADD', executors, now, name)
 end
@@ -57,7 +58,7 @@ local function find(id)
 end
 
 local lost, cancelled, unlisted, listed = {}, {}, {}, {}
-for i = 8, #ARGV, 2 do
+for i = 9, #ARGV, 2 do
   local id, fence = ARGV[i], ARGV[i + 1]
   local r = find(id)
   local held_here = r and r.fence == tonumber(fence) and r.executor == name and r.boot == boot

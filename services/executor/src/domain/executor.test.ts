@@ -227,7 +227,7 @@ describe("the executor", () => {
     assert.equal(x.runs[1]?.stopped, false);
     x.executor.setSlots("fake", 3);
     await settled();
-    assert.equal(x.last()?.engines[0]?.freeSlots, 2);
+    assert.deepEqual([x.last()?.engines[0]?.freeSlots, x.last()?.engines[0]?.slots], [2, 3]);
     assert.throws(() => x.executor.setSlots("other", 1), { reason: "ENGINE_UNKNOWN" });
   });
 

@@ -64,6 +64,8 @@ export interface EngineOffer {
   /** Empty: the only one. */
   readonly account: string;
   readonly freeSlots: number;
+  /** In all, busy or not. */
+  readonly slots: number;
   readonly version: string;
 }
 

@@ -17,7 +17,6 @@ import {
 import type { Gates } from "./gate-keeper.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { labelCap, type Order } from "./order.js";
-import { pageTokenAfter, readPageToken } from "./page-token.js";
 import { isTaskId } from "./shard.js";
 import type { NewTask, Place, Report, TaskStore } from "./store.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type State, type Task } from "./task.js";
@@ -70,7 +69,10 @@ export function createQueue(
     return outcome;
   };
 
-  /** Decides and moves, again when the task changed in between. Each round means that somebody else made progress. */
+  /**
+   * Decides and moves, again when the task changed in between. Each round means that somebody else made progress. `to` is the
+   * state that the task is in then.
+   */
   const decideAndMove = async (
     id: string,
     decide: (task: Task) => Promise<Move | undefined> | Move | undefined,
@@ -78,7 +80,7 @@ export function createQueue(
     for (;;) {
       const task = await store.find(id);
       const move = task && (await decide(task));
-      if (!task || !move) return { outcome: task ? "ok" : "missing", to: undefined };
+      if (!task || !move) return { outcome: task ? "ok" : "missing", to: task?.state };
       const outcome = await makeMove(task, move);
       if (outcome !== "moved") return { outcome, to: move.to };
     }
@@ -114,18 +116,6 @@ export function createQueue(
 
     async get(id: string, agent: string): Promise<FullTask> {
       return full(await findOwned(id, agent));
-    },
-
-    /** Looks at `pageSize` tasks, so a page of some states only can be short; `nextPageToken` is "" on the last page. */
-    async list(query: { agent: string; states: readonly State[]; pageSize: number; pageToken: string }) {
-      const { agent, states, pageSize, pageToken } = query;
-      const ids = await store.listIds(agent, readPageToken(pageToken), pageSize);
-      const last = ids.at(-1);
-      const tasks = await store.findAll(ids);
-      return {
-        tasks: states.length === 0 ? tasks : tasks.filter((task) => states.includes(task.state)),
-        nextPageToken: last === undefined || ids.length < pageSize ? "" : pageTokenAfter(last),
-      };
     },
 
     async cancel(id: string, agent: string, reason: string): Promise<FullTask> {
@@ -205,11 +195,13 @@ export function createQueue(
     },
 
     makeMove,
+    decideAndMove,
     returnBlocked: () => returnBlocked(store, limits.order, decideAndMove),
   };
 }
 
-function checkReason(reason: string): void {
+/** Throws INVALID_FIELD. */
+export function checkReason(reason: string): void {
   const faults = new Faults();
   faults.unless(Buffer.byteLength(reason) <= 256, "reason", "is longer than 256 bytes");
   faults.check();

@@ -7,6 +7,7 @@ import {
   executorTopic,
   type Grant,
   type Heartbeat,
+  type Offer,
   type SyncFindings,
   type SyncMark,
   type TaskStore,
@@ -18,13 +19,6 @@ export interface SyncInput extends SyncMark {
   readonly offers: readonly Offer[];
   readonly draining: boolean;
   readonly maxWaitMs: number;
-}
-
-interface Offer {
-  readonly engine: string;
-  readonly freeSlots: number;
-  /** The login that its runs use. */
-  readonly account: string;
 }
 
 export interface SyncAnswer {
@@ -58,10 +52,10 @@ export function createSync(
   const { store, queue, wakes, observer } = deps;
 
   const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
-    const { executor, boot, sequence, draining } = input;
+    const { executor, boot, sequence, draining, offers } = input;
     const strange = input.held.filter(({ id }) => !isTaskId(id));
     const held = input.held.filter(({ id }) => isTaskId(id));
-    const findings = await store.sync({ executor, boot, sequence, draining, held, leaseMs, again });
+    const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
     if (findings === "stale") throw syncStale();
     for (const { id, fence } of findings.unlisted) await queue.freeLease(id, { how: "undelivered", fence });
     return { ...findings, lost: [...findings.lost, ...strange.map(({ id }) => id)] };

@@ -38,6 +38,7 @@ export function queueKeys(shard: number) {
     log: (id: string) => `${prefix}log:${id}`,
     /** A large result in chunks; see `createResultChunks`. */
     result: (id: string, digest: string) => `${prefix}result:${id}:${digest}`,
+    confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
   };

@@ -3,6 +3,7 @@ import type { Bounds } from "../domain/bounds.js";
 import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
+import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
@@ -10,6 +11,7 @@ import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
 import { createResultChunks } from "./result-chunks.js";
 import { bindScripts, type Reply } from "./scripts.js";
+import { createStatusReads } from "./status-reads.js";
 import { createTaskCalls } from "./task-calls.js";
 
 export interface StoreOptions {
@@ -34,17 +36,20 @@ export function createTaskStore(
   const { bench, gates, rates } = keys;
   const chunks = createResultChunks(redis, keys.result, retentionMs);
 
+  const reads = createReads(redis, keys, { readClock: scripts.readClock, chunks }, now);
   const store: TaskStore = {
-    ...createReads(redis, keys, { readClock: scripts.readClock, chunks }, { engines, ...(now && { now }) }),
-
+    ...reads,
+    ...createStatusReads(redis, keys, { engines, now: () => reads.now("") }),
     ...createTaskCalls(scripts, keys, { chunks, clock }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
+    ...createConfirmations(redis, keys),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
-    async sync({ executor, boot, sequence, draining, held: holding, leaseMs, again }) {
+    async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
       const [word, lost = [], cancelled = [], unlisted = []] = await scripts.sync(
         { executor: keys.executor(executor), executors, tasks, leases, held },
         ...[executor, clock(), boot, String(sequence), leaseMs, draining ? 1 : 0, again ? "again" : "first"],
+        JSON.stringify(offers),
         ...holding.flatMap(({ id, fence }) => [id, String(fence)]),
       );
       if (word === "stale") return word;
