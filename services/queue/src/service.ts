@@ -64,7 +64,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     };
     await open(
       "reaper",
-      startReaping(() => reap(store, queue, retention), { everyMs: REAP_EVERY_MS, log }),
+      startReaping(
+        async () => {
+          await store.noticeOutage(leaseMs);
+          await reap(store, queue, retention);
+        },
+        { everyMs: REAP_EVERY_MS, log },
+      ),
     );
 
     const limits = { maxPromptBytes, engines };

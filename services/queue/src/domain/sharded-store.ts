@@ -42,9 +42,12 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
         lost: [...unknown, ...findings.flatMap(({ lost }) => lost)],
         cancelled: findings.flatMap(({ cancelled }) => cancelled),
         unlisted: findings.flatMap(({ unlisted }) => unlisted),
+        forgotten: findings.flatMap(({ forgotten }) => forgotten),
+        holdMs: Math.max(...findings.map(({ holdMs }) => holdMs)),
       };
     },
 
+    noticeOutage: async (leaseMs) => void (await all((store) => store.noticeOutage(leaseMs))),
     claim: createShardedClaim(shards),
 
     find: async (id) => ofTask(id)?.find(id),

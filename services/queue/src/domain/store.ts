@@ -13,8 +13,11 @@ export interface TaskStore extends GateStore {
 
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
   move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
-  report(report: Report): Promise<"ok" | "lost">;
+  /** `ahead`: Redis forgot the lease; its holder's next Sync lets it go on. */
+  report(report: Report): Promise<"ok" | "lost" | "ahead">;
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
+  /** Gives holders of leases time to renew them when nobody could for a while; called before each look at `overdueLeases`. */
+  noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
   /** Forgets an ended task. */
   remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
@@ -138,6 +141,10 @@ export interface SyncFindings {
   readonly cancelled: readonly { readonly id: string; readonly fence: number; readonly reason: string }[];
   /** Granted before and not held. */
   readonly unlisted: readonly { readonly id: string; readonly fence: number }[];
+  /** Held, and granted by a Redis that forgot it. */
+  readonly forgotten: readonly { readonly id: string; readonly fence: number }[];
+  /** For how long nothing may be granted, since not all executors have said what they hold; 0: now. */
+  readonly holdMs: number;
 }
 
 export interface Claim extends SyncMark {

@@ -15,6 +15,7 @@ type Reads = Omit<
   | "move"
   | "report"
   | "sync"
+  | "noticeOutage"
   | "claim"
   | "remove"
   | keyof Confirmations

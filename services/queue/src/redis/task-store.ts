@@ -46,8 +46,8 @@ export function createTaskStore(
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
-      const [word, lost = [], cancelled = [], unlisted = []] = await scripts.sync(
-        { executor: keys.executor(executor), executors, tasks, leases, held },
+      const [word, lost = [], cancelled = [], unlisted = [], forgotten = [], holdMs] = await scripts.sync(
+        { executor: keys.executor(executor), executors, tasks, leases, held, meta },
         ...[executor, clock(), boot, String(sequence), leaseMs, draining ? 1 : 0, again ? "again" : "first"],
         JSON.stringify(offers),
         ...holding.flatMap(({ id, fence }) => [id, String(fence)]),
@@ -61,8 +61,12 @@ export function createTaskStore(
           reason,
         })),
         unlisted: inGroups(texts(unlisted), 2).map(([id = "", fence]) => ({ id, fence: Number(fence) })),
+        forgotten: inGroups(texts(forgotten), 2).map(([id = "", fence]) => ({ id, fence: Number(fence) })),
+        holdMs: Number(text(holdMs)),
       };
     },
+
+    noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
       const [word, wait, ...flat] = await scripts.claim(
