@@ -99,6 +99,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       store,
       wakes,
       limits,
+      order: shardOrder,
       enqueue,
       cache,
       conversations,

@@ -217,6 +217,7 @@ export function createQueue(
       if (outcome === "ok" && end.how === "expired") observer.leaseExpired();
     },
 
+    findFor,
     makeMove,
     decideAndMove,
     returnBlocked: () => returnBlocked(store, limits.order, decideAndMove),

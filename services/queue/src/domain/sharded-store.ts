@@ -1,5 +1,6 @@
 import { type Closing, scopes } from "./gates.js";
 import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
+import { joinSurroundings } from "./situation.js";
 import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
 
 /**
@@ -114,6 +115,16 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     mendRunning: async () => void (await all((store) => store.mendRunning())),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
     firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
+
+    standing: (task) => ofAgent(task.agent).standing(task),
+    async surroundings(task) {
+      const own = shardOfAgent(task.agent, shards.length);
+      const around = await all((store) => store.surroundings(task));
+      const present = around[own];
+      if (present === undefined) throw new Error("there is no shard");
+      const others = around.filter((_, shard) => shard !== own);
+      return joinSurroundings(present, others);
+    },
 
     async mayOvertake(...args) {
       const counts = await all((store) => store.mayOvertake(...args));

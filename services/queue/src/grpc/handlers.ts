@@ -4,6 +4,7 @@ import type { TaskCache } from "../cache/task-cache.js";
 import type { ConversationHandlers } from "../conversations/handlers.js";
 import type { EmergencyStop } from "../domain/emergency-stop.js";
 import type { Gates } from "../domain/gate-keeper.js";
+import type { Order } from "../domain/order.js";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
@@ -20,6 +21,7 @@ import { filterHandlers } from "./by-filter.js";
 import { readStop } from "./emergency.js";
 import { type Enqueue, enqueueBatch } from "./enqueue.js";
 import { readPause, readResume } from "./gates.js";
+import { questionHandlers } from "./questions.js";
 import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { readStatus } from "./status.js";
@@ -32,6 +34,8 @@ export interface HandlerDeps {
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly limits: SpecLimits;
+  /** Of a shard. */
+  readonly order: Order;
   readonly enqueue: Enqueue;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
@@ -48,6 +52,7 @@ export function queueHandlers({
   store,
   wakes,
   limits,
+  order,
   enqueue,
   cache,
   conversations,
@@ -58,6 +63,7 @@ export function queueHandlers({
     },
     enqueueBatch: (request) => enqueueBatch(enqueue, request),
     ...conversations?.methods,
+    ...questionHandlers({ queue, store, order }),
     ...filterHandlers({ store, queue }),
 
     async sync(request, context) {

@@ -11,6 +11,7 @@ import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
 import { bindScripts, type Reply } from "./scripts.js";
+import { createSituationReads } from "./situation-reads.js";
 import { createStatusReads } from "./status-reads.js";
 import { createTaskCalls } from "./task-calls.js";
 
@@ -31,9 +32,11 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
   const { bench, gates, rates } = keys;
 
   const reads = createReads(redis, keys, scripts.readClock, now);
+  const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const store: TaskStore = {
     ...reads,
-    ...createStatusReads(redis, keys, { engines, now: () => reads.now("") }),
+    ...status,
+    ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
     ...createTaskCalls(scripts, keys, clock),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, keys),
