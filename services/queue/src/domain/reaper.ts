@@ -1,5 +1,6 @@
 import { afterAlarm } from "./alarm.js";
 import { afterParking } from "./decide.js";
+import { enforceEmergency } from "./emergency-stop.js";
 import type { Queue } from "./queue.js";
 import type { Retention, TaskStore } from "./store.js";
 
@@ -50,6 +51,7 @@ export async function reap(store: TaskStore, queue: Queue, retention: Retention)
   );
   await store.forgetExecutors(FORGET_EXECUTOR_MS);
   await store.mendRunning();
+  await enforceEmergency(store, queue);
   await store.openDueGates();
   await queue.returnBlocked();
   await store.liftBench();

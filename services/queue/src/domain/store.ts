@@ -1,11 +1,13 @@
 import type { FullBound } from "./bounds.js";
+import type { Emergency, EmergencyStore } from "./emergency.js";
 import type { GateStore } from "./gate-store.js";
 import type { Move, MoveOutcome, Note } from "./move.js";
 import type { Order } from "./order.js";
+import type { SituationStore } from "./situation.js";
 import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
-export interface TaskStore extends GateStore {
+export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
   now(id: string): Promise<number>;
   /** By the slowest of all clocks: what was accepted before this was accepted before now, whatever its shard. */
@@ -91,7 +93,8 @@ export interface StartConditions {
 export type EnqueueOutcome =
   | { readonly outcome: "added"; readonly task: Task }
   | { readonly outcome: "known" | "conflict"; readonly id: string }
-  | { readonly outcome: "full"; readonly bound: FullBound };
+  | { readonly outcome: "full"; readonly bound: FullBound }
+  | { readonly outcome: "stopped"; readonly stop: Emergency };
 
 /** How many ended tasks are kept, how many bytes they have (spec, log and result), and for how long. */
 export interface Retention {

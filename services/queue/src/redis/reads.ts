@@ -1,5 +1,7 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { EmergencyStore } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
+import type { SituationStore } from "../domain/situation.js";
 import type { TaskStore } from "../domain/store.js";
 import type { Confirmations } from "./confirmations.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
@@ -15,12 +17,14 @@ type Reads = Omit<
   | "move"
   | "report"
   | "sync"
-  | "noticeOutage"
   | "claim"
   | "remove"
-  | keyof Confirmations
   | keyof GateStore
+  | keyof SituationStore
+  | "noticeOutage"
+  | keyof Confirmations
   | keyof StatusReads
+  | keyof EmergencyStore
 >;
 
 /** What changes no task. */

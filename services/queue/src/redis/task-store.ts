@@ -5,12 +5,14 @@ import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
+import { createEmergencyCalls } from "./emergency-calls.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
 import { createResultChunks } from "./result-chunks.js";
 import { bindScripts, type Reply } from "./scripts.js";
+import { createSituationReads } from "./situation-reads.js";
 import { createStatusReads } from "./status-reads.js";
 import { createTaskCalls } from "./task-calls.js";
 
@@ -37,12 +39,15 @@ export function createTaskStore(
   const chunks = createResultChunks(redis, keys.result, retentionMs);
 
   const reads = createReads(redis, keys, { readClock: scripts.readClock, chunks }, now);
+  const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const store: TaskStore = {
     ...reads,
-    ...createStatusReads(redis, keys, { engines, now: () => reads.now("") }),
+    ...status,
+    ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
     ...createTaskCalls(scripts, keys, { chunks, clock }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, keys),
+    ...createEmergencyCalls(redis, scripts, keys, clock),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
