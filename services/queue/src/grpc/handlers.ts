@@ -114,7 +114,7 @@ export function queueHandlers({
     async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {
       for await (const { entry, task } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
         const done = entry.content.kind === "state" && entry.content.state === "SUCCEEDED";
-        yield { event: toTaskEvent(entry, task, done ? await store.findResult(id) : undefined) };
+        yield { event: toTaskEvent(entry, task, done ? await store.findResult(task) : undefined) };
       }
     },
 
