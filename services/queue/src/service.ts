@@ -10,6 +10,7 @@ import { defineQueue, type QueueConfig } from "./config.js";
 import { openConversations } from "./conversations/open-conversations.js";
 import { boundsOfShard } from "./domain/bounds.js";
 import { createBreaker } from "./domain/breaker.js";
+import { createEmergencyStop } from "./domain/emergency-stop.js";
 import { createGates } from "./domain/gate-keeper.js";
 import { orderOfShard } from "./domain/order.js";
 import { createQueue } from "./domain/queue.js";
@@ -50,6 +51,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const share = (bound: number): number => Math.ceil(bound / shards);
     const shardOrder = orderOfShard(order, shards);
     const queue = createQueue({ store, gates, observer }, { bounds: shardBounds, retry, order: shardOrder });
+    const emergency = createEmergencyStop({ store, queue, wakes });
     const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order: shardOrder, stopping });
 
     const ops = await open(
@@ -60,7 +62,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const retention = { retentionMs: config.retentionMs, maxEnded: share(config.maxEnded) };
     await open(
       "reaper",
-      startReaping(() => reap(store, queue, retention), { everyMs: REAP_EVERY_MS, log }),
+      startReaping(
+        async () => {
+          await store.noticeOutage(leaseMs);
+          await reap(store, queue, retention);
+        },
+        { everyMs: REAP_EVERY_MS, log },
+      ),
     );
 
     const limits = { maxPromptBytes, engines };
@@ -83,7 +91,18 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const served = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache, conversations });
+    const served = queueHandlers({
+      queue,
+      sync,
+      gates,
+      emergency,
+      store,
+      wakes,
+      limits,
+      enqueue,
+      cache,
+      conversations,
+    });
     const handlers = { ...served, ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];

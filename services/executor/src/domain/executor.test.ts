@@ -26,6 +26,7 @@ const success: RunOutcome = {
 const leaseOf = (taskId: string, fence = 1n): Lease => ({
   taskId,
   fence,
+  agentId: "a",
   engine: "fake",
   prompt: "p",
   model: "",
@@ -134,6 +135,7 @@ function setUp() {
     clock,
     log: pino({ level: "silent" }),
     admit,
+    hooks: { start: (engine, _lease, request) => engine.start(request) },
     conversations: { begin: async () => undefined, keep: async () => "", settle: async () => {} },
     drainMs: 5_000,
     giveBackMs: 1_000,

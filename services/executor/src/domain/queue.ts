@@ -86,6 +86,7 @@ export interface EmergencyOrder {
 
 /** A right to one attempt, with what to run. */
 export interface Lease extends LeaseId {
+  readonly agentId: string;
   readonly engine: string;
   readonly prompt: string;
   readonly model: string;

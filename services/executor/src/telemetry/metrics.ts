@@ -1,7 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { HookMetrics } from "../domain/hooks/hook-calls.js";
 import type { AttemptMetrics } from "../domain/trace.js";
 
-export interface ExecutorMetrics extends AttemptMetrics {
+export interface ExecutorMetrics extends AttemptMetrics, HookMetrics {
   unknownLine(engine: string): void;
   unknownFailure(engine: string): void;
 }
@@ -56,6 +57,12 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
     buckets: MEMORY_BYTES,
     registers,
   });
+  const hooks = new Counter({
+    name: "ccsp_executor_hook_calls_total",
+    help: "Calls of hooks, by how they ended; dropped: events that a hook was too slow for",
+    labelNames: ["hook", "point", "outcome"],
+    registers,
+  });
   return {
     started: (engine) => runs.inc({ engine }),
     ended(engine, outcome) {
@@ -67,6 +74,7 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
       if (resources?.cpuMs !== undefined) cpu.observe({ engine }, resources.cpuMs / 1_000);
       if (resources?.peakMemoryBytes !== undefined) memory.observe({ engine }, resources.peakMemoryBytes);
     },
+    hookCalled: (hook, point, outcome) => hooks.inc({ hook, point, outcome }),
     unknownLine: (engine) => unknown.inc({ engine }),
     unknownFailure: (engine) => unknownFailures.inc({ engine }),
   };

@@ -66,6 +66,9 @@ export function afterFailure(
   // The cancel asked for the end, so whatever the run failed of is not tried again.
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "", facts) };
 
+  // Ended by an emergency stop, of which the task does not know yet.
+  if (error.category === "CANCELLED") return { ...common, ...cancelled(error.message, facts) };
+
   const limit = CATEGORY_RULES[error.category]?.limit === true;
   // Nothing ran, so it is the executor's failure and not an attempt of the task.
   const unstarted = neverStarted(task, error);
@@ -132,6 +135,24 @@ export function afterLease(task: Task, end: LeaseEnd): Move {
   const deliveries = (task.deliveries ?? 0) + 1;
   if (deliveries >= DELIVERY_BUDGET) return { ...common, ...failed({ deliveries, error }) };
   return { ...common, to: "QUEUED", set: { deliveries } };
+}
+
+/** Who holds a lease, as its executor says. */
+export interface Holder {
+  readonly fence: number;
+  readonly executor: string;
+  readonly boot: string;
+  readonly account: string;
+}
+
+/**
+ * What follows when an executor holds a lease that the store forgot: it goes on, as the newest. `lease` is how long from now, and the
+ * labels that count it. Undefined when the task has ended.
+ */
+export function afterForgetting(task: Task, holder: Holder, lease: NonNullable<Move["lease"]>): Move | undefined {
+  if (isEnded(task.state)) return undefined;
+  const to = task.state === "CANCELLING" ? task.state : "LEASED";
+  return { from: task.state, to, lease, set: { ...holder, reports: 0, bound: null, charged: null, weight: null } };
 }
 
 /** What a cancel does, or undefined when there is nothing left to cancel. */

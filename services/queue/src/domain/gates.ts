@@ -14,6 +14,8 @@ export interface Gate {
   readonly ramp?: number;
   /** How often in a row it was closed for the same cause, where that matters. */
   readonly times?: number;
+  /** Of an emergency stop. */
+  readonly id?: string;
 }
 
 /** Why a gate is to be closed. */
@@ -30,6 +32,8 @@ export interface Closing {
 
 export const scopes = {
   all: "all",
+  /** See `EmergencyStore`. */
+  emergency: "emergency",
   class: (priority: PriorityClass): Scope => `class/${priority}`,
   engine: (engine: string): Scope => `engine/${engine}`,
   agent: (agent: string): Scope => `agent/${agent}`,

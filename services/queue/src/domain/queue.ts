@@ -7,13 +7,16 @@ import {
   afterCancel,
   afterCompletion,
   afterFailure,
+  afterForgetting,
   afterLease,
   afterPriority,
   afterRevival,
+  type Holder,
   type LeaseEnd,
   type RetryPolicy,
   retryTime,
 } from "./decide.js";
+import { submitStopped } from "./emergency.js";
 import type { Gates } from "./gate-keeper.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { labelCap, type Order } from "./order.js";
@@ -110,6 +113,7 @@ export function createQueue(
       const answer = await store.enqueue(task);
       if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
       if (answer.outcome === "full") throw queueFull(limits.bounds, answer.bound);
+      if (answer.outcome === "stopped") throw submitStopped(answer.stop);
       if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
       return full(await findOwned(answer.id, task.agent));
     },
@@ -123,6 +127,11 @@ export function createQueue(
       await findOwned(id, agent);
       await decideAndMove(id, (task) => afterCancel(task, reason));
       return full(await findOwned(id, agent));
+    },
+
+    /** What no executor has stays as it is. */
+    async cancelHeld(id: string, reason: string): Promise<void> {
+      await decideAndMove(id, (task) => (isHeld(task.state) ? afterCancel(task, reason) : undefined));
     },
 
     /** Puts a failed task back. `agent` may be "": an operator. */
@@ -144,7 +153,8 @@ export function createQueue(
     },
 
     async report(report: Report): Promise<void> {
-      if (!isTaskId(report.id) || (await store.report(report)) === "lost") throw leaseLost(report.id);
+      const outcome = isTaskId(report.id) ? await store.report(report) : "lost";
+      if (outcome !== "ok") throw refused(report.id, outcome);
     },
 
     /** Ends a task that nobody has with an answer that was there before. Changes nothing when somebody has it. */
@@ -158,7 +168,7 @@ export function createQueue(
       // Read for its place only: whatever the state, a holder's result ends the task.
       const task = isTaskId(id) ? await store.find(id) : undefined;
       const outcome = task && (await makeMove(task, afterCompletion(fence, facts), result));
-      if (!task || (outcome !== "ok" && outcome !== "done")) throw leaseLost(id);
+      if (!task || (outcome !== "ok" && outcome !== "done")) throw refused(id, outcome);
       if (task.bound) await store.adaptBound({ engine: task.engine, account: task.account ?? "" }, "succeeded");
       return task;
     },
@@ -179,13 +189,26 @@ export function createQueue(
       // is told as what it became after this failure.
       const task = outcome === "done" ? await store.find(id) : undefined;
       if (task) return isAfterFailure(task.state) ? task.state : "PARKED";
-      throw leaseLost(id);
+      throw refused(id, outcome);
     },
 
     async release(id: string, fence: number, reason: string): Promise<void> {
       const decide = (task: Task): Move => afterLease(task, { how: "released", fence, reason });
       const { outcome } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
-      if (outcome !== "ok" && outcome !== "done") throw leaseLost(id);
+      if (outcome !== "ok" && outcome !== "done") throw refused(id, outcome);
+    },
+
+    /** Lets a run go on whose lease the store forgot; `accountOf` says which login its executor uses. False when somebody else has it or it has ended. */
+    async resumeLease(
+      id: string,
+      { accountOf, ...holder }: Omit<Holder, "account"> & { accountOf: (engine: string) => string },
+      ms: number,
+    ): Promise<boolean> {
+      const { outcome } = await decideAndMove(id, (task) => {
+        const labels = task.labels?.filter((label) => labelCap(limits.order, label) !== undefined) ?? [];
+        return afterForgetting(task, { ...holder, account: accountOf(task.engine) }, { ms, labels });
+      });
+      return outcome === "done" || outcome === "ok";
     },
 
     /** Frees a lease that its holder does not know or that nobody renewed. Changes nothing when it is gone already. */
@@ -230,6 +253,19 @@ export function taskNotFound(id: string): Refusal {
   return new Refusal("TASK_NOT_FOUND", "no such task, or it is another agent's, or its retention is over", {
     metadata,
   });
+}
+
+/** Why a call of a holder was not accepted. */
+function refused(id: string, outcome: MoveOutcome | undefined): Refusal {
+  if (outcome !== "ahead") return leaseLost(id);
+  return new Refusal(
+    "DEPENDENCY_UNAVAILABLE",
+    "Redis came back without this lease: call again after the next Sync, which names it",
+    {
+      metadata: { dependency: "redis" },
+      retryAfterMs: 1_000,
+    },
+  );
 }
 
 function leaseLost(id: string): Refusal {

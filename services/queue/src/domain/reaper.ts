@@ -1,5 +1,6 @@
 import { afterAlarm } from "./alarm.js";
 import { afterParking } from "./decide.js";
+import { enforceEmergency } from "./emergency-stop.js";
 import type { Queue } from "./queue.js";
 import type { TaskStore } from "./store.js";
 
@@ -55,6 +56,7 @@ export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnd
   );
   await store.forgetExecutors(FORGET_EXECUTOR_MS);
   await store.mendRunning();
+  await enforceEmergency(store, queue);
   await store.openDueGates();
   await queue.returnBlocked();
   await store.liftBench();

@@ -1,4 +1,4 @@
-import type { Closing } from "./gates.js";
+import { type Closing, scopes } from "./gates.js";
 import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
 import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
 
@@ -7,8 +7,9 @@ import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type Ta
  * own, and whoever asks for all is answered by all. Bounds are those of a shard: the caller divides.
  */
 export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
-  const [only] = shards;
-  if (only && shards.length === 1) return only;
+  const [first, ...others] = shards;
+  if (first === undefined) throw new Error("there is no shard");
+  if (others.length === 0) return first;
 
   const all = <T>(ask: (store: TaskStore, shard: number) => Promise<T>): Promise<T[]> => Promise.all(shards.map(ask));
   const ofAgent = (agent: string): TaskStore => {
@@ -42,9 +43,12 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
         lost: [...unknown, ...findings.flatMap(({ lost }) => lost)],
         cancelled: findings.flatMap(({ cancelled }) => cancelled),
         unlisted: findings.flatMap(({ unlisted }) => unlisted),
+        forgotten: findings.flatMap(({ forgotten }) => forgotten),
+        holdMs: Math.max(...findings.map(({ holdMs }) => holdMs)),
       };
     },
 
+    noticeOutage: async (leaseMs) => void (await all((store) => store.noticeOutage(leaseMs))),
     claim: createShardedClaim(shards),
 
     find: async (id) => ofTask(id)?.find(id),
@@ -81,6 +85,29 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       const opened = await all((store, shard) => store.openGate(scope, shard === 0 ? by : undefined));
       return opened.includes(true);
     },
+
+    emergency: () => first.emergency(),
+    /** What the first has is what holds, so that half a stop or half a resume is never taken for a whole one. */
+    async raiseEmergency(stop, how) {
+      const raised = await first.raiseEmergency(stop, how);
+      await Promise.all(others.map((store) => store.raiseEmergency(raised, "copy")));
+      return raised;
+    },
+    async mendEmergency() {
+      // In this order: what another shard had before, and the first has no longer, is over.
+      const copies = await Promise.all(others.map((store) => store.emergency()));
+      const stop = await first.emergency();
+      await Promise.all(
+        others.map(async (store, i) => {
+          if (stop && copies[i]?.id !== stop.id) await store.raiseEmergency(stop, "copy");
+          if (!stop && copies[i]) await store.openGate(scopes.emergency);
+        }),
+      );
+    },
+    keepReceipt: (...args) => first.keepReceipt(...args),
+    receipts: (id) => first.receipts(id),
+    heldIds: () => idsOfAll((store) => store.heldIds()),
+
     openDueGates: async () => void (await all((store) => store.openDueGates())),
     adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
     liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),

@@ -1,11 +1,12 @@
 import type { FullBound } from "./bounds.js";
+import type { Emergency, EmergencyStore } from "./emergency.js";
 import type { GateStore } from "./gate-store.js";
 import type { Move, MoveOutcome, Note } from "./move.js";
 import type { Order } from "./order.js";
 import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
-export interface TaskStore extends GateStore {
+export interface TaskStore extends GateStore, EmergencyStore {
   /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
   now(id: string): Promise<number>;
   /** By the slowest of all clocks: what was accepted before this was accepted before now, whatever its shard. */
@@ -13,8 +14,11 @@ export interface TaskStore extends GateStore {
 
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
   move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
-  report(report: Report): Promise<"ok" | "lost">;
+  /** `ahead`: Redis forgot the lease; its holder's next Sync lets it go on. */
+  report(report: Report): Promise<"ok" | "lost" | "ahead">;
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
+  /** Gives holders of leases time to renew them when nobody could for a while; called before each look at `overdueLeases`. */
+  noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
   /** Forgets an ended task. */
   remove(id: string): Promise<void>;
@@ -88,7 +92,8 @@ export interface StartConditions {
 export type EnqueueOutcome =
   | { readonly outcome: "added"; readonly task: Task }
   | { readonly outcome: "known" | "conflict"; readonly id: string }
-  | { readonly outcome: "full"; readonly bound: FullBound };
+  | { readonly outcome: "full"; readonly bound: FullBound }
+  | { readonly outcome: "stopped"; readonly stop: Emergency };
 
 export interface Report {
   readonly id: string;
@@ -131,6 +136,10 @@ export interface SyncFindings {
   readonly cancelled: readonly { readonly id: string; readonly fence: number; readonly reason: string }[];
   /** Granted before and not held. */
   readonly unlisted: readonly { readonly id: string; readonly fence: number }[];
+  /** Held, and granted by a Redis that forgot it. */
+  readonly forgotten: readonly { readonly id: string; readonly fence: number }[];
+  /** For how long nothing may be granted, since not all executors have said what they hold; 0: now. */
+  readonly holdMs: number;
 }
 
 export interface Claim extends SyncMark {

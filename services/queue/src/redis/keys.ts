@@ -26,6 +26,7 @@ export function queueKeys(shard: number) {
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
     rates: `${prefix}rates`,
+    receipts: `${prefix}receipts`,
     /** Written to have something that replicas can be asked for. */
     barrier: `${prefix}barrier`,
     events: eventsKey(shard),

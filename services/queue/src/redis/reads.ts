@@ -1,4 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import type { EmergencyStore } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import type { TaskStore } from "../domain/store.js";
 import type { Confirmations } from "./confirmations.js";
@@ -14,11 +15,13 @@ type Reads = Omit<
   | "move"
   | "report"
   | "sync"
+  | "noticeOutage"
   | "claim"
   | "remove"
   | keyof Confirmations
   | keyof GateStore
   | keyof StatusReads
+  | keyof EmergencyStore
 >;
 
 /** What changes no task. */

@@ -35,11 +35,18 @@ export function bindScripts(redis: RedisClient) {
       [
         ...(["tasks", "prompts", "owned", "load", "parked", "alarms", "pinned", "events", "rota"] as const),
         ...PLACES,
+        "gates",
         "...requests",
       ],
       words,
     ),
-    sync: bindScript(redis, lua("sync_executor"), ["executor", "executors", "tasks", "leases", "held"], list),
+    sync: bindScript(
+      redis,
+      lua("sync_executor"),
+      ["executor", "executors", "tasks", "leases", "held", "meta"],
+      list,
+      ["ahead", "notice"].map((part) => lua(`outage/${part}`)),
+    ),
     claim: bindScript(
       redis,
       lua("claim_tasks"),
@@ -51,7 +58,7 @@ export function bindScripts(redis: RedisClient) {
       list,
       ["batch", "load", "gates", "rates", "rules", "turns", "classes"].map((part) => lua(`claim/${part}`)),
     ),
-    report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words),
+    report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words, [lua("outage/ahead")]),
     move: bindScript(
       redis,
       lua("move_tasks"),
@@ -62,7 +69,7 @@ export function bindScripts(redis: RedisClient) {
         "...logs",
       ],
       words,
-      ["bench", "charge"].map((part) => lua(`move/${part}`)),
+      ["outage/ahead", "move/bench", "move/charge", "move/resume"].map(lua),
     ),
     remove: bindScript(
       redis,
@@ -71,11 +78,15 @@ export function bindScripts(redis: RedisClient) {
       anything,
     ),
     closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String),
+    raiseEmergency: bindScript(redis, lua("raise_emergency"), ["gates", "events"], String),
     openGate: bindScript(redis, lua("open_gate"), ["gates", "events"], oneOf("ok", "open")),
     openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
     adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
     liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
     mendRunning: bindScript(redis, lua("mend_running"), ["running", "leases"], anything),
+    noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything, [
+      lua("outage/notice"),
+    ]),
     readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
   };
 }

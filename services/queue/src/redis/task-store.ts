@@ -5,6 +5,7 @@ import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
+import { createEmergencyCalls } from "./emergency-calls.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
@@ -36,11 +37,12 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
     ...createTaskCalls(scripts, keys, clock),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, keys),
+    ...createEmergencyCalls(redis, scripts, keys, clock),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
-      const [word, lost = [], cancelled = [], unlisted = []] = await scripts.sync(
-        { executor: keys.executor(executor), executors, tasks, leases, held },
+      const [word, lost = [], cancelled = [], unlisted = [], forgotten = [], holdMs] = await scripts.sync(
+        { executor: keys.executor(executor), executors, tasks, leases, held, meta },
         ...[executor, clock(), boot, String(sequence), leaseMs, draining ? 1 : 0, again ? "again" : "first"],
         JSON.stringify(offers),
         ...holding.flatMap(({ id, fence }) => [id, String(fence)]),
@@ -54,8 +56,12 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
           reason,
         })),
         unlisted: inGroups(texts(unlisted), 2).map(([id = "", fence]) => ({ id, fence: Number(fence) })),
+        forgotten: inGroups(texts(forgotten), 2).map(([id = "", fence]) => ({ id, fence: Number(fence) })),
+        holdMs: Number(text(holdMs)),
       };
     },
+
+    noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
       const [word, wait, ...flat] = await scripts.claim(
