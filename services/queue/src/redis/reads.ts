@@ -17,6 +17,7 @@ type Reads = Omit<
   | "sync"
   | "noticeOutage"
   | "claim"
+  | "findLeased"
   | "remove"
   | keyof Confirmations
   | keyof GateStore

@@ -1,8 +1,9 @@
 import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { LRUCache } from "lru-cache";
 import type { Bounds } from "../domain/bounds.js";
 import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
-import { CLASSES } from "../domain/task.js";
+import { CLASSES, type Task } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
 import { createEmergencyCalls } from "./emergency-calls.js";
@@ -22,6 +23,9 @@ export interface StoreOptions {
   readonly now?: () => number;
 }
 
+/** Leases that this process remembers, so that their end needs no read: more than executors hold at once. */
+const MOST_REMEMBERED = 4096;
+
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
 export function createTaskStore(redis: RedisClient, { shard, engines, bounds, now }: StoreOptions): TaskStore {
   const keys = queueKeys(shard);
@@ -30,6 +34,7 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
   const { tasks, prompts, leases, held, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates } = keys;
 
+  const leased = new LRUCache<string, Task>({ max: MOST_REMEMBERED });
   const reads = createReads(redis, keys, scripts.readClock, now);
   const store: TaskStore = {
     ...reads,
@@ -61,6 +66,11 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
       };
     },
 
+    async findLeased(id, fence) {
+      const task = leased.get(id);
+      return task?.fence === fence ? task : reads.find(id);
+    },
+
     noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
@@ -80,8 +90,9 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
       if (word === "stale") return word;
       const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {
         const task = decodeTask(text(id), text(record));
-        const { fence = 0, leased = 0 } = task;
-        return { task, fence, prompts: buffer(prompts), expireMs: leased + leaseMs };
+        leased.set(task.id, task);
+        const { fence = 0, leased: leasedMs = 0 } = task;
+        return { task, fence, prompts: buffer(prompts), expireMs: leasedMs + leaseMs };
       });
       const waitMs = text(wait);
       return { grants, ...(waitMs !== "" && { waitMs: Number(waitMs) }) };
