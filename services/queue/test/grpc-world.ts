@@ -19,7 +19,7 @@ export async function serveReplica(
   world: World,
   { cache, receiptsWithinMs }: { cache?: TaskCache; receiptsWithinMs?: number } = {},
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
-  const { queue, sync, gates, store, wakes, shards } = world;
+  const { queue, sync, gates, store, wakes, shards, order } = world;
   const emergency = createEmergencyStop(
     { store, queue, wakes },
     receiptsWithinMs === undefined ? {} : { receiptsWithinMs },
@@ -40,6 +40,7 @@ export async function serveReplica(
     store,
     wakes,
     limits,
+    order,
     enqueue,
     cache,
     conversations,

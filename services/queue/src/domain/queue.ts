@@ -105,7 +105,7 @@ export function createQueue(
   const full = async (task: Task): Promise<FullTask> => ({
     task,
     prompts: await store.findPrompts(task.id),
-    result: task.state === "SUCCEEDED" ? await store.findResult(task.id) : undefined,
+    result: task.state === "SUCCEEDED" ? await store.findResult(task) : undefined,
   });
 
   return {
@@ -217,6 +217,7 @@ export function createQueue(
       if (outcome === "ok" && end.how === "expired") observer.leaseExpired();
     },
 
+    findFor,
     makeMove,
     decideAndMove,
     returnBlocked: () => returnBlocked(store, limits.order, decideAndMove),

@@ -1,5 +1,6 @@
 import { type Closing, scopes } from "./gates.js";
 import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
+import { joinSurroundings } from "./situation.js";
 import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
 
 /**
@@ -29,7 +30,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
     report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
-    remove: async (id) => ofTask(id)?.remove(id),
+    remove: async (task) => ofTask(task.id)?.remove(task),
 
     async sync(heartbeat) {
       const unknown = heartbeat.held.map(({ id }) => id).filter((id) => !ofTask(id));
@@ -59,7 +60,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       return ids.flatMap((id) => byId.get(id) ?? []);
     },
     findPrompts: async (id) => ofTask(id)?.findPrompts(id),
-    findResult: async (id) => ofTask(id)?.findResult(id),
+    findResult: async (task) => ofTask(task.id)?.findResult(task),
     owners: () => idsOfAll((store) => store.owners()),
     listIds(agent, before, count) {
       const here = before && idInShard(before, shardOfAgent(agent, shards.length));
@@ -115,6 +116,16 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     mendRunning: async () => void (await all((store) => store.mendRunning())),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
     firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
+
+    standing: (task) => ofAgent(task.agent).standing(task),
+    async surroundings(task) {
+      const own = shardOfAgent(task.agent, shards.length);
+      const around = await all((store) => store.surroundings(task));
+      const present = around[own];
+      if (present === undefined) throw new Error("there is no shard");
+      const others = around.filter((_, shard) => shard !== own);
+      return joinSurroundings(present, others);
+    },
 
     async mayOvertake(...args) {
       const counts = await all((store) => store.mayOvertake(...args));

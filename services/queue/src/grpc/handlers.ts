@@ -4,6 +4,7 @@ import type { TaskCache } from "../cache/task-cache.js";
 import type { ConversationHandlers } from "../conversations/handlers.js";
 import type { EmergencyStop } from "../domain/emergency-stop.js";
 import type { Gates } from "../domain/gate-keeper.js";
+import type { Order } from "../domain/order.js";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
@@ -20,9 +21,11 @@ import { filterHandlers } from "./by-filter.js";
 import { readStop } from "./emergency.js";
 import { type Enqueue, enqueueBatch } from "./enqueue.js";
 import { readPause, readResume } from "./gates.js";
+import { questionHandlers } from "./questions.js";
 import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { readStatus } from "./status.js";
+import { createStatusFeed } from "./status-feed.js";
 
 export interface HandlerDeps {
   readonly queue: Queue;
@@ -32,6 +35,8 @@ export interface HandlerDeps {
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly limits: SpecLimits;
+  /** Of a shard. */
+  readonly order: Order;
   readonly enqueue: Enqueue;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
@@ -48,16 +53,19 @@ export function queueHandlers({
   store,
   wakes,
   limits,
+  order,
   enqueue,
   cache,
   conversations,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
+  const watchStatus = createStatusFeed(() => readStatus(store, limits));
   return {
     async enqueue(request) {
       return { task: toTaskMessage(await enqueue(request)) };
     },
     enqueueBatch: (request) => enqueueBatch(enqueue, request),
     ...conversations?.methods,
+    ...questionHandlers({ queue, store, order }),
     ...filterHandlers({ store, queue }),
 
     async sync(request, context) {
@@ -106,7 +114,7 @@ export function queueHandlers({
     async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {
       for await (const { entry, task } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
         const done = entry.content.kind === "state" && entry.content.state === "SUCCEEDED";
-        yield { event: toTaskEvent(entry, task, done ? await store.findResult(id) : undefined) };
+        yield { event: toTaskEvent(entry, task, done ? await store.findResult(task) : undefined) };
       }
     },
 
@@ -144,6 +152,10 @@ export function queueHandlers({
     },
 
     getStatus: () => readStatus(store, limits),
+
+    async *watchQueue(_request, { signal }) {
+      for await (const status of watchStatus(signal)) yield { status };
+    },
   };
 }
 

@@ -37,6 +37,8 @@ export function queueKeys(shard: number) {
       return keys;
     },
     log: (id: string) => `${prefix}log:${id}`,
+    /** A large result in chunks; see `createResultChunks`. */
+    result: (id: string, digest: string) => `${prefix}result:${id}:${digest}`,
     confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
