@@ -6,6 +6,7 @@ import type { Policy } from "./domain/policy.js";
 import { defineEngines, type EngineConfig } from "./engines/config.js";
 import type { EngineRegistry } from "./engines/registry.js";
 import { definePolicy } from "./policy-settings.js";
+import { defineWarm, type WarmConfig } from "./warm/config.js";
 
 export interface ExecutorConfig {
   readonly service: ServiceSettings;
@@ -26,6 +27,7 @@ export interface ExecutorConfig {
     /** PATH of engines. */
     readonly path: string;
   };
+  readonly warm: WarmConfig;
   readonly policy: Policy;
   /** What is kept of conversations on this disk. */
   readonly conversations: { readonly bytes: number; readonly keptMs: number };
@@ -60,6 +62,7 @@ export function defineExecutor(settings: Settings, registry: EngineRegistry): Ex
       default: `${Math.floor(service.drainMs * 0.6)}ms`,
     }),
     supervision: defineSupervision(settings),
+    warm: defineWarm(settings),
     policy: definePolicy(settings),
     conversations: {
       bytes: settings.integer(

@@ -25,6 +25,7 @@ import { openExecutorFolder } from "./supervision/executor-folder.js";
 import { createSupervisor } from "./supervision/supervisor.js";
 import { createAttemptTracing } from "./telemetry/attempt-spans.js";
 import { createExecutorMetrics } from "./telemetry/metrics.js";
+import { createWarmPool } from "./warm/pool.js";
 
 /** For the answers to Release when stopping. */
 const GIVE_BACK_MARGIN_MS = 2_000;
@@ -72,7 +73,14 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
       log,
     });
     await open("supervisor", supervisor);
-    const engines = await openEngines(config.engines, { supervisor, metrics, log });
+    const warm = createWarmPool({
+      ...config.warm,
+      launcher: supervisor,
+      metrics: metrics.warm,
+      clock: systemClock,
+      log,
+    });
+    const engines = await openEngines(config.engines, { supervisor: warm.of, metrics, log });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
     const client = createClient(QueueServiceService, config.queueTarget);
@@ -84,11 +92,13 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
       ...config.conversations,
       log,
     });
+    await open("conversations", kept);
 
     const executor = createExecutor({
       executorId,
       bootId,
       engines,
+      warm,
       queue,
       tracing: createAttemptTracing(executorId),
       metrics,

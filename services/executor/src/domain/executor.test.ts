@@ -135,6 +135,7 @@ function setUp() {
     log: pino({ level: "silent" }),
     admit,
     conversations: { begin: async () => undefined, keep: async () => "", settle: async () => {} },
+    warm: { waiting: () => 0, processes: () => 0, allow: async () => {} },
     drainMs: 5_000,
     giveBackMs: 1_000,
   });

@@ -2,13 +2,13 @@ import type { EngineInfo, EngineStatus, RunStatus } from "@ccsp/protos/ccsp/exec
 import type { Attempt } from "../domain/attempt.js";
 import type { EngineStatus as Status } from "../domain/executor.js";
 
-export const toEngineStatus = ({ engine, version, slots, running }: Status): EngineStatus => ({
+export const toEngineStatus = ({ engine, version, slots, running, warm }: Status): EngineStatus => ({
   engine: engine.name,
   version,
   slots,
   running,
   account: engine.account ?? "",
-  warm: 0,
+  warm,
 });
 
 export const toEngineInfo = (status: Status): EngineInfo => ({

@@ -1,7 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { AttemptMetrics } from "../domain/trace.js";
+import type { WarmMetrics } from "../warm/waiting.js";
 
 export interface ExecutorMetrics extends AttemptMetrics {
+  readonly warm: WarmMetrics;
   unknownLine(engine: string): void;
   unknownFailure(engine: string): void;
 }
@@ -56,7 +58,30 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
     buckets: MEMORY_BYTES,
     registers,
   });
+  const starts = new Counter({
+    name: "ccsp_executor_starts_total",
+    help: "Runs that could have a process that waited for them: warm had one, cold had not",
+    labelNames: ["engine", "how"],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: "ccsp_executor_warm",
+    help: "Processes that wait for a run",
+    labelNames: ["engine"],
+    registers,
+  });
+  const waited = new Counter({
+    name: "ccsp_executor_warm_over_total",
+    help: "Processes that wait no more: used, too old (age), too much together (memory), unwanted, died, or off",
+    labelNames: ["engine", "why"],
+    registers,
+  });
   return {
+    warm: {
+      started: (engine, how) => starts.inc({ engine, how }),
+      waiting: (engine, many) => waiting.set({ engine }, many),
+      over: (engine, why) => waited.inc({ engine, why }),
+    },
     started: (engine) => runs.inc({ engine }),
     ended(engine, outcome) {
       runs.dec({ engine });
