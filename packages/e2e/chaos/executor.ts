@@ -51,7 +51,7 @@ async function sync(): Promise<void> {
     bootId: boot,
     sequence: ++sequence,
     leases: [...held].map(({ lease: { taskId, fence } }) => ({ taskId, fence })),
-    engines: [{ engine, freeSlots: Math.max(0, slots - held.size), version: "1.0", account: executor }],
+    engines: [{ engine, freeSlots: Math.max(0, slots - held.size), version: "1.0", account: executor, slots }],
     draining: false,
     maxWait: { seconds: 0n, nanos: (MAX_WAIT_MS - 1) * 1e6 },
   };

@@ -16,7 +16,8 @@ export type ErrorCategory =
   | "OUT_OF_MEMORY"
   | "NO_WORK_DONE"
   | "CANCELLED"
-  | "OUTPUT_LIMIT";
+  | "OUTPUT_LIMIT"
+  | "HOOK_FAILED";
 
 /** Whose fault it is. */
 export type ErrorSource = "AGENT" | "ENGINE" | "PROVIDER" | "CCSP";
@@ -67,7 +68,11 @@ const TRAITS: Readonly<Record<ErrorCategory, FailureTraits>> = {
   NO_WORK_DONE: { retryable: true, source: "ENGINE", severity: "warning" },
   CANCELLED: { retryable: false, source: "AGENT", severity: "notice" },
   OUTPUT_LIMIT: { retryable: false, source: "AGENT", severity: "notice" },
+  HOOK_FAILED: { retryable: true, source: "CCSP", severity: "warning" },
 };
+
+export const isErrorCategory = (word: unknown): word is ErrorCategory =>
+  typeof word === "string" && Object.hasOwn(TRAITS, word);
 
 /** A failure with what its category means, save where `differs` says otherwise. */
 export function runFailure(category: ErrorCategory, message: string, differs: Partial<FailureTraits> = {}): RunFailure {

@@ -23,12 +23,15 @@ export {
   type ErrorCategory,
   type ErrorSource,
   type FailureTraits,
+  isErrorCategory,
   type RunFailure,
   runFailure,
   type Severity,
 } from "./failure.js";
 export { type WrittenFiles, writeFiles } from "./files.js";
 export { type FollowOptions, followRun } from "./follow-run.js";
+export type { Handled, RequestChange, RunHandler } from "./hook.js";
+export { HOOK_POINTS, type Hook, type HookContext, type HookPlugin, type HookPoint, type HookRun } from "./hook.js";
 export { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textAt } from "./json.js";
 export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-splitter.js";
 export { type EndOfRun, outcomeOf } from "./outcome.js";
@@ -46,4 +49,5 @@ export type {
   SupervisedRun,
   Supervisor,
 } from "./supervisor.js";
+export { wellFormed } from "./text.js";
 export { type Ending, emptyTranscript, type RunReader, type Transcript } from "./transcript.js";

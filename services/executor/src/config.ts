@@ -5,6 +5,8 @@ import { STANDARD_PATH, searchPath } from "@ccsp/engine-kit";
 import type { Policy } from "./domain/policy.js";
 import { defineEngines, type EngineConfig } from "./engines/config.js";
 import type { EngineRegistry } from "./engines/registry.js";
+import { defineHooks, type HookConfig } from "./hooks/config.js";
+import type { HookRegistry } from "./hooks/registry.js";
 import { definePolicy } from "./policy-settings.js";
 import { defineWarm, type WarmConfig } from "./warm/config.js";
 
@@ -34,12 +36,19 @@ export interface ExecutorConfig {
   /** Where executables of the host are looked for. */
   readonly searchPath: string;
   readonly engines: readonly EngineConfig[];
+  readonly hooks: readonly HookConfig[];
+}
+
+/** What was loaded for this configuration. */
+export interface Plugins {
+  readonly engines: EngineRegistry;
+  readonly hooks: HookRegistry;
 }
 
 const LONGEST_MS = 24 * 60 * 60 * 1_000;
 
-/** Every setting of the executor and of the engines that it knows. */
-export function defineExecutor(settings: Settings, registry: EngineRegistry): ExecutorConfig {
+/** Every setting of the executor, and of the engines and hooks that it knows. */
+export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorConfig {
   const service = serviceSettings(settings, { name: "executor", grpcPort: 3002, opsPort: 9002 });
   const executorId = settings.text(
     "CCSP_EXECUTOR_ID",
@@ -77,7 +86,8 @@ export function defineExecutor(settings: Settings, registry: EngineRegistry): Ex
       }),
     },
     searchPath: searchPath(settings),
-    engines: defineEngines(settings, registry),
+    engines: defineEngines(settings, plugins.engines),
+    hooks: defineHooks(settings, plugins.hooks),
   };
   for (const root of config.policy.roots) {
     if (!`${resolve(config.dir)}/`.startsWith(root === "/" ? root : `${root}/`)) continue;

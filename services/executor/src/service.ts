@@ -8,42 +8,47 @@ import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_s
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { ulid } from "ulid";
-import { defineExecutor, type ExecutorConfig } from "./config.js";
+import { defineExecutor, type ExecutorConfig, type Plugins } from "./config.js";
 import { openConversationFolder } from "./conversations/conversation-folder.js";
 import { createAdmission } from "./domain/admission.js";
 import { systemClock } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
 import { createExecutor } from "./domain/executor.js";
+import { createHooks } from "./domain/hooks/hooks.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
-import { type EngineRegistry, loadEngines } from "./engines/registry.js";
+import { loadEngines } from "./engines/registry.js";
 import { hostFiles } from "./files/host-files.js";
 import { executorHandlers } from "./grpc/handlers.js";
+import { hookPlugins } from "./hooks/config.js";
+import { openHooks } from "./hooks/open.js";
+import { loadHooks } from "./hooks/registry.js";
 import { createQueuePort } from "./queue/queue-client.js";
 import { openCgroups } from "./supervision/cgroup.js";
 import { openExecutorFolder } from "./supervision/executor-folder.js";
 import { createSupervisor } from "./supervision/supervisor.js";
 import { createAttemptTracing } from "./telemetry/attempt-spans.js";
 import { createExecutorMetrics } from "./telemetry/metrics.js";
+import { createWarmMetrics } from "./telemetry/warm-metrics.js";
 import { createWarmPool } from "./warm/pool.js";
 
 /** For the answers to Release when stopping. */
 const GIVE_BACK_MARGIN_MS = 2_000;
 
 /**
- * The executor with its built-in engines and those that the environment names, which are loaded here because they have settings of
- * their own. Never rejects: what could not be loaded is a fault of the configuration.
+ * The executor with its built-in engines and the engines and hooks that the environment names, which are loaded here because they have
+ * settings of their own. Never rejects: what could not be loaded is a fault of the configuration.
  */
 export async function loadExecutorService(env: Env): Promise<ServiceDefinition<ExecutorConfig>> {
-  const { config: plugins } = load(env, enginePlugins);
-  return executorService(await loadEngines(plugins));
+  const { config } = load(env, (settings) => ({ engines: enginePlugins(settings), hooks: hookPlugins(settings) }));
+  return executorService({ engines: await loadEngines(config.engines), hooks: await loadHooks(config.hooks) });
 }
 
 /** Engine processes on this host. */
-const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorConfig> => ({
+const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> => ({
   name: "executor",
   summary: "ExecutorService: runs engine CLIs on this host",
-  define: (settings) => defineExecutor(settings, registry),
+  define: (settings) => defineExecutor(settings, plugins),
 
   async start(config, { open, log, stopping }) {
     const { service, executorId, supervision } = config;
@@ -76,10 +81,12 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
     const warm = createWarmPool({
       ...config.warm,
       launcher: supervisor,
-      metrics: metrics.warm,
+      metrics: createWarmMetrics(registry),
       clock: systemClock,
       log,
     });
+    const opened = await open("hooks", openHooks(config.hooks, log));
+    const hooks = createHooks(opened.hooks, { clock: systemClock, metrics, log });
     const engines = await openEngines(config.engines, { supervisor: warm.of, metrics, log });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
@@ -105,6 +112,7 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
       clock: systemClock,
       log,
       admit: createAdmission(config.policy, hostFiles),
+      hooks,
       conversations: createConversations({ executorId, queue, kept, log }),
       drainMs: config.drainMs,
       giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
@@ -113,7 +121,7 @@ const executorService = (registry: EngineRegistry): ServiceDefinition<ExecutorCo
     const checks = { queue: () => executor.checkSync() };
     const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const services = [implementSome(ExecutorServiceService, executorHandlers({ executor, stopping }))];
+    const services = [implementSome(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))];
     const server = await open(
       "grpc",
       serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),

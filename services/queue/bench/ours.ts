@@ -88,7 +88,7 @@ export async function openOurs(url: string) {
           {
             ...{ executor: "ex-1", boot: "boot-1", sequence: ++sequence, draining: false, maxWaitMs: 0 },
             held: [...held].map(([id, fence]) => ({ id, fence })),
-            offers: [{ engine: ENGINE, account: "", freeSlots: slots - held.size }],
+            offers: [{ engine: ENGINE, account: "", freeSlots: slots - held.size, slots, version: "" }],
           },
           new AbortController().signal,
         );

@@ -82,7 +82,7 @@ function startExecutor(address: string) {
       const { leases } = await client.sync(
         {
           ...{ executorId: "ex-1", bootId: "boot-1", sequence, leases: [...held.values()], draining: false },
-          engines: [{ engine: ENGINE, freeSlots: 4, version: "", account: "" }],
+          engines: [{ engine: ENGINE, freeSlots: 4, version: "", account: "", slots: 4 }],
           maxWait: { seconds: 20n, nanos: 0 },
         },
         { timeoutMs: 30_000, signal: stop.signal },

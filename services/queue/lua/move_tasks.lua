@@ -12,7 +12,7 @@
 --       9 running       zset    urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held
 --                               tasks, all with score 0
 --       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks
---       11 meta         hash    cost:engine: tokens of a run on average
+--       11 meta         hash    fence: the newest; cost:engine: tokens of a run on average
 --       12 blocked      zset    reason/age/id of queued tasks that are in no line, all with score 0
 --       13 bench        zset    agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
 --                               may again, all with score 0
@@ -37,15 +37,15 @@
 --       3 log channel
 --       4 work channel
 --       5 for each task, in turn: id, move (JSON), result or ''
--- RETURN for each task 'ok' | 'done' | 'lost' | 'moved' | 'early' | 'missing', or 'fault ' and what is wrong with its record
+-- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', or 'fault ' and what is wrong with its record
 --
 -- A move: to, set {field: value}, and where they apply: from (state seen), fence (held by the caller), settle (what the fence
 -- was used up for), due (only when its time in leases, parked or alarms has come), used (tokens of the run), note (of the log
--- entry, as JSON; none: not logged), event (type), data (rest of the event's JSON members). A field set to null is forgotten.
+-- entry, as JSON; none: not logged), lease (a lease that begins, see move/resume.lua), event (type), data (rest of the event's JSON members). A field set to null is forgotten.
 --
 -- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
 -- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
--- again. 'early' says that what is due was renewed since. 'done' says that this very call was made before. A retry keeps
+-- again. 'ahead' says that Redis forgot the caller's lease, and that its next Sync lets it go on. 'early' says that what is due was renewed since. 'done' says that this very call was made before. A retry keeps
 -- class and age.
 -- A claim charged its agent for an average run; what the run used corrects that here: nothing when it never started,
 -- and the average stands when nobody knows.
@@ -148,7 +148,10 @@ local function move_task(id, move, result, log)
     return 'done'
   end
   if move.fence and not (HELD[r.state] and r.fence == move.fence) then
-    return 'lost'
+    return is_ahead(r, move.fence, now) and 'ahead' or 'lost'
+  end
+  if move.lease and not is_ahead(r, move.set.fence, now) then
+    return HELD[r.state] and r.fence == move.set.fence and r.executor == move.set.executor and 'done' or 'lost'
   end
   if move.from and r.state ~= move.from then
     return 'moved'
@@ -163,7 +166,7 @@ local function move_task(id, move, result, log)
     redis.call('ZREM', parked, id)
   elseif r.ended then
     redis.call('ZREM', ended, id)
-  elseif move.to ~= 'CANCELLING' then
+  elseif move.lease or move.to ~= 'CANCELLING' then
     end_lease(r, id, move.used)
   end
   local before = r.state
@@ -182,7 +185,9 @@ local function move_task(id, move, result, log)
     redis.call('HDEL', load, 'scheduled')
   end
   set_alarm(r, id, move.due)
-  if r.state == 'QUEUED' then
+  if move.lease then
+    resume_lease({ leases = leases, held = held, running = running, meta = meta }, r, id, move.lease, now)
+  elseif r.state == 'QUEUED' then
     put_in_line(r, id)
   elseif WAITING[r.state] then
     redis.call('ZADD', parked, r.ready, id)

@@ -7,9 +7,10 @@
 --       2 log channel
 --       3 for each report, in turn: task id, fence, number of the report within this fence, 'started' in the attempt's first report
 --         else '', traceparent of the attempt with 'started', how many entries, and these (TaskEvent), oldest first
--- RETURN for each report 'ok' | 'lost', or 'fault ' and what is wrong with its task's record
+-- RETURN for each report 'ok' | 'lost' | 'ahead', or 'fault ' and what is wrong with its task's record
 --
--- A lease past its expiry that nobody reclaimed yet still belongs to its holder: going on is better than a second run.
+-- A lease past its expiry that nobody reclaimed yet still belongs to its holder: going on is better than a second run. 'ahead' says that Redis
+-- forgot the lease, and that its holder's next Sync lets it go on. Numbers have no gaps: one after reports that Redis forgot starts the run.
 
 local tasks, events = unpack(KEYS)
 local now = tonumber(ARGV[1])
@@ -23,11 +24,12 @@ local function report(log, id, fence, number, started, trace, first, last)
   local raw = redis.call('HGET', tasks, id)
   local r = raw and cjson.decode(raw)
   if not (r and HELD[r.state] and r.fence == fence) then
-    return 'lost'
+    return r and is_ahead(r, fence, now) and 'ahead' or 'lost'
   end
   if number <= r.reports then
     return 'ok'
   end
+  started = started or number > r.reports + 1
   r.reports = number
   if started and r.ran ~= r.fence then
     r.ran, r.started, r.previous, r.attempt = r.fence, now, trace, (r.attempt or 0) + 1

@@ -1,10 +1,11 @@
 -- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, retired boots, ids granted in answer to this seq
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
 --       5 held       zset  executor/id, all with score 0
+--       6 meta       hash  run: id of the Redis process; hold: until when nothing is granted
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -12,15 +13,19 @@
 --       5 lease length (ms)
 --       6 '1' when draining, else '0'
 --       7 'first', or 'again' for a waiting call that looks once more
---       8 task ids and fences that the executor holds, in turn
--- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}}
+--       8 what it offers (JSON; nothing here looks into it)
+--       9 task ids and fences that the executor holds, in turn
+-- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id, fence, …},
+--        for how long nothing may be granted (ms)}
 --
 -- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
 -- be made twice. 'again' renews nothing: the heartbeat counts from the start of the call. A boot that was followed by
--- another is stale for ever, however late its calls arrive.
+-- another is stale for ever, however late its calls arrive. Forgotten leases are those that Redis lost with its last moments: the caller
+-- lets them go on.
 
-local executor, executors, tasks, leases, held = unpack(KEYS)
+local executor, executors, tasks, leases, held, meta = unpack(KEYS)
+local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local now = tonumber(ARGV[2])
 if not now then
@@ -44,9 +49,10 @@ elseif seq < last_seq then
 elseif seq > last_seq then
   granted = ' '
 end
+notice_restart(outage, now, tonumber(ARGV[5]))
 if mode == 'first' then
-  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'retired', retired,
-    'granted', granted)
+  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
+    'retired', retired, 'granted', granted)
   redis.call('PEXPIRE', executor, 86400000)
   redis.call('ZADD', executors, now, name)
 end
@@ -56,8 +62,8 @@ local function find(id)
   return raw and cjson.decode(raw)
 end
 
-local lost, cancelled, unlisted, listed = {}, {}, {}, {}
-for i = 8, #ARGV, 2 do
+local lost, cancelled, unlisted, forgotten, listed = {}, {}, {}, {}, {}
+for i = 9, #ARGV, 2 do
   local id, fence = ARGV[i], ARGV[i + 1]
   local r = find(id)
   local held_here = r and r.fence == tonumber(fence) and r.executor == name and r.boot == boot
@@ -71,6 +77,10 @@ for i = 8, #ARGV, 2 do
       table.insert(cancelled, fence)
       table.insert(cancelled, r.cancel or '')
     end
+  elseif r and is_ahead(r, tonumber(fence), now) then
+    listed[id] = true
+    table.insert(forgotten, id)
+    table.insert(forgotten, fence)
   else
     table.insert(lost, id)
   end
@@ -83,4 +93,4 @@ for _, member in ipairs(redis.call('ZRANGEBYLEX', held, '[' .. name .. '/', '(' 
     table.insert(unlisted, string.format('%.0f', r and r.fence or 0))
   end
 end
-return { 'ok', lost, cancelled, unlisted }
+return { 'ok', lost, cancelled, unlisted, forgotten, string.format('%.0f', held_back(outage, now)) }

@@ -60,7 +60,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const retention = { retentionMs: config.retentionMs, maxEnded: share(config.maxEnded) };
     await open(
       "reaper",
-      startReaping(() => reap(store, queue, retention), { everyMs: REAP_EVERY_MS, log }),
+      startReaping(
+        async () => {
+          await store.noticeOutage(leaseMs);
+          await reap(store, queue, retention);
+        },
+        { everyMs: REAP_EVERY_MS, log },
+      ),
     );
 
     const limits = { maxPromptBytes, engines };

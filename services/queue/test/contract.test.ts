@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import type { Reason } from "@ccsp/errors";
 import { decodeEvent, eventsKey } from "@ccsp/events";
-import { CallError } from "@ccsp/grpc-kit";
 import {
   ErrorCategory,
   Priority,
@@ -12,7 +10,7 @@ import {
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import { reap } from "../src/domain/reaper.js";
-import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
+import { type QueueClient, refused, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { TOPOLOGIES } from "./topologies.js";
 import { newTask, startWorld, type World } from "./world.js";
 
@@ -20,16 +18,6 @@ const textDelta = (text: string): TaskEvent => ({
   ...TaskEvents.fromPartial({}),
   event: { $case: "textDelta", value: { text } },
 });
-
-async function refused(call: Promise<unknown>, code: status, reason: Reason): Promise<CallError> {
-  const error = await call.then(
-    () => assert.fail("the call succeeded"),
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(error instanceof CallError, String(error));
-  assert.deepEqual([status[error.code], error.reason], [status[code], reason]);
-  return error;
-}
 
 for (const { kind, start } of TOPOLOGIES) {
   describe(`QueueService over gRPC, on ${kind}`, () => {
@@ -277,7 +265,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await tick();
     assert.deepEqual((await client.getStatus({})).scheduled, 0n);
     const { leases } = await client.sync(
-      syncRequest({ engines: [{ engine: "claude-code", freeSlots: 2, version: "", account: "" }] }),
+      syncRequest({ engines: [{ engine: "claude-code", freeSlots: 2, version: "", account: "", slots: 0 }] }),
     );
     assert.deepEqual(
       leases.map(({ taskId }) => taskId),
@@ -395,7 +383,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
 
   it("refuses an engine that one Sync offers twice, so that no answer holds a lease twice", async () => {
     await enqueue();
-    const offer = { engine: "claude-code", freeSlots: 1, version: "", account: "" };
+    const offer = { engine: "claude-code", freeSlots: 1, version: "", account: "", slots: 0 };
     const call = client.sync(syncRequest({ engines: [offer, offer] }));
     const error = await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
     assert.deepEqual(
@@ -408,7 +396,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await Promise.all(
       Array.from({ length: 1_001 }, () => world.store.enqueue(newTask({ prompts: Buffer.alloc(0) }, shards))),
     );
-    const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "", account: "" }];
+    const engines = [{ engine: "claude-code", freeSlots: 2_000, version: "", account: "", slots: 0 }];
     const { leases } = await client.sync(syncRequest({ engines }));
     assert.equal(leases.length, 1_000);
     const held = leases.map(({ taskId, fence }) => ({ taskId, fence }));
@@ -428,14 +416,19 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await lease();
     const answer = await client.getStatus({});
     const waiting = answer.depths.filter((depth) => depth.waiting > 0n);
-    assert.deepEqual(waiting, [
-      { engine: "opencode", priority: Priority.NORMAL, waiting: 1n, oldestAge: { seconds: 2n, nanos: 0 } },
-    ]);
+    const opencode = {
+      engine: "opencode",
+      priority: Priority.NORMAL,
+      waiting: 1n,
+      oldestAge: { seconds: 2n, nanos: 0 },
+    };
+    assert.deepEqual(waiting, [{ ...opencode, running: 0n, parked: 0n, paused: false }]);
     assert.equal(answer.depths.length, 8);
     assert.deepEqual([answer.leased, answer.parked, answer.ended], [1n, 0n, 0n]);
     assert.deepEqual(answer.engines, ["claude-code", "opencode"]);
     const lastSyncTime = new Date(world.clock.now);
-    assert.deepEqual(answer.executors, [{ executorId: "ex-1", leases: 1, lastSyncTime, draining: false }]);
+    const engines = [{ engine: "claude-code", freeSlots: 1, slots: 1, account: "", version: "1.0" }];
+    assert.deepEqual(answer.executors, [{ executorId: "ex-1", leases: 1, lastSyncTime, draining: false, engines }]);
     assert.equal(answer.maxPromptBytes, 1_048_576n);
   });
 

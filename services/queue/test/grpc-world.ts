@@ -1,6 +1,9 @@
-import { type Client, createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import assert from "node:assert/strict";
+import type { Reason } from "@ccsp/errors";
+import { CallError, type Client, createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { status } from "@grpc/grpc-js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
 import { createEnqueue } from "../src/grpc/enqueue.js";
@@ -45,6 +48,16 @@ export async function serveReplica(
 
 const CONVERSATIONS = { keptMs: 3_600_000, transcriptBytes: 20 * 1024 * 1024, affinityMs: 30_000 };
 
+export async function refused(call: Promise<unknown>, code: status, reason: Reason): Promise<CallError> {
+  const error = await call.then(
+    () => assert.fail("the call succeeded"),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof CallError, String(error));
+  assert.deepEqual([status[error.code], error.reason], [status[code], reason]);
+  return error;
+}
+
 export const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({
   ...TaskSpec.fromPartial({ prompt: "say hello" }),
   ...more,
@@ -61,7 +74,7 @@ export const syncRequest = (more: Partial<SyncRequest> = {}): SyncRequest => ({
   bootId: "boot-1",
   sequence: 1n,
   leases: [],
-  engines: [{ engine: "claude-code", freeSlots: 1, version: "1.0", account: "" }],
+  engines: [{ engine: "claude-code", freeSlots: 1, version: "1.0", account: "", slots: 1 }],
   draining: false,
   maxWait: undefined,
   emergency: undefined,

@@ -8,6 +8,7 @@ import { bindScripts } from "../src/redis/scripts.js";
 import { bindScheduleScript } from "../src/schedules/schedule-store.js";
 
 describe("the queue's Lua scripts", () => {
+  const lua = new URL("../lua/", import.meta.url);
   // Never connects: binding does no I/O.
   const redis = new Redis({ lazyConnect: true });
   const scripts = [...Object.values(bindScripts(redis)), bindScheduleScript(redis), bindTranscriptScript(redis)];
@@ -20,13 +21,15 @@ describe("the queue's Lua scripts", () => {
 
   it("have no part that nobody uses", () => {
     const parts = scripts.flatMap((script) => script.parts ?? []).map(({ pathname }) => pathname);
-    const folders = ["claim", "move"].map((name) => new URL(`../lua/${name}/`, import.meta.url));
+    const folders = readdirSync(lua, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => new URL(`${name}/`, lua));
     const files = folders.flatMap((folder) => readdirSync(folder).map((file) => new URL(file, folder).pathname));
     assert.deepEqual([...new Set(parts)].toSorted(), files.toSorted());
   });
 
   it("are all bound", () => {
-    const files = readdirSync(new URL("../lua/", import.meta.url), { withFileTypes: true })
+    const files = readdirSync(lua, { withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ name }) => name);
     assert.deepEqual(scripts.map(({ file }) => basename(file.pathname)).toSorted(), files.toSorted());

@@ -2,7 +2,7 @@ import type { RedisServer } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 
-const WITHOUT_KEY = new Set(["publish", "time"]);
+const WITHOUT_KEY = new Set(["publish", "time", "info"]);
 const EVERY_ARGUMENT = new Set(["unlink", "del", "exists"]);
 
 /**

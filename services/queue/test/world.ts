@@ -174,7 +174,7 @@ export function executor(
     boot,
     sequence: more.sequence ?? ++sequence,
     held: [...held].map(([id, fence]) => ({ id, fence })),
-    offers: [{ engine, account, freeSlots: more.freeSlots ?? Math.max(0, slots - held.size) }],
+    offers: [{ engine, account, freeSlots: more.freeSlots ?? Math.max(0, slots - held.size), slots, version: "1.0" }],
     draining: more.draining ?? false,
     maxWaitMs: more.maxWaitMs ?? 0,
   });

@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import type { Admission, Admit } from "./admission.js";
 import type { Clock } from "./clock.js";
 import type { Conversations } from "./conversations.js";
+import type { Hooks } from "./hooks/hooks.js";
 import { persist } from "./persist.js";
 import type { Answer, Lease, QueuePort } from "./queue.js";
 import { createReporter } from "./reporter.js";
@@ -30,6 +31,7 @@ export interface AttemptDeps {
   readonly log: Logger;
   readonly admit: Admit;
   readonly conversations: Conversations;
+  readonly hooks: Pick<Hooks, "start">;
 }
 
 /** One attempt: from a lease to an answered Complete, Fail or Release. */
@@ -111,7 +113,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     const engineSpan = span.engine();
     let outcome: RunOutcome | undefined;
     try {
-      run = await engine.start({ ...request, traceparent: engineSpan.traceparent });
+      run = await deps.hooks.start(engine, lease, { ...request, traceparent: engineSpan.traceparent });
       startedAt = new Date(deps.clock.date());
       log.info({ engine: engine.name, pid: run.pid }, "engine started");
       // The stop may have come while the process was being started.

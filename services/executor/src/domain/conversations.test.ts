@@ -7,7 +7,16 @@ import type { Answer, Lease, LeasedConversation, QueuePort } from "./queue.js";
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 const leaseOf = (conversation: LeasedConversation | undefined): Lease => ({
-  ...{ taskId: "t", fence: 7n, engine: "e", prompt: "p", model: "", fallbackModels: [], systemPrompt: "" },
+  ...{
+    taskId: "t",
+    fence: 7n,
+    agentId: "a",
+    engine: "e",
+    prompt: "p",
+    model: "",
+    fallbackModels: [],
+    systemPrompt: "",
+  },
   ...{ attachments: [], includeFiles: [], workingFolder: "", allowedTools: [], deniedTools: [] },
   ...{ permissionMode: undefined, attempt: 1, expiresAtMs: 0, traceparent: "", previousTraceparent: "" },
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },

@@ -26,6 +26,7 @@ const success: RunOutcome = {
 const leaseOf = (taskId: string, fence = 1n): Lease => ({
   taskId,
   fence,
+  agentId: "a",
   engine: "fake",
   prompt: "p",
   model: "",
@@ -134,6 +135,7 @@ function setUp() {
     clock,
     log: pino({ level: "silent" }),
     admit,
+    hooks: { start: (engine, _lease, request) => engine.start(request) },
     conversations: { begin: async () => undefined, keep: async () => "", settle: async () => {} },
     warm: { waiting: () => 0, processes: () => 0, allow: async () => {} },
     drainMs: 5_000,
@@ -228,7 +230,7 @@ describe("the executor", () => {
     assert.equal(x.runs[1]?.stopped, false);
     x.executor.setSlots("fake", 3);
     await settled();
-    assert.equal(x.last()?.engines[0]?.freeSlots, 2);
+    assert.deepEqual([x.last()?.engines[0]?.freeSlots, x.last()?.engines[0]?.slots], [2, 3]);
     assert.throws(() => x.executor.setSlots("other", 1), { reason: "ENGINE_UNKNOWN" });
   });
 

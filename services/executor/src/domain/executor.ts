@@ -125,6 +125,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       engine: engine.name,
       account: engine.account ?? "",
       freeSlots: isDraining() ? 0 : Math.max(0, has.slots - has.running),
+      slots: has.slots,
       version,
     }));
 

@@ -14,7 +14,16 @@ const policy: Policy = {
   includeBytes: 100,
 };
 const nothing: Lease = {
-  ...{ taskId: "t", fence: 1n, engine: "e", prompt: "p", model: "", fallbackModels: [], systemPrompt: "" },
+  ...{
+    taskId: "t",
+    fence: 1n,
+    agentId: "a",
+    engine: "e",
+    prompt: "p",
+    model: "",
+    fallbackModels: [],
+    systemPrompt: "",
+  },
   ...{ attachments: [], includeFiles: [], workingFolder: "", allowedTools: [], deniedTools: [] },
   ...{
     permissionMode: undefined,

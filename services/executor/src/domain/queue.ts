@@ -64,6 +64,8 @@ export interface EngineOffer {
   /** Empty: the only one. */
   readonly account: string;
   readonly freeSlots: number;
+  /** In all, busy or not. */
+  readonly slots: number;
   readonly version: string;
 }
 
@@ -84,6 +86,7 @@ export interface EmergencyOrder {
 
 /** A right to one attempt, with what to run. */
 export interface Lease extends LeaseId {
+  readonly agentId: string;
   readonly engine: string;
   readonly prompt: string;
   readonly model: string;

@@ -1,5 +1,6 @@
 import { describeSettings, type Settings } from "@ccsp/config";
 import type { EnginePlugin } from "@ccsp/engine-kit";
+import { inSettings } from "../load-export.js";
 import type { EngineRegistry, LoadedPlugin } from "./registry.js";
 
 /** An engine that this executor is to open. */
@@ -36,7 +37,7 @@ export function defineEngines(settings: Settings, { plugins, faults }: EngineReg
       mention(settings, plugin);
       return [];
     }
-    const own = `CCSP_EXECUTOR_SLOTS_${plugin.name.toUpperCase().replaceAll("-", "_")}`;
+    const own = `CCSP_EXECUTOR_SLOTS_${inSettings(plugin.name)}`;
     const config = plugin.define(settings);
     const many = settings.integer(own, `runs at once of ${plugin.name}; else CCSP_EXECUTOR_SLOTS`, {
       default: slots,

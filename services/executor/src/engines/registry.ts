@@ -1,6 +1,5 @@
-import { isAbsolute } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { EnginePlugin } from "@ccsp/engine-kit";
+import { checkName, loadExport } from "../load-export.js";
 import { enginePlugin as claudeCode } from "./claude-code/index.js";
 import { enginePlugin as command } from "./command/index.js";
 
@@ -40,12 +39,9 @@ export async function loadEngines(specifiers: readonly string[]): Promise<Engine
 }
 
 async function loadPlugin(specifier: string): Promise<EnginePlugin> {
-  if (specifier.startsWith(".")) throw new Error("is no absolute path and no name of a package");
-  // From here a package is found beside the executor's own.
-  const module: unknown = await import(isAbsolute(specifier) ? pathToFileURL(specifier).href : specifier);
-  const plugin: unknown = typeof module === "object" && module && "enginePlugin" in module && module.enginePlugin;
+  const plugin = await loadExport(specifier, "enginePlugin");
   if (!isPlugin(plugin)) throw new Error("exports no enginePlugin with name, define and open");
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(plugin.name)) throw new Error("its name is not 1 to 63 of a-z 0-9 -");
+  checkName(plugin.name);
   return plugin;
 }
 

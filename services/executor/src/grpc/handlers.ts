@@ -3,19 +3,25 @@ import type { Handlers } from "@ccsp/grpc-kit";
 import type { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type { Attempt } from "../domain/attempt.js";
 import type { Executor } from "../domain/executor.js";
+import type { Hooks } from "../domain/hooks/hooks.js";
 import { toDuration, toResources, toTaskError } from "../queue/messages.js";
-import { toEngineInfo, toEngineStatus, toRunStatus } from "./messages.js";
+import { toEngineInfo, toEngineStatus, toHookStatus, toRunStatus } from "./messages.js";
 
 /** At most; a host that bears more runs than this is not known. */
 const MAX_SLOTS = 500;
 
 export interface HandlerDeps {
   readonly executor: Executor;
+  readonly hooks: Pick<Hooks, "status">;
   /** Aborts when the executor begins to stop. */
   readonly stopping: AbortSignal;
 }
 
-export function executorHandlers({ executor, stopping }: HandlerDeps): Partial<Handlers<ExecutorServiceService>> {
+export function executorHandlers({
+  executor,
+  hooks,
+  stopping,
+}: HandlerDeps): Partial<Handlers<ExecutorServiceService>> {
   return {
     async getExecutorStatus() {
       const { executorId, bootId, draining, engines, attempts } = executor.status();
@@ -24,6 +30,10 @@ export function executorHandlers({ executor, stopping }: HandlerDeps): Partial<H
 
     async listEngines() {
       return { engines: executor.status().engines.map(toEngineInfo) };
+    },
+
+    async listHooks() {
+      return { hooks: hooks.status().map(toHookStatus) };
     },
 
     async listRuns() {

@@ -1,6 +1,13 @@
-import type { EngineInfo, EngineStatus, RunStatus } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import type {
+  EngineInfo,
+  EngineStatus,
+  HookStatus,
+  RunStatus,
+} from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type { Attempt } from "../domain/attempt.js";
 import type { EngineStatus as Status } from "../domain/executor.js";
+import type { HookStatus as InstalledHook } from "../domain/hooks/hook-calls.js";
+import { toDuration } from "../queue/messages.js";
 
 export const toEngineStatus = ({ engine, version, slots, running, warm }: Status): EngineStatus => ({
   engine: engine.name,
@@ -23,4 +30,19 @@ export const toRunStatus = ({ lease, pid, startedAt }: Attempt): RunStatus => ({
   engine: lease.engine,
   pid: pid ?? 0,
   startTime: startedAt,
+});
+
+export const toHookStatus = ({
+  name,
+  origin,
+  points,
+  required,
+  timeoutMs,
+  calls,
+  failures,
+}: InstalledHook): HookStatus => ({
+  ...{ name, origin, points: [...points], required },
+  timeout: toDuration(timeoutMs),
+  calls: BigInt(calls),
+  failures: BigInt(failures),
 });

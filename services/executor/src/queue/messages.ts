@@ -29,6 +29,7 @@ export function toLease(message: LeaseMessage): Lease {
   return {
     taskId: message.taskId,
     fence: message.fence,
+    agentId: message.agentId,
     engine: spec?.engine ?? "",
     prompt: spec?.prompt ?? "",
     model: spec?.model ?? "",

@@ -1,9 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { HookMetrics } from "../domain/hooks/hook-calls.js";
 import type { AttemptMetrics } from "../domain/trace.js";
-import type { WarmMetrics } from "../warm/waiting.js";
 
-export interface ExecutorMetrics extends AttemptMetrics {
-  readonly warm: WarmMetrics;
+export interface ExecutorMetrics extends AttemptMetrics, HookMetrics {
   unknownLine(engine: string): void;
   unknownFailure(engine: string): void;
 }
@@ -58,30 +57,13 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
     buckets: MEMORY_BYTES,
     registers,
   });
-  const starts = new Counter({
-    name: "ccsp_executor_starts_total",
-    help: "Runs that could have a process that waited for them: warm had one, cold had not",
-    labelNames: ["engine", "how"],
-    registers,
-  });
-  const waiting = new Gauge({
-    name: "ccsp_executor_warm",
-    help: "Processes that wait for a run",
-    labelNames: ["engine"],
-    registers,
-  });
-  const waited = new Counter({
-    name: "ccsp_executor_warm_over_total",
-    help: "Processes that wait no more: used, too old (age), too much together (memory), unwanted, died, or off",
-    labelNames: ["engine", "why"],
+  const hooks = new Counter({
+    name: "ccsp_executor_hook_calls_total",
+    help: "Calls of hooks, by how they ended; dropped: events that a hook was too slow for",
+    labelNames: ["hook", "point", "outcome"],
     registers,
   });
   return {
-    warm: {
-      started: (engine, how) => starts.inc({ engine, how }),
-      waiting: (engine, many) => waiting.set({ engine }, many),
-      over: (engine, why) => waited.inc({ engine, why }),
-    },
     started: (engine) => runs.inc({ engine }),
     ended(engine, outcome) {
       runs.dec({ engine });
@@ -92,6 +74,7 @@ export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
       if (resources?.cpuMs !== undefined) cpu.observe({ engine }, resources.cpuMs / 1_000);
       if (resources?.peakMemoryBytes !== undefined) memory.observe({ engine }, resources.peakMemoryBytes);
     },
+    hookCalled: (hook, point, outcome) => hooks.inc({ hook, point, outcome }),
     unknownLine: (engine) => unknown.inc({ engine }),
     unknownFailure: (engine) => unknownFailures.inc({ engine }),
   };

@@ -21,7 +21,7 @@ export interface WarmPoolOptions extends WarmConfig {
  */
 export interface WarmPool extends WarmProcesses {
   /** The supervisor that one engine is given. */
-  of(engine: string): Supervisor;
+  readonly of: (engine: string) => Supervisor;
 }
 
 /** A start takes half a second of processor time: no more than half a core goes into those that nobody waits for. */
@@ -69,6 +69,8 @@ export function createWarmPool({
     }
     if (!allowed) endAll();
   }
+
+  const isAllowed = () => allowed;
 
   const endAll = () => {
     for (const one of waiting.all()) waiting.end(one, "off");
@@ -128,12 +130,13 @@ export function createWarmPool({
   async function keep(): Promise<void> {
     if (keeping) return;
     keeping = true;
-    for (let pauseMs: number | undefined = PACE_MS; allowed && pauseMs !== undefined; ) {
+    let pauseMs: number | undefined = PACE_MS;
+    while (pauseMs !== undefined && isAllowed()) {
       wake = new AbortController();
       resting = pauseMs > PACE_MS;
       await clock.wait(pauseMs, wake.signal);
       if (wake.signal.aborted) pauseMs = PACE_MS;
-      else if (allowed) pauseMs = await step();
+      else if (isAllowed()) pauseMs = await step();
     }
     keeping = false;
   }
@@ -168,7 +171,10 @@ export function createWarmPool({
     async allow(now) {
       allowed = now;
       wake.abort();
-      if (now) return void keep();
+      if (now) {
+        void keep();
+        return;
+      }
       endAll();
       await launching;
       await waiting.ended();

@@ -18,7 +18,7 @@ export interface Waiting {
 /** `unwanted`: no such task came for long. `off`: the executor drains, or nothing may be started. */
 export type WarmEnd = "used" | "age" | "memory" | "unwanted" | "died" | "off";
 
-/** Counts of waiting processes. Implemented by `../telemetry/metrics.ts`. */
+/** Counts of waiting processes. Implemented by `../telemetry/warm-metrics.ts`. */
 export interface WarmMetrics {
   /** A run that could have one was started: by one, or without. */
   started(engine: string, how: "warm" | "cold"): void;
@@ -41,6 +41,11 @@ export function createWaitingProcesses(metrics: WarmMetrics, onDeath: (kind: Kin
     return true;
   }
 
+  async function attend(one: Waiting): Promise<void> {
+    await one.process.gone;
+    if (remove(one, "died")) onDeath(one.kind);
+  }
+
   const of = (engine: string): number => [...all].filter(({ kind }) => kind.engine === engine).length;
 
   return {
@@ -52,9 +57,7 @@ export function createWaitingProcesses(metrics: WarmMetrics, onDeath: (kind: Kin
     add(one: Waiting): void {
       all.add(one);
       metrics.waiting(one.kind.engine, of(one.kind.engine));
-      void one.process.gone.then(() => {
-        if (remove(one, "died")) onDeath(one.kind);
-      });
+      void attend(one);
     },
 
     /** The oldest one of a key that lives, and was started after `afterMs`. */

@@ -1,4 +1,5 @@
 import { afterBlock, afterLoss } from "./decide.js";
+import { isClosed } from "./gates.js";
 import type { Move } from "./move.js";
 import { labelCap, type Order } from "./order.js";
 import type { TaskStore } from "./store.js";
@@ -15,8 +16,7 @@ export async function returnBlocked(
 ): Promise<void> {
   const [gates, nowMs] = [await store.gates(), await store.now("")];
   const ids = await store.blockedIds((reason, running) => {
-    const gate = gates.get(reason);
-    if (gate && (gate.opens ?? Number.POSITIVE_INFINITY) > nowMs) return 0;
+    if (isClosed(gates.get(reason), nowMs)) return 0;
     const cap = labelCap(order, reason.slice("label/".length)) ?? Number.POSITIVE_INFINITY;
     return Math.max(0, cap - running);
   });

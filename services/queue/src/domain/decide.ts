@@ -134,6 +134,24 @@ export function afterLease(task: Task, end: LeaseEnd): Move {
   return { ...common, to: "QUEUED", set: { deliveries } };
 }
 
+/** Who holds a lease, as its executor says. */
+export interface Holder {
+  readonly fence: number;
+  readonly executor: string;
+  readonly boot: string;
+  readonly account: string;
+}
+
+/**
+ * What follows when an executor holds a lease that the store forgot: it goes on, as the newest. `lease` is how long from now, and the
+ * labels that count it. Undefined when the task has ended.
+ */
+export function afterForgetting(task: Task, holder: Holder, lease: NonNullable<Move["lease"]>): Move | undefined {
+  if (isEnded(task.state)) return undefined;
+  const to = task.state === "CANCELLING" ? task.state : "LEASED";
+  return { from: task.state, to, lease, set: { ...holder, reports: 0, bound: null, charged: null, weight: null } };
+}
+
 /** What a cancel does, or undefined when there is nothing left to cancel. */
 export function afterCancel(task: Task, reason: string): Move | undefined {
   if (isEnded(task.state) || task.state === "CANCELLING") return undefined;

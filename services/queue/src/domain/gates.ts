@@ -40,6 +40,10 @@ export const scopes = {
   executor: (executor: string, engine: string): Scope => `executor/${executor}/${engine}`,
 };
 
+/** It lets nothing through. One on its ramp does. */
+export const isClosed = (gate: Gate | undefined, nowMs: number): boolean =>
+  gate !== undefined && (gate.opens ?? Number.POSITIVE_INFINITY) > nowMs;
+
 /** A label in names of Redis and in records: nothing in it needs to be escaped. */
 export const labelName = (key: string, value: string): string =>
   `${encodeURIComponent(key)}=${encodeURIComponent(value)}`;

@@ -13,6 +13,8 @@ export interface Move {
   readonly due?: "leases" | "parked" | "alarms";
   /** Tokens that the run used; absent when nobody knows. */
   readonly used?: number;
+  /** A lease that begins, with the fence and holder in `set`: the one that its holder has and that the store forgot. */
+  readonly lease?: { readonly ms: number; readonly labels: readonly string[] };
   /** What changes; null: it is forgotten. */
   readonly set: { readonly [Field in keyof Task]?: Task[Field] | null };
   /** What the task's log says; absent when the log does not show this change. */
@@ -44,5 +46,5 @@ export interface MoveEvent {
   readonly facts?: object;
 }
 
-/** `done`: this very move was made before. `moved`: the state is not `from` any more. `early`: it is not `due` any more. */
-export type MoveOutcome = "ok" | "done" | "lost" | "moved" | "early" | "missing";
+/** `done`: this very move was made before. `ahead`: the store forgot the holder's lease; its next Sync lets it go on. `moved`: the state is not `from` any more. `early`: it is not `due` any more. */
+export type MoveOutcome = "ok" | "done" | "lost" | "ahead" | "moved" | "early" | "missing";

@@ -7,9 +7,11 @@ import {
   afterCancel,
   afterCompletion,
   afterFailure,
+  afterForgetting,
   afterLease,
   afterPriority,
   afterRevival,
+  type Holder,
   type LeaseEnd,
   type RetryPolicy,
   retryTime,
@@ -17,7 +19,6 @@ import {
 import type { Gates } from "./gate-keeper.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { labelCap, type Order } from "./order.js";
-import { pageTokenAfter, readPageToken } from "./page-token.js";
 import { isTaskId } from "./shard.js";
 import type { NewTask, Place, Report, TaskStore } from "./store.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type State, type Task } from "./task.js";
@@ -70,7 +71,10 @@ export function createQueue(
     return outcome;
   };
 
-  /** Decides and moves, again when the task changed in between. Each round means that somebody else made progress. */
+  /**
+   * Decides and moves, again when the task changed in between. Each round means that somebody else made progress. `to` is the
+   * state that the task is in then.
+   */
   const decideAndMove = async (
     id: string,
     decide: (task: Task) => Promise<Move | undefined> | Move | undefined,
@@ -78,7 +82,7 @@ export function createQueue(
     for (;;) {
       const task = await store.find(id);
       const move = task && (await decide(task));
-      if (!task || !move) return { outcome: task ? "ok" : "missing", to: undefined };
+      if (!task || !move) return { outcome: task ? "ok" : "missing", to: task?.state };
       const outcome = await makeMove(task, move);
       if (outcome !== "moved") return { outcome, to: move.to };
     }
@@ -116,18 +120,6 @@ export function createQueue(
       return full(await findOwned(id, agent));
     },
 
-    /** Looks at `pageSize` tasks, so a page of some states only can be short; `nextPageToken` is "" on the last page. */
-    async list(query: { agent: string; states: readonly State[]; pageSize: number; pageToken: string }) {
-      const { agent, states, pageSize, pageToken } = query;
-      const ids = await store.listIds(agent, readPageToken(pageToken), pageSize);
-      const last = ids.at(-1);
-      const tasks = await store.findAll(ids);
-      return {
-        tasks: states.length === 0 ? tasks : tasks.filter((task) => states.includes(task.state)),
-        nextPageToken: last === undefined || ids.length < pageSize ? "" : pageTokenAfter(last),
-      };
-    },
-
     async cancel(id: string, agent: string, reason: string): Promise<FullTask> {
       checkReason(reason);
       await findOwned(id, agent);
@@ -154,7 +146,8 @@ export function createQueue(
     },
 
     async report(report: Report): Promise<void> {
-      if (!isTaskId(report.id) || (await store.report(report)) === "lost") throw leaseLost(report.id);
+      const outcome = isTaskId(report.id) ? await store.report(report) : "lost";
+      if (outcome !== "ok") throw refused(report.id, outcome);
     },
 
     /** Ends a task that nobody has with an answer that was there before. Changes nothing when somebody has it. */
@@ -168,7 +161,7 @@ export function createQueue(
       // Read for its place only: whatever the state, a holder's result ends the task.
       const task = isTaskId(id) ? await store.find(id) : undefined;
       const outcome = task && (await makeMove(task, afterCompletion(fence, facts), result));
-      if (!task || (outcome !== "ok" && outcome !== "done")) throw leaseLost(id);
+      if (!task || (outcome !== "ok" && outcome !== "done")) throw refused(id, outcome);
       if (task.bound) await store.adaptBound({ engine: task.engine, account: task.account ?? "" }, "succeeded");
       return task;
     },
@@ -189,13 +182,26 @@ export function createQueue(
       // is told as what it became after this failure.
       const task = outcome === "done" ? await store.find(id) : undefined;
       if (task) return isAfterFailure(task.state) ? task.state : "PARKED";
-      throw leaseLost(id);
+      throw refused(id, outcome);
     },
 
     async release(id: string, fence: number, reason: string): Promise<void> {
       const decide = (task: Task): Move => afterLease(task, { how: "released", fence, reason });
       const { outcome } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
-      if (outcome !== "ok" && outcome !== "done") throw leaseLost(id);
+      if (outcome !== "ok" && outcome !== "done") throw refused(id, outcome);
+    },
+
+    /** Lets a run go on whose lease the store forgot; `accountOf` says which login its executor uses. False when somebody else has it or it has ended. */
+    async resumeLease(
+      id: string,
+      { accountOf, ...holder }: Omit<Holder, "account"> & { accountOf: (engine: string) => string },
+      ms: number,
+    ): Promise<boolean> {
+      const { outcome } = await decideAndMove(id, (task) => {
+        const labels = task.labels?.filter((label) => labelCap(limits.order, label) !== undefined) ?? [];
+        return afterForgetting(task, { ...holder, account: accountOf(task.engine) }, { ms, labels });
+      });
+      return outcome === "done" || outcome === "ok";
     },
 
     /** Frees a lease that its holder does not know or that nobody renewed. Changes nothing when it is gone already. */
@@ -205,11 +211,13 @@ export function createQueue(
     },
 
     makeMove,
+    decideAndMove,
     returnBlocked: () => returnBlocked(store, limits.order, decideAndMove),
   };
 }
 
-function checkReason(reason: string): void {
+/** Throws INVALID_FIELD. */
+export function checkReason(reason: string): void {
   const faults = new Faults();
   faults.unless(Buffer.byteLength(reason) <= 256, "reason", "is longer than 256 bytes");
   faults.check();
@@ -238,6 +246,19 @@ export function taskNotFound(id: string): Refusal {
   return new Refusal("TASK_NOT_FOUND", "no such task, or it is another agent's, or its retention is over", {
     metadata,
   });
+}
+
+/** Why a call of a holder was not accepted. */
+function refused(id: string, outcome: MoveOutcome | undefined): Refusal {
+  if (outcome !== "ahead") return leaseLost(id);
+  return new Refusal(
+    "DEPENDENCY_UNAVAILABLE",
+    "Redis came back without this lease: call again after the next Sync, which names it",
+    {
+      metadata: { dependency: "redis" },
+      retryAfterMs: 1_000,
+    },
+  );
 }
 
 function leaseLost(id: string): Refusal {

@@ -10,3 +10,9 @@ export const isTaskId = (id: string): boolean => /^(?:[1-5]?[0-9]|6[0-3])-[0-9a-
 
 /** The shard that an id names. Undefined for anything that is no id. */
 export const shardOfTask = (id: string): number | undefined => (isTaskId(id) ? Number.parseInt(id, 10) : undefined);
+
+/** What sorts ids of all shards by age: later ones are greater. */
+export const ageOfId = (id: string): string => id.slice(id.indexOf("-") + 1);
+
+/** As old as `id`, in another shard: what to compare that shard's ids with. */
+export const idInShard = (id: string, shard: number): string => `${shard}-${ageOfId(id)}`;

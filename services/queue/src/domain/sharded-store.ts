@@ -1,6 +1,6 @@
 import type { Closing } from "./gates.js";
-import { shardOfAgent, shardOfTask } from "./shard.js";
-import type { Counts, Depth, ExecutorView, Grant, TaskStore } from "./store.js";
+import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
+import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
 
 /**
  * One store out of one for each shard; see docs/queue.md, Shards. An agent's tasks are in one shard, a task's id names its
@@ -23,6 +23,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
 
   return {
     now: async (id) => (ofTask(id) ?? ofAgent("")).now(id),
+    earliestNow: async () => Math.min(...(await all((store) => store.earliestNow()))),
 
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
@@ -41,9 +42,12 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
         lost: [...unknown, ...findings.flatMap(({ lost }) => lost)],
         cancelled: findings.flatMap(({ cancelled }) => cancelled),
         unlisted: findings.flatMap(({ unlisted }) => unlisted),
+        forgotten: findings.flatMap(({ forgotten }) => forgotten),
+        holdMs: Math.max(...findings.map(({ holdMs }) => holdMs)),
       };
     },
 
+    noticeOutage: async (leaseMs) => void (await all((store) => store.noticeOutage(leaseMs))),
     claim: createShardedClaim(shards),
 
     find: async (id) => ofTask(id)?.find(id),
@@ -54,7 +58,11 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     },
     findPrompts: async (id) => ofTask(id)?.findPrompts(id),
     findResult: async (id) => ofTask(id)?.findResult(id),
-    listIds: (agent, ...rest) => ofAgent(agent).listIds(agent, ...rest),
+    owners: () => idsOfAll((store) => store.owners()),
+    listIds(agent, before, count) {
+      const here = before && idInShard(before, shardOfAgent(agent, shards.length));
+      return ofAgent(agent).listIds(agent, here, count);
+    },
     readLog: async (id, ...rest) => ofTask(id)?.readLog(id, ...rest) ?? [],
 
     overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
@@ -62,6 +70,9 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     dueAlarms: (count) => idsOfAll((store) => store.dueAlarms(count)),
     expiredEnds: (...args) => idsOfAll((store) => store.expiredEnds(...args)),
     forgetExecutors: async (silentMs) => void (await all((store) => store.forgetExecutors(silentMs))),
+
+    keepConfirmation: (...args) => ofAgent("").keepConfirmation(...args),
+    takeConfirmation: (name) => ofAgent("").takeConfirmation(name),
 
     gates: () => ofAgent("").gates(),
     async closeGate(closing) {
@@ -90,6 +101,11 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       const sum = (count: keyof Counts) => counts.reduce((total, each) => total + each[count], 0);
       const [leased, parked, scheduled] = [sum("leased"), sum("parked"), sum("scheduled")];
       return { leased, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
+    },
+    // An agent is in one shard.
+    async agentLoads(count) {
+      const loads = await all((store) => store.agentLoads(count));
+      return loads.flat().toSorted(byLoad).slice(0, count);
     },
     executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
   };
@@ -149,7 +165,12 @@ function sumDepths(depths: readonly Depth[]): Depth[] {
     const sum = sums.get(place);
     const ages = [sum?.oldestAgeMs, depth.oldestAgeMs].filter((age) => age !== undefined);
     const oldestAgeMs = ages.length === 0 ? undefined : Math.max(...ages);
-    sums.set(place, { ...depth, waiting: depth.waiting + (sum?.waiting ?? 0), oldestAgeMs });
+    sums.set(place, {
+      ...{ ...depth, oldestAgeMs },
+      waiting: depth.waiting + (sum?.waiting ?? 0),
+      running: depth.running + (sum?.running ?? 0),
+      parked: depth.parked + (sum?.parked ?? 0),
+    });
   }
   return [...sums.values()];
 }

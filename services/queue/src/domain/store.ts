@@ -8,11 +8,16 @@ import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
 export interface TaskStore extends GateStore {
   /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
   now(id: string): Promise<number>;
+  /** By the slowest of all clocks: what was accepted before this was accepted before now, whatever its shard. */
+  earliestNow(): Promise<number>;
 
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
   move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
-  report(report: Report): Promise<"ok" | "lost">;
+  /** `ahead`: Redis forgot the lease; its holder's next Sync lets it go on. */
+  report(report: Report): Promise<"ok" | "lost" | "ahead">;
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
+  /** Gives holders of leases time to renew them when nobody could for a while; called before each look at `overdueLeases`. */
+  noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
   /** Forgets an ended task. */
   remove(id: string): Promise<void>;
@@ -22,7 +27,9 @@ export interface TaskStore extends GateStore {
   findAll(ids: readonly string[]): Promise<readonly Task[]>;
   findPrompts(id: string): Promise<Uint8Array | undefined>;
   findResult(id: string): Promise<Uint8Array | undefined>;
-  /** Newest first, older than `before`. */
+  /** Agents that have tasks, ended ones included. */
+  owners(): Promise<readonly string[]>;
+  /** Newest first, older than `before`, which may be another agent's. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
   /** Log entries after `sequence`, oldest first. The entry that says QUEUED at acceptance is not among them. */
   readLog(id: string, sequence: number, count: number): Promise<readonly LogEntry[]>;
@@ -34,9 +41,16 @@ export interface TaskStore extends GateStore {
   expiredEnds(retentionMs: number, keep: number, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
 
+  /** Remembers for `keptMs` when something was prepared that needs a confirmation. */
+  keepConfirmation(name: string, preparedMs: number, keptMs: number): Promise<void>;
+  /** When it was prepared; undefined when nothing is remembered by this name. It can be taken once. */
+  takeConfirmation(name: string): Promise<number | undefined>;
+
   /** How many urgent tasks of an engine wait that may overtake now. */
   mayOvertake(engine: string, urgentMax: number): Promise<number>;
   depths(): Promise<readonly Depth[]>;
+  /** Agents with waiting or running tasks, those with most first. */
+  agentLoads(count: number): Promise<readonly AgentLoad[]>;
   counts(): Promise<Counts>;
   executors(seenWithinMs: number): Promise<readonly ExecutorView[]>;
 }
@@ -94,8 +108,21 @@ export interface SyncMark {
   readonly sequence: bigint;
 }
 
+/** What an executor can run of one engine. */
+export interface Offer {
+  readonly engine: string;
+  /** The login that its runs use. */
+  readonly account: string;
+  readonly freeSlots: number;
+  /** In all, busy or not. */
+  readonly slots: number;
+  /** For people. */
+  readonly version: string;
+}
+
 export interface Heartbeat extends SyncMark {
   readonly draining: boolean;
+  readonly offers: readonly Offer[];
   readonly held: readonly { readonly id: string; readonly fence: bigint }[];
   readonly leaseMs: number;
   /** A waiting call that looks once more: renews nothing. */
@@ -107,6 +134,10 @@ export interface SyncFindings {
   readonly cancelled: readonly { readonly id: string; readonly fence: number; readonly reason: string }[];
   /** Granted before and not held. */
   readonly unlisted: readonly { readonly id: string; readonly fence: number }[];
+  /** Held, and granted by a Redis that forgot it. */
+  readonly forgotten: readonly { readonly id: string; readonly fence: number }[];
+  /** For how long nothing may be granted, since not all executors have said what they hold; 0: now. */
+  readonly holdMs: number;
 }
 
 export interface Claim extends SyncMark {
@@ -145,9 +176,23 @@ export interface LogEntry {
 export interface Depth {
   readonly engine: string;
   readonly class: PriorityClass;
+  /** For an executor. */
   readonly waiting: number;
   readonly oldestAgeMs: number | undefined;
+  readonly running: number;
+  /** For a time; of very many the first to be ready. */
+  readonly parked: number;
 }
+
+export interface AgentLoad {
+  readonly agent: string;
+  /** For an executor or for a time. */
+  readonly waiting: number;
+  readonly running: number;
+}
+
+export const byLoad = (a: AgentLoad, b: AgentLoad): number =>
+  b.waiting + b.running - (a.waiting + a.running) || (a.agent < b.agent ? -1 : 1);
 
 export interface Counts {
   readonly leased: number;
@@ -163,6 +208,7 @@ export interface ExecutorView {
   readonly leases: number;
   readonly seenMs: number;
   readonly draining: boolean;
+  readonly offers: readonly Offer[];
 }
 
 /** Tells that something may have changed. Wake-ups can be lost and come for nothing; they carry no state. */

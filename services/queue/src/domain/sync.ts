@@ -7,6 +7,7 @@ import {
   executorTopic,
   type Grant,
   type Heartbeat,
+  type Offer,
   type SyncFindings,
   type SyncMark,
   type TaskStore,
@@ -18,13 +19,6 @@ export interface SyncInput extends SyncMark {
   readonly offers: readonly Offer[];
   readonly draining: boolean;
   readonly maxWaitMs: number;
-}
-
-interface Offer {
-  readonly engine: string;
-  readonly freeSlots: number;
-  /** The login that its runs use. */
-  readonly account: string;
 }
 
 export interface SyncAnswer {
@@ -44,6 +38,8 @@ export interface SyncOptions {
 
 /** Covers a wake-up that was lost. */
 export const TICK_MS = 5_000;
+/** How often an executor is heard while the store waits for what all of them hold. */
+const HOLD_TICK_MS = 1_000;
 const LONGEST_WAIT_MS = 20_000;
 // Half of what a message may have, since one prompt more than this is possible.
 const MAX_GRANT_BYTES = 8 * 1024 * 1024;
@@ -58,22 +54,28 @@ export function createSync(
   const { store, queue, wakes, observer } = deps;
 
   const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
-    const { executor, boot, sequence, draining } = input;
+    const { executor, boot, sequence, draining, offers } = input;
     const strange = input.held.filter(({ id }) => !isTaskId(id));
     const held = input.held.filter(({ id }) => isTaskId(id));
-    const findings = await store.sync({ executor, boot, sequence, draining, held, leaseMs, again });
+    const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
     if (findings === "stale") throw syncStale();
     for (const { id, fence } of findings.unlisted) await queue.freeLease(id, { how: "undelivered", fence });
-    return { ...findings, lost: [...findings.lost, ...strange.map(({ id }) => id)] };
+    const lost = [...findings.lost, ...strange.map(({ id }) => id)];
+    const accountOf = (engine: string): string => offers.find((offer) => offer.engine === engine)?.account ?? "";
+    for (const { id, fence } of findings.forgotten) {
+      if (!(await queue.resumeLease(id, { executor, boot, fence, accountOf }, leaseMs))) lost.push(id);
+    }
+    return { ...findings, lost };
   };
 
-  const claim = async ({ executor, boot, sequence, offers }: SyncInput) => {
+  const claim = async ({ executor, boot, sequence, offers }: SyncInput, holdMs: number) => {
     const grants: Grant[] = [];
-    let [bytes, waitMs] = [0, TICK_MS];
+    let [bytes, waitMs] = [0, holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : TICK_MS];
     for (const { engine, account, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
-      const wanted = { engine, account, count: freeSlots, leaseMs, maxBytes, order };
+      // While nothing may be granted: what this very Sync was granted before.
+      const wanted = { engine, account, count: holdMs > 0 ? 0 : freeSlots, leaseMs, maxBytes, order };
       const got = await store.claim({ executor, boot, sequence, ...wanted });
       if (got === "stale") throw syncStale();
       for (const grant of got.grants) {
@@ -100,13 +102,15 @@ export function createSync(
     const listener = wakes.listen([executorTopic(input.executor), ...open.map(({ engine }) => engineTopic(engine))]);
     try {
       for (let again = false; ; again = true) {
-        const { cancelled, lost } = await look(input, again);
+        const { cancelled, lost, holdMs } = await look(input, again);
         // Nobody would hear of what is claimed for a caller that gave up.
         const idle = input.draining || signal.aborted;
-        const { grants, waitMs } = idle ? { grants: [], waitMs: TICK_MS } : await claim(input);
+        const { grants, waitMs } = idle ? { grants: [], waitMs: TICK_MS } : await claim(input, holdMs);
         const news = grants.length + cancelled.length + lost.length > 0;
         const leftMs = end - performance.now();
-        if (news || input.draining || leftMs <= 0 || stop.aborted) {
+        // Only a new call counts as its word.
+        const wanted = again && holdMs > 0;
+        if (news || wanted || input.draining || leftMs <= 0 || stop.aborted) {
           return { grants, cancelled, lost, nextSyncMs };
         }
         await listener.next(Math.min(leftMs, waitMs), stop);

@@ -37,9 +37,13 @@ export function readResume({ scope: asked, who, why }: ResumeQueueRequest, engin
   return { scope, who, why };
 }
 
-function checkWords({ who, why }: { who: string; why: string }, faults: Faults): void {
+export function checkWho(who: string, faults: Faults): void {
   const length = Array.from(who).length;
   faults.unless(length >= 1 && length <= MAX_WHO, "who", `must be 1 to ${MAX_WHO} characters`);
+}
+
+function checkWords({ who, why }: { who: string; why: string }, faults: Faults): void {
+  checkWho(who, faults);
   faults.unless(Buffer.byteLength(why) <= MAX_WHY_BYTES, "why", `is longer than ${MAX_WHY_BYTES} bytes`);
 }
 

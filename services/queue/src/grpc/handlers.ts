@@ -14,19 +14,11 @@ import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { loadSpec, toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
+import { filterHandlers } from "./by-filter.js";
 import { type Enqueue, enqueueBatch } from "./enqueue.js";
 import { readPause, readResume } from "./gates.js";
 import { recordQueueWait } from "./queue-wait.js";
-import {
-  failFacts,
-  readFailure,
-  readList,
-  readPriority,
-  readReport,
-  readResult,
-  readSync,
-  resultFacts,
-} from "./requests.js";
+import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { readStatus } from "./status.js";
 
 export interface HandlerDeps {
@@ -61,6 +53,7 @@ export function queueHandlers({
     },
     enqueueBatch: (request) => enqueueBatch(enqueue, request),
     ...conversations?.methods,
+    ...filterHandlers({ store, queue }),
 
     async sync(request, context) {
       const { grants, cancelled, lost, nextSyncMs } = await sync(readSync(request, context), context.signal);
@@ -108,14 +101,6 @@ export function queueHandlers({
 
     async get({ taskId, agentId }) {
       return { task: toTaskMessage(await queue.get(taskId, agentId)) };
-    },
-
-    async list(request) {
-      const { none, ...query } = readList(request);
-      if (none) return { tasks: [], nextPageToken: "" };
-      const { tasks, nextPageToken } = await queue.list(query);
-      const messages = tasks.map((task) => toTaskMessage({ task, prompts: undefined, result: undefined }));
-      return { tasks: messages, nextPageToken };
     },
 
     async cancel({ taskId, agentId, reason }) {

@@ -4,7 +4,6 @@ import { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type {
   CompleteRequest,
   FailRequest,
-  ListRequest,
   ReportRequest,
   SyncRequest,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -12,12 +11,12 @@ import { type Priority, TaskResult, type Usage } from "@ccsp/protos/ccsp/task/v1
 import type { RunFacts } from "../domain/move.js";
 import type { Report } from "../domain/store.js";
 import type { SyncInput } from "../domain/sync.js";
-import { CLASSES, type Failure, type PriorityClass, type State } from "../domain/task.js";
+import type { Failure, PriorityClass } from "../domain/task.js";
 import { Faults, isExecutorId } from "../domain/validate.js";
 import { durationMs } from "../messages/duration.js";
-import { failureOf } from "../messages/failure.js";
+import { cut, failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
-import { priorityOf, stateOf } from "../messages/words.js";
+import { classOf } from "../messages/words.js";
 import { ACCOUNT_RULE, isAccount } from "./gates.js";
 
 // W3C Trace Context, version 00. Only ever shown as a link, so another one is no reason to refuse a report.
@@ -25,6 +24,7 @@ const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 // More leases than this in one process is a fault of the caller.
 const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
+const MAX_VERSION_BYTES = 64;
 const MAX_ENTRY_BYTES = 1024 * 1024;
 const MAX_RESULT_BYTES = 12 * 1024 * 1024;
 // An answer has to reach the caller before its deadline.
@@ -64,10 +64,10 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
 /** No more slots than `room`: an executor that held more than a Sync may name could never call again. */
 function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput["offers"] {
   let left = room;
-  return engines.map(({ engine, freeSlots, account }) => {
-    const slots = Math.min(freeSlots, left);
-    left -= slots;
-    return { engine, account, freeSlots: slots };
+  return engines.map(({ engine, freeSlots: offered, account, slots, version }) => {
+    const freeSlots = Math.min(offered, left);
+    left -= freeSlots;
+    return { engine, account, freeSlots, slots: Math.max(slots, freeSlots), version: cut(version, MAX_VERSION_BYTES) };
   });
 }
 
@@ -95,27 +95,8 @@ export function readReport(request: ReportRequest): Report {
 }
 
 /** Throws INVALID_FIELD. */
-export function readList({ agentId, states, pageSize, pageToken }: ListRequest) {
-  const faults = new Faults();
-  faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
-  faults.check();
-  // A state that no task can be in yet still filters.
-  const known = states.flatMap((state): State[] => {
-    const name = stateOf(state);
-    return name === undefined ? [] : [name];
-  });
-  return {
-    agent: agentId,
-    states: known,
-    none: states.length > 0 && known.length === 0,
-    pageSize: pageSize || 50,
-    pageToken,
-  };
-}
-
-/** Throws INVALID_FIELD. */
 export function readPriority(priority: Priority): PriorityClass {
-  const named = CLASSES.find((each) => priorityOf(each) === priority);
+  const named = classOf(priority);
   if (named === undefined) throw invalidFields([{ field: "priority", description: "is no known priority" }]);
   return named;
 }

@@ -1,4 +1,5 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { isClosed, type Scope, scopes } from "../domain/gates.js";
 import type { TaskStore } from "../domain/store.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { toDuration } from "../messages/duration.js";
@@ -7,38 +8,50 @@ import { priorityOf } from "../messages/words.js";
 
 // Several missed calls: an idle executor calls at least every 20 s.
 const LATELY_MS = 60_000;
+const MOST_AGENTS = 100;
 
 /** What waits and runs, and who is there. */
 export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<GetStatusResponse> {
-  const [depths, counts, executors, gates, nowMs] = await Promise.all([
+  const [depths, agents, counts, executors, gates, nowMs] = await Promise.all([
     store.depths(),
+    store.agentLoads(MOST_AGENTS),
     store.counts(),
     store.executors(LATELY_MS),
     store.gates(),
     store.now(""),
   ]);
+  const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scope), nowMs));
   return {
-    depths: depths.map(({ engine, class: priority, waiting, oldestAgeMs }) => ({
+    depths: depths.map(({ engine, class: priority, waiting, oldestAgeMs, running, parked }) => ({
       engine,
       priority: priorityOf(priority),
       waiting: BigInt(waiting),
       oldestAge: oldestAgeMs === undefined ? undefined : toDuration(oldestAgeMs),
+      running: BigInt(running),
+      parked: BigInt(parked),
+      paused: closed("emergency", scopes.all, scopes.engine(engine), scopes.class(priority)),
     })),
     leased: BigInt(counts.leased),
     parked: BigInt(counts.parked),
     ended: BigInt(counts.ended),
     engines: [...limits.engines],
-    executors: executors.map(({ id, leases, seenMs, draining }) => ({
+    executors: executors.map(({ id, leases, seenMs, draining, offers }) => ({
       executorId: id,
       leases,
       lastSyncTime: new Date(seenMs),
       draining,
+      engines: [...offers],
     })),
     maxPromptBytes: BigInt(limits.maxPromptBytes),
     scheduled: BigInt(counts.scheduled),
     gates: [...gates].flatMap(([scope, gate]) => toGateMessage(scope, gate, nowMs) ?? []),
     emergency: undefined,
-    agents: [],
+    agents: agents.map(({ agent, waiting, running }) => ({
+      agentId: agent,
+      waiting: BigInt(waiting),
+      running: BigInt(running),
+      paused: closed(scopes.agent(agent)),
+    })),
     waitingBytes: BigInt(counts.waitingBytes),
   };
 }

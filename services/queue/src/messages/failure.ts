@@ -10,7 +10,7 @@ const MAX_RETRY_AFTER_MS = 32 * 24 * 60 * 60 * 1000;
 /** A category or source of a newer executor becomes UNKNOWN_ERROR or unspecified; message and retry_after are cut to what may be stored. */
 export function failureOf(error: TaskError): Failure {
   return {
-    category: nameOf(ErrorCategory, error.category) ?? "UNKNOWN_ERROR",
+    category: categoryOf(error.category) ?? "UNKNOWN_ERROR",
     message: cut(error.message, MAX_MESSAGE_BYTES),
     retryable: error.retryable,
     source: nameOf(ErrorSource, error.source) ?? "UNSPECIFIED",
@@ -34,9 +34,12 @@ export function retryOf({ firstBackoff, maxBackoff, neverOn }: RetryPolicy): Tas
   return {
     ...(firstBackoff && { baseMs: durationMs(firstBackoff) }),
     ...(maxBackoff && { maxMs: durationMs(maxBackoff) }),
-    ...(neverOn.length > 0 && { never: neverOn.flatMap((category) => nameOf(ErrorCategory, category) ?? []) }),
+    ...(neverOn.length > 0 && { never: neverOn.flatMap((category) => categoryOf(category) ?? []) }),
   };
 }
+
+/** The domain's name of a category; undefined for none and for one of a newer version. */
+export const categoryOf = (category: ErrorCategory): string | undefined => nameOf(ErrorCategory, category);
 
 const isCategory = (name: string): name is keyof typeof ErrorCategory => name in ErrorCategory;
 const isSource = (name: string): name is keyof typeof ErrorSource => name in ErrorSource;

@@ -1,7 +1,7 @@
 import type { Gate as GateMessage, GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type Gate, labelOf, type Scope, scopes } from "../domain/gates.js";
 import { CLASSES } from "../domain/task.js";
-import { priorityOf } from "./words.js";
+import { classOf, priorityOf } from "./words.js";
 
 /** The scope that a message names; undefined when it names none, or none that there can be. */
 export function scopeOf({ scope }: GateScope): Scope | undefined {
@@ -9,7 +9,7 @@ export function scopeOf({ scope }: GateScope): Scope | undefined {
     case "all":
       return scope.value ? scopes.all : undefined;
     case "priority": {
-      const priority = CLASSES.find((each) => priorityOf(each) === scope.value);
+      const priority = classOf(scope.value);
       return priority && scopes.class(priority);
     }
     case "engine":

@@ -1,5 +1,5 @@
 import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type PriorityClass, STATES, type State } from "../domain/task.js";
+import { CLASSES, type PriorityClass, STATES, type State } from "../domain/task.js";
 
 const PRIORITIES: Readonly<Record<PriorityClass, Priority>> = {
   urgent: Priority.URGENT,
@@ -9,6 +9,10 @@ const PRIORITIES: Readonly<Record<PriorityClass, Priority>> = {
 };
 
 export const priorityOf = (priority: PriorityClass): Priority => PRIORITIES[priority];
+
+/** Undefined for none and for one of a newer version. */
+export const classOf = (priority: Priority): PriorityClass | undefined =>
+  CLASSES.find((each) => priorityOf(each) === priority);
 
 export const toState = (state: State): TaskState => TaskState[state];
 

@@ -9,8 +9,8 @@ import type { Scripts } from "./scripts.js";
 
 // Long enough for a client that lost its connection over a day's outage; see Enqueue in the contract.
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
-// About a millisecond of Redis, which does nothing else meanwhile.
-const GROUP = { count: 64, bytes: 1024 * 1024, bytesOf: ({ prompts, spec }: NewTask) => prompts.length + spec.length };
+// Small enough for the next group to be made ready here while Redis, which does nothing else meanwhile, has this one.
+const GROUP = { count: 16, bytes: 1024 * 1024, bytesOf: ({ prompts, spec }: NewTask) => prompts.length + spec.length };
 
 /** `TaskStore.enqueue`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
@@ -27,7 +27,7 @@ export function createEnqueue(
   return groupCallsBy(
     ({ engine }) => engine,
     async (engine, group) => {
-      const records = group.map((task) => JSON.stringify(recordOf(task)));
+      const entries = group.map(entryOf);
       const reply = await scripts.enqueue(
         {
           ...{ tasks, prompts, owned, load, parked, alarms, pinned, events },
@@ -36,12 +36,9 @@ export function createEnqueue(
         },
         ...[clock(), engine, channels.work, REQUEST_TTL_MS, boundsArg],
         ...CLASSES.map((priority) => enqueuedData(engine, priority)),
-        ...group.flatMap((task, i) => [
-          ...[task.id, CLASSES.indexOf(task.class) + 1, task.agent, records[i] ?? "", asBuffer(task.prompts)],
-          ...[task.request?.hash ?? "", task.trace, timesOf(task)],
-        ]),
+        ...entries.flatMap(({ line, task }) => [line, asBuffer(task.prompts), timesOf(task)]),
       );
-      return group.map((task, i) => outcomeOf(task, records[i] ?? "", reply.slice(2 * i, 2 * i + 2)));
+      return entries.map((entry, i) => outcomeOf(entry, reply[2 * i] ?? "", reply[2 * i + 1] ?? ""));
     },
     GROUP,
   );
@@ -62,12 +59,31 @@ function recordOf({ agent, engine, class: priority, max, spec, trace, conditions
   };
 }
 
+interface Entry {
+  readonly task: NewTask;
+  readonly record: ReturnType<typeof recordOf>;
+  /** What the bounds count. */
+  readonly size: number;
+  /** As the script's header has it. */
+  readonly line: string;
+}
+
+function entryOf(task: NewTask): Entry {
+  const record = recordOf(task);
+  const members = JSON.stringify(record).slice(1);
+  const size = Buffer.byteLength(members) + 1 + task.prompts.byteLength;
+  const { id, agent, request, trace } = task;
+  const line = `${id} ${CLASSES.indexOf(task.class) + 1} ${agent} ${size} ${request?.hash ?? ""} ${trace} ${members}`;
+  return { task, record, size, line };
+}
+
 const timesOf = ({ start, conditions }: NewTask): string =>
   start === undefined && conditions === undefined ? "" : JSON.stringify({ start, ...conditions });
 
-function outcomeOf(task: NewTask, record: string, [word, value = ""]: readonly string[]): EnqueueOutcome {
-  if (word === "added") return { outcome: word, task: newTask(task, Buffer.byteLength(record), Number(value)) };
-  if (word === "again") return { outcome: "added", task: decodeTask(task.id, value) };
+function outcomeOf(entry: Entry, word: string, value: string): EnqueueOutcome {
+  const { id } = entry.task;
+  if (word === "added") return { outcome: word, task: newTask(entry, Number(value)) };
+  if (word === "again") return { outcome: "added", task: decodeTask(id, value) };
   if (word === "known" || word === "conflict") return { outcome: word, id: value };
   const [, scope, name = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(value) ?? [];
   if (word !== "full" || !isScope(scope) || !isWhat(what)) throw new Error(`script answered ${word} ${value}`);
@@ -75,9 +91,8 @@ function outcomeOf(task: NewTask, record: string, [word, value = ""]: readonly s
 }
 
 /** The record as the script stored it, without asking for it. */
-function newTask(task: NewTask, recordBytes: number, created: number): Task {
-  const { start = 0 } = task;
-  const common = { id: task.id, ...recordOf(task), created, size: recordBytes + task.prompts.byteLength };
+function newTask({ task: { id, start = 0 }, record, size }: Entry, created: number): Task {
+  const common = { id, ...record, created, size };
   if (start <= created) return { ...common, state: "QUEUED" };
   return { ...common, state: "SCHEDULED", since: start, ready: start };
 }

@@ -6,6 +6,7 @@ export type QueueKeys = ReturnType<typeof queueKeys>;
 /** Every key of one shard. They share a hash tag, so they are on one node of a Redis Cluster, as a script needs it. */
 export function queueKeys(shard: number) {
   const prefix = `ccsp:queue:{${shard}}:`;
+  const engines = new Map<string, EngineKeys>();
   return {
     tasks: `${prefix}tasks`,
     prompts: `${prefix}prompts`,
@@ -28,14 +29,14 @@ export function queueKeys(shard: number) {
     /** Written to have something that replicas can be asked for. */
     barrier: `${prefix}barrier`,
     events: eventsKey(shard),
-    /** Of one engine and its classes. */
-    engine: (name: string) => ({
-      rota: `${prefix}rota:${name}`,
-      ...byClass("Lines", (priority) => `${prefix}lines:${name}:${priority}`),
-      ...byClass("Heads", (priority) => `${prefix}heads:${name}:${priority}`),
-      ...byClass("Turns", (priority) => `${prefix}turns:${name}:${priority}`),
-    }),
+    /** Of one engine and its classes. Engines are few, so their keys are made once. */
+    engine(name: string): EngineKeys {
+      const keys = engines.get(name) ?? engineKeys(prefix, name);
+      engines.set(name, keys);
+      return keys;
+    },
     log: (id: string) => `${prefix}log:${id}`,
+    confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
   };
@@ -49,6 +50,15 @@ export const scheduleKeys = {
 
 /** Pub/sub of all shards: `log` carries task ids, `work` carries topics (`engine:…`, `executor:…`). */
 export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;
+
+type EngineKeys = ReturnType<typeof engineKeys>;
+
+const engineKeys = (prefix: string, name: string) => ({
+  rota: `${prefix}rota:${name}`,
+  ...byClass("Lines", (priority) => `${prefix}lines:${name}:${priority}`),
+  ...byClass("Heads", (priority) => `${prefix}heads:${name}:${priority}`),
+  ...byClass("Turns", (priority) => `${prefix}turns:${name}:${priority}`),
+});
 
 function byClass<S extends string>(suffix: S, key: (priority: PriorityClass) => string) {
   const named = CLASSES.map((priority) => [`${priority}${suffix}`, key(priority)] as const);

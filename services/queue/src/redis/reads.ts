@@ -1,20 +1,33 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { GateStore } from "../domain/gate-store.js";
 import type { TaskStore } from "../domain/store.js";
-import { CLASSES } from "../domain/task.js";
+import type { Confirmations } from "./confirmations.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
+import type { StatusReads } from "./status-reads.js";
 
-type Reads = Omit<TaskStore, "enqueue" | "move" | "report" | "sync" | "claim" | "remove" | keyof GateStore>;
+type Reads = Omit<
+  TaskStore,
+  | "enqueue"
+  | "move"
+  | "report"
+  | "sync"
+  | "noticeOutage"
+  | "claim"
+  | "remove"
+  | keyof Confirmations
+  | keyof GateStore
+  | keyof StatusReads
+>;
 
 /** What changes no task. */
 export function createReads(
   redis: RedisClient,
   keys: QueueKeys,
   readClock: Scripts["readClock"],
-  { engines, now: clock }: { readonly engines: readonly string[]; readonly now?: () => number },
+  clock?: () => number,
 ): Reads {
   const now = async (): Promise<number> => clock?.() ?? (await readClock({ tasks: keys.tasks }));
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(keys.tasks, ...ids), {
@@ -26,6 +39,7 @@ export function createReads(
 
   return {
     now,
+    earliestNow: now,
 
     async find(id) {
       const record = await findRecord(id);
@@ -43,6 +57,17 @@ export function createReads(
 
     findPrompts: async (id) => (await redis.hgetBuffer(keys.prompts, id)) ?? undefined,
     findResult: async (id) => (await redis.hgetBuffer(keys.results, id)) ?? undefined,
+
+    async owners() {
+      const owners: string[] = [];
+      for (let from = "-"; ; ) {
+        const [member] = await redis.zrangebylex(keys.owned, from, "+", "LIMIT", 0, 1);
+        if (member === undefined) return owners;
+        const owner = member.slice(0, member.indexOf("/"));
+        owners.push(owner);
+        from = `(${owner}0`;
+      }
+    },
 
     async listIds(agent, before, count) {
       // "0" follows "/" in ASCII: the end of this agent's members.
@@ -76,46 +101,6 @@ export function createReads(
         redis.zlexcount(keys.running, `[urgent/${engine}/`, `(urgent/${engine}0`),
       ]);
       return urgentMax === 0 ? waiting : Math.max(0, Math.min(waiting, urgentMax - running));
-    },
-
-    async depths() {
-      const at = await now();
-      const places = engines.flatMap((engine) => CLASSES.map((priority) => ({ engine, class: priority })));
-      return Promise.all(
-        places.map(async (place) => {
-          const of = keys.engine(place.engine);
-          const [waiting, [, oldest]] = await Promise.all([
-            redis.zcard(of[`${place.class}Lines`]),
-            redis.zrangebyscore(of[`${place.class}Heads`], "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
-          ]);
-          const oldestAgeMs = oldest === undefined ? undefined : Math.max(0, at - Number(oldest));
-          return { ...place, waiting, oldestAgeMs };
-        }),
-      );
-    },
-
-    async counts() {
-      const [leased, timed, ended, [scheduled, bytes]] = await Promise.all([
-        redis.zcard(keys.leases),
-        redis.zcard(keys.parked),
-        redis.zcard(keys.ended),
-        redis.hmget(keys.load, "scheduled", "all/bytes"),
-      ]);
-      const parked = Math.max(0, timed - Number(scheduled));
-      return { leased, parked, scheduled: Number(scheduled), ended, waitingBytes: Number(bytes) };
-    },
-
-    async executors(seenWithinMs) {
-      const ids = await redis.zrangebyscore(keys.executors, (await now()) - seenWithinMs, "+inf");
-      return Promise.all(
-        ids.map(async (id) => {
-          const [[seen, draining], leases] = await Promise.all([
-            redis.hmget(keys.executor(id), "seen", "draining"),
-            redis.zlexcount(keys.held, `[${id}/`, `(${id}0`),
-          ]);
-          return { id, leases, seenMs: Number(seen), draining: draining === "1" };
-        }),
-      );
     },
   };
 }

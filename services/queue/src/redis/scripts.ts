@@ -39,7 +39,13 @@ export function bindScripts(redis: RedisClient) {
       ],
       words,
     ),
-    sync: bindScript(redis, lua("sync_executor"), ["executor", "executors", "tasks", "leases", "held"], list),
+    sync: bindScript(
+      redis,
+      lua("sync_executor"),
+      ["executor", "executors", "tasks", "leases", "held", "meta"],
+      list,
+      ["ahead", "notice"].map((part) => lua(`outage/${part}`)),
+    ),
     claim: bindScript(
       redis,
       lua("claim_tasks"),
@@ -51,7 +57,7 @@ export function bindScripts(redis: RedisClient) {
       list,
       ["batch", "load", "gates", "rates", "rules", "turns", "classes"].map((part) => lua(`claim/${part}`)),
     ),
-    report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words),
+    report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words, [lua("outage/ahead")]),
     move: bindScript(
       redis,
       lua("move_tasks"),
@@ -62,7 +68,7 @@ export function bindScripts(redis: RedisClient) {
         "...logs",
       ],
       words,
-      ["bench", "charge"].map((part) => lua(`move/${part}`)),
+      ["outage/ahead", "move/bench", "move/charge", "move/resume"].map(lua),
     ),
     remove: bindScript(
       redis,
@@ -76,6 +82,9 @@ export function bindScripts(redis: RedisClient) {
     adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
     liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
     mendRunning: bindScript(redis, lua("mend_running"), ["running", "leases"], anything),
+    noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything, [
+      lua("outage/notice"),
+    ]),
     readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
   };
 }

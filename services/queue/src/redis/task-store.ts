@@ -3,12 +3,14 @@ import type { Bounds } from "../domain/bounds.js";
 import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
+import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
 import { bindScripts, type Reply } from "./scripts.js";
+import { createStatusReads } from "./status-reads.js";
 import { createTaskCalls } from "./task-calls.js";
 
 export interface StoreOptions {
@@ -27,17 +29,20 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
   const { tasks, prompts, leases, held, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates } = keys;
 
+  const reads = createReads(redis, keys, scripts.readClock, now);
   const store: TaskStore = {
-    ...createReads(redis, keys, scripts.readClock, { engines, ...(now && { now }) }),
-
+    ...reads,
+    ...createStatusReads(redis, keys, { engines, now: () => reads.now("") }),
     ...createTaskCalls(scripts, keys, clock),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
+    ...createConfirmations(redis, keys),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
-    async sync({ executor, boot, sequence, draining, held: holding, leaseMs, again }) {
-      const [word, lost = [], cancelled = [], unlisted = []] = await scripts.sync(
-        { executor: keys.executor(executor), executors, tasks, leases, held },
+    async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
+      const [word, lost = [], cancelled = [], unlisted = [], forgotten = [], holdMs] = await scripts.sync(
+        { executor: keys.executor(executor), executors, tasks, leases, held, meta },
         ...[executor, clock(), boot, String(sequence), leaseMs, draining ? 1 : 0, again ? "again" : "first"],
+        JSON.stringify(offers),
         ...holding.flatMap(({ id, fence }) => [id, String(fence)]),
       );
       if (word === "stale") return word;
@@ -49,8 +54,12 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
           reason,
         })),
         unlisted: inGroups(texts(unlisted), 2).map(([id = "", fence]) => ({ id, fence: Number(fence) })),
+        forgotten: inGroups(texts(forgotten), 2).map(([id = "", fence]) => ({ id, fence: Number(fence) })),
+        holdMs: Number(text(holdMs)),
       };
     },
+
+    noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
       const [word, wait, ...flat] = await scripts.claim(

@@ -192,11 +192,14 @@ export interface ExplainTaskResponse {
     | undefined;
   /** Everything that keeps it from starting, what has to go first at the front. */
   blockers: Blocker[];
-  /** Before this it will not start; absent when that is not known. */
+  /** Before this it will not start, unless somebody opens a gate before its time; absent when nothing that blocks it has a known end. */
   earliestStartTime:
     | Date
     | undefined;
-  /** When it will start, judging by learned durations; absent when nothing was learned yet. */
+  /**
+   * From now to its start, judging by learned run times; absent when it does not wait, when that needs run times and none were learned
+   * yet, and when something blocks it for an unknown time.
+   */
   estimate: StartEstimate | undefined;
 }
 
@@ -208,7 +211,7 @@ export interface EstimateTaskRequest {
 
 /** Response for `EstimateTask`. */
 export interface EstimateTaskResponse {
-  /** From now to its start; absent when nothing was learned yet or something blocks it for an unknown time. */
+  /** From now to its start; absent when that needs run times and none were learned yet, and when something blocks it for an unknown time. */
   start:
     | StartEstimate
     | undefined;

@@ -349,6 +349,8 @@ export interface EngineOffer {
   version: string;
   /** Name of the login that runs use up the limits of. Executors that share a login name it alike; empty is a name too. */
   account: string;
+  /** Runs that it can have at once in all, busy slots included; less than `free_slots` means as many as that. */
+  slots: number;
 }
 
 /** Response for `Sync`. */
@@ -632,7 +634,7 @@ export interface GetStatusRequest {
 
 /** Response for `GetStatus`. */
 export interface GetStatusResponse {
-  /** Waiting tasks per engine and class. */
+  /** What waits and runs, per engine and class. */
   depths: Depth[];
   /** Tasks with a lease. */
   leased: bigint;
@@ -664,10 +666,12 @@ export interface GetStatusResponse {
 export interface AgentLoad {
   /** The agent. */
   agentId: string;
-  /** Tasks that wait, parked ones not counted. */
+  /** Tasks that wait: for an executor, or parked or scheduled for a time. */
   waiting: bigint;
   /** Tasks that executors hold. */
   running: bigint;
+  /** Its gate is closed. */
+  paused: boolean;
 }
 
 /** What a gate stands before. */
@@ -936,11 +940,14 @@ export interface ExplainTaskResponse {
     | undefined;
   /** Everything that keeps it from starting, what has to go first at the front. Empty when nothing does: it is next, runs or has ended. */
   blockers: Blocker[];
-  /** Before this it will not start; absent when that is not known. */
+  /** Before this it will not start, unless somebody opens a gate before its time; absent when nothing that blocks it has a known end. */
   earliestStartTime:
     | Date
     | undefined;
-  /** When it will start, judging by learned durations; absent when nothing was learned yet. */
+  /**
+   * From now to its start, judging by learned run times; absent when it does not wait, when that needs run times and none were learned
+   * yet, and when something blocks it for an unknown time.
+   */
   estimate: StartEstimate | undefined;
 }
 
@@ -954,14 +961,18 @@ export interface Blocker {
   until: Date | undefined;
 }
 
-/** When a task starts, as far as can be said. */
+/** When a task starts, or how long it runs, as far as can be said. */
 export interface StartEstimate {
   /** As likely before as after. */
   p50:
     | Duration
     | undefined;
   /** In 19 of 20 cases before. */
-  p95: Duration | undefined;
+  p95:
+    | Duration
+    | undefined;
+  /** In 9 of 10 cases before. */
+  p90: Duration | undefined;
 }
 
 /** Request for `EstimateTask`. */
@@ -974,7 +985,7 @@ export interface EstimateTaskRequest {
 
 /** Response for `EstimateTask`. */
 export interface EstimateTaskResponse {
-  /** From now to its start; absent when nothing was learned yet or something blocks it for an unknown time. */
+  /** From now to its start; absent when that needs run times and none were learned yet, and when something blocks it for an unknown time. */
   start:
     | StartEstimate
     | undefined;
@@ -1096,16 +1107,24 @@ export interface LoadConversationResponse {
   transcript: Buffer;
 }
 
-/** Waiting tasks of one engine and class. */
+/** Tasks of one engine and class. */
 export interface Depth {
   /** Engine name. */
   engine: string;
   /** Class. */
   priority: Priority;
-  /** Tasks waiting. */
+  /** Tasks waiting for an executor. */
   waiting: bigint;
-  /** Age of the oldest; absent when none waits. */
-  oldestAge: Duration | undefined;
+  /** Age of the oldest of them; absent when none waits. */
+  oldestAge:
+    | Duration
+    | undefined;
+  /** Tasks that executors hold. */
+  running: bigint;
+  /** Tasks that wait for a time, parked or scheduled; of very many only the 2,000 of each shard that are ready first are counted here. */
+  parked: bigint;
+  /** A closed gate stands before all of them: that of everything, the engine or the class, or the emergency stop. */
+  paused: boolean;
 }
 
 /** An executor as the queue sees it. */
@@ -1120,6 +1139,8 @@ export interface ExecutorSummary {
     | undefined;
   /** Takes no new work. */
   draining: boolean;
+  /** What it offered in its last call. */
+  engines: EngineOffer[];
 }
 
 function createBaseEnqueueRequest(): EnqueueRequest {
@@ -2059,7 +2080,7 @@ export const HeldLease: MessageFns<HeldLease> = {
 };
 
 function createBaseEngineOffer(): EngineOffer {
-  return { engine: "", freeSlots: 0, version: "", account: "" };
+  return { engine: "", freeSlots: 0, version: "", account: "", slots: 0 };
 }
 
 export const EngineOffer: MessageFns<EngineOffer> = {
@@ -2075,6 +2096,9 @@ export const EngineOffer: MessageFns<EngineOffer> = {
     }
     if (message.account !== "") {
       writer.uint32(34).string(message.account);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(40).int32(message.slots);
     }
     return writer;
   },
@@ -2124,6 +2148,14 @@ export const EngineOffer: MessageFns<EngineOffer> = {
             message.account = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.slots = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2146,6 +2178,7 @@ export const EngineOffer: MessageFns<EngineOffer> = {
         : 0,
       version: isSet(object.version) ? globalThis.String(object.version) : "",
       account: isSet(object.account) ? globalThis.String(object.account) : "",
+      slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
     };
   },
 
@@ -2163,6 +2196,9 @@ export const EngineOffer: MessageFns<EngineOffer> = {
     if (message.account !== "") {
       obj.account = message.account;
     }
+    if (message.slots !== 0) {
+      obj.slots = Math.round(message.slots);
+    }
     return obj;
   },
 
@@ -2175,6 +2211,7 @@ export const EngineOffer: MessageFns<EngineOffer> = {
     message.freeSlots = object.freeSlots ?? 0;
     message.version = object.version ?? "";
     message.account = object.account ?? "";
+    message.slots = object.slots ?? 0;
     return message;
   },
 };
@@ -5366,7 +5403,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
 };
 
 function createBaseAgentLoad(): AgentLoad {
-  return { agentId: "", waiting: 0n, running: 0n };
+  return { agentId: "", waiting: 0n, running: 0n, paused: false };
 }
 
 export const AgentLoad: MessageFns<AgentLoad> = {
@@ -5385,6 +5422,9 @@ export const AgentLoad: MessageFns<AgentLoad> = {
         throw new globalThis.Error("value provided for field message.running of type int64 too large");
       }
       writer.uint32(24).int64(message.running);
+    }
+    if (message.paused !== false) {
+      writer.uint32(32).bool(message.paused);
     }
     return writer;
   },
@@ -5426,6 +5466,14 @@ export const AgentLoad: MessageFns<AgentLoad> = {
             message.running = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5447,6 +5495,7 @@ export const AgentLoad: MessageFns<AgentLoad> = {
         : "",
       waiting: isSet(object.waiting) ? BigInt(object.waiting) : 0n,
       running: isSet(object.running) ? BigInt(object.running) : 0n,
+      paused: isSet(object.paused) ? globalThis.Boolean(object.paused) : false,
     };
   },
 
@@ -5461,6 +5510,9 @@ export const AgentLoad: MessageFns<AgentLoad> = {
     if (message.running !== 0n) {
       obj.running = message.running.toString();
     }
+    if (message.paused !== false) {
+      obj.paused = message.paused;
+    }
     return obj;
   },
 
@@ -5472,6 +5524,7 @@ export const AgentLoad: MessageFns<AgentLoad> = {
     message.agentId = object.agentId ?? "";
     message.waiting = (object.waiting !== undefined && object.waiting !== null) ? BigInt(object.waiting) : 0n;
     message.running = (object.running !== undefined && object.running !== null) ? BigInt(object.running) : 0n;
+    message.paused = object.paused ?? false;
     return message;
   },
 };
@@ -8160,7 +8213,7 @@ export const Blocker: MessageFns<Blocker> = {
 };
 
 function createBaseStartEstimate(): StartEstimate {
-  return { p50: undefined, p95: undefined };
+  return { p50: undefined, p95: undefined, p90: undefined };
 }
 
 export const StartEstimate: MessageFns<StartEstimate> = {
@@ -8170,6 +8223,9 @@ export const StartEstimate: MessageFns<StartEstimate> = {
     }
     if (message.p95 !== undefined) {
       Duration.encode(message.p95, writer.uint32(18).fork()).join();
+    }
+    if (message.p90 !== undefined) {
+      Duration.encode(message.p90, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -8203,6 +8259,14 @@ export const StartEstimate: MessageFns<StartEstimate> = {
             message.p95 = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.p90 = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8219,6 +8283,7 @@ export const StartEstimate: MessageFns<StartEstimate> = {
     return {
       p50: isSet(object.p50) ? Duration.fromJSON(object.p50) : undefined,
       p95: isSet(object.p95) ? Duration.fromJSON(object.p95) : undefined,
+      p90: isSet(object.p90) ? Duration.fromJSON(object.p90) : undefined,
     };
   },
 
@@ -8230,6 +8295,9 @@ export const StartEstimate: MessageFns<StartEstimate> = {
     if (message.p95 !== undefined) {
       obj.p95 = Duration.toJSON(message.p95);
     }
+    if (message.p90 !== undefined) {
+      obj.p90 = Duration.toJSON(message.p90);
+    }
     return obj;
   },
 
@@ -8240,6 +8308,7 @@ export const StartEstimate: MessageFns<StartEstimate> = {
     const message = createBaseStartEstimate();
     message.p50 = (object.p50 !== undefined && object.p50 !== null) ? Duration.fromPartial(object.p50) : undefined;
     message.p95 = (object.p95 !== undefined && object.p95 !== null) ? Duration.fromPartial(object.p95) : undefined;
+    message.p90 = (object.p90 !== undefined && object.p90 !== null) ? Duration.fromPartial(object.p90) : undefined;
     return message;
   },
 };
@@ -9616,7 +9685,7 @@ export const LoadConversationResponse: MessageFns<LoadConversationResponse> = {
 };
 
 function createBaseDepth(): Depth {
-  return { engine: "", priority: 0, waiting: 0n, oldestAge: undefined };
+  return { engine: "", priority: 0, waiting: 0n, oldestAge: undefined, running: 0n, parked: 0n, paused: false };
 }
 
 export const Depth: MessageFns<Depth> = {
@@ -9635,6 +9704,21 @@ export const Depth: MessageFns<Depth> = {
     }
     if (message.oldestAge !== undefined) {
       Duration.encode(message.oldestAge, writer.uint32(34).fork()).join();
+    }
+    if (message.running !== 0n) {
+      if (BigInt.asIntN(64, message.running) !== message.running) {
+        throw new globalThis.Error("value provided for field message.running of type int64 too large");
+      }
+      writer.uint32(40).int64(message.running);
+    }
+    if (message.parked !== 0n) {
+      if (BigInt.asIntN(64, message.parked) !== message.parked) {
+        throw new globalThis.Error("value provided for field message.parked of type int64 too large");
+      }
+      writer.uint32(48).int64(message.parked);
+    }
+    if (message.paused !== false) {
+      writer.uint32(56).bool(message.paused);
     }
     return writer;
   },
@@ -9684,6 +9768,30 @@ export const Depth: MessageFns<Depth> = {
             message.oldestAge = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.running = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.parked = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9706,6 +9814,9 @@ export const Depth: MessageFns<Depth> = {
         : isSet(object.oldest_age)
         ? Duration.fromJSON(object.oldest_age)
         : undefined,
+      running: isSet(object.running) ? BigInt(object.running) : 0n,
+      parked: isSet(object.parked) ? BigInt(object.parked) : 0n,
+      paused: isSet(object.paused) ? globalThis.Boolean(object.paused) : false,
     };
   },
 
@@ -9723,6 +9834,15 @@ export const Depth: MessageFns<Depth> = {
     if (message.oldestAge !== undefined) {
       obj.oldestAge = Duration.toJSON(message.oldestAge);
     }
+    if (message.running !== 0n) {
+      obj.running = message.running.toString();
+    }
+    if (message.parked !== 0n) {
+      obj.parked = message.parked.toString();
+    }
+    if (message.paused !== false) {
+      obj.paused = message.paused;
+    }
     return obj;
   },
 
@@ -9737,12 +9857,15 @@ export const Depth: MessageFns<Depth> = {
     message.oldestAge = (object.oldestAge !== undefined && object.oldestAge !== null)
       ? Duration.fromPartial(object.oldestAge)
       : undefined;
+    message.running = (object.running !== undefined && object.running !== null) ? BigInt(object.running) : 0n;
+    message.parked = (object.parked !== undefined && object.parked !== null) ? BigInt(object.parked) : 0n;
+    message.paused = object.paused ?? false;
     return message;
   },
 };
 
 function createBaseExecutorSummary(): ExecutorSummary {
-  return { executorId: "", leases: 0, lastSyncTime: undefined, draining: false };
+  return { executorId: "", leases: 0, lastSyncTime: undefined, draining: false, engines: [] };
 }
 
 export const ExecutorSummary: MessageFns<ExecutorSummary> = {
@@ -9758,6 +9881,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     }
     if (message.draining !== false) {
       writer.uint32(32).bool(message.draining);
+    }
+    for (const v of message.engines) {
+      EngineOffer.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -9807,6 +9933,14 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
             message.draining = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.engines.push(EngineOffer.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9833,6 +9967,7 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
         ? fromJsonTimestamp(object.last_sync_time)
         : undefined,
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
+      engines: globalThis.Array.isArray(object?.engines) ? object.engines.map((e: any) => EngineOffer.fromJSON(e)) : [],
     };
   },
 
@@ -9850,6 +9985,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     if (message.draining !== false) {
       obj.draining = message.draining;
     }
+    if (message.engines?.length) {
+      obj.engines = message.engines.map((e) => EngineOffer.toJSON(e));
+    }
     return obj;
   },
 
@@ -9862,6 +10000,7 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
     message.leases = object.leases ?? 0;
     message.lastSyncTime = object.lastSyncTime ?? undefined;
     message.draining = object.draining ?? false;
+    message.engines = object.engines?.map((e) => EngineOffer.fromPartial(e)) || [];
     return message;
   },
 };

@@ -275,6 +275,8 @@ export enum ErrorCategory {
   EXECUTOR_LOST = 17,
   /** OUTPUT_LIMIT - `limits.output_bytes` passed. */
   OUTPUT_LIMIT = 18,
+  /** HOOK_FAILED - A hook that the operator requires failed. */
+  HOOK_FAILED = 19,
   UNRECOGNIZED = -1,
 }
 
@@ -337,6 +339,9 @@ export function errorCategoryFromJSON(object: any): ErrorCategory {
     case 18:
     case "ERROR_CATEGORY_OUTPUT_LIMIT":
       return ErrorCategory.OUTPUT_LIMIT;
+    case 19:
+    case "ERROR_CATEGORY_HOOK_FAILED":
+      return ErrorCategory.HOOK_FAILED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -384,6 +389,8 @@ export function errorCategoryToJSON(object: ErrorCategory): string {
       return "ERROR_CATEGORY_EXECUTOR_LOST";
     case ErrorCategory.OUTPUT_LIMIT:
       return "ERROR_CATEGORY_OUTPUT_LIMIT";
+    case ErrorCategory.HOOK_FAILED:
+      return "ERROR_CATEGORY_HOOK_FAILED";
     case ErrorCategory.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

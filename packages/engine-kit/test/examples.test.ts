@@ -14,6 +14,14 @@ describe("docs/adding-an-engine.md", () => {
   });
 });
 
+describe("docs/hooks.md", () => {
+  it("shows the hook that the executor's tests run", async () => {
+    const page = await readFile(new URL("../../../docs/hooks.md", import.meta.url), "utf8");
+    const example = await readFile(new URL("example-hook.ts", import.meta.url), "utf8");
+    assert.ok(page.includes(`\`\`\`ts\n${example}\`\`\`\n`), "the page and test/example-hook.ts differ");
+  });
+});
+
 describeEngine("of docs/adding-an-engine.md", {
   plugin: enginePlugin,
   env: async () => ({ CCSP_MY_AGENT_BIN: fileURLToPath(new URL("my-agent.mjs", import.meta.url)) }),

@@ -1,0 +1,51 @@
+import {
+  type Engine,
+  type Handled,
+  isErrorCategory,
+  type RequestChange,
+  type RunFailure,
+  type RunRequest,
+  runFailure,
+} from "@ccsp/engine-kit";
+
+const MOST_REASON_CHARS = 300;
+
+/** The request with what a hook changes of it. Throws when that is no change that the engine could honour. */
+export function changed(request: RunRequest, change: RequestChange | undefined, engine: Engine): RunRequest {
+  const { prompt = request.prompt, systemPrompt = request.systemPrompt, model = request.model } = change ?? {};
+  const parts = [prompt, systemPrompt, model, change?.refuse ?? ""];
+  if (parts.some((part) => typeof part !== "string")) throw new Error("changed a part to no text");
+  if (prompt === "") throw new Error("left nothing of the prompt");
+  const { takes } = engine.capabilities;
+  for (const [part, differs] of [
+    ["system_prompt", systemPrompt !== request.systemPrompt],
+    ["model", model !== request.model],
+  ] as const) {
+    if (differs && !takes.includes(part)) throw new Error(`changed ${part}, which engine ${engine.name} does not take`);
+  }
+  return { ...request, prompt, systemPrompt, model };
+}
+
+/** Why a hook refuses the request; undefined: it does not. */
+export function refusalOf(hook: string, change: RequestChange | undefined): RunFailure | undefined {
+  const reason = change?.refuse;
+  if (reason === undefined) return undefined;
+  return runFailure("INVALID_REQUEST", `hook ${hook} refused it: ${reason.slice(0, MOST_REASON_CHARS)}`);
+}
+
+/** What a handler answered. Throws when it is neither a text nor a failure, or has numbers that are none. */
+export function checkHandled(done: Handled): Handled {
+  if ("failure" in done) {
+    const { category, message } = done.failure;
+    if (isErrorCategory(category) && typeof message === "string") return done;
+    throw new Error("answered a failure that runFailure did not make");
+  }
+  const { text, usage, costUsd = 0, model = "" } = done;
+  if (typeof text !== "string" || typeof model !== "string") throw new Error("answered neither text nor failure");
+  const counts = Object.values<unknown>({ ...usage });
+  if (!counts.every(isCount) || (usage !== undefined && counts.length !== 4)) throw new Error("answered no usage");
+  if (!Number.isFinite(costUsd) || costUsd < 0) throw new Error("answered no cost");
+  return done;
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;

@@ -1,0 +1,41 @@
+import { HOOK_POINTS, type Hook, type HookPoint } from "@ccsp/engine-kit";
+import type { Logger } from "pino";
+import type { InstalledHook } from "../domain/hooks/hook-calls.js";
+import type { HookConfig } from "./config.js";
+
+export interface OpenHooks {
+  readonly hooks: readonly InstalledHook[];
+  close(): Promise<void>;
+}
+
+/** Opens every hook, in order. Rejects when one does not open or has nothing to do; those before it are closed then. */
+export async function openHooks(configs: readonly HookConfig[], log: Logger): Promise<OpenHooks> {
+  const hooks: InstalledHook[] = [];
+  const close = async () => {
+    for (const { name, hook } of hooks.toReversed()) {
+      await hook.close?.().catch((err: unknown) => log.error({ err, hook: name }, "hook could not be closed"));
+    }
+  };
+  try {
+    for (const { plugin, origin, config, required, timeoutMs } of configs) {
+      const { name } = plugin;
+      const hook = await plugin.open(config, { log: log.child({ hook: name }) });
+      const points = HOOK_POINTS.filter((point) => typeof hook[METHODS[point]] === "function");
+      hooks.push({ name, origin, points, required, timeoutMs, hook });
+      if (points.length === 0) throw new Error(`hook ${name} has a method for no point`);
+      log.info({ hook: name, points, required, timeoutMs }, "hook found");
+    }
+  } catch (err) {
+    await close();
+    throw err;
+  }
+  return { hooks, close };
+}
+
+const METHODS = {
+  "before-execute": "beforeExecute",
+  execute: "execute",
+  "on-event": "onEvent",
+  "after-execute": "afterExecute",
+  "on-error": "onError",
+} as const satisfies Record<HookPoint, keyof Hook>;

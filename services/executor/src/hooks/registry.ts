@@ -1,0 +1,39 @@
+import type { HookPlugin } from "@ccsp/engine-kit";
+import { checkName, loadExport } from "../load-export.js";
+
+/** The hooks of the configuration, in its order, with what went wrong when they were loaded. */
+export interface HookRegistry {
+  readonly hooks: readonly LoadedHook[];
+  readonly faults: readonly string[];
+}
+
+export interface LoadedHook {
+  readonly plugin: HookPlugin;
+  /** The specifier it was loaded by. */
+  readonly origin: string;
+}
+
+/** `specifiers` as for engines. Never rejects: faults belong to the configuration. */
+export async function loadHooks(specifiers: readonly string[]): Promise<HookRegistry> {
+  const hooks: LoadedHook[] = [];
+  const faults: string[] = [];
+  for (const specifier of specifiers) {
+    try {
+      const plugin = await loadExport(specifier, "hookPlugin");
+      if (!isPlugin(plugin)) throw new Error("exports no hookPlugin with name, define and open");
+      checkName(plugin.name);
+      const taken = hooks.some((other) => other.plugin.name === plugin.name);
+      if (taken) throw new Error(`it is named ${plugin.name}, and there is one of that name already`);
+      hooks.push({ plugin, origin: specifier });
+    } catch (err) {
+      faults.push(`hook ${specifier}: ${err instanceof Error ? err.message : "threw no error"}`);
+    }
+  }
+  return { hooks, faults };
+}
+
+function isPlugin(value: unknown): value is HookPlugin {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, define, open }: Partial<Record<keyof HookPlugin, unknown>> = value;
+  return typeof name === "string" && typeof define === "function" && typeof open === "function";
+}

@@ -1,0 +1,1 @@
+export const hookPlugin = { name: "no-hook", define: () => ({}) };

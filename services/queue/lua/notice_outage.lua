@@ -1,0 +1,24 @@
+-- notice_outage: give the holders of leases time to renew them, when nobody could for a while.
+--
+-- KEYS  1 meta       hash  run: id of the Redis process; reaped: when this was last called (ms); hold: until when nothing is granted
+--       2 leases     zset  ids by lease expiry (ms)
+--       3 executors  zset  executor ids by last call (ms)
+-- ARGV  1 now (ms), or '' for the server's clock
+--       2 lease length (ms)
+-- RETURN 'ok'
+--
+-- Called before each search for expired leases, by every replica. When the last call, of whichever replica, is more than a third of a lease
+-- ago, then executors could not renew either: they call that often. That is judged by the server's clock alone.
+
+local keys = { meta = KEYS[1], leases = KEYS[2], executors = KEYS[3] }
+local t = redis.call('TIME')
+local time = t[1] * 1000 + math.floor(t[2] / 1000)
+local now, lease_ms = tonumber(ARGV[1]) or time, tonumber(ARGV[2])
+
+notice_restart(keys, now, lease_ms)
+local reaped = tonumber(redis.call('HGET', keys.meta, 'reaped') or time)
+if time - reaped > math.max(lease_ms / 3, 5000) then
+  give_time(keys, now, lease_ms)
+end
+redis.call('HSET', keys.meta, 'reaped', time)
+return 'ok'

@@ -1,0 +1,41 @@
+-- What an outage of Redis means for leases. Nobody could renew them, so each gets a whole length from now. A Redis that was started again, or
+-- that took over from another, may also have forgotten its last grants, and forgotten that it granted them: so it grants nothing until
+-- every executor that it knows has said what it has, for half a lease at most.
+
+local function give_time(keys, now, lease_ms)
+  for _, id in ipairs(redis.call('ZRANGE', keys.leases, 0, -1)) do
+    redis.call('ZADD', keys.leases, 'XX', 'GT', now + lease_ms, id)
+  end
+end
+
+local function notice_restart(keys, now, lease_ms)
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+  local last = redis.call('HGET', keys.meta, 'run')
+  if last == run then
+    return
+  end
+  redis.call('HSET', keys.meta, 'run', run)
+  if last then
+    give_time(keys, now, lease_ms)
+    local newest = tonumber(redis.call('ZRANGE', keys.executors, -1, -1, 'WITHSCORES')[2] or 0)
+    -- Another machine's clock may have been ahead of this one.
+    local to = math.max(now, newest + 1)
+    redis.call('HSET', keys.meta, 'hold', string.format('%.0f %.0f %.0f', now + lease_ms / 2, newest - lease_ms, to))
+  end
+end
+
+-- For how long nothing may be granted yet (ms), or 0. The executors that it waits for are those that called in the lease before the last call
+-- that it knows of.
+local function held_back(keys, now)
+  local hold = redis.call('HGET', keys.meta, 'hold')
+  if not hold then
+    return 0
+  end
+  local till, from, to = string.match(hold, '(%S+) (%S+) (%S+)')
+  local left = tonumber(till) - now
+  if left > 0 and redis.call('ZCOUNT', keys.executors, from, '(' .. to) > 0 then
+    return left
+  end
+  redis.call('HDEL', keys.meta, 'hold')
+  return 0
+end

@@ -1,0 +1,100 @@
+import type { Handlers } from "@ccsp/grpc-kit";
+import type {
+  CancelTasksRequest,
+  ClearQueueRequest,
+  ClearQueueResponse,
+  QueueServiceService,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type Clearing, type Counts, createBulk } from "../domain/bulk.js";
+import type { TaskFilter } from "../domain/filter.js";
+import type { Queue } from "../domain/queue.js";
+import { listTasks } from "../domain/scan.js";
+import type { TaskStore } from "../domain/store.js";
+import { Faults } from "../domain/validate.js";
+import { cut } from "../messages/failure.js";
+import { toTaskMessage } from "../messages/task-message.js";
+import { classOf } from "../messages/words.js";
+import { checkAgent, readBulkFilter, readListFilter } from "./filter.js";
+import { checkWho } from "./gates.js";
+
+type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
+
+const MOST_AGENTS = 100;
+const MAX_REASON_BYTES = 256;
+
+/** The RPCs that say which tasks they mean instead of naming them. */
+export function filterHandlers(deps: { store: TaskStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
+  const bulk = createBulk(deps);
+  return {
+    async list(request) {
+      const faults = new Faults();
+      const { pageSize, pageToken } = request;
+      faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
+      const filter = readListFilter(request, faults);
+      faults.check();
+      if (filter === undefined) return { tasks: [], nextPageToken: "" };
+      const page = await listTasks(deps.store, { filter, pageSize: pageSize || 50, pageToken });
+      const tasks = page.tasks.map((task) => toTaskMessage({ task, prompts: undefined, result: undefined }));
+      return { tasks, nextPageToken: page.nextPageToken };
+    },
+
+    async cancelTasks(request, { signal }) {
+      const { matched, changed } = await bulk.cancel(readChange(request), signal);
+      return { matched: BigInt(sum(matched)), cancelled: BigInt(sum(changed)) };
+    },
+
+    async retryTasks(request, { signal }) {
+      const change = readChange(request, ({ states }, faults) => {
+        const failed = states.every((state) => state === "FAILED" || state === "EXPIRED");
+        faults.unless(failed, "filter.states", "may be FAILED and EXPIRED only");
+      });
+      const { matched, changed } = await bulk.retry(change, signal);
+      return { matched: BigInt(sum(matched)), retried: BigInt(sum(changed)) };
+    },
+
+    async clearQueue(request, { signal }) {
+      const { what, token, who } = readClear(request);
+      if (token === "") {
+        const prepared = await bulk.prepareClear(what, signal);
+        return clearAnswer(prepared.counts, prepared.token);
+      }
+      const reason = cut(`${what.class} was cleared by ${who}`, MAX_REASON_BYTES);
+      return clearAnswer(await bulk.clear(what, { token, reason }, signal), "");
+    },
+  };
+}
+
+/** Throws INVALID_FIELD. RetryTasks asks for the same. */
+function readChange(
+  { filter, dryRun, reason }: CancelTasksRequest,
+  check: (filter: TaskFilter, faults: Faults) => void = () => {},
+) {
+  const faults = new Faults();
+  const read = readBulkFilter(filter, faults);
+  check(read, faults);
+  faults.check();
+  return { filter: read, dryRun, reason };
+}
+
+/** Throws INVALID_FIELD. */
+function readClear({ priority, agentId, confirmationToken: token, who }: ClearQueueRequest) {
+  const faults = new Faults();
+  checkAgent("agent_id", agentId, faults);
+  checkWho(who, faults);
+  const named = classOf(priority);
+  if (named === undefined) faults.add("priority", "is no known priority");
+  if (named === undefined || faults.found) throw faults.refusal();
+  const what: Clearing = { class: named, ...(agentId !== "" && { agent: agentId }) };
+  return { what, token, who };
+}
+
+function clearAnswer(counts: Counts, confirmationToken: string): ClearQueueResponse {
+  const agents = [...counts].toSorted(([, a], [, b]) => b - a).slice(0, MOST_AGENTS);
+  return {
+    tasks: BigInt(sum(counts)),
+    confirmationToken,
+    agents: agents.map(([agentId, tasks]) => ({ agentId, tasks: BigInt(tasks) })),
+  };
+}
+
+const sum = (counts: Counts): number => [...counts.values()].reduce((total, each) => total + each, 0);

@@ -1,0 +1,59 @@
+import type { ListRequest, TaskFilter as TaskFilterMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ANY_TASK, type TaskFilter } from "../domain/filter.js";
+import { labelName } from "../domain/gates.js";
+import type { State } from "../domain/task.js";
+import { type Faults, isAgentId } from "../domain/validate.js";
+import { categoryOf } from "../messages/failure.js";
+import { classOf, stateOf } from "../messages/words.js";
+
+/** The filter of a change of many tasks: a forgotten one must not mean all. */
+export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Faults): TaskFilter {
+  const read = filter && readFilter(filter, faults);
+  if (read && Object.values(read).some((value) => !Array.isArray(value) || value.length > 0)) return read;
+  faults.unless(faults.found, "filter", "has no field set");
+  return ANY_TASK;
+}
+
+/** The agent and states of the request itself and the rest of its filter, as one; undefined when no task can match. */
+export function readListFilter({ agentId, states, filter }: ListRequest, faults: Faults): TaskFilter | undefined {
+  faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs into agent_id");
+  faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs into states");
+  checkAgent("agent_id", agentId, faults);
+  // A state that no task can be in yet still filters.
+  const known = states.flatMap((state): State | [] => stateOf(state) ?? []);
+  if (states.length > 0 && known.length === 0) return undefined;
+  const rest = filter ? readFilter({ ...filter, agentId: "", states: [] }, faults) : ANY_TASK;
+  return { ...rest, ...(agentId !== "" && { agent: agentId }), states: known };
+}
+
+/** The empty one means every agent. */
+export function checkAgent(field: string, agentId: string, faults: Faults): void {
+  faults.unless(agentId === "" || isAgentId(agentId), field, "must be 1 to 128 of A-Z a-z 0-9 . _ @ -");
+}
+
+function readFilter(filter: TaskFilterMessage, faults: Faults): TaskFilter {
+  const { agentId, engine, createdAfter, createdBefore } = filter;
+  const allKnown = <M, T>(field: string, values: readonly M[], known: (value: M) => T | undefined): T[] =>
+    values.flatMap((value, i): T[] => {
+      const named = known(value);
+      faults.unless(named !== undefined, `filter.${field}[${i}]`, "is none that this version knows");
+      return named === undefined ? [] : [named];
+    });
+  const time = (field: string, value: Date | undefined): number | undefined => {
+    faults.unless(!Number.isNaN(value?.getTime()), `filter.${field}`, "is no time");
+    return value?.getTime();
+  };
+  checkAgent("filter.agent_id", agentId, faults);
+  const fromMs = time("created_after", createdAfter);
+  const beforeMs = time("created_before", createdBefore);
+  return {
+    ...(agentId !== "" && { agent: agentId }),
+    states: allKnown("states", filter.states, stateOf),
+    ...(engine !== "" && { engine }),
+    classes: allKnown("priorities", filter.priorities, classOf),
+    labels: Object.entries(filter.labels).map(([key, value]) => labelName(key, value)),
+    ...(fromMs !== undefined && { fromMs }),
+    ...(beforeMs !== undefined && { beforeMs }),
+    categories: allKnown("error_categories", filter.errorCategories, categoryOf),
+  };
+}

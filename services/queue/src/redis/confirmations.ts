@@ -1,0 +1,19 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { TaskStore } from "../domain/store.js";
+import type { QueueKeys } from "./keys.js";
+
+export type Confirmations = Pick<TaskStore, "keepConfirmation" | "takeConfirmation">;
+
+/** What waits for somebody's confirmation. */
+export function createConfirmations(redis: RedisClient, { confirmation }: QueueKeys): Confirmations {
+  return {
+    async keepConfirmation(name, preparedMs, keptMs) {
+      await redis.set(confirmation(name), preparedMs, "PX", keptMs);
+    },
+
+    async takeConfirmation(name) {
+      const preparedMs = await redis.getdel(confirmation(name));
+      return preparedMs === null ? undefined : Number(preparedMs);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { labelName, scopes } from "../src/domain/gates.js";
+import { reap } from "../src/domain/reaper.js";
+import { readStatus } from "../src/grpc/status.js";
+import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
+
+for (const shards of [1, 4]) {
+  describe(`the status of ${shards} shards`, () => {
+    let world: World;
+    before(async () => void (world = await startWorld({ shards, order: { labelMaxRunning: { repo: 1 } } })));
+    after(() => world.close());
+    beforeEach(() => world.reset());
+
+    const add = async (task: Parameters<typeof newTask>[0] = {}) => {
+      world.clock.now++;
+      return (await world.queue.enqueue(newTask(task, shards))).task;
+    };
+    const status = () => readStatus(world.store, { maxPromptBytes: 1, engines: ENGINES });
+    const depth = async (engine: string, priority: Priority) =>
+      (await status()).depths.find((each) => each.engine === engine && each.priority === priority);
+
+    it("counts every task once, in its engine and class and for its agent, wherever it waits", async () => {
+      const repo = [labelName("repo", "a")];
+      const start = world.clock.now + 3_600_000;
+      await add({ agent: "bob", class: "high", labels: repo });
+      await add({ agent: "bob", class: "high", labels: repo });
+      const ex = executor(world, { slots: 9 });
+      assert.equal((await ex.sync()).grants.length, 1, "the label keeps the second back");
+      const parked = await add({ agent: "carol" });
+      const [grant] = (await ex.sync()).grants;
+      assert.equal(grant?.task.id, parked.id);
+      await world.queue.fail(parked.id, grant.fence, failure(), {});
+      await add({ agent: "carol", start });
+      await add({ agent: "dave", conditions: { pin: "ex-9" } });
+      await add({ agent: "erin", engine: "opencode" });
+      world.clock.now += 500;
+
+      const high = await depth("claude-code", Priority.HIGH);
+      assert.deepEqual([high?.running, high?.waiting, high?.parked], [1n, 1n, 0n]);
+      assert.equal(high?.oldestAge?.nanos, 504_000_000, "what a label keeps back is the oldest");
+      const normal = await depth("claude-code", Priority.NORMAL);
+      assert.deepEqual([normal?.running, normal?.waiting, normal?.parked], [0n, 1n, 2n]);
+      const { agents, ...all } = await status();
+      assert.deepEqual([all.leased, all.parked, all.scheduled], [1n, 1n, 1n]);
+      assert.deepEqual(
+        agents.map(({ agentId, waiting, running }) => [agentId, waiting, running]),
+        [
+          ...[
+            ["bob", 1n, 1n],
+            ["carol", 2n, 0n],
+          ],
+          ...[
+            ["dave", 1n, 0n],
+            ["erin", 1n, 0n],
+          ],
+        ],
+      );
+    });
+
+    it("says what is paused: an engine, a class, an agent or all, until the gate opens", async () => {
+      await add({ agent: "bob" });
+      const paused = async () => {
+        const { depths, agents } = await status();
+        return [depths.filter((each) => each.paused).length, agents.filter((each) => each.paused).length];
+      };
+      const cases = [
+        { scope: scopes.all, found: [8, 0] },
+        { scope: scopes.engine("opencode"), found: [4, 0] },
+        { scope: scopes.class("low"), found: [2, 0] },
+        { scope: scopes.agent("bob"), found: [0, 1] },
+      ];
+      for (const { scope, found } of cases) {
+        await world.gates.pause(scope, { who: "ada", why: "w", opensMs: world.clock.now + 10 });
+        assert.deepEqual(await paused(), found, scope);
+        world.clock.now += 10;
+        assert.deepEqual(await paused(), [0, 0], `${scope} has opened`);
+        await world.gates.resume(scope, { who: "ada", why: "" });
+      }
+    });
+
+    it("names the 100 agents with most, and executors with all their slots, free or not", async () => {
+      for (let i = 0; i < 110; i++) await add({ agent: `agent-${i}` });
+      await add({ agent: "agent-105" });
+      await executor(world, { slots: 3, account: "team" }).sync();
+      const { agents, executors } = await status();
+      assert.equal(agents.length, 100);
+      assert.equal(agents[0]?.agentId, "agent-105");
+      const offer = { engine: "claude-code", account: "team", freeSlots: 3, slots: 3, version: "1.0" };
+      assert.deepEqual(
+        executors.map(({ leases, engines }) => ({ leases, engines })),
+        [{ leases: 3, engines: [offer] }],
+      );
+    });
+
+    it("counts nothing that has ended", async () => {
+      const { id, agent } = await add();
+      await world.queue.cancel(id, agent, "");
+      await reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6 });
+      const { depths, agents, ended } = await status();
+      assert.deepEqual([depths.some(({ waiting, parked }) => waiting + parked > 0n), agents, ended], [false, [], 1n]);
+    });
+  });
+}
