@@ -44,6 +44,7 @@ describe("patience", () => {
       fields: [],
       retryAfterMs: undefined,
       quota: [],
+      preconditions: [],
     });
     await assert.rejects(createPatience(1_000, undefined, clock()).outlast(refused), NotFoundError);
   });

@@ -1,2 +1,2 @@
 export { REASONS, type Reason } from "./reason.js";
-export { type FieldViolation, invalidFields, Refusal, type RefusalOptions } from "./refusal.js";
+export { type FieldViolation, invalidFields, type Precondition, Refusal, type RefusalOptions } from "./refusal.js";

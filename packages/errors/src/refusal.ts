@@ -6,12 +6,21 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** What has to change before the same call can succeed; waiting alone does not help. */
+export interface Precondition {
+  /** Kind of condition, such as `EMERGENCY_STOP`. */
+  readonly type: string;
+  readonly subject: string;
+  readonly description: string;
+}
+
 export interface RefusalOptions {
   /** Facts a program can act on, such as `task_id`. Never prompts, outputs or secrets: they reach logs and the caller. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly fields?: readonly FieldViolation[] | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly quota?: readonly { readonly subject: string; readonly description: string }[] | undefined;
+  readonly preconditions?: readonly Precondition[] | undefined;
   /** For the log only; it does not travel. */
   readonly cause?: unknown;
 }
@@ -25,6 +34,7 @@ export class Refusal extends Error {
   /** When the same call may succeed; undefined when waiting is not what helps, or nobody knows. */
   readonly retryAfterMs: number | undefined;
   readonly quota: readonly { readonly subject: string; readonly description: string }[];
+  readonly preconditions: readonly Precondition[];
 
   constructor(reason: Reason, message: string, options: RefusalOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
@@ -33,6 +43,7 @@ export class Refusal extends Error {
     this.fields = options.fields ?? [];
     this.retryAfterMs = options.retryAfterMs;
     this.quota = options.quota ?? [];
+    this.preconditions = options.preconditions ?? [];
   }
 }
 

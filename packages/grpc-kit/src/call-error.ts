@@ -1,4 +1,4 @@
-import type { FieldViolation, Reason } from "@ccsp/errors";
+import type { FieldViolation, Precondition, Reason } from "@ccsp/errors";
 import { type Metadata, status } from "@grpc/grpc-js";
 import { decodeDetails, NO_DETAILS, type RefusalDetails } from "./status-details.js";
 
@@ -16,6 +16,7 @@ export class CallError extends Error {
   /** Milliseconds to wait before the same call may succeed. */
   readonly retryAfterMs: number | undefined;
   readonly quota: readonly { readonly subject: string; readonly description: string }[];
+  readonly preconditions: readonly Precondition[];
 
   constructor(code: status, message: string, details: RefusalDetails = NO_DETAILS, options?: { cause?: unknown }) {
     super(message, options);
@@ -25,6 +26,7 @@ export class CallError extends Error {
     this.fields = details.fields;
     this.retryAfterMs = details.retryAfterMs;
     this.quota = details.quota;
+    this.preconditions = details.preconditions;
   }
 }
 

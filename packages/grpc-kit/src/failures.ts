@@ -21,11 +21,11 @@ export function refusalFor(error: unknown, context: CallContext, log: Logger): R
 }
 
 function passOn(error: CallError): Refusal | undefined {
-  const { code, reason, message, metadata, fields, retryAfterMs, quota } = error;
+  const { code, reason, message, metadata, fields, retryAfterMs, quota, preconditions } = error;
   // A deadline or cancel here is not this call's own (those aborted its signal): a service behind this one was too slow.
   if (code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || code === status.CANCELLED) {
     return new Refusal("DEPENDENCY_UNAVAILABLE", message, { retryAfterMs, cause: error });
   }
   if (reason === undefined || reason === "INTERNAL") return undefined;
-  return new Refusal(reason, message, { metadata, fields, retryAfterMs, quota, cause: error });
+  return new Refusal(reason, message, { metadata, fields, retryAfterMs, quota, preconditions, cause: error });
 }

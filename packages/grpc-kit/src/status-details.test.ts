@@ -14,6 +14,7 @@ describe("the details of a refusal", () => {
         fields: [{ field: "spec.prompt", description: "is empty" }],
         retryAfterMs: 61_500,
         quota: [{ subject: "queue:tasks", description: "10000" }],
+        preconditions: [{ type: "EMERGENCY_STOP", subject: "ada", description: "a leak" }],
       };
       const encoded = encodeRefusal(new Refusal(reason, "no", details));
       assert.equal(encoded.code, STATUS_OF[reason]);

@@ -1,5 +1,12 @@
-import { type FieldViolation, REASONS, type Reason, type Refusal } from "@ccsp/errors";
-import { BadRequest, ErrorInfo, QuotaFailure, RetryInfo, Status } from "@ccsp/protos/google/rpc/error_details.js";
+import { type FieldViolation, type Precondition, REASONS, type Reason, type Refusal } from "@ccsp/errors";
+import {
+  BadRequest,
+  ErrorInfo,
+  PreconditionFailure,
+  QuotaFailure,
+  RetryInfo,
+  Status,
+} from "@ccsp/protos/google/rpc/error_details.js";
 import { Metadata, type StatusObject } from "@grpc/grpc-js";
 import { STATUS_OF } from "./reason-status.js";
 
@@ -14,6 +21,7 @@ const TYPE_PREFIX = "type.googleapis.com/";
  */
 const MAX_MESSAGE_BYTES = 512;
 const MAX_TEXT_BYTES = 200;
+const MAX_PRECONDITION_BYTES = 256;
 const MAX_DETAIL_BYTES = 3_000;
 
 /** What a refusal says besides its message, as it is read from the trailer. */
@@ -23,6 +31,7 @@ export interface RefusalDetails {
   readonly fields: readonly FieldViolation[];
   readonly retryAfterMs: number | undefined;
   readonly quota: readonly { readonly subject: string; readonly description: string }[];
+  readonly preconditions: readonly Precondition[];
 }
 
 export const NO_DETAILS: RefusalDetails = {
@@ -31,6 +40,7 @@ export const NO_DETAILS: RefusalDetails = {
   fields: [],
   retryAfterMs: undefined,
   quota: [],
+  preconditions: [],
 };
 
 /** The status, message and trailer with which a refusal leaves the server. Long texts are cut so that they fit a header. */
@@ -79,6 +89,15 @@ function detailsOf(refusal: Refusal) {
     description: clip(description, MAX_TEXT_BYTES),
   }));
   if (violations.length > 0) details.push(pack("google.rpc.QuotaFailure", QuotaFailure.encode({ violations })));
+  const unmet = within(budget, refusal.preconditions, ({ type, subject, description }) => ({
+    type,
+    subject: clip(subject, MAX_TEXT_BYTES),
+    // What an operator may write as the reason of a stop, whole.
+    description: clip(description, MAX_PRECONDITION_BYTES),
+  }));
+  if (unmet.length > 0) {
+    details.push(pack("google.rpc.PreconditionFailure", PreconditionFailure.encode({ violations: unmet })));
+  }
   return details;
 }
 
@@ -113,6 +132,9 @@ function readDetails({ details }: Status): RefusalDetails {
       }
       case `${TYPE_PREFIX}google.rpc.QuotaFailure`:
         read = { ...read, quota: QuotaFailure.decode(value).violations };
+        break;
+      case `${TYPE_PREFIX}google.rpc.PreconditionFailure`:
+        read = { ...read, preconditions: PreconditionFailure.decode(value).violations };
         break;
       default:
     }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
 import { Registry } from "prom-client";
 import { Fixture } from "./fixture.js";
 import { failure } from "./queue-stub.js";
@@ -28,7 +29,8 @@ describe("every server", () => {
 
   it("counts calls by service, method and code", async () => {
     const registry = new Registry();
-    const queue = await fixture.serveAndConnect({}, { server: { registry } });
+    const list = () => Promise.reject(new Refusal("TASK_NOT_FOUND", "no such task"));
+    const queue = await fixture.serveAndConnect({ list }, { server: { registry } });
     await queue.get({ taskId: "t1" });
     await failure(queue.list({}));
     const text = await registry.metrics();

@@ -21,7 +21,8 @@
 --       19 highTurns    zset    the same
 --       20 normalTurns  zset    the same
 --       21 lowTurns     zset    the same
---       22 ...requests  string  task id and payload hash, one for each task with a request id, in their order
+--       22 gates        hash    scope -> gate (JSON)
+--       23 ...requests  string  task id and payload hash, one for each task with a request id, in their order
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 work channel
@@ -33,7 +34,8 @@
 --       9 of a low one
 --       10 for each task, in turn: its line (see below), prompts, times (JSON; see below) or ''
 -- RETURN for each task, in turn: 'added' and the time of its acceptance | 'again' and its record | 'known' or 'conflict' and
---        the id of the task that has the request id | 'full' and the field of `load` that is at its bound
+--        the id of the task that has the request id | 'full' and the field of `load` that is at its bound |
+--        'stopped' and the emergency stop (JSON)
 --
 -- Line: id, class (1 to 4), agent, bytes that the bounds count, payload hash or '' when the call has no request id, traceparent
 -- or '', and the record's members as JSON but for state and times; a space between them. One argument is cheaper than seven.
@@ -93,9 +95,12 @@ local function put_in_line(id, class, agent, pin)
   redis.call('ZADD', KEYS[9 + class], 0, agent .. age .. id)
 end
 
+local stop = redis.call('HGET', KEYS[22], 'emergency')
+local stopped = stop and not cjson.decode(stop).opens
+
 local created = string.format('%.0f', now)
 local NO_TIMES = {}
-local request_key = 21
+local request_key = 22
 local function enqueue(line, bulk, times)
   local id, class, agent, size, hash, trace, record =
     string.match(line, '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (.*)$')
@@ -112,6 +117,9 @@ local function enqueue(line, bulk, times)
   if before then
     local known, known_hash = string.match(before, '^(%S+) (%S+)$')
     return known_hash == hash and 'known' or 'conflict', known
+  end
+  if stopped then
+    return 'stopped', stop
   end
   local all, of_class = find_scope('all', 'all'), find_scope('class/' .. CLASSES[class], CLASSES[class])
   local of_agent = find_scope('agent/' .. agent, 'agent')

@@ -11,7 +11,8 @@
 --       8 ended         zset    ids by end (ms)
 --       9 running       zset    urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held
 --                               tasks, all with score 0
---       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks
+--       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks; ended/bytes ->
+--                               what is kept of ended tasks
 --       11 meta         hash    fence: the newest; cost:engine: tokens of a run on average
 --       12 blocked      zset    reason/age/id of queued tasks that are in no line, all with score 0
 --       13 bench        zset    agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
@@ -166,6 +167,8 @@ local function move_task(id, move, result, log)
     redis.call('ZREM', parked, id)
   elseif r.ended then
     redis.call('ZREM', ended, id)
+    redis.call('HINCRBY', load, 'ended/bytes', -(r.kept or 0))
+    r.kept = nil
   elseif move.lease or move.to ~= 'CANCELLING' then
     end_lease(r, id, move.used)
   end
@@ -194,14 +197,17 @@ local function move_task(id, move, result, log)
   elseif r.state == 'CANCELLING' then
     redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
   else
-    r.ended = now
+    r.ended, r.kept = now, r.size + (r.logged or 0) + (r.resultBytes or 0)
+    redis.call('HINCRBY', load, 'ended/bytes', r.kept)
     redis.call('ZADD', ended, now, id)
   end
   redis.call('HSET', tasks, id, cjson.encode(r))
 
   local data = string.format('{"engine":"%s","attempt":%d', engine, r.attempt or 0) .. (move.data or '')
   if r.state == 'SUCCEEDED' then
-    redis.call('HSET', results, id, result)
+    if not r.chunks then
+      redis.call('HSET', results, id, result)
+    end
     local wait = r.leased - r.created
     data = data .. string.format(',"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', r.executor,
       math.floor(wait / 1000), wait % 1000 * 1000000)

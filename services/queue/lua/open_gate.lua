@@ -4,10 +4,11 @@
 --       2 events  stream
 -- ARGV  1 scope
 --       2 now (ms), or '' for the server's clock
---       3 data of the event gate.opened (JSON); '': none is written
---       4 id of this call
---       5 work channel
---       6 topics to wake
+--       3 type of the event
+--       4 its data (JSON); '': none is written
+--       5 id of this call
+--       6 work channel
+--       7 topics to wake
 -- RETURN 'ok' | 'open'
 --
 -- It is kept as opened now, for its ramp and so that a repeat of this call is recognised; open_due_gates forgets it.
@@ -22,15 +23,15 @@ end
 local gate = redis.call('HGET', gates, scope)
 gate = gate and cjson.decode(gate)
 if not gate or (gate.opens or math.huge) <= now then
-  return gate and gate.opened == ARGV[4] and 'ok' or 'open'
+  return gate and gate.opened == ARGV[5] and 'ok' or 'open'
 end
-gate.opens, gate.opened = now, ARGV[4]
+gate.opens, gate.opened = now, ARGV[5]
 redis.call('HSET', gates, scope, cjson.encode(gate))
-if ARGV[3] ~= '' then
-  redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', 'gate.opened', 'time', now, 'task', '', 'agent', '',
-    'trace', '', 'data', ARGV[3])
+if ARGV[4] ~= '' then
+  redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', ARGV[3], 'time', now, 'task', '', 'agent', '',
+    'trace', '', 'data', ARGV[4])
 end
-for i = 6, #ARGV do
-  redis.call('PUBLISH', ARGV[5], ARGV[i])
+for i = 7, #ARGV do
+  redis.call('PUBLISH', ARGV[6], ARGV[i])
 end
 return 'ok'

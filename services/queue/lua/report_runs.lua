@@ -43,6 +43,7 @@ local function report(log, id, fence, number, started, trace, first, last)
   end
   for entry = first, last do
     redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'event', ARGV[entry])
+    r.logged = (r.logged or 0) + #ARGV[entry]
   end
   redis.call('HSET', tasks, id, cjson.encode(r))
   redis.call('PUBLISH', ARGV[2], id)

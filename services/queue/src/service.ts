@@ -10,6 +10,7 @@ import { defineQueue, type QueueConfig } from "./config.js";
 import { openConversations } from "./conversations/open-conversations.js";
 import { boundsOfShard } from "./domain/bounds.js";
 import { createBreaker } from "./domain/breaker.js";
+import { createEmergencyStop } from "./domain/emergency-stop.js";
 import { createGates } from "./domain/gate-keeper.js";
 import { orderOfShard } from "./domain/order.js";
 import { createQueue } from "./domain/queue.js";
@@ -40,7 +41,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
-    const local = createShards(redis.client, shards, { engines, bounds: shardBounds });
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs: config.retentionMs });
     const store = durability === "local" ? local : replicated(local, await redis.duplicate());
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
@@ -50,6 +51,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const share = (bound: number): number => Math.ceil(bound / shards);
     const shardOrder = orderOfShard(order, shards);
     const queue = createQueue({ store, gates, observer }, { bounds: shardBounds, retry, order: shardOrder });
+    const emergency = createEmergencyStop({ store, queue, wakes });
     const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order: shardOrder, stopping });
 
     const ops = await open(
@@ -57,7 +59,11 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       serveOps({ listen: service.opsListen, registry, log, checks: { redis: () => redis.ping() } }),
     );
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const retention = { retentionMs: config.retentionMs, maxEnded: share(config.maxEnded) };
+    const retention = {
+      retentionMs: config.retentionMs,
+      maxEnded: share(config.maxEnded),
+      maxEndedBytes: share(config.maxEndedBytes),
+    };
     await open(
       "reaper",
       startReaping(
@@ -89,7 +95,19 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const served = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache, conversations });
+    const served = queueHandlers({
+      queue,
+      sync,
+      gates,
+      emergency,
+      store,
+      wakes,
+      limits,
+      order: shardOrder,
+      enqueue,
+      cache,
+      conversations,
+    });
     const handlers = { ...served, ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implementSome(QueueServiceService, handlers)];

@@ -112,7 +112,7 @@ for (const shards of [1, 4]) {
     it("belong to one agent and one engine", async () => {
       const id = await turn(follow(""), "one");
       await refused(enqueue(follow(id), "mallory"), "CONVERSATION_NOT_FOUND");
-      for (const other of ["no-id", id.replace(/.$/, "0"), "0-../../x"]) {
+      for (const other of ["no-id", id.replace(/.$/, (last) => (last === "0" ? "1" : "0")), "0-../../x"]) {
         await refused(enqueue(follow(other)), "CONVERSATION_NOT_FOUND");
       }
       await refused(enqueue({ ...follow(id), engine: "opencode" }), "INVALID_FIELD");

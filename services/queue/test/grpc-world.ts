@@ -6,6 +6,7 @@ import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
+import { createEmergencyStop } from "../src/domain/emergency-stop.js";
 import { createEnqueue } from "../src/grpc/enqueue.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
 import { createTaskIds } from "../src/task-id.js";
@@ -16,9 +17,13 @@ export type QueueClient = Client<QueueServiceService> & { close(): void };
 /** One replica of the service over a world's Redis, and a client of it. */
 export async function serveReplica(
   world: World,
-  { cache }: { cache?: TaskCache } = {},
+  { cache, receiptsWithinMs }: { cache?: TaskCache; receiptsWithinMs?: number } = {},
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
-  const { queue, sync, gates, store, wakes, shards } = world;
+  const { queue, sync, gates, store, wakes, shards, order } = world;
+  const emergency = createEmergencyStop(
+    { store, queue, wakes },
+    receiptsWithinMs === undefined ? {} : { receiptsWithinMs },
+  );
   const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
   const newId = createTaskIds(shards);
   const conversations = openConversations(CONVERSATIONS, {
@@ -27,7 +32,19 @@ export async function serveReplica(
     share: (all) => all,
   });
   const enqueue = createEnqueue({ queue, limits, newId, cache, conversations });
-  const handlers = queueHandlers({ queue, sync, gates, store, wakes, limits, enqueue, cache, conversations });
+  const handlers = queueHandlers({
+    queue,
+    sync,
+    gates,
+    emergency,
+    store,
+    wakes,
+    limits,
+    order,
+    enqueue,
+    cache,
+    conversations,
+  });
   const services = [implementSome(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },

@@ -99,6 +99,11 @@ describe("what follows a failed run", () => {
     const move = fail(task({ state: "CANCELLING", cancel: "enough" }), error("ENGINE_CRASH"));
     assert.deepEqual([move.to, move.set.error?.message], ["CANCELLED", "enough"]);
   });
+
+  it("is CANCELLED for a run that an emergency stop killed before its task was told of it", () => {
+    const killed = error("CANCELLED", { retryable: false });
+    assert.equal(fail(task(), killed).to, "CANCELLED");
+  });
 });
 
 describe("what follows a lease that ended without a word", () => {

@@ -66,6 +66,9 @@ export function afterFailure(
   // The cancel asked for the end, so whatever the run failed of is not tried again.
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "", facts) };
 
+  // Ended by an emergency stop, of which the task does not know yet.
+  if (error.category === "CANCELLED") return { ...common, ...cancelled(error.message, facts) };
+
   const limit = CATEGORY_RULES[error.category]?.limit === true;
   // Nothing ran, so it is the executor's failure and not an attempt of the task.
   const unstarted = neverStarted(task, error);

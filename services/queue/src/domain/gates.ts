@@ -14,6 +14,12 @@ export interface Gate {
   readonly ramp?: number;
   /** How often in a row it was closed for the same cause, where that matters. */
   readonly times?: number;
+  /** Leases that its ramp has let through. */
+  readonly let?: number;
+  /** Of an emergency stop: how far it goes; from 2 on nothing starts. */
+  readonly level?: number;
+  /** Of an emergency stop. */
+  readonly id?: string;
 }
 
 /** Why a gate is to be closed. */
@@ -30,6 +36,8 @@ export interface Closing {
 
 export const scopes = {
   all: "all",
+  /** See `EmergencyStore`. */
+  emergency: "emergency",
   class: (priority: PriorityClass): Scope => `class/${priority}`,
   engine: (engine: string): Scope => `engine/${engine}`,
   agent: (agent: string): Scope => `agent/${agent}`,
@@ -40,9 +48,25 @@ export const scopes = {
   executor: (executor: string, engine: string): Scope => `executor/${executor}/${engine}`,
 };
 
-/** It lets nothing through. One on its ramp does. */
-export const isClosed = (gate: Gate | undefined, nowMs: number): boolean =>
-  gate !== undefined && (gate.opens ?? Number.POSITIVE_INFINITY) > nowMs;
+/** It lets nothing start. One on its ramp does. */
+export const isClosed = (gate: Gate | undefined, nowMs: number): gate is Gate =>
+  gate !== undefined && (gate.level ?? 2) >= 2 && (gate.opens ?? Number.POSITIVE_INFINITY) > nowMs;
+
+/** When a gate lets the next through, if that is known: one on its ramp lets through twice as many with each sixth of it. */
+export function opensForNext(gate: Gate, nowMs: number): number | undefined {
+  const { opens, ramp = 0, let: through = 0 } = gate;
+  if (isClosed(gate, nowMs) || opens === undefined) return opens;
+  return through === 0 ? opens : Math.min(opens + ramp, Math.ceil(opens + (ramp * Math.log2(through + 1)) / 6));
+}
+
+/** A scope for people. */
+export function scopeWords(scope: Scope): string {
+  const [kind = "", first = "", ...rest] = scope.split("/");
+  if (kind === "label") return `label ${labelOf(scope.slice("label/".length)).join("=")}`;
+  if (kind === "account") return rest[0] === "" ? `the login of ${first}` : `the login ${rest.join("/")} of ${first}`;
+  if (kind === "executor") return `${rest.join("/")} at executor ${first}`;
+  return scope === scopes.all ? "everything" : scope.replace("/", " ");
+}
 
 /** A label in names of Redis and in records: nothing in it needs to be escaped. */
 export const labelName = (key: string, value: string): string =>

@@ -16,6 +16,7 @@ import {
   type RetryPolicy,
   retryTime,
 } from "./decide.js";
+import { submitStopped } from "./emergency.js";
 import type { Gates } from "./gate-keeper.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { labelCap, type Order } from "./order.js";
@@ -104,7 +105,7 @@ export function createQueue(
   const full = async (task: Task): Promise<FullTask> => ({
     task,
     prompts: await store.findPrompts(task.id),
-    result: task.state === "SUCCEEDED" ? await store.findResult(task.id) : undefined,
+    result: task.state === "SUCCEEDED" ? await store.findResult(task) : undefined,
   });
 
   return {
@@ -112,6 +113,7 @@ export function createQueue(
       const answer = await store.enqueue(task);
       if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
       if (answer.outcome === "full") throw queueFull(limits.bounds, answer.bound);
+      if (answer.outcome === "stopped") throw submitStopped(answer.stop);
       if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
       return full(await findOwned(answer.id, task.agent));
     },
@@ -125,6 +127,11 @@ export function createQueue(
       await findOwned(id, agent);
       await decideAndMove(id, (task) => afterCancel(task, reason));
       return full(await findOwned(id, agent));
+    },
+
+    /** What no executor has stays as it is. */
+    async cancelHeld(id: string, reason: string): Promise<void> {
+      await decideAndMove(id, (task) => (isHeld(task.state) ? afterCancel(task, reason) : undefined));
     },
 
     /** Puts a failed task back. `agent` may be "": an operator. */
@@ -210,6 +217,7 @@ export function createQueue(
       if (outcome === "ok" && end.how === "expired") observer.leaseExpired();
     },
 
+    findFor,
     makeMove,
     decideAndMove,
     returnBlocked: () => returnBlocked(store, limits.order, decideAndMove),

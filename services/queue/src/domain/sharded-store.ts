@@ -1,5 +1,6 @@
-import type { Closing } from "./gates.js";
+import { type Closing, scopes } from "./gates.js";
 import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
+import { joinSurroundings } from "./situation.js";
 import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
 
 /**
@@ -7,8 +8,9 @@ import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type Ta
  * own, and whoever asks for all is answered by all. Bounds are those of a shard: the caller divides.
  */
 export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
-  const [only] = shards;
-  if (only && shards.length === 1) return only;
+  const [first, ...others] = shards;
+  if (first === undefined) throw new Error("there is no shard");
+  if (others.length === 0) return first;
 
   const all = <T>(ask: (store: TaskStore, shard: number) => Promise<T>): Promise<T[]> => Promise.all(shards.map(ask));
   const ofAgent = (agent: string): TaskStore => {
@@ -28,7 +30,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
     report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
-    remove: async (id) => ofTask(id)?.remove(id),
+    remove: async (task) => ofTask(task.id)?.remove(task),
 
     async sync(heartbeat) {
       const unknown = heartbeat.held.map(({ id }) => id).filter((id) => !ofTask(id));
@@ -57,7 +59,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       return ids.flatMap((id) => byId.get(id) ?? []);
     },
     findPrompts: async (id) => ofTask(id)?.findPrompts(id),
-    findResult: async (id) => ofTask(id)?.findResult(id),
+    findResult: async (task) => ofTask(task.id)?.findResult(task),
     owners: () => idsOfAll((store) => store.owners()),
     listIds(agent, before, count) {
       const here = before && idInShard(before, shardOfAgent(agent, shards.length));
@@ -84,12 +86,45 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       const opened = await all((store, shard) => store.openGate(scope, shard === 0 ? by : undefined));
       return opened.includes(true);
     },
+
+    emergency: () => first.emergency(),
+    /** What the first has is what holds, so that half a stop or half a resume is never taken for a whole one. */
+    async raiseEmergency(stop, how) {
+      const raised = await first.raiseEmergency(stop, how);
+      await Promise.all(others.map((store) => store.raiseEmergency(raised, "copy")));
+      return raised;
+    },
+    async mendEmergency() {
+      // In this order: what another shard had before, and the first has no longer, is over.
+      const copies = await Promise.all(others.map((store) => store.emergency()));
+      const stop = await first.emergency();
+      await Promise.all(
+        others.map(async (store, i) => {
+          if (stop && copies[i]?.id !== stop.id) await store.raiseEmergency(stop, "copy");
+          if (!stop && copies[i]) await store.openGate(scopes.emergency);
+        }),
+      );
+    },
+    keepReceipt: (...args) => first.keepReceipt(...args),
+    receipts: (id) => first.receipts(id),
+    heldIds: () => idsOfAll((store) => store.heldIds()),
+
     openDueGates: async () => void (await all((store) => store.openDueGates())),
     adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
     liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),
     mendRunning: async () => void (await all((store) => store.mendRunning())),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
     firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
+
+    standing: (task) => ofAgent(task.agent).standing(task),
+    async surroundings(task) {
+      const own = shardOfAgent(task.agent, shards.length);
+      const around = await all((store) => store.surroundings(task));
+      const present = around[own];
+      if (present === undefined) throw new Error("there is no shard");
+      const others = around.filter((_, shard) => shard !== own);
+      return joinSurroundings(present, others);
+    },
 
     async mayOvertake(...args) {
       const counts = await all((store) => store.mayOvertake(...args));

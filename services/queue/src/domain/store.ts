@@ -1,11 +1,13 @@
 import type { FullBound } from "./bounds.js";
+import type { Emergency, EmergencyStore } from "./emergency.js";
 import type { GateStore } from "./gate-store.js";
 import type { Move, MoveOutcome, Note } from "./move.js";
 import type { Order } from "./order.js";
+import type { SituationStore } from "./situation.js";
 import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
-export interface TaskStore extends GateStore {
+export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
   now(id: string): Promise<number>;
   /** By the slowest of all clocks: what was accepted before this was accepted before now, whatever its shard. */
@@ -20,13 +22,13 @@ export interface TaskStore extends GateStore {
   noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
   /** Forgets an ended task. */
-  remove(id: string): Promise<void>;
+  remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 
   find(id: string): Promise<Task | undefined>;
   /** In the order of `ids`, without those that are gone. */
   findAll(ids: readonly string[]): Promise<readonly Task[]>;
   findPrompts(id: string): Promise<Uint8Array | undefined>;
-  findResult(id: string): Promise<Uint8Array | undefined>;
+  findResult(task: Pick<Task, "id" | "chunks">): Promise<Uint8Array | undefined>;
   /** Agents that have tasks, ended ones included. */
   owners(): Promise<readonly string[]>;
   /** Newest first, older than `before`, which may be another agent's. */
@@ -37,8 +39,8 @@ export interface TaskStore extends GateStore {
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
   dueAlarms(count: number): Promise<readonly string[]>;
-  /** Ended tasks to forget: older than `retentionMs`, and the oldest above `keep`. */
-  expiredEnds(retentionMs: number, keep: number, count: number): Promise<readonly string[]>;
+  /** Ended tasks to forget, at most `count`, the oldest first: above the bounds on all of them, then those that are too old. */
+  expiredEnds(retention: Retention, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
 
   /** Remembers for `keptMs` when something was prepared that needs a confirmation. */
@@ -91,7 +93,15 @@ export interface StartConditions {
 export type EnqueueOutcome =
   | { readonly outcome: "added"; readonly task: Task }
   | { readonly outcome: "known" | "conflict"; readonly id: string }
-  | { readonly outcome: "full"; readonly bound: FullBound };
+  | { readonly outcome: "full"; readonly bound: FullBound }
+  | { readonly outcome: "stopped"; readonly stop: Emergency };
+
+/** How many ended tasks are kept, how many bytes they have (spec, log and result), and for how long. */
+export interface Retention {
+  readonly retentionMs: number;
+  readonly maxEnded: number;
+  readonly maxEndedBytes: number;
+}
 
 export interface Report {
   readonly id: string;

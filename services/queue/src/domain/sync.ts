@@ -1,4 +1,5 @@
 import { Refusal } from "@ccsp/errors";
+import { EMERGENCY_TOPIC, type Emergency, type EmergencyReceipt, endsRuns } from "./emergency.js";
 import type { Order } from "./order.js";
 import type { Queue, QueueObserver } from "./queue.js";
 import { isTaskId } from "./shard.js";
@@ -19,6 +20,8 @@ export interface SyncInput extends SyncMark {
   readonly offers: readonly Offer[];
   readonly draining: boolean;
   readonly maxWaitMs: number;
+  /** What it ended for an emergency stop; absent: it knows of none that ends runs. */
+  readonly emergency?: EmergencyReceipt;
 }
 
 export interface SyncAnswer {
@@ -26,6 +29,8 @@ export interface SyncAnswer {
   readonly cancelled: SyncFindings["cancelled"];
   readonly lost: readonly string[];
   readonly nextSyncMs: number;
+  /** In force. */
+  readonly emergency: Emergency | undefined;
 }
 
 export interface SyncOptions {
@@ -52,6 +57,7 @@ export function createSync(
   { leaseMs, engines, order, stopping }: SyncOptions,
 ): Sync {
   const { store, queue, wakes, observer } = deps;
+  const told = createTold();
 
   const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
     const { executor, boot, sequence, draining, offers } = input;
@@ -99,25 +105,45 @@ export function createSync(
 
     // A full executor waits for the cancel of what it holds; new tasks are no news to it.
     const open = offers.filter(({ freeSlots }) => freeSlots > 0);
-    const listener = wakes.listen([executorTopic(input.executor), ...open.map(({ engine }) => engineTopic(engine))]);
+    const engineTopics = open.map(({ engine }) => engineTopic(engine));
+    const listener = wakes.listen([EMERGENCY_TOPIC, executorTopic(input.executor), ...engineTopics]);
     try {
       for (let again = false; ; again = true) {
-        const { cancelled, lost, holdMs } = await look(input, again);
+        const [{ cancelled, lost, holdMs }, emergency] = await Promise.all([look(input, again), store.emergency()]);
+        if (input.emergency && !again) await store.keepReceipt(input.executor, input.emergency);
         // Nobody would hear of what is claimed for a caller that gave up.
         const idle = input.draining || signal.aborted;
         const { grants, waitMs } = idle ? { grants: [], waitMs: TICK_MS } : await claim(input, holdMs);
-        const news = grants.length + cancelled.length + lost.length > 0;
+        const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();
         // Only a new call counts as its word.
         const wanted = again && holdMs > 0;
         if (news || wanted || input.draining || leftMs <= 0 || stop.aborted) {
-          return { grants, cancelled, lost, nextSyncMs };
+          told.note(input, emergency);
+          return { grants, cancelled, lost, nextSyncMs, emergency };
         }
         await listener.next(Math.min(leftMs, waitMs), stop);
       }
     } finally {
       listener.close();
     }
+  };
+}
+
+/** Which emergency stop each executor was told of here, so that it hears of another, and of the end, at once. */
+function createTold() {
+  const ids = new Map<string, string>();
+  const processOf = ({ executor, boot }: SyncMark): string => `${executor}/${boot}`;
+  return {
+    isNews(input: SyncInput, emergency: Emergency | undefined): boolean {
+      // An executor that ends runs says so; an answer that told it of others may have been lost, which is no harm.
+      const unsaid = endsRuns(emergency) ? undefined : ids.get(processOf(input));
+      return (input.emergency?.id ?? unsaid) !== emergency?.id;
+    },
+    note(input: SyncInput, emergency: Emergency | undefined): void {
+      if (emergency) ids.set(processOf(input), emergency.id);
+      else ids.delete(processOf(input));
+    },
   };
 }
 

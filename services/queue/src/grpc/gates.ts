@@ -1,5 +1,6 @@
 import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Scope } from "../domain/gates.js";
+import { scopes } from "../domain/gates.js";
 import { Faults, isAgentId } from "../domain/validate.js";
 import { scopeOf } from "../messages/gate-message.js";
 
@@ -15,7 +16,7 @@ export function readPause(
 ) {
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
-  faults.unless(scope !== "emergency", "scope", "is closed by EmergencyStop only");
+  faults.unless(scope !== scopes.emergency, "scope", "is closed by EmergencyStop only");
   checkWords({ who, why }, faults);
   faults.unless(why !== "", "why", "is empty");
   const opensMs = until?.getTime();
@@ -32,7 +33,7 @@ export function readResume({ scope: asked, who, why }: ResumeQueueRequest, engin
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
   checkWords({ who, why }, faults);
-  faults.unless(scope !== "emergency" || why !== "", "why", "is required to end an emergency stop");
+  faults.unless(scope !== scopes.emergency || why !== "", "why", "is required to end an emergency stop");
   faults.check();
   return { scope, who, why };
 }
@@ -42,7 +43,7 @@ export function checkWho(who: string, faults: Faults): void {
   faults.unless(length >= 1 && length <= MAX_WHO, "who", `must be 1 to ${MAX_WHO} characters`);
 }
 
-function checkWords({ who, why }: { who: string; why: string }, faults: Faults): void {
+export function checkWords({ who, why }: { who: string; why: string }, faults: Faults): void {
   checkWho(who, faults);
   faults.unless(Buffer.byteLength(why) <= MAX_WHY_BYTES, "why", `is longer than ${MAX_WHY_BYTES} bytes`);
 }

@@ -2,21 +2,26 @@ import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskCache } from "../cache/task-cache.js";
 import type { ConversationHandlers } from "../conversations/handlers.js";
+import type { EmergencyStop } from "../domain/emergency-stop.js";
 import type { Gates } from "../domain/gate-keeper.js";
+import type { Order } from "../domain/order.js";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { watchTask } from "../domain/watch.js";
 import { toDuration } from "../messages/duration.js";
+import { toEmergencyStatus, toOrder } from "../messages/emergency-message.js";
 import { cut } from "../messages/failure.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { loadSpec, toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
 import { filterHandlers } from "./by-filter.js";
+import { readStop } from "./emergency.js";
 import { type Enqueue, enqueueBatch } from "./enqueue.js";
 import { readPause, readResume } from "./gates.js";
+import { questionHandlers } from "./questions.js";
 import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { readStatus } from "./status.js";
@@ -25,9 +30,12 @@ export interface HandlerDeps {
   readonly queue: Queue;
   readonly sync: Sync;
   readonly gates: Gates;
+  readonly emergency: EmergencyStop;
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly limits: SpecLimits;
+  /** Of a shard. */
+  readonly order: Order;
   readonly enqueue: Enqueue;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
@@ -40,9 +48,11 @@ export function queueHandlers({
   queue,
   sync,
   gates,
+  emergency,
   store,
   wakes,
   limits,
+  order,
   enqueue,
   cache,
   conversations,
@@ -53,10 +63,17 @@ export function queueHandlers({
     },
     enqueueBatch: (request) => enqueueBatch(enqueue, request),
     ...conversations?.methods,
+    ...questionHandlers({ queue, store, order }),
     ...filterHandlers({ store, queue }),
 
     async sync(request, context) {
-      const { grants, cancelled, lost, nextSyncMs } = await sync(readSync(request, context), context.signal);
+      const {
+        grants,
+        cancelled,
+        lost,
+        nextSyncMs,
+        emergency: stop,
+      } = await sync(readSync(request, context), context.signal);
       return {
         leases: await Promise.all(
           grants.map(async (grant) => ({ ...toLease(grant), conversation: await conversations?.ofLease(grant.task) })),
@@ -64,7 +81,7 @@ export function queueHandlers({
         cancellations: cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
         lostTaskIds: [...lost],
         nextSync: toDuration(nextSyncMs),
-        emergency: undefined,
+        emergency: stop && toOrder(stop),
       };
     },
 
@@ -95,7 +112,7 @@ export function queueHandlers({
     async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {
       for await (const { entry, task } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
         const done = entry.content.kind === "state" && entry.content.state === "SUCCEEDED";
-        yield { event: toTaskEvent(entry, task, done ? await store.findResult(id) : undefined) };
+        yield { event: toTaskEvent(entry, task, done ? await store.findResult(task) : undefined) };
       }
     },
 
@@ -125,6 +142,11 @@ export function queueHandlers({
     async resumeQueue(request) {
       const { scope, who, why } = readResume(request, limits.engines);
       return { resumed: await gates.resume(scope, { who, why }) };
+    },
+
+    async emergencyStop(request, { signal }) {
+      const { confirmed, ...state } = await emergency.stop(readStop(request), signal);
+      return { status: toEmergencyStatus(state), confirmed };
     },
 
     getStatus: () => readStatus(store, limits),

@@ -17,6 +17,7 @@ import { durationMs } from "../messages/duration.js";
 import { cut, failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 import { classOf } from "../messages/words.js";
+import { readReceipt } from "./emergency.js";
 import { ACCOUNT_RULE, isAccount } from "./gates.js";
 
 // W3C Trace Context, version 00. Only ever shown as a link, so another one is no reason to refuse a report.
@@ -47,6 +48,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
     faults.unless(!engines.has(engine), `engines[${i}].engine`, "is named twice");
     engines.add(engine);
   }
+  const emergency = request.emergency && readReceipt(request.emergency, faults);
   faults.check();
   const leftMs =
     deadline === undefined ? Number.POSITIVE_INFINITY : deadline.getTime() - Date.now() - DEADLINE_MARGIN_MS;
@@ -58,6 +60,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
     offers: offersWithin(MAX_HELD - request.leases.length, request.engines),
     draining: request.draining,
     maxWaitMs: Math.min(durationMs(request.maxWait), leftMs),
+    ...(emergency && { emergency }),
   };
 }
 

@@ -1,8 +1,11 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { startsNothing } from "../domain/emergency.js";
+import { emergencyState } from "../domain/emergency-stop.js";
 import { isClosed, type Scope, scopes } from "../domain/gates.js";
 import type { TaskStore } from "../domain/store.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { toDuration } from "../messages/duration.js";
+import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { priorityOf } from "../messages/words.js";
 
@@ -12,13 +15,14 @@ const MOST_AGENTS = 100;
 
 /** What waits and runs, and who is there. */
 export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<GetStatusResponse> {
-  const [depths, agents, counts, executors, gates, nowMs] = await Promise.all([
+  const [depths, agents, counts, executors, gates, nowMs, emergency] = await Promise.all([
     store.depths(),
     store.agentLoads(MOST_AGENTS),
     store.counts(),
     store.executors(LATELY_MS),
     store.gates(),
     store.now(""),
+    emergencyState(store),
   ]);
   const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scope), nowMs));
   return {
@@ -29,7 +33,7 @@ export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<
       oldestAge: oldestAgeMs === undefined ? undefined : toDuration(oldestAgeMs),
       running: BigInt(running),
       parked: BigInt(parked),
-      paused: closed("emergency", scopes.all, scopes.engine(engine), scopes.class(priority)),
+      paused: startsNothing(emergency?.stop) || closed(scopes.all, scopes.engine(engine), scopes.class(priority)),
     })),
     leased: BigInt(counts.leased),
     parked: BigInt(counts.parked),
@@ -45,7 +49,7 @@ export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<
     maxPromptBytes: BigInt(limits.maxPromptBytes),
     scheduled: BigInt(counts.scheduled),
     gates: [...gates].flatMap(([scope, gate]) => toGateMessage(scope, gate, nowMs) ?? []),
-    emergency: undefined,
+    emergency: emergency && toEmergencyStatus(emergency),
     agents: agents.map(({ agent, waiting, running }) => ({
       agentId: agent,
       waiting: BigInt(waiting),

@@ -1,5 +1,6 @@
 import { encodeEventData } from "@ccsp/events";
 import { TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Emergency } from "../domain/emergency.js";
 import { type Closing, type Gate, labelOf, type Scope } from "../domain/gates.js";
 import type { MoveEvent } from "../domain/move.js";
 import type { PriorityClass } from "../domain/task.js";
@@ -20,6 +21,17 @@ export function gateClosedData(scope: Scope, { who, why, opens }: Omit<Gate, "cl
 /** Data of `gate.opened`. */
 export function gateOpenedData(scope: Scope, { who, why }: { who: string; why: string }): string {
   return encodeEventData({ $case: "gateOpened", value: { scope: scopeWords(scope), who, why } });
+}
+
+/** Data of `emergency.stop`. */
+export function emergencyStopData({ level, ...stop }: Omit<Emergency, "calledMs">): string {
+  const name = level.toUpperCase().replace("-", "_");
+  return encodeEventData({ $case: "emergencyStop", value: { ...stop, level: name } });
+}
+
+/** Data of `emergency.resume`. */
+export function emergencyResumeData(resume: { id: string; who: string; why: string }): string {
+  return encodeEventData({ $case: "emergencyResume", value: resume });
 }
 
 /** Data of `session.timeout`. */

@@ -3,6 +3,7 @@ import type { EnqueueOutcome, NewTask } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
+import { decodeEmergency } from "./emergency-calls.js";
 import { groupCallsBy } from "./group-calls.js";
 import { channels, type QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
@@ -18,7 +19,7 @@ export function createEnqueue(
   keys: QueueKeys,
   { bounds, clock }: { readonly bounds: Bounds; readonly clock: () => number | "" },
 ): (task: NewTask) => Promise<EnqueueOutcome> {
-  const { tasks, prompts, owned, load, parked, alarms, pinned, events } = keys;
+  const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates } = keys;
   const boundsArg = JSON.stringify({
     ...{ all: pair(bounds.all), agent: pair(bounds.agent) },
     ...Object.fromEntries(CLASSES.map((priority) => [priority, pair(bounds.class[priority])])),
@@ -30,7 +31,7 @@ export function createEnqueue(
       const entries = group.map(entryOf);
       const reply = await scripts.enqueue(
         {
-          ...{ tasks, prompts, owned, load, parked, alarms, pinned, events },
+          ...{ tasks, prompts, owned, load, parked, alarms, pinned, events, gates },
           ...keys.engine(engine),
           requests: group.flatMap(({ agent, request }) => (request ? [keys.request(agent, request.id)] : [])),
         },
@@ -84,6 +85,7 @@ function outcomeOf(entry: Entry, word: string, value: string): EnqueueOutcome {
   const { id } = entry.task;
   if (word === "added") return { outcome: word, task: newTask(entry, Number(value)) };
   if (word === "again") return { outcome: "added", task: decodeTask(id, value) };
+  if (word === "stopped") return { outcome: word, stop: decodeEmergency(value) };
   if (word === "known" || word === "conflict") return { outcome: word, id: value };
   const [, scope, name = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(value) ?? [];
   if (word !== "full" || !isScope(scope) || !isWhat(what)) throw new Error(`script answered ${word} ${value}`);

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { RedisClient } from "@ccsp/redis-kit";
+import { EMERGENCY_TOPIC } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
-import type { Gate } from "../domain/gates.js";
+import { type Gate, type Scope, scopes } from "../domain/gates.js";
 import { engineTopic } from "../domain/store.js";
-import { gateClosedData, gateOpenedData, sessionTimeoutData } from "../messages/event-data.js";
+import { emergencyResumeData, gateClosedData, gateOpenedData, sessionTimeoutData } from "../messages/event-data.js";
 import { channels, type QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
@@ -26,6 +27,12 @@ export function createGateCalls(
     return members.map((member) => member.slice(member.lastIndexOf("/") + 1));
   };
 
+  const openedEvent = async (scope: Scope, by: { who: string; why: string }): Promise<[type: string, data: string]> => {
+    if (scope !== scopes.emergency) return ["gate.opened", gateOpenedData(scope, by)];
+    const stop = await redis.hget(gates, scope);
+    return ["emergency.resume", emergencyResumeData({ id: stop === null ? "" : (decode(stop).id ?? ""), ...by })];
+  };
+
   return {
     async gates() {
       const entries = Object.entries(await redis.hgetall(gates));
@@ -43,9 +50,12 @@ export function createGateCalls(
     },
 
     async openGate(scope, by) {
-      const data = by ? gateOpenedData(scope, by) : "";
-      const call = randomUUID();
-      return (await scripts.openGate({ gates, events }, scope, clock(), data, call, channels.work, ...topics)) === "ok";
+      const told = by ? await openedEvent(scope, by) : NO_EVENT;
+      const opened = await scripts.openGate(
+        { gates, events },
+        ...[scope, clock(), ...told, randomUUID(), channels.work, EMERGENCY_TOPIC, ...topics],
+      );
+      return opened === "ok";
     },
 
     openDueGates: () => scripts.openDueGates({ gates }, clock(), BOUND_LASTS_MS, channels.work, ...topics),
@@ -86,6 +96,8 @@ export function createGateCalls(
     },
   };
 }
+
+const NO_EVENT = ["", ""] as const;
 
 /** Only the scripts write gates, so their shape is trusted. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above

@@ -26,6 +26,7 @@ export function queueKeys(shard: number) {
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
     rates: `${prefix}rates`,
+    receipts: `${prefix}receipts`,
     /** Written to have something that replicas can be asked for. */
     barrier: `${prefix}barrier`,
     events: eventsKey(shard),
@@ -36,6 +37,8 @@ export function queueKeys(shard: number) {
       return keys;
     },
     log: (id: string) => `${prefix}log:${id}`,
+    /** A large result in chunks; see `createResultChunks`. */
+    result: (id: string, digest: string) => `${prefix}result:${id}:${digest}`,
     confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,

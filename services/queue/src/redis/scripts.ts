@@ -35,6 +35,7 @@ export function bindScripts(redis: RedisClient) {
       [
         ...(["tasks", "prompts", "owned", "load", "parked", "alarms", "pinned", "events", "rota"] as const),
         ...PLACES,
+        "gates",
         "...requests",
       ],
       words,
@@ -73,10 +74,11 @@ export function bindScripts(redis: RedisClient) {
     remove: bindScript(
       redis,
       lua("remove_tasks"),
-      ["tasks", "prompts", "results", "ended", "owned", "...logs"],
+      ["tasks", "prompts", "results", "ended", "owned", "load", "...belongings"],
       anything,
     ),
     closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String),
+    raiseEmergency: bindScript(redis, lua("raise_emergency"), ["gates", "events"], String),
     openGate: bindScript(redis, lua("open_gate"), ["gates", "events"], oneOf("ok", "open")),
     openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
     adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),

@@ -1,17 +1,13 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import { byLoad, type Depth, type Offer, type TaskStore } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
-import { decodeTask } from "./decode.js";
 import type { QueueKeys } from "./keys.js";
+import { MOST_HELD, readTasksIn } from "./task-pages.js";
 
 export type StatusReads = Pick<TaskStore, "depths" | "agentLoads" | "counts" | "executors">;
 
-// Records are read so many at a time, so that Redis is never busy for long.
-const PAGE = 500;
 /** Of what waits for a time or for one executor there can be as many as there are tasks. */
 const MOST_READ = 2_000;
-/** More runs than this are not counted by class and agent. */
-const MOST_HELD = 20_000;
 
 /** What waits and runs, counted from the indexes; where they do not say of which class or agent a task is, from its record. */
 export function createStatusReads(
@@ -19,16 +15,7 @@ export function createStatusReads(
   keys: QueueKeys,
   { engines, now }: { readonly engines: readonly string[]; readonly now: () => Promise<number> },
 ): StatusReads {
-  const tasksIn = async (zset: string, most: number): Promise<Task[]> => {
-    const ids = await redis.zrange(zset, "0", String(most - 1));
-    const tasks: Task[] = [];
-    for (let from = 0; from < ids.length; from += PAGE) {
-      const page = ids.slice(from, from + PAGE).map(idOf);
-      const records = await redis.hmget(keys.tasks, ...page);
-      for (const [i, record] of records.entries()) if (record) tasks.push(decodeTask(page[i] ?? "", record));
-    }
-    return tasks;
-  };
+  const tasksIn = (zset: string, most: number) => readTasksIn(redis, keys, zset, most);
 
   const depthOf = async (place: Pick<Depth, "engine" | "class">) => {
     const of = keys.engine(place.engine);
@@ -107,9 +94,6 @@ export function createStatusReads(
     },
   };
 }
-
-/** Of a member that has the id at its end. */
-const idOf = (member: string): string => member.slice(member.lastIndexOf("/") + 1);
 
 /** Written by this service alone, so its shape is trusted. Absent in the record of an executor that called an older one. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above

@@ -5,11 +5,14 @@ import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
+import { createEmergencyCalls } from "./emergency-calls.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
+import { createResultChunks } from "./result-chunks.js";
 import { bindScripts, type Reply } from "./scripts.js";
+import { createSituationReads } from "./situation-reads.js";
 import { createStatusReads } from "./status-reads.js";
 import { createTaskCalls } from "./task-calls.js";
 
@@ -17,25 +20,34 @@ export interface StoreOptions {
   readonly shard: number;
   readonly engines: readonly string[];
   readonly bounds: Bounds;
+  /** How long ended tasks are kept at most. */
+  readonly retentionMs: number;
   /** Ms since 1970; for tests. Redis' own clock when absent. */
   readonly now?: () => number;
 }
 
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
-export function createTaskStore(redis: RedisClient, { shard, engines, bounds, now }: StoreOptions): TaskStore {
+export function createTaskStore(
+  redis: RedisClient,
+  { shard, engines, bounds, retentionMs, now }: StoreOptions,
+): TaskStore {
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
   const { tasks, prompts, leases, held, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates } = keys;
+  const chunks = createResultChunks(redis, keys.result, retentionMs);
 
-  const reads = createReads(redis, keys, scripts.readClock, now);
+  const reads = createReads(redis, keys, { readClock: scripts.readClock, chunks }, now);
+  const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const store: TaskStore = {
     ...reads,
-    ...createStatusReads(redis, keys, { engines, now: () => reads.now("") }),
-    ...createTaskCalls(scripts, keys, clock),
+    ...status,
+    ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
+    ...createTaskCalls(scripts, keys, { chunks, clock }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, keys),
+    ...createEmergencyCalls(redis, scripts, keys, clock),
     enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {

@@ -1,0 +1,37 @@
+-- raise_emergency: call an emergency stop, or raise the level of the one in force.
+--
+-- KEYS  1 gates   hash    scope -> gate (JSON)
+--       2 events  stream
+-- ARGV  1 now (ms), or '' for the server's clock
+--       2 stop as JSON, without `closed`: id, level (1 to 4), who, why
+--       3 'raise', or 'copy' to have the very same stop here, whatever its level
+--       4 data of the event emergency.stop (JSON); '': none is written
+--       5 work channel
+--       6 topic to wake
+-- RETURN stop in force (JSON)
+--
+-- It is the gate `emergency`: enqueue_tasks accepts nothing while it is closed, claim_tasks starts nothing from level 2 on.
+-- A level that is not higher changes nothing, and neither does the same stop, so that a repeat writes no second event.
+
+local gates, events = KEYS[1], KEYS[2]
+local now = tonumber(ARGV[1])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local stop, before = cjson.decode(ARGV[2]), redis.call('HGET', gates, 'emergency')
+local held = before and cjson.decode(before)
+if held and not held.opens and (held.id == stop.id or ARGV[3] == 'raise' and held.level >= stop.level) then
+  return before
+end
+
+stop.closed = now
+local after = cjson.encode(stop)
+redis.call('HSET', gates, 'emergency', after)
+if ARGV[4] ~= '' then
+  redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', 'emergency.stop', 'time', now, 'task', '', 'agent', '',
+    'trace', '', 'data', ARGV[4])
+end
+redis.call('PUBLISH', ARGV[5], ARGV[6])
+return after

@@ -1,0 +1,33 @@
+import type {
+  EmergencyStopRequest,
+  EmergencyReceipt as ReceiptMessage,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { EmergencyReceipt } from "../domain/emergency.js";
+import { isTaskId } from "../domain/shard.js";
+import { Faults } from "../domain/validate.js";
+import { levelOf } from "../messages/emergency-message.js";
+import { checkWords } from "./gates.js";
+
+// Many times what an executor can hold: it also ended what it was given in the meantime.
+const MAX_ENDED = 10_000;
+
+/** Throws INVALID_FIELD. */
+export function readStop({ level: asked, who, why }: EmergencyStopRequest) {
+  const faults = new Faults();
+  const level = levelOf(asked);
+  if (level === undefined) faults.add("level", "must be NO_SUBMIT, NO_START, PARK_RUNNING or KILL");
+  checkWords({ who, why }, faults);
+  faults.unless(why !== "", "why", "is empty");
+  if (faults.found || level === undefined) throw faults.refusal();
+  return { level, who, why };
+}
+
+/** Adds what is wrong to `faults`. */
+export function readReceipt({ id, ended, remaining }: ReceiptMessage, faults: Faults): EmergencyReceipt {
+  faults.unless(/^[A-Za-z0-9-]{1,64}$/.test(id), "emergency.id", "is no id of an emergency stop");
+  faults.unless(remaining >= 0, "emergency.remaining", "is negative");
+  faults.unless(ended.length <= MAX_ENDED, "emergency.ended", `has more than ${MAX_ENDED} entries`);
+  const known = ended.every(({ taskId, pid, processes }) => isTaskId(taskId) && pid >= 0 && processes >= 0);
+  faults.unless(known, "emergency.ended", "names no task, or a negative number");
+  return { id, remaining, ended: ended.map(({ taskId, pid, processes }) => ({ taskId, pid, processes })) };
+}

@@ -1,0 +1,34 @@
+import {
+  type EmergencyOrder,
+  type EmergencyStatus,
+  EmergencyLevel as LevelMessage,
+  type EmergencyReceipt as ReceiptMessage,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EMERGENCY_LEVELS, type Emergency, type EmergencyLevel, type EmergencyReceipt } from "../domain/emergency.js";
+import type { EmergencyState } from "../domain/emergency-stop.js";
+
+const LEVELS: Readonly<Record<EmergencyLevel, LevelMessage>> = {
+  "no-submit": LevelMessage.NO_SUBMIT,
+  "no-start": LevelMessage.NO_START,
+  "park-running": LevelMessage.PARK_RUNNING,
+  kill: LevelMessage.KILL,
+};
+
+/** Undefined for a level that there is not. */
+export const levelOf = (level: LevelMessage): EmergencyLevel | undefined =>
+  EMERGENCY_LEVELS.find((each) => LEVELS[each] === level);
+
+export const toOrder = ({ id, level }: Emergency): EmergencyOrder => ({ id, level: LEVELS[level] });
+
+export function toEmergencyStatus({ stop, receipts }: EmergencyState): EmergencyStatus {
+  const { id, level, who, why, calledMs } = stop;
+  return {
+    ...{ id, level: LEVELS[level], who, why, time: new Date(calledMs) },
+    receipts: [...receipts].map(([executorId, receipt]) => ({ executorId, receipt: receipt && toReceipt(receipt) })),
+  };
+}
+
+const toReceipt = ({ id, ended, remaining }: EmergencyReceipt): ReceiptMessage => ({
+  ...{ id, remaining },
+  ended: [...ended],
+});

@@ -1,0 +1,80 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import {
+  EMERGENCY_LEVELS,
+  EMERGENCY_TOPIC,
+  type Emergency,
+  type EmergencyReceipt,
+  type EmergencyStore,
+  RECEIPTS_TOPIC,
+} from "../domain/emergency.js";
+import { emergencyStopData } from "../messages/event-data.js";
+import { channels, type QueueKeys } from "./keys.js";
+import type { Scripts } from "./scripts.js";
+
+/** Executors say again what they ended as long as the stop is in force. */
+const RECEIPTS_LAST_MS = 60 * 60 * 1000;
+
+/** The emergency stop of one shard; what the first has holds for all. */
+export function createEmergencyCalls(
+  redis: RedisClient,
+  scripts: Scripts,
+  { gates, events, receipts, leases }: QueueKeys,
+  clock: () => number | "",
+): EmergencyStore {
+  return {
+    async emergency() {
+      const stop = await redis.hget(gates, "emergency");
+      return stop === null ? undefined : stopOf(stop);
+    },
+
+    async raiseEmergency({ id, level, who, why }, how) {
+      const stop = JSON.stringify({ id, level: EMERGENCY_LEVELS.indexOf(level) + 1, who, why });
+      const data = how === "raise" ? emergencyStopData({ id, level, who, why }) : "";
+      const raised = await scripts.raiseEmergency(
+        { gates, events },
+        ...[clock(), stop, how, data, channels.work, EMERGENCY_TOPIC],
+      );
+      return decodeEmergency(raised);
+    },
+
+    mendEmergency: async () => undefined,
+
+    async keepReceipt(executor, receipt) {
+      await redis.hset(receipts, executor, JSON.stringify(receipt));
+      await redis.pexpire(receipts, RECEIPTS_LAST_MS);
+      await redis.publish(channels.work, RECEIPTS_TOPIC);
+    },
+
+    async receipts(id) {
+      const entries = Object.entries(await redis.hgetall(receipts));
+      return new Map(
+        entries.map(([executor, json]) => [executor, receiptOf(json)] as const).filter(([, each]) => each.id === id),
+      );
+    },
+
+    heldIds: () => redis.zrangebyscore(leases, "-inf", "+inf"),
+  };
+}
+
+// Only this and the scripts write these, so their shapes are trusted.
+interface Stored extends Omit<Emergency, "level" | "calledMs"> {
+  readonly level: number;
+  readonly closed: number;
+  /** Resumed. */
+  readonly opens?: number;
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+const receiptOf = (json: string): EmergencyReceipt => JSON.parse(json) as EmergencyReceipt;
+
+/** As the script stored it. */
+export function decodeEmergency(json: string): Emergency {
+  const { id, level, who, why, closed } = stored(json);
+  return { id, level: EMERGENCY_LEVELS[level - 1] ?? "kill", who, why, calledMs: closed };
+}
+
+const stopOf = (json: string): Emergency | undefined =>
+  stored(json).opens === undefined ? decodeEmergency(json) : undefined;
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+const stored = (json: string): Stored => JSON.parse(json) as Stored;

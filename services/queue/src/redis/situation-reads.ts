@@ -1,0 +1,134 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { Gate } from "../domain/gates.js";
+import type { SituationStore, Standing, Waiting } from "../domain/situation.js";
+import type { ExecutorView } from "../domain/store.js";
+import { CLASSES, type PriorityClass } from "../domain/task.js";
+import type { QueueKeys } from "./keys.js";
+import { MOST_HELD, readTasksIn } from "./task-pages.js";
+
+/** An idle executor calls at least every 20 s. */
+const CALLED_WITHIN_MS = 30_000;
+/** Each is counted by a command of its own. */
+const MOST_AGENTS = 500;
+
+interface Needs {
+  readonly now: () => Promise<number>;
+  readonly executors: (seenWithinMs: number) => Promise<readonly ExecutorView[]>;
+}
+
+/** What one task meets in this shard; looked at piece by piece while the queue goes on, so only almost of one moment. */
+export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now, executors }: Needs): SituationStore {
+  // "0" follows "/" in ASCII: the end of the members that begin with a name.
+  const countIn = (zset: string, name: string): Promise<number> => redis.zlexcount(zset, `[${name}/`, `(${name}0`);
+  const olderIn = (lines: string, agent: string, { id, created, since = created }: Waiting): Promise<number> =>
+    redis.zlexcount(lines, `[${agent}/`, `(${agent}/${since.toString(16).padStart(11, "0")}/${id}`);
+
+  const readGates = async (engine: string): Promise<Pick<Standing, "gates" | "bounds">> => {
+    const [gates, bounds] = [new Map<string, Gate>(), new Map<string, number>()];
+    for (const [scope, json] of Object.entries(await redis.hgetall(keys.gates))) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only the scripts write gates and bounds
+      const entry = JSON.parse(json) as Gate & { limit?: number };
+      if (entry.limit === undefined) gates.set(scope, entry);
+      else if (scope.startsWith(`bound/${engine}/`)) bounds.set(scope.slice(`bound/${engine}/`.length), entry.limit);
+    }
+    return { gates, bounds };
+  };
+
+  const readBuckets = async ({ engine, agent }: Waiting): Promise<Standing["buckets"]> => {
+    const names = ["requests", "tokens"].flatMap((what) => [`${what}/engine/${engine}`, `${what}/agent/${agent}`]);
+    const values = await redis.hmget(keys.rates, ...names);
+    return new Map(
+      values.flatMap((value, i) => {
+        const [level = 0, timeMs = 0] = value?.split(" ").map(Number) ?? [];
+        return value ? [[names[i] ?? "", { level, timeMs }] as const] : [];
+      }),
+    );
+  };
+
+  const readClasses = async (engine: string): Promise<Standing["classes"]> => {
+    const of = keys.engine(engine);
+    const credits = await redis.hmget(of.rota, ...CLASSES);
+    const read = async (priority: PriorityClass, credit: string | null | undefined) => {
+      const [waiting, [, oldest]] = await Promise.all([
+        redis.zcard(of[`${priority}Lines`]),
+        redis.zrangebyscore(of[`${priority}Heads`], "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
+      ]);
+      return { waiting, oldestMs: oldest === undefined ? undefined : Number(oldest), credit: Number(credit ?? 0) };
+    };
+    const [urgent, high, normal, low] = await Promise.all([
+      read("urgent", credits[0]),
+      read("high", credits[1]),
+      read("normal", credits[2]),
+      read("low", credits[3]),
+    ]);
+    return { urgent, high, normal, low };
+  };
+
+  const readTurns = async ({ engine, agent, class: priority }: Waiting) => {
+    const of = keys.engine(engine);
+    const turns = of[`${priority}Turns`];
+    const [flat, own, classTime] = await Promise.all([
+      redis.zrange(turns, "0", String(MOST_AGENTS - 1), "WITHSCORES"),
+      redis.zscore(turns, agent),
+      redis.hget(of.rota, `time:${priority}`),
+    ]);
+    const agents = flat.filter((_, i) => i % 2 === 0);
+    const counts = await Promise.all(agents.map((name) => countIn(of[`${priority}Lines`], name)));
+    return {
+      turns: agents.map((name, i) => ({ agent: name, time: Number(flat[2 * i + 1]), waiting: counts[i] ?? 0 })),
+      // Who comes now takes its turns from now on.
+      turnTime: Math.max(Number(own ?? 0), Number(classTime ?? 0)),
+    };
+  };
+
+  const readRunning = async ({ agent, engine, labels = [] }: Waiting, bounds: Standing["bounds"]) => {
+    const logins = [...bounds.keys()].map((account) => `account/${engine}/${account}`);
+    const names = [`agent/${agent}`, `urgent/${engine}`, ...labels.map((label) => `label/${label}`), ...logins];
+    const counts = await Promise.all(names.map((name) => countIn(keys.running, name)));
+    return new Map(names.map((name, i) => [name, counts[i] ?? 0]));
+  };
+
+  return {
+    async standing(task) {
+      const { engine, agent, class: priority } = task;
+      const { gates, bounds } = await readGates(engine);
+      const [nowMs, running, buckets, cost, classes, turns, aheadOfAgent] = await Promise.all([
+        now(),
+        readRunning(task, bounds),
+        readBuckets(task),
+        redis.hget(keys.meta, `cost:${engine}`),
+        readClasses(engine),
+        readTurns(task),
+        olderIn(keys.engine(engine)[`${priority}Lines`], agent, task),
+      ]);
+      return { nowMs, gates, bounds, running, buckets, cost: Number(cost ?? 1), classes, ...turns, aheadOfAgent };
+    },
+
+    async surroundings(task) {
+      const { engine, class: priority, created, since = created } = task;
+      const of = keys.engine(engine);
+      const lines = of[`${priority}Lines`];
+      const [views, held, classes, agents] = await Promise.all([
+        executors(CALLED_WITHIN_MS),
+        readTasksIn(redis, keys, keys.leases, MOST_HELD),
+        readClasses(engine),
+        redis.zrangebyscore(of[`${priority}Heads`], "-inf", since, "LIMIT", 0, MOST_AGENTS),
+      ]);
+      const older = await Promise.all(agents.map((agent) => olderIn(lines, agent, task)));
+      const sum = (counts: readonly number[]): number => counts.reduce((total, each) => total + each, 0);
+      return {
+        executors: views.flatMap(({ id, draining, offers }) => {
+          const offer = offers.find((each) => each.engine === engine);
+          const holds = held.filter((each) => each.executor === id && each.engine === engine).length;
+          return offer ? [{ id, draining, account: offer.account, slots: offer.slots, held: holds }] : [];
+        }),
+        aheadInClass: sum(older),
+        waiting: {
+          urgent: classes.urgent.waiting,
+          others: classes.high.waiting + classes.normal.waiting + classes.low.waiting,
+        },
+        elsewhere: [],
+      };
+    },
+  };
+}

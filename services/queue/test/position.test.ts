@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { tasksBefore } from "../src/domain/position.js";
+import { CLASSES } from "../src/domain/task.js";
+import { executor, newTask, startWorld, type World } from "./world.js";
+
+describe("the position of a waiting task", () => {
+  let world: World;
+  const order = { urgentMax: 2, agentWeights: { bob: 3 } };
+  before(async () => void (world = await startWorld({ order })));
+  after(() => world.close());
+
+  it("is the one in which it is leased, when nothing more comes and no class gets later than it is", async () => {
+    const task = fc.record({
+      agent: fc.constantFrom("alice", "bob", "carol"),
+      class: fc.constantFrom(...CLASSES),
+      afterMs: fc.integer({ min: 0, max: 20_000 }),
+    });
+    const leased = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(task, { minLength: 1, maxLength: 25 }),
+        leased,
+        fc.boolean(),
+        async (tasks, first, late) => {
+          await world.reset();
+          const waiting = new Set<string>();
+          for (const { afterMs, ...more } of tasks) {
+            world.clock.now += late ? afterMs : 0;
+            waiting.add((await world.queue.enqueue(newTask(more))).task.id);
+          }
+          // Then age multiplies every weight by as much as it may.
+          world.clock.now += late ? 86_400_000 : 0;
+          let calls = 0;
+          const take = async (slots: number) => {
+            const { grants } = await executor(world, { id: `ex-${++calls}`, slots }).sync();
+            for (const { task: each } of grants) waiting.delete(each.id);
+            return grants.map(({ task: each }) => each.id);
+          };
+          // Turns, credits and agents' times are then somewhere in the middle.
+          for (const slots of first) await take(slots);
+          const said = new Map<string, number>();
+          for (const each of await world.store.findAll([...waiting])) {
+            const situation = { here: await world.store.standing(each), around: await world.store.surroundings(each) };
+            said.set(each.id, tasksBefore(each, situation, world.order));
+          }
+          const inOrder: string[] = [];
+          while (waiting.size > 0) inOrder.push(...(await take(1)));
+          assert.deepEqual(
+            inOrder.map((id) => said.get(id)),
+            inOrder.map((_, i) => i),
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
