@@ -53,6 +53,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     claim: createShardedClaim(shards),
 
     find: async (id) => ofTask(id)?.find(id),
+    findLeased: async (id, fence) => ofTask(id)?.findLeased(id, fence),
     async findAll(ids) {
       const found = await all((store, shard) => store.findAll(ids.filter((id) => shardOfTask(id) === shard)));
       const byId = new Map(found.flat().map((task) => [task.id, task]));

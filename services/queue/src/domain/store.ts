@@ -25,6 +25,8 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 
   find(id: string): Promise<Task | undefined>;
+  /** The task that is held under this fence, as it was when it was leased or later; any task when it is not held so. */
+  findLeased(id: string, fence: number): Promise<Task | undefined>;
   /** In the order of `ids`, without those that are gone. */
   findAll(ids: readonly string[]): Promise<readonly Task[]>;
   findPrompts(id: string): Promise<Uint8Array | undefined>;

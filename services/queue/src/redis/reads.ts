@@ -18,6 +18,7 @@ type Reads = Omit<
   | "report"
   | "sync"
   | "claim"
+  | "findLeased"
   | "remove"
   | keyof GateStore
   | keyof SituationStore

@@ -39,7 +39,7 @@ export function createTaskCalls(
           logs: calls.map(({ place }) => keys.log(place.id)),
         },
         ...[clock(), engine, channels.log, channels.work],
-        ...calls.flatMap(({ place, move, result = EMPTY }) => [place.id, moveArg(move), asBuffer(result)]),
+        ...calls.flatMap(({ place, move, result = EMPTY }) => [moveLine(place, move), moveArg(move), asBuffer(result)]),
       ),
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
   );
@@ -90,13 +90,15 @@ export function createTaskCalls(
   };
 }
 
-function moveArg({ event, note, settle, ...move }: Move): string {
+/** What is the task's own of a move, as the script's header has it. */
+const moveLine = ({ id }: Place, { fence, used, event }: Move): string =>
+  `${id} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event) : ""}`;
+
+function moveArg({ to, from, settle, due, lease, set, note, event }: Move): string {
   return JSON.stringify({
-    ...move,
-    settle: settle && `${move.fence} ${settle}`,
+    ...{ to, from, settle, due, lease, set },
     note: note && JSON.stringify(note),
     event: event && `task.${event.type}`,
-    data: event && moveData(event),
   });
 }
 

@@ -1,8 +1,9 @@
 import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { LRUCache } from "lru-cache";
 import type { Bounds } from "../domain/bounds.js";
 import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
-import { CLASSES } from "../domain/task.js";
+import { CLASSES, type Task } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
 import { createEmergencyCalls } from "./emergency-calls.js";
@@ -26,6 +27,9 @@ export interface StoreOptions {
   readonly now?: () => number;
 }
 
+/** Leases that this process remembers, so that their end needs no read: more than executors hold at once. */
+const MOST_REMEMBERED = 4096;
+
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
 export function createTaskStore(
   redis: RedisClient,
@@ -38,6 +42,7 @@ export function createTaskStore(
   const { bench, gates, rates } = keys;
   const chunks = createResultChunks(redis, keys.result, retentionMs);
 
+  const leased = new LRUCache<string, Task>({ max: MOST_REMEMBERED });
   const reads = createReads(redis, keys, { readClock: scripts.readClock, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const store: TaskStore = {
@@ -71,6 +76,11 @@ export function createTaskStore(
       };
     },
 
+    async findLeased(id, fence) {
+      const task = leased.get(id);
+      return task?.fence === fence ? task : reads.find(id);
+    },
+
     noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
@@ -90,8 +100,9 @@ export function createTaskStore(
       if (word === "stale") return word;
       const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {
         const task = decodeTask(text(id), text(record));
-        const { fence = 0, leased = 0 } = task;
-        return { task, fence, prompts: buffer(prompts), expireMs: leased + leaseMs };
+        leased.set(task.id, task);
+        const { fence = 0, leased: leasedMs = 0 } = task;
+        return { task, fence, prompts: buffer(prompts), expireMs: leasedMs + leaseMs };
       });
       const waitMs = text(wait);
       return { grants, ...(waitMs !== "" && { waitMs: Number(waitMs) }) };
