@@ -1,8 +1,9 @@
 import type { TaskStateName } from "@ccsp/client";
-import { Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Command, Option } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { stateName } from "../describe.js";
+import { STATES, states } from "../filter-options.js";
 import { type Io, say, sayJson } from "../io.js";
 import { wholeNumber } from "../task-options.js";
 
@@ -11,7 +12,9 @@ type ListOptions = ConnectionOptions & { readonly state?: readonly TaskStateName
 export function listCommand(io: Io): Command {
   const command = new Command("list")
     .description("list your tasks, newest first")
-    .addOption(new Option("--state <state>", `only this state, may be repeated: ${STATES.join(", ")}`).argParser(state))
+    .addOption(
+      new Option("--state <state>", `only this state, may be repeated: ${STATES.join(", ")}`).argParser(states),
+    )
     .option("--limit <number>", "most tasks to show", wholeNumber(1), 20);
   return withConnection(command)
     .addHelpText(
@@ -21,11 +24,11 @@ Examples:
   ccsp list --state running --state queued
   ccsp list --limit 500 --json | jq -r .id`,
     )
-    .action(async ({ state: states, limit, ...options }: ListOptions) => {
+    .action(async ({ state, limit, ...options }: ListOptions) => {
       await connected(io, options, async (client) => {
         let shown = 0;
         // One more page than needed is never asked for.
-        for await (const task of client.list({ states, pageSize: Math.min(limit, 500) })) {
+        for await (const task of client.list({ states: state, pageSize: Math.min(limit, 500) })) {
           if (shown >= limit) break;
           shown += 1;
           if (options.json) sayJson(io, Task.toJSON(task));
@@ -34,18 +37,6 @@ Examples:
         if (shown === 0 && !options.json) say(io, "no tasks");
       });
     });
-}
-
-const STATES = Object.keys(TaskState).filter(isState);
-
-function isState(name: string): name is TaskStateName {
-  return /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED";
-}
-
-function state(value: string, before: readonly TaskStateName[] = []): readonly TaskStateName[] {
-  const name = value.toUpperCase();
-  if (!isState(name) || !STATES.includes(name)) throw new InvalidArgumentError(`It is none of ${STATES.join(", ")}.`);
-  return [...before, name];
 }
 
 function line({ id, state: current, createTime, attempt, spec }: Task): string {
