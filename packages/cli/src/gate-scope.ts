@@ -43,13 +43,13 @@ export function scopeName(gate: GateScope | undefined): string {
   }
 }
 
-const PRIORITIES = {
+export const PRIORITIES = {
   urgent: Priority.URGENT,
   high: Priority.HIGH,
   normal: Priority.NORMAL,
   low: Priority.LOW,
 } as const;
-export type ClassName = keyof typeof PRIORITIES;
+type ClassName = keyof typeof PRIORITIES;
 export const CLASS_NAMES: readonly ClassName[] = ["urgent", "high", "normal", "low"];
 
 const isPriority = (name: string): name is ClassName => Object.hasOwn(PRIORITIES, name);

@@ -1,21 +1,16 @@
 import { CancelTasksResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
-import { byFilter, type ChangeOptions } from "../by-filter.js";
-import { connected, withConnection } from "../connection.js";
+import { byFilter, type ChangeOptions, withTasks } from "../by-filter.js";
+import { connected } from "../connection.js";
 import { stateName } from "../describe.js";
-import { withFilter } from "../filter-options.js";
 import { type Io, say, sayJson } from "../io.js";
 
 export function cancelCommand(io: Io): Command {
-  const command = new Command("cancel")
-    .description(
-      "cancel a task of yours, or, as an operator, every task that options name; ended ones stay as they are",
-    )
-    .argument("[task]", "task id")
-    .option("--reason <text>", "shown in the task's log", "")
-    .option("--queue <target>", "with options that name tasks: gRPC target of the queue (CCSP_QUEUE_TARGET)");
-  return withFilter(withConnection(command))
+  const command = new Command("cancel").description(
+    "cancel a task of yours, or, as an operator, every task that options name; ended ones stay as they are",
+  );
+  return withTasks(command)
     .addHelpText(
       "after",
       `

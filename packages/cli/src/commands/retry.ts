@@ -1,20 +1,17 @@
 import { RetryTasksResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
-import { byFilter, type ChangeOptions } from "../by-filter.js";
-import { connected, withConnection } from "../connection.js";
+import { byFilter, type ChangeOptions, withTasks } from "../by-filter.js";
+import { connected } from "../connection.js";
 import { stateName } from "../describe.js";
-import { withFilter } from "../filter-options.js";
 import { type Io, say, sayJson } from "../io.js";
 import { BULK_MS } from "./cancel.js";
 
 export function retryCommand(io: Io): Command {
-  const command = new Command("retry")
-    .description("put a failed or expired task of yours back, or, as an operator, every one that options name")
-    .argument("[task]", "task id")
-    .option("--reason <text>", "shown in the task's log", "")
-    .option("--queue <target>", "with options that name tasks: gRPC target of the queue (CCSP_QUEUE_TARGET)");
-  return withFilter(withConnection(command))
+  const command = new Command("retry").description(
+    "put a failed or expired task of yours back, or, as an operator, every one that options name",
+  );
+  return withTasks(command)
     .addHelpText(
       "after",
       `
@@ -22,8 +19,8 @@ It keeps its history, class and age, and has as many attempts as a new one.
 
 Examples:
   ccsp retry TASK
-  ccsp retry --error SESSION_TIMEOUT --newer-than 1d               (counts them)
-  ccsp retry --error SESSION_TIMEOUT --newer-than 1d --yes`,
+  ccsp retry --error SESSION_TIMEOUT --since 1d               (counts them)
+  ccsp retry --error SESSION_TIMEOUT --since 1d --yes`,
     )
     .action(async (taskId: string | undefined, options: ChangeOptions) => {
       const { reason } = options;

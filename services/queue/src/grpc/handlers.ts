@@ -25,6 +25,7 @@ import { questionHandlers } from "./questions.js";
 import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { readStatus } from "./status.js";
+import { createStatusFeed } from "./status-feed.js";
 
 export interface HandlerDeps {
   readonly queue: Queue;
@@ -57,6 +58,7 @@ export function queueHandlers({
   cache,
   conversations,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
+  const watchStatus = createStatusFeed(() => readStatus(store, limits));
   return {
     async enqueue(request) {
       return { task: toTaskMessage(await enqueue(request)) };
@@ -112,7 +114,7 @@ export function queueHandlers({
     async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {
       for await (const { entry, task } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
         const done = entry.content.kind === "state" && entry.content.state === "SUCCEEDED";
-        yield { event: toTaskEvent(entry, task, done ? await store.findResult(id) : undefined) };
+        yield { event: toTaskEvent(entry, task, done ? await store.findResult(task) : undefined) };
       }
     },
 
@@ -150,6 +152,10 @@ export function queueHandlers({
     },
 
     getStatus: () => readStatus(store, limits),
+
+    async *watchQueue(_request, { signal }) {
+      for await (const status of watchStatus(signal)) yield { status };
+    },
   };
 }
 
