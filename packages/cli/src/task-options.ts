@@ -76,7 +76,7 @@ export function durationMs(value: string): number {
   return Math.round(Number(amount) * scale);
 }
 
-function label(value: string, labels: Readonly<Record<string, string>> = {}): Record<string, string> {
+export function label(value: string, labels: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = value.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("Write it as key=value.");
   return { ...labels, [value.slice(0, at)]: value.slice(at + 1) };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
 
@@ -52,7 +52,7 @@ describe("ccsp's commands", () => {
     assert.match(stdout, /^task-\d+\n$/);
     const { spec, requestId } = gateway.submitted.at(-1) ?? {};
     assert.equal(requestId, "r1");
-    assert.deepEqual(spec, {
+    const asked = TaskSpec.fromPartial({
       prompt: "x",
       engine: "fake",
       priority: Priority.URGENT,
@@ -62,6 +62,7 @@ describe("ccsp's commands", () => {
       limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 0n, turns: 3, budgetUsd: 0.5 },
       maxAttempts: 2,
     });
+    assert.deepEqual(spec, asked);
   });
 
   it("watch shows what came after the sequence that was seen", async () => {
@@ -87,6 +88,35 @@ describe("ccsp's commands", () => {
     assert.ok(jsonLines((await at(["list", "--json"])).stdout).some((task) => task["id"] === id.trim()));
     assert.equal((await at(["list", "--limit", "2"])).stdout.trimEnd().split("\n").length, 2);
     assert.equal((await at(["list", "--state", "expired"])).stdout, "no tasks\n");
+  });
+
+  it("list asks for the tasks that its options name", async () => {
+    const options = [
+      "--engine",
+      "fake",
+      "--label",
+      "a=b",
+      "--label",
+      "c=d=e",
+      "--priority",
+      "LOW",
+      "--priority",
+      "high",
+    ];
+    const times = ["--since", "2h", "--until", "2026-01-31T09:00Z"];
+    const before = Date.now();
+    await at(["list", ...options, ...times, "--error", "rate_limit", "--state", "failed"]);
+    const { states, filter } = gateway.listed.at(-1) ?? {};
+    assert.deepEqual(states, [TaskState.FAILED]);
+    const { createdAfter, ...rest } = filter ?? {};
+    assert.deepEqual(rest, {
+      ...{ agentId: "", states: [], engine: "fake", labels: { a: "b", c: "d=e" } },
+      priorities: [Priority.LOW, Priority.HIGH],
+      createdBefore: new Date("2026-01-31T09:00:00Z"),
+      errorCategories: [ErrorCategory.RATE_LIMIT],
+    });
+    const hours = ((createdAfter?.getTime() ?? 0) - before) / 3_600_000;
+    assert.ok(hours >= -2 && hours < -1.9, `${hours} hours`);
   });
 
   it("status shows the gateway's answer", async () => {

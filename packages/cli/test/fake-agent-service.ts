@@ -1,7 +1,11 @@
 import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
 import { type CallContext, implementSome, serveGrpc } from "@ccsp/grpc-kit";
-import { AgentServiceService, type SubmitTaskRequest } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import {
+  AgentServiceService,
+  type ListTasksRequest,
+  type SubmitTaskRequest,
+} from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { ErrorCategory, Task, TaskEnded, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
 
@@ -14,6 +18,7 @@ const TRACE_ID = "0123456789abcdef0123456789abcdef";
 export async function startFakeAgentService() {
   const tasks = new Map<string, Task>();
   const submitted: SubmitTaskRequest[] = [];
+  const listed: ListTasksRequest[] = [];
   const news = new EventTarget();
 
   const admit = ({ headers }: CallContext) => {
@@ -90,8 +95,10 @@ export async function startFakeAgentService() {
           admit(context);
           return { task: find(taskId) };
         },
-        async listTasks({ states }, context) {
+        async listTasks(request, context) {
+          const { states } = request;
           admit(context);
+          listed.push(request);
           const wanted = [...tasks.values()].filter(({ state }) => states.length === 0 || states.includes(state));
           return { tasks: wanted, nextPageToken: "" };
         },
@@ -110,5 +117,5 @@ export async function startFakeAgentService() {
       }),
     ],
   });
-  return { target: `127.0.0.1:${server.port}`, submitted, close: () => server.close() };
+  return { target: `127.0.0.1:${server.port}`, submitted, listed, close: () => server.close() };
 }

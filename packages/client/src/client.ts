@@ -10,6 +10,7 @@ import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/
 import { type CallSettings, createCaller, type Token } from "./caller.js";
 import { CcspError } from "./errors.js";
 import { followRun, followTask } from "./follow.js";
+import { type ListFilter, toFilter } from "./list-filter.js";
 import { createRun, type Run } from "./run.js";
 import { type RunEvent, toRunEvent } from "./run-event.js";
 import { createSchedules, type Schedules } from "./schedules.js";
@@ -29,7 +30,7 @@ export interface SubmitSettings extends CallSettings {
   readonly requestId?: string | undefined;
 }
 
-export interface ListSettings extends CallSettings {
+export interface ListSettings extends CallSettings, ListFilter {
   /** Only tasks in one of these states. */
   readonly states?: readonly TaskStateName[] | undefined;
   /** Tasks per call to the server, 1 to 500. 50. */
@@ -115,9 +116,10 @@ export function createCcspClient({ target, token, resumeMs = 60_000 }: ClientOpt
     },
 
     async *list({ states = [], pageSize = 0, ...settings } = {}) {
+      const filter = toFilter(settings);
       let pageToken = "";
       do {
-        const request = { states: states.map((name) => TaskState[name]), pageSize, pageToken };
+        const request = { states: states.map((name) => TaskState[name]), pageSize, pageToken, filter };
         const page = await caller.unary(settings, (options) => agent.listTasks(request, options));
         yield* page.tasks;
         pageToken = page.nextPageToken;

@@ -70,7 +70,7 @@ export class QueueFullError extends CcspError {
   }
 }
 
-/** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
+/** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, SLOW_READER, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
 export class UnavailableError extends CcspError {
   override readonly name = "UnavailableError";
   override readonly retryable = true;
@@ -119,6 +119,7 @@ const CLASS_OF: Partial<Record<Reason, Class>> = {
   DEPENDENCY_UNAVAILABLE: UnavailableError,
   DEADLINE_EXCEEDED: UnavailableError,
   OVERLOADED: UnavailableError,
+  SLOW_READER: UnavailableError,
 };
 
 /** The error that an agent sees for what a call threw. Errors that are not failed calls stay as they are. */

@@ -36,6 +36,7 @@ export {
   TaskFailedError,
   UnavailableError,
 } from "./errors.js";
+export type { ListFilter } from "./list-filter.js";
 export type { Run } from "./run.js";
 export { type EndState, type RunEnded, type RunEvent, toRunEvent } from "./run-event.js";
 export type { ScheduleInput, Schedules } from "./schedules.js";

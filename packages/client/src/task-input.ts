@@ -102,7 +102,7 @@ export interface AttachmentInput {
   readonly content: Uint8Array | string;
 }
 
-const PRIORITIES: Readonly<Record<PriorityName, Priority>> = {
+export const PRIORITIES: Readonly<Record<PriorityName, Priority>> = {
   urgent: Priority.URGENT,
   high: Priority.HIGH,
   normal: Priority.NORMAL,

@@ -27,4 +27,5 @@ export const STATUS_OF = {
   CONFIRMATION_INVALID: status.FAILED_PRECONDITION,
   SCHEDULE_NOT_FOUND: status.NOT_FOUND,
   RUN_NOT_FOUND: status.NOT_FOUND,
+  SLOW_READER: status.UNAVAILABLE,
 } as const satisfies Record<Reason, status>;

@@ -17,9 +17,16 @@ export interface Serving {
   readonly unary: Set<OpenCall>;
   /** Set when the server ends its streams: new ones are refused. */
   stopping: boolean;
+  /** How long a stream may wait for its reader. */
+  readonly stalledMs: number;
 }
 
 export const SHUTTING_DOWN = new Refusal("SHUTTING_DOWN", "this process is stopping; call again");
+
+const SLOW_READER = new Refusal(
+  "SLOW_READER",
+  "nothing was read from this stream for too long; call again from the last message that was read",
+);
 
 /** The caller's channel does not repeat the call by itself (gRFC A6); the caller may. */
 const NO_RETRY = ["grpc-retry-pushback-ms", "-1"] as const;
@@ -51,7 +58,7 @@ export function serveStream(
     const { open, end, fail } = begin(call, serving, serving.streams);
     try {
       if (serving.stopping) throw SHUTTING_DOWN;
-      await pump(handle(call.request, open.context), call, open.context.signal, serving.log);
+      await pump(handle(call.request, open.context), call, open.context.signal, serving);
       end(status.OK);
       call.end();
     } catch (error) {
@@ -85,7 +92,7 @@ async function pump(
   messages: AsyncIterable<unknown>,
   call: ServerWritableStream<unknown, unknown>,
   signal: AbortSignal,
-  log: Logger,
+  { log, stalledMs }: Pick<Serving, "log" | "stalledMs">,
 ): Promise<void> {
   const iterator = messages[Symbol.asyncIterator]();
   try {
@@ -93,7 +100,7 @@ async function pump(
       const next = await unlessAborted(iterator.next(), signal);
       if (next.done) return;
       // The client reads slower than the handler produces: wait until grpc-js has room again.
-      if (!call.write(next.value)) await once(call, "drain", { signal });
+      if (!call.write(next.value)) await drained(call, signal, stalledMs);
     }
   } catch (error) {
     // Not awaited: a generator that waits for something else hears of it only through its signal.
@@ -101,6 +108,15 @@ async function pump(
       log.warn({ err, method: call.getPath() }, "a stream failed while it was stopped");
     });
     throw error;
+  }
+}
+
+async function drained(call: IncomingCall, signal: AbortSignal, stalledMs: number): Promise<void> {
+  const late = AbortSignal.timeout(stalledMs);
+  try {
+    await once(call, "drain", { signal: AbortSignal.any([signal, late]) });
+  } catch (error) {
+    throw signal.aborted || !late.aborted ? error : SLOW_READER;
   }
 }
 

@@ -19,6 +19,8 @@ export interface ServeOptions {
   readonly drainMs?: number | undefined;
   /** How long the server keeps answering after it said NOT_SERVING, so that clients can turn away first. */
   readonly lameDuckMs?: number | undefined;
+  /** A stream whose reader takes nothing for so long is closed with UNAVAILABLE `SLOW_READER`: it holds what its handler holds. */
+  readonly stalledMs?: number | undefined;
 }
 
 export interface GrpcServer {
@@ -41,7 +43,12 @@ const FLUSH_MS = 250;
  */
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const { listen, services, log } = options;
-  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, drainMs = 20_000, lameDuckMs = 500 } = options;
+  const {
+    maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+    drainMs = 20_000,
+    lameDuckMs = 500,
+    stalledMs = 60_000,
+  } = options;
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing, so that their streams are cancelled.
@@ -54,6 +61,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     streams: new Set(),
     unary: new Set(),
     stopping: false,
+    stalledMs,
   };
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);

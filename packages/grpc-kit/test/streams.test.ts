@@ -51,6 +51,47 @@ describe("a server stream", () => {
     await stream.return?.();
   });
 
+  it("is closed when its reader takes nothing for too long, with what was sent before; others go on", async () => {
+    const closed = gate();
+    let produced = 0;
+    const queue = await fixture.serveAndConnect(
+      {
+        async *watch({ afterSequence }) {
+          if (afterSequence > 0) {
+            for (let sequence = afterSequence + 1; sequence <= 3; sequence++) yield entry(sequence);
+            await closed.opened;
+            yield entry(4);
+            return;
+          }
+          try {
+            for (produced = 1; ; produced++) {
+              await turn();
+              yield entry(produced, "x".repeat(256 * 1024));
+            }
+          } finally {
+            closed.open();
+          }
+        },
+      },
+      { server: { stalledMs: 50 } },
+    );
+    const slow = queue.watch({})[Symbol.asyncIterator]();
+    await slow.next();
+    assert.deepEqual(await drain(queue.watch({ afterSequence: 1 })), [2, 3, 4]);
+    const seen = [1];
+    const rest = async () => {
+      for (let next = await slow.next(); !next.done; next = await slow.next())
+        seen.push(next.value.event?.sequence ?? 0);
+    };
+    const error = await failure(rest());
+    assert.equal(error.reason, "SLOW_READER");
+    assert.equal(error.code, status.UNAVAILABLE);
+    assert.deepEqual(
+      seen,
+      Array.from({ length: produced }, (_, i) => i + 1),
+    );
+  });
+
   it("stops its handler when the reader leaves the loop", async () => {
     const ended = gate<AbortSignal>();
     const queue = await fixture.serveAndConnect({

@@ -83,6 +83,25 @@ describe("gateway in front of two real queue replicas", function () {
     for await (const task of bob.list()) assert.fail(`bob sees ${task.id}`);
   });
 
+  it("lists what an agent's filter names", async () => {
+    const carol = as("carol");
+    const found = async (filter: Parameters<CcspClient["list"]>[0]): Promise<string[]> => {
+      const ids: string[] = [];
+      for await (const { id } of carol.list(filter)) ids.push(id);
+      return ids;
+    };
+    const [plain, low] = [
+      (await carol.submit({ prompt: "plain" })).id,
+      (await carol.submit({ prompt: "low", priority: "low", labels: { repo: "web" } })).id,
+    ];
+    assert.deepEqual(await found({}), [low, plain]);
+    assert.deepEqual(await found({ labels: { repo: "web" } }), [low]);
+    assert.deepEqual(await found({ priorities: ["normal", "high"] }), [plain]);
+    assert.deepEqual(await found({ engine: "claude-code", states: ["QUEUED"], pageSize: 1 }), [low, plain]);
+    assert.deepEqual(await found({ createdBefore: new Date(0) }), []);
+    assert.deepEqual(await found({ createdAfter: new Date(0), errorCategories: ["RATE_LIMIT"] }), []);
+  });
+
   it("keeps one gapless stream while each replica is stopped in turn", async () => {
     const alice = as("alice");
     const { id } = await alice.submit({ prompt: "waits for an executor that never comes" });

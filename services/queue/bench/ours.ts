@@ -38,7 +38,7 @@ export type Ours = Awaited<ReturnType<typeof openOurs>>;
 export async function openOurs(url: string) {
   const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "bench" });
   const wakes = await openWakes(await redis.duplicate());
-  const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS });
+  const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS, retentionMs: 86_400_000 });
   const retry = { baseMs: 1_000, random: Math.random };
   const gates = createGates(store, { rampMs: 60_000 });
   const queue = createQueue({ store, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });

@@ -119,8 +119,17 @@ local rules = open_rules(
 most = rules.room(most)
 
 local batch, waiting, granted, count = open_batch(), open_load(load), last[3], 0
-local LEASE = ',"state":"LEASED","fence":%.0f,"executor":"%s","boot":"%s","account":"%s","leased":%.0f,"reports":0,'
-  .. '"charged":%.14g,"weight":%.14g%s}'
+local LEASE = ',"state":"LEASED","fence":%.0f'
+-- Of every lease of this call, and after it the agent's weight.
+local lease_facts = string.format(
+  ',"executor":"%s","boot":"%s","account":"%s","leased":%.0f,"reports":0,"charged":%.14g%s,"weight":',
+  name,
+  boot,
+  account,
+  now,
+  cost,
+  rules.bound and ',"bound":true' or ''
+)
 -- Answers what the lease costs its agent.
 local function lease(class, agent, id, record, text)
   fence = math.max(fence + 1, now)
@@ -132,8 +141,7 @@ local function lease(class, agent, id, record, text)
     batch.add('ZREM', alarms, id)
   end
   local weight = agent_weights[agent] or 1
-  record = string.sub(record, 1, -2)
-    .. string.format(LEASE, fence, name, boot, account, now, cost, weight, rules.bound and ',"bound":true' or '')
+  record = string.sub(record, 1, -2) .. string.format(LEASE, fence) .. lease_facts .. weight .. '}'
   batch.add('HSET', tasks, id, record)
   batch.add('ZADD', leases, now + lease_ms, id)
   batch.add('ZADD', held, 0, name .. '/' .. id)
@@ -178,14 +186,13 @@ for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, '[back/' .. engine .. '
 end
 
 -- The oldest task of a line that may start; nil when there is none. A broken one leaves the line for the reaper.
-local function next_of_line(line, lines)
-  while line.peek() and most_blocked > 0 do
-    local member = line.peek()
+local function next_of_line(line, skip)
+  while peek(line) and most_blocked > 0 do
+    local member = peek(line)
     local age, id = string.match(member, '(/%x+/)([^/]+)$')
     local record, text = read(id)
     local reason = not text and 'broken' or record and rules.blocked(record)
-    line.skip()
-    batch.add('ZREM', lines, member)
+    skip(line)
     if record and not reason then
       return { id = id, record = record, text = text }
     elseif record then
@@ -205,7 +212,7 @@ local function next_of_class(turns, class)
     end
     local line = turns.line(agent.name)
     local may = rules.agent_may(agent.name)
-    local task = may and next_of_line(line, KEYS[15 + class])
+    local task = may and next_of_line(line, turns.skip)
     if task then
       task.agent = agent
       return task
@@ -213,7 +220,7 @@ local function next_of_class(turns, class)
       turns.pay(agent, 0)
     else
       turns.leave(agent)
-      if line.peek() then
+      if peek(line) then
         batch.add('ZADD', bench, 0, 'agent/' .. agent.name .. '/' .. engine .. '/' .. CLASSES[class])
       end
     end
@@ -231,10 +238,12 @@ for class = 1, most > 0 and 4 or 0 do
   classes.set(class, tonumber(redis.call('ZRANGE', KEYS[19 + class], 0, 0, 'WITHSCORES')[2]))
 end
 while most > 0 and bytes < most_bytes do
-  local class, shares = classes.pick(rules.urgent_overtakes)
+  local class, pays = classes.pick(rules.urgent_overtakes)
   local task = class and next_of_class(turns[class], class)
   if task then
-    classes.pay(class, shares)
+    if pays then
+      classes.pay(class)
+    end
     turns[class].pay(task.agent, lease(class, task.agent.name, task.id, task.record, task.text))
   elseif class then
     classes.set(class, nil)

@@ -11,7 +11,8 @@
 --       8 ended         zset    ids by end (ms)
 --       9 running       zset    urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held
 --                               tasks, all with score 0
---       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks
+--       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks; ended/bytes ->
+--                               what is kept of ended tasks
 --       11 meta         hash    fence: the newest; cost:engine: tokens of a run on average
 --       12 blocked      zset    reason/age/id of queued tasks that are in no line, all with score 0
 --       13 bench        zset    agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
@@ -36,17 +37,18 @@
 --       2 engine
 --       3 log channel
 --       4 work channel
---       5 for each task, in turn: id, move (JSON), result or ''
+--       5 for each task, in turn: its line (see below), move (JSON), result or ''
 -- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', or 'fault ' and what is wrong with its record
 --
--- A move: to, set {field: value}, and where they apply: from (state seen), fence (held by the caller), settle (what the fence
--- was used up for), due (only when its time in leases, parked or alarms has come), used (tokens of the run), note (of the log
--- entry, as JSON; none: not logged), lease (a lease that begins, see move/resume.lua), event (type), data (rest of the event's JSON members). A field set to null is forgotten.
+-- A line: id, fence (held by the caller) or '', tokens of the run or '', and the rest of the event's JSON members; a space between them.
+-- A move: to, set {field: value}, and where they apply: from (state seen), settle (what the fence was used up for), due (only when
+-- its time in leases, parked or alarms has come), note (of the log entry, as JSON; none: not logged), lease (a lease that begins,
+-- see move/resume.lua), event (type). A field set to null is forgotten. So ends of runs are mostly the same move, which is decoded once.
 --
 -- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
 -- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
--- again. 'ahead' says that Redis forgot the caller's lease, and that its next Sync lets it go on. 'early' says that what is due was renewed since. 'done' says that this very call was made before. A retry keeps
--- class and age.
+-- again. 'ahead' says that Redis forgot the caller's lease, and that its next Sync lets it go on. 'early' says that what is due
+-- was renewed since. 'done' says that this very call was made before. A retry keeps class and age.
 -- A claim charged its agent for an average run; what the run used corrects that here: nothing when it never started,
 -- and the average stands when nobody knows.
 
@@ -65,6 +67,8 @@ end
 local WAITING = { QUEUED = true, PARKED = true, SCHEDULED = true }
 local DUE = { leases = leases, parked = parked, alarms = alarms }
 local HELD = { LEASED = true, RUNNING = true, CANCELLING = true }
+local charges = open_charges({ rota = rota, rates = rates, meta = meta }, engine)
+local any_benched = redis.call('EXISTS', bench) == 1
 
 local function add_load(r, sign)
   for _, scope in ipairs({ 'all', 'class/' .. r.class, 'agent/' .. r.agent }) do
@@ -128,27 +132,33 @@ local function end_lease(r, id, used)
   redis.call('ZREM', leases, id)
   redis.call('ZREM', held, r.executor .. '/' .. id)
   redis.call('ZREM', running, unpack(counted_as(r, id)))
-  lift_bench(bench, r.agent, ARGV[4])
+  if any_benched then
+    lift_bench(bench, r.agent, ARGV[4])
+  end
   local charge = r.state == 'LEASED' and 0 or used
   if charge and r.charged then
-    correct_charge({ turns = KEYS[TURNS + CLASS[r.class]], rota = rota, rates = rates }, r, charge)
+    charges.correct(KEYS[TURNS + CLASS[r.class]], r, charge)
   end
   if used then
-    learn_cost(meta, engine, used)
+    charges.learn(used)
   end
 end
 
-local function move_task(id, move, result, log)
+local logged = {}
+local function move_task(line, move, result, log)
+  local id, fence_text, used, data = string.match(line, '^(%S+) (%S*) (%S*) (.*)$')
+  local fence = tonumber(fence_text)
+  local settled = move.settle and fence_text .. ' ' .. move.settle
   local raw = redis.call('HGET', tasks, id)
   if not raw then
     return 'missing'
   end
   local r = cjson.decode(raw)
-  if move.settle and r.settled == move.settle then
+  if settled and r.settled == settled then
     return 'done'
   end
-  if move.fence and not (HELD[r.state] and r.fence == move.fence) then
-    return is_ahead(r, move.fence, now) and 'ahead' or 'lost'
+  if fence and not (HELD[r.state] and r.fence == fence) then
+    return is_ahead(r, fence, now) and 'ahead' or 'lost'
   end
   if move.lease and not is_ahead(r, move.set.fence, now) then
     return HELD[r.state] and r.fence == move.set.fence and r.executor == move.set.executor and 'done' or 'lost'
@@ -166,8 +176,10 @@ local function move_task(id, move, result, log)
     redis.call('ZREM', parked, id)
   elseif r.ended then
     redis.call('ZREM', ended, id)
+    redis.call('HINCRBY', load, 'ended/bytes', -(r.kept or 0))
+    r.kept = nil
   elseif move.lease or move.to ~= 'CANCELLING' then
-    end_lease(r, id, move.used)
+    end_lease(r, id, tonumber(used))
   end
   local before = r.state
   if WAITING[r.state] then
@@ -177,7 +189,7 @@ local function move_task(id, move, result, log)
   for field, value in pairs(move.set) do
     r[field] = value ~= cjson.null and value or nil
   end
-  r.state, r.settled = move.to, move.settle or r.settled
+  r.state, r.settled = move.to, settled or r.settled
   if WAITING[r.state] then
     add_load(r, 1)
   end
@@ -194,21 +206,24 @@ local function move_task(id, move, result, log)
   elseif r.state == 'CANCELLING' then
     redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
   else
-    r.ended = now
+    r.ended, r.kept = now, r.size + (r.logged or 0) + (r.resultBytes or 0)
+    redis.call('HINCRBY', load, 'ended/bytes', r.kept)
     redis.call('ZADD', ended, now, id)
   end
   redis.call('HSET', tasks, id, cjson.encode(r))
 
-  local data = string.format('{"engine":"%s","attempt":%d', engine, r.attempt or 0) .. (move.data or '')
+  data = string.format('{"engine":"%s","attempt":%d', engine, r.attempt or 0) .. data
   if r.state == 'SUCCEEDED' then
-    redis.call('HSET', results, id, result)
+    if not r.chunks then
+      redis.call('HSET', results, id, result)
+    end
     local wait = r.leased - r.created
     data = data .. string.format(',"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', r.executor,
       math.floor(wait / 1000), wait % 1000 * 1000000)
   end
   if move.note then
     redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
-    redis.call('PUBLISH', ARGV[3], id)
+    logged[#logged + 1] = id
   end
   if move.event then
     redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', move.event, 'time', now, 'task', id,
@@ -217,13 +232,17 @@ local function move_task(id, move, result, log)
   return 'ok'
 end
 
-local words = {}
+local words, moves = {}, {}
 for i = 5, #ARGV, 3 do
   local n = (i - 2) / 3
+  local json = ARGV[i + 1]
+  moves[json] = moves[json] or cjson.decode(json)
   -- A record that cannot be read keeps no other task from moving on.
-  local good, word = pcall(function()
-    return move_task(ARGV[i], cjson.decode(ARGV[i + 1]), ARGV[i + 2], KEYS[LOGS + n])
-  end)
+  local good, word = pcall(move_task, ARGV[i], moves[json], ARGV[i + 2], KEYS[LOGS + n])
   words[n] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
+end
+charges.save()
+if #logged > 0 then
+  redis.call('PUBLISH', ARGV[3], table.concat(logged, ' '))
 end
 return words

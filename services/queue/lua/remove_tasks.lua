@@ -5,25 +5,29 @@
 --       3 results  hash    id -> TaskResult
 --       4 ended    zset    ids by end (ms)
 --       5 owned    zset    agent/id, all with score 0
---       6 ...logs  stream  one for each task, in their order
+--       6 load     hash    ended/bytes -> what is kept of ended tasks
+--       7 ...belongings  any  for each task, in their order, its log (stream) and its result in chunks (hash)
 -- ARGV  1 for each task its id
 -- RETURN 'ok'
 --
 -- A task that has not ended is kept. The request id is kept for its own time, so that a repeated call does not run the task again.
 
-local tasks, prompts, results, ended, owned = unpack(KEYS)
+local tasks, prompts, results, ended, owned, load = unpack(KEYS)
 for i, id in ipairs(ARGV) do
   local raw = redis.call('HGET', tasks, id)
   local r = raw and cjson.decode(raw)
   if not r or r.ended then
     if r then
       redis.call('ZREM', owned, r.agent .. '/' .. id)
+      if redis.call('HINCRBY', load, 'ended/bytes', -(r.kept or 0)) == 0 then
+        redis.call('HDEL', load, 'ended/bytes')
+      end
     end
     redis.call('HDEL', tasks, id)
     redis.call('HDEL', prompts, id)
     redis.call('HDEL', results, id)
     redis.call('ZREM', ended, id)
-    redis.call('UNLINK', KEYS[5 + i])
+    redis.call('UNLINK', KEYS[5 + 2 * i], KEYS[6 + 2 * i])
   end
 end
 return 'ok'

@@ -20,6 +20,7 @@ if not now then
 end
 local HELD = { LEASED = true, RUNNING = true, CANCELLING = true }
 
+local logged = {}
 local function report(log, id, fence, number, started, trace, first, last)
   local raw = redis.call('HGET', tasks, id)
   local r = raw and cjson.decode(raw)
@@ -43,9 +44,10 @@ local function report(log, id, fence, number, started, trace, first, last)
   end
   for entry = first, last do
     redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'event', ARGV[entry])
+    r.logged = (r.logged or 0) + #ARGV[entry]
   end
   redis.call('HSET', tasks, id, cjson.encode(r))
-  redis.call('PUBLISH', ARGV[2], id)
+  logged[#logged + 1] = id
   return 'ok'
 end
 
@@ -58,5 +60,8 @@ while i <= #ARGV do
     pcall(report, KEYS[3 + #words], id, tonumber(fence), tonumber(number), started ~= '', trace, first, last)
   words[#words + 1] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
   i = last + 1
+end
+if #logged > 0 then
+  redis.call('PUBLISH', ARGV[2], table.concat(logged, ' '))
 end
 return words

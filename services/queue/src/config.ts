@@ -24,6 +24,7 @@ export interface QueueConfig {
   readonly retryBaseMs: number;
   readonly retentionMs: number;
   readonly maxEnded: number;
+  readonly maxEndedBytes: number;
   readonly cache: CacheConfig;
   readonly conversations: ConversationConfig;
 }
@@ -102,6 +103,9 @@ export function defineQueue(settings: Settings): QueueConfig {
     }),
     maxEnded: settings.integer("CCSP_QUEUE_MAX_ENDED", "ended tasks kept; the oldest above it are removed", {
       default: 100_000,
+    }),
+    maxEndedBytes: settings.integer("CCSP_QUEUE_MAX_ENDED_BYTES", "and their bytes: specs, logs and results", {
+      default: 1024 ** 3,
     }),
     cache: defineCache(settings),
     conversations: defineConversations(settings),

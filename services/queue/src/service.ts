@@ -41,7 +41,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
-    const local = createShards(redis.client, shards, { engines, bounds: shardBounds });
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs: config.retentionMs });
     const store = durability === "local" ? local : replicated(local, await redis.duplicate());
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
@@ -59,7 +59,11 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       serveOps({ listen: service.opsListen, registry, log, checks: { redis: () => redis.ping() } }),
     );
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const retention = { retentionMs: config.retentionMs, maxEnded: share(config.maxEnded) };
+    const retention = {
+      retentionMs: config.retentionMs,
+      maxEnded: share(config.maxEnded),
+      maxEndedBytes: share(config.maxEndedBytes),
+    };
     await open(
       "reaper",
       startReaping(

@@ -11,7 +11,7 @@ try {
   await checkInvariants({
     redis,
     shards: 1,
-    store: createShards(redis.client, 1, { engines: ENGINES, bounds: NO_BOUNDS }),
+    store: createShards(redis.client, 1, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 86_400_000 }),
   });
 } finally {
   await redis.close();

@@ -20,7 +20,7 @@ const { NO_SUBMIT, NO_START, PARK_RUNNING, KILL } = EmergencyLevel;
 const AGENTS = ["bob", "erin", "carol", "alice"] as const;
 const EMERGENCY: GateScope = { scope: { $case: "emergency", value: true } };
 const ADA = { who: "ada", why: "a prompt leaks" };
-const RETENTION = { retentionMs: 1e12, maxEnded: 1e6 };
+const RETENTION = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
 
 for (const { shards, twice } of [
   { shards: 1, twice: true },

@@ -34,7 +34,7 @@ function explain(shards: number): void {
     // It is there with its slots, and takes nothing yet.
     return { ...ex, look: () => ex.sync({ freeSlots: 0 }) };
   };
-  const tick = () => reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6 });
+  const tick = () => reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const pause = (scope: string, more: { opensMs?: number } = {}) =>
     world.gates.pause(scope, { who: "ada", why: "maintenance", ...more });
   const resume = (scope: string) => world.gates.resume(scope, { who: "ada", why: "done" });

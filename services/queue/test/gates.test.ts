@@ -30,7 +30,7 @@ function gates(get: () => World): void {
   const pause = (scope: string, more: { opensMs?: number } = {}) =>
     get().gates.pause(scope, { who: "ada", why: "maintenance", ...more });
   const resume = (scope: string) => get().gates.resume(scope, { who: "ada", why: "done" });
-  const tick = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6 });
+  const tick = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const told = async () => {
     const entries = await get().redis.client.xrange("ccsp:events:{0}", "-", "+");
     const data = entries.map(([id, fields]) => decodeEvent(0, id, fields)?.data);

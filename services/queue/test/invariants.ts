@@ -115,7 +115,14 @@ async function checkShard(
       load[`${scope}/bytes`] = String(Number(load[`${scope}/bytes`] ?? 0) + size);
     }
   }
-  assert.deepEqual(await client.hgetall(keys.load), load, "load is what waits");
+  const kept = tasks.flatMap((task) => (task.kept === undefined ? [] : [task.kept]));
+  if (tasks.some(({ ended }) => ended !== undefined)) load["ended/bytes"] = String(sum(kept));
+  const { "ended/bytes": none, ...counted } = await client.hgetall(keys.load);
+  assert.deepEqual(
+    { ...counted, ...(Number(none) > 0 && { "ended/bytes": none }) },
+    load,
+    "load is what waits, and what is kept",
+  );
   const owned = tasks.map(({ agent, id }) => `${agent}/${id}`);
   assert.deepEqual(await members(keys.owned), owned.toSorted(), "owned is every task");
   const succeeded = idsOf(({ state }) => state === "SUCCEEDED");
@@ -141,6 +148,8 @@ async function checkShard(
   }
   return tasks;
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 
 const ageOf = ({ created, since = created }: { created: number; since?: number }): string =>
   since.toString(16).padStart(11, "0");

@@ -5,7 +5,7 @@ import { reap } from "../src/domain/reaper.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
-const KEEP = { retentionMs: 1e12, maxEnded: 1e6 };
+const KEEP = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
 
 for (const twice of [false, true]) {
   describe(`limits${twice ? ", each script sent twice" : ""}`, () => limits({ twice }));

@@ -150,7 +150,7 @@ function play(world: World) {
         return;
       }
       case "reap":
-        return reap(world.store, queue, { retentionMs: 1e9, maxEnded: 1_000 });
+        return reap(world.store, queue, { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 });
       case "wait":
         clock.now += (n % 5) * (LEASE_MS / 3);
         return;
@@ -231,7 +231,7 @@ async function runCourse(world: World, steps: readonly Step[]): Promise<void> {
   const tasks = await checkInvariants(world);
   assert.ok(tasks.every(({ state }) => isEnded(state)));
   assert.equal(tasks.length, steps.filter(({ op }) => ADDS.has(op)).length, "no task is lost");
-  await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 0 });
+  await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 0, maxEndedBytes: 1e12 });
   assert.deepEqual(await checkInvariants(world), [], "nothing is left when all are forgotten");
 }
 
@@ -242,7 +242,7 @@ async function letRun(world: World): Promise<void> {
   for (let round = 0; round < 40; round++) {
     // Longer than any back-off, and than the ramp of any gate.
     world.clock.now += 2 * 3_600_000;
-    await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1_000 });
+    await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 });
     await good.sync();
     for (const [id, fence] of good.held) await world.queue.complete(id, Number(fence), Buffer.from("good"), {});
     good.held.clear();

@@ -126,7 +126,7 @@ describe("the number of shards", () => {
     await fixShards(client, 2);
     await assert.rejects(fixShards(client, 4), /CCSP_QUEUE_SHARDS is 4, but Redis holds tasks in 2/);
     await world.queue.cancel(task.id, "alice", "");
-    await world.store.remove(task.id);
+    await world.store.remove(task);
     await fixShards(client, 4);
     await fixShards(client, 2);
   });

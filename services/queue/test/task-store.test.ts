@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
 import { reap } from "../src/domain/reaper.js";
 import type { NewTask } from "../src/domain/store.js";
 import type { PriorityClass } from "../src/domain/task.js";
+import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createTaskStore } from "../src/redis/task-store.js";
 import {
   ENGINES,
@@ -48,7 +50,7 @@ function promises(options: WorldOptions): void {
   const state = async (id: string) => (await world.store.find(id))?.state;
   const start = (id: string, fence: number) =>
     world.queue.report({ id, fence, number: 1, started: { traceparent: "run" }, entries: [] });
-  const keep = { retentionMs: 86_400_000, maxEnded: 1_000 };
+  const keep = { retentionMs: 86_400_000, maxEnded: 1_000, maxEndedBytes: 1e12 };
   const leaseOne = async (ex = executor(world)) => {
     const [grant] = (await ex.sync()).grants;
     assert.ok(grant, "there is a lease");
@@ -124,6 +126,7 @@ function promises(options: WorldOptions): void {
     /** The same Redis behind a door with these bounds. */
     const bounded = (bounds: Partial<Bounds>) =>
       createTaskStore(world.redis.client, {
+        retentionMs: 86_400_000,
         ...{ shard: 0, engines: ENGINES, bounds: { ...NO_BOUNDS, ...bounds } },
         now: () => world.clock.now,
       });
@@ -196,7 +199,7 @@ function promises(options: WorldOptions): void {
       const request = { id: "r", hash: "h" };
       const id = await add({ request });
       await world.queue.cancel(id, "alice", "");
-      await world.store.remove(id);
+      await world.store.remove({ id });
       await assert.rejects(world.queue.enqueue(newTask({ request })), reason("TASK_NOT_FOUND"));
     });
   });
@@ -226,7 +229,7 @@ function promises(options: WorldOptions): void {
       await assert.rejects(world.queue.fail(id, old.fence, failure(), {}), reason("LEASE_LOST"));
       await assert.rejects(world.queue.release(id, old.fence, ""), reason("LEASE_LOST"));
       await world.queue.complete(id, fence, Buffer.from("new"), {});
-      assert.equal(String(await world.store.findResult(id)), "new");
+      assert.equal(String(await world.store.findResult({ id })), "new");
     });
 
     it("ends by time also where another task's record cannot be read, and says so", async () => {
@@ -427,10 +430,27 @@ function promises(options: WorldOptions): void {
       const { id, fence } = await leaseOne();
       await world.queue.complete(id, fence, Buffer.from("one"), {});
       await world.queue.complete(id, fence, Buffer.from("two"), {});
-      assert.equal(String(await world.store.findResult(id)), "one");
+      assert.equal(String(await world.store.findResult({ id })), "one");
       await assert.rejects(world.queue.fail(id, fence, failure(), {}), reason("LEASE_LOST"));
       const log = await world.store.readLog(id, 0, 10);
       assert.equal(log.length, 1);
+    });
+
+    it("with a large result keeps it in chunks, which are read as one and go with the task", async () => {
+      const result = randomBytes(CHUNK_BYTES * 2 + 1);
+      await add();
+      const { id, fence } = await leaseOne();
+      await world.queue.complete(id, fence, result, {});
+      await world.queue.complete(id, fence, randomBytes(CHUNK_BYTES * 3), {});
+      const { task, result: read } = await world.queue.get(id, "alice");
+      assert.deepEqual(Buffer.from(read ?? []), result);
+      assert.equal(task.resultBytes, result.byteLength);
+      const chunks = (await world.keys()).filter((key) => key.includes(":result:"));
+      assert.equal(chunks.length, 2, "the second holder's chunks are there, and named by no task");
+      for (const key of chunks) assert.ok((await world.redis.client.pttl(key)) > keep.retentionMs, "and expire");
+      assert.equal(await world.redis.client.hlen("ccsp:queue:{0}:results"), 0);
+      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      assert.equal((await world.keys()).filter((key) => key.includes(":result:")).length, 1);
     });
 
     it("is recognised as repeated after a failure, also when the task was leased again since", async () => {
@@ -550,8 +570,34 @@ function promises(options: WorldOptions): void {
 
     it("forgets nothing that has not ended", async () => {
       const id = await add();
-      await world.store.remove(id);
+      await world.store.remove({ id });
       assert.equal(await state(id), "QUEUED");
+    });
+
+    it("forgets the oldest ended tasks until what is kept of the others is within the bound of bytes", async () => {
+      const ids: string[] = [];
+      const answer = Buffer.alloc(10_000, "x");
+      const line = Buffer.alloc(5_000, "y");
+      for (let i = 0; i < 8; i++) {
+        ids.push(await add());
+        const { id, fence } = await leaseOne();
+        await world.queue.report({ id, fence, number: 1, started: { traceparent: "" }, entries: [line] });
+        await world.queue.complete(id, fence, answer, {});
+        world.clock.now++;
+      }
+      await reap(world.store, world.queue, { ...keep, maxEndedBytes: 64_000 });
+      assert.deepEqual((await world.store.listIds("alice", undefined, 500)).toReversed(), ids.slice(4));
+      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      assert.equal(await world.redis.client.hexists("ccsp:queue:{0}:load", "ended/bytes"), 0);
+    });
+
+    it("counts nothing of a task that was put back", async () => {
+      const id = await add({ max: 1 });
+      const { fence } = await leaseOne();
+      await start(id, fence);
+      await world.queue.fail(id, fence, failure(), {});
+      await world.queue.retry(id, "alice", "");
+      assert.equal(Number(await world.redis.client.hget("ccsp:queue:{0}:load", "ended/bytes")), 0);
     });
 
     it("forgets the oldest ended tasks above the bound", async () => {

@@ -56,7 +56,7 @@ describe("watching a task", function () {
 
   it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
     const { id, fence } = await run();
-    const otherStore = createShards(other.client, 1, { engines: ENGINES, bounds: NO_BOUNDS });
+    const otherStore = createShards(other.client, 1, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 86_400_000 });
     const secondWakes = await openWakes(await other.duplicate());
     const resuming = async (wakes: World["wakes"], every: number): Promise<LogEntry[]> => {
       const seen: LogEntry[] = [];
@@ -134,7 +134,7 @@ describe("watching a task", function () {
     const watching = collect(id);
     await world.queue.fail(id, fence, failure(), {});
     world.clock.now += 1_000;
-    await reap(world.store, world.queue, { retentionMs: 1_000_000, maxEnded: 10 });
+    await reap(world.store, world.queue, { retentionMs: 1_000_000, maxEnded: 10, maxEndedBytes: 1e12 });
     const [grant] = (await executor(world, { id: "ex-2" }).sync()).grants;
     await world.queue.report({ id, fence: grant?.fence ?? 0, number: 1, started: { traceparent: "" }, entries: [] });
     await world.queue.fail(id, grant?.fence ?? 0, failure("INVALID_REQUEST", { retryable: false }), {});

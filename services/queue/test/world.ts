@@ -78,6 +78,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const store = createShards(options.twice ? sendingTwice(redis.client) : redis.client, shards, {
     engines: ENGINES,
     bounds,
+    retentionMs: 86_400_000,
     now: () => clock.now,
   });
   const retry = { baseMs: 1_000, random: () => 1 };

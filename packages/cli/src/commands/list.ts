@@ -1,31 +1,32 @@
-import type { TaskStateName } from "@ccsp/client";
-import { Task, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { stateName } from "../describe.js";
+import { type FilterOptions, filterOf, withFilter } from "../filter-options.js";
 import { type Io, say, sayJson } from "../io.js";
 import { wholeNumber } from "../task-options.js";
 
-type ListOptions = ConnectionOptions & { readonly state?: readonly TaskStateName[]; readonly limit: number };
+type ListOptions = ConnectionOptions & FilterOptions & { readonly limit: number };
 
 export function listCommand(io: Io): Command {
   const command = new Command("list")
     .description("list your tasks, newest first")
-    .addOption(new Option("--state <state>", `only this state, may be repeated: ${STATES.join(", ")}`).argParser(state))
     .option("--limit <number>", "most tasks to show", wholeNumber(1), 20);
-  return withConnection(command)
+  return withConnection(withFilter(command))
     .addHelpText(
       "after",
       `
 Examples:
   ccsp list --state running --state queued
+  ccsp list --label repo=web --priority low --since 2h
+  ccsp list --error rate_limit --since 2026-01-31T09:00Z --until 1d
   ccsp list --limit 500 --json | jq -r .id`,
     )
-    .action(async ({ state: states, limit, ...options }: ListOptions) => {
+    .action(async ({ limit, ...options }: ListOptions) => {
       await connected(io, options, async (client) => {
         let shown = 0;
         // One more page than needed is never asked for.
-        for await (const task of client.list({ states, pageSize: Math.min(limit, 500) })) {
+        for await (const task of client.list({ ...filterOf(options), pageSize: Math.min(limit, 500) })) {
           if (shown >= limit) break;
           shown += 1;
           if (options.json) sayJson(io, Task.toJSON(task));
@@ -34,18 +35,6 @@ Examples:
         if (shown === 0 && !options.json) say(io, "no tasks");
       });
     });
-}
-
-const STATES = Object.keys(TaskState).filter(isState);
-
-function isState(name: string): name is TaskStateName {
-  return /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED";
-}
-
-function state(value: string, before: readonly TaskStateName[] = []): readonly TaskStateName[] {
-  const name = value.toUpperCase();
-  if (!isState(name) || !STATES.includes(name)) throw new InvalidArgumentError(`It is none of ${STATES.join(", ")}.`);
-  return [...before, name];
 }
 
 function line({ id, state: current, createTime, attempt, spec }: Task): string {

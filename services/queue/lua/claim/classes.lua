@@ -3,43 +3,55 @@
 -- class from being outweighed without end. Urgent comes first and pays nothing while it may overtake.
 
 local function open_classes(saved, weights, targets, most_ageing, now)
-  local classes, oldest, credit = {}, {}, {}
+  local classes, oldest, credit, shares = {}, {}, {}, {}
   for class = 1, 4 do
     credit[class] = tonumber(saved[class] or 0)
   end
 
-  -- When the oldest of a class was accepted; nil when none of it may start.
-  function classes.set(class, time)
-    oldest[class] = time
-  end
-
-  function classes.pick(urgent_overtakes)
-    if oldest[1] and urgent_overtakes() then
-      return 1
-    end
-    local shares, sum, best = {}, 0, nil
+  local function share_out()
+    local sum = 0
     for class = 1, 4 do
+      shares[class] = 0
       if oldest[class] then
         shares[class] = weights[class] * math.min(1 + math.max(0, now - oldest[class]) / targets[class], most_ageing)
-        sum = sum + shares[class]
-      else
-        credit[class] = 0
       end
-    end
-    for class in pairs(shares) do
-      shares[class] = shares[class] / sum
+      sum = sum + shares[class]
     end
     for class = 1, 4 do
-      if shares[class] and (not best or credit[class] + shares[class] > credit[best] + shares[best]) then
+      shares[class] = shares[class] / sum
+    end
+    shares.done = true
+  end
+
+  -- When the oldest of a class was accepted; nil when none of it may start.
+  function classes.set(class, time)
+    oldest[class], shares.done = time, false
+  end
+
+  -- The class that is next, and whether it has to pay for that; nil when none may start.
+  function classes.pick(urgent_overtakes)
+    if oldest[1] and urgent_overtakes() then
+      return 1, false
+    end
+    if not shares.done then
+      share_out()
+    end
+    local best
+    for class = 1, 4 do
+      if not oldest[class] then
+        credit[class] = 0
+      elseif not best or credit[class] + shares[class] > credit[best] + shares[best] then
         best = class
       end
     end
-    return best, shares
+    return best, true
   end
 
-  function classes.pay(class, shares)
-    for each, share in pairs(shares or {}) do
-      credit[each] = credit[each] + share - (each == class and 1 or 0)
+  function classes.pay(picked)
+    for class = 1, 4 do
+      if oldest[class] then
+        credit[class] = credit[class] + shares[class] - (class == picked and 1 or 0)
+      end
     end
   end
 

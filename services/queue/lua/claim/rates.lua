@@ -2,7 +2,7 @@
 -- 0 for any number; `*` is the one of every name that has none of its own. A bucket is kept once it was used.
 
 local function open_rates(key, kind, limits, now)
-  local rates, buckets, wait = {}, {}, math.huge
+  local rates, buckets, wait, limited = {}, {}, math.huge, next(limits) ~= nil
 
   local function bucket(name, what, index)
     local most = (limits[name] or limits['*'] or {})[index] or 0
@@ -21,6 +21,9 @@ local function open_rates(key, kind, limits, now)
   -- How many runs of `cost` tokens may start. One that costs more than a minute's worth starts when its bucket is full.
   function rates.room(name, cost)
     local room = math.huge
+    if not limited then
+      return room
+    end
     for index, what in ipairs({ 'requests', 'tokens' }) do
       local b, need = bucket(name, what, index), index == 1 and 1 or cost
       if b then
@@ -35,6 +38,9 @@ local function open_rates(key, kind, limits, now)
   end
 
   function rates.pay(name, runs, cost)
+    if not limited then
+      return
+    end
     for index, what in ipairs({ 'requests', 'tokens' }) do
       local b = bucket(name, what, index)
       if b then

@@ -2,37 +2,35 @@
 -- average run, which move_task corrects. Who leaves the turns, since it has nothing waiting or may not run now, comes back at
 -- the class's virtual time, which is that of the latest turn: time away is not saved up.
 
--- Reads in order what `read(place, count)` answers, in pages that double. What it reads must not change meanwhile.
-local function open_reader(count, read)
-  local reader, page, at, place, done = {}, {}, 1, 0, false
-  function reader.peek()
-    if at > #page and not done then
-      page, at = read(place, count), 1
-      done, place, count = #page < count, place + #page, count * 2
-    end
-    return page[at]
+-- The next of a list that is read in pages that double, or nil. `read(list, place, count)` answers a page; what it reads must not
+-- change meanwhile. Skip it by `list.at = list.at + 1`.
+local function peek(list)
+  if list.at > #list.page and not list.done then
+    list.page, list.at = list:read(list.place, list.count), 1
+    list.done, list.place, list.count = #list.page < list.count, list.place + #list.page, list.count * 2
   end
-  function reader.skip()
-    at, reader.skipped = at + 1, true
-  end
-  return reader
+  return list.page[list.at]
 end
 
--- Members of a sorted set with their scores.
-local function open_scored_reader(key, count)
-  return open_reader(count, function(place, size)
-    local flat, members = redis.call('ZRANGE', key, place, place + size - 1, 'WITHSCORES'), {}
-    for i = 1, #flat, 2 do
-      members[#members + 1] = { name = flat[i], score = tonumber(flat[i + 1]) }
-    end
-    return members
-  end)
+local NOTHING = {}
+
+local function read_agents(turns, place, count)
+  local flat, agents = redis.call('ZRANGE', turns.key, place, place + count - 1, 'WITHSCORES'), {}
+  for i = 1, #flat, 2 do
+    agents[#agents + 1] = { name = flat[i], score = tonumber(flat[i + 1]) }
+  end
+  return agents
+end
+
+local function read_line(line, place, count)
+  return redis.call('ZRANGEBYLEX', line.key, line.first, line.last, 'LIMIT', place, count)
 end
 
 -- `keys`: lines, heads and turns of one engine and class.
 local function open_turns(keys, batch, virtual_time)
   local turns = { time = virtual_time }
-  local fresh, paid, lines = open_scored_reader(keys.turns, 4), {}, {}
+  local fresh = { key = keys.turns, read = read_agents, page = NOTHING, at = 1, place = 0, count = 4 }
+  local paid, lines = {}, {}
 
   local function before(a, b)
     return a.score < b.score or a.score == b.score and a.name < b.name
@@ -40,9 +38,9 @@ local function open_turns(keys, batch, virtual_time)
 
   -- Takes the agent that is next out of the turns. pay() puts it back, leave() does not.
   function turns.take()
-    local agent, other = fresh.peek(), paid[1]
+    local agent, other = peek(fresh), paid[1]
     if agent and not (other and before(other, agent)) then
-      fresh.skip()
+      fresh.at = fresh.at + 1
     else
       agent = table.remove(paid, 1)
     end
@@ -65,14 +63,21 @@ local function open_turns(keys, batch, virtual_time)
     batch.add('ZREM', keys.turns, agent.name)
   end
 
-  -- An agent's waiting tasks, oldest first, as the line calls them. What is skipped leaves the line.
+  -- An agent's waiting tasks, oldest first, as the line calls them: see peek().
   function turns.line(agent)
     local line = lines[agent]
-      or open_reader(2, function(at, size)
-        return redis.call('ZRANGEBYLEX', keys.lines, '[' .. agent .. '/', '(' .. agent .. '0', 'LIMIT', at, size)
-      end)
-    lines[agent] = line
+    if not line then
+      line = { key = keys.lines, read = read_line, first = '[' .. agent .. '/', last = '(' .. agent .. '0' }
+      line.page, line.at, line.place, line.count = NOTHING, 1, 0, 2
+      lines[agent] = line
+    end
     return line
+  end
+
+  -- What is skipped leaves the line.
+  function turns.skip(line)
+    batch.add('ZREM', keys.lines, line.page[line.at])
+    line.at, line.skipped = line.at + 1, true
   end
 
   function turns.save()
@@ -81,7 +86,7 @@ local function open_turns(keys, batch, virtual_time)
     end
     for agent, line in pairs(lines) do
       if line.skipped then
-        local first = line.peek()
+        local first = peek(line)
         if first then
           batch.add('ZADD', keys.heads, tonumber(string.match(first, '/(%x+)/'), 16), agent)
         else

@@ -105,7 +105,7 @@ export function createQueue(
   const full = async (task: Task): Promise<FullTask> => ({
     task,
     prompts: await store.findPrompts(task.id),
-    result: task.state === "SUCCEEDED" ? await store.findResult(task.id) : undefined,
+    result: task.state === "SUCCEEDED" ? await store.findResult(task) : undefined,
   });
 
   return {
@@ -163,10 +163,10 @@ export function createQueue(
       if (task) await makeMove(task, afterAnswer(task, facts), result);
     },
 
-    /** Answers the task as it was before. */
+    /** Answers the task as it was when it was leased, or later. */
     async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<Task> {
-      // Read for its place only: whatever the state, a holder's result ends the task.
-      const task = isTaskId(id) ? await store.find(id) : undefined;
+      // For what a lease does not change: whatever the state, a holder's result ends the task.
+      const task = isTaskId(id) ? await store.findLeased(id, fence) : undefined;
       const outcome = task && (await makeMove(task, afterCompletion(fence, facts), result));
       if (!task || (outcome !== "ok" && outcome !== "done")) throw refused(id, outcome);
       if (task.bound) await store.adaptBound({ engine: task.engine, account: task.account ?? "" }, "succeeded");

@@ -2,12 +2,7 @@ import { afterAlarm } from "./alarm.js";
 import { afterParking } from "./decide.js";
 import { enforceEmergency } from "./emergency-stop.js";
 import type { Queue } from "./queue.js";
-import type { TaskStore } from "./store.js";
-
-export interface Retention {
-  readonly retentionMs: number;
-  readonly maxEnded: number;
-}
+import type { Retention, TaskStore } from "./store.js";
 
 const BATCH = 100;
 const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
@@ -18,7 +13,7 @@ const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
  * every replica at once: each change looks again whether it still applies. Takes batches until one is not full.
  * One task that cannot be read keeps nobody else waiting: its fault is thrown, with the others', when the round is over.
  */
-export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnded }: Retention): Promise<void> {
+export async function reap(store: TaskStore, queue: Queue, retention: Retention): Promise<void> {
   const faults: unknown[] = [];
   const inBatches = async (peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>) => {
     let before: readonly string[] = [];
@@ -51,8 +46,8 @@ export async function reap(store: TaskStore, queue: Queue, { retentionMs, maxEnd
     },
   );
   await inBatches(
-    () => store.expiredEnds(retentionMs, maxEnded, BATCH),
-    (id) => store.remove(id),
+    () => store.expiredEnds(retention, BATCH),
+    async (id) => store.remove((await store.find(id)) ?? { id }),
   );
   await store.forgetExecutors(FORGET_EXECUTOR_MS);
   await store.mendRunning();

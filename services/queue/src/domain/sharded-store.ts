@@ -30,7 +30,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
     report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
-    remove: async (id) => ofTask(id)?.remove(id),
+    remove: async (task) => ofTask(task.id)?.remove(task),
 
     async sync(heartbeat) {
       const unknown = heartbeat.held.map(({ id }) => id).filter((id) => !ofTask(id));
@@ -53,13 +53,14 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     claim: createShardedClaim(shards),
 
     find: async (id) => ofTask(id)?.find(id),
+    findLeased: async (id, fence) => ofTask(id)?.findLeased(id, fence),
     async findAll(ids) {
       const found = await all((store, shard) => store.findAll(ids.filter((id) => shardOfTask(id) === shard)));
       const byId = new Map(found.flat().map((task) => [task.id, task]));
       return ids.flatMap((id) => byId.get(id) ?? []);
     },
     findPrompts: async (id) => ofTask(id)?.findPrompts(id),
-    findResult: async (id) => ofTask(id)?.findResult(id),
+    findResult: async (task) => ofTask(task.id)?.findResult(task),
     owners: () => idsOfAll((store) => store.owners()),
     listIds(agent, before, count) {
       const here = before && idInShard(before, shardOfAgent(agent, shards.length));

@@ -22,13 +22,15 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
   /** Forgets an ended task. */
-  remove(id: string): Promise<void>;
+  remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 
   find(id: string): Promise<Task | undefined>;
+  /** The task that is held under this fence, as it was when it was leased or later; any task when it is not held so. */
+  findLeased(id: string, fence: number): Promise<Task | undefined>;
   /** In the order of `ids`, without those that are gone. */
   findAll(ids: readonly string[]): Promise<readonly Task[]>;
   findPrompts(id: string): Promise<Uint8Array | undefined>;
-  findResult(id: string): Promise<Uint8Array | undefined>;
+  findResult(task: Pick<Task, "id" | "chunks">): Promise<Uint8Array | undefined>;
   /** Agents that have tasks, ended ones included. */
   owners(): Promise<readonly string[]>;
   /** Newest first, older than `before`, which may be another agent's. */
@@ -39,8 +41,8 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
   dueAlarms(count: number): Promise<readonly string[]>;
-  /** Ended tasks to forget: older than `retentionMs`, and the oldest above `keep`. */
-  expiredEnds(retentionMs: number, keep: number, count: number): Promise<readonly string[]>;
+  /** Ended tasks to forget, at most `count`, the oldest first: above the bounds on all of them, then those that are too old. */
+  expiredEnds(retention: Retention, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
 
   /** Remembers for `keptMs` when something was prepared that needs a confirmation. */
@@ -95,6 +97,13 @@ export type EnqueueOutcome =
   | { readonly outcome: "known" | "conflict"; readonly id: string }
   | { readonly outcome: "full"; readonly bound: FullBound }
   | { readonly outcome: "stopped"; readonly stop: Emergency };
+
+/** How many ended tasks are kept, how many bytes they have (spec, log and result), and for how long. */
+export interface Retention {
+  readonly retentionMs: number;
+  readonly maxEnded: number;
+  readonly maxEndedBytes: number;
+}
 
 export interface Report {
   readonly id: string;

@@ -113,6 +113,12 @@ export interface Task {
   /** When a PARKED or SCHEDULED task becomes ready. */
   readonly ready?: number;
   readonly ended?: number;
+  /** Bytes of its result. */
+  readonly resultBytes?: number;
+  /** By what name its result is stored in chunks; absent when it is in one piece. */
+  readonly chunks?: string;
+  /** Bytes that are kept of it since it has ended: what the retention by size counts. */
+  readonly kept?: number;
   /** Reason of the cancel. */
   readonly cancel?: string;
   readonly error?: Failure;

@@ -26,6 +26,7 @@ import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { createRunLearner } from "./run-learner.js";
 import { readStatus } from "./status.js";
+import { createStatusFeed } from "./status-feed.js";
 
 export interface HandlerDeps {
   readonly queue: Queue;
@@ -59,6 +60,7 @@ export function queueHandlers({
   conversations,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
   const learn = createRunLearner(store, () => performance.now());
+  const watchStatus = createStatusFeed(() => readStatus(store, limits));
 
   return {
     async enqueue(request) {
@@ -116,7 +118,7 @@ export function queueHandlers({
     async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {
       for await (const { entry, task } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
         const done = entry.content.kind === "state" && entry.content.state === "SUCCEEDED";
-        yield { event: toTaskEvent(entry, task, done ? await store.findResult(id) : undefined) };
+        yield { event: toTaskEvent(entry, task, done ? await store.findResult(task) : undefined) };
       }
     },
 
@@ -154,6 +156,10 @@ export function queueHandlers({
     },
 
     getStatus: () => readStatus(store, limits),
+
+    async *watchQueue(_request, { signal }) {
+      for await (const status of watchStatus(signal)) yield { status };
+    },
   };
 }
 

@@ -38,6 +38,8 @@ export function queueKeys(shard: number) {
     },
     runs: (engine: string) => `${prefix}runs:${engine}`,
     log: (id: string) => `${prefix}log:${id}`,
+    /** A large result in chunks; see `createResultChunks`. */
+    result: (id: string, digest: string) => `${prefix}result:${id}:${digest}`,
     confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
@@ -50,7 +52,7 @@ export const scheduleKeys = {
   of: (agent: string) => `ccsp:queue:{0}:schedules:${agent}`,
 } as const;
 
-/** Pub/sub of all shards: `log` carries task ids, `work` carries topics (`engine:…`, `executor:…`). */
+/** Pub/sub of all shards: `log` carries task ids with a space between them, `work` carries topics (`engine:…`, `executor:…`). */
 export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;
 
 type EngineKeys = ReturnType<typeof engineKeys>;

@@ -7,6 +7,7 @@ import type { Confirmations } from "./confirmations.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
+import type { ResultChunks } from "./result-chunks.js";
 import type { Scripts } from "./scripts.js";
 import type { StatusReads } from "./status-reads.js";
 
@@ -17,6 +18,7 @@ type Reads = Omit<
   | "report"
   | "sync"
   | "claim"
+  | "findLeased"
   | "remove"
   | keyof GateStore
   | keyof SituationStore
@@ -30,7 +32,7 @@ type Reads = Omit<
 export function createReads(
   redis: RedisClient,
   keys: QueueKeys,
-  readClock: Scripts["readClock"],
+  { readClock, chunks }: { readonly readClock: Scripts["readClock"]; readonly chunks: ResultChunks },
   clock?: () => number,
 ): Reads {
   const now = async (): Promise<number> => clock?.() ?? (await readClock({ tasks: keys.tasks }));
@@ -60,7 +62,8 @@ export function createReads(
     },
 
     findPrompts: async (id) => (await redis.hgetBuffer(keys.prompts, id)) ?? undefined,
-    findResult: async (id) => (await redis.hgetBuffer(keys.results, id)) ?? undefined,
+    findResult: async ({ id, chunks: digest }) =>
+      digest === undefined ? ((await redis.hgetBuffer(keys.results, id)) ?? undefined) : chunks.read(id, digest),
 
     async owners() {
       const owners: string[] = [];
@@ -89,10 +92,22 @@ export function createReads(
     dueParked: (count) => dueIn(keys.parked, count),
     dueAlarms: (count) => dueIn(keys.alarms, count),
 
-    async expiredEnds(retentionMs, keep, count) {
-      const over = (await redis.zcard(keys.ended)) - keep;
-      if (over > 0) return redis.zrangebyscore(keys.ended, "-inf", "+inf", "LIMIT", 0, Math.min(over, count));
-      return redis.zrangebyscore(keys.ended, "-inf", (await now()) - retentionMs, "LIMIT", 0, count);
+    async expiredEnds({ retentionMs, maxEnded, maxEndedBytes }, count) {
+      const [ended, bytes] = await Promise.all([redis.zcard(keys.ended), redis.hget(keys.load, "ended/bytes")]);
+      const [over, overBytes] = [ended - maxEnded, Number(bytes) - maxEndedBytes];
+      if (over <= 0 && overBytes <= 0) {
+        return redis.zrangebyscore(keys.ended, "-inf", (await now()) - retentionMs, "LIMIT", 0, count);
+      }
+      const oldest = await redis.zrangebyscore(keys.ended, "-inf", "+inf", "LIMIT", 0, count);
+      if (oldest.length === 0) return [];
+      const records = await redis.hmget(keys.tasks, ...oldest);
+      let freed = 0;
+      return oldest.filter((id, i) => {
+        const needed = i < over || freed < overBytes;
+        const record = records[i];
+        freed += record ? (decodeTask(id, record).kept ?? 0) : 0;
+        return needed;
+      });
     },
 
     async forgetExecutors(silentMs) {

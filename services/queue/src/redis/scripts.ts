@@ -74,7 +74,7 @@ export function bindScripts(redis: RedisClient) {
     remove: bindScript(
       redis,
       lua("remove_tasks"),
-      ["tasks", "prompts", "results", "ended", "owned", "...logs"],
+      ["tasks", "prompts", "results", "ended", "owned", "load", "...belongings"],
       anything,
     ),
     closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String),

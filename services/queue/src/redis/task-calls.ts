@@ -1,9 +1,11 @@
 import type { Move, MoveOutcome } from "../domain/move.js";
 import type { Place, Report, TaskStore } from "../domain/store.js";
+import type { Task } from "../domain/task.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
 import { groupCalls, groupCallsBy } from "./group-calls.js";
 import { channels, type QueueKeys } from "./keys.js";
+import { CHUNK_BYTES, type ResultChunks } from "./result-chunks.js";
 import type { Scripts } from "./scripts.js";
 
 // As of enqueue: half a millisecond of Redis, which does nothing else meanwhile.
@@ -21,7 +23,7 @@ interface MoveCall {
 export function createTaskCalls(
   scripts: Scripts,
   keys: QueueKeys,
-  clock: () => number | "",
+  { chunks, clock }: { readonly chunks: ResultChunks; readonly clock: () => number | "" },
 ): Pick<TaskStore, "move" | "report" | "remove"> {
   const { tasks, prompts, results, owned, leases, held, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
@@ -37,7 +39,7 @@ export function createTaskCalls(
           logs: calls.map(({ place }) => keys.log(place.id)),
         },
         ...[clock(), engine, channels.log, channels.work],
-        ...calls.flatMap(({ place, move, result = EMPTY }) => [place.id, moveArg(move), asBuffer(result)]),
+        ...calls.flatMap(({ place, move, result = EMPTY }) => [moveLine(place, move), moveArg(move), asBuffer(result)]),
       ),
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
   );
@@ -55,34 +57,48 @@ export function createTaskCalls(
     { ...GROUP, bytesOf: ({ entries }) => entries.reduce((sum, entry) => sum + entry.byteLength, 0) },
   );
 
-  const remove = groupCalls<string, string>(
-    async (ids) => {
-      await scripts.remove({ tasks, prompts, results, ended, owned, logs: ids.map(keys.log) }, ...ids);
-      return ids;
+  const remove = groupCalls<Pick<Task, "id" | "chunks">, string>(
+    async (ended) => {
+      const belongings = ended.flatMap(({ id, chunks = "none" }) => [keys.log(id), keys.result(id, chunks)]);
+      await scripts.remove(
+        { ...{ tasks, prompts, results, ended: keys.ended, owned, load }, belongings },
+        ...ended.map(({ id }) => id),
+      );
+      return ended.map(({ id }) => id);
     },
     { ...GROUP, bytesOf: () => 0 },
   );
 
+  /** What the script gets: of a large result only where it is. */
+  const stored = async ({ id }: Place, change: Move, result: Uint8Array | undefined) => {
+    if (result === undefined) return { move: change, result };
+    const set = { ...change.set, resultBytes: result.byteLength };
+    if (result.byteLength <= CHUNK_BYTES) return { move: { ...change, set }, result };
+    return { move: { ...change, set: { ...set, chunks: await chunks.write(id, result) } }, result: undefined };
+  };
+
   return {
     async move(place, change, result) {
-      return knownWord(await move({ place, move: change, result }), OUTCOMES);
+      return knownWord(await move({ place, ...(await stored(place, change, result)) }), OUTCOMES);
     },
     async report(one) {
       return knownWord(await report(one), ["ok", "lost", "ahead"] as const);
     },
-    async remove(id) {
-      await remove(id);
+    async remove(task) {
+      await remove(task);
     },
   };
 }
 
-function moveArg({ event, note, settle, ...move }: Move): string {
+/** What is the task's own of a move, as the script's header has it. */
+const moveLine = ({ id }: Place, { fence, used, event }: Move): string =>
+  `${id} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event) : ""}`;
+
+function moveArg({ to, from, settle, due, lease, set, note, event }: Move): string {
   return JSON.stringify({
-    ...move,
-    settle: settle && `${move.fence} ${settle}`,
+    ...{ to, from, settle, due, lease, set },
     note: note && JSON.stringify(note),
     event: event && `task.${event.type}`,
-    data: event && moveData(event),
   });
 }
 

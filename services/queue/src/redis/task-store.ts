@@ -1,8 +1,9 @@
 import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { LRUCache } from "lru-cache";
 import type { Bounds } from "../domain/bounds.js";
 import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
-import { CLASSES } from "../domain/task.js";
+import { CLASSES, type Task } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
 import { createEmergencyCalls } from "./emergency-calls.js";
@@ -10,6 +11,7 @@ import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
+import { createResultChunks } from "./result-chunks.js";
 import { bindScripts, type Reply } from "./scripts.js";
 import { createSituationReads } from "./situation-reads.js";
 import { createStatusReads } from "./status-reads.js";
@@ -19,25 +21,35 @@ export interface StoreOptions {
   readonly shard: number;
   readonly engines: readonly string[];
   readonly bounds: Bounds;
+  /** How long ended tasks are kept at most. */
+  readonly retentionMs: number;
   /** Ms since 1970; for tests. Redis' own clock when absent. */
   readonly now?: () => number;
 }
 
+/** Leases that this process remembers, so that their end needs no read: more than executors hold at once. */
+const MOST_REMEMBERED = 4096;
+
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
-export function createTaskStore(redis: RedisClient, { shard, engines, bounds, now }: StoreOptions): TaskStore {
+export function createTaskStore(
+  redis: RedisClient,
+  { shard, engines, bounds, retentionMs, now }: StoreOptions,
+): TaskStore {
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
   const { tasks, prompts, leases, held, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates } = keys;
+  const chunks = createResultChunks(redis, keys.result, retentionMs);
 
-  const reads = createReads(redis, keys, scripts.readClock, now);
+  const leased = new LRUCache<string, Task>({ max: MOST_REMEMBERED });
+  const reads = createReads(redis, keys, { readClock: scripts.readClock, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const store: TaskStore = {
     ...reads,
     ...status,
     ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
-    ...createTaskCalls(scripts, keys, clock),
+    ...createTaskCalls(scripts, keys, { chunks, clock }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, keys),
     ...createEmergencyCalls(redis, scripts, keys, clock),
@@ -64,6 +76,11 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
       };
     },
 
+    async findLeased(id, fence) {
+      const task = leased.get(id);
+      return task?.fence === fence ? task : reads.find(id);
+    },
+
     noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
@@ -83,8 +100,9 @@ export function createTaskStore(redis: RedisClient, { shard, engines, bounds, no
       if (word === "stale") return word;
       const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {
         const task = decodeTask(text(id), text(record));
-        const { fence = 0, leased = 0 } = task;
-        return { task, fence, prompts: buffer(prompts), expireMs: leased + leaseMs };
+        leased.set(task.id, task);
+        const { fence = 0, leased: leasedMs = 0 } = task;
+        return { task, fence, prompts: buffer(prompts), expireMs: leasedMs + leaseMs };
       });
       const waitMs = text(wait);
       return { grants, ...(waitMs !== "" && { waitMs: Number(waitMs) }) };

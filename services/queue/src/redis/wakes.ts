@@ -12,7 +12,8 @@ export async function openWakes(subscriber: RedisClient): Promise<Wakes & { clos
     for (const each of listeners.get(topic) ?? []) each();
   };
   subscriber.on("message", (channel: string, message: string) => {
-    wake(channel === channels.log ? logTopic(message) : message);
+    if (channel === channels.log) for (const id of message.split(" ")) wake(logTopic(id));
+    else wake(message);
   });
   subscriber.on("ready", () => {
     for (const topic of listeners.keys()) wake(topic);

@@ -65,6 +65,8 @@ export enum ErrorReason {
   SCHEDULE_NOT_FOUND = 23,
   /** RUN_NOT_FOUND - NOT_FOUND: this executor does not run the task now. */
   RUN_NOT_FOUND = 24,
+  /** SLOW_READER - UNAVAILABLE: a stream was closed since its reader took nothing for a minute; call again from the last message that was read. */
+  SLOW_READER = 25,
   UNRECOGNIZED = -1,
 }
 
@@ -145,6 +147,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 24:
     case "ERROR_REASON_RUN_NOT_FOUND":
       return ErrorReason.RUN_NOT_FOUND;
+    case 25:
+    case "ERROR_REASON_SLOW_READER":
+      return ErrorReason.SLOW_READER;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -204,6 +209,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_SCHEDULE_NOT_FOUND";
     case ErrorReason.RUN_NOT_FOUND:
       return "ERROR_REASON_RUN_NOT_FOUND";
+    case ErrorReason.SLOW_READER:
+      return "ERROR_REASON_SLOW_READER";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

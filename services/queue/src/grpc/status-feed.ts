@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+
+const EVERY_MS = 1_000;
+// Less than the pause of a stream, whose timer may fire a little early: what it has seen is never new to it.
+const FRESH_MS = 900;
+
+/** The status from now on: at once, then whenever it has changed, at most once a second. Ends when `signal` aborts. */
+export type StatusFeed = (signal: AbortSignal) => AsyncGenerator<GetStatusResponse, void>;
+
+interface Times {
+  readonly nowMs: () => number;
+  /** Resolves after a second, or when the signal aborts. */
+  readonly pause: (signal: AbortSignal) => Promise<void>;
+}
+
+const REAL_TIMES: Times = {
+  nowMs: () => performance.now(),
+  pause: (signal) => sleep(EVERY_MS, undefined, { signal }).catch(() => {}),
+};
+
+/**
+ * One reading for all streams: however many there are, the status is read about once a second, and not at all while nobody
+ * watches. Each stream takes the newest when its client is ready for more, so a slow one collects nothing.
+ */
+export function createStatusFeed(read: () => Promise<GetStatusResponse>, { nowMs, pause } = REAL_TIMES): StatusFeed {
+  const readNow = async () => {
+    const status = await read();
+    return { status, bytes: Buffer.from(GetStatusResponse.encode(status).finish()) };
+  };
+  let newest: { readonly atMs: number; readonly reading: ReturnType<typeof readNow> } | undefined;
+  const fresh = () => {
+    const atMs = nowMs();
+    if (newest === undefined || atMs - newest.atMs >= FRESH_MS) newest = { atMs, reading: readNow() };
+    return newest.reading;
+  };
+
+  return async function* watchStatus(signal) {
+    let told: Buffer | undefined;
+    while (!signal.aborted) {
+      const { status, bytes } = await fresh();
+      if (told === undefined || !bytes.equals(told)) {
+        yield status;
+        told = bytes;
+      }
+      await pause(signal);
+    }
+  };
+}
