@@ -64,6 +64,8 @@ export interface RunRequest {
   readonly permissionMode: PermissionMode;
   /** Undefined: nobody will go on from this run. */
   readonly conversation?: ConversationTurn | undefined;
+  /** It is to show that the engine can be started: no process that waited serves it. */
+  readonly startNow?: boolean | undefined;
   readonly limits: RunLimits;
   /** W3C context that the engine's process gets; empty when tracing is off. */
   readonly traceparent: string;

@@ -22,6 +22,12 @@ export interface RunOptions {
   readonly traceparent: string;
   /** Absolute path of a folder to work in, which stays; undefined: a throwaway one. */
   readonly workingFolder?: string | undefined;
+  /**
+   * For a run whose process is started as for every other run with this key: in a throwaway folder, with nothing of the run but `input`. It
+   * may get one that was started by such a run's `prepare` and waited for its input, under another name and without `traceparent`.
+   * `prepare` is kept and called again, and has to hold nothing of the run. Undefined: it gets a process of its own.
+   */
+  readonly warmKey?: string | undefined;
   /** Reads what is to outlive the run's folder: every process is gone by then. What it throws is logged, no more. */
   readonly collect?: ((folder: RunFolder) => Promise<void>) | undefined;
 }
@@ -75,7 +81,7 @@ export interface RunExit {
   /** The limit for which it was ended. */
   readonly overrun: Overrun | undefined;
   readonly cause?: ExitCause | undefined;
-  /** From the start of the process. */
+  /** From the start of the process, or from when one that waited got its input. */
   readonly runMs: number;
   readonly resources?: RunResources | undefined;
 }

@@ -8,6 +8,7 @@ import type { EngineRegistry } from "./engines/registry.js";
 import { defineHooks, type HookConfig } from "./hooks/config.js";
 import type { HookRegistry } from "./hooks/registry.js";
 import { definePolicy } from "./policy-settings.js";
+import { defineWarm, type WarmConfig } from "./warm/config.js";
 
 export interface ExecutorConfig {
   readonly service: ServiceSettings;
@@ -28,6 +29,7 @@ export interface ExecutorConfig {
     /** PATH of engines. */
     readonly path: string;
   };
+  readonly warm: WarmConfig;
   readonly policy: Policy;
   /** What is kept of conversations on this disk. */
   readonly conversations: { readonly bytes: number; readonly keptMs: number };
@@ -69,6 +71,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
       default: `${Math.floor(service.drainMs * 0.6)}ms`,
     }),
     supervision: defineSupervision(settings),
+    warm: defineWarm(settings),
     policy: definePolicy(settings),
     conversations: {
       bytes: settings.integer(

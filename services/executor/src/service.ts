@@ -29,6 +29,8 @@ import { openExecutorFolder } from "./supervision/executor-folder.js";
 import { createSupervisor } from "./supervision/supervisor.js";
 import { createAttemptTracing } from "./telemetry/attempt-spans.js";
 import { createExecutorMetrics } from "./telemetry/metrics.js";
+import { createWarmMetrics } from "./telemetry/warm-metrics.js";
+import { createWarmPool } from "./warm/pool.js";
 
 /** For the answers to Release when stopping. */
 const GIVE_BACK_MARGIN_MS = 2_000;
@@ -76,9 +78,16 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
       log,
     });
     await open("supervisor", supervisor);
+    const warm = createWarmPool({
+      ...config.warm,
+      launcher: supervisor,
+      metrics: createWarmMetrics(registry),
+      clock: systemClock,
+      log,
+    });
     const opened = await open("hooks", openHooks(config.hooks, log));
     const hooks = createHooks(opened.hooks, { clock: systemClock, metrics, log });
-    const engines = await openEngines(config.engines, { supervisor, metrics, log });
+    const engines = await openEngines(config.engines, { supervisor: warm.of, metrics, log });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
     const client = createClient(QueueServiceService, config.queueTarget);
@@ -90,11 +99,13 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
       ...config.conversations,
       log,
     });
+    await open("conversations", kept);
 
     const executor = createExecutor({
       executorId,
       bootId,
       engines,
+      warm,
       queue,
       tracing: createAttemptTracing(executorId),
       metrics,

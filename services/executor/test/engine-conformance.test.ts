@@ -1,10 +1,13 @@
+import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import type { RunOptions } from "@ccsp/engine-kit";
 import type { EngineRig, SupervisorNeeds } from "@ccsp/engine-kit/conformance";
 import { describeEngine } from "@ccsp/engine-kit/conformance";
-import { hugeText, type Simulator, simulatedEngine, startSimulator } from "@ccsp/testkit";
+import { eventually, hugeText, type Simulator, simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { pino } from "pino";
 import { enginePlugin as claudeCode } from "../src/engines/claude-code/index.js";
 import { enginePlugin as command } from "../src/engines/command/index.js";
+import { readStat } from "../src/supervision/proc.js";
 import { createSupervisor } from "../src/supervision/supervisor.js";
 
 const MB = 1024 * 1024;
@@ -25,8 +28,31 @@ const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
     log: pino({ level: "silent" }),
   });
 
+/** Every process has waited before it gets its input, as those of the pool have. */
+const waitingSupervisor = (needs: SupervisorNeeds) => {
+  const launcher = supervisor(needs);
+  const start = async (run: RunOptions) => {
+    if (run.warmKey === undefined) return await launcher.start(run);
+    const process = await launcher.launch({ ...run, workingFolder: undefined, traceparent: "" });
+    await untilIdle(process.pid);
+    return process.use({ ...run, waited: true });
+  };
+  return { start, close: launcher.close };
+};
+
+/** Resolves when the process takes no processor time any more. */
+async function untilIdle(pid: number): Promise<void> {
+  let before = -1;
+  await eventually(() => {
+    const now = readStat(pid)?.cpuMs ?? 0;
+    const grew = now - before;
+    before = now;
+    assert.ok(now > 100 && grew === 0, `${now} ms`);
+  });
+}
+
 let simulator: Simulator;
-describeEngine("claude-code, the real CLI", {
+const realCli: EngineRig = {
   plugin: claudeCode,
   async env() {
     simulator = await startSimulator();
@@ -50,6 +76,11 @@ describeEngine("claude-code, the real CLI", {
       { prompt: "[[sim:too-long]]", category: "CONTEXT_OVERFLOW" },
     ],
   },
+};
+describeEngine("claude-code, the real CLI", realCli);
+describeEngine("claude-code, the real CLI in processes that waited", {
+  ...realCli,
+  createSupervisor: waitingSupervisor,
 });
 
 const rig: EngineRig = {

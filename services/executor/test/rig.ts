@@ -31,6 +31,8 @@ export const testEnv = (queuePort: number, dir: string): Record<string, string> 
   CCSP_EXECUTOR_OPS_LISTEN: "127.0.0.1:0",
   CCSP_EXECUTOR_KILL_GRACE: "500ms",
   CCSP_EXECUTOR_DRAIN: "0ms",
+  // Tests count processes.
+  CCSP_EXECUTOR_WARM: "0",
   CCSP_LAME_DUCK: "0ms",
   CCSP_LOG_LEVEL: process.env["CCSP_LOG_LEVEL"] ?? "fatal",
   CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,

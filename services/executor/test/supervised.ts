@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunExit, RunFolder, SupervisedRun } from "@ccsp/engine-kit";
 import { pino } from "pino";
+import type { LaunchedProcess } from "../src/supervision/launched.js";
 import { createSupervisor, type SupervisorOptions } from "../src/supervision/supervisor.js";
 
 /** Of this test process: others may run the same tests beside it. */
@@ -17,6 +18,8 @@ export interface Supervised {
   readonly dir: string;
   /** Starts a shell script as a run. */
   start(script: string, options?: ScriptOptions): Promise<SupervisedRun>;
+  /** Starts one that waits for its input. */
+  launch(script: string, options?: ScriptOptions): Promise<LaunchedProcess>;
   close(): Promise<void>;
 }
 
@@ -25,36 +28,39 @@ export async function supervised(): Promise<Supervised> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-supervision-test-"));
   const supervisors: { close(): Promise<void> }[] = [];
   let runs = 0;
+  async function launch(script: string, { prepare = async () => {}, ...options }: ScriptOptions = {}) {
+    const supervisor = createSupervisor({
+      executorId: SUPERVISION_TEST,
+      // Of its own: a supervisor ends what has its boot's cookie and is no run of its.
+      bootId: `boot-${++runs}`,
+      folder: join(dir, String(runs)),
+      path: "/usr/bin:/bin",
+      silenceMs: 10_000,
+      stallMs: 10_000,
+      graceMs: 500,
+      limits: { memoryBytes: 0, processes: 0 },
+      cgroups: undefined,
+      setpriv: undefined,
+      log: pino({ level: "silent" }),
+      ...options,
+    });
+    supervisors.push(supervisor);
+    return await supervisor.launch({
+      run: "task:1",
+      command: "/bin/sh",
+      async prepare(folder) {
+        await prepare(folder);
+        return { args: ["-c", script], env: {} };
+      },
+      traceparent: "",
+    });
+  }
   return {
     dir,
-    start(script, { wallMs = 10_000, prepare = async () => {}, ...options } = {}) {
-      const supervisor = createSupervisor({
-        executorId: SUPERVISION_TEST,
-        // Of its own: a supervisor ends what has its boot's cookie and is no run of its.
-        bootId: `boot-${++runs}`,
-        folder: join(dir, String(runs)),
-        path: "/usr/bin:/bin",
-        silenceMs: 10_000,
-        stallMs: 10_000,
-        graceMs: 500,
-        limits: { memoryBytes: 0, processes: 0 },
-        cgroups: undefined,
-        setpriv: undefined,
-        log: pino({ level: "silent" }),
-        ...options,
-      });
-      supervisors.push(supervisor);
-      return supervisor.start({
-        run: "task:1",
-        command: "/bin/sh",
-        async prepare(folder) {
-          await prepare(folder);
-          return { args: ["-c", script], env: {} };
-        },
-        input: "",
-        wallMs,
-        traceparent: "",
-      });
+    launch,
+    async start(script, options = {}) {
+      const { wallMs = 10_000 } = options;
+      return (await launch(script, options)).use({ input: "", wallMs, waited: false });
     },
     async close() {
       for (const supervisor of supervisors) await supervisor.close();

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { CopyId, KeptCopies } from "../domain/conversations.js";
@@ -26,9 +26,11 @@ const PENDING = ".pending";
 /**
  * Copies of conversations on disk, for their owner only: `<hash of engine and id>-<fence>`. One that does not count yet ends in
  * `.pending`; where a crash left one, nobody knows which is the newest, so all of that conversation are removed: the queue has it too.
- * Rejects when the folder cannot be used.
+ * Rejects when the folder cannot be used. `close` removes it when there is nothing in it.
  */
-export async function openConversationFolder(options: ConversationFolderOptions): Promise<KeptCopies> {
+export async function openConversationFolder(
+  options: ConversationFolderOptions,
+): Promise<KeptCopies & { close(): Promise<void> }> {
   const { path, bytes: mostBytes, keptMs, log } = options;
   await mkdir(path, { recursive: true, mode: 0o700 });
   const copies = new Map<string, Copy>();
@@ -107,6 +109,8 @@ export async function openConversationFolder(options: ConversationFolderOptions)
       }, undefined),
 
     forget: (copy) => orLog(() => removeAll(hashOf(copy)), undefined),
+
+    close: () => rmdir(path).catch(() => {}),
   };
 }
 

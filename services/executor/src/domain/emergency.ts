@@ -6,7 +6,7 @@ import type { EmergencyOrder, EmergencyReceipt, EndedRun } from "./queue.js";
 export interface EmergencyDeps {
   /** What this executor holds. */
   readonly attempts: () => readonly Attempt[];
-  /** Runs of engines besides, which end by `stopped`. */
+  /** Runs of engines besides, which end by `stopped`, and processes that wait for one. */
   readonly others: () => number;
   /** The last run is gone: the queue is to hear of it now. */
   readonly onEmpty: () => void;
@@ -45,19 +45,20 @@ export function createEmergencyStop({ attempts, others, onEmpty, log }: Emergenc
   }
 
   return {
-    /** What the newest answer says. */
-    follow(newest: EmergencyOrder | undefined): void {
-      if (newest?.id === order?.id) return;
+    /** What the newest answer says. False: nothing new. */
+    follow(newest: EmergencyOrder | undefined): boolean {
+      if (newest?.id === order?.id) return false;
       order = newest;
       if (newest === undefined) {
         log.warn("the emergency stop is over");
         stopped = new AbortController();
         ended = [];
-        return;
+        return true;
       }
-      log.warn({ ...newest, runs: remaining() }, "emergency stop");
+      log.warn({ ...newest, remaining: remaining() }, "emergency stop");
       if (newest.level !== "no-submit") stopped.abort(startsNothing(newest));
       if (endsRuns()) for (const attempt of attempts()) end(attempt);
+      return true;
     },
     /** An attempt that has just begun: its lease may have been granted before the stop. */
     take(attempt: Attempt): void {

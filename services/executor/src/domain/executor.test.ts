@@ -137,6 +137,7 @@ function setUp() {
     admit,
     hooks: { start: (engine, _lease, request) => engine.start(request) },
     conversations: { begin: async () => undefined, keep: async () => "", settle: async () => {} },
+    warm: { waiting: () => 0, processes: () => 0, allow: async () => {} },
     drainMs: 5_000,
     giveBackMs: 1_000,
   });

@@ -7,6 +7,7 @@ import { createHeldLeases } from "./held-leases.js";
 import { backoffMs } from "./persist.js";
 import { createProbe, type ProbeReport } from "./probe.js";
 import type { EngineOffer, Lease, LeaseId, SyncAnswer, SyncRequest } from "./queue.js";
+import type { WarmProcesses } from "./warm.js";
 
 /** An engine with what this executor knows of it. */
 export interface InstalledEngine {
@@ -24,6 +25,7 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly executorId: string;
   readonly bootId: string;
   readonly engines: readonly InstalledEngine[];
+  readonly warm: WarmProcesses;
   /** How long `close` lets runs go on. */
   readonly drainMs: number;
   /** How long `close` then waits for the ends of engines and for answers of the queue. */
@@ -55,7 +57,11 @@ export interface RunningExecutor {
   close(): Promise<void>;
 }
 
-export type EngineStatus = InstalledEngine & { readonly running: number };
+export type EngineStatus = InstalledEngine & {
+  readonly running: number;
+  /** Processes that wait for a run of it. */
+  readonly warm: number;
+};
 
 export interface ExecutorStatus {
   readonly executorId: string;
@@ -77,7 +83,7 @@ const GOODBYE_MS = 1_000;
 const SYNC_TOO_OLD_MS = 30_000;
 
 export function createExecutor(options: ExecutorOptions): Executor {
-  const { queue, clock, metrics, executorId, bootId } = options;
+  const { queue, clock, metrics, executorId, bootId, warm } = options;
   const log: Logger = options.log.child({ executor: executorId, boot: bootId });
   const held = createHeldLeases(clock);
   let sequence = 0;
@@ -96,7 +102,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const probe = createProbe(options);
   const emergency = createEmergencyStop({
     attempts: held.attempts,
-    others: () => probe.running(),
+    others: () => probe.running() + warm.processes(),
     onEmpty: () => idle.abort(),
     log,
   });
@@ -110,7 +116,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const engines = (): EngineStatus[] =>
     options.engines.map((installed) => {
       const { name } = installed.engine;
-      return { ...installed, slots: slots.get(name) ?? installed.slots, running: running(name) };
+      const many = slots.get(name) ?? installed.slots;
+      return { ...installed, slots: many, running: running(name), warm: warm.waiting(name) };
     });
 
   const offers = (): EngineOffer[] =>
@@ -121,6 +128,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
       slots: has.slots,
       version,
     }));
+
+  /** While nothing is to be started nothing waits to be. */
+  const allowWarm = async (): Promise<void> => {
+    await warm.allow(!isDraining() && !emergency.stopped.aborted);
+    emergency.look();
+  };
 
   /** The next call, with all that holds now. */
   const next = (leases: readonly LeaseId[], maxWaitMs: number): SyncRequest => ({
@@ -177,7 +190,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       }
     }
     for (const id of answer.cancellations) held.find(id)?.stop("cancel");
-    emergency.follow(answer.emergency);
+    if (emergency.follow(answer.emergency)) void allowWarm();
     for (const lease of answer.leases) take(lease, answer.nextSyncMs);
   }
 
@@ -227,12 +240,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function close(looped: Promise<void>): Promise<void> {
     stopping = true;
     idle.abort();
+    const noneWaits = allowWarm();
     log.info({ runs: held.attempts().length }, "draining");
     await within(options.drainMs, allOver());
     for (const attempt of held.attempts()) attempt.stop("release");
     await within(options.giveBackMs, allOver());
     for (const attempt of held.attempts()) attempt.abandon();
     await allOver();
+    await noneWaits;
     finished = true;
     idle.abort();
     await looped;
@@ -271,6 +286,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     setDraining(draining) {
       log.info({ draining }, "draining changed");
       drained = draining;
+      void allowWarm();
       idle.abort();
     },
     async probe(engine, signal) {

@@ -98,6 +98,7 @@ const HI: Omit<RunRequest, "fence"> = {
   allowedTools: [],
   deniedTools: [],
   permissionMode: "default",
+  startNow: true,
   limits: { wallMs: WALL_MS, outputBytes: OUTPUT_BYTES, turns: undefined, budgetUsd: undefined },
   traceparent: "",
 };

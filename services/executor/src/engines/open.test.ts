@@ -20,7 +20,7 @@ async function logOf(version: string, minimumVersion?: string): Promise<string> 
   const log = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
   const metrics = { unknownLine: () => {}, unknownFailure: () => {} };
   const [opened] = await openEngines([{ plugin, origin: "built-in", config: {}, slots: 3 }], {
-    supervisor,
+    supervisor: () => supervisor,
     metrics,
     log,
   });

@@ -5,7 +5,8 @@ import type { ExecutorMetrics } from "../telemetry/metrics.js";
 import type { EngineConfig } from "./config.js";
 
 export interface OpenEnginesDeps {
-  readonly supervisor: Supervisor;
+  /** By the engine's name. */
+  readonly supervisor: (engine: string) => Supervisor;
   readonly metrics: Pick<ExecutorMetrics, "unknownLine" | "unknownFailure">;
   readonly log: Logger;
 }
@@ -19,7 +20,7 @@ export async function openEngines(
   for (const { plugin, origin, config, slots } of configs) {
     const { name, minimumVersion } = plugin;
     const engine = await plugin.open(config, {
-      supervisor,
+      supervisor: supervisor(name),
       log: log.child({ engine: name }),
       onUnknownLine: () => metrics.unknownLine(name),
       onUnknownFailure: () => metrics.unknownFailure(name),

@@ -9,13 +9,13 @@ import type { EngineStatus as Status } from "../domain/executor.js";
 import type { HookStatus as InstalledHook } from "../domain/hooks/hook-calls.js";
 import { toDuration } from "../queue/messages.js";
 
-export const toEngineStatus = ({ engine, version, slots, running }: Status): EngineStatus => ({
+export const toEngineStatus = ({ engine, version, slots, running, warm }: Status): EngineStatus => ({
   engine: engine.name,
   version,
   slots,
   running,
   account: engine.account ?? "",
-  warm: 0,
+  warm,
 });
 
 export const toEngineInfo = (status: Status): EngineInfo => ({

@@ -21,6 +21,8 @@ export interface WatchedTree {
   readonly resources: RunResources;
   /** As the last look found it. */
   readonly processes: number;
+  /** See `Tree.pssBytes`. */
+  pssBytes(): number;
   rootStarted(pid: number): void;
   /** Looks at the root alone, before it returns: a run may be too short for a look at all of it. */
   glance(): void;
@@ -89,6 +91,7 @@ export function createProcessWatch({ prefix, log }: ProcessWatchOptions): Proces
         get processes() {
           return tree.members.length;
         },
+        pssBytes: () => tree.pssBytes(),
         rootStarted: (pid) => tree.rootStarted(pid),
         glance() {
           const now = tree.root === undefined ? undefined : readStat(tree.root);

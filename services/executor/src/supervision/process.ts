@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Cgroup } from "./cgroup.js";
 import { COOKIE_NAME } from "./cookie.js";
 import { killAll, signal } from "./kill.js";
-import { HAS_PROC } from "./proc.js";
+import { HAS_PROC, readStat } from "./proc.js";
 import type { WatchedTree } from "./process-watch.js";
 
 export interface ProcessOptions {
@@ -13,8 +13,6 @@ export interface ProcessOptions {
   /** All that the process sees, save the cookie, which is added. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** What it reads from stdin, which stays open after it. */
-  readonly input: string;
   readonly cookie: string;
   /** Finds the processes with that cookie. */
   readonly tree: WatchedTree;
@@ -39,6 +37,10 @@ export interface ProcessExit {
 export interface SupervisedProcess {
   readonly pid: number;
   readonly stdout: ChildProcessWithoutNullStreams["stdout"];
+  /** False as soon as the kernel knows that it ended. */
+  readonly alive: boolean;
+  /** What it reads from stdin, which stays open after it. */
+  write(input: string): void;
   /** Closes its stdin. */
   endInput(): void;
   /** Resolves when the process and all that it started are gone. Rejects when some of it does not die. */
@@ -67,7 +69,6 @@ export async function startProcess(options: ProcessOptions): Promise<SupervisedP
 
   // The process may end before it has read its input.
   child.stdin.on("error", () => {});
-  child.stdin.write(options.input);
   const stderr = keepBeginning(child.stderr);
   const stderrClosed = new Promise<void>((resolve) => child.stderr.once("close", resolve));
 
@@ -122,7 +123,18 @@ export async function startProcess(options: ProcessOptions): Promise<SupervisedP
     await exited;
   }
 
-  return { pid, stdout: child.stdout, endInput: () => child.stdin.end(), exited, stop, kill };
+  return {
+    pid,
+    stdout: child.stdout,
+    get alive() {
+      return !gone && (!HAS_PROC || readStat(pid) !== undefined);
+    },
+    write: (input) => void child.stdin.write(input),
+    endInput: () => child.stdin.end(),
+    exited,
+    stop,
+    kill,
+  };
 }
 
 /** Each of these replaces itself by the next, so that the process stays the same. */

@@ -17,7 +17,7 @@ export async function createRunFolder(parent: string, name: string): Promise<Own
     remove: () => removeTree(path),
   };
   await mkdir(path, { recursive: true, mode: 0o700 });
-  for (const part of [folder.work, folder.home, folder.tmp]) await mkdir(part, { mode: 0o700 });
+  await Promise.all([folder.work, folder.home, folder.tmp].map((part) => mkdir(part, { mode: 0o700 })));
   return folder;
 }
 

@@ -10,22 +10,28 @@ export interface SuperviseOptions {
   readonly stallMs: number;
 }
 
-/** The run of a process that has just started: its clocks run from now on, and it is released when the process tree is gone. */
+/**
+ * The run of a process that has just started, or that has waited for its input: its clocks run from now on, and it is released when the process
+ * tree is gone.
+ */
 export function supervise(
   process: SupervisedProcess,
   belongings: {
     readonly tree: WatchedTree;
     readonly cgroup: Cgroup | undefined;
     readonly release: () => Promise<void>;
+    /** Of the process, before the run began: not the run's. */
+    readonly spentCpuMs: number;
   },
   clocks: SuperviseOptions,
 ): { readonly run: SupervisedRun; readonly overrun: (why: Overrun) => void } {
-  const { tree, cgroup, release } = belongings;
+  const { tree, cgroup, release, spentCpuMs } = belongings;
   const startedAt = performance.now();
   let passed: Overrun | undefined;
   let lingering: NodeJS.Timeout | undefined;
   // Whoever waits for the end learns of a failure from `exited`.
   const unheard = () => {};
+  const ofRun = (cpuMs: number | undefined) => cpuMs && Math.max(0, cpuMs - spentCpuMs);
 
   const exited = (async (): Promise<RunExit> => {
     try {
@@ -35,7 +41,7 @@ export function supervise(
       if (counted?.outOfMemory) passed ??= "memory";
       const seen = tree.resources;
       const resources = {
-        cpuMs: counted?.cpuMs ?? seen.cpuMs,
+        cpuMs: ofRun(counted?.cpuMs ?? seen.cpuMs),
         peakMemoryBytes: counted?.peakMemoryBytes ?? seen.peakMemoryBytes,
       };
       const otherwise: ExitCause = stopped ? "stopped" : exit.signal ? "signal" : "exited";
@@ -62,7 +68,8 @@ export function supervise(
       exited,
       progress: () => output.progress(),
       get resources() {
-        return tree.resources;
+        const { cpuMs, peakMemoryBytes } = tree.resources;
+        return { cpuMs: ofRun(cpuMs), peakMemoryBytes };
       },
       get processes() {
         return tree.processes;

@@ -1,11 +1,11 @@
-import type { Overrun, RunFolder, Supervisor } from "@ccsp/engine-kit";
+import type { Overrun, RunFolder, RunOptions, Supervisor } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Cgroup, Cgroups } from "./cgroup.js";
 import { formatCookie } from "./cookie.js";
+import { type LaunchedProcess, launched } from "./launched.js";
 import { startProcess } from "./process.js";
 import { createProcessWatch, type WatchedTree } from "./process-watch.js";
 import { createRunFolder } from "./run-folder.js";
-import { supervise } from "./supervised-run.js";
 import type { TreeLimits } from "./tree.js";
 
 export interface SupervisorOptions {
@@ -26,6 +26,14 @@ export interface SupervisorOptions {
   readonly log: Logger;
 }
 
+/** Starts processes before there is a run for them. */
+export interface Launcher extends Supervisor {
+  /** As `start`, without input and clocks. */
+  launch(options: LaunchOptions): Promise<LaunchedProcess>;
+}
+
+export type LaunchOptions = Pick<RunOptions, "run" | "command" | "prepare" | "traceparent" | "workingFolder">;
+
 /** What a run has while it lives. */
 interface Belongings {
   readonly folder: RunFolder;
@@ -39,7 +47,7 @@ interface Belongings {
  * Runs engines of any kind: own session, own folders, own limits, an environment that holds what is listed here and nothing else.
  * `close` ends the sweep for strays; runs have to be over by then.
  */
-export function createSupervisor(options: SupervisorOptions): Supervisor & { close(): Promise<void> } {
+export function createSupervisor(options: SupervisorOptions): Launcher & { close(): Promise<void> } {
   const { executorId, bootId, path, graceMs, limits, cgroups, setpriv, log } = options;
   const watch = createProcessWatch({ prefix: formatCookie({ executorId, bootId, run: "" }), log });
 
@@ -68,44 +76,46 @@ export function createSupervisor(options: SupervisorOptions): Supervisor & { clo
     }
   }
 
-  return {
-    async start({ run, command, prepare, input, wallMs, traceparent, workingFolder, collect }) {
-      const cookie = formatCookie({ executorId, bootId, run });
-      let overrun: (why: Overrun) => void = () => {};
-      const belongings = await acquire(run, cookie, (why) => overrun(why));
-      const { tree, cgroup } = belongings;
-      const folder = { ...belongings.folder, work: workingFolder ?? belongings.folder.work };
-      try {
-        const { args, env, input: prepared = input } = await prepare(folder);
-        const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
-        const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
-        const process = await startProcess({
-          command,
-          args,
-          env: { ...always, ...env, ...traced },
-          cwd: folder.work,
-          input: prepared,
-          cookie,
-          tree,
-          cgroup,
-          graceMs,
-          setpriv,
-        });
-        const release = async () => {
-          await collect?.(folder).catch((err: unknown) =>
-            log.error({ err, run }, "a run's files could not be collected"),
-          );
-          await belongings.release();
-        };
-        const supervised = supervise(process, { tree, cgroup, release }, { ...options, wallMs });
-        overrun = supervised.overrun;
-        return supervised.run;
-      } catch (err) {
-        await belongings.release();
-        throw err;
-      }
-    },
+  async function launch({
+    run,
+    command,
+    prepare,
+    traceparent,
+    workingFolder,
+  }: LaunchOptions): Promise<LaunchedProcess> {
+    const cookie = formatCookie({ executorId, bootId, run });
+    let overrun: (why: Overrun) => void = () => {};
+    const belongings = await acquire(run, cookie, (why) => overrun(why));
+    const { tree, cgroup, release } = belongings;
+    const folder = { ...belongings.folder, work: workingFolder ?? belongings.folder.work };
+    try {
+      const { args, env, input } = await prepare(folder);
+      const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
+      const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
+      const process = await startProcess({
+        command,
+        args,
+        env: { ...always, ...env, ...traced },
+        cwd: folder.work,
+        cookie,
+        tree,
+        cgroup,
+        graceMs,
+        setpriv,
+      });
+      const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
+      const started = launched(process, { folder, tree, cgroup, release, clocks: options, input, onFault });
+      overrun = started.overrun;
+      return started.launched;
+    } catch (err) {
+      await release();
+      throw err;
+    }
+  }
 
+  return {
+    launch,
+    start: async (run) => (await launch(run)).use({ ...run, waited: false }),
     async close() {
       watch.close();
     },

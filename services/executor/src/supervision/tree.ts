@@ -15,6 +15,8 @@ export interface Tree {
   readonly members: readonly ProcessRow[];
   /** Pages that processes share count for each of them. Undefined numbers: nobody looked, or nobody can. */
   readonly resources: RunResources;
+  /** Memory as the kernel shares it out, now; 0 where it does not say. Dear: see `readPssBytes`. */
+  pssBytes(): number;
   /** What leads its session now. */
   rootStarted(pid: number): void;
   /** What the root alone has now. */
@@ -39,7 +41,14 @@ export function createTree(limits: TreeLimits, onOverrun: (why: "memory" | "proc
     if (limits.processes > 0 && members.length > limits.processes) return onOverrun("processes");
     if (limits.memoryBytes === 0 || rssBytes <= limits.memoryBytes) return;
     // Shared pages were counted more than once. The exact count is dear, and only needed now.
-    if (sum(members, ({ pid }) => readPssBytes(pid)) > limits.memoryBytes) onOverrun("memory");
+    if (pssBytes() > limits.memoryBytes) onOverrun("memory");
+  }
+
+  function pssBytes(): number {
+    const pids = new Set(members.map(({ pid }) => pid));
+    // Which no look may have found yet.
+    if (root !== undefined) pids.add(root);
+    return sum([...pids], readPssBytes);
   }
 
   return {
@@ -52,6 +61,7 @@ export function createTree(limits: TreeLimits, onOverrun: (why: "memory" | "proc
     get resources() {
       return { cpuMs, peakMemoryBytes };
     },
+    pssBytes,
     rootStarted(pid) {
       root = pid;
     },

@@ -10,13 +10,21 @@ export interface Places {
   readonly conversation: string | undefined;
 }
 
-type Asked = Pick<
+/** What of a request the CLI has to be told when it starts. */
+export type FixedAtStart = Pick<
   RunRequest,
-  "model" | "fallbackModels" | "limits" | "allowedTools" | "deniedTools" | "permissionMode" | "conversation"
+  | "model"
+  | "fallbackModels"
+  | "limits"
+  | "allowedTools"
+  | "deniedTools"
+  | "permissionMode"
+  | "conversation"
+  | "systemPrompt"
 >;
 
 /** The CLI's arguments. Everybody on the host can read them: the prompt goes by stdin, the system prompt by a file. */
-export function commandLine(request: Asked, places: Places): readonly string[] {
+export function commandLine(request: FixedAtStart, places: Places): readonly string[] {
   const { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode, conversation } = request;
   return [
     "-p",

@@ -1,10 +1,9 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { askVersion, type Engine, type EngineContext, followRun, runOptions, writeFiles } from "@ccsp/engine-kit";
-import { commandLine, userTurn } from "./command-line.js";
-import { forgetWorkingFolder, placeConversation, readConversation } from "./conversation.js";
+import { askVersion, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
+import { userTurn } from "./command-line.js";
+import { forgetWorkingFolder, readConversation } from "./conversation.js";
 import { type ClaudeCodeProfile, configFolder, credentialsFile, environment } from "./environment.js";
 import { createLogin } from "./login.js";
+import { preparation, warmKey } from "./preparation.js";
 import { RULES } from "./rules.js";
 import { createTranscriptReader } from "./transcript.js";
 
@@ -53,19 +52,9 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
       const starting = supervisor.start({
         ...runOptions(request),
         command: bin,
-        async prepare(folder) {
-          const systemPrompt = request.systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
-          if (systemPrompt) await writeFile(systemPrompt, request.systemPrompt, { mode: 0o600 });
-          const from = request.conversation?.from;
-          const conversation = from && (await placeConversation(folder, from));
-          const { folder: files, notice } = await writeFiles(folder, request.files);
-          return {
-            args: commandLine(request, { systemPrompt, files, conversation }),
-            env: environment(profile, folder),
-            input: userTurn(request.prompt, notice),
-          };
-        },
-        input: "",
+        prepare: preparation(profile, request),
+        input: userTurn(request.prompt, ""),
+        warmKey: warmKey(profile, request),
         async collect(folder) {
           const { ending, conversationId } = reader.transcript;
           const config = configFolder(profile, folder);

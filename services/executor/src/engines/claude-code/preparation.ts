@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type RunFile, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
+import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
+import { placeConversation } from "./conversation.js";
+import { type ClaudeCodeProfile, environment } from "./environment.js";
+
+type Prepare = RunOptions["prepare"];
+
+/** How the CLI is started for a request. Keeps of the prompt nothing, unless there are files that it has to be told of. */
+export function preparation(profile: ClaudeCodeProfile, request: RunRequest): Prepare {
+  const { files, prompt } = request;
+  return prepareStart(profile, fixedAtStart(request), files.length > 0 ? { files, prompt } : undefined);
+}
+
+/**
+ * What all requests have in common whose processes are started alike. Undefined for one that brings what the CLI reads when it starts, and where
+ * the CLI starts in a home that others change meanwhile.
+ */
+export function warmKey(profile: ClaudeCodeProfile, request: RunRequest): string | undefined {
+  const { files, workingFolder, conversation, systemPrompt, startNow } = request;
+  if (startNow || files.length > 0 || workingFolder !== undefined || conversation?.from) return undefined;
+  if (profile.home !== undefined) return undefined;
+  const fixed = JSON.stringify([commandLine(request, NOWHERE), systemPrompt]);
+  return createHash("sha256").update(fixed).digest("base64url");
+}
+
+const NOWHERE = { systemPrompt: undefined, files: undefined, conversation: undefined };
+
+/** Nothing else of the request: closures keep what they can see. */
+function fixedAtStart(request: RunRequest): FixedAtStart {
+  const { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode } = request;
+  const { conversation, systemPrompt } = request;
+  return { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode, conversation, systemPrompt };
+}
+
+function prepareStart(profile: ClaudeCodeProfile, start: FixedAtStart, told: ToldOfFiles | undefined): Prepare {
+  return async (folder) => {
+    const systemPrompt = start.systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
+    if (systemPrompt) await writeFile(systemPrompt, start.systemPrompt, { mode: 0o600 });
+    const from = start.conversation?.from;
+    const conversation = from && (await placeConversation(folder, from));
+    const { folder: files, notice } = await writeFiles(folder, told?.files ?? []);
+    return {
+      args: commandLine(start, { systemPrompt, files, conversation }),
+      env: environment(profile, folder),
+      input: told && userTurn(told.prompt, notice),
+    };
+  };
+}
+
+interface ToldOfFiles {
+  readonly files: readonly RunFile[];
+  readonly prompt: string;
+}

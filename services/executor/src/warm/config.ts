@@ -1,0 +1,30 @@
+import type { Settings } from "@ccsp/config";
+
+export interface WarmConfig {
+  /** Most waiting processes; 0: none. */
+  readonly count: number;
+  /** Most memory of all of them. */
+  readonly memoryBytes: number;
+  /** Oldest that is used. */
+  readonly maxAgeMs: number;
+}
+
+/** Settings of the processes that wait for runs. */
+export function defineWarm(settings: Settings): WarmConfig {
+  return {
+    count: settings.integer(
+      "CCSP_EXECUTOR_WARM",
+      "most engine processes that wait for a task like those that came lately; 0: none",
+      { default: 2, max: 64 },
+    ),
+    memoryBytes: settings.integer("CCSP_EXECUTOR_WARM_MEMORY", "most bytes of memory of the waiting processes", {
+      default: 512 * 1024 * 1024,
+      min: 1,
+    }),
+    maxAgeMs: settings.durationMs(
+      "CCSP_EXECUTOR_WARM_MAX_AGE",
+      "oldest process that is given a task; so long after its last task nothing waits for a kind of task any more",
+      { default: "10m", min: 1_000, max: 24 * 60 * 60 * 1_000 },
+    ),
+  };
+}

@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import type { RunOptions, SupervisedRun } from "@ccsp/engine-kit";
+import { pino } from "pino";
+import type { Clock } from "../domain/clock.js";
+import type { LaunchedProcess } from "../supervision/launched.js";
+import { createWarmPool, type WarmPoolOptions } from "./pool.js";
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+const MB = 1024 ** 2;
+const MINUTE = 60_000;
+
+/** A pool whose time and processes the test moves by hand. */
+function setUp(options: Partial<WarmPoolOptions> = {}) {
+  let now = 0;
+  let waits: { readonly until: number; end(): void }[] = [];
+  const clock: Clock = {
+    now: () => now,
+    date: () => now,
+    wait: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted) return resolve();
+        waits.push({ until: now + ms, end: resolve });
+        signal?.addEventListener("abort", () => resolve(), { once: true });
+      }),
+  };
+  const processes: { name: string; bytes: number; alive: boolean; used: boolean; die(): void }[] = [];
+  const starts: string[] = [];
+  const counted: string[] = [];
+  const launcher = {
+    fails: false,
+    async launch({ run }: { readonly run: string }): Promise<LaunchedProcess> {
+      if (launcher.fails) throw new Error("no");
+      let die = () => {};
+      const gone = new Promise<void>((resolve) => {
+        die = () => {
+          process.alive = false;
+          resolve();
+        };
+      });
+      const process = { name: run, bytes: 100 * MB, alive: true, used: false, die };
+      processes.push(process);
+      return {
+        pid: processes.length,
+        get alive() {
+          return process.alive;
+        },
+        memoryBytes: () => process.bytes,
+        use() {
+          assert.ok(!process.used, "used twice");
+          process.used = true;
+          starts.push(process.name);
+          return ended;
+        },
+        async end() {
+          die();
+        },
+        gone,
+      };
+    },
+    async start({ run }: { readonly run: string }): Promise<SupervisedRun> {
+      starts.push(run);
+      return ended;
+    },
+  };
+  const pool = createWarmPool({
+    count: 2,
+    memoryBytes: 1_000 * MB,
+    maxAgeMs: 10 * MINUTE,
+    launcher,
+    metrics: {
+      started: (_engine, how) => void counted.push(how),
+      waiting: () => {},
+      over: (_engine, why) => void counted.push(why),
+    },
+    clock,
+    log: pino({ level: "silent" }),
+    ...options,
+  });
+  const supervisor = pool.of("e");
+  let runs = 0;
+  return {
+    pool,
+    launcher,
+    processes,
+    starts,
+    counted,
+    names: () => processes.filter(({ alive, used }) => alive && !used).map(({ name }) => name),
+    /** A run with this key; answers what it was started as. */
+    async start(warmKey: string | undefined): Promise<string> {
+      const request: RunOptions = {
+        ...{ run: `task-${++runs}:1`, command: "/bin/engine", input: "", wallMs: 1, traceparent: "", warmKey },
+        prepare: async () => ({ args: [], env: {} }),
+      };
+      await supervisor.start(request);
+      return starts.at(-1) ?? "";
+    },
+    async pass(ms: number): Promise<void> {
+      for (const end = now + ms; now < end; ) {
+        now = Math.min(end, ...waits.map(({ until }) => Math.max(until, now + 1)));
+        const due = waits.filter(({ until }) => until <= now);
+        waits = waits.filter(({ until }) => until > now);
+        for (const wait of due) wait.end();
+        await settled();
+        await settled();
+      }
+    },
+  };
+}
+
+const ended: SupervisedRun = {
+  pid: 1,
+  output: (async function* () {})(),
+  exited: new Promise(() => {}),
+  stop: async () => {},
+  kill: async () => {},
+  progress: () => {},
+  resources: { cpuMs: undefined, peakMemoryBytes: undefined },
+  processes: 1,
+  endInput: () => {},
+};
+
+describe("the pool of waiting processes", () => {
+  it("starts one for a key that came twice, gives it to one run, and starts the next", async () => {
+    const { start, pass, names, pool, counted } = setUp();
+    assert.equal(await start("a"), "task-1:1");
+    await pass(MINUTE);
+    assert.deepEqual(names(), []);
+    assert.equal(await start("a"), "task-2:1");
+    await pass(MINUTE);
+    assert.deepEqual([names(), pool.waiting("e"), pool.waiting("f")], [["warm-1:0"], 1, 0]);
+    assert.equal(await start("a"), "warm-1:0");
+    assert.equal(await start("a"), "task-4:1");
+    await pass(MINUTE);
+    assert.deepEqual(names(), ["warm-2:0", "warm-3:0"]);
+    assert.deepEqual(counted, ["cold", "cold", "used", "warm", "cold"]);
+  });
+
+  it("keeps engines and keys apart, and has none for a run without a key", async () => {
+    const { start, pass, pool, names } = setUp();
+    await start("a");
+    await start("a");
+    await pass(MINUTE);
+    assert.equal(names().length, 1);
+    assert.equal(await start("b"), "task-3:1");
+    assert.equal(await start(undefined), "task-4:1");
+    await pool.of("f").start({
+      ...{ run: "other:1", command: "/bin/engine", input: "", wallMs: 1, traceparent: "", warmKey: "a" },
+      prepare: async () => ({ args: [], env: {} }),
+    });
+    assert.equal(names().length, 1);
+  });
+
+  it("shares its number between the keys that came last", async () => {
+    const { start, pass, names, counted } = setUp();
+    for (const key of ["a", "a", "a", "b", "b", "b"]) await start(key);
+    await pass(MINUTE);
+    assert.equal(names().length, 2);
+    for (const key of ["c", "c"]) await start(key);
+    await pass(MINUTE);
+    // The key that came first lost its own.
+    assert.deepEqual(names(), ["warm-1:0", "warm-3:0"]);
+    assert.deepEqual(counted.slice(-1), ["unwanted"]);
+  });
+
+  it("starts nothing while runs are being started", async () => {
+    const { start, pass, names } = setUp();
+    for (let i = 0; i < 20; i++) {
+      await start("a");
+      await pass(500);
+    }
+    assert.deepEqual(names(), []);
+    await pass(MINUTE);
+    assert.equal(names().length, 2);
+  });
+
+  it("ends what is too old and starts another while its key is wanted, and then none", async () => {
+    const { start, pass, names, counted } = setUp({ maxAgeMs: MINUTE });
+    await start("a");
+    await start("a");
+    await pass(50_000);
+    assert.deepEqual(names(), ["warm-1:0"]);
+    await start("a");
+    await start("a");
+    await pass(50_000);
+    assert.deepEqual(names(), ["warm-3:0"]);
+    await pass(2 * MINUTE);
+    assert.deepEqual(names(), []);
+    assert.ok(
+      counted.slice(-2).every((why) => why === "age" || why === "unwanted"),
+      counted.join(),
+    );
+  });
+
+  it("gives nobody a process that is older than it may be, also between two looks", async () => {
+    const { start, pass, names, processes } = setUp({ count: 1, maxAgeMs: 16_000 });
+    await start("a");
+    await start("a");
+    await pass(10_000);
+    const [process] = processes;
+    assert.ok(process);
+    // Such runs go on coming, and have none of it.
+    process.alive = false;
+    for (const run of ["task-3:1", "task-4:1"]) assert.equal(await start("a"), run);
+    process.alive = true;
+    await pass(8_500);
+    assert.deepEqual(names(), ["warm-1:0"]);
+    assert.notEqual(await start("a"), "warm-1:0");
+  });
+
+  it("keeps within its memory: starts none that would not fit, and ends those that grew", async () => {
+    const { start, pass, names, processes, counted } = setUp({ count: 4, memoryBytes: 250 * MB });
+    for (let i = 0; i < 5; i++) await start("a");
+    await pass(MINUTE);
+    assert.deepEqual(names(), ["warm-1:0", "warm-2:0"]);
+    for (const process of processes) process.bytes = 200 * MB;
+    await pass(MINUTE);
+    // The older one goes, and the next would not fit.
+    assert.deepEqual(names(), ["warm-2:0"]);
+    assert.deepEqual(counted.slice(-1), ["memory"]);
+  });
+
+  it("starts a run by itself when what waits for it is dead, even if nobody was told yet", async () => {
+    const { start, pass, processes, names } = setUp();
+    await start("a");
+    await start("a");
+    await pass(MINUTE);
+    const [process] = processes;
+    assert.ok(process);
+    process.alive = false;
+    assert.equal(await start("a"), "task-3:1");
+    process.die();
+    await pass(MINUTE);
+    assert.ok(!names().includes("warm-1:0"));
+  });
+
+  it("waits longer each time when they die or cannot be started", async () => {
+    const { start, pass, processes, launcher, counted } = setUp();
+    await start("a");
+    await start("a");
+    for (let i = 0; i < 300; i++) {
+      await pass(1_000);
+      processes.findLast(({ alive }) => alive)?.die();
+    }
+    const died = processes.length;
+    assert.ok(died > 3 && died < 12, `${died} started in five minutes`);
+    assert.equal(counted.filter((why) => why === "died").length, died);
+    await start("a");
+    launcher.fails = true;
+    await pass(10 * MINUTE);
+    assert.equal(processes.length, died);
+  });
+
+  it("ends all and starts none until it is allowed again", async () => {
+    const { start, pass, names, pool } = setUp();
+    await start("a");
+    await start("a");
+    await pass(MINUTE);
+    await pool.allow(false);
+    assert.deepEqual([names(), pool.processes()], [[], 0]);
+    await start("a");
+    await pass(MINUTE);
+    assert.deepEqual(names(), []);
+    await pool.allow(true);
+    await pass(MINUTE);
+    assert.equal(names().length, 2);
+  });
+
+  it("is off with the number 0", async () => {
+    const { start, pass, names, counted } = setUp({ count: 0 });
+    for (let i = 0; i < 5; i++) await start("a");
+    await pass(MINUTE);
+    assert.deepEqual([names(), counted], [[], []]);
+  });
+
+  it("remembers a bounded number of keys", async () => {
+    const { start, pass, names } = setUp({ count: 64 });
+    for (let round = 0; round < 2; round++) for (let i = 0; i < 100; i++) await start(`key-${i}`);
+    await pass(10 * MINUTE - 1);
+    assert.deepEqual(names(), []);
+  });
+});

@@ -1,0 +1,19 @@
+/** Doubled with each setback, up to the longest. */
+const FIRST_MS = 2_000;
+const LONGEST_MS = 10 * 60_000;
+
+/** After processes of a key died while they waited, or could not be started: how long none of it is started. */
+export function createSetbacks() {
+  const keys = new Map<string, { readonly many: number; readonly untilMs: number }>();
+  return {
+    add(key: string, nowMs: number): void {
+      const many = (keys.get(key)?.many ?? 0) + 1;
+      keys.set(key, { many, untilMs: nowMs + Math.min(LONGEST_MS, FIRST_MS * 2 ** (many - 1)) });
+    },
+    /** One of them served a run, or the key is forgotten. */
+    clear(key: string): void {
+      keys.delete(key);
+    },
+    passed: (key: string, nowMs: number): boolean => nowMs >= (keys.get(key)?.untilMs ?? 0),
+  };
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { eventually } from "@ccsp/testkit";
+import { readStat } from "../src/supervision/proc.js";
+import { exitOf, readAll, type Supervised, supervised } from "./supervised.js";
+
+/** Tells that it waits, and reads a line. */
+const WAITS = 'touch "$TMPDIR/waits"; read line;';
+/** Works for a while first. */
+const BUSY_THEN_WAITS = `i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; ${WAITS} echo "$line"`;
+
+describe("a process that waits for its input", function () {
+  this.timeout(30_000);
+  let supervisor: Supervised;
+  beforeEach(async () => {
+    supervisor = await supervised();
+  });
+  afterEach(() => supervisor.close());
+
+  const entries = async (): Promise<readonly string[]> => await readdir(supervisor.dir, { recursive: true });
+  const waits = (many = 1) =>
+    eventually(async () => assert.equal((await entries()).filter((name) => name.endsWith("waits")).length, many));
+
+  it("costs its run neither the time nor the processor time from before its input", async () => {
+    const started = performance.now();
+    const process = await supervisor.launch(BUSY_THEN_WAITS);
+    await waits();
+    const before = readStat(process.pid)?.cpuMs ?? 0;
+    assert.ok(before >= 50, `${before} ms`);
+    const waitedMs = performance.now() - started;
+    const run = process.use({ input: "hello\n", wallMs: 10_000, waited: true });
+    assert.equal(await readAll(run), "hello\n");
+    const { code, runMs, resources } = await run.exited;
+    assert.equal(code, 0);
+    assert.ok(runMs < waitedMs, `${runMs} ms of ${waitedMs}`);
+    assert.ok((resources?.cpuMs ?? before) < before / 2, `${resources?.cpuMs} ms, ${before} before`);
+  });
+
+  it("has its clocks from its input on, silence and time", async () => {
+    const silent = await supervisor.launch(`sleep 0.5; ${WAITS} sleep 60`, { silenceMs: 300 });
+    const slow = await supervisor.launch(`${WAITS} while :; do echo x; sleep 0.05; done`);
+    await waits(2);
+    assert.ok(silent.alive && slow.alive);
+    assert.equal((await exitOf(silent.use({ input: "\n", wallMs: 10_000, waited: true }))).overrun, "silence");
+    assert.equal((await exitOf(slow.use({ input: "\n", wallMs: 300, waited: true }))).overrun, "wall");
+  });
+
+  it("is gone with its folder when it is ended, and when it dies", async () => {
+    const ended = await supervisor.launch(`trap '' TERM; ${BUSY_THEN_WAITS}`);
+    await waits();
+    assert.ok(ended.memoryBytes() > 0);
+    await ended.end();
+    assert.equal(readStat(ended.pid), undefined);
+    const dead = await supervisor.launch("exit 3");
+    await dead.gone;
+    assert.equal(dead.alive, false);
+    assert.deepEqual(
+      (await entries()).filter((name) => name.includes("task")),
+      [],
+    );
+  });
+
+  it("is killed when it takes more memory than a run may", async () => {
+    const process = await supervisor.launch("exec tail -f /dev/null", {
+      limits: { memoryBytes: 1_024, processes: 0 },
+    });
+    await process.gone;
+    assert.equal(process.alive, false);
+  });
+
+  it("has what it said of itself before its input read by its run", async () => {
+    const process = await supervisor.launch("echo early; read line; echo late");
+    await eventually(() => assert.ok(process.alive));
+    const run = process.use({ input: "\n", wallMs: 10_000, waited: true });
+    assert.equal(await readAll(run), "early\nlate\n");
+    await run.exited;
+  });
+});
