@@ -71,8 +71,9 @@ const TRAITS: Readonly<Record<ErrorCategory, FailureTraits>> = {
   HOOK_FAILED: { retryable: true, source: "CCSP", severity: "warning" },
 };
 
-export const isErrorCategory = (word: unknown): word is ErrorCategory =>
-  typeof word === "string" && Object.hasOwn(TRAITS, word);
+export const isErrorCategory = (word: string): word is ErrorCategory => Object.hasOwn(TRAITS, word);
+
+export const ERROR_CATEGORIES: readonly ErrorCategory[] = Object.keys(TRAITS).filter(isErrorCategory);
 
 /** A failure with what its category means, save where `differs` says otherwise. */
 export function runFailure(category: ErrorCategory, message: string, differs: Partial<FailureTraits> = {}): RunFailure {

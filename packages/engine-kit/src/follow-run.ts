@@ -130,7 +130,9 @@ function keepSample<W extends string>(failure: RunFailure, exit: RunExit, option
       complaint: redact(stderr, hidden),
     };
   const sample = { ...told, words, status, worked, version, code, signal };
-  context.log.debug({ task: request.taskId, category: failure.category, sample }, "failed run, redacted");
+  // A crash shows its exit in its message, and there may be many.
+  const level = failure.category === "UNKNOWN_ERROR" ? "warn" : "debug";
+  context.log[level]({ task: request.taskId, category: failure.category, sample }, "failed run, redacted");
 }
 
 /** The exit of a process that says nothing more: the clocks of a run stop with its output. */

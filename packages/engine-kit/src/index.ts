@@ -20,6 +20,7 @@ export type {
 } from "./engine.js";
 export { findExecutable } from "./executable.js";
 export {
+  ERROR_CATEGORIES,
   type ErrorCategory,
   type ErrorSource,
   type FailureTraits,

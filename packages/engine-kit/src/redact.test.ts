@@ -11,6 +11,11 @@ describe("what is kept of an engine's own words", () => {
     assert.equal(redact("Cannot read 'Launch the Canary today'.", ["launch the canary", "Today!"]), "Cannot read '…");
   });
 
+  it("has no plain word that may be a secret by what stands before it", () => {
+    const text = 'bad password "hunter", Authorization: Bearer letters; your secrets: alpha beta';
+    assert.equal(redact(text, []), 'bad password "…", Authorization: Bearer …; your secrets: … beta');
+  });
+
   it("is short, however long the text is", () => {
     assert.ok(redact("word ".repeat(100_000), []).length <= 300);
   });

@@ -1,15 +1,24 @@
 /** Of a longer text the rest is left out. */
 const MOST_CHARS = 4_096;
 const SAMPLE_CHARS = 300;
+/** What stands before a secret, which may be a plain word too. */
+const ANNOUNCES = /^(?:pass(?:word|phrase|wd)|secret|token|bearer|basic|credential|key)s?$/i;
 
 /**
  * What may be logged of an engine's own words: plain English words and small numbers. Whatever else there is (paths, keys, names with
- * digits, other scripts) becomes `…`, and so does every word of `hidden`, which is where the prompts go.
+ * digits, other scripts) becomes `…`, and so do the word after one such as "password" and every word of `hidden`, which is where the
+ * prompts go.
  */
 export function redact(text: string, hidden: readonly string[]): string {
   const secret = new Set(hidden.flatMap((prompt) => prompt.toLowerCase().match(/[a-z]+/g) ?? []));
-  const shown = (token: string): boolean =>
+  const plain = (token: string): boolean =>
     /^(?:[A-Za-z]{1,15}|\d{1,3})$/.test(token) && !secret.has(token.toLowerCase());
+  let announced = false;
+  const shown = (token: string): boolean => {
+    const show = plain(token) && !announced;
+    announced = ANNOUNCES.test(token);
+    return show;
+  };
   return text
     .slice(0, MOST_CHARS)
     .replaceAll(/[^\s"'`()[\]{}<>,;:!?]+/g, (token) => {

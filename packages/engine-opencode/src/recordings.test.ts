@@ -1,43 +1,32 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { type EngineEvent, outcomeOf, parseObject, type RunExit, textAt } from "@ccsp/engine-kit";
-import { CASES, type Case } from "../test/cases.js";
+import { createRequire } from "node:module";
+import { type EngineEvent, parseObject, textAt } from "@ccsp/engine-kit";
+import { replay } from "@ccsp/engine-kit/conformance";
+import { CASES } from "../test/cases.js";
 import { createReader } from "./reader.js";
 import { RULES } from "./rules.js";
 
 const RECORDINGS = new URL("../recordings/", import.meta.url);
-const DATE_MS = Date.parse("2026-01-01");
-
-/** Reads a recording as a run is read. Its last line is how the process ended. */
-function replay(version: string, { name }: Case) {
-  const lines = readFileSync(new URL(`${version}/${name}.jsonl`, RECORDINGS), "utf8")
-    .trimEnd()
-    .split("\n");
-  const { code, signal, stderr } = JSON.parse(lines.pop() ?? "");
-  const exit: RunExit = { code, signal, stderr, overrun: undefined, runMs: 1 };
-  const reader = createReader("anthropic/claude-sonnet-4-5");
-  const events: EngineEvent[] = [];
-  const unknown: string[] = [];
-  for (const line of lines.filter((text) => text !== "")) {
-    const told = reader.read(Buffer.from(line));
-    if (told === undefined) unknown.push(line);
-    events.push(...(told ?? []));
-  }
-  events.push(...(reader.end?.(exit) ?? []));
-  const { transcript } = reader;
-  const outcome = outcomeOf({ transcript, exit, rules: RULES, outputLimit: undefined, dateMs: DATE_MS });
-  return { events, unknown, outcome };
-}
 
 const textOf = (events: readonly EngineEvent[]) =>
   events.map((event) => (event.type === "text" ? event.text : "")).join("");
+
+describe("recordings of OpenCode", () => {
+  it("are there of the version that is installed here: test/record.ts makes them", () => {
+    const { version } = createRequire(import.meta.url)("opencode-ai/package.json");
+    assert.ok(readdirSync(RECORDINGS).includes(version), version);
+  });
+});
 
 for (const version of readdirSync(RECORDINGS)) {
   describe(`recordings of OpenCode ${version}`, () => {
     for (const one of CASES) {
       it(`come to what they have to: ${one.name}`, () => {
         const { category, text, told = text ?? "", usage, turns, tools = [], notices = [], retryAfter } = one.expects;
-        const { events, unknown, outcome } = replay(version, one);
+        const recording = readFileSync(new URL(`${version}/${one.name}.jsonl`, RECORDINGS), "utf8");
+        const reader = createReader("anthropic/claude-sonnet-4-5");
+        const { events, unknown, outcome } = replay(recording, { reader, rules: RULES });
         assert.deepEqual(unknown, []);
         assert.equal(textOf(events), told);
         const notable = events.filter(({ type }) => type !== "text");

@@ -1,15 +1,8 @@
 import type { ErrorCategory, Usage } from "@ccsp/engine-kit";
+import type { RecordedCase } from "@ccsp/engine-kit/conformance";
 
 /** One run of the real CLI against the simulator, and what it has to come to. */
-export interface Case {
-  /** Of the recording. */
-  readonly name: string;
-  readonly prompt: string;
-  readonly model?: string;
-  /** Settings besides those that point at the simulator. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Lines of CCSP_OPENCODE_ENV_FILE. */
-  readonly declared?: string;
+export interface Case extends RecordedCase {
   readonly expects: Expected;
 }
 
@@ -28,6 +21,9 @@ export interface Expected {
 
 const BASH = `[[sim:tool name=bash input='{"command":"echo from-the-tool","description":"says it"}']]`;
 const TASK = `[[sim:tool name=task input='{"description":"help","prompt":"help me","subagent_type":"general"}']]`;
+
+const QUOTES =
+  "Model not found: x. Unauthorized. API key is missing. Overloaded. Unable to connect. ECONNREFUSED. 429 Too Many Requests. permission rejected";
 
 const GO_ON = "Continue if you have next steps, or stop and ask for clarification if you are unsure how to proceed.";
 
@@ -60,7 +56,7 @@ export const CASES: readonly Case[] = [
   {
     name: "tool-rejected",
     prompt: `${BASH} [[sim:text value=never]]`,
-    declared: 'OPENCODE_PERMISSION={"bash":"ask"}\n',
+    files: { CCSP_OPENCODE_ENV_FILE: 'OPENCODE_PERMISSION={"bash":"ask"}\n' },
     expects: { category: "PERMISSION_DENIED", tools: ["bash"] },
   },
   {
@@ -84,6 +80,12 @@ export const CASES: readonly Case[] = [
       told: `longYou said: ${GO_ON}`,
       turns: 3,
     },
+  },
+  {
+    name: "quoted-errors",
+    // An answer is an answer, whatever it quotes.
+    prompt: `[[sim:text value="${QUOTES}"]]`,
+    expects: { text: QUOTES, turns: 1 },
   },
   { name: "bad-key", prompt: "[[sim:401]]", expects: { category: "SESSION_TIMEOUT" } },
   {
@@ -134,6 +136,16 @@ export const CASES: readonly Case[] = [
       notices: ["NETWORK_ERROR the provider could not be reached; no more retries"],
     },
   },
-  { name: "no-such-model", prompt: "hello", model: "no-such-model", expects: { category: "INVALID_REQUEST" } },
-  { name: "no-such-provider", prompt: "hello", model: "nobody/nothing", expects: { category: "INVALID_REQUEST" } },
+  {
+    name: "no-such-model",
+    prompt: "hello",
+    request: { model: "no-such-model" },
+    expects: { category: "INVALID_REQUEST" },
+  },
+  {
+    name: "no-such-provider",
+    prompt: "hello",
+    request: { model: "nobody/nothing" },
+    expects: { category: "INVALID_REQUEST" },
+  },
 ];

@@ -1,92 +1,105 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createLineSplitter, outcomeOf, type RunExit, type RunOutcome } from "@ccsp/engine-kit";
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import {
+  ERROR_CATEGORIES,
+  type ErrorCategory,
+  outcomeOf,
+  type RunExit,
+  type RunOutcome,
+  runFailure,
+} from "@ccsp/engine-kit";
+import { type Replayed, replay } from "@ccsp/engine-kit/conformance";
+import { CASES } from "../../../test/recording-cases.js";
 import { RULES } from "./rules.js";
 import { createTranscriptReader } from "./transcript.js";
 
-const RECORDINGS = new URL("../../../test/recordings/2.1.197/", import.meta.url);
+const RECORDINGS = new URL("../../../test/recordings/", import.meta.url);
 const NOW = Date.UTC(2026, 10, 25, 1, 16, 50);
 
-/** What the real CLI said, by name of the recording, and what it comes to. */
-function outcomeOfRecording(name: string, exit: Partial<RunExit> = {}): RunOutcome {
-  const reader = createTranscriptReader();
-  for (const line of createLineSplitter(1_000_000).push(readFileSync(new URL(`${name}.jsonl`, RECORDINGS)))) {
-    assert.notEqual(reader.read(line), undefined, `a line of ${name} is not understood`);
-  }
-  const end: RunExit = { code: 1, signal: null, stderr: "", overrun: undefined, runMs: 5, ...exit };
-  reader.end?.(end);
-  return outcomeOf({ transcript: reader.transcript, exit: end, outputLimit: undefined, dateMs: NOW, rules: RULES });
-}
+const replayOf = (version: string, name: string): Replayed => {
+  const recording = readFileSync(new URL(`${version}/${name}.jsonl`, RECORDINGS), "utf8");
+  return replay(recording, { reader: createTranscriptReader(), rules: RULES });
+};
 
-describe("recorded runs of the Claude Code CLI", () => {
-  const failures: readonly (readonly [string, string, boolean, string])[] = [
-    ["bad-key", "SESSION_TIMEOUT", false, "CCSP"],
-    ["no-login", "SESSION_TIMEOUT", false, "CCSP"],
-    ["rate-limit", "RATE_LIMIT", true, "PROVIDER"],
-    ["window-closed", "USAGE_WINDOW", true, "PROVIDER"],
-    ["overloaded", "OVERLOADED", true, "PROVIDER"],
-    ["server-error", "OVERLOADED", true, "PROVIDER"],
-    ["connection-refused", "NETWORK_ERROR", true, "PROVIDER"],
-    ["connection-cut", "NETWORK_ERROR", true, "PROVIDER"],
-    ["bad-request", "INVALID_REQUEST", false, "AGENT"],
-    ["no-such-model", "INVALID_REQUEST", false, "AGENT"],
-    ["turns-used-up", "BUDGET_EXCEEDED", false, "AGENT"],
-    ["budget-spent", "BUDGET_EXCEEDED", false, "AGENT"],
-  ];
-  for (const [name, category, retryable, source] of failures) {
-    it(`${name} is ${category}`, () => {
-      const outcome = outcomeOfRecording(name);
-      assert.ok(!outcome.ok);
-      const { failure } = outcome;
-      assert.deepEqual([failure.category, failure.retryable, failure.source], [category, retryable, source]);
-    });
-  }
+/** Which no output of the CLI comes to: they are the executor's own, or another engine's. */
+const NOT_ITS_OWN: readonly ErrorCategory[] = [
+  ...(["TIMEOUT", "ENGINE_HANG", "OUT_OF_MEMORY", "OUTPUT_LIMIT", "CANCELLED", "HOOK_FAILED"] as const),
+  // A tool that was not allowed leaves a success.
+  "PERMISSION_DENIED",
+];
 
-  it("an empty success is NO_WORK_DONE, whatever the exit code", () => {
-    const outcome = outcomeOfRecording("empty-success", { code: 0 });
-    assert.equal(!outcome.ok && outcome.failure.category, "NO_WORK_DONE");
-  });
-
-  it("a closed window says when it opens", () => {
-    const outcome = outcomeOfRecording("window-closed");
-    assert.equal(!outcome.ok && outcome.failure.retryAfterMs, 1_795_573_010_000 - NOW);
-  });
-
-  it("a spent budget keeps its cost, and its usage from the count per model", () => {
-    const outcome = outcomeOfRecording("budget-spent");
-    assert.ok(!outcome.ok);
-    assert.equal(outcome.costUsd, 18.05);
-    assert.equal(outcome.usage?.outputTokens, 700_000);
-  });
-
-  it("an unknown option is a crash that shows the complaint, since no session had begun", () => {
-    const outcome = outcomeOfRecording("unknown-option", {
-      stderr: "error: unknown option '--nope'\n(Did you mean --name?)\n",
-    });
-    assert.ok(!outcome.ok);
-    assert.equal(outcome.failure.category, "ENGINE_CRASH");
-    assert.match(outcome.failure.message, /exit code 1; error: unknown option '--nope'/);
-  });
-
-  it("a success has everything that a result has", () => {
-    const outcome = outcomeOfRecording("success", { code: 0 });
-    assert.deepEqual(outcome, {
-      ok: true,
-      result: {
-        text: "日本語 🎉 done",
-        usage: { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, cacheCreationTokens: 2 },
-        costUsd: 0.00014639999999999998,
-        conversationId: "9fd7e836-0db3-4b01-9df2-599f78ea8163",
-        engineVersion: "2.1.197",
-        model: "claude-sonnet-4-5",
-        turns: 1,
-        runMs: 5,
-        resources: undefined,
-        transcript: undefined,
-      },
-    });
+describe("recordings of Claude Code", () => {
+  it("are there of the version that is installed here: test/record.ts makes them", () => {
+    const { version } = createRequire(import.meta.url)("@anthropic-ai/claude-code/package.json");
+    assert.ok(readdirSync(RECORDINGS).includes(version), version);
   });
 });
+
+for (const version of readdirSync(RECORDINGS)) {
+  describe(`recordings of Claude Code ${version}`, () => {
+    for (const { name, expects } of CASES) {
+      it(`come to what they have to: ${name}`, () => {
+        const { outcome, events, unknown } = replayOf(version, name);
+        assert.deepEqual(unknown, [], "lines that are not understood");
+        if ("text" in expects) {
+          assert.ok(outcome.ok, JSON.stringify(outcome));
+          assert.equal(outcome.result.text, expects.text);
+          assert.equal(outcome.result.engineVersion, version);
+          const told = events.map((event) => (event.type === "text" ? event.text : "")).join("");
+          assert.equal(told, expects.text);
+        } else {
+          assert.ok(!outcome.ok, "succeeded");
+          const { retryAfterMs: _later, ...failure } = outcome.failure;
+          assert.equal(failure.category, expects.category, failure.message);
+          const { retryAfterMs: _usual, ...usual } = runFailure(expects.category, failure.message);
+          assert.deepEqual(failure, usual);
+        }
+      });
+    }
+
+    it("have every category that the CLI's output can come to", () => {
+      const recorded = CASES.flatMap(({ expects }) => ("category" in expects ? [expects.category] : []));
+      const own = ERROR_CATEGORIES.filter((category) => !NOT_ITS_OWN.includes(category));
+      assert.deepEqual([...new Set(recorded)].toSorted(), own.toSorted());
+    });
+
+    it("say when a closed window opens", () => {
+      const { outcome } = replayOf(version, "window-closed");
+      const afterMs = (!outcome.ok && outcome.failure.retryAfterMs) || 0;
+      assert.ok(Math.abs(afterMs - 3_600_000) < 60_000, String(afterMs));
+    });
+
+    it("keep the cost of a spent budget, and its usage from the count per model", () => {
+      const { outcome } = replayOf(version, "budget-spent");
+      assert.ok(!outcome.ok && (outcome.costUsd ?? 0) > 10);
+      assert.equal(outcome.usage?.outputTokens, 700_000);
+    });
+
+    it("show what the CLI complains of where no session had begun", () => {
+      const { outcome } = replayOf(version, "bad-option");
+      assert.match(!outcome.ok ? outcome.failure.message : "", /exit code 1; error: option '--permission-mode/);
+    });
+
+    it("have everything that a result has", () => {
+      const { outcome } = replayOf(version, "success");
+      assert.ok(outcome.ok);
+      const { conversationId, costUsd, ...rest } = outcome.result;
+      assert.match(conversationId, /^[0-9a-f-]{36}$/);
+      assert.ok(costUsd && costUsd < 0.001);
+      assert.deepEqual(rest, {
+        text: "日本語 🎉 done",
+        usage: { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, cacheCreationTokens: 2 },
+        engineVersion: version,
+        model: "claude-sonnet-4-5",
+        turns: 1,
+        runMs: 1,
+        resources: undefined,
+        transcript: undefined,
+      });
+    });
+  });
+}
 
 describe("the end of a run", () => {
   const line = (value: object) => Buffer.from(JSON.stringify(value));
@@ -135,6 +148,22 @@ describe("the end of a run", () => {
 
   it("is a failure when the result does not say whether it is an error", () => {
     assert.equal(category(end([init, { type: "result", subtype: "success", result: "x" }])), "UNKNOWN_ERROR");
+  });
+
+  it("is USAGE_WINDOW in every wording that older versions had", () => {
+    for (const text of [
+      "Claude AI usage limit reached|1795573010",
+      "5-hour limit reached ∙ resets 5am",
+      "You've hit your session limit · resets 12:50am (America/Los_Angeles)",
+      "You're out of extra usage · resets 7pm",
+    ]) {
+      assert.equal(
+        category(end([init, { ...result, is_error: true, result: text }], { code: 1 })),
+        "USAGE_WINDOW",
+        text,
+      );
+      assert.equal(category(end([init, { ...result, result: text }])), "ok", text);
+    }
   });
 
   it("is OVERLOADED after the CLI's own retries are used up, where the status is absent", () => {
