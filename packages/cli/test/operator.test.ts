@@ -100,6 +100,7 @@ describe("ccsp's commands for operators", function () {
     const counter = join(dir, "runs");
     const failed = await submit(`[[text:done]][[first:2:${counter}]][[fail:too-long]]`);
     await becomes(failed, "FAILED");
+    assert.equal(await ok("retry --error network_error --since 1d"), "0 tasks match\n");
     assert.equal(await ok("retry --agent ada --state failed"), "1 tasks match\n");
     assert.equal(await ok("retry --agent ada --state failed --yes"), "1 of 1 tasks put back\n");
     await becomes(failed, "FAILED");
@@ -152,6 +153,7 @@ describe("ccsp's commands for operators", function () {
     assert.ok(Array.isArray((await parsed("queue status --json"))["depths"]));
     assert.equal((await parsed("executor list --json"))["executorId"], "executor-1");
     assert.deepEqual(await parsed("resume all --json"), { resumed: false });
+    assert.deepEqual(await parsed("resume account/claude-code/ --json"), { resumed: false });
     const { stderr } = await at("pause engine/nothing --why x --json");
     const { error }: { error: { reason: string } } = JSON.parse(stderr);
     assert.equal(error.reason, "INVALID_FIELD");

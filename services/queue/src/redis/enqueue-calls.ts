@@ -25,6 +25,14 @@ export function createEnqueue(
     ...Object.fromEntries(CLASSES.map((priority) => [priority, pair(bounds.class[priority])])),
   });
 
+  // Engines are few: what is the same for all of an engine's tasks is made once.
+  const dataOf = new Map<string, readonly string[]>();
+  const eventData = (engine: string): readonly string[] => {
+    const data = dataOf.get(engine) ?? CLASSES.map((priority) => enqueuedData(engine, priority));
+    dataOf.set(engine, data);
+    return data;
+  };
+
   return groupCallsBy(
     ({ engine }) => engine,
     async (engine, group) => {
@@ -36,7 +44,7 @@ export function createEnqueue(
           requests: group.flatMap(({ agent, request }) => (request ? [keys.request(agent, request.id)] : [])),
         },
         ...[clock(), engine, channels.work, REQUEST_TTL_MS, boundsArg],
-        ...CLASSES.map((priority) => enqueuedData(engine, priority)),
+        ...eventData(engine),
         ...entries.flatMap(({ line, task }) => [line, asBuffer(task.prompts), timesOf(task)]),
       );
       return entries.map((entry, i) => outcomeOf(entry, reply[2 * i] ?? "", reply[2 * i + 1] ?? ""));
