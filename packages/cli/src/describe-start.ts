@@ -5,7 +5,7 @@ import { seconds } from "./describe.js";
 export function blockerLines(blockers: readonly Blocker[]): string[] {
   return blockers.map(({ message, until }, i) => {
     const end = until === undefined ? "" : ` (until ${until.toISOString()})`;
-    return `${i === 0 ? "blocked by" : ""}`.padEnd(12) + message + end;
+    return (i === 0 ? "blocked by" : "").padEnd(12) + message + end;
   });
 }
 

@@ -57,7 +57,7 @@ describe("ccsp's commands", () => {
       "starts in   1.000 s as likely as not; 9 in 10 within 2.000 s, 19 in 20 within 3.000 s",
     ]);
     const [json] = jsonLines((await at(["explain", id, "--json"])).stdout);
-    assert.deepEqual([json?.["state"], json?.["aheadInClass"]], ["QUEUED", "3"]);
+    assert.deepEqual([json?.["state"], json?.["aheadInClass"]], ["TASK_STATE_QUEUED", "3"]);
     await at(["cancel", id]);
     assert.match((await at(["explain", id])).stdout, /^state +CANCELLED\nit does not wait\n$/);
     assert.equal((await at(["explain", "nothing"])).code, 4);
@@ -76,7 +76,7 @@ describe("ccsp's commands", () => {
     assert.deepEqual(gateway.estimated.at(-1), TaskSpec.fromPartial({ priority: Priority.LOW }));
     const [json] = jsonLines((await at(["estimate", "hello", "--json"])).stdout);
     assert.equal(gateway.estimated.at(-1)?.prompt, "hello");
-    assert.deepEqual(json?.["start"], { p50: "1s", p95: "3s", p90: "2s" });
+    assert.deepEqual(json?.["start"], { p50: { seconds: "1" }, p90: { seconds: "2" }, p95: { seconds: "3" } });
     assert.equal(gateway.submitted.length, before);
   });
 

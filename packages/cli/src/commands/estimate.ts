@@ -16,7 +16,7 @@ export function estimateCommand(io: Io): Command {
 Examples:
   ccsp estimate
   ccsp estimate --priority low --engine opencode
-  ccsp estimate --json | jq -r .start.p90`,
+  ccsp estimate --json | jq -r .start.p90.seconds`,
     )
     .action(async (prompt: string, options: ConnectionOptions & TaskOptions) => {
       const input = await taskInput(io, prompt, options);
