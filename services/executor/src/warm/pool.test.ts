@@ -66,6 +66,7 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
     count: 2,
     memoryBytes: 1_000 * MB,
     maxAgeMs: 10 * MINUTE,
+    startsAtOnce: 1,
     launcher,
     metrics: {
       started: (_engine, how) => void counted.push(how),
@@ -171,6 +172,15 @@ describe("the pool of waiting processes", () => {
     assert.deepEqual(names(), []);
     await pass(MINUTE);
     assert.equal(names().length, 2);
+  });
+
+  it("starts them beside runs while there are processors for both, so that steady work gets them", async () => {
+    const { start, pass, counted } = setUp({ startsAtOnce: 2 });
+    for (let i = 0; i < 10; i++) {
+      await start("a");
+      await pass(1_100);
+    }
+    assert.ok(counted.filter((how) => how === "warm").length >= 6, counted.join());
   });
 
   it("ends what is too old and starts another while its key is wanted, and then none", async () => {

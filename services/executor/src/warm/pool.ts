@@ -9,6 +9,8 @@ import { createSetbacks } from "./setbacks.js";
 import { createWaitingProcesses, type Kind, type WarmMetrics } from "./waiting.js";
 
 export interface WarmPoolOptions extends WarmConfig {
+  /** Starts at once that do not slow each other: one for each processor. */
+  readonly startsAtOnce: number;
   readonly launcher: Launcher;
   readonly metrics: WarmMetrics;
   readonly clock: Clock;
@@ -28,10 +30,11 @@ export interface WarmPool extends WarmProcesses {
 const PACE_MS = 1_000;
 /** Between two looks at ages and memory, when nothing is to be started. */
 const LOOK_MS = 5_000;
-/** A cold start has the processors for itself for so long, and a run that got a waiting process until its first words. */
+/** For so long a cold start keeps a processor busy, and a run that got a waiting process until its first words. */
 const BUSY_MS = { cold: 1_500, warm: 250 };
 
 export function createWarmPool({
+  startsAtOnce,
   launcher,
   metrics,
   clock,
@@ -48,7 +51,8 @@ export function createWarmPool({
     setbacks.add(kind.key, clock.now());
   });
   let allowed = true;
-  let busyUntil = 0;
+  /** When each of the latest runs will have started. */
+  let starting: readonly number[] = [];
   /** The most that one had, which the next one may need. */
   let largestBytes = 0;
   let names = 0;
@@ -71,6 +75,8 @@ export function createWarmPool({
   }
 
   const isAllowed = () => allowed;
+
+  const startingNow = () => starting.filter((untilMs) => untilMs > clock.now());
 
   const endAll = () => {
     for (const one of waiting.all()) waiting.end(one, "off");
@@ -119,7 +125,7 @@ export function createWarmPool({
     const kind = lacking(wanted);
     if (kind === undefined) return wanted.size + waiting.all().length > 0 ? LOOK_MS : undefined;
     if (bytes + largestBytes > memoryBytes) return LOOK_MS;
-    if (clock.now() >= busyUntil) {
+    if (startingNow().length < startsAtOnce) {
       launching = launch(kind);
       await launching;
       launching = undefined;
@@ -151,7 +157,7 @@ export function createWarmPool({
     const now = clock.now();
     const process = warmKey === undefined ? undefined : waiting.take(keyOf(engine, warmKey), now - maxAgeMs);
     const how = process ? "warm" : "cold";
-    busyUntil = Math.max(busyUntil, now + BUSY_MS[how]);
+    starting = [...startingNow(), now + BUSY_MS[how]];
     if (warmKey !== undefined && count > 0) {
       metrics.started(engine, how);
       const key = keyOf(engine, warmKey);
