@@ -23,7 +23,7 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
         signal?.addEventListener("abort", () => resolve(), { once: true });
       }),
   };
-  const processes: { name: string; bytes: number; alive: boolean; used: boolean; die(): void }[] = [];
+  const processes: { name: string; bytes: number; alive: boolean; used: boolean; fault: boolean; die(): void }[] = [];
   const starts: string[] = [];
   const counted: string[] = [];
   const launcher = {
@@ -37,14 +37,17 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
           resolve();
         };
       });
-      const process = { name: run, bytes: 100 * MB, alive: true, used: false, die };
+      const process = { name: run, bytes: 100 * MB, alive: true, used: false, fault: false, die };
       processes.push(process);
       return {
         pid: processes.length,
         get alive() {
           return process.alive;
         },
-        memoryBytes: () => process.bytes,
+        memoryBytes() {
+          if (process.fault) throw new Error("of a test");
+          return process.bytes;
+        },
         use() {
           assert.ok(!process.used, "used twice");
           process.used = true;
@@ -260,6 +263,21 @@ describe("the pool of waiting processes", () => {
     launcher.fails = true;
     await pass(10 * MINUTE);
     assert.equal(processes.length, died);
+  });
+
+  it("goes on after a fault of its own", async () => {
+    const { start, pass, processes, names } = setUp();
+    await start("a");
+    await start("a");
+    await pass(MINUTE);
+    const [process] = processes;
+    assert.ok(process);
+    process.fault = true;
+    await pass(MINUTE);
+    process.fault = false;
+    assert.equal(await start("a"), "warm-1:0");
+    await pass(MINUTE);
+    assert.deepEqual(names(), ["warm-2:0", "warm-3:0"]);
   });
 
   it("ends all and starts none until it is allowed again", async () => {

@@ -142,9 +142,15 @@ export function createWarmPool({
       resting = pauseMs > PACE_MS;
       await clock.wait(pauseMs, wake.signal);
       if (wake.signal.aborted) pauseMs = PACE_MS;
-      else if (isAllowed()) pauseMs = await step();
+      else if (isAllowed()) pauseMs = await step().catch(unexpected);
     }
     keeping = false;
+  }
+
+  /** Runs go on without them. */
+  function unexpected(err: unknown): number {
+    log.error({ err }, "waiting processes could not be looked after");
+    return LOOK_MS;
   }
 
   function forget(key: string): void {
