@@ -234,6 +234,19 @@ describe("the pool of waiting processes", () => {
     assert.deepEqual(counted.slice(-1), ["memory"]);
   });
 
+  it("keeps none of a key whose processes do not fit, and those of others", async () => {
+    const { start, pass, names, processes } = setUp({ memoryBytes: 250 * MB });
+    await start("large");
+    await start("large");
+    await pass(3_000);
+    for (const process of processes) process.bytes = 300 * MB;
+    await pass(MINUTE);
+    assert.deepEqual([names(), processes.length], [[], 1]);
+    for (const key of ["a", "a", "large"]) await start(key);
+    await pass(MINUTE);
+    assert.deepEqual(names(), ["warm-2:0"]);
+  });
+
   it("starts a run by itself when what waits for it is dead, even if nobody was told yet", async () => {
     const { start, pass, processes, names } = setUp();
     await start("a");

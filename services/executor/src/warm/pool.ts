@@ -6,6 +6,7 @@ import type { Launcher } from "../supervision/supervisor.js";
 import type { WarmConfig } from "./config.js";
 import { createDemand } from "./demand.js";
 import { createSetbacks } from "./setbacks.js";
+import { judge } from "./verdict.js";
 import { createWaitingProcesses, type Kind, type WarmMetrics } from "./waiting.js";
 
 export interface WarmPoolOptions extends WarmConfig {
@@ -53,8 +54,8 @@ export function createWarmPool({
   let allowed = true;
   /** When each of the latest runs will have started. */
   let starting: readonly number[] = [];
-  /** The most that one had, which the next one may need. */
-  let largestBytes = 0;
+  /** What the processes of each key had at the last look at one. */
+  const sizes = new Map<string, number>();
   let names = 0;
   let launching: Promise<void> | undefined;
   let keeping = false;
@@ -82,38 +83,12 @@ export function createWarmPool({
     for (const one of waiting.all()) waiting.end(one, "off");
   };
 
-  /** Ends what is too old, is not wanted any more, or takes too much. Answers the memory that the others have. */
-  function prune(wanted: ReadonlyMap<string, number>): number {
-    const now = clock.now();
-    const kept = new Map<string, number>();
-    let bytes = 0;
-    // Keys that were used last come first, and in each the youngest: what is over a bound is the rest.
-    const order = [...wanted.keys()];
-    const rank = ({ kind }: { readonly kind: Kind }) => (wanted.has(kind.key) ? order.indexOf(kind.key) : order.length);
-    for (const one of waiting
-      .all()
-      .toReversed()
-      .toSorted((a, b) => rank(a) - rank(b))) {
-      const { key } = one.kind;
-      const many = (kept.get(key) ?? 0) + 1;
-      const own = one.process.memoryBytes();
-      largestBytes = Math.max(largestBytes, own);
-      if (now - one.since >= maxAgeMs) waiting.end(one, "age");
-      else if (many > (wanted.get(key) ?? 0)) waiting.end(one, "unwanted");
-      else if (bytes + own > memoryBytes) waiting.end(one, "memory");
-      else {
-        kept.set(key, many);
-        bytes += own;
-      }
-    }
-    return bytes;
-  }
-
-  /** The kind that lacks a process and has the fewest. */
-  function lacking(wanted: ReadonlyMap<string, number>): Kind | undefined {
+  /** The kind that lacks a process and has the fewest, of those whose next one is likely to fit. */
+  function lacking(wanted: ReadonlyMap<string, number>, freeBytes: number): Kind | undefined {
     const has = (key: string) => waiting.all().filter(({ kind }) => kind.key === key).length;
     const [first] = [...wanted]
-      .filter(([key, many]) => has(key) < many && setbacks.passed(key, clock.now()))
+      .filter(([key, many]) => has(key) < many && (sizes.get(key) ?? 0) <= freeBytes)
+      .filter(([key]) => setbacks.passed(key, clock.now()))
       .toSorted(([a], [b]) => has(a) - has(b));
     return first && kinds.get(first[0]);
   }
@@ -121,10 +96,11 @@ export function createWarmPool({
   /** Answers how long to wait until the next step; undefined: there is nothing to be done any more. */
   async function step(): Promise<number | undefined> {
     const wanted = demand.wanted(clock.now());
-    const bytes = prune(wanted);
-    const kind = lacking(wanted);
+    const verdict = judge(waiting.all(), wanted, { nowMs: clock.now(), maxAgeMs, memoryBytes });
+    for (const { one, why } of verdict.ends) waiting.end(one, why);
+    for (const [key, bytes] of verdict.sizes) sizes.set(key, bytes);
+    const kind = lacking(wanted, memoryBytes - verdict.bytes);
     if (kind === undefined) return wanted.size + waiting.all().length > 0 ? LOOK_MS : undefined;
-    if (bytes + largestBytes > memoryBytes) return LOOK_MS;
     if (startingNow().length < startsAtOnce) {
       launching = launch(kind);
       await launching;
@@ -155,6 +131,7 @@ export function createWarmPool({
 
   function forget(key: string): void {
     kinds.delete(key);
+    sizes.delete(key);
     setbacks.clear(key);
   }
 
