@@ -7,6 +7,7 @@ import {
   QueueFullError,
   UnavailableError,
 } from "@ccsp/client";
+import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
 
 /** What scripts can tell from the exit code. Documented in --help and README.md. */
@@ -28,7 +29,7 @@ export const EXIT_HELP = `Exit codes:
   1    the task failed, or something unexpected happened
   2    wrong usage, or a request that CCSP refuses as invalid
   3    not authenticated, or not allowed
-  4    no such task
+  4    no such task or executor
   5    CCSP cannot be reached, or has no room now: try again
   6    the task was cancelled
   130  interrupted`;
@@ -51,8 +52,22 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof InvalidTaskError) return EXIT.usage;
   // The only refusal left that the user can correct: a request id that was used for another task.
   if (error instanceof CcspError && error.reason === "REQUEST_ID_CONFLICT") return EXIT.usage;
+  if (error instanceof CallError && error.reason) return OPERATOR_EXITS[error.reason] ?? EXIT.failed;
   return EXIT.failed;
 }
+
+/** Of calls that go to the queue or an executor, past the gateway. */
+const OPERATOR_EXITS: Readonly<Partial<Record<Reason, ExitCode>>> = {
+  TASK_NOT_FOUND: EXIT.notFound,
+  RUN_NOT_FOUND: EXIT.notFound,
+  INVALID_FIELD: EXIT.usage,
+  ENGINE_UNKNOWN: EXIT.usage,
+  TASK_NOT_FAILED: EXIT.usage,
+  CONFIRMATION_INVALID: EXIT.usage,
+  SHUTTING_DOWN: EXIT.unavailable,
+  DEPENDENCY_UNAVAILABLE: EXIT.unavailable,
+  DEADLINE_EXCEEDED: EXIT.unavailable,
+};
 
 /** What `--json` shows of an error. */
 export function errorJson(error: unknown): object {

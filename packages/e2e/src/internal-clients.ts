@@ -1,4 +1,5 @@
 import { createClient } from "@ccsp/grpc-kit";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -6,6 +7,7 @@ import type { World } from "./world.js";
 
 /** Clients of the services that agents do not reach; the caller closes them. */
 export const queueClient = (world: World) => createClient(QueueServiceService, addressOf(world, "queue"));
+export const executorClient = (world: World) => createClient(ExecutorServiceService, addressOf(world, "executor"));
 export const monitorClient = (world: World) => createClient(MonitorServiceService, addressOf(world, "monitor"));
 export const notificationClient = (world: World) =>
   createClient(NotificationServiceService, addressOf(world, "notification"));

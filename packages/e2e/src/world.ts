@@ -78,6 +78,8 @@ async function openWorld(
       CCSP_JWT_SECRET_FILE: secretFile,
       ...simulatedEngine(simulator, options.engine === "scripted" ? SCRIPTED_ENGINE : undefined),
       CCSP_EXECUTOR_SLOTS: String(options.slots ?? 2),
+      // Tests look for the processes of tasks; those that wait belong to none.
+      CCSP_EXECUTOR_WARM: "0",
       CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
       OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
       OTEL_BSP_SCHEDULE_DELAY: "100",

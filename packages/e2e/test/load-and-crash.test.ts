@@ -15,7 +15,7 @@ describe("200 tasks from 4 agents through the real CLI, with 2 executors", funct
   this.timeout(240_000);
   let world: World;
   before(async () => {
-    world = await startWorld({ replicas: { executor: 2 } });
+    world = await startWorld({ replicas: { executor: 2 }, env: { CCSP_EXECUTOR_WARM: "2" } });
   });
   after(() => world.close());
 

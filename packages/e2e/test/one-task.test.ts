@@ -19,7 +19,10 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
     world = await startWorld();
     const client = world.client("alice");
     run = await collect(
-      client.run({ prompt: `Please repeat ${CANARY}` }, { traceparent: `00-${TRACE_ID}-${AGENT_SPAN_ID}-01` }),
+      client.run(
+        { prompt: `Please repeat ${CANARY}`, conversation: {} },
+        { traceparent: `00-${TRACE_ID}-${AGENT_SPAN_ID}-01` },
+      ),
     );
   });
   after(() => world.close());
@@ -36,7 +39,7 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
     assert.ok((result.usage?.inputTokens ?? 0n) > 0n);
     assert.ok((result.usage?.outputTokens ?? 0n) > 0n);
     assert.ok((result.costUsd ?? 0) > 0);
-    assert.match(result.conversationId, /^[0-9a-f-]{36}$/);
+    assert.equal(result.conversationId, run.taskId);
     assert.match(result.engineVersion, /^\d+\.\d+\.\d+/);
     assert.ok(result.model.length > 0);
     assert.ok(result.executorId.length > 0);

@@ -19,6 +19,8 @@ export type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerWritableStr
 
 export interface OpenCall {
   readonly context: CallContext;
+  /** The same as `work`, unless the call is stopped before that is done: then it rejects at once. One piece of work at a time. */
+  unlessStopped<T>(work: Promise<T>): Promise<T>;
   /** Ends the call early with this refusal, as if the caller had cancelled it. */
   stop(refusal: Refusal): void;
   /** To be called once when the answer is ready: afterwards the signal stays as it is. */
@@ -26,12 +28,18 @@ export interface OpenCall {
 }
 
 export function openCall(call: IncomingCall): OpenCall {
-  const aborter = new AbortController();
   const deadline = deadlineOf(call);
   let finished = false;
+  let stopped: Refusal | undefined;
+  // Most handlers never look at their signal, and making one for each call is dear.
+  let aborter: AbortController | undefined;
+  let onStop: ((refusal: Refusal) => void) | undefined;
 
   const stop = (refusal: Refusal) => {
-    if (!finished) aborter.abort(refusal);
+    if (finished || stopped) return;
+    stopped = refusal;
+    aborter?.abort(refusal);
+    onStop?.(refusal);
   };
   // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
   call.once("cancelled", () => {
@@ -45,7 +53,20 @@ export function openCall(call: IncomingCall): OpenCall {
   });
 
   return {
-    context: { signal: aborter.signal, deadline, headers: call.metadata, method: call.getPath(), peer: call.getPeer() },
+    context: {
+      get signal() {
+        aborter ??= new AbortController();
+        if (stopped) aborter.abort(stopped);
+        return aborter.signal;
+      },
+      ...{ deadline, headers: call.metadata, method: call.getPath(), peer: call.getPeer() },
+    },
+    unlessStopped: (work) =>
+      new Promise((resolve, reject) => {
+        work.then(resolve, reject);
+        if (stopped) reject(stopped);
+        else onStop = reject;
+      }),
     stop,
     finish() {
       finished = true;

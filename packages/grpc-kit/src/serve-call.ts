@@ -39,7 +39,7 @@ export function serveUnary(handle: Handle<Promise<unknown>>, serving: Serving): 
     const { open, end, fail } = begin(call, serving, serving.unary);
     try {
       // Once the call is over for its caller it is over here, also when the handler does not listen to its signal.
-      const response = await unlessAborted(handle(call.request, open.context), open.context.signal);
+      const response = await open.unlessStopped(handle(call.request, open.context));
       end(status.OK);
       callback(null, response);
     } catch (error) {
@@ -58,7 +58,7 @@ export function serveStream(
     const { open, end, fail } = begin(call, serving, serving.streams);
     try {
       if (serving.stopping) throw SHUTTING_DOWN;
-      await pump(handle(call.request, open.context), call, open.context.signal, serving);
+      await pump(handle(call.request, open.context), call, open, serving);
       end(status.OK);
       call.end();
     } catch (error) {
@@ -91,16 +91,16 @@ function begin(call: IncomingCall, serving: Serving, underWay: Set<OpenCall>) {
 async function pump(
   messages: AsyncIterable<unknown>,
   call: ServerWritableStream<unknown, unknown>,
-  signal: AbortSignal,
+  open: OpenCall,
   { log, stalledMs }: Pick<Serving, "log" | "stalledMs">,
 ): Promise<void> {
   const iterator = messages[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await unlessAborted(iterator.next(), signal);
+      const next = await open.unlessStopped(iterator.next());
       if (next.done) return;
       // The client reads slower than the handler produces: wait until grpc-js has room again.
-      if (!call.write(next.value)) await drained(call, signal, stalledMs);
+      if (!call.write(next.value)) await drained(call, open.context.signal, stalledMs);
     }
   } catch (error) {
     // Not awaited: a generator that waits for something else hears of it only through its signal.
@@ -117,20 +117,5 @@ async function drained(call: IncomingCall, signal: AbortSignal, stalledMs: numbe
     await once(call, "drain", { signal: AbortSignal.any([signal, late]) });
   } catch (error) {
     throw signal.aborted || !late.aborted ? error : SLOW_READER;
-  }
-}
-
-/** Rejects as soon as the signal aborts. The listener goes with each message, so that long streams do not collect them. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort);
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

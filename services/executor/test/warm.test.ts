@@ -7,7 +7,7 @@ import { type Client, createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually } from "@ccsp/testkit";
+import { eventually, simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";
 import { readStat } from "../src/supervision/proc.js";
 import { startExecutorProcess } from "./executor-process.js";
@@ -79,6 +79,32 @@ describe("an executor that keeps processes waiting", function () {
       assert.notEqual(next, pid);
       assert.equal((await reportOf(rig)).pid, next);
     }));
+
+  it("does so with the real CLI, whose answer, usage and version are those of any run", async () => {
+    const simulator = await startSimulator();
+    try {
+      await withWarm(async (rig, executor) => {
+        for (const prompt of ["one", "two"]) await resultOf(rig, rig.queue.add(prompt, { systemPrompt: "Be brief." }));
+        const pid = await oneWaits();
+        const gate = simulator.gate();
+        const task = rig.queue.add(`[[sim:text value="warm words"]][[sim:usage input=11 output=7]]${gate.marker}`, {
+          systemPrompt: "Be brief.",
+        });
+        await gate.reached;
+        assert.deepEqual(
+          (await executor.listRuns({})).runs.map((run) => [run.taskId, run.pid]),
+          [[task, pid]],
+        );
+        gate.release();
+        const result = await resultOf(rig, task);
+        assert.deepEqual([result.text, result.usage?.inputTokens], ["warm words", 11n]);
+        assert.match(result.engineVersion, /^2\./);
+        assert.match(JSON.stringify(simulator.requests.at(-1)?.system), /Be brief\./);
+      }, simulatedEngine(simulator));
+    } finally {
+      await simulator.close();
+    }
+  });
 
   it("never gives one process to two tasks, however many come at once", () =>
     withWarm(

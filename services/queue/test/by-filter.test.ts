@@ -12,23 +12,24 @@ import { status } from "@grpc/grpc-js";
 import { createBulk } from "../src/domain/bulk.js";
 import { ANY_TASK } from "../src/domain/filter.js";
 import { type QueueClient, refused, serveReplica, spec, syncRequest } from "./grpc-world.js";
-import { startWorld, type World } from "./world.js";
+import { checkInvariants } from "./invariants.js";
+import { startWorld, type World, type WorldOptions } from "./world.js";
 
-for (const { shards, twice } of [
-  { shards: 1, twice: false },
-  { shards: 4, twice: false },
-  { shards: 1, twice: true },
-]) {
-  describe(`RPCs by filter in ${shards} shards${twice ? ", each script sent twice" : ""}`, () =>
-    byFilter(shards, twice));
+for (const [where, options] of Object.entries<WorldOptions>({
+  "in one shard": {},
+  "in four shards": { shards: 4 },
+  "in four shards on a Cluster": { shards: 4, cluster: true },
+  "with each script sent twice": { twice: true },
+})) {
+  describe(`RPCs by filter ${where}`, () => byFilter(options));
 }
 
-function byFilter(shards: number, twice: boolean): void {
+function byFilter(options: WorldOptions): void {
   let world: World;
   let replica: Awaited<ReturnType<typeof serveReplica>>;
   let client: QueueClient;
   before(async () => {
-    world = await startWorld({ shards, twice });
+    world = await startWorld(options);
     replica = await serveReplica(world);
     client = replica.client;
   });
@@ -37,6 +38,7 @@ function byFilter(shards: number, twice: boolean): void {
     await world.close();
   });
   beforeEach(() => world.reset());
+  afterEach(() => checkInvariants(world));
 
   const addNow = async (agentId: string, more: Partial<TaskSpec> = {}): Promise<string> =>
     (await client.enqueue({ agentId, spec: spec(more), requestId: "" })).task?.id ?? "";
@@ -170,6 +172,24 @@ function byFilter(shards: number, twice: boolean): void {
       const { matched, changed } = await bulk.cancel({ filter, reason: "", dryRun: false }, signal);
       assert.deepEqual([matched.get("alice"), changed.get("alice")], [2, 1]);
       assert.deepEqual([leased, ...(await statesOf(ids))], [ids[0], "LEASED", "CANCELLED"]);
+    });
+
+    it("stops with its caller, keeps what it has done, and goes on when it is called again", async () => {
+      const items = Array.from({ length: 300 }, () => ({ spec: spec(), requestId: "" }));
+      await client.enqueueBatch({ agentId: "alice", items });
+      const caller = new AbortController();
+      let pages = 0;
+      const store = {
+        ...world.store,
+        async findAll(some: readonly string[]) {
+          if (++pages === 2) caller.abort(new Error("the caller left"));
+          return world.store.findAll(some);
+        },
+      };
+      const all = { filter: { ...ANY_TASK, agent: "alice" }, reason: "", dryRun: false };
+      const { cancel: cancelAll } = createBulk({ store, queue: world.queue });
+      await assert.rejects(cancelAll(all, caller.signal), /the caller left/);
+      assert.deepEqual(await cancel({ agentId: "alice" }), { matched: 172n, cancelled: 172n });
     });
 
     it("refuses a filter without a field, an unknown value and a long reason", async () => {

@@ -1,8 +1,7 @@
 import type { Capabilities } from "@ccsp/client";
-import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, localFleet, namedGateway, withConnection } from "../connection.js";
-import { seconds } from "../describe.js";
+import { queueLines } from "../describe-queue.js";
 import type { ExitCode } from "../exit.js";
 import { EXIT, errorJson, exitCodeOf } from "../exit.js";
 import { type Io, say, sayJson } from "../io.js";
@@ -57,14 +56,7 @@ function localLines({ services, queue, usage, notifications }: LocalStatus): str
     lines.push(`  ${`${name}-${index + 1}`.padEnd(15)} ${String(port).padEnd(6)} ${status}`);
   }
   if (queue) {
-    lines.push("", `queue: ${queue.leased} running, ${queue.parked} parked, ${queue.ended} ended`);
-    for (const { engine, priority, waiting, oldestAge } of queue.depths) {
-      if (waiting === 0n) continue;
-      lines.push(`  ${engine} ${Priority[priority]?.toLowerCase()}: ${waiting} waiting, oldest ${seconds(oldestAge)}`);
-    }
-    for (const { executorId, leases, draining } of queue.executors) {
-      lines.push(`  ${executorId}: ${leases} leases${draining ? ", draining" : ""}`);
-    }
+    lines.push("", ...queueLines(queue));
   }
   if (usage) {
     lines.push("", `usage of the last 24 hours:${usage.rows.length === 0 ? " none" : ""}`);

@@ -191,7 +191,7 @@ describe("the pool of waiting processes", () => {
     );
   });
 
-  it("gives nobody a process that is older than it may be, also between two looks", async () => {
+  it("gives nobody a process that is older than it may be, also between two looks, and replaces it", async () => {
     const { start, pass, names, processes } = setUp({ count: 1, maxAgeMs: 16_000 });
     await start("a");
     await start("a");
@@ -205,6 +205,8 @@ describe("the pool of waiting processes", () => {
     await pass(8_500);
     assert.deepEqual(names(), ["warm-1:0"]);
     assert.notEqual(await start("a"), "warm-1:0");
+    await pass(7_000);
+    assert.deepEqual(names(), ["warm-2:0"]);
   });
 
   it("keeps within its memory: starts none that would not fit, and ends those that grew", async () => {

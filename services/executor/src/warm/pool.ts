@@ -161,7 +161,9 @@ export function createWarmPool({
       if (resting) wake.abort();
       if (allowed) void keep();
     }
-    return process ? process.use({ ...options, waited: true }) : await launcher.start(options);
+    if (process === undefined) return await launcher.start(options);
+    log.debug({ engine, run: options.run, pid: process.pid }, "a process that waited serves a run");
+    return process.use({ ...options, waited: true });
   }
 
   return {

@@ -58,7 +58,7 @@ export function createEnqueue({ queue, limits, newId, cache, conversations }: En
       trace: currentTraceparent(),
       labels: Object.entries(asked.labels).map(([key, value]) => labelName(key, value)),
       ...(asked.retry && { retry: retryOf(asked.retry) }),
-      ...(requestId !== "" && { request: { id: requestId, hash } }),
+      ...(requestId !== "" && { request: { id: requestId, hash: hash() } }),
       ...(key !== undefined && { cacheKey: key }),
       ...(place && { conditions: { ...when.conditions, ...place } }),
     });

@@ -15,7 +15,7 @@ export interface StoredSpec {
   readonly spec: string;
   readonly prompts: Uint8Array;
   /** Equal for equal payloads, in whatever order their labels came. */
-  readonly hash: string;
+  readonly hash: () => string;
 }
 
 export function storeSpec(spec: TaskSpec): StoredSpec {
@@ -23,8 +23,11 @@ export function storeSpec(spec: TaskSpec): StoredSpec {
   const { prompt, systemPrompt, attachments } = spec;
   const rest = TaskSpec.encode({ ...spec, labels, prompt: "", systemPrompt: "", attachments: [] }).finish();
   const prompts = TaskSpec.encode({ ...NO_SPEC, prompt, systemPrompt, attachments }).finish();
-  const hash = createHash("sha256").update(`${rest.byteLength}:`).update(rest).update(prompts).digest("base64url");
-  return { spec: Buffer.from(rest).toString("base64"), prompts, hash: hash.slice(0, HASH_LENGTH) };
+  const hash = (): string => {
+    const whole = createHash("sha256").update(`${rest.byteLength}:`).update(rest).update(prompts).digest("base64url");
+    return whole.slice(0, HASH_LENGTH);
+  };
+  return { spec: Buffer.from(rest).toString("base64"), prompts, hash };
 }
 
 const NO_SPEC = TaskSpec.fromPartial({});

@@ -25,6 +25,14 @@ export function createEnqueue(
     ...Object.fromEntries(CLASSES.map((priority) => [priority, pair(bounds.class[priority])])),
   });
 
+  // Engines are few: what is the same for all of an engine's tasks is made once.
+  const dataOf = new Map<string, readonly string[]>();
+  const eventData = (engine: string): readonly string[] => {
+    const data = dataOf.get(engine) ?? CLASSES.map((priority) => enqueuedData(engine, priority));
+    dataOf.set(engine, data);
+    return data;
+  };
+
   return groupCallsBy(
     ({ engine }) => engine,
     async (engine, group) => {
@@ -36,7 +44,7 @@ export function createEnqueue(
           requests: group.flatMap(({ agent, request }) => (request ? [keys.request(agent, request.id)] : [])),
         },
         ...[clock(), engine, channels.work, REQUEST_TTL_MS, boundsArg],
-        ...CLASSES.map((priority) => enqueuedData(engine, priority)),
+        ...eventData(engine),
         ...entries.flatMap(({ line, task }) => [line, asBuffer(task.prompts), timesOf(task)]),
       );
       return entries.map((entry, i) => outcomeOf(entry, reply[2 * i] ?? "", reply[2 * i + 1] ?? ""));
@@ -47,22 +55,24 @@ export function createEnqueue(
 
 const pair = ({ tasks, bytes }: Bound): [number, number] => [tasks, bytes];
 
+type Accepted = Omit<Task, "id" | "state" | "created" | "size">;
+
 /** What of a record is known before Redis has seen it. */
-function recordOf({ agent, engine, class: priority, max, spec, trace, conditions, ...task }: NewTask) {
-  const { cacheKey, labels, retry } = task;
-  return {
-    ...{ agent, engine, class: priority, max, spec },
-    ...(trace && { trace }),
-    ...(cacheKey !== undefined && { cacheKey }),
-    ...conditions,
-    ...(labels?.length && { labels }),
-    ...(retry && { retry }),
-  };
+function recordOf(task: NewTask): Accepted {
+  const { agent, engine, class: priority, max, spec, trace, conditions, cacheKey, labels, retry } = task;
+  const record: { -readonly [F in keyof Accepted]: Accepted[F] } = { agent, engine, class: priority, max, spec };
+  // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
+  if (trace) record.trace = trace;
+  if (cacheKey !== undefined) record.cacheKey = cacheKey;
+  if (conditions) Object.assign(record, conditions);
+  if (labels?.length) record.labels = labels;
+  if (retry) record.retry = retry;
+  return record;
 }
 
 interface Entry {
   readonly task: NewTask;
-  readonly record: ReturnType<typeof recordOf>;
+  readonly record: Accepted;
   /** What the bounds count. */
   readonly size: number;
   /** As the script's header has it. */

@@ -113,13 +113,12 @@ export function createTaskStore(
 
 /** The same store, whose every method tells an outage of Redis from a fault. */
 function guarded(redis: RedisClient, store: TaskStore): TaskStore {
-  return new Proxy(store, {
-    get(target, name, receiver) {
-      const method: unknown = Reflect.get(target, name, receiver);
-      if (typeof method !== "function") return method;
-      return (...args: unknown[]) => orUnavailable(redis, async () => Reflect.apply(method, target, args));
-    },
-  });
+  const methods = Object.entries(store).map(([name, method]: [string, (...args: unknown[]) => Promise<unknown>]) => [
+    name,
+    (...args: unknown[]) => orUnavailable(redis, () => Reflect.apply(method, store, args)),
+  ]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same methods
+  return Object.fromEntries(methods) as TaskStore;
 }
 
 function buffer(part: Reply[1] | undefined): Buffer {

@@ -2691,7 +2691,7 @@ export const AgentServiceService = {
    * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter`.
    */
   listTasks: {
     path: "/ccsp.gateway.v1.AgentService/ListTasks" as const,
@@ -2872,7 +2872,7 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter`.
    */
   listTasks: handleUnaryCall<ListTasksRequest, ListTasksResponse>;
   /**
@@ -3027,7 +3027,7 @@ export interface AgentServiceClient extends Client {
    * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter`.
    */
   listTasks(
     request: ListTasksRequest,

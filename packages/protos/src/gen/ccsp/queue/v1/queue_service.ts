@@ -10189,7 +10189,7 @@ export const QueueServiceService = {
    * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter`.
    */
   list: {
     path: "/ccsp.queue.v1.QueueService/List" as const,
@@ -10570,7 +10570,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter`.
    */
   list: handleUnaryCall<ListRequest, ListResponse>;
   /**
@@ -10898,7 +10898,7 @@ export interface QueueServiceClient extends Client {
    * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter`.
    */
   list(request: ListRequest, callback: (error: ServiceError | null, response: ListResponse) => void): ClientUnaryCall;
   list(

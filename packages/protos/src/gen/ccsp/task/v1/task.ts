@@ -650,7 +650,7 @@ export interface TaskResult {
   costUsd:
     | number
     | undefined;
-  /** Logical id of the conversation, for `TaskSpec.conversation.id` of a later task; empty when the engine keeps none. */
+  /** Logical id of the conversation, for `TaskSpec.conversation.id` of a later task; empty when the task was no turn of one. */
   conversationId: string;
   /** The engine that ran it. */
   engine: string;

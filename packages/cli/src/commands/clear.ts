@@ -1,0 +1,49 @@
+import { ClearQueueResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Command } from "commander";
+import { CLASS_NAMES, className, priority } from "../gate-scope.js";
+import { type Io, note, say, sayJson } from "../io.js";
+import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
+import { BULK_MS } from "./cancel.js";
+
+interface ClearOptions extends QueueOptions {
+  readonly agent?: string;
+  readonly confirm?: string;
+  readonly who?: string;
+}
+
+export function clearCommand(io: Io): Command {
+  const command = new Command("clear")
+    .description("cancel every waiting task of a class: first a count and a token, then with that token for real")
+    .argument("<class>", CLASS_NAMES.join(", "), priority)
+    .option("--agent <id>", "only tasks of this agent")
+    .option("--confirm <token>", "what the count answered, within 5 minutes")
+    .option("--who <name>", "who clears it (default: $USER)");
+  return withQueue(command)
+    .addHelpText(
+      "after",
+      `
+Only tasks that were accepted before the count are cancelled. What runs goes on.
+
+Examples:
+  ccsp clear low
+  ccsp clear low --confirm TOKEN`,
+    )
+    .action(async (cleared: Priority, { agent, confirm, who, ...options }: ClearOptions) => {
+      const request = {
+        priority: cleared,
+        agentId: agent ?? "",
+        confirmationToken: confirm ?? "",
+        who: who ?? userOf(io),
+      };
+      const answer = await atQueue(io, options, (queue) => queue.clearQueue(request, { timeoutMs: BULK_MS }));
+      if (options.json) return sayJson(io, ClearQueueResponse.toJSON(answer));
+      const { tasks, agents, confirmationToken } = answer;
+      const name = className(cleared);
+      say(io, confirm === undefined ? `${tasks} ${name} tasks wait` : `${tasks} ${name} tasks cancelled`);
+      for (const { agentId, tasks: count } of agents) say(io, `  agent ${agentId}: ${count}`);
+      const same = agent === undefined ? "" : ` --agent ${agent}`;
+      if (confirmationToken)
+        note(io, `nothing was changed; to cancel them: ccsp clear ${name}${same} --confirm ${confirmationToken}`);
+    });
+}

@@ -1,0 +1,84 @@
+import { EmergencyLevel, EmergencyStopResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Command, InvalidArgumentError } from "commander";
+import { emergencyLines } from "../describe-queue.js";
+import { EXIT, type ExitCode } from "../exit.js";
+import { type Io, note, say, sayJson } from "../io.js";
+import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
+
+const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
+  "no-submit": EmergencyLevel.NO_SUBMIT,
+  "no-start": EmergencyLevel.NO_START,
+  "park-running": EmergencyLevel.PARK_RUNNING,
+  kill: EmergencyLevel.KILL,
+};
+
+// It waits up to 5 s for the executors.
+const STOP_MS = 8_000;
+
+interface StopOptions extends QueueOptions {
+  readonly level: EmergencyLevel;
+  readonly why: string;
+  readonly who?: string;
+}
+
+export function emergencyCommand(io: Io, end: (code: ExitCode) => void): Command {
+  return new Command("emergency")
+    .description("stop work in the whole installation, at once, and let it go on again")
+    .addCommand(stopCommand(io, end))
+    .addCommand(resumeCommand(io));
+}
+
+function stopCommand(io: Io, end: (code: ExitCode) => void): Command {
+  const command = new Command("stop")
+    .description("stop up to a level, and show what each executor ended")
+    .requiredOption("--level <level>", `how far: ${Object.keys(LEVELS).join(", ")}`, level)
+    .requiredOption("--why <text>", "why; everybody who is refused reads it")
+    .option("--who <name>", "who stops it (default: $USER)");
+  return withQueue(command)
+    .addHelpText(
+      "after",
+      `
+Levels, each with what the ones before it do:
+  no-submit      no task is accepted
+  no-start       no task is started; what runs goes on
+  park-running   what runs is ended, and runs again after the resume
+  kill           what runs is killed, and its tasks end as CANCELLED
+
+Answers within 5 s. Ends with 1 when the stop is in force but not every executor has confirmed that nothing runs there.
+
+Example:
+  ccsp emergency stop --level park-running --why "prompts leak into a log"`,
+    )
+    .action(async ({ level: asked, why, who, ...options }: StopOptions) => {
+      const answer = await atQueue(io, options, (queue) =>
+        queue.emergencyStop({ level: asked, why, who: who ?? userOf(io) }, { timeoutMs: STOP_MS }),
+      );
+      if (options.json) sayJson(io, EmergencyStopResponse.toJSON(answer));
+      else if (answer.status) for (const line of emergencyLines(answer.status)) say(io, line);
+      if (!answer.confirmed && !options.json)
+        note(io, "not every executor has confirmed: look again with `ccsp queue status`");
+      end(answer.confirmed ? EXIT.ok : EXIT.failed);
+    });
+}
+
+function resumeCommand(io: Io): Command {
+  const command = new Command("resume")
+    .description("end the emergency stop")
+    .requiredOption("--why <text>", "why it may go on")
+    .option("--who <name>", "who resumes (default: $USER)");
+  return withQueue(command)
+    .addHelpText("after", '\nExample:\n  ccsp emergency resume --why "the log is closed"')
+    .action(async ({ why, who, ...options }: Omit<StopOptions, "level">) => {
+      const { resumed } = await atQueue(io, options, (queue) =>
+        queue.resumeQueue({ scope: { scope: { $case: "emergency", value: true } }, why, who: who ?? userOf(io) }),
+      );
+      if (options.json) sayJson(io, { resumed });
+      else say(io, resumed ? "the emergency stop is over" : "no emergency stop was in force");
+    });
+}
+
+function level(name: string): EmergencyLevel {
+  const found = LEVELS[name];
+  if (found === undefined) throw new InvalidArgumentError(`It is none of ${Object.keys(LEVELS).join(", ")}.`);
+  return found;
+}

@@ -1,0 +1,63 @@
+import { Gate, type GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Command } from "commander";
+import { gateLine } from "../describe-queue.js";
+import { gateScope, SCOPE_WORDS, scopeName } from "../gate-scope.js";
+import { type Io, say, sayJson } from "../io.js";
+import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
+import { durationMs } from "../task-options.js";
+
+interface PauseOptions extends QueueOptions {
+  readonly why: string;
+  readonly who?: string;
+  readonly for?: number;
+}
+
+export function pauseCommand(io: Io): Command {
+  const command = new Command("pause")
+    .description("start no more tasks of a scope; what runs goes on")
+    .argument("<scope>", SCOPE_WORDS, gateScope)
+    .requiredOption("--why <text>", "why")
+    .option("--who <name>", "who pauses it (default: $USER)")
+    .option("--for <time>", "opens by itself after this time, such as 30m or 2h", durationMs);
+  return withQueue(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ccsp pause engine/claude-code --why "the provider is down" --for 30m
+  ccsp pause agent/nightly --why "it floods the queue"`,
+    )
+    .action(async (scope: GateScope, { why, who, for: forMs, ...options }: PauseOptions) => {
+      const until = forMs === undefined ? undefined : new Date(Date.now() + forMs);
+      const { gate } = await atQueue(io, options, (queue) =>
+        queue.pauseQueue({ scope, why, who: who ?? userOf(io), until }),
+      );
+      if (options.json) sayJson(io, gate && Gate.toJSON(gate));
+      else if (gate) say(io, gateLine(gate));
+    });
+}
+
+export function resumeCommand(io: Io): Command {
+  const command = new Command("resume")
+    .description("start tasks of a paused scope again")
+    .argument("<scope>", SCOPE_WORDS, gateScope)
+    .option("--why <text>", "why", "")
+    .option("--who <name>", "who resumes it (default: $USER)");
+  return withQueue(command)
+    .addHelpText(
+      "after",
+      `
+It also opens what CCSP closed by itself, such as account/claude-code/team after its login was renewed. The emergency stop
+has a command of its own: ccsp emergency resume.
+
+Example:
+  ccsp resume engine/claude-code --why "the provider is back"`,
+    )
+    .action(async (scope: GateScope, { why, who, ...options }: PauseOptions) => {
+      const { resumed } = await atQueue(io, options, (queue) =>
+        queue.resumeQueue({ scope, why, who: who ?? userOf(io) }),
+      );
+      if (options.json) sayJson(io, { resumed });
+      else say(io, resumed ? `${scopeName(scope)} is open again` : `${scopeName(scope)} was not paused`);
+    });
+}

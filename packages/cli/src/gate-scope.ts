@@ -1,0 +1,63 @@
+import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { InvalidArgumentError } from "commander";
+
+export const SCOPE_WORDS = "all, class/high, engine/NAME, agent/ID, label/KEY=VALUE or account/ENGINE/NAME";
+
+/** As events and notices name them. */
+export function gateScope(text: string): GateScope {
+  const [kind, ...rest] = text.split("/");
+  const value = rest.join("/");
+  const [engine = "", ...account] = rest;
+  if (kind === "all" && rest.length === 0) return { scope: { $case: "all", value: true } };
+  if (kind === "class" && isPriority(value)) return { scope: { $case: "priority", value: PRIORITIES[value] } };
+  if (kind === "engine" && value) return { scope: { $case: "engine", value } };
+  if (kind === "agent" && value) return { scope: { $case: "agentId", value } };
+  if (kind === "label" && value.includes("=")) return { scope: { $case: "label", value } };
+  if (kind === "account" && account.length > 0) {
+    return { scope: { $case: "account", value: { engine, account: account.join("/") } } };
+  }
+  throw new InvalidArgumentError(`Write it as ${SCOPE_WORDS}.`);
+}
+
+export function scopeName(gate: GateScope | undefined): string {
+  const scope = gate?.scope;
+  switch (scope?.$case) {
+    case "all":
+      return "all";
+    case "emergency":
+      return "emergency";
+    case "priority":
+      return `class/${className(scope.value)}`;
+    case "engine":
+      return `engine/${scope.value}`;
+    case "agentId":
+      return `agent/${scope.value}`;
+    case "label":
+      return `label/${scope.value}`;
+    case "account":
+      return `account/${scope.value.engine}/${scope.value.account}`;
+    case undefined:
+    default:
+      return "unknown";
+  }
+}
+
+export const PRIORITIES = {
+  urgent: Priority.URGENT,
+  high: Priority.HIGH,
+  normal: Priority.NORMAL,
+  low: Priority.LOW,
+} as const;
+type ClassName = keyof typeof PRIORITIES;
+export const CLASS_NAMES: readonly ClassName[] = ["urgent", "high", "normal", "low"];
+
+const isPriority = (name: string): name is ClassName => Object.hasOwn(PRIORITIES, name);
+
+/** For commander: a class by its name. */
+export function priority(name: string): Priority {
+  if (!isPriority(name)) throw new InvalidArgumentError(`It is none of ${CLASS_NAMES.join(", ")}.`);
+  return PRIORITIES[name];
+}
+
+export const className = (value: Priority): string => Priority[value]?.toLowerCase() ?? `class ${value}`;

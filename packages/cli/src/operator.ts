@@ -1,0 +1,127 @@
+import { findInstances, registerSchemes } from "@ccsp/discovery";
+import { type Client, createClient } from "@ccsp/grpc-kit";
+import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type Command, Option } from "commander";
+import { pino } from "pino";
+import { CliError, EXIT } from "./exit.js";
+import type { Io } from "./io.js";
+import { type FleetState, findFleet, stateDir } from "./state.js";
+
+export type QueueClient = Client<QueueServiceService>;
+export type ExecutorClient = Client<ExecutorServiceService>;
+
+/** What every command accepts that talks to the queue itself: no agent may do what it does, so it needs no token but the network. */
+export interface QueueOptions {
+  readonly queue?: string;
+  readonly json?: true;
+}
+
+export interface ExecutorOptions {
+  readonly executors?: readonly string[];
+  readonly json?: true;
+}
+
+export function withQueue(command: Command): Command {
+  return command
+    .option("--queue <target>", "gRPC target of the queue (CCSP_QUEUE_TARGET; default: the local fleet, else Consul's)")
+    .option("--json", "print JSON");
+}
+
+export function withExecutors(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--executors <host:port...>", "where executors are (default: the local fleet's, else Consul's)"),
+    )
+    .option("--json", "print JSON");
+}
+
+/** For the audit: who asks, if not said otherwise. */
+export const userOf = ({ env }: Io): string => env["USER"] || "operator";
+
+/** Opens a client of the queue, lets `use` work with it, and closes it. */
+export async function atQueue<T>(io: Io, options: QueueOptions, use: (queue: QueueClient) => Promise<T>): Promise<T> {
+  const target = options.queue || io.env["CCSP_QUEUE_TARGET"] || (await inFleet(io, "queue")) || consulQueue(io);
+  const consulUrl = io.env["CCSP_CONSUL_URL"] || undefined;
+  const schemes = registerSchemes({ consulUrl, log: pino({ level: "silent" }) });
+  const client = createClient(QueueServiceService, target, { timeoutMs: ANSWER_MS });
+  try {
+    return await use(client);
+  } finally {
+    client.close();
+    await schemes.close();
+  }
+}
+
+// For one answer a person waits less long before a message is better.
+const ANSWER_MS = 5_000;
+
+/** All replicas of a service of the local fleet as one target; "" where none runs. */
+async function inFleet({ env }: Io, wanted: string): Promise<string> {
+  const addresses = addressesOf(await findFleet(stateDir(env)), wanted);
+  return addresses.length === 0 ? "" : `static:///${addresses.join(",")}`;
+}
+
+const addressesOf = (fleet: FleetState | undefined, wanted: string): string[] =>
+  (fleet?.services ?? []).filter(({ name }) => name === wanted).map(({ ports }) => `127.0.0.1:${ports.grpc}`);
+
+function consulQueue({ env }: Io): string {
+  if (env["CCSP_CONSUL_URL"]) return "consul:///queue";
+  throw nowhere("name the queue with --queue (or CCSP_QUEUE_TARGET)");
+}
+
+const nowhere = (how: string): CliError =>
+  new CliError(EXIT.unavailable, `no fleet runs here: start one with \`ccsp up\`, set CCSP_CONSUL_URL, or ${how}`);
+
+/** Lets `use` work with a client of each executor, with its address, and closes them. */
+export async function atExecutors<T>(
+  io: Io,
+  options: ExecutorOptions,
+  use: (executors: readonly { readonly address: string; readonly client: ExecutorClient }[]) => Promise<T>,
+): Promise<T> {
+  const addresses = await executorAddresses(io, options);
+  const opened = addresses.map((address) => ({
+    address,
+    client: createClient(ExecutorServiceService, address, { timeoutMs: EXECUTOR_MS }),
+  }));
+  try {
+    return await use(opened);
+  } finally {
+    for (const { client } of opened) client.close();
+  }
+}
+
+// One that is gone must not keep people waiting.
+const EXECUTOR_MS = 3_000;
+
+async function executorAddresses(io: Io, { executors }: ExecutorOptions): Promise<readonly string[]> {
+  if (executors) return executors;
+  const local = addressesOf(await findFleet(stateDir(io.env)), "executor");
+  if (local.length > 0) return local;
+  const consulUrl = io.env["CCSP_CONSUL_URL"];
+  if (!consulUrl) throw nowhere("name executors with --executors");
+  return findInstances({ consulUrl, name: "executor" }).catch((error: unknown) => {
+    throw new CliError(EXIT.unavailable, error instanceof Error ? error.message : String(error));
+  });
+}
+
+/** Lets `use` work with one executor, by its id. */
+export async function atExecutor<T>(
+  io: Io,
+  options: ExecutorOptions,
+  id: string,
+  use: (executor: ExecutorClient) => Promise<T>,
+): Promise<T> {
+  return atExecutors(io, options, async (executors) => {
+    const found = await Promise.all(
+      executors.map(async ({ address, client }) => {
+        const { executorId } = await client.getExecutorStatus({}).catch(() => ({ executorId: "" }));
+        return { address, client, id: executorId };
+      }),
+    );
+    const named = found.find((each) => each.id === id);
+    if (named) return use(named.client);
+    const others = found.map((each) => each.id || `${each.address} (does not answer)`);
+    throw new CliError(EXIT.notFound, `no executor ${id}; there is ${others.join(", ") || "none"}`);
+  });
+}

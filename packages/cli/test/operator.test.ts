@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
+import { ccsp, type Invocation } from "./memory-io.js";
+
+describe("ccsp's commands for operators", function () {
+  this.timeout(120_000);
+  let dir: string;
+  let env: Record<string, string>;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-operator-"));
+    env = {
+      PATH: process.env["PATH"] ?? "",
+      USER: "ada",
+      CCSP_STATE_DIR: dir,
+      CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
+      CCSP_CLAUDE_CODE_API_KEY: "fake-key",
+      CCSP_EXECUTOR_SLOTS: "1",
+      CCSP_EXECUTOR_KILL_GRACE: "1s",
+      CCSP_QUEUE_GATE_RAMP: "1s",
+    };
+    const { code, stderr } = await ccsp("up --single --detach --ports free".split(" "), { env });
+    assert.equal(code, 0, stderr);
+  });
+  after(async () => {
+    await ccsp(["down"], { env });
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  /** Words of a command line; what has spaces comes after. */
+  const at = (line: string, ...more: string[]) => ccsp([...line.split(" "), ...more], { env });
+  const ok = async (line: string, ...more: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await at(line, ...more);
+    assert.equal(code, 0, `${line}: ${stderr}`);
+    return stdout;
+  };
+  const submit = async (prompt: string, options = "") => (await ok(`submit ${options}`.trim(), prompt)).trim();
+  const stateOf = async (id: string): Promise<string> => {
+    const { state }: { state: string } = JSON.parse(await ok(`get ${id} --json`));
+    return state.replace("TASK_STATE_", "");
+  };
+  const becomes = (id: string, state: string) =>
+    eventually(async () => assert.equal(await stateOf(id), state), { timeoutMs: 20_000, what: `${id} to be ${state}` });
+
+  it("emergency stop kills what runs and lets nobody in, queue status shows it, and emergency resume ends it", async () => {
+    const id = await submit("[[ignore-sigterm]][[hang]]");
+    await becomes(id, "RUNNING");
+    const stopped = await ok("emergency stop --level kill --why", "a prompt leaks");
+    assert.match(
+      stopped,
+      /^EMERGENCY STOP \(kill\) by ada since .*: a prompt leaks\n {2}executor executor-1: 1 runs ended, 0 left/,
+    );
+    await becomes(id, "CANCELLED");
+    const refused = await at("submit no");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /no task is accepted: emergency stop \(kill\) by ada: a prompt leaks/);
+    assert.match(await ok("queue status"), /EMERGENCY STOP \(kill\)/);
+    assert.match(await ok("emergency resume --why fixed"), /is over/);
+    assert.match(await ok("emergency resume --why fixed"), /no emergency stop was in force/);
+    assert.equal(await ok("run", "[[text:again]]"), "again\n");
+  });
+
+  it("pause keeps tasks of a scope waiting, priority moves one to another class, and clear needs the token of its count", async () => {
+    const paused = await ok("pause engine/claude-code --for 1h --why", "maintenance");
+    assert.match(paused, /^engine\/claude-code: paused, until 20.*, by ada: maintenance\n$/);
+    const [first, second] = [await submit("a", "--priority low"), await submit("b", "--priority low")];
+    assert.match(await ok(`priority ${first} urgent`), /QUEUED urgent/);
+    const status = await ok("queue status");
+    for (const line of [
+      /claude-code urgent: 1 waiting .*paused/,
+      /claude-code low: 1 waiting/,
+      /agent ada: 2 waiting/,
+    ]) {
+      assert.match(status, line);
+    }
+    const counted = await at("clear low");
+    assert.equal(counted.stdout, "1 low tasks wait\n  agent ada: 1\n");
+    const again = /ccsp (clear low --confirm \S+)/.exec(counted.stderr)?.[1] ?? "";
+    assert.equal(await stateOf(second), "QUEUED");
+    assert.match(await ok(again), /^1 low tasks cancelled/);
+    assert.equal((await at(again)).code, 2, "a token is good once");
+    assert.equal(await stateOf(second), "CANCELLED");
+    assert.match(await ok("resume engine/claude-code"), /is open again/);
+    await becomes(first, "SUCCEEDED");
+  });
+
+  it("cancel and retry count what their options name, and change it with --yes only", async () => {
+    await ok("pause all --why maintenance");
+    const ids = [await submit("a", "--label team=docs"), await submit("b", "--label team=docs")];
+    const other = await submit("c");
+    const count = await at("cancel --label team=docs");
+    assert.deepEqual([count.stdout, count.stderr], ["2 tasks match\n", "nothing was changed: add --yes to do it\n"]);
+    assert.equal(await ok("cancel --label team=docs --yes --reason flood"), "2 of 2 tasks cancelled\n");
+    for (const id of ids) assert.equal(await stateOf(id), "CANCELLED");
+    await ok("resume all");
+    await becomes(other, "SUCCEEDED");
+
+    const counter = join(dir, "runs");
+    const failed = await submit(`[[text:done]][[first:2:${counter}]][[fail:too-long]]`);
+    await becomes(failed, "FAILED");
+    assert.equal(await ok("retry --error network_error --since 1d"), "0 tasks match\n");
+    assert.equal(await ok("retry --agent ada --state failed"), "1 tasks match\n");
+    assert.equal(await ok("retry --agent ada --state failed --yes"), "1 of 1 tasks put back\n");
+    await becomes(failed, "FAILED");
+    assert.match(await ok(`retry ${failed}`), /QUEUED|LEASED|RUNNING/);
+    await becomes(failed, "SUCCEEDED");
+  });
+
+  it("executor list, runs and tail show what runs; slots and drain change how much may", async () => {
+    const id = await submit("[[text:so far so good]][[hang-mid]]");
+    await becomes(id, "RUNNING");
+    assert.match(await ok("executor list"), /^executor-1 at 127.0.0.1:\d+\n {2}claude-code \S+: 1 of 1 running\n$/);
+    assert.match(await ok("executor runs"), new RegExp(`^${id}  executor-1  claude-code  pid [1-9]`));
+    const tail = await ccsp(["executor", "tail", id], {
+      env,
+      onOutput: (stdout, interrupt) => void (stdout.includes("so") && interrupt()),
+    } satisfies Invocation);
+    assert.equal(tail.code, 0, tail.stderr);
+    assert.match(tail.stdout, /^so/);
+    assert.equal(await ok("executor slots executor-1 claude-code 2"), "executor-1: 1 of 2 claude-code running\n");
+    assert.equal(await ok("run", "[[text:beside]]"), "beside\n");
+    assert.equal(await ok("executor drain executor-1"), "executor-1 takes no more work; 1 runs go on\n");
+    assert.match(await ok("executor list"), /draining/);
+    assert.match(await ok("executor drain executor-1 --undo"), /takes work again/);
+    assert.match(await ok("executor probe executor-1"), /^answered: first text after /);
+    await ok(`cancel ${id}`);
+    await becomes(id, "CANCELLED");
+  });
+
+  it("say what is wrong with a command line, and end with the code of --help", async () => {
+    const wrong = async (line: string, code: number, message: RegExp) => {
+      const outcome = await at(line);
+      assert.match(outcome.stderr, message);
+      assert.equal(outcome.code, code, line);
+    };
+    await wrong("pause everything --why x", 2, /Write it as all, class\/high/);
+    await wrong("pause engine/nothing --why x", 2, /is no engine of claude-code/);
+    await wrong("emergency stop --level some --why x", 2, /none of no-submit, no-start, park-running, kill/);
+    await wrong("emergency stop --level kill", 2, /--why/);
+    await wrong("cancel", 2, /name either one task, or tasks by options/);
+    await wrong("priority 0-01k00000000000000000000000 low", 4, /no such task/);
+    await wrong("executor drain nobody", 4, /no executor nobody; there is executor-1/);
+    await wrong("executor tail 0-01k00000000000000000000000", 4, /no executor runs/);
+    await wrong("queue status --queue 127.0.0.1:1", 5, /127.0.0.1:1/);
+    const elsewhere = await ccsp(["queue", "status"], { env: { CCSP_STATE_DIR: join(dir, "empty") } });
+    assert.deepEqual([elsewhere.code, /CCSP_CONSUL_URL/.test(elsewhere.stderr)], [5, true]);
+  });
+
+  it("print JSON with --json, errors too", async () => {
+    const parsed = async (line: string): Promise<Record<string, unknown>> => JSON.parse(await ok(line));
+    assert.ok(Array.isArray((await parsed("queue status --json"))["depths"]));
+    assert.equal((await parsed("executor list --json"))["executorId"], "executor-1");
+    assert.deepEqual(await parsed("resume all --json"), { resumed: false });
+    assert.deepEqual(await parsed("resume account/claude-code/ --json"), { resumed: false });
+    const { stderr } = await at("pause engine/nothing --why x --json");
+    const { error }: { error: { reason: string } } = JSON.parse(stderr);
+    assert.equal(error.reason, "INVALID_FIELD");
+  });
+});

@@ -1,0 +1,106 @@
+// `make bench-ttft`: from a prompt to its first text through the whole fleet, with a process that waited and without, against
+// `claude -p` by itself; and 40 tasks at once against 40 CLIs at once. One simulator serves both.
+import { loadavg } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import type { CcspClient } from "@ccsp/client";
+import { executorClient } from "../src/internal-clients.js";
+import { startWorld } from "../src/world.js";
+import { runDirectly } from "./direct-cli.js";
+
+const ROUNDS = 12;
+const BURST_ROUNDS = 3;
+const BURST = 40;
+/** What two cores sustain; four take a tenth longer for the burst. */
+const SLOTS = 3;
+/** As set by default. */
+const WARM = 2;
+/** A waiting process has come to rest by then. */
+const SETTLE_MS = 1_000;
+const PROMPT = '[[sim:text value="one two three four"]]';
+
+const world = await startWorld({ slots: SLOTS, env: { CCSP_EXECUTOR_WARM: String(WARM) } });
+const executor = executorClient(world);
+try {
+  const client = world.client("bench");
+  let kinds = 0;
+  // A task of a kind of its own has no process that waited. The number of turns is not reached by either.
+  const ownKind = () => ({ turns: 1_000 + ++kinds });
+  for (let i = 0; i <= WARM; i++) await throughCcsp(client);
+  await runDirectly(world.simulator, PROMPT);
+
+  const times: Record<"direct" | "cold" | "warm", number[]> = { direct: [], cold: [], warm: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    await allWait();
+    times.direct.push((await runDirectly(world.simulator, PROMPT)).firstTextMs);
+    times.cold.push(await throughCcsp(client, ownKind()));
+    await allWait();
+    times.warm.push(await throughCcsp(client));
+  }
+  console.log(`load average ${loadavg()[0]?.toFixed(1)}; each by turns, ${ROUNDS} rounds; ms to the first text`);
+  for (const [name, each] of Object.entries(times)) {
+    console.log(`${name}: p50 ${quantile(each, 0.5).toFixed(0)}, p95 ${quantile(each, 0.95).toFixed(0)}`);
+  }
+
+  const bursts: Record<"ours" | "theirs", number[]> = { ours: [], theirs: [] };
+  for (let round = 0; round < BURST_ROUNDS; round++) {
+    await allWait();
+    const ours = await timed(() => throughCcsp(client));
+    const theirs = await timed(() => runDirectly(world.simulator, PROMPT));
+    bursts.ours.push(ours);
+    bursts.theirs.push(theirs);
+    console.log(`${BURST} at once: through CCSP ${seconds(ours)}, all CLIs started at once ${seconds(theirs)}`);
+  }
+
+  const ratio = (name: string, value: number) => console.log(`ratio ${name} ${value.toFixed(2)}`);
+  ratio("ttft_warm_vs_direct", medianRatio(times.warm, times.direct));
+  ratio("ttft_cold_vs_direct", medianRatio(times.cold, times.direct));
+  ratio("burst40_vs_unqueued", medianRatio(bursts.ours, bursts.theirs));
+} finally {
+  executor.close();
+  await world.close();
+}
+
+/** Runs a task to its end; resolves to the ms from the call to its first text. */
+async function throughCcsp(agent: CcspClient, limits: { readonly turns?: number } = {}): Promise<number> {
+  const start = performance.now();
+  let firstMs = Number.NaN;
+  for await (const event of agent.run({ prompt: PROMPT, engine: "claude-code", limits })) {
+    if (event.type === "text" && Number.isNaN(firstMs)) firstMs = performance.now() - start;
+    if (event.type === "ended" && event.state !== "SUCCEEDED") throw new Error(`a task ended ${event.state}`);
+  }
+  return firstMs;
+}
+
+/** Until every process that is to wait does, and has come to rest. */
+async function allWait(): Promise<void> {
+  const started = performance.now();
+  for (;;) {
+    const [status] = (await executor.getExecutorStatus({})).engines;
+    if (status?.warm === WARM && status.running === 0) return await delay(SETTLE_MS);
+    if (performance.now() - started > 60_000) throw new Error(`${status?.warm} processes wait, not ${WARM}`);
+    await delay(100);
+  }
+}
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await Promise.all(Array.from({ length: BURST }, run));
+  return performance.now() - start;
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+}
+
+/** Of each round's own ratio: what else the machine does changes from round to round. */
+function medianRatio(ours: readonly number[], theirs: readonly number[]): number {
+  return quantile(
+    ours.map((value, round) => value / (theirs[round] ?? Number.NaN)),
+    0.5,
+  );
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
