@@ -69,7 +69,11 @@ describe("copies of conversations on disk", () => {
     assert.equal(await copies.put(copy("a", 2n), Buffer.from("two")), false);
     await copies.confirm(copy("a", 2n));
     assert.equal(await find(copies, "a"), undefined);
-    assert.deepEqual(await readdir(join(path, "copies")), [one.replace(/1$/, "2.pending")], "what was not written counts");
+    assert.deepEqual(
+      await readdir(join(path, "copies")),
+      [one.replace(/1$/, "2.pending")],
+      "what was not written counts",
+    );
   });
 
   it("are bounded in bytes, the oldest go first, and in age", async () => {
