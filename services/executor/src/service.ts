@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
@@ -15,6 +16,7 @@ import { systemClock } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
 import { createExecutor } from "./domain/executor.js";
 import { createHooks } from "./domain/hooks/hooks.js";
+import { policedParts } from "./domain/policy.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { loadEngines } from "./engines/registry.js";
@@ -80,6 +82,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     await open("supervisor", supervisor);
     const warm = createWarmPool({
       ...config.warm,
+      startsAtOnce: availableParallelism(),
       launcher: supervisor,
       metrics: createWarmMetrics(registry),
       clock: systemClock,
@@ -87,7 +90,12 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     });
     const opened = await open("hooks", openHooks(config.hooks, log));
     const hooks = createHooks(opened.hooks, { clock: systemClock, metrics, log });
-    const engines = await openEngines(config.engines, { supervisor: warm.of, metrics, log });
+    const engines = await openEngines(config.engines, {
+      supervisor: warm.of,
+      metrics,
+      policed: policedParts(config.policy),
+      log,
+    });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
     const client = createClient(QueueServiceService, config.queueTarget);

@@ -167,6 +167,8 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
   async function fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
     const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
     const answer = await ask((signal) => deps.queue.fail(lease, { failure, usage, costUsd }, signal));
+    // Unended it would be run again, for ever: nothing would count the attempt.
+    if (answer === "refused" && failure !== undeliverable) return await fail(undeliverable);
     return answer === "ok" ? failure.category : "LOST";
   }
 
