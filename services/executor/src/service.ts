@@ -15,6 +15,7 @@ import { systemClock } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
 import { createExecutor } from "./domain/executor.js";
 import { createHooks } from "./domain/hooks/hooks.js";
+import { policedParts } from "./domain/policy.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { loadEngines } from "./engines/registry.js";
@@ -87,7 +88,12 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     });
     const opened = await open("hooks", openHooks(config.hooks, log));
     const hooks = createHooks(opened.hooks, { clock: systemClock, metrics, log });
-    const engines = await openEngines(config.engines, { supervisor: warm.of, metrics, log });
+    const engines = await openEngines(config.engines, {
+      supervisor: warm.of,
+      metrics,
+      policed: policedParts(config.policy),
+      log,
+    });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
     const client = createClient(QueueServiceService, config.queueTarget);
