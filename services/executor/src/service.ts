@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
@@ -81,6 +82,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     await open("supervisor", supervisor);
     const warm = createWarmPool({
       ...config.warm,
+      startsAtOnce: availableParallelism(),
       launcher: supervisor,
       metrics: createWarmMetrics(registry),
       clock: systemClock,
