@@ -57,7 +57,6 @@ describe("runs that share an interactive login", function () {
         // All were given out by then.
         assert.equal(rig.queue.syncs.at(-1)?.leases.length, 3);
       });
-      await expectProcesses(1, tasks[0]);
       await ends(60 * MINUTE_MS);
       await eventually(() => expectProcesses(3));
       await cancel(rig, tasks);
@@ -75,12 +74,11 @@ describe("runs that share an interactive login", function () {
 
   it("leave the line when they are cancelled, start no process, and hold up nobody", () =>
     withLogin(MINUTE_MS, async (rig) => {
-      const [first, second, third] = addAll(rig, ["[[hang]]", "[[hang]]", "[[text:done]]"]);
-      assert.ok(first && second && third);
-      await eventually(async () => {
-        await expectProcesses(1);
-        assert.equal(rig.queue.syncs.at(-1)?.leases.length, 3);
-      });
+      const first = rig.queue.add("[[hang]]");
+      await eventually(() => expectProcesses(1, first));
+      const [second, third] = addAll(rig, ["[[hang]]", "[[text:done]]"]);
+      assert.ok(second && third);
+      await eventually(() => assert.equal(rig.queue.syncs.at(-1)?.leases.length, 3));
       rig.queue.cancel(second);
       assert.equal((await failureOf(rig, second)).category, ErrorCategory.CANCELLED);
       assert.deepEqual(rig.queue.told(second).reports, [], "it never started");

@@ -43,12 +43,16 @@ export function createLogin({ file, now = Date.now }: LoginOptions): Login {
 
   return {
     async turn(unwanted) {
-      if (!(await endsSoon())) return undefined;
+      // In line before the file was looked at: reads do not end in the order in which they began.
       const before = last;
       const over = new AbortController();
       const { signal } = over;
       last = before.then(() => ended(signal, endsSoon));
       const end = () => over.abort();
+      if (!(await endsSoon())) {
+        end();
+        return undefined;
+      }
       if (await left(before, unwanted)) {
         end();
         throw new Error("nobody wants the run any more: it leaves the line of those that may refresh the login");
