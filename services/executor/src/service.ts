@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
 import { findExecutable } from "@ccsp/engine-kit";
-import { createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -129,7 +129,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     const checks = { queue: () => executor.checkSync() };
     const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const services = [implementSome(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))];
+    const services = [implement(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))];
     const server = await open(
       "grpc",
       serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),

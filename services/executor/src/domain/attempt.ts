@@ -223,7 +223,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
 const LEVELS = { notice: "info", warning: "warn", critical: "error" } as const satisfies Record<Severity, string>;
 
 /** Causes for which the lease is given back, and what the task's log says of it. */
-const GIVEN_BACK = { release: "the executor is stopping", park: "an emergency stop parked it" } as const;
+const GIVEN_BACK = { release: "the executor takes no more work", park: "an emergency stop parked it" } as const;
 
 const killed = runFailure("CANCELLED", "an emergency stop killed it", { source: "CCSP" });
 
