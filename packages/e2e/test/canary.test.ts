@@ -16,7 +16,7 @@ const KEY = secret("api-key");
 
 /** Where nobody may find it. Values in Redis are the queue's own store, so only names of keys are looked at there. */
 describe("a secret in prompts, answers, files, environment and provider's errors", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let world: World;
   let client: CcspClient;
   let redis: Redis;
@@ -95,7 +95,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     gate.release();
   }
 
-  const LONG = { timeoutMs: 60_000, what: "the end of a run" };
+  const LONG = { timeoutMs: 120_000, what: "the end of a run" };
 
   /** Fails with the first places where a secret is, without printing it more than once. */
   function expectNone(texts: Iterable<string>, where: string): void {

@@ -112,7 +112,7 @@ describe("the executor with the real Claude Code CLI", function () {
   it("is cancelled while it starts, before its first word, in the middle of its text, and while it uses a tool", () =>
     withCli(async (rig) => {
       const tool = `[[sim:tool name=Bash input='{"command":"sleep 100","description":"waits"}']]`;
-      const phases: readonly [string, (task: string) => Promise<unknown> | unknown][] = [
+      const phases: readonly [string, (task: string) => unknown][] = [
         ["never", (task) => expectProcesses(1, task)],
         ["[[sim:hang]]", () => assert.ok(simulator.requests.some(({ prompt }) => prompt?.includes("sim:hang")))],
         [
