@@ -4,7 +4,9 @@ import { cancelCommand } from "./commands/cancel.js";
 import { clearCommand } from "./commands/clear.js";
 import { downCommand } from "./commands/down.js";
 import { emergencyCommand } from "./commands/emergency.js";
+import { estimateCommand } from "./commands/estimate.js";
 import { executorCommand } from "./commands/executor.js";
+import { explainCommand } from "./commands/explain.js";
 import { getCommand } from "./commands/get.js";
 import { listCommand } from "./commands/list.js";
 import { logsCommand } from "./commands/logs.js";
@@ -58,6 +60,7 @@ function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   for (const command of [runCommand(io, end), submitCommand(io), watchCommand(io, end)]) program.addCommand(command);
   for (const command of [getCommand(io), listCommand(io), cancelCommand(io), retryCommand(io)])
     program.addCommand(command);
+  for (const command of [explainCommand(io), estimateCommand(io)]) program.addCommand(command);
   program.commandsGroup("Operators:");
   for (const command of [emergencyCommand(io, end), pauseCommand(io), resumeCommand(io)]) program.addCommand(command);
   for (const command of [queueCommand(io), priorityCommand(io), clearCommand(io)]) program.addCommand(command);

@@ -3,7 +3,7 @@ import type { TaskInput } from "@ccsp/client";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Io } from "./io.js";
 
-/** What `run` and `submit` accept about the task. */
+/** What `run`, `submit` and `estimate` accept about the task. */
 export interface TaskOptions {
   readonly engine?: string;
   readonly priority?: TaskInput["priority"];
@@ -18,6 +18,11 @@ export interface TaskOptions {
 }
 
 export function withTask(command: Command): Command {
+  return withSpec(command).option("--request-id <id>", "makes the submission safe to repeat for 24 hours");
+}
+
+/** The same for a task that is not submitted. */
+export function withSpec(command: Command): Command {
   return command
     .option("--engine <name>", "engine to run it (default: the installation's)")
     .addOption(new Option("--priority <class>", "class of the task").choices(["urgent", "high", "normal", "low"]))
@@ -27,8 +32,7 @@ export function withTask(command: Command): Command {
     .option("--timeout <time>", "most time for one run, such as 90s or 10m", durationMs)
     .option("--turns <number>", "most model turns of one run", wholeNumber())
     .option("--budget <usd>", "most money for one run", number)
-    .option("--max-attempts <number>", "runs that may start before a failure is final", wholeNumber())
-    .option("--request-id <id>", "makes the submission safe to repeat for 24 hours");
+    .option("--max-attempts <number>", "runs that may start before a failure is final", wholeNumber());
 }
 
 /** The prompt as given, or standard input for `-`. */

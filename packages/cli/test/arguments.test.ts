@@ -5,7 +5,21 @@ import { join } from "node:path";
 import { decodeJwt, jwtVerify } from "jose";
 import { ccsp } from "./memory-io.js";
 
-const COMMANDS = ["up", "down", "logs", "status", "run", "submit", "watch", "get", "list", "cancel", "token create"];
+const COMMANDS = [
+  "up",
+  "down",
+  "logs",
+  "status",
+  "run",
+  "submit",
+  "watch",
+  "get",
+  "list",
+  "cancel",
+  "explain",
+  "estimate",
+  "token create",
+];
 
 describe("ccsp's arguments", () => {
   let dir: string;

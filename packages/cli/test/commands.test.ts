@@ -44,6 +44,42 @@ describe("ccsp's commands", () => {
     assert.equal(stdout, "from a pipe\n");
   });
 
+  it("explain says what blocks a task, in order and until when, and when it may start", async () => {
+    const id = (await at(["submit", "x"])).stdout.trim();
+    const { code, stdout } = await at(["explain", id]);
+    assert.equal(code, 0);
+    assert.deepEqual(stdout.trimEnd().split("\n"), [
+      "state       QUEUED",
+      "older       3 waiting in its class, 1 of them your own",
+      "blocked by  everything is paused, by ada: release (until 2030-01-01T00:00:00.000Z)",
+      "            all 2 slots for fake are taken",
+      "not before  2030-01-01T00:00:00.000Z",
+      "starts in   1.000 s as likely as not; 9 in 10 within 2.000 s, 19 in 20 within 3.000 s",
+    ]);
+    const [json] = jsonLines((await at(["explain", id, "--json"])).stdout);
+    assert.deepEqual([json?.["state"], json?.["aheadInClass"]], ["TASK_STATE_QUEUED", "3"]);
+    await at(["cancel", id]);
+    assert.match((await at(["explain", id])).stdout, /^state +CANCELLED\nit does not wait\n$/);
+    assert.equal((await at(["explain", "nothing"])).code, 4);
+  });
+
+  it("estimate says when a task would start, needs no prompt and submits nothing", async () => {
+    const before = gateway.submitted.length;
+    const { code, stdout } = await at(["estimate", "--priority", "low"]);
+    assert.equal(code, 0);
+    assert.deepEqual(stdout.trimEnd().split("\n"), [
+      "starts in   1.000 s as likely as not; 9 in 10 within 2.000 s, 19 in 20 within 3.000 s",
+      "runs for    unknown",
+      "blocked by  everything is paused, by ada: release (until 2030-01-01T00:00:00.000Z)",
+      "            all 2 slots for fake are taken",
+    ]);
+    assert.deepEqual(gateway.estimated.at(-1), TaskSpec.fromPartial({ priority: Priority.LOW }));
+    const [json] = jsonLines((await at(["estimate", "hello", "--json"])).stdout);
+    assert.equal(gateway.estimated.at(-1)?.prompt, "hello");
+    assert.deepEqual(json?.["start"], { p50: { seconds: "1" }, p90: { seconds: "2" }, p95: { seconds: "3" } });
+    assert.equal(gateway.submitted.length, before);
+  });
+
   it("submit passes every option on and prints the id alone", async () => {
     const line = "submit x --engine fake --priority urgent --label a=b --label c=d=e --timeout 90s --turns 3";
     const more = "--budget 0.5 --max-attempts 2 --model m --request-id r1";

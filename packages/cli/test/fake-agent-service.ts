@@ -3,12 +3,27 @@ import { Refusal } from "@ccsp/errors";
 import { type CallContext, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import {
   AgentServiceService,
+  EstimateTaskResponse,
+  ExplainTaskResponse,
   type ListTasksRequest,
   type SubmitTaskRequest,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { ErrorCategory, Task, TaskEnded, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { BlockerKind } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ErrorCategory, Task, TaskEnded, TaskEvent, type TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
 
+const BLOCKED = {
+  ...{ aheadInClass: 3n, aheadOfAgent: 1n, earliestStartTime: new Date("2030-01-01T00:00:00Z") },
+  blockers: [
+    {
+      kind: BlockerKind.GATE,
+      message: "everything is paused, by ada: release",
+      until: new Date("2030-01-01T00:00:00Z"),
+    },
+    { kind: BlockerKind.NO_SLOT, message: "all 2 slots for fake are taken" },
+  ],
+  estimate: { p50: { seconds: 1n, nanos: 0 }, p90: { seconds: 2n, nanos: 0 }, p95: { seconds: 3n, nanos: 0 } },
+};
 const TRACE_ID = "0123456789abcdef0123456789abcdef";
 
 /**
@@ -19,6 +34,7 @@ export async function startFakeAgentService() {
   const tasks = new Map<string, Task>();
   const submitted: SubmitTaskRequest[] = [];
   const listed: ListTasksRequest[] = [];
+  const estimated: (TaskSpec | undefined)[] = [];
   const news = new EventTarget();
 
   const admit = ({ headers }: CallContext) => {
@@ -109,6 +125,17 @@ export async function startFakeAgentService() {
           news.dispatchEvent(new Event("cancel"));
           return { task };
         },
+        async explainTask({ taskId }, context) {
+          admit(context);
+          const { state } = find(taskId);
+          return ExplainTaskResponse.fromPartial({ state, ...(state === TaskState.QUEUED && BLOCKED) });
+        },
+        async estimateTask({ spec }, context) {
+          admit(context);
+          estimated.push(spec);
+          const { estimate: start, blockers } = BLOCKED;
+          return EstimateTaskResponse.fromPartial({ start, blockers });
+        },
         async getCapabilities(_request, context) {
           admit(context);
           const scopes = ["tasks:read"];
@@ -117,5 +144,5 @@ export async function startFakeAgentService() {
       }),
     ],
   });
-  return { target: `127.0.0.1:${server.port}`, submitted, listed, close: () => server.close() };
+  return { target: `127.0.0.1:${server.port}`, submitted, listed, estimated, close: () => server.close() };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SCRIPTED_ENGINE } from "@ccsp/testkit";
+import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
 import { ccsp } from "./memory-io.js";
 
 /** What `ccsp status --json` has, as far as it is looked at here. */
@@ -10,6 +10,13 @@ interface Status {
   readonly gateway: { readonly agentId: string };
   readonly services: readonly { readonly name: string; readonly status: string }[];
   readonly queue: { readonly engines: readonly string[] };
+}
+
+/** What `ccsp estimate --json` has. */
+interface Estimate {
+  readonly start?: object;
+  readonly runTime?: { readonly p50: { readonly nanos?: number } };
+  readonly blockers?: readonly object[];
 }
 
 describe("ccsp up --single --detach", function () {
@@ -43,6 +50,25 @@ describe("ccsp up --single --detach", function () {
     assert.equal(status.gateway.agentId, "tester");
     assert.deepEqual(new Set(status.services.map((service) => service.status)), new Set(["ready"]));
     assert.deepEqual(status.queue.engines, ["claude-code"]);
+  });
+
+  it("estimates a start from what runs took, and explains what keeps a task from it", async () => {
+    await ccsp(["run", "learn from this"], { env });
+    const json = async (...args: string[]) => JSON.parse((await ccsp([...args, "--json"], { env })).stdout);
+    await eventually(async () => {
+      const estimate: Estimate = await json("estimate");
+      assert.deepEqual(estimate.blockers ?? [], []);
+      assert.deepEqual(estimate.start, { p50: {}, p95: {}, p90: {} }, "at once");
+      assert.ok((estimate.runTime?.p50.nanos ?? 0) > 0, "the runs above took some time");
+    });
+    assert.equal((await ccsp(["pause", "agent/tester", "--why", "lunch"], { env })).code, 0);
+    const id = (await ccsp(["submit", "wait for it"], { env })).stdout.trim();
+    const { code, stdout } = await ccsp(["explain", id], { env });
+    assert.equal(code, 0);
+    assert.match(stdout, /^state +QUEUED\nolder +0 waiting.*\nblocked by +agent tester is paused, by tester: lunch\n/);
+    await ccsp(["resume", "agent/tester"], { env });
+    assert.equal((await ccsp(["watch", id], { env })).code, 0);
+    assert.match((await ccsp(["explain", id], { env })).stdout, /^state +SUCCEEDED\nit does not wait\n$/);
   });
 
   it("keeps its secret from others and its log for ccsp logs", async () => {

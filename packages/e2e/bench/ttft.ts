@@ -7,19 +7,18 @@ import { executorClient } from "../src/internal-clients.js";
 import { startWorld } from "../src/world.js";
 import { runDirectly } from "./direct-cli.js";
 
-const ROUNDS = Number(process.env["R"] ?? 12);
+const ROUNDS = 12;
 const BURST_ROUNDS = 3;
 const BURST = 40;
-const SLOTS = Number(process.env["S"] ?? 4);
-const WARM = Number(process.env["W"] ?? 4);
+/** What two cores sustain; four take a tenth longer for the burst. */
+const SLOTS = 3;
+/** As set by default. */
+const WARM = 2;
 /** A waiting process has come to rest by then. */
 const SETTLE_MS = 1_000;
 const PROMPT = '[[sim:text value="one two three four"]]';
 
-const world = await startWorld({
-  slots: SLOTS,
-  env: { CCSP_EXECUTOR_WARM: String(WARM), CCSP_EXECUTOR_WARM_MEMORY: String(1024 ** 3) },
-});
+const world = await startWorld({ slots: SLOTS, env: { CCSP_EXECUTOR_WARM: String(WARM) } });
 const executor = executorClient(world);
 try {
   const client = world.client("bench");

@@ -66,6 +66,8 @@ export interface RunRequest {
   readonly conversation?: ConversationTurn | undefined;
   /** It is to show that the engine can be started: no process that waited serves it. */
   readonly startNow?: boolean | undefined;
+  /** Aborts when nobody wants the run any more: an engine that waits for something before it starts the process rejects then. */
+  readonly unwanted?: AbortSignal | undefined;
   readonly limits: RunLimits;
   /** W3C context that the engine's process gets; empty when tracing is off. */
   readonly traceparent: string;

@@ -90,8 +90,8 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
       if (fault && !outputLimit) throw fault;
       const ended = outcomeOf({ transcript, exit, rules, outputLimit, dateMs: Date.now() });
       if (!ended.ok) keepSample(ended.failure, exit, options);
-      const { cause, code, signal, runMs, resources } = exit;
-      return { ...ended, facts: { cause, code, signal, runMs, resources } };
+      const { cause, code, signal, runMs, resources, waited } = exit;
+      return { ...ended, facts: { cause, code, signal, runMs, resources, waited } };
     } catch (err) {
       const why = err instanceof Error ? err.message : "unknown fault";
       const message = `the run could not be followed to its end: ${why}`;

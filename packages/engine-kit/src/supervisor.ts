@@ -84,10 +84,12 @@ export interface RunExit {
   /** From the start of the process, or from when one that waited got its input. */
   readonly runMs: number;
   readonly resources?: RunResources | undefined;
+  /** Its process was there before it. */
+  readonly waited?: boolean | undefined;
 }
 
 /** What is told of every run: in the log, in spans, in metrics. */
-export type RunFacts = Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources">;
+export type RunFacts = Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources" | "waited">;
 
 /** In one word: it exited by itself, by a signal from elsewhere, because it was asked to, or for a limit. */
 export type ExitCause = "exited" | "signal" | "stopped" | Overrun;

@@ -91,16 +91,16 @@ function begin(call: IncomingCall, serving: Serving, underWay: Set<OpenCall>) {
 async function pump(
   messages: AsyncIterable<unknown>,
   call: ServerWritableStream<unknown, unknown>,
-  { context, unlessStopped }: OpenCall,
+  open: OpenCall,
   { log, stalledMs }: Pick<Serving, "log" | "stalledMs">,
 ): Promise<void> {
   const iterator = messages[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await unlessStopped(iterator.next());
+      const next = await open.unlessStopped(iterator.next());
       if (next.done) return;
       // The client reads slower than the handler produces: wait until grpc-js has room again.
-      if (!call.write(next.value)) await drained(call, context.signal, stalledMs);
+      if (!call.write(next.value)) await drained(call, open.context.signal, stalledMs);
     }
   } catch (error) {
     // Not awaited: a generator that waits for something else hears of it only through its signal.

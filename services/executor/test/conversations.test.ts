@@ -10,6 +10,7 @@ import { type Client, createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, type Task, type TaskResult, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, type Simulator, simulatedEngine, startServiceProcess, startSimulator } from "@ccsp/testkit";
+import { findProcesses } from "../src/supervision/kill.js";
 import { startExecutorProcess } from "./executor-process.js";
 import { testEnv } from "./rig.js";
 
@@ -131,6 +132,25 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.match(told(), /the root[^]*the branch[^]*the leaf/);
     assert.doesNotMatch(told(), /the trunk/);
     assert.equal((await resultOf("alone")).conversationId, "");
+  });
+
+  it("may begin in a process that waited, and go on from there", async () => {
+    await start("only", { CCSP_EXECUTOR_WARM: "1" });
+    const begin = { id: "", fork: false };
+    for (const prompt of ["one", "two"]) await resultOf(prompt, begin);
+    const waiting = () => findProcesses(({ executorId, run }) => executorId === "only" && run.startsWith("warm-"));
+    const [pid = 0] = await eventually(
+      async () => {
+        const pids = await waiting();
+        assert.equal(pids.length, 1);
+        return pids;
+      },
+      { timeoutMs: 20_000 },
+    );
+    const { conversationId: id } = await resultOf("the root", begin);
+    assert.ok(!(await waiting()).includes(pid), "still waits");
+    await resultOf("the next", { id, fork: false });
+    assert.match(told(), /the root[^]*the next/);
   });
 
   it("end with a failure that says so when nobody has the transcript any more", async () => {

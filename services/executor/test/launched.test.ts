@@ -30,8 +30,8 @@ describe("a process that waits for its input", function () {
     const waitedMs = performance.now() - started;
     const run = process.use({ input: "hello\n", wallMs: 10_000, waited: true });
     assert.equal(await readAll(run), "hello\n");
-    const { code, runMs, resources } = await run.exited;
-    assert.equal(code, 0);
+    const { code, runMs, resources, waited } = await run.exited;
+    assert.deepEqual([code, waited], [0, true]);
     assert.ok(runMs < waitedMs, `${runMs} ms of ${waitedMs}`);
     assert.ok((resources?.cpuMs ?? before) < before / 2, `${resources?.cpuMs} ms, ${before} before`);
   });

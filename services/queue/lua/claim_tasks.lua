@@ -57,7 +57,7 @@
 -- RETURN {'stale'} | {'ok', ms until time alone lets more start or '', id, record, prompts, …}
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
--- rules let it start (claim/rules.lua, gates.lua, rates.lua); what changes is written at the end (claim/batch.lua).
+-- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (claim/batch.lua).
 -- An agent that may not run is benched, and a task that a label keeps back leaves its line, so that each is looked at once and not by
 -- every claim.
 -- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up. The fence is at least
@@ -134,17 +134,17 @@ local lease_facts = string.format(
 local function lease(class, agent, id, record, text)
   fence = math.max(fence + 1, now)
   for _, what in ipairs(rules.count(CLASSES[class], agent, record)) do
-    batch.add('ZADD', running, 0, what .. '/' .. id)
+    redis.call('ZADD', running, 0, what .. '/' .. id)
   end
   waiting.take(CLASSES[class], agent, tonumber(string.match(record, '"size":(%d+)')))
   if string.find(record, '"deadline":', 1, true) or string.find(record, '"pinMs":', 1, true) then
-    batch.add('ZREM', alarms, id)
+    redis.call('ZREM', alarms, id)
   end
   local weight = agent_weights[agent] or 1
   record = string.sub(record, 1, -2) .. string.format(LEASE, fence) .. lease_facts .. weight .. '}'
-  batch.add('HSET', tasks, id, record)
-  batch.add('ZADD', leases, now + lease_ms, id)
-  batch.add('ZADD', held, 0, name .. '/' .. id)
+  redis.call('HSET', tasks, id, record)
+  redis.call('ZADD', leases, now + lease_ms, id)
+  redis.call('ZADD', held, 0, name .. '/' .. id)
   granted, count = granted .. id .. ' ', count + 1
   answer(id, record, text)
   return cost / weight

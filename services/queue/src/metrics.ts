@@ -1,10 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { BreakerObserver } from "./domain/breaker.js";
+import { startedInTime } from "./domain/objective.js";
+import { START_TARGET_MS } from "./domain/order.js";
 import type { QueueObserver } from "./domain/queue.js";
 import type { TaskStore } from "./domain/store.js";
+import { CLASSES } from "./domain/task.js";
 
 /** The queue's metrics. `ccsp_queue_waiting` is read when it is scraped; every replica shows the same. */
-export function observeQueue(registry: Registry, store: TaskStore): QueueObserver {
+export function observeQueue(registry: Registry, store: Pick<TaskStore, "depths">): QueueObserver {
   const registers = [registry];
   const waiting = new Gauge({
     name: "ccsp_queue_waiting",
@@ -24,6 +27,19 @@ export function observeQueue(registry: Registry, store: TaskStore): QueueObserve
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
     registers,
   });
+  const target = new Gauge({
+    name: "ccsp_queue_start_target_seconds",
+    help: "Within what time a task of the class is meant to get its first lease",
+    labelNames: ["class"],
+    registers,
+  });
+  for (const priority of CLASSES) target.set({ class: priority }, START_TARGET_MS[priority] / 1000);
+  const firstLeases = new Counter({
+    name: "ccsp_queue_first_leases_total",
+    help: "Tasks that got their first lease, by whether that was within the start target of their class",
+    labelNames: ["engine", "class", "in_time"],
+    registers,
+  });
   const ended = new Counter({
     name: "ccsp_queue_tasks_ended_total",
     help: "Tasks that ended, by the state in which they did",
@@ -37,8 +53,11 @@ export function observeQueue(registry: Registry, store: TaskStore): QueueObserve
   });
   return {
     ended: (state) => ended.inc({ state }),
-    leased({ class: priority, created, since = created, leased = since }) {
+    leased(task) {
+      const { engine, class: priority, created, since = created, leased = since } = task;
       wait.observe({ class: priority }, (leased - since) / 1000);
+      const inTime = startedInTime(task);
+      if (inTime !== undefined) firstLeases.inc({ engine, class: priority, in_time: String(inTime) });
     },
     leaseExpired: () => expired.inc(),
   };

@@ -3,7 +3,7 @@ import { BlockerKind, type ExplainTaskResponse } from "@ccsp/protos/ccsp/queue/v
 import { labelName, scopes } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
 import { questionHandlers } from "../src/grpc/questions.js";
-import { executor, failure, newTask, startWorld, type World, type WorldOptions } from "./world.js";
+import { ENGINES, executor, failure, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
 for (const shards of [1, 4]) describe(`ExplainTask in ${shards} shards`, () => explain(shards));
 
@@ -18,7 +18,7 @@ function explain(shards: number): void {
     return (await world.queue.enqueue(newTask(task, shards))).task.id;
   };
   const ask = async (taskId: string): Promise<ExplainTaskResponse> => {
-    const { explainTask } = questionHandlers({ queue: world.queue, store: world.store, order: world.order });
+    const { explainTask } = questionHandlers({ ...world, limits: { maxPromptBytes: 1, engines: ENGINES } });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
     return explainTask({ taskId, agentId: "" }, {} as Parameters<typeof explainTask>[1]);
   };

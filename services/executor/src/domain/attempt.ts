@@ -72,6 +72,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
   const log = deps.log.child({ task: lease.taskId, fence: String(lease.fence), attempt: lease.attempt });
   // Calls end with the lease; the engine's end is `stop`.
   const unheld = new AbortController();
+  const unwanted = new AbortController();
   let cause: StopCause | undefined;
   let run: EngineRun | undefined;
   let startedAt: Date | undefined;
@@ -91,6 +92,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     // Once the end is being told, the answer to that decides: a Sync that crosses it finds the lease gone because it was ended.
     if (why === "lost" && !ending) unheld.abort();
     if (cause === undefined || why === "lost" || (why === "kill" && cause in GIVEN_BACK)) cause = why;
+    unwanted.abort();
     const stopped = why === "kill" ? run?.kill() : run?.stop();
     stopped?.catch((err: unknown) => log.error({ err }, "engine could not be stopped"));
   };
@@ -113,7 +115,10 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     const engineSpan = span.engine();
     let outcome: RunOutcome | undefined;
     try {
-      run = await deps.hooks.start(engine, lease, { ...request, traceparent: engineSpan.traceparent });
+      run = await deps.hooks.start(engine, lease, {
+        ...{ ...request, unwanted: unwanted.signal },
+        traceparent: engineSpan.traceparent,
+      });
       startedAt = new Date(deps.clock.date());
       log.info({ engine: engine.name, pid: run.pid }, "engine started");
       // The stop may have come while the process was being started.
@@ -173,7 +178,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
       if (admission.refused) outcome = { ok: false, failure: admission.refused, usage: undefined, costUsd: undefined };
       else if (cause === undefined) outcome = await runEngine(span, admission.request);
     } catch (err) {
-      log.error({ err }, "engine could not be run");
+      if (run || !unwanted.signal.aborted) log.error({ err }, "engine could not be run");
       await run?.stop().catch((error: unknown) => log.error({ err: error }, "engine could not be stopped"));
     }
     engineGone();

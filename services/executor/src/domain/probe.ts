@@ -48,7 +48,7 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
     let firstTextMs: number | undefined;
     let outcome: RunOutcome;
     try {
-      const run = await engine.start({ ...HI, fence: ++count });
+      const run = await engine.start({ ...HI, fence: ++count, unwanted: signal });
       stopOn(signal, run, log);
       for await (const event of run.events) {
         if (event.type === "text") firstTextMs ??= clock.now() - startedAt;

@@ -68,7 +68,7 @@ export function launched(
           await collect?.(folder).catch((err: unknown) => onFault(err, "a run's files could not be collected"));
           await release();
         };
-        const belongings = { tree, cgroup, release: collectAndRelease, spentCpuMs };
+        const belongings = { tree, cgroup, release: collectAndRelease, waited, spentCpuMs };
         const supervised = supervise(process, belongings, { ...clocks, wallMs });
         overrun = supervised.overrun;
         return supervised.run;

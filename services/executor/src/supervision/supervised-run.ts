@@ -20,12 +20,13 @@ export function supervise(
     readonly tree: WatchedTree;
     readonly cgroup: Cgroup | undefined;
     readonly release: () => Promise<void>;
-    /** Of the process, before the run began: not the run's. */
+    /** The process was there before the run, and had taken so much: not the run's. */
+    readonly waited: boolean;
     readonly spentCpuMs: number;
   },
   clocks: SuperviseOptions,
 ): { readonly run: SupervisedRun; readonly overrun: (why: Overrun) => void } {
-  const { tree, cgroup, release, spentCpuMs } = belongings;
+  const { tree, cgroup, release, waited, spentCpuMs } = belongings;
   const startedAt = performance.now();
   let passed: Overrun | undefined;
   let lingering: NodeJS.Timeout | undefined;
@@ -45,7 +46,7 @@ export function supervise(
         peakMemoryBytes: counted?.peakMemoryBytes ?? seen.peakMemoryBytes,
       };
       const otherwise: ExitCause = stopped ? "stopped" : exit.signal ? "signal" : "exited";
-      return { ...exit, overrun: passed, cause: passed ?? otherwise, runMs, resources };
+      return { ...exit, overrun: passed, cause: passed ?? otherwise, runMs, resources, waited };
     } finally {
       clearTimeout(lingering);
       await release();

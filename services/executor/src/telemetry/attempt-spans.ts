@@ -80,8 +80,9 @@ function describe(span: Span, outcome: RunOutcome | undefined): void {
   }
 }
 
-const factAttributes = ({ cause, code, resources }: RunFacts) => ({
+const factAttributes = ({ cause, code, resources, waited }: RunFacts) => ({
   "ccsp.run.exit": cause,
+  "ccsp.run.waited": waited,
   "process.exit.code": code ?? undefined,
   "ccsp.run.cpu_ms": resources?.cpuMs,
   "ccsp.run.peak_memory_bytes": resources?.peakMemoryBytes,

@@ -1,5 +1,5 @@
--- Commands of which many become one: ZADD, ZREM or HSET for a key, written together. Ten leases then cost few more commands than
--- one, and what is read until then is as it was at the start.
+-- Commands of which many become one: ZADD, ZREM or HSET for a key, written together. So lines and turns, which are
+-- read in pages, are until then as they were at the start.
 
 local MOST_ARGUMENTS = 4000
 

@@ -18,7 +18,7 @@ export interface Blocker {
 export function blockersOf(task: Waiting, situation: Situation, order: Order): readonly Blocker[] {
   if (isHeld(task.state) || isEnded(task.state)) return [];
   const { here, around } = situation;
-  const able = ableExecutors(task, around.executors);
+  const able = ableExecutors(around.executors, task.pin);
   const open = able.filter((each) => !isShut(each, task, here));
   return [
     ...gatesOf(task, here, able),
@@ -30,11 +30,11 @@ export function blockersOf(task: Waiting, situation: Situation, order: Order): r
 }
 
 /** Executors that would take the task if they had a slot and no gate stood before them. */
-export const ableExecutors = ({ pin }: Waiting, executors: readonly ExecutorSlots[]): readonly ExecutorSlots[] =>
+export const ableExecutors = (executors: readonly ExecutorSlots[], pin: string | undefined): readonly ExecutorSlots[] =>
   executors.filter(({ id, slots, draining }) => slots > 0 && !draining && (pin === undefined || id === pin));
 
 export const freeSlots = (executors: readonly ExecutorSlots[]): number =>
-  executors.reduce((sum, { slots, held }) => sum + Math.max(0, slots - held), 0);
+  executors.reduce((sum, { slots, held }) => sum + Math.max(0, slots - held.length), 0);
 
 const gatesBefore = ({ id, account }: ExecutorSlots, { engine }: Waiting): readonly Scope[] => [
   scopes.account(engine, account),

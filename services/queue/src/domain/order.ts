@@ -36,9 +36,12 @@ export function orderOfShard(order: Order, shards: number): Order {
   };
 }
 
-/** Within what time a class's task is meant to start; its weight has doubled then. Urgent matters only above its bound. */
+/**
+ * Within what time a class's task is meant to start: the installation's objective, and the time after which its weight has doubled.
+ * Urgent, which is to start at once, is given a second: what a wake-up and a Sync may take on a busy machine.
+ */
 export const START_TARGET_MS: Readonly<Record<PriorityClass, number>> = {
-  urgent: 5_000,
+  urgent: 1_000,
   high: 5_000,
   normal: 30_000,
   low: 300_000,

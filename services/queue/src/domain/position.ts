@@ -12,11 +12,14 @@ const MOST_PLAYED = 10_000;
 export function tasksBefore(task: Waiting, { here, around }: Situation, order: Order): number {
   if (task.pin !== undefined) return 0;
   const before = picksBefore(task, agentsBefore(task, here, order), here, order);
-  // Shards with work get equal turns, after urgent tasks that may overtake.
-  return around.elsewhere.reduce((sum, { urgent, others }) => {
-    const overtake = task.class === "urgent" ? 0 : Math.min(urgent, order.urgentMax || urgent);
-    return sum + overtake + Math.min(urgent + others - overtake, before);
-  }, before);
+  // Shards with work get equal turns, after urgent tasks that may overtake. Which is next is each replica's own matter, so every other
+  // one has half a turn more.
+  const elsewhere = around.elsewhere.reduce((sum, { urgent, others }) => {
+    if (task.class === "urgent") return sum + Math.min(urgent, before + 0.5);
+    const overtake = Math.min(urgent, order.urgentMax || urgent);
+    return sum + overtake + Math.min(urgent + others - overtake, before + 0.5);
+  }, 0);
+  return before + Math.round(elsewhere);
 }
 
 /** Within its class: the older ones of its agent, and the turns of other agents up to that of this task. */

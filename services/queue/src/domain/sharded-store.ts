@@ -118,6 +118,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
 
     standing: (task) => ofAgent(task.agent).standing(task),
+    rememberRun: async (task, run) => ofTask(task.id)?.rememberRun(task, run),
     async surroundings(task) {
       const own = shardOfAgent(task.agent, shards.length);
       const around = await all((store) => store.surroundings(task));

@@ -1,4 +1,5 @@
 import type { Gate, Scope } from "./gates.js";
+import type { RunTime } from "./run-times.js";
 import type { PriorityClass, Task } from "./task.js";
 
 /** A task that waits, or one that could. */
@@ -48,14 +49,16 @@ export interface Surroundings {
   /** Waiting tasks of its engine in this shard, and in each other one. */
   readonly waiting: EngineQueue;
   readonly elsewhere: readonly EngineQueue[];
+  /** Of its engine, lately. */
+  readonly runs: readonly RunTime[];
 }
 
 export interface ExecutorSlots {
   readonly id: string;
   readonly account: string;
   readonly slots: number;
-  /** Runs of the engine that it holds. */
-  readonly held: number;
+  /** When each run of the engine that it holds was leased. */
+  readonly held: readonly number[];
   readonly draining: boolean;
 }
 
@@ -73,6 +76,8 @@ export interface Situation {
 export interface SituationStore {
   standing(task: Waiting): Promise<Standing>;
   surroundings(task: Waiting): Promise<Surroundings>;
+  /** Remembers how long a run took. One that is told twice counts twice. */
+  rememberRun(task: Pick<Task, "id" | "engine">, run: RunTime): Promise<void>;
 }
 
 /** Every executor calls all shards, and holds leases in each. */
@@ -80,7 +85,7 @@ export function joinSurroundings(own: Surroundings, others: readonly Surrounding
   const all = [own, ...others];
   const executors = new Map<string, ExecutorSlots>();
   for (const each of all.flatMap((one) => one.executors)) {
-    const held = each.held + (executors.get(each.id)?.held ?? 0);
+    const held = [...each.held, ...(executors.get(each.id)?.held ?? [])];
     executors.set(each.id, { ...each, held });
   }
   return {
@@ -88,5 +93,6 @@ export function joinSurroundings(own: Surroundings, others: readonly Surrounding
     aheadInClass: all.reduce((sum, { aheadInClass }) => sum + aheadInClass, 0),
     waiting: own.waiting,
     elsewhere: others.map(({ waiting }) => waiting),
+    runs: all.flatMap(({ runs }) => runs),
   };
 }

@@ -24,6 +24,7 @@ import { readPause, readResume } from "./gates.js";
 import { questionHandlers } from "./questions.js";
 import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
+import { createRunLearner } from "./run-learner.js";
 import { readStatus } from "./status.js";
 import { createStatusFeed } from "./status-feed.js";
 
@@ -58,14 +59,16 @@ export function queueHandlers({
   cache,
   conversations,
 }: HandlerDeps): Partial<Handlers<QueueServiceService>> {
+  const learn = createRunLearner(store, () => performance.now());
   const watchStatus = createStatusFeed(() => readStatus(store, limits));
+
   return {
     async enqueue(request) {
       return { task: toTaskMessage(await enqueue(request)) };
     },
     enqueueBatch: (request) => enqueueBatch(enqueue, request),
     ...conversations?.methods,
-    ...questionHandlers({ queue, store, order }),
+    ...questionHandlers({ queue, store, order, limits, conversations }),
     ...filterHandlers({ store, queue }),
 
     async sync(request, context) {
@@ -98,6 +101,7 @@ export function queueHandlers({
       const task = await queue.complete(request.taskId, Number(request.fence), bytes, resultFacts(result));
       await turn?.done();
       if (task.cacheKey !== undefined) cache?.keep(task.cacheKey, result);
+      learn(task, result);
       return {};
     },
 

@@ -15,7 +15,7 @@ export interface StoredSpec {
   readonly spec: string;
   readonly prompts: Uint8Array;
   /** Equal for equal payloads, in whatever order their labels came. */
-  hash(): string;
+  readonly hash: () => string;
 }
 
 export function storeSpec(spec: TaskSpec): StoredSpec {

@@ -46,7 +46,7 @@ export function groupCalls<T, R>(
     void send(calls.slice(start));
   };
 
-  return async (item) =>
+  return (item) =>
     new Promise<R>((resolve, reject) => {
       if (waiting.length === 0) setImmediate(sendAll);
       waiting.push({ item, resolve, reject });
@@ -60,7 +60,7 @@ export function groupCallsBy<T, R>(
   bounds: GroupBounds<T>,
 ): (item: T) => Promise<R> {
   const groups = new Map<string, (item: T) => Promise<R>>();
-  return async (item) => {
+  return (item) => {
     const key = keyOf(item);
     let call = groups.get(key);
     if (call === undefined) {

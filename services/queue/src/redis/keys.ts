@@ -36,6 +36,7 @@ export function queueKeys(shard: number) {
       engines.set(name, keys);
       return keys;
     },
+    runs: (engine: string) => `${prefix}runs:${engine}`,
     log: (id: string) => `${prefix}log:${id}`,
     /** A large result in chunks; see `createResultChunks`. */
     result: (id: string, digest: string) => `${prefix}result:${id}:${digest}`,

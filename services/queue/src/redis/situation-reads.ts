@@ -1,5 +1,6 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { Gate } from "../domain/gates.js";
+import { REMEMBERED_RUNS } from "../domain/run-times.js";
 import type { SituationStore, Standing, Waiting } from "../domain/situation.js";
 import type { ExecutorView } from "../domain/store.js";
 import { CLASSES, type PriorityClass } from "../domain/task.js";
@@ -108,10 +109,11 @@ export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now,
       const { engine, class: priority, created, since = created } = task;
       const of = keys.engine(engine);
       const lines = of[`${priority}Lines`];
-      const [views, held, classes, agents] = await Promise.all([
+      const [views, held, classes, runs, agents] = await Promise.all([
         executors(CALLED_WITHIN_MS),
         readTasksIn(redis, keys, keys.leases, MOST_HELD),
         readClasses(engine),
+        redis.lrange(keys.runs(engine), 0, -1),
         redis.zrangebyscore(of[`${priority}Heads`], "-inf", since, "LIMIT", 0, MOST_AGENTS),
       ]);
       const older = await Promise.all(agents.map((agent) => olderIn(lines, agent, task)));
@@ -119,8 +121,10 @@ export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now,
       return {
         executors: views.flatMap(({ id, draining, offers }) => {
           const offer = offers.find((each) => each.engine === engine);
-          const holds = held.filter((each) => each.executor === id && each.engine === engine).length;
-          return offer ? [{ id, draining, account: offer.account, slots: offer.slots, held: holds }] : [];
+          const own = held.filter((each) => each.executor === id && each.engine === engine);
+          return offer
+            ? [{ id, draining, account: offer.account, slots: offer.slots, held: own.map(({ leased = 0 }) => leased) }]
+            : [];
         }),
         aheadInClass: sum(older),
         waiting: {
@@ -128,7 +132,17 @@ export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now,
           others: classes.high.waiting + classes.normal.waiting + classes.low.waiting,
         },
         elsewhere: [],
+        runs: runs.map((run) => ({ ms: Number.parseInt(run, 10), model: run.slice(run.indexOf(" ") + 1) })),
       };
+    },
+
+    async rememberRun({ engine }, { ms, model }) {
+      const runs = keys.runs(engine);
+      await redis
+        .pipeline()
+        .lpush(runs, `${Math.round(ms)} ${model}`)
+        .ltrim(runs, 0, REMEMBERED_RUNS - 1)
+        .exec();
     },
   };
 }

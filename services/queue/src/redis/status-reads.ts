@@ -51,9 +51,15 @@ export function createStatusReads(
     },
 
     async agentLoads(count) {
-      const [load, held] = await Promise.all([redis.hgetall(keys.load), tasksIn(keys.leases, MOST_HELD)]);
+      const [load, held] = await Promise.all([
+        redis.hgetall(keys.load),
+        redis.zrangebylex(keys.running, "[agent/", "(agent0"),
+      ]);
       const running = new Map<string, number>();
-      for (const { agent } of held) running.set(agent, (running.get(agent) ?? 0) + 1);
+      for (const member of held) {
+        const [, agent = ""] = member.split("/");
+        running.set(agent, (running.get(agent) ?? 0) + 1);
+      }
       const agents = new Set(running.keys());
       for (const field of Object.keys(load)) {
         const [, agent] = /^agent\/(.+)\/tasks$/.exec(field) ?? [];

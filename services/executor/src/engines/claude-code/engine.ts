@@ -48,7 +48,7 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
 
     async start(request) {
       const reader = createTranscriptReader();
-      const turn = await login.turn();
+      const turn = await login.turn(request.unwanted);
       const starting = supervisor.start({
         ...runOptions(request),
         command: bin,

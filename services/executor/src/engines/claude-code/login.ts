@@ -17,6 +17,11 @@ export interface LoginOptions {
   readonly now?: () => number;
 }
 
+export interface Login {
+  /** Waits in line, first come first served. Undefined: there is no need to. Rejects when `unwanted` aborts; whoever is behind moves up. */
+  turn(unwanted?: AbortSignal): Promise<Turn | undefined>;
+}
+
 /** The CLI refreshes a login that ends so soon; with some room for clocks. */
 const SOON_MS = 10 * 60_000;
 const LOOK_MS = 250;
@@ -25,10 +30,10 @@ const LONGEST_MS = 60_000;
 
 /**
  * Lets runs start one after the other while their interactive login is about to end: CLIs that refresh it at the same time log each other
- * out. The next one starts when the file has a later end, or the one before it has written text or is over. Of the file's content only that
+ * out. The next one starts when the file has a later end, or the one before it has written text, used a tool, or is over. Of the file's content only that
  * time is looked at.
  */
-export function createLogin({ file, now = Date.now }: LoginOptions): { turn(): Promise<Turn | undefined> } {
+export function createLogin({ file, now = Date.now }: LoginOptions): Login {
   let last: Promise<void> = Promise.resolve();
 
   const endsSoon = async (): Promise<boolean> => {
@@ -37,19 +42,32 @@ export function createLogin({ file, now = Date.now }: LoginOptions): { turn(): P
   };
 
   return {
-    /** Undefined: no need to wait. */
-    async turn() {
+    async turn(unwanted) {
       if (!(await endsSoon())) return undefined;
       const before = last;
       const over = new AbortController();
       const { signal } = over;
       last = before.then(() => ended(signal, endsSoon));
-      await before;
       const end = () => over.abort();
+      if (await left(before, unwanted)) {
+        end();
+        throw new Error("nobody wants the run any more: it leaves the line of those that may refresh the login");
+      }
       if (!(await endsSoon())) end();
       return { end, watch: (run) => watched(run, end) };
     },
   };
+}
+
+/** Whether the signal aborted before the turn came. */
+async function left(turn: Promise<void>, signal: AbortSignal | undefined): Promise<boolean> {
+  if (!signal) return turn.then(() => false);
+  const leaving = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await Promise.race([turn, leaving]);
+  return signal.aborted;
 }
 
 /** Resolves when the turn is passed on, the login was refreshed, or it took too long. */
@@ -64,7 +82,7 @@ function watched(run: EngineRun, end: () => void): EngineRun {
   async function* events() {
     try {
       for await (const event of run.events) {
-        if (event.type === "text") end();
+        if (event.type !== "notice") end();
         yield event;
       }
     } finally {

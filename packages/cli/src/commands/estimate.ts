@@ -1,0 +1,35 @@
+import { EstimateTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import { Command } from "commander";
+import { type ConnectionOptions, connected, withConnection } from "../connection.js";
+import { blockerLines, startWords } from "../describe-start.js";
+import { type Io, say, sayJson } from "../io.js";
+import { type TaskOptions, taskInput, withSpec } from "../task-options.js";
+
+export function estimateCommand(io: Io): Command {
+  const command = new Command("estimate")
+    .description("show when a task would start if it was submitted now, without submitting it")
+    .argument("[prompt]", "what would be run; - reads standard input", "");
+  return withSpec(withConnection(command))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ccsp estimate
+  ccsp estimate --priority low --engine opencode
+  ccsp estimate --json | jq -r .start.p90.seconds`,
+    )
+    .action(async (prompt: string, options: ConnectionOptions & TaskOptions) => {
+      const input = await taskInput(io, prompt, options);
+      const estimate = await connected(io, options, (client) => client.estimate(input));
+      if (options.json) sayJson(io, EstimateTaskResponse.toJSON(estimate));
+      else for (const line of lines(estimate)) say(io, line);
+    });
+}
+
+function lines({ start, runTime, blockers }: EstimateTaskResponse): string[] {
+  return [
+    `starts in   ${startWords(start)}`,
+    `runs for    ${startWords(runTime)}`,
+    ...(blockers.length === 0 ? ["blocked by  nothing"] : blockerLines(blockers)),
+  ];
+}

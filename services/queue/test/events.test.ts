@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { decodeEvent, eventsKey } from "@ccsp/events";
+import { reap } from "../src/domain/reaper.js";
+import { executor, failure, newTask, startWorld, type World } from "./world.js";
+
+for (const { twice, shards } of [
+  { twice: false, shards: 1 },
+  { twice: true, shards: 1 },
+  { twice: false, shards: 4 },
+]) {
+  describe(`events of ${shards} shards${twice ? ", each script sent twice" : ""}`, () => {
+    let world: World;
+    before(async () => void (world = await startWorld({ twice, shards })));
+    after(() => world.close());
+    beforeEach(() => world.reset());
+    events(() => world);
+  });
+}
+
+/** Every change is told once, however often it is asked for, and what is no change is not told. */
+function events(get: () => World): void {
+  const told = async (id: string) => {
+    const { redis, shards } = get();
+    const ofShards = await Promise.all(
+      Array.from({ length: shards }, async (_, shard) => {
+        const entries = await redis.client.xrange(eventsKey(shard), "-", "+");
+        return entries.map(([entry, fields]) => decodeEvent(shard, entry, fields));
+      }),
+    );
+    return ofShards.flat().flatMap((event) => (event?.taskId === id ? [event.data?.$case] : []));
+  };
+  const add = async (more: Parameters<typeof newTask>[0] = {}) => {
+    get().clock.now++;
+    return (await get().queue.enqueue(newTask(more, get().shards))).task;
+  };
+  let calls = 0;
+  const lease = async (boot = "boot-1", id = `ex-${++calls}`) => {
+    const ex = executor(get(), { id, boot });
+    const [grant] = (await ex.sync()).grants;
+    assert.ok(grant, "there is a lease");
+    return { id: grant.task.id, fence: grant.fence, ex };
+  };
+  const report = { number: 1, started: { traceparent: "" }, entries: [] };
+  const run = async () => {
+    const leased = await lease();
+    for (let i = 0; i < 2; i++) await get().queue.report({ ...report, id: leased.id, fence: leased.fence });
+    return leased;
+  };
+  /** As two replicas do, at once and again. */
+  const tick = async () => {
+    const round = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+    await Promise.all([round(), round()]);
+    await round();
+  };
+  const twofold = async (change: () => Promise<unknown>) => {
+    await Promise.all([change(), change()]);
+    await change();
+  };
+
+  it("tell acceptance, start and end of a task that succeeds", async () => {
+    const task = newTask({ request: { id: "r", hash: "h" } }, get().shards);
+    for (let i = 0; i < 2; i++) await get().queue.enqueue({ ...task });
+    const { id, fence } = await run();
+    await twofold(() => get().queue.complete(id, fence, Buffer.of(), {}));
+    assert.deepEqual(await told(id), ["taskEnqueued", "taskStarted", "taskCompleted"]);
+  });
+
+  it("tell each failure and each start, and the end once", async () => {
+    await add({ max: 2 });
+    const first = await run();
+    await twofold(() => get().queue.fail(first.id, first.fence, failure(), {}));
+    get().clock.now += 60_000;
+    await tick();
+    const second = await run();
+    await twofold(() => get().queue.fail(second.id, second.fence, failure(), {}));
+    const all = ["taskEnqueued", "taskStarted", "taskRetried", "taskStarted", "taskFailed"];
+    assert.deepEqual(await told(first.id), all);
+    await twofold(() => get().queue.retry(first.id, "", "again"));
+    assert.deepEqual(await told(first.id), [...all, "taskRetried"], "a task that is put back is tried again");
+  });
+
+  it("tell a cancel when the task has ended: at once where it waits, after its run where it runs", async () => {
+    const waits = await add();
+    await twofold(() => get().queue.cancel(waits.id, waits.agent, "no"));
+    assert.deepEqual(await told(waits.id), ["taskEnqueued", "taskCancelled"]);
+    const runs = await add();
+    const { id, fence } = await run();
+    await twofold(() => get().queue.cancel(runs.id, runs.agent, "no"));
+    assert.deepEqual(await told(id), ["taskEnqueued", "taskStarted"]);
+    await twofold(() => get().queue.fail(id, fence, failure("CANCELLED"), {}));
+    assert.deepEqual(await told(id), ["taskEnqueued", "taskStarted", "taskCancelled"]);
+  });
+
+  it("tell a start deadline that passed, when two replicas see it at once", async () => {
+    const { id } = await add({ conditions: { deadline: get().clock.now + 10 } });
+    get().clock.now += 10;
+    await tick();
+    assert.deepEqual(await told(id), ["taskEnqueued", "taskExpired"]);
+  });
+
+  it("tell a run that was lost or given back, and no lease that came to nothing", async () => {
+    const { id } = await add();
+    const given = await lease();
+    await get().queue.release(id, given.fence, "draining");
+    await lease();
+    get().clock.now += 31_000;
+    await tick();
+    assert.deepEqual(await told(id), ["taskEnqueued"], "nothing ran yet");
+    await run();
+    get().clock.now += 31_000;
+    await tick();
+    assert.deepEqual(await told(id), ["taskEnqueued", "taskStarted", "taskRetried"]);
+    const again = await run();
+    await twofold(() => get().queue.release(id, again.fence, "draining"));
+    assert.deepEqual((await told(id)).slice(3), ["taskStarted", "taskRetried"]);
+  });
+
+  it("tell nothing of a change of class, a start time that came, a parking that ended", async () => {
+    const { id } = await add({ start: get().clock.now + 1_000 });
+    await get().queue.setPriority(id, "", "high");
+    get().clock.now += 1_000;
+    await tick();
+    await get().queue.setPriority(id, "", "low");
+    assert.equal((await get().store.find(id))?.state, "QUEUED");
+    assert.deepEqual(await told(id), ["taskEnqueued"]);
+  });
+}
