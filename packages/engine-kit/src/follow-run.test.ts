@@ -31,6 +31,7 @@ function createReader(): RunReader<never> {
     read(piece) {
       const [, word, text = ""] = /^(\w+) ?(.*)$/s.exec(piece.toString()) ?? [];
       if (word === "say") return [{ type: "text", text }];
+      if (word === "use") return [{ type: "tool", name: text }];
       if (word !== "done" && word !== "error") return undefined;
       transcript.ending = { ok: word === "done", text, turns: 1 };
       return [];
@@ -86,7 +87,7 @@ describe("following a run", () => {
   });
 
   it("ends a run that prints more than it may, be it text or noise", async () => {
-    for (const noise of ["say ", "noise "]) {
+    for (const noise of ["say ", "noise ", "use "]) {
       const { seen, followed } = setUp([`${noise}${"x".repeat(21)}\n`, "done x\n"]);
       await textOf(followed.events);
       const outcome = await followed.outcome;

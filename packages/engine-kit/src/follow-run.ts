@@ -44,7 +44,7 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
       const event = whole(said);
       if (event === undefined) continue;
       if (event.type !== "notice") run.progress();
-      if (event.type === "text") printed += Buffer.byteLength(event.text);
+      printed += Buffer.byteLength(wordsOf(event));
       yield event;
     }
     if (printed > outputBytes) outputLimit ??= tooMuch(outputBytes);
@@ -143,6 +143,11 @@ async function exitOf(run: SupervisedRun): Promise<RunExit> {
   } finally {
     clearTimeout(tooLong);
   }
+}
+
+function wordsOf(event: EngineEvent): string {
+  if (event.type === "text") return event.text;
+  return event.type === "tool" ? event.name : event.message;
 }
 
 const uncut: LineSplitter = {

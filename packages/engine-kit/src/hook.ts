@@ -38,7 +38,7 @@ export interface Hook {
   onError?(run: HookRun, failure: RunFailure, signal: AbortSignal): Promise<void>;
   /** The engine said something. One call at a time and in order; see `HookPlugin.required` for who waits for whom. */
   onEvent?(run: HookRun, event: EngineEvent, signal: AbortSignal): Promise<void>;
-  /** The executor stops; no run is left. */
+  /** The executor stops; no run is left. It has a second for it. */
   close?(): Promise<void>;
 }
 

@@ -22,4 +22,11 @@ describe("the text of a run", () => {
     assert.deepEqual(whole({ type: "tool", name: "Bash" }), { type: "tool", name: "Bash" });
     assert.deepEqual(whole({ type: "text", text: "\udf89" }), { type: "text", text: "🎉" });
   });
+
+  it("are short and valid when they name a tool or are a notice, which an engine may fill with anything", () => {
+    const whole = createWholeText();
+    assert.deepEqual(whole({ type: "tool", name: "a\ud83d" }), { type: "tool", name: "a\ufffd" });
+    const long = whole({ type: "tool", name: "x".repeat(1_000_000) });
+    assert.equal(long?.type === "tool" && long.name.length, 256);
+  });
 });

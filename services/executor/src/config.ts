@@ -64,9 +64,12 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     service,
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
     executorId,
-    dir: settings.text("CCSP_EXECUTOR_DIR", "folder for the throwaway folders of runs, for this executor alone", {
-      default: join(tmpdir(), `ccsp-executor-${executorId}`),
-    }),
+    // Engines get paths in it, and work elsewhere.
+    dir: resolve(
+      settings.text("CCSP_EXECUTOR_DIR", "folder for the throwaway folders of runs, for this executor alone", {
+        default: join(tmpdir(), `ccsp-executor-${executorId}`),
+      }),
+    ),
     drainMs: settings.durationMs("CCSP_EXECUTOR_DRAIN", "how long runs may go on when the executor stops", {
       default: `${Math.floor(service.drainMs * 0.6)}ms`,
     }),
@@ -90,7 +93,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     hooks: defineHooks(settings, plugins.hooks),
   };
   for (const root of config.policy.roots) {
-    if (!`${resolve(config.dir)}/`.startsWith(root === "/" ? root : `${root}/`)) continue;
+    if (!`${config.dir}/`.startsWith(root === "/" ? root : `${root}/`)) continue;
     settings.fault(
       "CCSP_EXECUTOR_ALLOWED_ROOTS must not contain CCSP_EXECUTOR_DIR: tasks would read each other's files",
     );

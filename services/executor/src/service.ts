@@ -1,8 +1,9 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
 import { findExecutable } from "@ccsp/engine-kit";
-import { createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -15,6 +16,7 @@ import { systemClock } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
 import { createExecutor } from "./domain/executor.js";
 import { createHooks } from "./domain/hooks/hooks.js";
+import { policedParts } from "./domain/policy.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { loadEngines } from "./engines/registry.js";
@@ -80,6 +82,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     await open("supervisor", supervisor);
     const warm = createWarmPool({
       ...config.warm,
+      startsAtOnce: availableParallelism(),
       launcher: supervisor,
       metrics: createWarmMetrics(registry),
       clock: systemClock,
@@ -87,7 +90,12 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     });
     const opened = await open("hooks", openHooks(config.hooks, log));
     const hooks = createHooks(opened.hooks, { clock: systemClock, metrics, log });
-    const engines = await openEngines(config.engines, { supervisor: warm.of, metrics, log });
+    const engines = await openEngines(config.engines, {
+      supervisor: warm.of,
+      metrics,
+      policed: policedParts(config.policy),
+      log,
+    });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
     const client = createClient(QueueServiceService, config.queueTarget);
@@ -121,7 +129,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     const checks = { queue: () => executor.checkSync() };
     const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    const services = [implementSome(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))];
+    const services = [implement(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))];
     const server = await open(
       "grpc",
       serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),

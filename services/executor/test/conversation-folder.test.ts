@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -57,6 +57,23 @@ describe("copies of conversations on disk", () => {
     await begin(4n);
     assert.equal(await find(await open(), "a"), undefined);
     assert.deepEqual(await readdir(join(path, "copies")), []);
+  });
+
+  it("do not count when they could not be written, and hide no older one then: the queue has what is newest", async () => {
+    const copies = await open();
+    await copies.put(copy("a", 1n), Buffer.from("one"));
+    await copies.confirm(copy("a", 1n));
+    const [one = ""] = await readdir(join(path, "copies"));
+    // A folder in its place fails the writing, as a full disk would.
+    await mkdir(join(path, "copies", one.replace(/1$/, "2.pending"), "in-the-way"), { recursive: true });
+    assert.equal(await copies.put(copy("a", 2n), Buffer.from("two")), false);
+    await copies.confirm(copy("a", 2n));
+    assert.equal(await find(copies, "a"), undefined);
+    assert.deepEqual(
+      await readdir(join(path, "copies")),
+      [one.replace(/1$/, "2.pending")],
+      "what was not written counts",
+    );
   });
 
   it("are bounded in bytes, the oldest go first, and in age", async () => {

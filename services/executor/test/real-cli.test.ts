@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLAUDE_CODE_BIN, hugeText, type Simulator, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, eventually, hugeText, type Simulator, startSimulator } from "@ccsp/testkit";
+import { commandLineOf, expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 describe("the executor with the real Claude Code CLI", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let simulator: Simulator;
   before(async () => {
     simulator = await startSimulator();
@@ -58,17 +59,83 @@ describe("the executor with the real Claude Code CLI", function () {
       assert.ok(rig.queue.textOf(task) === expected, "the pieces differ");
     }));
 
-  it("says why a run failed: bad key, rate limit, overload, a prompt that is too long", () =>
+  it("says why a run failed: bad key, rate limit, overload, a prompt that is too long, a connection that breaks", () =>
     withCli(async (rig) => {
       const expected: readonly [string, ErrorCategory][] = [
         ["[[sim:401]] 1", ErrorCategory.SESSION_TIMEOUT],
         ["[[sim:429]] 2", ErrorCategory.RATE_LIMIT],
         ["[[sim:529]] 3", ErrorCategory.OVERLOADED],
         ["[[sim:too-long]] 4", ErrorCategory.CONTEXT_OVERFLOW],
+        ['[[sim:text value="one two"]][[sim:cut after=4]] 5', ErrorCategory.NETWORK_ERROR],
       ];
       for (const [prompt, category] of expected) {
         const { category: got } = await failureOf(rig, rig.queue.add(prompt));
         assert.equal(ErrorCategory[got], ErrorCategory[category], prompt);
+      }
+    }));
+
+  it("says so when there is no login, and when nothing listens", async () => {
+    const expected = [
+      // A throwaway home has none.
+      [{ CCSP_CLAUDE_CODE_API_KEY: "" }, ErrorCategory.SESSION_TIMEOUT],
+      [{ CCSP_CLAUDE_CODE_BASE_URL: "http://127.0.0.1:1" }, ErrorCategory.NETWORK_ERROR],
+    ] as const;
+    for (const [env, category] of expected) {
+      await withCli(async (rig) => {
+        const { category: got } = await failureOf(rig, rig.queue.add("hello"));
+        assert.equal(ErrorCategory[got], ErrorCategory[category]);
+      }, env);
+    }
+  });
+
+  it("brings a whole answer over a connection that broke in the middle, once", () =>
+    withCli(async (rig) => {
+      const task = rig.queue.add('[[sim:text value="one two three"]][[sim:cut after=7 times=1]]');
+      assert.equal((await resultOf(rig, task)).text, "one two three");
+      assert.equal(rig.queue.textOf(task), "one two three");
+    }));
+
+  it("ends a run whose model falls silent, before its first word or after it", () =>
+    withCli(
+      async (rig) => {
+        const before = rig.queue.add("[[sim:hang]]");
+        const after = rig.queue.add('[[sim:text value="one two"]][[sim:hang-mid after=4]]');
+        for (const task of [before, after]) {
+          assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "ENGINE_HANG");
+          await expectProcesses(0, task);
+        }
+        assert.equal(rig.queue.textOf(after), "one ");
+      },
+      { CCSP_EXECUTOR_SILENCE_TIMEOUT: "8s" },
+    ));
+
+  it("is cancelled while it starts, before its first word, in the middle of its text, and while it uses a tool", () =>
+    withCli(async (rig) => {
+      const tool = `[[sim:tool name=Bash input='{"command":"sleep 100","description":"waits"}']]`;
+      const phases: readonly [string, (task: string) => unknown][] = [
+        ["never", (task) => expectProcesses(1, task)],
+        ["[[sim:hang]]", () => assert.ok(simulator.requests.some(({ prompt }) => prompt?.includes("sim:hang")))],
+        [
+          '[[sim:text value="one two"]][[sim:hang-mid after=4]]',
+          (task) => assert.equal(rig.queue.textOf(task), "one "),
+        ],
+        [
+          `${tool}[[sim:text value=never]]`,
+          async (task) => {
+            const lines = (await processesOf(task)).map(commandLineOf);
+            assert.ok(
+              lines.some((line) => line.startsWith("sleep\0")),
+              "the tool does not run",
+            );
+          },
+        ],
+      ];
+      for (const [prompt, reached] of phases) {
+        const task = rig.queue.add(prompt, { allowedTools: ["Bash"] });
+        await eventually(() => reached(task), { timeoutMs: 30_000, what: prompt });
+        rig.queue.cancel(task);
+        assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "CANCELLED", prompt);
+        await expectProcesses(0, task);
       }
     }));
 });

@@ -72,6 +72,13 @@ export const CASES: readonly Case[] = [
   },
   { name: "rate-limit", prompt: "[[sim:429]]", env: ONCE, expects: { category: "RATE_LIMIT" } },
   {
+    name: "rate-limit-of-a-login",
+    prompt: "[[sim:429]]",
+    env: { ...NO_KEY, ...ONCE },
+    files: LOGIN,
+    expects: { category: "RATE_LIMIT" },
+  },
+  {
     name: "window-closed",
     prompt: "[[sim:429-window reset=3600]]",
     env: NO_KEY,

@@ -165,7 +165,11 @@ describe("a task's request", function () {
           const attachments = [{ name: "notes.md", content: Buffer.from("attached words") }];
           const includeFiles = [join(root, "docs", "a.txt")];
           const runs = join(rig.dir, "executor", "runs");
-          const [boot = ""] = await eventually(() => readdir(runs));
+          const boot = await eventually(async () => {
+            const [first] = await readdir(runs);
+            assert.ok(first);
+            return first;
+          });
           const files = join(runs, boot, "task-1-1", "files");
           const read = (path: string) => `[[sim:tool name=Read input='{"file_path":"${path}"}']]`;
           const spec = { attachments, includeFiles, workingFolder: root, allowedTools: ["Read"] };

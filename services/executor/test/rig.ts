@@ -62,7 +62,7 @@ export async function withRig(env: Record<string, string>, use: (rig: Rig) => Pr
           if (!ended) throw new Error("still runs");
           return ended;
         },
-        { timeoutMs: 15_000, what: `the end of ${taskId}` },
+        { timeoutMs: 30_000, what: `the end of ${taskId}` },
       ),
     stop() {
       stopping.abort();

@@ -57,7 +57,7 @@
 -- RETURN {'stale'} | {'ok', ms until time alone lets more start or '', id, record, prompts, …}
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
--- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (claim/batch.lua).
+-- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
 -- An agent that may not run is benched, and a task that a label keeps back leaves its line, so that each is looked at once and not by
 -- every claim.
 -- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up. The fence is at least
@@ -118,7 +118,11 @@ local rules = open_rules(
 )
 most = rules.room(most)
 
-local batch, waiting, granted, count = open_batch(), open_load(load), last[3], 0
+local waiting, granted, count = open_load(load), last[3], 0
+local batch = open_batch()
+local to_leases, to_held, to_running = batch.of('ZADD', leases), batch.of('ZADD', held), batch.of('ZADD', running)
+local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', rota), batch.of('ZADD', bench)
+local to_blocked, from_pinned = batch.of('ZADD', blocked), batch.of('ZREM', pinned)
 local LEASE = ',"state":"LEASED","fence":%.0f'
 -- Of every lease of this call, and after it the agent's weight.
 local lease_facts = string.format(
@@ -134,7 +138,7 @@ local lease_facts = string.format(
 local function lease(class, agent, id, record, text)
   fence = math.max(fence + 1, now)
   for _, what in ipairs(rules.count(CLASSES[class], agent, record)) do
-    redis.call('ZADD', running, 0, what .. '/' .. id)
+    push_two(to_running, 0, what .. '/' .. id)
   end
   waiting.take(CLASSES[class], agent, tonumber(string.match(record, '"size":(%d+)')))
   if string.find(record, '"deadline":', 1, true) or string.find(record, '"pinMs":', 1, true) then
@@ -142,9 +146,9 @@ local function lease(class, agent, id, record, text)
   end
   local weight = agent_weights[agent] or 1
   record = string.sub(record, 1, -2) .. string.format(LEASE, fence) .. lease_facts .. weight .. '}'
-  redis.call('HSET', tasks, id, record)
-  redis.call('ZADD', leases, now + lease_ms, id)
-  redis.call('ZADD', held, 0, name .. '/' .. id)
+  push_two(to_tasks, id, record)
+  push_two(to_leases, now + lease_ms, id)
+  push_two(to_held, 0, name .. '/' .. id)
   granted, count = granted .. id .. ' ', count + 1
   answer(id, record, text)
   return cost / weight
@@ -157,8 +161,8 @@ end
 
 -- It is in no line until the reaper looks at it.
 local function set_aside(reason, age, id, record)
-  batch.add('ZADD', blocked, 0, reason .. age .. id)
-  batch.add('HSET', tasks, id, string.sub(record, 1, -2) .. ',"blocked":"' .. reason .. '"}')
+  push_two(to_blocked, 0, reason .. age .. id)
+  push_two(to_tasks, id, string.sub(record, 1, -2) .. ',"blocked":"' .. reason .. '"}')
 end
 
 -- What is pinned to this executor goes first, at its agent's cost. What may not start holds up nothing behind it.
@@ -171,7 +175,7 @@ for class = 1, most > 0 and peek(open_line(pinned, mine)) and 4 or 0 do
     local record, text = read(id)
     local agent = record and string.match(record, '"agent":"([^"]+)"')
     if not (agent and text) then
-      batch.add('ZREM', pinned, member)
+      push(from_pinned, member)
       if record then
         set_aside('broken', age, id, record)
       end
@@ -179,7 +183,7 @@ for class = 1, most > 0 and peek(open_line(pinned, mine)) and 4 or 0 do
       local turns = KEYS[23 + class]
       local before = tonumber(redis.call('ZSCORE', turns, agent)) or time_of(class)
       redis.call('ZADD', turns, before + lease(class, agent, id, record, text), agent)
-      batch.add('ZREM', pinned, member)
+      push(from_pinned, member)
     end
     pins.at, most_pins = pins.at + 1, most_pins - 1
   end
@@ -231,7 +235,7 @@ local function next_of_class(turns, class)
     else
       turns.leave(agent)
       if peek(line) then
-        batch.add('ZADD', bench, 0, 'agent/' .. agent.name .. '/' .. engine .. '/' .. CLASSES[class])
+        push_two(to_bench, 0, 'agent/' .. agent.name .. '/' .. engine .. '/' .. CLASSES[class])
       end
     end
   end
@@ -265,10 +269,10 @@ end
 for class = 1, 4 do
   turns[class].save()
   if turns[class].time > time_of(class) then
-    batch.add('HSET', rota, 'time:' .. CLASSES[class], turns[class].time)
+    push_two(to_rota, 'time:' .. CLASSES[class], turns[class].time)
   end
   if count > 0 then
-    batch.add('HSET', rota, CLASSES[class], classes.credit(class))
+    push_two(to_rota, CLASSES[class], classes.credit(class))
   end
 end
 if count > 0 then

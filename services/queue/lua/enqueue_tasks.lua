@@ -82,7 +82,13 @@ local function add_load(scope, size)
 end
 
 local age = string.format('/%011x/', now)
-local queued = false
+local batch = open_batch()
+local to_tasks, to_prompts, to_owned = batch.of('HSET', tasks), batch.of('HSET', prompts), batch.of('ZADD', owned)
+local to_lines = {}
+for class = 1, 4 do
+  to_lines[class] = batch.of('ZADD', KEYS[9 + class])
+end
+local queued, added = false, {}
 local function put_in_line(id, class, agent, pin)
   queued = true
   if pin then
@@ -92,7 +98,7 @@ local function put_in_line(id, class, agent, pin)
   if redis.call('ZADD', KEYS[13 + class], 'LT', now, agent) == 1 then
     redis.call('ZADD', KEYS[17 + class], 'GT', redis.call('HGET', rota, 'time:' .. CLASSES[class]) or 0, agent)
   end
-  redis.call('ZADD', KEYS[9 + class], 0, agent .. age .. id)
+  push_two(to_lines[class], 0, agent .. age .. id)
 end
 
 local stop = redis.call('HGET', KEYS[22], 'emergency')
@@ -110,6 +116,11 @@ local function enqueue(line, bulk, times)
     request_key = request_key + 1
     request = KEYS[request_key]
   end
+  -- It came twice in this call: the second time has to see what the first one did.
+  if added[id] then
+    batch.write()
+  end
+  added[id] = true
   if redis.call('HEXISTS', tasks, id) == 1 then
     return 'again', redis.call('HGET', tasks, id)
   end
@@ -144,9 +155,9 @@ local function enqueue(line, bulk, times)
   if alarm < math.huge then
     redis.call('ZADD', alarms, alarm, id)
   end
-  redis.call('HSET', tasks, id, state .. created .. ',"size":' .. size .. ',' .. record)
-  redis.call('HSET', prompts, id, bulk)
-  redis.call('ZADD', owned, 0, agent .. '/' .. id)
+  push_two(to_tasks, id, state .. created .. ',"size":' .. size .. ',' .. record)
+  push_two(to_prompts, id, bulk)
+  push_two(to_owned, 0, agent .. '/' .. id)
   if request then
     redis.call('SET', request, id .. ' ' .. hash, 'PX', ARGV[4])
   end
@@ -161,6 +172,7 @@ for i = 10, #ARGV, 3 do
   outcomes[#outcomes + 1] = word
   outcomes[#outcomes + 1] = value
 end
+batch.write()
 for name, scope in pairs(scopes) do
   if scope.changed then
     redis.call('HSET', load, name .. '/tasks', scope.tasks, name .. '/bytes', scope.bytes)

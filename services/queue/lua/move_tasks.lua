@@ -68,6 +68,9 @@ local WAITING = { QUEUED = true, PARKED = true, SCHEDULED = true }
 local DUE = { leases = leases, parked = parked, alarms = alarms }
 local HELD = { LEASED = true, RUNNING = true, CANCELLING = true }
 local charges = open_charges({ rota = rota, rates = rates, meta = meta }, engine)
+local batch = open_batch()
+local from_leases, from_held, from_running = batch.of('ZREM', leases), batch.of('ZREM', held), batch.of('ZREM', running)
+local to_tasks, to_results, to_ended = batch.of('HSET', tasks), batch.of('HSET', results), batch.of('ZADD', ended)
 local any_benched = redis.call('EXISTS', bench) == 1
 
 local function add_load(r, sign)
@@ -129,9 +132,11 @@ local function take_from_line(r, id)
 end
 
 local function end_lease(r, id, used)
-  redis.call('ZREM', leases, id)
-  redis.call('ZREM', held, r.executor .. '/' .. id)
-  redis.call('ZREM', running, unpack(counted_as(r, id)))
+  push(from_leases, id)
+  push(from_held, r.executor .. '/' .. id)
+  for _, name in ipairs(counted_as(r, id)) do
+    push(from_running, name)
+  end
   if any_benched then
     lift_bench(bench, r.agent, ARGV[4])
   end
@@ -144,11 +149,16 @@ local function end_lease(r, id, used)
   end
 end
 
-local logged = {}
+local logged, moved, kept = {}, {}, 0
 local function move_task(line, move, result, log)
   local id, fence_text, used, data = string.match(line, '^(%S+) (%S*) (%S*) (.*)$')
   local fence = tonumber(fence_text)
   local settled = move.settle and fence_text .. ' ' .. move.settle
+  -- It is moved twice in this call: the second time has to see what the first one did.
+  if moved[id] then
+    batch.write()
+  end
+  moved[id] = true
   local raw = redis.call('HGET', tasks, id)
   if not raw then
     return 'missing'
@@ -179,8 +189,7 @@ local function move_task(line, move, result, log)
     redis.call('ZREM', parked, id)
   elseif r.ended then
     redis.call('ZREM', ended, id)
-    redis.call('HINCRBY', load, 'ended/bytes', -(r.kept or 0))
-    r.kept = nil
+    kept, r.kept = kept - (r.kept or 0), nil
   elseif move.lease or move.to ~= 'CANCELLING' then
     end_lease(r, id, tonumber(used))
   end
@@ -201,6 +210,7 @@ local function move_task(line, move, result, log)
   end
   set_alarm(r, id, move.due)
   if move.lease then
+    batch.write()
     resume_lease({ leases = leases, held = held, running = running, meta = meta }, r, id, move.lease, now)
   elseif r.state == 'QUEUED' then
     put_in_line(r, id)
@@ -210,15 +220,15 @@ local function move_task(line, move, result, log)
     redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
   else
     r.ended, r.kept = now, r.size + (r.logged or 0) + (r.resultBytes or 0)
-    redis.call('HINCRBY', load, 'ended/bytes', r.kept)
-    redis.call('ZADD', ended, now, id)
+    kept = kept + r.kept
+    push_two(to_ended, now, id)
   end
-  redis.call('HSET', tasks, id, cjson.encode(r))
+  push_two(to_tasks, id, cjson.encode(r))
 
   data = string.format('{"engine":"%s","attempt":%d', engine, r.attempt or 0) .. data
   if r.state == 'SUCCEEDED' then
     if not r.chunks then
-      redis.call('HSET', results, id, result)
+      push_two(to_results, id, result)
     end
     local wait = r.leased - r.created
     data = data .. string.format(',"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', r.executor,
@@ -244,7 +254,11 @@ for i = 5, #ARGV, 3 do
   local good, word = pcall(move_task, ARGV[i], moves[json], ARGV[i + 2], KEYS[LOGS + n])
   words[n] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
 end
+batch.write()
 charges.save()
+if kept ~= 0 then
+  redis.call('HINCRBY', load, 'ended/bytes', kept)
+end
 if #logged > 0 then
   redis.call('PUBLISH', ARGV[3], table.concat(logged, ' '))
 end

@@ -6,9 +6,15 @@ import type { QueueObserver } from "./domain/queue.js";
 import type { TaskStore } from "./domain/store.js";
 import { CLASSES } from "./domain/task.js";
 
-/** The queue's metrics. `ccsp_queue_waiting` is read when it is scraped; every replica shows the same. */
+/** The queue's metrics. What waits, and for how long, is read when it is scraped; every replica shows the same. */
 export function observeQueue(registry: Registry, store: Pick<TaskStore, "depths">): QueueObserver {
   const registers = [registry];
+  const oldest = new Gauge({
+    name: "ccsp_queue_oldest_age_seconds",
+    help: "Age of the oldest task that waits for an executor; 0 when none does",
+    labelNames: ["engine", "class"],
+    registers,
+  });
   const waiting = new Gauge({
     name: "ccsp_queue_waiting",
     help: "Tasks that wait for an executor",
@@ -17,7 +23,10 @@ export function observeQueue(registry: Registry, store: Pick<TaskStore, "depths"
     async collect() {
       // A scrape while Redis is away shows the last values.
       const depths = await store.depths().catch(() => []);
-      for (const depth of depths) waiting.set({ engine: depth.engine, class: depth.class }, depth.waiting);
+      for (const { engine, class: priority, waiting: count, oldestAgeMs = 0 } of depths) {
+        waiting.set({ engine, class: priority }, count);
+        oldest.set({ engine, class: priority }, oldestAgeMs / 1000);
+      }
     },
   });
   const wait = new Histogram({

@@ -1,5 +1,5 @@
 import { announce } from "@ccsp/discovery";
-import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
@@ -95,7 +95,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
     );
-    const served = queueHandlers({
+    const handlers = queueHandlers({
       queue,
       sync,
       gates,
@@ -107,10 +107,10 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       enqueue,
       cache,
       conversations,
+      schedules: schedules.handlers,
     });
-    const handlers = { ...served, ...schedules.handlers };
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
-    const services = [implementSome(QueueServiceService, handlers)];
+    const services = [implement(QueueServiceService, handlers)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));
     const id = `queue-${service.instance}`;
     const { port } = server;

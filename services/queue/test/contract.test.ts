@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeEvent, eventsKey } from "@ccsp/events";
+import { BlockerKind } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import {
   ErrorCategory,
   Priority,
@@ -8,6 +9,7 @@ import {
   TaskEvent as TaskEvents,
   TaskState,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { reap } from "../src/domain/reaper.js";
 import { type QueueClient, refused, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
@@ -439,6 +441,27 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const engines = [{ engine: "claude-code", freeSlots: 1, slots: 1, account: "", version: "1.0" }];
     assert.deepEqual(answer.executors, [{ executorId: "ex-1", leases: 1, lastSyncTime, draining: false, engines }]);
     assert.equal(answer.maxPromptBytes, 1_048_576n);
+  });
+
+  it("explains what keeps a task from starting, and estimates a start from what a run took", async () => {
+    await enqueue();
+    const { taskId, fence } = await lease();
+    const { id: waits } = await enqueue();
+    const runTime = { seconds: 30n, nanos: 0 };
+    const full = await client.explainTask({ taskId: waits, agentId: "alice" });
+    assert.deepEqual(
+      full.blockers.map(({ kind }) => kind),
+      [BlockerKind.NO_SLOT],
+    );
+    assert.deepEqual([full.state, full.aheadInClass, full.estimate], [TaskState.QUEUED, 0n, undefined]);
+    await client.complete({ taskId, fence, result: result({ runTime }) });
+    await eventually(async () => {
+      const { start, runTime: learned } = await client.estimateTask({ agentId: "alice", spec: spec({ prompt: "" }) });
+      assert.deepEqual([start?.p50, learned?.p90], [runTime, runTime], "the one that waits has its turn first");
+    });
+    const { blockers, estimate } = await client.explainTask({ taskId: waits, agentId: "" });
+    assert.deepEqual([blockers, estimate?.p95], [[], { seconds: 0n, nanos: 0 }]);
+    await refused(client.explainTask({ taskId: waits, agentId: "bob" }), status.NOT_FOUND, "TASK_NOT_FOUND");
   });
 
   it("closes a gate, shows it in the status and opens it", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Reason } from "@ccsp/errors";
-import { CallError, type Client, createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { CallError, type Client, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
@@ -9,6 +9,8 @@ import { openConversations } from "../src/conversations/open-conversations.js";
 import { createEmergencyStop } from "../src/domain/emergency-stop.js";
 import { createEnqueue } from "../src/grpc/enqueue.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
+import { scheduleHandlers } from "../src/schedules/handlers.js";
+import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { createTaskIds } from "../src/task-id.js";
 import { ENGINES, log, type World } from "./world.js";
 
@@ -44,8 +46,12 @@ export async function serveReplica(
     enqueue,
     cache,
     conversations,
+    schedules: scheduleHandlers(
+      createScheduleStore(world.redis.client, () => world.clock.now),
+      limits,
+    ),
   });
-  const services = [implementSome(QueueServiceService, handlers)];
+  const services = [implement(QueueServiceService, handlers)];
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
     services,

@@ -185,6 +185,13 @@ function promises(options: WorldOptions): void {
       assert.equal(await world.redis.client.xlen("ccsp:events:{0}"), 1);
     });
 
+    it("stores a task once that comes twice in the same moment", async () => {
+      const task = newTask();
+      const outcomes = await Promise.all([world.store.enqueue(task), world.store.enqueue(task)]);
+      assert.deepEqual(outcomes[1], outcomes[0]);
+      assert.equal(await world.redis.client.hget("ccsp:queue:{0}:load", "all/tasks"), "1");
+    });
+
     it("answers a repeated request id with its task also when that has ended, also when the queue is full", async () => {
       const request = { id: "r", hash: "h" };
       const id = await add({ request });
@@ -444,6 +451,18 @@ function promises(options: WorldOptions): void {
       await assert.rejects(world.queue.fail(id, fence, failure(), {}), reason("LEASE_LOST"));
       const log = await world.store.readLog(id, 0, 10);
       assert.equal(log.length, 1);
+    });
+
+    it("is written once when it is asked for twice in the same moment, and stands when a cancel comes with it", async () => {
+      await add();
+      const { id, fence } = await leaseOne();
+      await Promise.all([
+        ...["one", "two"].map((result) => world.queue.complete(id, fence, Buffer.from(result), {})),
+        world.queue.cancel(id, "alice", ""),
+      ]);
+      assert.equal(await state(id), "SUCCEEDED");
+      assert.equal(String(await world.store.findResult({ id })), "one");
+      assert.equal((await world.store.readLog(id, 0, 10)).length, 1);
     });
 
     it("with a large result keeps it in chunks, which are read as one and go with the task", async () => {

@@ -88,7 +88,13 @@ export async function openConversationFolder(
         if (bytes.byteLength > mostBytes) return false;
         const name = `${fileOf(copy)}${PENDING}`;
         copies.set(name, { bytes: bytes.byteLength, atMs: Date.now() });
-        await writeFile(join(path, name), bytes, { mode: 0o600 });
+        try {
+          await writeFile(join(path, name), bytes, { mode: 0o600 });
+        } catch (err) {
+          // A full disk leaves half of it.
+          await remove(name);
+          throw err;
+        }
         return true;
       }, false),
 

@@ -167,6 +167,8 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
   async function fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
     const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
     const answer = await ask((signal) => deps.queue.fail(lease, { failure, usage, costUsd }, signal));
+    // Unended it would be run again, for ever: nothing would count the attempt.
+    if (answer === "refused" && failure !== undeliverable) return await fail(undeliverable);
     return answer === "ok" ? failure.category : "LOST";
   }
 
@@ -221,7 +223,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
 const LEVELS = { notice: "info", warning: "warn", critical: "error" } as const satisfies Record<Severity, string>;
 
 /** Causes for which the lease is given back, and what the task's log says of it. */
-const GIVEN_BACK = { release: "the executor is stopping", park: "an emergency stop parked it" } as const;
+const GIVEN_BACK = { release: "the executor takes no more work", park: "an emergency stop parked it" } as const;
 
 const killed = runFailure("CANCELLED", "an emergency stop killed it", { source: "CCSP" });
 

@@ -86,6 +86,8 @@ describe("the conversations of an executor", () => {
     assert.equal(await begin(turnAt("other")), "theirs");
     delete store.here;
     assert.equal(await begin(turnAt("here")), "theirs");
+    store.here = bytes("no gzip");
+    assert.equal(await begin(turnAt("here")), "theirs", "a broken copy hides the queue's");
   });
 
   it("are gone when they were forgotten, are nowhere, or cannot be read", async () => {

@@ -59,13 +59,27 @@ export function createConversations({ executorId, queue, kept, log }: Conversati
   async function find(lease: Lease, ask: Ask): Promise<Uint8Array | undefined> {
     const held = lease.conversation?.held;
     if (held === undefined) return undefined;
-    const { engineId } = held;
     // Another executor's newest turn is not on this disk, whatever is there under its name.
-    const here = held.executorId === executorId ? await kept.find({ engine: lease.engine, engineId }) : undefined;
-    const bytes = here ?? (await ask((signal) => queue.loadConversation(lease, signal)));
-    if (typeof bytes === "string") return undefined;
-    log.info({ task: lease.taskId, from: here ? "disk" : "queue", bytes: bytes.byteLength }, "conversation restored");
-    return await expand(bytes, { maxOutputLength: MOST_BYTES });
+    const here = held.executorId === executorId ? await findHere(lease, held.engineId) : undefined;
+    if (here) return here;
+    const bytes = await ask((signal) => queue.loadConversation(lease, signal));
+    return typeof bytes === "string" ? undefined : await restored(lease, "queue", bytes);
+  }
+
+  async function findHere({ engine, taskId }: Lease, engineId: string): Promise<Uint8Array | undefined> {
+    const bytes = await kept.find({ engine, engineId });
+    try {
+      return bytes && (await restored({ taskId }, "disk", bytes));
+    } catch (err) {
+      log.error({ err, task: taskId }, "copy of a conversation on disk is broken: the queue is asked for its own");
+      return undefined;
+    }
+  }
+
+  async function restored({ taskId }: Pick<Lease, "taskId">, from: "disk" | "queue", bytes: Uint8Array) {
+    const transcript = await expand(bytes, { maxOutputLength: MOST_BYTES });
+    log.info({ task: taskId, from, bytes: bytes.byteLength }, "conversation restored");
+    return transcript;
   }
 
   return {

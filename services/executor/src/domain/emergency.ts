@@ -27,15 +27,22 @@ export function createEmergencyStop({ attempts, others, onEmpty, log }: Emergenc
   function end(attempt: Attempt): void {
     if (!attempt.running) return;
     // Counted now: when it is gone there is nothing to count.
-    const processes = Math.max(attempt.processes, attempt.pid === undefined ? 0 : 1);
+    const { processes } = attempt;
     attempt.stop(order?.level === "kill" ? "kill" : "park");
     if (ending.has(attempt)) return;
     ending.add(attempt);
-    void attempt.engineGone.then(() => count({ taskId: attempt.lease.taskId, pid: attempt.pid ?? 0, processes }));
+    void attempt.engineGone.then(() => count(attempt, processes));
   }
 
-  function count(run: EndedRun): void {
-    ended.push(run);
+  /** Ends what the order does not let go on; what waits for a hook or for its login has no process yet, and is to get none. */
+  function take(attempt: Attempt): void {
+    if (endsRuns()) end(attempt);
+    else if (stopped.signal.aborted && attempt.running && attempt.pid === undefined) attempt.stop("park");
+  }
+
+  function count({ lease: { taskId }, pid = 0 }: Attempt, seen: number): void {
+    // A look may not have found its process; where there was none a hook did the run, or it had not started.
+    ended.push({ taskId, pid, processes: Math.max(seen, pid === 0 ? 0 : 1) });
     look();
   }
 
@@ -57,13 +64,11 @@ export function createEmergencyStop({ attempts, others, onEmpty, log }: Emergenc
       }
       log.warn({ ...newest, remaining: remaining() }, "emergency stop");
       if (newest.level !== "no-submit") stopped.abort(startsNothing(newest));
-      if (endsRuns()) for (const attempt of attempts()) end(attempt);
+      for (const attempt of attempts()) take(attempt);
       return true;
     },
     /** An attempt that has just begun: its lease may have been granted before the stop. */
-    take(attempt: Attempt): void {
-      if (endsRuns()) end(attempt);
-    },
+    take,
     /** For the next Sync; undefined: no run is to be ended. */
     receipt: (): EmergencyReceipt | undefined =>
       order && endsRuns() ? { id: order.id, ended, remaining: remaining() } : undefined,

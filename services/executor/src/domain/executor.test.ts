@@ -280,6 +280,27 @@ describe("the executor", () => {
     assert.deepEqual(x.endings, ["fail t1"]);
   });
 
+  it("gives back at NO_START what has no process yet, and lets go on what has one", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    await x.answer({ leases: [leaseOf("t2")], emergency: { id: "e", level: "no-start" } });
+    assert.deepEqual(x.endings, ["release t2"]);
+    assert.deepEqual(
+      x.runs.map(({ taskId, stopped }) => [taskId, stopped]),
+      [["t1", false]],
+    );
+  });
+
+  it("tells a failure that the queue refuses once more in plain words, so that the task is not run for ever", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    x.runs[0]?.end({ ok: false, failure: runFailure("ENGINE_CRASH", "odd"), usage: undefined, costUsd: -1 });
+    await settled();
+    await x.confirm("refused");
+    await x.confirm();
+    assert.deepEqual([x.endings, x.ends], [["fail t1", "fail t1"], ["OUTPUT_LIMIT"]]);
+  });
+
   it("completes a task whose answer was there before the cancel", async () => {
     const x = setUp();
     await x.answer({ leases: [leaseOf("t1")] });

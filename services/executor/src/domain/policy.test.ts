@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { judgePath, limitsOf, mayLook, type Policy, refusals } from "./policy.js";
+import { judgePath, limitsOf, mayLook, type Policy, policedParts, refusals } from "./policy.js";
 import type { Lease } from "./queue.js";
 
 const policy: Policy = {
@@ -77,6 +77,22 @@ describe("the operator's policy", () => {
     for (const tool of ["Read,WebFetch", "Read WebFetch", "", "Read(x),WebFetch(y)", "a\nb"]) {
       assert.match(refusalsOf({ allowedTools: [tool] }), /one tool/, tool);
     }
+  });
+
+  it("refuses what could not be an argument of an engine, or would be two", () => {
+    assert.match(refusalsOf({ deniedTools: ["Bash(\0)"] }), /one tool/);
+    assert.match(refusalsOf({ model: "a\0" }), /^model, fallback_models/);
+    assert.match(refusalsOf({ fallbackModels: ["a,b"] }), /^model, fallback_models/);
+    assert.equal(refusalsOf({ model: "claude-sonnet-4-5[1m]", fallbackModels: ["opus", "eu.anthropic/x:1"] }), "");
+  });
+
+  it("names what it sets for every run, which some engines do not honour", () => {
+    const lax: Policy = { ...policy, deniedTools: [], maxTurns: undefined, maxBudgetUsd: undefined };
+    assert.deepEqual(policedParts(lax), []);
+    assert.deepEqual(policedParts({ ...lax, deniedTools: ["Bash"], permissionModes: ["plan"] }), [
+      "denied_tools",
+      "permission_mode",
+    ]);
   });
 
   it("refuses attachments whose names are not plain or not their own", () => {

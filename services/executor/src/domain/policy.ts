@@ -1,4 +1,4 @@
-import type { PermissionMode, RunLimits } from "@ccsp/engine-kit";
+import type { PermissionMode, RunLimits, TaskPart } from "@ccsp/engine-kit";
 import type { Lease } from "./queue.js";
 
 /** What this executor's operator lets agents ask for. */
@@ -35,12 +35,16 @@ export interface Root {
 
 /** What an agent may not have, each beginning with its field. Knows nothing of what is on the disk: see `judgePath`. */
 export function refusals(lease: Lease, policy: Policy): readonly string[] {
-  const { attachments, includeFiles, allowedTools, deniedTools, permissionMode, limits } = lease;
+  const { model, fallbackModels, attachments, includeFiles, allowedTools, deniedTools, permissionMode, limits } = lease;
   const faults: string[] = [];
   const unless = (good: boolean, fault: string) => {
     if (!good) faults.push(fault);
   };
 
+  unless(
+    [model, ...fallbackModels].every(isModel),
+    "model, fallback_models: each has to be one name, without commas and control characters",
+  );
   const names = attachments.map(({ name }) => name);
   unless(names.every(isFileName), "attachments: a name is not 1 to 255 of A-Z a-z 0-9 . _ -, without a dot in front");
   unless(new Set(names).size === names.length, "attachments: two have the same name");
@@ -79,6 +83,16 @@ export function limitsOf({ limits }: Lease, policy: Policy): RunLimits {
   };
 }
 
+/** What a policy sets for every run: an engine that does not honour it is not bound by it. */
+export function policedParts({ deniedTools, permissionModes, maxTurns, maxBudgetUsd }: Policy): readonly TaskPart[] {
+  return [
+    ...(deniedTools.length > 0 ? (["denied_tools"] as const) : []),
+    ...(permissionModes[0] === "default" ? [] : (["permission_mode"] as const)),
+    ...(maxTurns === undefined ? [] : (["limits.turns"] as const)),
+    ...(maxBudgetUsd === undefined ? [] : (["limits.budget_usd"] as const)),
+  ];
+}
+
 /**
  * Whether a path may be looked at: absolute, without detours, and as it is written under a root. What is outside is not even asked
  * for, so that nobody learns what is there.
@@ -114,7 +128,10 @@ const isUnder = (path: string, root: string): boolean =>
 
 const isFileName = (name: string): boolean => /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/.test(name);
 
+/** They become arguments: a list of them is separated by commas, and no argument can hold a NUL. */
+const isModel = (name: string): boolean => !/[,\p{Cc}]/u.test(name);
+
 /** A name, perhaps with a rule: what has a comma or a blank elsewhere would be two tools to an engine. */
-const isTool = (tool: string): boolean => /^[^\s,()]+(\([^()]*\))?$/.test(tool);
+const isTool = (tool: string): boolean => /^[^\s,()]+(\([^()]*\))?$/.test(tool) && !/\p{Cc}/u.test(tool);
 
 const nameOf = (tool: string): string => tool.split("(", 1)[0] ?? tool;

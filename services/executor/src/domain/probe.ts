@@ -25,14 +25,16 @@ export interface ProbeDeps {
 /** Asks engines for the least that shows that they work, outside the queue and its slots. */
 export interface Probe {
   /**
-   * Runs "Hi" on an engine; empty: the first one. One at a time: others wait. Takes at most a minute and the grace of a kill, and ends
-   * when `signal` aborts; no process is left after it. Rejects with ENGINE_UNKNOWN, or with the signal's reason when it did not start.
+   * Runs "Hi" on an engine; empty: the first one. One at a time: others wait. Takes at most a minute until it starts, another one and the grace
+   * of a kill, and ends when `signal` aborts; no process is left after it. Rejects with ENGINE_UNKNOWN, or with the signal's reason when it did not start.
    */
   run(engine: string, signal: AbortSignal): Promise<ProbeReport>;
   /** How many are under way: 0 or 1. */
   running(): number;
 }
 
+/** An engine may have to wait before it starts a process: for its turn with a login, say. */
+const START_MS = 60_000;
 const WALL_MS = 60_000;
 const OUTPUT_BYTES = 64 * 1024;
 
@@ -47,8 +49,11 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
     const startedAt = clock.now();
     let firstTextMs: number | undefined;
     let outcome: RunOutcome;
+    const [late, started] = [new AbortController(), new AbortController()];
+    void clock.wait(START_MS, started.signal).then(() => late.abort());
     try {
-      const run = await engine.start({ ...HI, fence: ++count, unwanted: signal });
+      const run = await engine.start({ ...HI, fence: ++count, unwanted: AbortSignal.any([signal, late.signal]) });
+      started.abort();
       stopOn(signal, run, log);
       for await (const event of run.events) {
         if (event.type === "text") firstTextMs ??= clock.now() - startedAt;
@@ -56,8 +61,10 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
       outcome = await run.outcome;
     } catch (err) {
       log.error({ err, engine: engine.name }, "engine could not be probed");
-      outcome = { ok: false, failure: unstarted, usage: undefined, costUsd: undefined };
+      const failure = late.signal.aborted && !started.signal.aborted ? tooLate : unstarted;
+      outcome = { ok: false, failure, usage: undefined, costUsd: undefined };
     }
+    started.abort();
     running = 0;
     const totalMs = clock.now() - startedAt;
     const failure = outcome.ok ? undefined : outcome.failure;
@@ -102,6 +109,8 @@ const HI: Omit<RunRequest, "fence"> = {
   limits: { wallMs: WALL_MS, outputBytes: OUTPUT_BYTES, turns: undefined, budgetUsd: undefined },
   traceparent: "",
 };
+
+const tooLate = runFailure("TIMEOUT", "the engine did not start it in time", { source: "CCSP" });
 
 const unstarted = runFailure("ENGINE_CRASH", "the engine could not be started; the executor's log says why", {
   source: "CCSP",

@@ -22,6 +22,7 @@ async function logOf(version: string, minimumVersion?: string): Promise<string> 
   const [opened] = await openEngines([{ plugin, origin: "built-in", config: {}, slots: 3 }], {
     supervisor: () => supervisor,
     metrics,
+    policed: ["denied_tools"],
     log,
   });
   assert.deepEqual([opened?.version, opened?.slots], [version, 3]);
@@ -40,5 +41,9 @@ describe("opening an engine", () => {
       assert.doesNotMatch(await logOf(version, "2.1.197"), /older/, version);
     }
     assert.doesNotMatch(await logOf("0.1.0"), /older/);
+  });
+
+  it("warns of a part of the operator's policy that the engine does not honour", async () => {
+    assert.match(await logOf("2.1.197"), /"ignored":\["denied_tools"\]/);
   });
 });

@@ -1,4 +1,4 @@
-import type { Supervisor } from "@ccsp/engine-kit";
+import type { Supervisor, TaskPart } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { InstalledEngine } from "../domain/executor.js";
 import type { ExecutorMetrics } from "../telemetry/metrics.js";
@@ -8,13 +8,15 @@ export interface OpenEnginesDeps {
   /** By the engine's name. */
   readonly supervisor: (engine: string) => Supervisor;
   readonly metrics: Pick<ExecutorMetrics, "unknownLine" | "unknownFailure">;
+  /** Parts of a task that the operator's policy sets for every run. */
+  readonly policed: readonly TaskPart[];
   readonly log: Logger;
 }
 
 /** Opens every engine and asks its version, one after the other. Rejects when one is not there or does not answer. */
 export async function openEngines(
   configs: readonly EngineConfig[],
-  { supervisor, metrics, log }: OpenEnginesDeps,
+  { supervisor, metrics, policed, log }: OpenEnginesDeps,
 ): Promise<readonly InstalledEngine[]> {
   const installed: InstalledEngine[] = [];
   for (const { plugin, origin, config, slots } of configs) {
@@ -34,6 +36,8 @@ export async function openEngines(
     if (minimumVersion !== undefined && isOlder(version, minimumVersion)) {
       log.warn({ engine: name, version, minimumVersion }, "engine is older than is known to be reliable");
     }
+    const ignored = policed.filter((part) => !engine.capabilities.takes.includes(part));
+    if (ignored.length > 0) log.warn({ engine: name, ignored }, "engine does not keep all of the policy");
     installed.push({ engine, slots, version, minimumVersion, origin });
   }
   return installed;

@@ -17,11 +17,7 @@ export interface HandlerDeps {
   readonly stopping: AbortSignal;
 }
 
-export function executorHandlers({
-  executor,
-  hooks,
-  stopping,
-}: HandlerDeps): Partial<Handlers<ExecutorServiceService>> {
+export function executorHandlers({ executor, hooks, stopping }: HandlerDeps): Handlers<ExecutorServiceService> {
   return {
     async getExecutorStatus() {
       const { executorId, bootId, draining, engines, attempts } = executor.status();

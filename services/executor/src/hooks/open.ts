@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { HOOK_POINTS, type Hook, type HookPoint } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { InstalledHook } from "../domain/hooks/hook-calls.js";
@@ -8,12 +9,21 @@ export interface OpenHooks {
   close(): Promise<void>;
 }
 
+/** For each: the executor ends without those that do not close. */
+const CLOSE_MS = 1_000;
+
 /** Opens every hook, in order. Rejects when one does not open or has nothing to do; those before it are closed then. */
 export async function openHooks(configs: readonly HookConfig[], log: Logger): Promise<OpenHooks> {
   const hooks: InstalledHook[] = [];
   const close = async () => {
     for (const { name, hook } of hooks.toReversed()) {
-      await hook.close?.().catch((err: unknown) => log.error({ err, hook: name }, "hook could not be closed"));
+      const closed = async () => await hook.close?.();
+      const late = delay(CLOSE_MS, undefined, { ref: false }).then(() =>
+        Promise.reject(new Error("it takes too long")),
+      );
+      await Promise.race([closed(), late]).catch((err: unknown) =>
+        log.error({ err, hook: name }, "hook could not be closed"),
+      );
     }
   };
   try {

@@ -58,7 +58,3 @@ export async function findProcesses(matches: (cookie: Cookie) => boolean): Promi
     })
     .map(({ pid }) => pid);
 }
-// 1
-// 2
-// 3
-// 4

@@ -23,7 +23,7 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
         signal?.addEventListener("abort", () => resolve(), { once: true });
       }),
   };
-  const processes: { name: string; bytes: number; alive: boolean; used: boolean; die(): void }[] = [];
+  const processes: { name: string; bytes: number; alive: boolean; used: boolean; fault: boolean; die(): void }[] = [];
   const starts: string[] = [];
   const counted: string[] = [];
   const launcher = {
@@ -37,14 +37,17 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
           resolve();
         };
       });
-      const process = { name: run, bytes: 100 * MB, alive: true, used: false, die };
+      const process = { name: run, bytes: 100 * MB, alive: true, used: false, fault: false, die };
       processes.push(process);
       return {
         pid: processes.length,
         get alive() {
           return process.alive;
         },
-        memoryBytes: () => process.bytes,
+        memoryBytes() {
+          if (process.fault) throw new Error("of a test");
+          return process.bytes;
+        },
         use() {
           assert.ok(!process.used, "used twice");
           process.used = true;
@@ -66,6 +69,7 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
     count: 2,
     memoryBytes: 1_000 * MB,
     maxAgeMs: 10 * MINUTE,
+    startsAtOnce: 1,
     launcher,
     metrics: {
       started: (_engine, how) => void counted.push(how),
@@ -173,6 +177,15 @@ describe("the pool of waiting processes", () => {
     assert.equal(names().length, 2);
   });
 
+  it("starts them beside runs while there are processors for both, so that steady work gets them", async () => {
+    const { start, pass, counted } = setUp({ startsAtOnce: 2 });
+    for (let i = 0; i < 10; i++) {
+      await start("a");
+      await pass(1_100);
+    }
+    assert.ok(counted.filter((how) => how === "warm").length >= 6, counted.join());
+  });
+
   it("ends what is too old and starts another while its key is wanted, and then none", async () => {
     const { start, pass, names, counted } = setUp({ maxAgeMs: MINUTE });
     await start("a");
@@ -221,6 +234,19 @@ describe("the pool of waiting processes", () => {
     assert.deepEqual(counted.slice(-1), ["memory"]);
   });
 
+  it("keeps none of a key whose processes do not fit, and those of others", async () => {
+    const { start, pass, names, processes } = setUp({ memoryBytes: 250 * MB });
+    await start("large");
+    await start("large");
+    await pass(3_000);
+    for (const process of processes) process.bytes = 300 * MB;
+    await pass(MINUTE);
+    assert.deepEqual([names(), processes.length], [[], 1]);
+    for (const key of ["a", "a", "large"]) await start(key);
+    await pass(MINUTE);
+    assert.deepEqual(names(), ["warm-2:0"]);
+  });
+
   it("starts a run by itself when what waits for it is dead, even if nobody was told yet", async () => {
     const { start, pass, processes, names } = setUp();
     await start("a");
@@ -250,6 +276,21 @@ describe("the pool of waiting processes", () => {
     launcher.fails = true;
     await pass(10 * MINUTE);
     assert.equal(processes.length, died);
+  });
+
+  it("goes on after a fault of its own", async () => {
+    const { start, pass, processes, names } = setUp();
+    await start("a");
+    await start("a");
+    await pass(MINUTE);
+    const [process] = processes;
+    assert.ok(process);
+    process.fault = true;
+    await pass(MINUTE);
+    process.fault = false;
+    assert.equal(await start("a"), "warm-1:0");
+    await pass(MINUTE);
+    assert.deepEqual(names(), ["warm-2:0", "warm-3:0"]);
   });
 
   it("ends all and starts none until it is allowed again", async () => {

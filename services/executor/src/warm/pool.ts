@@ -6,9 +6,12 @@ import type { Launcher } from "../supervision/supervisor.js";
 import type { WarmConfig } from "./config.js";
 import { createDemand } from "./demand.js";
 import { createSetbacks } from "./setbacks.js";
+import { judge } from "./verdict.js";
 import { createWaitingProcesses, type Kind, type WarmMetrics } from "./waiting.js";
 
 export interface WarmPoolOptions extends WarmConfig {
+  /** Starts at once that do not slow each other: one for each processor. */
+  readonly startsAtOnce: number;
   readonly launcher: Launcher;
   readonly metrics: WarmMetrics;
   readonly clock: Clock;
@@ -28,10 +31,11 @@ export interface WarmPool extends WarmProcesses {
 const PACE_MS = 1_000;
 /** Between two looks at ages and memory, when nothing is to be started. */
 const LOOK_MS = 5_000;
-/** A cold start has the processors for itself for so long, and a run that got a waiting process until its first words. */
+/** For so long a cold start keeps a processor busy, and a run that got a waiting process until its first words. */
 const BUSY_MS = { cold: 1_500, warm: 250 };
 
 export function createWarmPool({
+  startsAtOnce,
   launcher,
   metrics,
   clock,
@@ -48,9 +52,10 @@ export function createWarmPool({
     setbacks.add(kind.key, clock.now());
   });
   let allowed = true;
-  let busyUntil = 0;
-  /** The most that one had, which the next one may need. */
-  let largestBytes = 0;
+  /** When each of the latest runs will have started. */
+  let starting: readonly number[] = [];
+  /** What the processes of each key had at the last look at one. */
+  const sizes = new Map<string, number>();
   let names = 0;
   let launching: Promise<void> | undefined;
   let keeping = false;
@@ -72,42 +77,18 @@ export function createWarmPool({
 
   const isAllowed = () => allowed;
 
+  const startingNow = () => starting.filter((untilMs) => untilMs > clock.now());
+
   const endAll = () => {
     for (const one of waiting.all()) waiting.end(one, "off");
   };
 
-  /** Ends what is too old, is not wanted any more, or takes too much. Answers the memory that the others have. */
-  function prune(wanted: ReadonlyMap<string, number>): number {
-    const now = clock.now();
-    const kept = new Map<string, number>();
-    let bytes = 0;
-    // Keys that were used last come first, and in each the youngest: what is over a bound is the rest.
-    const order = [...wanted.keys()];
-    const rank = ({ kind }: { readonly kind: Kind }) => (wanted.has(kind.key) ? order.indexOf(kind.key) : order.length);
-    for (const one of waiting
-      .all()
-      .toReversed()
-      .toSorted((a, b) => rank(a) - rank(b))) {
-      const { key } = one.kind;
-      const many = (kept.get(key) ?? 0) + 1;
-      const own = one.process.memoryBytes();
-      largestBytes = Math.max(largestBytes, own);
-      if (now - one.since >= maxAgeMs) waiting.end(one, "age");
-      else if (many > (wanted.get(key) ?? 0)) waiting.end(one, "unwanted");
-      else if (bytes + own > memoryBytes) waiting.end(one, "memory");
-      else {
-        kept.set(key, many);
-        bytes += own;
-      }
-    }
-    return bytes;
-  }
-
-  /** The kind that lacks a process and has the fewest. */
-  function lacking(wanted: ReadonlyMap<string, number>): Kind | undefined {
+  /** The kind that lacks a process and has the fewest, of those whose next one is likely to fit. */
+  function lacking(wanted: ReadonlyMap<string, number>, freeBytes: number): Kind | undefined {
     const has = (key: string) => waiting.all().filter(({ kind }) => kind.key === key).length;
     const [first] = [...wanted]
-      .filter(([key, many]) => has(key) < many && setbacks.passed(key, clock.now()))
+      .filter(([key, many]) => has(key) < many && (sizes.get(key) ?? 0) <= freeBytes)
+      .filter(([key]) => setbacks.passed(key, clock.now()))
       .toSorted(([a], [b]) => has(a) - has(b));
     return first && kinds.get(first[0]);
   }
@@ -115,11 +96,12 @@ export function createWarmPool({
   /** Answers how long to wait until the next step; undefined: there is nothing to be done any more. */
   async function step(): Promise<number | undefined> {
     const wanted = demand.wanted(clock.now());
-    const bytes = prune(wanted);
-    const kind = lacking(wanted);
+    const verdict = judge(waiting.all(), wanted, { nowMs: clock.now(), maxAgeMs, memoryBytes });
+    for (const { one, why } of verdict.ends) waiting.end(one, why);
+    for (const [key, bytes] of verdict.sizes) sizes.set(key, bytes);
+    const kind = lacking(wanted, memoryBytes - verdict.bytes);
     if (kind === undefined) return wanted.size + waiting.all().length > 0 ? LOOK_MS : undefined;
-    if (bytes + largestBytes > memoryBytes) return LOOK_MS;
-    if (clock.now() >= busyUntil) {
+    if (startingNow().length < startsAtOnce) {
       launching = launch(kind);
       await launching;
       launching = undefined;
@@ -136,13 +118,20 @@ export function createWarmPool({
       resting = pauseMs > PACE_MS;
       await clock.wait(pauseMs, wake.signal);
       if (wake.signal.aborted) pauseMs = PACE_MS;
-      else if (isAllowed()) pauseMs = await step();
+      else if (isAllowed()) pauseMs = await step().catch(unexpected);
     }
     keeping = false;
   }
 
+  /** Runs go on without them. */
+  function unexpected(err: unknown): number {
+    log.error({ err }, "waiting processes could not be looked after");
+    return LOOK_MS;
+  }
+
   function forget(key: string): void {
     kinds.delete(key);
+    sizes.delete(key);
     setbacks.clear(key);
   }
 
@@ -151,7 +140,7 @@ export function createWarmPool({
     const now = clock.now();
     const process = warmKey === undefined ? undefined : waiting.take(keyOf(engine, warmKey), now - maxAgeMs);
     const how = process ? "warm" : "cold";
-    busyUntil = Math.max(busyUntil, now + BUSY_MS[how]);
+    starting = [...startingNow(), now + BUSY_MS[how]];
     if (warmKey !== undefined && count > 0) {
       metrics.started(engine, how);
       const key = keyOf(engine, warmKey);

@@ -37,6 +37,8 @@ local function open_turns(keys, batch, virtual_time)
   local turns = { time = virtual_time }
   local fresh = { key = keys.turns, read = read_agents, page = NOTHING, at = 1, place = 0, count = 4 }
   local paid, lines = {}, {}
+  local to_turns, from_turns, from_lines = batch.of('ZADD', keys.turns), batch.of('ZREM', keys.turns), batch.of('ZREM', keys.lines)
+  local to_heads, from_heads = batch.of('ZADD', keys.heads), batch.of('ZREM', keys.heads)
 
   local function before(a, b)
     return a.score < b.score or a.score == b.score and a.name < b.name
@@ -66,7 +68,7 @@ local function open_turns(keys, batch, virtual_time)
   end
 
   function turns.leave(agent)
-    batch.add('ZREM', keys.turns, agent.name)
+    push(from_turns, agent.name)
   end
 
   -- An agent's waiting tasks, oldest first, as the line calls them: see peek().
@@ -81,21 +83,21 @@ local function open_turns(keys, batch, virtual_time)
 
   -- What is skipped leaves the line.
   function turns.skip(line)
-    batch.add('ZREM', keys.lines, line.page[line.at])
+    push(from_lines, line.page[line.at])
     line.at, line.skipped = line.at + 1, true
   end
 
   function turns.save()
     for _, agent in ipairs(paid) do
-      batch.add('ZADD', keys.turns, agent.score, agent.name)
+      push_two(to_turns, agent.score, agent.name)
     end
     for agent, line in pairs(lines) do
       if line.skipped then
         local first = peek(line)
         if first then
-          batch.add('ZADD', keys.heads, tonumber(string.match(first, '/(%x+)/'), 16), agent)
+          push_two(to_heads, tonumber(string.match(first, '/(%x+)/'), 16), agent)
         else
-          batch.add('ZREM', keys.heads, agent)
+          push(from_heads, agent)
         end
       end
     end

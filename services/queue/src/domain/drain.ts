@@ -1,4 +1,4 @@
-import type { RunTimes } from "./run-times.js";
+import { countUpTo, type RunTimes } from "./run-times.js";
 
 /** Slots at which runs go on one after the other. */
 export interface Slots {
@@ -7,9 +7,9 @@ export interface Slots {
   readonly free: number;
 }
 
-const DRAWS = 61;
+const DRAWS = 41;
 /** Ends that are played one by one; those after them come as fast as on average. */
-const MOST_PLAYED = 1_000;
+const MOST_PLAYED = 500;
 
 /**
  * How long until so many runs have ended that one more than `before` can start, in each of several futures, the shortest first: the bootstrap
@@ -28,8 +28,7 @@ export function playDrains(before: number, { busyMs, free }: Slots, runs: RunTim
     ].toSorted((a, b) => a - b);
     for (let run = 0; run < played; run++) {
       const end = (ends.shift() ?? 0) + runs.quantileMs(uniform(draw, run));
-      const place = ends.findIndex((each) => each > end);
-      ends.splice(place < 0 ? ends.length : place, 0, end);
+      ends.splice(countUpTo(ends, end), 0, end);
     }
     return (ends[0] ?? 0) + rest;
   }).toSorted((a, b) => a - b);

@@ -30,10 +30,21 @@ export function learnRunTimes(runs: readonly RunTime[], model?: string): RunTime
   return {
     meanMs,
     quantileMs(share, aboveMs = -1) {
-      const shorter = sorted.filter((ms) => ms <= aboveMs).length;
+      const shorter = countUpTo(sorted, aboveMs);
       const place = shorter + Math.max(1, Math.ceil(share * (count - shorter)));
       // One that runs longer than any did: nothing is known of it, so it is taken for an average one that begins now.
       return sorted[place - 1] ?? aboveMs + meanMs;
     },
   };
+}
+
+/** How many of these, the smallest first, are not above `most`. */
+export function countUpTo(sorted: readonly number[], most: number): number {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((sorted[middle] ?? 0) <= most) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

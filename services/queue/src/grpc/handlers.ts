@@ -17,6 +17,7 @@ import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { loadSpec, toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
+import type { ScheduleHandlers } from "../schedules/handlers.js";
 import { filterHandlers } from "./by-filter.js";
 import { readStop } from "./emergency.js";
 import { type Enqueue, enqueueBatch } from "./enqueue.js";
@@ -41,8 +42,8 @@ export interface HandlerDeps {
   readonly enqueue: Enqueue;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
-  /** Absent: no task goes on with another. */
-  readonly conversations?: ConversationHandlers | undefined;
+  readonly conversations: ConversationHandlers;
+  readonly schedules: ScheduleHandlers;
 }
 
 /** QueueService: messages in, messages out; the rules are in domain/. */
@@ -58,7 +59,8 @@ export function queueHandlers({
   enqueue,
   cache,
   conversations,
-}: HandlerDeps): Partial<Handlers<QueueServiceService>> {
+  schedules,
+}: HandlerDeps): Handlers<QueueServiceService> {
   const learn = createRunLearner(store, () => performance.now());
   const watchStatus = createStatusFeed(() => readStatus(store, limits));
 
@@ -67,7 +69,8 @@ export function queueHandlers({
       return { task: toTaskMessage(await enqueue(request)) };
     },
     enqueueBatch: (request) => enqueueBatch(enqueue, request),
-    ...conversations?.methods,
+    ...conversations.methods,
+    ...schedules,
     ...questionHandlers({ queue, store, order, limits, conversations }),
     ...filterHandlers({ store, queue }),
 
@@ -81,7 +84,7 @@ export function queueHandlers({
       } = await sync(readSync(request, context), context.signal);
       return {
         leases: await Promise.all(
-          grants.map(async (grant) => ({ ...toLease(grant), conversation: await conversations?.ofLease(grant.task) })),
+          grants.map(async (grant) => ({ ...toLease(grant), conversation: await conversations.ofLease(grant.task) })),
         ),
         cancellations: cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
         lostTaskIds: [...lost],
@@ -96,7 +99,7 @@ export function queueHandlers({
     },
 
     async complete(request) {
-      const turn = await conversations?.ofResult(request);
+      const turn = await conversations.ofResult(request);
       const { result, bytes } = readResult(request, turn?.conversationId ?? "");
       const task = await queue.complete(request.taskId, Number(request.fence), bytes, resultFacts(result));
       await turn?.done();

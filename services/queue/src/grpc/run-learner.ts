@@ -12,10 +12,12 @@ export type RunLearner = (task: Task, result: TaskResult) => void;
 
 export function createRunLearner(store: Pick<SituationStore, "rememberRun">, nowMs: () => number): RunLearner {
   const next = new Map<string, number>();
+  const remember = async (task: Task, ms: number): Promise<void> =>
+    store.rememberRun(task, { ms, model: loadSpec(task, undefined).model });
   return (task, { runTime }) => {
     const ms = durationMs(runTime);
     if (ms <= 0 || nowMs() < (next.get(task.engine) ?? 0)) return;
     next.set(task.engine, nowMs() + LEARN_EVERY_MS);
-    store.rememberRun(task, { ms, model: loadSpec(task, undefined).model }).catch(() => undefined);
+    remember(task, ms).catch(() => undefined);
   };
 }

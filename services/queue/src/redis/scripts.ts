@@ -39,6 +39,7 @@ export function bindScripts(redis: RedisClient) {
         "...requests",
       ],
       words,
+      [lua("shared/batch")],
     ),
     sync: bindScript(
       redis,
@@ -56,7 +57,9 @@ export function bindScripts(redis: RedisClient) {
         ...PLACES,
       ],
       list,
-      ["batch", "load", "gates", "rates", "rules", "turns", "classes"].map((part) => lua(`claim/${part}`)),
+      ["shared/batch", ...["load", "gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`)].map(
+        lua,
+      ),
     ),
     report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words, [lua("outage/ahead")]),
     move: bindScript(
@@ -69,7 +72,7 @@ export function bindScripts(redis: RedisClient) {
         "...logs",
       ],
       words,
-      ["outage/ahead", "move/bench", "move/charge", "move/resume"].map(lua),
+      ["shared/batch", "outage/ahead", "move/bench", "move/charge", "move/resume"].map(lua),
     ),
     remove: bindScript(
       redis,

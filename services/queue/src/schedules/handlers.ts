@@ -12,7 +12,7 @@ import {
 } from "./schedule.js";
 import { readSchedule, toScheduleMessage } from "./schedule-message.js";
 
-type ScheduleHandlers = Pick<Handlers<QueueServiceService>, "putSchedule" | "listSchedules" | "deleteSchedule">;
+export type ScheduleHandlers = Pick<Handlers<QueueServiceService>, "putSchedule" | "listSchedules" | "deleteSchedule">;
 
 /** The part of QueueService that is about schedules. */
 export function scheduleHandlers(store: ScheduleStore, limits: SpecLimits): ScheduleHandlers {

@@ -12,8 +12,8 @@ export interface EventFeed {
    * Resolves at once: an event for which there is no room is dropped, and counted. With a required hook it resolves when there is room.
    */
   add(event: EngineEvent): Promise<void>;
-  /** Nothing more comes. Resolves when the hook knows all; one that is not required has the time of one call for it. */
-  end(): Promise<void>;
+  /** Nothing more comes. Resolves when the hook knows all; one that is not required, or whose run was `stopped`, has the time of one call for it. */
+  end(stopped: boolean): Promise<void>;
 }
 
 export interface EventFeedOptions {
@@ -69,10 +69,10 @@ export function createEventFeed({ installed, run, calls, clock, onBroken }: Even
       text += sizeOf(event);
       working ??= work();
     },
-    async end() {
+    async end(stopped) {
       const done = new AbortController();
       const all = Promise.resolve(working).finally(() => done.abort());
-      if (installed.required) return await all;
+      if (installed.required && !stopped) return await all;
       await Promise.race([all, clock.wait(installed.timeoutMs, done.signal)]);
       over = true;
       calls.dropped(installed, waiting.length);

@@ -45,7 +45,7 @@ export interface CallOptions<T> {
   /** In place of the hook's own time. */
   readonly ms?: number;
   /** The run ends: nobody waits any more, and that is no fault of the hook. */
-  readonly ended?: AbortSignal;
+  readonly ended?: AbortSignal | undefined;
   /** Of the log line of a failure. */
   readonly level?: "warn" | "debug";
 }

@@ -31,14 +31,15 @@ export function followHooked(run: HookRun, inner: EngineRun, deps: HookedRunDeps
 
   async function* events(): AsyncGenerator<EngineEvent> {
     for await (const event of inner.events) {
-      for (const feed of feeds) await feed.add(event);
+      // Whoever stops a run waits for its end, not for its hooks.
+      if (!stopped) for (const feed of feeds) await feed.add(event);
       yield event;
     }
   }
 
   async function finish(): Promise<RunOutcome> {
     const outcome = await inner.outcome;
-    await Promise.all(feeds.map((feed) => feed.end()));
+    await Promise.all(feeds.map((feed) => feed.end(stopped)));
     if (!stopped || outcome.ok) return await tellEnd(run, broken ? failedBy(broken, outcome) : outcome, deps);
     // Whoever stopped it knows why, and says so to the queue.
     await tellEnd(run, failedBy(STOPPED, outcome), deps);
@@ -98,4 +99,4 @@ export function failedBy(failure: RunFailure, outcome?: RunOutcome): RunOutcome 
 export const hookFailed = ({ name }: InstalledHook, point: HookPoint): RunFailure =>
   runFailure("HOOK_FAILED", `the required hook ${name} failed at ${point}; the executor's log says why`);
 
-const STOPPED = runFailure("CANCELLED", "the run was stopped");
+export const STOPPED = runFailure("CANCELLED", "the run was stopped");

@@ -186,6 +186,36 @@ describe("hooks", () => {
     assert.deepEqual(x.counted, ["slow before-execute timeout"]);
   });
 
+  it("are waited for no more, and no engine is started, once nobody wants the run", async () => {
+    for (const point of ["beforeExecute", "execute"] as const) {
+      const unwanted = new AbortController();
+      const ends: string[] = [];
+      const slow: Hook = { [point]: never, onError: async (_run, { category }) => void ends.push(category) };
+      const x = setUp([named("slow", slow, { required: true })]);
+      const running = x.run({ ...REQUEST, unwanted: unwanted.signal });
+      await settled();
+      unwanted.abort();
+      assert.equal(failureOf((await running).outcome)[0], "CANCELLED");
+      assert.deepEqual([x.started, x.counted, ends], [[], [], ["CANCELLED"]], point);
+    }
+  });
+
+  it("that are required hold up no run that was stopped: they are told of its end, and of no more events", async () => {
+    const ends: string[] = [];
+    const slow: Hook = { onEvent: never, onError: async (_run, { category }) => void ends.push(category) };
+    const crash: RunOutcome = { ok: false, failure: runFailure("ENGINE_CRASH", ""), usage: undefined, costUsd: 2 };
+    const events = Array.from({ length: 400 }, () => text("x"));
+    const x = setUp([named("slow", slow, { required: true, timeoutMs: 10_000 })], { events, outcome: crash });
+    const run = await x.start();
+    await run.stop();
+    const read = (async () => {
+      for await (const _event of run.events);
+    })();
+    await read;
+    assert.equal(await run.outcome, crash);
+    assert.deepEqual(ends, ["CANCELLED"]);
+  });
+
   for (const point of ["beforeExecute", "execute", "onEvent", "afterExecute"] as const) {
     it(`fail the run with HOOK_FAILED when they are required and fail: ${point}`, async () => {
       const ends: string[] = [];
@@ -279,7 +309,11 @@ describe("a hook that does runs itself", () => {
 
   it("leaves the run to the engine when it throws or answers nonsense, with the time that is left", async () => {
     const odd = [fails, async () => ({ text: 1 }), async () => ({ text: "x", costUsd: Number.NaN })];
-    for (const handle of [...odd, async () => ({ failure: { category: "NONE", message: "" } })]) {
+    const failures = [
+      { category: "NONE", message: "" },
+      { category: "RATE_LIMIT", message: "without its traits" },
+    ];
+    for (const handle of [...odd, ...failures.map((failure) => async () => ({ failure }))]) {
       const x = setUp([named("does", does(handle as never))]);
       assert.equal((await x.run()).outcome, DONE);
       assert.deepEqual(x.counted, ["does execute failed"]);

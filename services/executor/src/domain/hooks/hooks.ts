@@ -11,7 +11,7 @@ import {
 import type { Lease } from "../queue.js";
 import { startHandled } from "./handled-run.js";
 import { createHookCalls, type HookDeps, type HookStatus, type InstalledHook } from "./hook-calls.js";
-import { failedBy, followHooked, hookFailed, tellEnd } from "./hooked-run.js";
+import { failedBy, followHooked, hookFailed, STOPPED, tellEnd } from "./hooked-run.js";
 import { changed, checkHandled, refusalOf } from "./request-change.js";
 
 /** The operator's hooks around each run of an engine. */
@@ -20,7 +20,8 @@ export interface Hooks {
   status(): readonly HookStatus[];
   /**
    * Starts a run as `engine.start` does, with every hook at its points: those before it have been called when this resolves, the others
-   * before its `outcome` resolves. Each run ends with after-execute or on-error, once, whether or not an engine was started.
+   * before its `outcome` resolves. Each run ends with after-execute or on-error, once, whether or not an engine was started. No hook is waited
+   * for, and no engine started, once the request is unwanted.
    */
   start(engine: Engine, lease: Pick<Lease, "agentId" | "attempt">, request: RunRequest): Promise<EngineRun>;
 }
@@ -36,12 +37,13 @@ export function createHooks(hooks: readonly InstalledHook[], deps: HookDeps): Ho
     for (const installed of at(point)) {
       const now = run;
       const called = await calls.call({
-        ...{ installed, point, taskId: run.request.taskId },
+        ...{ installed, point, taskId: run.request.taskId, ended: asked.request.unwanted },
         async act(hook, signal) {
           const change = await hook.beforeExecute?.(now, signal);
           return { request: changed(now.request, change, engine), refused: refusalOf(installed.name, change) };
         },
       });
+      if (isUnwanted(run)) return { run, refused: STOPPED };
       if (called.failed && installed.required) return { run, refused: hookFailed(installed, point) };
       if (called.failed || called.value === undefined) continue;
       run = { ...run, request: called.value.request };
@@ -53,9 +55,13 @@ export function createHooks(hooks: readonly InstalledHook[], deps: HookDeps): Ho
   /** The run itself, by a hook that takes it or by the engine; or why there is none. */
   async function execute(run: HookRun, engine: Engine): Promise<EngineRun | RunFailure> {
     const point = "execute";
-    const { taskId, conversation } = run.request;
+    const { taskId, conversation, unwanted: ended } = run.request;
     for (const installed of conversation ? [] : at(point)) {
-      const called = await calls.call({ installed, point, taskId, act: (hook, signal) => hook.execute?.(run, signal) });
+      const called = await calls.call({
+        ...{ installed, point, taskId, ended },
+        act: (hook, signal) => hook.execute?.(run, signal),
+      });
+      if (isUnwanted(run)) return STOPPED;
       if (called.failed && installed.required) return hookFailed(installed, point);
       if (!called.failed && called.value) return handled(run, engine, installed, called.value);
     }
@@ -91,13 +97,15 @@ export function createHooks(hooks: readonly InstalledHook[], deps: HookDeps): Ho
       if (hooks.length === 0) return await engine.start(request);
       const { run, refused } = await before({ agentId, attempt, engine: engine.name, request }, engine);
       const started = await Promise.resolve(refused ?? execute(run, engine)).catch(async (err: unknown) => {
-        await tellEnd(run, failedBy(UNSTARTED), { hooks, calls });
+        await tellEnd(run, failedBy(isUnwanted(run) ? STOPPED : UNSTARTED), { hooks, calls });
         throw err;
       });
       return followHooked(run, "category" in started ? noRun(started) : started, { ...deps, hooks, calls });
     },
   };
 }
+
+const isUnwanted = ({ request }: HookRun): boolean => request.unwanted?.aborted === true;
 
 /** What is left of a run that was not started. */
 const noRun = (failure: RunFailure): EngineRun => ({

@@ -1,11 +1,13 @@
 import {
   type Engine,
+  type ErrorSource,
   type Handled,
   isErrorCategory,
   type RequestChange,
   type RunFailure,
   type RunRequest,
   runFailure,
+  type Severity,
 } from "@ccsp/engine-kit";
 
 const MOST_REASON_CHARS = 300;
@@ -36,8 +38,9 @@ export function refusalOf(hook: string, change: RequestChange | undefined): RunF
 /** What a handler answered. Throws when it is neither a text nor a failure, or has numbers that are none. */
 export function checkHandled(done: Handled): Handled {
   if ("failure" in done) {
-    const { category, message } = done.failure;
-    if (isErrorCategory(category) && typeof message === "string") return done;
+    const { category, message, retryable, source, severity, retryAfterMs = 0 } = done.failure;
+    const traits = typeof retryable === "boolean" && SOURCES.has(source) && SEVERITIES.has(severity);
+    if (isErrorCategory(category) && typeof message === "string" && traits && isTime(retryAfterMs)) return done;
     throw new Error("answered a failure that runFailure did not make");
   }
   const { text, usage, costUsd = 0, model = "" } = done;
@@ -48,4 +51,8 @@ export function checkHandled(done: Handled): Handled {
   return done;
 }
 
+const SOURCES: ReadonlySet<unknown> = new Set<ErrorSource>(["AGENT", "ENGINE", "PROVIDER", "CCSP"]);
+const SEVERITIES: ReadonlySet<unknown> = new Set<Severity>(["notice", "warning", "critical"]);
+
+const isTime = (ms: unknown): boolean => Number.isFinite(ms) && Number(ms) >= 0;
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;

@@ -25,6 +25,7 @@ export function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
     home: settings.optionalText(
       "CCSP_CLAUDE_CODE_HOME",
       "home folder that holds the CLI's login; unset: each run has a throwaway home",
+      { pattern: /^\// },
     ),
     apiKey: settings.optionalText("CCSP_CLAUDE_CODE_API_KEY", "ANTHROPIC_API_KEY of the CLI", { secret: true }),
     baseUrl: settings.optionalText("CCSP_CLAUDE_CODE_BASE_URL", "ANTHROPIC_BASE_URL of the CLI", {

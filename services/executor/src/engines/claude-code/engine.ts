@@ -1,7 +1,13 @@
 import { askVersion, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
 import { userTurn } from "./command-line.js";
 import { forgetWorkingFolder, readConversation } from "./conversation.js";
-import { type ClaudeCodeProfile, configFolder, credentialsFile, environment } from "./environment.js";
+import {
+  type ClaudeCodeProfile,
+  configFolder,
+  credentialsFile,
+  environment,
+  sharedConfigFolder,
+} from "./environment.js";
 import { createLogin } from "./login.js";
 import { preparation, warmKey } from "./preparation.js";
 import { RULES } from "./rules.js";
@@ -61,7 +67,8 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
           if (request.conversation && ending?.ok && conversationId !== undefined) {
             reader.transcript.kept = await readConversation(folder, config, conversationId);
           }
-          if (profile.home && request.workingFolder === undefined) await forgetWorkingFolder(config, folder.work);
+          const stays = sharedConfigFolder(profile) !== undefined;
+          if (stays && request.workingFolder === undefined) await forgetWorkingFolder(config, folder.work);
         },
       });
       const run = await starting.catch((err: unknown) => {

@@ -12,16 +12,22 @@ export interface ClaudeCodeProfile {
   readonly maxRetries: number;
 }
 
+/** The config folder that all runs have in common, by the operator's home or by a declared variable; undefined: each has its own. */
+export function sharedConfigFolder({ home, declared }: ClaudeCodeProfile): string | undefined {
+  const shared = home && join(declared["HOME"] ?? home, ".claude");
+  return declared["CLAUDE_CONFIG_DIR"] ?? shared;
+}
+
 /** Where the CLI keeps its login and conversations. */
-export const configFolder = ({ home, declared }: ClaudeCodeProfile, folder: Pick<RunFolder, "home">): string =>
-  declared["CLAUDE_CONFIG_DIR"] ?? join(home ?? folder.home, ".claude");
+export const configFolder = (profile: ClaudeCodeProfile, folder: Pick<RunFolder, "home">): string =>
+  sharedConfigFolder(profile) ?? join(folder.home, ".claude");
 
 /** What holds an interactive login that runs share and refresh; undefined: they have a key or a token, or nothing that is shared. */
 export function credentialsFile(profile: ClaudeCodeProfile): string | undefined {
-  const { home, apiKey, declared } = profile;
+  const { apiKey, declared } = profile;
   const given = apiKey !== undefined || TOKENS.some((name) => declared[name] !== undefined);
-  if (given || home === undefined) return undefined;
-  return join(configFolder(profile, { home }), ".credentials.json");
+  const shared = sharedConfigFolder(profile);
+  return given || shared === undefined ? undefined : join(shared, ".credentials.json");
 }
 
 const TOKENS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];

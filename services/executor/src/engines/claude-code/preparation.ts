@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type RunFile, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
-import { type ClaudeCodeProfile, environment } from "./environment.js";
+import { type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
 
 type Prepare = RunOptions["prepare"];
 
@@ -16,12 +16,12 @@ export function preparation(profile: ClaudeCodeProfile, request: RunRequest): Pr
 
 /**
  * What all requests have in common whose processes are started alike. Undefined for one that brings what the CLI reads when it starts, and where
- * the CLI starts in a home that others change meanwhile.
+ * the CLI's config folder is one that others change meanwhile.
  */
 export function warmKey(profile: ClaudeCodeProfile, request: RunRequest): string | undefined {
   const { files, workingFolder, conversation, systemPrompt, startNow } = request;
   if (startNow || files.length > 0 || workingFolder !== undefined || conversation?.from) return undefined;
-  if (profile.home !== undefined) return undefined;
+  if (sharedConfigFolder(profile) !== undefined) return undefined;
   const fixed = JSON.stringify([commandLine(request, NOWHERE), systemPrompt]);
   return createHash("sha256").update(fixed).digest("base64url");
 }

@@ -8,7 +8,7 @@ export type ClaudeWord =
   | "terminalReason"
   /** `error` of the message that the CLI wrote in the model's place. */
   | "error"
-  /** `status` of the last `rate_limit_event`. */
+  /** `rejected`: the last `rate_limit_event` says that a window is closed. */
   | "window";
 
 const WINDOW_TEXT = /hit your (\w+ )?limit|usage limit reached|\d+-hour limit reached|out of extra usage/i;

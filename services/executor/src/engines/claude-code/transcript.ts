@@ -79,13 +79,14 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
 
     rate_limit_event(line) {
       const status = textAt(line, "rate_limit_info", "status");
-      const name = textAt(line, "rate_limit_info", "rateLimitType") ?? "usage";
+      const name = textAt(line, "rate_limit_info", "rateLimitType");
       const seconds = countAt(line, "rate_limit_info", "resetsAt");
-      const closed = status === "rejected";
-      transcript.words = { ...transcript.words, window: status };
+      // Of a login the CLI calls a burst of requests rejected too (2.1.197), but no window is named then.
+      const closed = status === "rejected" && (name !== undefined || seconds !== undefined);
+      transcript.words = { ...transcript.words, window: closed ? status : undefined };
       transcript.retryAtMs = closed && seconds !== undefined ? seconds * 1000 : undefined;
       if (!closed) return [];
-      return [{ type: "notice", category: "USAGE_WINDOW", message: `the ${name} window is closed` }];
+      return [{ type: "notice", category: "USAGE_WINDOW", message: `the ${name ?? "usage"} window is closed` }];
     },
 
     result(line) {

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import type { RunRequest } from "@ccsp/engine-kit";
+import { type ClaudeCodeProfile, configFolder, credentialsFile } from "./environment.js";
+import { warmKey } from "./preparation.js";
+
+const profile = (differs: Partial<ClaudeCodeProfile>): ClaudeCodeProfile => ({
+  ...{ home: undefined, apiKey: undefined, baseUrl: undefined, declared: {}, maxRetries: 2 },
+  ...differs,
+});
+const request: RunRequest = {
+  ...{ taskId: "t", fence: 1n, prompt: "p", model: "", fallbackModels: [], systemPrompt: "", files: [] },
+  ...{ workingFolder: undefined, allowedTools: [], deniedTools: [], permissionMode: "default", traceparent: "" },
+  limits: { wallMs: 1, outputBytes: 1, turns: undefined, budgetUsd: undefined },
+};
+const SHARED = [
+  { home: "/home/a", declared: {}, config: "/home/a/.claude" },
+  { home: undefined, declared: { CLAUDE_CONFIG_DIR: "/srv/login" }, config: "/srv/login" },
+  { home: "/home/a", declared: { HOME: "/home/b" }, config: "/home/b/.claude" },
+];
+
+describe("the config folder of Claude Code", () => {
+  it("is each run's own unless the operator names one", () => {
+    assert.equal(configFolder(profile({}), { home: "/run/home" }), "/run/home/.claude");
+    assert.equal(credentialsFile(profile({})), undefined);
+    assert.notEqual(warmKey(profile({}), request), undefined);
+  });
+
+  it("is guarded against two refreshes at once, and no waiting process starts in it, however the operator names it", () => {
+    for (const { config, ...named } of SHARED) {
+      assert.equal(configFolder(profile(named), { home: "/run/home" }), config);
+      assert.equal(credentialsFile(profile(named)), `${config}/.credentials.json`);
+      assert.equal(warmKey(profile(named), request), undefined);
+    }
+  });
+
+  it("holds no login that is refreshed where there is a key or a token", () => {
+    for (const [home, declared] of [["/home/a", { CLAUDE_CODE_OAUTH_TOKEN: "x" }]] as const) {
+      assert.equal(credentialsFile(profile({ home, declared })), undefined);
+    }
+    assert.equal(credentialsFile(profile({ home: "/home/a", apiKey: "x" })), undefined);
+  });
+});
