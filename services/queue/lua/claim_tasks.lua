@@ -69,8 +69,8 @@ local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARG
 local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local agent_weights = read_json(ARGV[13])
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
--- Tasks that leave their line unleased in one call at most: it has to stay short.
-local most_blocked = 100
+-- Tasks that leave their line unleased, and pinned ones that are looked at, in one call at most: it has to stay short.
+local most_blocked, most_pins = 100, 500
 local now = tonumber(ARGV[2])
 if not now then
   local t = redis.call('TIME')
@@ -159,22 +159,33 @@ local function time_of(class)
   return tonumber(saved[4 + class] or 0)
 end
 
--- What is pinned to this executor goes first, at its agent's cost.
-local mine = name .. '/' .. engine .. '/'
-local pins = most > 0 and redis.call('ZRANGEBYLEX', pinned, '[' .. mine, '(' .. name .. '/' .. engine .. '0', 'LIMIT', 0, 50) or {}
-for class = 1, #pins > 0 and 4 or 0 do
-  for _, member in ipairs(pins) do
-    local id = string.match(member, '^' .. CLASSES[class] .. '/%x+/(.+)$', #mine + 1)
-    local record, text = read(id or '')
+-- It is in no line until the reaper looks at it.
+local function set_aside(reason, age, id, record)
+  push_two(to_blocked, 0, reason .. age .. id)
+  push_two(to_tasks, id, string.sub(record, 1, -2) .. ',"blocked":"' .. reason .. '"}')
+end
+
+-- What is pinned to this executor goes first, at its agent's cost. What may not start holds up nothing behind it.
+local mine = name .. '/' .. engine
+for class = 1, most > 0 and peek(open_line(pinned, mine)) and 4 or 0 do
+  local pins = open_line(pinned, mine .. '/' .. CLASSES[class])
+  while most > 0 and bytes < most_bytes and most_pins > 0 and peek(pins) do
+    local member = peek(pins)
+    local age, id = string.match(member, '(/%x+/)([^/]+)$')
+    local record, text = read(id)
     local agent = record and string.match(record, '"agent":"([^"]+)"')
-    if id and not (agent and text) then
+    if not (agent and text) then
       push(from_pinned, member)
-    elseif agent and most > 0 and rules.may_start(CLASSES[class], agent, record) then
+      if record then
+        set_aside('broken', age, id, record)
+      end
+    elseif rules.may_start(CLASSES[class], agent, record) then
       local turns = KEYS[23 + class]
       local before = tonumber(redis.call('ZSCORE', turns, agent)) or time_of(class)
       redis.call('ZADD', turns, before + lease(class, agent, id, record, text), agent)
       push(from_pinned, member)
     end
+    pins.at, most_pins = pins.at + 1, most_pins - 1
   end
 end
 
@@ -201,8 +212,7 @@ local function next_of_line(line, skip)
       return { id = id, record = record, text = text }
     elseif record then
       most_blocked = most_blocked - 1
-      push_two(to_blocked, 0, reason .. age .. id)
-      push_two(to_tasks, id, string.sub(record, 1, -2) .. ',"blocked":"' .. reason .. '"}')
+      set_aside(reason, age, id, record)
     end
   end
 end

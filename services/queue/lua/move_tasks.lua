@@ -176,6 +176,9 @@ local function move_task(line, move, result, log)
   if move.from and r.state ~= move.from then
     return 'moved'
   end
+  if move.set.class == r.class then -- a change of class, made before
+    return 'done'
+  end
   if move.due and tonumber(redis.call('ZSCORE', DUE[move.due], id) or now + 1) > now then
     return 'early'
   end

@@ -184,6 +184,15 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     });
   });
 
+  it("tries a task again after a failure though it names only categories of a newer version", async () => {
+    await enqueue({ retry: { firstBackoff: undefined, maxBackoff: undefined, neverOn: [999 as ErrorCategory] } });
+    const { taskId, fence } = await lease();
+    const started = { traceparent: "", engineVersion: "" };
+    await client.report({ taskId, fence, reportSequence: 1, started });
+    const error = TaskError.fromPartial({ category: ErrorCategory.NETWORK_ERROR, retryable: true });
+    assert.equal((await client.fail({ taskId, fence, error })).state, TaskState.PARKED);
+  });
+
   it("names every wrong field of a task and stores nothing", async () => {
     const wrong = spec({
       prompt: "",
@@ -486,8 +495,14 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const emergency = { scope: { $case: "emergency" as const, value: true } };
     const call = client.pauseQueue({ scope: emergency, who: "a", why: "b" });
     await refused(call, status.INVALID_ARGUMENT, "INVALID_FIELD");
-    const engine = { scope: { $case: "engine" as const, value: "nothing" } };
-    await refused(client.pauseQueue({ scope: engine, who: "a", why: "b" }), status.INVALID_ARGUMENT, "INVALID_FIELD");
+    for (const scope of [
+      { $case: "engine" as const, value: "nothing" },
+      { $case: "label" as const, value: "Not Ok=x" },
+      { $case: "label" as const, value: `repo=${"v".repeat(257)}` },
+    ]) {
+      const pause = client.pauseQueue({ scope: { scope }, who: "a", why: "b" });
+      await refused(pause, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    }
   });
 
   it("puts a failed task back, whose log goes on after its end, and refuses one that succeeded", async () => {

@@ -3,6 +3,7 @@ import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
 import type { Lease } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, TaskError, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { createConversationStore } from "../src/conversations/conversation-store.js";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { startWorld, type World } from "./world.js";
 
@@ -167,6 +168,21 @@ for (const shards of [1, 4]) {
       await world.redis.client.hdel(key, "head");
       await enqueue(follow(id));
       assert.equal(await load(await lease()), "two");
+    });
+
+    it("go on from the turn that was leased last, also when turns end at the same moment", async () => {
+      const store = createConversationStore(world.redis.client, { keptMs: 60_000, shardBytes: 1_000 });
+      const id = await turn(follow(""), "one");
+      const first = (await store.find(id))?.head;
+      assert.ok(first);
+      const [earlier, later] = [1, 2].map((more) => ({ ...first, fence: first.fence + more }));
+      assert.ok(earlier && later);
+      const whose = { agent: "alice", engine: "claude-code" };
+      for (const write of [store.announce, store.advance]) {
+        assert.equal(await write(id, whose, later), "ok");
+        assert.equal(await write(id, whose, earlier), "later");
+      }
+      assert.deepEqual(await store.find(id), { ...whose, head: later, next: later });
     });
 
     it("have transcripts of 8 MiB at most, and all together so many bytes that the oldest go", async () => {

@@ -232,6 +232,15 @@ for (const { shards, twice } of [
       await lost.close();
     });
 
+    it("is not confirmed while an executor that has been silent for long still holds a lease", async () => {
+      await submit("bob");
+      const silent = await fleetOf("silent", { slots: 1, deaf: true });
+      for (const each of worlds) each.clock.now += 2 * 60_000;
+      const { status, confirmed } = await stop(PARK_RUNNING, ADA, 1);
+      assert.deepEqual([status?.receipts.map(({ executorId }) => executorId), confirmed], [["silent"], false]);
+      await silent.close();
+    });
+
     it("is raised by a higher level, and a lower one changes nothing", async () => {
       const first = await stop(NO_START);
       const lower = await stop(NO_SUBMIT, { who: "bob", why: "less" }, 1);

@@ -306,7 +306,7 @@ function explain(shards: number): void {
     for (let i = 0; i < 4; i++) await add({ class: "high", agent: "alice" });
     for (let i = 0; i < 4; i++) await add({ class: "urgent" });
     const id = await add({ class: "urgent" });
-    assert.deepEqual(await kinds(id), ["NO_SLOT", "CAP", "TURN"]);
+    assert.deepEqual(await kinds(id), ["CAP", "NO_SLOT", "TURN"]);
     await world.queue.complete(first, grant?.fence ?? 0, Buffer.of(), {});
     assert.deepEqual(await kinds(id), ["TURN"]);
   });

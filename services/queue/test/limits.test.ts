@@ -266,6 +266,15 @@ function limits({ twice }: WorldOptions): void {
       await world.gates.pause(scopes.agent("alice"), { who: "a", why: "b" });
       assert.deepEqual(await take(9, { id: "home", boot: "2" }), []);
     });
+
+    it("give it what is pinned to it by class, past any number of tasks that may not start", async () => {
+      const home = { conditions: { pin: "home" } };
+      for (let i = 0; i < 60; i++) await add({ ...home, agent: "bob", class: i % 2 === 0 ? "low" : "normal" });
+      await world.gates.pause(scopes.agent("bob"), { who: "a", why: "b" });
+      const normal = await add(home);
+      const urgent = await add({ ...home, class: "urgent" });
+      assert.deepEqual(ids(await take(9, { id: "home" })), [urgent, normal]);
+    });
   });
 
   describe("on what is broken", () => {
@@ -282,15 +291,18 @@ function limits({ twice }: WorldOptions): void {
       await world.redis.client.flushall();
     });
 
-    it("end a task whose prompt was lost, and go on with the next", async () => {
-      const lost = await add();
-      const id = await add();
-      await world.redis.client.hdel(keys.prompts, lost);
-      assert.deepEqual(ids(await take()), [id]);
-      await tick();
-      const task = await world.store.find(lost);
-      assert.deepEqual([task?.state, task?.error?.message], ["FAILED", "its prompt was lost"]);
-    });
+    for (const pinned of [false, true]) {
+      it(`end a ${pinned ? "pinned " : ""}task whose prompt was lost, and go on with the next`, async () => {
+        const more = pinned ? { conditions: { pin: "home" } } : {};
+        const lost = await add(more);
+        const id = await add(more);
+        await world.redis.client.hdel(keys.prompts, lost);
+        assert.deepEqual(ids(await take(9, { id: "home" })), [id]);
+        await tick();
+        const task = await world.store.find(lost);
+        assert.deepEqual([task?.state, task?.error?.message], ["FAILED", "its prompt was lost"]);
+      });
+    }
   });
 
   describe("lifted by a person", () => {
@@ -326,6 +338,7 @@ function limits({ twice }: WorldOptions): void {
         const { task } = await world.queue.setPriority(id, "alice", "urgent");
         assert.deepEqual([task.class, task.id], ["urgent", id]);
       }
+      assert.equal((await world.store.readLog(low, 0, 99)).length, 1, "it is told once");
       world.clock.now += 60_000;
       await tick();
       assert.deepEqual(ids(await take(2)), [parked, low]);

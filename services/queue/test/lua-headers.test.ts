@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { scriptFaults } from "@ccsp/redis-kit";
 import { Redis } from "ioredis";
-import { bindTranscriptScript } from "../src/conversations/conversation-store.js";
+import { bindConversationScripts } from "../src/conversations/conversation-store.js";
 import { bindScripts } from "../src/redis/scripts.js";
 import { bindScheduleScript } from "../src/schedules/schedule-store.js";
 
@@ -11,7 +11,10 @@ describe("the queue's Lua scripts", () => {
   const lua = new URL("../lua/", import.meta.url);
   // Never connects: binding does no I/O.
   const redis = new Redis({ lazyConnect: true });
-  const scripts = [...Object.values(bindScripts(redis)), bindScheduleScript(redis), bindTranscriptScript(redis)];
+  const scripts = [
+    ...Object.values({ ...bindScripts(redis), ...bindConversationScripts(redis) }),
+    bindScheduleScript(redis),
+  ];
 
   for (const script of scripts) {
     it(`${basename(script.file.pathname)} has a header that agrees with its binding, and builds no key`, () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
 import { CallError, createClient, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
@@ -143,6 +144,18 @@ describe("schedules", () => {
       assert.deepEqual({ task: schedules[0]?.lastTaskId }, other);
     });
     assert.equal(await times(), 1);
+  });
+
+  it("try a run again that found Redis unable to take it", async () => {
+    const { client } = await replica();
+    await client.putSchedule({ schedule: schedule() });
+    const stored = await createScheduleStore(world.redis.client).find({ agent: "alice", name: "report" });
+    assert.ok(stored);
+    const makeTask = createMakeTask(async () => {
+      throw new Refusal("DEPENDENCY_UNAVAILABLE", "no replica confirmed", { retryAfterMs: 1_000 });
+    });
+    const made = await makeTask(stored, AT_8 + HOUR_MS);
+    assert.deepEqual(made, { fault: "DEPENDENCY_UNAVAILABLE: no replica confirmed", retryMs: 1_000 });
   });
 
   it("are changed by nobody who has not seen the newest version", async () => {

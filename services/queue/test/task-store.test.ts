@@ -114,12 +114,14 @@ function promises(options: WorldOptions): void {
       assert.equal(new Set(grants.map(({ fence }) => fence)).size, 40);
     });
 
-    it("stops adding leases to an answer before it outgrows a message", async () => {
-      for (let i = 0; i < 6; i++) await add({ prompts: Buffer.alloc(3 * 1024 * 1024) });
-      const ex = executor(world, { slots: 6 });
-      assert.equal((await ex.sync()).grants.length, 3);
-      assert.equal((await ex.sync()).grants.length, 3);
-    });
+    for (const conditions of [{}, { pin: "ex-1" }]) {
+      it(`stops adding ${conditions.pin ? "pinned tasks" : "leases"} to an answer before it outgrows a message`, async () => {
+        for (let i = 0; i < 6; i++) await add({ prompts: Buffer.alloc(3 * 1024 * 1024), conditions });
+        const ex = executor(world, { slots: 6 });
+        assert.equal((await ex.sync()).grants.length, 3);
+        assert.equal((await ex.sync()).grants.length, 3);
+      });
+    }
   });
 
   describe("the door", () => {
@@ -408,6 +410,14 @@ function promises(options: WorldOptions): void {
       await add();
       assert.deepEqual((await executor(world).sync({ draining: true, maxWaitMs: 60_000 })).grants, []);
     });
+  });
+
+  it("lets no lease go on whose task has ended", async () => {
+    await add();
+    const { id, fence } = await leaseOne();
+    await world.queue.complete(id, fence, Buffer.from("r"), {});
+    const forgotten = { executor: "ex-1", boot: "boot-1", fence: fence + 1, accountOf: () => "" };
+    assert.equal(await world.queue.resumeLease(id, forgotten, LEASE_MS), false);
   });
 
   describe("a report", () => {

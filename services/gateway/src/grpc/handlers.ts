@@ -35,6 +35,8 @@ import type { Task, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { AgentCall, Guard } from "./guard.js";
 import { type QueueClient, type ResumePolicy, watchQueue } from "./queue-watch.js";
 
+const CAPABILITIES_MS = 5_000;
+
 export interface HandlerOptions {
   readonly queue: QueueClient;
   readonly guard: Guard;
@@ -53,6 +55,8 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
     call.accepted();
     return task;
   }
+
+  let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
 
   return {
     submitTask: guard.unary<SubmitTaskRequest, SubmitTaskResponse>("submitTask", async (request, call) => ({
@@ -98,7 +102,12 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
     getCapabilities: guard.unary<GetCapabilitiesRequest, GetCapabilitiesResponse>(
       "getCapabilities",
       async (_request, call) => {
-        const { engines, maxPromptBytes } = await queue.getStatus({}, within(call));
+        // They change when the queue is started anew; reading the whole status for each call is much for Redis.
+        if (capabilities === undefined || performance.now() > capabilities.oldMs) {
+          const { engines, maxPromptBytes } = await queue.getStatus({}, within(call));
+          capabilities = { engines, maxPromptBytes, oldMs: performance.now() + CAPABILITIES_MS };
+        }
+        const { engines, maxPromptBytes } = capabilities;
         return { engines, maxPromptBytes, version, agentId: call.agentId, scopes: [...call.scopes] };
       },
     ),

@@ -26,6 +26,12 @@ local function read_line(line, place, count)
   return redis.call('ZRANGEBYLEX', line.key, line.first, line.last, 'LIMIT', place, count)
 end
 
+-- What is in a sorted set under a name, in pages: see peek().
+local function open_line(key, name)
+  local first, last = '[' .. name .. '/', '(' .. name .. '0'
+  return { key = key, read = read_line, first = first, last = last, page = NOTHING, at = 1, place = 0, count = 2 }
+end
+
 -- `keys`: lines, heads and turns of one engine and class.
 local function open_turns(keys, batch, virtual_time)
   local turns = { time = virtual_time }
@@ -69,8 +75,7 @@ local function open_turns(keys, batch, virtual_time)
   function turns.line(agent)
     local line = lines[agent]
     if not line then
-      line = { key = keys.lines, read = read_line, first = '[' .. agent .. '/', last = '(' .. agent .. '0' }
-      line.page, line.at, line.place, line.count = NOTHING, 1, 0, 2
+      line = open_line(keys.lines, agent)
       lines[agent] = line
     end
     return line

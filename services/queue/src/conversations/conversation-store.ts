@@ -2,12 +2,16 @@ import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-
 import { shardOfTask } from "../domain/shard.js";
 import { queueKeys } from "../redis/keys.js";
 import type { ConversationConfig } from "./config.js";
-import type { Conversation, ConversationStore, Turn } from "./conversation.js";
+import type { Conversation, ConversationStore, Owner, Turn } from "./conversation.js";
 
-/** Binds what keeps and drops transcripts. */
-export function bindTranscriptScript(redis: RedisClient) {
-  const file = new URL("../../lua/keep_transcript.lua", import.meta.url);
-  return bindScript(redis, file, ["tasks", "transcripts", "kept", "meta"], oneOf("ok", "lost"));
+const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
+
+/** Binds what changes conversations and transcripts. */
+export function bindConversationScripts(redis: RedisClient) {
+  return {
+    keep: bindScript(redis, lua("keep_transcript"), ["tasks", "transcripts", "kept", "meta"], oneOf("ok", "lost")),
+    put: bindScript(redis, lua("put_turn"), ["conversation"], oneOf("ok", "later")),
+  };
 }
 
 /** Keys of conversations, in the shard that a task's or conversation's id names. Ids come from outside: undefined when it is none. */
@@ -33,12 +37,16 @@ export function createConversationStore(
   redis: RedisClient,
   { keptMs, shardBytes }: Pick<ConversationConfig, "keptMs"> & { readonly shardBytes: number },
 ): ConversationStore {
-  const script = bindTranscriptScript(redis);
+  const scripts = bindConversationScripts(redis);
   const run = async <T>(work: () => Promise<T>): Promise<T> => orUnavailable(redis, work);
   const keep = async (task: string, fence: number | "", bytes: Uint8Array) => {
     const { tasks, transcripts, kept, meta } = keysFor(task);
     const transcript = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return script({ tasks, transcripts, kept, meta }, "", keptMs, shardBytes, task, fence, transcript);
+    return scripts.keep({ tasks, transcripts, kept, meta }, "", keptMs, shardBytes, task, fence, transcript);
+  };
+  const put = async (field: "next" | "head", id: string, { agent, engine }: Owner, turn: Turn) => {
+    const { conversation } = keysFor(id);
+    return scripts.put({ conversation }, agent, engine, field, JSON.stringify(turn), keptMs);
   };
 
   return {
@@ -57,21 +65,8 @@ export function createConversationStore(
         return found;
       }),
 
-    announce: async (id, { agent, engine }, turn) =>
-      run(async () => {
-        const { conversation } = keysFor(id);
-        await redis
-          .multi()
-          .hset(conversation, { agent, engine, next: JSON.stringify(turn) })
-          .pexpire(conversation, keptMs)
-          .exec();
-      }),
-
-    advance: async (id, head) =>
-      run(async () => {
-        const { conversation } = keysFor(id);
-        await redis.multi().hset(conversation, "head", JSON.stringify(head)).pexpire(conversation, keptMs).exec();
-      }),
+    announce: async (...args) => run(async () => put("next", ...args)),
+    advance: async (...args) => run(async () => put("head", ...args)),
 
     keepTranscript: async (task, fence, bytes) => run(async () => keep(task, fence, bytes)),
     findTranscript: async (task) =>

@@ -2,7 +2,7 @@ import { invalidFields, Refusal } from "@ccsp/errors";
 import { shardOfTask } from "../domain/shard.js";
 import type { StartConditions, TaskStore } from "../domain/store.js";
 import { isHeld, type Task } from "../domain/task.js";
-import type { Conversation, ConversationStore, Turn } from "./conversation.js";
+import type { Conversation, ConversationStore, Owner, Turn } from "./conversation.js";
 
 /** `TaskSpec.conversation`. */
 export interface Asked {
@@ -33,11 +33,10 @@ const SEEN_MS = 30_000;
 
 /** The rules of conversations; see docs/queue.md. */
 export function createConversations({ store, tasks, affinityMs }: ConversationsDeps) {
-  /** Makes a turn the head, unless a later one is. Its predecessor's transcript is part of its own. */
-  async function advance(id: string, head: Turn | undefined, turn: Turn): Promise<void> {
-    if (head && head.fence >= turn.fence) return;
-    await store.advance(id, turn);
-    if (head && head.task !== turn.task) await store.dropTranscript(head.task);
+  /** Makes a turn the head, unless a later one is. Nobody goes on from the other of the two any more. */
+  async function advance(id: string, owner: Owner, head: Turn | undefined, turn: Turn): Promise<void> {
+    if ((await store.advance(id, owner, turn)) === "later") await store.dropTranscript(turn.task);
+    else if (head && head.task !== turn.task) await store.dropTranscript(head.task);
   }
 
   /** With its head, also when the replica that completed the last turn died before it said so. */
@@ -46,8 +45,8 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
     if (found === undefined) return undefined;
     const { head, next } = found;
     if (next && next.fence > (head?.fence ?? 0) && completed(await tasks.find(next.task), next.fence)) {
-      await advance(id, head, next);
-      return { ...found, head: next };
+      await advance(id, found, head, next);
+      return load(id);
     }
     return head && { ...found, head };
   }
@@ -86,7 +85,7 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
       return {
         conversationId,
         async done() {
-          await advance(conversationId, (await store.find(conversationId))?.head, turn);
+          await advance(conversationId, task, (await store.find(conversationId))?.head, turn);
         },
       };
     },

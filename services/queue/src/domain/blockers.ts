@@ -142,10 +142,11 @@ function slotsOf(
   if (freeSlots(able) === 0) blockers.push({ kind: "NO_SLOT", message: `all ${slots} slots for ${engine} are taken` });
   const before = tasksBefore(task, situation, order);
   if (before === 0 || before < free) return blockers;
+  // The bound of urgent tasks keeps one back only by giving others their turn.
   const running = here.running.get(`urgent/${engine}`) ?? 0;
   if (task.class === "urgent" && order.urgentMax > 0 && running >= order.urgentMax) {
     const message = `${running} urgent tasks of ${engine} run, and no more than ${order.urgentMax} may overtake`;
-    blockers.push({ kind: "CAP", message });
+    blockers.unshift({ kind: "CAP", message });
   }
   const own = here.aheadOfAgent === 0 ? "" : `, ${here.aheadOfAgent} of them its own agent's`;
   blockers.push({ kind: "TURN", message: `${before} tasks have their turn before it${own}` });

@@ -39,7 +39,10 @@ const CATEGORY_RULES: Readonly<Record<string, CategoryRule>> = {
   SESSION_TIMEOUT: { limit: true },
 };
 
-/** When a failed run may be tried again: as the provider said or after a back-off, whichever is later. */
+/**
+ * When a failed run may be tried again: as the provider said or after a back-off, whichever is later; for a closed window as it said,
+ * where it did.
+ */
 export function retryTime(task: Task, error: Failure, nowMs: number, policy: RetryPolicy): number {
   const rule = CATEGORY_RULES[error.category] ?? {};
   const own = rule.limit ? undefined : task.retry;
@@ -49,8 +52,8 @@ export function retryTime(task: Task, error: Failure, nowMs: number, policy: Ret
   const runs = rule.limit ? (task.limited ?? 0) + 1 : Math.max(task.attempt ?? 0, (task.spent ?? 0) + 1);
   const backoffMs = Math.min(baseMs * 2 ** (runs - 1), maxMs) * (0.5 + policy.random() / 2);
   const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
-  const marginMs = error.category === "USAGE_WINDOW" && saidMs > 0 ? OPEN_MARGIN_MS : 0;
-  return Math.ceil(nowMs + Math.max(backoffMs, saidMs + marginMs));
+  const named = error.category === "USAGE_WINDOW" && saidMs > 0;
+  return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(backoffMs, saidMs)));
 }
 
 /** What follows a failed run that holds `fence`. `readyMs` is its `retryTime`. `facts` go into the event. */

@@ -6,7 +6,7 @@ import type { TaskStore, Wakes } from "./store.js";
 /** A stop with what came of it so far. */
 export interface EmergencyState {
   readonly stop: Emergency;
-  /** Every executor that called lately or has answered; undefined: it has not. */
+  /** Every executor that called lately, holds a lease or has answered; undefined: it has not. */
   readonly receipts: ReadonlyMap<string, EmergencyReceipt | undefined>;
 }
 
@@ -18,6 +18,8 @@ const RECEIPTS_WITHIN_MS = 4_500;
 const TICK_MS = 500;
 // Several missed calls: an idle executor calls at least every 20 s.
 const LATELY_MS = 60_000;
+// As long as a lease can be: whoever holds one may still run it.
+const LONGEST_LEASE_MS = 3_600_000;
 const MAX_REASON_BYTES = 256;
 
 /** Undefined: none is in force. */
@@ -25,8 +27,13 @@ export async function emergencyState(store: TaskStore): Promise<EmergencyState |
   const stop = await store.emergency();
   if (!stop) return undefined;
   if (!endsRuns(stop)) return { stop, receipts: new Map() };
-  const [executors, receipts] = await Promise.all([store.executors(LATELY_MS), store.receipts(stop.id)]);
-  return { stop, receipts: new Map([...executors.map(({ id }) => [id, undefined] as const), ...receipts]) };
+  const [executors, receipts, nowMs] = await Promise.all([
+    store.executors(LONGEST_LEASE_MS),
+    store.receipts(stop.id),
+    store.now(""),
+  ]);
+  const asked = executors.filter(({ leases, seenMs }) => leases > 0 || seenMs >= nowMs - LATELY_MS);
+  return { stop, receipts: new Map([...asked.map(({ id }) => [id, undefined] as const), ...receipts]) };
 }
 
 /** Each round of the reaper: finishes what a process that died began. */

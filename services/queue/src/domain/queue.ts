@@ -204,11 +204,11 @@ export function createQueue(
       { accountOf, ...holder }: Omit<Holder, "account"> & { accountOf: (engine: string) => string },
       ms: number,
     ): Promise<boolean> {
-      const { outcome } = await decideAndMove(id, (task) => {
+      const { outcome, to } = await decideAndMove(id, (task) => {
         const labels = task.labels?.filter((label) => labelCap(limits.order, label) !== undefined) ?? [];
         return afterForgetting(task, { ...holder, account: accountOf(task.engine) }, { ms, labels });
       });
-      return outcome === "done" || outcome === "ok";
+      return (outcome === "done" || outcome === "ok") && to !== undefined && isHeld(to);
     },
 
     /** Frees a lease that its holder does not know or that nobody renewed. Changes nothing when it is gone already. */

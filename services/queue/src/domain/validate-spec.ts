@@ -1,5 +1,5 @@
 import type { Faults } from "./faults.js";
-import { isExecutorId } from "./ids.js";
+import { isExecutorId, isLabelKey, isLabelValue } from "./ids.js";
 import { CLASSES } from "./task.js";
 
 /** The parts of a spec that are checked; the contract's own message has this shape. */
@@ -96,8 +96,8 @@ function checkLabels(labels: Readonly<Record<string, string>>, faults: Faults): 
   for (const [key, value] of entries) {
     // A wrong key is not repeated in full: it can be of any length.
     const field = `spec.labels[${key.slice(0, 63)}]`;
-    faults.unless(/^[a-z0-9._/-]{1,63}$/.test(key), field, "the key must be 1 to 63 of a-z 0-9 . _ / -");
-    faults.unless(Buffer.byteLength(value) <= 256, field, "the value is longer than 256 bytes");
+    faults.unless(isLabelKey(key), field, "the key must be 1 to 63 of a-z 0-9 . _ / -");
+    faults.unless(isLabelValue(value), field, "the value is longer than 256 bytes");
   }
 }
 

@@ -6,7 +6,7 @@ import { CLASSES, type PriorityClass } from "./task.js";
 import { checkSpec, type SpecInput } from "./validate-spec.js";
 
 export { Faults } from "./faults.js";
-export { isAgentId, isExecutorId } from "./ids.js";
+export { isAgentId, isExecutorId, isLabelKey, isLabelValue } from "./ids.js";
 export type { SpecInput } from "./validate-spec.js";
 
 /** What a task's fields may be. Everything else is fixed by the contract (task.proto). */

@@ -1,7 +1,7 @@
 import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Scope } from "../domain/gates.js";
 import { scopes } from "../domain/gates.js";
-import { Faults, isAgentId } from "../domain/validate.js";
+import { Faults, isAgentId, isLabelKey, isLabelValue } from "../domain/validate.js";
 import { scopeOf } from "../messages/gate-message.js";
 
 const MAX_WHO = 128;
@@ -63,6 +63,10 @@ function checkScope(asked: PauseQueueRequest["scope"], engines: readonly string[
   if (named?.$case === "agentId") faults.unless(isAgentId(named.value), "scope.agent_id", "is no agent id");
   if (named?.$case === "account") {
     faults.unless(isAccount(named.value.account), "scope.account", ACCOUNT_RULE);
+  }
+  if (named?.$case === "label") {
+    const [key = "", ...value] = named.value.split("=");
+    faults.unless(isLabelKey(key) && isLabelValue(value.join("=")), "scope.label", "is no label that a task can have");
   }
   return scope;
 }

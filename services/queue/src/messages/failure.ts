@@ -31,10 +31,12 @@ export function toTaskError(failure: Failure): TaskError {
 
 /** A policy as the domain has it; categories of a newer client say nothing here. */
 export function retryOf({ firstBackoff, maxBackoff, neverOn }: RetryPolicy): TaskRetry {
+  const never = neverOn.flatMap((category) => categoryOf(category) ?? []);
   return {
     ...(firstBackoff && { baseMs: durationMs(firstBackoff) }),
     ...(maxBackoff && { maxMs: durationMs(maxBackoff) }),
-    ...(neverOn.length > 0 && { never: neverOn.flatMap((category) => categoryOf(category) ?? []) }),
+    // Lua would write an empty list back as an object.
+    ...(never.length > 0 && { never }),
   };
 }
 

@@ -25,8 +25,12 @@ export function createResultChunks(
       const key = keyOf(id, digest);
       for (let start = 0; start < result.byteLength; start += CHUNK_BYTES) {
         const chunk = asBuffer(result.subarray(start, start + CHUNK_BYTES));
-        await redis.hset(key, start / CHUNK_BYTES, chunk);
-        if (start === 0) await redis.pexpire(key, retentionMs + SPARE_MS);
+        // Together, each time: whoever dies here, or whose task is forgotten meanwhile, leaves nothing for ever.
+        await redis
+          .multi()
+          .hset(key, start / CHUNK_BYTES, chunk)
+          .pexpire(key, retentionMs + SPARE_MS)
+          .exec();
       }
       return digest;
     },

@@ -27,8 +27,9 @@ export interface StoreOptions {
   readonly now?: () => number;
 }
 
-/** Leases that this process remembers, so that their end needs no read: more than executors hold at once. */
-const MOST_REMEMBERED = 4096;
+/** Of the leases that this process remembers, so that their end needs no read: thousands, more than executors hold at once. */
+const MOST_REMEMBERED_BYTES = 8 * 1024 * 1024;
+const RECORD_BYTES = 1024;
 
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
 export function createTaskStore(
@@ -42,7 +43,10 @@ export function createTaskStore(
   const { bench, gates, rates } = keys;
   const chunks = createResultChunks(redis, keys.result, retentionMs);
 
-  const leased = new LRUCache<string, Task>({ max: MOST_REMEMBERED });
+  const leased = new LRUCache<string, Task>({
+    maxSize: MOST_REMEMBERED_BYTES,
+    sizeCalculation: ({ spec }) => RECORD_BYTES + spec.length,
+  });
   const reads = createReads(redis, keys, { readClock: scripts.readClock, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const store: TaskStore = {

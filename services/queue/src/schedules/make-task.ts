@@ -7,8 +7,8 @@ import type { Made } from "./run-due.js";
 import type { Schedule } from "./schedule.js";
 import { specOf } from "./schedule-message.js";
 
-// Refusals that pass by themselves.
-const NOT_NOW: ReadonlySet<Reason> = new Set(["QUEUE_FULL", "OVERLOADED", "SUBMIT_STOPPED"]);
+// Refusals that pass by themselves. While Redis is wholly away they cannot be recorded either, and the round fails.
+const NOT_NOW: ReadonlySet<Reason> = new Set(["QUEUE_FULL", "OVERLOADED", "SUBMIT_STOPPED", "DEPENDENCY_UNAVAILABLE"]);
 const RETRY_MS = 5_000;
 
 const spans = tracer("@ccsp/queue");
@@ -41,8 +41,8 @@ function requestId(name: string, time: string): string {
 }
 
 function refused(error: unknown): Made {
-  // Redis is away, or a bug: the round fails.
-  if (!(error instanceof Refusal) || error.reason === "DEPENDENCY_UNAVAILABLE") throw error;
+  // A bug: the round fails.
+  if (!(error instanceof Refusal)) throw error;
   // Made before: from what the schedule was then, or so long ago that the task is gone.
   if (error.reason === "REQUEST_ID_CONFLICT" || error.reason === "TASK_NOT_FOUND") {
     return { task: error.metadata["task_id"] };

@@ -26,7 +26,8 @@ export interface ScheduleObserver {
 }
 
 const BATCH = 50;
-const POSTPONE_MS = 60_000;
+// Well before its time would count as missed.
+const POSTPONE_MS = 5_000;
 
 /**
  * Makes the tasks of all schedules whose time has come. Answers how long until the next time, in ms; undefined when there is

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { BlockerKind, type CcspClient } from "@ccsp/client";
+import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually, type Gate } from "@ccsp/testkit";
+import { notificationClient, queueClient } from "../src/internal-clients.js";
+import { startWorld, type World } from "../src/world.js";
+
+const SLOTS = 3;
+/** A window is taken to open half a minute after its time. */
+const WINDOW_MS = 30_000;
+
+// A limit that cost an attempt would end these tasks: they have one.
+const once = (prompt: string) => ({ prompt, maxAttempts: 1 });
+
+describe("limits of a login, with the real Claude Code CLI at two executors and two queues", function () {
+  this.timeout(240_000);
+  let world: World;
+  let client: CcspClient;
+  before(async () => {
+    world = await startWorld({
+      replicas: { queue: 2, executor: 2 },
+      slots: SLOTS,
+      env: {
+        // A subscription: only there are windows. The CLI asks three times.
+        CCSP_CLAUDE_CODE_API_KEY: "",
+        CCSP_CLAUDE_CODE_ENV: "CLAUDE_CODE_OAUTH_TOKEN",
+        CLAUDE_CODE_OAUTH_TOKEN: "fake-login",
+        CCSP_CLAUDE_CODE_MAX_RETRIES: "2",
+      },
+    });
+    client = world.client("alice");
+  });
+  after(() => world.close());
+
+  const submit = async (prompt: string) => (await client.submit(once(prompt))).id;
+  const stateOf = async (id: string) => TaskState[(await client.get(id)).state];
+  const reaches = (id: string, state: keyof typeof TaskState) =>
+    eventually(async () => assert.equal(await stateOf(id), state), { timeoutMs: 90_000, what: `${state} of ${id}` });
+  const stand = (gate: Gate, count: number) =>
+    eventually(() => assert.equal(gate.waiting(), count), { timeoutMs: 60_000, what: `${count} runs at the gate` });
+  const blockers = async (id: string) => (await client.explain(id)).blockers;
+  const calls = (prompt: string) => world.simulator.requests.filter((request) => request.prompt?.includes(prompt));
+
+  it("slow all its executors down together when the provider is overloaded, and let everything run in the end", async () => {
+    const first = world.simulator.gate();
+    const second = world.simulator.gate();
+    const held = await Promise.all([1, 2, 3, 4, 5].map((n) => submit(`${first.marker} first ${n}`)));
+    await stand(first, 5);
+    const overloaded = await submit(`[[sim:529 times=3]] ${second.marker} overloaded`);
+    await reaches(overloaded, "PARKED");
+    assert.equal(calls("overloaded").length, 3);
+
+    const waiting = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => submit(`${second.marker} second ${n}`)));
+    const bound = async (text: RegExp) => {
+      const all = (await Promise.all(waiting.map(blockers))).flat();
+      const cap = all.find(({ kind }) => kind === BlockerKind.CAP);
+      assert.match(cap?.message ?? "no cap", text);
+    };
+    // Six ran, so three may: a slot is free and has to stay so.
+    await eventually(() => bound(/^5 tasks of the login of claude-code, .*overloaded, run, of at most 3 at once$/));
+    assert.equal(second.waiting(), 0);
+    first.release();
+    await stand(second, 3);
+    await eventually(() => bound(/^3 tasks .* of at most 3 at once$/));
+    assert.equal(second.waiting(), 3);
+    second.release();
+    for (const id of [...held, overloaded, ...waiting]) await reaches(id, "SUCCEEDED");
+    const executors = await Promise.all(held.map(async (id) => (await client.get(id)).result?.executorId));
+    assert.equal(new Set(executors).size, 2, "one executor ran all");
+  });
+
+  it("take a burst of 429 for no closed window, and wait it out, as an overload of three answers, at no cost in attempts", async () => {
+    const ids = [await submit("[[sim:429 times=1]] burst"), await submit("[[sim:529 times=3]] busy")];
+    for (const id of ids) await reaches(id, "SUCCEEDED");
+    // Of a login the CLI tries a 429 not again by itself, and a 529 twice.
+    assert.deepEqual([calls("burst").length, calls("busy").length], [2, 4]);
+  });
+
+  it("freeze it everywhere when it is refused, tell so once, and go on when a person resumes it", async () => {
+    const refused = await submit("[[sim:401 times=3]] refused");
+    const frozen = async () => {
+      const [blocker] = await blockers(refused);
+      assert.equal(blocker?.kind, BlockerKind.GATE);
+      assert.match(blocker.message, /is refused: a person has to renew it/);
+      assert.equal(blocker.until, undefined);
+    };
+    await eventually(frozen, { timeoutMs: 60_000 });
+    const other = await submit("other");
+    assert.ok((await blockers(other)).some(({ kind }) => kind === BlockerKind.GATE));
+    const notification = notificationClient(world);
+    const queue = queueClient(world);
+    try {
+      await eventually(async () => {
+        const { notifications } = await notification.listNotifications({ eventType: "session.timeout" });
+        assert.equal(notifications.length, 1);
+      });
+      assert.deepEqual([await stateOf(refused), await stateOf(other)], ["QUEUED", "QUEUED"]);
+      const account = { engine: "claude-code", account: "" };
+      const scope = { scope: { $case: "account" as const, value: account } };
+      assert.deepEqual(await queue.resumeQueue({ scope, who: "ada", why: "logged in again" }), { resumed: true });
+      for (const id of [refused, other]) await reaches(id, "SUCCEEDED");
+    } finally {
+      notification.close();
+      queue.close();
+    }
+  });
+
+  it("park what met a closed window until it opens and a margin more, keep all else back, and go on by themselves", async () => {
+    const closed = await submit("[[sim:429-window reset=1 times=1]] closed");
+    await reaches(closed, "PARKED");
+    const parkedAt = Date.now();
+    const other = await submit("behind it");
+    const gate = (await blockers(other)).find(({ kind }) => kind === BlockerKind.GATE);
+    assert.match(gate?.message ?? "", /the usage window of the login of claude-code is closed/);
+    assert.ok((gate?.until?.getTime() ?? 0) - parkedAt > WINDOW_MS - 10_000, String(gate?.until));
+    assert.equal(calls("behind it").length, 0);
+    for (const id of [closed, other]) await reaches(id, "SUCCEEDED");
+    // No retry of the CLI's own, and none before the time.
+    assert.equal(calls("closed").length, 2);
+  });
+});
