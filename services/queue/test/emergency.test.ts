@@ -90,16 +90,15 @@ for (const { shards, twice } of [
       const end = new AbortController();
       let receipt: EmergencyReceipt | undefined;
       let sequence = 0n;
+      const request = (maxWaitSeconds: number) =>
+        syncRequest({
+          ...{ executorId: id, sequence: ++sequence, emergency: receipt },
+          leases: [...held.values()].map(({ taskId, fence }) => ({ taskId, fence })),
+          engines: [{ engine: "claude-code", freeSlots: slots - held.size, slots, version: "1", account: "" }],
+          maxWait: { seconds: BigInt(maxWaitSeconds), nanos: 0 },
+        });
       const sync = async (maxWaitSeconds: number) => {
-        const answer = await client(replica).sync(
-          syncRequest({
-            ...{ executorId: id, sequence: ++sequence, emergency: receipt },
-            leases: [...held.values()].map(({ taskId, fence }) => ({ taskId, fence })),
-            engines: [{ engine: "claude-code", freeSlots: slots - held.size, slots, version: "1", account: "" }],
-            maxWait: { seconds: BigInt(maxWaitSeconds), nanos: 0 },
-          }),
-          { signal: end.signal, timeoutMs: 30_000 },
-        );
+        const answer = await client(replica).sync(request(maxWaitSeconds), { signal: end.signal, timeoutMs: 30_000 });
         for (const lease of answer.leases) {
           held.set(lease.taskId, lease);
           const { taskId, fence } = lease;
@@ -138,6 +137,8 @@ for (const { shards, twice } of [
         async close() {
           end.abort();
           await running;
+          // What was still being claimed for the call that was given up goes back.
+          await client(replica).sync({ ...request(0), draining: true });
         },
       };
     }
