@@ -210,6 +210,18 @@ for (const { shards, twice } of [
       await after.close();
     });
 
+    it("parks what an executor out of reach ran at no cost as well, when its lease ends", async () => {
+      const id = await submit("alice");
+      const lost = await fleetOf("lost", { slots: 1, deaf: true });
+      const { confirmed } = await stop(PARK_RUNNING, ADA, 1);
+      assert.equal(confirmed, false);
+      for (const each of [world(0), world(1)]) each.clock.now += LEASE_MS + 1;
+      await tick();
+      const { state, spent = 0 } = (await world(0).store.find(id)) ?? {};
+      assert.deepEqual([state, spent], ["QUEUED", 0]);
+      await lost.close();
+    });
+
     it("kills what runs, whose tasks end as CANCELLED and say why, also those of an executor that is out of reach", async () => {
       const gone = await submit("bob");
       const lost = await fleetOf("lost", { slots: 1, deaf: true });

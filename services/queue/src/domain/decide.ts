@@ -107,9 +107,9 @@ export type LeaseEnd =
 
 /**
  * What follows a lease that ended without Complete or Fail. A run that had started costs an attempt, a lease without a run
- * costs a delivery; giving back costs nothing.
+ * costs a delivery; giving back costs nothing, and neither does an end that an emergency stop wants (`parked`).
  */
-export function afterLease(task: Task, end: LeaseEnd): Move {
+export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): Move {
   const common = {
     from: task.state,
     fence: end.how === "expired" ? (task.fence ?? 0) : end.fence,
@@ -119,8 +119,9 @@ export function afterLease(task: Task, end: LeaseEnd): Move {
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "") };
 
   const ran = task.state === "RUNNING";
-  if (end.how === "released") {
-    const again = ran ? { note: { reason: end.reason }, event: { type: "retried" } as const } : {};
+  if (end.how === "released" || parked) {
+    const reason = end.how === "released" ? end.reason : "an emergency stop parked it";
+    const again = ran ? { note: { reason }, event: { type: "retried" } as const } : {};
     return { ...common, to: "QUEUED", set: {}, ...again };
   }
   const error = executorLost(ran ? "the executor was lost during the run" : "no executor could start the run");

@@ -16,7 +16,7 @@ import {
   type RetryPolicy,
   retryTime,
 } from "./decide.js";
-import { submitStopped } from "./emergency.js";
+import { endsRuns, submitStopped } from "./emergency.js";
 import type { Gates } from "./gate-keeper.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { labelCap, type Order } from "./order.js";
@@ -213,7 +213,9 @@ export function createQueue(
 
     /** Frees a lease that its holder does not know or that nobody renewed. Changes nothing when it is gone already. */
     async freeLease(id: string, end: Exclude<LeaseEnd, { how: "released" }>): Promise<void> {
-      const { outcome } = await decideAndMove(id, (task) => afterLease(task, end));
+      const { outcome } = await decideAndMove(id, async (task) =>
+        afterLease(task, end, { parked: endsRuns(await store.emergency()) }),
+      );
       if (outcome === "ok" && end.how === "expired") observer.leaseExpired();
     },
 
