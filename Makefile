@@ -7,7 +7,7 @@ LIVE := 'packages/*/test/**/*.test.ts' 'services/*/test/**/*.test.ts'
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 soak-executor chaos \
+.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 soak-executor soak-queue chaos \
   check bench-submit bench-queue bench-ttft gen lint types format proto build clean
 
 help:
@@ -52,6 +52,9 @@ soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left
 
 check: setup proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
 	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
+
+soak-queue: setup ## the queue beside its model in random courses of 100,000 steps on each kind of Redis (STEPS=5000: fewer; SEED: the same)
+	@CCSP_SOAK_STEPS=$(or $(STEPS),100000) $(if $(SEED),CCSP_SEED=$(SEED)) $(MOCHA) services/queue/test/random.test.ts
 
 chaos: setup ## 10,000 tasks while everything fails, then the proof that each ended once (CHAOS='--help' says more)
 	@node --import tsx --conditions ccsp-src packages/e2e/chaos/main.ts $(CHAOS)

@@ -51,8 +51,10 @@ export function toCallError(error: unknown, call: FailedCall): CallError {
     return new CallError(status.UNAVAILABLE, message, decoded, { cause: error });
   }
   const message = `${call.method} at ${call.target}: ${details}`;
-  // Reset by the other side, as a server does that cannot wait any longer: to this one it is a lost connection.
-  const lost = code === status.CANCELLED && !call.cancelled;
+  // Reset by the other side, as a server does that cannot wait any longer: to this one it is a lost connection. A server closes the whole
+  // session when many calls ended at their deadline (nghttp2 takes 33 resets a second from one client), and grpc-js calls that INTERNAL.
+  const closed = code === status.INTERNAL && details.includes("Session closed with error code");
+  const lost = closed || (code === status.CANCELLED && !call.cancelled);
   return new CallError(lost ? status.UNAVAILABLE : code, message, decoded, { cause: error });
 }
 

@@ -13,6 +13,8 @@ export interface QueueConfig {
   readonly shards: number;
   /** Where a task is when its acceptance or end is answered. */
   readonly durability: "local" | "replicated";
+  /** How many replicas of Redis `replicated` means. */
+  readonly replicas: number;
   /** The default first. */
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
@@ -37,9 +39,14 @@ export function defineQueue(settings: Settings): QueueConfig {
     shards: queueShards(settings),
     durability: settings.oneOf(
       "CCSP_QUEUE_DURABILITY",
-      "what a task's acceptance and end wait for: `local`, Redis itself; `replicated`, one replica as well",
+      "what a task's acceptance and end wait for: `local`, Redis itself; `replicated`, CCSP_QUEUE_REPLICAS as well",
       ["local", "replicated"],
       { default: "local" },
+    ),
+    replicas: settings.integer(
+      "CCSP_QUEUE_REPLICAS",
+      "how many replicas of Redis have a change when `replicated` answers; only all of them cover a master that was cut off",
+      { default: 1, min: 1, max: 16 },
     ),
     engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {
       default: ["claude-code"],

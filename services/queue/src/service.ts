@@ -42,7 +42,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
     const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs: config.retentionMs });
-    const store = durability === "local" ? local : replicated(local, await redis.duplicate());
+    const store = durability === "local" ? local : replicated(local, await redis.duplicate(), config.replicas);
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };

@@ -98,8 +98,10 @@ describe("a failover of Redis", () => {
     process.kill(setup.replica.pid ?? 0, "SIGSTOP");
     const end = { to: "SUCCEEDED", fence: grant.fence, settle: "complete", set: {}, note: {} } as const;
     const complete = () => store.move(grant.task, end, Buffer.from("r"));
+    const both = replicated(world.store, await world.redis.duplicate(), 2);
     await assert.rejects(complete(), { reason: "DEPENDENCY_UNAVAILABLE" });
     process.kill(setup.replica.pid ?? 0, "SIGCONT");
     assert.equal(await complete(), "done");
+    await assert.rejects(both.move(grant.task, end, Buffer.from("r")), { reason: "DEPENDENCY_UNAVAILABLE" });
   }).timeout(60_000);
 });

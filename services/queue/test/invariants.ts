@@ -10,34 +10,49 @@ type Checked = Pick<World, "redis" | "shards" | "store"> & Partial<Pick<World, "
 
 /** What holds after every change: each task is in exactly the indexes that its state means, and no index has more. */
 export async function checkInvariants(world: Checked): Promise<readonly Task[]> {
-  const tasks: Task[] = [];
-  for (let shard = 0; shard < world.shards; shard++) {
+  const checkOne = async (_: unknown, shard: number): Promise<readonly Task[]> => {
     const found = await checkShard(world, queueKeys(shard));
     for (const { id, agent } of found) {
       assert.ok(id.startsWith(`${shard}-`) && shardOfAgent(agent, world.shards) === shard, `${id} is in its shard`);
     }
-    tasks.push(...found);
-  }
-  return tasks;
+    return found;
+  };
+  return (await Promise.all(Array.from({ length: world.shards }, checkOne))).flat();
 }
 
-async function checkShard(
-  { redis: { client }, store, order = ORDER }: Checked,
-  keys: QueueKeys,
-): Promise<readonly Task[]> {
-  const tasks = Object.entries(await client.hgetall(keys.tasks)).map(([id, record]) => decodeTask(id, record));
+/** All sorted sets of a shard, read at once: it is done after each of thousands of steps. */
+async function readSortedSets({ client }: Checked["redis"], keys: QueueKeys) {
+  const { bench, leases, parked, ended, held, running, pinned, blocked, alarms, owned } = keys;
+  const ofEngines = ENGINES.flatMap((engine) => {
+    const { rota: _, ...sets } = keys.engine(engine);
+    return Object.values(sets);
+  });
+  const names = [...ofEngines, bench, leases, parked, ended, held, running, pinned, blocked, alarms, owned];
+  const read = async (name: string) => {
+    const flat = await client.zrangebyscore(name, "-inf", "+inf", "WITHSCORES");
+    const pairs = flat.flatMap((member, i) => (i % 2 === 0 ? [[member, Number(flat[i + 1])] as const] : []));
+    return [name, Object.fromEntries(pairs)] as const;
+  };
+  const sets = new Map(await Promise.all(names.map(read)));
+  const scores = (name: string) => sets.get(name) ?? assert.fail(`${name} was not read`);
+  return { scores, members: (name: string) => Object.keys(scores(name)).toSorted() };
+}
+
+async function checkShard({ redis, store, order = ORDER }: Checked, keys: QueueKeys): Promise<readonly Task[]> {
+  const { client } = redis;
+  const [records, { scores, members }, loads, results] = await Promise.all([
+    client.hgetall(keys.tasks),
+    readSortedSets(redis, keys),
+    client.hgetall(keys.load),
+    client.hkeys(keys.results),
+  ]);
+  const tasks = Object.entries(records).map(([id, record]) => decodeTask(id, record));
+  const logs = await Promise.all(tasks.map(({ id }) => store.readLog(id, 0, 1_000)));
   const idsOf = (pick: (task: Task) => boolean) =>
     tasks
       .filter(pick)
       .map(({ id }) => id)
       .toSorted();
-  const inOrder = (zset: string) => client.zrangebyscore(zset, "-inf", "+inf");
-  const scores = async (zset: string) => {
-    const flat = await client.zrangebyscore(zset, "-inf", "+inf", "WITHSCORES");
-    return Object.fromEntries(flat.flatMap((member, i) => (i % 2 === 0 ? [[member, Number(flat[i + 1])]] : [])));
-  };
-  const members = async (zset: string) => (await inOrder(zset)).toSorted();
-
   for (const engine of ENGINES) {
     for (const priority of CLASSES) {
       const waiting = tasks.filter(
@@ -46,14 +61,14 @@ async function checkShard(
       const of = keys.engine(engine);
       const inLine = waiting.filter(({ pin, blocked }) => pin === undefined && blocked === undefined);
       const line = inLine.map(({ agent, id, ...task }) => `${agent}/${ageOf(task)}/${id}`);
-      assert.deepEqual(await members(of[`${priority}Lines`]), line.toSorted(), `${engine} ${priority} in line`);
+      assert.deepEqual(members(of[`${priority}Lines`]), line.toSorted(), `${engine} ${priority} in line`);
       const heads = new Map<string, number>();
       for (const { agent, created, since = created } of inLine) {
         heads.set(agent, Math.min(since, heads.get(agent) ?? since));
       }
-      assert.deepEqual(await scores(of[`${priority}Heads`]), Object.fromEntries(heads), "heads are the oldest in line");
-      const turns = await members(of[`${priority}Turns`]);
-      const benched = (await members(keys.bench)).flatMap((member) => {
+      assert.deepEqual(scores(of[`${priority}Heads`]), Object.fromEntries(heads), "heads are the oldest in line");
+      const turns = members(of[`${priority}Turns`]);
+      const benched = members(keys.bench).flatMap((member) => {
         const [, first, second, third] = /^agent\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
         if (first !== undefined) return second === engine && third === priority ? [first] : [];
         const [, back, backClass, agent] = /^back\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
@@ -67,22 +82,22 @@ async function checkShard(
     }
   }
   assert.deepEqual(
-    await members(keys.leases),
+    members(keys.leases),
     idsOf(({ state }) => isHeld(state)),
     "leases are the held tasks",
   );
   assert.deepEqual(
-    await members(keys.parked),
+    members(keys.parked),
     idsOf(({ state }) => state === "PARKED" || state === "SCHEDULED"),
     "parked are the parked and the scheduled tasks",
   );
   assert.deepEqual(
-    await members(keys.ended),
+    members(keys.ended),
     idsOf(({ state }) => isEnded(state)),
     "ended are the ended tasks",
   );
   const holders = tasks.filter(({ state }) => isHeld(state)).map(({ executor, id }) => `${executor}/${id}`);
-  assert.deepEqual(await members(keys.held), holders.toSorted(), "held is who holds what");
+  assert.deepEqual(members(keys.held), holders.toSorted(), "held is who holds what");
   const running = tasks
     .filter(({ state }) => isHeld(state))
     .flatMap(({ id, agent, engine, account, class: priority, labels = [] }) => [
@@ -91,21 +106,21 @@ async function checkShard(
       ...labels.filter((label) => labelCap(order, label) !== undefined).map((label) => `label/${label}/${id}`),
       ...(priority === "urgent" ? [`urgent/${engine}/${id}`] : []),
     ]);
-  assert.deepEqual(await members(keys.running), running.toSorted(), "running is the held tasks, as they are counted");
+  assert.deepEqual(members(keys.running), running.toSorted(), "running is the held tasks, as they are counted");
   const waiting = tasks.filter(({ state }) => !isHeld(state) && !isEnded(state));
   const pinned = waiting
     .filter(({ state, pin, blocked }) => state === "QUEUED" && pin !== undefined && blocked === undefined)
     .map(({ pin, engine, class: priority, id, ...task }) => `${pin}/${engine}/${priority}/${ageOf(task)}/${id}`);
-  assert.deepEqual(await members(keys.pinned), pinned.toSorted(), "pinned is who waits for one executor");
+  assert.deepEqual(members(keys.pinned), pinned.toSorted(), "pinned is who waits for one executor");
   const blocked = waiting.flatMap(({ blocked: reason, id, ...task }) =>
     reason === undefined ? [] : [`${reason}/${ageOf(task)}/${id}`],
   );
-  assert.deepEqual(await members(keys.blocked), blocked.toSorted(), "blocked is who a label keeps back");
+  assert.deepEqual(members(keys.blocked), blocked.toSorted(), "blocked is who a label keeps back");
   const alarms = waiting.flatMap(({ id, created, deadline = Infinity, attempt = 0, pin, pinMs = Infinity }) => {
     const at = Math.min(attempt > 0 ? Infinity : deadline, pin === undefined ? Infinity : created + pinMs);
     return at === Infinity ? [] : [[id, at]];
   });
-  assert.deepEqual(await scores(keys.alarms), Object.fromEntries(alarms), "alarms are what time may do to who waits");
+  assert.deepEqual(scores(keys.alarms), Object.fromEntries(alarms), "alarms are what time may do to who waits");
   const load: Record<string, string> = {};
   const scheduled = waiting.filter(({ state }) => state === "SCHEDULED").length;
   if (scheduled > 0) load["scheduled"] = String(scheduled);
@@ -117,22 +132,22 @@ async function checkShard(
   }
   const kept = tasks.flatMap((task) => (task.kept === undefined ? [] : [task.kept]));
   if (tasks.some(({ ended }) => ended !== undefined)) load["ended/bytes"] = String(sum(kept));
-  const { "ended/bytes": none, ...counted } = await client.hgetall(keys.load);
+  const { "ended/bytes": none, ...counted } = loads;
   assert.deepEqual(
     { ...counted, ...(Number(none) > 0 && { "ended/bytes": none }) },
     load,
     "load is what waits, and what is kept",
   );
   const owned = tasks.map(({ agent, id }) => `${agent}/${id}`);
-  assert.deepEqual(await members(keys.owned), owned.toSorted(), "owned is every task");
+  assert.deepEqual(members(keys.owned), owned.toSorted(), "owned is every task");
   const succeeded = idsOf(({ state }) => state === "SUCCEEDED");
-  assert.deepEqual((await client.hkeys(keys.results)).toSorted(), succeeded, "a result is written with its end");
+  assert.deepEqual(results.toSorted(), succeeded, "a result is written with its end");
 
   const fences = tasks.filter(({ state }) => isHeld(state)).map(({ fence }) => fence);
   assert.equal(new Set(fences).size, fences.length, "no two live leases share a fence");
-  for (const task of tasks) {
+  for (const [i, task] of tasks.entries()) {
     assert.ok((task.spent ?? 0) <= task.max, `${task.id} has not spent more than it may`);
-    const log = await store.readLog(task.id, 0, 1_000);
+    const log = logs[i] ?? [];
     assert.deepEqual(
       log.map((entry) => entry.sequence),
       log.map((_, i) => i + 2),

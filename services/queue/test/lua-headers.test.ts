@@ -3,18 +3,13 @@ import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { scriptFaults } from "@ccsp/redis-kit";
 import { Redis } from "ioredis";
-import { bindConversationScripts } from "../src/conversations/conversation-store.js";
-import { bindScripts } from "../src/redis/scripts.js";
-import { bindScheduleScript } from "../src/schedules/schedule-store.js";
+import { allScripts } from "./all-scripts.js";
 
 describe("the queue's Lua scripts", () => {
   const lua = new URL("../lua/", import.meta.url);
   // Never connects: binding does no I/O.
   const redis = new Redis({ lazyConnect: true });
-  const scripts = [
-    ...Object.values({ ...bindScripts(redis), ...bindConversationScripts(redis) }),
-    bindScheduleScript(redis),
-  ];
+  const scripts = allScripts(redis);
 
   for (const script of scripts) {
     it(`${basename(script.file.pathname)} has a header that agrees with its binding, and builds no key`, () => {

@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { createGates, type Gates } from "../src/domain/gate-keeper.js";
 import { classWeights, type Order } from "../src/domain/order.js";
-import { createQueue, type Queue, type QueueObserver } from "../src/domain/queue.js";
+import { createQueue, type Queue, type QueueLimits, type QueueObserver } from "../src/domain/queue.js";
 import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
 import { createSync, type Sync } from "../src/domain/sync.js";
 import type { PriorityClass, State } from "../src/domain/task.js";
@@ -32,6 +32,7 @@ export interface World {
   readonly store: TaskStore;
   readonly wakes: Wakes;
   readonly order: Order;
+  readonly limits: QueueLimits;
   readonly gates: Gates;
   readonly queue: Queue;
   readonly sync: Sync;
@@ -83,8 +84,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   });
   const retry = { baseMs: 1_000, random: () => 1 };
   const order = { ...ORDER, ...options.order };
+  const limits = { bounds, retry, order };
   const gates = createGates(store, { rampMs: RAMP_MS });
-  const queue = createQueue({ store, gates, observer }, { bounds, retry, order });
+  const queue = createQueue({ store, gates, observer }, limits);
   const stopping = new AbortController();
   const sync = createSync(
     { store, queue, wakes, observer },
@@ -92,7 +94,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   );
   const nodes = (): Redis[] => (redis.client instanceof Cluster ? redis.client.nodes("master") : [redis.client]);
   return {
-    ...{ server, redis, shards, store, wakes, order, gates, queue, sync, stopping, clock, seen },
+    ...{ server, redis, shards, store, wakes, order, limits, gates, queue, sync, stopping, clock, seen },
     async reset() {
       await Promise.all(nodes().map((node) => node.flushall()));
       Object.assign(seen, { ended: [], leased: [], expired: 0 });

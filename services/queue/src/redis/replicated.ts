@@ -15,15 +15,15 @@ interface Change {
 }
 
 /**
- * The same store, which says that a task was accepted or has ended only when a replica of its Redis has that too. Otherwise, after
+ * The same store, which says that a task was accepted or has ended only when `replicas` of its Redis have that too. Otherwise, after
  * a second, it throws DEPENDENCY_UNAVAILABLE: the change may have been made even so, and the call has to be repeated.
  *
  * `connection` is for this alone, since WAIT holds up what comes after it.
  */
-export function replicated(store: TaskStore, connection: RedisClient): TaskStore {
+export function replicated(store: TaskStore, connection: RedisClient, replicas = 1): TaskStore {
   const confirm = groupCallsBy<Change, boolean>(
     ({ id }) => String(shardOfTask(id)),
-    (shard, changes) => ask(connection, queueKeys(Number(shard)), changes),
+    (shard, changes) => ask({ connection, replicas }, queueKeys(Number(shard)), changes),
     { count: 256, bytes: 1, bytesOf: () => 0 },
   );
   const confirmed = async (change: Change): Promise<void> => {
@@ -51,11 +51,11 @@ export function replicated(store: TaskStore, connection: RedisClient): TaskStore
  * whether they are still there: between a change and this a replica may have become the master that never heard of it.
  */
 async function ask(
-  connection: RedisClient,
+  { connection, replicas }: { readonly connection: RedisClient; readonly replicas: number },
   { barrier, tasks, ended }: ReturnType<typeof queueKeys>,
   changes: readonly Change[],
 ): Promise<boolean[]> {
-  const pipeline = connection.pipeline().set(barrier, "").wait(1, WAIT_MS);
+  const pipeline = connection.pipeline().set(barrier, "").wait(replicas, WAIT_MS);
   for (const { id, what } of changes) {
     if (what === "accepted") pipeline.hexists(tasks, id);
     else pipeline.zscore(ended, id);
@@ -63,12 +63,16 @@ async function ask(
   const replies = (await pipeline.exec()) ?? [];
   const fault = replies.find(([error]) => error !== null)?.[0];
   if (fault) throw fault;
-  const [, replicas, ...found] = replies.map(([, value]) => value);
-  return found.map((each) => Number(replicas) > 0 && each !== 0 && each !== null);
+  const [, confirmed, ...found] = replies.map(([, value]) => value);
+  return found.map((each) => Number(confirmed) >= replicas && each !== 0 && each !== null);
 }
 
 const noReplica = (): Refusal =>
-  new Refusal("DEPENDENCY_UNAVAILABLE", "no replica of Redis confirmed the change (CCSP_QUEUE_DURABILITY)", {
-    metadata: { dependency: "redis" },
-    retryAfterMs: 1_000,
-  });
+  new Refusal(
+    "DEPENDENCY_UNAVAILABLE",
+    "too few replicas of Redis confirmed the change (CCSP_QUEUE_DURABILITY, CCSP_QUEUE_REPLICAS)",
+    {
+      metadata: { dependency: "redis" },
+      retryAfterMs: 1_000,
+    },
+  );

@@ -17,7 +17,10 @@ export function createShards(redis: RedisClient, shards: number, options: Omit<S
  */
 export async function fixShards(redis: RedisClient, shards: number): Promise<void> {
   const { meta } = queueKeys(0);
-  const before = Number((await redis.hget(meta, "shards")) ?? 1);
+  const written = await redis.hget(meta, "shards");
+  // A replica that starts while Redis takes no writes, as in a failover, has nothing to write.
+  if (written === String(shards)) return;
+  const before = Number(written ?? 1);
   const others = before === shards ? 0 : before;
   for (let shard = 0; shard < others; shard++) {
     const tasks = await redis.hlen(queueKeys(shard).tasks);

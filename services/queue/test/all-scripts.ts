@@ -1,0 +1,10 @@
+import type { RedisClient, ScriptBinding } from "@ccsp/redis-kit";
+import { bindConversationScripts } from "../src/conversations/conversation-store.js";
+import { bindScripts } from "../src/redis/scripts.js";
+import { bindScheduleScript } from "../src/schedules/schedule-store.js";
+
+/** Every Lua script of the queue. */
+export const allScripts = (redis: RedisClient): readonly ScriptBinding[] => [
+  ...Object.values({ ...bindScripts(redis), ...bindConversationScripts(redis) }),
+  bindScheduleScript(redis),
+];

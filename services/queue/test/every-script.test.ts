@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startRedis } from "@ccsp/fleet";
+import { startRedisCluster } from "@ccsp/testkit";
+import { Cluster, Redis } from "ioredis";
+import { createConversationStore } from "../src/conversations/conversation-store.js";
+import { NO_BOUNDS } from "../src/domain/bounds.js";
+import { scopes } from "../src/domain/gates.js";
+import { reap } from "../src/domain/reaper.js";
+import { createShards } from "../src/redis/shards.js";
+import { createScheduleStore } from "../src/schedules/schedule-store.js";
+import { allScripts } from "./all-scripts.js";
+import { watchScripts } from "./script-watch.js";
+import { ENGINES, executor, LEASE_MS, newTask, startWorld, type World } from "./world.js";
+
+const SHARDS = 4;
+
+/** Something of everything that the queue keeps in Redis. */
+async function useEverything(world: World): Promise<void> {
+  const { queue, store, gates, clock } = world;
+  const { client } = world.redis;
+  const ex = executor(world);
+  const labels = ["k=v"];
+  const { task } = await queue.enqueue(newTask({ labels, request: { id: "one", hash: "h" } }, SHARDS));
+  const [grant] = (await ex.sync()).grants;
+  assert.ok(grant);
+  const { fence } = grant;
+  await queue.report({ id: task.id, fence, number: 1, started: { traceparent: "" }, entries: [Buffer.from("text")] });
+  const conversations = createConversationStore(client, { keptMs: 60_000, shardBytes: 1_000 });
+  const turn = { task: task.id, fence, engineId: "e-1", executor: "ex-1" };
+  await conversations.announce(task.id, task, turn);
+  await conversations.keepTranscript(task.id, fence, Buffer.from("so far"));
+  assert.equal(String(await conversations.findTranscript(task.id)), "so far");
+  const login = { engine: "claude-code", account: "" };
+  await store.adaptBound(login, "overloaded");
+  await store.adaptBound(login, "succeeded");
+  ex.held.clear();
+  await queue.complete(task.id, fence, Buffer.from("result"), { tokens: 5 });
+  await conversations.dropTranscript(task.id);
+  await gates.pause(scopes.all, { who: "w", why: "y" });
+  await gates.resume(scopes.all, { who: "w", why: "y" });
+  await queue.enqueue(newTask({}, SHARDS));
+  await ex.sync();
+  await store.noticeOutage(LEASE_MS);
+  await reap(store, queue, { retentionMs: 1e9, maxEnded: 0, maxEndedBytes: 1e12 });
+  assert.equal(await store.find(task.id), undefined);
+  await store.raiseEmergency({ id: "e", level: "no-submit", who: "w", why: "y" }, "raise");
+
+  const which = { agent: "alice", name: "nightly" };
+  const about = { ...which, cron: "0 0 * * *", timeZone: "UTC", spec: "", missed: "skip" as const, paused: false };
+  const after = { ...about, created: clock.now, next: [clock.now + 1_000] };
+  const schedules = createScheduleStore(client, () => clock.now);
+  assert.equal(
+    await schedules.swap({ which, before: undefined, after, lookMs: clock.now + 1_000, bounded: true }),
+    "ok",
+  );
+  assert.deepEqual(await schedules.find(which), after);
+
+  const onRedisClock = createShards(client, SHARDS, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 1e9 });
+  assert.ok((await onRedisClock.now(task.id)) > 0);
+}
+
+describe("every script of the queue", () => {
+  it("runs on a Cluster of six nodes, which refuses keys of other slots", async () => {
+    const server = await startRedisCluster();
+    const world = await startWorld({ server, shards: SHARDS });
+    try {
+      await useEverything(world);
+      const { client } = world.redis;
+      assert.ok(client instanceof Cluster);
+      const unused: string[] = [];
+      for (const { file, parts = [] } of allScripts(client)) {
+        const text = [...parts, file].map((each) => readFileSync(each, "utf8")).join("\n");
+        const sha = createHash("sha1").update(text).digest("hex");
+        const known = await Promise.all(client.nodes("master").map((node) => node.script("EXISTS", sha)));
+        if (!known.flat().includes(1)) unused.push(basename(fileURLToPath(file)));
+      }
+      assert.deepEqual(unused, []);
+    } finally {
+      await world.close();
+      await server.stop();
+    }
+  }).timeout(60_000);
+
+  it("touches no key that it does not declare", async () => {
+    const server = await startRedis();
+    const world = await startWorld({ server, shards: SHARDS });
+    const watch = await watchScripts(server);
+    try {
+      await useEverything(world);
+      const { scripts, undeclared } = await watch.seen();
+      assert.ok(scripts >= allScripts(new Redis({ lazyConnect: true })).length);
+      assert.deepEqual(undeclared, []);
+    } finally {
+      watch.close();
+      await world.close();
+      await server.stop();
+    }
+  });
+});

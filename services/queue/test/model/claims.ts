@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { labelCap, type Order } from "../../src/domain/order.js";
+import type { Grant } from "../../src/domain/store.js";
+import { LEASE_MS } from "../world.js";
+import type { ModelGates } from "./gates.js";
+import { held, lease, type ModelTask } from "./tasks.js";
+
+export interface Claimer {
+  readonly id: string;
+  readonly boot: string;
+  readonly engine: string;
+  /** Task ids granted in answer to its newest sequence. */
+  readonly granted: Set<string>;
+}
+
+/** What one shard knows when it grants. */
+export interface ClaimWorld {
+  readonly now: number;
+  readonly order: Order;
+  readonly gates: ModelGates;
+  /** All of the shard. */
+  readonly tasks: readonly ModelTask[];
+}
+
+/** Checks each lease against what is waiting, running and closed at that moment, and gives it to the model. */
+export function checkGrants(world: ClaimWorld, claimer: Claimer, grants: readonly Grant[]): void {
+  const { tasks, now } = world;
+  let newest = Math.max(0, ...tasks.map(({ fence }) => fence));
+  let unpinned = 0;
+  for (const { task, fence, expireMs } of grants) {
+    const about = tasks.find(({ id }) => id === task.id);
+    assert.ok(about, `${task.id} was accepted`);
+    if (about.fence === fence) {
+      const again = about.state === "LEASED" && about.executor === claimer.id && claimer.granted.has(task.id);
+      assert.ok(again, `${task.id} is granted again only to who was granted it in answer to this call`);
+      continue;
+    }
+    assert.equal(about.state, "QUEUED", `${task.id} is leased from the queue`);
+    assert.ok(fence > newest, `fence ${fence} is newer than any`);
+    newest = fence;
+    const why = hindrance(world, claimer, about);
+    assert.equal(why, undefined, `${task.id} may start: ${why}`);
+    if (about.pin === undefined) {
+      unpinned += 1;
+      checkOrder(world, claimer, about);
+    }
+    world.gates.letThrough(scopesOf(claimer, about), now);
+    const { id: executor, boot } = claimer;
+    lease(about, { fence, executor, boot, expires: now + LEASE_MS });
+    assert.equal(expireMs, now + LEASE_MS);
+    claimer.granted.add(task.id);
+  }
+  if (unpinned === 0) return;
+  const passed = tasks.find((task) => task.pin === claimer.id && mayStart(world, claimer, task));
+  assert.equal(passed?.id, undefined, "what waits for this executor goes first");
+}
+
+/** After a round of the reaper a call leaves nothing that may start, unless its slots are full. */
+export function checkNothingLeft(world: ClaimWorld, claimer: Claimer): void {
+  if (world.gates.bounded.has(claimer.engine)) return;
+  const left = world.tasks.find((task) => mayStart(world, claimer, task));
+  assert.equal(left?.id, undefined, "a free slot stays empty only while nothing may start");
+}
+
+/** Of its agent and class the oldest, and never before an urgent one that may overtake. */
+function checkOrder(world: ClaimWorld, claimer: Claimer, about: ModelTask): void {
+  const { tasks, order } = world;
+  const others = tasks.filter((task) => task.id !== about.id && !task.pin && mayStart(world, claimer, task));
+  const passed = others.find(
+    (task) => task.agent === about.agent && task.class === about.class && ageOf(task) < ageOf(about),
+  );
+  assert.equal(passed?.id, undefined, `${about.id} is the oldest of its agent and class`);
+  if (about.class === "urgent") return;
+  const urgent = running(tasks, (task) => task.class === "urgent" && task.engine === claimer.engine);
+  if (order.urgentMax > 0 && urgent >= order.urgentMax) return;
+  const overtakes = others.find((task) => task.class === "urgent" && turnOpen(world, task.agent));
+  assert.equal(overtakes?.id, undefined, `urgent goes before ${about.id}, which is ${about.class}`);
+}
+
+/** Whether it surely may: what has labels may have been kept back since before they were free. */
+function mayStart(world: ClaimWorld, claimer: Claimer, task: ModelTask): boolean {
+  const there = task.state === "QUEUED" && task.labels.length === 0;
+  return there && hindrance(world, claimer, task) === undefined;
+}
+
+/** Behind a gate that opened by itself an agent sits out until the next round of the reaper. */
+const turnOpen = ({ gates }: ClaimWorld, agent: string): boolean => !gates.knows(`agent/${agent}`);
+
+/** Why a queued task may not start on this executor now; undefined when it may. */
+function hindrance({ tasks, gates, now, order }: ClaimWorld, claimer: Claimer, task: ModelTask): string | undefined {
+  if (task.engine !== claimer.engine) return "another engine";
+  if (task.pin !== undefined && task.pin !== claimer.id) return "waits for another executor";
+  const closed = scopesOf(claimer, task).find((scope) => gates.room(scope, now) <= 0);
+  if (closed !== undefined) return `${closed} is closed`;
+  const ofAgent = running(tasks, ({ agent }) => agent === task.agent);
+  if (order.agentMaxRunning > 0 && ofAgent >= order.agentMaxRunning) return "its agent runs all it may";
+  const full = task.labels.find((label) => {
+    const cap = labelCap(order, label);
+    return cap !== undefined && running(tasks, ({ labels }) => labels.includes(label)) >= cap;
+  });
+  return full === undefined ? undefined : `as many with ${full} run as may`;
+}
+
+function scopesOf(claimer: Claimer, { agent, class: priority, labels }: ModelTask): string[] {
+  return [
+    ...["all", `class/${priority}`, `engine/${claimer.engine}`, `agent/${agent}`, `account/${claimer.engine}/`],
+    ...[`executor/${claimer.id}/${claimer.engine}`, ...labels.map((label) => `label/${label}`)],
+  ];
+}
+
+const running = (tasks: readonly ModelTask[], pick: (task: ModelTask) => boolean): number =>
+  tasks.filter((task) => held(task) && pick(task)).length;
+
+const ageOf = ({ since, id }: ModelTask): string => `${since.toString(16).padStart(11, "0")}/${id}`;

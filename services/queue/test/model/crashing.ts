@@ -1,0 +1,58 @@
+import type { Move } from "../../src/domain/move.js";
+import type { Grant, TaskStore } from "../../src/domain/store.js";
+
+/** What a replica did before it died. */
+export interface Done {
+  readonly calls: string[];
+  readonly moves: { readonly id: string; readonly move: Move }[];
+  readonly grants: Grant[];
+}
+
+class Crash extends Error {}
+export const isCrash = (error: unknown): boolean =>
+  error instanceof Crash || (error instanceof AggregateError && error.errors.every(isCrash));
+
+/** The same store for a replica that dies after so many calls of it: those that it made are made, and no more are. */
+export function crashingStore(store: TaskStore, mostCalls: number) {
+  const done: Done = { calls: [], moves: [], grants: [] };
+  const underWay: Promise<unknown>[] = [];
+  let calls = 0;
+  const proxy = new Proxy(store, {
+    get(target, name, receiver) {
+      const method: unknown = Reflect.get(target, name, receiver);
+      if (typeof method !== "function") return method;
+      return (...args: unknown[]) => {
+        if (calls++ >= mostCalls) return Promise.reject(new Crash(`the replica is gone before ${String(name)}`));
+        const make = async (): Promise<unknown> => {
+          const answer: unknown = await Reflect.apply(method, target, args);
+          note(done, String(name), args, answer);
+          return answer;
+        };
+        const call = make();
+        underWay.push(call);
+        return call;
+      };
+    },
+  });
+  return {
+    store: proxy,
+    /** When all that it had sent has been carried out. */
+    async settled(): Promise<Done> {
+      await Promise.allSettled(underWay);
+      return done;
+    },
+  };
+}
+
+/* oxlint-disable typescript/no-unsafe-type-assertion -- the arguments and answers of TaskStore's methods */
+function note(done: Done, name: string, args: readonly unknown[], answer: unknown): void {
+  done.calls.push(name);
+  // Whatever its answer: a script that was sent twice answers the second time that there was nothing left to do.
+  if (name === "move") {
+    const [{ id }, move] = args as Parameters<TaskStore["move"]>;
+    done.moves.push({ id, move });
+  }
+  if (name === "claim" && answer !== "stale") {
+    done.grants.push(...(answer as Exclude<Awaited<ReturnType<TaskStore["claim"]>>, "stale">).grants);
+  }
+}

@@ -1,0 +1,80 @@
+import type { Failure } from "../../src/domain/task.js";
+import { RAMP_MS } from "../world.js";
+import type { ModelTask } from "./tasks.js";
+
+interface ModelGate {
+  readonly who: string;
+  opens: number;
+  ramp: number;
+  /** Leases that it let through since it opened. */
+  let: number;
+  times: number;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+const RAMPED = /^(all$|class\/|engine\/|account\/)/;
+
+/** Which gates are closed, and how much those that have opened let through. */
+export class ModelGates {
+  private readonly gates = new Map<string, ModelGate>();
+  /** Engines whose login was overloaded, so that fewer runs than slots may go on at once. */
+  readonly bounded = new Set<string>();
+
+  pause(scope: string, who: string, now: number, opensMs?: number): void {
+    const before = this.gates.get(scope);
+    const gate = { who, opens: opensMs ?? NEVER, ramp: opensMs !== undefined && RAMPED.test(scope) ? RAMP_MS : 0 };
+    // Closing it as it is closed changes nothing.
+    if (before && before.opens > now && before.opens === gate.opens && before.who === who) return;
+    this.gates.set(scope, { ...gate, let: 0, times: 0 });
+  }
+
+  resume(scope: string, now: number): void {
+    const gate = this.gates.get(scope);
+    if (gate && gate.opens > now) gate.opens = now;
+  }
+
+  /** What a failed run closes, for others that would meet the same. */
+  afterFailure({ engine, executor, state }: ModelTask, { category }: Failure, now: number, readyMs: number): void {
+    if (state === "CANCELLING") return;
+    const login = `account/${engine}/`;
+    if (category === "USAGE_WINDOW") this.extend(login, readyMs, now);
+    if (category === "SESSION_TIMEOUT") this.extend(login, NEVER, now);
+    if (category !== "ENGINE_CRASH" || state !== "LEASED") return;
+    const scope = `executor/${executor}/${engine}`;
+    const times = (this.gates.get(scope)?.times ?? 0) + 1;
+    const opens = now + Math.min(5_000 * 2 ** (times - 1), 300_000);
+    this.gates.set(scope, { who: "ccsp", opens, ramp: RAMP_MS, let: 0, times });
+  }
+
+  private extend(scope: string, opens: number, now: number): void {
+    const gate = this.gates.get(scope);
+    if (!gate || gate.opens <= now) this.gates.set(scope, { who: "ccsp", opens, ramp: RAMP_MS, let: 0, times: 0 });
+    else if (opens > gate.opens) Object.assign(gate, { opens, ramp: RAMP_MS });
+  }
+
+  /** Closed, or open since the last round of the reaper, or on its ramp. */
+  knows(scope: string): boolean {
+    return this.gates.has(scope);
+  }
+
+  /** How many more leases it lets through. */
+  room(scope: string, now: number): number {
+    const gate = this.gates.get(scope);
+    if (!gate) return NEVER;
+    if (gate.opens > now) return 0;
+    if (now - gate.opens >= gate.ramp) return NEVER;
+    return Math.floor(2 ** ((6 * (now - gate.opens)) / gate.ramp)) - gate.let;
+  }
+
+  letThrough(scopes: readonly string[], now: number): void {
+    for (const scope of scopes) {
+      const gate = this.gates.get(scope);
+      if (gate && gate.opens <= now) gate.let += 1;
+    }
+  }
+
+  /** What opened, and is open for all: forgotten. */
+  forget(now: number): void {
+    for (const [scope, { opens, ramp }] of this.gates) if (opens + ramp <= now) this.gates.delete(scope);
+  }
+}

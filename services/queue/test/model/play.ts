@@ -1,0 +1,423 @@
+import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
+import { createGates } from "../../src/domain/gate-keeper.js";
+import { labelName, scopes } from "../../src/domain/gates.js";
+import { createQueue } from "../../src/domain/queue.js";
+import { reap } from "../../src/domain/reaper.js";
+import { shardOfAgent } from "../../src/domain/shard.js";
+import type { NewTask } from "../../src/domain/store.js";
+import { createSync } from "../../src/domain/sync.js";
+import { CLASSES } from "../../src/domain/task.js";
+import { ENGINES, executor, failure, LEASE_MS, newTask, RAMP_MS, type World } from "../world.js";
+import { type Claimer, checkGrants, checkNothingLeft } from "./claims.js";
+import { crashingStore, type Done, isCrash } from "./crashing.js";
+import { ModelGates } from "./gates.js";
+import type { Step } from "./steps.js";
+import * as model from "./tasks.js";
+
+// In three of four shards.
+const AGENTS = ["alice", "bob", "carol"];
+const EXECUTORS = ["ex-1", "ex-2", "ex-3"];
+export const SCOPES = [
+  ...[scopes.all, scopes.class("high"), scopes.engine("claude-code"), scopes.agent("alice")],
+  ...[scopes.label("k", "0"), scopes.account("claude-code", "")],
+];
+/** Caps on everything that can have one. */
+export const CAPS = { agentMaxRunning: 2, labelMaxRunning: { k: 1 } };
+export const BOUNDS = { agent: { tasks: 12, bytes: 0 } };
+export const KEEP = { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 };
+
+const FAILURES = {
+  fail: failure("NETWORK_ERROR"),
+  limit: failure("RATE_LIMIT", { retryAfterMs: LEASE_MS }),
+  window: failure("USAGE_WINDOW"),
+  overload: failure("OVERLOADED"),
+  crash: failure("ENGINE_CRASH"),
+  login: failure("SESSION_TIMEOUT", { retryable: false }),
+  refuse: failure("INVALID_REQUEST", { retryable: false }),
+} as const;
+
+/** What the queue knows of an executor. */
+interface Known extends Claimer {
+  boot: string;
+  sequence: bigint;
+  readonly retired: Set<string>;
+}
+
+interface SyncHow {
+  /** The next when absent. */
+  readonly sequence?: bigint;
+  readonly crash?: number;
+  /** A round of the reaper came just before. */
+  readonly fresh?: boolean;
+  /** The executor never hears of it. */
+  readonly answerLost?: boolean;
+}
+
+interface Player {
+  readonly id: string;
+  readonly boot: string;
+  readonly engine: string;
+  readonly calls: ReturnType<typeof executor>;
+}
+
+/** Does each step to the queue and to a plain model of it, and compares what they answer. */
+export class Play {
+  readonly tasks = new Map<string, model.ModelTask>();
+  /** Of each shard. */
+  private readonly gates: readonly ModelGates[];
+  private readonly players: Player[];
+  private readonly known = new Map<string, Known>();
+  private readonly requests: { readonly task: NewTask; readonly id: string }[] = [];
+  private readonly spent: { readonly id: string; readonly fence: number }[] = [];
+  private readonly reports = new Map<string, number>();
+  private boots = 0;
+  /** The clock at the last round of the reaper, while nothing else has happened. */
+  private reaped: number | undefined;
+
+  constructor(private readonly world: World) {
+    this.gates = Array.from({ length: world.shards }, () => new ModelGates());
+    this.players = EXECUTORS.map((id) => this.boot(id));
+  }
+
+  async step({ op, n, crash }: Step): Promise<void> {
+    const { world, tasks } = this;
+    const [at, now] = [n % EXECUTORS.length, world.clock.now];
+    const task = [...tasks.values()][n % Math.max(tasks.size, 1)];
+    const scope = SCOPES[n % SCOPES.length] ?? scopes.all;
+    const player = this.players[at] ?? this.boot("");
+    const fresh = this.reaped === now;
+    if (op !== "sync") this.reaped = undefined;
+    switch (op) {
+      case "enqueue":
+        return this.enqueue([this.anyTask(n)]);
+      case "batch":
+        return this.enqueue(Array.from({ length: 1 + (n % 5) }, (_, i) => this.anyTask(n * 5 + i)));
+      case "schedule":
+        return this.enqueue([{ ...this.anyTask(n), start: now + (n % 3) * LEASE_MS }]);
+      case "pin":
+        return this.enqueue([{ ...this.anyTask(n), conditions: { pin: player.id, pinMs: (n % 3) * LEASE_MS } }]);
+      case "hurry":
+        return this.enqueue([{ ...this.anyTask(n), conditions: { deadline: now + (n % 3) * LEASE_MS } }]);
+      case "ask again":
+        return this.askAgain(n);
+      case "sync":
+        return this.sync(player, { fresh, ...(crash !== undefined && { crash }) });
+      case "lost sync":
+        return this.sync(player, { answerLost: true });
+      case "sync again":
+        return this.sync(player, { sequence: this.known.get(player.id)?.sequence ?? 1n });
+      case "old sync":
+        return this.sync(player, { sequence: 1n });
+      case "reboot":
+        this.players[at] = this.boot(player.id);
+        return;
+      case "forget":
+        return this.withLease(n, async () => undefined);
+      case "start":
+      case "report":
+        return this.withLease(n, (id, fence) => this.report(id, fence, op === "start"), true);
+      case "complete":
+        return this.withLease(n, (id, fence) => this.complete(id, fence, n));
+      case "release":
+        return this.withLease(n, (id, fence) => this.release(id, fence));
+      case "zombie":
+        return this.zombie(n);
+      case "cancel":
+        if (task) await this.cancel(task);
+        return;
+      case "retry":
+        if (task) await this.retry(task);
+        return;
+      case "priority":
+        if (task) await this.setPriority(task, n);
+        return;
+      case "pause": {
+        const opens = n % 2 ? { opensMs: now + LEASE_MS } : {};
+        await world.gates.pause(scope, { who: "w", why: "y", ...opens });
+        for (const gates of this.gates) gates.pause(scope, "w", now, opens.opensMs);
+        return;
+      }
+      case "resume":
+        await world.gates.resume(scope, { who: "w", why: "" });
+        for (const gates of this.gates) gates.resume(scope, now);
+        return;
+      case "reap":
+        return this.reap(crash);
+      case "wait":
+        world.clock.now += Math.max(0, (n % 5) * (LEASE_MS / 3) - (n % 3) * 1_000);
+        return;
+      case "set back":
+        world.clock.now -= n * 10;
+        return;
+      case "fail":
+      case "limit":
+      case "window":
+      case "overload":
+      case "crash":
+      case "login":
+      case "refuse":
+        return this.withLease(n, (id, fence) => this.fail(id, fence, FAILURES[op], crash));
+    }
+  }
+
+  private boot(id: string): Player {
+    const engine = ENGINES[id === "ex-3" ? 1 : 0];
+    const boot = `boot-${++this.boots}`;
+    return { id, boot, engine, calls: executor(this.world, { id, boot, engine, slots: 2 }) };
+  }
+
+  private anyTask(n: number): NewTask {
+    const { shards } = this.world;
+    return {
+      ...newTask({ agent: AGENTS[n % 3] ?? "", class: CLASSES[n % 4] ?? "low", max: 1 + (n % 3) }, shards),
+      ...{ engine: ENGINES[n % 7 === 6 ? 1 : 0], labels: n % 5 < 2 ? [labelName("k", String(n % 2))] : [] },
+      request: { id: `request-${this.requests.length}-${n}`, hash: "hash" },
+    };
+  }
+
+  private async enqueue(batch: readonly NewTask[]): Promise<void> {
+    const answers = await Promise.allSettled(batch.map((task) => this.world.queue.enqueue(task)));
+    for (const [i, task] of batch.entries()) {
+      const answer = answers[i];
+      const waiting = [...this.tasks.values()].filter((other) => other.agent === task.agent && model.waits(other));
+      if (waiting.length >= BOUNDS.agent.tasks) {
+        assert.ok(answer?.status === "rejected" && isRefusal(answer.reason, "QUEUE_FULL"), "the agent has too many");
+        continue;
+      }
+      assert.ok(answer?.status === "fulfilled", "there is room for it");
+      this.tasks.set(task.id, model.accept(task, this.world.clock.now));
+      this.requests.push({ task, id: task.id });
+    }
+  }
+
+  /** The same request, as a client repeats it, or another one under its id. */
+  private async askAgain(n: number): Promise<void> {
+    const before = this.requests[n % Math.max(this.requests.length, 1)];
+    if (!before) return;
+    const { task, id } = before;
+    const again = { ...task, id: newTask({ agent: task.agent }, this.world.shards).id };
+    assert.equal((await this.world.queue.enqueue(again)).task.id, id);
+    const other = { ...again, request: { id: task.request?.id ?? "", hash: "another" } };
+    await expectRefusal(this.world.queue.enqueue(other), "REQUEST_ID_CONFLICT");
+  }
+
+  private async withLease(n: number, act: (id: string, fence: number) => Promise<unknown>, keeps = false) {
+    const leases = this.players.flatMap(({ calls: { held } }) =>
+      [...held].map(([id, fence]) => ({ held, id, fence: Number(fence) })),
+    );
+    const lease = leases[n % Math.max(leases.length, 1)];
+    if (lease === undefined) return;
+    await act(lease.id, lease.fence);
+    if (keeps) return;
+    lease.held.delete(lease.id);
+    this.spent.push(lease);
+  }
+
+  private async report(id: string, fence: number, started: boolean): Promise<void> {
+    const number = (this.reports.get(`${id} ${fence}`) ?? 0) + 1;
+    this.reports.set(`${id} ${fence}`, number);
+    const entries = [Buffer.from(`${fence}/${number}`)];
+    const report = { id, fence, number, entries, ...(started && { started: { traceparent: "" } }) };
+    const [task, answer] = [this.tasks.get(id), this.world.queue.report(report)];
+    if (!model.holds(task, fence)) return expectRefusal(answer, "LEASE_LOST");
+    await answer;
+    if (started) model.start(task);
+  }
+
+  private async complete(id: string, fence: number, tokens: number): Promise<void> {
+    const [task, answer] = [this.tasks.get(id), this.world.queue.complete(id, fence, Buffer.from("r"), { tokens })];
+    if (task?.settled === `${fence} complete`) return void (await answer);
+    if (!model.holds(task, fence)) return expectRefusal(answer, "LEASE_LOST");
+    await answer;
+    model.complete(task);
+  }
+
+  private async fail(id: string, fence: number, error: (typeof FAILURES)["fail"], crash?: number): Promise<void> {
+    const task = this.tasks.get(id);
+    if (crash !== undefined) {
+      const { queue, settled } = this.replica(crash);
+      await queue.fail(id, fence, error, {}).catch(unlessCrash("LEASE_LOST"));
+      // It is repeated below, by a replica that lives.
+      const { calls, moves } = await settled();
+      if (model.holds(task, fence))
+        this.failed(task, error, { closes: calls.includes("closeGate"), moves: moves.length > 0 });
+    }
+    const answer = this.world.queue.fail(id, fence, error, {});
+    if (task?.settled === `${fence} fail`) {
+      const told = ["PARKED", "QUEUED", "FAILED", "CANCELLED"].includes(task.state) ? task.state : "PARKED";
+      return assert.equal(await answer, told);
+    }
+    if (!model.holds(task, fence)) return expectRefusal(answer, "LEASE_LOST");
+    this.failed(task, error, { closes: true, moves: true });
+    assert.equal(await answer, task.state);
+  }
+
+  private failed(
+    task: model.ModelTask,
+    error: (typeof FAILURES)["fail"],
+    { closes, moves }: { closes: boolean; moves: boolean },
+  ): void {
+    const now = this.world.clock.now;
+    const ready = model.readyAfter(task, error, now);
+    for (const gates of closes ? this.gates : []) gates.afterFailure(task, error, now, ready);
+    for (const { bounded } of error.category === "OVERLOADED" ? this.gates : []) bounded.add(task.engine);
+    if (moves) model.fail(task, error, now);
+  }
+
+  private async release(id: string, fence: number): Promise<void> {
+    const [task, answer] = [this.tasks.get(id), this.world.queue.release(id, fence, "draining")];
+    if (task?.settled === `${fence} release`) return answer;
+    if (!model.holds(task, fence)) return expectRefusal(answer, "LEASE_LOST");
+    await answer;
+    model.release(task);
+  }
+
+  /** Somebody goes on with a lease that it gave up or lost. */
+  private async zombie(n: number): Promise<void> {
+    const old = this.spent[n % Math.max(this.spent.length, 1)];
+    if (!old) return;
+    if (n % 3 === 0) return this.complete(old.id, old.fence, n);
+    return n % 3 === 1 ? this.release(old.id, old.fence) : this.fail(old.id, old.fence, FAILURES.fail);
+  }
+
+  private async cancel(task: model.ModelTask): Promise<void> {
+    const answer = await this.world.queue.cancel(task.id, task.agent, "enough");
+    model.cancel(task);
+    assert.equal(answer.task.state, task.state);
+  }
+
+  private async retry(task: model.ModelTask): Promise<void> {
+    const answer = this.world.queue.retry(task.id, task.agent, "");
+    if (model.revive(task)) await answer;
+    else await expectRefusal(answer, "TASK_NOT_FAILED");
+  }
+
+  private async setPriority(task: model.ModelTask, n: number): Promise<void> {
+    const priority = CLASSES[n % 4] ?? "low";
+    await this.world.queue.setPriority(task.id, "", priority);
+    model.setPriority(task, priority);
+  }
+
+  private async reap(crash?: number): Promise<void> {
+    const { world, tasks } = this;
+    const now = world.clock.now;
+    if (crash === undefined) {
+      await reap(world.store, world.queue, KEEP);
+      for (const due of model.DUE) for (const task of tasks.values()) model.pass(task, due, now);
+      for (const gates of this.gates) gates.forget(now);
+      this.reaped = now;
+      return;
+    }
+    const { store, queue, settled } = this.replica(crash);
+    await reap(store, queue, KEEP).catch(unlessCrash());
+    const { moves, calls } = await settled();
+    for (const { id, move } of moves) {
+      const task = tasks.get(id);
+      if (task && move.due) model.pass(task, move.due, now);
+    }
+    for (const gates of calls.includes("openDueGates") ? this.gates : []) gates.forget(now);
+  }
+
+  private async sync(player: Player, { sequence, crash, fresh = false, answerLost = false }: SyncHow): Promise<void> {
+    const request = player.calls.request(sequence === undefined ? {} : { sequence });
+    const replica = this.replica(crash ?? Number.POSITIVE_INFINITY);
+    const { sync } = replica;
+    const stale = this.isStale(player, request.sequence);
+    const answer = await sync(request, new AbortController().signal).catch(unlessCrash("SYNC_STALE"));
+    const done = await replica.settled();
+    if (!done.calls.includes("sync")) return;
+    assert.equal(stale && answer !== undefined, false, "an old call is refused");
+    if (stale) return;
+    const expected = this.heartbeat(player, request);
+    const freed = expected.unlisted.filter((id) => done.moves.some((moved) => moved.id === id));
+    for (const id of freed) model.lose(this.tasks.get(id) ?? assert.fail(id));
+    this.granted(player, done);
+    if (answer === undefined) return assert.ok(crash !== undefined, "it is answered");
+    assert.deepEqual(freed.toSorted(), expected.unlisted.toSorted(), "what it does not have goes back");
+    assert.deepEqual([...answer.lost].toSorted(), expected.lost.toSorted());
+    assert.deepEqual(answer.cancelled.map(({ id }) => id).toSorted(), expected.cancelled.toSorted());
+    if (answerLost) return;
+    for (const id of answer.lost) player.calls.held.delete(id);
+    for (const { task, fence } of answer.grants) player.calls.held.set(task.id, BigInt(fence));
+    const full = answer.grants.length >= (request.offers[0]?.freeSlots ?? 0);
+    if (fresh && !full) this.ofShards((claimWorld) => checkNothingLeft(claimWorld, this.claimer(player)));
+  }
+
+  private isStale({ id, boot }: Player, sequence: bigint): boolean {
+    const known = this.known.get(id);
+    return known !== undefined && (known.retired.has(boot) || (known.boot === boot && sequence < known.sequence));
+  }
+
+  /** What an executor's call says of its leases. */
+  private heartbeat({ id, boot, engine }: Player, { sequence, held }: ReturnType<Player["calls"]["request"]>) {
+    const known = this.known.get(id) ?? { id, boot, engine, sequence, granted: new Set(), retired: new Set() };
+    this.known.set(id, known);
+    if (boot !== known.boot) known.retired.add(known.boot);
+    if (boot !== known.boot || sequence > known.sequence) known.granted.clear();
+    Object.assign(known, { boot, sequence });
+    const [lost, cancelled, listed]: [string[], string[], Set<string>] = [[], [], new Set()];
+    for (const lease of held) {
+      const task = this.tasks.get(lease.id);
+      if (!model.holds(task, Number(lease.fence)) || task.executor !== id || task.boot !== boot) {
+        lost.push(lease.id);
+        continue;
+      }
+      listed.add(lease.id);
+      task.expires = this.world.clock.now + LEASE_MS;
+      if (task.state === "CANCELLING") cancelled.push(lease.id);
+    }
+    const unlisted = [...this.tasks.values()].filter(
+      (task) => model.held(task) && task.executor === id && !listed.has(task.id) && !known.granted.has(task.id),
+    );
+    return { lost, cancelled, unlisted: unlisted.map((task) => task.id) };
+  }
+
+  private granted(player: Player, { grants }: Done): void {
+    const claimer = this.claimer(player);
+    // A sharded claim answers what it granted before more than once.
+    this.ofShards((claimWorld, shard) => {
+      const seen = new Set<number>();
+      const here = grants.filter(
+        ({ task, fence }) => task.id.startsWith(`${shard}-`) && seen.size < seen.add(fence).size,
+      );
+      checkGrants(claimWorld, claimer, here);
+    });
+  }
+
+  private claimer({ id }: Player): Claimer {
+    return this.known.get(id) ?? assert.fail(`${id} never called`);
+  }
+
+  private ofShards(check: (world: Parameters<typeof checkGrants>[0], shard: number) => void): void {
+    const { clock, order, shards } = this.world;
+    for (let shard = 0; shard < shards; shard++) {
+      const tasks = [...this.tasks.values()].filter(({ agent }) => shardOfAgent(agent, shards) === shard);
+      const gates = this.gates[shard] ?? assert.fail("there is no such shard");
+      check({ now: clock.now, order, gates, tasks }, shard);
+    }
+  }
+
+  /** One that dies after so many calls of the store. */
+  private replica(calls: number) {
+    const { order, wakes, stopping, limits } = this.world;
+    const { store, settled } = crashingStore(this.world.store, calls);
+    const observer = { ended: () => undefined, leased: () => undefined, leaseExpired: () => undefined };
+    const gates = createGates(store, { rampMs: RAMP_MS });
+    const queue = createQueue({ store, gates, observer }, limits);
+    const options = { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal };
+    return { store, queue, sync: createSync({ store, queue, wakes, observer }, options), settled };
+  }
+}
+
+const isRefusal = (error: unknown, reason: string): boolean => error instanceof Refusal && error.reason === reason;
+
+async function expectRefusal(answer: Promise<unknown>, reason: string): Promise<void> {
+  await assert.rejects(answer, { reason });
+}
+
+const unlessCrash =
+  (...reasons: readonly string[]) =>
+  (error: unknown): undefined => {
+    if (!isCrash(error) && !reasons.some((reason) => isRefusal(error, reason))) throw error;
+  };

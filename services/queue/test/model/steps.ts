@@ -1,0 +1,34 @@
+import * as fc from "fast-check";
+
+const OPS = {
+  8: ["sync"],
+  5: ["enqueue", "start"],
+  3: ["complete", "reap", "wait"],
+  2: ["batch", "fail", "cancel", "release", "report", "reboot", "forget", "lost sync", "sync again"],
+  1: [
+    ...(["schedule", "pin", "hurry", "ask again", "old sync", "zombie"] as const),
+    ...(["limit", "window", "overload", "crash", "login", "refuse", "retry", "priority", "pause", "resume"] as const),
+    "set back",
+  ],
+} as const;
+type Op = (typeof OPS)[keyof typeof OPS][number];
+
+export interface Step {
+  readonly op: Op;
+  /** Which task, lease or executor it is about: a number, taken modulo how many there are at that moment. */
+  readonly n: number;
+  /** After how many calls of the store the replica dies that does it; absent: it lives. */
+  readonly crash?: number | undefined;
+}
+
+/** Everything that agents, operators, executors and time may do, right or wrong. */
+export const step: fc.Arbitrary<Step> = fc.record({
+  op: fc.oneof(
+    ...Object.entries(OPS).map(([weight, ops]) => ({
+      weight: Number(weight) * ops.length,
+      arbitrary: fc.constantFrom<Op>(...ops),
+    })),
+  ),
+  n: fc.nat(99),
+  crash: fc.oneof({ weight: 7, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(8) }),
+});
