@@ -11,32 +11,7 @@ const AGENTS = ["ann", "bob", "cem", "dai"];
 const TASKS = 200;
 const PRIORITIES = ["urgent", "high", "normal", "low"] as const;
 
-describe("200 tasks from 4 agents through the real CLI, with 2 executors", function () {
-  this.timeout(240_000);
-  let world: World;
-  before(async () => {
-    world = await startWorld({ replicas: { executor: 2 }, env: { CCSP_EXECUTOR_WARM: "2" } });
-  });
-  after(() => world.close());
-
-  it("completes all, none twice, by priority, and no watcher's log has a gap", async () => {
-    const runs = await runAll(world, TASKS);
-    assert.equal(runs.filter((run) => run.state === "SUCCEEDED").length, TASKS);
-    await assertEachOnce(world, runs);
-
-    // Classes share by weight (docs/queue.md), so that urgent and high come long before normal, and normal before low.
-    const byStart = runs.toSorted((a, b) => a.startedMs - b.startedMs);
-    const places = (priority: Run["priority"]) => byStart.flatMap((run, at) => (run.priority === priority ? [at] : []));
-    const average = (priority: Run["priority"]) => places(priority).reduce((sum, at) => sum + at, 0) / (TASKS / 4);
-    const [urgent, high, normal, low] = PRIORITIES.map(average);
-    assert.ok(
-      Math.max(urgent ?? 0, high ?? 0) < (normal ?? 0) && (normal ?? 0) < (low ?? 0),
-      [urgent, high, normal, low].join(", "),
-    );
-  });
-});
-
-describe("200 tasks through the real CLI while every part is killed in turn", function () {
+describe("200 tasks from 4 agents through the real CLI, with 2 executors, while every part is killed in turn", function () {
   this.timeout(300_000);
   let world: World;
   before(async () => {
@@ -44,7 +19,7 @@ describe("200 tasks through the real CLI while every part is killed in turn", fu
   });
   after(() => world.close());
 
-  it("loses nothing that was accepted, writes no result twice, and leaves no engine process", async () => {
+  it("loses nothing that was accepted, writes no result twice, keeps the order of classes, and leaves no engine process", async () => {
     const finished = { count: 0 };
     const all = runAll(world, TASKS, finished);
     const victims = [
@@ -70,6 +45,7 @@ describe("200 tasks through the real CLI while every part is killed in turn", fu
     const runs = await all;
     assert.equal(runs.filter((run) => run.state === "SUCCEEDED").length, TASKS);
     await assertEachOnce(world, runs);
+    assertClassesInTurn(runs);
 
     const usage = monitorClient(world);
     await eventually(
@@ -132,6 +108,15 @@ async function follow(client: CcspClient, task: TaskInput, index: number) {
   );
   assert.equal(ended.result?.text, text, "the text streamed by the attempt that succeeded is the result");
   return { taskId, startedMs, state: ended.state };
+}
+
+/** Classes share by weight (docs/queue.md), so that urgent and high come long before normal, and normal before low. */
+function assertClassesInTurn(runs: readonly Run[]): void {
+  const byStart = runs.toSorted((a, b) => a.startedMs - b.startedMs);
+  const places = (priority: Run["priority"]) => byStart.flatMap((run, at) => (run.priority === priority ? [at] : []));
+  const average = (priority: Run["priority"]) => places(priority).reduce((sum, at) => sum + at, 0) / (TASKS / 4);
+  const [urgent = 0, high = 0, normal = 0, low = 0] = PRIORITIES.map(average);
+  assert.ok(Math.max(urgent, high) < normal && normal < low, [urgent, high, normal, low].join(", "));
 }
 
 /** Reads each task's whole log again: sequences have no gap and there is exactly one end. */
