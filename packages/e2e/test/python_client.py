@@ -2,6 +2,7 @@
 
 usage: python_client.py PROTO_DIR TARGET   (token in CCSP_TOKEN)
 """
+import glob
 import importlib
 import os
 import sys
@@ -12,11 +13,7 @@ from grpc_tools import protoc
 
 
 def generate(proto_dir: str, out: str) -> None:
-    files = [
-        "ccsp/gateway/v1/agent_service.proto",
-        "ccsp/task/v1/task.proto",
-        "ccsp/error/v1/reason.proto",
-    ]
+    files = [os.path.relpath(file, proto_dir) for file in glob.glob(f"{proto_dir}/ccsp/**/*.proto", recursive=True)]
     includes = os.path.join(os.path.dirname(grpc_tools_file()), "_proto")
     code = protoc.main(["protoc", f"-I{proto_dir}", f"-I{includes}", "-I/usr/include", f"--python_out={out}", f"--grpc_python_out={out}", *files])
     if code != 0:
