@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { leakCheck } from "@ccsp/testkit";
+import { type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { runChaos } from "../chaos/run.js";
 
 /** Chosen at random and kept: it decides which faults come, so the run is as much the same as it can be. */
@@ -7,7 +7,8 @@ const SEED = "2026-11-25";
 
 describe("600 tasks while replicas, executors, links and Redis fail (make chaos has 10,000)", function () {
   this.timeout(90_000);
-  const leaks = leakCheck();
+  let leaks: LeakCheck;
+  before(() => void (leaks = leakCheck()));
   after(() => leaks.check());
 
   it("ends each accepted task exactly once, and every side saw the same", async () => {

@@ -1,4 +1,4 @@
-import { leakCheck } from "@ccsp/testkit";
+import { type LeakCheck, leakCheck } from "@ccsp/testkit";
 import type { GrpcServer } from "../src/index.js";
 import { type Queue, type QueueHandlers, queueClient, serveQueue } from "./queue-stub.js";
 
@@ -6,14 +6,17 @@ type Options = { server?: Parameters<typeof serveQueue>[1]; client?: Parameters<
 
 /** Servers and clients of one test; `close` ends whatever the test left open. */
 export class Fixture {
-  readonly #leaks = leakCheck();
+  /** Since the first of this test. */
+  #leaks: LeakCheck | undefined;
   readonly #open: { close(): unknown }[] = [];
 
   async serve(handlers: Partial<QueueHandlers>, options?: Options["server"]): Promise<GrpcServer> {
+    this.#leaks ??= leakCheck();
     return this.own(await serveQueue(handlers, options));
   }
 
   connect(target: GrpcServer | string, options?: Options["client"]): Queue {
+    this.#leaks ??= leakCheck();
     return this.own(queueClient(typeof target === "string" ? target : `127.0.0.1:${target.port}`, options));
   }
 
@@ -28,6 +31,7 @@ export class Fixture {
 
   async close(): Promise<void> {
     for (const resource of this.#open.splice(0).toReversed()) await resource.close();
-    await this.#leaks.check();
+    await this.#leaks?.check();
+    this.#leaks = undefined;
   }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { leakCheck, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
+import { type LeakCheck, leakCheck, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
 import { resourceFromAttributes } from "@opentelemetry/resources";
@@ -7,7 +7,8 @@ import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-tra
 
 describe("the OTLP receiver", () => {
   let receiver: OtlpReceiver;
-  const leaks = leakCheck();
+  let leaks: LeakCheck;
+  before(() => void (leaks = leakCheck()));
 
   before(async () => {
     receiver = await startOtlpReceiver();

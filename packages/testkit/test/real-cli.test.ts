@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { CLAUDE_CODE_BIN, eventually, hugeText, leakCheck, type Simulator, startSimulator } from "@ccsp/testkit";
+import {
+  CLAUDE_CODE_BIN,
+  eventually,
+  hugeText,
+  type LeakCheck,
+  leakCheck,
+  type Simulator,
+  startSimulator,
+} from "@ccsp/testkit";
 import { type EngineRun, engineEnv, type Line, type Run, startEngine, temporaryHome } from "./run-engine.js";
 
 const MEGABYTE = 1024 * 1024;
@@ -7,7 +15,8 @@ const MEGABYTE = 1024 * 1024;
 describe("the real Claude Code CLI against the simulator", function () {
   let simulator: Simulator;
   let home: Awaited<ReturnType<typeof temporaryHome>>;
-  const leaks = leakCheck();
+  let leaks: LeakCheck;
+  before(() => void (leaks = leakCheck()));
 
   before(async function () {
     if (CLAUDE_CODE_BIN === "") this.skip();

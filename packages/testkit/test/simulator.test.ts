@@ -1,9 +1,18 @@
 import assert from "node:assert/strict";
-import { type Behaviour, eventually, hugeText, leakCheck, type Simulator, startSimulator } from "@ccsp/testkit";
+import {
+  type Behaviour,
+  eventually,
+  hugeText,
+  type LeakCheck,
+  leakCheck,
+  type Simulator,
+  startSimulator,
+} from "@ccsp/testkit";
 
 describe("the model simulator", () => {
   let simulator: Simulator;
-  const leaks = leakCheck();
+  let leaks: LeakCheck;
+  before(() => void (leaks = leakCheck()));
 
   before(async () => {
     simulator = await startSimulator({ keepRequests: 5 });

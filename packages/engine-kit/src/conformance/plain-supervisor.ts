@@ -69,12 +69,17 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
 
       async function* output(): AsyncGenerator<Buffer> {
         const chunks = child.stdout.iterator();
-        for (;;) {
-          const heard = after(silenceMs, () => pass("silence"));
-          const next: IteratorResult<Buffer, undefined> = await chunks.next();
-          heard();
-          if (next.done) return;
-          yield next.value;
+        try {
+          for (;;) {
+            const heard = after(silenceMs, () => pass("silence"));
+            const next: IteratorResult<Buffer, undefined> = await chunks.next();
+            heard();
+            if (next.done) return;
+            yield next.value;
+          }
+        } finally {
+          // Its end stays open while something is left in it.
+          child.stdout.destroy();
         }
       }
 
