@@ -27,7 +27,8 @@ export function checkGrants(world: ClaimWorld, claimer: Claimer, grants: readonl
   const { tasks, now } = world;
   let newest = Math.max(0, ...tasks.map(({ fence }) => fence));
   let unpinned = 0;
-  for (const { task, fence, expireMs } of grants) {
+  // The order in an answer says nothing: what was granted before may come after what is new.
+  for (const { task, fence, expireMs } of grants.toSorted((a, b) => a.fence - b.fence)) {
     const about = tasks.find(({ id }) => id === task.id);
     assert.ok(about, `${task.id} was accepted`);
     if (about.fence === fence) {
