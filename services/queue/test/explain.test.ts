@@ -18,7 +18,9 @@ function explain(shards: number): void {
     return (await world.queue.enqueue(newTask(task, shards))).task.id;
   };
   const ask = async (taskId: string): Promise<ExplainTaskResponse> => {
-    const { explainTask } = questionHandlers({ ...world, limits: { maxPromptBytes: 1, engines: ENGINES } });
+    const conversations = { follow: async () => undefined };
+    const limits = { maxPromptBytes: 1, engines: ENGINES };
+    const { explainTask } = questionHandlers({ ...world, limits, conversations });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
     return explainTask({ taskId, agentId: "" }, {} as Parameters<typeof explainTask>[1]);
   };

@@ -1,6 +1,7 @@
 import { invalidFields, Refusal } from "@ccsp/errors";
 import { shardOfTask } from "../domain/shard.js";
 import type { StartConditions, TaskStore } from "../domain/store.js";
+import { PRESENT_MS } from "../domain/sync.js";
 import { isHeld, type Task } from "../domain/task.js";
 import type { Conversation, ConversationStore, Owner, Turn } from "./conversation.js";
 
@@ -28,8 +29,6 @@ export interface ConversationsDeps {
 }
 
 const MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024;
-/** Who called less lately is not waited for. */
-const SEEN_MS = 30_000;
 
 /** The rules of conversations; see docs/queue.md. */
 export function createConversations({ store, tasks, affinityMs }: ConversationsDeps) {
@@ -63,7 +62,7 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
       }
       const { executor } = found.head;
       if (affinityMs === 0) return undefined;
-      const living = (await tasks.executors(SEEN_MS)).find((each) => each.id === executor && !each.draining);
+      const living = (await tasks.executors(PRESENT_MS)).find((each) => each.id === executor && !each.draining);
       return living && { pin: executor, pinMs: affinityMs };
     },
 

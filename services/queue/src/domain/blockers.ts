@@ -46,7 +46,7 @@ export const isShut = (executor: ExecutorSlots, task: Waiting, here: Standing): 
 
 function closedBy(scope: Scope, { gates, nowMs }: Standing): Blocker | undefined {
   const gate = gates.get(scope);
-  if (gate === undefined || (gate.level ?? 2) < 2) return undefined;
+  if (gate === undefined) return undefined;
   const untilMs = opensForNext(gate, nowMs);
   if (isClosed(gate, nowMs)) {
     const what = scope === scopes.emergency ? "an emergency stop is in force" : `${scopeWords(scope)} is paused`;

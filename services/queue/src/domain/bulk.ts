@@ -8,7 +8,7 @@ import { newestFirst } from "./scan.js";
 import type { TaskStore } from "./store.js";
 import { isEnded, type PriorityClass, type State, type Task } from "./task.js";
 
-/** Changes under way at once: they go into Redis by the 64, and others have their turn in between. */
+/** Changes under way at once: they go into Redis in groups, and others have their turn in between. */
 const AT_ONCE = 128;
 const CONFIRMATION_MS = 5 * 60_000;
 

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { type Emergency, type EmergencyLevel, type EmergencyReceipt, endsRuns, RECEIPTS_TOPIC } from "./emergency.js";
 import type { Queue } from "./queue.js";
 import type { TaskStore, Wakes } from "./store.js";
+import { LATELY_MS } from "./sync.js";
+import { cut, MAX_REASON_BYTES } from "./text.js";
 
 /** A stop with what came of it so far. */
 export interface EmergencyState {
@@ -16,11 +18,8 @@ export type EmergencyStop = ReturnType<typeof createEmergencyStop>;
 const RECEIPTS_WITHIN_MS = 4_500;
 // Covers a lost wake-up.
 const TICK_MS = 500;
-// Several missed calls: an idle executor calls at least every 20 s.
-const LATELY_MS = 60_000;
 // As long as a lease can be: whoever holds one may still run it.
 const LONGEST_LEASE_MS = 3_600_000;
-const MAX_REASON_BYTES = 256;
 
 /** Undefined: none is in force. */
 export async function emergencyState(store: TaskStore): Promise<EmergencyState | undefined> {
@@ -79,13 +78,6 @@ type Canceller = Pick<Queue, "cancelHeld">;
 /** A task whose executor is out of reach ends with its lease: what a kill met never runs again. */
 async function cancelHeld(stop: Emergency, store: TaskStore, queue: Canceller): Promise<void> {
   if (stop.level !== "kill") return;
-  const reason = cut(`emergency stop by ${stop.who}: ${stop.why}`);
+  const reason = cut(`emergency stop by ${stop.who}: ${stop.why}`, MAX_REASON_BYTES);
   await Promise.all((await store.heldIds()).map((id) => queue.cancelHeld(id, reason)));
 }
-
-/** At a character. */
-const cut = (reason: string): string =>
-  Buffer.from(reason)
-    .subarray(0, MAX_REASON_BYTES)
-    .toString("utf8")
-    .replace(/\uFFFD$/, "");

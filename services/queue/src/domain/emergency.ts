@@ -38,8 +38,6 @@ export interface EmergencyStore {
   heldIds(): Promise<readonly string[]>;
 }
 
-export const startsNothing = (stop: Emergency | undefined): boolean => stop !== undefined && stop.level !== "no-submit";
-
 /** Executors end what runs, and say so. */
 export const endsRuns = (stop: Emergency | undefined): boolean =>
   stop?.level === "park-running" || stop?.level === "kill";

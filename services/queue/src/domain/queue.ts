@@ -23,6 +23,7 @@ import { labelCap, type Order } from "./order.js";
 import { isTaskId } from "./shard.js";
 import type { NewTask, Place, Report, TaskStore } from "./store.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type State, type Task } from "./task.js";
+import { MAX_REASON_BYTES } from "./text.js";
 import { Faults } from "./validate.js";
 
 export interface QueueLimits {
@@ -229,7 +230,7 @@ export function createQueue(
 /** Throws INVALID_FIELD. */
 export function checkReason(reason: string): void {
   const faults = new Faults();
-  faults.unless(Buffer.byteLength(reason) <= 256, "reason", "is longer than 256 bytes");
+  faults.unless(Buffer.byteLength(reason) <= MAX_REASON_BYTES, "reason", `is longer than ${MAX_REASON_BYTES} bytes`);
   faults.check();
 }
 

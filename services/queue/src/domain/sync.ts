@@ -46,6 +46,10 @@ export const TICK_MS = 5_000;
 /** How often an executor is heard while the store waits for what all of them hold. */
 const HOLD_TICK_MS = 1_000;
 const LONGEST_WAIT_MS = 20_000;
+/** An executor that called within this is there: it calls more often than that. */
+export const PRESENT_MS = 30_000;
+/** One that called within this is still shown and asked, though it missed several calls. */
+export const LATELY_MS = 60_000;
 // Half of what a message may have, since one prompt more than this is possible.
 const MAX_GRANT_BYTES = 8 * 1024 * 1024;
 

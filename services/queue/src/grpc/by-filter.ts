@@ -10,8 +10,8 @@ import type { TaskFilter } from "../domain/filter.js";
 import type { Queue } from "../domain/queue.js";
 import { listTasks } from "../domain/scan.js";
 import type { TaskStore } from "../domain/store.js";
+import { cut, MAX_REASON_BYTES } from "../domain/text.js";
 import { Faults } from "../domain/validate.js";
-import { cut } from "../messages/failure.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { classOf } from "../messages/words.js";
 import { checkAgent, readBulkFilter, readListFilter } from "./filter.js";
@@ -20,7 +20,6 @@ import { checkWho } from "./gates.js";
 type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 
 const MOST_AGENTS = 100;
-const MAX_REASON_BYTES = 256;
 
 /** The RPCs that say which tasks they mean instead of naming them. */
 export function filterHandlers(deps: { store: TaskStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {

@@ -8,11 +8,11 @@ import type { Order } from "../domain/order.js";
 import type { Queue } from "../domain/queue.js";
 import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
+import { cut, MAX_REASON_BYTES } from "../domain/text.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { watchTask } from "../domain/watch.js";
 import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus, toOrder } from "../messages/emergency-message.js";
-import { cut } from "../messages/failure.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { loadSpec, toTaskMessage } from "../messages/task-message.js";
@@ -165,8 +165,6 @@ export function queueHandlers({
     },
   };
 }
-
-const MAX_REASON_BYTES = 256;
 
 function toLease({ task, fence, prompts, expireMs }: Grant) {
   return {

@@ -25,7 +25,7 @@ export interface QuestionDeps {
   readonly store: Pick<TaskStore, "now" | keyof SituationStore>;
   readonly order: Order;
   readonly limits: SpecLimits;
-  readonly conversations?: Pick<Conversations, "follow"> | undefined;
+  readonly conversations: Pick<Conversations, "follow">;
 }
 
 /** What can be asked about when a task starts. Changes nothing. */
@@ -69,7 +69,7 @@ export function questionHandlers({
       const asked = spec && { ...spec, prompt: spec.prompt || "-" };
       const accepted = acceptTask({ agentId, requestId: "", spec: asked }, limits);
       const { engine, conversation, labels, affinity, model } = { ...accepted.spec, engine: accepted.engine };
-      const followed = conversation && (await conversations?.follow(agentId, engine, conversation));
+      const followed = conversation && (await conversations.follow(agentId, engine, conversation));
       const created = await store.now("");
       const { start = created, conditions } = accepted;
       const task: Waiting = {

@@ -1,16 +1,14 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { startsNothing } from "../domain/emergency.js";
 import { emergencyState } from "../domain/emergency-stop.js";
 import { isClosed, type Scope, scopes } from "../domain/gates.js";
 import type { TaskStore } from "../domain/store.js";
+import { LATELY_MS } from "../domain/sync.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { priorityOf } from "../messages/words.js";
 
-// Several missed calls: an idle executor calls at least every 20 s.
-const LATELY_MS = 60_000;
 const MOST_AGENTS = 100;
 
 /** What waits and runs, and who is there. */
@@ -33,7 +31,7 @@ export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<
       oldestAge: oldestAgeMs === undefined ? undefined : toDuration(oldestAgeMs),
       running: BigInt(running),
       parked: BigInt(parked),
-      paused: startsNothing(emergency?.stop) || closed(scopes.all, scopes.engine(engine), scopes.class(priority)),
+      paused: closed(scopes.emergency, scopes.all, scopes.engine(engine), scopes.class(priority)),
     })),
     leased: BigInt(counts.leased),
     parked: BigInt(counts.parked),

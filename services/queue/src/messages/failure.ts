@@ -1,5 +1,6 @@
 import { ErrorCategory, ErrorSource, type RetryPolicy, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Failure, TaskRetry } from "../domain/task.js";
+import { cut } from "../domain/text.js";
 import { durationMs, toDuration } from "./duration.js";
 
 const MAX_MESSAGE_BYTES = 2048;
@@ -51,13 +52,3 @@ function nameOf(names: Readonly<Record<number, string>>, value: number): string 
 }
 
 const clamp = (ms: number): number => Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
-
-/** At most `maxBytes`, cut at a character. */
-export function cut(text: string, maxBytes: number): string {
-  if (Buffer.byteLength(text) <= maxBytes) return text;
-  // A character cut in two decodes to U+FFFD at the very end.
-  return Buffer.from(text)
-    .subarray(0, maxBytes)
-    .toString("utf8")
-    .replace(/\uFFFD$/, "");
-}

@@ -34,12 +34,7 @@ export function createGateCalls(
   };
 
   return {
-    async gates() {
-      const entries = Object.entries(await redis.hgetall(gates));
-      return new Map(
-        entries.filter(([scope]) => !scope.startsWith("bound/")).map(([scope, gate]) => [scope, decode(gate)]),
-      );
-    },
+    gates: async () => decodeGates(await redis.hgetall(gates)).gates,
 
     async closeGate({ scope, gate, how, told, login }) {
       const data = told ? gateClosedData(scope, gate) : "";
@@ -101,4 +96,18 @@ const NO_EVENT = ["", ""] as const;
 
 /** Only the scripts write gates, so their shape is trusted. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-const decode = (json: string): Gate => JSON.parse(json) as Gate;
+const decode = (json: string): Gate & { readonly limit?: number } => JSON.parse(json) as Gate;
+
+const BOUND = "bound/";
+
+/** The hash of gates, and of what a login may run at once since its provider was overloaded, by engine/account. */
+export function decodeGates(entries: Readonly<Record<string, string>>) {
+  const gates = new Map<Scope, Gate>();
+  const limits = new Map<string, number>();
+  for (const [scope, json] of Object.entries(entries)) {
+    const entry = decode(json);
+    if (scope.startsWith(BOUND)) limits.set(scope.slice(BOUND.length), entry.limit ?? Number.POSITIVE_INFINITY);
+    else gates.set(scope, entry);
+  }
+  return { gates, limits };
+}

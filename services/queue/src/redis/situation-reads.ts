@@ -1,14 +1,14 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { Gate } from "../domain/gates.js";
 import { REMEMBERED_RUNS } from "../domain/run-times.js";
 import type { SituationStore, Standing, Waiting } from "../domain/situation.js";
 import type { ExecutorView } from "../domain/store.js";
+import { PRESENT_MS } from "../domain/sync.js";
 import { CLASSES, type PriorityClass } from "../domain/task.js";
+import { readClassLine } from "./class-line.js";
+import { decodeGates } from "./gate-calls.js";
 import type { QueueKeys } from "./keys.js";
 import { MOST_HELD, readTasksIn } from "./task-pages.js";
 
-/** An idle executor calls at least every 20 s. */
-const CALLED_WITHIN_MS = 30_000;
 /** Each is counted by a command of its own. */
 const MOST_AGENTS = 500;
 
@@ -25,14 +25,9 @@ export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now,
     redis.zlexcount(lines, `[${agent}/`, `(${agent}/${since.toString(16).padStart(11, "0")}/${id}`);
 
   const readGates = async (engine: string): Promise<Pick<Standing, "gates" | "bounds">> => {
-    const [gates, bounds] = [new Map<string, Gate>(), new Map<string, number>()];
-    for (const [scope, json] of Object.entries(await redis.hgetall(keys.gates))) {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only the scripts write gates and bounds
-      const entry = JSON.parse(json) as Gate & { limit?: number };
-      if (entry.limit === undefined) gates.set(scope, entry);
-      else if (scope.startsWith(`bound/${engine}/`)) bounds.set(scope.slice(`bound/${engine}/`.length), entry.limit);
-    }
-    return { gates, bounds };
+    const { gates, limits } = decodeGates(await redis.hgetall(keys.gates));
+    const own = [...limits].filter(([account]) => account.startsWith(`${engine}/`));
+    return { gates, bounds: new Map(own.map(([account, limit]) => [account.slice(engine.length + 1), limit])) };
   };
 
   const readBuckets = async ({ engine, agent }: Waiting): Promise<Standing["buckets"]> => {
@@ -47,15 +42,11 @@ export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now,
   };
 
   const readClasses = async (engine: string): Promise<Standing["classes"]> => {
-    const of = keys.engine(engine);
-    const credits = await redis.hmget(of.rota, ...CLASSES);
-    const read = async (priority: PriorityClass, credit: string | null | undefined) => {
-      const [waiting, [, oldest]] = await Promise.all([
-        redis.zcard(of[`${priority}Lines`]),
-        redis.zrangebyscore(of[`${priority}Heads`], "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
-      ]);
-      return { waiting, oldestMs: oldest === undefined ? undefined : Number(oldest), credit: Number(credit ?? 0) };
-    };
+    const credits = await redis.hmget(keys.engine(engine).rota, ...CLASSES);
+    const read = async (priority: PriorityClass, credit: string | null | undefined) => ({
+      ...(await readClassLine(redis, keys, { engine, class: priority })),
+      credit: Number(credit ?? 0),
+    });
     const [urgent, high, normal, low] = await Promise.all([
       read("urgent", credits[0]),
       read("high", credits[1]),
@@ -109,13 +100,14 @@ export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now,
       const { engine, class: priority, created, since = created } = task;
       const of = keys.engine(engine);
       const lines = of[`${priority}Lines`];
-      const [views, held, classes, runs, agents] = await Promise.all([
-        executors(CALLED_WITHIN_MS),
+      const [views, held, waiting, runs, agents] = await Promise.all([
+        executors(PRESENT_MS),
         readTasksIn(redis, keys, keys.leases, MOST_HELD),
-        readClasses(engine),
+        Promise.all(CLASSES.map((each) => redis.zcard(of[`${each}Lines`]))),
         redis.lrange(keys.runs(engine), 0, -1),
         redis.zrangebyscore(of[`${priority}Heads`], "-inf", since, "LIMIT", 0, MOST_AGENTS),
       ]);
+      const [urgent = 0, ...others] = waiting;
       const older = await Promise.all(agents.map((agent) => olderIn(lines, agent, task)));
       const sum = (counts: readonly number[]): number => counts.reduce((total, each) => total + each, 0);
       return {
@@ -127,10 +119,7 @@ export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now,
             : [];
         }),
         aheadInClass: sum(older),
-        waiting: {
-          urgent: classes.urgent.waiting,
-          others: classes.high.waiting + classes.normal.waiting + classes.low.waiting,
-        },
+        waiting: { urgent, others: sum(others) },
         elsewhere: [],
         runs: runs.map((run) => ({ ms: Number.parseInt(run, 10), model: run.slice(run.indexOf(" ") + 1) })),
       };

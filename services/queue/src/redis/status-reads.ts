@@ -1,6 +1,7 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import { byLoad, type Depth, type Offer, type TaskStore } from "../domain/store.js";
+import { byLoad, type Offer, type TaskStore } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
+import { readClassLine } from "./class-line.js";
 import type { QueueKeys } from "./keys.js";
 import { MOST_HELD, readTasksIn } from "./task-pages.js";
 
@@ -17,29 +18,20 @@ export function createStatusReads(
 ): StatusReads {
   const tasksIn = (zset: string, most: number) => readTasksIn(redis, keys, zset, most);
 
-  const depthOf = async (place: Pick<Depth, "engine" | "class">) => {
-    const of = keys.engine(place.engine);
-    const [waiting, [, oldest]] = await Promise.all([
-      redis.zcard(of[`${place.class}Lines`]),
-      redis.zrangebyscore(of[`${place.class}Heads`], "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
-    ]);
-    return { ...place, waiting, oldest: oldest === undefined ? Number.POSITIVE_INFINITY : Number(oldest) };
-  };
-
   return {
     async depths() {
       const places = engines.flatMap((engine) => CLASSES.map((priority) => ({ engine, class: priority })));
       const [at, lines, held, timed, ...aside] = await Promise.all([
         now(),
-        Promise.all(places.map((place) => depthOf(place))),
+        Promise.all(places.map(async (place) => ({ ...place, ...(await readClassLine(redis, keys, place)) }))),
         tasksIn(keys.leases, MOST_HELD),
         tasksIn(keys.parked, MOST_READ),
         ...[keys.pinned, keys.blocked].map((zset) => tasksIn(zset, MOST_READ)),
       ]);
-      return lines.map(({ oldest: first, ...line }) => {
+      return lines.map(({ oldestMs = Number.POSITIVE_INFINITY, ...line }) => {
         const here = (task: Task): boolean => task.engine === line.engine && task.class === line.class;
         const waiting = aside.flat().filter(here);
-        const oldest = Math.min(first, ...waiting.map(({ created, since = created }) => since));
+        const oldest = Math.min(oldestMs, ...waiting.map(({ created, since = created }) => since));
         return {
           ...line,
           waiting: line.waiting + waiting.length,

@@ -1,0 +1,17 @@
+import type { RedisClient } from "@ccsp/redis-kit";
+import type { PriorityClass } from "../domain/task.js";
+import type { QueueKeys } from "./keys.js";
+
+/** How many tasks of an engine and class stand in line, and since when the oldest does (ms since 1970). */
+export async function readClassLine(
+  redis: RedisClient,
+  keys: QueueKeys,
+  { engine, class: priority }: { readonly engine: string; readonly class: PriorityClass },
+): Promise<{ readonly waiting: number; readonly oldestMs: number | undefined }> {
+  const of = keys.engine(engine);
+  const [waiting, [, oldest]] = await Promise.all([
+    redis.zcard(of[`${priority}Lines`]),
+    redis.zrangebyscore(of[`${priority}Heads`], "-inf", "+inf", "WITHSCORES", "LIMIT", 0, 1),
+  ]);
+  return { waiting, oldestMs: oldest === undefined ? undefined : Number(oldest) };
+}
