@@ -52,3 +52,4 @@ export type {
 } from "./supervisor.js";
 export { wellFormed } from "./text.js";
 export { type Ending, emptyTranscript, type RunReader, type Transcript } from "./transcript.js";
+export { wrapRun } from "./wrap-run.js";

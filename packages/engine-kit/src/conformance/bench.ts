@@ -8,6 +8,7 @@ import type { Engine, EngineEvent, EngineRun, RunLimits, RunOutcome, RunRequest 
 import type { Supervisor } from "../supervisor.js";
 import { createPlainSupervisor } from "./plain-supervisor.js";
 import { livingInGroup } from "./processes.js";
+import { plainRequest } from "./request.js";
 import type { EngineRig } from "./rig.js";
 
 /** An opened engine with what the suite wants to know of its runs. */
@@ -21,8 +22,6 @@ export interface Bench {
   checkNothingLeft(): Promise<void>;
   close(): Promise<void>;
 }
-
-const LIMITS: RunLimits = { wallMs: 60_000, outputBytes: 16 * 1024 * 1024, turns: undefined, budgetUsd: undefined };
 
 export async function openBench(
   { plugin, createSupervisor = createPlainSupervisor }: EngineRig,
@@ -47,21 +46,8 @@ export async function openBench(
     engine,
     unknownLines: 0,
     async start(prompt, limits = {}) {
-      const request: RunRequest = {
-        taskId: `task-${++count}`,
-        fence: 1n,
-        prompt,
-        model: "",
-        fallbackModels: [],
-        systemPrompt: "",
-        files: [],
-        workingFolder: undefined,
-        allowedTools: [],
-        deniedTools: [],
-        permissionMode: "default",
-        limits: { ...LIMITS, ...limits },
-        traceparent: "",
-      };
+      const plain = plainRequest(`task-${++count}`, prompt);
+      const request: RunRequest = { ...plain, limits: { ...plain.limits, ...limits } };
       const run = await engine.start(request);
       runs.push(run);
       return run;

@@ -11,6 +11,7 @@ import type { EnginePlugin } from "../plugin.js";
 import type { RunExit, Supervisor } from "../supervisor.js";
 import type { RunReader } from "../transcript.js";
 import { createPlainSupervisor } from "./plain-supervisor.js";
+import { plainRequest, TEST_LIMITS } from "./request.js";
 
 /** One run of a real engine, to be recorded. */
 export interface RecordedCase {
@@ -39,9 +40,6 @@ export interface Recorded {
   readonly outcome: RunOutcome;
 }
 
-const WALL_MS = 60_000;
-const OUTPUT_BYTES = 16 * 1024 * 1024;
-
 /** Runs an engine and keeps what it prints, without paths of this host. */
 export async function record(one: RecordedCase, { plugin, env, during }: RecordOptions): Promise<Recorded> {
   const folder = await mkdtemp(join(tmpdir(), "ccsp-record-"));
@@ -52,7 +50,7 @@ export async function record(one: RecordedCase, { plugin, env, during }: RecordO
       await writeFile(settings[name], content, { mode: 0o600 });
     }
     const { config } = load(settings, (reader) => plugin.define(reader));
-    const tape = createTape(createPlainSupervisor({ folder, silenceMs: WALL_MS }));
+    const tape = createTape(createPlainSupervisor({ folder, silenceMs: TEST_LIMITS.wallMs }));
     const engine = await plugin.open(config, {
       supervisor: tape.supervisor,
       log: pino({ level: "silent" }),
@@ -61,7 +59,7 @@ export async function record(one: RecordedCase, { plugin, env, during }: RecordO
     });
     const version = await engine.version();
     tape.rewind();
-    const run = await engine.start(requestOf(one));
+    const run = await engine.start({ ...plainRequest(one.name, one.prompt), ...one.request });
     const ready = during?.(run);
     for await (const _event of run.events);
     await ready;
@@ -106,23 +104,6 @@ function createTape(inner: Supervisor) {
   };
 }
 
-const requestOf = ({ name, prompt, request }: RecordedCase): RunRequest => ({
-  taskId: name,
-  fence: 1n,
-  prompt,
-  model: "",
-  fallbackModels: [],
-  systemPrompt: "",
-  files: [],
-  workingFolder: undefined,
-  allowedTools: [],
-  deniedTools: [],
-  permissionMode: "default",
-  limits: { wallMs: WALL_MS, outputBytes: OUTPUT_BYTES, turns: undefined, budgetUsd: undefined },
-  traceparent: "",
-  ...request,
-});
-
 /** What an engine's reader and rules make of a recording. */
 export interface Replayed {
   readonly events: readonly EngineEvent[];
@@ -136,7 +117,9 @@ export function replay<W extends string>(
   recording: string,
   { reader, rules }: { readonly reader: RunReader<W>; readonly rules: readonly Rule<W>[] },
 ): Replayed {
-  const lines = [...createLineSplitter(OUTPUT_BYTES).push(Buffer.from(recording))].filter((line) => line.length > 0);
+  const lines = [...createLineSplitter(TEST_LIMITS.outputBytes).push(Buffer.from(recording))].filter(
+    (line) => line.length > 0,
+  );
   const { code, signal, stderr, dateMs = 0 } = JSON.parse(lines.pop()?.toString("utf8") ?? "");
   const exit: RunExit = { code, signal, stderr, overrun: undefined, runMs: 1 };
   const events: EngineEvent[] = [];

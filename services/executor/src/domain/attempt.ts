@@ -18,6 +18,7 @@ import type { Answer, Lease, QueuePort } from "./queue.js";
 import { createReporter } from "./reporter.js";
 import { createRunTail, type RunTail } from "./run-tail.js";
 import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
+import { UNSTARTED } from "./unstarted.js";
 
 /** Why an attempt is to end before its engine does. */
 export type StopCause = "cancel" | "release" | "park" | "kill" | "lost";
@@ -161,7 +162,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     }
     if (cause === "cancel") return await fail(cancelled, outcome);
     if (cause === "kill") return await fail(killed, outcome);
-    return await fail(outcome?.failure ?? unstarted, outcome);
+    return await fail(outcome?.failure ?? UNSTARTED, outcome);
   }
 
   async function fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
@@ -228,10 +229,6 @@ const GIVEN_BACK = { release: "the executor takes no more work", park: "an emerg
 const killed = runFailure("CANCELLED", "an emergency stop killed it", { source: "CCSP" });
 
 const cancelled = runFailure("CANCELLED", "the task was cancelled");
-
-const unstarted = runFailure("ENGINE_CRASH", "the engine could not be started; the executor's log says why", {
-  source: "CCSP",
-});
 
 const forgotten = runFailure(
   "INVALID_REQUEST",

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
 import { engineUnknown } from "./engine-unknown.js";
 import type { InstalledEngine } from "./executor.js";
+import { UNSTARTED } from "./unstarted.js";
 
 /** What came of a probe. */
 export interface ProbeReport {
@@ -61,7 +62,7 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
       outcome = await run.outcome;
     } catch (err) {
       log.error({ err, engine: engine.name }, "engine could not be probed");
-      const failure = late.signal.aborted && !started.signal.aborted ? tooLate : unstarted;
+      const failure = late.signal.aborted && !started.signal.aborted ? tooLate : UNSTARTED;
       outcome = { ok: false, failure, usage: undefined, costUsd: undefined };
     }
     started.abort();
@@ -111,7 +112,3 @@ const HI: Omit<RunRequest, "fence"> = {
 };
 
 const tooLate = runFailure("TIMEOUT", "the engine did not start it in time", { source: "CCSP" });
-
-const unstarted = runFailure("ENGINE_CRASH", "the engine could not be started; the executor's log says why", {
-  source: "CCSP",
-});

@@ -2,13 +2,14 @@ import {
   type EngineEvent,
   type EngineRun,
   type Handled,
-  type RunFailure,
   type RunOutcome,
   type RunRequest,
   runFailure,
   wellFormed,
 } from "@ccsp/engine-kit";
 import type { Clock } from "../clock.js";
+import { UNSTARTED } from "../unstarted.js";
+import { failedBy, STOPPED } from "./hooked-run.js";
 
 export interface HandledRunOptions {
   readonly request: RunRequest;
@@ -32,7 +33,7 @@ export function startHandled({ request, by, clock, handle, startEngine }: Handle
   });
 
   async function* events(): AsyncGenerator<EngineEvent> {
-    let end: RunOutcome = stopped;
+    let end: RunOutcome = failedBy(STOPPED);
     try {
       const done = await handle(ended.signal);
       if (ended.signal.aborted) return;
@@ -45,7 +46,7 @@ export function startHandled({ request, by, clock, handle, startEngine }: Handle
         if (end.ok && end.result.text !== "") yield { type: "text", text: end.result.text };
       }
     } catch {
-      end = unstarted;
+      end = failedBy(UNSTARTED);
     } finally {
       ended.abort();
       resolve(inEngine?.outcome ?? end);
@@ -53,9 +54,9 @@ export function startHandled({ request, by, clock, handle, startEngine }: Handle
   }
 
   function outcomeOf(done: Handled): RunOutcome {
-    if ("failure" in done) return failed(done.failure);
+    if ("failure" in done) return failedBy(done.failure);
     const text = wellFormed(done.text);
-    if (Buffer.byteLength(text) > request.limits.outputBytes) return tooMuch;
+    if (Buffer.byteLength(text) > request.limits.outputBytes) return TOO_MUCH;
     const { usage, costUsd, model = "" } = done;
     const runMs = clock.now() - startedAt;
     return {
@@ -87,10 +88,4 @@ export function startHandled({ request, by, clock, handle, startEngine }: Handle
   };
 }
 
-const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage: undefined, costUsd: undefined });
-
-const stopped = failed(runFailure("CANCELLED", "the run was stopped"));
-const tooMuch = failed(runFailure("OUTPUT_LIMIT", "the hook answered more bytes than the run may print"));
-const unstarted = failed(
-  runFailure("ENGINE_CRASH", "the engine could not be started; the executor's log says why", { source: "CCSP" }),
-);
+const TOO_MUCH = failedBy(runFailure("OUTPUT_LIMIT", "the hook answered more bytes than the run may print"));

@@ -61,7 +61,7 @@ export interface HookCalls {
 export function createHookCalls({ clock, metrics, log }: HookDeps): HookCalls {
   const counts = new Map<string, { calls: number; failures: number }>();
 
-  const countsOf = ({ name }: InstalledHook) => {
+  const countsOf = ({ name }: Pick<InstalledHook, "name">) => {
     const known = counts.get(name) ?? { calls: 0, failures: 0 };
     counts.set(name, known);
     return known;
@@ -102,7 +102,7 @@ export function createHookCalls({ clock, metrics, log }: HookDeps): HookCalls {
     },
 
     status({ hook: _hook, ...installed }) {
-      return { ...installed, ...countsOf({ ...installed, hook: _hook }) };
+      return { ...installed, ...countsOf(installed) };
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   type RunFailure,
   type RunOutcome,
   runFailure,
+  wrapRun,
 } from "@ccsp/engine-kit";
 import { createEventFeed } from "./event-feed.js";
 import type { HookCalls, HookDeps, InstalledHook } from "./hook-calls.js";
@@ -46,16 +47,7 @@ export function followHooked(run: HookRun, inner: EngineRun, deps: HookedRunDeps
     return outcome;
   }
 
-  return {
-    get pid() {
-      return inner.pid;
-    },
-    get resources() {
-      return inner.resources;
-    },
-    get processes() {
-      return inner.processes;
-    },
+  return wrapRun(inner, {
     events: events(),
     outcome: finish(),
     stop() {
@@ -66,7 +58,7 @@ export function followHooked(run: HookRun, inner: EngineRun, deps: HookedRunDeps
       stopped = true;
       return inner.kill();
     },
-  };
+  });
 }
 
 /** Tells every hook, in order, how the run ended. A required one that fails makes a failure of it, which those after it are told. */

@@ -9,6 +9,7 @@ import {
   runFailure,
 } from "@ccsp/engine-kit";
 import type { Lease } from "../queue.js";
+import { UNSTARTED } from "../unstarted.js";
 import { startHandled } from "./handled-run.js";
 import { createHookCalls, type HookDeps, type HookStatus, type InstalledHook } from "./hook-calls.js";
 import { failedBy, followHooked, hookFailed, STOPPED, tellEnd } from "./hooked-run.js";
@@ -117,4 +118,3 @@ const noRun = (failure: RunFailure): EngineRun => ({
 });
 
 const OVER = runFailure("TIMEOUT", "the run's time was up");
-const UNSTARTED = runFailure("ENGINE_CRASH", "the engine could not be started", { source: "CCSP" });

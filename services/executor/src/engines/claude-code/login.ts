@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { type EngineRun, numberAt, parseObject } from "@ccsp/engine-kit";
+import { type EngineRun, numberAt, parseObject, wrapRun } from "@ccsp/engine-kit";
 
 /** A place in the line of runs that may have to refresh the login. */
 export interface Turn {
@@ -94,18 +94,7 @@ function watched(run: EngineRun, end: () => void): EngineRun {
     }
   }
   void run.outcome.then(end);
-  const { pid, outcome } = run;
-  return {
-    ...{ pid, outcome, events: events() },
-    get resources() {
-      return run.resources;
-    },
-    get processes() {
-      return run.processes;
-    },
-    stop: () => run.stop(),
-    kill: () => run.kill(),
-  };
+  return wrapRun(run, { events: events() });
 }
 
 /** When the access token ends; undefined where there is none. */

@@ -1,0 +1,26 @@
+import type { RunRequest } from "../engine.js";
+
+/** Settles every run: a minute, and more bytes than any test prints. */
+export const TEST_LIMITS: RunRequest["limits"] = {
+  wallMs: 60_000,
+  outputBytes: 16 * 1024 * 1024,
+  turns: undefined,
+  budgetUsd: undefined,
+};
+
+/** A request that asks for nothing but its prompt. */
+export const plainRequest = (taskId: string, prompt: string): RunRequest => ({
+  taskId,
+  fence: 1n,
+  prompt,
+  model: "",
+  fallbackModels: [],
+  systemPrompt: "",
+  files: [],
+  workingFolder: undefined,
+  allowedTools: [],
+  deniedTools: [],
+  permissionMode: "default",
+  limits: TEST_LIMITS,
+  traceparent: "",
+});
