@@ -4,9 +4,9 @@ import type { Command } from "commander";
 import { type ConnectionOptions, withConnection } from "./connection.js";
 import { CliError, EXIT } from "./exit.js";
 import { type FilterOptions, withFilter } from "./filter-options.js";
-import { PRIORITIES } from "./gate-scope.js";
 import { type Io, note, say, sayJson } from "./io.js";
 import { atQueue, type QueueClient, type QueueOptions } from "./operator.js";
+import { PRIORITIES } from "./priority.js";
 
 /** Of a command that changes one task, or all that a filter names. */
 export type ChangeOptions = ConnectionOptions &

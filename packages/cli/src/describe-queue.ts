@@ -5,7 +5,8 @@ import {
   type GetStatusResponse,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { seconds } from "./describe.js";
-import { className, scopeName } from "./gate-scope.js";
+import { scopeName } from "./gate-scope.js";
+import { className } from "./priority.js";
 
 /** The queue's status for people; what is empty is left out. */
 export function queueLines(status: GetStatusResponse): string[] {

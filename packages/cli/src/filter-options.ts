@@ -1,6 +1,7 @@
 import type { CategoryName, ListFilter, PriorityName, TaskStateName } from "@ccsp/client";
 import { ErrorCategory, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { CLASS_NAMES } from "./priority.js";
 import { durationMs, label } from "./task-options.js";
 
 /** Which tasks are meant. */
@@ -18,7 +19,6 @@ type Named<E> = Exclude<keyof E, "UNSPECIFIED" | "UNRECOGNIZED"> & string;
 
 const STATES = namesOf(TaskState);
 const CATEGORIES = namesOf(ErrorCategory);
-const PRIORITIES: readonly PriorityName[] = ["urgent", "high", "normal", "low"];
 
 export function withFilter(command: Command): Command {
   const repeated = (flags: string, what: string, names: readonly string[]) =>
@@ -26,7 +26,7 @@ export function withFilter(command: Command): Command {
   return command
     .addOption(repeated("--state <state>", "this state", STATES))
     .option("--engine <name>", "only this engine")
-    .addOption(repeated("--priority <class>", "this class", PRIORITIES))
+    .addOption(repeated("--priority <class>", "this class", CLASS_NAMES))
     .option("--label <key=value>", "only with this label, may be repeated", label)
     .option("--since <time>", "only accepted then or later: 2026-01-31T09:00Z, or how long ago, such as 2h", time)
     .option("--until <time>", "only accepted before then", time)

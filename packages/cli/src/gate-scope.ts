@@ -1,6 +1,6 @@
 import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { InvalidArgumentError } from "commander";
+import { className, isClass, PRIORITIES } from "./priority.js";
 
 export const SCOPE_WORDS = "all, class/high, engine/NAME, agent/ID, label/KEY=VALUE or account/ENGINE/NAME";
 
@@ -10,7 +10,7 @@ export function gateScope(text: string): GateScope {
   const value = rest.join("/");
   const [engine = "", ...account] = rest;
   if (kind === "all" && rest.length === 0) return { scope: { $case: "all", value: true } };
-  if (kind === "class" && isPriority(value)) return { scope: { $case: "priority", value: PRIORITIES[value] } };
+  if (kind === "class" && isClass(value)) return { scope: { $case: "priority", value: PRIORITIES[value] } };
   if (kind === "engine" && value) return { scope: { $case: "engine", value } };
   if (kind === "agent" && value) return { scope: { $case: "agentId", value } };
   if (kind === "label" && value.includes("=")) return { scope: { $case: "label", value } };
@@ -42,22 +42,3 @@ export function scopeName(gate: GateScope | undefined): string {
       return "unknown";
   }
 }
-
-export const PRIORITIES = {
-  urgent: Priority.URGENT,
-  high: Priority.HIGH,
-  normal: Priority.NORMAL,
-  low: Priority.LOW,
-} as const;
-type ClassName = keyof typeof PRIORITIES;
-export const CLASS_NAMES: readonly ClassName[] = ["urgent", "high", "normal", "low"];
-
-const isPriority = (name: string): name is ClassName => Object.hasOwn(PRIORITIES, name);
-
-/** For commander: a class by its name. */
-export function priority(name: string): Priority {
-  if (!isPriority(name)) throw new InvalidArgumentError(`It is none of ${CLASS_NAMES.join(", ")}.`);
-  return PRIORITIES[name];
-}
-
-export const className = (value: Priority): string => Priority[value]?.toLowerCase() ?? `class ${value}`;

@@ -2,6 +2,7 @@ import { text } from "node:stream/consumers";
 import type { TaskInput } from "@ccsp/client";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Io } from "./io.js";
+import { CLASS_NAMES } from "./priority.js";
 
 /** What `run`, `submit` and `estimate` accept about the task. */
 export interface TaskOptions {
@@ -25,7 +26,7 @@ export function withTask(command: Command): Command {
 export function withSpec(command: Command): Command {
   return command
     .option("--engine <name>", "engine to run it (default: the installation's)")
-    .addOption(new Option("--priority <class>", "class of the task").choices(["urgent", "high", "normal", "low"]))
+    .addOption(new Option("--priority <class>", "class of the task").choices(CLASS_NAMES))
     .option("--model <name>", "model, in the engine's own words")
     .option("--system-prompt <text>", "added to the engine's system prompt")
     .option("--label <key=value>", "label, may be repeated", label)

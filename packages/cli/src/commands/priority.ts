@@ -1,9 +1,9 @@
 import { type Priority, Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { stateName } from "../describe.js";
-import { CLASS_NAMES, className, priority } from "../gate-scope.js";
 import { type Io, say, sayJson } from "../io.js";
 import { atQueue, type QueueOptions, withQueue } from "../operator.js";
+import { CLASS_NAMES, className, priority } from "../priority.js";
 
 export function priorityCommand(io: Io): Command {
   const command = new Command("priority")

@@ -1,0 +1,23 @@
+import type { PriorityName } from "@ccsp/client";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { InvalidArgumentError } from "commander";
+
+export const PRIORITIES = {
+  urgent: Priority.URGENT,
+  high: Priority.HIGH,
+  normal: Priority.NORMAL,
+  low: Priority.LOW,
+} as const satisfies Record<PriorityName, Priority>;
+
+/** The most pressing first. */
+export const CLASS_NAMES: readonly PriorityName[] = ["urgent", "high", "normal", "low"];
+
+export const isClass = (name: string): name is PriorityName => Object.hasOwn(PRIORITIES, name);
+
+/** For commander: a class by its name. */
+export function priority(name: string): Priority {
+  if (!isClass(name)) throw new InvalidArgumentError(`It is none of ${CLASS_NAMES.join(", ")}.`);
+  return PRIORITIES[name];
+}
+
+export const className = (value: Priority): string => Priority[value]?.toLowerCase() ?? `class ${value}`;
