@@ -29,7 +29,7 @@ describe("a failover of Redis", () => {
   /** Enqueues without a pause, each task with its request id until it is accepted. */
   const enqueuer = (store: TaskStore, agent: string) => {
     const accepted: string[] = [];
-    const state = { running: true };
+    const state = { running: true, refused: 0 };
     const one = async (request: string): Promise<void> => {
       for (;;) {
         try {
@@ -38,6 +38,7 @@ describe("a failover of Redis", () => {
           return void accepted.push(answer.outcome === "added" ? answer.task.id : answer.id);
         } catch (error) {
           assert.ok(error instanceof Refusal && error.reason === "DEPENDENCY_UNAVAILABLE", String(error));
+          state.refused++;
           await delay(50);
         }
       }
@@ -49,6 +50,7 @@ describe("a failover of Redis", () => {
     return {
       accepted,
       requests: () => requests,
+      refused: () => state.refused,
       async finish() {
         state.running = false;
         await Promise.all(loops);
@@ -79,8 +81,8 @@ describe("a failover of Redis", () => {
     assert.ok((await lost(acceptedByThen.local)).length > 0, "without it, what the master alone had is lost");
 
     // Alone the new master confirms nothing.
-    const waiting = safe.accepted.length;
-    await delay(200);
+    const [waiting, refused] = [safe.accepted.length, safe.refused()];
+    await eventually(() => assert.ok(safe.refused() > refused + 16), { timeoutMs: 20_000, what: "refusals" });
     assert.equal(safe.accepted.length, waiting);
     second = await startRedis({ args: ["--replicaof", "127.0.0.1", String(setup.replica.port)] });
     await eventually(() => assert.ok(safe.accepted.length > waiting), { timeoutMs: 20_000, what: "a second replica" });
