@@ -29,6 +29,7 @@ export async function openRedis(
   const { log, name, startMs = 10_000 } = options;
   const address = parseRedisUrl(url);
   const clients = new Set<RedisClient>();
+  let closed = false;
 
   const connect = async (use: ConnectionUse): Promise<RedisClient> => {
     const client = createRedisClient(address, name, use);
@@ -42,6 +43,7 @@ export async function openRedis(
       clients.delete(client);
       throw error;
     }
+    keepConnecting(client, () => closed);
     return client;
   };
 
@@ -54,6 +56,7 @@ export async function openRedis(
       await within(1_000, client.ping(), () => new Error(`Redis at ${address.at} did not answer within 1 s`));
     },
     close: async () => {
+      closed = true;
       // QUIT waits for the answers that are under way; a Redis that is away has none to give.
       if (client.status === "ready") await within(2_000, client.quit(), () => new Error("QUIT")).catch(() => undefined);
       // A second disconnect of an ended client would hold the process for two seconds (ioredis 6.0.0).
@@ -92,6 +95,21 @@ async function ready(client: RedisClient, address: RedisAddress, startMs: number
   } finally {
     listeners.abort();
   }
+}
+
+const CONNECT_AGAIN_MS = 100;
+
+/**
+ * A connection ends for good when ioredis (6.0.0) hears of a failover just while it asks a Sentinel for the master: what it
+ * set up with the last connection to hear of failovers stops the attempt, and there is no next one. So it is told to go on.
+ */
+function keepConnecting(client: RedisClient, isClosed: () => boolean): void {
+  client.on("end", () => {
+    setTimeout(() => {
+      // When it fails, it ends again.
+      if (!isClosed()) client.connect().catch(() => undefined);
+    }, CONNECT_AGAIN_MS).unref();
+  });
 }
 
 /** One line per loss and one per return, however often ioredis retries in between. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { eventually, type RedisSentinel, startRedisSentinel } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openRedis, type RedisConnection } from "../src/index.js";
@@ -51,5 +52,23 @@ describe("openRedis on Sentinel", () => {
       assert.match(await redis.client.info("server"), new RegExp(`tcp_port:${setup.replica.port}`));
     });
     assert.equal(await putOnce("before", "1"), "taken");
+  });
+
+  it("comes back, with its subscriptions, when ioredis has given up, and not after it was closed", async () => {
+    const subscriber = await redis.duplicate();
+    await subscriber.subscribe("news");
+    const heard: string[] = [];
+    subscriber.on("message", (_, message: string) => heard.push(message));
+    // In a failover, ioredis does the same to itself: its state is "end" then.
+    for (const client of [redis.client, subscriber]) client.disconnect();
+    await eventually(() => redis.ping());
+    await eventually(async () => {
+      await redis.client.publish("news", "x");
+      assert.ok(heard.length > 0);
+    });
+
+    await redis.close();
+    await delay(300);
+    assert.deepEqual([redis.client.status, subscriber.status], ["end", "end"]);
   });
 });
