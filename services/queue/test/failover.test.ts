@@ -3,10 +3,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Refusal } from "@ccsp/errors";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually, type RedisSentinel, startRedisSentinel } from "@ccsp/testkit";
+import type { Move } from "../src/domain/move.js";
 import type { TaskStore } from "../src/domain/store.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { replicated } from "../src/redis/replicated.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
+
+const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
 
 describe("a failover of Redis", () => {
   let setup: RedisSentinel;
@@ -15,6 +18,8 @@ describe("a failover of Redis", () => {
   beforeEach(async () => {
     setup = await startRedisSentinel();
     world = await startWorld({ server: setup });
+    // For older ends nobody waits.
+    world.clock.now = Date.now();
   });
   afterEach(async () => {
     await world?.close();
@@ -101,9 +106,38 @@ describe("a failover of Redis", () => {
     const end = { to: "SUCCEEDED", fence: grant.fence, settle: "complete", set: {}, note: {} } as const;
     const complete = () => store.move(grant.task, end, Buffer.from("r"));
     const both = replicated(world.store, await world.redis.duplicate(), 2);
-    await assert.rejects(complete(), { reason: "DEPENDENCY_UNAVAILABLE" });
+    await assert.rejects(complete(), unconfirmed);
+    const ended = await store.find(grant.task.id);
+    assert.equal(ended?.state, "SUCCEEDED");
+    await assert.rejects(store.confirmEnd(ended), unconfirmed, "nor does it tell who asks for the task");
+    await assert.rejects(store.readLog(ended.id, 0, 10), unconfirmed, "nor who watches it");
     process.kill(setup.replica.pid ?? 0, "SIGCONT");
     assert.equal(await complete(), "done");
-    await assert.rejects(both.move(grant.task, end, Buffer.from("r")), { reason: "DEPENDENCY_UNAVAILABLE" });
+    await store.confirmEnd(ended);
+    assert.deepEqual(await store.readLog(ended.id, 0, 10), await world.store.readLog(ended.id, 0, 10));
+    await assert.rejects(both.move(grant.task, end, Buffer.from("r")), unconfirmed);
+  }).timeout(60_000);
+
+  it("answers and shows no end of an old master that the new one knows otherwise", async () => {
+    await world.store.enqueue(newTask());
+    const [grant] = (await executor(world).sync()).grants;
+    assert.ok(grant);
+    const endWith = (fence: number) =>
+      ({ to: "SUCCEEDED", fence, settle: "complete", set: {}, note: {} }) as const satisfies Move;
+    assert.equal(await world.store.move(grant.task, endWith(grant.fence), Buffer.from("r")), "ok");
+    const task = await world.store.find(grant.task.id);
+    assert.ok(task);
+    const log = await world.store.readLog(task.id, 0, 10);
+    // As an old master has it, while the connection that asks for confirmations is with the new one.
+    const old = {
+      ...world.store,
+      move: async () => "ok",
+      readLog: async () => log.map((entry) => ({ ...entry, timeMs: entry.timeMs - 1 })),
+    } satisfies TaskStore;
+    const store = replicated(old, await world.redis.duplicate());
+    await assert.rejects(store.move(task, endWith(grant.fence - 1)), unconfirmed);
+    await assert.rejects(store.confirmEnd({ ...task, ended: (task.ended ?? 0) - 1 }), unconfirmed);
+    await assert.rejects(store.readLog(task.id, 0, 10), unconfirmed);
+    assert.equal(await store.move(task, endWith(grant.fence)), "ok");
   }).timeout(60_000);
 });

@@ -103,11 +103,14 @@ export function createQueue(
     return task;
   };
 
-  const full = async (task: Task): Promise<FullTask> => ({
-    task,
-    prompts: await store.findPrompts(task.id),
-    result: task.state === "SUCCEEDED" ? await store.findResult(task) : undefined,
-  });
+  const full = async (task: Task): Promise<FullTask> => {
+    if (isEnded(task.state)) await store.confirmEnd(task);
+    return {
+      task,
+      prompts: await store.findPrompts(task.id),
+      result: task.state === "SUCCEEDED" ? await store.findResult(task) : undefined,
+    };
+  };
 
   return {
     async enqueue(task: NewTask): Promise<FullTask> {

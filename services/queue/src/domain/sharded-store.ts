@@ -30,6 +30,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
     report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
+    confirmEnd: async (task) => ofTask(task.id)?.confirmEnd(task),
     remove: async (task) => ofTask(task.id)?.remove(task),
 
     async sync(heartbeat) {

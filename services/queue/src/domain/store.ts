@@ -21,6 +21,8 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   /** Gives holders of leases time to renew them when nobody could for a while; called before each look at `overdueLeases`. */
   noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
+  /** Resolves when an end that was read is as safe as one that was answered to whoever made it. */
+  confirmEnd(task: Task): Promise<void>;
   /** Forgets an ended task. */
   remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 
