@@ -4,7 +4,7 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { Priority, TaskSpec, type TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import type { Random } from "./random.js";
-import { isEnd, toLogLine } from "./task-log.js";
+import { describeEnd, isEnd, toLogLine } from "./task-log.js";
 
 export const AGENTS = ["ann", "bob", "cem", "dai", "eve", "fay"];
 const CLASSES = [Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW] as const;
@@ -13,7 +13,7 @@ const CLASSES = [Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW] 
 export interface AgentsRecord {
   /** Task id → agent, of every Enqueue that was answered OK. */
   readonly accepted: Map<string, string>;
-  /** What each watcher saw: lines as in `toLogLine`. */
+  /** What each watcher saw: lines as in `toLogLine`; the end as in `describeEnd` where it had to be asked for. */
   readonly watched: Map<string, readonly string[]>;
   /** States that Cancel answered, where they were ends. */
   readonly ends: Map<string, TaskState>;
@@ -143,7 +143,12 @@ async function watch(
       lines.push(toLogLine(event));
       if (event.event?.$case === "taskEnded") return true;
     }
-    throw new CallError(status.UNAVAILABLE, "the stream ended before the task did");
+    // A failover may cut a log to what the watcher has seen of it: then only the end is left to be asked for.
+    const { task: now } = await queue.get(task, { timeoutMs: CALL_MS, signal: stop });
+    if (now === undefined || !isEnd(now.state))
+      throw new CallError(status.UNAVAILABLE, "the stream ended before the task did");
+    lines.push(describeEnd(now));
+    return true;
   };
   if (await persist(follow, { what: `Watch ${task.taskId}`, stop, record })) record.watched.set(task.taskId, lines);
 }

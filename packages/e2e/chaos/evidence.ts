@@ -33,7 +33,7 @@ export interface TaskFacts {
 
 export interface LogFacts {
   readonly sequence: number;
-  /** `text` of a delta, a state, or `ended <state>`. */
+  /** As in `toLogLine`. */
   readonly line: string;
   readonly text?: string;
   readonly ended?: string;

@@ -1,6 +1,6 @@
 import type { Evidence, TaskFacts } from "./evidence.js";
 import type { Entry } from "./journal.js";
-import { stateName } from "./task-log.js";
+import { stateName, withoutPlace } from "./task-log.js";
 
 /** A promise that was broken, with what shows it. */
 export interface Violation {
@@ -34,9 +34,8 @@ export function findViolations(evidence: Evidence): Violation[] {
     checkJournal(facts, byTask.get(task) ?? [], say);
     if (!failedOver) checkTexts(facts, byTask.get(task) ?? [], say);
     if (eventsTrimmed === 0) checkEvents(facts, events.get(task) ?? [], say);
-    const watched = failedOver ? undefined : agents.watched.get(task);
-    const lines = facts.log.map(({ line }) => line);
-    if (watched && watched.join("\n") !== lines.join("\n")) say("a watcher saw another log", watched);
+    const watched = agents.watched.get(task);
+    if (watched) checkWatched(facts, { watched, failedOver }, say);
     const told = agents.ends.get(task);
     if (told !== undefined && stateName(told) !== facts.state) say("an end was left", stateName(told));
   }
@@ -82,6 +81,18 @@ function checkJournal({ state, result }: TaskFacts, entries: readonly Entry[], s
       say("Fail ended the task and it ended otherwise", entry);
     }
   }
+}
+
+/** A failover may take back an entry that was seen, but not the end. */
+function checkWatched(
+  { log }: TaskFacts,
+  { watched, failedOver }: { readonly watched: readonly string[]; readonly failedOver: boolean },
+  say: Say,
+): void {
+  const lines = log.map(({ line }) => line);
+  const [seen = "", end = ""] = [watched.at(-1), lines.at(-1)];
+  if (withoutPlace(seen) !== withoutPlace(end)) say("a watcher saw another end", seen);
+  else if (!failedOver && watched.join("\n") !== lines.join("\n")) say("a watcher saw another log", watched);
 }
 
 /** Deltas of a lease are numbered from 1: none is missing, doubled or out of order, and what was answered OK is there. */

@@ -8,11 +8,15 @@ import { eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import type { Storage } from "./storage.js";
 
+const REPLICAS = 2;
 const DOWN_AFTER_MS = 1_500;
 const PATIENCE = { timeoutMs: 45_000, what: "a master with two replicas" };
 const TAKEOVER = { timeoutMs: 30_000, what: "another master" };
 
-/** A master, two replicas and three Sentinels. The master takes no write that no replica could have. */
+/**
+ * A master, two replicas and three Sentinels. The master takes no write that no replica could have, and the queue answers when
+ * both have a change: Sentinel may choose either, and one that it has not told yet still follows a master that was replaced.
+ */
 export async function startSentinels(): Promise<Storage> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-chaos-sentinel-"));
   const settings = ["--repl-diskless-sync-delay", "0", "--min-replicas-to-write", "1", "--min-replicas-max-lag", "5"];
@@ -48,9 +52,11 @@ export async function startSentinels(): Promise<Storage> {
   return {
     links: [],
     urlFor: async () => `redis+sentinel://${hosts}/main`,
+    durability: { CCSP_QUEUE_DURABILITY: "replicated", CCSP_QUEUE_REPLICAS: String(REPLICAS) },
     faults: [
       { name: "restart redis", weight: 2, make: () => restart(nodes) },
       { name: "kill redis master", weight: 1, make: () => killMaster(nodes) },
+      { name: "kill redis master and replica", weight: 1, make: () => killAllButOne(nodes) },
       { name: "hang redis master", weight: 1, make: () => hangMaster(nodes) },
     ],
     currentUrl: async () => (await masterOf(nodes)).url,
@@ -84,6 +90,19 @@ async function killMaster(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
 }
 
+/** The replica that is left has everything that was answered. The others come back with what they had. */
+async function killAllButOne(nodes: readonly RedisServer[]): Promise<void> {
+  await whole(nodes);
+  const master = await masterOf(nodes);
+  const [survivor, ...others] = nodes.filter((node) => node !== master);
+  assert.ok(survivor);
+  const killed = [master, ...others];
+  await Promise.all(killed.map((node) => node.kill9()));
+  await eventually(() => masterOf([survivor]), TAKEOVER);
+  await Promise.all(killed.map((node) => node.restart()));
+  await whole(nodes);
+}
+
 /** Stops it until another has taken over; then it goes on and takes itself for the master until it is told. */
 async function hangMaster(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
@@ -101,7 +120,7 @@ async function hangMaster(nodes: readonly RedisServer[]): Promise<void> {
 async function whole(nodes: readonly RedisServer[]): Promise<void> {
   await eventually(async () => {
     const info = await ask((await masterOf(nodes)).port, (client) => client.info("replication"));
-    assert.equal(info.match(/state=online/g)?.length ?? 0, 2, info);
+    assert.equal(info.match(/state=online/g)?.length ?? 0, REPLICAS, info);
   }, PATIENCE);
 }
 

@@ -5,6 +5,8 @@ import { type Link, openLink } from "./link.js";
 export interface Storage {
   /** For the replica of this name. */
   urlFor(name: string): Promise<string>;
+  /** What replicas are told to wait for, so that each fault is one that they promise to survive (docs/queue.md, What survives what). */
+  readonly durability: Readonly<Record<string, string>>;
   /** Links between replicas and Redis; none where Sentinel tells replicas whom to call. */
   readonly links: readonly Link[];
   readonly faults: readonly StorageFault[];
@@ -30,6 +32,7 @@ export async function startStandalone(): Promise<Storage> {
   };
   return {
     links,
+    durability: { CCSP_QUEUE_DURABILITY: "local" },
     async urlFor(name) {
       const link = await openLink(`${name} → redis`, server.port);
       links.push(link);

@@ -1,4 +1,4 @@
-import { type TaskEvent, TaskState, taskStateToJSON } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { type TaskEvent, type TaskResult, TaskState, taskStateToJSON } from "@ccsp/protos/ccsp/task/v1/task.js";
 
 const ENDS: readonly TaskState[] = [TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED];
 
@@ -12,9 +12,15 @@ export function toLogLine({ sequence, attempt, event }: TaskEvent): string {
   return `${sequence} (attempt ${attempt}) ${describe(event)}`;
 }
 
+/** A log line without its place in the log. */
+export const withoutPlace = (line: string): string => line.replace(/^\d+ \(attempt \d+\) /, "");
+
+export const describeEnd = ({ state, result }: { state: TaskState; result?: TaskResult | undefined }): string =>
+  `ended ${stateName(state)}: ${result?.text ?? ""}`;
+
 function describe(event: TaskEvent["event"]): string {
   if (event?.$case === "stateChanged") return stateName(event.value.state);
   if (event?.$case === "textDelta") return event.value.text;
-  if (event?.$case === "taskEnded") return `ended ${stateName(event.value.state)}`;
+  if (event?.$case === "taskEnded") return describeEnd(event.value);
   return event?.$case ?? "nothing";
 }

@@ -81,7 +81,7 @@ async function openWorld(
       CCSP_QUEUE_LEASE: `${LEASE_MS}ms`,
       // Small, so that ten attempts take seconds.
       CCSP_QUEUE_RETRY_BASE: "20ms",
-      CCSP_QUEUE_DURABILITY: redis === "sentinel" ? "replicated" : "local",
+      ...storage.durability,
       CCSP_LOG_LEVEL: "warn",
     };
     const args = ["--import", "@ccsp/telemetry/register.js", "dist/main.js"];

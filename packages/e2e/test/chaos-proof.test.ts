@@ -83,7 +83,11 @@ describe("The proof of a chaos run", () => {
     "events were dropped, so they prove nothing": { eventsTrimmed: 1 },
     "a fence was granted twice": { journal: [...JOURNAL, entry("7", { what: "leased", attempt: 1 }, "t-2")] },
     "a watcher saw another log": {
-      agents: { accepted: new Map([["t-1", "ann"]]), watched: new Map([["t-1", ["line 1"]]]), ends: new Map() },
+      agents: { accepted: new Map([["t-1", "ann"]]), watched: new Map([["t-1", ["line 5"]]]), ends: new Map() },
+    },
+    "a watcher saw another end": {
+      agents: { accepted: new Map([["t-1", "ann"]]), watched: new Map([["t-1", ["line 4"]]]), ends: new Map() },
+      failedOver: true,
     },
     "an end was left": {
       agents: {
@@ -95,6 +99,13 @@ describe("The proof of a chaos run", () => {
   for (const [what, change] of Object.entries(faults)) {
     it(`finds: ${what}`, () => assert.deepEqual(violations(change), [what]));
   }
+
+  it("finds nothing when a failover took back log entries that were seen, and the end is the same", () => {
+    const task = { log: log(...START, { ended: "SUCCEEDED", line: "5 (attempt 1) ended SUCCEEDED: x" }) };
+    const watched = new Map([["t-1", ["line 1", "7 (attempt 1) ended SUCCEEDED: x"]]]);
+    const agents = { accepted: new Map([["t-1", "ann"]]), watched, ends: new Map() };
+    assert.deepEqual(violations({ task, agents, failedOver: true }), []);
+  });
 
   it("finds that Complete was OK for a task that did not succeed", () => {
     const failed = { state: "FAILED", result: undefined, log: log(...START, { ended: "FAILED" }) };
