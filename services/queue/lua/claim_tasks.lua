@@ -4,31 +4,29 @@
 --       2 tasks         hash  id -> record (JSON)
 --       3 prompts       hash  id -> TaskSpec with the prompts and attachments only
 --       4 leases        zset  ids by lease expiry (ms)
---       5 held          zset  executor/id, all with score 0
---       6 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
---       7 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
---       8 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
---       9 meta          hash  fence: the newest; cost:engine: tokens of a run on average
---       10 running      zset  urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held tasks, all
---                             with score 0
---       11 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
---       12 bench        zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
+--       5 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
+--       6 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
+--       7 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
+--       8 meta          hash  fence: the newest; cost:engine: tokens of a run on average
+--       9 running       hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
+--       10 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
+--       11 bench        zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
 --                             may again, all with score 0
---       13 gates        hash  scope -> gate (JSON)
---       14 rates        hash  requests|tokens/engine|agent/name -> level and time (ms)
---       15 rota         hash  class -> credit in this engine's round of turns; time:class -> virtual time
---       16 urgentLines  zset  agent/age/id of waiting tasks of this engine and class, all with score 0
---       17 highLines    zset  the same
---       18 normalLines  zset  the same
---       19 lowLines     zset  the same
---       20 urgentHeads  zset  agents of this engine and class by the age of their oldest waiting task (ms)
---       21 highHeads    zset  the same
---       22 normalHeads  zset  the same
---       23 lowHeads     zset  the same
---       24 urgentTurns  zset  agents of this engine and class by virtual time (tokens / weight)
---       25 highTurns    zset  the same
---       26 normalTurns  zset  the same
---       27 lowTurns     zset  the same
+--       12 gates        hash  scope -> gate (JSON)
+--       13 rates        hash  requests|tokens/engine|agent/name -> level and time (ms)
+--       14 rota         hash  class -> credit in this engine's round of turns; time:class -> virtual time
+--       15 urgentLines  zset  agent/age/id of waiting tasks of this engine and class, all with score 0
+--       16 highLines    zset  the same
+--       17 normalLines  zset  the same
+--       18 lowLines     zset  the same
+--       19 urgentHeads  zset  agents of this engine and class by the age of their oldest waiting task (ms)
+--       20 highHeads    zset  the same
+--       21 normalHeads  zset  the same
+--       22 lowHeads     zset  the same
+--       23 urgentTurns  zset  agents of this engine and class by virtual time (tokens / weight)
+--       24 highTurns    zset  the same
+--       25 normalTurns  zset  the same
+--       26 lowTurns     zset  the same
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -64,7 +62,7 @@
 -- the time in ms: a Redis that came back without its last second still grants none twice. A record gets members added at its
 -- end: of two with one name the last counts.
 
-local executor, tasks, prompts, leases, held, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
+local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
 local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local agent_weights = read_json(ARGV[13])
@@ -118,9 +116,9 @@ local rules = open_rules(
 )
 most = rules.room(most)
 
-local waiting, granted, count = open_load(load), last[3], 0
+local waiting, granted, count = open_tally(load), last[3], 0
 local batch = open_batch()
-local to_leases, to_held, to_running = batch.of('ZADD', leases), batch.of('ZADD', held), batch.of('ZADD', running)
+local to_leases = batch.of('ZADD', leases)
 local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', rota), batch.of('ZADD', bench)
 local to_blocked, from_pinned = batch.of('ZADD', blocked), batch.of('ZREM', pinned)
 local LEASE = ',"state":"LEASED","fence":%.0f'
@@ -134,13 +132,18 @@ local lease_facts = string.format(
   cost,
   rules.bound and ',"bound":true' or ''
 )
+-- Of what waits.
+local function take_off(class, agent, size)
+  for _, scope in ipairs({ 'all', 'class/' .. class, 'agent/' .. agent }) do
+    waiting.add(scope .. '/tasks', -1)
+    waiting.add(scope .. '/bytes', -size)
+  end
+end
 -- Answers what the lease costs its agent.
 local function lease(class, agent, id, record, text)
   fence = math.max(fence + 1, now)
-  for _, what in ipairs(rules.count(CLASSES[class], agent, record)) do
-    push_two(to_running, 0, what .. '/' .. id)
-  end
-  waiting.take(CLASSES[class], agent, tonumber(string.match(record, '"size":(%d+)')))
+  rules.count(CLASSES[class], agent, record)
+  take_off(CLASSES[class], agent, tonumber(string.match(record, '"size":(%d+)')))
   if string.find(record, '"deadline":', 1, true) or string.find(record, '"pinMs":', 1, true) then
     redis.call('ZREM', alarms, id)
   end
@@ -148,7 +151,6 @@ local function lease(class, agent, id, record, text)
   record = string.sub(record, 1, -2) .. string.format(LEASE, fence) .. lease_facts .. weight .. '}'
   push_two(to_tasks, id, record)
   push_two(to_leases, now + lease_ms, id)
-  push_two(to_held, 0, name .. '/' .. id)
   granted, count = granted .. id .. ' ', count + 1
   answer(id, record, text)
   return cost / weight
@@ -180,7 +182,7 @@ for class = 1, most > 0 and peek(open_line(pinned, mine)) and 4 or 0 do
         set_aside('broken', age, id, record)
       end
     elseif rules.may_start(CLASSES[class], agent, record) then
-      local turns = KEYS[23 + class]
+      local turns = KEYS[22 + class]
       local before = tonumber(redis.call('ZSCORE', turns, agent)) or time_of(class)
       redis.call('ZADD', turns, before + lease(class, agent, id, record, text), agent)
       push(from_pinned, member)
@@ -194,7 +196,7 @@ for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, '[back/' .. engine .. '
   for class = 1, 4 do
     local agent = string.match(member, '^back/[^/]+/' .. CLASSES[class] .. '/(.+)$')
     if agent then
-      redis.call('ZADD', KEYS[23 + class], 'GT', time_of(class), agent)
+      redis.call('ZADD', KEYS[22 + class], 'GT', time_of(class), agent)
     end
   end
   redis.call('ZREM', bench, member)
@@ -244,12 +246,12 @@ end
 local weights, targets, turns = {}, {}, {}
 for class = 1, 4 do
   weights[class], targets[class] = tonumber(ARGV[17 + class]), tonumber(ARGV[21 + class])
-  local keys = { lines = KEYS[15 + class], heads = KEYS[19 + class], turns = KEYS[23 + class] }
+  local keys = { lines = KEYS[14 + class], heads = KEYS[18 + class], turns = KEYS[22 + class] }
   turns[class] = open_turns(keys, batch, time_of(class))
 end
 local classes = open_classes(saved, weights, targets, tonumber(ARGV[17]), now)
 for class = 1, most > 0 and 4 or 0 do
-  classes.set(class, tonumber(redis.call('ZRANGE', KEYS[19 + class], 0, 0, 'WITHSCORES')[2]))
+  classes.set(class, tonumber(redis.call('ZRANGE', KEYS[18 + class], 0, 0, 'WITHSCORES')[2]))
 end
 while most > 0 and bytes < most_bytes do
   local class, pays = classes.pick(rules.urgent_overtakes)

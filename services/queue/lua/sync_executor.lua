@@ -4,7 +4,7 @@
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
---       5 held       zset  executor/id, all with score 0
+--       5 running    hash  executor/executor -> leases
 --       6 meta       hash  run: id of the Redis process; hold: until when nothing is granted
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
@@ -24,7 +24,7 @@
 -- another is stale for ever, however late its calls arrive. Forgotten leases are those that Redis lost with its last moments: the caller
 -- lets them go on.
 
-local executor, executors, tasks, leases, held, meta = unpack(KEYS)
+local executor, executors, tasks, leases, running, meta = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local now = tonumber(ARGV[2])
@@ -61,17 +61,21 @@ local function find(id)
   local raw = redis.call('HGET', tasks, id)
   return raw and cjson.decode(raw)
 end
+local function is_here(r)
+  return (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING') and r.executor == name
+end
 
-local lost, cancelled, unlisted, forgotten, listed = {}, {}, {}, {}, {}
+local lost, cancelled, unlisted, forgotten = {}, {}, {}, {}
+local listed, renewed, expiry = {}, 0, now + tonumber(ARGV[5])
+local batch = open_batch()
+local to_leases = batch.of('ZADD', leases)
 for i = 9, #ARGV, 2 do
   local id, fence = ARGV[i], ARGV[i + 1]
   local r = find(id)
-  local held_here = r and r.fence == tonumber(fence) and r.executor == name and r.boot == boot
-  if held_here and (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING') then
+  if r and r.fence == tonumber(fence) and is_here(r) and r.boot == boot then
+    renewed = renewed + (listed[id] and 0 or 1)
     listed[id] = true
-    if mode == 'first' then
-      redis.call('ZADD', leases, 'XX', now + tonumber(ARGV[5]), id)
-    end
+    push_two(to_leases, expiry, id)
     if r.state == 'CANCELLING' then
       table.insert(cancelled, id)
       table.insert(cancelled, fence)
@@ -85,12 +89,18 @@ for i = 9, #ARGV, 2 do
     table.insert(lost, id)
   end
 end
-for _, member in ipairs(redis.call('ZRANGEBYLEX', held, '[' .. name .. '/', '(' .. name .. '0')) do
-  local id = string.sub(member, #name + 2)
-  if not listed[id] and not string.find(granted, ' ' .. id .. ' ', 1, true) then
-    local r = find(id)
-    table.insert(unlisted, id)
-    table.insert(unlisted, string.format('%.0f', r and r.fence or 0))
+if mode == 'first' then
+  batch.write()
+end
+
+-- That it names all its leases is the rule: they are looked through only when it has more.
+if granted ~= ' ' or tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= renewed then
+  for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
+    local r = not listed[id] and not string.find(granted, ' ' .. id .. ' ', 1, true) and find(id)
+    if r and is_here(r) then
+      table.insert(unlisted, id)
+      table.insert(unlisted, string.format('%.0f', r.fence))
+    end
   end
 end
 return { 'ok', lost, cancelled, unlisted, forgotten, string.format('%.0f', held_back(outage, now)) }

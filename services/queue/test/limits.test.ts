@@ -158,7 +158,7 @@ function limits({ twice }: WorldOptions): void {
 
     it("heal a count that leaked", async () => {
       await open({ labelMaxRunning: { repo: 1 } });
-      await world.redis.client.zadd("ccsp:queue:{0}:running", 0, `label/${labelName("repo", "x")}/0-gone`);
+      await world.redis.client.hincrby("ccsp:queue:{0}:running", `label/${labelName("repo", "x")}`, 1);
       const id = await add(label("x"));
       assert.deepEqual(await take(), []);
       await tick();

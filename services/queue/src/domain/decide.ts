@@ -150,8 +150,8 @@ export interface Holder {
 }
 
 /**
- * What follows when an executor holds a lease that the store forgot: it goes on, as the newest. `lease` is how long from now, and the
- * labels that count it. Undefined when the task has ended.
+ * What follows when an executor holds a lease that the store forgot: it goes on, as the newest. `lease` is how long from now.
+ * Undefined when the task has ended.
  */
 export function afterForgetting(task: Task, holder: Holder, lease: NonNullable<Move["lease"]>): Move | undefined {
   if (isEnded(task.state)) return undefined;

@@ -117,9 +117,9 @@ export function createReads(
     async mayOvertake(engine, urgentMax) {
       const [waiting, running] = await Promise.all([
         redis.zcard(keys.engine(engine).urgentLines),
-        redis.zlexcount(keys.running, `[urgent/${engine}/`, `(urgent/${engine}0`),
+        redis.hget(keys.running, `urgent/${engine}`),
       ]);
-      return urgentMax === 0 ? waiting : Math.max(0, Math.min(waiting, urgentMax - running));
+      return urgentMax === 0 ? waiting : Math.max(0, Math.min(waiting, urgentMax - Number(running)));
     },
   };
 }

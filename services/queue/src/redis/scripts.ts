@@ -44,35 +44,39 @@ export function bindScripts(redis: RedisClient) {
     sync: bindScript(
       redis,
       lua("sync_executor"),
-      ["executor", "executors", "tasks", "leases", "held", "meta"],
+      ["executor", "executors", "tasks", "leases", "running", "meta"],
       list,
-      ["ahead", "notice"].map((part) => lua(`outage/${part}`)),
+      ["shared/batch", "outage/ahead", "outage/notice"].map(lua),
     ),
     claim: bindScript(
       redis,
       lua("claim_tasks"),
       [
-        ...(["executor", "tasks", "prompts", "leases", "held", "alarms", "pinned", "blocked", "meta"] as const),
+        ...(["executor", "tasks", "prompts", "leases", "alarms", "pinned", "blocked", "meta"] as const),
         ...(["running", "load", "bench", "gates", "rates", "rota"] as const),
         ...PLACES,
       ],
       list,
-      ["shared/batch", ...["load", "gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`)].map(
-        lua,
-      ),
+      [
+        ...["shared/batch", "shared/tally"],
+        ...["gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`),
+      ].map(lua),
     ),
     report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words, [lua("outage/ahead")]),
     move: bindScript(
       redis,
       lua("move_tasks"),
       [
-        ...(["tasks", "results", "leases", "held", "parked", "alarms", "pinned", "ended", "running"] as const),
+        ...(["tasks", "results", "leases", "parked", "alarms", "pinned", "ended", "running"] as const),
         ...(["load", "meta", "blocked", "bench", "rates", "events", "rota"] as const),
         ...PLACES,
         "...logs",
       ],
       words,
-      ["shared/batch", "outage/ahead", "move/bench", "move/charge", "move/resume"].map(lua),
+      [
+        ...["shared/batch", "shared/tally", "shared/count_lease", "outage/ahead"],
+        ...["move/bench", "move/charge", "move/resume"],
+      ].map(lua),
     ),
     remove: bindScript(
       redis,
@@ -86,7 +90,9 @@ export function bindScripts(redis: RedisClient) {
     openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
     adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
     liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
-    mendRunning: bindScript(redis, lua("mend_running"), ["running", "leases"], anything),
+    mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases"], Number, [
+      lua("shared/count_lease"),
+    ]),
     noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything, [
       lua("outage/notice"),
     ]),

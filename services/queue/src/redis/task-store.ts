@@ -39,7 +39,7 @@ export function createTaskStore(
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
-  const { tasks, prompts, leases, held, alarms, pinned, blocked, executors, meta, running, load } = keys;
+  const { tasks, prompts, leases, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates } = keys;
   const chunks = createResultChunks(redis, keys.result, retentionMs);
 
@@ -61,7 +61,7 @@ export function createTaskStore(
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
       const [word, lost = [], cancelled = [], unlisted = [], forgotten = [], holdMs] = await scripts.sync(
-        { executor: keys.executor(executor), executors, tasks, leases, held, meta },
+        { executor: keys.executor(executor), executors, tasks, leases, running, meta },
         ...[executor, clock(), boot, String(sequence), leaseMs, draining ? 1 : 0, again ? "again" : "first"],
         JSON.stringify(offers),
         ...holding.flatMap(({ id, fence }) => [id, String(fence)]),
@@ -90,7 +90,7 @@ export function createTaskStore(
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
       const [word, wait, ...flat] = await scripts.claim(
         {
-          ...{ tasks, prompts, leases, held, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
+          ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
           executor: keys.executor(executor),
           ...keys.engine(engine),
         },
