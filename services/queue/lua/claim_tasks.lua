@@ -116,11 +116,12 @@ local rules = open_rules(
 )
 most = rules.room(most)
 
-local waiting, granted, count = open_tally(load), last[3], 0
+local granted, count = last[3], 0
 local batch = open_batch()
 local to_leases = batch.of('ZADD', leases)
 local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', rota), batch.of('ZADD', bench)
-local to_blocked, from_pinned = batch.of('ZADD', blocked), batch.of('ZREM', pinned)
+local to_blocked, from_pinned, from_alarms = batch.of('ZADD', blocked), batch.of('ZREM', pinned), batch.of('ZREM', alarms)
+local any_alarms = redis.call('EXISTS', alarms) == 1
 local LEASE = ',"state":"LEASED","fence":%.0f'
 -- Of every lease of this call, and after it the agent's weight.
 local lease_facts = string.format(
@@ -132,20 +133,20 @@ local lease_facts = string.format(
   cost,
   rules.bound and ',"bound":true' or ''
 )
--- Of what waits.
-local function take_off(class, agent, size)
-  for _, scope in ipairs({ 'all', 'class/' .. class, 'agent/' .. agent }) do
-    waiting.add(scope .. '/tasks', -1)
-    waiting.add(scope .. '/bytes', -size)
-  end
+-- What leaves the line: tasks and bytes by class, which is a number, and by agent.
+local taken_tasks, taken_bytes = {}, {}
+local function take(key, size)
+  taken_tasks[key], taken_bytes[key] = (taken_tasks[key] or 0) + 1, (taken_bytes[key] or 0) + size
 end
 -- Answers what the lease costs its agent.
 local function lease(class, agent, id, record, text)
   fence = math.max(fence + 1, now)
   rules.count(CLASSES[class], agent, record)
-  take_off(CLASSES[class], agent, tonumber(string.match(record, '"size":(%d+)')))
-  if string.find(record, '"deadline":', 1, true) or string.find(record, '"pinMs":', 1, true) then
-    redis.call('ZREM', alarms, id)
+  local size = string.match(record, '"size":(%d+)')
+  take(class, size)
+  take(agent, size)
+  if any_alarms then
+    push(from_alarms, id)
   end
   local weight = agent_weights[agent] or 1
   record = string.sub(record, 1, -2) .. string.format(LEASE, fence) .. lease_facts .. weight .. '}'
@@ -279,6 +280,14 @@ for class = 1, 4 do
 end
 if count > 0 then
   rules.finish(count)
+  local waiting = open_tally(load)
+  for key, tasks_of in pairs(taken_tasks) do
+    local class = CLASSES[key]
+    for _, scope in ipairs({ class and 'class/' .. class or 'agent/' .. key, class and 'all' }) do
+      waiting.add(scope .. '/tasks', -tasks_of)
+      waiting.add(scope .. '/bytes', -taken_bytes[key])
+    end
+  end
   waiting.save()
   redis.call('HSET', meta, 'fence', string.format('%.0f', fence))
   redis.call('HSET', executor, 'granted', granted)

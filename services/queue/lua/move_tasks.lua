@@ -30,7 +30,7 @@
 --       25 highTurns    zset    the same
 --       26 normalTurns  zset    the same
 --       27 lowTurns     zset    the same
---       28 ...logs      stream  one for each task, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
+--       28 ...logs      stream  one for each task, in their order; entries 0-1, 0-2, … are sequences 2, 3, … (see below)
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 log channel
@@ -47,6 +47,7 @@
 -- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
 -- again. 'ahead' says that Redis forgot the caller's lease, and that its next Sync lets it go on. 'early' says that what is due
 -- was renewed since. 'done' says that this very call was made before. A retry keeps class and age.
+-- Writes no log entry for a success, after which none comes: it is the record itself, which spares a task without reports a stream.
 -- A claim charged its agent for an average run; what the run used corrects that here: nothing when it never started,
 -- and the average stands when nobody knows.
 
@@ -143,6 +144,22 @@ local function end_lease(r, id, used)
   end
 end
 
+-- The record of a run that succeeded, without writing all of it again: members are added at its end, of two with one name the last
+-- counts. Nil for other changes, which may take a member away.
+local function add_end(raw, r, before, set)
+  if r.state ~= 'SUCCEEDED' or not HELD[before] then
+    return nil
+  end
+  local more = { string.sub(raw, 1, -2), string.format('"state":"SUCCEEDED","ended":%.0f,"kept":%.0f', r.ended, r.kept) }
+  if r.settled then
+    more[#more + 1] = '"settled":"' .. r.settled .. '"'
+  end
+  for field in pairs(set) do
+    more[#more + 1] = '"' .. field .. '":' .. cjson.encode(r[field])
+  end
+  return table.concat(more, ',') .. '}'
+end
+
 local logged, moved = {}, {}
 local function move_task(line, move, result, log)
   local id, fence_text, used, data = string.match(line, '^(%S+) (%S*) (%S*) (.*)$')
@@ -219,7 +236,7 @@ local function move_task(line, move, result, log)
     loads.add('ended/bytes', r.kept)
     push_two(to_ended, now, id)
   end
-  push_two(to_tasks, id, cjson.encode(r))
+  push_two(to_tasks, id, add_end(raw, r, before, move.set) or cjson.encode(r))
 
   data = string.format('{"engine":"%s","attempt":%d', engine, r.attempt or 0) .. data
   if r.state == 'SUCCEEDED' then
@@ -230,7 +247,9 @@ local function move_task(line, move, result, log)
     data = data .. string.format(',"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', r.executor,
       math.floor(wait / 1000), wait % 1000 * 1000000)
   end
-  if move.note then
+  if r.state == 'SUCCEEDED' then
+    logged[#logged + 1] = id
+  elseif move.note then
     redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
     logged[#logged + 1] = id
   end

@@ -57,9 +57,15 @@ if mode == 'first' then
   redis.call('ZADD', executors, now, name)
 end
 
-local function find(id)
-  local raw = redis.call('HGET', tasks, id)
-  return raw and cjson.decode(raw)
+local function find_all(ids)
+  local found = {}
+  for from = 1, #ids, 1000 do
+    local to = math.min(from + 999, #ids)
+    for i, raw in ipairs(redis.call('HMGET', tasks, unpack(ids, from, to))) do
+      found[from + i - 1] = raw and cjson.decode(raw)
+    end
+  end
+  return found
 end
 local function is_here(r)
   return (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING') and r.executor == name
@@ -69,9 +75,13 @@ local lost, cancelled, unlisted, forgotten = {}, {}, {}, {}
 local listed, renewed, expiry = {}, 0, now + tonumber(ARGV[5])
 local batch = open_batch()
 local to_leases = batch.of('ZADD', leases)
+local named, fences = {}, {}
 for i = 9, #ARGV, 2 do
-  local id, fence = ARGV[i], ARGV[i + 1]
-  local r = find(id)
+  named[#named + 1], fences[#fences + 1] = ARGV[i], ARGV[i + 1]
+end
+local found = find_all(named)
+for i, id in ipairs(named) do
+  local r, fence = found[i], fences[i]
   if r and r.fence == tonumber(fence) and is_here(r) and r.boot == boot then
     renewed = renewed + (listed[id] and 0 or 1)
     listed[id] = true
@@ -95,9 +105,10 @@ end
 
 -- That it names all its leases is the rule: they are looked through only when it has more.
 if granted ~= ' ' or tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= renewed then
-  for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
-    local r = not listed[id] and not string.find(granted, ' ' .. id .. ' ', 1, true) and find(id)
-    if r and is_here(r) then
+  local leased = redis.call('ZRANGE', leases, 0, -1)
+  for i, r in pairs(find_all(leased)) do
+    local id = leased[i]
+    if r and is_here(r) and not listed[id] and not string.find(granted, ' ' .. id .. ' ', 1, true) then
       table.insert(unlisted, id)
       table.insert(unlisted, string.format('%.0f', r.fence))
     end

@@ -5,7 +5,7 @@ import { decodeTask } from "../src/redis/decode.js";
 import { type QueueKeys, queueKeys } from "../src/redis/keys.js";
 import { ENGINES, type World } from "./world.js";
 
-type Checked = Pick<World, "redis" | "shards" | "store"> ;
+type Checked = Pick<World, "redis" | "shards" | "store">;
 
 /** What holds after every change: each task is in exactly the indexes that its state means, and no index has more. */
 export async function checkInvariants(world: Checked): Promise<readonly Task[]> {

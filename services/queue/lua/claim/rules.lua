@@ -38,7 +38,7 @@ local function open_rules(keys, ask, settings)
   rules.bound = bound ~= nil
 
   function rules.class_may(class)
-    return gates.room('class/' .. class) > 0
+    return gates.room('class/', class) > 0
   end
 
   function rules.urgent_overtakes()
@@ -47,7 +47,7 @@ local function open_rules(keys, ask, settings)
 
   function rules.agent_may(agent)
     local free = settings.agent_max == 0 or running.of('agent/' .. agent) < settings.agent_max
-    return free and gates.room('agent/' .. agent) > 0 and of_agent.room(agent, ask.cost) > 0
+    return free and gates.room('agent/', agent) > 0 and of_agent.room(agent, ask.cost) > 0
   end
 
   -- The label that keeps a task back though its turn has come: its gate is closed, or as many run as may.
@@ -76,15 +76,15 @@ local function open_rules(keys, ask, settings)
     for label in labels_of(record) do
       running.add('label/' .. label, 1)
     end
-    gates.pass('class/' .. class, 1)
-    gates.pass('agent/' .. agent, 1)
+    gates.pass('class/', class, 1)
+    gates.pass('agent/', agent, 1)
     of_agent.pay(agent, 1, ask.cost)
   end
 
   -- Counts all of a claim's leases where they count alike, and writes the counts.
   function rules.finish(leases)
     for _, scope in ipairs(scopes) do
-      gates.pass(scope, leases)
+      gates.pass(scope, '', leases)
     end
     of_engine.pay(ask.engine, leases, ask.cost)
     running.add(login, leases)

@@ -4,7 +4,7 @@ import type { GateStore } from "../domain/gate-store.js";
 import type { SituationStore } from "../domain/situation.js";
 import type { TaskStore } from "../domain/store.js";
 import type { Confirmations } from "./confirmations.js";
-import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
+import { decodeEntry, decodeTask, streamIdOf, successOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { ResultChunks } from "./result-chunks.js";
@@ -84,8 +84,15 @@ export function createReads(
     },
 
     async readLog(id, sequence, count) {
-      const entries = await redis.xrangeBuffer(keys.log(id), `(${streamIdOf(sequence)}`, "+", "COUNT", count);
-      return entries.map(decodeEntry);
+      const log = keys.log(id);
+      // In this order, so that nothing is added to the log of a task that was found to have succeeded.
+      const [record, entries, length] = await Promise.all([
+        redis.hget(keys.tasks, id),
+        redis.xrangeBuffer(log, `(${streamIdOf(sequence)}`, "+", "COUNT", count),
+        redis.xlen(log),
+      ]);
+      const end = record === null || entries.length === count ? undefined : successOf(decodeTask(id, record), length);
+      return [...entries.map(decodeEntry), ...(end && end.sequence > sequence ? [end] : [])];
     },
 
     overdueLeases: (count) => dueIn(keys.leases, count),

@@ -78,7 +78,13 @@ export function createStatusReads(
             redis.hmget(keys.executor(id), "seen", "draining", "offers"),
             redis.hget(keys.running, `executor/${id}`),
           ]);
-          return { id, leases: Number(leases), seenMs: Number(seen), draining: draining === "1", offers: decodeOffers(offers) };
+          return {
+            id,
+            leases: Number(leases),
+            seenMs: Number(seen),
+            draining: draining === "1",
+            offers: decodeOffers(offers),
+          };
         }),
       );
     },
