@@ -2,7 +2,7 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import type { EmergencyStore } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import type { SituationStore } from "../domain/situation.js";
-import type { TaskStore } from "../domain/store.js";
+import { isSuccess, type TaskStore } from "../domain/store.js";
 import type { Confirmations } from "./confirmations.js";
 import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
@@ -32,10 +32,10 @@ type Reads = Omit<
 export function createReads(
   redis: RedisClient,
   keys: QueueKeys,
-  { readClock, chunks }: { readonly readClock: Scripts["readClock"]; readonly chunks: ResultChunks },
+  { scripts, chunks }: { readonly scripts: Pick<Scripts, "readClock" | "readLog">; readonly chunks: ResultChunks },
   clock?: () => number,
 ): Reads {
-  const now = async (): Promise<number> => clock?.() ?? (await readClock({ tasks: keys.tasks }));
+  const now = async (): Promise<number> => clock?.() ?? (await scripts.readClock({ tasks: keys.tasks }));
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(keys.tasks, ...ids), {
     ...{ count: 64, bytes: Number.POSITIVE_INFINITY },
     bytesOf: () => 0,
@@ -84,8 +84,15 @@ export function createReads(
     },
 
     async readLog(id, sequence, count) {
-      const entries = await redis.xrangeBuffer(keys.log(id), `(${streamIdOf(sequence)}`, "+", "COUNT", count);
-      return entries.map(decodeEntry);
+      const [record, stored, ...page] = await scripts.readLog(
+        { tasks: keys.tasks, results: keys.results, log: keys.log(id) },
+        ...[id, streamIdOf(sequence), count],
+      );
+      if (record === null) return undefined;
+      const [task, entries] = [decodeTask(id, record), page.map(decodeEntry)];
+      const whole = task.chunks === undefined || !entries.some(isSuccess);
+      const result = whole ? (stored ?? undefined) : await chunks.read(id, task.chunks);
+      return { task, entries, result };
     },
 
     overdueLeases: (count) => dueIn(keys.leases, count),
