@@ -7,7 +7,7 @@
 --       5 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
 --       6 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
 --       7 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
---       8 meta          hash  fence: the newest; cost:engine: tokens of a run on average
+--       8 meta          hash  fence: the newest; cost:engine: tokens of a run on average; hold: while nothing is granted
 --       9 running       hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
 --       10 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
 --       11 bench        zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
@@ -58,7 +58,8 @@
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
 -- An agent that may not run is benched, and a task that a label keeps back leaves its line, so that each is looked at once and not by
 -- every claim.
--- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up. The fence is at least
+-- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up; that alone during a hold,
+-- which sync_executor ends. The fence is at least
 -- the time in ms: a Redis that came back without its last second still grants none twice. A record gets members added at its
 -- end: of two with one name the last counts.
 
@@ -101,7 +102,7 @@ for id in string.gmatch(last[3], '%S+') do
   end
 end
 
-local fence, cost = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine))
+local fence, cost, hold = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine, 'hold'))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
 local rules = open_rules(
   { gates = gates, rates = rates, running = running },
@@ -114,7 +115,7 @@ local rules = open_rules(
     agent_rates = ARGV[16],
   }
 )
-most = rules.room(most)
+most = hold and 0 or rules.room(most)
 
 local granted, count = last[3], 0
 local batch = open_batch()

@@ -6,6 +6,7 @@
 --       4 leases     zset  ids by lease expiry (ms)
 --       5 running    hash  executor/executor -> leases
 --       6 meta       hash  run: id of the Redis process; hold: until when nothing is granted
+--       7 gates      hash  scope -> gate (JSON)
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -16,7 +17,7 @@
 --       8 what it offers (JSON; nothing here looks into it)
 --       9 task ids and fences that the executor holds, in turn
 -- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id, fence, …},
---        for how long nothing may be granted (ms)}
+--        for how long nothing may be granted (ms), the gate of the emergency stop (JSON) or ''}
 --
 -- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
@@ -24,7 +25,7 @@
 -- another is stale for ever, however late its calls arrive. Forgotten leases are those that Redis lost with its last moments: the caller
 -- lets them go on.
 
-local executor, executors, tasks, leases, running, meta = unpack(KEYS)
+local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local now = tonumber(ARGV[2])
@@ -114,4 +115,5 @@ if granted ~= ' ' or tonumber(redis.call('HGET', running, 'executor/' .. name) o
     end
   end
 end
-return { 'ok', lost, cancelled, unlisted, forgotten, string.format('%.0f', held_back(outage, now)) }
+local hold = string.format('%.0f', held_back(outage, now))
+return { 'ok', lost, cancelled, unlisted, forgotten, hold, redis.call('HGET', gates, 'emergency') or '' }

@@ -145,7 +145,7 @@ async function checkShard({ redis, store }: Checked, keys: QueueKeys): Promise<r
   assert.equal(new Set(fences).size, fences.length, "no two live leases share a fence");
   for (const [i, task] of tasks.entries()) {
     assert.ok((task.spent ?? 0) <= task.max, `${task.id} has not spent more than it may`);
-    const log = logs[i] ?? [];
+    const log = logs[i]?.entries ?? [];
     assert.deepEqual(
       log.map((entry) => entry.sequence),
       log.map((_, i) => i + 2),

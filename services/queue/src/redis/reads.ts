@@ -32,10 +32,10 @@ type Reads = Omit<
 export function createReads(
   redis: RedisClient,
   keys: QueueKeys,
-  { readClock, chunks }: { readonly readClock: Scripts["readClock"]; readonly chunks: ResultChunks },
+  { scripts, chunks }: { readonly scripts: Pick<Scripts, "readClock" | "readLog">; readonly chunks: ResultChunks },
   clock?: () => number,
 ): Reads {
-  const now = async (): Promise<number> => clock?.() ?? (await readClock({ tasks: keys.tasks }));
+  const now = async (): Promise<number> => clock?.() ?? (await scripts.readClock({ tasks: keys.tasks }));
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(keys.tasks, ...ids), {
     ...{ count: 64, bytes: Number.POSITIVE_INFINITY },
     bytesOf: () => 0,
@@ -84,15 +84,16 @@ export function createReads(
     },
 
     async readLog(id, sequence, count) {
-      const log = keys.log(id);
-      // In this order, so that nothing is added to the log of a task that was found to have succeeded.
-      const [record, entries, length] = await Promise.all([
-        redis.hget(keys.tasks, id),
-        redis.xrangeBuffer(log, `(${streamIdOf(sequence)}`, "+", "COUNT", count),
-        redis.xlen(log),
-      ]);
-      const end = record === null || entries.length === count ? undefined : successOf(decodeTask(id, record), length);
-      return [...entries.map(decodeEntry), ...(end && end.sequence > sequence ? [end] : [])];
+      const [record, stored, length, ...page] = await scripts.readLog(
+        { tasks: keys.tasks, results: keys.results, log: keys.log(id) },
+        ...[id, streamIdOf(sequence), count],
+      );
+      if (record === null) return undefined;
+      const task = decodeTask(id, record);
+      const end = page.length < count ? successOf(task, length) : undefined;
+      const more = end && end.sequence > sequence ? [end] : [];
+      const result = more.length > 0 && task.chunks !== undefined ? await chunks.read(id, task.chunks) : stored;
+      return { task, entries: [...page.map(decodeEntry), ...more], result: result ?? undefined };
     },
 
     overdueLeases: (count) => dueIn(keys.leases, count),

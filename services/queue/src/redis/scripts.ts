@@ -17,6 +17,20 @@ function words(reply: unknown): string[] {
   return reply.map(String);
 }
 
+/** As read_log.lua has it. */
+type LogReply = readonly [
+  record: Buffer | null,
+  result: Buffer | null,
+  length: number,
+  ...entries: [Buffer, Buffer[]][],
+];
+
+function logReply(reply: unknown): LogReply {
+  if (!Array.isArray(reply) || reply.length < 3) throw new Error("script answered no page of a log");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the script's header
+  return reply as unknown as LogReply;
+}
+
 /** Keys of an engine's classes, in the order of the scripts' headers. */
 const PLACES = [
   ...(["urgentLines", "highLines", "normalLines", "lowLines"] as const),
@@ -44,7 +58,7 @@ export function bindScripts(redis: RedisClient) {
     sync: bindScript(
       redis,
       lua("sync_executor"),
-      ["executor", "executors", "tasks", "leases", "running", "meta"],
+      ["executor", "executors", "tasks", "leases", "running", "meta", "gates"],
       list,
       ["shared/batch", "outage/ahead", "outage/notice"].map(lua),
     ),
@@ -96,6 +110,7 @@ export function bindScripts(redis: RedisClient) {
     noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything, [
       lua("outage/notice"),
     ]),
+    readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),
     readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
   };
 }
