@@ -25,7 +25,7 @@ export function createTaskCalls(
   keys: QueueKeys,
   { chunks, clock }: { readonly chunks: ResultChunks; readonly clock: () => number | "" },
 ): Pick<TaskStore, "move" | "report" | "remove"> {
-  const { tasks, prompts, results, owned, leases, held, parked, alarms, pinned, ended, running, load, meta } = keys;
+  const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
 
   const move = groupCallsBy<MoveCall, string>(
@@ -33,7 +33,7 @@ export function createTaskCalls(
     async (engine, calls) =>
       scripts.move(
         {
-          ...{ tasks, results, leases, held, parked, alarms, pinned, ended, running, load, meta },
+          ...{ tasks, results, leases, parked, alarms, pinned, ended, running, load, meta },
           ...{ blocked, bench, rates, events },
           ...keys.engine(engine),
           logs: calls.map(({ place }) => keys.log(place.id)),
