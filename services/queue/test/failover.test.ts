@@ -127,16 +127,18 @@ describe("a failover of Redis", () => {
     assert.equal(await world.store.move(grant.task, endWith(grant.fence), Buffer.from("r")), "ok");
     const task = await world.store.find(grant.task.id);
     assert.ok(task);
-    const log = await world.store.readLog(task.id, 0, 10);
+    const page = await world.store.readLog(task.id, 0, 10);
+    assert.ok(page);
+    const before = { ...task, ended: (task.ended ?? 0) - 1 };
     // As an old master has it, while the connection that asks for confirmations is with the new one.
     const old = {
       ...world.store,
       move: async () => "ok",
-      readLog: async () => log.map((entry) => ({ ...entry, timeMs: entry.timeMs - 1 })),
+      readLog: async () => ({ ...page, task: before }),
     } satisfies TaskStore;
     const store = replicated(old, await world.redis.duplicate());
     await assert.rejects(store.move(task, endWith(grant.fence - 1)), unconfirmed);
-    await assert.rejects(store.confirmEnd({ ...task, ended: (task.ended ?? 0) - 1 }), unconfirmed);
+    await assert.rejects(store.confirmEnd(before), unconfirmed);
     await assert.rejects(store.readLog(task.id, 0, 10), unconfirmed);
     assert.equal(await store.move(task, endWith(grant.fence)), "ok");
   }).timeout(60_000);

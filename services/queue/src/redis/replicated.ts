@@ -1,13 +1,12 @@
 import { Refusal } from "@ccsp/errors";
 import { orUnavailable, type RedisClient, within } from "@ccsp/redis-kit";
-import type { ChainableCommander } from "ioredis";
 import type { Move } from "../domain/move.js";
 import { shardOfTask } from "../domain/shard.js";
-import type { LogEntry, TaskStore } from "../domain/store.js";
+import type { TaskStore } from "../domain/store.js";
 import { isEnded, type Task } from "../domain/task.js";
-import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
+import { decodeTask } from "./decode.js";
 import { groupCallsBy } from "./group-calls.js";
-import { type QueueKeys, queueKeys } from "./keys.js";
+import { queueKeys } from "./keys.js";
 
 /** A replica that is there answers in a fraction of a millisecond. */
 const WAIT_MS = 1_000;
@@ -15,17 +14,16 @@ const WAIT_MS = 1_000;
 /** Who reads an older end does not wait, so that results can be read while a replica is away for long. Clocks differ by much less. */
 const RECENT_MS = 60_000;
 
-/** What is to be confirmed, and how a Redis shows that it has it. */
 interface Change {
   readonly id: string;
-  readonly ask: (pipeline: ChainableCommander, keys: QueueKeys) => unknown;
-  readonly isShownBy: (reply: unknown) => boolean;
+  /** Whether the record shows it. Absent: the change is the record itself. */
+  readonly isShownBy?: (record: Task) => boolean;
 }
 
 /**
- * The same store, which says that a task was accepted, that a run failed or that a task has ended only when `replicas` of its Redis have that too, whoever asks: also
- * a repeated call, and one that reads an end. Otherwise, after a second, it throws DEPENDENCY_UNAVAILABLE: the change may have
- * been made even so, and the call has to be repeated.
+ * The same store, which says that a task was accepted, has failed or has ended only when `replicas` of its Redis have that too, whoever asks:
+ * also in answer to a repeated call, and to one that reads an end. Otherwise, after a second, it throws DEPENDENCY_UNAVAILABLE: the
+ * change may have been made even so, and the call has to be repeated.
  *
  * `connection` is for this alone, since WAIT holds up what comes after it.
  */
@@ -39,12 +37,16 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
     const answer = orUnavailable(connection, () => confirm(change));
     if (!(await within(2 * WAIT_MS, answer, noReplica))) throw noReplica();
   };
+  const confirmEnd: TaskStore["confirmEnd"] = async ({ id, state, ended = 0 }) => {
+    if (Date.now() - ended > RECENT_MS) return;
+    await confirmed({ id, isShownBy: (record) => record.state === state && record.ended === ended });
+  };
   return {
     ...store,
     async enqueue(task) {
       const answer = await store.enqueue(task);
-      if (answer.outcome === "added") await confirmed(acceptance(answer.task.id));
-      if (answer.outcome === "known") await confirmed(acceptance(answer.id));
+      if (answer.outcome === "added") await confirmed({ id: answer.task.id });
+      if (answer.outcome === "known") await confirmed({ id: answer.id });
       return answer;
     },
     async move(task, move, result) {
@@ -53,19 +55,15 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
       // so `to` does not say whether the first one ended the task.
       const told = isEnded(move.to) || move.settle === "fail";
       if (told && (outcome === "ok" || outcome === "done")) {
-        await confirmed(record(task.id, (found) => isMadeBy(move, found)));
+        await confirmed({ id: task.id, isShownBy: (record) => isMadeBy(move, record) });
       }
       return outcome;
     },
-    async confirmEnd({ id, state, ended = 0 }) {
-      if (!isRecent(ended)) return;
-      await confirmed(record(id, (found) => found.state === state && found.ended === ended));
-    },
-    async readLog(id, ...range) {
-      const entries = await store.readLog(id, ...range);
-      const end = entries.findLast(({ content }) => content.kind === "state" && isEnded(content.state));
-      if (end && isRecent(end.timeMs)) await confirmed(logEntry(id, end));
-      return entries;
+    confirmEnd,
+    async readLog(...where) {
+      const page = await store.readLog(...where);
+      if (page && isEnded(page.task.state)) await confirmEnd(page.task);
+      return page;
     },
   };
 }
@@ -77,44 +75,27 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
  */
 async function askAll(
   { connection, replicas }: { readonly connection: RedisClient; readonly replicas: number },
-  keys: QueueKeys,
+  { barrier, tasks }: ReturnType<typeof queueKeys>,
   changes: readonly Change[],
 ): Promise<boolean[]> {
-  const pipeline = connection.pipeline().set(keys.barrier, "").wait(replicas, WAIT_MS);
-  for (const { ask } of changes) ask(pipeline, keys);
+  const pipeline = connection.pipeline().set(barrier, "").wait(replicas, WAIT_MS);
+  for (const { id, isShownBy } of changes) {
+    if (isShownBy) pipeline.hget(tasks, id);
+    else pipeline.hexists(tasks, id);
+  }
   const replies = (await pipeline.exec()) ?? [];
   const fault = replies.find(([error]) => error !== null)?.[0];
   if (fault) throw fault;
   const [, confirmed, ...found] = replies.map(([, value]) => value);
-  return changes.map(({ isShownBy }, i) => Number(confirmed) >= replicas && isShownBy(found[i]));
+  return changes.map(({ id, isShownBy }, i) => {
+    const answer = found[i];
+    const there = isShownBy ? typeof answer === "string" && isShownBy(decodeTask(id, answer)) : answer === 1;
+    return there && Number(confirmed) >= replicas;
+  });
 }
-
-const isRecent = (ms: number): boolean => Date.now() - ms < RECENT_MS;
-
-const acceptance = (id: string): Change => ({
-  id,
-  ask: (pipeline, { tasks }) => pipeline.hexists(tasks, id),
-  isShownBy: (reply) => reply === 1,
-});
-
-const record = (id: string, isIt: (found: Task) => boolean): Change => ({
-  id,
-  ask: (pipeline, { tasks }) => pipeline.hget(tasks, id),
-  isShownBy: (reply) => typeof reply === "string" && isIt(decodeTask(id, reply)),
-});
 
 const isMadeBy = ({ to, fence, settle }: Move, { state, settled }: Task): boolean =>
   settle === undefined ? state === to : settled === `${fence} ${settle}`;
-
-const logEntry = (id: string, { sequence, timeMs }: LogEntry): Change => ({
-  id,
-  ask: (pipeline, { log }) => pipeline.xrangeBuffer(log(id), streamIdOf(sequence), streamIdOf(sequence)),
-  isShownBy(reply) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what XRANGE answers
-    const [entry] = reply as Parameters<typeof decodeEntry>[0][];
-    return entry !== undefined && decodeEntry(entry).timeMs === timeMs;
-  },
-});
 
 const noReplica = (): Refusal =>
   new Refusal(
