@@ -45,7 +45,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     ),
     replicas: settings.integer(
       "CCSP_QUEUE_REPLICAS",
-      "how many replicas of Redis have a change when `replicated` answers; only all of them cover a master that was cut off",
+      "how many replicas of Redis have a change when `replicated` answers; set it to all that there are, since a failover may promote any",
       { default: 1, min: 1, max: 16 },
     ),
     engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {

@@ -20,7 +20,7 @@ import { createEnqueue, type Enqueue } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeBreaker, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
-import { replicated } from "./redis/replicated.js";
+import { replicated, warnOfUnasked } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
 import { openSchedules } from "./schedules/open-schedules.js";
@@ -43,6 +43,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     await fixShards(redis.client, shards);
     const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs: config.retentionMs });
     const store = durability === "local" ? local : replicated(local, await redis.duplicate(), config.replicas);
+    if (durability === "replicated") await warnOfUnasked(redis.client, config.replicas, log);
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };

@@ -3,10 +3,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Refusal } from "@ccsp/errors";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually, type RedisSentinel, startRedisSentinel } from "@ccsp/testkit";
+import { pino } from "pino";
 import type { Move } from "../src/domain/move.js";
 import type { TaskStore } from "../src/domain/store.js";
 import { queueKeys } from "../src/redis/keys.js";
-import { replicated } from "../src/redis/replicated.js";
+import { replicated, warnOfUnasked } from "../src/redis/replicated.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
@@ -116,6 +117,15 @@ describe("a failover of Redis", () => {
     await store.confirmEnd(ended);
     assert.deepEqual(await store.readLog(ended.id, 0, 10), await world.store.readLog(ended.id, 0, 10));
     await assert.rejects(both.move(grant.task, end, Buffer.from("r")), unconfirmed);
+  }).timeout(60_000);
+
+  it("warns an operator whose Redis has more replicas than confirm", async () => {
+    const warned: unknown[] = [];
+    const told = pino({ level: "warn" }, { write: (line) => void warned.push(JSON.parse(line)) });
+    await warnOfUnasked(world.redis.client, 1, told);
+    assert.deepEqual(warned, []);
+    await warnOfUnasked(world.redis.client, 0, told);
+    assert.equal(warned.length, 1);
   }).timeout(60_000);
 
   it("answers and shows no end of an old master that the new one knows otherwise", async () => {

@@ -1,5 +1,6 @@
 import { Refusal } from "@ccsp/errors";
 import { orUnavailable, type RedisClient, within } from "@ccsp/redis-kit";
+import type { Logger } from "pino";
 import type { Move } from "../domain/move.js";
 import { shardOfTask } from "../domain/shard.js";
 import type { TaskStore } from "../domain/store.js";
@@ -66,6 +67,16 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
       return page;
     },
   };
+}
+
+/** Warns when Redis has more replicas than `replicas`: a failover may promote one that never confirmed anything. */
+export async function warnOfUnasked(redis: RedisClient, replicas: number, log: Logger): Promise<void> {
+  // Redis may be in the middle of a failover: no reason not to start.
+  const info = await redis.info("replication").catch(() => "");
+  const connected = Number(/^connected_slaves:(\d+)/m.exec(info)?.[1] ?? 0);
+  if (connected > replicas) {
+    log.warn({ replicas, connected }, "Redis has more replicas than CCSP_QUEUE_REPLICAS: a failover may lose tasks");
+  }
 }
 
 /**

@@ -10155,7 +10155,8 @@ export const QueueServiceService = {
    * since an earlier one.
    *
    * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time.
+   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and Get says how the
+   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -10552,7 +10553,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * since an earlier one.
    *
    * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time.
+   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and Get says how the
+   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -10864,7 +10866,8 @@ export interface QueueServiceClient extends Client {
    * since an earlier one.
    *
    * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time.
+   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and Get says how the
+   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
