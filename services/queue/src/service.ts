@@ -28,6 +28,8 @@ import { startStrainMeter } from "./strain-meter.js";
 import { createTaskIds } from "./task-id.js";
 
 const REAP_EVERY_MS = 1_000;
+/** It comes by the second and belongs to no task. */
+const UNTRACED = { untraced: ["sync"] } as const;
 
 /** The queue: tasks, their order, leases, logs and results. */
 export const queueService: ServiceDefinition<QueueConfig> = {
@@ -110,7 +112,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       schedules: schedules.handlers,
     });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
-    const services = [implement(QueueServiceService, handlers)];
+    const services = [implement(QueueServiceService, handlers, UNTRACED)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));
     const id = `queue-${service.instance}`;
     const { port } = server;
