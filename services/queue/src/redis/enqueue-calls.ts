@@ -42,8 +42,7 @@ export function createEnqueue(
       args.push(line, asBuffer(task.prompts), timesOf(task));
     }
     const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
-    const reply = await scripts.enqueue({ ...own, ...keys.engine(engine), requests }, ...args);
-    return entries.map((entry, i) => outcomeOf(entry, reply[2 * i] ?? "", reply[2 * i + 1] ?? ""));
+    return readOutcomes(entries, await scripts.enqueue({ ...own, ...keys.engine(engine), requests }, ...args));
   };
 
   return groupCallsBy(
@@ -91,9 +90,19 @@ function entryOf(task: NewTask): Entry {
 const timesOf = ({ start, conditions }: NewTask): string =>
   start === undefined && conditions === undefined ? "" : JSON.stringify({ start, ...conditions });
 
+/** The script's answer; only what was added comes without a value. */
+function readOutcomes(entries: readonly Entry[], [created, ...words]: readonly string[]): EnqueueOutcome[] {
+  let at = 0;
+  return entries.map((entry) => {
+    const word = words[at++] ?? "";
+    return word === "added"
+      ? { outcome: word, task: newTask(entry, Number(created)) }
+      : outcomeOf(entry, word, words[at++] ?? "");
+  });
+}
+
 function outcomeOf(entry: Entry, word: string, value: string): EnqueueOutcome {
   const { id } = entry.task;
-  if (word === "added") return { outcome: word, task: newTask(entry, Number(value)) };
   if (word === "again") return { outcome: "added", task: decodeTask(id, value) };
   if (word === "stopped") return { outcome: word, stop: decodeEmergency(value) };
   if (word === "known" || word === "conflict") return { outcome: word, id: value };
