@@ -2,7 +2,7 @@
 --
 -- KEYS  1 gates    hash  bound/engine/account -> bound (JSON): limit, from (before the first overload), at (last overload), good
 --                        (runs that succeeded since the limit changed)
---       2 running  zset  account/engine/account/id of held tasks, among others, all with score 0
+--       2 running  hash  account/engine/account -> leases, among others
 -- ARGV  1 engine/account
 --       2 now (ms), or '' for the server's clock
 --       3 'overloaded' or 'succeeded'
@@ -26,7 +26,7 @@ end
 local bound = redis.call('HGET', gates, scope)
 bound = bound and cjson.decode(bound)
 if ARGV[3] == 'overloaded' then
-  local runs = redis.call('ZLEXCOUNT', running, '[account/' .. account .. '/', '(account/' .. account .. '0')
+  local runs = tonumber(redis.call('HGET', running, 'account/' .. account) or 0)
   bound = bound or { limit = runs, from = runs, at = 0 }
   if bound.at + ARGV[4] <= now then
     bound.limit, bound.at, bound.good = math.max(1, math.floor(bound.limit / 2)), now, 0

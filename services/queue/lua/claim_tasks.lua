@@ -4,31 +4,29 @@
 --       2 tasks         hash  id -> record (JSON)
 --       3 prompts       hash  id -> TaskSpec with the prompts and attachments only
 --       4 leases        zset  ids by lease expiry (ms)
---       5 held          zset  executor/id, all with score 0
---       6 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
---       7 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
---       8 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
---       9 meta          hash  fence: the newest; cost:engine: tokens of a run on average
---       10 running      zset  urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held tasks, all
---                             with score 0
---       11 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
---       12 bench        zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
+--       5 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
+--       6 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
+--       7 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
+--       8 meta          hash  fence: the newest; cost:engine: tokens of a run on average; hold: while nothing is granted
+--       9 running       hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
+--       10 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
+--       11 bench        zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
 --                             may again, all with score 0
---       13 gates        hash  scope -> gate (JSON)
---       14 rates        hash  requests|tokens/engine|agent/name -> level and time (ms)
---       15 rota         hash  class -> credit in this engine's round of turns; time:class -> virtual time
---       16 urgentLines  zset  agent/age/id of waiting tasks of this engine and class, all with score 0
---       17 highLines    zset  the same
---       18 normalLines  zset  the same
---       19 lowLines     zset  the same
---       20 urgentHeads  zset  agents of this engine and class by the age of their oldest waiting task (ms)
---       21 highHeads    zset  the same
---       22 normalHeads  zset  the same
---       23 lowHeads     zset  the same
---       24 urgentTurns  zset  agents of this engine and class by virtual time (tokens / weight)
---       25 highTurns    zset  the same
---       26 normalTurns  zset  the same
---       27 lowTurns     zset  the same
+--       12 gates        hash  scope -> gate (JSON)
+--       13 rates        hash  requests|tokens/engine|agent/name -> level and time (ms)
+--       14 rota         hash  class -> credit in this engine's round of turns; time:class -> virtual time
+--       15 urgentLines  zset  agent/age/id of waiting tasks of this engine and class, all with score 0
+--       16 highLines    zset  the same
+--       17 normalLines  zset  the same
+--       18 lowLines     zset  the same
+--       19 urgentHeads  zset  agents of this engine and class by the age of their oldest waiting task (ms)
+--       20 highHeads    zset  the same
+--       21 normalHeads  zset  the same
+--       22 lowHeads     zset  the same
+--       23 urgentTurns  zset  agents of this engine and class by virtual time (tokens / weight)
+--       24 highTurns    zset  the same
+--       25 normalTurns  zset  the same
+--       26 lowTurns     zset  the same
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -60,11 +58,12 @@
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
 -- An agent that may not run is benched, and a task that a label keeps back leaves its line, so that each is looked at once and not by
 -- every claim.
--- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up. The fence is at least
+-- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up; that alone during a hold,
+-- which sync_executor ends. The fence is at least
 -- the time in ms: a Redis that came back without its last second still grants none twice. A record gets members added at its
 -- end: of two with one name the last counts.
 
-local executor, tasks, prompts, leases, held, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
+local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
 local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local agent_weights = read_json(ARGV[13])
@@ -103,7 +102,7 @@ for id in string.gmatch(last[3], '%S+') do
   end
 end
 
-local fence, cost = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine))
+local fence, cost, hold = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine, 'hold'))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
 local rules = open_rules(
   { gates = gates, rates = rates, running = running },
@@ -116,13 +115,14 @@ local rules = open_rules(
     agent_rates = ARGV[16],
   }
 )
-most = rules.room(most)
+most = hold and 0 or rules.room(most)
 
-local waiting, granted, count = open_load(load), last[3], 0
+local granted, count = last[3], 0
 local batch = open_batch()
-local to_leases, to_held, to_running = batch.of('ZADD', leases), batch.of('ZADD', held), batch.of('ZADD', running)
+local to_leases = batch.of('ZADD', leases)
 local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', rota), batch.of('ZADD', bench)
-local to_blocked, from_pinned = batch.of('ZADD', blocked), batch.of('ZREM', pinned)
+local to_blocked, from_pinned, from_alarms = batch.of('ZADD', blocked), batch.of('ZREM', pinned), batch.of('ZREM', alarms)
+local any_alarms = redis.call('EXISTS', alarms) == 1
 local LEASE = ',"state":"LEASED","fence":%.0f'
 -- Of every lease of this call, and after it the agent's weight.
 local lease_facts = string.format(
@@ -134,21 +134,25 @@ local lease_facts = string.format(
   cost,
   rules.bound and ',"bound":true' or ''
 )
+-- What leaves the line: tasks and bytes by class, which is a number, and by agent.
+local taken_tasks, taken_bytes = {}, {}
+local function take(key, size)
+  taken_tasks[key], taken_bytes[key] = (taken_tasks[key] or 0) + 1, (taken_bytes[key] or 0) + size
+end
 -- Answers what the lease costs its agent.
 local function lease(class, agent, id, record, text)
   fence = math.max(fence + 1, now)
-  for _, what in ipairs(rules.count(CLASSES[class], agent, record)) do
-    push_two(to_running, 0, what .. '/' .. id)
-  end
-  waiting.take(CLASSES[class], agent, tonumber(string.match(record, '"size":(%d+)')))
-  if string.find(record, '"deadline":', 1, true) or string.find(record, '"pinMs":', 1, true) then
-    redis.call('ZREM', alarms, id)
+  rules.count(CLASSES[class], agent, record)
+  local size = string.match(record, '"size":(%d+)')
+  take(class, size)
+  take(agent, size)
+  if any_alarms then
+    push(from_alarms, id)
   end
   local weight = agent_weights[agent] or 1
   record = string.sub(record, 1, -2) .. string.format(LEASE, fence) .. lease_facts .. weight .. '}'
   push_two(to_tasks, id, record)
   push_two(to_leases, now + lease_ms, id)
-  push_two(to_held, 0, name .. '/' .. id)
   granted, count = granted .. id .. ' ', count + 1
   answer(id, record, text)
   return cost / weight
@@ -180,7 +184,7 @@ for class = 1, most > 0 and peek(open_line(pinned, mine)) and 4 or 0 do
         set_aside('broken', age, id, record)
       end
     elseif rules.may_start(CLASSES[class], agent, record) then
-      local turns = KEYS[23 + class]
+      local turns = KEYS[22 + class]
       local before = tonumber(redis.call('ZSCORE', turns, agent)) or time_of(class)
       redis.call('ZADD', turns, before + lease(class, agent, id, record, text), agent)
       push(from_pinned, member)
@@ -194,7 +198,7 @@ for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, '[back/' .. engine .. '
   for class = 1, 4 do
     local agent = string.match(member, '^back/[^/]+/' .. CLASSES[class] .. '/(.+)$')
     if agent then
-      redis.call('ZADD', KEYS[23 + class], 'GT', time_of(class), agent)
+      redis.call('ZADD', KEYS[22 + class], 'GT', time_of(class), agent)
     end
   end
   redis.call('ZREM', bench, member)
@@ -244,12 +248,12 @@ end
 local weights, targets, turns = {}, {}, {}
 for class = 1, 4 do
   weights[class], targets[class] = tonumber(ARGV[17 + class]), tonumber(ARGV[21 + class])
-  local keys = { lines = KEYS[15 + class], heads = KEYS[19 + class], turns = KEYS[23 + class] }
+  local keys = { lines = KEYS[14 + class], heads = KEYS[18 + class], turns = KEYS[22 + class] }
   turns[class] = open_turns(keys, batch, time_of(class))
 end
 local classes = open_classes(saved, weights, targets, tonumber(ARGV[17]), now)
 for class = 1, most > 0 and 4 or 0 do
-  classes.set(class, tonumber(redis.call('ZRANGE', KEYS[19 + class], 0, 0, 'WITHSCORES')[2]))
+  classes.set(class, tonumber(redis.call('ZRANGE', KEYS[18 + class], 0, 0, 'WITHSCORES')[2]))
 end
 while most > 0 and bytes < most_bytes do
   local class, pays = classes.pick(rules.urgent_overtakes)
@@ -277,6 +281,14 @@ for class = 1, 4 do
 end
 if count > 0 then
   rules.finish(count)
+  local waiting = open_tally(load)
+  for key, tasks_of in pairs(taken_tasks) do
+    local class = CLASSES[key]
+    for _, scope in ipairs({ class and 'class/' .. class or 'agent/' .. key, class and 'all' }) do
+      waiting.add(scope .. '/tasks', -tasks_of)
+      waiting.add(scope .. '/bytes', -taken_bytes[key])
+    end
+  end
   waiting.save()
   redis.call('HSET', meta, 'fence', string.format('%.0f', fence))
   redis.call('HSET', executor, 'granted', granted)

@@ -1,16 +1,40 @@
--- mend_running: forget what is counted as running and has no lease.
+-- mend_running: count again what is leased.
 --
--- KEYS  1 running  zset  urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held tasks, all
---                        with score 0
---       2 leases   zset  ids by lease expiry (ms)
--- ARGV  1 members of running
--- RETURN 'ok'
+-- KEYS  1 running  hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
+--       2 tasks    hash  id -> record (JSON)
+--       3 leases   zset  ids by lease expiry (ms)
+-- RETURN how many counts were wrong
 --
--- A count that leaks would keep work back for ever. The caller reads the members, in pages, before it asks.
+-- A count that leaks would keep work back for ever. The leases are what counts: whoever begins or ends one writes the counts in the same
+-- script, and this makes them right whatever went wrong.
 
-for _, member in ipairs(ARGV) do
-  if not redis.call('ZSCORE', KEYS[2], string.match(member, '[^/]+$')) then
-    redis.call('ZREM', KEYS[1], member)
+local running, tasks, leases = unpack(KEYS)
+local counts = {}
+local count = {
+  add = function(name, change)
+    counts[name] = (counts[name] or 0) + change
+  end,
+}
+for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
+  local record = redis.call('HGET', tasks, id)
+  local good, r = pcall(cjson.decode, record or '')
+  if good then
+    count_lease(count, r, 1)
   end
 end
-return 'ok'
+
+local wrong, stored = 0, redis.call('HGETALL', running)
+for i = 1, #stored, 2 do
+  local name, before = stored[i], tonumber(stored[i + 1])
+  if not counts[name] then
+    redis.call('HDEL', running, name)
+    wrong = wrong + 1
+  elseif counts[name] == before then
+    counts[name] = nil
+  end
+end
+for name, leased in pairs(counts) do
+  redis.call('HSET', running, name, leased)
+  wrong = wrong + 1
+end
+return wrong

@@ -4,35 +4,33 @@
 -- KEYS  1 tasks         hash    id -> record (JSON)
 --       2 results       hash    id -> TaskResult
 --       3 leases        zset    ids by lease expiry (ms)
---       4 held          zset    executor/id, all with score 0
---       5 parked        zset    ids by the time at which they become ready (ms)
---       6 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
---       7 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
---       8 ended         zset    ids by end (ms)
---       9 running       zset    urgent/engine/id, agent/agent/id, account/engine/account/id and label/label/id of held
---                               tasks, all with score 0
---       10 load         hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks; ended/bytes ->
+--       4 parked        zset    ids by the time at which they become ready (ms)
+--       5 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
+--       6 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
+--       7 ended         zset    ids by end (ms)
+--       8 running       hash    urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
+--       9 load          hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks; ended/bytes ->
 --                               what is kept of ended tasks
---       11 meta         hash    fence: the newest; cost:engine: tokens of a run on average
---       12 blocked      zset    reason/age/id of queued tasks that are in no line, all with score 0
---       13 bench        zset    agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
+--       10 meta         hash    fence: the newest; cost:engine: tokens of a run on average
+--       11 blocked      zset    reason/age/id of queued tasks that are in no line, all with score 0
+--       12 bench        zset    agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
 --                               may again, all with score 0
---       14 rates        hash    requests|tokens/engine|agent/name -> level and time (ms)
---       15 events       stream
---       16 rota         hash    time:class -> virtual time
---       17 urgentLines  zset    agent/age/id of waiting tasks of this engine and class, all with score 0
---       18 highLines    zset    the same
---       19 normalLines  zset    the same
---       20 lowLines     zset    the same
---       21 urgentHeads  zset    agents of this engine and class by the age of their oldest waiting task (ms)
---       22 highHeads    zset    the same
---       23 normalHeads  zset    the same
---       24 lowHeads     zset    the same
---       25 urgentTurns  zset    agents of this engine and class by virtual time (tokens / weight)
---       26 highTurns    zset    the same
---       27 normalTurns  zset    the same
---       28 lowTurns     zset    the same
---       29 ...logs      stream  one for each task, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
+--       13 rates        hash    requests|tokens/engine|agent/name -> level and time (ms)
+--       14 events       stream
+--       15 rota         hash    time:class -> virtual time
+--       16 urgentLines  zset    agent/age/id of waiting tasks of this engine and class, all with score 0
+--       17 highLines    zset    the same
+--       18 normalLines  zset    the same
+--       19 lowLines     zset    the same
+--       20 urgentHeads  zset    agents of this engine and class by the age of their oldest waiting task (ms)
+--       21 highHeads    zset    the same
+--       22 normalHeads  zset    the same
+--       23 lowHeads     zset    the same
+--       24 urgentTurns  zset    agents of this engine and class by virtual time (tokens / weight)
+--       25 highTurns    zset    the same
+--       26 normalTurns  zset    the same
+--       27 lowTurns     zset    the same
+--       28 ...logs      stream  one for each task, in their order; entries 0-1, 0-2, … are sequences 2, 3, … (see below)
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 log channel
@@ -49,12 +47,13 @@
 -- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
 -- again. 'ahead' says that Redis forgot the caller's lease, and that its next Sync lets it go on. 'early' says that what is due
 -- was renewed since. 'done' says that this very call was made before. A retry keeps class and age.
+-- Writes no log entry for a success, after which none comes: it is the record itself, which spares a task without reports a stream.
 -- A claim charged its agent for an average run; what the run used corrects that here: nothing when it never started,
 -- and the average stands when nobody knows.
 
-local tasks, results, leases, held, parked, alarms, pinned, ended, running, load, meta, blocked, bench, rates, events, rota =
+local tasks, results, leases, parked, alarms, pinned, ended, running, load, meta, blocked, bench, rates, events, rota =
   unpack(KEYS)
-local LINES, HEADS, TURNS, LOGS = 16, 20, 24, 28
+local LINES, HEADS, TURNS, LOGS = 15, 19, 23, 27
 local engine = ARGV[2]
 local CLASS = { urgent = 1, high = 2, normal = 3, low = 4 }
 local now = tonumber(ARGV[1])
@@ -69,16 +68,15 @@ local DUE = { leases = leases, parked = parked, alarms = alarms }
 local HELD = { LEASED = true, RUNNING = true, CANCELLING = true }
 local charges = open_charges({ rota = rota, rates = rates, meta = meta }, engine)
 local batch = open_batch()
-local from_leases, from_held, from_running = batch.of('ZREM', leases), batch.of('ZREM', held), batch.of('ZREM', running)
+local from_leases = batch.of('ZREM', leases)
 local to_tasks, to_results, to_ended = batch.of('HSET', tasks), batch.of('HSET', results), batch.of('ZADD', ended)
 local any_benched = redis.call('EXISTS', bench) == 1
+local loads, held = open_tally(load), open_tally(running)
 
-local function add_load(r, sign)
+local function count_waiting(r, sign)
   for _, scope in ipairs({ 'all', 'class/' .. r.class, 'agent/' .. r.agent }) do
-    redis.call('HINCRBY', load, scope .. '/bytes', sign * r.size)
-    if redis.call('HINCRBY', load, scope .. '/tasks', sign) == 0 then
-      redis.call('HDEL', load, scope .. '/tasks', scope .. '/bytes')
-    end
+    loads.add(scope .. '/tasks', sign)
+    loads.add(scope .. '/bytes', sign * r.size)
   end
 end
 
@@ -133,10 +131,7 @@ end
 
 local function end_lease(r, id, used)
   push(from_leases, id)
-  push(from_held, r.executor .. '/' .. id)
-  for _, name in ipairs(counted_as(r, id)) do
-    push(from_running, name)
-  end
+  count_lease(held, r, -1)
   if any_benched then
     lift_bench(bench, r.agent, ARGV[4])
   end
@@ -149,7 +144,23 @@ local function end_lease(r, id, used)
   end
 end
 
-local logged, moved, kept = {}, {}, 0
+-- The record of a run that succeeded, without writing all of it again: members are added at its end, of two with one name the last
+-- counts. Nil for other changes, which may take a member away.
+local function add_end(raw, r, before, set)
+  if r.state ~= 'SUCCEEDED' or not HELD[before] then
+    return nil
+  end
+  local more = { string.sub(raw, 1, -2), string.format('"state":"SUCCEEDED","ended":%.0f,"kept":%.0f', r.ended, r.kept) }
+  if r.settled then
+    more[#more + 1] = '"settled":"' .. r.settled .. '"'
+  end
+  for field in pairs(set) do
+    more[#more + 1] = '"' .. field .. '":' .. cjson.encode(r[field])
+  end
+  return table.concat(more, ',') .. '}'
+end
+
+local logged, moved = {}, {}
 local function move_task(line, move, result, log)
   local id, fence_text, used, data = string.match(line, '^(%S+) (%S*) (%S*) (.*)$')
   local fence = tonumber(fence_text)
@@ -189,13 +200,14 @@ local function move_task(line, move, result, log)
     redis.call('ZREM', parked, id)
   elseif r.ended then
     redis.call('ZREM', ended, id)
-    kept, r.kept = kept - (r.kept or 0), nil
+    loads.add('ended/bytes', -(r.kept or 0))
+    r.kept = nil
   elseif move.lease or move.to ~= 'CANCELLING' then
     end_lease(r, id, tonumber(used))
   end
   local before = r.state
   if WAITING[r.state] then
-    add_load(r, -1)
+    count_waiting(r, -1)
   end
   r.blocked = nil
   for field, value in pairs(move.set) do
@@ -203,15 +215,16 @@ local function move_task(line, move, result, log)
   end
   r.state, r.settled = move.to, settled or r.settled
   if WAITING[r.state] then
-    add_load(r, 1)
+    count_waiting(r, 1)
   end
-  if before == 'SCHEDULED' and r.state ~= before and redis.call('HINCRBY', load, 'scheduled', -1) == 0 then
-    redis.call('HDEL', load, 'scheduled')
+  if before == 'SCHEDULED' and r.state ~= before then
+    loads.add('scheduled', -1)
   end
   set_alarm(r, id, move.due)
   if move.lease then
     batch.write()
-    resume_lease({ leases = leases, held = held, running = running, meta = meta }, r, id, move.lease, now)
+    resume_lease({ leases = leases, meta = meta }, r, id, move.lease, now)
+    count_lease(held, r, 1)
   elseif r.state == 'QUEUED' then
     put_in_line(r, id)
   elseif WAITING[r.state] then
@@ -220,10 +233,10 @@ local function move_task(line, move, result, log)
     redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
   else
     r.ended, r.kept = now, r.size + (r.logged or 0) + (r.resultBytes or 0)
-    kept = kept + r.kept
+    loads.add('ended/bytes', r.kept)
     push_two(to_ended, now, id)
   end
-  push_two(to_tasks, id, cjson.encode(r))
+  push_two(to_tasks, id, add_end(raw, r, before, move.set) or cjson.encode(r))
 
   data = string.format('{"engine":"%s","attempt":%d', engine, r.attempt or 0) .. data
   if r.state == 'SUCCEEDED' then
@@ -234,7 +247,9 @@ local function move_task(line, move, result, log)
     data = data .. string.format(',"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', r.executor,
       math.floor(wait / 1000), wait % 1000 * 1000000)
   end
-  if move.note then
+  if r.state == 'SUCCEEDED' then
+    logged[#logged + 1] = id
+  elseif move.note then
     redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
     logged[#logged + 1] = id
   end
@@ -256,9 +271,8 @@ for i = 5, #ARGV, 3 do
 end
 batch.write()
 charges.save()
-if kept ~= 0 then
-  redis.call('HINCRBY', load, 'ended/bytes', kept)
-end
+loads.save()
+held.save()
 if #logged > 0 then
   redis.call('PUBLISH', ARGV[3], table.concat(logged, ' '))
 end

@@ -4,8 +4,9 @@
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
---       5 held       zset  executor/id, all with score 0
+--       5 running    hash  executor/executor -> leases
 --       6 meta       hash  run: id of the Redis process; hold: until when nothing is granted
+--       7 gates      hash  scope -> gate (JSON)
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -16,7 +17,7 @@
 --       8 what it offers (JSON; nothing here looks into it)
 --       9 task ids and fences that the executor holds, in turn
 -- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id, fence, …},
---        for how long nothing may be granted (ms)}
+--        for how long nothing may be granted (ms), the gate of the emergency stop (JSON) or ''}
 --
 -- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
@@ -24,7 +25,7 @@
 -- another is stale for ever, however late its calls arrive. Forgotten leases are those that Redis lost with its last moments: the caller
 -- lets them go on.
 
-local executor, executors, tasks, leases, held, meta = unpack(KEYS)
+local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local now = tonumber(ARGV[2])
@@ -57,21 +58,35 @@ if mode == 'first' then
   redis.call('ZADD', executors, now, name)
 end
 
-local function find(id)
-  local raw = redis.call('HGET', tasks, id)
-  return raw and cjson.decode(raw)
+local function find_all(ids)
+  local found = {}
+  for from = 1, #ids, 1000 do
+    local to = math.min(from + 999, #ids)
+    for i, raw in ipairs(redis.call('HMGET', tasks, unpack(ids, from, to))) do
+      found[from + i - 1] = raw and cjson.decode(raw)
+    end
+  end
+  return found
+end
+local function is_here(r)
+  return (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING') and r.executor == name
 end
 
-local lost, cancelled, unlisted, forgotten, listed = {}, {}, {}, {}, {}
+local lost, cancelled, unlisted, forgotten = {}, {}, {}, {}
+local listed, renewed, expiry = {}, 0, now + tonumber(ARGV[5])
+local batch = open_batch()
+local to_leases = batch.of('ZADD', leases)
+local named, fences = {}, {}
 for i = 9, #ARGV, 2 do
-  local id, fence = ARGV[i], ARGV[i + 1]
-  local r = find(id)
-  local held_here = r and r.fence == tonumber(fence) and r.executor == name and r.boot == boot
-  if held_here and (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING') then
+  named[#named + 1], fences[#fences + 1] = ARGV[i], ARGV[i + 1]
+end
+local found = find_all(named)
+for i, id in ipairs(named) do
+  local r, fence = found[i], fences[i]
+  if r and r.fence == tonumber(fence) and is_here(r) and r.boot == boot then
+    renewed = renewed + (listed[id] and 0 or 1)
     listed[id] = true
-    if mode == 'first' then
-      redis.call('ZADD', leases, 'XX', now + tonumber(ARGV[5]), id)
-    end
+    push_two(to_leases, expiry, id)
     if r.state == 'CANCELLING' then
       table.insert(cancelled, id)
       table.insert(cancelled, fence)
@@ -85,12 +100,20 @@ for i = 9, #ARGV, 2 do
     table.insert(lost, id)
   end
 end
-for _, member in ipairs(redis.call('ZRANGEBYLEX', held, '[' .. name .. '/', '(' .. name .. '0')) do
-  local id = string.sub(member, #name + 2)
-  if not listed[id] and not string.find(granted, ' ' .. id .. ' ', 1, true) then
-    local r = find(id)
-    table.insert(unlisted, id)
-    table.insert(unlisted, string.format('%.0f', r and r.fence or 0))
+if mode == 'first' then
+  batch.write()
+end
+
+-- That it names all its leases is the rule: they are looked through only when it has more.
+if granted ~= ' ' or tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= renewed then
+  local leased = redis.call('ZRANGE', leases, 0, -1)
+  for i, r in pairs(find_all(leased)) do
+    local id = leased[i]
+    if r and is_here(r) and not listed[id] and not string.find(granted, ' ' .. id .. ' ', 1, true) then
+      table.insert(unlisted, id)
+      table.insert(unlisted, string.format('%.0f', r.fence))
+    end
   end
 end
-return { 'ok', lost, cancelled, unlisted, forgotten, string.format('%.0f', held_back(outage, now)) }
+local hold = string.format('%.0f', held_back(outage, now))
+return { 'ok', lost, cancelled, unlisted, forgotten, hold, redis.call('HGET', gates, 'emergency') or '' }

@@ -39,6 +39,7 @@ async function useEverything(world: World): Promise<void> {
   await store.adaptBound(login, "succeeded");
   ex.held.clear();
   await queue.complete(task.id, fence, Buffer.from("result"), { tokens: 5 });
+  assert.equal(String((await store.readLog(task.id, 0, 10))?.result), "result");
   await conversations.dropTranscript(task.id);
   await gates.pause(scopes.all, { who: "w", why: "y" });
   await gates.resume(scopes.all, { who: "w", why: "y" });

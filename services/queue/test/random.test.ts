@@ -9,7 +9,7 @@ import { type Step, step } from "./model/steps.js";
 import type { ModelTask } from "./model/tasks.js";
 import { watchScripts } from "./script-watch.js";
 import { TOPOLOGIES } from "./topologies.js";
-import { ENGINES, executor, startWorld, type World } from "./world.js";
+import { ENGINES, executor, logOf, startWorld, type World } from "./world.js";
 
 /** `make soak-queue` sets it: how many steps each course takes in all, instead of the usual few. */
 const SOAK_STEPS = Number(process.env["CCSP_SOAK_STEPS"] ?? 0);
@@ -121,7 +121,7 @@ async function compareHistories(world: World, expected: ReadonlyMap<string, Mode
   }
   for (const [id, task] of expected) {
     assert.deepEqual(events.get(id), task.events, `events of ${id}`);
-    const log = await world.store.readLog(id, 0, 1_000);
+    const log = await logOf(world.store, id);
     const states = log.flatMap(({ content }) => (content.kind === "state" ? [content.state] : []));
     assert.deepEqual(states, task.log, `log of ${id}`);
   }

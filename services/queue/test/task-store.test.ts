@@ -13,6 +13,7 @@ import {
   executor,
   failure,
   LEASE_MS,
+  logOf,
   newTask,
   ORDER,
   startWorld,
@@ -428,7 +429,7 @@ function promises(options: WorldOptions): void {
       await world.queue.report(first);
       await world.queue.report({ id, fence, number: 2, entries: [Buffer.from("b")] });
       await world.queue.report(first);
-      assert.equal((await world.store.readLog(id, 0, 10)).length, 3);
+      assert.equal((await logOf(world.store, id)).length, 3);
       assert.equal((await world.store.find(id))?.attempt, 1);
     });
 
@@ -449,7 +450,7 @@ function promises(options: WorldOptions): void {
       await world.queue.complete(id, fence, Buffer.from("two"), {});
       assert.equal(String(await world.store.findResult({ id })), "one");
       await assert.rejects(world.queue.fail(id, fence, failure(), {}), reason("LEASE_LOST"));
-      const log = await world.store.readLog(id, 0, 10);
+      const log = await logOf(world.store, id);
       assert.equal(log.length, 1);
     });
 
@@ -462,7 +463,7 @@ function promises(options: WorldOptions): void {
       ]);
       assert.equal(await state(id), "SUCCEEDED");
       assert.equal(String(await world.store.findResult({ id })), "one");
-      assert.equal((await world.store.readLog(id, 0, 10)).length, 1);
+      assert.equal((await logOf(world.store, id)).length, 1);
     });
 
     it("with a large result keeps it in chunks, which are read as one and go with the task", async () => {

@@ -93,27 +93,29 @@ describe("watching a task", function () {
 
   it("hears of a report and of the end as they come", async () => {
     const { id, fence } = await run();
-    const watch = watchTask(world, { id, agent: "alice", afterSequence: 2 }, new AbortController().signal);
-    /** Resolves when the watcher has found nothing: from here on only a wake-up brings it news before the tick. */
-    const idle = () =>
-      new Promise<void>((resolve) => {
-        const { readLog } = world.store;
-        world.store.readLog = async (...args) => {
-          const page = await readLog(...args);
-          if (page.length === 0) {
-            world.store.readLog = readLog;
-            resolve();
-          }
-          return page;
+    let waits = (): void => undefined;
+    const wakes: World["wakes"] = {
+      ...world.wakes,
+      listen(topics) {
+        const listener = world.wakes.listen(topics);
+        const next: typeof listener.next = (...args) => {
+          waits();
+          return listener.next(...args);
         };
-      });
+        return { ...listener, next };
+      },
+    };
+    const watcher = { id, agent: "alice", afterSequence: 2 };
+    const watch = watchTask({ store: world.store, wakes }, watcher, new AbortController().signal);
+    /** Resolves when the watcher waits: from here on only a wake-up brings it news before the tick. */
+    const idle = () => new Promise<void>((resolve) => void (waits = resolve));
     for (const change of [
       () => world.queue.report({ id, fence, number: 2, entries: [Buffer.from("text")] }),
       () => world.queue.complete(id, fence, Buffer.from("x"), {}),
     ]) {
-      const waits = idle();
+      const waiting = idle();
       const next = watch.next();
-      await waits;
+      await waiting;
       await change();
       assert.equal((await next).done, false);
     }

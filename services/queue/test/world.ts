@@ -8,7 +8,7 @@ import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { createGates, type Gates } from "../src/domain/gate-keeper.js";
 import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type Queue, type QueueLimits, type QueueObserver } from "../src/domain/queue.js";
-import type { NewTask, TaskStore, Wakes } from "../src/domain/store.js";
+import type { LogEntry, NewTask, TaskStore, Wakes } from "../src/domain/store.js";
 import { createSync, type Sync } from "../src/domain/sync.js";
 import type { PriorityClass, State } from "../src/domain/task.js";
 import { createShards } from "../src/redis/shards.js";
@@ -23,6 +23,10 @@ export const ORDER: Order = {
   ...{ agentMaxRunning: 0, agentWeights: {}, labelMaxRunning: {}, engineRates: {}, agentRates: {} },
 };
 export const ENGINES = ["claude-code", "opencode"] as const;
+
+/** The first thousand entries. */
+export const logOf = async (store: Pick<TaskStore, "readLog">, id: string): Promise<readonly LogEntry[]> =>
+  (await store.readLog(id, 0, 1_000))?.entries ?? [];
 
 /** The queue over a real Redis, with a clock that stands until it is moved. */
 export interface World {

@@ -5,6 +5,7 @@
 local function open_gates(key, now)
   local gates, rooms, ramps, bounds, soonest = {}, {}, {}, {}, math.huge
   local entries = redis.call('HGETALL', key)
+  local any = #entries > 0
   for i = 1, #entries, 2 do
     local scope, gate = entries[i], cjson.decode(entries[i + 1])
     local age = now - (gate.opens or math.huge)
@@ -22,8 +23,12 @@ local function open_gates(key, now)
     end
   end
 
-  function gates.room(scope)
-    return rooms[scope] or math.huge
+  -- `name` is what is left of the scope, if anything: without gates nothing is put together.
+  function gates.room(scope, name)
+    if not any then
+      return math.huge
+    end
+    return rooms[name and scope .. name or scope] or math.huge
   end
 
   function gates.bound(scope)
@@ -39,9 +44,10 @@ local function open_gates(key, now)
     return false
   end
 
-  function gates.pass(scope, leases)
-    local gate = ramps[scope]
+  function gates.pass(scope, name, leases)
+    local gate = any and ramps[scope .. name]
     if gate and leases > 0 then
+      scope = scope .. name
       gate.let, rooms[scope] = gate.let + leases, rooms[scope] - leases
       redis.call('HSET', key, scope, cjson.encode(gate))
     end

@@ -5,7 +5,7 @@ local function read_json(text)
 end
 
 local function open_rules(keys, ask, settings)
-  local rules, counts = {}, {}
+  local rules, running = {}, open_tally(keys.running)
   local gates = open_gates(keys.gates, ask.now)
   local of_engine = open_rates(keys.rates, 'engine', read_json(settings.engine_rates), ask.now)
   local of_agent = open_rates(keys.rates, 'agent', read_json(settings.agent_rates), ask.now)
@@ -15,18 +15,13 @@ local function open_rules(keys, ask, settings)
   local bound = gates.bound('bound/' .. ask.engine .. '/' .. ask.account)
   local scopes = { 'all', 'emergency', 'engine/' .. ask.engine, login, 'executor/' .. ask.executor .. '/' .. ask.engine }
 
-  local function running(what)
-    counts[what] = counts[what]
-      or redis.call('ZLEXCOUNT', keys.running, '[' .. what .. '/', '(' .. what .. '0')
-    return counts[what]
-  end
-
   local function cap_of(label)
     return label_max[label] or label_max[string.match(label, '^[^=]*')]
   end
 
   local function labels_of(record)
-    return string.gmatch(labels_matter and string.match(record, '"labels":(%b[])') or '', '"([^"]+)"')
+    local labels = string.find(record, '"labels":[', 1, true) and string.match(record, '"labels":(%b[])')
+    return string.gmatch(labels or '', '"([^"]+)"')
   end
 
   -- How many may start, whatever their class and agent.
@@ -35,7 +30,7 @@ local function open_rules(keys, ask, settings)
       most = math.min(most, gates.room(scope))
     end
     if bound then
-      most = math.min(most, bound - running(login))
+      most = math.min(most, bound - running.of(login))
     end
     return most > 0 and math.min(most, of_engine.room(ask.engine, ask.cost)) or 0
   end
@@ -43,23 +38,26 @@ local function open_rules(keys, ask, settings)
   rules.bound = bound ~= nil
 
   function rules.class_may(class)
-    return gates.room('class/' .. class) > 0
+    return gates.room('class/', class) > 0
   end
 
   function rules.urgent_overtakes()
-    return settings.urgent_max == 0 or running('urgent/' .. ask.engine) < settings.urgent_max
+    return settings.urgent_max == 0 or running.of('urgent/' .. ask.engine) < settings.urgent_max
   end
 
   function rules.agent_may(agent)
-    local free = settings.agent_max == 0 or running('agent/' .. agent) < settings.agent_max
-    return free and gates.room('agent/' .. agent) > 0 and of_agent.room(agent, ask.cost) > 0
+    local free = settings.agent_max == 0 or running.of('agent/' .. agent) < settings.agent_max
+    return free and gates.room('agent/', agent) > 0 and of_agent.room(agent, ask.cost) > 0
   end
 
   -- The label that keeps a task back though its turn has come: its gate is closed, or as many run as may.
   function rules.blocked(record)
+    if not labels_matter then
+      return nil
+    end
     for label in labels_of(record) do
       local scope, cap = 'label/' .. label, cap_of(label)
-      if gates.room(scope) <= 0 or cap and running(scope) >= cap then
+      if gates.room(scope) <= 0 or cap and running.of(scope) >= cap then
         return scope
       end
     end
@@ -69,34 +67,29 @@ local function open_rules(keys, ask, settings)
     return rules.class_may(class) and rules.agent_may(agent) and not rules.blocked(record)
   end
 
-  -- Counts a lease, and answers as what it is counted.
+  -- Counts a lease.
   function rules.count(class, agent, record)
-    local names = { login, 'agent/' .. agent }
+    running.add('agent/' .. agent, 1)
     if class == 'urgent' then
-      table.insert(names, 'urgent/' .. ask.engine)
+      running.add('urgent/' .. ask.engine, 1)
     end
     for label in labels_of(record) do
-      if cap_of(label) then
-        table.insert(names, 'label/' .. label)
-      end
+      running.add('label/' .. label, 1)
     end
-    for _, name in ipairs(names) do
-      counts[name] = counts[name] and counts[name] + 1
-    end
-    gates.pass('class/' .. class, 1)
-    gates.pass('agent/' .. agent, 1)
+    gates.pass('class/', class, 1)
+    gates.pass('agent/', agent, 1)
     of_agent.pay(agent, 1, ask.cost)
-    return names
   end
 
-  -- Charges what is counted for all of a claim's leases at once.
+  -- Counts all of a claim's leases where they count alike, and writes the counts.
   function rules.finish(leases)
-    if leases > 0 then
-      for _, scope in ipairs(scopes) do
-        gates.pass(scope, leases)
-      end
-      of_engine.pay(ask.engine, leases, ask.cost)
+    for _, scope in ipairs(scopes) do
+      gates.pass(scope, '', leases)
     end
+    of_engine.pay(ask.engine, leases, ask.cost)
+    running.add(login, leases)
+    running.add('executor/' .. ask.executor, leases)
+    running.save()
   end
 
   -- How long until time alone lets more start; nil when nothing waits for a time.

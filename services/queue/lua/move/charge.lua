@@ -1,16 +1,4 @@
--- What a run is counted as while it is held, and what it cost once it has ended: its agent and the rate limits were charged for an
--- average run at the claim.
-
-local function counted_as(r, id, labels)
-  local names = { 'agent/' .. r.agent .. '/' .. id, 'account/' .. r.engine .. '/' .. (r.account or '') .. '/' .. id }
-  if r.class == 'urgent' then
-    names[#names + 1] = 'urgent/' .. r.engine .. '/' .. id
-  end
-  for _, label in ipairs(labels or r.labels or {}) do
-    names[#names + 1] = 'label/' .. label .. '/' .. id
-  end
-  return names
-end
+-- What a run cost once it has ended: its agent and the rate limits were charged for an average run at the claim.
 
 local function open_charges(keys, engine)
   local charges = {}

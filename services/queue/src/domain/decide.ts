@@ -150,8 +150,8 @@ export interface Holder {
 }
 
 /**
- * What follows when an executor holds a lease that the store forgot: it goes on, as the newest. `lease` is how long from now, and the
- * labels that count it. Undefined when the task has ended.
+ * What follows when an executor holds a lease that the store forgot: it goes on, as the newest. `lease` is how long from now.
+ * Undefined when the task has ended.
  */
 export function afterForgetting(task: Task, holder: Holder, lease: NonNullable<Move["lease"]>): Move | undefined {
   if (isEnded(task.state)) return undefined;
@@ -205,7 +205,7 @@ export function afterParking({ state }: Task): Move {
 /** The end of a waiting task whose answer was there before: it waited for nobody, and nobody ran it. */
 export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts): Move {
   return {
-    ...{ from: "QUEUED", to: "SUCCEEDED", note: {} },
+    ...{ from: "QUEUED", to: "SUCCEEDED" },
     set: { leased: created, executor: "" },
     event: { type: "completed", facts },
   };
@@ -220,7 +220,6 @@ export function afterCompletion(fence: number, { tokens, event: facts = {} }: Ru
     settle: "complete",
     ...used,
     set: {},
-    note: {},
     event: { type: "completed", facts },
   };
 }

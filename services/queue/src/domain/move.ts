@@ -14,7 +14,7 @@ export interface Move {
   /** Tokens that the run used; absent when nobody knows. */
   readonly used?: number;
   /** A lease that begins, with the fence and holder in `set`: the one that its holder has and that the store forgot. */
-  readonly lease?: { readonly ms: number; readonly labels: readonly string[] };
+  readonly lease?: { readonly ms: number };
   /** What changes; null: it is forgotten. */
   readonly set: { readonly [Field in keyof Task]?: Task[Field] | null };
   /** What the task's log says; absent when the log does not show this change. */

@@ -219,8 +219,7 @@ export function createQueue(
       ms: number,
     ): Promise<boolean> {
       const { outcome, to } = await decideAndMove(id, (task) => {
-        const labels = task.labels?.filter((label) => labelCap(limits.order, label) !== undefined) ?? [];
-        return afterForgetting(task, { ...holder, account: accountOf(task.engine) }, { ms, labels });
+        return afterForgetting(task, { ...holder, account: accountOf(task.engine) }, { ms });
       });
       return (outcome === "done" || outcome === "ok") && to !== undefined && isHeld(to);
     },

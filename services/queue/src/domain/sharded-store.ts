@@ -45,13 +45,15 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
         return store.sync({ ...heartbeat, held });
       });
       const findings = found.flatMap((each) => (each === "stale" ? [] : [each]));
-      if (findings.length < found.length) return "stale";
+      const [first] = findings;
+      if (first === undefined || findings.length < found.length) return "stale";
       return {
         lost: [...unknown, ...findings.flatMap(({ lost }) => lost)],
         cancelled: findings.flatMap(({ cancelled }) => cancelled),
         unlisted: findings.flatMap(({ unlisted }) => unlisted),
         forgotten: findings.flatMap(({ forgotten }) => forgotten),
         holdMs: Math.max(...findings.map(({ holdMs }) => holdMs)),
+        emergency: first.emergency,
       };
     },
 
@@ -72,7 +74,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       const here = before && idInShard(before, shardOfAgent(agent, shards.length));
       return ofAgent(agent).listIds(agent, here, count);
     },
-    readLog: async (id, ...rest) => ofTask(id)?.readLog(id, ...rest) ?? [],
+    readLog: async (id, ...rest) => ofTask(id)?.readLog(id, ...rest),
 
     overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
     dueParked: (count) => idsOfAll((store) => store.dueParked(count)),
@@ -119,7 +121,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     openDueGates: async () => void (await all((store) => store.openDueGates())),
     adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
     liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),
-    mendRunning: async () => void (await all((store) => store.mendRunning())),
+    mendRunning: async () => (await all((store) => store.mendRunning())).reduce((sum, wrong) => sum + wrong, 0),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
     firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
 

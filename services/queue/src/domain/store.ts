@@ -37,8 +37,8 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   owners(): Promise<readonly string[]>;
   /** Newest first, older than `before`, which may be another agent's. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
-  /** Log entries after `sequence`, oldest first. The entry that says QUEUED at acceptance is not among them. */
-  readLog(id: string, sequence: number, count: number): Promise<readonly LogEntry[]>;
+  /** The first `count` log entries after `sequence`; undefined when there is no such task. */
+  readLog(id: string, sequence: number, count: number): Promise<LogPage | undefined>;
 
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
@@ -152,6 +152,8 @@ export interface SyncFindings {
   readonly forgotten: readonly { readonly id: string; readonly fence: number }[];
   /** For how long nothing may be granted, since not all executors have said what they hold; 0: now. */
   readonly holdMs: number;
+  /** In force. */
+  readonly emergency: Emergency | undefined;
 }
 
 export interface Claim extends SyncMark {
@@ -177,6 +179,16 @@ export interface Grant {
   readonly expireMs: number;
 }
 
+/** All in one look. */
+export interface LogPage {
+  /** As it was then. */
+  readonly task: Task;
+  /** Oldest first. The entry that says QUEUED at acceptance is not among them. */
+  readonly entries: readonly LogEntry[];
+  /** With the entry that says SUCCEEDED. */
+  readonly result: Uint8Array | undefined;
+}
+
 export interface LogEntry {
   readonly sequence: number;
   readonly timeMs: number;
@@ -186,6 +198,8 @@ export interface LogEntry {
     /** As an executor reported it, in the form of the contract. */
     | { readonly kind: "reported"; readonly event: Uint8Array };
 }
+
+export const isSuccess = ({ content }: LogEntry): boolean => content.kind === "state" && content.state === "SUCCEEDED";
 
 export interface Depth {
   readonly engine: string;

@@ -78,14 +78,13 @@ export function createSync(
     return { ...findings, lost };
   };
 
-  const claim = async ({ executor, boot, sequence, offers }: SyncInput, holdMs: number) => {
+  const claim = async ({ executor, boot, sequence, offers }: SyncInput) => {
     const grants: Grant[] = [];
-    let [bytes, waitMs] = [0, holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : TICK_MS];
+    let [bytes, waitMs] = [0, TICK_MS];
     for (const { engine, account, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
-      // While nothing may be granted: what this very Sync was granted before.
-      const wanted = { engine, account, count: holdMs > 0 ? 0 : freeSlots, leaseMs, maxBytes, order };
+      const wanted = { engine, account, count: freeSlots, leaseMs, maxBytes, order };
       const got = await store.claim({ executor, boot, sequence, ...wanted });
       if (got === "stale") throw syncStale();
       for (const grant of got.grants) {
@@ -113,11 +112,17 @@ export function createSync(
     const listener = wakes.listen([EMERGENCY_TOPIC, executorTopic(input.executor), ...engineTopics]);
     try {
       for (let again = false; ; again = true) {
-        const [{ cancelled, lost, holdMs }, emergency] = await Promise.all([look(input, again), store.emergency()]);
+        const looking = look(input, again);
+        // What an earlier answer granted in vain is freed before more is claimed. Who looks again, perhaps for a task that waits, asks
+        // Redis for both in one go: it does one after the other.
+        if (!again) await looking;
         if (input.emergency && !again) await store.keepReceipt(input.executor, input.emergency);
         // Nobody would hear of what is claimed for a caller that gave up.
         const idle = input.draining || signal.aborted;
-        const { grants, waitMs } = idle ? { grants: [], waitMs: TICK_MS } : await claim(input, holdMs);
+        const [{ cancelled, lost, holdMs, emergency }, { grants, waitMs }] = await Promise.all([
+          looking,
+          idle ? { grants: [], waitMs: TICK_MS } : claim(input),
+        ]);
         const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();
         // Only a new call counts as its word.
@@ -126,7 +131,8 @@ export function createSync(
           told.note(input, emergency);
           return { grants, cancelled, lost, nextSyncMs, emergency };
         }
-        await listener.next(Math.min(leftMs, waitMs), stop);
+        const holdTickMs = holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : waitMs;
+        await listener.next(Math.min(leftMs, waitMs, holdTickMs), stop);
       }
     } finally {
       listener.close();

@@ -1,6 +1,6 @@
 import { taskNotFound } from "./queue.js";
 import { isTaskId } from "./shard.js";
-import { type LogEntry, logTopic, type TaskStore, type Wakes } from "./store.js";
+import { isSuccess, type LogEntry, logTopic, type TaskStore, type Wakes } from "./store.js";
 import { TICK_MS } from "./sync.js";
 import { isEnded, type Task } from "./task.js";
 import { Faults } from "./validate.js";
@@ -13,6 +13,13 @@ export interface WatchInput {
   readonly afterSequence: number;
 }
 
+/** An entry with its task as it was when it was read; the result is the one that the entry tells of. */
+export interface Watched {
+  readonly entry: LogEntry;
+  readonly task: Task;
+  readonly result?: Uint8Array | undefined;
+}
+
 /**
  * A task's log after `afterSequence`, as it grows, up to the entry that ends it for good: it goes on after the end of a task
  * that was put back since. Every watcher reads the log itself, at
@@ -21,51 +28,43 @@ export interface WatchInput {
  * Throws TASK_NOT_FOUND, also when the task's retention ends meanwhile, and INVALID_FIELD.
  */
 export async function* watchTask(
-  { store, wakes }: { store: TaskStore; wakes: Wakes },
+  { store, wakes }: { store: Pick<TaskStore, "readLog">; wakes: Wakes },
   { id, agent, afterSequence }: WatchInput,
   signal: AbortSignal,
-): AsyncGenerator<{ readonly entry: LogEntry; readonly task: Task }, void> {
+): AsyncGenerator<Watched, void> {
   const faults = new Faults();
   faults.unless(afterSequence >= 0, "after_sequence", "is negative");
   faults.check();
-  const find = async (): Promise<Task> => {
-    const task = isTaskId(id) ? await store.find(id) : undefined;
-    if (task === undefined || task.agent !== agent) throw taskNotFound(id);
-    return task;
-  };
+  if (!isTaskId(id)) throw taskNotFound(id);
 
-  let task = await find();
   let last = afterSequence;
-  if (last < 1) {
-    const { since } = task;
-    const content =
-      since === undefined
-        ? ({ kind: "state", state: "QUEUED", note: {} } as const)
-        : ({ kind: "state", state: "SCHEDULED", note: { readyMs: since } } as const);
-    yield { entry: { sequence: 1, timeMs: task.created, attempt: 0, content }, task };
-    last = 1;
-  }
-
   // Before the first read: what comes after it wakes us.
   const listener = wakes.listen([logTopic(id)]);
   try {
     while (!signal.aborted) {
-      const page = await store.readLog(id, last, PAGE);
-      for (const entry of page) {
-        if (endsTask(entry)) task = await find();
-        yield { entry, task };
+      const page = await store.readLog(id, Math.max(last, 1), PAGE);
+      if (page?.task.agent !== agent) throw taskNotFound(id);
+      const { task, entries, result } = page;
+      if (last < 1) yield { entry: firstEntry(task), task };
+      last = Math.max(last, 1);
+      for (const entry of entries) {
+        yield isSuccess(entry) ? { entry, task, result } : { entry, task };
         last = entry.sequence;
       }
-      const newest = page.at(-1);
-      if (newest && !(endsTask(newest) && isEnded(task.state))) continue;
-      // Read before the record: an ended task whose log had nothing after `last` has nothing to say.
+      if (entries.length === PAGE) continue;
       if (isEnded(task.state)) return;
-      task = await find();
-      if (!isEnded(task.state)) await listener.next(TICK_MS, signal);
+      await listener.next(TICK_MS, signal);
     }
   } finally {
     listener.close();
   }
 }
 
-const endsTask = ({ content }: LogEntry): boolean => content.kind === "state" && isEnded(content.state);
+/** In no log: the record says it. */
+function firstEntry({ created, since }: Task): LogEntry {
+  const content =
+    since === undefined
+      ? ({ kind: "state", state: "QUEUED", note: {} } as const)
+      : ({ kind: "state", state: "SCHEDULED", note: { readyMs: since } } as const);
+  return { sequence: 1, timeMs: created, attempt: 0, content };
+}

@@ -119,9 +119,8 @@ export function queueHandlers({
     },
 
     async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {
-      for await (const { entry, task } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
-        const done = entry.content.kind === "state" && entry.content.state === "SUCCEEDED";
-        yield { event: toTaskEvent(entry, task, done ? await store.findResult(task) : undefined) };
+      for await (const { entry, task, result } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
+        yield { event: toTaskEvent(entry, task, result) };
       }
     },
 

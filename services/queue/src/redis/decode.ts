@@ -20,6 +20,12 @@ export function decodeEntry([streamId, fields]: [Buffer, Buffer[]]): LogEntry {
   };
 }
 
+/** A success is no entry of the stream, which has `length`, but the record itself (see move_tasks.lua). Undefined for a task without one. */
+export function successOf({ state, ended = 0, attempt = 0 }: Task, length: number): LogEntry | undefined {
+  if (state !== "SUCCEEDED") return undefined;
+  return { sequence: length + 2, timeMs: ended, attempt, content: { kind: "state", state, note: {} } };
+}
+
 function decodeContent(values: ReadonlyMap<string, Buffer>): LogEntry["content"] {
   const event = values.get("event");
   if (event) return { kind: "reported", event };

@@ -23,8 +23,7 @@ export function createEmergencyCalls(
 ): EmergencyStore {
   return {
     async emergency() {
-      const stop = await redis.hget(gates, "emergency");
-      return stop === null ? undefined : stopOf(stop);
+      return emergencyOf((await redis.hget(gates, "emergency")) ?? "");
     },
 
     async raiseEmergency({ id, level, who, why }, how) {
@@ -73,8 +72,9 @@ export function decodeEmergency(json: string): Emergency {
   return { id, level: EMERGENCY_LEVELS[level - 1] ?? "kill", who, why, calledMs: closed };
 }
 
-const stopOf = (json: string): Emergency | undefined =>
-  stored(json).opens === undefined ? decodeEmergency(json) : undefined;
+/** Of the gate that it is, or "": the stop that is in force. */
+export const emergencyOf = (json: string): Emergency | undefined =>
+  json !== "" && stored(json).opens === undefined ? decodeEmergency(json) : undefined;
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
 const stored = (json: string): Stored => JSON.parse(json) as Stored;

@@ -18,7 +18,7 @@ const PAGE = 500;
 export function createGateCalls(
   redis: RedisClient,
   scripts: Scripts,
-  { gates, events, running, leases, bench, blocked }: QueueKeys,
+  { gates, events, running, tasks, leases, bench, blocked }: QueueKeys,
   { engines, clock }: { readonly engines: readonly string[]; readonly clock: () => number | "" },
 ): GateStore {
   const topics = engines.map(engineTopic);
@@ -63,15 +63,7 @@ export function createGateCalls(
 
     liftBench: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
 
-    async mendRunning() {
-      let cursor = "0";
-      do {
-        const [next, flat] = await redis.zscan(running, cursor, "COUNT", PAGE);
-        const members = flat.filter((_, i) => i % 2 === 0);
-        if (members.length > 0) await scripts.mendRunning({ running, leases }, ...members);
-        cursor = next;
-      } while (cursor !== "0");
-    },
+    mendRunning: () => scripts.mendRunning({ running, tasks, leases }),
 
     async blockedIds(room) {
       const ids: string[] = [];
@@ -79,8 +71,8 @@ export function createGateCalls(
         const [next] = await redis.zrangebylex(blocked, from, "+", "LIMIT", 0, 1);
         if (next === undefined) return ids;
         const reason = next.split("/").slice(0, -2).join("/");
-        const runs = await redis.zlexcount(running, `[${reason}/`, `(${reason}0`);
-        ids.push(...(await blockedFor(reason, Math.min(room(reason, runs), PAGE))));
+        const runs = await redis.hget(running, reason);
+        ids.push(...(await blockedFor(reason, Math.min(room(reason, Number(runs)), PAGE))));
         from = `(${reason}0`;
       }
     },

@@ -13,7 +13,6 @@ export function queueKeys(shard: number) {
     results: `${prefix}results`,
     owned: `${prefix}owned`,
     leases: `${prefix}leases`,
-    held: `${prefix}held`,
     parked: `${prefix}parked`,
     ended: `${prefix}ended`,
     executors: `${prefix}executors`,

@@ -4,7 +4,7 @@ import type { GateStore } from "../domain/gate-store.js";
 import type { SituationStore } from "../domain/situation.js";
 import type { TaskStore } from "../domain/store.js";
 import type { Confirmations } from "./confirmations.js";
-import { decodeEntry, decodeTask, streamIdOf } from "./decode.js";
+import { decodeEntry, decodeTask, streamIdOf, successOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { ResultChunks } from "./result-chunks.js";
@@ -33,10 +33,10 @@ type Reads = Omit<
 export function createReads(
   redis: RedisClient,
   keys: QueueKeys,
-  { readClock, chunks }: { readonly readClock: Scripts["readClock"]; readonly chunks: ResultChunks },
+  { scripts, chunks }: { readonly scripts: Pick<Scripts, "readClock" | "readLog">; readonly chunks: ResultChunks },
   clock?: () => number,
 ): Reads {
-  const now = async (): Promise<number> => clock?.() ?? (await readClock({ tasks: keys.tasks }));
+  const now = async (): Promise<number> => clock?.() ?? (await scripts.readClock({ tasks: keys.tasks }));
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(keys.tasks, ...ids), {
     ...{ count: 64, bytes: Number.POSITIVE_INFINITY },
     bytesOf: () => 0,
@@ -85,8 +85,16 @@ export function createReads(
     },
 
     async readLog(id, sequence, count) {
-      const entries = await redis.xrangeBuffer(keys.log(id), `(${streamIdOf(sequence)}`, "+", "COUNT", count);
-      return entries.map(decodeEntry);
+      const [record, stored, length, ...page] = await scripts.readLog(
+        { tasks: keys.tasks, results: keys.results, log: keys.log(id) },
+        ...[id, streamIdOf(sequence), count],
+      );
+      if (record === null) return undefined;
+      const task = decodeTask(id, record);
+      const end = page.length < count ? successOf(task, length) : undefined;
+      const more = end && end.sequence > sequence ? [end] : [];
+      const result = more.length > 0 && task.chunks !== undefined ? await chunks.read(id, task.chunks) : stored;
+      return { task, entries: [...page.map(decodeEntry), ...more], result: result ?? undefined };
     },
 
     overdueLeases: (count) => dueIn(keys.leases, count),
@@ -118,9 +126,9 @@ export function createReads(
     async mayOvertake(engine, urgentMax) {
       const [waiting, running] = await Promise.all([
         redis.zcard(keys.engine(engine).urgentLines),
-        redis.zlexcount(keys.running, `[urgent/${engine}/`, `(urgent/${engine}0`),
+        redis.hget(keys.running, `urgent/${engine}`),
       ]);
-      return urgentMax === 0 ? waiting : Math.max(0, Math.min(waiting, urgentMax - running));
+      return urgentMax === 0 ? waiting : Math.max(0, Math.min(waiting, urgentMax - Number(running)));
     },
   };
 }

@@ -17,6 +17,20 @@ function words(reply: unknown): string[] {
   return reply.map(String);
 }
 
+/** As read_log.lua has it. */
+type LogReply = readonly [
+  record: Buffer | null,
+  result: Buffer | null,
+  length: number,
+  ...entries: [Buffer, Buffer[]][],
+];
+
+function logReply(reply: unknown): LogReply {
+  if (!Array.isArray(reply) || reply.length < 3) throw new Error("script answered no page of a log");
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the script's header
+  return reply as unknown as LogReply;
+}
+
 /** Keys of an engine's classes, in the order of the scripts' headers. */
 const PLACES = [
   ...(["urgentLines", "highLines", "normalLines", "lowLines"] as const),
@@ -44,35 +58,39 @@ export function bindScripts(redis: RedisClient) {
     sync: bindScript(
       redis,
       lua("sync_executor"),
-      ["executor", "executors", "tasks", "leases", "held", "meta"],
+      ["executor", "executors", "tasks", "leases", "running", "meta", "gates"],
       list,
-      ["ahead", "notice"].map((part) => lua(`outage/${part}`)),
+      ["shared/batch", "outage/ahead", "outage/notice"].map(lua),
     ),
     claim: bindScript(
       redis,
       lua("claim_tasks"),
       [
-        ...(["executor", "tasks", "prompts", "leases", "held", "alarms", "pinned", "blocked", "meta"] as const),
+        ...(["executor", "tasks", "prompts", "leases", "alarms", "pinned", "blocked", "meta"] as const),
         ...(["running", "load", "bench", "gates", "rates", "rota"] as const),
         ...PLACES,
       ],
       list,
-      ["shared/batch", ...["load", "gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`)].map(
-        lua,
-      ),
+      [
+        ...["shared/batch", "shared/tally"],
+        ...["gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`),
+      ].map(lua),
     ),
     report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words, [lua("outage/ahead")]),
     move: bindScript(
       redis,
       lua("move_tasks"),
       [
-        ...(["tasks", "results", "leases", "held", "parked", "alarms", "pinned", "ended", "running"] as const),
+        ...(["tasks", "results", "leases", "parked", "alarms", "pinned", "ended", "running"] as const),
         ...(["load", "meta", "blocked", "bench", "rates", "events", "rota"] as const),
         ...PLACES,
         "...logs",
       ],
       words,
-      ["shared/batch", "outage/ahead", "move/bench", "move/charge", "move/resume"].map(lua),
+      [
+        ...["shared/batch", "shared/tally", "shared/count_lease", "outage/ahead"],
+        ...["move/bench", "move/charge", "move/resume"],
+      ].map(lua),
     ),
     remove: bindScript(
       redis,
@@ -86,10 +104,13 @@ export function bindScripts(redis: RedisClient) {
     openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
     adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
     liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
-    mendRunning: bindScript(redis, lua("mend_running"), ["running", "leases"], anything),
+    mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases"], Number, [
+      lua("shared/count_lease"),
+    ]),
     noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything, [
       lua("outage/notice"),
     ]),
+    readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),
     readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
   };
 }

@@ -76,8 +76,8 @@ export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now,
   const readRunning = async ({ agent, engine, labels = [] }: Waiting, bounds: Standing["bounds"]) => {
     const logins = [...bounds.keys()].map((account) => `account/${engine}/${account}`);
     const names = [`agent/${agent}`, `urgent/${engine}`, ...labels.map((label) => `label/${label}`), ...logins];
-    const counts = await Promise.all(names.map((name) => countIn(keys.running, name)));
-    return new Map(names.map((name, i) => [name, counts[i] ?? 0]));
+    const counts = await redis.hmget(keys.running, ...names);
+    return new Map(names.map((name, i) => [name, Number(counts[i] ?? 0)]));
   };
 
   return {

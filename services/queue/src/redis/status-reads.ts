@@ -43,25 +43,17 @@ export function createStatusReads(
     },
 
     async agentLoads(count) {
-      const [load, held] = await Promise.all([
-        redis.hgetall(keys.load),
-        redis.zrangebylex(keys.running, "[agent/", "(agent0"),
-      ]);
-      const running = new Map<string, number>();
-      for (const member of held) {
-        const [, agent = ""] = member.split("/");
-        running.set(agent, (running.get(agent) ?? 0) + 1);
-      }
-      const agents = new Set(running.keys());
-      for (const field of Object.keys(load)) {
-        const [, agent] = /^agent\/(.+)\/tasks$/.exec(field) ?? [];
+      const [load, running] = await Promise.all([redis.hgetall(keys.load), redis.hgetall(keys.running)]);
+      const agents = new Set<string>();
+      for (const field of [...Object.keys(load), ...Object.keys(running)]) {
+        const [, agent] = /^agent\/([^/]+)/.exec(field) ?? [];
         if (agent !== undefined) agents.add(agent);
       }
       return [...agents]
         .map((agent) => ({
           agent,
           waiting: Number(load[`agent/${agent}/tasks`] ?? 0),
-          running: running.get(agent) ?? 0,
+          running: Number(running[`agent/${agent}`] ?? 0),
         }))
         .toSorted(byLoad)
         .slice(0, count);
@@ -84,9 +76,15 @@ export function createStatusReads(
         ids.map(async (id) => {
           const [[seen, draining, offers], leases] = await Promise.all([
             redis.hmget(keys.executor(id), "seen", "draining", "offers"),
-            redis.zlexcount(keys.held, `[${id}/`, `(${id}0`),
+            redis.hget(keys.running, `executor/${id}`),
           ]);
-          return { id, leases, seenMs: Number(seen), draining: draining === "1", offers: decodeOffers(offers) };
+          return {
+            id,
+            leases: Number(leases),
+            seenMs: Number(seen),
+            draining: draining === "1",
+            offers: decodeOffers(offers),
+          };
         }),
       );
     },

@@ -6,7 +6,7 @@ import type { TaskStore } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
-import { createEmergencyCalls } from "./emergency-calls.js";
+import { createEmergencyCalls, emergencyOf } from "./emergency-calls.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
@@ -39,7 +39,7 @@ export function createTaskStore(
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
-  const { tasks, prompts, leases, held, alarms, pinned, blocked, executors, meta, running, load } = keys;
+  const { tasks, prompts, leases, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates } = keys;
   const chunks = createResultChunks(redis, keys.result, retentionMs);
 
@@ -47,7 +47,7 @@ export function createTaskStore(
     maxSize: MOST_REMEMBERED_BYTES,
     sizeCalculation: ({ spec }) => RECORD_BYTES + spec.length,
   });
-  const reads = createReads(redis, keys, { readClock: scripts.readClock, chunks }, now);
+  const reads = createReads(redis, keys, { scripts, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, clock });
   const store: Omit<TaskStore, "enqueue" | "enqueueAll"> = {
@@ -60,8 +60,8 @@ export function createTaskStore(
     ...createEmergencyCalls(redis, scripts, keys, clock),
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
-      const [word, lost = [], cancelled = [], unlisted = [], forgotten = [], holdMs] = await scripts.sync(
-        { executor: keys.executor(executor), executors, tasks, leases, held, meta },
+      const [word, lost = [], cancelled = [], unlisted = [], forgotten = [], holdMs, stop] = await scripts.sync(
+        { executor: keys.executor(executor), executors, tasks, leases, running, meta, gates },
         ...[executor, clock(), boot, String(sequence), leaseMs, draining ? 1 : 0, again ? "again" : "first"],
         JSON.stringify(offers),
         ...holding.flatMap(({ id, fence }) => [id, String(fence)]),
@@ -77,6 +77,7 @@ export function createTaskStore(
         unlisted: inGroups(texts(unlisted), 2).map(([id = "", fence]) => ({ id, fence: Number(fence) })),
         forgotten: inGroups(texts(forgotten), 2).map(([id = "", fence]) => ({ id, fence: Number(fence) })),
         holdMs: Number(text(holdMs)),
+        emergency: emergencyOf(text(stop)),
       };
     },
 
@@ -90,7 +91,7 @@ export function createTaskStore(
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
       const [word, wait, ...flat] = await scripts.claim(
         {
-          ...{ tasks, prompts, leases, held, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
+          ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
           executor: keys.executor(executor),
           ...keys.engine(engine),
         },

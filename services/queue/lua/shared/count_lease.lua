@@ -1,0 +1,13 @@
+-- What a lease counts as, beside itself, while it lasts. `running` is a tally.
+
+local function count_lease(running, r, change)
+  running.add('agent/' .. r.agent, change)
+  running.add('account/' .. r.engine .. '/' .. (r.account or ''), change)
+  running.add('executor/' .. r.executor, change)
+  if r.class == 'urgent' then
+    running.add('urgent/' .. r.engine, change)
+  end
+  for _, label in ipairs(r.labels or {}) do
+    running.add('label/' .. label, change)
+  end
+end
