@@ -28,6 +28,12 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     earliestNow: async () => Math.min(...(await all((store) => store.earliestNow()))),
 
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
+    async enqueueAll(tasks) {
+      const shardOf = tasks.map(({ agent }) => shardOfAgent(agent, shards.length));
+      const answers = await all((store, shard) => store.enqueueAll(tasks.filter((_, i) => shardOf[i] === shard)));
+      const inTurn = answers.map((ofShard) => ofShard.values());
+      return shardOf.flatMap((shard) => inTurn[shard]?.next().value ?? []);
+    },
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
     report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
     remove: async (task) => ofTask(task.id)?.remove(task),

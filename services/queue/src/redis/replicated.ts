@@ -1,7 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import { orUnavailable, type RedisClient, within } from "@ccsp/redis-kit";
 import { shardOfTask } from "../domain/shard.js";
-import type { TaskStore } from "../domain/store.js";
+import type { EnqueueOutcome, TaskStore } from "../domain/store.js";
 import { isEnded } from "../domain/task.js";
 import { groupCallsBy } from "./group-calls.js";
 import { queueKeys } from "./keys.js";
@@ -30,13 +30,22 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
     const answer = orUnavailable(connection, () => confirm(change));
     if (!(await within(2 * WAIT_MS, answer, noReplica))) throw noReplica();
   };
+  const confirmEnqueued = async (answer: EnqueueOutcome): Promise<EnqueueOutcome> => {
+    if (answer.outcome === "added") await confirmed({ id: answer.task.id, what: "accepted" });
+    if (answer.outcome === "known") await confirmed({ id: answer.id, what: "accepted" });
+    return answer;
+  };
   return {
     ...store,
-    async enqueue(task) {
-      const answer = await store.enqueue(task);
-      if (answer.outcome === "added") await confirmed({ id: answer.task.id, what: "accepted" });
-      if (answer.outcome === "known") await confirmed({ id: answer.id, what: "accepted" });
-      return answer;
+    enqueue: async (task) => confirmEnqueued(await store.enqueue(task)),
+    async enqueueAll(tasks) {
+      const answers = await store.enqueueAll(tasks);
+      return Promise.allSettled(
+        answers.map(async (answer) => {
+          if (answer.status === "rejected") throw answer.reason;
+          return confirmEnqueued(answer.value);
+        }),
+      );
     },
     async move(task, move, result) {
       const outcome = await store.move(task, move, result);
