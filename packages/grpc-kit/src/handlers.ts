@@ -2,6 +2,7 @@ import { Refusal } from "@ccsp/errors";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { CallContext } from "./call-context.js";
+import { inCallSpan, untraced } from "./call-span.js";
 import { type Serving, serveStream, serveUnary } from "./serve-call.js";
 import { type MethodShape, type RequestOf, type ResponseOf, type ServiceShape, serviceName } from "./service-shape.js";
 
@@ -22,17 +23,30 @@ export interface Implementation {
   bind(serving: Serving): { readonly definition: ServiceDefinition; readonly handlers: UntypedServiceImplementation };
 }
 
+export interface ImplementOptions<D extends ServiceShape> {
+  /** Methods whose calls make no span. */
+  readonly untraced?: readonly (keyof D)[] | undefined;
+}
+
 /**
  * Joins a generated definition with its handlers. Throw a `Refusal` to refuse a call; anything else that is thrown is
  * logged and answered with INTERNAL. A stream is pulled only as fast as the client reads; it is `return()`ed when the
  * call ends early.
  */
-export function implement<D extends ServiceShape>(definition: D, handlers: Handlers<D>): Implementation {
-  return implementSome(definition, handlers);
+export function implement<D extends ServiceShape>(
+  definition: D,
+  handlers: Handlers<D>,
+  options?: ImplementOptions<D>,
+): Implementation {
+  return implementSome(definition, handlers, options);
 }
 
 /** The same for a part of a service: calls of the other methods are answered with UNIMPLEMENTED. For stand-ins in tests. */
-export function implementSome<D extends ServiceShape>(definition: D, handlers: Partial<Handlers<D>>): Implementation {
+export function implementSome<D extends ServiceShape>(
+  definition: D,
+  handlers: Partial<Handlers<D>>,
+  { untraced: untracedMethods = [] }: ImplementOptions<D> = {},
+): Implementation {
   const methods: ServiceShape = definition;
   return {
     serviceName: serviceName(methods),
@@ -45,7 +59,10 @@ export function implementSome<D extends ServiceShape>(definition: D, handlers: P
           if (request === UNREADABLE) throw new Refusal("INVALID_FIELD", `the request is no message of ${method.path}`);
           return handler.call(handlers, request, context);
         };
-        bound[name] = method.responseStream ? serveStream(handle, serving) : serveUnary(handle, serving);
+        const inSpan = untracedMethods.includes(name) ? untraced : inCallSpan(method.path);
+        bound[name] = method.responseStream
+          ? serveStream(handle, serving, inSpan)
+          : serveUnary(handle, serving, inSpan);
       }
       return { definition: reportingDefinition(methods, serving.log), handlers: bound };
     },

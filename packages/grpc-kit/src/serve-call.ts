@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
 import { type handleServerStreamingCall, type handleUnaryCall, type ServerWritableStream, status } from "@grpc/grpc-js";
+import type { Span } from "@opentelemetry/api";
 import type { Logger } from "pino";
 import { type CallContext, type IncomingCall, type OpenCall, openCall } from "./call-context.js";
 import { CallError } from "./call-error.js";
+import { endCallSpan, type InCallSpan } from "./call-span.js";
 import { refusalFor } from "./failures.js";
 import type { ObserveCall } from "./metrics.js";
 import { encodeRefusal } from "./status-details.js";
@@ -34,9 +36,16 @@ const NO_RETRY = ["grpc-retry-pushback-ms", "-1"] as const;
 type Handle<R> = (request: unknown, context: CallContext) => R;
 
 /** Turns `async (request, context) => response` into grpc-js's callback shape. */
-export function serveUnary(handle: Handle<Promise<unknown>>, serving: Serving): handleUnaryCall<unknown, unknown> {
-  const serve = async (...[call, callback]: Parameters<handleUnaryCall<unknown, unknown>>) => {
-    const { open, end, fail } = begin(call, serving, serving.unary);
+export function serveUnary(
+  handle: Handle<Promise<unknown>>,
+  serving: Serving,
+  inSpan: InCallSpan,
+): handleUnaryCall<unknown, unknown> {
+  const serve = async (
+    span: Span | undefined,
+    ...[call, callback]: Parameters<handleUnaryCall<unknown, unknown>>
+  ): Promise<void> => {
+    const { open, end, fail } = begin({ call, serving, underWay: serving.unary, span });
     try {
       // Once the call is over for its caller it is over here, also when the handler does not listen to its signal.
       const response = await open.unlessStopped(handle(call.request, open.context));
@@ -46,16 +55,17 @@ export function serveUnary(handle: Handle<Promise<unknown>>, serving: Serving): 
       callback(fail(error));
     }
   };
-  return (call, callback) => void serve(call, callback);
+  return (call, callback) => inSpan(call.metadata, (span) => void serve(span, call, callback));
 }
 
 /** Turns `async function* (request, context)` into grpc-js's stream shape, with back-pressure. */
 export function serveStream(
   handle: Handle<AsyncIterable<unknown>>,
   serving: Serving,
+  inSpan: InCallSpan,
 ): handleServerStreamingCall<unknown, unknown> {
-  const serve = async (call: ServerWritableStream<unknown, unknown>) => {
-    const { open, end, fail } = begin(call, serving, serving.streams);
+  const serve = async (span: Span | undefined, call: ServerWritableStream<unknown, unknown>): Promise<void> => {
+    const { open, end, fail } = begin({ call, serving, underWay: serving.streams, span });
     try {
       if (serving.stopping) throw SHUTTING_DOWN;
       await pump(handle(call.request, open.context), call, open, serving);
@@ -65,17 +75,28 @@ export function serveStream(
       call.emit("error", fail(error));
     }
   };
-  return (call) => void serve(call);
+  return (call) => inSpan(call.metadata, (span) => void serve(span, call));
 }
 
-function begin(call: IncomingCall, serving: Serving, underWay: Set<OpenCall>) {
-  const started = process.hrtime.bigint();
+function begin({
+  call,
+  serving,
+  underWay,
+  span,
+}: {
+  call: IncomingCall;
+  serving: Serving;
+  underWay: Set<OpenCall>;
+  span: Span | undefined;
+}) {
+  const started = performance.now();
   const open = openCall(call);
   underWay.add(open);
   const end = (code: status) => {
-    serving.observe(open.context.method, code, Number(process.hrtime.bigint() - started) / 1e9);
+    serving.observe(open.context.method, code, (performance.now() - started) / 1e3);
     underWay.delete(open);
     open.finish();
+    endCallSpan(span, code);
   };
   const fail = (error: unknown) => {
     const refusal = refusalFor(error, open.context, serving.log);

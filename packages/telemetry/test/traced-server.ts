@@ -19,6 +19,7 @@ const queue = implement(
       return SyncResponse.fromPartial({});
     },
   },
+  { untraced: ["sync"] },
 );
 const listen = { host: "127.0.0.1", port: 0 };
 const server = await serveGrpc({ listen, services: [queue], log, lameDuckMs: 0 });

@@ -33,7 +33,7 @@
 --       8 of a normal one
 --       9 of a low one
 --       10 for each task, in turn: its line (see below), prompts, times (JSON; see below) or ''
--- RETURN for each task, in turn: 'added' and the time of its acceptance | 'again' and its record | 'known' or 'conflict' and
+-- RETURN the time of acceptance, then for each task, in turn: 'added' | 'again' and its record | 'known' or 'conflict' and
 --        the id of the task that has the request id | 'full' and the field of `load` that is at its bound |
 --        'stopped' and the emergency stop (JSON)
 --
@@ -44,6 +44,7 @@
 -- task a stream.
 -- Age is the time of acceptance, or of the start that was asked for; as 11 hex digits, it sorts by name.
 -- An agent with nothing waiting takes its turns from now on: what it did not use before is not kept for it.
+-- Each command costs about what it does, so what is known from the lines is read for all tasks at once, and written so.
 
 local tasks, prompts, owned, load, parked, alarms, pinned, events, rota = unpack(KEYS)
 local engine, bounds = ARGV[2], cjson.decode(ARGV[5])
@@ -54,21 +55,49 @@ if not now then
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- What waits, by scope: read when first asked for, written when all is done.
-local scopes = {}
-local function find_scope(name, bound)
-  if not scopes[name] then
-    local before = redis.call('HMGET', load, name .. '/tasks', name .. '/bytes')
-    local most_tasks, most_bytes = unpack(bounds[bound])
-    scopes[name] = {
-      name = name,
-      tasks = tonumber(before[1] or 0),
-      bytes = tonumber(before[2] or 0),
-      most_tasks = most_tasks > 0 and most_tasks or math.huge,
-      most_bytes = most_bytes > 0 and most_bytes or math.huge,
-    }
+-- What waits, by scope, and the oldest of an agent in each class.
+local scopes, fields, heads = {}, {}, { {}, {}, {}, {} }
+local function note_scope(name, bound)
+  if scopes[name] then
+    return
   end
-  return scopes[name]
+  local most_tasks, most_bytes = unpack(bounds[bound])
+  scopes[name] = {
+    name = name,
+    at = #fields + 1,
+    most_tasks = most_tasks > 0 and most_tasks or math.huge,
+    most_bytes = most_bytes > 0 and most_bytes or math.huge,
+  }
+  fields[#fields + 1] = name .. '/tasks'
+  fields[#fields + 1] = name .. '/bytes'
+end
+local lines, ids = {}, {}
+for i = 10, #ARGV, 3 do
+  local id, class, agent, size, hash, trace, record =
+    string.match(ARGV[i], '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (.*)$')
+  class = tonumber(class)
+  lines[#lines + 1] =
+    { id = id, class = class, agent = agent, size = size, hash = hash, trace = trace, record = record, at = i }
+  ids[#ids + 1] = id
+  heads[class][agent] = false
+  note_scope('all', 'all')
+  note_scope('class/' .. CLASSES[class], CLASSES[class])
+  note_scope('agent/' .. agent, 'agent')
+end
+local records = redis.call('HMGET', tasks, unpack(ids))
+local waiting = redis.call('HMGET', load, unpack(fields))
+for _, scope in pairs(scopes) do
+  scope.tasks, scope.bytes = tonumber(waiting[scope.at] or 0), tonumber(waiting[scope.at + 1] or 0)
+end
+for class, oldest in ipairs(heads) do
+  local agents = {}
+  for agent in pairs(oldest) do
+    agents[#agents + 1] = agent
+  end
+  local scores = #agents > 0 and redis.call('ZMSCORE', KEYS[13 + class], unpack(agents)) or {}
+  for i, agent in ipairs(agents) do
+    oldest[agent] = tonumber(scores[i] or math.huge)
+  end
 end
 local function find_full(scope, size)
   if scope.tasks >= scope.most_tasks then
@@ -84,7 +113,7 @@ end
 local age = string.format('/%011x/', now)
 local batch = open_batch()
 local to_tasks, to_prompts, to_owned = batch.of('HSET', tasks), batch.of('HSET', prompts), batch.of('ZADD', owned)
-local to_lines = {}
+local to_load, to_lines = batch.of('HSET', load), {}
 for class = 1, 4 do
   to_lines[class] = batch.of('ZADD', KEYS[9 + class])
 end
@@ -95,7 +124,12 @@ local function put_in_line(id, class, agent, pin)
     redis.call('ZADD', pinned, 0, pin .. '/' .. engine .. '/' .. CLASSES[class] .. age .. id)
     return
   end
-  if redis.call('ZADD', KEYS[13 + class], 'LT', now, agent) == 1 then
+  local oldest = heads[class][agent]
+  if oldest > now then
+    redis.call('ZADD', KEYS[13 + class], now, agent)
+    heads[class][agent] = now
+  end
+  if oldest == math.huge then
     redis.call('ZADD', KEYS[17 + class], 'GT', redis.call('HGET', rota, 'time:' .. CLASSES[class]) or 0, agent)
   end
   push_two(to_lines[class], 0, agent .. age .. id)
@@ -107,10 +141,8 @@ local stopped = stop and not cjson.decode(stop).opens
 local created = string.format('%.0f', now)
 local NO_TIMES = {}
 local request_key = 22
-local function enqueue(line, bulk, times)
-  local id, class, agent, size, hash, trace, record =
-    string.match(line, '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (.*)$')
-  class = tonumber(class)
+local function enqueue(line, before)
+  local id, class, agent, size, hash = line.id, line.class, line.agent, line.size, line.hash
   local request
   if hash ~= '' then
     request_key = request_key + 1
@@ -119,29 +151,31 @@ local function enqueue(line, bulk, times)
   -- It came twice in this call: the second time has to see what the first one did.
   if added[id] then
     batch.write()
+    before = redis.call('HGET', tasks, id)
   end
   added[id] = true
-  if redis.call('HEXISTS', tasks, id) == 1 then
-    return 'again', redis.call('HGET', tasks, id)
-  end
-  local before = request and redis.call('GET', request)
   if before then
-    local known, known_hash = string.match(before, '^(%S+) (%S+)$')
+    return 'again', before
+  end
+  local asked = request and redis.call('GET', request)
+  if asked then
+    local known, known_hash = string.match(asked, '^(%S+) (%S+)$')
     return known_hash == hash and 'known' or 'conflict', known
   end
   if stopped then
     return 'stopped', stop
   end
-  local all, of_class = find_scope('all', 'all'), find_scope('class/' .. CLASSES[class], CLASSES[class])
-  local of_agent = find_scope('agent/' .. agent, 'agent')
-  local full = find_full(all, size) or find_full(of_class, size) or find_full(of_agent, size)
+  local all, of_class, of_agent = scopes.all, scopes['class/' .. CLASSES[class]], scopes['agent/' .. agent]
+  local bytes = tonumber(size)
+  local full = find_full(all, bytes) or find_full(of_class, bytes) or find_full(of_agent, bytes)
   if full then
     return 'full', full
   end
-  add_load(all, size)
-  add_load(of_class, size)
-  add_load(of_agent, size)
+  add_load(all, bytes)
+  add_load(of_class, bytes)
+  add_load(of_agent, bytes)
 
+  local bulk, times = ARGV[line.at + 1], ARGV[line.at + 2]
   local time = times ~= '' and cjson.decode(times) or NO_TIMES
   local state = '{"state":"QUEUED","created":'
   if time.start and time.start > now then
@@ -155,29 +189,30 @@ local function enqueue(line, bulk, times)
   if alarm < math.huge then
     redis.call('ZADD', alarms, alarm, id)
   end
-  push_two(to_tasks, id, state .. created .. ',"size":' .. size .. ',' .. record)
+  push_two(to_tasks, id, state .. created .. ',"size":' .. size .. ',' .. line.record)
   push_two(to_prompts, id, bulk)
   push_two(to_owned, 0, agent .. '/' .. id)
   if request then
     redis.call('SET', request, id .. ' ' .. hash, 'PX', ARGV[4])
   end
   redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', 'task.enqueued', 'time', created, 'task', id,
-    'agent', agent, 'trace', trace, 'data', ARGV[5 + class])
-  return 'added', created
+    'agent', agent, 'trace', line.trace, 'data', ARGV[5 + class])
+  return 'added'
 end
 
-local outcomes = {}
-for i = 10, #ARGV, 3 do
-  local word, value = enqueue(ARGV[i], ARGV[i + 1], ARGV[i + 2])
+local outcomes = { created }
+for i, line in ipairs(lines) do
+  local word, value = enqueue(line, records[i])
   outcomes[#outcomes + 1] = word
   outcomes[#outcomes + 1] = value
 end
-batch.write()
 for name, scope in pairs(scopes) do
   if scope.changed then
-    redis.call('HSET', load, name .. '/tasks', scope.tasks, name .. '/bytes', scope.bytes)
+    push_two(to_load, name .. '/tasks', scope.tasks)
+    push_two(to_load, name .. '/bytes', scope.bytes)
   end
 end
+batch.write()
 if queued then
   redis.call('PUBLISH', ARGV[3], 'engine:' .. engine)
 end

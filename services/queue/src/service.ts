@@ -16,7 +16,7 @@ import { orderOfShard } from "./domain/order.js";
 import { createQueue } from "./domain/queue.js";
 import { reap } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
-import { createEnqueue, type Enqueue } from "./grpc/enqueue.js";
+import { createDoor } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeBreaker, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
@@ -28,6 +28,8 @@ import { startStrainMeter } from "./strain-meter.js";
 import { createTaskIds } from "./task-id.js";
 
 const REAP_EVERY_MS = 1_000;
+/** It comes by the second and belongs to no task. */
+const UNTRACED = { untraced: ["sync"] } as const;
 
 /** The queue: tasks, their order, leases, logs and results. */
 export const queueService: ServiceDefinition<QueueConfig> = {
@@ -87,14 +89,14 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       nowMs: () => performance.now(),
       observer: observeBreaker(registry),
     });
-    const door = createEnqueue({ queue, limits, newId, cache, conversations });
-    const enqueue: Enqueue = async (request) => {
+    const admit = () => {
       breaker.pass();
-      return meter.track(() => door(request));
+      return meter.begin();
     };
+    const door = createDoor({ queue, limits, newId, admit, cache, conversations });
     const schedules = await open(
       "schedules",
-      openSchedules({ redis: redis.client, wakes, enqueue, limits, registry, log }),
+      openSchedules({ redis: redis.client, wakes, enqueue: door.enqueue, limits, registry, log }),
     );
     const handlers = queueHandlers({
       queue,
@@ -105,13 +107,13 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       wakes,
       limits,
       order: shardOrder,
-      enqueue,
+      door,
       cache,
       conversations,
       schedules: schedules.handlers,
     });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
-    const services = [implement(QueueServiceService, handlers)];
+    const services = [implement(QueueServiceService, handlers, UNTRACED)];
     const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));
     const id = `queue-${service.instance}`;
     const { port } = server;

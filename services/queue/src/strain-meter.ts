@@ -5,7 +5,7 @@ import type { Strain } from "./domain/breaker.js";
 const RESOLUTION_MS = 20;
 const WINDOW_MS = 1_000;
 
-/** Measures what the breaker looks at: the event loop's delay in the last whole second, and the calls that are tracked. */
+/** Measures what the breaker looks at: the event loop's delay in the last whole second, and the calls that were begun. */
 export function startStrainMeter() {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();
@@ -25,14 +25,11 @@ export function startStrainMeter() {
       return { loopDelayMs, oldestCallMs, callsUnderWay: calls.size };
     },
 
-    async track<T>(work: () => Promise<T>): Promise<T> {
+    /** A call begins; what is returned is to be called when it ends. */
+    begin(): () => void {
       const call = { startMs: performance.now() };
       calls.add(call);
-      try {
-        return await work();
-      } finally {
-        calls.delete(call);
-      }
+      return () => void calls.delete(call);
     },
 
     async close(): Promise<void> {

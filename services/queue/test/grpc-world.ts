@@ -7,7 +7,7 @@ import { status } from "@grpc/grpc-js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
 import { createEmergencyStop } from "../src/domain/emergency-stop.js";
-import { createEnqueue } from "../src/grpc/enqueue.js";
+import { createDoor } from "../src/grpc/enqueue.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
 import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
@@ -33,7 +33,7 @@ export async function serveReplica(
     tasks: store,
     share: (all) => all,
   });
-  const enqueue = createEnqueue({ queue, limits, newId, cache, conversations });
+  const door = createDoor({ queue, limits, newId, cache, conversations });
   const handlers = queueHandlers({
     queue,
     sync,
@@ -43,7 +43,7 @@ export async function serveReplica(
     wakes,
     limits,
     order,
-    enqueue,
+    door,
     cache,
     conversations,
     schedules: scheduleHandlers(

@@ -59,6 +59,28 @@ describe("a task that opts in to cached answers", () => {
     return leases.map(({ taskId }) => taskId);
   };
 
+  it("is answered in a batch as well, in its place among tasks that have to run", async () => {
+    const one = await inMemory();
+    await enqueue(one.client, opted());
+    await run(one);
+    const items = [opted({ prompt: "another" }), opted(), opted({ cache: undefined })].map((asked) => ({
+      ...{ spec: asked, requestId: "" },
+    }));
+    const { outcomes } = await one.client.enqueueBatch({ agentId: "alice", items });
+    const states = await Promise.all(
+      outcomes.map(async ({ outcome }) => {
+        const taskId = outcome?.$case === "taskId" ? outcome.value : "";
+        const { task } = await one.client.get({ taskId, agentId: "alice" });
+        return [task?.state, task?.spec?.prompt];
+      }),
+    );
+    assert.deepEqual(states, [
+      [TaskState.QUEUED, "another"],
+      [TaskState.SUCCEEDED, opted().prompt],
+      [TaskState.QUEUED, opted().prompt],
+    ]);
+  });
+
   it("is answered without a run when an equal one was, and says so", async () => {
     const one = await inMemory();
     const first = await enqueue(one.client, opted());

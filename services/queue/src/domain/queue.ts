@@ -20,8 +20,9 @@ import { endsRuns, submitStopped } from "./emergency.js";
 import type { Gates } from "./gate-keeper.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { labelCap, type Order } from "./order.js";
+import { settleAll } from "./settle-all.js";
 import { isTaskId } from "./shard.js";
-import type { NewTask, Place, Report, TaskStore } from "./store.js";
+import type { EnqueueOutcome, NewTask, Place, Report, TaskStore } from "./store.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type State, type Task } from "./task.js";
 import { MAX_REASON_BYTES } from "./text.js";
 import { Faults } from "./validate.js";
@@ -112,14 +113,26 @@ export function createQueue(
     };
   };
 
+  /** Throws what is refused. A promise only of a request that came before: its task has to be read. */
+  const accepted = (task: NewTask, answer: EnqueueOutcome): FullTask | Promise<FullTask> => {
+    if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
+    if (answer.outcome === "full") throw queueFull(limits.bounds, answer.bound);
+    if (answer.outcome === "stopped") throw submitStopped(answer.stop);
+    if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
+    return findOwned(answer.id, task.agent).then(full);
+  };
+
   return {
-    async enqueue(task: NewTask): Promise<FullTask> {
-      const answer = await store.enqueue(task);
-      if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
-      if (answer.outcome === "full") throw queueFull(limits.bounds, answer.bound);
-      if (answer.outcome === "stopped") throw submitStopped(answer.stop);
-      if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
-      return full(await findOwned(answer.id, task.agent));
+    enqueue: async (task: NewTask): Promise<FullTask> => accepted(task, await store.enqueue(task)),
+
+    /** Each for itself, together into the store. Never rejects. */
+    async enqueueAll(tasks: readonly NewTask[]): Promise<PromiseSettledResult<FullTask>[]> {
+      const answers = await store.enqueueAll(tasks);
+      return settleAll(tasks, (task, i) => {
+        const answer = answers[i];
+        if (answer?.status !== "fulfilled") throw answer?.reason ?? new Error("the store did not answer for each task");
+        return accepted(task, answer.value);
+      });
     },
 
     async get(id: string, agent: string): Promise<FullTask> {

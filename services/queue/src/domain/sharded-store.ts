@@ -28,6 +28,12 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     earliestNow: async () => Math.min(...(await all((store) => store.earliestNow()))),
 
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
+    async enqueueAll(tasks) {
+      const shardOf = tasks.map(({ agent }) => shardOfAgent(agent, shards.length));
+      const answers = await all((store, shard) => store.enqueueAll(tasks.filter((_, i) => shardOf[i] === shard)));
+      const inTurn = answers.map((ofShard) => ofShard.values());
+      return shardOf.flatMap((shard) => inTurn[shard]?.next().value ?? []);
+    },
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
     report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
     confirmEnd: async (task) => ofTask(task.id)?.confirmEnd(task),
@@ -116,7 +122,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     openDueGates: async () => void (await all((store) => store.openDueGates())),
     adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
     liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),
-    mendRunning: async () => (await all((store) => store.mendRunning())).reduce((sum, wrong) => sum + wrong, 0),
+    mendRunning: async () => void (await all((store) => store.mendRunning())),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
     firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
 

@@ -14,6 +14,8 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   earliestNow(): Promise<number>;
 
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
+  /** Each for itself, as if it had been alone; answers in their order. Never rejects. */
+  enqueueAll(tasks: readonly NewTask[]): Promise<readonly PromiseSettledResult<EnqueueOutcome>[]>;
   move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
   /** `ahead`: Redis forgot the lease; its holder's next Sync lets it go on. */
   report(report: Report): Promise<"ok" | "lost" | "ahead">;

@@ -57,10 +57,12 @@ export function acceptTask<S extends SpecInput>(
       fields: [{ field: "spec.engine", description: `is none of ${limits.engines.join(", ")}` }],
     });
   }
+  const priority = CLASSES[spec.priority - 1] ?? "normal";
+  const accepted = { spec, engine, class: priority, maxAttempts: spec.maxAttempts || DEFAULT_ATTEMPTS };
   const conditions = conditionsOf(spec);
+  if (!spec.startTime && !conditions) return accepted;
   return {
-    ...{ spec, engine, class: CLASSES[spec.priority - 1] ?? "normal" },
-    maxAttempts: spec.maxAttempts || DEFAULT_ATTEMPTS,
+    ...accepted,
     ...(spec.startTime && { start: spec.startTime.getTime() }),
     ...(conditions && { conditions }),
   };

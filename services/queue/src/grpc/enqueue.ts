@@ -5,33 +5,79 @@ import type {
   EnqueueOutcome,
   EnqueueRequest,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { TaskCache } from "../cache/task-cache.js";
 import type { Conversations } from "../conversations/conversations.js";
 import { labelName } from "../domain/gates.js";
 import type { FullTask, Queue } from "../domain/queue.js";
+import { settleAll } from "../domain/settle-all.js";
+import type { NewTask } from "../domain/store.js";
 import { acceptTask, type SpecLimits } from "../domain/validate.js";
 import { toDuration } from "../messages/duration.js";
 import { retryOf } from "../messages/failure.js";
 import { storeSpec } from "../messages/task-message.js";
 import { cachedFacts } from "./requests.js";
 
-export interface EnqueueDeps {
-  readonly queue: Queue;
+export interface DoorDeps {
+  readonly queue: Pick<Queue, "enqueue" | "enqueueAll" | "answer" | "get">;
   readonly limits: SpecLimits;
   /** The id of a new task of this agent. */
   readonly newId: (agent: string) => string;
+  /** Called for each task that comes; throws when it may not. What it returns is called when the task is answered. */
+  readonly admit?: (() => () => void) | undefined;
   /** Absent: every task is run. */
   readonly cache?: TaskCache | undefined;
   /** Absent: no task goes on with another. */
   readonly conversations?: Pick<Conversations, "follow"> | undefined;
 }
 
-/** The door: every task comes in here, whether an agent or a schedule brings it. Throws what the RPC fails with. */
-export type Enqueue = (request: EnqueueRequest) => Promise<FullTask>;
+/** Every task comes in here, whether an agent or a schedule brings it. */
+export interface Door {
+  /** Throws what the RPC fails with. */
+  readonly enqueue: (request: EnqueueRequest) => Promise<FullTask>;
+  /** Each for itself, those that need nothing else together into Redis. Never rejects. */
+  readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
+}
 
-export function createEnqueue({ queue, limits, newId, cache, conversations }: EnqueueDeps): Enqueue {
+/** A request that was found good. */
+interface Asked {
+  readonly task: NewTask;
+  readonly spec: TaskSpec;
+  /** Of the result cache. */
+  readonly key: string | undefined;
+}
+
+export function createDoor({ queue, limits, newId, admit = anybody, cache, conversations }: DoorDeps): Door {
+  const read = (request: EnqueueRequest, trace: string): Asked => {
+    const { spec: asked, engine, class: priority, maxAttempts, start, conditions } = acceptTask(request, limits);
+    const whole = { ...asked, engine, maxAttempts };
+    const { spec, prompts, hash } = storeSpec(whole);
+    const { agentId: agent, requestId } = request;
+    const key = cache?.keyOf(agent, whole);
+    const task: Writable<NewTask> = {
+      ...{ id: newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts, trace },
+      labels: Object.entries(asked.labels).map(([name, value]) => labelName(name, value)),
+    };
+    // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
+    if (start !== undefined) task.start = start;
+    if (conditions) task.conditions = conditions;
+    if (asked.retry) task.retry = retryOf(asked.retry);
+    if (requestId !== "") task.request = { id: requestId, hash: hash() };
+    if (key !== undefined) task.cacheKey = key;
+    return { task, spec: whole, key };
+  };
+
+  const needsLookUp = ({ spec, key }: Asked): boolean => key !== undefined || spec.conversation !== undefined;
+
+  const lookUpAndStore = async ({ task, spec, key }: Asked): Promise<FullTask> => {
+    const result = key === undefined ? undefined : await cache?.find(key, spec);
+    const followed = spec.conversation && (await conversations?.follow(task.agent, task.engine, spec.conversation));
+    const place = result ? TO_BE_ANSWERED : spec.affinity ? undefined : followed;
+    const stored = await queue.enqueue(place ? { ...task, conditions: { ...task.conditions, ...place } } : task);
+    return result ? answered(stored, result) : stored;
+  };
+
   const answered = async (task: FullTask, result: TaskResult): Promise<FullTask> => {
     const { id, agent } = task.task;
     try {
@@ -43,46 +89,55 @@ export function createEnqueue({ queue, limits, newId, cache, conversations }: En
     }
   };
 
-  return async (request) => {
-    const { spec: asked, engine, class: priority, maxAttempts, ...when } = acceptTask(request, limits);
-    const whole = { ...asked, engine, maxAttempts };
-    const { spec, prompts, hash } = storeSpec(whole);
-    const { agentId: agent, requestId } = request;
-    const key = cache?.keyOf(agent, whole);
-    const result = key === undefined ? undefined : await cache?.find(key, whole);
-    const followed = asked.conversation && (await conversations?.follow(agent, engine, asked.conversation));
-    const place = result ? TO_BE_ANSWERED : asked.affinity ? undefined : followed;
-    const task = await queue.enqueue({
-      ...{ id: newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts },
-      ...when,
-      trace: currentTraceparent(),
-      labels: Object.entries(asked.labels).map(([key, value]) => labelName(key, value)),
-      ...(asked.retry && { retry: retryOf(asked.retry) }),
-      ...(requestId !== "" && { request: { id: requestId, hash: hash() } }),
-      ...(key !== undefined && { cacheKey: key }),
-      ...(place && { conditions: { ...when.conditions, ...place } }),
-    });
-    return result ? answered(task, result) : task;
+  return {
+    async enqueue(request) {
+      const leave = admit();
+      try {
+        const asked = read(request, currentTraceparent());
+        return await (needsLookUp(asked) ? lookUpAndStore(asked) : queue.enqueue(asked.task));
+      } finally {
+        leave();
+      }
+    },
+
+    async enqueueAll(requests) {
+      const trace = currentTraceparent();
+      const leaves: (() => void)[] = [];
+      const plain: NewTask[] = [];
+      const others = settleAll(requests, (request) => {
+        leaves.push(admit());
+        const asked = read(request, trace);
+        if (needsLookUp(asked)) return lookUpAndStore(asked);
+        plain.push(asked.task);
+        return undefined;
+      });
+      try {
+        const stored = (await queue.enqueueAll(plain)).values();
+        return (await others).flatMap((result) => (isSettled(result) ? result : (stored.next().value ?? [])));
+      } finally {
+        for (const leave of leaves) leave();
+      }
+    },
   };
 }
+
+const isSettled = <T>(result: PromiseSettledResult<T | undefined>): result is PromiseSettledResult<T> =>
+  result.status === "rejected" || result.value !== undefined;
+
+type Writable<T> = { -readonly [F in keyof T]: T[F] };
+const anybody = () => () => undefined;
 
 // An executor that cannot exist, so that nobody runs the task meanwhile; and if its answer does not come, everybody may.
 const TO_BE_ANSWERED = { pin: "@cache", pinMs: 60_000 };
 
 const MAX_BATCH = 1_000;
 
-/**
- * Each item through the door by itself; those of one engine go into Redis together. Throws INVALID_FIELD for the batch itself, and
- * what is a fault of ours.
- */
-export async function enqueueBatch(
-  enqueue: Enqueue,
-  { agentId, items }: EnqueueBatchRequest,
-): Promise<EnqueueBatchResponse> {
+/** Throws INVALID_FIELD for the batch itself, and what is a fault of ours. */
+export async function enqueueBatch(door: Door, { agentId, items }: EnqueueBatchRequest): Promise<EnqueueBatchResponse> {
   if (items.length === 0 || items.length > MAX_BATCH) {
     throw invalidFields([{ field: "items", description: `has ${items.length} tasks, not 1 to ${MAX_BATCH}` }]);
   }
-  const settled = await Promise.allSettled(items.map(({ spec, requestId }) => enqueue({ agentId, spec, requestId })));
+  const settled = await door.enqueueAll(items.map(({ spec, requestId }) => ({ agentId, spec, requestId })));
   return { outcomes: settled.map(outcomeOf) };
 }
 

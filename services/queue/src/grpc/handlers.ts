@@ -20,7 +20,7 @@ import { toState } from "../messages/words.js";
 import type { ScheduleHandlers } from "../schedules/handlers.js";
 import { filterHandlers } from "./by-filter.js";
 import { readStop } from "./emergency.js";
-import { type Enqueue, enqueueBatch } from "./enqueue.js";
+import { type Door, enqueueBatch } from "./enqueue.js";
 import { readPause, readResume } from "./gates.js";
 import { questionHandlers } from "./questions.js";
 import { recordQueueWait } from "./queue-wait.js";
@@ -39,7 +39,7 @@ export interface HandlerDeps {
   readonly limits: SpecLimits;
   /** Of a shard. */
   readonly order: Order;
-  readonly enqueue: Enqueue;
+  readonly door: Door;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
   readonly conversations: ConversationHandlers;
@@ -56,7 +56,7 @@ export function queueHandlers({
   wakes,
   limits,
   order,
-  enqueue,
+  door,
   cache,
   conversations,
   schedules,
@@ -66,9 +66,9 @@ export function queueHandlers({
 
   return {
     async enqueue(request) {
-      return { task: toTaskMessage(await enqueue(request)) };
+      return { task: toTaskMessage(await door.enqueue(request)) };
     },
-    enqueueBatch: (request) => enqueueBatch(enqueue, request),
+    enqueueBatch: (request) => enqueueBatch(door, request),
     ...conversations.methods,
     ...schedules,
     ...questionHandlers({ queue, store, order, limits, conversations }),

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { traceIdOf } from "@ccsp/telemetry";
 import type { FullTask } from "../domain/queue.js";
@@ -21,13 +22,30 @@ export interface StoredSpec {
 export function storeSpec(spec: TaskSpec): StoredSpec {
   const labels = Object.fromEntries(Object.entries(spec.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   const { prompt, systemPrompt, attachments } = spec;
-  const rest = TaskSpec.encode({ ...spec, labels, prompt: "", systemPrompt: "", attachments: [] }).finish();
-  const prompts = TaskSpec.encode({ ...NO_SPEC, prompt, systemPrompt, attachments }).finish();
+  const rest = encodeSpec({ ...spec, labels, prompt: "", systemPrompt: "", attachments: [] });
+  const prompts = encodeSpec({ ...NO_SPEC, prompt, systemPrompt, attachments });
   const hash = (): string => {
     const whole = createHash("sha256").update(`${rest.byteLength}:`).update(rest).update(prompts).digest("base64url");
     return whole.slice(0, HASH_LENGTH);
   };
-  return { spec: Buffer.from(rest).toString("base64"), prompts, hash };
+  const text = Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength).toString("base64");
+  return { spec: text, prompts, hash };
+}
+
+// A writer keeps what it has allocated, and to allocate is most of what encoding costs. What a large spec took is not kept.
+const KEPT_BYTES = 64 * 1024;
+let writer = new BinaryWriter();
+
+function encodeSpec(spec: TaskSpec): Uint8Array {
+  try {
+    const bytes = TaskSpec.encode(spec, writer).finish();
+    if (bytes.byteLength > KEPT_BYTES / 3) writer = new BinaryWriter();
+    return bytes;
+  } catch (error) {
+    // It may hold half a spec.
+    writer = new BinaryWriter();
+    throw error;
+  }
 }
 
 const NO_SPEC = TaskSpec.fromPartial({});

@@ -5,6 +5,15 @@ export interface GroupBounds<T> {
   readonly bytesOf: (item: T) => number;
 }
 
+export interface GroupedCall<T, R> {
+  (item: T): Promise<R>;
+  /** For many at once, at the cost of one promise for all of them. Never rejects. */
+  readonly all: (items: readonly T[]) => Promise<PromiseSettledResult<R>[]>;
+}
+
+type Settle<R> = (result: PromiseSettledResult<R>) => void;
+type Add<T, R> = (item: T, settle: Settle<R>) => void;
+
 /**
  * Turns a call for many items into one for a single item: what is asked for in one turn of the event loop goes out together, as one
  * call or as several that are each within the bounds. So the busier this process is, the less each item costs; alone in its turn an
@@ -12,22 +21,67 @@ export interface GroupBounds<T> {
  */
 export function groupCalls<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,
-  { count, bytes, bytesOf }: GroupBounds<T>,
-): (item: T) => Promise<R> {
-  interface Call {
-    readonly item: T;
-    readonly resolve: (answer: R) => void;
-    readonly reject: (reason: unknown) => void;
-  }
-  let waiting: Call[] = [];
+  bounds: GroupBounds<T>,
+): GroupedCall<T, R> {
+  return withPromises(collect(run, bounds));
+}
 
-  const send = async (group: readonly Call[]): Promise<void> => {
+/** One `groupCalls` for each value of `keyOf`, such as an engine. */
+export function groupCallsBy<T, R>(
+  keyOf: (item: T) => string,
+  run: (key: string, items: readonly T[]) => Promise<readonly R[]>,
+  bounds: GroupBounds<T>,
+): GroupedCall<T, R> {
+  const groups = new Map<string, Add<T, R>>();
+  return withPromises((item, settle) => {
+    const key = keyOf(item);
+    let add = groups.get(key);
+    if (add === undefined) {
+      add = collect<T, R>((items) => run(key, items), bounds);
+      groups.set(key, add);
+    }
+    add(item, settle);
+  });
+}
+
+function withPromises<T, R>(add: Add<T, R>): GroupedCall<T, R> {
+  const one = (item: T): Promise<R> =>
+    new Promise((resolve, reject) => {
+      add(item, (result) => (result.status === "fulfilled" ? resolve(result.value) : reject(result.reason)));
+    });
+  const all = (items: readonly T[]): Promise<PromiseSettledResult<R>[]> =>
+    new Promise((resolve) => {
+      const results: PromiseSettledResult<R>[] = [];
+      let left = items.length;
+      if (left === 0) resolve(results);
+      for (const [i, item] of items.entries()) {
+        add(item, (result) => {
+          results[i] = result;
+          left -= 1;
+          if (left === 0) resolve(results);
+        });
+      }
+    });
+  return Object.assign(one, { all });
+}
+
+function collect<T, R>(
+  run: (items: readonly T[]) => Promise<readonly R[]>,
+  { count, bytes, bytesOf }: GroupBounds<T>,
+): Add<T, R> {
+  interface Waiting {
+    readonly item: T;
+    readonly settle: Settle<R>;
+  }
+  let waiting: Waiting[] = [];
+
+  const send = async (group: readonly Waiting[]): Promise<void> => {
     try {
       const answers = await run(group.map(({ item }) => item));
       if (answers.length !== group.length) throw new Error(`${group.length} calls, ${answers.length} answers`);
-      for (const [i, answer] of answers.entries()) group[i]?.resolve(answer);
-    } catch (error) {
-      for (const call of group) call.reject(error);
+      for (const [i, value] of answers.entries()) group[i]?.settle({ status: "fulfilled", value });
+    } catch (reason) {
+      for (const { settle } of group) settle({ status: "rejected", reason });
     }
   };
 
@@ -46,27 +100,8 @@ export function groupCalls<T, R>(
     void send(calls.slice(start));
   };
 
-  return (item) =>
-    new Promise<R>((resolve, reject) => {
-      if (waiting.length === 0) setImmediate(sendAll);
-      waiting.push({ item, resolve, reject });
-    });
-}
-
-/** One `groupCalls` for each value of `keyOf`, such as an engine. */
-export function groupCallsBy<T, R>(
-  keyOf: (item: T) => string,
-  run: (key: string, items: readonly T[]) => Promise<readonly R[]>,
-  bounds: GroupBounds<T>,
-): (item: T) => Promise<R> {
-  const groups = new Map<string, (item: T) => Promise<R>>();
-  return (item) => {
-    const key = keyOf(item);
-    let call = groups.get(key);
-    if (call === undefined) {
-      call = groupCalls<T, R>((items) => run(key, items), bounds);
-      groups.set(key, call);
-    }
-    return call(item);
+  return (item, settle) => {
+    if (waiting.length === 0) setImmediate(sendAll);
+    waiting.push({ item, settle });
   };
 }

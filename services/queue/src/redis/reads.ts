@@ -14,6 +14,7 @@ import type { StatusReads } from "./status-reads.js";
 type Reads = Omit<
   TaskStore,
   | "enqueue"
+  | "enqueueAll"
   | "move"
   | "report"
   | "sync"

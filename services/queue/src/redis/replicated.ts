@@ -3,7 +3,7 @@ import { orUnavailable, type RedisClient, within } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
 import type { Move } from "../domain/move.js";
 import { shardOfTask } from "../domain/shard.js";
-import type { TaskStore } from "../domain/store.js";
+import type { EnqueueOutcome, TaskStore } from "../domain/store.js";
 import { isEnded, type Task } from "../domain/task.js";
 import { decodeTask } from "./decode.js";
 import { groupCallsBy } from "./group-calls.js";
@@ -42,13 +42,22 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
     if (Date.now() - ended > RECENT_MS) return;
     await confirmed({ id, isShownBy: (record) => record.state === state && record.ended === ended });
   };
+  const confirmEnqueued = async (answer: EnqueueOutcome): Promise<EnqueueOutcome> => {
+    if (answer.outcome === "added") await confirmed({ id: answer.task.id });
+    if (answer.outcome === "known") await confirmed({ id: answer.id });
+    return answer;
+  };
   return {
     ...store,
-    async enqueue(task) {
-      const answer = await store.enqueue(task);
-      if (answer.outcome === "added") await confirmed({ id: answer.task.id });
-      if (answer.outcome === "known") await confirmed({ id: answer.id });
-      return answer;
+    enqueue: async (task) => confirmEnqueued(await store.enqueue(task)),
+    async enqueueAll(tasks) {
+      const answers = await store.enqueueAll(tasks);
+      return Promise.allSettled(
+        answers.map(async (answer) => {
+          if (answer.status === "rejected") throw answer.reason;
+          return confirmEnqueued(answer.value);
+        }),
+      );
     },
     async move(task, move, result) {
       const outcome = await store.move(task, move, result);

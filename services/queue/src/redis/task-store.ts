@@ -49,7 +49,8 @@ export function createTaskStore(
   });
   const reads = createReads(redis, keys, { scripts, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
-  const store: TaskStore = {
+  const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, clock });
+  const store: Omit<TaskStore, "enqueue" | "enqueueAll"> = {
     ...reads,
     ...status,
     ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
@@ -57,7 +58,6 @@ export function createTaskStore(
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, keys),
     ...createEmergencyCalls(redis, scripts, keys, clock),
-    enqueue: createEnqueue(scripts, keys, { bounds, clock }),
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
       const [word, lost = [], cancelled = [], unlisted = [], forgotten = [], holdMs, stop] = await scripts.sync(
@@ -113,17 +113,17 @@ export function createTaskStore(
       return { grants, ...(waitMs !== "" && { waitMs: Number(waitMs) }) };
     },
   };
-  return guarded(redis, store);
+  return { ...guarded(redis, store), enqueue, enqueueAll: enqueue.all };
 }
 
 /** The same store, whose every method tells an outage of Redis from a fault. */
-function guarded(redis: RedisClient, store: TaskStore): TaskStore {
+function guarded<S extends object>(redis: RedisClient, store: S): S {
   const methods = Object.entries(store).map(([name, method]: [string, (...args: unknown[]) => Promise<unknown>]) => [
     name,
     (...args: unknown[]) => orUnavailable(redis, () => Reflect.apply(method, store, args)),
   ]);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same methods
-  return Object.fromEntries(methods) as TaskStore;
+  return Object.fromEntries(methods) as S;
 }
 
 function buffer(part: Reply[1] | undefined): Buffer {

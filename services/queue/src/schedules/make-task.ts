@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { tracer } from "@ccsp/telemetry";
 import { SpanKind } from "@opentelemetry/api";
-import type { Enqueue } from "../grpc/enqueue.js";
+import type { Door } from "../grpc/enqueue.js";
 import type { Made } from "./run-due.js";
 import type { Schedule } from "./schedule.js";
 import { specOf } from "./schedule-message.js";
@@ -17,7 +17,7 @@ const spans = tracer("@ccsp/queue");
  * Makes a schedule's task through the door. The request id is the schedule and the time, so the queue itself sees to it that
  * there is one task, whoever asks and how often, for the day that it remembers request ids.
  */
-export function createMakeTask(enqueue: Enqueue): (schedule: Schedule, timeMs: number) => Promise<Made> {
+export function createMakeTask(enqueue: Door["enqueue"]): (schedule: Schedule, timeMs: number) => Promise<Made> {
   return async (schedule, timeMs) => {
     const { agent, name } = schedule;
     const time = new Date(timeMs).toISOString();

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Wakes } from "../domain/store.js";
 import type { SpecLimits } from "../domain/validate.js";
-import type { Enqueue } from "../grpc/enqueue.js";
+import type { Door } from "../grpc/enqueue.js";
 import { scheduleHandlers } from "./handlers.js";
 import { createMakeTask } from "./make-task.js";
 import { observeSchedules } from "./metrics.js";
@@ -14,7 +14,7 @@ import { createScheduleStore } from "./schedule-store.js";
 export interface ScheduleDeps {
   readonly redis: RedisClient;
   readonly wakes: Wakes;
-  readonly enqueue: Enqueue;
+  readonly enqueue: Door["enqueue"];
   readonly limits: SpecLimits;
   readonly registry: Registry;
   readonly log: Logger;

@@ -1,0 +1,26 @@
+/** `Promise.allSettled` over the work of each item, but without a promise for what needs none: a batch has hundreds. */
+export async function settleAll<T, R>(
+  items: readonly T[],
+  work: (item: T, index: number) => R | Promise<R>,
+): Promise<PromiseSettledResult<R>[]> {
+  const results: PromiseSettledResult<R>[] = [];
+  const later: Promise<void>[] = [];
+  const settle = async (index: number, value: Promise<R>): Promise<void> => {
+    try {
+      results[index] = { status: "fulfilled", value: await value };
+    } catch (reason) {
+      results[index] = { status: "rejected", reason };
+    }
+  };
+  for (const [index, item] of items.entries()) {
+    try {
+      const value = work(item, index);
+      if (value instanceof Promise) later.push(settle(index, value));
+      else results[index] = { status: "fulfilled", value };
+    } catch (reason) {
+      results[index] = { status: "rejected", reason };
+    }
+  }
+  if (later.length > 0) await Promise.all(later);
+  return results;
+}
