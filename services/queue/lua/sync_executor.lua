@@ -58,12 +58,14 @@ if mode == 'first' then
   redis.call('ZADD', executors, now, name)
 end
 
+-- Records of ids, in their order; one that cannot be read is no record, so that it is in nobody's way.
 local function find_all(ids)
   local found = {}
   for from = 1, #ids, 1000 do
     local to = math.min(from + 999, #ids)
     for i, raw in ipairs(redis.call('HMGET', tasks, unpack(ids, from, to))) do
-      found[from + i - 1] = raw and cjson.decode(raw)
+      local good, r = pcall(cjson.decode, raw or '')
+      found[from + i - 1] = good and r
     end
   end
   return found

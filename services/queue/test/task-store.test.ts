@@ -253,6 +253,16 @@ function promises(options: WorldOptions): void {
       assert.equal((await world.store.find(id))?.state, "QUEUED");
     });
 
+    it("is freed by its executor's next boot also where another lease's record cannot be read", async () => {
+      await add();
+      const broken = await leaseOne();
+      await add();
+      const { id } = await leaseOne(executor(world, { id: "ex-2" }));
+      await world.redis.client.hset("ccsp:queue:{0}:tasks", broken.id, "no record");
+      await executor(world, { id: "ex-2", boot: "next" }).sync({ freeSlots: 0 });
+      assert.equal((await world.store.find(id))?.state, "QUEUED");
+    });
+
     it("is renewed by each Sync that names it, and told as lost once it is gone", async () => {
       await add();
       const { ex, id } = await leaseOne();

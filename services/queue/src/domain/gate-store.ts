@@ -15,8 +15,8 @@ export interface GateStore {
   adaptBound(login: { engine: string; account: string }, what: "overloaded" | "succeeded"): Promise<void>;
   /** Lets an agent that had to sit out try again; all of them when none is named. */
   liftBench(agent?: string): Promise<void>;
-  /** Counts again what is leased, and answers how many counts were wrong. */
-  mendRunning(): Promise<number>;
+  /** Counts again what is leased, should a count be wrong. */
+  mendRunning(): Promise<void>;
 
   /** Blocked tasks, oldest first, as many as `room` says for a reason (a label's scope, or `broken`) of which so many run. */
   blockedIds(room: (reason: string, running: number) => number): Promise<readonly string[]>;

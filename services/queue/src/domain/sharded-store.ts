@@ -121,7 +121,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     openDueGates: async () => void (await all((store) => store.openDueGates())),
     adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
     liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),
-    mendRunning: async () => (await all((store) => store.mendRunning())).reduce((sum, wrong) => sum + wrong, 0),
+    mendRunning: async () => void (await all((store) => store.mendRunning())),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
     firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
 
