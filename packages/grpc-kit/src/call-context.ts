@@ -1,5 +1,6 @@
 import { Refusal } from "@ccsp/errors";
 import type { Metadata, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import { context } from "@opentelemetry/api";
 
 /**
  * What a handler knows about the call besides the request. Pass it on as the options of outgoing calls: their deadline
@@ -41,15 +42,20 @@ export function openCall(call: IncomingCall): OpenCall {
     aborter?.abort(refusal);
     onStop?.(refusal);
   };
-  // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
-  call.once("cancelled", () => {
-    if (finished) return;
+  const around = context.active();
+  const stopAsCancelled = () => {
     const late = deadline !== undefined && deadline.getTime() <= Date.now();
     stop(
       late
         ? new Refusal("DEADLINE_EXCEEDED", "the deadline passed")
         : new Refusal("CALL_CANCELLED", "the caller gave up"),
     );
+  };
+  // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
+  call.once("cancelled", () => {
+    if (finished) return;
+    // Whoever hears of it is still inside the call's span; the event itself comes from the connection.
+    context.with(around, stopAsCancelled);
   });
 
   return {
