@@ -5,6 +5,8 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 LIVE := 'packages/*/test/**/*.test.ts' 'services/*/test/**/*.test.ts'
 MOCHA := mocha --reporter ./mocha-reporter.cjs
+# Files side by side: most of a test's time it waits for processes.
+ALL := $(MOCHA) --parallel --jobs 2 $(UNIT) $(LIVE)
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 soak-executor soak-queue chaos \
@@ -31,8 +33,8 @@ setup: ## get what this machine lacks, into this folder; build (the others do it
 	@deploy/setup.sh
 
 ##@ Test it
-test: setup ## all tests
-	@$(MOCHA) $(UNIT) $(LIVE)
+test: setup ## all tests, two files at a time
+	@$(ALL)
 
 test-unit: setup ## tests that start nothing
 	@$(MOCHA) $(UNIT)
@@ -45,7 +47,7 @@ test-e2e: setup ## tests of the whole fleet
 
 test-node24: setup ## all tests on Node 24, which it gets
 	@deploy/setup.sh node24
-	@PATH="$(CURDIR)/.tools/node24/bin:$$PATH" $(MOCHA) $(UNIT) $(LIVE)
+	@PATH="$(CURDIR)/.tools/node24/bin:$$PATH" $(ALL)
 
 soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts
