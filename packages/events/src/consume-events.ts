@@ -55,7 +55,7 @@ export async function consumeEvents(options: ConsumeOptions): Promise<{ close():
   const readers = opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
   const close = async (): Promise<void> => {
     stop.abort();
-    for (const { reader } of readers) reader.disconnect();
+    for (const { reader } of readers) redis.release(reader);
     await Promise.all(readers.map(({ ended }) => ended));
     await Promise.all(readers.map(({ leave }) => leave()));
   };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
@@ -230,6 +231,20 @@ describe("consumeEvents", () => {
     await second.close();
     const names = JSON.stringify(await redis.client.xinfo("CONSUMERS", eventsKey(0), "g"));
     assert.doesNotMatch(names, /stayer/);
+  });
+
+  it("leaves no connection behind when it closes", async () => {
+    const connections = async () =>
+      String(await redis.client.client("LIST"))
+        .trim()
+        .split("\n").length;
+    const before = await connections();
+    const consumer = await consume({ partitions: 2 });
+    assert.equal(await connections(), before + 2);
+    await consumer.close();
+    // A connection that was lost is opened again after 100 ms.
+    await delay(300);
+    assert.equal(await connections(), before);
   });
 
   it("makes the group again when Redis lost it", async () => {

@@ -9,6 +9,8 @@ export interface RedisConnection {
   readonly client: RedisClient;
   /** A connection of its own for blocking reads and subscriptions; waits for Redis for ever; closed with the rest. */
   duplicate(): Promise<RedisClient>;
+  /** Closes a duplicate at once and for good, with what waits on it. One that is only disconnected would connect again. */
+  release(duplicate: RedisClient): void;
   /** Resolves when Redis answers now. Rejects within a second otherwise; for readiness checks. */
   ping(): Promise<void>;
   /** Lets running commands end, then closes every connection. Never rejects. */
@@ -28,8 +30,13 @@ export async function openRedis(
 ): Promise<RedisConnection> {
   const { log, name, startMs = 10_000 } = options;
   const address = parseRedisUrl(url);
+  /** Those that are to stay connected. */
   const clients = new Set<RedisClient>();
-  let closed = false;
+  const release = (client: RedisClient): void => {
+    clients.delete(client);
+    // A second disconnect of an ended client would hold the process for two seconds (ioredis 6.0.0).
+    if (client.status !== "end") client.disconnect();
+  };
 
   const connect = async (use: ConnectionUse): Promise<RedisClient> => {
     const client = createRedisClient(address, name, use);
@@ -39,11 +46,10 @@ export async function openRedis(
       await ready(client, address, startMs);
     } catch (error) {
       // Stop the reconnect loop, or it keeps the failed process alive.
-      client.disconnect();
-      clients.delete(client);
+      release(client);
       throw error;
     }
-    keepConnecting(client, () => closed);
+    keepConnecting(client, () => clients.has(client));
     return client;
   };
 
@@ -51,16 +57,17 @@ export async function openRedis(
   return {
     client,
     duplicate: () => connect("blocking"),
+    release,
     ping: async () => {
       if (client.status !== "ready") throw new Error(`Redis at ${address.at} is not connected`);
       await within(1_000, client.ping(), () => new Error(`Redis at ${address.at} did not answer within 1 s`));
     },
     close: async () => {
-      closed = true;
+      const open = [...clients];
+      clients.clear();
       // QUIT waits for the answers that are under way; a Redis that is away has none to give.
       if (client.status === "ready") await within(2_000, client.quit(), () => new Error("QUIT")).catch(() => undefined);
-      // A second disconnect of an ended client would hold the process for two seconds (ioredis 6.0.0).
-      for (const each of clients) if (each.status !== "end") each.disconnect();
+      for (const each of open) release(each);
     },
   };
 }
@@ -103,11 +110,11 @@ const CONNECT_AGAIN_MS = 100;
  * A connection ends for good when ioredis (6.0.0) hears of a failover just while it asks a Sentinel for the master: what it
  * set up with the last connection to hear of failovers stops the attempt, and there is no next one. So it is told to go on.
  */
-function keepConnecting(client: RedisClient, isClosed: () => boolean): void {
+function keepConnecting(client: RedisClient, isWanted: () => boolean): void {
   client.on("end", () => {
     setTimeout(() => {
       // When it fails, it ends again.
-      if (!isClosed()) client.connect().catch(() => undefined);
+      if (isWanted()) client.connect().catch(() => undefined);
     }, CONNECT_AGAIN_MS).unref();
   });
 }

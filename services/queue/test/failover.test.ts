@@ -104,17 +104,17 @@ describe("a failover of Redis", () => {
     const [grant] = (await executor(world).sync()).grants;
     assert.ok(grant);
     process.kill(setup.replica.pid ?? 0, "SIGSTOP");
-    const end = { to: "SUCCEEDED", fence: grant.fence, settle: "complete", set: {}, note: {} } as const;
+    const end = { to: "SUCCEEDED", fence: grant.fence, settle: "complete", set: {} } as const;
     const complete = () => store.move(grant.task, end, Buffer.from("r"));
     const both = replicated(world.store, await world.redis.duplicate(), 2);
     await assert.rejects(complete(), unconfirmed);
     const ended = await store.find(grant.task.id);
     assert.equal(ended?.state, "SUCCEEDED");
-    await assert.rejects(store.confirmEnd(ended), unconfirmed, "nor does it tell who asks for the task");
+    await assert.rejects(store.findConfirmed(ended.id), unconfirmed, "nor does it tell who asks for the task");
     await assert.rejects(store.readLog(ended.id, 0, 10), unconfirmed, "nor who watches it");
     process.kill(setup.replica.pid ?? 0, "SIGCONT");
     assert.equal(await complete(), "done");
-    await store.confirmEnd(ended);
+    assert.deepEqual(await store.findConfirmed(ended.id), ended);
     assert.deepEqual(await store.readLog(ended.id, 0, 10), await world.store.readLog(ended.id, 0, 10));
     await assert.rejects(both.move(grant.task, end, Buffer.from("r")), unconfirmed);
   }).timeout(60_000);
@@ -133,7 +133,7 @@ describe("a failover of Redis", () => {
     const [grant] = (await executor(world).sync()).grants;
     assert.ok(grant);
     const endWith = (fence: number) =>
-      ({ to: "SUCCEEDED", fence, settle: "complete", set: {}, note: {} }) as const satisfies Move;
+      ({ to: "SUCCEEDED", fence, settle: "complete", set: {} }) as const satisfies Move;
     assert.equal(await world.store.move(grant.task, endWith(grant.fence), Buffer.from("r")), "ok");
     const task = await world.store.find(grant.task.id);
     assert.ok(task);
@@ -144,11 +144,12 @@ describe("a failover of Redis", () => {
     const old = {
       ...world.store,
       move: async () => "ok",
+      find: async () => before,
       readLog: async () => ({ ...page, task: before }),
     } satisfies TaskStore;
     const store = replicated(old, await world.redis.duplicate());
     await assert.rejects(store.move(task, endWith(grant.fence - 1)), unconfirmed);
-    await assert.rejects(store.confirmEnd(before), unconfirmed);
+    await assert.rejects(store.findConfirmed(task.id), unconfirmed);
     await assert.rejects(store.readLog(task.id, 0, 10), unconfirmed);
     assert.equal(await store.move(task, endWith(grant.fence)), "ok");
   }).timeout(60_000);

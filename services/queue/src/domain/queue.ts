@@ -92,26 +92,23 @@ export function createQueue(
   };
 
   const findOwned = async (id: string, agent: string): Promise<Task> => {
-    const task = isTaskId(id) ? await store.find(id) : undefined;
+    const task = isTaskId(id) ? await store.findConfirmed(id) : undefined;
     if (task === undefined || task.agent !== agent) throw taskNotFound(id);
     return task;
   };
 
   /** Any agent's, for an operator who names none. */
   const findFor = async (id: string, agent: string): Promise<Task> => {
-    const task = isTaskId(id) ? await store.find(id) : undefined;
+    const task = isTaskId(id) ? await store.findConfirmed(id) : undefined;
     if (task === undefined || (agent !== "" && task.agent !== agent)) throw taskNotFound(id);
     return task;
   };
 
-  const full = async (task: Task): Promise<FullTask> => {
-    if (isEnded(task.state)) await store.confirmEnd(task);
-    return {
-      task,
-      prompts: await store.findPrompts(task.id),
-      result: task.state === "SUCCEEDED" ? await store.findResult(task) : undefined,
-    };
-  };
+  const full = async (task: Task): Promise<FullTask> => ({
+    task,
+    prompts: await store.findPrompts(task.id),
+    result: task.state === "SUCCEEDED" ? await store.findResult(task) : undefined,
+  });
 
   /** Throws what is refused. A promise only of a request that came before: its task has to be read. */
   const accepted = (task: NewTask, answer: EnqueueOutcome): FullTask | Promise<FullTask> => {
@@ -154,11 +151,9 @@ export function createQueue(
     /** Puts a failed task back. `agent` may be "": an operator. */
     async retry(id: string, agent: string, reason: string): Promise<FullTask> {
       checkReason(reason);
-      await findFor(id, agent);
-      await decideAndMove(id, (task) => {
-        if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
-        return afterRevival(task, reason);
-      });
+      const task = await findFor(id, agent);
+      if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
+      await decideAndMove(id, (current) => afterRevival(current, reason));
       return full(await findFor(id, agent));
     },
 

@@ -32,11 +32,14 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       const shardOf = tasks.map(({ agent }) => shardOfAgent(agent, shards.length));
       const answers = await all((store, shard) => store.enqueueAll(tasks.filter((_, i) => shardOf[i] === shard)));
       const inTurn = answers.map((ofShard) => ofShard.values());
-      return shardOf.flatMap((shard) => inTurn[shard]?.next().value ?? []);
+      return shardOf.map((shard) => {
+        const answer = inTurn[shard]?.next().value;
+        if (answer === undefined) throw new Error("a shard did not answer for each task");
+        return answer;
+      });
     },
     move: async (task, ...rest) => ofTask(task.id)?.move(task, ...rest) ?? "missing",
     report: async (report) => ofTask(report.id)?.report(report) ?? "lost",
-    confirmEnd: async (task) => ofTask(task.id)?.confirmEnd(task),
     remove: async (task) => ofTask(task.id)?.remove(task),
 
     async sync(heartbeat) {
@@ -62,6 +65,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     claim: createShardedClaim(shards),
 
     find: async (id) => ofTask(id)?.find(id),
+    findConfirmed: async (id) => ofTask(id)?.findConfirmed(id),
     findLeased: async (id, fence) => ofTask(id)?.findLeased(id, fence),
     async findAll(ids) {
       const found = await all((store, shard) => store.findAll(ids.filter((id) => shardOfTask(id) === shard)));

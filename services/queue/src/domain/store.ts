@@ -23,12 +23,12 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   /** Gives holders of leases time to renew them when nobody could for a while; called before each look at `overdueLeases`. */
   noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
-  /** Resolves when an end that was read is as safe as one that was answered to whoever made it. */
-  confirmEnd(task: Task): Promise<void>;
   /** Forgets an ended task. */
   remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 
   find(id: string): Promise<Task | undefined>;
+  /** To tell somebody: an end is then as safe as one that was answered to whoever made it. */
+  findConfirmed(id: string): Promise<Task | undefined>;
   /** The task that is held under this fence, as it was when it was leased or later; any task when it is not held so. */
   findLeased(id: string, fence: number): Promise<Task | undefined>;
   /** In the order of `ids`, without those that are gone. */

@@ -36,7 +36,7 @@ export interface DoorDeps {
 export interface Door {
   /** Throws what the RPC fails with. */
   readonly enqueue: (request: EnqueueRequest) => Promise<FullTask>;
-  /** Each for itself, those that need nothing else together into Redis. Never rejects. */
+  /** Each for itself, those that need nothing else together into Redis. */
   readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
 }
 
@@ -113,7 +113,11 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
       });
       try {
         const stored = (await queue.enqueueAll(plain)).values();
-        return (await others).flatMap((result) => (isSettled(result) ? result : (stored.next().value ?? [])));
+        return (await others).map((result) => {
+          const settled = isSettled(result) ? result : stored.next().value;
+          if (settled === undefined) throw new Error("the queue did not answer for each task");
+          return settled;
+        });
       } finally {
         for (const leave of leaves) leave();
       }

@@ -3,6 +3,7 @@ import type { EmergencyStore } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import type { SituationStore } from "../domain/situation.js";
 import type { TaskStore } from "../domain/store.js";
+import type { Task } from "../domain/task.js";
 import type { Confirmations } from "./confirmations.js";
 import { decodeEntry, decodeTask, streamIdOf, successOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
@@ -41,6 +42,10 @@ export function createReads(
     ...{ count: 64, bytes: Number.POSITIVE_INFINITY },
     bytesOf: () => 0,
   });
+  const find = async (id: string): Promise<Task | undefined> => {
+    const record = await findRecord(id);
+    return record === null ? undefined : decodeTask(id, record);
+  };
   const dueIn = async (zset: string, count: number): Promise<string[]> =>
     redis.zrangebyscore(zset, "-inf", await now(), "LIMIT", 0, count);
 
@@ -48,13 +53,9 @@ export function createReads(
     now,
     earliestNow: now,
 
-    async find(id) {
-      const record = await findRecord(id);
-      return record === null ? undefined : decodeTask(id, record);
-    },
-
+    find,
     // Redis answers nothing that it would not have itself.
-    confirmEnd: async () => undefined,
+    findConfirmed: find,
 
     async findAll(ids) {
       if (ids.length === 0) return [];

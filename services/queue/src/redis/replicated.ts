@@ -1,13 +1,14 @@
 import { Refusal } from "@ccsp/errors";
-import { orUnavailable, type RedisClient, within } from "@ccsp/redis-kit";
+import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
 import type { Move } from "../domain/move.js";
+import { settleAll } from "../domain/settle-all.js";
 import { shardOfTask } from "../domain/shard.js";
-import type { EnqueueOutcome, TaskStore } from "../domain/store.js";
+import type { EnqueueOutcome, NewTask, TaskStore } from "../domain/store.js";
 import { isEnded, type Task } from "../domain/task.js";
 import { decodeTask } from "./decode.js";
-import { groupCallsBy } from "./group-calls.js";
-import { queueKeys } from "./keys.js";
+import { groupInTurn } from "./group-in-turn.js";
+import { type QueueKeys, queueKeys } from "./keys.js";
 
 /** A replica that is there answers in a fraction of a millisecond. */
 const WAIT_MS = 1_000;
@@ -16,48 +17,63 @@ const WAIT_MS = 1_000;
 const RECENT_MS = 60_000;
 
 interface Change {
+  /** Of its task. */
   readonly id: string;
-  /** Whether the record shows it. Absent: the change is the record itself. */
-  readonly isShownBy?: (record: Task) => boolean;
+  /** The command whose answer shows it. */
+  readonly look: (keys: QueueKeys) => string[];
+  /** Whether the answer does. */
+  readonly isShownBy: (answer: unknown) => boolean;
 }
 
 /**
  * The same store, which says that a task was accepted, has failed or has ended only when `replicas` of its Redis have that too, whoever asks:
- * also in answer to a repeated call, and to one that reads an end. Otherwise, after a second, it throws DEPENDENCY_UNAVAILABLE: the
+ * also in answer to a repeated call, and to one that reads an end. Otherwise, after two seconds at most, it throws DEPENDENCY_UNAVAILABLE: the
  * change may have been made even so, and the call has to be repeated.
  *
  * `connection` is for this alone, since WAIT holds up what comes after it.
  */
 export function replicated(store: TaskStore, connection: RedisClient, replicas = 1): TaskStore {
-  const confirm = groupCallsBy<Change, boolean>(
-    ({ id }) => String(shardOfTask(id)),
-    (shard, changes) => askAll({ connection, replicas }, queueKeys(Number(shard)), changes),
-    { count: 256, bytes: 1, bytesOf: () => 0 },
+  const ask = groupInTurn<number, Change, unknown>(
+    (shard, changes) => askAll({ connection, replicas }, queueKeys(shard), changes),
+    { keyOf: ({ id }) => shardOfTask(id) ?? 0, patienceMs: 2 * WAIT_MS, late: noReplica },
   );
+  /** Whether what the replicas have shows it. */
+  const isKept = async (change: Change): Promise<boolean> =>
+    change.isShownBy(await orUnavailable(connection, () => ask(change)));
   const confirmed = async (change: Change): Promise<void> => {
-    const answer = orUnavailable(connection, () => confirm(change));
-    if (!(await within(2 * WAIT_MS, answer, noReplica))) throw noReplica();
+    if (!(await isKept(change))) throw takenBack();
   };
-  const confirmEnd: TaskStore["confirmEnd"] = async ({ id, state, ended = 0 }) => {
-    if (Date.now() - ended > RECENT_MS) return;
-    await confirmed({ id, isShownBy: (record) => record.state === state && record.ended === ended });
-  };
-  const confirmEnqueued = async (answer: EnqueueOutcome): Promise<EnqueueOutcome> => {
-    if (answer.outcome === "added") await confirmed({ id: answer.task.id });
-    if (answer.outcome === "known") await confirmed({ id: answer.id });
+  const confirmEnqueued = async (task: NewTask, answer: EnqueueOutcome): Promise<EnqueueOutcome> => {
+    if (answer.outcome === "added") await confirmed(taskOf(answer.task.id));
+    if (answer.outcome === "known") await confirmed(requestOf(task, answer.id));
     return answer;
+  };
+  const isSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
+    !isEnded(state) ||
+    Date.now() - ended > RECENT_MS ||
+    isKept(recordOf(id, (record) => record.state === state && record.ended === ended));
+  /** What is read, once its end is safe. */
+  const readSafe = async <T>(
+    read: () => Promise<T | undefined>,
+    taskIn: (found: T) => Task,
+  ): Promise<T | undefined> => {
+    const found = await read();
+    if (found === undefined || (await isSafe(taskIn(found)))) return found;
+    // It may have been put back or forgotten meanwhile.
+    const again = await read();
+    if (again === undefined || (await isSafe(taskIn(again)))) return again;
+    throw takenBack();
   };
   return {
     ...store,
-    enqueue: async (task) => confirmEnqueued(await store.enqueue(task)),
+    enqueue: async (task) => confirmEnqueued(task, await store.enqueue(task)),
     async enqueueAll(tasks) {
       const answers = await store.enqueueAll(tasks);
-      return Promise.allSettled(
-        answers.map(async (answer) => {
-          if (answer.status === "rejected") throw answer.reason;
-          return confirmEnqueued(answer.value);
-        }),
-      );
+      return settleAll(tasks, (task, i) => {
+        const answer = answers[i];
+        if (answer?.status !== "fulfilled") throw answer?.reason ?? new Error("the store did not answer for each task");
+        return confirmEnqueued(task, answer.value);
+      });
     },
     async move(task, move, result) {
       const outcome = await store.move(task, move, result);
@@ -65,18 +81,41 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
       // so `to` does not say whether the first one ended the task.
       const told = isEnded(move.to) || move.settle === "fail";
       if (told && (outcome === "ok" || outcome === "done")) {
-        await confirmed({ id: task.id, isShownBy: (record) => isMadeBy(move, record) });
+        await confirmed(recordOf(task.id, (record) => isMadeBy(move, record)));
       }
       return outcome;
     },
-    confirmEnd,
-    async readLog(...where) {
-      const page = await store.readLog(...where);
-      if (page && isEnded(page.task.state)) await confirmEnd(page.task);
-      return page;
-    },
+    findConfirmed: async (id) =>
+      readSafe(
+        () => store.find(id),
+        (task) => task,
+      ),
+    readLog: async (...where) =>
+      readSafe(
+        () => store.readLog(...where),
+        ({ task }) => task,
+      ),
   };
 }
+
+const taskOf = (id: string): Change => ({
+  id,
+  look: ({ tasks }) => ["hexists", tasks, id],
+  isShownBy: (answer) => answer === 1,
+});
+
+/** That a request came before, which is remembered for longer than its task may be. */
+const requestOf = ({ agent, request }: NewTask, id: string): Change => ({
+  id,
+  look: (keys) => ["get", keys.request(agent, request?.id ?? "")],
+  isShownBy: (answer) => typeof answer === "string" && answer.startsWith(`${id} `),
+});
+
+const recordOf = (id: string, isShownBy: (record: Task) => boolean): Change => ({
+  id,
+  look: ({ tasks }) => ["hget", tasks, id],
+  isShownBy: (answer) => typeof answer === "string" && isShownBy(decodeTask(id, answer)),
+});
 
 /** Warns when Redis has more replicas than `replicas`: a failover may promote one that never confirmed anything. */
 export async function warnOfUnasked(redis: RedisClient, replicas: number, log: Logger): Promise<void> {
@@ -95,34 +134,29 @@ export async function warnOfUnasked(redis: RedisClient, replicas: number, log: L
  */
 async function askAll(
   { connection, replicas }: { readonly connection: RedisClient; readonly replicas: number },
-  { barrier, tasks }: ReturnType<typeof queueKeys>,
+  keys: QueueKeys,
   changes: readonly Change[],
-): Promise<boolean[]> {
-  const pipeline = connection.pipeline().set(barrier, "").wait(replicas, WAIT_MS);
-  for (const { id, isShownBy } of changes) {
-    if (isShownBy) pipeline.hget(tasks, id);
-    else pipeline.hexists(tasks, id);
-  }
-  const replies = (await pipeline.exec()) ?? [];
+): Promise<unknown[]> {
+  const barrier = [
+    ["set", keys.barrier, ""],
+    ["wait", replicas, WAIT_MS],
+  ];
+  const replies = (await connection.pipeline([...barrier, ...changes.map(({ look }) => look(keys))]).exec()) ?? [];
   const fault = replies.find(([error]) => error !== null)?.[0];
   if (fault) throw fault;
-  const [, confirmed, ...found] = replies.map(([, value]) => value);
-  return changes.map(({ id, isShownBy }, i) => {
-    const answer = found[i];
-    const there = isShownBy ? typeof answer === "string" && isShownBy(decodeTask(id, answer)) : answer === 1;
-    return there && Number(confirmed) >= replicas;
-  });
+  const [, confirmed, ...answers] = replies.map(([, value]) => value);
+  if (Number(confirmed) < replicas) throw noReplica();
+  return answers;
 }
 
-const isMadeBy = ({ to, fence, settle }: Move, { state, settled }: Task): boolean =>
-  settle === undefined ? state === to : settled === `${fence} ${settle}`;
+function isMadeBy({ to, fence = 0, settle }: Move, record: Task): boolean {
+  if (settle === undefined) return record.state === to;
+  // What failed may have been leased and settled again since: a newer lease says as well that this one is over.
+  return record.settled === `${fence} ${settle}` || (settle === "fail" && (record.fence ?? 0) > fence);
+}
 
+const unconfirmed = (why: string): Refusal =>
+  new Refusal("DEPENDENCY_UNAVAILABLE", why, { metadata: { dependency: "redis" }, retryAfterMs: 1_000 });
 const noReplica = (): Refusal =>
-  new Refusal(
-    "DEPENDENCY_UNAVAILABLE",
-    "too few replicas of Redis confirmed the change (CCSP_QUEUE_DURABILITY, CCSP_QUEUE_REPLICAS)",
-    {
-      metadata: { dependency: "redis" },
-      retryAfterMs: 1_000,
-    },
-  );
+  unconfirmed("too few replicas of Redis confirmed the change (CCSP_QUEUE_DURABILITY, CCSP_QUEUE_REPLICAS)");
+const takenBack = (): Refusal => unconfirmed("Redis does not show the change any more, as after a failover");

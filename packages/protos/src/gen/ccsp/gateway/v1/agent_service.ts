@@ -2642,7 +2642,7 @@ export const AgentServiceService = {
    * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
    *
    * The first message carries `task`, all later ones `event`. When the stream breaks, the task goes on: call
-   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task.
+   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task. It ends as WatchTask's does.
    *
    * Errors: those of SubmitTask and WatchTask.
    */
@@ -2656,9 +2656,12 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): RunTaskResponse => RunTaskResponse.decode(value),
   },
   /**
-   * Streams a task's log from `after_sequence` on; ends with OK after `task_ended`. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
+   * since an earlier one. Scope `tasks:read`.
    *
-   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice.
+   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice. An ended task is
+   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and GetTask says how the
+   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -2847,15 +2850,18 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
    *
    * The first message carries `task`, all later ones `event`. When the stream breaks, the task goes on: call
-   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task.
+   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task. It ends as WatchTask's does.
    *
    * Errors: those of SubmitTask and WatchTask.
    */
   runTask: handleServerStreamingCall<RunTaskRequest, RunTaskResponse>;
   /**
-   * Streams a task's log from `after_sequence` on; ends with OK after `task_ended`. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
+   * since an earlier one. Scope `tasks:read`.
    *
-   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice.
+   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice. An ended task is
+   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and GetTask says how the
+   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -2978,7 +2984,7 @@ export interface AgentServiceClient extends Client {
    * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
    *
    * The first message carries `task`, all later ones `event`. When the stream breaks, the task goes on: call
-   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task.
+   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task. It ends as WatchTask's does.
    *
    * Errors: those of SubmitTask and WatchTask.
    */
@@ -2989,9 +2995,12 @@ export interface AgentServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<RunTaskResponse>;
   /**
-   * Streams a task's log from `after_sequence` on; ends with OK after `task_ended`. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
+   * since an earlier one. Scope `tasks:read`.
    *
-   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice.
+   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice. An ended task is
+   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and GetTask says how the
+   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { groupInTurn } from "./group-in-turn.js";
+
+describe("groupInTurn", () => {
+  /** Answers a group when it is told to. */
+  const start = (patienceMs: number) => {
+    const groups: { items: readonly string[]; answer: () => void; fail: () => void }[] = [];
+    const call = groupInTurn<string, string, string>(
+      (_key, items) =>
+        new Promise((resolve, reject) => {
+          const answer = () => resolve(items.map((item) => `${item}!`));
+          groups.push({ items, answer, fail: () => reject(new Error("away")) });
+        }),
+      { keyOf: (item) => item.slice(0, 1), patienceMs, late: () => new Error("late") },
+    );
+    return { call, groups, asked: () => groups.map(({ items }) => items.join(" ")) };
+  };
+
+  it("has one group of a key under way, and collects what comes meanwhile into the next", async () => {
+    const { call, groups, asked } = start(10_000);
+    const first = call("a1");
+    await nextTurn();
+    const others = [call("a2"), call("b1")];
+    await nextTurn();
+    others.push(call("a3"));
+    await nextTurn();
+    assert.deepEqual(asked(), ["a1", "b1"]);
+    groups[0]?.fail();
+    await assert.rejects(first, /away/);
+    await nextTurn();
+    assert.deepEqual(asked(), ["a1", "b1", "a2 a3"]);
+    for (const { answer } of groups) answer();
+    assert.deepEqual(await Promise.all(others), ["a2!", "b1!", "a3!"]);
+    const later = call("a4");
+    await nextTurn();
+    groups[3]?.answer();
+    assert.equal(await later, "a4!");
+  });
+
+  it("asks nothing more for who has given up", async () => {
+    const { call, groups, asked } = start(5);
+    const calls = [call("a1")];
+    await nextTurn();
+    calls.push(call("a2"));
+    for (const each of calls) await assert.rejects(each, /late/);
+    groups[0]?.answer();
+    await nextTurn();
+    assert.deepEqual(asked(), ["a1"]);
+  });
+});

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type RedisClient, within } from "@ccsp/redis-kit";
+import { createQueue } from "../src/domain/queue.js";
+import { createShardedStore } from "../src/domain/sharded-store.js";
+import type { TaskStore } from "../src/domain/store.js";
+import { createDoor } from "../src/grpc/enqueue.js";
+import { queueKeys } from "../src/redis/keys.js";
+import { replicated } from "../src/redis/replicated.js";
+import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
+
+const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
+
+/** Redis alone: it has the none that are asked for, and never the one. */
+describe("a store that waits for replicas", () => {
+  let world: World;
+  let connection: RedisClient;
+  before(async () => void (world = await startWorld()));
+  after(() => world.close());
+  beforeEach(async () => {
+    await world.reset();
+    connection = await world.redis.duplicate();
+    // For older ends nobody waits.
+    world.clock.now = Date.now();
+  });
+
+  afterEach(() => world.redis.release(connection));
+
+  const queueOver = (store: TaskStore) => {
+    const observer = { ended: () => undefined, leased: () => undefined, leaseExpired: () => undefined };
+    return createQueue({ store, gates: world.gates, observer }, world.limits);
+  };
+  const start = async () => {
+    await world.store.enqueue(newTask());
+    const [grant] = (await executor(world).sync()).grants;
+    assert.ok(grant);
+    return grant;
+  };
+  const succeed = async () => {
+    const { task, fence } = await start();
+    await world.queue.complete(task.id, fence, Buffer.from("r"), {});
+    return task.id;
+  };
+
+  it("asks for nobody any more once all have given up, however many came one after the other", async () => {
+    const store = replicated(world.store, connection);
+    const refused: Promise<void>[] = [];
+    for (let i = 0; i < 20; i++) {
+      refused.push(assert.rejects(store.enqueue(newTask()), unconfirmed));
+      await delay(20);
+    }
+    await Promise.all(refused);
+    await within(1_500, connection.ping(), () => new Error("there is more to wait for"));
+  }).timeout(40_000);
+
+  it("answers a repeated request whose task was forgotten as `local` does", async () => {
+    const queue = queueOver(replicated(world.store, connection, 0));
+    const task = newTask({ request: { id: "r", hash: "h" } });
+    const { id } = (await queue.enqueue(task)).task;
+    const again = { ...task, id: newTask().id };
+    assert.equal((await queue.enqueue(again)).task.id, id);
+    await queue.cancel(id, "alice", "");
+    const ended = await world.store.find(id);
+    assert.ok(ended);
+    await world.store.remove(ended);
+    await assert.rejects(queue.enqueue(again), { reason: "TASK_NOT_FOUND" });
+    await world.redis.client.del(queueKeys(0).request("alice", "r"));
+    const old: TaskStore = { ...world.store, enqueue: async () => ({ outcome: "known", id }) };
+    await assert.rejects(queueOver(replicated(old, connection, 0)).enqueue(again), unconfirmed, "nobody knows it");
+  });
+
+  it("counts a Fail whose task was leased and settled again while it waited", async () => {
+    const { task, fence } = await start();
+    const settledSince: TaskStore = {
+      ...world.store,
+      async move(...move) {
+        const outcome = await world.store.move(...move);
+        const [grant] = (await executor(world, { id: "ex-2" }).sync()).grants;
+        await world.queue.complete(task.id, grant?.fence ?? 0, Buffer.from("r"), {});
+        return outcome;
+      },
+    };
+    const store = replicated(settledSince, connection, 0);
+    assert.equal(await store.move(task, { to: "QUEUED", fence, settle: "fail", set: {} }), "ok");
+    assert.equal((await world.store.find(task.id))?.state, "SUCCEEDED");
+  });
+
+  it("reads again what was put back or forgotten while an end waited", async () => {
+    const { task, fence } = await start();
+    await world.queue.fail(task.id, fence, failure("BAD_REQUEST", { retryable: false }), {});
+    const failed = await world.store.find(task.id);
+    const page = await world.store.readLog(task.id, 0, 10);
+    assert.ok(failed && page);
+    /** Has read the task before it changed. */
+    const readEarly = () => {
+      let first = true;
+      const early = <T>(then: T, now: Promise<T>) => {
+        const answer = first ? then : now;
+        first = false;
+        return answer;
+      };
+      return {
+        ...world.store,
+        find: async (id: string) => early(failed, world.store.find(id)),
+        readLog: async (...where: Parameters<TaskStore["readLog"]>) => early(page, world.store.readLog(...where)),
+      };
+    };
+    await world.queue.retry(task.id, "alice", "");
+    assert.equal((await replicated(readEarly(), connection, 0).findConfirmed(task.id))?.state, "QUEUED");
+    const read = await replicated(readEarly(), connection, 0).readLog(task.id, 0, 10);
+    assert.equal(read?.task.state, "QUEUED");
+    await world.queue.cancel(task.id, "alice", "");
+    await world.store.remove(failed);
+    assert.equal(await replicated(readEarly(), connection, 0).findConfirmed(task.id), undefined);
+  });
+
+  it("tells of no end that a failover could take back, however it is asked", async () => {
+    const id = await succeed();
+    const queue = queueOver(replicated(world.store, connection));
+    await assert.rejects(queue.retry(id, "", ""), unconfirmed, "and not that it has succeeded");
+    await assert.rejects(queue.findFor(id, ""), unconfirmed, "as ExplainTask asks");
+    await assert.rejects(queue.get(id, "alice"), unconfirmed);
+    await assert.rejects(queueOver(replicated(world.store, connection, 0)).retry(id, "", ""), {
+      reason: "TASK_NOT_FAILED",
+    });
+  }).timeout(20_000);
+
+  it("fails for a record that is broken alone, not for those that are asked about with it", async () => {
+    const [id, broken] = [await succeed(), await succeed()];
+    const ended = await world.store.find(id);
+    assert.ok(ended);
+    const readLog = async (each: string) => ({ task: { ...ended, id: each }, entries: [], result: undefined });
+    const store = replicated({ ...world.store, readLog }, connection, 0);
+    await world.redis.client.hset(queueKeys(0).tasks, broken, "{");
+    const found = await Promise.allSettled([store.readLog(broken, 0, 10), store.readLog(id, 0, 10)]);
+    assert.deepEqual(
+      found.map(({ status }) => status),
+      ["rejected", "fulfilled"],
+    );
+  });
+});
+
+describe("a batch", () => {
+  it("is answered for each task or not at all, never for another", async () => {
+    const silent = { enqueueAll: async () => [] };
+    const world = await startWorld();
+    try {
+      const shard = { ...world.store, ...silent };
+      await assert.rejects(createShardedStore([shard, shard]).enqueueAll([newTask()]), /did not answer for each task/);
+      const door = createDoor({
+        ...{ queue: { ...world.queue, ...silent }, limits: { maxPromptBytes: 100, engines: ENGINES } },
+        newId: () => newTask().id,
+      });
+      const spec = { prompt: "p", engine: "claude-code" };
+      await assert.rejects(
+        door.enqueueAll([EnqueueRequest.fromPartial({ agentId: "alice", spec })]),
+        /did not answer for each task/,
+      );
+    } finally {
+      await world.close();
+    }
+  });
+});
