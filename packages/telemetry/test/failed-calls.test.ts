@@ -17,16 +17,23 @@ interface FailedCall {
   readonly what: string;
   readonly method: "Get" | "Watch";
   readonly code: status;
+  /** What the span says of it. */
+  readonly why: string;
   call(called: Called): Promise<unknown>;
 }
 
 const FAILED_CALLS: readonly FailedCall[] = [
   {
-    ...{ what: "a unary call that the handler refuses", method: "Get", code: status.NOT_FOUND },
+    ...{ what: "a unary call that the handler refuses", method: "Get", code: status.NOT_FOUND, why: "no such task" },
     call: ({ queue, metadata }) => queue.get({ taskId: "refused" }, { metadata }),
   },
   {
-    ...{ what: "a unary call that its caller cancels", method: "Get", code: status.CANCELLED },
+    ...{
+      what: "a unary call that its caller cancels",
+      method: "Get",
+      code: status.CANCELLED,
+      why: "the caller gave up",
+    },
     async call({ queue, metadata, waiting }) {
       const caller = new AbortController();
       const call = queue.get({ taskId: "cancelled" }, { metadata, signal: caller.signal });
@@ -34,17 +41,32 @@ const FAILED_CALLS: readonly FailedCall[] = [
     },
   },
   {
-    ...{ what: "a unary call past its deadline", method: "Get", code: status.DEADLINE_EXCEEDED },
+    ...{
+      what: "a unary call past its deadline",
+      method: "Get",
+      code: status.DEADLINE_EXCEEDED,
+      why: "the deadline passed",
+    },
     call: getWithDeadlineOfServerOnly,
   },
   {
-    ...{ what: "a stream that fails after its first message", method: "Watch", code: status.NOT_FOUND },
+    ...{
+      what: "a stream that fails after its first message",
+      method: "Watch",
+      code: status.NOT_FOUND,
+      why: "no such task",
+    },
     async call({ queue, metadata }) {
       for await (const _ of queue.watch({ taskId: "refused" }, { metadata }));
     },
   },
   {
-    ...{ what: "a stream that its caller cancels after the first message", method: "Watch", code: status.CANCELLED },
+    ...{
+      what: "a stream that its caller cancels after the first message",
+      method: "Watch",
+      code: status.CANCELLED,
+      why: "the caller gave up",
+    },
     async call({ queue, metadata }) {
       const caller = new AbortController();
       for await (const _ of queue.watch({ taskId: "left" }, { metadata, signal: caller.signal })) caller.abort();
@@ -81,7 +103,7 @@ describe("the span of a served call that fails", () => {
   });
   after(() => receiver.close());
 
-  for (const [index, { what, method, code }] of FAILED_CALLS.entries()) {
+  for (const [index, { what, method, code, why }] of FAILED_CALLS.entries()) {
     it(`is there once, as an error with ${status[code]}, for ${what}`, () => {
       assert.deepEqual(
         receiver.trace(traceId(index)).map(({ kind, name, parentSpanId, attributes, error }) => ({
@@ -91,7 +113,7 @@ describe("the span of a served call that fails", () => {
         [
           {
             ...{ kind: "server", name: `grpc.ccsp.queue.v1.QueueService/${method}` },
-            ...{ parentSpanId: "00f067aa0ba902b7", error: "error", code },
+            ...{ parentSpanId: "00f067aa0ba902b7", error: why, code },
           },
         ],
       );
