@@ -28,6 +28,12 @@ export interface OpenCall {
   finish(): void;
 }
 
+/**
+ * A caller whose deadline passed cancels, which may arrive before the deadline that this side counts from the request's arrival:
+ * on loopback 7 of 100 such calls were 1 or 2 ms early, and counted as cancelled in spans and metrics.
+ */
+const SAME_MOMENT_MS = 20;
+
 export function openCall(call: IncomingCall): OpenCall {
   const deadline = deadlineOf(call);
   let finished = false;
@@ -44,7 +50,7 @@ export function openCall(call: IncomingCall): OpenCall {
   };
   const around = context.active();
   const stopAsCancelled = () => {
-    const late = deadline !== undefined && deadline.getTime() <= Date.now();
+    const late = deadline !== undefined && deadline.getTime() - Date.now() <= SAME_MOMENT_MS;
     stop(
       late
         ? new Refusal("DEADLINE_EXCEEDED", "the deadline passed")

@@ -15,8 +15,9 @@ const HEADERS = {
 };
 
 /**
- * A SERVER span for each call of one method, in the trace that the caller's metadata names. Named and with the attributes that
- * `@opentelemetry/instrumentation-grpc` gives its own: that one costs a call 10 µs more, since it patches each call object.
+ * A SERVER span for each call of one method, in the trace that the caller's metadata names, with the name and attributes of
+ * OpenTelemetry's conventions for RPC, as `@opentelemetry/instrumentation-grpc` has them. That one costs a call 10 µs more, since
+ * it patches each call object.
  */
 export function inCallSpan(path: string): InCallSpan {
   const { service, method } = splitPath(path);
@@ -29,8 +30,9 @@ export function inCallSpan(path: string): InCallSpan {
   };
 }
 
-export function endCallSpan(span: Span | undefined, code: status): void {
+/** `why`: what the caller is told of an error, for people who look at the trace. */
+export function endCallSpan(span: Span | undefined, code: status, why = ""): void {
   if (!span) return;
-  if (code !== status.OK) span.setStatus({ code: SpanStatusCode.ERROR });
+  if (code !== status.OK) span.setStatus({ code: SpanStatusCode.ERROR, message: why });
   span.setAttribute("rpc.grpc.status_code", code).end();
 }

@@ -92,18 +92,18 @@ function begin({
   const started = performance.now();
   const open = openCall(call);
   underWay.add(open);
-  const end = (code: status) => {
+  const end = (code: status, why?: string) => {
     serving.observe(open.context.method, code, (performance.now() - started) / 1e3);
     underWay.delete(open);
     open.finish();
-    endCallSpan(span, code);
+    endCallSpan(span, code, why);
   };
   const fail = (error: unknown) => {
     const refusal = refusalFor(error, open.context, serving.log);
     const encoded = encodeRefusal(refusal);
     // This process has tried four times already: four tries of each hop in front of it would be 16, and 64.
     if (refusal.cause instanceof CallError) encoded.metadata.set(...NO_RETRY);
-    end(encoded.code);
+    end(encoded.code, encoded.details);
     return encoded;
   };
   return { open, end, fail };

@@ -11,8 +11,8 @@ import { core, NodeSDK, resources, tracing } from "@opentelemetry/sdk-node";
 import { exportFaults } from "./export-faults.js";
 
 /**
- * Calls made that come by the second and belong to no task; who serves them says so to @ccsp/grpc-kit. Names without their service, since that is all the instrumentation looks at:
- * Watch of grpc.health.v1 is not here because QueueService has one too.
+ * Calls made that come by the second and belong to no task; who serves them says so to @ccsp/grpc-kit. Names without their
+ * service, since that is all the instrumentation looks at: Watch of grpc.health.v1 is not here because QueueService has one too.
  */
 const UNTRACED_METHODS = ["Check", "ServerReflectionInfo", "Sync"];
 

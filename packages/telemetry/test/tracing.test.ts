@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
+import { startTraced } from "./traced-process.js";
 
-const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACEPARENT = `00-${TRACE}-00f067aa0ba902b7-01`;
 
@@ -25,22 +23,10 @@ describe("tracing between two processes", () => {
     }
   });
 
-  /** Starts a script with tracing loaded; its log lines are collected. */
-  function start(script: string, args: string[], env: Record<string, string>) {
-    const node = ["--import", "tsx", "--conditions=ccsp-src", "--import", path("../src/register.ts"), path(script)];
-    const child = spawn(process.execPath, [...node, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
-    children.push(child);
-    const out: Record<string, unknown>[] = [];
-    const err: string[] = [];
-    createInterface(child.stdout).on("line", (line) => out.push(JSON.parse(line)));
-    createInterface(child.stderr).on("line", (line) => err.push(line));
-    const logged = (msg: string): Record<string, unknown> => {
-      const line = out.find((entry) => entry["msg"] === msg);
-      assert.ok(line, `no line "${msg}" in ${JSON.stringify(out)}\n${err.join("\n")}`);
-      return line;
-    };
-    const ended = once(child, "close").then(([code]) => ({ code, err }));
-    return { child, logged, ended };
+  function start(...process: Parameters<typeof startTraced>) {
+    const started = startTraced(...process);
+    children.push(started.child);
+    return started;
   }
 
   async function callOnce(env: { server: Record<string, string>; caller: Record<string, string> }) {

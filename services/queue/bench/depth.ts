@@ -1,6 +1,6 @@
 import { startRedis } from "@ccsp/fleet";
 import { Redis } from "ioredis";
-import { inFlight, infoNumber, median, quantile } from "./measure.js";
+import { inFlight, infoNumber, median, medianRatio, quantile } from "./measure.js";
 import { LEASE_MS, type Ours, openOurs } from "./ours.js";
 import type { Report } from "./report.js";
 
@@ -50,7 +50,7 @@ export async function benchDepth(url: string, { say, ratio }: Report): Promise<v
     for (const call of ["enqueue", "claim"] as const) {
       const [withFew, withMany] = [median(p99s.few[call]), median(p99s.many[call])];
       say(`${call}: p99 ${withFew.toFixed(2)} ms with ${FEW} waiting, ${withMany.toFixed(2)} ms with ${MANY}`);
-      ratio(`${call}_p99_1m_vs_1k`, withMany / withFew);
+      ratio(`${call}_p99_1m_vs_1k`, medianRatio(p99s.many[call], p99s.few[call]));
     }
   } finally {
     await few.close();

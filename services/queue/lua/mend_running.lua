@@ -3,12 +3,25 @@
 -- KEYS  1 running  hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
 --       2 tasks    hash  id -> record (JSON)
 --       3 leases   zset  ids by lease expiry (ms)
--- RETURN 'ok'
+--       4 meta     hash  mended: when this was done last (ms)
+-- ARGV  1 now (ms), or '' for the server's clock
+--       2 how long after that it is done again (ms)
+-- RETURN 'ok' | 'early'
 --
 -- A count that leaks would keep work back for ever. The leases are what counts: whoever begins or ends one writes the counts in the same
--- script, and this makes them right whatever went wrong.
+-- script, and this makes them right whatever went wrong. It reads every lease, so all replicas together do it once in a while.
 
-local running, tasks, leases = unpack(KEYS)
+local running, tasks, leases, meta = unpack(KEYS)
+local now = tonumber(ARGV[1])
+if not now then
+  local t = redis.call('TIME')
+  now = t[1] * 1000 + math.floor(t[2] / 1000)
+end
+if now - tonumber(redis.call('HGET', meta, 'mended') or 0) < tonumber(ARGV[2]) then
+  return 'early'
+end
+redis.call('HSET', meta, 'mended', string.format('%.0f', now))
+
 local counts = {}
 local count = {
   add = function(name, change)
@@ -18,7 +31,8 @@ local count = {
 for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
   local record = redis.call('HGET', tasks, id)
   local good, r = pcall(cjson.decode, record or '')
-  if good then
+  -- One that cannot be read is in nobody's way.
+  if good and type(r) == 'table' and r.agent and r.engine and r.executor then
     count_lease(count, r, 1)
   end
 end

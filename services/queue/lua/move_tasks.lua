@@ -71,7 +71,7 @@ local batch = open_batch()
 local from_leases = batch.of('ZREM', leases)
 local to_tasks, to_results, to_ended = batch.of('HSET', tasks), batch.of('HSET', results), batch.of('ZADD', ended)
 local any_benched = redis.call('EXISTS', bench) == 1
-local loads, held = open_tally(load), open_tally(running)
+local loads, leased = open_tally(load), open_tally(running)
 
 local function count_waiting(r, sign)
   for _, scope in ipairs({ 'all', 'class/' .. r.class, 'agent/' .. r.agent }) do
@@ -131,7 +131,7 @@ end
 
 local function end_lease(r, id, used)
   push(from_leases, id)
-  count_lease(held, r, -1)
+  count_lease(leased, r, -1)
   if any_benched then
     lift_bench(bench, r.agent, ARGV[4])
   end
@@ -224,7 +224,7 @@ local function move_task(line, move, result, log)
   if move.lease then
     batch.write()
     resume_lease({ leases = leases, meta = meta }, r, id, move.lease, now)
-    count_lease(held, r, 1)
+    count_lease(leased, r, 1)
   elseif r.state == 'QUEUED' then
     put_in_line(r, id)
   elseif WAITING[r.state] then
@@ -272,7 +272,7 @@ end
 batch.write()
 charges.save()
 loads.save()
-held.save()
+leased.save()
 if #logged > 0 then
   redis.call('PUBLISH', ARGV[3], table.concat(logged, ' '))
 end

@@ -106,8 +106,16 @@ if mode == 'first' then
   batch.write()
 end
 
--- That it names all its leases is the rule: they are looked through only when it has more.
-if granted ~= ' ' or tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= renewed then
+-- That it names all its leases but those that this very Sync granted is the rule: all are looked through only when it has more.
+local granted_ids = {}
+for id in string.gmatch(granted, '%S+') do
+  granted_ids[#granted_ids + 1] = not listed[id] and id or nil
+end
+local known = renewed
+for _, r in pairs(find_all(granted_ids)) do
+  known = known + (r and is_here(r) and 1 or 0)
+end
+if tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= known then
   local leased = redis.call('ZRANGE', leases, 0, -1)
   for i, r in pairs(find_all(leased)) do
     local id = leased[i]

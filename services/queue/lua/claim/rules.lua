@@ -67,7 +67,7 @@ local function open_rules(keys, ask, settings)
     return rules.class_may(class) and rules.agent_may(agent) and not rules.blocked(record)
   end
 
-  -- Counts a lease.
+  -- Counts a lease, with finish() as what shared/count_lease.lua says.
   function rules.count(class, agent, record)
     running.add('agent/' .. agent, 1)
     if class == 'urgent' then

@@ -1,4 +1,5 @@
--- Counts in a hash: what a call adds to each is kept here and written at the end, as two commands. A count of 0 is no field.
+-- Counts in a hash: what a call adds to each is kept here and written at the end, as two commands. A count of 0 is no field, and there is
+-- none below: should one be wrong, it is right again when nothing is left.
 
 local MOST_NAMES = 1000
 
@@ -25,7 +26,7 @@ local function open_tally(key)
       local stored = redis.call('HMGET', key, unpack(names, from, to))
       for i = from, to do
         local count = tonumber(stored[i - from + 1] or 0) + changes[names[i]]
-        if count ~= 0 then
+        if count > 0 then
           some[#some + 1] = names[i]
           some[#some + 1] = count
         else

@@ -15,7 +15,7 @@ export interface GateStore {
   adaptBound(login: { engine: string; account: string }, what: "overloaded" | "succeeded"): Promise<void>;
   /** Lets an agent that had to sit out try again; all of them when none is named. */
   liftBench(agent?: string): Promise<void>;
-  /** Counts again what is leased, should a count be wrong. */
+  /** Counts again what is leased, should a count be wrong; twice a minute, however often it is called. */
   mendRunning(): Promise<void>;
 
   /** Blocked tasks, oldest first, as many as `room` says for a reason (a label's scope, or `broken`) of which so many run. */

@@ -63,13 +63,19 @@ export function createSync(
   const { store, queue, wakes, observer } = deps;
   const told = createTold();
 
+  // One that could not be confirmed for the moment keeps nobody waiting: the next Sync finds it again, if it is not done.
+  const freeUnlisted = (id: string, fence: number): Promise<void> =>
+    queue.freeLease(id, { how: "undelivered", fence }).catch((error: unknown) => {
+      if (!(error instanceof Refusal && error.reason === "DEPENDENCY_UNAVAILABLE")) throw error;
+    });
+
   const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
     const { executor, boot, sequence, draining, offers } = input;
     const strange = input.held.filter(({ id }) => !isTaskId(id));
     const held = input.held.filter(({ id }) => isTaskId(id));
     const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
     if (findings === "stale") throw syncStale();
-    for (const { id, fence } of findings.unlisted) await queue.freeLease(id, { how: "undelivered", fence });
+    for (const { id, fence } of findings.unlisted) await freeUnlisted(id, fence);
     const lost = [...findings.lost, ...strange.map(({ id }) => id)];
     const accountOf = (engine: string): string => offers.find((offer) => offer.engine === engine)?.account ?? "";
     for (const { id, fence } of findings.forgotten) {

@@ -104,7 +104,7 @@ export function bindScripts(redis: RedisClient) {
     openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
     adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
     liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
-    mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases"], anything, [
+    mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases", "meta"], anything, [
       lua("shared/count_lease"),
     ]),
     noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything, [

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { createClient } from "@ccsp/grpc-kit";
+import { QueueServiceClient, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
+import { credentials, Metadata, status } from "@grpc/grpc-js";
+import { startTraced } from "./traced-process.js";
+
+interface Called {
+  readonly target: string;
+  readonly queue: ReturnType<typeof createClient<typeof QueueServiceService>>;
+  readonly metadata: Metadata;
+  /** Resolves once the server's handler waits for ever, with this task. */
+  waiting(taskId: string): Promise<unknown>;
+}
+
+interface FailedCall {
+  readonly what: string;
+  readonly method: "Get" | "Watch";
+  readonly code: status;
+  /** What the span says of it. */
+  readonly why: string;
+  call(called: Called): Promise<unknown>;
+}
+
+const FAILED_CALLS: readonly FailedCall[] = [
+  {
+    ...{ what: "a unary call that the handler refuses", method: "Get", code: status.NOT_FOUND, why: "no such task" },
+    call: ({ queue, metadata }) => queue.get({ taskId: "refused" }, { metadata }),
+  },
+  {
+    ...{
+      what: "a unary call that its caller cancels",
+      method: "Get",
+      code: status.CANCELLED,
+      why: "the caller gave up",
+    },
+    async call({ queue, metadata, waiting }) {
+      const caller = new AbortController();
+      const call = queue.get({ taskId: "cancelled" }, { metadata, signal: caller.signal });
+      await Promise.all([call, waiting("cancelled").finally(() => caller.abort())]);
+    },
+  },
+  {
+    ...{
+      what: "a unary call past its deadline",
+      method: "Get",
+      code: status.DEADLINE_EXCEEDED,
+      why: "the deadline passed",
+    },
+    call: getWithDeadlineOfServerOnly,
+  },
+  {
+    ...{
+      what: "a stream that fails after its first message",
+      method: "Watch",
+      code: status.NOT_FOUND,
+      why: "no such task",
+    },
+    async call({ queue, metadata }) {
+      for await (const _ of queue.watch({ taskId: "refused" }, { metadata }));
+    },
+  },
+  {
+    ...{
+      what: "a stream that its caller cancels after the first message",
+      method: "Watch",
+      code: status.CANCELLED,
+      why: "the caller gave up",
+    },
+    async call({ queue, metadata }) {
+      const caller = new AbortController();
+      for await (const _ of queue.watch({ taskId: "left" }, { metadata, signal: caller.signal })) caller.abort();
+    },
+  },
+];
+
+describe("the span of a served call that fails", () => {
+  let receiver: OtlpReceiver;
+  let complaints: readonly string[];
+  const traceId = (index: number) => String(index + 1).padStart(32, "0");
+
+  before(async () => {
+    receiver = await startOtlpReceiver();
+    const server = startTraced("./failing-server.ts", [], { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint });
+    try {
+      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 15_000, what: "the server" });
+      const target = `127.0.0.1:${String(port)}`;
+      const queue = createClient(QueueServiceService, target);
+      const waiting = (taskId: string) => eventually(() => server.logged(`${taskId} waits`));
+      for (const [index, { call, what, code }] of FAILED_CALLS.entries()) {
+        const metadata = new Metadata();
+        metadata.set("traceparent", `00-${traceId(index)}-00f067aa0ba902b7-01`);
+        await assert.rejects(call({ target, queue, metadata, waiting }), { code }, what);
+      }
+      // On the same connection, hence after the last cancel, which the server's end would otherwise overtake.
+      await assert.rejects(queue.get({ taskId: "refused" }), { code: status.NOT_FOUND });
+      queue.close();
+      server.child.kill("SIGTERM");
+      complaints = (await server.ended).err;
+    } finally {
+      server.child.kill("SIGKILL");
+    }
+  });
+  after(() => receiver.close());
+
+  for (const [index, { what, method, code, why }] of FAILED_CALLS.entries()) {
+    it(`is there once, as an error with ${status[code]}, for ${what}`, () => {
+      assert.deepEqual(
+        receiver.trace(traceId(index)).map(({ kind, name, parentSpanId, attributes, error }) => ({
+          ...{ kind, name, parentSpanId, error },
+          code: attributes["rpc.grpc.status_code"],
+        })),
+        [
+          {
+            ...{ kind: "server", name: `grpc.ccsp.queue.v1.QueueService/${method}` },
+            ...{ parentSpanId: "00f067aa0ba902b7", error: why, code },
+          },
+        ],
+      );
+    });
+  }
+
+  it("is ended once only, of which the SDK would complain", () => {
+    assert.deepEqual(complaints, []);
+  });
+});
+
+/** The caller waits on: else its own timer, which cancels the call, might be the first. */
+function getWithDeadlineOfServerOnly({ target, metadata }: Called): Promise<void> {
+  metadata.set("grpc-timeout", "100m");
+  const client = new QueueServiceClient(target, credentials.createInsecure());
+  return new Promise((resolve, reject) => {
+    client.get({ taskId: "late", agentId: "" }, metadata, (error) => {
+      client.close();
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}

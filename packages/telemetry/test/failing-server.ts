@@ -1,0 +1,32 @@
+import { Refusal } from "@ccsp/errors";
+import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import { QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { createLogger, shutdownTracing } from "../src/index.js";
+
+/** Serves calls that never succeed: of the task "refused" they are refused, all others wait and do not listen to their signal. */
+const log = createLogger({ name: "server", level: "info", instance: "server-1" });
+const { get, watch } = QueueServiceService;
+
+const queue = implement(
+  { get, watch },
+  {
+    get: ({ taskId }) => refuseOrWait(taskId),
+    async *watch({ taskId }) {
+      yield WatchResponse.fromPartial({});
+      await refuseOrWait(taskId);
+    },
+  },
+);
+
+function refuseOrWait(taskId: string): Promise<never> {
+  if (taskId === "refused") throw new Refusal("TASK_NOT_FOUND", "no such task");
+  log.info(`${taskId} waits`);
+  return new Promise(() => {});
+}
+
+const listen = { host: "127.0.0.1", port: 0 };
+const server = await serveGrpc({ listen, services: [queue], log, lameDuckMs: 0 });
+process.once("SIGTERM", () => {
+  void server.close().then(shutdownTracing);
+});
+log.info({ port: server.port }, "ready");
