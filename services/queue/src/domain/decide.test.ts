@@ -47,6 +47,8 @@ describe("what follows a failed run", () => {
   it("waits for a usage window half a minute longer than was said, since clocks differ", () => {
     assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 3_600_000 })).set.ready, 3_640_000);
     assert.equal(fail(task({ limited: 9 }), error("USAGE_WINDOW", { retryAfterMs: 1_000 })).set.ready, 41_000);
+    assert.equal(fail(task(), error("USAGE_WINDOW", { retryAfterMs: 0 })).set.ready, 40_000);
+    assert.ok(Number(fail(task({ limited: 1 }), error("USAGE_WINDOW", { retryAfterMs: 0 })).set.ready) > 300_000);
   });
 
   it("waits by its kind where the provider says no time, whatever failed before", () => {

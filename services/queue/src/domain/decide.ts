@@ -52,7 +52,9 @@ export function retryTime(task: Task, error: Failure, nowMs: number, policy: Ret
   const runs = rule.limit ? (task.limited ?? 0) + 1 : Math.max(task.attempt ?? 0, (task.spent ?? 0) + 1);
   const backoffMs = Math.min(baseMs * 2 ** (runs - 1), maxMs) * (0.5 + policy.random() / 2);
   const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
-  const named = error.category === "USAGE_WINDOW" && saidMs > 0;
+  // A window that opened while the run ended is named too. A second time it may be a clock that is wrong.
+  const opened = error.retryAfterMs === 0 && runs === 1;
+  const named = error.category === "USAGE_WINDOW" && (saidMs > 0 || opened);
   return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(backoffMs, saidMs)));
 }
 
