@@ -59,9 +59,8 @@
 -- An agent that may not run is benched, and a task that a label keeps back leaves its line, so that each is looked at once and not by
 -- every claim.
 -- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up; that alone during a hold,
--- which sync_executor ends. The fence is at least
--- the time in ms: a Redis that came back without its last second still grants none twice. A record gets members added at its
--- end: of two with one name the last counts.
+-- which sync_executor ends. The fence is at least the time in ms: a Redis that came back without its last second still grants none
+-- twice. A record gets members added at its end: of two with one name the last counts.
 
 local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
 local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]

@@ -40,7 +40,7 @@
 --
 -- A line: id, fence (held by the caller) or '', tokens of the run or '', and the rest of the event's JSON members; a space between them.
 -- A move: to, set {field: value}, and where they apply: from (state seen), settle (what the fence was used up for), due (only when
--- its time in leases, parked or alarms has come), note (of the log entry, as JSON; none: not logged), lease (a lease that begins,
+-- its time in leases, parked or alarms has come), note (of the log entry, as JSON; none: not logged), leaseMs (a lease that begins,
 -- see move/resume.lua), event (type). A field set to null is forgotten. So ends of runs are mostly the same move, which is decoded once.
 --
 -- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
@@ -181,7 +181,7 @@ local function move_task(line, move, result, log)
   if fence and not (HELD[r.state] and r.fence == fence) then
     return is_ahead(r, fence, now) and 'ahead' or 'lost'
   end
-  if move.lease and not is_ahead(r, move.set.fence, now) then
+  if move.leaseMs and not is_ahead(r, move.set.fence, now) then
     return HELD[r.state] and r.fence == move.set.fence and r.executor == move.set.executor and 'done' or 'lost'
   end
   if move.from and r.state ~= move.from then
@@ -202,7 +202,7 @@ local function move_task(line, move, result, log)
     redis.call('ZREM', ended, id)
     loads.add('ended/bytes', -(r.kept or 0))
     r.kept = nil
-  elseif move.lease or move.to ~= 'CANCELLING' then
+  elseif move.leaseMs or move.to ~= 'CANCELLING' then
     end_lease(r, id, tonumber(used))
   end
   local before = r.state
@@ -221,9 +221,9 @@ local function move_task(line, move, result, log)
     loads.add('scheduled', -1)
   end
   set_alarm(r, id, move.due)
-  if move.lease then
+  if move.leaseMs then
     batch.write()
-    resume_lease({ leases = leases, meta = meta }, r, id, move.lease, now)
+    resume_lease({ leases = leases, meta = meta }, r, id, move.leaseMs, now)
     count_lease(leased, r, 1)
   elseif r.state == 'QUEUED' then
     put_in_line(r, id)

@@ -13,15 +13,14 @@
 -- A task that has not ended is kept. The request id is kept for its own time, so that a repeated call does not run the task again.
 
 local tasks, prompts, results, ended, owned, load = unpack(KEYS)
+local loads = open_tally(load)
 for i, id in ipairs(ARGV) do
   local raw = redis.call('HGET', tasks, id)
   local r = raw and cjson.decode(raw)
   if not r or r.ended then
     if r then
       redis.call('ZREM', owned, r.agent .. '/' .. id)
-      if redis.call('HINCRBY', load, 'ended/bytes', -(r.kept or 0)) == 0 then
-        redis.call('HDEL', load, 'ended/bytes')
-      end
+      loads.add('ended/bytes', -(r.kept or 0))
     end
     redis.call('HDEL', tasks, id)
     redis.call('HDEL', prompts, id)
@@ -30,4 +29,5 @@ for i, id in ipairs(ARGV) do
     redis.call('UNLINK', KEYS[5 + 2 * i], KEYS[6 + 2 * i])
   end
 end
+loads.save()
 return 'ok'

@@ -242,23 +242,25 @@ function promises(options: WorldOptions): void {
       assert.equal(String(await world.store.findResult({ id })), "new");
     });
 
-    it("ends by time also where another task's record cannot be read, and says so", async () => {
+    /** One of "ex-2", beside one of another executor whose record cannot be read. */
+    const leaseBesideBroken = async (): Promise<string> => {
       await add();
       const broken = await leaseOne();
       await add();
       const { id } = await leaseOne(executor(world, { id: "ex-2" }));
       await world.redis.client.hset("ccsp:queue:{0}:tasks", broken.id, "no record");
+      return id;
+    };
+
+    it("ends by time also where another task's record cannot be read, and says so", async () => {
+      const id = await leaseBesideBroken();
       world.clock.now += LEASE_MS + 1;
       await assert.rejects(reap(world.store, world.queue, keep), AggregateError);
       assert.equal((await world.store.find(id))?.state, "QUEUED");
     });
 
     it("is freed by its executor's next boot also where another lease's record cannot be read", async () => {
-      await add();
-      const broken = await leaseOne();
-      await add();
-      const { id } = await leaseOne(executor(world, { id: "ex-2" }));
-      await world.redis.client.hset("ccsp:queue:{0}:tasks", broken.id, "no record");
+      const id = await leaseBesideBroken();
       await executor(world, { id: "ex-2", boot: "next" }).sync({ freeSlots: 0 });
       assert.equal((await world.store.find(id))?.state, "QUEUED");
     });

@@ -1,8 +1,8 @@
--- Begins a lease that its holder told of, since Redis forgot that it granted it. `lease`: length (ms).
+-- Begins a lease that its holder told of, since Redis forgot that it granted it. `lease_ms`: its length.
 
-local function resume_lease(keys, r, id, lease, now)
+local function resume_lease(keys, r, id, lease_ms, now)
   r.leased = math.max(r.created, math.min(r.fence, now))
-  redis.call('ZADD', keys.leases, now + lease.ms, id)
+  redis.call('ZADD', keys.leases, now + lease_ms, id)
   local newest = tonumber(redis.call('HGET', keys.meta, 'fence') or 0)
   redis.call('HSET', keys.meta, 'fence', string.format('%.0f', math.max(newest, r.fence)))
 end

@@ -152,13 +152,13 @@ export interface Holder {
 }
 
 /**
- * What follows when an executor holds a lease that the store forgot: it goes on, as the newest. `lease` is how long from now.
+ * What follows when an executor holds a lease that the store forgot: it goes on, as the newest, for `leaseMs` from now.
  * Undefined when the task has ended.
  */
-export function afterForgetting(task: Task, holder: Holder, lease: NonNullable<Move["lease"]>): Move | undefined {
+export function afterForgetting(task: Task, holder: Holder, leaseMs: number): Move | undefined {
   if (isEnded(task.state)) return undefined;
   const to = task.state === "CANCELLING" ? task.state : "LEASED";
-  return { from: task.state, to, lease, set: { ...holder, reports: 0, bound: null, charged: null, weight: null } };
+  return { from: task.state, to, leaseMs, set: { ...holder, reports: 0, bound: null, charged: null, weight: null } };
 }
 
 /** What a cancel does, or undefined when there is nothing left to cancel. */

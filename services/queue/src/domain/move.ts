@@ -13,8 +13,8 @@ export interface Move {
   readonly due?: "leases" | "parked" | "alarms";
   /** Tokens that the run used; absent when nobody knows. */
   readonly used?: number;
-  /** A lease that begins, with the fence and holder in `set`: the one that its holder has and that the store forgot. */
-  readonly lease?: { readonly ms: number };
+  /** A lease of this length begins, with the fence and holder in `set`: the one that its holder has and that the store forgot. */
+  readonly leaseMs?: number;
   /** What changes; null: it is forgotten. */
   readonly set: { readonly [Field in keyof Task]?: Task[Field] | null };
   /** What the task's log says; absent when the log does not show this change. */

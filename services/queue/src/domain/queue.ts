@@ -20,7 +20,7 @@ import { endsRuns, submitStopped } from "./emergency.js";
 import type { Gates } from "./gate-keeper.js";
 import type { Move, MoveOutcome, RunFacts } from "./move.js";
 import { labelCap, type Order } from "./order.js";
-import { settleAll } from "./settle-all.js";
+import { settleAnswers } from "./settle-all.js";
 import { isTaskId } from "./shard.js";
 import type { EnqueueOutcome, NewTask, Place, Report, TaskStore } from "./store.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type State, type Task } from "./task.js";
@@ -124,12 +124,7 @@ export function createQueue(
 
     /** Each for itself, together into the store. Never rejects. */
     async enqueueAll(tasks: readonly NewTask[]): Promise<PromiseSettledResult<FullTask>[]> {
-      const answers = await store.enqueueAll(tasks);
-      return settleAll(tasks, (task, i) => {
-        const answer = answers[i];
-        if (answer?.status !== "fulfilled") throw answer?.reason ?? new Error("the store did not answer for each task");
-        return accepted(task, answer.value);
-      });
+      return settleAnswers(tasks, await store.enqueueAll(tasks), accepted);
     },
 
     async get(id: string, agent: string): Promise<FullTask> {
@@ -217,7 +212,7 @@ export function createQueue(
       ms: number,
     ): Promise<boolean> {
       const { outcome, to } = await decideAndMove(id, (task) => {
-        return afterForgetting(task, { ...holder, account: accountOf(task.engine) }, { ms });
+        return afterForgetting(task, { ...holder, account: accountOf(task.engine) }, ms);
       });
       return (outcome === "done" || outcome === "ok") && to !== undefined && isHeld(to);
     },

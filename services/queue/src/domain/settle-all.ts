@@ -1,3 +1,16 @@
+/** What follows each answer, in their order; one that was refused stays so, and an item without one is refused. */
+export function settleAnswers<T, A, R>(
+  items: readonly T[],
+  answers: readonly PromiseSettledResult<A>[],
+  work: (item: T, answer: A) => R | Promise<R>,
+): Promise<PromiseSettledResult<R>[]> {
+  return settleAll(items, (item, i) => {
+    const answer = answers[i];
+    if (answer?.status !== "fulfilled") throw answer?.reason ?? new Error("there is no answer for each item");
+    return work(item, answer.value);
+  });
+}
+
 /** `Promise.allSettled` over the work of each item, but without a promise for what needs none: a batch has hundreds. */
 export async function settleAll<T, R>(
   items: readonly T[],

@@ -2,7 +2,7 @@ import { Refusal } from "@ccsp/errors";
 import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
 import type { Move } from "../domain/move.js";
-import { settleAll } from "../domain/settle-all.js";
+import { settleAnswers } from "../domain/settle-all.js";
 import { shardOfTask } from "../domain/shard.js";
 import type { EnqueueOutcome, NewTask, TaskStore } from "../domain/store.js";
 import { isEnded, type Task } from "../domain/task.js";
@@ -68,12 +68,7 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
     ...store,
     enqueue: async (task) => confirmEnqueued(task, await store.enqueue(task)),
     async enqueueAll(tasks) {
-      const answers = await store.enqueueAll(tasks);
-      return settleAll(tasks, (task, i) => {
-        const answer = answers[i];
-        if (answer?.status !== "fulfilled") throw answer?.reason ?? new Error("the store did not answer for each task");
-        return confirmEnqueued(task, answer.value);
-      });
+      return settleAnswers(tasks, await store.enqueueAll(tasks), confirmEnqueued);
     },
     async move(task, move, result) {
       const outcome = await store.move(task, move, result);

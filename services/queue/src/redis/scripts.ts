@@ -97,6 +97,7 @@ export function bindScripts(redis: RedisClient) {
       lua("remove_tasks"),
       ["tasks", "prompts", "results", "ended", "owned", "load", "...belongings"],
       anything,
+      [lua("shared/tally")],
     ),
     closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String),
     raiseEmergency: bindScript(redis, lua("raise_emergency"), ["gates", "events"], String),

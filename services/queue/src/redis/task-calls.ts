@@ -94,9 +94,9 @@ export function createTaskCalls(
 const moveLine = ({ id }: Place, { fence, used, event }: Move): string =>
   `${id} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event) : ""}`;
 
-function moveArg({ to, from, settle, due, lease, set, note, event }: Move): string {
+function moveArg({ to, from, settle, due, leaseMs, set, note, event }: Move): string {
   return JSON.stringify({
-    ...{ to, from, settle, due, lease, set },
+    ...{ to, from, settle, due, leaseMs, set },
     note: note && JSON.stringify(note),
     event: event && `task.${event.type}`,
   });
