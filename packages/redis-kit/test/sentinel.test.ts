@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { setTimeout as delay } from "node:timers/promises";
+import { once } from "node:events";
+import { mock } from "node:test";
 import { eventually, type RedisSentinel, startRedisSentinel } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openRedis, type RedisConnection } from "../src/index.js";
@@ -67,8 +68,16 @@ describe("openRedis on Sentinel", () => {
       assert.ok(heard.length > 0);
     });
 
-    await redis.close();
-    await delay(300);
-    assert.deepEqual([redis.client.status, subscriber.status], ["end", "end"]);
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      const ended = [redis.client, subscriber].map((client) => once(client, "end"));
+      await redis.close();
+      await Promise.all(ended);
+      // Longer than a connection that ended waits until it tries again, and changes its status at once.
+      mock.timers.tick(10_000);
+      assert.deepEqual([redis.client.status, subscriber.status], ["end", "end"]);
+    } finally {
+      mock.timers.reset();
+    }
   });
 });
