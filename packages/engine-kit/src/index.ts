@@ -37,6 +37,7 @@ export { at, countAt, entriesAt, type Json, listAt, numberAt, parseObject, textA
 export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-splitter.js";
 export { type EndOfRun, outcomeOf } from "./outcome.js";
 export type { EngineContext, EnginePlugin } from "./plugin.js";
+export { promptOnly } from "./prompt-only.js";
 export { readEnvironmentFile, STANDARD_PATH, searchPath } from "./settings.js";
 export { askVersion, runOptions } from "./start.js";
 export type {

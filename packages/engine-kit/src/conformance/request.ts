@@ -1,4 +1,5 @@
 import type { RunRequest } from "../engine.js";
+import { promptOnly } from "../prompt-only.js";
 
 /** Settles every run: a minute, and more bytes than any test prints. */
 export const TEST_LIMITS: RunRequest["limits"] = {
@@ -10,17 +11,6 @@ export const TEST_LIMITS: RunRequest["limits"] = {
 
 /** A request that asks for nothing but its prompt. */
 export const plainRequest = (taskId: string, prompt: string): RunRequest => ({
-  taskId,
-  fence: 1n,
-  prompt,
-  model: "",
-  fallbackModels: [],
-  systemPrompt: "",
-  files: [],
-  workingFolder: undefined,
-  allowedTools: [],
-  deniedTools: [],
-  permissionMode: "default",
-  limits: TEST_LIMITS,
-  traceparent: "",
+  ...promptOnly(prompt),
+  ...{ taskId, fence: 1n, limits: TEST_LIMITS },
 });

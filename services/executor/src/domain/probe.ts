@@ -1,5 +1,5 @@
 import type { EngineRun, RunFailure, RunOutcome, RunRequest } from "@ccsp/engine-kit";
-import { runFailure } from "@ccsp/engine-kit";
+import { promptOnly, runFailure } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
 import { engineUnknown } from "./engine-unknown.js";
@@ -96,19 +96,9 @@ function stopOn(signal: AbortSignal, run: EngineRun, log: Logger): void {
 }
 
 const HI: Omit<RunRequest, "fence"> = {
-  taskId: "probe",
-  prompt: "Hi",
-  model: "",
-  fallbackModels: [],
-  systemPrompt: "",
-  files: [],
-  workingFolder: undefined,
-  allowedTools: [],
-  deniedTools: [],
-  permissionMode: "default",
-  startNow: true,
+  ...promptOnly("Hi"),
+  ...{ taskId: "probe", startNow: true },
   limits: { wallMs: WALL_MS, outputBytes: OUTPUT_BYTES, turns: undefined, budgetUsd: undefined },
-  traceparent: "",
 };
 
 const tooLate = runFailure("TIMEOUT", "the engine did not start it in time", { source: "CCSP" });
