@@ -56,21 +56,20 @@ if not now then
 end
 
 -- What waits, by scope, and the oldest of an agent in each class.
-local scopes, fields, heads = {}, {}, { {}, {}, {}, {} }
-local function note_scope(name, bound)
-  if scopes[name] then
-    return
-  end
+local all_scopes, fields, heads = {}, {}, { {}, {}, {}, {} }
+local function open_scope(name, bound)
   local most_tasks, most_bytes = unpack(bounds[bound])
-  scopes[name] = {
+  local scope = {
     name = name,
-    at = #fields + 1,
     most_tasks = most_tasks > 0 and most_tasks or math.huge,
     most_bytes = most_bytes > 0 and most_bytes or math.huge,
   }
+  all_scopes[#all_scopes + 1] = scope
   fields[#fields + 1] = name .. '/tasks'
   fields[#fields + 1] = name .. '/bytes'
+  return scope
 end
+local all, of_class, of_agent = open_scope('all', 'all'), {}, {}
 local lines, ids = {}, {}
 for i = 10, #ARGV, 3 do
   local id, class, agent, size, hash, trace, record =
@@ -80,14 +79,13 @@ for i = 10, #ARGV, 3 do
     { id = id, class = class, agent = agent, size = size, hash = hash, trace = trace, record = record, at = i }
   ids[#ids + 1] = id
   heads[class][agent] = false
-  note_scope('all', 'all')
-  note_scope('class/' .. CLASSES[class], CLASSES[class])
-  note_scope('agent/' .. agent, 'agent')
+  of_class[class] = of_class[class] or open_scope('class/' .. CLASSES[class], CLASSES[class])
+  of_agent[agent] = of_agent[agent] or open_scope('agent/' .. agent, 'agent')
 end
 local records = redis.call('HMGET', tasks, unpack(ids))
 local waiting = redis.call('HMGET', load, unpack(fields))
-for _, scope in pairs(scopes) do
-  scope.tasks, scope.bytes = tonumber(waiting[scope.at] or 0), tonumber(waiting[scope.at + 1] or 0)
+for i, scope in ipairs(all_scopes) do
+  scope.tasks, scope.bytes = tonumber(waiting[2 * i - 1] or 0), tonumber(waiting[2 * i] or 0)
 end
 for class, oldest in ipairs(heads) do
   local agents = {}
@@ -165,15 +163,14 @@ local function enqueue(line, before)
   if stopped then
     return 'stopped', stop
   end
-  local all, of_class, of_agent = scopes.all, scopes['class/' .. CLASSES[class]], scopes['agent/' .. agent]
   local bytes = tonumber(size)
-  local full = find_full(all, bytes) or find_full(of_class, bytes) or find_full(of_agent, bytes)
+  local full = find_full(all, bytes) or find_full(of_class[class], bytes) or find_full(of_agent[agent], bytes)
   if full then
     return 'full', full
   end
   add_load(all, bytes)
-  add_load(of_class, bytes)
-  add_load(of_agent, bytes)
+  add_load(of_class[class], bytes)
+  add_load(of_agent[agent], bytes)
 
   local bulk, times = ARGV[line.at + 1], ARGV[line.at + 2]
   local time = times ~= '' and cjson.decode(times) or NO_TIMES
@@ -206,10 +203,10 @@ for i, line in ipairs(lines) do
   outcomes[#outcomes + 1] = word
   outcomes[#outcomes + 1] = value
 end
-for name, scope in pairs(scopes) do
+for i, scope in ipairs(all_scopes) do
   if scope.changed then
-    push_two(to_load, name .. '/tasks', scope.tasks)
-    push_two(to_load, name .. '/bytes', scope.bytes)
+    push_two(to_load, fields[2 * i - 1], scope.tasks)
+    push_two(to_load, fields[2 * i], scope.bytes)
   end
 end
 batch.write()

@@ -12,7 +12,7 @@ import type { Scripts } from "./scripts.js";
 // Long enough for a client that lost its connection over a day's outage; see Enqueue in the contract.
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
 // Small enough for the next group to be made ready here while Redis, which does nothing else meanwhile, has this one.
-const GROUP = { count: 16, bytes: 1024 * 1024, bytesOf: ({ prompts, spec }: NewTask) => prompts.length + spec.length };
+const GROUP = { count: 25, bytes: 1024 * 1024, bytesOf: ({ prompts, spec }: NewTask) => prompts.length + spec.length };
 
 /** `TaskStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
