@@ -38,8 +38,7 @@ gate.closed = now
 redis.call('HSET', gates, scope, cjson.encode(gate))
 for type, data in pairs({ ['gate.closed'] = ARGV[5], ['session.timeout'] = ARGV[6] }) do
   if data ~= '' then
-    redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', type, 'time', now, 'task', '', 'agent', '',
-      'trace', '', 'data', data)
+    add_event(events, type, now, data)
   end
 end
 return cjson.encode(gate)

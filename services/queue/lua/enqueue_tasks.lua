@@ -32,14 +32,15 @@
 --       7 of a high one
 --       8 of a normal one
 --       9 of a low one
---       10 for each task, in turn: its line (see below), prompts, times (JSON; see below) or ''
+--       10 for each task, in turn: its line (see below), prompts
 -- RETURN the time of acceptance, then for each task, in turn: 'added' | 'again' and its record | 'known' or 'conflict' and
 --        the id of the task that has the request id | 'full' and the field of `load` that is at its bound |
 --        'stopped' and the emergency stop (JSON)
 --
 -- Line: id, class (1 to 4), agent, bytes that the bounds count, payload hash or '' when the call has no request id, traceparent
--- or '', and the record's members as JSON but for state and times; a space between them. One argument is cheaper than seven.
--- Times: start (ms), deadline (ms) of the first start, pin (executor that it waits for), pinMs (how long); each may be absent.
+-- or '', start (ms; 0: none, but the record has conditions) or '', and the record's members as JSON but for state and times; a space
+-- between them. One argument is cheaper than eight.
+-- Conditions of a start: deadline (ms) of the first, pin (executor that it waits for), pinMs (how long); each may be absent.
 -- Writes no log entry: a log's first entry, QUEUED or SCHEDULED at `created`, is the record itself, which spares every waiting
 -- task a stream.
 -- Age is the time of acceptance, or of the start that was asked for; as 11 hex digits, it sorts by name.
@@ -71,12 +72,21 @@ local function open_scope(name, bound)
 end
 local all, of_class, of_agent = open_scope('all', 'all'), {}, {}
 local lines, ids = {}, {}
-for i = 10, #ARGV, 3 do
-  local id, class, agent, size, hash, trace, record =
-    string.match(ARGV[i], '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (.*)$')
+for i = 10, #ARGV, 2 do
+  local id, class, agent, size, hash, trace, start, record =
+    string.match(ARGV[i], '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (%S*) (.*)$')
   class = tonumber(class)
-  lines[#lines + 1] =
-    { id = id, class = class, agent = agent, size = size, hash = hash, trace = trace, record = record, at = i }
+  lines[#lines + 1] = {
+    id = id,
+    class = class,
+    agent = agent,
+    size = size,
+    hash = hash,
+    trace = trace,
+    start = start,
+    record = record,
+    prompts = ARGV[i + 1],
+  }
   ids[#ids + 1] = id
   heads[class][agent] = false
   of_class[class] = of_class[class] or open_scope('class/' .. CLASSES[class], CLASSES[class])
@@ -137,7 +147,7 @@ local stop = redis.call('HGET', KEYS[22], 'emergency')
 local stopped = stop and not cjson.decode(stop).opens
 
 local created = string.format('%.0f', now)
-local NO_TIMES = {}
+local NO_CONDITIONS = {}
 local request_key = 22
 local function enqueue(line, before)
   local id, class, agent, size, hash = line.id, line.class, line.agent, line.size, line.hash
@@ -172,28 +182,27 @@ local function enqueue(line, before)
   add_load(of_class[class], bytes)
   add_load(of_agent[agent], bytes)
 
-  local bulk, times = ARGV[line.at + 1], ARGV[line.at + 2]
-  local time = times ~= '' and cjson.decode(times) or NO_TIMES
+  local start = tonumber(line.start)
+  local conditions = start and cjson.decode('{' .. line.record) or NO_CONDITIONS
   local state = '{"state":"QUEUED","created":'
-  if time.start and time.start > now then
-    state = string.format('{"state":"SCHEDULED","since":%.0f,"ready":%.0f,"created":', time.start, time.start)
-    redis.call('ZADD', parked, time.start, id)
+  if start and start > now then
+    state = string.format('{"state":"SCHEDULED","since":%.0f,"ready":%.0f,"created":', start, start)
+    redis.call('ZADD', parked, start, id)
     redis.call('HINCRBY', load, 'scheduled', 1)
   else
-    put_in_line(id, class, agent, time.pin)
+    put_in_line(id, class, agent, conditions.pin)
   end
-  local alarm = math.min(time.deadline or math.huge, time.pinMs and now + time.pinMs or math.huge)
+  local alarm = math.min(conditions.deadline or math.huge, conditions.pinMs and now + conditions.pinMs or math.huge)
   if alarm < math.huge then
     redis.call('ZADD', alarms, alarm, id)
   end
   push_two(to_tasks, id, state .. created .. ',"size":' .. size .. ',' .. line.record)
-  push_two(to_prompts, id, bulk)
+  push_two(to_prompts, id, line.prompts)
   push_two(to_owned, 0, agent .. '/' .. id)
   if request then
     redis.call('SET', request, id .. ' ' .. hash, 'PX', ARGV[4])
   end
-  redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', 'task.enqueued', 'time', created, 'task', id,
-    'agent', agent, 'trace', line.trace, 'data', ARGV[5 + class])
+  add_event(events, 'task.enqueued', created, ARGV[5 + class], id, agent, line.trace)
   return 'added'
 end
 
@@ -210,6 +219,7 @@ for i, scope in ipairs(all_scopes) do
   end
 end
 batch.write()
+trim_events(events)
 if queued then
   redis.call('PUBLISH', ARGV[3], 'engine:' .. engine)
 end

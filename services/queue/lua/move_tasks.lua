@@ -254,8 +254,7 @@ local function move_task(line, move, result, log)
     logged[#logged + 1] = id
   end
   if move.event then
-    redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', move.event, 'time', now, 'task', id,
-      'agent', r.agent, 'trace', r.trace or '', 'data', data .. '}')
+    add_event(events, move.event, now, data .. '}', id, r.agent, r.trace)
   end
   return 'ok'
 end
@@ -273,6 +272,7 @@ batch.write()
 charges.save()
 loads.save()
 leased.save()
+trim_events(events)
 if #logged > 0 then
   redis.call('PUBLISH', ARGV[3], table.concat(logged, ' '))
 end

@@ -28,8 +28,7 @@ end
 gate.opens, gate.opened = now, ARGV[5]
 redis.call('HSET', gates, scope, cjson.encode(gate))
 if ARGV[4] ~= '' then
-  redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', ARGV[3], 'time', now, 'task', '', 'agent', '',
-    'trace', '', 'data', ARGV[4])
+  add_event(events, ARGV[3], now, ARGV[4])
 end
 for i = 7, #ARGV do
   redis.call('PUBLISH', ARGV[6], ARGV[i])

@@ -30,8 +30,7 @@ stop.closed = now
 local after = cjson.encode(stop)
 redis.call('HSET', gates, 'emergency', after)
 if ARGV[4] ~= '' then
-  redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', 'emergency.stop', 'time', now, 'task', '', 'agent', '',
-    'trace', '', 'data', ARGV[4])
+  add_event(events, 'emergency.stop', now, ARGV[4])
 end
 redis.call('PUBLISH', ARGV[5], ARGV[6])
 return after

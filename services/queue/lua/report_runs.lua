@@ -39,8 +39,7 @@ local function report(log, id, fence, number, started, trace, first, last)
       redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt, 'state', 'RUNNING')
     end
     local data = string.format('{"engine":"%s","attempt":%d,"executorId":"%s"}', r.engine, r.attempt, r.executor)
-    redis.call('XADD', events, 'MAXLEN', '~', 100000, '*', 'type', 'task.started', 'time', now, 'task', id,
-      'agent', r.agent, 'trace', r.trace or '', 'data', data)
+    add_event(events, 'task.started', now, data, id, r.agent, r.trace)
   end
   for entry = first, last do
     redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'event', ARGV[entry])
@@ -61,6 +60,7 @@ while i <= #ARGV do
   words[#words + 1] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
   i = last + 1
 end
+trim_events(events)
 if #logged > 0 then
   redis.call('PUBLISH', ARGV[2], table.concat(logged, ' '))
 end

@@ -39,7 +39,7 @@ export function createEnqueue(
     const args: ScriptArgument[] = [clock(), engine, channels.work, REQUEST_TTL_MS, boundsArg, ...eventData(engine)];
     for (const { task, line } of entries) {
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
-      args.push(line, asBuffer(task.prompts), timesOf(task));
+      args.push(line, asBuffer(task.prompts));
     }
     const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
     return readOutcomes(entries, await scripts.enqueue({ ...own, ...keys.engine(engine), requests }, ...args));
@@ -82,13 +82,10 @@ function entryOf(task: NewTask): Entry {
   const record = recordOf(task);
   const members = JSON.stringify(record).slice(1);
   const size = Buffer.byteLength(members) + 1 + task.prompts.byteLength;
-  const { id, agent, request, trace } = task;
-  const line = `${id} ${CLASSES.indexOf(task.class) + 1} ${agent} ${size} ${request?.hash ?? ""} ${trace} ${members}`;
+  const { id, agent, request, trace, start = task.conditions && 0 } = task;
+  const line = `${id} ${CLASSES.indexOf(task.class) + 1} ${agent} ${size} ${request?.hash ?? ""} ${trace} ${start ?? ""} ${members}`;
   return { task, record, size, line };
 }
-
-const timesOf = ({ start, conditions }: NewTask): string =>
-  start === undefined && conditions === undefined ? "" : JSON.stringify({ start, ...conditions });
 
 /** The script's answer; only what was added comes without a value. */
 function readOutcomes(entries: readonly Entry[], [created, ...words]: readonly string[]): EnqueueOutcome[] {

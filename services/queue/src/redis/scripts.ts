@@ -53,7 +53,7 @@ export function bindScripts(redis: RedisClient) {
         "...requests",
       ],
       words,
-      [lua("shared/batch")],
+      ["shared/batch", "shared/events"].map(lua),
     ),
     sync: bindScript(
       redis,
@@ -76,7 +76,10 @@ export function bindScripts(redis: RedisClient) {
         ...["gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`),
       ].map(lua),
     ),
-    report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words, [lua("outage/ahead")]),
+    report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words, [
+      lua("shared/events"),
+      lua("outage/ahead"),
+    ]),
     move: bindScript(
       redis,
       lua("move_tasks"),
@@ -88,7 +91,7 @@ export function bindScripts(redis: RedisClient) {
       ],
       words,
       [
-        ...["shared/batch", "shared/tally", "shared/count_lease", "outage/ahead"],
+        ...["shared/batch", "shared/tally", "shared/count_lease", "shared/events", "outage/ahead"],
         ...["move/bench", "move/charge", "move/resume"],
       ].map(lua),
     ),
@@ -99,9 +102,9 @@ export function bindScripts(redis: RedisClient) {
       anything,
       [lua("shared/tally")],
     ),
-    closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String),
-    raiseEmergency: bindScript(redis, lua("raise_emergency"), ["gates", "events"], String),
-    openGate: bindScript(redis, lua("open_gate"), ["gates", "events"], oneOf("ok", "open")),
+    closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String, [lua("shared/events")]),
+    raiseEmergency: bindScript(redis, lua("raise_emergency"), ["gates", "events"], String, [lua("shared/events")]),
+    openGate: bindScript(redis, lua("open_gate"), ["gates", "events"], oneOf("ok", "open"), [lua("shared/events")]),
     openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
     adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
     liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
