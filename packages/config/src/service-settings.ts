@@ -90,7 +90,7 @@ export function redisUrl(settings: Settings): string {
 export function queueShards(settings: Settings): number {
   return settings.integer(
     "CCSP_QUEUE_SHARDS",
-    "shards of the queue, the same for all services; docs/queue.md, Shards",
+    "shards of the queue, the same for all services; docs/queue-operations.md, Shards",
     {
       default: 1,
       min: 1,

@@ -5,7 +5,7 @@ import { type Link, openLink } from "./link.js";
 export interface Storage {
   /** For the replica of this name. */
   urlFor(name: string): Promise<string>;
-  /** What replicas are told to wait for, so that each fault is one that they promise to survive (docs/queue.md, What survives what). */
+  /** What replicas are told to wait for, so that each fault is one that they promise to survive (docs/queue-operations.md, What survives what). */
   readonly durability: Readonly<Record<string, string>>;
   /** Links between replicas and Redis; none where Sentinel tells replicas whom to call. */
   readonly links: readonly Link[];

@@ -30,7 +30,7 @@ export interface ConversationsDeps {
 
 const MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024;
 
-/** The rules of conversations; see docs/queue.md. */
+/** The rules of conversations; see docs/queue-features.md. */
 export function createConversations({ store, tasks, affinityMs }: ConversationsDeps) {
   /** Makes a turn the head, unless a later one is. Nobody goes on from the other of the two any more. */
   async function advance(id: string, owner: Owner, head: Turn | undefined, turn: Turn): Promise<void> {

@@ -4,7 +4,7 @@ import { joinSurroundings } from "./situation.js";
 import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
 
 /**
- * One store out of one for each shard; see docs/queue.md, Shards. An agent's tasks are in one shard, a task's id names its
+ * One store out of one for each shard; see docs/queue-storage.md, Shards and names. An agent's tasks are in one shard, a task's id names its
  * own, and whoever asks for all is answered by all. Bounds are those of a shard: the caller divides.
  */
 export function createShardedStore(shards: readonly TaskStore[]): TaskStore {

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const NOT_OURS = new Set(["node_modules", "dist", "gen"]);
+
+describe("The documentation", () => {
+  it("links to files and headings that are there", () => {
+    const pages = filesUnder(ROOT, /\.md$/);
+    assert(pages.length > 20, "the pages were not found");
+    assert.deepEqual(pages.flatMap(brokenLinks), []);
+  });
+
+  it("is named in code and settings by pages that are there", () => {
+    const files = filesUnder(ROOT, /\.(ts|lua|proto|conf)$/);
+    assert(files.length > 500, "the code was not found");
+    assert.deepEqual(files.flatMap(missingPages), []);
+  });
+});
+
+function filesUnder(folder: string, name: RegExp): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name.startsWith(".") || NOT_OURS.has(entry.name)) return [];
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return filesUnder(path, name);
+    return entry.isFile() && name.test(entry.name) ? [path] : [];
+  });
+}
+
+function brokenLinks(page: string): string[] {
+  const links = [...withoutCode(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
+  return links.filter((target) => !/^[a-z]+:/.test(target) && !leadsSomewhere(page, target)).map(at(page));
+}
+
+function leadsSomewhere(page: string, target: string): boolean {
+  const [path = "", heading] = target.split("#");
+  const file = path === "" ? page : resolve(dirname(page), path);
+  return existsSync(file) && (heading === undefined || anchorsOf(file).includes(heading));
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(page: string): string[] {
+  const headings = [...withoutCode(page).matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) => text);
+  return headings.map((text) =>
+    text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** Examples may hold what looks like a heading. */
+const withoutCode = (page: string) => readFileSync(page, "utf8").replace(/^```.*?^```/gms, "");
+
+function missingPages(file: string): string[] {
+  const pages = readFileSync(file, "utf8").match(/\bdocs\/(?:adr\/)?[\w-]+\.md\b/g) ?? [];
+  return pages.filter((page) => !existsSync(join(ROOT, page))).map(at(file));
+}
+
+const at = (file: string) => (what: string) => `${relative(ROOT, file)}: ${what}`;
