@@ -22,8 +22,8 @@
 -- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
 -- be made twice. 'again' renews nothing: the heartbeat counts from the start of the call. A boot that was followed by
--- another is stale for ever, however late its calls arrive. Forgotten leases are those that Redis lost with its last moments: the caller
--- lets them go on.
+-- another is stale, however late its calls arrive, while it is among the last 1,000 characters of such boots and the executor is kept (a
+-- day). Forgotten leases are those that Redis lost with its last moments: the caller lets them go on.
 
 local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
