@@ -2664,7 +2664,9 @@ export const AgentServiceService = {
    * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute; watch again from the last sequence.
    */
   watchTask: {
     path: "/ccsp.gateway.v1.AgentService/WatchTask" as const,
@@ -2710,6 +2712,7 @@ export const AgentServiceService = {
    * has ended is answered as it is. Scope `tasks:cancel`.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   cancelTask: {
@@ -2725,6 +2728,7 @@ export const AgentServiceService = {
    * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
    */
@@ -2864,7 +2868,9 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute; watch again from the last sequence.
    */
   watchTask: handleServerStreamingCall<WatchTaskRequest, WatchTaskResponse>;
   /**
@@ -2886,6 +2892,7 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * has ended is answered as it is. Scope `tasks:cancel`.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   cancelTask: handleUnaryCall<CancelTaskRequest, CancelTaskResponse>;
@@ -2893,6 +2900,7 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
    */
@@ -3003,7 +3011,9 @@ export interface AgentServiceClient extends Client {
    * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
+   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute; watch again from the last sequence.
    */
   watchTask(request: WatchTaskRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchTaskResponse>;
   watchTask(
@@ -3058,6 +3068,7 @@ export interface AgentServiceClient extends Client {
    * has ended is answered as it is. Scope `tasks:cancel`.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   cancelTask(
@@ -3079,6 +3090,7 @@ export interface AgentServiceClient extends Client {
    * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
    */

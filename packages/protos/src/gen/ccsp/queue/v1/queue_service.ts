@@ -10091,6 +10091,7 @@ export const QueueServiceService = {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report: {
@@ -10108,6 +10109,7 @@ export const QueueServiceService = {
    * A task in CANCELLING ends as SUCCEEDED: the work was done before the cancel reached it.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or above 12 MiB, or `engine_conversation_id`.
    * - FAILED_PRECONDITION `LEASE_LOST`: someone else holds it or it has ended; drop the result.
    */
   complete: {
@@ -10124,6 +10126,7 @@ export const QueueServiceService = {
    * Repeating it with the same fence is OK and changes nothing.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `error` is missing.
    * - FAILED_PRECONDITION `LEASE_LOST`.
    */
   fail: {
@@ -10159,8 +10162,9 @@ export const QueueServiceService = {
    * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SHUTTING_DOWN`: watch again from the last sequence.
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the last sequence.
    */
   watch: {
     path: "/ccsp.queue.v1.QueueService/Watch" as const,
@@ -10205,6 +10209,7 @@ export const QueueServiceService = {
    * Cancels a task: at once when no executor has it, else by way of CANCELLING. An ended task is answered as it is.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   cancel: {
@@ -10236,6 +10241,7 @@ export const QueueServiceService = {
    * way (again) is answered as it is.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
    */
@@ -10267,6 +10273,7 @@ export const QueueServiceService = {
    * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority`.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   setPriority: {
@@ -10374,7 +10381,12 @@ export const QueueServiceService = {
       Buffer.from(EstimateTaskResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EstimateTaskResponse => EstimateTaskResponse.decode(value),
   },
-  /** Streams the status: at once, then when it changed, at most once a second. Ends with the call or with SHUTTING_DOWN. */
+  /**
+   * Streams the status: at once, then when it changed, at most once a second. A slow caller gets the newest.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
   watchQueue: {
     path: "/ccsp.queue.v1.QueueService/WatchQueue" as const,
     requestStream: false as const,
@@ -10521,6 +10533,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report: handleUnaryCall<ReportRequest, ReportResponse>;
@@ -10530,6 +10543,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * A task in CANCELLING ends as SUCCEEDED: the work was done before the cancel reached it.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or above 12 MiB, or `engine_conversation_id`.
    * - FAILED_PRECONDITION `LEASE_LOST`: someone else holds it or it has ended; drop the result.
    */
   complete: handleUnaryCall<CompleteRequest, CompleteResponse>;
@@ -10538,6 +10552,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Repeating it with the same fence is OK and changes nothing.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `error` is missing.
    * - FAILED_PRECONDITION `LEASE_LOST`.
    */
   fail: handleUnaryCall<FailRequest, FailResponse>;
@@ -10557,8 +10572,9 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SHUTTING_DOWN`: watch again from the last sequence.
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the last sequence.
    */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /**
@@ -10579,6 +10595,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Cancels a task: at once when no executor has it, else by way of CANCELLING. An ended task is answered as it is.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   cancel: handleUnaryCall<CancelRequest, CancelResponse>;
@@ -10594,6 +10611,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * way (again) is answered as it is.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
    */
@@ -10609,6 +10627,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority`.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   setPriority: handleUnaryCall<SetPriorityRequest, SetPriorityResponse>;
@@ -10658,7 +10677,12 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Errors: those of Enqueue for its fields.
    */
   estimateTask: handleUnaryCall<EstimateTaskRequest, EstimateTaskResponse>;
-  /** Streams the status: at once, then when it changed, at most once a second. Ends with the call or with SHUTTING_DOWN. */
+  /**
+   * Streams the status: at once, then when it changed, at most once a second. A slow caller gets the newest.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
   /** Counts what waits and runs, and names the engines, gates and executors known. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
@@ -10781,6 +10805,7 @@ export interface QueueServiceClient extends Client {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report(
@@ -10804,6 +10829,7 @@ export interface QueueServiceClient extends Client {
    * A task in CANCELLING ends as SUCCEEDED: the work was done before the cancel reached it.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or above 12 MiB, or `engine_conversation_id`.
    * - FAILED_PRECONDITION `LEASE_LOST`: someone else holds it or it has ended; drop the result.
    */
   complete(
@@ -10826,6 +10852,7 @@ export interface QueueServiceClient extends Client {
    * Repeating it with the same fence is OK and changes nothing.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `error` is missing.
    * - FAILED_PRECONDITION `LEASE_LOST`.
    */
   fail(request: FailRequest, callback: (error: ServiceError | null, response: FailResponse) => void): ClientUnaryCall;
@@ -10870,8 +10897,9 @@ export interface QueueServiceClient extends Client {
    * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SHUTTING_DOWN`: watch again from the last sequence.
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the last sequence.
    */
   watch(request: WatchRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchResponse>;
   watch(
@@ -10919,6 +10947,7 @@ export interface QueueServiceClient extends Client {
    * Cancels a task: at once when no executor has it, else by way of CANCELLING. An ended task is answered as it is.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   cancel(
@@ -10962,6 +10991,7 @@ export interface QueueServiceClient extends Client {
    * way (again) is answered as it is.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
    */
@@ -11005,6 +11035,7 @@ export interface QueueServiceClient extends Client {
    * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
    *
    * Errors:
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority`.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   setPriority(
@@ -11152,7 +11183,12 @@ export interface QueueServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
   ): ClientUnaryCall;
-  /** Streams the status: at once, then when it changed, at most once a second. Ends with the call or with SHUTTING_DOWN. */
+  /**
+   * Streams the status: at once, then when it changed, at most once a second. A slow caller gets the newest.
+   *
+   * Errors:
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
+   */
   watchQueue(request: WatchQueueRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchQueueResponse>;
   watchQueue(
     request: WatchQueueRequest,

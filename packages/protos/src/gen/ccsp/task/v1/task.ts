@@ -135,7 +135,7 @@ export function priorityToJSON(object: Priority): string {
 
 /**
  * Where a task is in its life. SUCCEEDED, FAILED, CANCELLED and EXPIRED are ends: a task in one never leaves it,
- * except FAILED by `RetryTask`. New values may be added.
+ * except FAILED and EXPIRED by `RetryTask`. New values may be added.
  */
 export enum TaskState {
   /** UNSPECIFIED - Never sent. */
