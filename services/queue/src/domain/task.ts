@@ -26,7 +26,7 @@ export type State = (typeof STATES)[number];
 /** An executor has it. */
 export const isHeld = (state: State): boolean => state === "LEASED" || state === "RUNNING" || state === "CANCELLING";
 
-/** It never changes again. */
+/** Only RetryTask takes a task out of it. */
 export const isEnded = (state: State): boolean =>
   state === "SUCCEEDED" || state === "FAILED" || state === "CANCELLED" || state === "EXPIRED";
 

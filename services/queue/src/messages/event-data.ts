@@ -15,12 +15,12 @@ export function enqueuedData(engine: string, priority: PriorityClass): string {
 /** Data of `gate.closed`. */
 export function gateClosedData(scope: Scope, { who, why, opens }: Omit<Gate, "closed">): string {
   const openTime = opens === undefined ? undefined : new Date(opens);
-  return encodeEventData({ $case: "gateClosed", value: { scope: scopeWords(scope), who, why, openTime } });
+  return encodeEventData({ $case: "gateClosed", value: { scope: commandScope(scope), who, why, openTime } });
 }
 
 /** Data of `gate.opened`. */
 export function gateOpenedData(scope: Scope, { who, why }: { who: string; why: string }): string {
-  return encodeEventData({ $case: "gateOpened", value: { scope: scopeWords(scope), who, why } });
+  return encodeEventData({ $case: "gateOpened", value: { scope: commandScope(scope), who, why } });
 }
 
 /** Data of `emergency.stop`. */
@@ -39,8 +39,8 @@ export function sessionTimeoutData({ engine, account, executor }: NonNullable<Cl
   return encodeEventData({ $case: "sessionTimeout", value: { engine, account, executorId: executor } });
 }
 
-/** A scope for people: a label as it was given. */
-const scopeWords = (scope: Scope): string =>
+/** A scope as `ccsp pause` takes it: a label as it was given. */
+const commandScope = (scope: Scope): string =>
   scope.startsWith("label/") ? `label/${labelOf(scope.slice("label/".length)).join("=")}` : scope;
 
 /**
