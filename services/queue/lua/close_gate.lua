@@ -7,7 +7,7 @@
 --       3 gate as JSON, without `closed`: who, why, and if it opens by itself: opens (ms) and ramp (ms)
 --       4 'replace', or 'extend' to keep a gate that is closed as it is but for a later time of opening
 --       5 data of the event gate.closed (JSON); '': none is written
---       6 data of the event session.timeout, written with the first closing (JSON), or ''
+--       6 data of the event session.timeout (JSON), or ''
 -- RETURN gate as it is now
 --
 -- Closing a gate as it is closed already changes nothing, so that a repeat writes no second event.
@@ -36,9 +36,9 @@ end
 
 gate.closed = now
 redis.call('HSET', gates, scope, cjson.encode(gate))
-for type, data in pairs({ ['gate.closed'] = ARGV[5], ['session.timeout'] = ARGV[6] }) do
-  if data ~= '' then
-    add_event(events, type, now, data)
+for i, type in ipairs({ 'gate.closed', 'session.timeout' }) do
+  if ARGV[4 + i] ~= '' then
+    add_event(events, type, now, ARGV[4 + i])
   end
 end
 return cjson.encode(gate)

@@ -82,15 +82,19 @@ function gates(get: () => World): void {
     assert.deepEqual(await take(), [first, second]);
   });
 
-  it("of a label lets tasks behind it pass, and gives back those that it kept, oldest first", async () => {
-    await pause(scopes.label("repo", "a/b=c"));
-    const kept = [await add({ labels: [label] }), await add({ labels: [label] })];
-    const free = await add();
-    assert.deepEqual(await take(), [free]);
-    await resume(scopes.label("repo", "a/b=c"));
-    await tick();
-    assert.deepEqual(await take(), kept);
-  });
+  // One is called as what every object of JavaScript has.
+  for (const [key, value] of [["repo", "a/b=c"] as const, ["constructor", "x"] as const]) {
+    it(`of a label of ${key} lets tasks behind it pass, and gives back those that it kept, oldest first`, async () => {
+      const labels = [labelName(key, value)];
+      await pause(scopes.label(key, value));
+      const kept = [await add({ labels }), await add({ labels })];
+      const free = await add();
+      assert.deepEqual(await take(), [free]);
+      await resume(scopes.label(key, value));
+      await tick();
+      assert.deepEqual(await take(), kept);
+    });
+  }
 
   it("lets what it keeps back be cancelled", async () => {
     await pause(scopes.label("repo", "a/b=c"));

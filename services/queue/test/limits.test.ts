@@ -85,6 +85,29 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual([task?.spent, task?.limited], [0, 1]);
     });
 
+    it("tell of a refused login, and wait for a person, also behind a gate that is closed for another cause", async () => {
+      const login = scopes.account("claude-code", "team");
+      const causes = [
+        async (leased: { id: string; fence: number }) => fail(leased, "USAGE_WINDOW", { retryAfterMs: 3_600_000 }),
+        async () => world.gates.pause(login, { who: "ada", why: "maintenance", opensMs: world.clock.now + 1_000 }),
+      ];
+      for (const [n, close] of causes.entries()) {
+        await add();
+        await add();
+        const [one, other] = await take(2, { account: "team" });
+        await close(one ?? assert.fail());
+        await fail(other ?? assert.fail(), "SESSION_TIMEOUT");
+        const gate = (await world.store.gates()).get(login);
+        assert.match(gate?.why ?? "", /is refused/);
+        assert.equal(gate?.opens, undefined);
+        assert.equal((await told("sessionTimeout")).length, n + 1);
+        assert.equal((await told("gateClosed")).length, 2 * (n + 1));
+        await world.gates.resume(login, { who: "ada", why: "renewed" });
+        world.clock.now += 86_400_000;
+        await tick();
+      }
+    });
+
     it("halve what may run at once while the provider is overloaded, and let it grow with each three successes", async () => {
       for (let i = 0; i < 30; i++) await add();
       const first = await take(8);

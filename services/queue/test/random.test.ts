@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { decodeEvent, type EventData } from "@ccsp/events";
 import * as fc from "fast-check";
+import { scopes } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
 import { isEnded, isHeld, type Task } from "../src/domain/task.js";
 import { queueKeys } from "../src/redis/keys.js";
@@ -84,7 +86,7 @@ async function runCourse(world: World, steps: readonly Step[]): Promise<void> {
     await play.step(each);
     compare(await checkInvariants(world), play.tasks);
   }
-  await compareHistories(world, play.tasks);
+  await compareHistories(world, play);
   await letRun(world);
   const tasks = await checkInvariants(world);
   assert.ok(tasks.every(({ state }) => isEnded(state)));
@@ -109,22 +111,30 @@ function compare(tasks: readonly Task[], expected: ReadonlyMap<string, ModelTask
   assert.deepEqual(found.toSorted(byId), said.toSorted(byId));
 }
 
-/** Each change is in its task's log, and on the event stream, exactly once and in order. */
-async function compareHistories(world: World, expected: ReadonlyMap<string, ModelTask>): Promise<void> {
+/** Each change is in its task's log, and on the event stream, exactly once and in order; what becomes of gates is too. */
+async function compareHistories(world: World, expected: Pick<Play, "tasks" | "told">): Promise<void> {
   const events = new Map<string, string[]>();
+  const told: string[] = [];
   for (let shard = 0; shard < world.shards; shard++) {
-    for (const [, fields] of await world.redis.client.xrange(queueKeys(shard).events, "-", "+")) {
+    for (const [id, fields] of await world.redis.client.xrange(queueKeys(shard).events, "-", "+")) {
       const of = (name: string): string => fields[fields.indexOf(name) + 1] ?? "";
       const [kind, what] = of("type").split(".");
       if (kind === "task") events.set(of("task"), [...(events.get(of("task")) ?? []), what ?? ""]);
+      else told.push(`${of("type")} ${toldScope(decodeEvent(shard, id, fields)?.data)}`);
     }
   }
-  for (const [id, task] of expected) {
+  assert.deepEqual(told, expected.told);
+  for (const [id, task] of expected.tasks) {
     assert.deepEqual(events.get(id), task.events, `events of ${id}`);
     const log = await logOf(world.store, id);
     const states = log.flatMap(({ content }) => (content.kind === "state" ? [content.state] : []));
     assert.deepEqual(states, task.log, `log of ${id}`);
   }
+}
+
+function toldScope(data: EventData | undefined): string {
+  if (data?.$case === "gateClosed" || data?.$case === "gateOpened") return data.value.scope;
+  return data?.$case === "sessionTimeout" ? scopes.account(data.value.engine, data.value.account) : "";
 }
 
 /** One good executor of each engine, until nothing is left. */

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { scopes } from "../src/domain/gates.js";
+import { reap } from "../src/domain/reaper.js";
 import type { NewTask } from "../src/domain/store.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { fixShards } from "../src/redis/shards.js";
@@ -94,6 +96,60 @@ describe("a queue of four shards", () => {
     await executor(world, { slots: 4 }).sync();
     await executor(world, { boot: "boot-2", slots: 0 }).sync();
     assert.equal((await world.store.counts()).leased, 0);
+  });
+
+  describe("whose gate a process left half done, by dying or by losing a shard for a moment,", () => {
+    const KEEP = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
+    const tick = () => reap(world.store, world.queue, KEEP);
+    const pause = (scope: string, why: string, opensMs?: number) =>
+      world.gates.pause(scope, { who: "ada", why, ...(opensMs !== undefined && { opensMs }) });
+    const forgetIn = (shard: number, scope: string) => world.redis.client.hdel(queueKeys(shard).gates, scope);
+    const copyIn = async (shard: number, scope: string) =>
+      JSON.parse((await world.redis.client.hget(queueKeys(shard).gates, scope)) ?? "{}") as { why?: string };
+    const startAll = async () => (await executor(world, { id: "all", boot: String(++boots), slots: 9 }).sync()).grants;
+    let boots = 0;
+
+    for (const scope of [scopes.all, scopes.engine("claude-code")]) {
+      it(`closes ${scope} everywhere when the first shard has it closed, as it has it`, async () => {
+        for (const agent of AGENTS) await add({ agent });
+        await pause(scope, "before");
+        const before = await world.redis.client.hget(queueKeys(3).gates, scope);
+        await pause(scope, "now", world.clock.now + 60_000);
+        await forgetIn(2, scope);
+        await world.redis.client.hset(queueKeys(3).gates, scope, before ?? "");
+        await tick();
+        assert.deepEqual(await startAll(), []);
+        for (const shard of [0, 1, 2, 3]) assert.equal((await copyIn(shard, scope)).why, "now", `shard ${shard}`);
+        world.clock.now += 120_000;
+        await tick();
+        assert.equal((await startAll()).length, AGENTS.length);
+      });
+
+      it(`opens ${scope} everywhere when the first shard has it open`, async () => {
+        for (const agent of AGENTS) await add({ agent });
+        await pause(scope, "maintenance");
+        await forgetIn(0, scope);
+        await tick();
+        assert.equal((await world.store.gates()).size, 0);
+        assert.equal((await startAll()).length, AGENTS.length);
+      });
+    }
+
+    it("tells other services of the call only", async () => {
+      await pause(scopes.all, "maintenance");
+      await forgetIn(2, scopes.all);
+      await tick();
+      await forgetIn(0, scopes.all);
+      await tick();
+      const counts = await Promise.all(AGENTS.map((_, shard) => world.redis.client.xlen(queueKeys(shard).events)));
+      assert.deepEqual(counts, [1, 0, 0, 0]);
+    });
+
+    it("shows the gates by which the first shard acts", async () => {
+      await pause(scopes.all, "maintenance");
+      await forgetIn(1, scopes.all);
+      assert.deepEqual([...(await world.store.gates()).keys()], [scopes.all]);
+    });
   });
 
   it("counts what all of them hold", async () => {

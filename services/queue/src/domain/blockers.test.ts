@@ -95,6 +95,13 @@ describe("what blocks a task", () => {
     ],
     ["is an executor that has no slots at all", ["NO_EXECUTOR"], TASK, situation({}, [executor({ slots: 0 })]), ORDER],
     [
+      "is the rate for all for an agent that is called as what every object of JavaScript has",
+      ["RATE"],
+      { ...TASK, agent: "constructor", labels: [] },
+      situation({ buckets: new Map([["requests/agent/constructor", { level: 0, timeMs: NOW }]]) }),
+      { ...ORDER, agentRates: { "*": [60, 0] } },
+    ],
+    [
       "is no turn for one that waits for its own executor",
       ["AFFINITY"],
       { ...TASK, pin: "ex-1" },

@@ -35,9 +35,8 @@ export async function emergencyState(store: TaskStore): Promise<EmergencyState |
   return { stop, receipts: new Map([...asked.map(({ id }) => [id, undefined] as const), ...receipts]) };
 }
 
-/** Each round of the reaper: finishes what a process that died began. */
+/** Each round of the reaper: ends what a process that died left running. */
 export async function enforceEmergency(store: TaskStore, queue: Canceller): Promise<void> {
-  await store.mendEmergency();
   const stop = await store.emergency();
   if (stop) await cancelHeld(stop, store, queue);
 }

@@ -29,8 +29,6 @@ export interface EmergencyStore {
   emergency(): Promise<Emergency | undefined>;
   /** `copy` takes over what another shard has, and tells nobody. Answers what is in force then. */
   raiseEmergency(stop: Omit<Emergency, "calledMs">, how: "raise" | "copy"): Promise<Emergency>;
-  /** Makes every shard have what the first one has, should a process have died in between. */
-  mendEmergency(): Promise<void>;
   keepReceipt(executor: string, receipt: EmergencyReceipt): Promise<void>;
   /** Of an emergency stop, by executor. */
   receipts(id: string): Promise<ReadonlyMap<string, EmergencyReceipt>>;

@@ -8,6 +8,8 @@ export interface GateStore {
   closeGate(closing: Closing): Promise<Gate>;
   /** Answers whether it had been closed. Other services are told who opened it, unless nobody is named. */
   openGate(scope: Scope, by?: { readonly who: string; readonly why: string }): Promise<boolean>;
+  /** Makes every shard have the gates that the first one has, that of an emergency stop too, should a process have died in between. */
+  mendGates(): Promise<void>;
   /** Forgets gates whose time is over, and wakes executors for those that let work through. */
   openDueGates(): Promise<void>;
 

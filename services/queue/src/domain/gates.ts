@@ -111,7 +111,8 @@ export function gateAfterFailure(
   if (error.category === "SESSION_TIMEOUT") {
     const gate = { who: "ccsp", why: `${login} is refused: a person has to renew it, then resume`, ramp: rampMs };
     const found = { engine, account, executor };
-    return { scope: scopes.account(engine, account), gate, how: "extend", told: true, login: found };
+    // Whatever else had closed it: only a person can tell when it may open, and has to hear of it.
+    return { scope: scopes.account(engine, account), gate, how: "replace", told: true, login: found };
   }
   if (neverStarted(task, error)) {
     const scope = scopes.executor(executor, engine);

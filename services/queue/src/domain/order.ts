@@ -19,9 +19,13 @@ export interface Order {
 /** 0: any number. */
 export type Rate = readonly [requests: number, tokens: number];
 
+/** What is set for a name. Agents and labels choose theirs, so it may be one that every object has, such as `constructor`. */
+export const setFor = <T>(settings: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(settings, name) ? settings[name] : undefined;
+
 /** The bound of running tasks with this label, or undefined. */
 export const labelCap = ({ labelMaxRunning }: Order, label: string): number | undefined =>
-  labelMaxRunning[label] ?? labelMaxRunning[label.slice(0, label.indexOf("="))];
+  setFor(labelMaxRunning, label) ?? setFor(labelMaxRunning, label.slice(0, label.indexOf("=")));
 
 /** A shard's share of what all runs have together. An agent is in one shard, so its own bounds are not shared out. */
 export function orderOfShard(order: Order, shards: number): Order {

@@ -1,4 +1,4 @@
-import { MOST_AGEING, type Order, START_TARGET_MS } from "./order.js";
+import { MOST_AGEING, type Order, START_TARGET_MS, setFor } from "./order.js";
 import type { Situation, Standing, Waiting } from "./situation.js";
 import { CLASSES, type PriorityClass } from "./task.js";
 
@@ -24,7 +24,7 @@ export function tasksBefore(task: Waiting, { here, around }: Situation, order: O
 
 /** Within its class: the older ones of its agent, and the turns of other agents up to that of this task. */
 function agentsBefore({ agent }: Waiting, { turns, turnTime, aheadOfAgent, cost }: Standing, order: Order): number {
-  const charge = (name: string): number => cost / (order.agentWeights[name] ?? 1);
+  const charge = (name: string): number => cost / (setFor(order.agentWeights, name) ?? 1);
   const time = turnTime + aheadOfAgent * charge(agent);
   return turns.reduce((sum, other) => {
     if (other.agent === agent || other.time > time) return sum;

@@ -1,4 +1,4 @@
-import type { Order } from "./order.js";
+import { type Order, setFor } from "./order.js";
 import type { Standing } from "./situation.js";
 
 /** Of an engine or an agent. */
@@ -13,7 +13,7 @@ export interface RateLimit {
  * holds a minute's worth and refills evenly; a run that costs more than that starts when it is full.
  */
 export function rateWaitMs({ buckets, cost, nowMs }: Standing, { kind, name, rates }: RateLimit, runs: number): number {
-  const limits = rates[name] ?? rates["*"] ?? [0, 0];
+  const limits = setFor(rates, name) ?? rates["*"] ?? [0, 0];
   const waits = (["requests", "tokens"] as const).map((what, index) => {
     const most = limits[index] ?? 0;
     if (most === 0) return 0;

@@ -51,6 +51,7 @@ export async function reap(store: TaskStore, queue: Queue, retention: Retention)
   );
   await store.forgetExecutors(FORGET_EXECUTOR_MS);
   await store.mendRunning();
+  await store.mendGates();
   await enforceEmergency(store, queue);
   await store.openDueGates();
   await queue.returnBlocked();

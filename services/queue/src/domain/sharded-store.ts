@@ -1,4 +1,4 @@
-import { type Closing, scopes } from "./gates.js";
+import { COPY, mendGates } from "./mend-gates.js";
 import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
 import { joinSurroundings } from "./situation.js";
 import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
@@ -24,7 +24,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     (await all(ids)).flat();
 
   return {
-    now: async (id) => (ofTask(id) ?? ofAgent("")).now(id),
+    now: async (id) => (ofTask(id) ?? first).now(id),
     earliestNow: async () => Math.min(...(await all((store) => store.earliestNow()))),
 
     enqueue: (task) => ofAgent(task.agent).enqueue(task),
@@ -49,15 +49,15 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
         return store.sync({ ...heartbeat, held });
       });
       const findings = found.flatMap((each) => (each === "stale" ? [] : [each]));
-      const [first] = findings;
-      if (first === undefined || findings.length < found.length) return "stale";
+      const [finding] = findings;
+      if (finding === undefined || findings.length < found.length) return "stale";
       return {
         lost: [...unknown, ...findings.flatMap(({ lost }) => lost)],
         cancelled: findings.flatMap(({ cancelled }) => cancelled),
         unlisted: findings.flatMap(({ unlisted }) => unlisted),
         forgotten: findings.flatMap(({ forgotten }) => forgotten),
         holdMs: Math.max(...findings.map(({ holdMs }) => holdMs)),
-        emergency: first.emergency,
+        emergency: finding.emergency,
       };
     },
 
@@ -87,38 +87,29 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     expiredEnds: (...args) => idsOfAll((store) => store.expiredEnds(...args)),
     forgetExecutors: async (silentMs) => void (await all((store) => store.forgetExecutors(silentMs))),
 
-    keepConfirmation: (...args) => ofAgent("").keepConfirmation(...args),
-    takeConfirmation: (name) => ofAgent("").takeConfirmation(name),
+    keepConfirmation: (...args) => first.keepConfirmation(...args),
+    takeConfirmation: (name) => first.takeConfirmation(name),
 
-    gates: () => ofAgent("").gates(),
+    // What the first has is what holds, so that half a closing or half an opening is never taken for a whole one.
+    gates: () => first.gates(),
     async closeGate(closing) {
-      const [gate] = await all((store, shard) => store.closeGate(shard === 0 ? closing : untold(closing)));
-      if (gate === undefined) throw new Error("there is no shard");
+      const gate = await first.closeGate(closing);
+      await Promise.all(others.map((store) => store.closeGate({ ...COPY, scope: closing.scope, gate })));
       return gate;
     },
     async openGate(scope, by) {
-      const opened = await all((store, shard) => store.openGate(scope, shard === 0 ? by : undefined));
-      return opened.includes(true);
+      const opened = await first.openGate(scope, by);
+      const copies = await Promise.all(others.map((store) => store.openGate(scope)));
+      return opened || copies.includes(true);
     },
 
     emergency: () => first.emergency(),
-    /** What the first has is what holds, so that half a stop or half a resume is never taken for a whole one. */
     async raiseEmergency(stop, how) {
       const raised = await first.raiseEmergency(stop, how);
       await Promise.all(others.map((store) => store.raiseEmergency(raised, "copy")));
       return raised;
     },
-    async mendEmergency() {
-      // In this order: what another shard had before, and the first has no longer, is over.
-      const copies = await Promise.all(others.map((store) => store.emergency()));
-      const stop = await first.emergency();
-      await Promise.all(
-        others.map(async (store, i) => {
-          if (stop && copies[i]?.id !== stop.id) await store.raiseEmergency(stop, "copy");
-          if (!stop && copies[i]) await store.openGate(scopes.emergency);
-        }),
-      );
-    },
+    mendGates: () => mendGates(first, others),
     keepReceipt: (...args) => first.keepReceipt(...args),
     receipts: (id) => first.receipts(id),
     heldIds: () => idsOfAll((store) => store.heldIds()),
@@ -204,8 +195,6 @@ const NOTHING: ClaimAnswer = { grants: [] };
 const grantsOf = (answer: ClaimAnswer | undefined = NOTHING): readonly Grant[] =>
   answer === "stale" ? [] : answer.grants;
 
-/** Every shard has the same gates; one of them tells. */
-const untold = ({ scope, gate, how }: Closing): Closing => ({ scope, gate, how, told: false });
 const bytesOf = (grants: readonly Grant[]): number => grants.reduce((sum, { prompts }) => sum + prompts.byteLength, 0);
 
 function sumDepths(depths: readonly Depth[]): Depth[] {

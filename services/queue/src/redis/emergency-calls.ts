@@ -36,8 +36,6 @@ export function createEmergencyCalls(
       return decodeEmergency(raised);
     },
 
-    mendEmergency: async () => undefined,
-
     async keepReceipt(executor, receipt) {
       await redis.hset(receipts, executor, JSON.stringify(receipt));
       await redis.pexpire(receipts, RECEIPTS_LAST_MS);

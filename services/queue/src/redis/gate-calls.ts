@@ -55,6 +55,8 @@ export function createGateCalls(
       return opened === "ok";
     },
 
+    mendGates: async () => undefined,
+
     openDueGates: () => scripts.openDueGates({ gates }, clock(), BOUND_LASTS_MS, channels.work, ...topics),
 
     adaptBound: ({ engine, account }, what) =>

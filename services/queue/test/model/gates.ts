@@ -17,20 +17,30 @@ const RAMPED = /^(all$|class\/|engine\/|account\/)/;
 /** Which gates are closed, and how much those that have opened let through. */
 export class ModelGates {
   private readonly gates = new Map<string, ModelGate>();
+  /** What other services are told of gates, in order: the type of the event and its scope. */
+  readonly told: string[] = [];
   /** Engines whose login was overloaded, so that fewer runs than slots may go on at once. */
   readonly bounded = new Set<string>();
 
   pause(scope: string, who: string, now: number, opensMs?: number): void {
+    const ramp = opensMs !== undefined && RAMPED.test(scope) ? RAMP_MS : 0;
+    this.replace(scope, { who, opens: opensMs ?? NEVER, ramp }, now);
+  }
+
+  /** Answers whether that changed something: closing it as it is closed does not. */
+  private replace(scope: string, gate: Pick<ModelGate, "who" | "opens" | "ramp">, now: number): boolean {
     const before = this.gates.get(scope);
-    const gate = { who, opens: opensMs ?? NEVER, ramp: opensMs !== undefined && RAMPED.test(scope) ? RAMP_MS : 0 };
-    // Closing it as it is closed changes nothing.
-    if (before && before.opens > now && before.opens === gate.opens && before.who === who) return;
+    if (before && before.opens > now && before.opens === gate.opens && before.who === gate.who) return false;
     this.gates.set(scope, { ...gate, let: 0, times: 0 });
+    this.told.push(`gate.closed ${scope}`);
+    return true;
   }
 
   resume(scope: string, now: number): void {
     const gate = this.gates.get(scope);
-    if (gate && gate.opens > now) gate.opens = now;
+    if (!gate || gate.opens <= now) return;
+    gate.opens = now;
+    this.told.push(`gate.opened ${scope}`);
   }
 
   /** What a failed run closes, for others that would meet the same. */
@@ -38,7 +48,9 @@ export class ModelGates {
     if (state === "CANCELLING") return;
     const login = `account/${engine}/`;
     if (category === "USAGE_WINDOW") this.extend(login, readyMs, now);
-    if (category === "SESSION_TIMEOUT") this.extend(login, NEVER, now);
+    if (category === "SESSION_TIMEOUT" && this.replace(login, { who: "ccsp", opens: NEVER, ramp: RAMP_MS }, now)) {
+      this.told.push(`session.timeout ${login}`);
+    }
     if (category !== "ENGINE_CRASH" || state !== "LEASED") return;
     const scope = `executor/${executor}/${engine}`;
     const times = (this.gates.get(scope)?.times ?? 0) + 1;
@@ -48,7 +60,7 @@ export class ModelGates {
 
   private extend(scope: string, opens: number, now: number): void {
     const gate = this.gates.get(scope);
-    if (!gate || gate.opens <= now) this.gates.set(scope, { who: "ccsp", opens, ramp: RAMP_MS, let: 0, times: 0 });
+    if (!gate || gate.opens <= now) this.replace(scope, { who: "ccsp", opens, ramp: RAMP_MS }, now);
     else if (opens > gate.opens) Object.assign(gate, { opens, ramp: RAMP_MS });
   }
 

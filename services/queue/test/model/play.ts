@@ -80,6 +80,11 @@ export class Play {
     this.players = EXECUTORS.map((id) => this.boot(id));
   }
 
+  /** Of gates, by the shard that tells of them. */
+  get told(): readonly string[] {
+    return this.gates[0]?.told ?? [];
+  }
+
   async step({ op, n, crash }: Step): Promise<void> {
     const { world, tasks } = this;
     const [at, now] = [n % EXECUTORS.length, world.clock.now];
