@@ -135,7 +135,7 @@ local function end_lease(r, id, used)
   if any_benched then
     lift_bench(bench, r.agent, ARGV[4])
   end
-  local charge = r.state == 'LEASED' and 0 or used
+  local charge = r.ran ~= r.fence and 0 or used
   if charge and r.charged then
     charges.correct(KEYS[TURNS + CLASS[r.class]], r, charge)
   end

@@ -10,15 +10,17 @@
 -- ARGV  1 for each task its id
 -- RETURN 'ok'
 --
--- A task that has not ended is kept. The request id is kept for its own time, so that a repeated call does not run the task again.
+-- A task that has not ended is kept. Of a record that cannot be read its place in `ended` tells; its name in `owned` stays, as nobody
+-- knows its agent. The request id is kept for its own time, so that a repeated call does not run the task again.
 
 local tasks, prompts, results, ended, owned, load = unpack(KEYS)
 local loads = open_tally(load)
 for i, id in ipairs(ARGV) do
   local raw = redis.call('HGET', tasks, id)
-  local r = raw and cjson.decode(raw)
-  if not r or r.ended then
-    if r then
+  local good, r = pcall(cjson.decode, raw or 'null')
+  local read = good and type(r) == 'table'
+  if not raw or read and r.ended or not read and redis.call('ZSCORE', ended, id) then
+    if read then
       redis.call('ZREM', owned, r.agent .. '/' .. id)
       loads.add('ended/bytes', -(r.kept or 0))
     end

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import * as fc from "fast-check";
-import { executor, newTask, startWorld, type World, type WorldOptions } from "./world.js";
+import { executor, failure, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
 for (const twice of [false, true]) {
   describe(`fairness between agents${twice ? ", each script sent twice" : ""}`, () => fairness({ twice }));
@@ -98,17 +98,23 @@ function fairness({ twice }: { twice: boolean }): void {
     assert.equal(agents(order.map((agent) => ({ agent }))), "b".repeat(15));
   });
 
-  it("charges nothing for a lease that was given back before its run", async () => {
-    const world = await open();
-    await add(world, "a", 4);
-    await add(world, "b", 4);
-    await run(world, 2, { a: 1_000, b: 1_000 });
-    const [task] = await take(world, 1);
-    assert.ok(task);
-    await world.queue.release(task.id, task.fence, "draining");
-    const turns = await world.redis.client.zrange("ccsp:queue:{0}:turns:claude-code:normal", "0", "-1", "WITHSCORES");
-    assert.equal(turns[1], turns[3]);
-  });
+  for (const how of ["given back", "cancelled"]) {
+    it(`charges nothing for a lease that was ${how} before its run`, async () => {
+      const world = await open();
+      await add(world, "a", 4);
+      await add(world, "b", 4);
+      await run(world, 2, { a: 1_000, b: 1_000 });
+      const [task] = await take(world, 1);
+      assert.ok(task);
+      const { id, agent, fence } = task;
+      if (how === "cancelled") {
+        await world.queue.cancel(id, agent, "");
+        await world.queue.fail(id, fence, failure("CANCELLED", { retryable: false }), {});
+      } else await world.queue.release(id, fence, "draining");
+      const turns = await world.redis.client.zrange("ccsp:queue:{0}:turns:claude-code:normal", "0", "-1", "WITHSCORES");
+      assert.equal(turns[1], turns[3]);
+    });
+  }
 
   it("lets no agent run more than it may, and passes to the next", async () => {
     const world = await open({ order: { agentMaxRunning: 2 } });

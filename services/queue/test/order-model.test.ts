@@ -12,9 +12,12 @@ const step = fc.oneof(
   { weight: 8, arbitrary: fc.record({ op: fc.constant("lease" as const), n: fc.constant(0) }) },
   {
     weight: 5,
-    arbitrary: fc.record({ op: fc.constantFrom("complete", "complete unstarted", "fail"), n: fc.nat(999) }),
+    arbitrary: fc.record({
+      op: fc.constantFrom("complete", "complete unstarted", "fail", "fail unstarted"),
+      n: fc.nat(999),
+    }),
   },
-  { weight: 2, arbitrary: fc.record({ op: fc.constantFrom("release", "wait"), n: fc.nat(999) }) },
+  { weight: 3, arbitrary: fc.record({ op: fc.constantFrom("release", "wait", "cancel"), n: fc.nat(999) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -30,6 +33,7 @@ describe("the order of leases", () => {
         await world.reset();
         const rule = new ModelTurns(world.order);
         const fences = new Map<string, number>();
+        const cancelled = new Set<string>();
         let calls = 0;
         for (const each of steps) await play(each);
 
@@ -48,6 +52,14 @@ describe("the order of leases", () => {
             rule.lease(grant.task.id, clock.now);
             return void fences.set(grant.task.id, grant.fence);
           }
+          if (op === "cancel") {
+            const any = [...rule.waiting, ...rule.leased.values()];
+            const task = any[n % Math.max(any.length, 1)];
+            if (task === undefined) return;
+            await queue.cancel(task.id, task.agent, "");
+            cancelled.add(task.id);
+            return rule.cancel(task.id);
+          }
           const id = [...rule.leased.keys()][n % Math.max(rule.leased.size, 1)];
           const task = rule.leased.get(id ?? "");
           if (id === undefined || task === undefined) return;
@@ -56,15 +68,17 @@ describe("the order of leases", () => {
           if (op === "release") {
             await queue.release(id, fence, "");
             rule.end(id, undefined, false);
-            return rule.add(task);
+            return cancelled.has(id) ? undefined : rule.add(task);
           }
-          if (op !== "complete unstarted") {
+          const started = !op.endsWith("unstarted");
+          if (started) {
             await queue.report({ id, fence, number: 1, started: { traceparent: "" }, entries: [] });
           }
           const facts = tokens === undefined ? {} : { tokens };
-          if (op === "fail") await queue.fail(id, fence, failure("INVALID_REQUEST", { retryable: false }), facts);
+          if (op.startsWith("fail"))
+            await queue.fail(id, fence, failure("INVALID_REQUEST", { retryable: false }), facts);
           else await queue.complete(id, fence, Buffer.from(""), facts);
-          rule.end(id, tokens, op !== "complete unstarted");
+          rule.end(id, tokens, started);
         }
       },
     );

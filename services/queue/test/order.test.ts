@@ -58,28 +58,40 @@ describe("order between classes", () => {
     assert.deepEqual(counts(await take(26)), [0, 16, 0, 10]);
   });
 
-  it("bounds the longest wait in every class while higher ones bring more than can run", async () => {
+  it("passes over no class for longer than its weight says, while higher ones bring more than can run", async () => {
     const worker = executor(world);
-    const longest = { urgent: 0, high: 0, normal: 0, low: 0 };
-    const since = { urgent: 0, high: 0, normal: 0, low: 0 };
-    let widest = 0;
+    const ofEach = <T>(value: () => T) => ({ urgent: value(), high: value(), normal: value(), low: value() });
+    // When the waiting tasks of each class were accepted; how many starts of others it has waited for, now and at most.
+    const lines = ofEach((): number[] => []);
+    const [ran, passed, mostPassed, longest] = [ofEach(() => 0), ofEach(() => 0), ofEach(() => 0), ofEach(() => 0)];
     for (let second = 0; second < 2_400; second++) {
-      await add("high");
-      await add("normal");
-      if (second % 60 === 0) await add("low");
+      const now = world.clock.now;
+      for (const priority of ["high", "normal", ...(second % 60 === 0 ? ["low" as const] : [])] as const) {
+        await add(priority);
+        lines[priority].push(now);
+      }
       const [grant] = (await worker.sync()).grants;
       assert.ok(grant);
-      const { id, class: priority, created } = grant.task;
-      longest[priority] = Math.max(longest[priority], world.clock.now - created);
-      const lowWaits = (await world.redis.client.zcard("ccsp:queue:{0}:ready:claude-code:low")) > 0;
-      since.low = priority === "low" || !lowWaits ? 0 : since.low + 1;
-      widest = Math.max(widest, since.low);
-      await world.queue.complete(id, grant.fence, Buffer.from(""), {});
+      for (const priority of CLASSES) {
+        const picked = grant.task.class === priority;
+        longest[priority] = Math.max(longest[priority], now - (lines[priority][0] ?? now));
+        passed[priority] = picked || lines[priority].length === 0 ? 0 : passed[priority] + 1;
+        mostPassed[priority] = Math.max(mostPassed[priority], passed[priority]);
+      }
+      lines[grant.task.class].shift();
+      ran[grant.task.class] += 1;
+      await world.queue.complete(grant.task.id, grant.fence, Buffer.from(""), {});
       worker.held.clear();
       world.clock.now += 1_000;
     }
-    // The rule's bound: with both others at ten times their weight, low has 1 of 201 turns at least.
-    assert.ok(widest <= 201, `low waited for ${widest} starts of others`);
-    assert.ok(longest.low <= 15 * 60_000, `low waited ${longest.low} ms`);
+    // The rule's bounds: the others at ten times their weight, against its own.
+    const most = { urgent: 0, high: ((4 + 1) * 10) / 16, normal: ((16 + 1) * 10) / 4, low: (16 + 4) * 10 };
+    for (const priority of CLASSES) {
+      assert.ok(
+        mostPassed[priority] <= most[priority],
+        `${priority} waited for ${mostPassed[priority]} starts of others`,
+      );
+    }
+    assert.ok(ran.low >= 25 && longest.low <= 15 * 60_000, `${ran.low} of low ran, and one waited ${longest.low} ms`);
   }).timeout(60_000);
 });

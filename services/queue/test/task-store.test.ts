@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
+import { createBulk } from "../src/domain/bulk.js";
 import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
+import { ANY_TASK } from "../src/domain/filter.js";
+import { scopes } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
+import { listTasks } from "../src/domain/scan.js";
 import type { NewTask } from "../src/domain/store.js";
 import type { PriorityClass } from "../src/domain/task.js";
 import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
@@ -653,5 +657,65 @@ function promises(options: WorldOptions): void {
       const left = await world.store.listIds("alice", undefined, 500);
       assert.deepEqual(left.toReversed(), ids.slice(235));
     });
+  });
+
+  describe("a record that cannot be read", () => {
+    const addBroken = async (id: string) => world.redis.client.hset("ccsp:queue:{0}:tasks", id, "no record");
+
+    it("keeps no other ended task, and is forgotten with them", async () => {
+      const ids = [await add(), await add(), await add()];
+      for (const id of ids) await world.queue.cancel(id, "alice", "");
+      await addBroken(ids[0] ?? "");
+      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      assert.equal((await world.store.counts()).ended, 0);
+      assert.deepEqual(await world.redis.client.hkeys("ccsp:queue:{0}:tasks"), []);
+    });
+
+    it("is forgotten only in the place of an ended one", async () => {
+      const id = await add();
+      await addBroken(id);
+      await world.store.remove({ id });
+      assert.deepEqual(await world.redis.client.hkeys("ccsp:queue:{0}:tasks"), [id]);
+    });
+
+    it("holds up none of those whose time came after its own", async () => {
+      const start = world.clock.now + 1_000;
+      const ids = await Promise.all(Array.from({ length: 250 }, () => add({ start })));
+      await addBroken(ids.toSorted()[0] ?? "");
+      world.clock.now = start;
+      await assert.rejects(reap(world.store, world.queue, keep), AggregateError);
+      assert.equal((await executor(world, { slots: 300 }).sync()).grants.length, 249);
+    });
+
+    it("is passed over by lists, changes by filter and the status", async () => {
+      const ids = [await add(), await add(), await add({ conditions: { pin: "ex-9" } })];
+      await leaseOne();
+      for (const id of [ids[0], ids[2]]) await addBroken(id ?? "");
+      const { tasks } = await listTasks(world.store, { filter: ANY_TASK, pageSize: 10, pageToken: "" });
+      assert.deepEqual(
+        tasks.map(({ id }) => id),
+        [ids[1]],
+      );
+      const about = { filter: ANY_TASK, reason: "", dryRun: false };
+      const { changed } = await createBulk(world).cancel(about, new AbortController().signal);
+      assert.deepEqual([...changed], [["alice", 1]]);
+      const depths = await world.store.depths();
+      assert.deepEqual(
+        depths.filter(({ waiting, running }) => waiting + running > 0),
+        [],
+      );
+    });
+  });
+
+  it("does all else of a round of the reaper when one part of it fails, and says what failed", async () => {
+    const closed = { who: "w", why: "y", opensMs: world.clock.now + 1_000 };
+    await world.gates.pause(scopes.agent("alice"), closed);
+    const id = await add({ start: closed.opensMs });
+    world.clock.now = closed.opensMs;
+    const fault = new Error("cannot be read");
+    const broken = { overdueLeases: async () => Promise.reject(fault), mendRunning: async () => Promise.reject(fault) };
+    await assert.rejects(reap({ ...world.store, ...broken }, world.queue, keep), { errors: [fault, fault] });
+    assert.equal(await state(id), "QUEUED");
+    assert.equal((await world.store.gates()).size, 0);
   });
 }

@@ -1,3 +1,4 @@
+import { Refusal } from "@ccsp/errors";
 import { afterAlarm } from "./alarm.js";
 import { afterParking } from "./decide.js";
 import { enforceEmergency } from "./emergency-stop.js";
@@ -11,20 +12,27 @@ const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
  * One round of what time alone brings: expired leases, parked tasks whose time has come, alarms of waiting ones, ended tasks to forget, gates that open, and
  * what was kept back and may go on, should its wake-up have been lost. Safe to run in
  * every replica at once: each change looks again whether it still applies. Takes batches until one is not full.
- * One task that cannot be read keeps nobody else waiting: its fault is thrown, with the others', when the round is over.
+ * What fails, as one task that cannot be read, keeps nothing else waiting: its fault is thrown, with the others', when the round is over.
  */
 export async function reap(store: TaskStore, queue: Queue, retention: Retention): Promise<void> {
   const faults: unknown[] = [];
-  const inBatches = async (peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>) => {
+  const attempt = (part: Promise<void>) => part.catch((fault: unknown) => void faults.push(fault));
+  const batches = async (peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>) => {
     let before: readonly string[] = [];
     for (;;) {
       const ids = await peek();
-      await Promise.all(ids.map((id) => act(id).catch((fault: unknown) => faults.push(fault))));
+      await Promise.all(ids.map((id) => attempt(act(id))));
       // The same ids again would mean that acting on them does nothing: leave them to the next round.
-      if (ids.length < BATCH || ids[0] === before[0]) return;
+      if (ids.length < BATCH || ids.at(-1) === before.at(-1)) return;
       before = ids;
     }
   };
+  const inBatches = (...how: Parameters<typeof batches>) =>
+    batches(...how).catch((fault: unknown) => {
+      // Redis is away, for all that would come next too.
+      if (fault instanceof Refusal && fault.reason === "DEPENDENCY_UNAVAILABLE") throw fault;
+      faults.push(fault);
+    });
 
   await inBatches(
     () => store.overdueLeases(BATCH),
@@ -47,14 +55,15 @@ export async function reap(store: TaskStore, queue: Queue, retention: Retention)
   );
   await inBatches(
     () => store.expiredEnds(retention, BATCH),
-    async (id) => store.remove((await store.find(id)) ?? { id }),
+    // Of one that cannot be read nobody knows whether its result is in chunks; they expire by themselves.
+    async (id) => store.remove((await store.find(id).catch(() => undefined)) ?? { id }),
   );
-  await store.forgetExecutors(FORGET_EXECUTOR_MS);
-  await store.mendRunning();
-  await store.mendGates();
-  await enforceEmergency(store, queue);
-  await store.openDueGates();
-  await queue.returnBlocked();
-  await store.liftBench();
-  if (faults.length > 0) throw new AggregateError(faults, `${faults.length} tasks could not be moved on`);
+  await attempt(store.forgetExecutors(FORGET_EXECUTOR_MS));
+  await attempt(store.mendRunning());
+  await attempt(store.mendGates());
+  await attempt(enforceEmergency(store, queue));
+  await attempt(store.openDueGates());
+  await attempt(queue.returnBlocked());
+  await attempt(store.liftBench());
+  if (faults.length > 0) throw new AggregateError(faults, `${faults.length} parts of the round failed`);
 }

@@ -23,7 +23,7 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   /** Gives holders of leases time to renew them when nobody could for a while; called before each look at `overdueLeases`. */
   noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | Claimed>;
-  /** Forgets an ended task. */
+  /** Forgets an ended task, also one that cannot be read any more. */
   remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 
   find(id: string): Promise<Task | undefined>;
@@ -31,7 +31,7 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   findConfirmed(id: string): Promise<Task | undefined>;
   /** The task that is held under this fence, as it was when it was leased or later; any task when it is not held so. */
   findLeased(id: string, fence: number): Promise<Task | undefined>;
-  /** In the order of `ids`, without those that are gone. */
+  /** In the order of `ids`, without those that are gone or cannot be read. */
   findAll(ids: readonly string[]): Promise<readonly Task[]>;
   findPrompts(id: string): Promise<Uint8Array | undefined>;
   findResult(task: Pick<Task, "id" | "chunks">): Promise<Uint8Array | undefined>;

@@ -8,6 +8,15 @@ export function decodeTask(id: string, record: Buffer | string): Task {
   return { id, ...(JSON.parse(record.toString()) as Omit<Task, "id">) };
 }
 
+/** For a look at many tasks, in which one that cannot be read is in nobody's way: undefined, as if it were gone. */
+export function decodeReadable(id: string, record: Buffer | string): Task | undefined {
+  try {
+    return decodeTask(id, record);
+  } catch {
+    return undefined;
+  }
+}
+
 /** A stream entry `0-n` is sequence n + 1: sequence 1 is the record itself (see enqueue_tasks.lua). */
 export function decodeEntry([streamId, fields]: [Buffer, Buffer[]]): LogEntry {
   const values = new Map<string, Buffer>();

@@ -5,7 +5,7 @@ import type { SituationStore } from "../domain/situation.js";
 import type { TaskStore } from "../domain/store.js";
 import type { Task } from "../domain/task.js";
 import type { Confirmations } from "./confirmations.js";
-import { decodeEntry, decodeTask, streamIdOf, successOf } from "./decode.js";
+import { decodeEntry, decodeReadable, decodeTask, streamIdOf, successOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { ResultChunks } from "./result-chunks.js";
@@ -62,7 +62,7 @@ export function createReads(
       const records = await redis.hmget(keys.tasks, ...ids);
       return ids.flatMap((id, i) => {
         const record = records[i];
-        return record ? [decodeTask(id, record)] : [];
+        return (record && decodeReadable(id, record)) || [];
       });
     },
 
@@ -118,7 +118,7 @@ export function createReads(
       return oldest.filter((id, i) => {
         const needed = i < over || freed < overBytes;
         const record = records[i];
-        freed += record ? (decodeTask(id, record).kept ?? 0) : 0;
+        freed += (record && decodeReadable(id, record)?.kept) || 0;
         return needed;
       });
     },

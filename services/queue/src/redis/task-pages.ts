@@ -1,6 +1,6 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { Task } from "../domain/task.js";
-import { decodeTask } from "./decode.js";
+import { decodeReadable } from "./decode.js";
 import type { QueueKeys } from "./keys.js";
 
 // So that Redis is never busy for long.
@@ -8,7 +8,7 @@ const PAGE = 500;
 /** More runs than this are not looked at one by one. */
 export const MOST_HELD = 20_000;
 
-/** Records of the first tasks in a sorted set whose members are ids, or have the id at their end. */
+/** The first tasks in a sorted set whose members are ids, or have the id at their end; without those that cannot be read. */
 export async function readTasksIn(
   redis: RedisClient,
   { tasks }: QueueKeys,
@@ -20,7 +20,10 @@ export async function readTasksIn(
   for (let from = 0; from < ids.length; from += PAGE) {
     const page = ids.slice(from, from + PAGE).map((member) => member.slice(member.lastIndexOf("/") + 1));
     const records = await redis.hmget(tasks, ...page);
-    for (const [i, record] of records.entries()) if (record) found.push(decodeTask(page[i] ?? "", record));
+    for (const [i, record] of records.entries()) {
+      const task = record && decodeReadable(page[i] ?? "", record);
+      if (task) found.push(task);
+    }
   }
   return found;
 }

@@ -39,6 +39,12 @@ export class ModelTurns {
     this.waiting.push(task);
   }
 
+  /** Ends it at once where it waits; its agent's turns stay. Who holds it has it until the run ends. */
+  cancel(id: string): void {
+    const at = this.waiting.findIndex((each) => each.id === id);
+    if (at >= 0) this.waiting.splice(at, 1);
+  }
+
   /** Checks that this is the lease which the rule gives next. */
   lease(id: string, now: number): void {
     const task = this.waiting.find((each) => each.id === id) ?? assert.fail(`${id} does not wait`);
