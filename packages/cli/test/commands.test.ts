@@ -108,6 +108,13 @@ describe("ccsp's commands", () => {
     assert.equal(stdout, "def\n");
   });
 
+  it("watch of a task that was put back after it failed goes on to its last end, and leaves with that one's code", async () => {
+    const { stdout: id } = await at(["submit", "retried"]);
+    const { code, stderr } = await at(["watch", id.trim()]);
+    assert.match(stderr, /the task ended FAILED: 529\n[^]*waits: put back\n[^]*cost/);
+    assert.equal(code, 0);
+  });
+
   it("watch of a task that has ended says how, also when nothing is left to show", async () => {
     const { stdout: id } = await at(["submit", "abcdef"]);
     await at(["watch", id.trim()]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Reason, Refusal } from "@ccsp/errors";
-import { ErrorCategory, TaskEnded, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, StateChanged, TaskEnded, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import {
   AuthenticationError,
@@ -77,6 +77,23 @@ describe("client", () => {
       assert.match(failed.message, /too long/);
       return true;
     });
+  });
+
+  it("shows both ends of a task that was put back, and takes the last for the result", async () => {
+    const failed = { $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState.FAILED }) } as const;
+    const putBack = {
+      $case: "stateChanged",
+      value: StateChanged.fromPartial({ state: TaskState.QUEUED, reason: "put back" }),
+    } as const;
+    const { id } = await client.submit({ prompt: "hello" }, { requestId: "r" });
+    for (const entry of [failed, putBack, succeeded("at last")]) gateway.append(id, entry);
+    const ends: (TaskState | undefined)[] = [];
+    for await (const { event } of client.watch(id)) {
+      if (event?.$case === "taskEnded") ends.push(event.value.state);
+    }
+    assert.deepEqual(ends, [TaskState.FAILED, TaskState.SUCCEEDED]);
+    const run = client.run({ prompt: "hello" }, { requestId: "r" });
+    assert.equal((await run.result()).text, "at last");
   });
 
   it("shows every entry once and in order while the gateway restarts again and again", async () => {
