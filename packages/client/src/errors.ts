@@ -17,11 +17,14 @@ export class CcspError extends Error {
   /** Whether the same call may succeed later. */
   readonly retryable: boolean = false;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Milliseconds after which the same call may succeed; undefined when the server named no time. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(reason: Reason, message: string, { metadata = {}, cause }: ErrorDetails = {}) {
+  constructor(reason: Reason, message: string, { metadata = {}, retryAfterMs, cause }: ErrorDetails = {}) {
     super(message, { cause });
     this.reason = reason;
     this.metadata = metadata;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -61,13 +64,6 @@ export class ConflictError extends CcspError {
 export class QueueFullError extends CcspError {
   override readonly name = "QueueFullError";
   override readonly retryable = true;
-  /** Milliseconds; undefined when the server named no time. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(reason: Reason, message: string, details: ErrorDetails = {}) {
-    super(reason, message, details);
-    this.retryAfterMs = details.retryAfterMs;
-  }
 }
 
 /** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, SLOW_READER, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */

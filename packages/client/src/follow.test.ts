@@ -25,7 +25,7 @@ function impatient(resumeMs: number): Caller {
   };
   return {
     options: async () => ({}),
-    patience: () => createPatience(resumeMs, undefined, { now: () => ms, wait }),
+    patience: () => createPatience(resumeMs, undefined, { now: () => ms, wait, spread: (pause) => pause }),
     unary: (_settings, call) => call({}),
   };
 }
