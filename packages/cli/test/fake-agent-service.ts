@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Refusal } from "@ccsp/errors";
+import { REASONS, Refusal } from "@ccsp/errors";
 import { type CallContext, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import {
   AgentServiceService,
@@ -56,9 +56,8 @@ export async function startFakeAgentService() {
   const submit = (request: SubmitTaskRequest): Task => {
     submitted.push(request);
     const prompt = request.spec?.prompt ?? "";
-    const refusal = /^refuse:(QUEUE_FULL|INVALID_FIELD|SCOPE_MISSING|INTERNAL)$/.exec(prompt)?.[1];
-    if (refusal === "QUEUE_FULL" || refusal === "INVALID_FIELD") throw new Refusal(refusal, "not now");
-    if (refusal === "SCOPE_MISSING" || refusal === "INTERNAL") throw new Refusal(refusal, "no");
+    const refusal = REASONS.find((reason) => prompt === `refuse:${reason}`);
+    if (refusal) throw new Refusal(refusal, "not now");
     const id = `task-${submitted.length}`;
     const task = Task.fromPartial({ id, state: TaskState.QUEUED, traceId: TRACE_ID, spec: { prompt } });
     tasks.set(id, task);
@@ -136,6 +135,12 @@ export async function startFakeAgentService() {
           task.state = TaskState.CANCELLED;
           news.dispatchEvent(new Event("cancel"));
           return { task };
+        },
+        async retryTask({ taskId }, context) {
+          admit(context);
+          const task = find(taskId);
+          if (task.state !== TaskState.FAILED) throw new Refusal("TASK_NOT_FAILED", "it did not fail");
+          return { task: Object.assign(task, { state: TaskState.QUEUED }) };
         },
         async explainTask({ taskId }, context) {
           admit(context);

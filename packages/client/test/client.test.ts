@@ -13,7 +13,9 @@ import {
   PermissionError,
   QueueFullError,
   type RunEvent,
+  SubmitStoppedError,
   TaskFailedError,
+  TaskStateError,
   UnavailableError,
 } from "../src/index.js";
 import { type FakeGateway, startFakeGateway } from "./fake-gateway.js";
@@ -243,6 +245,8 @@ describe("client", () => {
     ["MESSAGE_TOO_LARGE", InvalidTaskError, false],
     ["TASK_NOT_FOUND", NotFoundError, false],
     ["REQUEST_ID_CONFLICT", ConflictError, false],
+    ["TASK_NOT_FAILED", TaskStateError, false],
+    ["SUBMIT_STOPPED", SubmitStoppedError, false],
     ["QUEUE_FULL", QueueFullError, true],
     ["INTERNAL", CcspError, false],
   ];
