@@ -1,12 +1,4 @@
-import {
-  AuthenticationError,
-  CcspError,
-  InvalidTaskError,
-  NotFoundError,
-  PermissionError,
-  QueueFullError,
-  UnavailableError,
-} from "@ccsp/client";
+import { CcspError, InvalidTaskError } from "@ccsp/client";
 import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
 
@@ -46,27 +38,39 @@ export class CliError extends Error {
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.code;
-  if (error instanceof AuthenticationError || error instanceof PermissionError) return EXIT.denied;
-  if (error instanceof NotFoundError) return EXIT.notFound;
-  if (error instanceof UnavailableError || error instanceof QueueFullError) return EXIT.unavailable;
-  if (error instanceof InvalidTaskError) return EXIT.usage;
-  // The only refusal left that the user can correct: a request id that was used for another task.
-  if (error instanceof CcspError && error.reason === "REQUEST_ID_CONFLICT") return EXIT.usage;
-  if (error instanceof CallError && error.reason) return OPERATOR_EXITS[error.reason] ?? EXIT.failed;
-  return EXIT.failed;
+  const refused = error instanceof CcspError || error instanceof CallError;
+  return refused && error.reason ? EXIT_OF[error.reason] : EXIT.failed;
 }
 
-/** Of calls that go to the queue or an executor, past the gateway. */
-const OPERATOR_EXITS: Readonly<Partial<Record<Reason, ExitCode>>> = {
-  TASK_NOT_FOUND: EXIT.notFound,
-  RUN_NOT_FOUND: EXIT.notFound,
+/** Whether the gateway refused, or the queue or an executor. A reason that is left out does not compile. */
+const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
+  TOKEN_MISSING: EXIT.denied,
+  TOKEN_INVALID: EXIT.denied,
+  TOKEN_EXPIRED: EXIT.denied,
+  SCOPE_MISSING: EXIT.denied,
   INVALID_FIELD: EXIT.usage,
   ENGINE_UNKNOWN: EXIT.usage,
+  MESSAGE_TOO_LARGE: EXIT.usage,
+  REQUEST_ID_CONFLICT: EXIT.usage,
   TASK_NOT_FAILED: EXIT.usage,
   CONFIRMATION_INVALID: EXIT.usage,
+  TASK_NOT_FOUND: EXIT.notFound,
+  CONVERSATION_NOT_FOUND: EXIT.notFound,
+  SCHEDULE_NOT_FOUND: EXIT.notFound,
+  RUN_NOT_FOUND: EXIT.notFound,
+  QUEUE_FULL: EXIT.unavailable,
+  OVERLOADED: EXIT.unavailable,
   SHUTTING_DOWN: EXIT.unavailable,
   DEPENDENCY_UNAVAILABLE: EXIT.unavailable,
   DEADLINE_EXCEEDED: EXIT.unavailable,
+  SLOW_READER: EXIT.unavailable,
+  // Trying again does not help while people keep it stopped.
+  SUBMIT_STOPPED: EXIT.failed,
+  CALL_CANCELLED: EXIT.failed,
+  INTERNAL: EXIT.failed,
+  // Of executors' calls.
+  LEASE_LOST: EXIT.failed,
+  SYNC_STALE: EXIT.failed,
 };
 
 /** What `--json` shows of an error. */

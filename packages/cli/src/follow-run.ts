@@ -21,6 +21,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   const { client, events, json, cancelOnInterrupt } = options;
   let { taskId, traceId } = options.known ?? { taskId: "", traceId: "" };
   let last = 0;
+  let ended: RunEnded | undefined;
   let cancelWanted = false;
   const leaving = new AbortController();
 
@@ -46,9 +47,10 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
       } else last = event.sequence;
       if (json) sayJson(io, runEventJson(event));
       else await show(event, traceId);
-      if (event.type === "ended") return exitCodeOfEnd(event);
+      // A task that was put back since goes on after it: the last one counts.
+      ended = event.type === "ended" ? event : undefined;
     }
-    return EXIT.failed;
+    return ended ? exitCodeOfEnd(ended) : EXIT.failed;
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
     const comeBack = `the task goes on; watch it with: ccsp watch ${taskId} --after ${last}`;
@@ -86,6 +88,7 @@ function createPrinter(io: Io): (event: RunEvent, traceId: string) => Promise<vo
         return aside(`is being cancelled${event.reason ? `: ${event.reason}` : ""}`);
       case "ended":
         if (midLine) say(io, "");
+        midLine = false;
         for (const line of endLines(event, traceId)) note(io, line);
         return undefined;
     }

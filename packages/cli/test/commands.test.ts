@@ -108,6 +108,13 @@ describe("ccsp's commands", () => {
     assert.equal(stdout, "def\n");
   });
 
+  it("watch of a task that was put back after it failed goes on to its last end, and leaves with that one's code", async () => {
+    const { stdout: id } = await at(["submit", "retried"]);
+    const { code, stderr } = await at(["watch", id.trim()]);
+    assert.match(stderr, /the task ended FAILED: 529\n[^]*waits: put back\n[^]*cost/);
+    assert.equal(code, 0);
+  });
+
   it("watch of a task that has ended says how, also when nothing is left to show", async () => {
     const { stdout: id } = await at(["submit", "abcdef"]);
     await at(["watch", id.trim()]);
@@ -178,6 +185,10 @@ describe("ccsp's commands", () => {
     [4, "a task that is not there", ["get", "nope"], {}],
     [4, "watching a task that is not there", ["watch", "nope"], {}],
     [5, "a queue without room", ["submit", "refuse:QUEUE_FULL"], {}],
+    [2, "a prompt that is too large", ["submit", "refuse:MESSAGE_TOO_LARGE"], {}],
+    [2, "a request id that another task has", ["submit", "refuse:REQUEST_ID_CONFLICT"], {}],
+    [4, "a conversation that is not there", ["submit", "refuse:CONVERSATION_NOT_FOUND"], {}],
+    [1, "an emergency stop: trying again does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
   ];
   for (const [expected, what, args, env] of codes) {
     it(`end with ${expected} for ${what}`, async () => {
@@ -186,6 +197,13 @@ describe("ccsp's commands", () => {
       assert.notEqual(stderr, "");
     });
   }
+
+  it("end with 2 for putting a task back that did not fail, and with 0 for one that did", async () => {
+    const { stdout: id } = await at(["submit", "fail"]);
+    assert.equal((await at(["retry", id.trim()])).code, 2);
+    assert.equal((await at(["watch", id.trim()])).code, 1);
+    assert.equal((await at(["retry", id.trim()])).stdout, `${id.trim()} QUEUED\n`);
+  });
 
   it("end with 5 when nothing listens", async () => {
     const { code, stderr } = await at(["get", "x"], { env: { CCSP_GATEWAY: "127.0.0.1:1" } });

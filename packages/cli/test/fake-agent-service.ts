@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Refusal } from "@ccsp/errors";
+import { REASONS, Refusal } from "@ccsp/errors";
 import { type CallContext, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import {
   AgentServiceService,
@@ -9,7 +9,15 @@ import {
   type SubmitTaskRequest,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { BlockerKind } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { ErrorCategory, Task, TaskEnded, TaskEvent, type TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import {
+  ErrorCategory,
+  StateChanged,
+  Task,
+  TaskEnded,
+  TaskEvent,
+  type TaskSpec,
+  TaskState,
+} from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
 
 const BLOCKED = {
@@ -27,8 +35,8 @@ const BLOCKED = {
 const TRACE_ID = "0123456789abcdef0123456789abcdef";
 
 /**
- * A gateway whose tasks do what their prompt says: `fail`, `hang` until cancelled, `refuse:REASON`; else they answer with the prompt in
- * two pieces. The token is not looked at, except that `expired` is.
+ * A gateway whose tasks do what their prompt says: `fail`, `retried` (failed, put back and succeeded), `hang` until cancelled,
+ * `refuse:REASON`; else they answer with the prompt in two pieces. The token is not looked at, except that `expired` is.
  */
 export async function startFakeAgentService() {
   const tasks = new Map<string, Task>();
@@ -48,9 +56,8 @@ export async function startFakeAgentService() {
   const submit = (request: SubmitTaskRequest): Task => {
     submitted.push(request);
     const prompt = request.spec?.prompt ?? "";
-    const refusal = /^refuse:(QUEUE_FULL|INVALID_FIELD|SCOPE_MISSING|INTERNAL)$/.exec(prompt)?.[1];
-    if (refusal === "QUEUE_FULL" || refusal === "INVALID_FIELD") throw new Refusal(refusal, "not now");
-    if (refusal === "SCOPE_MISSING" || refusal === "INTERNAL") throw new Refusal(refusal, "no");
+    const refusal = REASONS.find((reason) => prompt === `refuse:${reason}`);
+    if (refusal) throw new Refusal(refusal, "not now");
     const id = `task-${submitted.length}`;
     const task = Task.fromPartial({ id, state: TaskState.QUEUED, traceId: TRACE_ID, spec: { prompt } });
     tasks.set(id, task);
@@ -60,11 +67,12 @@ export async function startFakeAgentService() {
     const prompt = task.spec?.prompt ?? "";
     const event = (sequence: number, value: TaskEvent["event"]) =>
       TaskEvent.fromPartial({ sequence, attempt: 1, ...(value && { event: value }) });
-    const end = (value: Parameters<typeof TaskEnded.fromPartial>[0]) => {
+    const end = (value: Parameters<typeof TaskEnded.fromPartial>[0], sequence = 3) => {
       const ended = TaskEnded.fromPartial(value);
       Object.assign(task, ended);
-      return event(3, { $case: "taskEnded", value: ended });
+      return event(sequence, { $case: "taskEnded", value: ended });
     };
+    const failed = { state: TaskState.FAILED, error: { category: ErrorCategory.OVERLOADED, message: "529" } };
     if (after >= 3) return;
     const half = Math.ceil(prompt.length / 2);
     if (after < 1) yield event(1, { $case: "textDelta", value: { text: prompt.slice(0, half) } });
@@ -75,15 +83,18 @@ export async function startFakeAgentService() {
     }
     if (after < 2) yield event(2, { $case: "textDelta", value: { text: prompt.slice(half) } });
     if (prompt === "fail") {
-      yield end({ state: TaskState.FAILED, error: { category: ErrorCategory.OVERLOADED, message: "529" } });
+      yield end(failed);
       return;
+    }
+    if (prompt === "retried") {
+      yield end(failed);
+      const putBack = StateChanged.fromPartial({ state: TaskState.QUEUED, reason: "put back" });
+      yield event(4, { $case: "stateChanged", value: putBack });
     }
     const usage = { inputTokens: 5n, outputTokens: 7n };
     const queueWait = { seconds: 1n, nanos: 500_000_000 };
-    yield end({
-      state: TaskState.SUCCEEDED,
-      result: { text: prompt, usage, costUsd: 0.25, queueWait, engine: "fake" },
-    });
+    const result = { text: prompt, usage, costUsd: 0.25, queueWait, engine: "fake" };
+    yield end({ state: TaskState.SUCCEEDED, result }, prompt === "retried" ? 5 : 3);
   }
 
   const server = await serveGrpc({
@@ -124,6 +135,12 @@ export async function startFakeAgentService() {
           task.state = TaskState.CANCELLED;
           news.dispatchEvent(new Event("cancel"));
           return { task };
+        },
+        async retryTask({ taskId }, context) {
+          admit(context);
+          const task = find(taskId);
+          if (task.state !== TaskState.FAILED) throw new Refusal("TASK_NOT_FAILED", "it did not fail");
+          return { task: Object.assign(task, { state: TaskState.QUEUED }) };
         },
         async explainTask({ taskId }, context) {
           admit(context);

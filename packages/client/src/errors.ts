@@ -17,11 +17,14 @@ export class CcspError extends Error {
   /** Whether the same call may succeed later. */
   readonly retryable: boolean = false;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Milliseconds after which the same call may succeed; undefined when the server named no time. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(reason: Reason, message: string, { metadata = {}, cause }: ErrorDetails = {}) {
+  constructor(reason: Reason, message: string, { metadata = {}, retryAfterMs, cause }: ErrorDetails = {}) {
     super(message, { cause });
     this.reason = reason;
     this.metadata = metadata;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -57,17 +60,20 @@ export class ConflictError extends CcspError {
   override readonly name = "ConflictError";
 }
 
+/** TASK_NOT_FAILED: the task is in a state in which this cannot be done; look at it with `get`. */
+export class TaskStateError extends CcspError {
+  override readonly name = "TaskStateError";
+}
+
+/** SUBMIT_STOPPED: an emergency stop is in force. Wait for people; the message says who stopped it and why. */
+export class SubmitStoppedError extends CcspError {
+  override readonly name = "SubmitStoppedError";
+}
+
 /** QUEUE_FULL: call again after `retryAfterMs`. */
 export class QueueFullError extends CcspError {
   override readonly name = "QueueFullError";
   override readonly retryable = true;
-  /** Milliseconds; undefined when the server named no time. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(reason: Reason, message: string, details: ErrorDetails = {}) {
-    super(reason, message, details);
-    this.retryAfterMs = details.retryAfterMs;
-  }
 }
 
 /** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, SLOW_READER, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
@@ -102,7 +108,8 @@ export function categoryName(category: ErrorCategory): string {
 
 type Class = new (reason: Reason, message: string, details: ErrorDetails) => CcspError;
 
-const CLASS_OF: Partial<Record<Reason, Class>> = {
+/** A reason that is left out does not compile. */
+const CLASS_OF: Readonly<Record<Reason, Class>> = {
   TOKEN_MISSING: AuthenticationError,
   TOKEN_INVALID: AuthenticationError,
   TOKEN_EXPIRED: AuthenticationError,
@@ -114,12 +121,21 @@ const CLASS_OF: Partial<Record<Reason, Class>> = {
   CONVERSATION_NOT_FOUND: NotFoundError,
   SCHEDULE_NOT_FOUND: NotFoundError,
   REQUEST_ID_CONFLICT: ConflictError,
+  TASK_NOT_FAILED: TaskStateError,
+  SUBMIT_STOPPED: SubmitStoppedError,
   QUEUE_FULL: QueueFullError,
   SHUTTING_DOWN: UnavailableError,
   DEPENDENCY_UNAVAILABLE: UnavailableError,
   DEADLINE_EXCEEDED: UnavailableError,
   OVERLOADED: UnavailableError,
   SLOW_READER: UnavailableError,
+  INTERNAL: CcspError,
+  CALL_CANCELLED: CcspError,
+  // Of calls that no agent makes.
+  LEASE_LOST: CcspError,
+  SYNC_STALE: CcspError,
+  CONFIRMATION_INVALID: CcspError,
+  RUN_NOT_FOUND: CcspError,
 };
 
 /** The error that an agent sees for what a call threw. Errors that are not failed calls stay as they are. */
@@ -132,5 +148,5 @@ export function toCcspError(error: unknown): unknown {
 
 /** An error of the class that its reason belongs to. */
 export function errorFor(reason: Reason, message: string, details: ErrorDetails): CcspError {
-  return new (CLASS_OF[reason] ?? CcspError)(reason, message, details);
+  return new CLASS_OF[reason](reason, message, details);
 }

@@ -11,6 +11,10 @@ const end = TaskEvent.fromPartial({
   sequence: 4,
   event: { $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState.SUCCEEDED }) },
 });
+const failed = TaskEvent.fromPartial({
+  sequence: 2,
+  event: { $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState.FAILED }) },
+});
 type Step = number | Error | TaskEvent;
 
 /** A caller whose clock only moves while it waits. */
@@ -21,7 +25,7 @@ function impatient(resumeMs: number): Caller {
   };
   return {
     options: async () => ({}),
-    patience: () => createPatience(resumeMs, undefined, { now: () => ms, wait }),
+    patience: () => createPatience(resumeMs, undefined, { now: () => ms, wait, spread: (pause) => pause }),
     unary: (_settings, call) => call({}),
   };
 }
@@ -58,9 +62,26 @@ describe("followTask", () => {
     assert.deepEqual(agent.asked, [0, 2, 2]);
   });
 
-  it("shows nothing twice, and nothing after the end, whatever the gateway repeats", async () => {
-    const agent = scripted([1, 2, gone], [1, 2, 3, end, 5]);
+  it("shows nothing twice, whatever the gateway repeats", async () => {
+    const agent = scripted([1, 2, gone], [1, 2, 3, end]);
     assert.deepEqual(await sequencesOf(followTask(agent, impatient(60_000), FROM)), [1, 2, 3, 4]);
+  });
+
+  it("goes on after the end of a task that was put back since, until the gateway ends the stream", async () => {
+    const agent = scripted([1, failed, 3, end], []);
+    assert.deepEqual(await sequencesOf(followTask(agent, impatient(60_000), FROM)), [1, 2, 3, 4]);
+    const broken = scripted([1, failed, gone], [3, end]);
+    assert.deepEqual(await sequencesOf(followTask(broken, impatient(60_000), FROM)), [1, 2, 3, 4]);
+  });
+
+  it("takes the end that it showed for the last one when it can ask no more", async () => {
+    const refused = new CallError(status.NOT_FOUND, "no such task");
+    for (const hopeless of [gone, refused]) {
+      const agent = scripted([3, end, gone], [hopeless]);
+      assert.deepEqual(await sequencesOf(followTask(agent, impatient(150), FROM)), [3, 4]);
+    }
+    const putBack = scripted([1, failed, 3, gone], [refused]);
+    await assert.rejects(sequencesOf(followTask(putBack, impatient(150), FROM)), /no such task/);
   });
 
   it("has its whole patience again after each entry", async () => {
@@ -70,6 +91,19 @@ describe("followTask", () => {
 });
 
 describe("followRun", () => {
+  it("leaves with the end of the task, also when nothing answers after it", async () => {
+    const runTask: Agent["runTask"] = async function* () {
+      yield { message: { $case: "task", value: Task.fromPartial({ id: "t" }) } };
+      for (const event of play([1, 2, 3, end, gone])) yield { message: { $case: "event", value: event } };
+    };
+    const agent = { ...scripted(), runTask };
+    const request = { spec: TaskSpec.fromPartial({ prompt: "x" }), requestId: "r" };
+    let entries = 0;
+    for await (const _ of followRun(agent, impatient(150), request)) entries += 1;
+    assert.equal(entries, 5);
+    assert.ok(agent.asked.length > 1, "it asked whether the task was put back");
+  });
+
   it("sends the same request again until the task is known, and then only watches", async () => {
     const requests: (string | undefined)[] = [];
     const runTask: Agent["runTask"] = async function* ({ requestId }) {

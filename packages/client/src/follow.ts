@@ -5,14 +5,53 @@ import type { Caller, CallSettings } from "./caller.js";
 
 export type Agent = Client<AgentServiceService>;
 
+type WatchSettings = CallSettings & { readonly taskId: string; readonly afterSequence: number };
+type RunSettings = CallSettings & { readonly spec: TaskSpec; readonly requestId: string };
+type RunEntry = { readonly task: Task } | { readonly event: TaskEvent };
+
 /**
- * A task's log from after a sequence to its end, across broken streams and restarts of the gateway: every entry once and in
- * order. Throws when nothing could be reached for as long as the caller's patience lasts.
+ * A task's log from after a sequence until the gateway ends the stream, across broken streams and restarts of the gateway: every
+ * entry once and in order. A task that was put back has an end before its last one. Throws when nothing could be reached for as
+ * long as the caller's patience lasts.
  */
-export async function* followTask(
+export function followTask(
   agent: Pick<Agent, "watchTask">,
   caller: Caller,
-  { taskId, afterSequence, ...settings }: CallSettings & { taskId: string; afterSequence: number },
+  settings: WatchSettings,
+): AsyncGenerator<TaskEvent, void> {
+  return contentWithEnd(watch(agent, caller, settings), isEnd);
+}
+
+/** Submits and follows in one call. When its stream breaks before the task is known, the same request is sent again. */
+export function followRun(
+  agent: Pick<Agent, "runTask" | "watchTask">,
+  caller: Caller,
+  settings: RunSettings,
+): AsyncGenerator<RunEntry, void> {
+  return contentWithEnd(run(agent, caller, settings), (entry) => "event" in entry && isEnd(entry.event));
+}
+
+function isEnd({ event }: TaskEvent): boolean {
+  return event?.$case === "taskEnded";
+}
+
+/** Nobody loses an end that was shown because nothing more can be asked after it: it stands for the last one then. */
+async function* contentWithEnd<T>(entries: AsyncIterable<T>, ends: (entry: T) => boolean): AsyncGenerator<T, void> {
+  let ended = false;
+  try {
+    for await (const entry of entries) {
+      ended = ends(entry);
+      yield entry;
+    }
+  } catch (error) {
+    if (!ended) throw error;
+  }
+}
+
+async function* watch(
+  agent: Pick<Agent, "watchTask">,
+  caller: Caller,
+  { taskId, afterSequence, ...settings }: WatchSettings,
 ): AsyncGenerator<TaskEvent, void> {
   const patience = caller.patience(settings);
   let last = afterSequence;
@@ -24,7 +63,6 @@ export async function* followTask(
         if (!event || event.sequence <= last) continue;
         last = event.sequence;
         yield event;
-        if (event.event?.$case === "taskEnded") return;
       }
       return;
     } catch (error) {
@@ -33,12 +71,11 @@ export async function* followTask(
   }
 }
 
-/** Submits and follows in one call. When its stream breaks before the task is known, the same request is sent again. */
-export async function* followRun(
+async function* run(
   agent: Pick<Agent, "runTask" | "watchTask">,
   caller: Caller,
-  { spec, requestId, ...settings }: CallSettings & { spec: TaskSpec; requestId: string },
-): AsyncGenerator<{ task: Task } | { event: TaskEvent }, void> {
+  { spec, requestId, ...settings }: RunSettings,
+): AsyncGenerator<RunEntry, void> {
   const patience = caller.patience(settings);
   let task: Task | undefined;
   let last = 0;
@@ -54,7 +91,6 @@ export async function* followRun(
           last = message.value.sequence;
           patience.progressed();
           yield { event: message.value };
-          if (message.value.event?.$case === "taskEnded") return;
         }
       }
       if (task) return;
@@ -62,7 +98,7 @@ export async function* followRun(
       await patience.outlast(error);
     }
   }
-  for await (const event of followTask(agent, caller, { taskId: task.id, afterSequence: last, ...settings })) {
+  for await (const event of watch(agent, caller, { taskId: task.id, afterSequence: last, ...settings })) {
     yield { event };
   }
 }

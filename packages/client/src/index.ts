@@ -33,7 +33,9 @@ export {
   NotFoundError,
   PermissionError,
   QueueFullError,
+  SubmitStoppedError,
   TaskFailedError,
+  TaskStateError,
   UnavailableError,
 } from "./errors.js";
 export type { ListFilter } from "./list-filter.js";

@@ -2,15 +2,22 @@ import assert from "node:assert/strict";
 import { CallError } from "@ccsp/grpc-kit";
 import { status } from "@grpc/grpc-js";
 import { NotFoundError, UnavailableError } from "./errors.js";
-import { createPatience } from "./patience.js";
+import { createPatience, type Pace } from "./patience.js";
 
+const NOTHING = {
+  ...{ reason: undefined, metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] },
+};
 const away = new CallError(status.UNAVAILABLE, "nobody there");
+
+const overloaded = (retryAfterMs: number) =>
+  new CallError(status.UNAVAILABLE, "not now", { ...NOTHING, reason: "OVERLOADED", retryAfterMs });
 
 function clock() {
   const time = { ms: 0, pauses: [] as number[] };
-  const pace = {
+  const pace: Pace = {
     now: () => time.ms,
-    wait: async (pause: number) => {
+    spread: (ms) => ms,
+    wait: async (pause) => {
       time.ms += pause;
       time.pauses.push(pause);
     },
@@ -37,15 +44,26 @@ describe("patience", () => {
     assert.equal(time.ms, 1_000);
   });
 
-  it("does not repeat what was refused", async () => {
-    const refused = new CallError(status.NOT_FOUND, "no such task", {
-      reason: "TASK_NOT_FOUND",
-      metadata: {},
-      fields: [],
-      retryAfterMs: undefined,
-      quota: [],
-      preconditions: [],
+  it("never comes back sooner than it was told, however its own pauses are spread", async () => {
+    const { time, ...pace } = clock();
+    const patience = createPatience(10_000, undefined, { ...pace, spread: (ms) => ms / 2 });
+    await patience.outlast(overloaded(2_500));
+    await patience.outlast(overloaded(2_500));
+    assert.deepEqual(time.pauses, [2_550, 2_600]);
+  });
+
+  it("gives up at once when it was told to wait for longer than it has patience", async () => {
+    const { time, ...pace } = clock();
+    await assert.rejects(createPatience(1_000, undefined, pace).outlast(overloaded(1_500)), (error) => {
+      assert.ok(error instanceof UnavailableError);
+      assert.equal(error.retryAfterMs, 1_500);
+      return true;
     });
+    assert.deepEqual(time.pauses, []);
+  });
+
+  it("does not repeat what was refused", async () => {
+    const refused = new CallError(status.NOT_FOUND, "no such task", { ...NOTHING, reason: "TASK_NOT_FOUND" });
     await assert.rejects(createPatience(1_000, undefined, clock()).outlast(refused), NotFoundError);
   });
 

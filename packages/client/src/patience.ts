@@ -8,6 +8,8 @@ export interface Pace {
   /** Milliseconds, only ever growing. */
   readonly now: () => number;
   readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
+  /** A pause in place of one of so many milliseconds: the clients of a restarted gateway do not come back in one instant. */
+  readonly spread: (ms: number) => number;
 }
 
 /** Decides whether a failed call is worth repeating, and when. */
@@ -16,7 +18,7 @@ export interface Patience {
   progressed(): void;
   /** Begins a try of a call that is to be answered at once: the milliseconds after which it counts as unanswered. */
   tryMs(): number;
-  /** Waits with growing pauses before the next try. Throws the agent's view of the error when there shall be none. */
+  /** Waits with growing pauses before the next try, and at least as long as the server said. Throws the agent's view of the error when there shall be none. */
   outlast(error: unknown): Promise<void>;
 }
 
@@ -30,7 +32,7 @@ const SHORTEST_TRY_MS = 1_000;
 export function createPatience(
   resumeMs: number,
   signal: AbortSignal | undefined,
-  { now, wait }: Pace = realPace,
+  { now, wait, spread }: Pace = realPace,
 ): Patience {
   let failures = 0;
   let since: number | undefined;
@@ -46,25 +48,27 @@ export function createPatience(
     tryMs: () => Math.max(SHORTEST_TRY_MS, Math.min(LONGEST_TRY_MS, leftMs())),
     async outlast(error) {
       if (signal?.aborted) throw signal.reason;
-      const left = leftMs();
-      if (!worthRepeating(error) || left <= 0) throw toCcspError(error);
+      if (!worthRepeating(error)) throw toCcspError(error);
+      const { retryAfterMs = 0 } = error;
+      const left = leftMs() - retryAfterMs;
+      if (left <= 0) throw toCcspError(error);
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS, left);
       failures += 1;
-      await wait(pause, signal);
+      await wait(retryAfterMs + spread(pause), signal);
       if (signal?.aborted) throw signal.reason;
     },
   };
 }
 
-function worthRepeating(error: unknown): boolean {
+function worthRepeating(error: unknown): error is CallError {
   return error instanceof CallError && (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED);
 }
 
 const realPace: Pace = {
   now: () => performance.now(),
   async wait(ms, signal) {
-    // Half of it at random: the clients of a restarted gateway do not come back in one instant.
-    const paused = delay(ms / 2 + (Math.random() * ms) / 2, undefined, signal && { signal });
+    const paused = delay(ms, undefined, signal && { signal });
     await paused.catch(() => undefined); // an abort is seen by the caller, who knows the reason
   },
+  spread: (ms) => ms / 2 + (Math.random() * ms) / 2,
 };

@@ -20,7 +20,8 @@ export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED";
  * - `notice`: the engine or its provider has trouble and goes on.
  * - `waiting`: back in the queue, until a time where that is known.
  * - `cancelling`: a cancel was accepted, the engine is being ended.
- * - `ended`: always last. `result` when SUCCEEDED, else `error` where there is one.
+ * - `ended`: the last, unless the task was put back after it, by `retry`: then what follows is shown, to the next `ended`. `result`
+ *   when SUCCEEDED, else `error` where there is one.
  */
 export type RunEvent =
   | { readonly type: "accepted"; readonly task: Task }

@@ -18,7 +18,8 @@ export function createRun(events: AsyncGenerator<RunEvent, void>): Run {
   async function* remember(): AsyncGenerator<RunEvent, void> {
     for await (const event of events) {
       if (event.type === "accepted") taskId = event.task.id;
-      if (event.type === "ended") ended = event;
+      // Of a task that was put back, an earlier end says nothing.
+      ended = event.type === "ended" ? event : undefined;
       yield event;
     }
   }

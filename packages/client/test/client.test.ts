@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Reason, Refusal } from "@ccsp/errors";
-import { ErrorCategory, TaskEnded, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, StateChanged, TaskEnded, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import {
   AuthenticationError,
@@ -13,7 +13,9 @@ import {
   PermissionError,
   QueueFullError,
   type RunEvent,
+  SubmitStoppedError,
   TaskFailedError,
+  TaskStateError,
   UnavailableError,
 } from "../src/index.js";
 import { type FakeGateway, startFakeGateway } from "./fake-gateway.js";
@@ -77,6 +79,23 @@ describe("client", () => {
       assert.match(failed.message, /too long/);
       return true;
     });
+  });
+
+  it("shows both ends of a task that was put back, and takes the last for the result", async () => {
+    const failed = { $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState.FAILED }) } as const;
+    const putBack = {
+      $case: "stateChanged",
+      value: StateChanged.fromPartial({ state: TaskState.QUEUED, reason: "put back" }),
+    } as const;
+    const { id } = await client.submit({ prompt: "hello" }, { requestId: "r" });
+    for (const entry of [failed, putBack, succeeded("at last")]) gateway.append(id, entry);
+    const ends: (TaskState | undefined)[] = [];
+    for await (const { event } of client.watch(id)) {
+      if (event?.$case === "taskEnded") ends.push(event.value.state);
+    }
+    assert.deepEqual(ends, [TaskState.FAILED, TaskState.SUCCEEDED]);
+    const run = client.run({ prompt: "hello" }, { requestId: "r" });
+    assert.equal((await run.result()).text, "at last");
   });
 
   it("shows every entry once and in order while the gateway restarts again and again", async () => {
@@ -226,6 +245,8 @@ describe("client", () => {
     ["MESSAGE_TOO_LARGE", InvalidTaskError, false],
     ["TASK_NOT_FOUND", NotFoundError, false],
     ["REQUEST_ID_CONFLICT", ConflictError, false],
+    ["TASK_NOT_FAILED", TaskStateError, false],
+    ["SUBMIT_STOPPED", SubmitStoppedError, false],
     ["QUEUE_FULL", QueueFullError, true],
     ["INTERNAL", CcspError, false],
   ];

@@ -66,7 +66,7 @@ export async function startFakeGateway(script: readonly TaskEvent["event"][] = [
         while (!log[next]) await once(news, "append", { signal });
         const event = log[next];
         if (event) yield event;
-        if (event?.event?.$case === "taskEnded") return;
+        if (event?.event?.$case === "taskEnded" && next === log.length - 1) return;
       }
     } finally {
       watchers -= 1;

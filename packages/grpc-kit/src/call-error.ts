@@ -28,7 +28,19 @@ export class CallError extends Error {
     this.quota = details.quota;
     this.preconditions = details.preconditions;
   }
+
+  /**
+   * Whether nobody knows what became of the call: no server was reached, or the one that was did not get to the end of it. False when
+   * a server refused it, after which nothing was done.
+   */
+  get unanswered(): boolean {
+    return NO_ANSWER.has(this.code) && !(this.reason !== undefined && OWN_WORD.has(this.reason));
+  }
 }
+
+const NO_ANSWER: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED]);
+/** With which a server leaves as UNAVAILABLE although it is there. */
+const OWN_WORD: ReadonlySet<Reason> = new Set<Reason>(["OVERLOADED", "SLOW_READER"]);
 
 interface FailedCall {
   /** These two go into the message where grpc's own does not say whom it could not reach. */

@@ -2,7 +2,8 @@ import type { ChannelOptions } from "@grpc/grpc-js";
 
 /**
  * One policy for all calls between CCSP's parts: every call is safe to repeat (see the protos), so UNAVAILABLE is tried
- * again, and all instances share the load. A server that passes on what it met behind itself forbids that (serve-call.ts).
+ * again, and all instances share the load. A server that passes on what it met behind itself forbids that, and so does one that
+ * is overloaded (serve-call.ts).
  */
 const SERVICE_CONFIG = JSON.stringify({
   loadBalancingConfig: [{ round_robin: {} }],

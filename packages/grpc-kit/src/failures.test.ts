@@ -33,6 +33,13 @@ describe("the answer to a call whose handler threw", () => {
     }
   });
 
+  it("stays OVERLOADED when a service further back said so", () => {
+    const full = new CallError(status.UNAVAILABLE, "too much", { ...NO_DETAILS, reason: "OVERLOADED" });
+    assert.deepEqual(answer(full), { reason: "OVERLOADED", message: "too much", logged: 0 });
+    const stopping = new CallError(status.UNAVAILABLE, "stopping", { ...NO_DETAILS, reason: "SHUTTING_DOWN" });
+    assert.equal(answer(stopping).reason, "DEPENDENCY_UNAVAILABLE");
+  });
+
   it("is INTERNAL, and logged, for bugs here, bugs further back and statuses that no CCSP server sends", () => {
     for (const bug of [
       new TypeError("x is undefined"),

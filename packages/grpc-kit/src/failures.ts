@@ -1,5 +1,4 @@
 import { Refusal } from "@ccsp/errors";
-import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { CallContext } from "./call-context.js";
 import { CallError } from "./call-error.js";
@@ -21,11 +20,9 @@ export function refusalFor(error: unknown, context: CallContext, log: Logger): R
 }
 
 function passOn(error: CallError): Refusal | undefined {
-  const { code, reason, message, metadata, fields, retryAfterMs, quota, preconditions } = error;
+  const { reason, message, metadata, fields, retryAfterMs, quota, preconditions } = error;
   // A deadline or cancel here is not this call's own (those aborted its signal): a service behind this one was too slow.
-  if (code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || code === status.CANCELLED) {
-    return new Refusal("DEPENDENCY_UNAVAILABLE", message, { retryAfterMs, cause: error });
-  }
+  if (error.unanswered) return new Refusal("DEPENDENCY_UNAVAILABLE", message, { retryAfterMs, cause: error });
   if (reason === undefined || reason === "INTERNAL") return undefined;
   return new Refusal(reason, message, { metadata, fields, retryAfterMs, quota, preconditions, cause: error });
 }

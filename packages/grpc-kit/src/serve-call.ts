@@ -103,6 +103,8 @@ function begin({
     const encoded = encodeRefusal(refusal);
     // This process has tried four times already: four tries of each hop in front of it would be 16, and 64.
     if (refusal.cause instanceof CallError) encoded.metadata.set(...NO_RETRY);
+    // Four tries would be four times the load, and would come sooner than it says.
+    if (refusal.reason === "OVERLOADED") encoded.metadata.set(...NO_RETRY);
     end(encoded.code, encoded.details);
     return encoded;
   };

@@ -73,6 +73,18 @@ describe("a unary call to a target that comes and goes", () => {
     assert.deepEqual(tries, { get: 4, cancel: 1 });
   });
 
+  it("is not tried again at a server that is overloaded: whoever called hears at once when to come back", async () => {
+    let tries = 0;
+    const queue = await fixture.serveAndConnect({
+      async get() {
+        tries += 1;
+        throw new Refusal("OVERLOADED", "not now", { retryAfterMs: 1_500 });
+      },
+    });
+    assert.equal((await failure(queue.get({}))).retryAfterMs, 1_500);
+    assert.equal(tries, 1);
+  });
+
   it("is tried four times in all when what is away is behind the service that it calls", async () => {
     let tries = 0;
     const back = await fixture.serveAndConnect({

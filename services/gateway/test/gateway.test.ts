@@ -168,6 +168,22 @@ describe("gateway", () => {
     });
   });
 
+  it("passes on that the queue is overloaded, with its time, and writes down that nothing was done", async () => {
+    queue.refuseNext(new Refusal("OVERLOADED", "too much for the moment", { retryAfterMs: 1_500 }));
+    await assert.rejects(gateway.client.submitTask({ spec }, await as("alice")), (error) => {
+      failsWith(status.UNAVAILABLE, "OVERLOADED")(error);
+      assert.ok(error instanceof CallError);
+      assert.equal(error.message, "too much for the moment");
+      assert.equal(error.retryAfterMs, 1_500);
+      return true;
+    });
+    assert.deepEqual(
+      gateway.audit().map(({ outcome, reason }) => [outcome, reason]),
+      [["refused", "OVERLOADED"]],
+    );
+    assert.equal(queue.enqueued.length, 0);
+  });
+
   it("says that the queue does not answer, without its address, when it is away", async () => {
     await queue.close();
     await assert.rejects(

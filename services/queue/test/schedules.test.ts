@@ -175,7 +175,11 @@ describe("schedules", () => {
 
   it("are bounded: a thousand for an agent, 8 MiB together", async () => {
     const { client } = await replica();
-    const isFull = (error: unknown) => error instanceof CallError && error.reason === "QUEUE_FULL";
+    const isFull = (error: unknown) => {
+      assert.ok(error instanceof CallError && error.reason === "INVALID_FIELD", String(error));
+      assert.match(error.message, /^schedule is one too many, .* 1000 .* delete one/);
+      return true;
+    };
     const big = spec({ prompt: "x".repeat(1024 * 1024) });
     for (let i = 0; i < 5; i++) await client.putSchedule({ schedule: schedule({ name: `big-${i}`, spec: big }) });
     await assert.rejects(client.putSchedule({ schedule: schedule({ name: "big-6", spec: big }) }), isFull);

@@ -46,13 +46,6 @@ function reasonOf(error: unknown): string {
 
 /** The gateway's own refusals come before the queue is asked; of the queue's, these say nothing about what it did. */
 function decided(error: unknown): boolean {
-  if (error instanceof CallError) return error.reason !== "INTERNAL" && !UNDECIDED.has(error.code);
-  return error instanceof Refusal;
+  if (!(error instanceof CallError)) return error instanceof Refusal;
+  return !error.unanswered && error.reason !== "INTERNAL" && error.code !== status.UNKNOWN;
 }
-
-const UNDECIDED: ReadonlySet<status> = new Set([
-  status.UNAVAILABLE,
-  status.DEADLINE_EXCEEDED,
-  status.CANCELLED,
-  status.UNKNOWN,
-]);

@@ -1,6 +1,5 @@
 import { Refusal } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
-import { status } from "@grpc/grpc-js";
 
 /**
  * What the agent is told about a failed call to the queue. A queue that cannot be reached is one refusal, without the
@@ -8,12 +7,10 @@ import { status } from "@grpc/grpc-js";
  * the messages of both APIs name their fields alike.
  */
 export function passOn(error: unknown): unknown {
-  if (!(error instanceof CallError) || !UNREACHABLE.has(error.code)) return error;
+  // The caller's own deadline and cancel are answered before this is asked; what is left is between gateway and queue.
+  if (!(error instanceof CallError) || !error.unanswered) return error;
   return new Refusal("DEPENDENCY_UNAVAILABLE", "the queue does not answer; call again", {
     retryAfterMs: error.retryAfterMs,
     cause: error,
   });
 }
-
-/** The caller's own deadline and cancel are answered before this is asked; what is left is between gateway and queue. */
-const UNREACHABLE: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED]);

@@ -1,4 +1,4 @@
-import { Refusal } from "@ccsp/errors";
+import { invalidFields, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { SpecLimits } from "../domain/validate.js";
@@ -52,7 +52,6 @@ export function scheduleHandlers(store: ScheduleStore, limits: SpecLimits): Sche
 }
 
 function tooMany(agent: string): Refusal {
-  const subject = `schedules of ${agent}`;
-  const description = `at most ${MOST_SCHEDULES}, of ${MOST_SCHEDULE_BYTES} bytes together`;
-  return new Refusal("QUEUE_FULL", `${subject}: ${description}`, { quota: [{ subject, description }] });
+  const description = `is one too many, or too large: ${agent} may have ${MOST_SCHEDULES} of ${MOST_SCHEDULE_BYTES} bytes together; delete one`;
+  return invalidFields([{ field: "schedule", description }]);
 }

@@ -2774,7 +2774,7 @@ export const AgentServiceService = {
   /**
    * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
    */
   putSchedule: {
     path: "/ccsp.gateway.v1.AgentService/PutSchedule" as const,
@@ -2921,7 +2921,7 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   /**
    * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
    */
   putSchedule: handleUnaryCall<PutScheduleRequest, PutScheduleResponse>;
   /** Lists the agent's schedules by name, with their next runs. Scope `tasks:read`. */
@@ -3153,7 +3153,7 @@ export interface AgentServiceClient extends Client {
   /**
    * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
    */
   putSchedule(
     request: PutScheduleRequest,

@@ -10409,7 +10409,7 @@ export const QueueServiceService = {
   /**
    * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
    */
   putSchedule: {
     path: "/ccsp.queue.v1.QueueService/PutSchedule" as const,
@@ -10689,7 +10689,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
   /**
    * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
    */
   putSchedule: handleUnaryCall<PutScheduleRequest, PutScheduleResponse>;
   /** Lists an agent's schedules by name, with their next runs. */
@@ -11214,7 +11214,7 @@ export interface QueueServiceClient extends Client {
   /**
    * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`; RESOURCE_EXHAUSTED `QUEUE_FULL`: the agent has 1,000 schedules.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
    */
   putSchedule(
     request: PutScheduleRequest,

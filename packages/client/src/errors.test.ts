@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { REASONS } from "@ccsp/errors";
+import { CcspError, errorFor } from "./errors.js";
+
+describe("the classes of errors", () => {
+  it("are those that the README lists, each with all of its reasons, so that every reason has one", async () => {
+    const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+    const rows = [...readme.matchAll(/^\| `(\w+)` +\| ([A-Z_, ]+?) +\|/gm)];
+    const documented = rows.flatMap(([, name, reasons = ""]) =>
+      reasons.split(", ").map((reason) => `${reason} ${name}`),
+    );
+    const thrown = REASONS.map((reason) => `${reason} ${errorFor(reason, "no", {}).constructor.name}`);
+    assert.deepEqual(documented.toSorted(), thrown.toSorted());
+  });
+
+  it("say their own name, so that a log tells them apart", () => {
+    for (const reason of REASONS) {
+      const error = errorFor(reason, "no", {});
+      assert.ok(error instanceof CcspError);
+      assert.equal(error.name, error.constructor.name);
+    }
+  });
+});
