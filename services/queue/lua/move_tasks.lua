@@ -30,18 +30,20 @@
 --       25 highTurns    zset    the same
 --       26 normalTurns  zset    the same
 --       27 lowTurns     zset    the same
---       28 ...logs      stream  one for each task, in their order; entries 0-1, 0-2, … are sequences 2, 3, … (see below)
+--       28 ...logs      stream  one for each task whose move has a note, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 log channel
 --       4 work channel
---       5 for each task, in turn: its line (see below), move (JSON), result or ''
+--       5 how many moves follow
+--       6 these (JSON, see below), each once, then for each task, in turn: its line (see below), result or ''
 -- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', or 'fault ' and what is wrong with its record
 --
--- A line: id, fence (held by the caller) or '', tokens of the run or '', and the rest of the event's JSON members; a space between them.
+-- A line: id, which of the moves, fence (held by the caller) or '', tokens of the run or '', and the rest of the event's JSON members; a
+-- space between them. So ends of runs are mostly the same move, which is sent and decoded once.
 -- A move: to, set {field: value}, and where they apply: from (state seen), settle (what the fence was used up for), due (only when
 -- its time in leases, parked or alarms has come), note (of the log entry, as JSON; none: not logged), leaseMs (a lease that begins,
--- see move/resume.lua), event (type). A field set to null is forgotten. So ends of runs are mostly the same move, which is decoded once.
+-- see move/resume.lua), event (type). A field set to null is forgotten.
 --
 -- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
 -- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
@@ -61,6 +63,7 @@ if not now then
   local t = redis.call('TIME')
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
+local now_text = string.format('%.0f', now)
 
 -- Waits for an executor or for a time: what the bounds at the door count.
 local WAITING = { QUEUED = true, PARKED = true, SCHEDULED = true }
@@ -103,6 +106,7 @@ local function put_in_line(r, id)
     redis.call('ZADD', pinned, 0, pin)
   else
     if redis.call('ZADD', KEYS[HEADS + CLASS[r.class]], 'LT', r.since or r.created, r.agent) == 1 then
+      charges.write_turns()
       redis.call('ZADD', KEYS[TURNS + CLASS[r.class]], 'GT', redis.call('HGET', rota, 'time:' .. r.class) or 0, r.agent)
     end
     redis.call('ZADD', KEYS[LINES + CLASS[r.class]], 0, line)
@@ -147,22 +151,22 @@ end
 -- The record of a run that succeeded, without writing all of it again: members are added at its end, of two with one name the last
 -- counts. Nil for other changes, which may take a member away.
 local function add_end(raw, r, before, set)
-  if r.state ~= 'SUCCEEDED' or not HELD[before] then
-    return nil
+  if r.state == 'SUCCEEDED' and HELD[before] and not next(set) then
+    return string.sub(raw, 1, -2) .. ',"state":"SUCCEEDED","ended":' .. now_text .. ',"kept":' .. r.kept
+      .. ',"resultBytes":' .. r.resultBytes .. ',"settled":"' .. r.settled .. '"}'
   end
-  local more = { string.sub(raw, 1, -2), string.format('"state":"SUCCEEDED","ended":%.0f,"kept":%.0f', r.ended, r.kept) }
-  if r.settled then
-    more[#more + 1] = '"settled":"' .. r.settled .. '"'
-  end
-  for field in pairs(set) do
-    more[#more + 1] = '"' .. field .. '":' .. cjson.encode(r[field])
-  end
-  return table.concat(more, ',') .. '}'
 end
 
+local moves, log = {}, LOGS
+for i = 1, tonumber(ARGV[5]) do
+  moves[i] = cjson.decode(ARGV[5 + i])
+end
+local event_start = '{"engine":"' .. engine .. '","attempt":'
 local logged, moved = {}, {}
-local function move_task(line, move, result, log)
-  local id, fence_text, used, data = string.match(line, '^(%S+) (%S*) (%S*) (.*)$')
+local function move_task(line, result)
+  local id, which, fence_text, used, data = string.match(line, '^(%S+) (%d+) (%S*) (%S*) (.*)$')
+  local move = moves[tonumber(which)]
+  log = log + (move.note and 1 or 0)
   local fence = tonumber(fence_text)
   local settled = move.settle and fence_text .. ' ' .. move.settle
   -- It is moved twice in this call: the second time has to see what the first one did.
@@ -213,6 +217,9 @@ local function move_task(line, move, result, log)
   for field, value in pairs(move.set) do
     r[field] = value ~= cjson.null and value or nil
   end
+  if move.to == 'SUCCEEDED' and not r.chunks then
+    r.resultBytes = #result
+  end
   r.state, r.settled = move.to, settled or r.settled
   if WAITING[r.state] then
     count_waiting(r, 1)
@@ -234,39 +241,34 @@ local function move_task(line, move, result, log)
   else
     r.ended, r.kept = now, r.size + (r.logged or 0) + (r.resultBytes or 0)
     loads.add('ended/bytes', r.kept)
-    push_two(to_ended, now, id)
+    push_two(to_ended, now_text, id)
   end
   push_two(to_tasks, id, add_end(raw, r, before, move.set) or cjson.encode(r))
 
-  data = string.format('{"engine":"%s","attempt":%d', engine, r.attempt or 0) .. data
   if r.state == 'SUCCEEDED' then
     if not r.chunks then
       push_two(to_results, id, result)
     end
     local wait = r.leased - r.created
-    data = data .. string.format(',"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', r.executor,
-      math.floor(wait / 1000), wait % 1000 * 1000000)
-  end
-  if r.state == 'SUCCEEDED' then
+    data = string.format('%s,"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', data, r.executor, wait / 1000,
+      wait % 1000 * 1000000)
     logged[#logged + 1] = id
   elseif move.note then
-    redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
+    redis.call('XADD', KEYS[log], '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
     logged[#logged + 1] = id
   end
   if move.event then
-    add_event(events, move.event, now, data .. '}', id, r.agent, r.trace)
+    data = event_start .. (r.attempt or 0) .. data .. '}'
+    add_event(events, move.event, now_text, data, id, r.agent, r.trace)
   end
   return 'ok'
 end
 
-local words, moves = {}, {}
-for i = 5, #ARGV, 3 do
-  local n = (i - 2) / 3
-  local json = ARGV[i + 1]
-  moves[json] = moves[json] or cjson.decode(json)
+local words = {}
+for i = 6 + #moves, #ARGV, 2 do
   -- A record that cannot be read keeps no other task from moving on.
-  local good, word = pcall(move_task, ARGV[i], moves[json], ARGV[i + 2], KEYS[LOGS + n])
-  words[n] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
+  local good, word = pcall(move_task, ARGV[i], ARGV[i + 1])
+  words[#words + 1] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
 end
 batch.write()
 charges.save()

@@ -1,3 +1,4 @@
+import type { ScriptArgument } from "@ccsp/redis-kit";
 import type { Move, MoveOutcome } from "../domain/move.js";
 import type { Place, Report, TaskStore } from "../domain/store.js";
 import type { Task } from "../domain/task.js";
@@ -30,17 +31,21 @@ export function createTaskCalls(
 
   const move = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
-    async (engine, calls) =>
-      scripts.move(
-        {
-          ...{ tasks, results, leases, parked, alarms, pinned, ended, running, load, meta },
-          ...{ blocked, bench, rates, events },
-          ...keys.engine(engine),
-          logs: calls.map(({ place }) => keys.log(place.id)),
-        },
-        ...[clock(), engine, channels.log, channels.work],
-        ...calls.flatMap(({ place, move, result = EMPTY }) => [moveLine(place, move), moveArg(move), asBuffer(result)]),
-      ),
+    async (engine, calls) => {
+      const [moves, logs, each] = [new Map<string, number>(), new Array<string>(), new Array<ScriptArgument>()];
+      for (const { place, move, result = EMPTY } of calls) {
+        const arg = moveArg(move);
+        const which = moves.get(arg) ?? moves.size + 1;
+        moves.set(arg, which);
+        if (move.note) logs.push(keys.log(place.id));
+        each.push(moveLine(place, which, move), asBuffer(result));
+      }
+      const own = { tasks, results, leases, parked, alarms, pinned, ended, running, load, meta };
+      return scripts.move(
+        { ...own, ...{ blocked, bench, rates, events }, ...keys.engine(engine), logs },
+        ...[clock(), engine, channels.log, channels.work, moves.size, ...moves.keys(), ...each],
+      );
+    },
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
   );
 
@@ -70,16 +75,18 @@ export function createTaskCalls(
   );
 
   /** What the script gets: of a large result only where it is. */
-  const stored = async ({ id }: Place, change: Move, result: Uint8Array | undefined) => {
-    if (result === undefined) return { move: change, result };
-    const set = { ...change.set, resultBytes: result.byteLength };
-    if (result.byteLength <= CHUNK_BYTES) return { move: { ...change, set }, result };
-    return { move: { ...change, set: { ...set, chunks: await chunks.write(id, result) } }, result: undefined };
+  const inChunks = async (id: string, change: Move, result: Uint8Array): Promise<Move> => {
+    const set = { ...change.set, resultBytes: result.byteLength, chunks: await chunks.write(id, result) };
+    return { ...change, set };
   };
 
   return {
     async move(place, change, result) {
-      return knownWord(await move({ place, ...(await stored(place, change, result)) }), OUTCOMES);
+      const large = result !== undefined && result.byteLength > CHUNK_BYTES;
+      const call = large
+        ? { place, move: await inChunks(place.id, change, result), result: undefined }
+        : { place, move: change, result };
+      return knownWord(await move(call), OUTCOMES);
     },
     async report(one) {
       return knownWord(await report(one), ["ok", "lost", "ahead"] as const);
@@ -91,8 +98,8 @@ export function createTaskCalls(
 }
 
 /** What is the task's own of a move, as the script's header has it. */
-const moveLine = ({ id }: Place, { fence, used, event }: Move): string =>
-  `${id} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event) : ""}`;
+const moveLine = ({ id }: Place, which: number, { fence, used, event }: Move): string =>
+  `${id} ${which} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event) : ""}`;
 
 function moveArg({ to, from, settle, due, leaseMs, set, note, event }: Move): string {
   return JSON.stringify({
