@@ -1,6 +1,7 @@
 import {
   type ChannelCredentials,
   type ChannelOptions,
+  connectivityState,
   credentials,
   Client as GrpcClient,
   Metadata,
@@ -20,6 +21,11 @@ export interface CallOptions {
   /** Milliseconds from now; together with `deadline` the earlier one counts. */
   readonly timeoutMs?: number | undefined;
   readonly metadata?: Metadata | undefined;
+  /**
+   * Of a stream whose first message answers the call: until that came it is like a unary call, which waits until an instance can be
+   * reached, and which has a deadline. The stream itself then has none, unless it is given one.
+   */
+  readonly answersFirst?: boolean | undefined;
 }
 
 /** Fields that are left out have their default value; messages inside the request are complete. */
@@ -47,7 +53,7 @@ export interface ClientOptions {
  *
  * Calls are spread over all instances and tried up to four times on UNAVAILABLE. A unary call waits within its deadline
  * (default 10 s) until an instance can be reached, so it survives a restart of the target; it ends with UNAVAILABLE,
- * naming the target, when none came. A stream does not wait and has no deadline unless it is given one; it starts when it
+ * naming the target, when none came. A stream does not wait and has no deadline unless it is given them; it starts when it
  * is first read, is read no faster than its consumer, and leaving the loop cancels the call.
  */
 export function createClient<D extends ServiceShape>(
@@ -81,6 +87,7 @@ export function createClient<D extends ServiceShape>(
         signal: call.signal,
         metadata: joinMetadata([options.metadata?.(), call.metadata]),
         deadline: earliest(call, method.responseStream ? undefined : timeoutMs),
+        ...(call.answersFirst && { answerWithinMs: timeoutMs }),
       };
     };
     methods[name] = method.responseStream
@@ -99,6 +106,8 @@ interface Outgoing {
   readonly signal: AbortSignal | undefined;
   readonly metadata: Metadata;
   readonly deadline: Date | undefined;
+  /** Of a stream that `answersFirst`; a deadline of the call itself takes its place. */
+  readonly answerWithinMs?: number;
 }
 
 async function callUnary(prepare: () => Outgoing): Promise<unknown> {
@@ -126,7 +135,8 @@ async function callUnary(prepare: () => Outgoing): Promise<unknown> {
 
 async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, void, undefined> {
   const outgoing = prepare();
-  const { client, method, signal, metadata } = outgoing;
+  const { client, method, signal, metadata, deadline, answerWithinMs } = outgoing;
+  if (answerWithinMs !== undefined) metadata.setOptions({ waitForReady: true });
   const call = client.makeServerStreamRequest(
     method.path,
     serialize(method),
@@ -137,14 +147,31 @@ async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, voi
   );
   const cancel = () => call.cancel();
   signal?.addEventListener("abort", cancel, { once: true });
+  let late: CallError | undefined;
+  const giveUp = (): void => {
+    late = answeredTooLate(outgoing);
+    call.cancel();
+  };
+  const timer = answerWithinMs === undefined || deadline ? undefined : setTimeout(giveUp, answerWithinMs);
   try {
-    for await (const message of call) yield message;
+    for await (const message of call) {
+      clearTimeout(timer);
+      yield message;
+    }
   } catch (error) {
-    throw failed(outgoing, error);
+    throw late ?? failed(outgoing, error);
   } finally {
+    clearTimeout(timer);
     signal?.removeEventListener("abort", cancel);
     call.cancel();
   }
+}
+
+function answeredTooLate({ client, target, method, answerWithinMs }: Outgoing): CallError {
+  // grpc-js does not say of a cancelled call whether it was sent.
+  return client.getChannel().getConnectivityState(false) === connectivityState.READY
+    ? new CallError(status.DEADLINE_EXCEEDED, `${method.path} at ${target}: no answer within ${answerWithinMs} ms`)
+    : new CallError(status.UNAVAILABLE, `${target} could not be reached for ${method.path} in ${answerWithinMs} ms`);
 }
 
 function failed({ target, method, signal }: Outgoing, error: unknown): CallError {
