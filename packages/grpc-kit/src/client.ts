@@ -7,9 +7,12 @@ import {
   Metadata,
   status,
 } from "@grpc/grpc-js";
+import type { Span } from "@opentelemetry/api";
 import { CallError, toCallError } from "./call-error.js";
 import { joinMetadata } from "./call-metadata.js";
+import { endCallSpan } from "./call-span.js";
 import { channelOptions } from "./channel-options.js";
+import { beginCallSpan, noSpan } from "./client-span.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
 import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
 
@@ -38,7 +41,7 @@ type Method<M extends MethodShape> = M["responseStream"] extends true
 /** The methods of a generated service definition as async functions and async iterables. All throw `CallError`. */
 export type Client<D extends ServiceShape> = { readonly [M in keyof D]: Method<D[M]> };
 
-export interface ClientOptions {
+export interface ClientOptions<D extends ServiceShape = ServiceShape> {
   /** Deadline of a unary call that names none itself. */
   readonly timeoutMs?: number | undefined;
   readonly maxMessageBytes?: number | undefined;
@@ -46,6 +49,8 @@ export interface ClientOptions {
   readonly channelOptions?: ChannelOptions | undefined;
   /** Called for each call; for what all calls carry, such as a token. */
   readonly metadata?: (() => Metadata) | undefined;
+  /** Methods whose calls make no span, and carry no trace context. */
+  readonly untraced?: readonly (keyof D)[] | undefined;
 }
 
 /**
@@ -59,9 +64,9 @@ export interface ClientOptions {
 export function createClient<D extends ServiceShape>(
   definition: D,
   target: string,
-  options: ClientOptions = {},
+  options: ClientOptions<D> = {},
 ): Client<D> & { close(): void } {
-  const { timeoutMs = 10_000, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
+  const { timeoutMs = 10_000, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, untraced = [] } = options;
   const client = new GrpcClient(target, options.credentials ?? credentials.createInsecure(), {
     ...channelOptions(maxMessageBytes),
     ...options.channelOptions,
@@ -76,16 +81,19 @@ export function createClient<D extends ServiceShape>(
   };
   for (const [name, method] of Object.entries<MethodShape>(definition)) {
     const defaults = method.requestDeserialize(Buffer.alloc(0));
+    const beginSpan = untraced.includes(name) ? noSpan : beginCallSpan(method.path, target);
     const prepare = (request: object, call: CallOptions = {}): Outgoing => {
       if (closed) throw new CallError(status.CANCELLED, `the client of ${target} is closed`);
       if (call.signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled before it started`);
+      const metadata = joinMetadata([options.metadata?.(), call.metadata]);
       return {
         client,
         target,
         method,
         request: { ...defaults, ...withoutUndefined(request) },
         signal: call.signal,
-        metadata: joinMetadata([options.metadata?.(), call.metadata]),
+        metadata,
+        span: beginSpan(metadata),
         deadline: earliest(call, method.responseStream ? undefined : timeoutMs),
         ...(call.answersFirst && { answerWithinMs: timeoutMs }),
       };
@@ -105,6 +113,7 @@ interface Outgoing {
   readonly request: object;
   readonly signal: AbortSignal | undefined;
   readonly metadata: Metadata;
+  readonly span: Span | undefined;
   readonly deadline: Date | undefined;
   /** Of a stream that `answersFirst`; a deadline of the call itself takes its place. */
   readonly answerWithinMs?: number;
@@ -112,7 +121,7 @@ interface Outgoing {
 
 async function callUnary(prepare: () => Outgoing): Promise<unknown> {
   const outgoing = prepare();
-  const { client, method, signal, metadata } = outgoing;
+  const { client, method, signal, metadata, span } = outgoing;
   return new Promise((resolve, reject) => {
     metadata.setOptions({ waitForReady: true });
     const call = client.makeUnaryRequest(
@@ -124,7 +133,9 @@ async function callUnary(prepare: () => Outgoing): Promise<unknown> {
       grpcOptions(outgoing),
       (err, response) => {
         signal?.removeEventListener("abort", cancel);
-        if (err) reject(failed(outgoing, err));
+        const failure = err ? failed(outgoing, err) : undefined;
+        endCallSpan(span, failure?.code ?? status.OK, failure?.message);
+        if (failure) reject(failure);
         else resolve(response);
       },
     );
@@ -135,7 +146,7 @@ async function callUnary(prepare: () => Outgoing): Promise<unknown> {
 
 async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, void, undefined> {
   const outgoing = prepare();
-  const { client, method, signal, metadata, deadline, answerWithinMs } = outgoing;
+  const { client, method, signal, metadata, span, deadline, answerWithinMs } = outgoing;
   if (answerWithinMs !== undefined) metadata.setOptions({ waitForReady: true });
   const call = client.makeServerStreamRequest(
     method.path,
@@ -153,17 +164,22 @@ async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, voi
     call.cancel();
   };
   const timer = answerWithinMs === undefined || deadline ? undefined : setTimeout(giveUp, answerWithinMs);
+  let [code, why] = [status.CANCELLED, "its reader left"];
   try {
     for await (const message of call) {
       clearTimeout(timer);
       yield message;
     }
+    code = status.OK;
   } catch (error) {
-    throw late ?? failed(outgoing, error);
+    const failure = late ?? failed(outgoing, error);
+    [code, why] = [failure.code, failure.message];
+    throw failure;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", cancel);
     call.cancel();
+    endCallSpan(span, code, why);
   }
 }
 
