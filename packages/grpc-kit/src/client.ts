@@ -1,14 +1,18 @@
 import {
   type ChannelCredentials,
   type ChannelOptions,
+  connectivityState,
   credentials,
   Client as GrpcClient,
   Metadata,
   status,
 } from "@grpc/grpc-js";
+import type { Span } from "@opentelemetry/api";
 import { CallError, toCallError } from "./call-error.js";
 import { joinMetadata } from "./call-metadata.js";
+import { endCallSpan } from "./call-span.js";
 import { channelOptions } from "./channel-options.js";
+import { beginCallSpan, noSpan } from "./client-span.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
 import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
 
@@ -20,6 +24,11 @@ export interface CallOptions {
   /** Milliseconds from now; together with `deadline` the earlier one counts. */
   readonly timeoutMs?: number | undefined;
   readonly metadata?: Metadata | undefined;
+  /**
+   * Of a stream whose first message answers the call: until that came it is like a unary call, which waits until an instance can be
+   * reached, and which has a deadline. The stream itself then has none, unless it is given one.
+   */
+  readonly answersFirst?: boolean | undefined;
 }
 
 /** Fields that are left out have their default value; messages inside the request are complete. */
@@ -32,7 +41,7 @@ type Method<M extends MethodShape> = M["responseStream"] extends true
 /** The methods of a generated service definition as async functions and async iterables. All throw `CallError`. */
 export type Client<D extends ServiceShape> = { readonly [M in keyof D]: Method<D[M]> };
 
-export interface ClientOptions {
+export interface ClientOptions<D extends ServiceShape = ServiceShape> {
   /** Deadline of a unary call that names none itself. */
   readonly timeoutMs?: number | undefined;
   readonly maxMessageBytes?: number | undefined;
@@ -40,6 +49,8 @@ export interface ClientOptions {
   readonly channelOptions?: ChannelOptions | undefined;
   /** Called for each call; for what all calls carry, such as a token. */
   readonly metadata?: (() => Metadata) | undefined;
+  /** Methods whose calls make no span, and carry no trace context. */
+  readonly untraced?: readonly (keyof D)[] | undefined;
 }
 
 /**
@@ -47,15 +58,15 @@ export interface ClientOptions {
  *
  * Calls are spread over all instances and tried up to four times on UNAVAILABLE. A unary call waits within its deadline
  * (default 10 s) until an instance can be reached, so it survives a restart of the target; it ends with UNAVAILABLE,
- * naming the target, when none came. A stream does not wait and has no deadline unless it is given one; it starts when it
+ * naming the target, when none came. A stream does not wait and has no deadline unless it is given them; it starts when it
  * is first read, is read no faster than its consumer, and leaving the loop cancels the call.
  */
 export function createClient<D extends ServiceShape>(
   definition: D,
   target: string,
-  options: ClientOptions = {},
+  options: ClientOptions<D> = {},
 ): Client<D> & { close(): void } {
-  const { timeoutMs = 10_000, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
+  const { timeoutMs = 10_000, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, untraced = [] } = options;
   const client = new GrpcClient(target, options.credentials ?? credentials.createInsecure(), {
     ...channelOptions(maxMessageBytes),
     ...options.channelOptions,
@@ -70,17 +81,21 @@ export function createClient<D extends ServiceShape>(
   };
   for (const [name, method] of Object.entries<MethodShape>(definition)) {
     const defaults = method.requestDeserialize(Buffer.alloc(0));
+    const beginSpan = untraced.includes(name) ? noSpan : beginCallSpan(method.path, target);
     const prepare = (request: object, call: CallOptions = {}): Outgoing => {
       if (closed) throw new CallError(status.CANCELLED, `the client of ${target} is closed`);
       if (call.signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled before it started`);
+      const metadata = joinMetadata([options.metadata?.(), call.metadata]);
       return {
         client,
         target,
         method,
         request: { ...defaults, ...withoutUndefined(request) },
         signal: call.signal,
-        metadata: joinMetadata([options.metadata?.(), call.metadata]),
+        metadata,
+        span: beginSpan(metadata),
         deadline: earliest(call, method.responseStream ? undefined : timeoutMs),
+        ...(call.answersFirst && { answerWithinMs: timeoutMs }),
       };
     };
     methods[name] = method.responseStream
@@ -98,12 +113,15 @@ interface Outgoing {
   readonly request: object;
   readonly signal: AbortSignal | undefined;
   readonly metadata: Metadata;
+  readonly span: Span | undefined;
   readonly deadline: Date | undefined;
+  /** Of a stream that `answersFirst`; a deadline of the call itself takes its place. */
+  readonly answerWithinMs?: number;
 }
 
 async function callUnary(prepare: () => Outgoing): Promise<unknown> {
   const outgoing = prepare();
-  const { client, method, signal, metadata } = outgoing;
+  const { client, method, signal, metadata, span } = outgoing;
   return new Promise((resolve, reject) => {
     metadata.setOptions({ waitForReady: true });
     const call = client.makeUnaryRequest(
@@ -115,7 +133,9 @@ async function callUnary(prepare: () => Outgoing): Promise<unknown> {
       grpcOptions(outgoing),
       (err, response) => {
         signal?.removeEventListener("abort", cancel);
-        if (err) reject(failed(outgoing, err));
+        const failure = err ? failed(outgoing, err) : undefined;
+        endCallSpan(span, failure?.code ?? status.OK, failure?.message);
+        if (failure) reject(failure);
         else resolve(response);
       },
     );
@@ -126,7 +146,8 @@ async function callUnary(prepare: () => Outgoing): Promise<unknown> {
 
 async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, void, undefined> {
   const outgoing = prepare();
-  const { client, method, signal, metadata } = outgoing;
+  const { client, method, signal, metadata, span, deadline, answerWithinMs } = outgoing;
+  if (answerWithinMs !== undefined) metadata.setOptions({ waitForReady: true });
   const call = client.makeServerStreamRequest(
     method.path,
     serialize(method),
@@ -137,14 +158,36 @@ async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, voi
   );
   const cancel = () => call.cancel();
   signal?.addEventListener("abort", cancel, { once: true });
+  let late: CallError | undefined;
+  const giveUp = (): void => {
+    late = answeredTooLate(outgoing);
+    call.cancel();
+  };
+  const timer = answerWithinMs === undefined || deadline ? undefined : setTimeout(giveUp, answerWithinMs);
+  let [code, why] = [status.CANCELLED, "its reader left"];
   try {
-    for await (const message of call) yield message;
+    for await (const message of call) {
+      clearTimeout(timer);
+      yield message;
+    }
+    code = status.OK;
   } catch (error) {
-    throw failed(outgoing, error);
+    const failure = late ?? failed(outgoing, error);
+    [code, why] = [failure.code, failure.message];
+    throw failure;
   } finally {
+    clearTimeout(timer);
     signal?.removeEventListener("abort", cancel);
     call.cancel();
+    endCallSpan(span, code, why);
   }
+}
+
+function answeredTooLate({ client, target, method, answerWithinMs }: Outgoing): CallError {
+  // grpc-js does not say of a cancelled call whether it was sent.
+  return client.getChannel().getConnectivityState(false) === connectivityState.READY
+    ? new CallError(status.DEADLINE_EXCEEDED, `${method.path} at ${target}: no answer within ${answerWithinMs} ms`)
+    : new CallError(status.UNAVAILABLE, `${target} could not be reached for ${method.path} in ${answerWithinMs} ms`);
 }
 
 function failed({ target, method, signal }: Outgoing, error: unknown): CallError {

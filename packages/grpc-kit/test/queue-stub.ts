@@ -22,7 +22,7 @@ export function serveQueue(handlers: Partial<QueueHandlers>, options: Partial<Se
   });
 }
 
-export function queueClient(target: string, options?: Parameters<typeof createClient>[2]) {
+export function queueClient(target: string, options?: Parameters<typeof createClient<QueueServiceService>>[2]) {
   return createClient(QueueServiceService, target, {
     ...options,
     // Connections of one test are not reused by the next.

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { Refusal } from "@ccsp/errors";
+import type { WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { status } from "@grpc/grpc-js";
 import { Fixture } from "./fixture.js";
 import { gate } from "./gate.js";
-import { drain, failure, taskNamed } from "./queue-stub.js";
+import { drain, entry, failure, taskNamed } from "./queue-stub.js";
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -96,5 +98,72 @@ describe("a unary call to a target that comes and goes", () => {
     const front = await fixture.serveAndConnect({ get: (request, context) => back.get(request, context) });
     assert.equal((await failure(front.get({}))).message, "Redis is away");
     assert.equal(tries, 4);
+  });
+});
+
+describe("a stream whose first message answers the call", () => {
+  const fixture = new Fixture();
+  afterEach(() => fixture.close());
+  const first = (stream: AsyncIterable<WatchResponse>) => stream[Symbol.asyncIterator]().next();
+
+  it("waits for a target that is not up yet, as a unary call does", async () => {
+    const port = await freePort();
+    const queue = fixture.connect(`127.0.0.1:${port}`);
+    const stream = drain(queue.watch({}, { answersFirst: true }));
+    // These do not wait, and have used up all their tries.
+    await failure(drain(queue.watch({})));
+    await failure(drain(queue.watch({})));
+    await fixture.serve(
+      {
+        async *watch() {
+          yield entry(1);
+        },
+      },
+      { listen: { host: "127.0.0.1", port } },
+    );
+    assert.deepEqual(await stream, [1]);
+  });
+
+  it("ends with UNAVAILABLE, naming the target, when nobody comes in a unary call's time", async () => {
+    const queue = fixture.connect("127.0.0.1:1", { timeoutMs: 200 });
+    const error = await failure(first(queue.watch({}, { answersFirst: true })));
+    assert.deepEqual([error.code, error.reason], [status.UNAVAILABLE, "DEPENDENCY_UNAVAILABLE"]);
+    assert.match(error.message, /127\.0\.0\.1:1 /);
+  });
+
+  it("ends with DEADLINE_EXCEEDED when its first message does not come in that time, whose handler hears of it", async () => {
+    const aborted = gate();
+    const server = await fixture.serve({
+      async *watch(_, { signal }) {
+        await once(signal, "abort");
+        aborted.open();
+        yield entry(1);
+      },
+    });
+    const queue = fixture.connect(server, { timeoutMs: 100 });
+    const error = await failure(first(queue.watch({}, { answersFirst: true })));
+    assert.deepEqual([error.code, error.reason], [status.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"]);
+    await aborted.opened;
+  });
+
+  it("has no deadline after that, and only its own where it has one", async () => {
+    const passed = gate();
+    const server = await fixture.serve({
+      async *watch({ afterSequence }) {
+        if (afterSequence === 0) yield entry(1);
+        await passed.opened;
+        yield entry(2);
+      },
+    });
+    const queue = fixture.connect(server, { timeoutMs: 100 });
+    const answered = queue.watch({}, { answersFirst: true })[Symbol.asyncIterator]();
+    await answered.next();
+    const patient = drain(queue.watch({ afterSequence: 1 }, { answersFirst: true, timeoutMs: 60_000 }));
+    // Takes as long as either would have had.
+    await failure(first(queue.watch({ afterSequence: 1 }, { answersFirst: true })));
+    passed.open();
+    assert.equal((await answered.next()).value?.event?.sequence, 2);
+    assert.deepEqual(await patient, [2]);
+    await answered.return?.();
   });
 });

@@ -125,6 +125,38 @@ describe("the span of a served call that fails", () => {
   });
 });
 
+describe("the span of a call that does not succeed, where it is made", () => {
+  it("is there once, as an error with what the caller is told, also of a stream that its reader leaves", async () => {
+    const receiver = await startOtlpReceiver();
+    const server = startTraced("./failing-server.ts", [], {});
+    try {
+      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 15_000, what: "the server" });
+      const caller = startTraced("./failing-caller.ts", [`127.0.0.1:${String(port)}`], {
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+        TRACEPARENT: `00-${"1".repeat(32)}-00f067aa0ba902b7-01`,
+      });
+      assert.deepEqual((await caller.ended).err, [], "the SDK complains of one that is ended twice");
+      const spans = receiver.trace("1".repeat(32));
+      assert.deepEqual(
+        spans.map(({ kind, name, parentSpanId, attributes, error }) => [
+          ...[kind, parentSpanId, name.replace("grpc.ccsp.queue.v1.QueueService/", "")],
+          ...[status[Number(attributes["rpc.grpc.status_code"])], error],
+          ...[attributes["server.address"], attributes["server.port"] === port],
+        ]),
+        [
+          ["Get", "NOT_FOUND", "no such task"],
+          ["Get", "DEADLINE_EXCEEDED", spans[1]?.error],
+          ["Watch", "NOT_FOUND", "no such task"],
+          ["Watch", "CANCELLED", "its reader left"],
+        ].map((call) => ["client", "00f067aa0ba902b7", ...call, "127.0.0.1", true]),
+      );
+    } finally {
+      server.child.kill("SIGKILL");
+      await receiver.close();
+    }
+  });
+});
+
 /** The caller waits on: else its own timer, which cancels the call, might be the first. */
 function getWithDeadlineOfServerOnly({ target, metadata }: Called): Promise<void> {
   metadata.set("grpc-timeout", "100m");

@@ -6,7 +6,7 @@ import { contextFromTraceparent, shutdownTracing, tracer } from "../src/index.js
 
 /** Calls the traced server at `argv[2]` inside a span of its own, which continues the trace of TRACEPARENT. */
 const target = process.argv[2] ?? "";
-const queue = createClient(QueueServiceService, target);
+const queue = createClient(QueueServiceService, target, { untraced: ["sync"] });
 
 await context.with(contextFromTraceparent(process.env["TRACEPARENT"] ?? ""), () =>
   tracer("test").startActiveSpan("agent", async (span) => {

@@ -34,6 +34,9 @@ import { createExecutorMetrics } from "./telemetry/metrics.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
 import { createWarmPool } from "./warm/pool.js";
 
+/** It comes by the second and belongs to no task. */
+const UNTRACED = { untraced: ["sync"] } as const;
+
 /** For the answers to Release when stopping. */
 const GIVE_BACK_MARGIN_MS = 2_000;
 
@@ -98,7 +101,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
-    const client = createClient(QueueServiceService, config.queueTarget);
+    const client = createClient(QueueServiceService, config.queueTarget, UNTRACED);
     await open("queue client", { close: async () => client.close() });
 
     const queue = createQueuePort(client, log);

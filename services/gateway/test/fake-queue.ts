@@ -39,37 +39,47 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     if (!task || task.agentId !== agentId) throw new Refusal("TASK_NOT_FOUND", `no task ${taskId}`);
     return task;
   };
-  const handlers: Partial<Handlers<QueueServiceService>> = {
-    async enqueue(request) {
-      if (refusal) {
-        const once = refusal;
-        refusal = undefined;
-        throw once;
+  const enqueue = (request: EnqueueRequest): Task => {
+    if (refusal) {
+      const once = refusal;
+      refusal = undefined;
+      throw once;
+    }
+    enqueued.push(request);
+    const task = Task.fromPartial({
+      id: `task-${enqueued.length}`,
+      agentId: request.agentId,
+      state: TaskState.QUEUED,
+    });
+    tasks.set(task.id, task);
+    logs.set(task.id, []);
+    if (losing) throw new Refusal("DEADLINE_EXCEEDED", "too late");
+    return task;
+  };
+  async function* follow(taskId: string, afterSequence: number, signal: AbortSignal): AsyncGenerator<TaskEvent> {
+    watchers += 1;
+    try {
+      for (let next = afterSequence; ; next += 1) {
+        const log = logs.get(taskId) ?? [];
+        while (!log[next]) await once(news, "append", { signal });
+        const event = log[next];
+        if (event) yield event;
+        if (event?.event?.$case === "taskEnded") return;
       }
-      enqueued.push(request);
-      const task = Task.fromPartial({
-        id: `task-${enqueued.length}`,
-        agentId: request.agentId,
-        state: TaskState.QUEUED,
-      });
-      tasks.set(task.id, task);
-      logs.set(task.id, []);
-      if (losing) throw new Refusal("DEADLINE_EXCEEDED", "too late");
-      return { task };
+    } finally {
+      watchers -= 1;
+    }
+  }
+  const handlers: Partial<Handlers<QueueServiceService>> = {
+    enqueue: async (request) => ({ task: enqueue(request) }),
+    async *run(request, { signal }) {
+      const task = enqueue(request);
+      yield { message: { $case: "task", value: task } };
+      for await (const event of follow(task.id, 0, signal)) yield { message: { $case: "event", value: event } };
     },
     async *watch({ taskId, agentId, afterSequence }, { signal }) {
       find(taskId, agentId);
-      watchers += 1;
-      try {
-        for (let next = afterSequence; ; next += 1) {
-          const log = logs.get(taskId) ?? [];
-          while (!log[next]) await once(news, "append", { signal });
-          yield { event: log[next] };
-          if (log[next]?.event?.$case === "taskEnded") return;
-        }
-      } finally {
-        watchers -= 1;
-      }
+      for await (const event of follow(taskId, afterSequence, signal)) yield { event };
     },
     get: async ({ taskId, agentId }) => ({ task: find(taskId, agentId) }),
     list: async ({ agentId }) => ({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeEvent, eventsKey } from "@ccsp/events";
-import { BlockerKind } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { BlockerKind, type RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import {
   ErrorCategory,
   Priority,
@@ -233,6 +233,36 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(metadata.task_id, first.id);
     const { task } = await client.enqueue({ agentId: "bob", spec: spec(), requestId: "r-1" });
     assert.notEqual(task?.id, first.id, "another agent's ids are its own");
+  });
+
+  it("takes a task and streams its log in one call, and again the same task and log where the call is repeated", async () => {
+    const call = { agentId: "alice", spec: spec(), requestId: "r-1" };
+    const read = async (stream: AsyncIterable<RunResponse>) => {
+      const seen: (string | TaskState | undefined)[] = [];
+      for await (const { message } of stream) {
+        const event = message?.$case === "event" ? message.value.event : undefined;
+        if (message?.$case === "task") seen.push(message.value.id);
+        else seen.push(event?.$case === "stateChanged" || event?.$case === "taskEnded" ? event.value.state : undefined);
+        if (event?.$case === "stateChanged" && event.value.state === TaskState.QUEUED) ready();
+        if (event?.$case === "taskEnded") assert.equal(event.value.result?.text, "hello");
+      }
+      return seen;
+    };
+    let ready = (): void => undefined;
+    const queued = new Promise<void>((resolve) => void (ready = resolve));
+    const running = read(client.run(call));
+    await queued;
+    const { taskId, fence } = await lease();
+    await client.report({ taskId, fence, reportSequence: 1, started: { traceparent: "", engineVersion: "" } });
+    await client.complete({ taskId, fence, result: result() });
+    const seen = [taskId, TaskState.QUEUED, TaskState.RUNNING, TaskState.SUCCEEDED];
+    assert.deepEqual(await running, seen);
+    assert.deepEqual(await read(client.run(call)), seen);
+    assert.deepEqual(await eventTypes(taskId), ["taskEnqueued", "taskStarted", "taskCompleted"]);
+
+    const conflict = read(client.run({ ...call, spec: spec({ prompt: "other" }) }));
+    await refused(conflict, status.ALREADY_EXISTS, "REQUEST_ID_CONFLICT");
+    await refused(read(client.run({ ...call, spec: spec({ prompt: "" }) })), status.INVALID_ARGUMENT, "INVALID_FIELD");
   });
 
   it("answers each task of a batch for itself, and the same when the batch is repeated", async () => {

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { NO_BOUNDS } from "../src/domain/bounds.js";
+import type { FullTask } from "../src/domain/queue.js";
 import { reap } from "../src/domain/reaper.js";
-import type { LogEntry } from "../src/domain/store.js";
-import { watchTask } from "../src/domain/watch.js";
+import { type LogEntry, logTopic } from "../src/domain/store.js";
+import { TICK_MS } from "../src/domain/sync.js";
+import { runTask, watchTask } from "../src/domain/watch.js";
 import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
@@ -42,6 +44,14 @@ describe("watching a task", function () {
     )) {
       seen.push(entry);
       if (seen.length === options.stopAfter) break;
+    }
+    return seen;
+  };
+  /** The state that the task is accepted in, then its log. */
+  const collectRun = async (id: string, accept: () => Promise<FullTask>) => {
+    const seen: string[] = [];
+    for await (const said of runTask(world, { id, accept }, new AbortController().signal)) {
+      seen.push("entry" in said ? contentOf(said.entry) : said.task.state);
     }
     return seen;
   };
@@ -148,6 +158,46 @@ describe("watching a task", function () {
     );
     const parked = seen[2]?.content;
     assert.ok(parked?.kind === "state" && parked.note.readyMs === world.clock.now && parked.note.error);
+  });
+
+  it("tells a caller that brings a task of an end that comes before the acceptance is answered, which others may be faster to hear of", async () => {
+    const task = newTask();
+    const heard = world.wakes.listen([logTopic(task.id)]);
+    const accept = async () => {
+      const accepted = await world.queue.enqueue(task);
+      const [grant] = (await executor(world).sync()).grants;
+      await world.queue.complete(task.id, grant?.fence ?? 0, Buffer.from("x"), {});
+      await heard.next(TICK_MS, new AbortController().signal);
+      return accepted;
+    };
+    assert.deepEqual(await collectRun(task.id, accept), ["QUEUED", "QUEUED", "SUCCEEDED"]);
+    heard.close();
+  });
+
+  it("reads no log for a task that it brings before something has happened to it", async () => {
+    const task = newTask();
+    let reads = 0;
+    const store = {
+      readLog: async (...where: Parameters<World["store"]["readLog"]>) => {
+        reads += 1;
+        return world.store.readLog(...where);
+      },
+    };
+    const stop = new AbortController();
+    const accept = async () => world.queue.enqueue(task);
+    const stream = runTask({ store, wakes: world.wakes }, { id: task.id, accept }, stop.signal);
+    for (let i = 0; i < 2; i++) assert.equal((await stream.next()).done, false);
+    const end = stream.next();
+    stop.abort();
+    assert.equal((await end).done, true);
+    assert.equal(reads, 0);
+  });
+
+  it("shows the log of the task that was accepted before, where a call that brings one is repeated", async () => {
+    const { id, fence } = await run();
+    await world.queue.complete(id, fence, Buffer.from("x"), {});
+    const accept = async () => world.queue.get(id, "alice");
+    assert.deepEqual(await collectRun(newTask().id, accept), ["SUCCEEDED", "QUEUED", "RUNNING", "SUCCEEDED"]);
   });
 
   it("does not show a lease that never started", async () => {

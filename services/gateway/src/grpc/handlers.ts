@@ -31,9 +31,9 @@ import type {
   WatchTaskRequest,
   WatchTaskResponse,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import type { Task, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { AgentCall, Guard } from "./guard.js";
-import { type QueueClient, type ResumePolicy, watchQueue } from "./queue-watch.js";
+import { type QueueClient, type ResumePolicy, runInQueue, watchQueue } from "./queue-watch.js";
 
 const CAPABILITIES_MS = 5_000;
 
@@ -46,29 +46,20 @@ export interface HandlerOptions {
 
 /** AgentService in terms of QueueService. Holds no rule about tasks: those are the queue's. */
 export function agentHandlers({ queue, guard, resume, version }: HandlerOptions): Handlers<AgentServiceService> {
-  async function enqueue(request: { spec: TaskSpec | undefined; requestId: string }, call: AgentCall): Promise<Task> {
-    // Without an id from the agent this call is still safe to repeat between gateway and queue.
-    const requestId = request.requestId || `gateway-${randomUUID()}`;
-    const response = await queue.enqueue({ agentId: call.agentId, spec: request.spec, requestId }, within(call));
-    const task = present(response.task, "Enqueue");
-    call.concerns(task.id);
-    call.accepted();
-    return task;
-  }
-
   let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
 
   return {
-    submitTask: guard.unary<SubmitTaskRequest, SubmitTaskResponse>("submitTask", async (request, call) => ({
-      task: await enqueue(request, call),
-    })),
+    submitTask: guard.unary<SubmitTaskRequest, SubmitTaskResponse>("submitTask", async (request, call) => {
+      const response = await queue.enqueue(asked(request, call), within(call));
+      const task = present(response.task, "Enqueue");
+      brought(task, call);
+      return { task };
+    }),
 
     runTask: guard.stream<RunTaskRequest, RunTaskResponse>("runTask", async function* (request, call) {
-      const task = await enqueue(request, call);
-      yield { message: { $case: "task", value: task } };
-      const from = { taskId: task.id, agentId: call.agentId, afterSequence: 0 };
-      for await (const event of watchQueue(queue, from, call.context, resume)) {
-        yield { message: { $case: "event", value: event } };
+      for await (const response of runInQueue(queue, asked(request, call), call.context, resume)) {
+        if (response.message?.$case === "task") brought(response.message.value, call);
+        yield response;
       }
     }),
 
@@ -114,11 +105,25 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
   };
 }
 
+const asked = ({ spec, requestId }: SubmitTaskRequest, { agentId }: AgentCall) => ({
+  agentId,
+  spec,
+  requestId: requestIdOf(requestId),
+});
+
+/** Without an id from the agent a call is still safe to repeat between gateway and queue. */
+const requestIdOf = (fromAgent: string): string => fromAgent || `gateway-${randomUUID()}`;
+
+function brought({ id }: Task, call: AgentCall): void {
+  call.concerns(id);
+  call.accepted();
+}
+
 /** A batch of tasks, and what can be asked of one besides its state. */
 function moreOfTasks(queue: QueueClient, guard: Guard) {
   return {
     submitTasks: guard.unary<SubmitTasksRequest, SubmitTasksResponse>("submitTasks", async ({ tasks }, call) => {
-      const items = tasks.map(({ spec, requestId }) => ({ spec, requestId: requestId || `gateway-${randomUUID()}` }));
+      const items = tasks.map(({ spec, requestId }) => ({ spec, requestId: requestIdOf(requestId) }));
       const { outcomes } = await queue.enqueueBatch({ agentId: call.agentId, items }, within(call));
       call.accepted();
       return { outcomes };

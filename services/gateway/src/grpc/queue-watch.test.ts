@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { CallError } from "@ccsp/grpc-kit";
-import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Task, TaskEvent, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
-import { type QueueClient, watchQueue } from "./queue-watch.js";
+import { type QueueClient, runInQueue, watchQueue } from "./queue-watch.js";
 
 const gone = () => new CallError(status.UNAVAILABLE, "this process is stopping");
 const FROM = { taskId: "t", agentId: "alice", afterSequence: 0 };
@@ -29,6 +30,28 @@ function clock() {
       ms += pause;
     },
   };
+}
+
+/** The same with a Run before the watches: "task" is its first message. */
+function scriptedRun(run: readonly ("task" | number | Error)[], ...watches: readonly (readonly (number | Error)[])[]) {
+  const runs: string[] = [];
+  const start: QueueClient["run"] = async function* ({ requestId = "" }) {
+    runs.push(requestId);
+    for (const step of run) {
+      if (step instanceof Error) throw step;
+      if (step === "task") yield { message: { $case: "task", value: Task.fromPartial({ id: "t" }) } };
+      else yield { message: { $case: "event", value: TaskEvent.fromPartial({ sequence: step }) } };
+    }
+  };
+  return { ...scripted(...watches), runs, run: start };
+}
+
+async function messagesOf(responses: AsyncIterable<RunResponse>): Promise<(string | number)[]> {
+  const messages: (string | number)[] = [];
+  for await (const { message } of responses) {
+    messages.push(message?.$case === "event" ? message.value.sequence : `task ${message?.value.id}`);
+  }
+  return messages;
 }
 
 async function sequencesOf(events: AsyncIterable<TaskEvent>): Promise<number[]> {
@@ -87,5 +110,38 @@ describe("watchQueue", () => {
       /this process is stopping/,
     );
     assert.equal(queue.asked.length, 2);
+  });
+});
+
+describe("runInQueue", () => {
+  const request = { agentId: "alice", spec: TaskSpec.fromPartial({}), requestId: "r" };
+  const policy = () => ({ giveUpMs: 30_000, ...clock() });
+
+  it("asks once where nothing breaks", async () => {
+    const queue = scriptedRun(["task", 1, 2]);
+    assert.deepEqual(await messagesOf(runInQueue(queue, request, context(), policy())), ["task t", 1, 2]);
+    assert.deepEqual([queue.runs, queue.asked], [["r"], []]);
+  });
+
+  it("goes on from the last sequence when the replica stops once the task is there", async () => {
+    const first = scriptedRun(["task", gone()], [1, gone()], [2]);
+    assert.deepEqual(await messagesOf(runInQueue(first, request, context(), policy())), ["task t", 1, 2]);
+    assert.deepEqual(first.asked, [0, 1]);
+    const later = scriptedRun(["task", 1, 2, gone()], [3]);
+    assert.deepEqual(await messagesOf(runInQueue(later, request, context(), policy())), ["task t", 1, 2, 3]);
+    assert.deepEqual([later.runs, later.asked], [["r"], [2]]);
+  });
+
+  it("watches nothing when the task was not accepted, or its stream was refused", async () => {
+    for (const [steps, fault] of [
+      [[gone()], /this process is stopping/],
+      [[new CallError(status.RESOURCE_EXHAUSTED, "the queue is full")], /the queue is full/],
+      [["task", new CallError(status.NOT_FOUND, "no such task")], /no such task/],
+      [[], /without a task/],
+    ] as const) {
+      const queue = scriptedRun(steps, [1]);
+      await assert.rejects(messagesOf(runInQueue(queue, request, context(), policy())), fault);
+      assert.deepEqual(queue.asked, []);
+    }
   });
 });

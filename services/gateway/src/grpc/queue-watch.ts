@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type CallContext, CallError, type Client } from "@ccsp/grpc-kit";
-import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { QueueServiceService, RunRequest, RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 
@@ -11,6 +11,8 @@ export interface WatchPosition {
   readonly agentId: string;
   readonly afterSequence: number;
 }
+
+type WatchContext = Pick<CallContext, "signal" | "deadline">;
 
 export interface ResumePolicy {
   /** How long a watch may go without reaching a replica before the agent is told. */
@@ -31,15 +33,15 @@ const LONGEST_WAIT_MS = 2_000;
 export async function* watchQueue(
   queue: Pick<QueueClient, "watch">,
   { taskId, agentId, afterSequence }: WatchPosition,
-  context: Pick<CallContext, "signal" | "deadline">,
+  context: WatchContext,
   { giveUpMs, now = () => performance.now(), wait = pause }: ResumePolicy,
 ): AsyncGenerator<TaskEvent, void> {
+  const { signal, deadline } = context;
   let last = afterSequence;
   let failures = 0;
   let brokenSince = now();
   for (;;) {
     try {
-      const { signal, deadline } = context;
       for await (const { event } of queue.watch({ taskId, agentId, afterSequence: last }, { signal, deadline })) {
         failures = 0;
         if (!event || event.sequence <= last) continue;
@@ -50,12 +52,46 @@ export async function* watchQueue(
     } catch (error) {
       if (failures === 0) brokenSince = now();
       failures += 1;
-      const over = now() - brokenSince >= giveUpMs;
-      if (context.signal.aborted || over || !(error instanceof CallError) || error.code !== status.UNAVAILABLE)
-        throw error;
+      if (!isBrokenOff(error, signal) || now() - brokenSince >= giveUpMs) throw error;
     }
-    await wait(Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS), context.signal);
+    await wait(Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS), signal);
   }
+}
+
+/**
+ * Brings a task in and streams its log, all in one call of the queue where nothing breaks: the task first, then its log as `watchQueue`
+ * has it. Until the task is there the call is like Enqueue, which its channel repeats, and throws what that throws.
+ */
+export async function* runInQueue(
+  queue: Pick<QueueClient, "run" | "watch">,
+  request: RunRequest,
+  { signal, deadline }: WatchContext,
+  policy: ResumePolicy,
+): AsyncGenerator<RunResponse, void> {
+  let taskId: string | undefined;
+  let last = 0;
+  try {
+    for await (const response of queue.run(request, { signal, deadline, answersFirst: true })) {
+      const { message } = response;
+      if (message?.$case === "task") taskId = message.value.id;
+      else last = message?.value.sequence ?? last;
+      yield response;
+    }
+    if (taskId === undefined) throw new Error("the queue answered Run without a task");
+    return;
+  } catch (error) {
+    if (taskId === undefined || !isBrokenOff(error, signal)) throw error;
+  }
+  await (policy.wait ?? pause)(FIRST_WAIT_MS, signal);
+  const from = { taskId, agentId: request.agentId, afterSequence: last };
+  for await (const value of watchQueue(queue, from, { signal, deadline }, policy)) {
+    yield { message: { $case: "event", value } };
+  }
+}
+
+/** Another replica may go on with it. */
+function isBrokenOff(error: unknown, signal: AbortSignal): boolean {
+  return !signal.aborted && error instanceof CallError && error.code === status.UNAVAILABLE;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,11 +1,16 @@
-import { taskNotFound } from "./queue.js";
+import { type FullTask, taskNotFound } from "./queue.js";
 import { isTaskId } from "./shard.js";
-import { isSuccess, type LogEntry, logTopic, type TaskStore, type Wakes } from "./store.js";
+import { isSuccess, type Listener, type LogEntry, logTopic, type TaskStore, type Wakes } from "./store.js";
 import { TICK_MS } from "./sync.js";
 import { isEnded, type Task } from "./task.js";
 import { Faults } from "./validate.js";
 
 const PAGE = 64;
+
+export interface WatchDeps {
+  readonly store: Pick<TaskStore, "readLog">;
+  readonly wakes: Wakes;
+}
 
 export interface WatchInput {
   readonly id: string;
@@ -28,7 +33,7 @@ export interface Watched {
  * Throws TASK_NOT_FOUND, also when the task's retention ends meanwhile, and INVALID_FIELD.
  */
 export async function* watchTask(
-  { store, wakes }: { store: Pick<TaskStore, "readLog">; wakes: Wakes },
+  { store, wakes }: WatchDeps,
   { id, agent, afterSequence }: WatchInput,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void> {
@@ -37,26 +42,65 @@ export async function* watchTask(
   faults.check();
   if (!isTaskId(id)) throw taskNotFound(id);
 
-  let last = afterSequence;
   // Before the first read: what comes after it wakes us.
   const listener = wakes.listen([logTopic(id)]);
   try {
-    while (!signal.aborted) {
-      const page = await store.readLog(id, Math.max(last, 1), PAGE);
-      if (page?.task.agent !== agent) throw taskNotFound(id);
-      const { task, entries, result } = page;
-      if (last < 1) yield { entry: firstEntry(task), task };
-      last = Math.max(last, 1);
-      for (const entry of entries) {
-        yield isSuccess(entry) ? { entry, task, result } : { entry, task };
-        last = entry.sequence;
-      }
-      if (entries.length === PAGE) continue;
-      if (isEnded(task.state)) return;
-      await listener.next(TICK_MS, signal);
-    }
+    yield* follow(store, listener, { id, agent, afterSequence }, signal);
   } finally {
     listener.close();
+  }
+}
+
+/**
+ * The task that `accept` brings, then its log from the start as `watchTask` has it. `id` is the one that it gets if it is new: its log
+ * is listened to before it is there, and need not be read before something wakes us.
+ *
+ * Throws what `accept` throws, then what `watchTask` does.
+ */
+export async function* runTask(
+  { store, wakes }: WatchDeps,
+  { id, accept }: { readonly id: string; readonly accept: () => Promise<FullTask> },
+  signal: AbortSignal,
+): AsyncGenerator<FullTask | Watched, void> {
+  const listener = wakes.listen([logTopic(id)]);
+  try {
+    const accepted = await accept();
+    yield accepted;
+    const { task } = accepted;
+    const from = { id: task.id, agent: task.agent, afterSequence: 0 };
+    if (task.id !== id) yield* watchTask({ store, wakes }, from, signal);
+    else yield* follow(store, listener, { ...from, accepted: task }, signal);
+  } finally {
+    listener.close();
+  }
+}
+
+/** `accepted`: the task as it was before anything that the listener has not heard of. */
+async function* follow(
+  store: WatchDeps["store"],
+  listener: Listener,
+  { id, agent, afterSequence, accepted }: WatchInput & { readonly accepted?: Task },
+  signal: AbortSignal,
+): AsyncGenerator<Watched, void> {
+  let last = afterSequence;
+  if (accepted?.state === "QUEUED" || accepted?.state === "SCHEDULED") {
+    yield { entry: firstEntry(accepted), task: accepted };
+    last = 1;
+    await listener.next(TICK_MS, signal);
+  }
+  while (!signal.aborted) {
+    const page = await store.readLog(id, Math.max(last, 1), PAGE);
+    if (page?.task.agent !== agent) throw taskNotFound(id);
+    const { task, entries, result } = page;
+    if (last < 1) yield { entry: firstEntry(task), task };
+    last = Math.max(last, 1);
+    for (const entry of entries) {
+      yield isSuccess(entry) ? { entry, task, result } : { entry, task };
+      last = entry.sequence;
+    }
+    if (entries.length === PAGE) continue;
+    if (isEnded(task.state)) return;
+    await listener.next(TICK_MS, signal);
   }
 }
 

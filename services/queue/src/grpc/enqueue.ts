@@ -22,8 +22,7 @@ import { cachedFacts } from "./requests.js";
 export interface DoorDeps {
   readonly queue: Pick<Queue, "enqueue" | "enqueueAll" | "answer" | "get">;
   readonly limits: SpecLimits;
-  /** The id of a new task of this agent. */
-  readonly newId: (agent: string) => string;
+  readonly newId: Door["newId"];
   /** Called for each task that comes; throws when it may not. What it returns is called when the task is answered. */
   readonly admit?: (() => () => void) | undefined;
   /** Absent: every task is run. */
@@ -34,8 +33,10 @@ export interface DoorDeps {
 
 /** Every task comes in here, whether an agent or a schedule brings it. */
 export interface Door {
-  /** Throws what the RPC fails with. */
-  readonly enqueue: (request: EnqueueRequest) => Promise<FullTask>;
+  /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
+  readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<FullTask>;
+  /** The id of a new task of this agent. */
+  readonly newId: (agent: string) => string;
   /** Each for itself, those that need nothing else together into Redis. */
   readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
 }
@@ -49,14 +50,14 @@ interface Asked {
 }
 
 export function createDoor({ queue, limits, newId, admit = anybody, cache, conversations }: DoorDeps): Door {
-  const read = (request: EnqueueRequest, trace: string): Asked => {
+  const read = (request: EnqueueRequest, trace: string, id?: string): Asked => {
     const { spec: asked, engine, class: priority, maxAttempts, start, conditions } = acceptTask(request, limits);
     const whole = { ...asked, engine, maxAttempts };
     const { spec, prompts, hash } = storeSpec(whole);
     const { agentId: agent, requestId } = request;
     const key = cache?.keyOf(agent, whole);
     const task: Writable<NewTask> = {
-      ...{ id: newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts, trace },
+      ...{ id: id ?? newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts, trace },
       labels: Object.entries(asked.labels).map(([name, value]) => labelName(name, value)),
     };
     // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
@@ -90,10 +91,12 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
   };
 
   return {
-    async enqueue(request) {
+    newId,
+
+    async enqueue(request, id) {
       const leave = admit();
       try {
-        const asked = read(request, currentTraceparent());
+        const asked = read(request, currentTraceparent(), id);
         return await (needsLookUp(asked) ? lookUpAndStore(asked) : queue.enqueue(asked.task));
       } finally {
         leave();

@@ -10,7 +10,7 @@ import type { Grant, TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
 import { cut, MAX_REASON_BYTES } from "../domain/text.js";
 import type { SpecLimits } from "../domain/validate.js";
-import { watchTask } from "../domain/watch.js";
+import { runTask, watchTask } from "../domain/watch.js";
 import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus, toOrder } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
@@ -116,6 +116,16 @@ export function queueHandlers({
     async release({ taskId, fence, reason }) {
       await queue.release(taskId, Number(fence), cut(reason, MAX_REASON_BYTES));
       return {};
+    },
+
+    async *run(request, { signal }) {
+      const id = door.newId(request.agentId);
+      const accept = () => door.enqueue(request, id);
+      for await (const said of runTask({ store, wakes }, { id, accept }, signal)) {
+        yield "entry" in said
+          ? { message: { $case: "event", value: toTaskEvent(said.entry, said.task, said.result) } }
+          : { message: { $case: "task", value: toTaskMessage(said) } };
+      }
     },
 
     async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {

@@ -262,6 +262,31 @@ export interface EnqueueResponse {
   task: Task | undefined;
 }
 
+/** Request for `Run`. */
+export interface RunRequest {
+  /** Owner of the task. 1-128 of `[A-Za-z0-9._@-]`. */
+  agentId: string;
+  /** What to run. */
+  spec:
+    | TaskSpec
+    | undefined;
+  /** As in `EnqueueRequest`. */
+  requestId: string;
+}
+
+/** Response for `Run`. */
+export interface RunResponse {
+  /** The first message has the task, the others have events. */
+  message:
+    | //
+    /** The stored task. */
+    { $case: "task"; value: Task }
+    | //
+    /** The next entry of its log. */
+    { $case: "event"; value: TaskEvent }
+    | undefined;
+}
+
 /** Request for `EnqueueBatch`. */
 export interface EnqueueBatchRequest {
   /** Owner of the tasks. */
@@ -1315,6 +1340,216 @@ export const EnqueueResponse: MessageFns<EnqueueResponse> = {
   fromPartial(object: DeepPartial<EnqueueResponse>): EnqueueResponse {
     const message = createBaseEnqueueResponse();
     message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    return message;
+  },
+};
+
+function createBaseRunRequest(): RunRequest {
+  return { agentId: "", spec: undefined, requestId: "" };
+}
+
+export const RunRequest: MessageFns<RunRequest> = {
+  encode(message: RunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.spec !== undefined) {
+      TaskSpec.encode(message.spec, writer.uint32(18).fork()).join();
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spec = TaskSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      spec: isSet(object.spec) ? TaskSpec.fromJSON(object.spec) : undefined,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+    };
+  },
+
+  toJSON(message: RunRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.spec !== undefined) {
+      obj.spec = TaskSpec.toJSON(message.spec);
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RunRequest>): RunRequest {
+    return RunRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunRequest>): RunRequest {
+    const message = createBaseRunRequest();
+    message.agentId = object.agentId ?? "";
+    message.spec = (object.spec !== undefined && object.spec !== null) ? TaskSpec.fromPartial(object.spec) : undefined;
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRunResponse(): RunResponse {
+  return { message: undefined };
+}
+
+export const RunResponse: MessageFns<RunResponse> = {
+  encode(message: RunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.message?.$case) {
+      case "task":
+        Task.encode(message.message.value, writer.uint32(10).fork()).join();
+        break;
+      case "event":
+        TaskEvent.encode(message.message.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.message = { $case: "task", value: Task.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = { $case: "event", value: TaskEvent.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunResponse {
+    return {
+      message: isSet(object.task)
+        ? { $case: "task", value: Task.fromJSON(object.task) }
+        : isSet(object.event)
+        ? { $case: "event", value: TaskEvent.fromJSON(object.event) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: RunResponse): unknown {
+    const obj: any = {};
+    if (message.message?.$case === "task") {
+      obj.task = Task.toJSON(message.message.value);
+    } else if (message.message?.$case === "event") {
+      obj.event = TaskEvent.toJSON(message.message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RunResponse>): RunResponse {
+    return RunResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunResponse>): RunResponse {
+    const message = createBaseRunResponse();
+    switch (object.message?.$case) {
+      case "task": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "task", value: Task.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "event": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "event", value: TaskEvent.fromPartial(object.message.value) };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
@@ -10046,6 +10281,24 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): EnqueueResponse => EnqueueResponse.decode(value),
   },
   /**
+   * Accepts a task as Enqueue does and streams its log as Watch does from the start: the task first, then entry after entry, and ends
+   * with OK after `task_ended`.
+   *
+   * Until the task is answered it is safe to repeat as Enqueue is. With the task it is accepted: who loses the stream then goes on by
+   * Watch, from the last sequence that it saw.
+   *
+   * Errors: before the task those of Enqueue, after it those of Watch.
+   */
+  run: {
+    path: "/ccsp.queue.v1.QueueService/Run" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: RunRequest): Buffer => Buffer.from(RunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RunRequest => RunRequest.decode(value),
+    responseSerialize: (value: RunResponse): Buffer => Buffer.from(RunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RunResponse => RunResponse.decode(value),
+  },
+  /**
    * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
    * keeps no other from being accepted. Safe to repeat where each has a `request_id`.
    *
@@ -10505,6 +10758,16 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   enqueue: handleUnaryCall<EnqueueRequest, EnqueueResponse>;
   /**
+   * Accepts a task as Enqueue does and streams its log as Watch does from the start: the task first, then entry after entry, and ends
+   * with OK after `task_ended`.
+   *
+   * Until the task is answered it is safe to repeat as Enqueue is. With the task it is accepted: who loses the stream then goes on by
+   * Watch, from the last sequence that it saw.
+   *
+   * Errors: before the task those of Enqueue, after it those of Watch.
+   */
+  run: handleServerStreamingCall<RunRequest, RunResponse>;
+  /**
    * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
    * keeps no other from being accepted. Safe to repeat where each has a `request_id`.
    *
@@ -10751,6 +11014,17 @@ export interface QueueServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: EnqueueResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Accepts a task as Enqueue does and streams its log as Watch does from the start: the task first, then entry after entry, and ends
+   * with OK after `task_ended`.
+   *
+   * Until the task is answered it is safe to repeat as Enqueue is. With the task it is accepted: who loses the stream then goes on by
+   * Watch, from the last sequence that it saw.
+   *
+   * Errors: before the task those of Enqueue, after it those of Watch.
+   */
+  run(request: RunRequest, options?: Partial<CallOptions>): ClientReadableStream<RunResponse>;
+  run(request: RunRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<RunResponse>;
   /**
    * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
    * keeps no other from being accepted. Safe to repeat where each has a `request_id`.

@@ -1,0 +1,20 @@
+import { createClient } from "@ccsp/grpc-kit";
+import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { context } from "@opentelemetry/api";
+import { contextFromTraceparent, shutdownTracing } from "../src/index.js";
+
+/** Makes calls of the failing server at `argv[2]` that do not succeed, in the trace of TRACEPARENT. */
+const queue = createClient(QueueServiceService, process.argv[2] ?? "");
+
+await context.with(contextFromTraceparent(process.env["TRACEPARENT"] ?? ""), async () => {
+  await queue.get({ taskId: "refused" }).catch(() => undefined);
+  await queue.get({ taskId: "late" }, { timeoutMs: 100 }).catch(() => undefined);
+  await drain("refused").catch(() => undefined);
+  for await (const _ of queue.watch({ taskId: "left" })) break;
+});
+queue.close();
+await shutdownTracing();
+
+async function drain(taskId: string): Promise<void> {
+  for await (const _ of queue.watch({ taskId }));
+}
