@@ -109,7 +109,7 @@ async function work(mine: Held, plan: Plan): Promise<boolean> {
   let texts = 0;
   for (let number = 1; number <= plan.reports && goesOn(mine, plan); number++) {
     const events = Array.from({ length: random.between(1, 3) }, () => text(`${fence}:${++texts};`));
-    const started = number === 1 ? { traceparent: "", engineVersion: "1.0" } : undefined;
+    const started = number === 1 ? { traceparent: "" } : undefined;
     const answer = await ask("Report", mine, () =>
       queue.report({ taskId, fence, reportSequence: number, started, events }, { timeoutMs: CALL_MS }),
     );

@@ -39,7 +39,7 @@ export async function benchWatch(url: string, { say, ratio }: Report): Promise<v
       {
         ...{ taskId: task.id, fence: BigInt(fence), reportSequence },
         ...(reportSequence === 1
-          ? { started: { traceparent: "", engineVersion: "" }, events: [] }
+          ? { started: { traceparent: "" }, events: [] }
           : { started: undefined, events: [event] }),
       },
       { timeoutMs: 60_000 },

@@ -89,7 +89,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const { taskId, fence, spec: leased, attempt, expireTime } = await lease();
     assert.deepEqual([taskId, attempt, leased?.prompt, leased?.systemPrompt], [created.id, 1, "say hello", "be brief"]);
     assert.equal(expireTime?.getTime(), world.clock.now + 30_000);
-    const started = { traceparent: "", engineVersion: "1.0" };
+    const started = { traceparent: "" };
     await client.report({ taskId, fence, reportSequence: 1, started, events: [textDelta("hel")] });
     await client.report({ taskId, fence, reportSequence: 2, events: [textDelta("lo 日本語 🎉")] });
     await client.complete({ taskId, fence, result: result() });
@@ -154,11 +154,11 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(first.previousTraceparent, "");
     const call = { taskId: first.taskId, fence: first.fence };
     const run = trace.replace("b7ad", "c8be");
-    await client.report({ ...call, reportSequence: 1, started: { traceparent: run, engineVersion: "" } });
+    await client.report({ ...call, reportSequence: 1, started: { traceparent: run } });
     await client.release({ ...call, reason: "draining" });
     const second = await lease({ sequence: 2n });
     assert.equal(second.previousTraceparent, run);
-    const started = { traceparent: "x".repeat(10_000), engineVersion: "" };
+    const started = { traceparent: "x".repeat(10_000) };
     await client.report({ taskId: second.taskId, fence: second.fence, reportSequence: 1, started });
     await client.release({ taskId: second.taskId, fence: second.fence, reason: "" });
     assert.equal((await lease({ sequence: 3n })).previousTraceparent, "", "what is no context is dropped");
@@ -187,7 +187,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
   it("tries a task again after a failure though it names only categories of a newer version", async () => {
     await enqueue({ retry: { firstBackoff: undefined, maxBackoff: undefined, neverOn: [999 as ErrorCategory] } });
     const { taskId, fence } = await lease();
-    const started = { traceparent: "", engineVersion: "" };
+    const started = { traceparent: "" };
     await client.report({ taskId, fence, reportSequence: 1, started });
     const error = TaskError.fromPartial({ category: ErrorCategory.NETWORK_ERROR, retryable: true });
     assert.equal((await client.fail({ taskId, fence, error })).state, TaskState.PARKED);
@@ -335,7 +335,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
       taskId,
       fence,
       reportSequence: 1,
-      started: { traceparent: "", engineVersion: "" },
+      started: { traceparent: "" },
       events: [],
     });
     await client.release({ taskId, fence, reason: "r".repeat(300) });

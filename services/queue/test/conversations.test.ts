@@ -42,7 +42,7 @@ for (const shards of [1, 4]) {
     const complete = ({ taskId, fence }: Lease, engineConversationId: string) =>
       client.complete({ taskId, fence, result: result(), engineConversationId });
     const save = ({ taskId, fence }: Lease, text: string) =>
-      client.saveConversation({ taskId, fence, engineConversationId: "e-1", transcript: Buffer.from(text) });
+      client.saveConversation({ taskId, fence, transcript: Buffer.from(text) });
     const load = async ({ taskId, fence }: Lease): Promise<string> =>
       (await client.loadConversation({ taskId, fence })).transcript.toString();
     const resultOf = async (taskId: string) => (await client.get({ taskId, agentId: "alice" })).task?.result;
@@ -190,7 +190,7 @@ for (const shards of [1, 4]) {
       await enqueue(follow(""));
       const held = await lease();
       const transcript = Buffer.alloc(8 * 1024 * 1024 + 1);
-      const large = client.saveConversation({ ...held, engineConversationId: "e", transcript });
+      const large = client.saveConversation({ ...held, transcript });
       await refused(large, "INVALID_FIELD");
       await complete(held, "e-1");
       for (let i = 0; i < 3; i++) await turn(follow(""), "x".repeat(7 * 1024 * 1024));

@@ -102,7 +102,7 @@ for (const { shards, twice } of [
         for (const lease of answer.leases) {
           held.set(lease.taskId, lease);
           const { taskId, fence } = lease;
-          const started = { traceparent: "", engineVersion: "1" };
+          const started = { traceparent: "" };
           await client(replica).report({ taskId, fence, reportSequence: 1, started, events: [] });
         }
         if (orders.at(-1) !== answer.emergency?.id || orders.length === 0) orders.push(answer.emergency?.id);

@@ -126,7 +126,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
       if (cause !== undefined) stop(cause);
       const { queue, clock } = deps;
       const reporter = createReporter({ queue, lease, clock, signal: unheld.signal, onLost: () => stop("lost") });
-      reporter.started({ traceparent: span.traceparent, engineVersion: version });
+      reporter.started({ traceparent: span.traceparent });
       for await (const event of run.events) {
         if (event.type === "text") tail.add(event.text);
         await reporter.add(event);

@@ -51,7 +51,7 @@ function setUp({ saves = "ok", disk = true }: { saves?: Answer; disk?: boolean }
     forget: async ({ fence }) => void told.push(`forget ${fence}`),
   };
   const queue: Pick<QueuePort, "saveConversation" | "loadConversation"> = {
-    async saveConversation(_lease, { transcript }) {
+    async saveConversation(_lease, transcript) {
       if (saves === "ok") store.there = transcript;
       return saves;
     },

@@ -103,9 +103,7 @@ export function createConversations({ executorId, queue, kept, log }: Conversati
       unsettled.set(nameOf(lease), copy);
       const here = transcript.byteLength <= MOST_BYTES && (await kept.put(copy, bytes));
       const small = transcript.byteLength <= MOST_BYTES && bytes.byteLength <= MOST_SAVED_BYTES;
-      const there = small
-        ? await ask((signal) => queue.saveConversation(lease, { engineId, transcript: bytes }, signal))
-        : "refused";
+      const there = small ? await ask((signal) => queue.saveConversation(lease, bytes, signal)) : "refused";
       if (there === "refused") {
         log.warn(
           { task: lease.taskId, bytes: bytes.byteLength },

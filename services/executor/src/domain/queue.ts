@@ -13,16 +13,10 @@ export interface QueuePort {
   complete(lease: LeaseId, engine: string, result: RunResult, signal: AbortSignal): Promise<Answer>;
   fail(lease: LeaseId, ending: FailedAttempt, signal: AbortSignal): Promise<Answer>;
   release(lease: LeaseId, reason: string, signal: AbortSignal): Promise<Answer>;
-  /** Before `complete`: for whoever goes on with the task's conversation elsewhere. */
-  saveConversation(lease: LeaseId, saved: SavedConversation, signal: AbortSignal): Promise<Answer>;
+  /** Before `complete`: for whoever goes on with the task's conversation elsewhere. `transcript` is compressed. */
+  saveConversation(lease: LeaseId, transcript: Uint8Array, signal: AbortSignal): Promise<Answer>;
   /** `refused`: the queue does not have it any more. */
   loadConversation(lease: LeaseId, signal: AbortSignal): Promise<Uint8Array | Exclude<Answer, "ok">>;
-}
-
-export interface SavedConversation {
-  readonly engineId: string;
-  /** Compressed. */
-  readonly transcript: Uint8Array;
 }
 
 export type Answer = "ok" | "lost" | "refused";
@@ -135,7 +129,7 @@ export interface RequestedLimits {
 
 export interface Report {
   readonly sequence: number;
-  readonly started: { readonly traceparent: string; readonly engineVersion: string } | undefined;
+  readonly started: { readonly traceparent: string } | undefined;
   readonly events: readonly EngineEvent[];
 }
 

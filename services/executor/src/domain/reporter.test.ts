@@ -68,7 +68,7 @@ describe("the reporter", () => {
 
   it("keeps order between text and other events, and numbers its reports from 1 without a gap", async () => {
     const { reporter, text, reports, answer } = setUp();
-    reporter.started({ traceparent: "", engineVersion: "1" });
+    reporter.started({ traceparent: "" });
     await text("a");
     await reporter.add({ type: "tool", name: "Bash" });
     await text("b");
@@ -80,7 +80,7 @@ describe("the reporter", () => {
       reports.map(({ sequence }) => sequence),
       [1, 2],
     );
-    assert.deepEqual(reports[0], { sequence: 1, started: { traceparent: "", engineVersion: "1" }, events: [] });
+    assert.deepEqual(reports[0], { sequence: 1, started: { traceparent: "" }, events: [] });
     assert.deepEqual(
       reports[1]?.events.map((event) => (event.type === "text" ? event.text : event.type)),
       ["a", "tool", "b"],

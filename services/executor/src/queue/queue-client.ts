@@ -108,10 +108,10 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
     release: ({ taskId, fence }, reason, signal) =>
       ask({ taskId, fence }, "Release", signal, () => client.release({ taskId, fence, reason }, { signal })),
 
-    saveConversation: ({ taskId, fence }, { engineId, transcript }, signal) =>
+    saveConversation: ({ taskId, fence }, transcript, signal) =>
       ask({ taskId, fence }, "SaveConversation", signal, () =>
         client.saveConversation(
-          { taskId, fence, engineConversationId: engineId, transcript: Buffer.from(transcript) },
+          { taskId, fence, transcript: Buffer.from(transcript) },
           { signal, timeoutMs: ENDING_MS },
         ),
       ),

@@ -492,8 +492,6 @@ export interface ReportRequest {
 export interface RunStarted {
   /** W3C context of the attempt's span, for the link of a next attempt. */
   traceparent: string;
-  /** Version of the engine. */
-  engineVersion: string;
 }
 
 /** Response for `Report`. */
@@ -1108,8 +1106,6 @@ export interface SaveConversationRequest {
   taskId: string;
   /** The lease's fence. */
   fence: bigint;
-  /** The engine's own id of the conversation. */
-  engineConversationId: string;
   /** The transcript in the engine's own form, compressed as the executor likes. At most 8 MiB. */
   transcript: Buffer;
 }
@@ -3465,16 +3461,13 @@ export const ReportRequest: MessageFns<ReportRequest> = {
 };
 
 function createBaseRunStarted(): RunStarted {
-  return { traceparent: "", engineVersion: "" };
+  return { traceparent: "" };
 }
 
 export const RunStarted: MessageFns<RunStarted> = {
   encode(message: RunStarted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.traceparent !== "") {
       writer.uint32(10).string(message.traceparent);
-    }
-    if (message.engineVersion !== "") {
-      writer.uint32(18).string(message.engineVersion);
     }
     return writer;
   },
@@ -3500,14 +3493,6 @@ export const RunStarted: MessageFns<RunStarted> = {
             message.traceparent = reader.string();
             continue;
           }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.engineVersion = reader.string();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3521,23 +3506,13 @@ export const RunStarted: MessageFns<RunStarted> = {
   },
 
   fromJSON(object: any): RunStarted {
-    return {
-      traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "",
-      engineVersion: isSet(object.engineVersion)
-        ? globalThis.String(object.engineVersion)
-        : isSet(object.engine_version)
-        ? globalThis.String(object.engine_version)
-        : "",
-    };
+    return { traceparent: isSet(object.traceparent) ? globalThis.String(object.traceparent) : "" };
   },
 
   toJSON(message: RunStarted): unknown {
     const obj: any = {};
     if (message.traceparent !== "") {
       obj.traceparent = message.traceparent;
-    }
-    if (message.engineVersion !== "") {
-      obj.engineVersion = message.engineVersion;
     }
     return obj;
   },
@@ -3548,7 +3523,6 @@ export const RunStarted: MessageFns<RunStarted> = {
   fromPartial(object: DeepPartial<RunStarted>): RunStarted {
     const message = createBaseRunStarted();
     message.traceparent = object.traceparent ?? "";
-    message.engineVersion = object.engineVersion ?? "";
     return message;
   },
 };
@@ -9581,7 +9555,7 @@ export const DeleteScheduleResponse: MessageFns<DeleteScheduleResponse> = {
 };
 
 function createBaseSaveConversationRequest(): SaveConversationRequest {
-  return { taskId: "", fence: 0n, engineConversationId: "", transcript: Buffer.alloc(0) };
+  return { taskId: "", fence: 0n, transcript: Buffer.alloc(0) };
 }
 
 export const SaveConversationRequest: MessageFns<SaveConversationRequest> = {
@@ -9594,9 +9568,6 @@ export const SaveConversationRequest: MessageFns<SaveConversationRequest> = {
         throw new globalThis.Error("value provided for field message.fence of type int64 too large");
       }
       writer.uint32(16).int64(message.fence);
-    }
-    if (message.engineConversationId !== "") {
-      writer.uint32(26).string(message.engineConversationId);
     }
     if (message.transcript.length !== 0) {
       writer.uint32(34).bytes(message.transcript);
@@ -9633,14 +9604,6 @@ export const SaveConversationRequest: MessageFns<SaveConversationRequest> = {
             message.fence = reader.int64() as bigint;
             continue;
           }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.engineConversationId = reader.string();
-            continue;
-          }
           case 4: {
             if (tag !== 34) {
               break;
@@ -9669,11 +9632,6 @@ export const SaveConversationRequest: MessageFns<SaveConversationRequest> = {
         ? globalThis.String(object.task_id)
         : "",
       fence: isSet(object.fence) ? BigInt(object.fence) : 0n,
-      engineConversationId: isSet(object.engineConversationId)
-        ? globalThis.String(object.engineConversationId)
-        : isSet(object.engine_conversation_id)
-        ? globalThis.String(object.engine_conversation_id)
-        : "",
       transcript: isSet(object.transcript) ? Buffer.from(bytesFromBase64(object.transcript)) : Buffer.alloc(0),
     };
   },
@@ -9685,9 +9643,6 @@ export const SaveConversationRequest: MessageFns<SaveConversationRequest> = {
     }
     if (message.fence !== 0n) {
       obj.fence = message.fence.toString();
-    }
-    if (message.engineConversationId !== "") {
-      obj.engineConversationId = message.engineConversationId;
     }
     if (message.transcript.length !== 0) {
       obj.transcript = base64FromBytes(message.transcript);
@@ -9702,7 +9657,6 @@ export const SaveConversationRequest: MessageFns<SaveConversationRequest> = {
     const message = createBaseSaveConversationRequest();
     message.taskId = object.taskId ?? "";
     message.fence = (object.fence !== undefined && object.fence !== null) ? BigInt(object.fence) : 0n;
-    message.engineConversationId = object.engineConversationId ?? "";
     message.transcript = object.transcript ?? Buffer.alloc(0);
     return message;
   },
