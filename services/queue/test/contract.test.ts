@@ -253,7 +253,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const running = read(client.run(call));
     await queued;
     const { taskId, fence } = await lease();
-    await client.report({ taskId, fence, reportSequence: 1, started: { traceparent: "", engineVersion: "" } });
+    await client.report({ taskId, fence, reportSequence: 1, started: { traceparent: "" } });
     await client.complete({ taskId, fence, result: result() });
     const seen = [taskId, TaskState.QUEUED, TaskState.RUNNING, TaskState.SUCCEEDED];
     assert.deepEqual(await running, seen);

@@ -33,7 +33,7 @@ import type {
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { AgentCall, Guard } from "./guard.js";
-import { type QueueClient, type ResumePolicy, runInQueue, watchQueue } from "./queue-watch.js";
+import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "./task-watch.js";
 
 const CAPABILITIES_MS = 5_000;
 
@@ -66,7 +66,7 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
     watchTask: guard.stream<WatchTaskRequest, WatchTaskResponse>("watchTask", async function* (request, call) {
       call.concerns(request.taskId);
       const from = { taskId: request.taskId, agentId: call.agentId, afterSequence: request.afterSequence };
-      for await (const event of watchQueue(queue, from, call.context, resume)) yield { event };
+      for await (const event of watchTask(queue, from, call.context, resume)) yield { event };
     }),
 
     getTask: guard.unary<GetTaskRequest, GetTaskResponse>("getTask", async ({ taskId }, call) => {

@@ -3,7 +3,7 @@ import { CallError } from "@ccsp/grpc-kit";
 import type { RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Task, TaskEvent, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
-import { type QueueClient, runInQueue, watchQueue } from "./queue-watch.js";
+import { type QueueClient, runInQueue, watchTask } from "./task-watch.js";
 
 const gone = () => new CallError(status.UNAVAILABLE, "this process is stopping");
 const FROM = { taskId: "t", agentId: "alice", afterSequence: 0 };
@@ -62,17 +62,17 @@ async function sequencesOf(events: AsyncIterable<TaskEvent>): Promise<number[]> 
 
 const context = () => ({ signal: new AbortController().signal, deadline: undefined });
 
-describe("watchQueue", () => {
+describe("watchTask", () => {
   it("goes on from the last sequence when the replica that streams stops", async () => {
     const queue = scripted([1, 2, gone()], [gone()], [3, 4]);
-    const events = watchQueue(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });
+    const events = watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });
     assert.deepEqual(await sequencesOf(events), [1, 2, 3, 4]);
     assert.deepEqual(queue.asked, [0, 2, 2]);
   });
 
   it("drops what a replica repeats", async () => {
     const queue = scripted([1, 2, gone()], [1, 2, 3]);
-    const events = watchQueue(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });
+    const events = watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...clock() });
     assert.deepEqual(await sequencesOf(events), [1, 2, 3]);
   });
 
@@ -80,7 +80,7 @@ describe("watchQueue", () => {
     const queue = scripted([1, gone()], [gone()]);
     const time = clock();
     await assert.rejects(
-      sequencesOf(watchQueue(queue, FROM, context(), { giveUpMs: 10_000, ...time })),
+      sequencesOf(watchTask(queue, FROM, context(), { giveUpMs: 10_000, ...time })),
       /this process is stopping/,
     );
     assert.ok(time.now() >= 10_000 && time.now() <= 13_000, `gave up after ${time.now()} ms`);
@@ -88,14 +88,14 @@ describe("watchQueue", () => {
 
   it("counts the time anew after each event", async () => {
     const queue = scripted([1, gone()], [2, gone()], [3, gone()], [4, gone()], [5]);
-    const events = watchQueue(queue, FROM, context(), { giveUpMs: 60, ...clock() });
+    const events = watchTask(queue, FROM, context(), { giveUpMs: 60, ...clock() });
     assert.deepEqual(await sequencesOf(events), [1, 2, 3, 4, 5]);
   });
 
   it("does not repeat a watch that was refused", async () => {
     const queue = scripted([new CallError(status.NOT_FOUND, "no such task")]);
     await assert.rejects(
-      sequencesOf(watchQueue(queue, FROM, context(), { giveUpMs: 30_000, ...clock() })),
+      sequencesOf(watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...clock() })),
       /no such task/,
     );
     assert.equal(queue.asked.length, 1);
@@ -106,7 +106,7 @@ describe("watchQueue", () => {
     const queue = scripted([1, gone()]);
     const wait = async () => agent.abort();
     await assert.rejects(
-      sequencesOf(watchQueue(queue, FROM, { signal: agent.signal, deadline: undefined }, { giveUpMs: 30_000, wait })),
+      sequencesOf(watchTask(queue, FROM, { signal: agent.signal, deadline: undefined }, { giveUpMs: 30_000, wait })),
       /this process is stopping/,
     );
     assert.equal(queue.asked.length, 2);

@@ -30,7 +30,7 @@ const LONGEST_WAIT_MS = 2_000;
  * one stream without a gap or a repeat. Throws the last CallError when no replica could be reached for `giveUpMs`, and
  * every other error at once.
  */
-export async function* watchQueue(
+export async function* watchTask(
   queue: Pick<QueueClient, "watch">,
   { taskId, agentId, afterSequence }: WatchPosition,
   context: WatchContext,
@@ -59,7 +59,7 @@ export async function* watchQueue(
 }
 
 /**
- * Brings a task in and streams its log, all in one call of the queue where nothing breaks: the task first, then its log as `watchQueue`
+ * Brings a task in and streams its log, all in one call of the queue where nothing breaks: the task first, then its log as `watchTask`
  * has it. Until the task is there the call is like Enqueue, which its channel repeats, and throws what that throws.
  */
 export async function* runInQueue(
@@ -84,7 +84,7 @@ export async function* runInQueue(
   }
   await (policy.wait ?? pause)(FIRST_WAIT_MS, signal);
   const from = { taskId, agentId: request.agentId, afterSequence: last };
-  for await (const value of watchQueue(queue, from, { signal, deadline }, policy)) {
+  for await (const value of watchTask(queue, from, { signal, deadline }, policy)) {
     yield { message: { $case: "event", value } };
   }
 }
