@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { labelName, scopes } from "../src/domain/gates.js";
+import { createQueue } from "../src/domain/queue.js";
 import { reap } from "../src/domain/reaper.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, logOf, newTask, startWorld, type World, type WorldOptions } from "./world.js";
@@ -155,6 +156,27 @@ function limits({ twice }: WorldOptions): void {
       const elsewhere = await one();
       assert.deepEqual([elsewhere.id, elsewhere.spent, elsewhere.deliveries], [id, 0, 3]);
       assert.deepEqual(await told("gateClosed"), []);
+    });
+
+    it("count a lease that could not start once, also when its Fail comes again after a replica died over it", async () => {
+      const [first] = [await add(), await add()];
+      const [one, other] = await take(2, { id: "broken" });
+      assert.ok(one && other);
+      const dying = { ...world.store, move: () => Promise.reject(new Error("the replica is gone")) };
+      const observer = { ended: () => undefined, leased: () => undefined, leaseExpired: () => undefined };
+      const replica = createQueue({ store: dying, gates: world.gates, observer }, world.limits);
+      await assert.rejects(replica.fail(one.id, one.fence, failure("ENGINE_CRASH"), {}), /the replica is gone/);
+      const pauseMs = async () => {
+        const gate = (await world.store.gates()).get("executor/broken/claude-code");
+        return (gate?.opens ?? 0) - world.clock.now;
+      };
+      assert.equal(await pauseMs(), 5_000);
+      world.clock.now += 1_000;
+      assert.equal(await fail(one, "ENGINE_CRASH"), "QUEUED");
+      assert.equal(await pauseMs(), 4_000);
+      assert.equal(await fail(other, "ENGINE_CRASH"), "QUEUED");
+      assert.equal(await pauseMs(), 10_000, "another lease is another failure");
+      assert.equal((await world.store.find(first ?? ""))?.deliveries, 1);
     });
   });
 

@@ -22,7 +22,10 @@ export function createGates(store: GateStore, { rampMs }: { readonly rampMs: num
       return resumed;
     },
 
-    /** Before the move that a failure leads to, so that the closing is not lost with this process; a repeat changes nothing. */
+    /**
+     * Before the move that a failure leads to, so that the closing is not lost with this process. A repeat counts no failure
+     * twice; a window that is said to open after a while then opens that long after the repeat, as the task is tried again.
+     */
     async beforeRetry(
       task: Task,
       error: Failure,

@@ -14,6 +14,8 @@ export interface Gate {
   readonly ramp?: number;
   /** How often in a row it was closed for the same cause, where that matters. */
   readonly times?: number;
+  /** The lease whose failure closed it last, where `times` counts them: a Fail that comes again is no other failure. */
+  readonly lease?: string;
   /** Leases that its ramp has let through. */
   readonly let?: number;
   /** Of an emergency stop: how far it goes; from 2 on nothing starts. */
@@ -116,12 +118,15 @@ export function gateAfterFailure(
   }
   if (neverStarted(task, error)) {
     const scope = scopes.executor(executor, engine);
-    const times = (before(scope)?.times ?? 0) + 1;
+    const lease = `${task.id} ${task.fence ?? 0}`;
+    const last = before(scope);
+    if (last?.lease === lease) return undefined;
+    const times = (last?.times ?? 0) + 1;
     const pauseMs = Math.min(FIRST_EXECUTOR_PAUSE_MS * 2 ** (times - 1), LONGEST_EXECUTOR_PAUSE_MS);
     const why = `${executor} could not start ${engine}`;
     return {
       scope,
-      gate: { who: "ccsp", why, opens: nowMs + pauseMs, ramp: rampMs, times },
+      gate: { who: "ccsp", why, opens: nowMs + pauseMs, ramp: rampMs, times, lease },
       how: "replace",
       told: false,
     };

@@ -9,6 +9,8 @@ interface ModelGate {
   /** Leases that it let through since it opened. */
   let: number;
   times: number;
+  /** The lease that closed it last, where `times` counts. */
+  lease?: string;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -44,7 +46,12 @@ export class ModelGates {
   }
 
   /** What a failed run closes, for others that would meet the same. */
-  afterFailure({ engine, executor, state }: ModelTask, { category }: Failure, now: number, readyMs: number): void {
+  afterFailure(
+    { id, engine, executor, fence, state }: ModelTask,
+    { category }: Failure,
+    now: number,
+    readyMs: number,
+  ): void {
     if (state === "CANCELLING") return;
     const login = `account/${engine}/`;
     if (category === "USAGE_WINDOW") this.extend(login, readyMs, now);
@@ -52,10 +59,12 @@ export class ModelGates {
       this.told.push(`session.timeout ${login}`);
     }
     if (category !== "ENGINE_CRASH" || state !== "LEASED") return;
-    const scope = `executor/${executor}/${engine}`;
-    const times = (this.gates.get(scope)?.times ?? 0) + 1;
+    const [scope, lease] = [`executor/${executor}/${engine}`, `${id} ${fence}`];
+    const before = this.gates.get(scope);
+    if (before?.lease === lease) return;
+    const times = (before?.times ?? 0) + 1;
     const opens = now + Math.min(5_000 * 2 ** (times - 1), 300_000);
-    this.gates.set(scope, { who: "ccsp", opens, ramp: RAMP_MS, let: 0, times });
+    this.gates.set(scope, { who: "ccsp", opens, ramp: RAMP_MS, let: 0, times, lease });
   }
 
   private extend(scope: string, opens: number, now: number): void {
