@@ -103,9 +103,10 @@ end
 
 local fence, cost, hold = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine, 'hold'))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
+local any_alarms = redis.call('EXISTS', alarms) == 1
 local rules = open_rules(
   { gates = gates, rates = rates, running = running },
-  { now = now, executor = name, engine = engine, account = account, cost = cost },
+  { now = now, executor = name, engine = engine, account = account, cost = cost, deadlines = any_alarms },
   {
     urgent_max = tonumber(ARGV[11]),
     agent_max = tonumber(ARGV[12]),
@@ -121,7 +122,6 @@ local batch = open_batch()
 local to_leases = batch.of('ZADD', leases)
 local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', rota), batch.of('ZADD', bench)
 local to_blocked, from_pinned, from_alarms = batch.of('ZADD', blocked), batch.of('ZREM', pinned), batch.of('ZREM', alarms)
-local any_alarms = redis.call('EXISTS', alarms) == 1
 local LEASE = ',"state":"LEASED","fence":%.0f'
 -- Of every lease of this call, and after it the agent's weight.
 local lease_facts = string.format(

@@ -423,6 +423,26 @@ function promises(options: WorldOptions): void {
       assert.equal(await world.store.claim({ ...old, sequence: 2n, boot: "other" }), "stale");
     });
 
+    it("is not granted once the start deadline has passed, though no reaper was there, unless a run started in time", async () => {
+      const conditions = { deadline: world.clock.now + 1_000 };
+      const first = await add({ conditions });
+      const { fence } = await leaseOne(executor(world, { id: "ex-2" }));
+      await start(first, fence);
+      await world.queue.release(first, fence, "");
+      const late = [await add({ conditions }), await add({ conditions: { ...conditions, pin: "ex-1" } })];
+      const second = await add();
+      world.clock.now = conditions.deadline;
+      const { grants } = await executor(world, { slots: 9 }).sync();
+      assert.deepEqual(
+        grants.map(({ task }) => task.id),
+        [first, second],
+      );
+      await reap(world.store, world.queue, keep);
+      assert.deepEqual(await Promise.all(late.map(state)), ["EXPIRED", "EXPIRED"]);
+      assert.deepEqual(await world.redis.client.keys("*:{0}:alarms"), []);
+      assert.deepEqual(await world.redis.client.keys("*:{0}:blocked"), []);
+    });
+
     it("is not given to an executor that drains", async () => {
       await add();
       assert.deepEqual((await executor(world).sync({ draining: true, maxWaitMs: 60_000 })).grants, []);

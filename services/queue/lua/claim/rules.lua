@@ -50,8 +50,13 @@ local function open_rules(keys, ask, settings)
     return free and gates.room('agent/', agent) > 0 and of_agent.room(agent, ask.cost) > 0
   end
 
-  -- The label that keeps a task back though its turn has come: its gate is closed, or as many run as may.
+  -- What keeps a task back though its turn has come: `late`, it should have started by now and is about to expire; or the label whose
+  -- gate is closed, or of which as many run as may.
   function rules.blocked(record)
+    local deadline = ask.deadlines and string.find(record, '"deadline":', 1, true) and string.match(record, '"deadline":([^,}]+)')
+    if deadline and tonumber(deadline) <= ask.now and not string.find(record, '"attempt":', 1, true) then
+      return 'late'
+    end
     if not labels_matter then
       return nil
     end

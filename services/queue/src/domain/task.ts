@@ -73,7 +73,7 @@ export interface Task {
   /** As `labelName` has them. */
   readonly labels?: readonly string[];
   readonly retry?: TaskRetry;
-  /** Why a QUEUED task is in no line: a scope of a label, or `broken`. */
+  /** Why a QUEUED task is in no line: a scope of a label, `late` or `broken`. */
   readonly blocked?: string;
   /** What was asked, without the prompts, in the form of the contract; nothing here looks into it. */
   readonly spec: string;

@@ -91,6 +91,7 @@ const turnOpen = ({ gates }: ClaimWorld, agent: string): boolean => !gates.knows
 function hindrance({ tasks, gates, now, order }: ClaimWorld, claimer: Claimer, task: ModelTask): string | undefined {
   if (task.engine !== claimer.engine) return "another engine";
   if (task.pin !== undefined && task.pin !== claimer.id) return "waits for another executor";
+  if (task.attempt === 0 && (task.deadline ?? Number.POSITIVE_INFINITY) <= now) return "should have started by now";
   const closed = scopesOf(claimer, task).find((scope) => gates.room(scope, now) <= 0);
   if (closed !== undefined) return `${closed} is closed`;
   const ofAgent = running(tasks, ({ agent }) => agent === task.agent);
