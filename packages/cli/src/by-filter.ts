@@ -1,3 +1,4 @@
+import { PRIORITIES } from "@ccsp/client";
 import { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Command } from "commander";
@@ -6,7 +7,6 @@ import { CliError, EXIT } from "./exit.js";
 import { type FilterOptions, withFilter } from "./filter-options.js";
 import { type Io, note, say, sayJson } from "./io.js";
 import { atQueue, type QueueClient, type QueueOptions } from "./operator.js";
-import { PRIORITIES } from "./priority.js";
 
 /** Of a command that changes one task, or all that a filter names. */
 export type ChangeOptions = ConnectionOptions &

@@ -3,7 +3,7 @@ import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { registerSchemes } from "@ccsp/discovery";
 import { type Command, Option } from "commander";
 import { pino } from "pino";
-import { claimsFor, createToken, SCOPES } from "./create-token.js";
+import { agentOf, claimsFor, createToken, SCOPES } from "./create-token.js";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
 import { type FleetState, findFleet, findSecret, stateDir } from "./state.js";
@@ -70,7 +70,7 @@ async function tokenSource({ env }: Io, { token, tokenFile }: ConnectionOptions)
       "no token: give --token, --token-file or CCSP_TOKEN, or start a local fleet with `ccsp up`",
     );
   }
-  const agent = (env["USER"] ?? "").replaceAll(/[^A-Za-z0-9._@-]/g, "_").slice(0, 128) || "local";
+  const agent = agentOf(env["USER"] ?? "");
   return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
 }
 

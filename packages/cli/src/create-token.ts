@@ -1,5 +1,11 @@
 import { SignJWT } from "jose";
 
+/** What an agent id looks like. */
+export const AGENT_ID = /^[A-Za-z0-9._@-]{1,128}$/;
+
+/** The agent that a person is in a local fleet. */
+export const agentOf = (user: string): string => user.replaceAll(/[^A-Za-z0-9._@-]/g, "_").slice(0, 128) || "local";
+
 /** What an agent may be allowed. */
 export const SCOPES = ["tasks:submit", "tasks:read", "tasks:cancel"] as const;
 

@@ -1,6 +1,7 @@
+import { PRIORITIES } from "@ccsp/client";
 import type { GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { InvalidArgumentError } from "commander";
-import { className, isClass, PRIORITIES } from "./priority.js";
+import { className, isClass } from "./priority.js";
 
 export const SCOPE_WORDS = "all, class/high, engine/NAME, agent/ID, label/KEY=VALUE or account/ENGINE/NAME";
 

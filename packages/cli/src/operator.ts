@@ -55,6 +55,8 @@ export async function atQueue<T>(io: Io, options: QueueOptions, use: (queue: Que
 
 // For one answer a person waits less long before a message is better.
 const ANSWER_MS = 5_000;
+/** For a change of many tasks, which takes many scripts. */
+export const BULK_MS = 120_000;
 
 /** All replicas of a service of the local fleet as one target; "" where none runs. */
 async function inFleet({ env }: Io, wanted: string): Promise<string> {

@@ -1,13 +1,6 @@
-import type { PriorityName } from "@ccsp/client";
+import { PRIORITIES, type PriorityName } from "@ccsp/client";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { InvalidArgumentError } from "commander";
-
-export const PRIORITIES = {
-  urgent: Priority.URGENT,
-  high: Priority.HIGH,
-  normal: Priority.NORMAL,
-  low: Priority.LOW,
-} as const satisfies Record<PriorityName, Priority>;
 
 /** The most pressing first. */
 export const CLASS_NAMES: readonly PriorityName[] = ["urgent", "high", "normal", "low"];

@@ -43,15 +43,16 @@ export type { Run } from "./run.js";
 export { type EndState, type RunEnded, type RunEvent, toRunEvent } from "./run-event.js";
 export type { ScheduleInput, Schedules } from "./schedules.js";
 export type { Submitted } from "./submitted.js";
-export type {
-  AffinityInput,
-  AttachmentInput,
-  CacheInput,
-  CategoryName,
-  ConversationInput,
-  LimitsInput,
-  PermissionModeName,
-  PriorityName,
-  RetryInput,
-  TaskInput,
+export {
+  type AffinityInput,
+  type AttachmentInput,
+  type CacheInput,
+  type CategoryName,
+  type ConversationInput,
+  type LimitsInput,
+  type PermissionModeName,
+  PRIORITIES,
+  type PriorityName,
+  type RetryInput,
+  type TaskInput,
 } from "./task-input.js";

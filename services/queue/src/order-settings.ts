@@ -1,8 +1,10 @@
 import type { Settings } from "@ccsp/config";
+import { AGENT_ID } from "./domain/ids.js";
 import { classWeights, type Order, type Rate } from "./domain/order.js";
 
 const WEIGHT = /^[1-9][0-9]{0,3}$/;
-const NAME = "[A-Za-z0-9._@-]{1,128}";
+/** Of an agent; engines are named alike. */
+const NAME = AGENT_ID.source.slice(1, -1);
 
 /** How engines are shared: CCSP_QUEUE_… settings of classes, agents, labels and rates. */
 export function defineOrder(settings: Settings): Order {

@@ -5,6 +5,7 @@ import { byFilter, type ChangeOptions, withTasks } from "../by-filter.js";
 import { connected } from "../connection.js";
 import { stateName } from "../describe.js";
 import { type Io, say, sayJson } from "../io.js";
+import { BULK_MS } from "../operator.js";
 
 export function cancelCommand(io: Io): Command {
   const command = new Command("cancel").description(
@@ -33,6 +34,3 @@ Examples:
       else say(io, `${task.id} ${stateName(task.state)}`);
     });
 }
-
-/** Many tasks take many scripts. */
-export const BULK_MS = 120_000;

@@ -2,9 +2,8 @@ import { ClearQueueResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js"
 import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type Io, note, say, sayJson } from "../io.js";
-import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
+import { atQueue, BULK_MS, type QueueOptions, userOf, withQueue } from "../operator.js";
 import { CLASS_NAMES, className, priority } from "../priority.js";
-import { BULK_MS } from "./cancel.js";
 
 interface ClearOptions extends QueueOptions {
   readonly agent?: string;

@@ -5,7 +5,7 @@ import { EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, say, sayJson } from "../io.js";
 import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
 
-const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
+export const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
   "no-submit": EmergencyLevel.NO_SUBMIT,
   "no-start": EmergencyLevel.NO_START,
   "park-running": EmergencyLevel.PARK_RUNNING,

@@ -5,7 +5,7 @@ import { byFilter, type ChangeOptions, withTasks } from "../by-filter.js";
 import { connected } from "../connection.js";
 import { stateName } from "../describe.js";
 import { type Io, say, sayJson } from "../io.js";
-import { BULK_MS } from "./cancel.js";
+import { BULK_MS } from "../operator.js";
 
 export function retryCommand(io: Io): Command {
   const command = new Command("retry").description(

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { claimsFor, createToken, SCOPES } from "../create-token.js";
+import { AGENT_ID, claimsFor, createToken, SCOPES } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, say, sayJson } from "../io.js";
 import { findSecret, secretPath } from "../state.js";
@@ -53,7 +53,7 @@ Examples:
 }
 
 function agentId(value: string): string {
-  if (!/^[A-Za-z0-9._@-]{1,128}$/.test(value)) throw new InvalidArgumentError("It is no agent id.");
+  if (!AGENT_ID.test(value)) throw new InvalidArgumentError("It is no agent id.");
   return value;
 }
 

@@ -1,3 +1,4 @@
+import { within } from "@ccsp/redis-kit";
 import type { Answer, Level, LevelName } from "./level.js";
 
 /** What happened, for metrics. */
@@ -44,7 +45,7 @@ export function createResultCache(
   const ask = async <T>(level: Level, work: () => Promise<T>): Promise<{ readonly said: T } | undefined> => {
     if ((pausedUntil.get(level.name) ?? 0) > now()) return undefined;
     try {
-      return { said: await within(patienceMs, work()) };
+      return { said: await within(patienceMs, work(), () => new Error(`took longer than ${patienceMs} ms`)) };
     } catch {
       pausedUntil.set(level.name, now() + PAUSE_MS);
       return undefined;
@@ -96,17 +97,4 @@ export function createResultCache(
       for (const level of levels) level.close?.();
     },
   };
-}
-
-/** Gives up waiting after `ms`; the work may go on. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`took longer than ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,9 +1,22 @@
 import assert from "node:assert/strict";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, ErrorSource, Priority, TaskError, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { EMERGENCY_LEVELS } from "../domain/emergency.js";
 import { CLASSES, type Task } from "../domain/task.js";
+import { toOrder } from "./emergency-message.js";
 import { failureOf, toTaskError } from "./failure.js";
 import { loadSpec, storeSpec } from "./task-message.js";
 import { priorityOf } from "./words.js";
+
+describe("the words of the domain", () => {
+  it("are the names of the contract: of classes, and of levels of an emergency stop", () => {
+    for (const name of CLASSES) assert.equal(Priority[priorityOf(name)], name.toUpperCase());
+    for (const level of EMERGENCY_LEVELS) {
+      const { level: sent } = toOrder({ id: "e", level, who: "ada", why: "leak", calledMs: 1 });
+      assert.equal(EmergencyLevel[sent], level.toUpperCase().replace("-", "_"));
+    }
+  });
+});
 
 const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({ ...TaskSpec.fromPartial({ prompt: "日本 🎉" }), ...more });
 
@@ -52,11 +65,5 @@ describe("a failure", () => {
   it("has a message of at most 2 KiB, cut at a character", () => {
     const { message } = failureOf(TaskError.fromPartial({ message: "語".repeat(1_000) }));
     assert.equal(message, "語".repeat(682));
-  });
-});
-
-describe("a class", () => {
-  it("has the number of the contract", () => {
-    assert.deepEqual(CLASSES.map(priorityOf), [Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW]);
   });
 });

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { PRIORITIES } from "@ccsp/client";
+import { SCOPES as ASKED, AGENT_ID as GATEWAY_AGENT_ID } from "@ccsp/gateway";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { AGENT_ID as QUEUE_AGENT_ID } from "@ccsp/queue";
+import { LEVELS } from "../src/commands/emergency.js";
+import { AGENT_ID, agentOf, SCOPES } from "../src/create-token.js";
+import { CLASS_NAMES } from "../src/priority.js";
+
+/** What a program may say of an enum, as it is written here. */
+const wordsOf = (names: object): string[] =>
+  Object.keys(names)
+    .filter((name) => /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED")
+    .map((name) => name.toLowerCase().replace("_", "-"));
+
+// Written down in more than one package, since none of these may use another.
+describe("rules that several packages know", () => {
+  it("are one for agent ids: at the gateway, at the queue and where tokens are made", () => {
+    assert.equal(GATEWAY_AGENT_ID.source, AGENT_ID.source);
+    assert.equal(QUEUE_AGENT_ID.source, AGENT_ID.source);
+    for (const user of ["ada", "ada@example.com", "Ada L. / 愛", "x".repeat(200), ""]) {
+      assert.match(agentOf(user), AGENT_ID);
+    }
+  });
+
+  it("are one for scopes: a token can be given each that some RPC asks for, and no other", () => {
+    assert.deepEqual(new Set(SCOPES), new Set(Object.values(ASKED).flat()));
+  });
+
+  it("are one for words of the contract: classes, and levels of an emergency stop", () => {
+    assert.deepEqual(CLASS_NAMES, wordsOf(Priority));
+    assert.deepEqual(Object.keys(PRIORITIES), wordsOf(Priority));
+    assert.deepEqual(Object.keys(LEVELS), wordsOf(EmergencyLevel));
+    for (const [word, priority] of Object.entries(PRIORITIES)) assert.equal(Priority[priority].toLowerCase(), word);
+    for (const [word, level] of Object.entries(LEVELS)) {
+      assert.equal(EmergencyLevel[level].toLowerCase().replace("_", "-"), word);
+    }
+  });
+});
