@@ -1,4 +1,5 @@
-import { type Task, type TaskResult, TaskState } from "@ccsp/client";
+import { Priority, type Task, type TaskResult, TaskState } from "@ccsp/client";
+import { className } from "./priority.js";
 
 /** `QUEUED`, `RUNNING` and so on. */
 export function stateName(state: TaskState): string {
@@ -6,16 +7,23 @@ export function stateName(state: TaskState): string {
 }
 
 /** What people ask after a run, one line each; unknown numbers are said to be unknown. */
-export function summary({ usage, costUsd, queueWait, runTime, engine, engineVersion, model }: TaskResult): string[] {
-  const cached = usage && usage.cacheReadTokens > 0n ? `, ${usage.cacheReadTokens} from cache` : "";
+export function summary(result: TaskResult): string[] {
+  const { usage, costUsd, queueWait, runTime, engine, engineVersion, model, cached, conversationId } = result;
+  const read = usage && usage.cacheReadTokens > 0n ? `, ${usage.cacheReadTokens} from cache` : "";
   return [
-    `tokens      ${usage ? `${usage.inputTokens} in, ${usage.outputTokens} out${cached}` : "unknown"}`,
+    `tokens      ${usage ? `${usage.inputTokens} in, ${usage.outputTokens} out${read}` : "unknown"}`,
     `cost        ${costUsd === undefined ? "unknown" : `$${costUsd.toFixed(4)}`}`,
     `queue wait  ${seconds(queueWait)}`,
     `run time    ${seconds(runTime)}`,
-    `engine      ${[engine, engineVersion].join(" ").trim()}${model ? `, model ${model}` : ""}`,
+    `engine      ${[engine, engineVersion].join(" ").trim()}${modelWords(model)}`,
+    ...(cached
+      ? ["cached      nothing was run; tokens, cost and run time are those of the run that was answered"]
+      : []),
+    ...(conversationId ? [`go on with  --conversation ${conversationId}`] : []),
   ];
 }
+
+const modelWords = (model: string): string => (model ? `, model ${model}` : "");
 
 export function seconds(duration: { seconds: bigint; nanos: number } | undefined): string {
   return duration ? `${(Number(duration.seconds) + duration.nanos / 1e9).toFixed(3)} s` : "unknown";
@@ -23,12 +31,18 @@ export function seconds(duration: { seconds: bigint; nanos: number } | undefined
 
 /** A task for `get`. */
 export function describeTask(task: Task): string[] {
+  const { engine = "", model = "", priority = Priority.NORMAL } = task.spec ?? {};
   const lines = [
     `task        ${task.id}`,
     `state       ${stateName(task.state)}`,
-    `attempts    ${task.attempt}`,
-    `created     ${task.createTime?.toISOString() ?? "unknown"}`,
+    `class       ${className(priority)}`,
   ];
+  // A result says what ran it.
+  if (!task.result) lines.push(`engine      ${engine}${modelWords(model)}`);
+  if (task.agentId) lines.push(`agent       ${task.agentId}`);
+  lines.push(`attempts    ${task.attempt}`, `created     ${task.createTime?.toISOString() ?? "unknown"}`);
+  const labels = labelWords(task);
+  if (labels.length > 0) lines.push(`labels      ${labels.join("  ")}`);
   if (task.endTime) lines.push(`ended       ${task.endTime.toISOString()}`);
   if (task.readyTime) lines.push(`waits until ${task.readyTime.toISOString()}`);
   if (task.traceId) lines.push(`trace id    ${task.traceId}`);
@@ -36,3 +50,13 @@ export function describeTask(task: Task): string[] {
   if (task.result) lines.push(...summary(task.result), "", task.result.text);
   return lines;
 }
+
+/** A task for lists, on one line. */
+export function taskLine(task: Task): string {
+  const { engine = "", priority = Priority.NORMAL } = task.spec ?? {};
+  const columns = [task.id, stateName(task.state).padEnd(10), className(priority).padEnd(6), engine];
+  return [...columns, task.createTime?.toISOString() ?? "", `attempts ${task.attempt}`, ...labelWords(task)].join("  ");
+}
+
+const labelWords = ({ spec }: Task): string[] =>
+  Object.entries(spec?.labels ?? {}).map(([key, value]) => `${key}=${value}`);

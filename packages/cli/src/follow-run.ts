@@ -83,7 +83,7 @@ function createPrinter(io: Io): (event: RunEvent, traceId: string) => Promise<vo
       case "notice":
         return aside(`${event.category}: ${event.message}`);
       case "waiting":
-        return aside(`waits${event.until ? ` until ${event.until.toISOString()}` : ""}: ${event.reason}`);
+        return aside(waitingLine(event.until, event.reason));
       case "cancelling":
         return aside(`is being cancelled${event.reason ? `: ${event.reason}` : ""}`);
       case "ended":
@@ -93,6 +93,10 @@ function createPrinter(io: Io): (event: RunEvent, traceId: string) => Promise<vo
         return undefined;
     }
   };
+}
+
+function waitingLine(until: Date | undefined, reason: string): string {
+  return `waits${until ? ` until ${until.toISOString()}` : ""}${reason ? `: ${reason}` : ""}`;
 }
 
 function endLines({ state, result, error }: RunEnded, traceId: string): string[] {

@@ -15,6 +15,7 @@ import { priorityCommand } from "./commands/priority.js";
 import { queueCommand } from "./commands/queue.js";
 import { retryCommand } from "./commands/retry.js";
 import { runCommand } from "./commands/run.js";
+import { scheduleCommand } from "./commands/schedule.js";
 import { statusCommand } from "./commands/status.js";
 import { submitCommand } from "./commands/submit.js";
 import { tokenCommand } from "./commands/token.js";
@@ -60,7 +61,7 @@ function createProgram(io: Io, end: (code: ExitCode) => void): Command {
   for (const command of [runCommand(io, end), submitCommand(io), watchCommand(io, end)]) program.addCommand(command);
   for (const command of [getCommand(io), listCommand(io), cancelCommand(io), retryCommand(io)])
     program.addCommand(command);
-  for (const command of [explainCommand(io), estimateCommand(io)]) program.addCommand(command);
+  for (const command of [explainCommand(io), estimateCommand(io), scheduleCommand(io)]) program.addCommand(command);
   program.commandsGroup("Operators:");
   for (const command of [emergencyCommand(io, end), pauseCommand(io), resumeCommand(io)]) program.addCommand(command);
   for (const command of [queueCommand(io), priorityCommand(io), clearCommand(io)]) program.addCommand(command);

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
+
+/** A small file. */
+const NOTES = fileURLToPath(new URL("../package.json", import.meta.url));
 
 const jsonLines = (text: string): Record<string, unknown>[] =>
   text
@@ -83,8 +89,12 @@ describe("ccsp's commands", () => {
   it("submit passes every option on and prints the id alone", async () => {
     const line = "submit x --engine fake --priority urgent --label a=b --label c=d=e --timeout 90s --turns 3";
     const more = "--budget 0.5 --max-attempts 2 --model m --request-id r1";
-    const { code, stdout } = await at([...`${line} ${more}`.split(" "), "--system-prompt", "be brief"]);
-    assert.equal(code, 0);
+    const times = "--start-time 2030-01-01T00:00Z --start-deadline 2030-01-01T01:00Z";
+    const retry = "--first-backoff 500ms --max-backoff 1m --never-on timeout --never-on NETWORK_ERROR";
+    const place = "--executor ex-1 --fallback-after 2m --cache-max-age 1h --conversation 0-x --fork";
+    const options = `${line} ${more} ${times} ${retry} ${place}`.split(" ");
+    const { code, stdout, stderr } = await at([...options, "--attach", NOTES, "--system-prompt", "be brief"]);
+    assert.equal(code, 0, stderr);
     assert.match(stdout, /^task-\d+\n$/);
     const { spec, requestId } = gateway.submitted.at(-1) ?? {};
     assert.equal(requestId, "r1");
@@ -97,8 +107,71 @@ describe("ccsp's commands", () => {
       labels: { a: "b", c: "d=e" },
       limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 0n, turns: 3, budgetUsd: 0.5 },
       maxAttempts: 2,
+      startTime: new Date("2030-01-01T00:00Z"),
+      startDeadline: new Date("2030-01-01T01:00Z"),
+      retry: {
+        firstBackoff: { seconds: 0n, nanos: 500_000_000 },
+        maxBackoff: { seconds: 60n, nanos: 0 },
+        neverOn: [ErrorCategory.TIMEOUT, ErrorCategory.NETWORK_ERROR],
+      },
+      affinity: { executorId: "ex-1", fallbackAfter: { seconds: 120n, nanos: 0 } },
+      cache: { maxAge: { seconds: 3600n, nanos: 0 } },
+      conversation: { id: "0-x", fork: true },
+      attachments: [{ name: "package.json", content: await readFile(NOTES) }],
     });
     assert.deepEqual(spec, asked);
+  });
+
+  it("submit takes a time from now, the cache without an age, and a conversation that begins", async () => {
+    const before = Date.now();
+    await at("submit x --start-time 2h --executor ex-1 --cache --conversation new".split(" "));
+    const { spec } = gateway.submitted.at(-1) ?? {};
+    const hours = ((spec?.startTime?.getTime() ?? 0) - before) / 3_600_000;
+    assert.ok(hours >= 2 && hours < 2.1, `${hours} hours`);
+    const { affinity, cache, conversation } = spec ?? {};
+    assert.deepEqual(
+      [affinity?.fallbackAfter, cache, conversation],
+      [undefined, { maxAge: undefined }, { id: "", fork: false }],
+    );
+  });
+
+  it("schedule put stores what its options say, list shows its times and what came of the last, delete forgets it", async () => {
+    const put = "schedule put nightly --time-zone Asia/Tokyo --missed run-once --priority low --label team=docs".split(
+      " ",
+    );
+    const { code, stdout, stderr } = await at([...put, "0 3 * * *", "look at the issues"]);
+    assert.equal(code, 0, stderr);
+    const told = [
+      "nightly  0 3 * * *  Asia/Tokyo, one run for all that were missed",
+      "  next  2030-01-02T03:00:00.000Z",
+    ];
+    assert.deepEqual(stdout.trimEnd().split("\n"), [...told, "  last  none yet"]);
+    const stored = gateway.schedules.get("nightly");
+    assert.deepEqual(
+      [stored?.missedRuns, stored?.paused, stored?.spec],
+      [
+        MissedRuns.RUN_ONCE,
+        false,
+        TaskSpec.fromPartial({ prompt: "look at the issues", priority: Priority.LOW, labels: { team: "docs" } }),
+      ],
+    );
+
+    const lastRunTime = new Date("2030-01-01T03:00:00Z");
+    const lastLine = async (facts: Partial<Schedule>) => {
+      Object.assign(stored ?? {}, { lastRunTime, ...facts });
+      return (await at(["schedule", "list"])).stdout.trimEnd().split("\n").at(-1);
+    };
+    const lastTaskId = (await at(["submit", "x"])).stdout.trim();
+    const last = "  last  2030-01-01T03:00:00.000Z";
+    assert.equal(await lastLine({ lastTaskId }), `${last}, task ${lastTaskId} QUEUED`);
+    assert.equal(await lastLine({ lastTaskId: "gone" }), `${last}, task gone`, "it was forgotten");
+    assert.equal(await lastLine({ lastFault: "too much waits" }), `${last}, made no task: too much waits`);
+    assert.match((await at([...put, "0 3 * * *", "x", "--paused"])).stdout, /^ {2}next {2}paused$/m);
+
+    assert.equal(jsonLines((await at(["schedule", "list", "--json"])).stdout)[0]?.["cron"], "0 3 * * *");
+    assert.equal((await at(["schedule", "delete", "nightly"])).stdout, "nightly is deleted\n");
+    assert.equal((await at(["schedule", "list"])).stdout, "no schedules\n");
+    assert.equal((await at(["schedule", "delete", "nightly"])).code, 4);
   });
 
   it("watch shows what came after the sequence that was seen", async () => {
@@ -127,6 +200,15 @@ describe("ccsp's commands", () => {
   it("get and list show tasks, as text and as JSON", async () => {
     const { stdout: id } = await at(["submit", "abcdef"]);
     assert.match((await at(["get", id.trim()])).stdout, /state {7}QUEUED/);
+    const { stdout: labelled } = await at("submit x --engine other --priority high --label a=b".split(" "));
+    const shown = (await at(["get", labelled.trim()])).stdout;
+    for (const line of [/^class {7}high$/m, /^engine {6}other$/m, /^labels {6}a=b$/m, /^agent {7}alice$/m]) {
+      assert.match(shown, line);
+    }
+    assert.match(
+      (await at(["list"])).stdout,
+      new RegExp(`^${labelled.trim()}  QUEUED {6}high {4}other  .*  a=b$`, "m"),
+    );
     assert.equal(jsonLines((await at(["get", id.trim(), "--json"])).stdout)[0]?.["id"], id.trim());
     assert.ok(jsonLines((await at(["list", "--json"])).stdout).some((task) => task["id"] === id.trim()));
     assert.equal((await at(["list", "--limit", "2"])).stdout.trimEnd().split("\n").length, 2);

@@ -8,7 +8,7 @@ import {
   type ListTasksRequest,
   type SubmitTaskRequest,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { BlockerKind } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { BlockerKind, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import {
   ErrorCategory,
   StateChanged,
@@ -32,6 +32,7 @@ const BLOCKED = {
   ],
   estimate: { p50: { seconds: 1n, nanos: 0 }, p90: { seconds: 2n, nanos: 0 }, p95: { seconds: 3n, nanos: 0 } },
 };
+const TOMORROW = new Date("2030-01-02T03:00:00Z");
 const TRACE_ID = "0123456789abcdef0123456789abcdef";
 
 /**
@@ -43,6 +44,7 @@ export async function startFakeAgentService() {
   const submitted: SubmitTaskRequest[] = [];
   const listed: ListTasksRequest[] = [];
   const estimated: (TaskSpec | undefined)[] = [];
+  const schedules = new Map<string, Schedule>();
   const news = new EventTarget();
 
   const admit = ({ headers }: CallContext) => {
@@ -59,7 +61,8 @@ export async function startFakeAgentService() {
     const refusal = REASONS.find((reason) => prompt === `refuse:${reason}`);
     if (refusal) throw new Refusal(refusal, "not now");
     const id = `task-${submitted.length}`;
-    const task = Task.fromPartial({ id, state: TaskState.QUEUED, traceId: TRACE_ID, spec: { prompt } });
+    const task = Task.fromPartial({ id, state: TaskState.QUEUED, agentId: "alice", traceId: TRACE_ID });
+    if (request.spec) task.spec = { ...request.spec, engine: request.spec.engine || "fake" };
     tasks.set(id, task);
     return task;
   };
@@ -153,6 +156,21 @@ export async function startFakeAgentService() {
           const { estimate: start, blockers } = BLOCKED;
           return EstimateTaskResponse.fromPartial({ start, blockers });
         },
+        async putSchedule({ schedule }, context) {
+          admit(context);
+          const stored = Schedule.fromPartial({ ...schedule, agentId: "alice", nextRunTimes: [TOMORROW] });
+          schedules.set(stored.name, stored);
+          return { schedule: stored };
+        },
+        async listSchedules(_request, context) {
+          admit(context);
+          return { schedules: [...schedules.values()] };
+        },
+        async deleteSchedule({ name }, context) {
+          admit(context);
+          if (!schedules.delete(name)) throw new Refusal("SCHEDULE_NOT_FOUND", "no schedule of this name");
+          return {};
+        },
         async getCapabilities(_request, context) {
           admit(context);
           const scopes = ["tasks:read"];
@@ -161,5 +179,5 @@ export async function startFakeAgentService() {
       }),
     ],
   });
-  return { target: `127.0.0.1:${server.port}`, submitted, listed, estimated, close: () => server.close() };
+  return { target: `127.0.0.1:${server.port}`, submitted, listed, estimated, schedules, close: () => server.close() };
 }

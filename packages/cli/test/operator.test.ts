@@ -86,6 +86,25 @@ describe("ccsp's commands for operators", function () {
     await becomes(first, "SUCCEEDED");
   });
 
+  it("queue status --watch shows the status again when it changes, until Ctrl-C", async () => {
+    await ok("pause agent/nobody --why test");
+    let resumed: Promise<unknown> | undefined;
+    const watched = await ccsp(["queue", "status", "--watch"], {
+      env,
+      onOutput(stdout, interrupt) {
+        if (stdout.includes("agent/nobody: paused")) resumed ??= at("resume agent/nobody");
+        const newest = stdout.slice(stdout.lastIndexOf("\nqueue: "));
+        if (resumed && newest.endsWith("free\n") && !newest.includes("agent/nobody")) interrupt();
+      },
+    });
+    await resumed;
+    assert.equal(watched.code, 0, watched.stderr);
+    assert.match(watched.stdout, /^\n20\S+Z\nqueue: 0 running/);
+    const json = await ccsp(["queue", "status", "--watch", "--json"], { env, onOutput: (_, interrupt) => interrupt() });
+    const { depths }: { depths: unknown } = JSON.parse(json.stdout);
+    assert.ok(Array.isArray(depths));
+  });
+
   it("cancel and retry count what their options name, and change it with --yes only", async () => {
     await ok("pause all --why maintenance");
     const ids = [await submit("a", "--label team=docs"), await submit("b", "--label team=docs")];
@@ -144,6 +163,7 @@ describe("ccsp's commands for operators", function () {
     await wrong("executor drain nobody", 4, /no executor nobody; there is executor-1/);
     await wrong("executor tail 0-01k00000000000000000000000", 4, /no executor runs/);
     await wrong("queue status --queue 127.0.0.1:1", 5, /127.0.0.1:1/);
+    await wrong("queue status --watch --queue 127.0.0.1:1", 5, /127.0.0.1:1/);
     const elsewhere = await ccsp(["queue", "status"], { env: { CCSP_STATE_DIR: join(dir, "empty") } });
     assert.deepEqual([elsewhere.code, /CCSP_CONSUL_URL/.test(elsewhere.stderr)], [5, true]);
   });

@@ -3,13 +3,13 @@ import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
 import { blockerLines, startWords } from "../describe-start.js";
 import { type Io, say, sayJson } from "../io.js";
-import { type TaskOptions, taskInput, withSpec } from "../task-options.js";
+import { type TaskOptions, taskInput, withSpec, withStart } from "../task-options.js";
 
 export function estimateCommand(io: Io): Command {
   const command = new Command("estimate")
     .description("show when a task would start if it was submitted now, without submitting it")
     .argument("[prompt]", "what would be run; - reads standard input", "");
-  return withSpec(withConnection(command))
+  return withStart(withSpec(withConnection(command)))
     .addHelpText(
       "after",
       `

@@ -8,7 +8,7 @@ import { seconds } from "../describe.js";
 import { EXIT, type ExitCode } from "../exit.js";
 import { type Io, say, sayJson } from "../io.js";
 import { atExecutor, type ExecutorOptions, withExecutors } from "../operator.js";
-import { wholeNumber } from "../task-options.js";
+import { wholeNumber } from "../option-values.js";
 
 // A probe takes a minute at most.
 const PROBE_MS = 70_000;

@@ -1,10 +1,10 @@
 import { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { type ConnectionOptions, connected, withConnection } from "../connection.js";
-import { stateName } from "../describe.js";
+import { taskLine } from "../describe.js";
 import { type FilterOptions, filterOf, withFilter } from "../filter-options.js";
 import { type Io, say, sayJson } from "../io.js";
-import { wholeNumber } from "../task-options.js";
+import { wholeNumber } from "../option-values.js";
 
 type ListOptions = ConnectionOptions & FilterOptions & { readonly limit: number };
 
@@ -30,15 +30,9 @@ Examples:
           if (shown >= limit) break;
           shown += 1;
           if (options.json) sayJson(io, Task.toJSON(task));
-          else say(io, line(task));
+          else say(io, taskLine(task));
         }
         if (shown === 0 && !options.json) say(io, "no tasks");
       });
     });
-}
-
-function line({ id, state: current, createTime, attempt, spec }: Task): string {
-  const labels = Object.entries(spec?.labels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const columns = [id, stateName(current).padEnd(10), createTime?.toISOString() ?? "", `attempts ${attempt}`];
-  return [...columns, ...labels].join("  ");
 }

@@ -4,8 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, say } from "../io.js";
+import { wholeNumber } from "../option-values.js";
 import { stateDir } from "../state.js";
-import { wholeNumber } from "../task-options.js";
 import { createLineFormat, type FleetLine } from "../up/log-lines.js";
 
 interface LogsOptions {

@@ -4,7 +4,7 @@ import { gateLine } from "../describe-queue.js";
 import { gateScope, SCOPE_WORDS, scopeName } from "../gate-scope.js";
 import { type Io, say, sayJson } from "../io.js";
 import { atQueue, type QueueOptions, userOf, withQueue } from "../operator.js";
-import { durationMs } from "../task-options.js";
+import { durationMs } from "../option-values.js";
 
 interface PauseOptions extends QueueOptions {
   readonly why: string;

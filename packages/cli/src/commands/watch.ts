@@ -4,7 +4,7 @@ import { type ConnectionOptions, connected, withConnection } from "../connection
 import type { ExitCode } from "../exit.js";
 import { followRun } from "../follow-run.js";
 import type { Io } from "../io.js";
-import { wholeNumber } from "../task-options.js";
+import { wholeNumber } from "../option-values.js";
 
 type WatchOptions = ConnectionOptions & { readonly after: number };
 

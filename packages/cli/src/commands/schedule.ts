@@ -1,0 +1,101 @@
+import { type CcspClient, NotFoundError, type ScheduleInput, type Task } from "@ccsp/client";
+import { Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Command, Option } from "commander";
+import { type ConnectionOptions, connected, withConnection } from "../connection.js";
+import { scheduleLines } from "../describe-schedule.js";
+import { type Io, say, sayJson } from "../io.js";
+import { type TaskOptions, taskInput, withSpec } from "../task-options.js";
+
+type PutOptions = ConnectionOptions &
+  TaskOptions & {
+    readonly timeZone: string;
+    readonly missed: NonNullable<ScheduleInput["missedRuns"]>;
+    readonly paused?: true;
+  };
+
+const MISSED = ["skip", "run-once", "run-all"] as const satisfies readonly PutOptions["missed"][];
+
+export function scheduleCommand(io: Io): Command {
+  const command = new Command("schedule").description("tasks of yours that are made again and again");
+  for (const sub of [putCommand(io), listCommand(io), deleteCommand(io)]) command.addCommand(sub);
+  return command;
+}
+
+function putCommand(io: Io): Command {
+  const command = new Command("put")
+    .description("store a schedule, or replace the one of this name")
+    .argument("<name>", "1 to 128 of A-Z a-z 0-9 . _ -")
+    .argument("<cron>", "minute, hour, day of month, month, day of week")
+    .argument("<prompt>", "what to run each time; - reads standard input")
+    .option("--time-zone <name>", "IANA time zone of the times", "UTC")
+    .addOption(
+      new Option(
+        "--missed <how>",
+        "about times that passed while no queue ran: nothing, one task for all, or one for each",
+      )
+        .choices(MISSED)
+        .default("skip"),
+    )
+    .option("--paused", "make no tasks for now; putting it again without this goes on");
+  return withSpec(withConnection(command))
+    .addHelpText(
+      "after",
+      `
+Storing starts nothing. Tasks that it made already stay.
+
+Examples:
+  ccsp schedule put nightly "0 3 * * *" "Summarise yesterday's issues" --time-zone Asia/Tokyo --priority low
+  ccsp schedule put weekly "30 8 * * MON" - --missed run-once < prompt.txt`,
+    )
+    .action(async (name: string, cron: string, prompt: string, options: PutOptions) => {
+      const { timeZone, missed: missedRuns, paused = false } = options;
+      const schedule = { name, cron, timeZone, missedRuns, paused, task: await taskInput(io, prompt, options) };
+      const stored = await connected(io, options, (client) => client.schedules.put(schedule));
+      if (options.json) sayJson(io, Schedule.toJSON(stored));
+      else for (const line of scheduleLines(stored)) say(io, line);
+    });
+}
+
+function listCommand(io: Io): Command {
+  const command = new Command("list").description(
+    "list your schedules by name: their next times, and what came of the last",
+  );
+  return withConnection(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ccsp schedule list
+  ccsp schedule list --json | jq -r '[.name, .nextRunTimes[0]] | @tsv'`,
+    )
+    .action(async (options: ConnectionOptions) => {
+      await connected(io, options, async (client) => {
+        const schedules = await client.schedules.list();
+        if (schedules.length === 0 && !options.json) say(io, "no schedules");
+        for (const schedule of schedules) {
+          if (options.json) sayJson(io, Schedule.toJSON(schedule));
+          else for (const line of scheduleLines(schedule, await lastTask(client, schedule))) say(io, line);
+        }
+      });
+    });
+}
+
+/** Undefined when it has made none, or when the newest was forgotten already. */
+async function lastTask(client: CcspClient, { lastTaskId }: Schedule): Promise<Task | undefined> {
+  if (lastTaskId === "") return undefined;
+  return client.get(lastTaskId).catch((error: unknown) => {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  });
+}
+
+function deleteCommand(io: Io): Command {
+  const command = new Command("delete").description("forget a schedule; tasks that it made stay").argument("<name>");
+  return withConnection(command)
+    .addHelpText("after", "\nExample:\n  ccsp schedule delete nightly")
+    .action(async (name: string, options: ConnectionOptions) => {
+      await connected(io, options, (client) => client.schedules.delete(name));
+      if (options.json) sayJson(io, { deleted: name });
+      else say(io, `${name} is deleted`);
+    });
+}

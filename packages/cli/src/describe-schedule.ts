@@ -1,0 +1,28 @@
+import type { Schedule, Task } from "@ccsp/client";
+import { MissedRuns } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { stateName } from "./describe.js";
+
+/** As `--missed` has them. */
+const MISSED: Readonly<Record<number, string>> = {
+  [MissedRuns.RUN_ONCE]: ", one run for all that were missed",
+  [MissedRuns.RUN_ALL]: ", a run for each that was missed",
+};
+
+/** A schedule for people. `last` is the newest task that it made, if that is known still. */
+export function scheduleLines(schedule: Schedule, last?: Task): string[] {
+  const { name, cron, timeZone, missedRuns, paused, nextRunTimes } = schedule;
+  const next = nextRunTimes.map((time) => time.toISOString()).join(", ");
+  return [
+    `${name}  ${cron}  ${timeZone}${MISSED[missedRuns] ?? ""}`,
+    `  next  ${paused ? "paused" : next || "never"}`,
+    `  last  ${lastWords(schedule, last)}`,
+  ];
+}
+
+function lastWords({ lastRunTime, lastTaskId, lastFault }: Schedule, last: Task | undefined): string {
+  if (lastRunTime === undefined) return "none yet";
+  const time = lastRunTime.toISOString();
+  if (lastFault) return `${time}, made no task: ${lastFault}`;
+  const outcome = last ? ` ${stateName(last.state)}${last.error ? `: ${last.error.message}` : ""}` : "";
+  return `${time}, task ${lastTaskId}${outcome}`;
+}

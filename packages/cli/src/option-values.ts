@@ -1,0 +1,68 @@
+import { InvalidArgumentError } from "commander";
+
+/** For commander, as the others here: the value that an option's text means. */
+export function number(value: string): number {
+  const parsed = Number(value);
+  if (value.trim() === "" || !Number.isFinite(parsed)) throw new InvalidArgumentError("It is not a number.");
+  return parsed;
+}
+
+/** Up to what the wire's 32 bits hold. */
+export function wholeNumber(min = 0): (value: string) => number {
+  return (value) => {
+    const parsed = number(value);
+    if (Number.isInteger(parsed) && parsed >= min && parsed < 2 ** 31) return parsed;
+    throw new InvalidArgumentError(`It is not a whole number from ${min}.`);
+  };
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `90s`, `10m`, `2h`, `7d` in milliseconds. */
+export function durationMs(value: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? [];
+  const scale = unit === undefined ? undefined : UNITS[unit];
+  if (scale === undefined) throw new InvalidArgumentError("Write it as 90s, 10m, 2h or 7d.");
+  return Math.round(Number(amount) * scale);
+}
+
+export function label(value: string, labels: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const at = value.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Write it as key=value.");
+  return { ...labels, [value.slice(0, at)]: value.slice(at + 1) };
+}
+
+/** A time that has passed: `2026-01-31T09:00Z`, or `2h` for two hours ago. */
+export const timeAgo = (value: string): Date => time(value, -1);
+
+/** A time to come: `2026-01-31T09:00Z`, or `2h` for in two hours. */
+export const timeAhead = (value: string): Date => time(value, 1);
+
+function time(value: string, sign: 1 | -1): Date {
+  const at = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Date.now() + sign * durationMs(value);
+  if (!Number.isNaN(at)) return new Date(at);
+  throw new InvalidArgumentError(
+    `Write it as 2026-01-31T09:00Z, or as 2h for ${sign < 0 ? "two hours ago" : "in two hours"}.`,
+  );
+}
+
+/** One of these, in whatever case it is written; an option that may be repeated. */
+export function oneOf<T extends string>(names: readonly T[]): (value: string, before?: readonly T[]) => readonly T[] {
+  return (value, before = []) => {
+    const name = names.find((each) => each.toLowerCase() === value.toLowerCase());
+    if (name === undefined) throw new InvalidArgumentError(`It is none of ${names.join(", ")}.`);
+    return [...before, name];
+  };
+}
+
+/** An option that may be repeated. */
+export const texts = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+type Named<E> = Exclude<keyof E, "UNSPECIFIED" | "UNRECOGNIZED"> & string;
+
+/** What an enum of the contract can be said to be. */
+export function namesOf<E extends object>(named: E): readonly Named<E>[] {
+  return Object.keys(named).filter(
+    (name): name is Named<E> => /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED",
+  );
+}
