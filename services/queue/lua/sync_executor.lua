@@ -1,6 +1,6 @@
 -- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, how much it has to settle
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
@@ -23,7 +23,7 @@
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
 -- be made twice. 'again' renews nothing: the heartbeat counts from the start of the call. A boot that was followed by
 -- another is stale for ever, however late its calls arrive. Forgotten leases are those that Redis lost with its last moments: the caller
--- lets them go on.
+-- lets them go on. Where it has either to settle, a claim that was sent together with this call waits for that.
 
 local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
@@ -51,12 +51,6 @@ elseif seq > last_seq then
   granted = ' '
 end
 notice_restart(outage, now, tonumber(ARGV[5]))
-if mode == 'first' then
-  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
-    'retired', retired, 'granted', granted)
-  redis.call('PEXPIRE', executor, 86400000)
-  redis.call('ZADD', executors, now, name)
-end
 
 -- Records of ids, in their order; one that cannot be read is no record, so that it is in nobody's way.
 local function find_all(ids)
@@ -124,6 +118,12 @@ if tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= known then
       table.insert(unlisted, string.format('%.0f', r.fence))
     end
   end
+end
+if mode == 'first' then
+  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
+    'retired', retired, 'granted', granted, 'unsettled', #unlisted + #forgotten)
+  redis.call('PEXPIRE', executor, 86400000)
+  redis.call('ZADD', executors, now, name)
 end
 local hold = string.format('%.0f', held_back(outage, now))
 return { 'ok', lost, cancelled, unlisted, forgotten, hold, redis.call('HGET', gates, 'emergency') or '' }

@@ -5,7 +5,7 @@ import { STATES, type Task } from "../domain/task.js";
 /** Only the scripts write records, so their shape is trusted. */
 export function decodeTask(id: string, record: Buffer | string): Task {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-  return { id, ...(JSON.parse(record.toString()) as Omit<Task, "id">) };
+  return Object.assign(JSON.parse(record.toString()) as Omit<Task, "id">, { id });
 }
 
 /** A stream entry `0-n` is sequence n + 1: sequence 1 is the record itself (see enqueue_tasks.lua). */

@@ -88,7 +88,7 @@ export function createTaskStore(
 
     noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
-    async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
+    async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order, early }) {
       const [word, wait, ...flat] = await scripts.claim(
         {
           ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
@@ -101,8 +101,9 @@ export function createTaskStore(
         MOST_AGEING,
         ...CLASSES.map((priority) => order.weights[priority]),
         ...CLASSES.map((priority) => START_TARGET_MS[priority]),
+        early ? "early" : "",
       );
-      if (word === "stale") return word;
+      if (word === "stale" || word === "unsettled") return word;
       const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {
         const task = decodeTask(text(id), text(record));
         leased.set(task.id, task);
