@@ -72,7 +72,7 @@ export function createSync(
   const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
     const { executor, boot, sequence, draining, offers } = input;
     const strange = input.held.filter(({ id }) => !isTaskId(id));
-    const held = input.held.filter(({ id }) => isTaskId(id));
+    const held = strange.length > 0 ? input.held.filter(({ id }) => isTaskId(id)) : input.held;
     const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
     if (findings === "stale") throw syncStale();
     for (const { id, fence } of findings.unlisted) await freeUnlisted(id, fence);
