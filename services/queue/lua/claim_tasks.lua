@@ -1,6 +1,6 @@
 -- claim_tasks: lease the next tasks of one engine to an executor.
 --
--- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq
+-- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq, how much its Sync has to settle first
 --       2 tasks         hash  id -> record (JSON)
 --       3 prompts       hash  id -> TaskSpec with the prompts and attachments only
 --       4 leases        zset  ids by lease expiry (ms)
@@ -52,7 +52,8 @@
 --       23 see 22
 --       24 see 22
 --       25 see 22
--- RETURN {'stale'} | {'ok', ms until time alone lets more start or '', id, record, prompts, …}
+--       26 'early' when nobody has seen yet what its Sync found, else ''
+-- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', id, record, prompts, …}
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
@@ -67,6 +68,7 @@ local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARG
 local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local agent_weights = read_json(ARGV[13])
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
+local CLOSING_BRACE = string.byte('}')
 -- Tasks that leave their line unleased, and pinned ones that are looked at, in one call at most: it has to stay short.
 local most_blocked, most_pins = 100, 500
 local now = tonumber(ARGV[2])
@@ -75,9 +77,11 @@ if not now then
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
-local last = redis.call('HMGET', executor, 'boot', 'seq', 'granted')
+local last = redis.call('HMGET', executor, 'boot', 'seq', 'granted', 'unsettled')
 if last[1] ~= boot or last[2] ~= seq then
   return { 'stale' }
+elseif ARGV[26] == 'early' and tonumber(last[4] or 0) > 0 then
+  return { 'unsettled' }
 end
 
 local reply, bytes = { 'ok', '' }, 0
@@ -91,7 +95,7 @@ end
 -- Both are false when they are missing; a record that is no JSON object counts as missing.
 local function read(id)
   local record, text = redis.call('HGET', tasks, id), redis.call('HGET', prompts, id)
-  return record and string.sub(record, -1) == '}' and record, text
+  return record and string.byte(record, -1) == CLOSING_BRACE and record, text
 end
 for id in string.gmatch(last[3], '%S+') do
   local record, text = read(id)
@@ -117,13 +121,13 @@ local rules = open_rules(
 )
 most = hold and 0 or rules.room(most)
 
-local granted, count = last[3], 0
+local granted = {}
 local batch = open_batch()
 local to_leases = batch.of('ZADD', leases)
 local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', rota), batch.of('ZADD', bench)
 local to_blocked, from_pinned, from_alarms = batch.of('ZADD', blocked), batch.of('ZREM', pinned), batch.of('ZREM', alarms)
-local LEASE = ',"state":"LEASED","fence":%.0f'
--- Of every lease of this call, and after it the agent's weight.
+local expiry = string.format('%.0f', now + lease_ms)
+-- The end of the record of every lease of this call, and after it the agent's weight.
 local lease_facts = string.format(
   ',"executor":"%s","boot":"%s","account":"%s","leased":%.0f,"reports":0,"charged":%.14g%s,"weight":',
   name,
@@ -142,17 +146,18 @@ end
 local function lease(class, agent, id, record, text)
   fence = math.max(fence + 1, now)
   rules.count(CLASSES[class], agent, record)
-  local size = string.match(record, '"size":(%d+)')
+  local size = tonumber(string.match(record, '"size":(%d+)'))
   take(class, size)
   take(agent, size)
   if any_alarms then
     push(from_alarms, id)
   end
   local weight = agent_weights[agent] or 1
-  record = string.sub(record, 1, -2) .. string.format(LEASE, fence) .. lease_facts .. weight .. '}'
+  record = string.sub(record, 1, -2) .. ',"state":"LEASED","fence":' .. string.format('%.0f', fence)
+    .. lease_facts .. weight .. '}'
   push_two(to_tasks, id, record)
-  push_two(to_leases, now + lease_ms, id)
-  granted, count = granted .. id .. ' ', count + 1
+  push_two(to_leases, expiry, id)
+  granted[#granted + 1] = id
   answer(id, record, text)
   return cost / weight
 end
@@ -206,16 +211,15 @@ end
 -- The oldest task of a line that may start; nil when there is none. A broken one leaves the line for the reaper.
 local function next_of_line(line, skip)
   while peek(line) and most_blocked > 0 do
-    local member = peek(line)
-    local age, id = string.match(member, '(/%x+/)([^/]+)$')
+    local id = string.sub(peek(line), line.id_at)
     local record, text = read(id)
     local reason = not text and 'broken' or record and rules.blocked(record)
-    skip(line)
+    local member = skip(line)
     if record and not reason then
       return { id = id, record = record, text = text }
     elseif record then
       most_blocked = most_blocked - 1
-      set_aside(reason, age, id, record)
+      set_aside(reason, string.match(member, '/%x+/'), id, record)
     end
   end
 end
@@ -244,16 +248,15 @@ local function next_of_class(turns, class)
   end
 end
 
-local weights, targets, turns = {}, {}, {}
+-- Only classes in which something waits are looked into.
+local weights, targets, oldest, turns = {}, {}, {}, {}
 for class = 1, 4 do
   weights[class], targets[class] = tonumber(ARGV[17 + class]), tonumber(ARGV[21 + class])
   local keys = { lines = KEYS[14 + class], heads = KEYS[18 + class], turns = KEYS[22 + class] }
-  turns[class] = open_turns(keys, batch, time_of(class))
+  oldest[class] = most > 0 and tonumber(redis.call('ZRANGE', keys.heads, 0, 0, 'WITHSCORES')[2]) or nil
+  turns[class] = oldest[class] and open_turns(keys, batch, time_of(class))
 end
-local classes = open_classes(saved, weights, targets, tonumber(ARGV[17]), now)
-for class = 1, most > 0 and 4 or 0 do
-  classes.set(class, tonumber(redis.call('ZRANGE', KEYS[18 + class], 0, 0, 'WITHSCORES')[2]))
-end
+local classes = open_classes(saved, oldest, weights, targets, tonumber(ARGV[17]), now)
 while most > 0 and bytes < most_bytes do
   local class, pays = classes.pick(rules.urgent_overtakes)
   local task = class and next_of_class(turns[class], class)
@@ -263,23 +266,26 @@ while most > 0 and bytes < most_bytes do
     end
     turns[class].pay(task.agent, lease(class, task.agent.name, task.id, task.record, task.text))
   elseif class then
-    classes.set(class, nil)
+    classes.close(class)
   else
     break
   end
 end
 
 for class = 1, 4 do
-  turns[class].save()
-  if turns[class].time > time_of(class) then
-    push_two(to_rota, 'time:' .. CLASSES[class], turns[class].time)
+  local of = turns[class]
+  if of then
+    of.save()
   end
-  if count > 0 then
+  if of and of.time > time_of(class) then
+    push_two(to_rota, 'time:' .. CLASSES[class], of.time)
+  end
+  if #granted > 0 then
     push_two(to_rota, CLASSES[class], classes.credit(class))
   end
 end
-if count > 0 then
-  rules.finish(count)
+if #granted > 0 then
+  rules.finish(#granted)
   local waiting = open_tally(load)
   for key, tasks_of in pairs(taken_tasks) do
     local class = CLASSES[key]
@@ -290,7 +296,7 @@ if count > 0 then
   end
   waiting.save()
   redis.call('HSET', meta, 'fence', string.format('%.0f', fence))
-  redis.call('HSET', executor, 'granted', granted)
+  redis.call('HSET', executor, 'granted', last[3] .. table.concat(granted, ' ') .. ' ')
 end
 batch.write()
 -- Who blocked as much as one call may looks again at once.

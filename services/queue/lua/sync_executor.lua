@@ -1,6 +1,6 @@
 -- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, how much it has to settle
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
@@ -23,7 +23,8 @@
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
 -- be made twice. 'again' renews nothing: the heartbeat counts from the start of the call. A boot that was followed by
 -- another is stale, however late its calls arrive, while it is among the last 1,000 characters of such boots and the executor is kept (a
--- day). Forgotten leases are those that Redis lost with its last moments: the caller lets them go on.
+-- day). Forgotten leases are those that Redis lost with its last moments: the caller lets them go on. Where it has either to settle, a
+-- claim that was sent together with this call waits for that.
 
 local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
@@ -51,21 +52,27 @@ elseif seq > last_seq then
   granted = ' '
 end
 notice_restart(outage, now, tonumber(ARGV[5]))
-if mode == 'first' then
-  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
-    'retired', retired, 'granted', granted)
-  redis.call('PEXPIRE', executor, 86400000)
-  redis.call('ZADD', executors, now, name)
+
+-- Of a lease that nothing has changed yet, as claim_tasks wrote it, only this is read: the rest of its record is of no use here.
+local function find_new(raw, fence)
+  local _, last = string.find(raw, '"state":"LEASED","fence":' .. fence .. ',"executor":"' .. name .. '","boot":"' .. boot .. '"', 1, true)
+  if last and not string.find(raw, '"state":', last, true) then
+    return { state = 'LEASED', fence = tonumber(fence), executor = name, boot = boot }
+  end
 end
 
 -- Records of ids, in their order; one that cannot be read is no record, so that it is in nobody's way.
-local function find_all(ids)
+local function find_all(ids, fences)
   local found = {}
   for from = 1, #ids, 1000 do
     local to = math.min(from + 999, #ids)
     for i, raw in ipairs(redis.call('HMGET', tasks, unpack(ids, from, to))) do
-      local good, r = pcall(cjson.decode, raw or '')
-      found[from + i - 1] = good and r
+      local at = from + i - 1
+      found[at] = raw and fences and find_new(raw, fences[at])
+      if not found[at] then
+        local good, r = pcall(cjson.decode, raw or '')
+        found[at] = good and r
+      end
     end
   end
   return found
@@ -82,7 +89,7 @@ local named, fences = {}, {}
 for i = 9, #ARGV, 2 do
   named[#named + 1], fences[#fences + 1] = ARGV[i], ARGV[i + 1]
 end
-local found = find_all(named)
+local found = find_all(named, fences)
 for i, id in ipairs(named) do
   local r, fence = found[i], fences[i]
   if r and r.fence == tonumber(fence) and is_here(r) and r.boot == boot then
@@ -124,6 +131,12 @@ if tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= known then
       table.insert(unlisted, string.format('%.0f', r.fence))
     end
   end
+end
+if mode == 'first' then
+  redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
+    'retired', retired, 'granted', granted, 'unsettled', #unlisted + #forgotten)
+  redis.call('PEXPIRE', executor, 86400000)
+  redis.call('ZADD', executors, now, name)
 end
 local hold = string.format('%.0f', held_back(outage, now))
 return { 'ok', lost, cancelled, unlisted, forgotten, hold, redis.call('HGET', gates, 'emergency') or '' }

@@ -417,6 +417,7 @@ function promises(options: WorldOptions): void {
         leaseMs: LEASE_MS,
         maxBytes: 1_000,
         order: ORDER,
+        early: false,
       };
       await ex.sync({ freeSlots: 0 });
       assert.equal(await world.store.claim(old), "stale");

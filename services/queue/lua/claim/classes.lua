@@ -2,8 +2,9 @@
 -- class with the most credit, which is picked. A weight grows with the age of the class's oldest, up to a bound that keeps any other
 -- class from being outweighed without end. Urgent comes first and pays nothing while it may overtake.
 
-local function open_classes(saved, weights, targets, most_ageing, now)
-  local classes, oldest, credit, shares = {}, {}, {}, {}
+-- `oldest`: when the oldest of each class was accepted, where something waits.
+local function open_classes(saved, oldest, weights, targets, most_ageing, now)
+  local classes, credit, shares = {}, {}, {}
   for class = 1, 4 do
     credit[class] = tonumber(saved[class] or 0)
   end
@@ -23,9 +24,9 @@ local function open_classes(saved, weights, targets, most_ageing, now)
     shares.done = true
   end
 
-  -- When the oldest of a class was accepted; nil when none of it may start.
-  function classes.set(class, time)
-    oldest[class], shares.done = time, false
+  -- None of it may start.
+  function classes.close(class)
+    oldest[class], shares.done = nil, false
   end
 
   -- The class that is next, and whether it has to pay for that; nil when none may start.

@@ -26,10 +26,14 @@ local function read_line(line, place, count)
   return redis.call('ZRANGEBYLEX', line.key, line.first, line.last, 'LIMIT', place, count)
 end
 
--- What is in a sorted set under a name, in pages: see peek().
+local AGE = 11
+
+-- What is in a sorted set under a name, in pages: see peek(). In an agent's line its tasks' ids begin at `id_at`.
 local function open_line(key, name)
   local first, last = '[' .. name .. '/', '(' .. name .. '0'
-  return { key = key, read = read_line, first = first, last = last, page = NOTHING, at = 1, place = 0, count = 2 }
+  local line = { key = key, read = read_line, first = first, last = last, page = NOTHING, at = 1, place = 0, count = 2 }
+  line.id_at = #first + AGE + 1
+  return line
 end
 
 -- `keys`: lines, heads and turns of one engine and class.
@@ -37,8 +41,7 @@ local function open_turns(keys, batch, virtual_time)
   local turns = { time = virtual_time }
   local fresh = { key = keys.turns, read = read_agents, page = NOTHING, at = 1, place = 0, count = 4 }
   local paid, lines = {}, {}
-  local to_turns, from_turns, from_lines = batch.of('ZADD', keys.turns), batch.of('ZREM', keys.turns), batch.of('ZREM', keys.lines)
-  local to_heads, from_heads = batch.of('ZADD', keys.heads), batch.of('ZREM', keys.heads)
+  local from_turns, from_lines = batch.of('ZREM', keys.turns), batch.of('ZREM', keys.lines)
 
   local function before(a, b)
     return a.score < b.score or a.score == b.score and a.name < b.name
@@ -81,13 +84,16 @@ local function open_turns(keys, batch, virtual_time)
     return line
   end
 
-  -- What is skipped leaves the line.
+  -- What is skipped leaves the line. Answers it.
   function turns.skip(line)
-    push(from_lines, line.page[line.at])
+    local member = line.page[line.at]
+    push(from_lines, member)
     line.at, line.skipped = line.at + 1, true
+    return member
   end
 
   function turns.save()
+    local to_turns, to_heads, from_heads = batch.of('ZADD', keys.turns), batch.of('ZADD', keys.heads), batch.of('ZREM', keys.heads)
     for _, agent in ipairs(paid) do
       push_two(to_turns, agent.score, agent.name)
     end

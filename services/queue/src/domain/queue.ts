@@ -56,9 +56,9 @@ export function createQueue(
   limits: QueueLimits,
 ) {
   /** The end of a run lets one more task of each of its capped labels try. */
-  const returnLabels = async ({ id: ended, state, labels = [] }: Place & Partial<Task>): Promise<void> => {
-    const capped = state && isHeld(state) ? labels.filter((label) => labelCap(limits.order, label) !== undefined) : [];
-    for (const label of capped) {
+  const returnLabels = async ({ id: ended, state, labels }: Place & Partial<Task>): Promise<void> => {
+    if (labels === undefined || state === undefined || !isHeld(state)) return;
+    for (const label of labels.filter((each) => labelCap(limits.order, each) !== undefined)) {
       const id = await store.firstBlocked(ended, `label/${label}`);
       if (id !== undefined) await decideAndMove(id, afterBlock);
     }
@@ -67,7 +67,7 @@ export function createQueue(
   const makeMove = async (task: Place & Partial<Task>, move: Move, result?: Uint8Array): Promise<MoveOutcome> => {
     const outcome = await store.move(task, move, result);
     // Also of a repeat, whose first answer was lost.
-    if (outcome === "ok" || outcome === "done") await returnLabels(task);
+    if (task.labels && (outcome === "ok" || outcome === "done")) await returnLabels(task);
     if (outcome === "ok" && isEnded(move.to)) {
       observer.ended(move.to);
     }

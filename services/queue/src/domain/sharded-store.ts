@@ -162,6 +162,7 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
 
   return async (claim) => {
     const granted = await Promise.all(shards.map((store) => store.claim({ ...claim, count: 0 })));
+    if (granted.includes("unsettled")) return "unsettled";
     const urgent = await Promise.all(shards.map((store) => store.mayOvertake(claim.engine, claim.order.urgentMax)));
     const first = nextFirst.get(claim.engine) ?? 0;
     const inTurn = shards.map((_, i) => (first + i) % shards.length);
@@ -181,7 +182,7 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
       granted[shard] = answer;
       if (most === claim.count && grantsOf(answer).length > before.length) nextFirst.set(claim.engine, shard + 1);
     }
-    const waits = granted.flatMap((answer) => (answer === "stale" ? [] : (answer.waitMs ?? [])));
+    const waits = granted.flatMap((answer) => (typeof answer === "string" ? [] : (answer.waitMs ?? [])));
     if (granted.includes("stale")) return "stale";
     return {
       grants: granted.flatMap((answer) => grantsOf(answer)),
@@ -193,7 +194,7 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
 type ClaimAnswer = Awaited<ReturnType<TaskStore["claim"]>>;
 const NOTHING: ClaimAnswer = { grants: [] };
 const grantsOf = (answer: ClaimAnswer | undefined = NOTHING): readonly Grant[] =>
-  answer === "stale" ? [] : answer.grants;
+  typeof answer === "string" ? [] : answer.grants;
 
 const bytesOf = (grants: readonly Grant[]): number => grants.reduce((sum, { prompts }) => sum + prompts.byteLength, 0);
 

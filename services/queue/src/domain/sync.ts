@@ -72,7 +72,7 @@ export function createSync(
   const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
     const { executor, boot, sequence, draining, offers } = input;
     const strange = input.held.filter(({ id }) => !isTaskId(id));
-    const held = input.held.filter(({ id }) => isTaskId(id));
+    const held = strange.length > 0 ? input.held.filter(({ id }) => isTaskId(id)) : input.held;
     const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
     if (findings === "stale") throw syncStale();
     for (const { id, fence } of findings.unlisted) await freeUnlisted(id, fence);
@@ -84,15 +84,22 @@ export function createSync(
     return { ...findings, lost };
   };
 
-  const claim = async ({ executor, boot, sequence, offers }: SyncInput) => {
+  /** Asks Redis just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. */
+  const claim = async ({ executor, boot, sequence, offers }: SyncInput, looking: Promise<unknown>) => {
     const grants: Grant[] = [];
-    let [bytes, waitMs] = [0, TICK_MS];
+    let [bytes, waitMs, early] = [0, TICK_MS, true];
     for (const { engine, account, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
       const wanted = { engine, account, count: freeSlots, leaseMs, maxBytes, order };
-      const got = await store.claim({ executor, boot, sequence, ...wanted });
-      if (got === "stale") throw syncStale();
+      const claimed = { executor, boot, sequence, ...wanted };
+      let got = await store.claim({ ...claimed, early });
+      if (typeof got === "string" && early) {
+        await looking;
+        early = false;
+        got = await store.claim({ ...claimed, early });
+      }
+      if (typeof got === "string") throw syncStale();
       for (const grant of got.grants) {
         bytes += grant.prompts.byteLength;
         observer.leased(grant.task);
@@ -119,15 +126,15 @@ export function createSync(
     try {
       for (let again = false; ; again = true) {
         const looking = look(input, again);
-        // What an earlier answer granted in vain is freed before more is claimed. Who looks again, perhaps for a task that waits, asks
-        // Redis for both in one go: it does one after the other.
-        if (!again) await looking;
-        if (input.emergency && !again) await store.keepReceipt(input.executor, input.emergency);
+        if (input.emergency && !again) {
+          await looking;
+          await store.keepReceipt(input.executor, input.emergency);
+        }
         // Nobody would hear of what is claimed for a caller that gave up.
         const idle = input.draining || signal.aborted;
         const [{ cancelled, lost, holdMs, emergency }, { grants, waitMs }] = await Promise.all([
           looking,
-          idle ? { grants: [], waitMs: TICK_MS } : claim(input),
+          idle ? { grants: [], waitMs: TICK_MS } : claim(input, looking),
         ]);
         const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();

@@ -5,7 +5,7 @@ import { STATES, type Task } from "../domain/task.js";
 /** Only the scripts write records, so their shape is trusted. */
 export function decodeTask(id: string, record: Buffer | string): Task {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-  return { id, ...(JSON.parse(record.toString()) as Omit<Task, "id">) };
+  return Object.assign(JSON.parse(record.toString()) as Omit<Task, "id">, { id });
 }
 
 /** For a look at many tasks, in which one that cannot be read is in nobody's way: undefined, as if it were gone. */

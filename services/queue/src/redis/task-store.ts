@@ -50,7 +50,7 @@ export function createTaskStore(
   const reads = createReads(redis, keys, { scripts, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, clock });
-  const store: Omit<TaskStore, "enqueue" | "enqueueAll"> = {
+  const store: Omit<TaskStore, "enqueue" | "enqueueAll" | "findLeased"> = {
     ...reads,
     ...status,
     ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
@@ -81,14 +81,9 @@ export function createTaskStore(
       };
     },
 
-    async findLeased(id, fence) {
-      const task = leased.get(id);
-      return task?.fence === fence ? task : reads.find(id);
-    },
-
     noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
-    async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
+    async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order, early }) {
       const [word, wait, ...flat] = await scripts.claim(
         {
           ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
@@ -101,8 +96,9 @@ export function createTaskStore(
         MOST_AGEING,
         ...CLASSES.map((priority) => order.weights[priority]),
         ...CLASSES.map((priority) => START_TARGET_MS[priority]),
+        early ? "early" : "",
       );
-      if (word === "stale") return word;
+      if (word === "stale" || word === "unsettled") return word;
       const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {
         const task = decodeTask(text(id), text(record));
         leased.set(task.id, task);
@@ -113,7 +109,15 @@ export function createTaskStore(
       return { grants, ...(waitMs !== "" && { waitMs: Number(waitMs) }) };
     },
   };
-  return { ...guarded(redis, store), enqueue, enqueueAll: enqueue.all };
+  const safe = guarded(redis, store);
+  return {
+    ...safe,
+    ...{ enqueue, enqueueAll: enqueue.all },
+    async findLeased(id, fence) {
+      const task = leased.get(id);
+      return task?.fence === fence ? task : safe.find(id);
+    },
+  };
 }
 
 /** The same store, whose every method tells an outage of Redis from a fault. */

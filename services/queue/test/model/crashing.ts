@@ -52,7 +52,7 @@ function note(done: Done, name: string, args: readonly unknown[], answer: unknow
     const [{ id }, move] = args as Parameters<TaskStore["move"]>;
     done.moves.push({ id, move });
   }
-  if (name === "claim" && answer !== "stale") {
-    done.grants.push(...(answer as Exclude<Awaited<ReturnType<TaskStore["claim"]>>, "stale">).grants);
+  if (name === "claim" && typeof answer !== "string") {
+    done.grants.push(...(answer as Exclude<Awaited<ReturnType<TaskStore["claim"]>>, string>).grants);
   }
 }
