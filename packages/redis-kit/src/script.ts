@@ -62,21 +62,22 @@ export function bindScript<const K extends string, R>(
 
 /** The types say the same; this is for callers that build the record at run time, since Lua would act on a wrong key. */
 function keysInOrder(command: string, keys: readonly string[], byName: object): string[] {
-  const given = new Map<string, unknown>(Object.entries(byName));
-  const names = keys.map((key) => key.replace(/^\.{3}/, ""));
-  const values = names.flatMap((name, i) => {
-    const value = given.get(name);
-    const list: readonly unknown[] = keys[i] === name ? [value] : Array.isArray(value) ? value : [undefined];
-    return list.map((each) => {
+  const inOrder: string[] = [];
+  for (const key of keys) {
+    const name = key.replace(/^\.{3}/, "");
+    const value: unknown = Reflect.get(byName, name);
+    const list: readonly unknown[] = key === name ? [value] : Array.isArray(value) ? value : [undefined];
+    for (const each of list) {
       if (typeof each !== "string" || each === "") throw new TypeError(`${command}: key ${name} is missing`);
-      return each;
-    });
-  });
-  if (given.size !== names.length) {
-    const extra = [...given.keys()].filter((key) => !names.includes(key));
+      inOrder.push(each);
+    }
+  }
+  const given = Object.keys(byName);
+  if (given.length !== keys.length) {
+    const extra = given.filter((name) => !keys.includes(name) && !keys.includes(`...${name}`));
     throw new TypeError(`${command}: no such key: ${extra.join(", ")}`);
   }
-  return values;
+  return inOrder;
 }
 
 /** A decoder for a reply that is one of a closed set of words. Any other reply throws. */
