@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { Refusal } from "@ccsp/errors";
 import { Metadata } from "@grpc/grpc-js";
-import { type IncomingCall, openCall } from "./call-context.js";
+import { type IncomingCall, OpenCall } from "./call-context.js";
 
 describe("a call that is cancelled", () => {
   const MINUTE_MS = 60_000;
@@ -15,7 +15,7 @@ describe("a call that is cancelled", () => {
   ] as const) {
     it(`stops with ${reason} ${when}`, () => {
       const call = incoming(Date.now() + leftMs);
-      const { signal } = openCall(call).context;
+      const { signal } = new OpenCall(call);
       call.emit("cancelled");
       assert.ok(signal.reason instanceof Refusal);
       assert.equal(signal.reason.reason, reason);

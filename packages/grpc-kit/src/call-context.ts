@@ -18,76 +18,92 @@ export interface CallContext {
 
 export type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
-export interface OpenCall {
-  readonly context: CallContext;
-  /** The same as `work`, unless the call is stopped before that is done: then it rejects at once. One piece of work at a time. */
-  unlessStopped<T>(work: Promise<T>): Promise<T>;
-  /** Ends the call early with this refusal, as if the caller had cancelled it. */
-  stop(refusal: Refusal): void;
-  /** To be called once when the answer is ready: afterwards the signal stays as it is. */
-  finish(): void;
-}
-
 /**
  * A caller whose deadline passed cancels, which may arrive before the deadline that this side counts from the request's arrival:
  * on loopback 7 of 100 such calls were 1 or 2 ms early, and counted as cancelled in spans and metrics.
  */
 const SAME_MOMENT_MS = 20;
 
-export function openCall(call: IncomingCall): OpenCall {
-  const deadline = deadlineOf(call);
-  let finished = false;
-  let stopped: Refusal | undefined;
-  // Most handlers never look at their signal, and making one for each call is dear.
-  let aborter: AbortController | undefined;
-  let onStop: ((refusal: Refusal) => void) | undefined;
+/** A call under way; its handler sees no more of it than a CallContext. What few handlers look at is made when they do. */
+export class OpenCall implements CallContext {
+  readonly #call: IncomingCall;
+  readonly #around = context.active();
+  #finished = false;
+  #stopped: Refusal | undefined;
+  #aborter: AbortController | undefined;
+  #onStop: ((refusal: Refusal) => void) | undefined;
 
-  const stop = (refusal: Refusal) => {
-    if (finished || stopped) return;
-    stopped = refusal;
-    aborter?.abort(refusal);
-    onStop?.(refusal);
-  };
-  const around = context.active();
-  const stopAsCancelled = () => {
+  constructor(call: IncomingCall) {
+    this.#call = call;
+    // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
+    call.on("cancelled", () => {
+      // Whoever hears of it is still inside the call's span; the event itself comes from the connection.
+      if (!this.#finished) context.with(this.#around, () => this.#stopAsCancelled());
+    });
+  }
+
+  get signal(): AbortSignal {
+    this.#aborter ??= new AbortController();
+    if (this.#stopped) this.#aborter.abort(this.#stopped);
+    return this.#aborter.signal;
+  }
+
+  get deadline(): Date | undefined {
+    const deadline = this.#call.getDeadline();
+    if (deadline instanceof Date) return deadline;
+    return Number.isFinite(deadline) ? new Date(deadline) : undefined;
+  }
+
+  get headers(): Metadata {
+    return this.#call.metadata;
+  }
+
+  get method(): string {
+    return this.#call.getPath();
+  }
+
+  get peer(): string {
+    return this.#call.getPeer();
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Calls this when the call is stopped, at once when it is already; instead of what was said before. */
+  onStop(stopped: (refusal: Refusal) => void): void {
+    this.#onStop = stopped;
+    if (this.#stopped) stopped(this.#stopped);
+  }
+
+  /** The same as `work`, unless the call is stopped before that is done: then it rejects at once. One piece of work at a time. */
+  unlessStopped<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      work.then(resolve, reject);
+      this.onStop(reject);
+    });
+  }
+
+  /** Ends the call early with this refusal, as if the caller had cancelled it. */
+  stop(refusal: Refusal): void {
+    if (this.#finished || this.#stopped) return;
+    this.#stopped = refusal;
+    this.#aborter?.abort(refusal);
+    this.#onStop?.(refusal);
+  }
+
+  /** To be called once when the answer is ready: afterwards the signal stays as it is. */
+  finish(): void {
+    this.#finished = true;
+  }
+
+  #stopAsCancelled(): void {
+    const { deadline } = this;
     const late = deadline !== undefined && deadline.getTime() - Date.now() <= SAME_MOMENT_MS;
-    stop(
+    this.stop(
       late
         ? new Refusal("DEADLINE_EXCEEDED", "the deadline passed")
         : new Refusal("CALL_CANCELLED", "the caller gave up"),
     );
-  };
-  // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
-  call.once("cancelled", () => {
-    if (finished) return;
-    // Whoever hears of it is still inside the call's span; the event itself comes from the connection.
-    context.with(around, stopAsCancelled);
-  });
-
-  return {
-    context: {
-      get signal() {
-        aborter ??= new AbortController();
-        if (stopped) aborter.abort(stopped);
-        return aborter.signal;
-      },
-      ...{ deadline, headers: call.metadata, method: call.getPath(), peer: call.getPeer() },
-    },
-    unlessStopped: (work) =>
-      new Promise((resolve, reject) => {
-        work.then(resolve, reject);
-        if (stopped) reject(stopped);
-        else onStop = reject;
-      }),
-    stop,
-    finish() {
-      finished = true;
-    },
-  };
-}
-
-function deadlineOf(call: IncomingCall): Date | undefined {
-  const deadline = call.getDeadline();
-  if (deadline instanceof Date) return deadline;
-  return Number.isFinite(deadline) ? new Date(deadline) : undefined;
+  }
 }

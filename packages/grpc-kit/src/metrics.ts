@@ -5,6 +5,8 @@ import { splitPath } from "./service-shape.js";
 /** Reports one finished call. `path` is the full method name. */
 export type ObserveCall = (path: string, code: status, seconds: number) => void;
 
+type Labels = Record<"service" | "method" | "code", string>;
+
 const NAME = "rpc_server_duration_seconds";
 
 /** Rate, errors and duration of served calls as one histogram. Labels come from closed sets: methods and status codes. */
@@ -17,7 +19,11 @@ export function observeCalls(registry: Registry | undefined): ObserveCall {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers: [registry],
   });
+  const known = new Map<string, Labels>();
   return (path, code, seconds) => {
-    duration.observe({ ...splitPath(path), code: status[code] }, seconds);
+    const kind = `${code}${path}`;
+    const labels = known.get(kind) ?? { ...splitPath(path), code: status[code] };
+    known.set(kind, labels);
+    duration.observe(labels, seconds);
   };
 }

@@ -3,7 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { type handleServerStreamingCall, type handleUnaryCall, type ServerWritableStream, status } from "@grpc/grpc-js";
 import type { Span } from "@opentelemetry/api";
 import type { Logger } from "pino";
-import { type CallContext, type IncomingCall, type OpenCall, openCall } from "./call-context.js";
+import { type CallContext, type IncomingCall, OpenCall } from "./call-context.js";
 import { CallError } from "./call-error.js";
 import { endCallSpan, type InCallSpan } from "./call-span.js";
 import { refusalFor } from "./failures.js";
@@ -46,13 +46,15 @@ export function serveUnary(
     ...[call, callback]: Parameters<handleUnaryCall<unknown, unknown>>
   ): Promise<void> => {
     const { open, end, fail } = begin({ call, serving, underWay: serving.unary, span });
+    // Once the call is over for its caller it is over here, also when the handler does not listen to its signal.
+    open.onStop((refusal) => callback(fail(refusal)));
     try {
-      // Once the call is over for its caller it is over here, also when the handler does not listen to its signal.
-      const response = await open.unlessStopped(handle(call.request, open.context));
+      const response = await handle(call.request, open);
+      if (open.finished) return;
       end(status.OK);
       callback(null, response);
     } catch (error) {
-      callback(fail(error));
+      if (!open.finished) callback(fail(error));
     }
   };
   return (call, callback) => inSpan(call.metadata, (span) => void serve(span, call, callback));
@@ -68,7 +70,7 @@ export function serveStream(
     const { open, end, fail } = begin({ call, serving, underWay: serving.streams, span });
     try {
       if (serving.stopping) throw SHUTTING_DOWN;
-      await pump(handle(call.request, open.context), call, open, serving);
+      await pump(handle(call.request, open), call, open, serving);
       end(status.OK);
       call.end();
     } catch (error) {
@@ -90,16 +92,16 @@ function begin({
   span: Span | undefined;
 }) {
   const started = performance.now();
-  const open = openCall(call);
+  const open = new OpenCall(call);
   underWay.add(open);
   const end = (code: status, why?: string) => {
-    serving.observe(open.context.method, code, (performance.now() - started) / 1e3);
+    serving.observe(open.method, code, (performance.now() - started) / 1e3);
     underWay.delete(open);
     open.finish();
     endCallSpan(span, code, why);
   };
   const fail = (error: unknown) => {
-    const refusal = refusalFor(error, open.context, serving.log);
+    const refusal = refusalFor(error, open, serving.log);
     const encoded = encodeRefusal(refusal);
     // This process has tried four times already: four tries of each hop in front of it would be 16, and 64.
     if (refusal.cause instanceof CallError) encoded.metadata.set(...NO_RETRY);
@@ -123,7 +125,7 @@ async function pump(
       const next = await open.unlessStopped(iterator.next());
       if (next.done) return;
       // The client reads slower than the handler produces: wait until grpc-js has room again.
-      if (!call.write(next.value)) await drained(call, open.context.signal, stalledMs);
+      if (!call.write(next.value)) await drained(call, open.signal, stalledMs);
     }
   } catch (error) {
     // Not awaited: a generator that waits for something else hears of it only through its signal.

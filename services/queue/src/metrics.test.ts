@@ -28,6 +28,7 @@ const STORE: MeasuredStore = {
   now: async () => NOW,
 };
 const DOOR: Door = {
+  newId: () => "t",
   enqueue: async () => Promise.reject(new Refusal("QUEUE_FULL", "full")),
   enqueueAll: async (requests) => requests.map(() => ({ status: "rejected", reason: new Error("a fault") })),
 };

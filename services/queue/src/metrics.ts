@@ -84,8 +84,9 @@ export function observeDoor(registry: Registry, door: Door): Door {
   });
   const count = (fault: unknown): void => refused.inc({ reason: fault instanceof Refusal ? fault.reason : "INTERNAL" });
   return {
-    enqueue: (request) =>
-      door.enqueue(request).catch((fault: unknown) => {
+    newId: door.newId,
+    enqueue: (request, id) =>
+      door.enqueue(request, id).catch((fault: unknown) => {
         count(fault);
         throw fault;
       }),

@@ -4,7 +4,7 @@ import { labelName, scopes } from "../src/domain/gates.js";
 import { createQueue } from "../src/domain/queue.js";
 import { reap } from "../src/domain/reaper.js";
 import { checkInvariants } from "./invariants.js";
-import { executor, failure, logOf, newTask, startWorld, type World, type WorldOptions } from "./world.js";
+import { executor, failure, logOf, NOBODY, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
 const KEEP = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
 
@@ -163,8 +163,7 @@ function limits({ twice }: WorldOptions): void {
       const [one, other] = await take(2, { id: "broken" });
       assert.ok(one && other);
       const dying = { ...world.store, move: () => Promise.reject(new Error("the replica is gone")) };
-      const observer = { ended: () => undefined, leased: () => undefined, leaseExpired: () => undefined };
-      const replica = createQueue({ store: dying, gates: world.gates, observer }, world.limits);
+      const replica = createQueue({ store: dying, gates: world.gates, observer: NOBODY }, world.limits);
       await assert.rejects(replica.fail(one.id, one.fence, failure("ENGINE_CRASH"), {}), /the replica is gone/);
       const pauseMs = async () => {
         const gate = (await world.store.gates()).get("executor/broken/claude-code");

@@ -57,7 +57,14 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
     const { agentId: agent, requestId } = request;
     const key = cache?.keyOf(agent, whole);
     const task: Writable<NewTask> = {
-      ...{ id: id ?? newId(agent), agent, engine, class: priority, max: maxAttempts, spec, prompts, trace },
+      id: id ?? newId(agent),
+      agent,
+      engine,
+      class: priority,
+      max: maxAttempts,
+      spec,
+      prompts,
+      trace,
       labels: Object.entries(asked.labels).map(([name, value]) => labelName(name, value)),
     };
     // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.

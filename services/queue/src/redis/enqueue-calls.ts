@@ -25,6 +25,7 @@ export function createEnqueue(
     ...Object.fromEntries(CLASSES.map((priority) => [priority, pair(bounds.class[priority])])),
   });
 
+  const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
   // Engines are few: what is the same for all of an engine's tasks is made once.
   const dataOf = new Map<string, readonly string[]>();
   const eventData = (engine: string): readonly string[] => {
@@ -41,8 +42,7 @@ export function createEnqueue(
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
       args.push(line, asBuffer(task.prompts));
     }
-    const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
-    return readOutcomes(entries, await scripts.enqueue({ ...own, ...keys.engine(engine), requests }, ...args));
+    return readOutcomes(entries, await scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args));
   };
 
   return groupCallsBy(
