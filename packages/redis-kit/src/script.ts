@@ -52,34 +52,35 @@ export function bindScript<const K extends string, R>(
   const run: unknown = Reflect.get(redis, `${command}Buffer`);
   if (typeof run !== "function") throw new Error(`ioredis did not define ${command}`);
 
-  const named = keys.map((key) => ({ name: key.replace(/^\.{3}/, ""), many: key.startsWith("...") }));
+  const places = keys.map((key) => ({ name: key.replace(/^\.{3}/, ""), many: key.startsWith("...") }));
   const script = async (byName: ScriptKeys<K>, ...args: ScriptArgument[]): Promise<R> => {
-    const inOrder = keysInOrder(command, named, byName);
+    const inOrder = keysInOrder(command, places, byName);
     const reply: unknown = await Reflect.apply(run, redis, [inOrder.length, ...inOrder, ...args]);
     return decode(reply);
   };
   return Object.assign(script, { keys, file, parts });
 }
 
+interface KeyPlace {
+  readonly name: string;
+  readonly many: boolean;
+}
+
 /** The types say the same; this is for callers that build the record at run time, since Lua would act on a wrong key. */
-function keysInOrder(
-  command: string,
-  keys: readonly { readonly name: string; readonly many: boolean }[],
-  byName: object,
-): string[] {
+function keysInOrder(command: string, places: readonly KeyPlace[], byName: object): string[] {
   const values: string[] = [];
   const add = (name: string, value: unknown): void => {
     if (typeof value !== "string" || value === "") throw new TypeError(`${command}: key ${name} is missing`);
     values.push(value);
   };
-  for (const { name, many } of keys) {
+  for (const { name, many } of places) {
     const value: unknown = Reflect.get(byName, name);
     if (many && Array.isArray(value)) for (const each of value) add(name, each);
     else add(name, many ? undefined : value);
   }
   const given = Object.keys(byName);
-  if (given.length !== keys.length) {
-    const extra = given.filter((each) => !keys.some(({ name }) => name === each));
+  if (given.length !== places.length) {
+    const extra = given.filter((key) => !places.some(({ name }) => name === key));
     throw new TypeError(`${command}: no such key: ${extra.join(", ")}`);
   }
   return values;

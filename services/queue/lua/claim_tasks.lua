@@ -7,7 +7,8 @@
 --       5 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
 --       6 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
 --       7 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
---       8 meta          hash  fence: the newest; cost:engine: tokens of a run on average; hold: while nothing is granted
+--       8 meta          hash  fence: the newest; cost:engine: tokens of a run on average; run: id of the Redis process; hold: while
+--                             nothing is granted
 --       9 running       hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
 --       10 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
 --       11 bench        zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
@@ -60,7 +61,8 @@
 -- An agent that may not run is benched, and a task that a label keeps back leaves its line, so that each is looked at once and not by
 -- every claim.
 -- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up; that alone during a hold,
--- which sync_executor ends. The fence is at least the time in ms: a Redis that came back without its last second still grants none
+-- which sync_executor ends, and in a Redis that was started again since sync_executor last looked, which is the first to see it: so a
+-- waiting Sync may claim without a look before. The fence is at least the time in ms: a Redis that came back without its last second still grants none
 -- twice. A record gets members added at its end: of two with one name the last counts.
 
 local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
@@ -105,7 +107,7 @@ for id in string.gmatch(last[3], '%S+') do
   end
 end
 
-local fence, cost, hold = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine, 'hold'))
+local fence, cost, hold, run = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine, 'hold', 'run'))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
 local any_alarms = redis.call('EXISTS', alarms) == 1
 local rules = open_rules(
@@ -119,7 +121,7 @@ local rules = open_rules(
     agent_rates = ARGV[16],
   }
 )
-most = hold and 0 or rules.room(most)
+most = (hold or run ~= run_id()) and 0 or rules.room(most)
 
 local granted = {}
 local batch = open_batch()

@@ -238,11 +238,11 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
   it("takes a task and streams its log in one call, and again the same task and log where the call is repeated", async () => {
     const call = { agentId: "alice", spec: spec(), requestId: "r-1" };
     const read = async (stream: AsyncIterable<RunResponse>) => {
-      const seen: (string | TaskState | undefined)[] = [];
-      for await (const { message } of stream) {
-        const event = message?.$case === "event" ? message.value.event : undefined;
-        if (message?.$case === "task") seen.push(message.value.id);
-        else seen.push(event?.$case === "stateChanged" || event?.$case === "taskEnded" ? event.value.state : undefined);
+      const seen: (string | TaskState)[] = [];
+      for await (const { task, event: entry } of stream) {
+        const event = entry?.event;
+        if (task) seen.push(task.id);
+        if (event) seen.push(event.$case === "stateChanged" || event.$case === "taskEnded" ? event.value.state : "");
         if (event?.$case === "stateChanged" && event.value.state === TaskState.QUEUED) ready();
         if (event?.$case === "taskEnded") assert.equal(event.value.result?.text, "hello");
       }

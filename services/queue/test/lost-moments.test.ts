@@ -94,6 +94,18 @@ for (const shards of [1, 4]) {
       }
     });
 
+    it("grants nothing to a claim that comes before anybody has looked", async () => {
+      const idle = executor(world, { id: "idle" });
+      await idle.sync();
+      const lose = await rememberMoment();
+      await lose();
+      await add();
+      const offer = { engine: "claude-code", account: "", count: 1, leaseMs: LEASE_MS, maxBytes: 1e6 };
+      const claim = { executor: "idle", boot: "boot-1", sequence: 1n, ...offer, order: world.order, early: false };
+      assert.deepEqual(await world.store.claim(claim), { grants: [] });
+      assert.equal((await idle.sync()).grants.length, 1, "it is all that Redis knows, and holds nothing");
+    });
+
     it("grants again after half a lease though an executor that it knows stays away", async () => {
       const [gone, idle] = [executor(world, { id: "gone", slots: 0 }), executor(world, { id: "idle" })];
       for (const ex of [gone, idle]) await ex.sync();

@@ -71,6 +71,28 @@ describe("a Sync that waits", function () {
     assert.equal((await call).cancelled.length, 1);
   });
 
+  it("claims without a look when its engine is named, and looks when it is named itself", async () => {
+    let looks = 0;
+    const { sync } = world.store;
+    world.store.sync = async (...args) => {
+      looks += 1;
+      return sync(...args);
+    };
+    const { call } = await waiting(executor(world));
+    await world.queue.enqueue(newTask());
+    assert.equal((await call).grants.length, 1);
+    assert.equal(looks, 1);
+
+    const { task } = await world.queue.enqueue(newTask());
+    const ex = executor(world, { id: "ex-2", slots: 2 });
+    await ex.sync();
+    const second = await waiting(ex);
+    looks = 0;
+    await world.queue.cancel(task.id, "alice", "enough");
+    assert.equal((await second.call).cancelled.length, 1);
+    assert.equal(looks, 1);
+  });
+
   it("gives one task to one of many that wait", async () => {
     const calls = [];
     for (let i = 0; i < 10; i++) calls.push((await waiting(executor(world, { id: `ex-${i}` }))).call);

@@ -50,8 +50,9 @@ describe("watching a task", function () {
   /** The state that the task is accepted in, then its log. */
   const collectRun = async (id: string, accept: () => Promise<FullTask>) => {
     const seen: string[] = [];
-    for await (const said of runTask(world, { id, accept }, new AbortController().signal)) {
-      seen.push("entry" in said ? contentOf(said.entry) : said.task.state);
+    for await (const { accepted, watched } of runTask(world, { id, accept }, new AbortController().signal)) {
+      if (accepted) seen.push(accepted.task.state);
+      if (watched) seen.push(contentOf(watched.entry));
     }
     return seen;
   };
@@ -186,7 +187,8 @@ describe("watching a task", function () {
     const stop = new AbortController();
     const accept = async () => world.queue.enqueue(task);
     const stream = runTask({ store, wakes: world.wakes }, { id: task.id, accept }, stop.signal);
-    for (let i = 0; i < 2; i++) assert.equal((await stream.next()).done, false);
+    const { value: first } = await stream.next();
+    assert.equal(first?.watched?.entry.sequence, 1);
     const end = stream.next();
     stop.abort();
     assert.equal((await end).done, true);

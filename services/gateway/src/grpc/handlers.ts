@@ -57,9 +57,9 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
     }),
 
     runTask: guard.stream<RunTaskRequest, RunTaskResponse>("runTask", async function* (request, call) {
-      for await (const response of runInQueue(queue, asked(request, call), call.context, resume)) {
-        if (response.message?.$case === "task") brought(response.message.value, call);
-        yield response;
+      for await (const message of runInQueue(queue, asked(request, call), call.context, resume)) {
+        if (message.$case === "task") brought(message.value, call);
+        yield { message };
       }
     }),
 

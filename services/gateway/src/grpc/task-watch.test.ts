@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { CallError } from "@ccsp/grpc-kit";
-import type { RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Task, TaskEvent, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
-import { type QueueClient, runInQueue, watchTask } from "./task-watch.js";
+import { type QueueClient, type RunMessage, runInQueue, watchTask } from "./task-watch.js";
 
 const gone = () => new CallError(status.UNAVAILABLE, "this process is stopping");
 const FROM = { taskId: "t", agentId: "alice", afterSequence: 0 };
@@ -32,25 +31,23 @@ function clock() {
   };
 }
 
-/** The same with a Run before the watches: "task" is its first message. */
+/** The same with a Run before the watches, whose first message has the task. */
 function scriptedRun(run: readonly ("task" | number | Error)[], ...watches: readonly (readonly (number | Error)[])[]) {
   const runs: string[] = [];
   const start: QueueClient["run"] = async function* ({ requestId = "" }) {
     runs.push(requestId);
     for (const step of run) {
       if (step instanceof Error) throw step;
-      if (step === "task") yield { message: { $case: "task", value: Task.fromPartial({ id: "t" }) } };
-      else yield { message: { $case: "event", value: TaskEvent.fromPartial({ sequence: step }) } };
+      if (step === "task") yield { task: Task.fromPartial({ id: "t" }), event: undefined };
+      else yield { task: undefined, event: TaskEvent.fromPartial({ sequence: step }) };
     }
   };
   return { ...scripted(...watches), runs, run: start };
 }
 
-async function messagesOf(responses: AsyncIterable<RunResponse>): Promise<(string | number)[]> {
+async function messagesOf(run: AsyncIterable<RunMessage>): Promise<(string | number)[]> {
   const messages: (string | number)[] = [];
-  for await (const { message } of responses) {
-    messages.push(message?.$case === "event" ? message.value.sequence : `task ${message?.value.id}`);
-  }
+  for await (const { $case, value } of run) messages.push($case === "event" ? value.sequence : `task ${value.id}`);
   return messages;
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type CallContext, CallError, type Client } from "@ccsp/grpc-kit";
-import type { QueueServiceService, RunRequest, RunResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { RunTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { QueueServiceService, RunRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 
@@ -11,6 +12,9 @@ export interface WatchPosition {
   readonly agentId: string;
   readonly afterSequence: number;
 }
+
+/** What an agent gets of a run, one after the other. */
+export type RunMessage = NonNullable<RunTaskResponse["message"]>;
 
 type WatchContext = Pick<CallContext, "signal" | "deadline">;
 
@@ -67,15 +71,18 @@ export async function* runInQueue(
   request: RunRequest,
   { signal, deadline }: WatchContext,
   policy: ResumePolicy,
-): AsyncGenerator<RunResponse, void> {
+): AsyncGenerator<RunMessage, void> {
   let taskId: string | undefined;
   let last = 0;
   try {
-    for await (const response of queue.run(request, { signal, deadline, answersFirst: true })) {
-      const { message } = response;
-      if (message?.$case === "task") taskId = message.value.id;
-      else last = message?.value.sequence ?? last;
-      yield response;
+    for await (const { task, event } of queue.run(request, { signal, deadline, answersFirst: true })) {
+      if (task) {
+        taskId = task.id;
+        yield { $case: "task", value: task };
+      }
+      if (!event) continue;
+      last = event.sequence;
+      yield { $case: "event", value: event };
     }
     if (taskId === undefined) throw new Error("the queue answered Run without a task");
     return;
@@ -84,9 +91,7 @@ export async function* runInQueue(
   }
   await (policy.wait ?? pause)(FIRST_WAIT_MS, signal);
   const from = { taskId, agentId: request.agentId, afterSequence: last };
-  for await (const value of watchTask(queue, from, { signal, deadline }, policy)) {
-    yield { message: { $case: "event", value } };
-  }
+  for await (const value of watchTask(queue, from, { signal, deadline }, policy)) yield { $case: "event", value };
 }
 
 /** Another replica may go on with it. */

@@ -9,7 +9,7 @@ local function give_time(keys, now, lease_ms)
 end
 
 local function notice_restart(keys, now, lease_ms)
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+  local run = run_id()
   local last = redis.call('HGET', keys.meta, 'run')
   if last == run then
     return

@@ -250,8 +250,8 @@ export interface Wakes {
 }
 
 export interface Listener {
-  /** Resolves when something came since the last call, at the latest after `timeoutMs` or when `signal` aborts. */
-  next(timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /** Resolves when something came since the last call, with its topics; with none after `timeoutMs` and when `signal` aborts. */
+  next(timeoutMs: number, signal: AbortSignal): Promise<ReadonlySet<string>>;
   close(): void;
 }
 

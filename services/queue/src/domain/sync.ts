@@ -85,7 +85,7 @@ export function createSync(
   };
 
   /** Asks Redis just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. */
-  const claim = async ({ executor, boot, sequence, offers }: SyncInput, looking: Promise<unknown>) => {
+  const claim = async ({ executor, boot, sequence, offers }: SyncInput, looking: unknown) => {
     const grants: Grant[] = [];
     let [bytes, waitMs, early] = [0, TICK_MS, true];
     for (const { engine, account, freeSlots } of offers) {
@@ -121,21 +121,32 @@ export function createSync(
 
     // A full executor waits for the cancel of what it holds; new tasks are no news to it.
     const open = offers.filter(({ freeSlots }) => freeSlots > 0);
-    const engineTopics = open.map(({ engine }) => engineTopic(engine));
+    const engineTopics = new Set(open.map(({ engine }) => engineTopic(engine)));
     const listener = wakes.listen([EMERGENCY_TOPIC, executorTopic(input.executor), ...engineTopics]);
+    let seen: { readonly findings: SyncFindings; readonly ms: number } | undefined;
+    let woken: ReadonlySet<string> = new Set();
     try {
       for (let again = false; ; again = true) {
-        const looking = look(input, again);
+        const ms = performance.now();
+        // Word of its engines says that there may be a task, and nothing of what it holds: it claims, and looks when the tick is due.
+        const stillSeen =
+          seen &&
+          ms - seen.ms < TICK_MS &&
+          seen.findings.holdMs === 0 &&
+          woken.size > 0 &&
+          isWithin(woken, engineTopics);
+        const looking = seen && stillSeen ? seen.findings : look(input, again);
         if (input.emergency && !again) {
           await looking;
           await store.keepReceipt(input.executor, input.emergency);
         }
         // Nobody would hear of what is claimed for a caller that gave up.
         const idle = input.draining || signal.aborted;
-        const [{ cancelled, lost, holdMs, emergency }, { grants, waitMs }] = await Promise.all([
+        const [findings, { grants, waitMs }] = await Promise.all([
           looking,
           idle ? { grants: [], waitMs: TICK_MS } : claim(input, looking),
         ]);
+        const { cancelled, lost, holdMs, emergency } = findings;
         const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();
         // Only a new call counts as its word.
@@ -145,13 +156,17 @@ export function createSync(
           return { grants, cancelled, lost, nextSyncMs, emergency };
         }
         const holdTickMs = holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : waitMs;
-        await listener.next(Math.min(leftMs, waitMs, holdTickMs), stop);
+        if (!stillSeen) seen = { findings, ms };
+        woken = await listener.next(Math.min(leftMs, waitMs, holdTickMs), stop);
       }
     } finally {
       listener.close();
     }
   };
 }
+
+const isWithin = (some: ReadonlySet<string>, all: ReadonlySet<string>): boolean =>
+  [...some].every((each) => all.has(each));
 
 /** Which emergency stop each executor was told of here, so that it hears of another, and of the end, at once. */
 function createTold() {

@@ -51,6 +51,12 @@ export async function* watchTask(
   }
 }
 
+/** The task first, with the first entry where that is known already; then entries. */
+export interface Run {
+  readonly accepted?: FullTask;
+  readonly watched?: Watched;
+}
+
 /**
  * The task that `accept` brings, then its log from the start as `watchTask` has it. `id` is the one that it gets if it is new: its log
  * is listened to before it is there, and need not be read before something wakes us.
@@ -61,33 +67,32 @@ export async function* runTask(
   { store, wakes }: WatchDeps,
   { id, accept }: { readonly id: string; readonly accept: () => Promise<FullTask> },
   signal: AbortSignal,
-): AsyncGenerator<FullTask | Watched, void> {
+): AsyncGenerator<Run, void> {
   const listener = wakes.listen([logTopic(id)]);
   try {
     const accepted = await accept();
-    yield accepted;
     const { task } = accepted;
     const from = { id: task.id, agent: task.agent, afterSequence: 0 };
-    if (task.id !== id) yield* watchTask({ store, wakes }, from, signal);
-    else yield* follow(store, listener, { ...from, accepted: task }, signal);
+    if (task.id !== id || (task.state !== "QUEUED" && task.state !== "SCHEDULED")) {
+      yield { accepted };
+      for await (const watched of watchTask({ store, wakes }, from, signal)) yield { watched };
+      return;
+    }
+    yield { accepted, watched: { entry: firstEntry(task), task } };
+    await listener.next(TICK_MS, signal);
+    for await (const watched of follow(store, listener, { ...from, afterSequence: 1 }, signal)) yield { watched };
   } finally {
     listener.close();
   }
 }
 
-/** `accepted`: the task as it was before anything that the listener has not heard of. */
 async function* follow(
   store: WatchDeps["store"],
   listener: Listener,
-  { id, agent, afterSequence, accepted }: WatchInput & { readonly accepted?: Task },
+  { id, agent, afterSequence }: WatchInput,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void> {
   let last = afterSequence;
-  if (accepted?.state === "QUEUED" || accepted?.state === "SCHEDULED") {
-    yield { entry: firstEntry(accepted), task: accepted };
-    last = 1;
-    await listener.next(TICK_MS, signal);
-  }
   while (!signal.aborted) {
     const page = await store.readLog(id, Math.max(last, 1), PAGE);
     if (page?.task.agent !== agent) throw taskNotFound(id);

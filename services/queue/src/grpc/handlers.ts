@@ -121,10 +121,11 @@ export function queueHandlers({
     async *run(request, { signal }) {
       const id = door.newId(request.agentId);
       const accept = () => door.enqueue(request, id);
-      for await (const said of runTask({ store, wakes }, { id, accept }, signal)) {
-        yield "entry" in said
-          ? { message: { $case: "event", value: toTaskEvent(said.entry, said.task, said.result) } }
-          : { message: { $case: "task", value: toTaskMessage(said) } };
+      for await (const { accepted, watched } of runTask({ store, wakes }, { id, accept }, signal)) {
+        yield {
+          task: accepted && toTaskMessage(accepted),
+          event: watched && toTaskEvent(watched.entry, watched.task, watched.result),
+        };
       }
     },
 

@@ -60,7 +60,7 @@ export function bindScripts(redis: RedisClient) {
       lua("sync_executor"),
       ["executor", "executors", "tasks", "leases", "running", "meta", "gates"],
       list,
-      ["shared/batch", "outage/ahead", "outage/notice"].map(lua),
+      ["shared/batch", "outage/ahead", "outage/run", "outage/notice"].map(lua),
     ),
     claim: bindScript(
       redis,
@@ -72,7 +72,7 @@ export function bindScripts(redis: RedisClient) {
       ],
       list,
       [
-        ...["shared/batch", "shared/tally"],
+        ...["shared/batch", "shared/tally", "outage/run"],
         ...["gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`),
       ].map(lua),
     ),
@@ -112,6 +112,7 @@ export function bindScripts(redis: RedisClient) {
       lua("shared/count_lease"),
     ]),
     noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything, [
+      lua("outage/run"),
       lua("outage/notice"),
     ]),
     readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),

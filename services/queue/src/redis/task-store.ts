@@ -1,7 +1,7 @@
-import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
 import { LRUCache } from "lru-cache";
 import type { Bounds } from "../domain/bounds.js";
-import { MOST_AGEING, START_TARGET_MS } from "../domain/order.js";
+import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
@@ -41,6 +41,7 @@ export function createTaskStore(
   const clock = (): number | "" => now?.() ?? "";
   const { tasks, prompts, leases, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates } = keys;
+  const argsOf = lastOf(orderArgs);
   const chunks = createResultChunks(redis, keys.result, retentionMs);
 
   const leased = new LRUCache<string, Task>({
@@ -91,11 +92,7 @@ export function createTaskStore(
           ...keys.engine(engine),
         },
         ...[executor, clock(), boot, String(sequence), engine, account, count, leaseMs, maxBytes, channels.work],
-        ...[order.urgentMax, order.agentMaxRunning, JSON.stringify(order.agentWeights)],
-        ...[order.labelMaxRunning, order.engineRates, order.agentRates].map((each) => JSON.stringify(each)),
-        MOST_AGEING,
-        ...CLASSES.map((priority) => order.weights[priority]),
-        ...CLASSES.map((priority) => START_TARGET_MS[priority]),
+        ...argsOf(order),
         early ? "early" : "",
       );
       if (word === "stale" || word === "unsettled") return word;
@@ -117,6 +114,24 @@ export function createTaskStore(
       const task = leased.get(id);
       return task?.fence === fence ? task : safe.find(id);
     },
+  };
+}
+
+/** Of claim_tasks, from ARGV 11 on. */
+const orderArgs = (order: Order): readonly ScriptArgument[] => [
+  ...[order.urgentMax, order.agentMaxRunning, JSON.stringify(order.agentWeights)],
+  ...[order.labelMaxRunning, order.engineRates, order.agentRates].map((each) => JSON.stringify(each)),
+  MOST_AGEING,
+  ...CLASSES.map((priority) => order.weights[priority]),
+  ...CLASSES.map((priority) => START_TARGET_MS[priority]),
+];
+
+/** Remembers what it made last, for an argument that never changes while a process runs. */
+function lastOf<T, R>(make: (from: T) => R): (from: T) => R {
+  let last: { readonly from: T; readonly made: R } | undefined;
+  return (from) => {
+    if (last?.from !== from) last = { from, made: make(from) };
+    return last.made;
   };
 }
 

@@ -7,9 +7,9 @@ import { channels } from "./keys.js";
  * since messages were missed then, everybody is woken.
  */
 export async function openWakes(subscriber: RedisClient): Promise<Wakes & { close(): Promise<void> }> {
-  const listeners = new Map<string, Set<() => void>>();
+  const listeners = new Map<string, Set<(topic: string) => void>>();
   const wake = (topic: string): void => {
-    for (const each of listeners.get(topic) ?? []) each();
+    for (const each of listeners.get(topic) ?? []) each(topic);
   };
   subscriber.on("message", (channel: string, message: string) => {
     if (channel === channels.log) for (const id of message.split(" ")) wake(logTopic(id));
@@ -42,16 +42,16 @@ export async function openWakes(subscriber: RedisClient): Promise<Wakes & { clos
   };
 }
 
-function createListener(onClose: () => void): { listener: Listener; notify: () => void } {
-  let pending = false;
+function createListener(onClose: () => void): { listener: Listener; notify: (topic: string) => void } {
+  let came = new Set<string>();
   let waiting: (() => void) | undefined;
-  const notify = (): void => {
-    pending = true;
+  const notify = (topic: string): void => {
+    came.add(topic);
     waiting?.();
   };
   const listener: Listener = {
     async next(timeoutMs, signal) {
-      if (!pending && !signal.aborted) {
+      if (came.size === 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
           const done = (): void => {
             clearTimeout(timer);
@@ -64,7 +64,9 @@ function createListener(onClose: () => void): { listener: Listener; notify: () =
           waiting = done;
         });
       }
-      pending = false;
+      const topics = came;
+      came = new Set();
+      return topics;
     },
     close: onClose,
   };

@@ -276,15 +276,12 @@ export interface RunRequest {
 
 /** Response for `Run`. */
 export interface RunResponse {
-  /** The first message has the task, the others have events. */
-  message:
-    | //
-    /** The stored task. */
-    { $case: "task"; value: Task }
-    | //
-    /** The next entry of its log. */
-    { $case: "event"; value: TaskEvent }
+  /** The stored task; in the first message only. */
+  task:
+    | Task
     | undefined;
+  /** The next entry of its log. The first message may have one too. */
+  event: TaskEvent | undefined;
 }
 
 /** Request for `EnqueueBatch`. */
@@ -1450,18 +1447,16 @@ export const RunRequest: MessageFns<RunRequest> = {
 };
 
 function createBaseRunResponse(): RunResponse {
-  return { message: undefined };
+  return { task: undefined, event: undefined };
 }
 
 export const RunResponse: MessageFns<RunResponse> = {
   encode(message: RunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.message?.$case) {
-      case "task":
-        Task.encode(message.message.value, writer.uint32(10).fork()).join();
-        break;
-      case "event":
-        TaskEvent.encode(message.message.value, writer.uint32(18).fork()).join();
-        break;
+    if (message.task !== undefined) {
+      Task.encode(message.task, writer.uint32(10).fork()).join();
+    }
+    if (message.event !== undefined) {
+      TaskEvent.encode(message.event, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1484,7 +1479,7 @@ export const RunResponse: MessageFns<RunResponse> = {
               break;
             }
 
-            message.message = { $case: "task", value: Task.decode(reader, reader.uint32()) };
+            message.task = Task.decode(reader, reader.uint32());
             continue;
           }
           case 2: {
@@ -1492,7 +1487,7 @@ export const RunResponse: MessageFns<RunResponse> = {
               break;
             }
 
-            message.message = { $case: "event", value: TaskEvent.decode(reader, reader.uint32()) };
+            message.event = TaskEvent.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1509,20 +1504,18 @@ export const RunResponse: MessageFns<RunResponse> = {
 
   fromJSON(object: any): RunResponse {
     return {
-      message: isSet(object.task)
-        ? { $case: "task", value: Task.fromJSON(object.task) }
-        : isSet(object.event)
-        ? { $case: "event", value: TaskEvent.fromJSON(object.event) }
-        : undefined,
+      task: isSet(object.task) ? Task.fromJSON(object.task) : undefined,
+      event: isSet(object.event) ? TaskEvent.fromJSON(object.event) : undefined,
     };
   },
 
   toJSON(message: RunResponse): unknown {
     const obj: any = {};
-    if (message.message?.$case === "task") {
-      obj.task = Task.toJSON(message.message.value);
-    } else if (message.message?.$case === "event") {
-      obj.event = TaskEvent.toJSON(message.message.value);
+    if (message.task !== undefined) {
+      obj.task = Task.toJSON(message.task);
+    }
+    if (message.event !== undefined) {
+      obj.event = TaskEvent.toJSON(message.event);
     }
     return obj;
   },
@@ -1532,20 +1525,10 @@ export const RunResponse: MessageFns<RunResponse> = {
   },
   fromPartial(object: DeepPartial<RunResponse>): RunResponse {
     const message = createBaseRunResponse();
-    switch (object.message?.$case) {
-      case "task": {
-        if (object.message?.value !== undefined && object.message?.value !== null) {
-          message.message = { $case: "task", value: Task.fromPartial(object.message.value) };
-        }
-        break;
-      }
-      case "event": {
-        if (object.message?.value !== undefined && object.message?.value !== null) {
-          message.message = { $case: "event", value: TaskEvent.fromPartial(object.message.value) };
-        }
-        break;
-      }
-    }
+    message.task = (object.task !== undefined && object.task !== null) ? Task.fromPartial(object.task) : undefined;
+    message.event = (object.event !== undefined && object.event !== null)
+      ? TaskEvent.fromPartial(object.event)
+      : undefined;
     return message;
   },
 };
