@@ -52,7 +52,8 @@
 --       23 see 22
 --       24 see 22
 --       25 see 22
--- RETURN {'stale'} | {'ok', ms until time alone lets more start or '', id, record, prompts, …}
+-- RETURN {'stale'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
+--        id, record, prompts, …}
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
@@ -80,7 +81,7 @@ if last[1] ~= boot or last[2] ~= seq then
   return { 'stale' }
 end
 
-local reply, bytes = { 'ok', '' }, 0
+local reply, bytes = { 'ok', '', '' }, 0
 local function answer(id, record, text)
   bytes = bytes + #text
   reply[#reply + 1] = id
@@ -100,6 +101,7 @@ for id in string.gmatch(last[3], '%S+') do
     answer(id, record, text)
   end
 end
+reply[3] = tostring((#reply - 3) / 3)
 
 local fence, cost, hold = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine, 'hold'))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
