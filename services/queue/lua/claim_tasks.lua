@@ -54,7 +54,8 @@
 --       24 see 22
 --       25 see 22
 --       26 'early' when nobody has seen yet what its Sync found, else ''
--- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', id, record, prompts, …}
+-- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
+--        id, record, prompts, …}
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
@@ -86,7 +87,7 @@ elseif ARGV[26] == 'early' and tonumber(last[4] or 0) > 0 then
   return { 'unsettled' }
 end
 
-local reply, bytes = { 'ok', '' }, 0
+local reply, bytes = { 'ok', '', '' }, 0
 local function answer(id, record, text)
   bytes = bytes + #text
   reply[#reply + 1] = id
@@ -106,6 +107,7 @@ for id in string.gmatch(last[3], '%S+') do
     answer(id, record, text)
   end
 end
+reply[3] = tostring((#reply - 3) / 3)
 
 local fence, cost, hold, run = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine, 'hold', 'run'))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)

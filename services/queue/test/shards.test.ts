@@ -63,6 +63,7 @@ describe("a queue of four shards", () => {
     for (const agent of AGENTS) await add({ agent });
     ex.held.clear();
     const second = await ex.sync({ sequence: 7n });
+    assert.equal(world.seen.leased.length, 1);
     assert.deepEqual(
       second.grants.map(({ task, fence }) => [task.id, fence]),
       first.grants.map(({ task, fence }) => [task.id, fence]),

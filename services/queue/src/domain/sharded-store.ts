@@ -163,6 +163,7 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
   return async (claim) => {
     const granted = await Promise.all(shards.map((store) => store.claim({ ...claim, count: 0 })));
     if (granted.includes("unsettled")) return "unsettled";
+    const repeated = new Set(granted.flatMap((answer) => grantsOf(answer).map(({ task }) => task.id)));
     const urgent = await Promise.all(shards.map((store) => store.mayOvertake(claim.engine, claim.order.urgentMax)));
     const first = nextFirst.get(claim.engine) ?? 0;
     const inTurn = shards.map((_, i) => (first + i) % shards.length);
@@ -185,7 +186,9 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
     const waits = granted.flatMap((answer) => (typeof answer === "string" ? [] : (answer.waitMs ?? [])));
     if (granted.includes("stale")) return "stale";
     return {
-      grants: granted.flatMap((answer) => grantsOf(answer)),
+      grants: granted
+        .flatMap((answer) => grantsOf(answer))
+        .map((grant) => ({ ...grant, again: repeated.has(grant.task.id) })),
       ...(waits.length > 0 && { waitMs: Math.min(...waits) }),
     };
   };

@@ -181,6 +181,8 @@ export interface Grant {
   readonly fence: number;
   readonly prompts: Uint8Array;
   readonly expireMs: number;
+  /** It was granted before, in answer to the same call. */
+  readonly again: boolean;
 }
 
 /** All in one look. */

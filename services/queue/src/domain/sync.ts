@@ -102,7 +102,7 @@ export function createSync(
       if (typeof got === "string") throw syncStale();
       for (const grant of got.grants) {
         bytes += grant.prompts.byteLength;
-        observer.leased(grant.task);
+        if (!grant.again) observer.leased(grant.task);
       }
       grants.push(...got.grants);
       waitMs = Math.min(waitMs, got.waitMs ?? TICK_MS);

@@ -85,7 +85,7 @@ export function createTaskStore(
     noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order, early }) {
-      const [word, wait, ...flat] = await scripts.claim(
+      const [word, wait, again, ...flat] = await scripts.claim(
         {
           ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
           executor: keys.executor(executor),
@@ -96,11 +96,12 @@ export function createTaskStore(
         early ? "early" : "",
       );
       if (word === "stale" || word === "unsettled") return word;
-      const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts]) => {
+      const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts], i) => {
         const task = decodeTask(text(id), text(record));
         leased.set(task.id, task);
         const { fence = 0, leased: leasedMs = 0 } = task;
-        return { task, fence, prompts: buffer(prompts), expireMs: leasedMs + leaseMs };
+        const about = { expireMs: leasedMs + leaseMs, again: i < Number(text(again)) };
+        return { task, fence, prompts: buffer(prompts), ...about };
       });
       const waitMs = text(wait);
       return { grants, ...(waitMs !== "" && { waitMs: Number(waitMs) }) };
