@@ -30,7 +30,10 @@ export const ORDER: Order = {
 const RESULT = TaskResult.encode(TaskResult.fromPartial({ text: "done" })).finish();
 // What the run used, so that the agent's charge is corrected.
 const FACTS = { tokens: 100 };
-const NOBODY: QueueObserver = { ended() {}, leased() {}, leaseExpired() {} };
+const NOBODY: QueueObserver = {
+  ...{ accepted() {}, ended() {}, failed() {} },
+  ...{ leased() {}, leaseExpired() {}, deliveryLost() {} },
+};
 
 export type Ours = Awaited<ReturnType<typeof openOurs>>;
 

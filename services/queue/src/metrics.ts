@@ -1,33 +1,18 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Refusal } from "@ccsp/errors";
+import { Counter, Histogram, type Registry } from "prom-client";
 import type { BreakerObserver } from "./domain/breaker.js";
 import { startedInTime } from "./domain/objective.js";
-import { START_TARGET_MS } from "./domain/order.js";
 import type { QueueObserver } from "./domain/queue.js";
-import type { TaskStore } from "./domain/store.js";
-import { CLASSES } from "./domain/task.js";
+import type { Door } from "./grpc/enqueue.js";
 
-/** The queue's metrics. What waits, and for how long, is read when it is scraped; every replica shows the same. */
-export function observeQueue(registry: Registry, store: Pick<TaskStore, "depths">): QueueObserver {
+/** What happened at this replica. */
+export function observeQueue(registry: Registry): QueueObserver {
   const registers = [registry];
-  const oldest = new Gauge({
-    name: "ccsp_queue_oldest_age_seconds",
-    help: "Age of the oldest task that waits for an executor; 0 when none does",
+  const accepted = new Counter({
+    name: "ccsp_queue_tasks_accepted_total",
+    help: "Tasks that were stored",
     labelNames: ["engine", "class"],
     registers,
-  });
-  const waiting = new Gauge({
-    name: "ccsp_queue_waiting",
-    help: "Tasks that wait for an executor",
-    labelNames: ["engine", "class"],
-    registers,
-    async collect() {
-      // A scrape while Redis is away shows the last values.
-      const depths = await store.depths().catch(() => []);
-      for (const { engine, class: priority, waiting: count, oldestAgeMs = 0 } of depths) {
-        waiting.set({ engine, class: priority }, count);
-        oldest.set({ engine, class: priority }, oldestAgeMs / 1000);
-      }
-    },
   });
   const wait = new Histogram({
     name: "ccsp_queue_wait_seconds",
@@ -36,17 +21,16 @@ export function observeQueue(registry: Registry, store: Pick<TaskStore, "depths"
     buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600],
     registers,
   });
-  const target = new Gauge({
-    name: "ccsp_queue_start_target_seconds",
-    help: "Within what time a task of the class is meant to get its first lease",
-    labelNames: ["class"],
-    registers,
-  });
-  for (const priority of CLASSES) target.set({ class: priority }, START_TARGET_MS[priority] / 1000);
   const firstLeases = new Counter({
     name: "ccsp_queue_first_leases_total",
     help: "Tasks that got their first lease, by whether that was within the start target of their class",
     labelNames: ["engine", "class", "in_time"],
+    registers,
+  });
+  const failures = new Counter({
+    name: "ccsp_queue_failures_total",
+    help: "Runs that failed or were lost, by what it was of and whether the task is tried again",
+    labelNames: ["category", "retried"],
     registers,
   });
   const ended = new Counter({
@@ -60,8 +44,15 @@ export function observeQueue(registry: Registry, store: Pick<TaskStore, "depths"
     help: "Leases that nobody renewed",
     registers,
   });
+  const deliveries = new Counter({
+    name: "ccsp_queue_deliveries_lost_total",
+    help: "Leases that were lost, or whose engine crashed, before their run had started",
+    registers,
+  });
   return {
+    accepted: ({ engine, class: priority }) => accepted.inc({ engine, class: priority }),
     ended: (state) => ended.inc({ state }),
+    failed: (category, retried) => failures.inc({ category, retried: String(retried) }),
     leased(task) {
       const { engine, class: priority, created, since = created, leased = since } = task;
       wait.observe({ class: priority }, (leased - since) / 1000);
@@ -69,6 +60,7 @@ export function observeQueue(registry: Registry, store: Pick<TaskStore, "depths"
       if (inTime !== undefined) firstLeases.inc({ engine, class: priority, in_time: String(inTime) });
     },
     leaseExpired: () => expired.inc(),
+    deliveryLost: () => deliveries.inc(),
   };
 }
 
@@ -80,4 +72,27 @@ export function observeBreaker(registry: Registry): BreakerObserver {
     registers: [registry],
   });
   return { refused: () => refused.inc() };
+}
+
+/** The same door, which counts whom it refuses: each task of a batch, and each try of a schedule. */
+export function observeDoor(registry: Registry, door: Door): Door {
+  const refused = new Counter({
+    name: "ccsp_queue_tasks_refused_total",
+    help: "Tasks that were not stored, by the reason that the caller was given",
+    labelNames: ["reason"],
+    registers: [registry],
+  });
+  const count = (fault: unknown): void => refused.inc({ reason: fault instanceof Refusal ? fault.reason : "INTERNAL" });
+  return {
+    enqueue: (request) =>
+      door.enqueue(request).catch((fault: unknown) => {
+        count(fault);
+        throw fault;
+      }),
+    async enqueueAll(requests) {
+      const settled = await door.enqueueAll(requests);
+      for (const each of settled) if (each.status === "rejected") count(each.reason);
+      return settled;
+    },
+  };
 }

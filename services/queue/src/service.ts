@@ -18,12 +18,13 @@ import { reap } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
 import { createDoor } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
-import { observeBreaker, observeQueue } from "./metrics.js";
+import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
 import { replicated, warnOfUnasked } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
 import { openSchedules } from "./schedules/open-schedules.js";
+import { measureQueue, showTargets } from "./status-metrics.js";
 import { startStrainMeter } from "./strain-meter.js";
 import { createTaskIds } from "./task-id.js";
 
@@ -47,7 +48,9 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const store = durability === "local" ? local : replicated(local, await redis.duplicate(), config.replicas);
     if (durability === "replicated") await warnOfUnasked(redis.client, config.replicas, log);
     const registry = createMetrics("queue");
-    const observer = observeQueue(registry, store);
+    measureQueue(registry, store);
+    showTargets(registry);
+    const observer = observeQueue(registry);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
     const gates = createGates(store, { rampMs: config.gateRampMs });
     // Each shard keeps its share of a bound on all tasks.
@@ -93,7 +96,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       breaker.pass();
       return meter.begin();
     };
-    const door = createDoor({ queue, limits, newId, admit, cache, conversations });
+    const door = observeDoor(registry, createDoor({ queue, limits, newId, admit, cache, conversations }));
     const schedules = await open(
       "schedules",
       openSchedules({ redis: redis.client, wakes, enqueue: door.enqueue, limits, registry, log }),

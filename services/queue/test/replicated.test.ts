@@ -8,7 +8,7 @@ import type { TaskStore } from "../src/domain/store.js";
 import { createDoor } from "../src/grpc/enqueue.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { replicated } from "../src/redis/replicated.js";
-import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
+import { ENGINES, executor, failure, NOBODY, newTask, startWorld, type World } from "./world.js";
 
 const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
 
@@ -28,8 +28,7 @@ describe("a store that waits for replicas", () => {
   afterEach(() => world.redis.release(connection));
 
   const queueOver = (store: TaskStore) => {
-    const observer = { ended: () => undefined, leased: () => undefined, leaseExpired: () => undefined };
-    return createQueue({ store, gates: world.gates, observer }, world.limits);
+    return createQueue({ store, gates: world.gates, observer: NOBODY }, world.limits);
   };
   const start = async () => {
     await world.store.enqueue(newTask());

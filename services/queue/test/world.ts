@@ -24,6 +24,12 @@ export const ORDER: Order = {
 };
 export const ENGINES = ["claude-code", "opencode"] as const;
 
+/** Whom nothing is told that a test does not look at. */
+export const NOBODY: QueueObserver = {
+  ...{ accepted: () => undefined, ended: () => undefined, failed: () => undefined },
+  ...{ leased: () => undefined, leaseExpired: () => undefined, deliveryLost: () => undefined },
+};
+
 /** The first thousand entries. */
 export const logOf = async (store: Pick<TaskStore, "readLog">, id: string): Promise<readonly LogEntry[]> =>
   (await store.readLog(id, 0, 1_000))?.entries ?? [];
@@ -75,6 +81,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const clock = { now: 1_760_000_000_000 };
   const seen = { ended: [] as State[], leased: [] as string[], expired: 0 };
   const observer: QueueObserver = {
+    ...NOBODY,
     ended: (state) => void seen.ended.push(state),
     leased: (task) => void seen.leased.push(task.id),
     leaseExpired: () => void seen.expired++,

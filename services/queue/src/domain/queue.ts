@@ -36,9 +36,15 @@ export interface QueueLimits {
 
 /** What happened, for metrics. */
 export interface QueueObserver {
+  /** It was not there before. */
+  accepted(task: NewTask): void;
   ended(state: State): void;
+  /** A run failed or was lost; `retried`: the task goes on. */
+  failed(category: string, retried: boolean): void;
   leased(task: Task): void;
   leaseExpired(): void;
+  /** A lease was used up before its run had started. */
+  deliveryLost(): void;
 }
 
 /** A task with what is stored apart from it. */
@@ -68,10 +74,15 @@ export function createQueue(
     const outcome = await store.move(task, move, result);
     // Also of a repeat, whose first answer was lost.
     if (outcome === "ok" || outcome === "done") await returnLabels(task);
-    if (outcome === "ok" && isEnded(move.to)) {
-      observer.ended(move.to);
-    }
+    if (outcome === "ok") observe(move);
     return outcome;
+  };
+
+  const observe = ({ to, set, event }: Move): void => {
+    if (isEnded(to)) observer.ended(to);
+    const { type, error } = event ?? {};
+    if (error && (type === "retried" || type === "failed")) observer.failed(error.category, type === "retried");
+    if (set.deliveries) observer.deliveryLost();
   };
 
   /**
@@ -112,7 +123,10 @@ export function createQueue(
 
   /** Throws what is refused. A promise only of a request that came before: its task has to be read. */
   const accepted = (task: NewTask, answer: EnqueueOutcome): FullTask | Promise<FullTask> => {
-    if (answer.outcome === "added") return { task: answer.task, prompts: task.prompts, result: undefined };
+    if (answer.outcome === "added") {
+      observer.accepted(task);
+      return { task: answer.task, prompts: task.prompts, result: undefined };
+    }
     if (answer.outcome === "full") throw queueFull(limits.bounds, answer.bound);
     if (answer.outcome === "stopped") throw submitStopped(answer.stop);
     if (answer.outcome === "conflict") throw requestIdConflict(answer.id);

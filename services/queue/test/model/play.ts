@@ -8,7 +8,7 @@ import { shardOfAgent } from "../../src/domain/shard.js";
 import type { NewTask } from "../../src/domain/store.js";
 import { createSync } from "../../src/domain/sync.js";
 import { CLASSES } from "../../src/domain/task.js";
-import { ENGINES, executor, failure, LEASE_MS, newTask, RAMP_MS, type World } from "../world.js";
+import { ENGINES, executor, failure, LEASE_MS, NOBODY, newTask, RAMP_MS, type World } from "../world.js";
 import { type Claimer, checkGrants, checkNothingLeft } from "./claims.js";
 import { crashingStore, type Done, isCrash } from "./crashing.js";
 import { ModelGates } from "./gates.js";
@@ -402,11 +402,10 @@ export class Play {
   private replica(calls: number) {
     const { order, wakes, stopping, limits } = this.world;
     const { store, settled } = crashingStore(this.world.store, calls);
-    const observer = { ended: () => undefined, leased: () => undefined, leaseExpired: () => undefined };
     const gates = createGates(store, { rampMs: RAMP_MS });
-    const queue = createQueue({ store, gates, observer }, limits);
+    const queue = createQueue({ store, gates, observer: NOBODY }, limits);
     const options = { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal };
-    return { store, queue, sync: createSync({ store, queue, wakes, observer }, options), settled };
+    return { store, queue, sync: createSync({ store, queue, wakes, observer: NOBODY }, options), settled };
   }
 }
 

@@ -1,0 +1,87 @@
+import { Gauge, type Registry } from "prom-client";
+import { isClosed, scopes } from "./domain/gates.js";
+import { START_TARGET_MS } from "./domain/order.js";
+import type { TaskStore } from "./domain/store.js";
+import { PRESENT_MS } from "./domain/sync.js";
+import { CLASSES } from "./domain/task.js";
+
+export type MeasuredStore = Pick<TaskStore, "depths" | "counts" | "executors" | "gates" | "now">;
+
+/** What gates stand before; see `scopes`. The emergency stop is shown by its level. */
+const GATED = ["all", "class", "engine", "account", "executor", "agent", "label"] as const;
+
+/** What waits and runs, read when it is scraped: once for all gauges, and every replica shows the same. */
+export function measureQueue(registry: Registry, store: MeasuredStore): void {
+  let reading: Promise<void> | undefined;
+  // All gauges of a scrape are asked at once; the first one reads for all. A scrape while Redis is away shows the last values.
+  const collect = (): Promise<void> => {
+    reading ??= read(store)
+      .then(show)
+      .catch(() => undefined)
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: readonly L[]): Gauge<L> =>
+    new Gauge({ name: `ccsp_queue_${name}`, help, labelNames, registers: [registry], collect });
+
+  const waiting = gauge("waiting", "Tasks that wait for an executor", "engine", "class");
+  const oldestHelp = "Age of the oldest task that waits for an executor; 0 when none does";
+  const oldest = gauge("oldest_age_seconds", oldestHelp, "engine", "class");
+  const running = gauge("running", "Tasks that executors hold", "engine", "class");
+  const parked = gauge("parked", "Tasks that wait to be tried again");
+  const scheduled = gauge("scheduled", "Tasks that wait for their start time");
+  const ended = gauge("ended", "Ended tasks that are still kept");
+  const bytes = gauge("waiting_bytes", "Bytes of tasks that wait, are parked or scheduled");
+  const executors = gauge("executors", "Executors that called lately, by whether they take work", "draining");
+  const slots = gauge("slots", "Runs at once that executors offer which take work", "engine");
+  const gates = gauge("gates_closed", "Closed gates, by what they stand before", "scope");
+  const emergency = gauge("emergency_level", "How far the emergency stop in force goes, from 1; 0: there is none");
+
+  function show({ depths, counts, present, closed, level }: Reading): void {
+    for (const { engine, class: priority, ...depth } of depths) {
+      waiting.set({ engine, class: priority }, depth.waiting);
+      oldest.set({ engine, class: priority }, (depth.oldestAgeMs ?? 0) / 1000);
+      running.set({ engine, class: priority }, depth.running);
+    }
+    parked.set(counts.parked);
+    scheduled.set(counts.scheduled);
+    ended.set(counts.ended);
+    bytes.set(counts.waitingBytes);
+    const ready = present.filter(({ draining }) => !draining);
+    executors.set({ draining: "false" }, ready.length);
+    executors.set({ draining: "true" }, present.length - ready.length);
+    for (const engine of new Set(depths.map((depth) => depth.engine))) {
+      const offers = ready.flatMap((executor) => executor.offers.filter((offer) => offer.engine === engine));
+      slots.set(
+        { engine },
+        offers.reduce((sum, offer) => sum + offer.slots, 0),
+      );
+    }
+    for (const scope of GATED) gates.set({ scope }, closed.filter((each) => each === scope).length);
+    emergency.set(level);
+  }
+}
+
+type Reading = Awaited<ReturnType<typeof read>>;
+
+async function read(store: MeasuredStore) {
+  const [depths, counts, present, gates, nowMs] = await Promise.all([
+    ...([store.depths(), store.counts(), store.executors(PRESENT_MS)] as const),
+    ...([store.gates(), store.now("")] as const),
+  ]);
+  const closed = [...gates].flatMap(([scope, gate]) => (isClosed(gate, nowMs) ? (scope.split("/")[0] ?? "") : []));
+  return { depths, counts, present, closed, level: gates.get(scopes.emergency)?.level ?? 0 };
+}
+
+/** Within what time a task of each class is meant to start: a figure to compare others with. */
+export function showTargets(registry: Registry): void {
+  const target = new Gauge({
+    name: "ccsp_queue_start_target_seconds",
+    help: "Within what time a task of the class is meant to get its first lease",
+    labelNames: ["class"],
+    registers: [registry],
+  });
+  for (const priority of CLASSES) target.set({ class: priority }, START_TARGET_MS[priority] / 1000);
+}
