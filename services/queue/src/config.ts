@@ -39,7 +39,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     shards: queueShards(settings),
     durability: settings.oneOf(
       "CCSP_QUEUE_DURABILITY",
-      "what a task's acceptance and end wait for: `local`, Redis itself; `replicated`, CCSP_QUEUE_REPLICAS as well",
+      "what a task's acceptance, its end and a schedule wait for: `local`, Redis itself; `replicated`, CCSP_QUEUE_REPLICAS as well",
       ["local", "replicated"],
       { default: "local" },
     ),

@@ -20,6 +20,7 @@ import { createDoor } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeBreaker, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
+import { createReplicas } from "./redis/replicas.js";
 import { replicated, warnOfUnasked } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
@@ -44,8 +45,9 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
     const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs: config.retentionMs });
-    const store = durability === "local" ? local : replicated(local, await redis.duplicate(), config.replicas);
-    if (durability === "replicated") await warnOfUnasked(redis.client, config.replicas, log);
+    const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
+    const store = replicas ? replicated(local, replicas) : local;
+    if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
     const registry = createMetrics("queue");
     const observer = observeQueue(registry, store);
     const retry = { baseMs: config.retryBaseMs, random: Math.random };
@@ -96,7 +98,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const door = createDoor({ queue, limits, newId, admit, cache, conversations });
     const schedules = await open(
       "schedules",
-      openSchedules({ redis: redis.client, wakes, enqueue: door.enqueue, limits, registry, log }),
+      openSchedules({ redis: redis.client, replicas, wakes, enqueue: door.enqueue, limits, registry, log }),
     );
     const handlers = queueHandlers({
       queue,

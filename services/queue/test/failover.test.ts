@@ -7,6 +7,7 @@ import { pino } from "pino";
 import type { Move } from "../src/domain/move.js";
 import type { TaskStore } from "../src/domain/store.js";
 import { queueKeys } from "../src/redis/keys.js";
+import { createReplicas } from "../src/redis/replicas.js";
 import { replicated, warnOfUnasked } from "../src/redis/replicated.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
@@ -65,7 +66,7 @@ describe("a failover of Redis", () => {
   };
 
   it("with replicated acceptance loses nothing that was accepted; a client that repeats has each task once", async () => {
-    const safe = enqueuer(replicated(world.store, await world.redis.duplicate()), "safe");
+    const safe = enqueuer(replicated(world.store, createReplicas(await world.redis.duplicate())), "safe");
     const local = enqueuer(world.store, "local");
     await delay(50 + Math.random() * 200);
     // The replica falls behind, so that what only the master has is lost for certain: it hears nothing from now on.
@@ -99,14 +100,14 @@ describe("a failover of Redis", () => {
   }).timeout(60_000);
 
   it("with replicated ends answers no Complete that the next master does not know", async () => {
-    const store = replicated(world.store, await world.redis.duplicate());
+    const store = replicated(world.store, createReplicas(await world.redis.duplicate()));
     await store.enqueue(newTask());
     const [grant] = (await executor(world).sync()).grants;
     assert.ok(grant);
     process.kill(setup.replica.pid ?? 0, "SIGSTOP");
     const end = { to: "SUCCEEDED", fence: grant.fence, settle: "complete", set: {} } as const;
     const complete = () => store.move(grant.task, end, Buffer.from("r"));
-    const both = replicated(world.store, await world.redis.duplicate(), 2);
+    const both = replicated(world.store, createReplicas(await world.redis.duplicate(), 2));
     await assert.rejects(complete(), unconfirmed);
     const ended = await store.find(grant.task.id);
     assert.equal(ended?.state, "SUCCEEDED");
@@ -147,7 +148,7 @@ describe("a failover of Redis", () => {
       find: async () => before,
       readLog: async () => ({ ...page, task: before }),
     } satisfies TaskStore;
-    const store = replicated(old, await world.redis.duplicate());
+    const store = replicated(old, createReplicas(await world.redis.duplicate()));
     await assert.rejects(store.move(task, endWith(grant.fence - 1)), unconfirmed);
     await assert.rejects(store.findConfirmed(task.id), unconfirmed);
     await assert.rejects(store.readLog(task.id, 0, 10), unconfirmed);

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EnqueueRequest, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type RedisClient, within } from "@ccsp/redis-kit";
+import { createBulk } from "../src/domain/bulk.js";
+import { afterRevival } from "../src/domain/decide.js";
+import { ANY_TASK } from "../src/domain/filter.js";
 import { createQueue } from "../src/domain/queue.js";
 import { createShardedStore } from "../src/domain/sharded-store.js";
 import type { TaskStore } from "../src/domain/store.js";
 import { createDoor } from "../src/grpc/enqueue.js";
 import { queueKeys } from "../src/redis/keys.js";
+import { createReplicas } from "../src/redis/replicas.js";
 import { replicated } from "../src/redis/replicated.js";
+import { scheduleHandlers } from "../src/schedules/handlers.js";
+import { createScheduleStore, replicatedSchedules } from "../src/schedules/schedule-store.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
 
 const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
@@ -27,6 +33,7 @@ describe("a store that waits for replicas", () => {
 
   afterEach(() => world.redis.release(connection));
 
+  const waiting = (store: TaskStore, replicas = 1) => replicated(store, createReplicas(connection, replicas));
   const queueOver = (store: TaskStore) => {
     const observer = { ended: () => undefined, leased: () => undefined, leaseExpired: () => undefined };
     return createQueue({ store, gates: world.gates, observer }, world.limits);
@@ -44,7 +51,7 @@ describe("a store that waits for replicas", () => {
   };
 
   it("asks for nobody any more once all have given up, however many came one after the other", async () => {
-    const store = replicated(world.store, connection);
+    const store = waiting(world.store);
     const refused: Promise<void>[] = [];
     for (let i = 0; i < 20; i++) {
       refused.push(assert.rejects(store.enqueue(newTask()), unconfirmed));
@@ -55,7 +62,7 @@ describe("a store that waits for replicas", () => {
   }).timeout(40_000);
 
   it("answers a repeated request whose task was forgotten as `local` does", async () => {
-    const queue = queueOver(replicated(world.store, connection, 0));
+    const queue = queueOver(waiting(world.store, 0));
     const task = newTask({ request: { id: "r", hash: "h" } });
     const { id } = (await queue.enqueue(task)).task;
     const again = { ...task, id: newTask().id };
@@ -67,7 +74,7 @@ describe("a store that waits for replicas", () => {
     await assert.rejects(queue.enqueue(again), { reason: "TASK_NOT_FOUND" });
     await world.redis.client.del(queueKeys(0).request("alice", "r"));
     const old: TaskStore = { ...world.store, enqueue: async () => ({ outcome: "known", id }) };
-    await assert.rejects(queueOver(replicated(old, connection, 0)).enqueue(again), unconfirmed, "nobody knows it");
+    await assert.rejects(queueOver(waiting(old, 0)).enqueue(again), unconfirmed, "nobody knows it");
   });
 
   it("counts a Fail whose task was leased and settled again while it waited", async () => {
@@ -81,7 +88,7 @@ describe("a store that waits for replicas", () => {
         return outcome;
       },
     };
-    const store = replicated(settledSince, connection, 0);
+    const store = waiting(settledSince, 0);
     assert.equal(await store.move(task, { to: "QUEUED", fence, settle: "fail", set: {} }), "ok");
     assert.equal((await world.store.find(task.id))?.state, "SUCCEEDED");
   });
@@ -107,31 +114,136 @@ describe("a store that waits for replicas", () => {
       };
     };
     await world.queue.retry(task.id, "alice", "");
-    assert.equal((await replicated(readEarly(), connection, 0).findConfirmed(task.id))?.state, "QUEUED");
-    const read = await replicated(readEarly(), connection, 0).readLog(task.id, 0, 10);
+    assert.equal((await waiting(readEarly(), 0).findConfirmed(task.id))?.state, "QUEUED");
+    const read = await waiting(readEarly(), 0).readLog(task.id, 0, 10);
     assert.equal(read?.task.state, "QUEUED");
     await world.queue.cancel(task.id, "alice", "");
     await world.store.remove(failed);
-    assert.equal(await replicated(readEarly(), connection, 0).findConfirmed(task.id), undefined);
+    assert.equal(await waiting(readEarly(), 0).findConfirmed(task.id), undefined);
   });
 
   it("tells of no end that a failover could take back, however it is asked", async () => {
     const id = await succeed();
-    const queue = queueOver(replicated(world.store, connection));
+    const queue = queueOver(waiting(world.store));
     await assert.rejects(queue.retry(id, "", ""), unconfirmed, "and not that it has succeeded");
     await assert.rejects(queue.findFor(id, ""), unconfirmed, "as ExplainTask asks");
     await assert.rejects(queue.get(id, "alice"), unconfirmed);
-    await assert.rejects(queueOver(replicated(world.store, connection, 0)).retry(id, "", ""), {
+    await assert.rejects(queueOver(waiting(world.store, 0)).retry(id, "", ""), {
       reason: "TASK_NOT_FAILED",
     });
   }).timeout(20_000);
+
+  describe("for a task that is put back", () => {
+    const signal = new AbortController().signal;
+    /** Long ago, so that nobody waits for the end itself. */
+    const failLongAgo = async () => {
+      world.clock.now -= 120_000;
+      const { task, fence } = await start();
+      await world.queue.fail(task.id, fence, failure("BAD_REQUEST", { retryable: false }), {});
+      world.clock.now += 120_000;
+      return task.id;
+    };
+
+    it("does not say so before they have it, nor to who asks again", async () => {
+      const id = await failLongAgo();
+      const queue = queueOver(waiting(world.store));
+      await assert.rejects(queue.retry(id, "alice", ""), unconfirmed);
+      assert.equal((await world.store.find(id))?.state, "QUEUED", "it was put back even so");
+      await assert.rejects(queue.retry(id, "alice", ""), unconfirmed, "again");
+      assert.equal((await queueOver(waiting(world.store, 0)).retry(id, "alice", "")).task.state, "QUEUED");
+    }).timeout(20_000);
+
+    it("does not count it before they have it", async () => {
+      const filter = { ...ANY_TASK, states: ["FAILED" as const] };
+      const change = { filter, reason: "", dryRun: false };
+      await failLongAgo();
+      const none = waiting(world.store);
+      await assert.rejects(createBulk({ store: none, queue: queueOver(none) }).retry(change, signal), unconfirmed);
+      await failLongAgo();
+      const all = waiting(world.store, 0);
+      const { changed } = await createBulk({ store: all, queue: queueOver(all) }).retry(change, signal);
+      assert.deepEqual([...changed], [["alice", 1]]);
+    }).timeout(20_000);
+
+    it("says so when it has failed again since, and not when a failover took it back", async () => {
+      const id = await failLongAgo();
+      const failed = (await world.redis.client.hget(queueKeys(0).tasks, id)) ?? "";
+      const before = await world.store.find(id);
+      const move = afterRevival(before ?? assert.fail(), "");
+      assert.ok(before && move);
+      const failsAgain: TaskStore = {
+        ...world.store,
+        async move(...args) {
+          const outcome = await world.store.move(...args);
+          const [grant] = (await executor(world, { id: "ex-2" }).sync()).grants;
+          await world.queue.fail(id, grant?.fence ?? 0, failure("BAD_REQUEST", { retryable: false }), {});
+          return outcome;
+        },
+      };
+      assert.equal(await waiting(failsAgain, 0).move(before, move), "ok");
+      const forgets: TaskStore = {
+        ...world.store,
+        async move() {
+          await world.redis.client.hset(queueKeys(0).tasks, id, failed);
+          return "ok";
+        },
+      };
+      await assert.rejects(waiting(forgets, 0).move(before, move), unconfirmed);
+    });
+  });
+
+  describe("for a schedule", () => {
+    const limits = { maxPromptBytes: 1_000, engines: ENGINES };
+    const schedule = (cron = "0 9 * * *") =>
+      Schedule.fromPartial({ agentId: "alice", name: "daily", cron, spec: { prompt: "p", engine: "claude-code" } });
+    const local = () => createScheduleStore(world.redis.client, () => world.clock.now);
+    const put = async (replicas: number, stored = local(), cron = "0 9 * * *") => {
+      const { putSchedule } = scheduleHandlers(
+        replicatedSchedules(stored, createReplicas(connection, replicas)),
+        limits,
+      );
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
+      await putSchedule({ schedule: schedule(cron) }, {} as Parameters<typeof putSchedule>[1]);
+    };
+
+    it("does not say that it is stored before they have it, nor to who asks again", async () => {
+      await assert.rejects(put(1), unconfirmed);
+      await assert.rejects(put(1), unconfirmed, "again");
+      await put(0);
+      await put(0);
+    }).timeout(20_000);
+
+    it("does not say so either when a failover took it back", async () => {
+      await put(0);
+      const forgetful = { ...local(), swap: async () => "ok" as const };
+      await assert.rejects(put(0, forgetful, "0 10 * * *"), unconfirmed);
+    });
+
+    it("says so when a run was recorded in it meanwhile, for which nobody waits", async () => {
+      const [name, store] = [{ agent: "alice", name: "daily" }, local()];
+      const busy = {
+        ...store,
+        async swap(change: Parameters<typeof store.swap>[0]) {
+          const outcome = await store.swap(change);
+          const before = await store.find(name);
+          assert.ok(before);
+          const after = { ...before, lastRun: world.clock.now, fault: "QUEUE_FULL" };
+          const run = { which: name, before, after, lookMs: undefined, bounded: false };
+          assert.equal(await replicatedSchedules(store, createReplicas(connection)).swap(run), "ok");
+          return outcome;
+        },
+      };
+      await put(0, busy);
+      assert.equal((await store.find(name))?.fault, "QUEUE_FULL");
+    });
+  });
 
   it("fails for a record that is broken alone, not for those that are asked about with it", async () => {
     const [id, broken] = [await succeed(), await succeed()];
     const ended = await world.store.find(id);
     assert.ok(ended);
     const readLog = async (each: string) => ({ task: { ...ended, id: each }, entries: [], result: undefined });
-    const store = replicated({ ...world.store, readLog }, connection, 0);
+    const store = waiting({ ...world.store, readLog }, 0);
     await world.redis.client.hset(queueKeys(0).tasks, broken, "{");
     const found = await Promise.allSettled([store.readLog(broken, 0, 10), store.readLog(id, 0, 10)]);
     assert.deepEqual(

@@ -98,8 +98,8 @@ export function createQueue(
   };
 
   /** Any agent's, for an operator who names none. */
-  const findFor = async (id: string, agent: string): Promise<Task> => {
-    const task = isTaskId(id) ? await store.findConfirmed(id) : undefined;
+  const findFor = async (id: string, agent: string, what?: "whole"): Promise<Task> => {
+    const task = isTaskId(id) ? await store.findConfirmed(id, what) : undefined;
     if (task === undefined || (agent !== "" && task.agent !== agent)) throw taskNotFound(id);
     return task;
   };
@@ -149,7 +149,8 @@ export function createQueue(
       const task = await findFor(id, agent);
       if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
       await decideAndMove(id, (current) => afterRevival(current, reason));
-      return full(await findFor(id, agent));
+      // Also when there was nothing to do: the call that put it back may have waited for replicas in vain.
+      return full(await findFor(id, agent, "whole"));
     },
 
     /** Changes the class of a task that waits. `agent` may be "": an operator. */

@@ -65,7 +65,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     claim: createShardedClaim(shards),
 
     find: async (id) => ofTask(id)?.find(id),
-    findConfirmed: async (id) => ofTask(id)?.findConfirmed(id),
+    findConfirmed: async (id, what) => ofTask(id)?.findConfirmed(id, what),
     findLeased: async (id, fence) => ofTask(id)?.findLeased(id, fence),
     async findAll(ids) {
       const found = await all((store, shard) => store.findAll(ids.filter((id) => shardOfTask(id) === shard)));

@@ -27,8 +27,11 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 
   find(id: string): Promise<Task | undefined>;
-  /** To tell somebody: an end is then as safe as one that was answered to whoever made it. */
-  findConfirmed(id: string): Promise<Task | undefined>;
+  /**
+   * To tell somebody: an end is then as safe as one that was answered to whoever made it. `whole`: that it has not ended, or no longer has,
+   * is as safe.
+   */
+  findConfirmed(id: string, what?: "end" | "whole"): Promise<Task | undefined>;
   /** The task that is held under this fence, as it was when it was leased or later; any task when it is not held so. */
   findLeased(id: string, fence: number): Promise<Task | undefined>;
   /** In the order of `ids`, without those that are gone. */

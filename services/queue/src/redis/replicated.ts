@@ -1,61 +1,37 @@
-import { Refusal } from "@ccsp/errors";
-import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import type { RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
 import type { Move } from "../domain/move.js";
 import { settleAnswers } from "../domain/settle-all.js";
-import { shardOfTask } from "../domain/shard.js";
 import type { EnqueueOutcome, NewTask, TaskStore } from "../domain/store.js";
 import { isEnded, type Task } from "../domain/task.js";
 import { decodeTask } from "./decode.js";
-import { groupInTurn } from "./group-in-turn.js";
-import { type QueueKeys, queueKeys } from "./keys.js";
-
-/** A replica that is there answers in a fraction of a millisecond. */
-const WAIT_MS = 1_000;
+import { type Change, type Replicas, takenBack } from "./replicas.js";
 
 /** Who reads an older end does not wait, so that results can be read while a replica is away for long. Clocks differ by much less. */
 const RECENT_MS = 60_000;
 
-interface Change {
-  /** Of its task. */
-  readonly id: string;
-  /** The command whose answer shows it. */
-  readonly look: (keys: QueueKeys) => string[];
-  /** Whether the answer does. */
-  readonly isShownBy: (answer: unknown) => boolean;
-}
-
 /**
- * The same store, which says that a task was accepted, has failed or has ended only when `replicas` of its Redis have that too, whoever asks:
+ * The same store, which says that a task was accepted or put back, has failed or has ended only when its Redis' `replicas` have that too, whoever asks:
  * also in answer to a repeated call, and to one that reads an end. Otherwise, after two seconds at most, it throws DEPENDENCY_UNAVAILABLE: the
  * change may have been made even so, and the call has to be repeated.
- *
- * `connection` is for this alone, since WAIT holds up what comes after it.
  */
-export function replicated(store: TaskStore, connection: RedisClient, replicas = 1): TaskStore {
-  const ask = groupInTurn<number, Change, unknown>(
-    (shard, changes) => askAll({ connection, replicas }, queueKeys(shard), changes),
-    { keyOf: ({ id }) => shardOfTask(id) ?? 0, patienceMs: 2 * WAIT_MS, late: noReplica },
-  );
-  /** Whether what the replicas have shows it. */
-  const isKept = async (change: Change): Promise<boolean> =>
-    change.isShownBy(await orUnavailable(connection, () => ask(change)));
-  const confirmed = async (change: Change): Promise<void> => {
-    if (!(await isKept(change))) throw takenBack();
-  };
+export function replicated(store: TaskStore, { isKept, confirm }: Replicas): TaskStore {
   const confirmEnqueued = async (task: NewTask, answer: EnqueueOutcome): Promise<EnqueueOutcome> => {
-    if (answer.outcome === "added") await confirmed(taskOf(answer.task.id));
-    if (answer.outcome === "known") await confirmed(requestOf(task, answer.id));
+    if (answer.outcome === "added") await confirm(taskOf(answer.task.id));
+    if (answer.outcome === "known") await confirm(requestOf(task, answer.id));
     return answer;
   };
-  const isSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
+  const isEndSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
     !isEnded(state) ||
     Date.now() - ended > RECENT_MS ||
     isKept(recordOf(id, (record) => record.state === state && record.ended === ended));
-  /** What is read, once its end is safe. */
+  const isWholeSafe = async (task: Task): Promise<boolean> =>
+    isEnded(task.state) ? isEndSafe(task) : isKept(recordOf(task.id, ({ state }) => !isEnded(state)));
+  /** What is read, once it is safe: its end, unless asked for more. */
   const readSafe = async <T>(
     read: () => Promise<T | undefined>,
     taskIn: (found: T) => Task,
+    isSafe = isEndSafe,
   ): Promise<T | undefined> => {
     const found = await read();
     if (found === undefined || (await isSafe(taskIn(found)))) return found;
@@ -74,16 +50,17 @@ export function replicated(store: TaskStore, connection: RedisClient, replicas =
       const outcome = await store.move(task, move, result);
       // Every Fail: its executor was told that the attempt is over, so the lease must not live on. And a repeated one is decided anew,
       // so `to` does not say whether the first one ended the task.
-      const told = isEnded(move.to) || move.settle === "fail";
+      const told = isEnded(move.to) || move.settle === "fail" || putsBack(move);
       if (told && (outcome === "ok" || outcome === "done")) {
-        await confirmed(recordOf(task.id, (record) => isMadeBy(move, record)));
+        await confirm(recordOf(task.id, (record) => isMadeBy(move, record, task)));
       }
       return outcome;
     },
-    findConfirmed: async (id) =>
+    findConfirmed: async (id, what) =>
       readSafe(
         () => store.find(id),
         (task) => task,
+        what === "whole" ? isWholeSafe : isEndSafe,
       ),
     readLog: async (...where) =>
       readSafe(
@@ -122,36 +99,13 @@ export async function warnOfUnasked(redis: RedisClient, replicas: number, log: L
   }
 }
 
-/**
- * WAIT counts the replicas that have what its own connection wrote, so this writes something after the changes. Then it looks
- * whether they are still there: between a change and this a replica may have become the master that never heard of it, or where
- * the task has ended otherwise since.
- */
-async function askAll(
-  { connection, replicas }: { readonly connection: RedisClient; readonly replicas: number },
-  keys: QueueKeys,
-  changes: readonly Change[],
-): Promise<unknown[]> {
-  const barrier = [
-    ["set", keys.barrier, ""],
-    ["wait", replicas, WAIT_MS],
-  ];
-  const replies = (await connection.pipeline([...barrier, ...changes.map(({ look }) => look(keys))]).exec()) ?? [];
-  const fault = replies.find(([error]) => error !== null)?.[0];
-  if (fault) throw fault;
-  const [, confirmed, ...answers] = replies.map(([, value]) => value);
-  if (Number(confirmed) < replicas) throw noReplica();
-  return answers;
-}
+const putsBack = ({ from, settle }: Move): boolean => from !== undefined && isEnded(from) && settle === undefined;
 
-function isMadeBy({ to, fence = 0, settle }: Move, record: Task): boolean {
+function isMadeBy(move: Move, record: Task, before: Partial<Task>): boolean {
+  const { from, to, fence = 0, settle } = move;
+  // It may have ended again since.
+  if (putsBack(move)) return record.state !== from || record.ended !== before.ended;
   if (settle === undefined) return record.state === to;
   // What failed may have been leased and settled again since: a newer lease says as well that this one is over.
   return record.settled === `${fence} ${settle}` || (settle === "fail" && (record.fence ?? 0) > fence);
 }
-
-const unconfirmed = (why: string): Refusal =>
-  new Refusal("DEPENDENCY_UNAVAILABLE", why, { metadata: { dependency: "redis" }, retryAfterMs: 1_000 });
-const noReplica = (): Refusal =>
-  unconfirmed("too few replicas of Redis confirmed the change (CCSP_QUEUE_DURABILITY, CCSP_QUEUE_REPLICAS)");
-const takenBack = (): Refusal => unconfirmed("Redis does not show the change any more, as after a failover");

@@ -4,15 +4,18 @@ import type { Registry } from "prom-client";
 import type { Wakes } from "../domain/store.js";
 import type { SpecLimits } from "../domain/validate.js";
 import type { Door } from "../grpc/enqueue.js";
+import type { Replicas } from "../redis/replicas.js";
 import { scheduleHandlers } from "./handlers.js";
 import { createMakeTask } from "./make-task.js";
 import { observeSchedules } from "./metrics.js";
 import { runDue } from "./run-due.js";
 import { startScheduling } from "./schedule-loop.js";
-import { createScheduleStore } from "./schedule-store.js";
+import { createScheduleStore, replicatedSchedules } from "./schedule-store.js";
 
 export interface ScheduleDeps {
   readonly redis: RedisClient;
+  /** That have to have a schedule before it is answered; nobody waits for any when absent. */
+  readonly replicas?: Replicas | undefined;
   readonly wakes: Wakes;
   readonly enqueue: Door["enqueue"];
   readonly limits: SpecLimits;
@@ -23,8 +26,9 @@ export interface ScheduleDeps {
 }
 
 /** Recurring tasks: their RPCs, and the loop that makes their tasks until it is closed. Runs in every replica. */
-export function openSchedules({ redis, wakes, enqueue, limits, registry, log, clock }: ScheduleDeps) {
-  const store = createScheduleStore(redis, clock);
+export function openSchedules({ redis, replicas, wakes, enqueue, limits, registry, log, clock }: ScheduleDeps) {
+  const local = createScheduleStore(redis, clock);
+  const store = replicas ? replicatedSchedules(local, replicas) : local;
   const deps = { store, makeTask: createMakeTask(enqueue), observer: observeSchedules(registry) };
   const loop = startScheduling(() => runDue(deps), { wakes, log });
   return { handlers: scheduleHandlers(store, limits), close: async () => loop.close() };

@@ -1,5 +1,6 @@
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import { channels, scheduleKeys } from "../redis/keys.js";
+import type { Replicas } from "../redis/replicas.js";
 import {
   MOST_SCHEDULE_BYTES,
   MOST_SCHEDULES,
@@ -65,6 +66,31 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
       run(async () => void (await redis.zadd(times, "XX", lookMs, `${agent}/${name}`))),
   };
 }
+
+/**
+ * The same, which says that an agent's schedule is stored only when `replicas` have it too, also in answer to a repeated call; otherwise it throws
+ * DEPENDENCY_UNAVAILABLE. For what runs record nobody waits: their tasks are waited for.
+ */
+export function replicatedSchedules(store: ScheduleStore, { confirm }: Replicas): ScheduleStore {
+  return {
+    ...store,
+    async swap(change) {
+      const outcome = await store.swap(change);
+      const { which, after, bounded } = change;
+      if (!bounded || !after || (outcome !== "ok" && outcome !== "same")) return outcome;
+      await confirm({
+        id: "",
+        look: () => ["hget", scheduleKeys.of(which.agent), which.name],
+        // A run may have recorded something in it since.
+        isShownBy: (stored) => typeof stored === "string" && promiseOf(decode(stored)) === promiseOf(after),
+      });
+      return outcome;
+    },
+  };
+}
+
+const promiseOf = ({ cron, timeZone, spec, missed, paused }: Schedule): string =>
+  JSON.stringify([cron, timeZone, spec, missed, paused]);
 
 // What was stored is compared as text: the order of members, too, comes back as it was.
 const encode = (schedule: Schedule | undefined): string => (schedule === undefined ? "" : JSON.stringify(schedule));
