@@ -134,9 +134,8 @@ describe("the queue's metrics", () => {
     const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");
     const readme = await read("../README.md");
     const rows = [...readme.matchAll(/^\| `(ccsp_queue_\w+)(?:\{([\w,]+)\})?` \|/gm)];
-    const sorted = (names: readonly (string | undefined)[]) => names.map(String).toSorted((a, b) => a.localeCompare(b));
-    assert.deepEqual(sorted(rows.map(([, name]) => name)), sorted(metrics.map(({ name }) => name)));
     const known = new Set(metrics.map(({ name }) => name));
+    assert.deepEqual(new Set(rows.map(([, name]) => name)), known);
     const alerts = await read("../../../docs/operations.md");
     const used = [...alerts.matchAll(/\bccsp_queue_\w+/g)].map(([name]) => name);
     assert.ok(used.length > 0);

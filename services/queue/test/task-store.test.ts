@@ -306,8 +306,8 @@ function promises(options: WorldOptions): void {
       ex.held.clear();
       const second = await ex.sync({ sequence: 1n, freeSlots: 2 });
       assert.deepEqual(
-        second.grants.slice(0, 1).map(({ again, ...grant }) => grant),
-        first.grants.map(({ again, ...grant }) => grant),
+        second.grants.slice(0, 1),
+        first.grants.map((grant) => ({ ...grant, again: true })),
       );
       assert.deepEqual((await world.store.counts()).leased, 2);
       // Where the first answer is lost between Redis and its client, nobody can tell that it was no repeat.

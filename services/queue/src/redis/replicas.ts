@@ -31,7 +31,7 @@ export function createReplicas(connection: RedisClient, replicas = 1) {
   return {
     isKept,
     /** Throws DEPENDENCY_UNAVAILABLE unless they have it. */
-    async confirm(change: Change): Promise<void> {
+    confirm: async (change: Change): Promise<void> => {
       if (!(await isKept(change))) throw takenBack();
     },
   };
