@@ -17,11 +17,7 @@
 
 local gates, running, account = KEYS[1], KEYS[2], ARGV[1]
 local scope = 'bound/' .. account
-local now = tonumber(ARGV[2])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[2])
 
 local bound = redis.call('HGET', gates, scope)
 bound = bound and cjson.decode(bound)

@@ -74,11 +74,7 @@ local CLASSES = { 'urgent', 'high', 'normal', 'low' }
 local CLOSING_BRACE = string.byte('}')
 -- Tasks that leave their line unleased, and pinned ones that are looked at, in one call at most: it has to stay short.
 local most_blocked, most_pins = 100, 500
-local now = tonumber(ARGV[2])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[2])
 
 local last = redis.call('HMGET', executor, 'boot', 'seq', 'granted', 'unsettled')
 if last[1] ~= boot or last[2] ~= seq then

@@ -13,11 +13,7 @@
 -- Closing a gate as it is closed already changes nothing, so that a repeat writes no second event.
 
 local gates, events, scope = KEYS[1], KEYS[2], ARGV[1]
-local now = tonumber(ARGV[2])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[2])
 
 local gate = cjson.decode(ARGV[3])
 local before = redis.call('HGET', gates, scope)

@@ -50,11 +50,7 @@
 local tasks, prompts, owned, load, parked, alarms, pinned, events, rota = unpack(KEYS)
 local engine, bounds = ARGV[2], cjson.decode(ARGV[5])
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
-local now = tonumber(ARGV[1])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[1])
 
 -- What waits, by scope, and the oldest of an agent in each class.
 local all_scopes, fields, heads = {}, {}, { {}, {}, {}, {} }

@@ -16,11 +16,7 @@
 
 local tasks, transcripts, kept, meta = unpack(KEYS)
 local id, fence, transcript = ARGV[4], tonumber(ARGV[5]), ARGV[6]
-local now = tonumber(ARGV[1])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[1])
 
 local function drop(one)
   local bytes = redis.call('HSTRLEN', transcripts, one)
@@ -33,8 +29,7 @@ local total
 if fence then
   local raw = redis.call('HGET', tasks, id)
   local r = raw and cjson.decode(raw)
-  local held = r and (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING')
-  if not held or r.fence ~= fence then
+  if not (r and HELD[r.state] and r.fence == fence) then
     return 'lost'
   end
   drop(id)

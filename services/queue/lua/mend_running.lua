@@ -12,11 +12,7 @@
 -- script, and this makes them right whatever went wrong. It reads every lease, so all replicas together do it once in a while.
 
 local running, tasks, leases, meta = unpack(KEYS)
-local now = tonumber(ARGV[1])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[1])
 if now - tonumber(redis.call('HGET', meta, 'mended') or 0) < tonumber(ARGV[2]) then
   return 'early'
 end

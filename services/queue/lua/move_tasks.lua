@@ -58,17 +58,12 @@ local tasks, results, leases, parked, alarms, pinned, ended, running, load, meta
 local LINES, HEADS, TURNS, LOGS = 15, 19, 23, 27
 local engine = ARGV[2]
 local CLASS = { urgent = 1, high = 2, normal = 3, low = 4 }
-local now = tonumber(ARGV[1])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[1])
 local now_text = string.format('%.0f', now)
 
 -- Waits for an executor or for a time: what the bounds at the door count.
 local WAITING = { QUEUED = true, PARKED = true, SCHEDULED = true }
 local DUE = { leases = leases, parked = parked, alarms = alarms }
-local HELD = { LEASED = true, RUNNING = true, CANCELLING = true }
 local charges = open_charges({ rota = rota, rates = rates, meta = meta }, engine)
 local batch = open_batch()
 local from_leases = batch.of('ZREM', leases)

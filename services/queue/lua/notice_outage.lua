@@ -11,8 +11,7 @@
 -- ago, then executors could not renew either: they call that often. That is judged by the server's clock alone.
 
 local keys = { meta = KEYS[1], leases = KEYS[2], executors = KEYS[3] }
-local t = redis.call('TIME')
-local time = t[1] * 1000 + math.floor(t[2] / 1000)
+local time = read_clock()
 local now, lease_ms = tonumber(ARGV[1]) or time, tonumber(ARGV[2])
 
 notice_restart(keys, now, lease_ms)

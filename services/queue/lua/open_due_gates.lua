@@ -10,11 +10,7 @@
 -- Safe to run in every replica at once. A gate that opened by time raises no event: its closing said when.
 
 local gates, woken = KEYS[1], false
-local now = tonumber(ARGV[1])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[1])
 
 local entries = redis.call('HGETALL', gates)
 for i = 1, #entries, 2 do

@@ -14,11 +14,7 @@
 -- It is kept as opened now, for its ramp and so that a repeat of this call is recognised; open_due_gates forgets it.
 
 local gates, events, scope = KEYS[1], KEYS[2], ARGV[1]
-local now = tonumber(ARGV[2])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[2])
 
 local gate = redis.call('HGET', gates, scope)
 gate = gate and cjson.decode(gate)

@@ -14,11 +14,7 @@
 -- A level that is not higher changes nothing, and neither does the same stop, so that a repeat writes no second event.
 
 local gates, events = KEYS[1], KEYS[2]
-local now = tonumber(ARGV[1])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[1])
 
 local stop, before = cjson.decode(ARGV[2]), redis.call('HGET', gates, 'emergency')
 local held = before and cjson.decode(before)

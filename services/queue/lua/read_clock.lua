@@ -5,5 +5,4 @@
 --
 -- A script because TIME alone has no key: a Redis Cluster would ask any node, whose clock is not that of the shard's node.
 
-local t = redis.call('TIME')
-return t[1] * 1000 + math.floor(t[2] / 1000)
+return read_clock()

@@ -13,12 +13,7 @@
 -- forgot the lease, and that its holder's next Sync lets it go on. Numbers have no gaps: one after reports that Redis forgot starts the run.
 
 local tasks, events = unpack(KEYS)
-local now = tonumber(ARGV[1])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local HELD = { LEASED = true, RUNNING = true, CANCELLING = true }
+local now = time_given(ARGV[1])
 
 local logged = {}
 local function report(log, id, fence, number, started, trace, first, last)

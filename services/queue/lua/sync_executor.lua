@@ -29,11 +29,7 @@
 local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
-local now = tonumber(ARGV[2])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000 + math.floor(t[2] / 1000)
-end
+local now = time_given(ARGV[2])
 
 local last = redis.call('HMGET', executor, 'boot', 'seq', 'retired', 'granted')
 local last_boot, last_seq, retired, granted = last[1] or '', tonumber(last[2] or 0), last[3] or ' ', last[4] or ' '
@@ -78,7 +74,7 @@ local function find_all(ids, fences)
   return found
 end
 local function is_here(r)
-  return (r.state == 'LEASED' or r.state == 'RUNNING' or r.state == 'CANCELLING') and r.executor == name
+  return HELD[r.state] and r.executor == name
 end
 
 local lost, cancelled, unlisted, forgotten = {}, {}, {}, {}

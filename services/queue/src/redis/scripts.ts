@@ -53,14 +53,14 @@ export function bindScripts(redis: RedisClient) {
         "...requests",
       ],
       words,
-      ["shared/batch", "shared/events"].map(lua),
+      ["shared/clock", "shared/batch", "shared/events"].map(lua),
     ),
     sync: bindScript(
       redis,
       lua("sync_executor"),
       ["executor", "executors", "tasks", "leases", "running", "meta", "gates"],
       list,
-      ["shared/batch", "outage/ahead", "outage/run", "outage/notice"].map(lua),
+      ["shared/clock", "shared/held", "shared/batch", "outage/ahead", "outage/run", "outage/notice"].map(lua),
     ),
     claim: bindScript(
       redis,
@@ -72,14 +72,17 @@ export function bindScripts(redis: RedisClient) {
       ],
       list,
       [
-        ...["shared/batch", "shared/tally", "outage/run"],
+        ...["shared/clock", "shared/batch", "shared/tally", "outage/run"],
         ...["gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`),
       ].map(lua),
     ),
-    report: bindScript(redis, lua("report_runs"), ["tasks", "events", "...logs"], words, [
-      lua("shared/events"),
-      lua("outage/ahead"),
-    ]),
+    report: bindScript(
+      redis,
+      lua("report_runs"),
+      ["tasks", "events", "...logs"],
+      words,
+      ["shared/clock", "shared/held", "shared/events", "outage/ahead"].map(lua),
+    ),
     move: bindScript(
       redis,
       lua("move_tasks"),
@@ -91,8 +94,8 @@ export function bindScripts(redis: RedisClient) {
       ],
       words,
       [
-        ...["shared/batch", "shared/tally", "shared/count_lease", "shared/events", "outage/ahead"],
-        ...["move/bench", "move/charge", "move/resume"],
+        ...["shared/clock", "shared/held", "shared/batch", "shared/tally", "shared/count_lease", "shared/events"],
+        ...["outage/ahead", "move/bench", "move/charge", "move/resume"],
       ].map(lua),
     ),
     remove: bindScript(
@@ -102,21 +105,43 @@ export function bindScripts(redis: RedisClient) {
       anything,
       [lua("shared/tally")],
     ),
-    closeGate: bindScript(redis, lua("close_gate"), ["gates", "events"], String, [lua("shared/events")]),
-    raiseEmergency: bindScript(redis, lua("raise_emergency"), ["gates", "events"], String, [lua("shared/events")]),
-    openGate: bindScript(redis, lua("open_gate"), ["gates", "events"], oneOf("ok", "open"), [lua("shared/events")]),
-    openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything),
-    adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
+    closeGate: bindScript(
+      redis,
+      lua("close_gate"),
+      ["gates", "events"],
+      String,
+      ["shared/clock", "shared/events"].map(lua),
+    ),
+    raiseEmergency: bindScript(
+      redis,
+      lua("raise_emergency"),
+      ["gates", "events"],
+      String,
+      ["shared/clock", "shared/events"].map(lua),
+    ),
+    openGate: bindScript(
+      redis,
+      lua("open_gate"),
+      ["gates", "events"],
+      oneOf("ok", "open"),
+      ["shared/clock", "shared/events"].map(lua),
+    ),
+    openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything, [lua("shared/clock")]),
+    adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything, [lua("shared/clock")]),
     liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
     mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases", "meta"], anything, [
+      lua("shared/clock"),
       lua("shared/count_lease"),
     ]),
-    noticeOutage: bindScript(redis, lua("notice_outage"), ["meta", "leases", "executors"], anything, [
-      lua("outage/run"),
-      lua("outage/notice"),
-    ]),
+    noticeOutage: bindScript(
+      redis,
+      lua("notice_outage"),
+      ["meta", "leases", "executors"],
+      anything,
+      ["shared/clock", "outage/run", "outage/notice"].map(lua),
+    ),
     readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),
-    readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number),
+    readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number, [lua("shared/clock")]),
   };
 }
 
