@@ -130,7 +130,10 @@ function gates(get: () => World): void {
     const mark = request();
     await world.store.sync({ ...mark, leaseMs: 1_000, again: false });
     const claim = { ...mark, engine: "claude-code", account: "", count: 1, leaseMs: 1_000, maxBytes: 1_000 };
-    assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), { grants: [], waitMs: 1_234 });
+    assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), {
+      grants: [],
+      waitMs: 1_234,
+    });
   });
 
   it("says who closed it, why and until when, and tells other services once", async () => {

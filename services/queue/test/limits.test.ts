@@ -219,7 +219,10 @@ function limits({ twice }: WorldOptions): void {
       const mark = request();
       await world.store.sync({ ...mark, leaseMs: 1_000, again: false });
       const claim = { ...mark, engine: "claude-code", account: "", count: 9, leaseMs: 1_000, maxBytes: 1_000 };
-      assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), { grants: [], waitMs: 10_000 });
+      assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), {
+        grants: [],
+        waitMs: 10_000,
+      });
       world.clock.now += 10_000;
       assert.equal((await take(20)).length, 1);
       world.clock.now += 20_000;
