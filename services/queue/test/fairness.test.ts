@@ -78,6 +78,21 @@ function fairness({ twice }: { twice: boolean }): void {
     assert.ok(Math.abs((runs["a"] ?? 0) - 20) <= 3, `a ran ${runs["a"]} times of 220`);
   });
 
+  it("counts what each of several runs used that end in the same moment", async () => {
+    const world = await open();
+    await add(world, "a", 3);
+    await add(world, "b", 2);
+    const ends = (await take(world, 4)).map(({ id, fence }, i) => ({ id, fence, tokens: 1_000 * 2 ** i }));
+    for (const { id, fence } of ends) {
+      await world.queue.report({ id, fence, number: 1, started: { traceparent: "" }, entries: [] });
+    }
+    await Promise.all(
+      ends.map(({ id, fence, tokens }) => world.queue.complete(id, fence, Buffer.from(""), { tokens })),
+    );
+    const turns = await world.redis.client.zrange("ccsp:queue:{0}:turns:claude-code:normal", "0", "-1", "WITHSCORES");
+    assert.deepEqual(turns, ["a", "5000", "b", "10000"]);
+  });
+
   it("gives an agent that was away its turn, and nothing for the time it did not use", async () => {
     const world = await open();
     await add(world, "a", 60);

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { createBulk } from "../src/domain/bulk.js";
-import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
+import { afterCancel, afterCompletion, afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
 import { ANY_TASK } from "../src/domain/filter.js";
 import { scopes } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
@@ -299,6 +299,31 @@ function promises(options: WorldOptions): void {
       assert.deepEqual([again.task.deliveries, again.task.spent], [1, undefined]);
     });
 
+    it("that its holder does not name is settled before a claim grants more that was asked for together with that Sync", async () => {
+      await add();
+      const { id, fence, ex } = await leaseOne();
+      await add();
+      ex.held.clear();
+      const mark = ex.request();
+      const findings = await world.store.sync({ ...mark, leaseMs: LEASE_MS, again: false });
+      assert.deepEqual(findings !== "stale" && findings.unlisted, [{ id, fence }]);
+      const wanted = { engine: "claude-code", account: "", count: 2, leaseMs: LEASE_MS, maxBytes: 1_000 };
+      const claim = { ...mark, ...wanted, order: ORDER };
+      assert.equal(await world.store.claim({ ...claim, early: true }), "unsettled");
+      await world.queue.freeLease(id, { how: "undelivered", fence });
+      const claimed = await world.store.claim({ ...claim, early: false });
+      assert.ok(typeof claimed !== "string");
+      assert.equal(claimed.grants.length, 2);
+      assert.equal(claimed.grants[0]?.task.id, id);
+    });
+
+    it("that has ended is told as lost to an executor that names it before it was reported", async () => {
+      await add();
+      const { id, fence, ex } = await leaseOne();
+      await world.queue.complete(id, fence, Buffer.from("result"), {});
+      assert.deepEqual((await ex.sync()).lost, [id]);
+    });
+
     it("is granted again, the same, when the same Sync comes twice, and counts once", async () => {
       for (let i = 0; i < 3; i++) await add();
       const ex = executor(world);
@@ -506,6 +531,25 @@ function promises(options: WorldOptions): void {
       assert.equal(await state(id), "SUCCEEDED");
       assert.equal(String(await world.store.findResult({ id })), "one");
       assert.equal((await logOf(world.store, id)).length, 1);
+    });
+
+    it("is in its own task's log, whatever else ends in the same moment", async () => {
+      const waiting = await Promise.all([add(), add(), add()]);
+      const { id, fence } = await leaseOne();
+      const others = await Promise.all(waiting.filter((each) => each !== id).map((each) => world.store.find(each)));
+      const cancels = others.flatMap((task) => (task ? [{ task, move: afterCancel(task, `of ${task.id}`) }] : []));
+      const [first, second] = cancels;
+      assert.ok(first?.move && second?.move);
+      await Promise.all([
+        world.store.move(first.task, first.move),
+        world.store.move({ id, engine: first.task.engine }, afterCompletion(fence, {}), Buffer.from("result")),
+        world.store.move(second.task, second.move),
+      ]);
+      assert.equal(String(await world.store.findResult({ id })), "result");
+      assert.equal((await world.store.find(id))?.resultBytes, 6);
+      const contents = await Promise.all([id, first.task.id, second.task.id].map((each) => logOf(world.store, each)));
+      const notes = contents.map((log) => log.map(({ content }) => content.kind === "state" && content.note.reason));
+      assert.deepEqual(notes, [[undefined], [`of ${first.task.id}`], [`of ${second.task.id}`]]);
     });
 
     it("with a large result keeps it in chunks, which are read as one and go with the task", async () => {
