@@ -35,9 +35,14 @@ export interface DoorDeps {
 /** Every task comes in here, whether an agent or a schedule brings it. */
 export interface Door {
   /** Throws what the RPC fails with. */
-  readonly enqueue: (request: EnqueueRequest) => Promise<FullTask>;
+  readonly enqueue: (request: EnqueueRequest) => Promise<Enqueued>;
   /** Each for itself, those that need nothing else together into Redis. */
   readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
+}
+
+/** A task, with its spec as it was asked for, which is how it is stored. */
+export interface Enqueued extends FullTask {
+  readonly spec: TaskSpec;
 }
 
 /** A request that was found good. */
@@ -101,7 +106,8 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
       const leave = admit();
       try {
         const asked = read(request, currentTraceparent());
-        return await (needsLookUp(asked) ? lookUpAndStore(asked) : queue.enqueue(asked.task));
+        const stored = await (needsLookUp(asked) ? lookUpAndStore(asked) : queue.enqueue(asked.task));
+        return { spec: asked.spec, ...stored };
       } finally {
         leave();
       }

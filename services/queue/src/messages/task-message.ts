@@ -28,22 +28,32 @@ export function storeSpec(spec: TaskSpec): StoredSpec {
     const whole = createHash("sha256").update(`${rest.byteLength}:`).update(rest).update(prompts).digest("base64url");
     return whole.slice(0, HASH_LENGTH);
   };
-  const text = Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength).toString("base64");
-  return { spec: text, prompts, hash };
+  return { spec: rest.toString("base64"), prompts, hash };
+}
+
+/** Answers bytes out of Node's pool: memory of their own, which a plain writer gives them, is five times as dear. */
+class Writer extends BinaryWriter {
+  override finish(): Buffer<ArrayBuffer> {
+    // Private in its types, and the only way to its bytes without a copy. The library's version is fixed.
+    const bytes = Buffer.from(this["buffer"].subarray(0, this["pos"]));
+    this["pos"] = 0;
+    return bytes;
+  }
 }
 
 // A writer keeps what it has allocated, and to allocate is most of what encoding costs. What a large spec took is not kept.
 const KEPT_BYTES = 64 * 1024;
-let writer = new BinaryWriter();
+let writer = new Writer();
 
-function encodeSpec(spec: TaskSpec): Uint8Array {
+function encodeSpec(spec: TaskSpec): Buffer {
   try {
-    const bytes = TaskSpec.encode(spec, writer).finish();
-    if (bytes.byteLength > KEPT_BYTES / 3) writer = new BinaryWriter();
+    TaskSpec.encode(spec, writer);
+    const bytes = writer.finish();
+    if (bytes.byteLength > KEPT_BYTES / 3) writer = new Writer();
     return bytes;
   } catch (error) {
     // It may hold half a spec.
-    writer = new BinaryWriter();
+    writer = new Writer();
     throw error;
   }
 }
@@ -55,16 +65,18 @@ const HASH_LENGTH = 16;
 /** Without `prompts`: what lists show. */
 export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
   const rest = Buffer.from(task.spec, "base64");
-  const spec = TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts]));
-  // The class can have been changed since.
-  return { ...spec, priority: priorityOf(task.class) };
+  return currentSpec(task, TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts])));
 }
 
-export function toTaskMessage({ task, prompts, result }: FullTask): TaskMessage {
+/** The class can have been changed since. */
+const currentSpec = (task: Task, spec: TaskSpec): TaskSpec => ({ ...spec, priority: priorityOf(task.class) });
+
+/** `spec`: where it is at hand, so that it need not be decoded. */
+export function toTaskMessage({ task, prompts, result, spec }: FullTask & { readonly spec?: TaskSpec }): TaskMessage {
   return {
     id: task.id,
     agentId: task.agent,
-    spec: loadSpec(task, prompts),
+    spec: spec ? currentSpec(task, spec) : loadSpec(task, prompts),
     state: toState(task.state),
     attempt: task.attempt ?? 0,
     createTime: new Date(task.created),
