@@ -134,7 +134,7 @@ export function createQueue(
   };
 
   return {
-    enqueue: async (task: NewTask): Promise<FullTask> => accepted(task, await store.enqueue(task)),
+    enqueue: (task: NewTask): Promise<FullTask> => store.enqueue(task).then((answer) => accepted(task, answer)),
 
     /** Each for itself, together into the store. Never rejects. */
     async enqueueAll(tasks: readonly NewTask[]): Promise<PromiseSettledResult<FullTask>[]> {

@@ -1,5 +1,6 @@
 /** Where an agent's tasks live: FNV-1a (32 bits) of its id, modulo the number of shards. The same in every version and replica. */
 export function shardOfAgent(agent: string, shards: number): number {
+  if (shards === 1) return 0;
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(agent)) hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0) % shards;

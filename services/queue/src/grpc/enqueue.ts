@@ -34,11 +34,16 @@ export interface DoorDeps {
 /** Every task comes in here, whether an agent or a schedule brings it. */
 export interface Door {
   /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
-  readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<FullTask>;
+  readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
   /** The id of a new task of this agent. */
   readonly newId: (agent: string) => string;
   /** Each for itself, those that need nothing else together into Redis. */
   readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
+}
+
+/** A task, with its spec as it was asked for, which is how it is stored. */
+export interface Enqueued extends FullTask {
+  readonly spec: TaskSpec;
 }
 
 /** A request that was found good. */
@@ -104,7 +109,8 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
       const leave = admit();
       try {
         const asked = read(request, currentTraceparent(), id);
-        return await (needsLookUp(asked) ? lookUpAndStore(asked) : queue.enqueue(asked.task));
+        const stored = await (needsLookUp(asked) ? lookUpAndStore(asked) : queue.enqueue(asked.task));
+        return { spec: asked.spec, ...stored };
       } finally {
         leave();
       }

@@ -55,16 +55,18 @@ const HASH_LENGTH = 16;
 /** Without `prompts`: what lists show. */
 export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
   const rest = Buffer.from(task.spec, "base64");
-  const spec = TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts]));
-  // The class can have been changed since.
-  return { ...spec, priority: priorityOf(task.class) };
+  return currentSpec(task, TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts])));
 }
 
-export function toTaskMessage({ task, prompts, result }: FullTask): TaskMessage {
+/** The class can have been changed since. */
+const currentSpec = (task: Task, spec: TaskSpec): TaskSpec => ({ ...spec, priority: priorityOf(task.class) });
+
+/** `spec`: where it is at hand, so that it need not be decoded. */
+export function toTaskMessage({ task, prompts, result, spec }: FullTask & { readonly spec?: TaskSpec }): TaskMessage {
   return {
     id: task.id,
     agentId: task.agent,
-    spec: loadSpec(task, prompts),
+    spec: spec ? currentSpec(task, spec) : loadSpec(task, prompts),
     state: toState(task.state),
     attempt: task.attempt ?? 0,
     createTime: new Date(task.created),

@@ -42,6 +42,7 @@ export function createEnqueue(
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
       args.push(line, asBuffer(task.prompts));
     }
+    // A literal that begins with a spread and then gets more gets a hidden class of its own, each time: 1 to 2 µs, and slow to read.
     return readOutcomes(entries, await scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args));
   };
 
