@@ -11,13 +11,13 @@ export function observeQueue(registry: Registry, store: Pick<TaskStore, "depths"
   const registers = [registry];
   const oldest = new Gauge({
     name: "ccsp_queue_oldest_age_seconds",
-    help: "Age of the oldest task that waits for an executor; 0 when none does",
+    help: "Age of the oldest task that waits for an executor, of those that ccsp_queue_waiting counts; 0 when none does",
     labelNames: ["engine", "class"],
     registers,
   });
   const waiting = new Gauge({
     name: "ccsp_queue_waiting",
-    help: "Tasks that wait for an executor",
+    help: "Tasks that wait for an executor; of those that a label keeps back, and of those that wait for one executor, at most 2,000 of each shard",
     labelNames: ["engine", "class"],
     registers,
     async collect() {
