@@ -7,7 +7,7 @@ import { MOST_HELD, readTasksIn } from "./task-pages.js";
 
 export type StatusReads = Pick<TaskStore, "depths" | "agentLoads" | "counts" | "executors">;
 
-/** Of what waits for a time or for one executor there can be as many as there are tasks. */
+/** Of what a label keeps back, of what waits for one executor and of what waits for a time: of each there can be as many as there are tasks. */
 const MOST_READ = 2_000;
 
 /** What waits and runs, counted from the indexes; where they do not say of which class or agent a task is, from its record. */

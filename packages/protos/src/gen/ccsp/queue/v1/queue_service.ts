@@ -1125,7 +1125,11 @@ export interface LoadConversationResponse {
   transcript: Buffer;
 }
 
-/** Tasks of one engine and class. */
+/**
+ * Tasks of one engine and class. What stands in line is counted exactly. Of the tasks that a label keeps back, of those that wait for one
+ * executor and of those that wait for a time, only the first 2,000 each of every shard are counted here, and 20,000 of those that executors
+ * hold. The numbers of GetStatusResponse itself and of AgentLoad are exact.
+ */
 export interface Depth {
   /** Engine name. */
   engine: string;
@@ -1133,13 +1137,13 @@ export interface Depth {
   priority: Priority;
   /** Tasks waiting for an executor. */
   waiting: bigint;
-  /** Age of the oldest of them; absent when none waits. */
+  /** Age of the oldest of those that are counted; absent when none is. */
   oldestAge:
     | Duration
     | undefined;
   /** Tasks that executors hold. */
   running: bigint;
-  /** Tasks that wait for a time, parked or scheduled; of very many only the 2,000 of each shard that are ready first are counted here. */
+  /** Tasks that wait for a time, parked or scheduled; of very many those that are ready first. */
   parked: bigint;
   /** A closed gate stands before all of them: that of everything, the engine or the class, or the emergency stop. */
   paused: boolean;
