@@ -40,7 +40,8 @@
 -- Line: id, class (1 to 4), agent, bytes that the bounds count, payload hash or '' when the call has no request id, traceparent
 -- or '', start (ms; 0: none, but the record has conditions) or '', and the record's members as JSON but for state and times; a space
 -- between them. One argument is cheaper than eight.
--- Conditions of a start: deadline (ms) of the first, pin (executor that it waits for), pinMs (how long); each may be absent.
+-- Conditions of a start: deadline (ms) of the first, pin (executor that it waits for), pinMs (how long), and what
+-- is no matter of this script; each may be absent.
 -- Writes no log entry: a log's first entry, QUEUED or SCHEDULED at `created`, is the record itself, which spares every waiting
 -- task a stream.
 -- Age is the time of acceptance, or of the start that was asked for; as 11 hex digits, it sorts by name.

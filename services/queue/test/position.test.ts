@@ -16,6 +16,8 @@ describe("the position of a waiting task", () => {
       agent: fc.constantFrom("alice", "bob", "constructor"),
       class: fc.constantFrom(...CLASSES),
       afterMs: fc.integer({ min: 0, max: 20_000 }),
+      // For an executor that is not there: in nobody's way.
+      pinned: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     });
     const leased = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 });
     await fc.assert(
@@ -26,9 +28,11 @@ describe("the position of a waiting task", () => {
         async (tasks, first, late) => {
           await world.reset();
           const waiting = new Set<string>();
-          for (const { afterMs, ...more } of tasks) {
+          for (const { afterMs, pinned, ...more } of tasks) {
             world.clock.now += late ? afterMs : 0;
-            waiting.add((await world.queue.enqueue(newTask(more))).task.id);
+            const conditions = pinned ? { conditions: { pin: "ex-0" } } : {};
+            const { id } = (await world.queue.enqueue(newTask({ ...more, labels: ["k=v"], ...conditions }))).task;
+            if (!pinned) waiting.add(id);
           }
           // Then age multiplies every weight by as much as it may.
           world.clock.now += late ? 86_400_000 : 0;

@@ -6,6 +6,7 @@ import { createMemoryLevel } from "../src/cache/memory-level.js";
 import { createRedisLevel } from "../src/cache/redis-level.js";
 import { createResultCache, type ResultCache } from "../src/cache/result-cache.js";
 import { createTaskCache } from "../src/cache/task-cache.js";
+import { reap } from "../src/domain/reaper.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { checkInvariants } from "./invariants.js";
@@ -114,6 +115,38 @@ describe("a task that opts in to cached answers", () => {
     world.queue.answer = answer;
     assert.deepEqual(looked, []);
     assert.equal(state, TaskState.SUCCEEDED);
+  });
+
+  it("waits as it was asked to when the answer that was found cannot be written", async () => {
+    const one = await inMemory();
+    await enqueue(one.client, opted());
+    await run(one);
+    const { answer } = world.queue;
+    world.queue.answer = async () => Promise.reject(new Error("Redis is away"));
+    const waitingFor = async (more: Partial<TaskSpec>) => (await enqueue(one.client, opted(more))).id;
+    const anybodys = await waitingFor({});
+    const pinned = await waitingFor({ affinity: { executorId: "ex-2", fallbackAfter: undefined } });
+    const preferred = await waitingFor({ affinity: { executorId: "ex-2", fallbackAfter: { seconds: 90n, nanos: 0 } } });
+    world.queue.answer = answer;
+    const { blockers } = await one.client.explainTask({ taskId: pinned, agentId: "alice" });
+    assert.match(blockers.map(({ message }) => message).join(), /answer/);
+    const takes = async (executorId: string) => {
+      await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1e6, maxEndedBytes: 1e12 });
+      const mark = { executorId, sequence: ++sequence, bootId: `boot-${sequence}` };
+      const engines = [{ engine: "claude-code", freeSlots: 1, version: "1.0", account: "", slots: 1 }];
+      const { leases } = await one.client.sync(syncRequest({ ...mark, engines }));
+      for (const { taskId, fence } of leases) await one.client.complete({ taskId, fence, result: result() });
+      return leases.map(({ taskId }) => taskId);
+    };
+    assert.deepEqual(await takes("ex-2"), []);
+    world.clock.now += 60_000;
+    assert.deepEqual(await takes("ex-1"), [anybodys]);
+    assert.deepEqual(await takes("ex-3"), [], "the others wait for their own");
+    world.clock.now += 30_000;
+    assert.deepEqual(await takes("ex-3"), [preferred]);
+    assert.deepEqual(await takes("ex-4"), []);
+    assert.deepEqual(await takes("ex-2"), [pinned]);
+    await checkInvariants(world);
   });
 
   it("has a log of QUEUED and its end, and events that count nothing twice", async () => {

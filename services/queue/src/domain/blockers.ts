@@ -1,3 +1,4 @@
+import { ANSWERING } from "./alarm.js";
 import { isClosed, opensForNext, type Scope, scopes, scopeWords } from "./gates.js";
 import { labelCap, type Order } from "./order.js";
 import { tasksBefore } from "./position.js";
@@ -131,7 +132,8 @@ function slotsOf(
   if (pin !== undefined) {
     const why = able.length === 0 ? `which does not offer ${engine} now` : "which has no free slot";
     const untilMs = pinMs === undefined ? undefined : created + pinMs;
-    return free > 0 ? [] : [{ kind: "AFFINITY", message: `it waits for executor ${pin}, ${why}`, untilMs }];
+    const whom = pin === ANSWERING ? "its answer from the cache" : `executor ${pin}, ${why}`;
+    return free > 0 ? [] : [{ kind: "AFFINITY", message: `it waits for ${whom}`, untilMs }];
   }
   if (able.length === 0) {
     const drain = around.executors.some(({ draining }) => draining) ? ": those that did are draining" : "";

@@ -97,6 +97,9 @@ export interface StartConditions {
   /** The executor that it waits for, and for how many ms; for ever when absent. */
   readonly pin?: string;
   readonly pinMs?: number;
+  /** For whom it waits after that, and for how many ms from its acceptance. */
+  readonly nextPin?: string;
+  readonly nextPinMs?: number;
 }
 
 export type EnqueueOutcome =

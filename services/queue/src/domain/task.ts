@@ -70,6 +70,9 @@ export interface Task {
   /** The executor that it waits for, and for how many ms from `created`; for ever when absent. */
   readonly pin?: string;
   readonly pinMs?: number;
+  /** For whom it waits after that, in the same way. */
+  readonly nextPin?: string;
+  readonly nextPinMs?: number;
   /** As `labelName` has them. */
   readonly labels?: readonly string[];
   readonly retry?: TaskRetry;

@@ -9,6 +9,7 @@ import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { TaskCache } from "../cache/task-cache.js";
 import type { Conversations } from "../conversations/conversations.js";
+import { toBeAnswered } from "../domain/alarm.js";
 import { labelName } from "../domain/gates.js";
 import type { FullTask, Queue } from "../domain/queue.js";
 import { settleAll } from "../domain/settle-all.js";
@@ -86,8 +87,9 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
   const lookUpAndStore = async ({ task, spec, key }: Asked): Promise<FullTask> => {
     const result = key === undefined ? undefined : await cache?.find(key, spec);
     const followed = spec.conversation && (await conversations?.follow(task.agent, task.engine, spec.conversation));
-    const place = result ? TO_BE_ANSWERED : spec.affinity ? undefined : followed;
-    const stored = await queue.enqueue(place ? { ...task, conditions: { ...task.conditions, ...place } } : task);
+    const own = spec.affinity || !followed ? task.conditions : { ...task.conditions, ...followed };
+    const conditions = result ? toBeAnswered(own) : own;
+    const stored = await queue.enqueue(conditions ? { ...task, conditions } : task);
     return result ? answered(stored, result) : stored;
   };
 
@@ -97,7 +99,7 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
       await queue.answer(id, TaskResult.encode(result).finish(), cachedFacts(result));
       return await queue.get(id, agent);
     } catch {
-      // It was accepted: after a while it is run like any other.
+      // It was accepted: after a minute it waits like any other.
       return task;
     }
   };
@@ -146,9 +148,6 @@ const isSettled = <T>(result: PromiseSettledResult<T | undefined>): result is Pr
 
 type Writable<T> = { -readonly [F in keyof T]: T[F] };
 const anybody = () => () => undefined;
-
-// An executor that cannot exist, so that nobody runs the task meanwhile; and if its answer does not come, everybody may.
-const TO_BE_ANSWERED = { pin: "@cache", pinMs: 60_000 };
 
 const MAX_BATCH = 1_000;
 

@@ -31,6 +31,9 @@ const FAILURES = {
   fail: failure("NETWORK_ERROR"),
   limit: failure("RATE_LIMIT", { retryAfterMs: LEASE_MS }),
   window: failure("USAGE_WINDOW"),
+  // Sooner than any back-off would be, and one that has opened by now.
+  "named window": failure("USAGE_WINDOW", { retryAfterMs: LEASE_MS }),
+  "open window": failure("USAGE_WINDOW", { retryAfterMs: 0 }),
   overload: failure("OVERLOADED"),
   crash: failure("ENGINE_CRASH"),
   login: failure("SESSION_TIMEOUT", { retryable: false }),
@@ -158,6 +161,8 @@ export class Play {
       case "fail":
       case "limit":
       case "window":
+      case "named window":
+      case "open window":
       case "overload":
       case "crash":
       case "login":

@@ -7,8 +7,8 @@ const OPS = {
   2: ["batch", "fail", "cancel", "release", "report", "reboot", "forget", "lost sync", "sync again"],
   1: [
     ...(["schedule", "pin", "hurry", "ask again", "old sync", "zombie"] as const),
-    ...(["limit", "window", "overload", "crash", "login", "refuse", "retry", "priority", "pause", "resume"] as const),
-    "set back",
+    ...(["limit", "overload", "crash", "login", "refuse", "retry", "priority", "pause", "resume"] as const),
+    ...(["window", "named window", "open window", "set back"] as const),
   ],
 } as const;
 type Op = (typeof OPS)[keyof typeof OPS][number];

@@ -36,6 +36,7 @@ export interface ModelTask {
 }
 
 const DELIVERIES = 20;
+const LIMITED = 1_000;
 const LIMITS: Readonly<Record<string, readonly [firstMs: number, mostMs: number]>> = {
   RATE_LIMIT: [5_000, 300_000],
   USAGE_WINDOW: [300_000, 3_600_000],
@@ -89,8 +90,10 @@ export function readyAfter(task: ModelTask, { category, retryAfterMs }: Failure,
   const limit = LIMITS[category];
   const runs = limit ? task.limited + 1 : Math.max(task.attempt, task.spent + 1);
   const [firstMs, mostMs] = limit ?? [1_000, 60_000];
-  const saidMs = retryAfterMs === undefined ? 0 : retryAfterMs + (category === "USAGE_WINDOW" ? 30_000 : 0);
-  return now + Math.max(Math.min(firstMs * 2 ** (runs - 1), mostMs), saidMs);
+  // What the provider says of a window is the time itself; that it is open already counts once.
+  const named = category === "USAGE_WINDOW" && retryAfterMs !== undefined && (retryAfterMs > 0 || runs === 1);
+  if (named) return now + retryAfterMs + 30_000;
+  return now + Math.max(Math.min(firstMs * 2 ** (runs - 1), mostMs), retryAfterMs ?? 0);
 }
 
 export function fail(task: ModelTask, error: Failure, now: number): void {
@@ -103,7 +106,7 @@ export function fail(task: ModelTask, error: Failure, now: number): void {
   else if (unstarted) task.deliveries += 1;
   else task.spent += 1;
   const again = retryable || category === "SESSION_TIMEOUT";
-  if (!again || task.spent >= task.max || task.deliveries >= DELIVERIES) {
+  if (!again || task.spent >= task.max || task.limited >= LIMITED || task.deliveries >= DELIVERIES) {
     return move(task, "FAILED", { event: "failed" });
   }
   if (unstarted || category === "SESSION_TIMEOUT") return move(task, "QUEUED", { event: "retried" });
