@@ -9,6 +9,7 @@ const PAGE = 64;
 
 export interface WatchInput {
   readonly id: string;
+  /** "": an operator, who may watch any agent's. */
   readonly agent: string;
   readonly afterSequence: number;
 }
@@ -43,7 +44,7 @@ export async function* watchTask(
   try {
     while (!signal.aborted) {
       const page = await store.readLog(id, Math.max(last, 1), PAGE);
-      if (page?.task.agent !== agent) throw taskNotFound(id);
+      if (page === undefined || (agent !== "" && page.task.agent !== agent)) throw taskNotFound(id);
       const { task, entries, result } = page;
       if (last < 1) yield { entry: firstEntry(task), task };
       last = Math.max(last, 1);
