@@ -51,7 +51,7 @@ export async function byFilter(
 }
 
 /** Undefined when no option names any task. */
-function taskFilter(options: ChangeOptions): TaskFilter | undefined {
+export function taskFilter(options: FilterOptions & { readonly agent?: string }): TaskFilter | undefined {
   const { agent, engine, priority, state, label, error, since, until } = options;
   const named = [agent, engine, priority, state, label, error, since, until].some((each) => each !== undefined);
   if (!named) return undefined;

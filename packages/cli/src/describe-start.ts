@@ -1,5 +1,6 @@
+import type { Explanation } from "@ccsp/client";
 import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { seconds } from "./describe.js";
+import { seconds, stateName } from "./describe.js";
 
 /** One line each, what has to go first at the front. */
 export function blockerLines(blockers: readonly Blocker[]): string[] {
@@ -13,4 +14,15 @@ export function startWords(estimate: StartEstimate | undefined): string {
   if (estimate === undefined) return "unknown";
   const { p50, p90, p95 } = estimate;
   return `${seconds(p50)} as likely as not; 9 in 10 within ${seconds(p90)}, 19 in 20 within ${seconds(p95)}`;
+}
+
+/** `own`: whose the tasks of its agent are to the reader. */
+export function explanationLines(explanation: Explanation, own = "your own"): string[] {
+  const { state, aheadInClass, aheadOfAgent, blockers, earliestStartTime, estimate } = explanation;
+  const told = [`state       ${stateName(state)}`];
+  if (aheadInClass === undefined) return [...told, "it does not wait"];
+  told.push(`older       ${aheadInClass} waiting in its class, ${aheadOfAgent ?? 0n} of them ${own}`);
+  told.push(...(blockers.length === 0 ? ["blocked by  nothing: it is next"] : blockerLines(blockers)));
+  if (earliestStartTime) told.push(`not before  ${earliestStartTime.toISOString()}`);
+  return [...told, `starts in   ${startWords(estimate)}`];
 }

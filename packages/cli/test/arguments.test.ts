@@ -21,7 +21,7 @@ const COMMANDS = [
   "schedule put",
   "schedule list",
   "schedule delete",
-  "queue status",
+  ...["status", "list", "get", "explain", "log", "cancel", "retry"].map((name) => `queue ${name}`),
   "token create",
 ];
 

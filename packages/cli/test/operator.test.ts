@@ -105,6 +105,28 @@ describe("ccsp's commands for operators", function () {
     assert.ok(Array.isArray(depths));
   });
 
+  it("queue list, get, explain, log, cancel and retry work on any agent's task", async () => {
+    const mine = { ...env, USER: "bob" };
+    const submitted = await ccsp(["submit", "--label", "a=b", "--start-time", "1h", "[[text:x]]"], { env: mine });
+    const id = submitted.stdout.trim();
+    assert.equal((await at(`get ${id}`)).code, 4, "it is another agent's");
+    assert.match(await ok("queue list --agent bob"), new RegExp(`^${id}  SCHEDULED .*  a=b  agent bob\n$`));
+    assert.match(await ok("queue list --label a=b --state scheduled"), new RegExp(`^${id}`));
+    assert.equal(await ok("queue list --agent bob --state failed"), "no tasks\n");
+    assert.match(await ok(`queue get ${id}`), /^agent {7}bob$/m);
+    assert.match(await ok(`queue explain ${id}`), /0 of them of its agent\nblocked by {2}its start time has not come/);
+    const following = await ccsp(["queue", "log", id], { env, onOutput: (_, interrupt) => interrupt() });
+    assert.equal(following.code, 0, following.stderr);
+    assert.match(following.stdout, /^ {3}1 {2}20\S+Z {2}attempt 0 {2}SCHEDULED until 20\S+Z\n$/);
+    assert.equal(await ok(`queue cancel ${id} --reason flood`), `${id} CANCELLED\n`);
+    assert.match(await ok(`queue log ${id}`), / {3}2 {2}20\S+Z {2}attempt 0 {2}CANCELLED: flood\n$/);
+    assert.equal((await at(`queue retry ${id}`)).code, 2, "it did not fail");
+
+    const failed = (await ccsp(["submit", "[[fail:too-long]]"], { env: mine })).stdout.trim();
+    assert.match(await ok(`queue log ${failed}`), /RUNNING\n[^]*FAILED: .+\n$/);
+    assert.match(await ok(`queue retry ${failed}`), new RegExp(`^${failed} (QUEUED|LEASED|RUNNING|FAILED)\n$`));
+  });
+
   it("cancel and retry count what their options name, and change it with --yes only", async () => {
     await ok("pause all --why maintenance");
     const ids = [await submit("a", "--label team=docs"), await submit("b", "--label team=docs")];
@@ -160,6 +182,10 @@ describe("ccsp's commands for operators", function () {
     await wrong("emergency stop --level kill", 2, /--why/);
     await wrong("cancel", 2, /name either one task, or tasks by options/);
     await wrong("priority 0-01k00000000000000000000000 low", 4, /no such task/);
+    for (const each of ["get", "explain", "log", "cancel", "retry"]) {
+      await wrong(`queue ${each} 0-01k00000000000000000000000`, 4, /no such task/);
+    }
+    await wrong("queue list --limit 0", 2, /whole number from 1/);
     await wrong("executor drain nobody", 4, /no executor nobody; there is executor-1/);
     await wrong("executor tail 0-01k00000000000000000000000", 4, /no executor runs/);
     await wrong("queue status --queue 127.0.0.1:1", 5, /127.0.0.1:1/);

@@ -26,7 +26,12 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
   const gauge = <L extends string>(name: string, help: string, ...labelNames: readonly L[]): Gauge<L> =>
     new Gauge({ name: `ccsp_queue_${name}`, help, labelNames, registers: [registry], collect });
 
-  const waiting = gauge("waiting", "Tasks that wait for an executor; of those kept back by a label or an affinity at most 2,000 of each shard", "engine", "class");
+  const waiting = gauge(
+    "waiting",
+    "Tasks that wait for an executor; of those kept back by a label or an affinity at most 2,000 of each shard",
+    "engine",
+    "class",
+  );
   const oldestHelp = "Age of the oldest task that waits for an executor; 0 when none does";
   const oldest = gauge("oldest_age_seconds", oldestHelp, "engine", "class");
   const running = gauge("running", "Tasks that executors hold", "engine", "class");

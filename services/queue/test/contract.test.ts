@@ -352,6 +352,19 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.deepEqual((await client.list({ agentId: "bob" })).tasks, []);
   });
 
+  it("lets an operator, who names no agent, see, watch, cancel and put back any agent's task", async () => {
+    const { id: taskId } = await enqueue();
+    assert.equal((await client.get({ taskId, agentId: "" })).task?.agentId, "alice");
+    assert.equal((await client.explainTask({ taskId, agentId: "" })).state, TaskState.QUEUED);
+    assert.equal((await client.cancel({ taskId, agentId: "" })).task?.state, TaskState.CANCELLED);
+    assert.deepEqual(statesOf(await watch(taskId, 0, "")), [TaskState.QUEUED, TaskState.CANCELLED]);
+    await refused(client.retryTask({ taskId, agentId: "" }), status.FAILED_PRECONDITION, "TASK_NOT_FAILED");
+    const unknown = `${taskId.slice(0, -1)}${taskId.endsWith("0") ? "1" : "0"}`;
+    for (const call of [client.get({ taskId: unknown }), client.cancel({ taskId: unknown }), watch(unknown, 0, "")]) {
+      await refused(call, status.NOT_FOUND, "TASK_NOT_FOUND");
+    }
+  });
+
   it("lists newest first, in pages, without prompts", async () => {
     const ids: string[] = [];
     for (let i = 0; i < 5; i++) ids.push((await enqueue({ labels: { i: String(i) } })).id);

@@ -5,9 +5,12 @@ import { queueLines } from "../describe-queue.js";
 import { EXIT, exitCodeOf } from "../exit.js";
 import { type Io, note, say, sayJson } from "../io.js";
 import { atQueue, type QueueClient, type QueueOptions, withQueue } from "../operator.js";
+import { queueTaskCommands } from "./queue-tasks.js";
 
 export function queueCommand(io: Io): Command {
-  return new Command("queue").description("look at the queue").addCommand(statusCommand(io));
+  const command = new Command("queue").description("look at the queue, and at tasks of every agent");
+  for (const sub of [statusCommand(io), ...queueTaskCommands(io)]) command.addCommand(sub);
+  return command;
 }
 
 type StatusOptions = QueueOptions & { readonly watch?: true };
@@ -61,7 +64,7 @@ async function watchStatus(io: Io, queue: QueueClient, show: (status: GetStatusR
       } catch (error) {
         if (signal.aborted) return;
         if (!answered || exitCodeOf(error) !== EXIT.unavailable) throw error;
-        if (answers) note(io, `${error instanceof Error ? error.message : String(error)}; asking again`);
+        if (answers) note(io, `asking again: ${error instanceof Error ? error.message : String(error)}`);
         answers = false;
       }
       await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);

@@ -102,13 +102,7 @@ export function createQueue(
     }
   };
 
-  const findOwned = async (id: string, agent: string): Promise<Task> => {
-    const task = isTaskId(id) ? await store.findConfirmed(id) : undefined;
-    if (task === undefined || task.agent !== agent) throw taskNotFound(id);
-    return task;
-  };
-
-  /** Any agent's, for an operator who names none. */
+  /** The agent's; any agent's for "", which is an operator. */
   const findFor = async (id: string, agent: string, what?: "whole"): Promise<Task> => {
     const task = isTaskId(id) ? await store.findConfirmed(id, what) : undefined;
     if (task === undefined || (agent !== "" && task.agent !== agent)) throw taskNotFound(id);
@@ -130,7 +124,7 @@ export function createQueue(
     if (answer.outcome === "full") throw queueFull(limits.bounds, answer.bound);
     if (answer.outcome === "stopped") throw submitStopped(answer.stop);
     if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
-    return findOwned(answer.id, task.agent).then(full);
+    return findFor(answer.id, task.agent).then(full);
   };
 
   return {
@@ -141,15 +135,16 @@ export function createQueue(
       return settleAnswers(tasks, await store.enqueueAll(tasks), accepted);
     },
 
+    /** Here and below `agent` may be "": an operator, whose every task is. */
     async get(id: string, agent: string): Promise<FullTask> {
-      return full(await findOwned(id, agent));
+      return full(await findFor(id, agent));
     },
 
     async cancel(id: string, agent: string, reason: string): Promise<FullTask> {
       checkReason(reason);
-      await findOwned(id, agent);
+      await findFor(id, agent);
       await decideAndMove(id, (task) => afterCancel(task, reason));
-      return full(await findOwned(id, agent));
+      return full(await findFor(id, agent));
     },
 
     /** What no executor has stays as it is. */
@@ -157,7 +152,7 @@ export function createQueue(
       await decideAndMove(id, (task) => (isHeld(task.state) ? afterCancel(task, reason) : undefined));
     },
 
-    /** Puts a failed task back. `agent` may be "": an operator. */
+    /** Puts a failed task back. */
     async retry(id: string, agent: string, reason: string): Promise<FullTask> {
       checkReason(reason);
       const task = await findFor(id, agent);
@@ -167,7 +162,7 @@ export function createQueue(
       return full(await findFor(id, agent, "whole"));
     },
 
-    /** Changes the class of a task that waits. `agent` may be "": an operator. */
+    /** Changes the class of a task that waits. */
     async setPriority(id: string, agent: string, priority: PriorityClass): Promise<FullTask> {
       await findFor(id, agent);
       await decideAndMove(id, (task) => afterPriority(task, priority));

@@ -14,6 +14,7 @@ export interface WatchDeps {
 
 export interface WatchInput {
   readonly id: string;
+  /** "": an operator, who may watch any agent's. */
   readonly agent: string;
   readonly afterSequence: number;
 }
@@ -95,7 +96,7 @@ async function* follow(
   let last = afterSequence;
   while (!signal.aborted) {
     const page = await store.readLog(id, Math.max(last, 1), PAGE);
-    if (page?.task.agent !== agent) throw taskNotFound(id);
+    if (page === undefined || (agent !== "" && page.task.agent !== agent)) throw taskNotFound(id);
     const { task, entries, result } = page;
     if (last < 1) yield { entry: firstEntry(task), task };
     last = Math.max(last, 1);

@@ -555,7 +555,7 @@ export interface ReleaseResponse {
 export interface WatchRequest {
   /** The task. */
   taskId: string;
-  /** The agent that asks; another agent's task is not found. */
+  /** The agent that asks; another agent's task is not found. Empty: an operator. */
   agentId: string;
   /** Last sequence seen; 0 for the whole log. */
   afterSequence: number;
@@ -571,7 +571,7 @@ export interface WatchResponse {
 export interface GetRequest {
   /** The task. */
   taskId: string;
-  /** The agent that asks. */
+  /** The agent that asks; empty: an operator. */
   agentId: string;
 }
 
@@ -636,7 +636,7 @@ export interface ListResponse {
 export interface CancelRequest {
   /** The task. */
   taskId: string;
-  /** The agent that asks. */
+  /** The agent that asks; empty: an operator. */
   agentId: string;
   /** Shown in the log. At most 256 bytes. */
   reason: string;
@@ -10185,7 +10185,8 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
  * Owns tasks: their order, leases, logs and results.
  *
  * Internal: the gateway calls it for agents, executors call it for work. It trusts `agent_id` as given; who may call it
- * is the network's and the gateway's matter.
+ * is the network's and the gateway's matter. An empty one, in calls about one task and in List, is an operator's: any agent's
+ * task is found. The gateway never sends an empty one.
  *
  * Promised: a task answered with OK survives the death of any process (and of Redis within its persistence setting);
  * it may start more than once, but only the holder of the newest fence can end it, and it ends exactly once.

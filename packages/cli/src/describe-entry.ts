@@ -1,0 +1,31 @@
+import { categoryName, type TaskEvent } from "@ccsp/client";
+import { stateName } from "./describe.js";
+
+/** An entry of a task's log, on one line. */
+export function entryLine({ sequence, time, attempt, event }: TaskEvent): string {
+  const place = [String(sequence).padStart(4), time?.toISOString() ?? "", `attempt ${attempt}`];
+  return [...place, entryWords(event)].join("  ");
+}
+
+function entryWords(event: TaskEvent["event"]): string {
+  switch (event?.$case) {
+    case "stateChanged": {
+      const { state, reason, error, readyTime } = event.value;
+      const until = readyTime ? ` until ${readyTime.toISOString()}` : "";
+      return `${stateName(state)}${until}${because(reason || error?.message)}`;
+    }
+    case "taskEnded":
+      return `${stateName(event.value.state)}${because(event.value.error?.message)}`;
+    case "textDelta":
+      return `text ${JSON.stringify(event.value.text)}`;
+    case "toolUse":
+      return `tool ${event.value.name}`;
+    case "engineNotice":
+      return `${categoryName(event.value.category)}${because(event.value.message)}`;
+    case undefined:
+    default:
+      return "an entry of a kind that is newer than this command";
+  }
+}
+
+const because = (why: string | undefined): string => (why ? `: ${why}` : "");
