@@ -43,7 +43,9 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
-    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs: config.retentionMs });
+    const { retentionMs } = config;
+    const { hint } = wakes;
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, hint });
     const store = durability === "local" ? local : replicated(local, await redis.duplicate(), config.replicas);
     if (durability === "replicated") await warnOfUnasked(redis.client, config.replicas, log);
     const registry = createMetrics("queue");
@@ -63,7 +65,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     );
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
     const retention = {
-      retentionMs: config.retentionMs,
+      retentionMs,
       maxEnded: share(config.maxEnded),
       maxEndedBytes: share(config.maxEndedBytes),
     };

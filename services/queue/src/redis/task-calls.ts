@@ -1,6 +1,6 @@
 import type { Move, MoveOutcome } from "../domain/move.js";
-import type { Place, Report, TaskStore } from "../domain/store.js";
-import type { Task } from "../domain/task.js";
+import { logTopic, type Place, type Report, type TaskStore, type Wakes } from "../domain/store.js";
+import { isEnded, type Task } from "../domain/task.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
 import { groupCalls, groupCallsBy } from "./group-calls.js";
@@ -23,15 +23,19 @@ interface MoveCall {
 export function createTaskCalls(
   scripts: Scripts,
   keys: QueueKeys,
-  { chunks, clock }: { readonly chunks: ResultChunks; readonly clock: () => number | "" },
+  {
+    chunks,
+    clock,
+    hint,
+  }: { readonly chunks: ResultChunks; readonly clock: () => number | ""; readonly hint: Wakes["hint"] },
 ): Pick<TaskStore, "move" | "report" | "remove"> {
   const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
 
   const move = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
-    async (engine, calls) =>
-      scripts.move(
+    async (engine, calls) => {
+      const answer = scripts.move(
         {
           ...{ tasks, results, leases, parked, alarms, pinned, ended, running, load, meta },
           ...{ blocked, bench, rates, events },
@@ -40,7 +44,11 @@ export function createTaskCalls(
         },
         ...[clock(), engine, channels.log, channels.work],
         ...calls.flatMap(({ place, move, result = EMPTY }) => [moveLine(place, move), moveArg(move), asBuffer(result)]),
-      ),
+      );
+      // Nothing follows an end: whoever sees it early does not look twice.
+      for (const { place, move } of calls) if (isEnded(move.to)) hint(logTopic(place.id));
+      return answer;
+    },
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
   );
 
