@@ -44,7 +44,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
     const { retentionMs } = config;
-    const { hint } = wakes;
+    const hint = (topic: string) => wakes.hint(topic);
     const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, hint });
     const store = durability === "local" ? local : replicated(local, await redis.duplicate(), config.replicas);
     if (durability === "replicated") await warnOfUnasked(redis.client, config.replicas, log);
