@@ -90,7 +90,7 @@ export function createClient<D extends ServiceShape>(
         client,
         target,
         method,
-        request: { ...defaults, ...withoutUndefined(request) },
+        request: withDefaults(defaults, request),
         signal: call.signal,
         metadata,
         span: beginSpan(metadata),
@@ -210,6 +210,8 @@ function earliest(call: CallOptions, fallbackMs: number | undefined): Date | und
   return own ?? call.deadline;
 }
 
-function withoutUndefined(request: object): object {
-  return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
+function withDefaults(defaults: object, request: object): object {
+  const whole = { ...defaults };
+  for (const [field, value] of Object.entries(request)) if (value !== undefined) Reflect.set(whole, field, value);
+  return whole;
 }

@@ -45,7 +45,9 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const wakes = await open("wakes", openWakes(await redis.duplicate()));
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
-    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs: config.retentionMs });
+    const { retentionMs } = config;
+    const hint = (topic: string) => wakes.hint(topic);
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, hint });
     const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
     const store = replicas ? replicated(local, replicas) : local;
     if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
@@ -68,7 +70,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     );
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
     const retention = {
-      retentionMs: config.retentionMs,
+      retentionMs,
       maxEnded: share(config.maxEnded),
       maxEndedBytes: share(config.maxEndedBytes),
     };

@@ -91,6 +91,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     engines: ENGINES,
     bounds,
     retentionMs: 86_400_000,
+    hint: (topic) => wakes.hint(topic),
     now: () => clock.now,
   });
   const retry = { baseMs: 1_000, random: () => 1 };

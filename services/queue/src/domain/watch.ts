@@ -24,6 +24,8 @@ export interface Watched {
   readonly entry: LogEntry;
   readonly task: Task;
   readonly result?: Uint8Array | undefined;
+  /** None follows. */
+  readonly last?: boolean;
 }
 
 /**
@@ -100,12 +102,14 @@ async function* follow(
     const { task, entries, result } = page;
     if (last < 1) yield { entry: firstEntry(task), task };
     last = Math.max(last, 1);
+    const ended = isEnded(task.state) && entries.length < PAGE;
     for (const entry of entries) {
-      yield isSuccess(entry) ? { entry, task, result } : { entry, task };
+      const isLast = ended && entry === entries.at(-1);
+      yield { entry, task, result: isSuccess(entry) ? result : undefined, last: isLast };
       last = entry.sequence;
     }
+    if (ended) return;
     if (entries.length === PAGE) continue;
-    if (isEnded(task.state)) return;
     await listener.next(TICK_MS, signal);
   }
 }

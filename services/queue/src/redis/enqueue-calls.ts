@@ -1,6 +1,6 @@
 import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
 import type { Bound, Bounds, FullBound } from "../domain/bounds.js";
-import type { EnqueueOutcome, NewTask } from "../domain/store.js";
+import { type EnqueueOutcome, engineTopic, type NewTask, type Wakes } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
@@ -17,7 +17,7 @@ const GROUP = { count: 25, bytes: 1024 * 1024, bytesOf: ({ prompts, spec }: NewT
 /** `TaskStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
   { redis, scripts, keys }: { readonly redis: RedisClient; readonly scripts: Scripts; readonly keys: QueueKeys },
-  { bounds, clock }: { readonly bounds: Bounds; readonly clock: () => number | "" },
+  { bounds, clock, hint }: { readonly bounds: Bounds; readonly clock: () => number | ""; readonly hint: Wakes["hint"] },
 ): GroupedCall<NewTask, EnqueueOutcome> {
   const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates } = keys;
   const boundsArg = JSON.stringify({
@@ -43,7 +43,9 @@ export function createEnqueue(
       args.push(line, asBuffer(task.prompts));
     }
     // A literal that begins with a spread and then gets more gets a hidden class of its own, each time: 1 to 2 µs, and slow to read.
-    return readOutcomes(entries, await scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args));
+    const answer = scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args);
+    hint(engineTopic(engine));
+    return readOutcomes(entries, await answer);
   };
 
   return groupCallsBy(

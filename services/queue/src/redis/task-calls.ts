@@ -1,7 +1,7 @@
 import type { ScriptArgument } from "@ccsp/redis-kit";
 import type { Move, MoveOutcome } from "../domain/move.js";
-import type { Place, Report, TaskStore } from "../domain/store.js";
-import type { Task } from "../domain/task.js";
+import { logTopic, type Place, type Report, type TaskStore, type Wakes } from "../domain/store.js";
+import { isEnded, type Task } from "../domain/task.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
 import { groupCalls, groupCallsBy } from "./group-calls.js";
@@ -24,7 +24,11 @@ interface MoveCall {
 export function createTaskCalls(
   scripts: Scripts,
   keys: QueueKeys,
-  { chunks, clock }: { readonly chunks: ResultChunks; readonly clock: () => number | "" },
+  {
+    chunks,
+    clock,
+    hint,
+  }: { readonly chunks: ResultChunks; readonly clock: () => number | ""; readonly hint: Wakes["hint"] },
 ): Pick<TaskStore, "move" | "report" | "remove"> {
   const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
@@ -41,10 +45,13 @@ export function createTaskCalls(
         each.push(moveLine(place, which, move), asBuffer(result));
       }
       const own = { tasks, results, leases, parked, alarms, pinned, ended, running, load, meta };
-      return scripts.move(
+      const answer = scripts.move(
         { ...own, ...{ blocked, bench, rates, events }, ...keys.engine(engine), logs },
         ...[clock(), engine, channels.log, channels.work, moves.size, ...moves.keys(), ...each],
       );
+      // Nothing follows an end: whoever sees it early does not look twice.
+      for (const { place, move } of calls) if (isEnded(move.to)) hint(logTopic(place.id));
+      return answer;
     },
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
   );

@@ -2,7 +2,7 @@ import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redi
 import { LRUCache } from "lru-cache";
 import type { Bounds } from "../domain/bounds.js";
 import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order.js";
-import type { TaskStore } from "../domain/store.js";
+import type { TaskStore, Wakes } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
@@ -23,6 +23,8 @@ export interface StoreOptions {
   readonly bounds: Bounds;
   /** How long ended tasks are kept at most. */
   readonly retentionMs: number;
+  /** Told the topic of a change as soon as the change is sent: see `Wakes.hint`. */
+  readonly hint?: Wakes["hint"];
   /** Ms since 1970; for tests. Redis' own clock when absent. */
   readonly now?: () => number;
 }
@@ -34,7 +36,7 @@ const RECORD_BYTES = 1024;
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
 export function createTaskStore(
   redis: RedisClient,
-  { shard, engines, bounds, retentionMs, now }: StoreOptions,
+  { shard, engines, bounds, retentionMs, hint = nobody, now }: StoreOptions,
 ): TaskStore {
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
@@ -50,12 +52,12 @@ export function createTaskStore(
   });
   const reads = createReads(redis, keys, { scripts, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
-  const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, clock });
+  const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, clock, hint });
   const store: Omit<TaskStore, "enqueue" | "enqueueAll" | "findLeased"> = {
     ...reads,
     ...status,
     ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
-    ...createTaskCalls(scripts, keys, { chunks, clock }),
+    ...createTaskCalls(scripts, keys, { chunks, clock, hint }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, keys),
     ...createEmergencyCalls(redis, scripts, keys, clock),
@@ -117,6 +119,8 @@ export function createTaskStore(
     },
   };
 }
+
+const nobody = (): void => undefined;
 
 /** Of claim_tasks, from ARGV 11 on. */
 const orderArgs = (order: Order): readonly ScriptArgument[] => [

@@ -35,6 +35,9 @@ export async function openWakes(subscriber: RedisClient): Promise<Wakes & { clos
       }
       return listener;
     },
+    hint(topic) {
+      for (const first of listeners.get(topic) ?? []) return first(topic);
+    },
     async close() {
       subscriber.removeAllListeners("message");
       if (subscriber.status === "ready") await subscriber.unsubscribe();
