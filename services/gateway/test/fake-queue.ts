@@ -74,8 +74,8 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     enqueue: async (request) => ({ task: enqueue(request) }),
     async *run(request, { signal }) {
       const task = enqueue(request);
-      yield { task, event: undefined, last: false };
-      for await (const event of follow(task.id, 0, signal)) yield { task: undefined, event, last: false };
+      yield { task, event: undefined };
+      for await (const event of follow(task.id, 0, signal)) yield { task: undefined, event };
     },
     async *watch({ taskId, agentId, afterSequence }, { signal }) {
       find(taskId, agentId);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { CallError } from "@ccsp/grpc-kit";
 import { Task, TaskEvent, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { type QueueClient, type RunMessage, runInQueue, watchTask } from "./task-watch.js";
 
@@ -32,8 +31,6 @@ function clock() {
   };
 }
 
-const LAST = 9;
-
 /** The same with a Run before the watches, whose first message has the task. */
 function scriptedRun(run: readonly ("task" | number | Error)[], ...watches: readonly (readonly (number | Error)[])[]) {
   const runs: string[] = [];
@@ -41,8 +38,8 @@ function scriptedRun(run: readonly ("task" | number | Error)[], ...watches: read
     runs.push(requestId);
     for (const step of run) {
       if (step instanceof Error) throw step;
-      if (step === "task") yield { task: Task.fromPartial({ id: "t" }), event: undefined, last: false };
-      else yield { task: undefined, event: TaskEvent.fromPartial({ sequence: step }), last: step === LAST };
+      if (step === "task") yield { task: Task.fromPartial({ id: "t" }), event: undefined };
+      else yield { task: undefined, event: TaskEvent.fromPartial({ sequence: step }) };
     }
   };
   return { ...scripted(...watches), runs, run: start };
@@ -121,24 +118,6 @@ describe("runInQueue", () => {
     const queue = scriptedRun(["task", 1, 2]);
     assert.deepEqual(await messagesOf(runInQueue(queue, request, context(), policy())), ["task t", 1, 2]);
     assert.deepEqual([queue.runs, queue.asked], [["r"], []]);
-  });
-
-  it("ends with the message that is the last, and reads the stream to its end meanwhile", async () => {
-    let end = (): void => undefined;
-    const ending = new Promise<void>((resolve) => void (end = resolve));
-    const { run, ...queue } = scriptedRun(["task", LAST]);
-    let readToItsEnd = false;
-    const slow: QueueClient["run"] = async function* (...asked) {
-      yield* run(...asked);
-      await ending;
-      readToItsEnd = true;
-    };
-    assert.deepEqual(await messagesOf(runInQueue({ ...queue, run: slow }, request, context(), policy())), [
-      "task t",
-      LAST,
-    ]);
-    end();
-    await eventually(() => assert.ok(readToItsEnd));
   });
 
   it("goes on from the last sequence when the replica stops once the task is there", async () => {

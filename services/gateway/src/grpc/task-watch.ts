@@ -74,28 +74,20 @@ export async function* runInQueue(
 ): AsyncGenerator<RunMessage, void> {
   let taskId: string | undefined;
   let last = 0;
-  const stream = queue.run(request, { signal, deadline, answersFirst: true })[Symbol.asyncIterator]();
-  let leave = async (): Promise<unknown> => stream.return?.();
   try {
-    for (let next = await stream.next(); !next.done; next = await stream.next()) {
-      const { task, event, last: isLast } = next.value;
+    for await (const { task, event } of queue.run(request, { signal, deadline, answersFirst: true })) {
       if (task) {
         taskId = task.id;
         yield { $case: "task", value: task };
       }
       if (!event) continue;
       last = event.sequence;
-      // It ends by itself: to wait for that would make the agent wait, and to leave it now would reset it.
-      if (isLast) leave = async () => stream.next().catch(() => undefined);
       yield { $case: "event", value: event };
-      if (isLast) return;
     }
     if (taskId === undefined) throw new Error("the queue answered Run without a task");
     return;
   } catch (error) {
     if (taskId === undefined || !isBrokenOff(error, signal)) throw error;
-  } finally {
-    void leave();
   }
   await (policy.wait ?? pause)(FIRST_WAIT_MS, signal);
   const from = { taskId, agentId: request.agentId, afterSequence: last };

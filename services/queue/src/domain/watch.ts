@@ -24,8 +24,6 @@ export interface Watched {
   readonly entry: LogEntry;
   readonly task: Task;
   readonly result?: Uint8Array | undefined;
-  /** None follows. */
-  readonly last?: boolean;
 }
 
 /**
@@ -102,14 +100,12 @@ async function* follow(
     const { task, entries, result } = page;
     if (last < 1) yield { entry: firstEntry(task), task };
     last = Math.max(last, 1);
-    const ended = isEnded(task.state) && entries.length < PAGE;
     for (const entry of entries) {
-      const isLast = ended && entry === entries.at(-1);
-      yield { entry, task, result: isSuccess(entry) ? result : undefined, last: isLast };
+      yield isSuccess(entry) ? { entry, task, result } : { entry, task };
       last = entry.sequence;
     }
-    if (ended) return;
     if (entries.length === PAGE) continue;
+    if (isEnded(task.state)) return;
     await listener.next(TICK_MS, signal);
   }
 }

@@ -125,7 +125,6 @@ export function queueHandlers({
         yield {
           task: accepted && toTaskMessage(accepted),
           event: watched && toTaskEvent(watched.entry, watched.task, watched.result),
-          last: watched?.last ?? false,
         };
       }
     },

@@ -281,11 +281,7 @@ export interface RunResponse {
     | Task
     | undefined;
   /** The next entry of its log. The first message may have one too. */
-  event:
-    | TaskEvent
-    | undefined;
-  /** It is the last message: who has it need not wait for the stream's end, which is OK. */
-  last: boolean;
+  event: TaskEvent | undefined;
 }
 
 /** Request for `EnqueueBatch`. */
@@ -1455,7 +1451,7 @@ export const RunRequest: MessageFns<RunRequest> = {
 };
 
 function createBaseRunResponse(): RunResponse {
-  return { task: undefined, event: undefined, last: false };
+  return { task: undefined, event: undefined };
 }
 
 export const RunResponse: MessageFns<RunResponse> = {
@@ -1465,9 +1461,6 @@ export const RunResponse: MessageFns<RunResponse> = {
     }
     if (message.event !== undefined) {
       TaskEvent.encode(message.event, writer.uint32(18).fork()).join();
-    }
-    if (message.last !== false) {
-      writer.uint32(24).bool(message.last);
     }
     return writer;
   },
@@ -1501,14 +1494,6 @@ export const RunResponse: MessageFns<RunResponse> = {
             message.event = TaskEvent.decode(reader, reader.uint32());
             continue;
           }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.last = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1525,7 +1510,6 @@ export const RunResponse: MessageFns<RunResponse> = {
     return {
       task: isSet(object.task) ? Task.fromJSON(object.task) : undefined,
       event: isSet(object.event) ? TaskEvent.fromJSON(object.event) : undefined,
-      last: isSet(object.last) ? globalThis.Boolean(object.last) : false,
     };
   },
 
@@ -1536,9 +1520,6 @@ export const RunResponse: MessageFns<RunResponse> = {
     }
     if (message.event !== undefined) {
       obj.event = TaskEvent.toJSON(message.event);
-    }
-    if (message.last !== false) {
-      obj.last = message.last;
     }
     return obj;
   },
@@ -1552,7 +1533,6 @@ export const RunResponse: MessageFns<RunResponse> = {
     message.event = (object.event !== undefined && object.event !== null)
       ? TaskEvent.fromPartial(object.event)
       : undefined;
-    message.last = object.last ?? false;
     return message;
   },
 };
