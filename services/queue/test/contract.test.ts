@@ -225,6 +225,16 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     );
   });
 
+  it("answers Enqueue with the task as Get has it, its defaults filled in", async () => {
+    const asked = { systemPrompt: "Be brief.", labels: { team: "b", app: "a" }, priority: Priority.UNSPECIFIED };
+    const task = await enqueue({ ...asked, engine: "", maxAttempts: 0, startTime: new Date(1_000) }, "asked once");
+    const again = await enqueue({ ...asked, engine: "", maxAttempts: 0, startTime: new Date(1_000) }, "asked once");
+    const { task: found } = await client.get({ taskId: task.id, agentId: "alice" });
+    assert.deepEqual([task, again], [found, found]);
+    assert.equal(task.spec?.priority, Priority.NORMAL);
+    assert.notEqual(task.spec?.engine, "");
+  });
+
   it("answers a repeated request id with the first task, and another payload with ALREADY_EXISTS", async () => {
     const first = await enqueue({ labels: { a: "1", b: "2" } }, "r-1");
     assert.equal((await enqueue({ labels: { b: "2", a: "1" } }, "r-1")).id, first.id);
