@@ -305,10 +305,8 @@ function promises(options: WorldOptions): void {
       const first = await ex.sync();
       ex.held.clear();
       const second = await ex.sync({ sequence: 1n, freeSlots: 2 });
-      assert.deepEqual(
-        second.grants.slice(0, 1).map(({ again, ...grant }) => grant),
-        first.grants.map(({ again, ...grant }) => grant),
-      );
+      const [repeated] = second.grants;
+      assert.deepEqual({ ...repeated, again: first.grants[0]?.again }, first.grants[0]);
       assert.deepEqual((await world.store.counts()).leased, 2);
       // Where the first answer is lost between Redis and its client, nobody can tell that it was no repeat.
       const ids = second.grants.map(({ task }) => task.id);
