@@ -32,6 +32,10 @@ export function createTaskCalls(
 ): Pick<TaskStore, "move" | "report" | "remove"> {
   const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
+  const ofMoves = {
+    ...{ tasks, results, leases, parked, alarms, pinned, ended, running, load, meta },
+    ...{ blocked, bench, rates, events },
+  };
 
   const move = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
@@ -44,9 +48,9 @@ export function createTaskCalls(
         if (move.note) logs.push(keys.log(place.id));
         each.push(moveLine(place, which, move), asBuffer(result));
       }
-      const own = { tasks, results, leases, parked, alarms, pinned, ended, running, load, meta };
+      // What is spread comes last: see createEnqueue.
       const answer = scripts.move(
-        { ...own, ...{ blocked, bench, rates, events }, ...keys.engine(engine), logs },
+        { logs, ...ofMoves, ...keys.engine(engine) },
         ...[clock(), engine, channels.log, channels.work, moves.size, ...moves.keys(), ...each],
       );
       // Nothing follows an end: whoever sees it early does not look twice.
@@ -110,7 +114,12 @@ const moveLine = ({ id }: Place, which: number, { fence, used, event }: Move): s
 
 function moveArg({ to, from, settle, due, leaseMs, set, note, event }: Move): string {
   return JSON.stringify({
-    ...{ to, from, settle, due, leaseMs, set },
+    to,
+    from,
+    settle,
+    due,
+    leaseMs,
+    set,
     note: note && JSON.stringify(note),
     event: event && `task.${event.type}`,
   });

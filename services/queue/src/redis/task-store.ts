@@ -89,8 +89,8 @@ export function createTaskStore(
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order, early }) {
       const [word, wait, again, ...flat] = await scripts.claim(
         {
-          ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
           executor: keys.executor(executor),
+          ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
           ...keys.engine(engine),
         },
         ...[executor, clock(), boot, String(sequence), engine, account, count, leaseMs, maxBytes, channels.work],
