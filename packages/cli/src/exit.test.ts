@@ -12,6 +12,17 @@ describe("the exit code of an error", () => {
       const atQueue = exitCodeOf(new CallError(STATUS_OF[reason], "no", details));
       assert.equal(exitCodeOf(new CcspError(reason, "no")), atQueue, reason);
     }
+    const expected = {
+      INVALID_FIELD: 2,
+      TOKEN_MISSING: 3,
+      SCOPE_MISSING: 3,
+      TASK_NOT_FOUND: 4,
+      QUEUE_FULL: 5,
+      INTERNAL: 1,
+    } as const;
+    for (const reason of REASONS.filter((each) => each in expected)) {
+      assert.equal(exitCodeOf(new CcspError(reason, "no")), Reflect.get(expected, reason), reason);
+    }
   });
 
   it("is 1 for what is no refusal", () => {

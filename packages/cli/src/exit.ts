@@ -18,7 +18,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_HELP = `Exit codes:
   0    ok
-  1    the task failed, or something unexpected happened
+  1    the task failed, an emergency stop is in force, or something unexpected happened
   2    wrong usage, or a request that CCSP refuses as invalid
   3    not authenticated, or not allowed
   4    no such task, schedule or executor

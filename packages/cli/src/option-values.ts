@@ -7,6 +7,12 @@ export function number(value: string): number {
   return parsed;
 }
 
+/** So that an empty variable of a script is no wish for the default. */
+export function someText(value: string): string {
+  if (value.trim() === "") throw new InvalidArgumentError("It is empty.");
+  return value;
+}
+
 /** Up to what the wire's 32 bits hold. */
 export function wholeNumber(min = 0): (value: string) => number {
   return (value) => {

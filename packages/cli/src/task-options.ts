@@ -6,7 +6,7 @@ import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type Command, Option } from "commander";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
-import { durationMs, label, namesOf, number, oneOf, texts, timeAhead, wholeNumber } from "./option-values.js";
+import { durationMs, label, namesOf, number, oneOf, someText, texts, timeAhead, wholeNumber } from "./option-values.js";
 import { CLASS_NAMES } from "./priority.js";
 
 /** What `run`, `submit`, `estimate` and `schedule put` accept about the task. */
@@ -69,11 +69,11 @@ export function withSpec(command: Command): Command {
         `no further run after this, may be repeated: ${categories.join(", ")}`,
       ).argParser(oneOf(categories)),
     )
-    .option("--executor <id>", "the executor that is to run it (default: any)")
+    .option("--executor <id>", "the executor that is to run it (default: any)", someText)
     .option("--fallback-after <time>", "after which any executor may have it (default: never)", durationMs)
     .option("--cache", "take an answer from the result cache if it has one, and give it this one")
     .option("--cache-max-age <time>", "the same, for answers that are no older", durationMs)
-    .option("--conversation <id>", "go on with a conversation that `ccsp get` names; `new` begins one")
+    .option("--conversation <id>", "go on with a conversation that `ccsp get` names; `new` begins one", someText)
     .option("--fork", "leave that conversation as it is: the result names a new one");
 }
 

@@ -10,7 +10,7 @@ export type Token = string | (() => string | Promise<string>);
 export interface CallSettings {
   /** Ends the call and the waiting; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
-  /** W3C context to send, for agents whose tracing does not instrument gRPC. */
+  /** W3C context that the call continues, in place of the span that is active: for agents without an OpenTelemetry SDK. */
   readonly traceparent?: string | undefined;
 }
 
@@ -18,7 +18,8 @@ export interface CallSettings {
 export interface Caller {
   /** What the next call is to carry. Throws the signal's reason when there shall be none. */
   options(settings: CallSettings): Promise<CallOptions>;
-  patience(settings: CallSettings): Patience;
+  /** At most `mostMs`, where the client's own is longer. */
+  patience(settings: CallSettings, mostMs?: number): Patience;
   unary<T>(settings: CallSettings, call: (options: CallOptions) => Promise<T>): Promise<T>;
 }
 
@@ -41,7 +42,7 @@ export function createCaller({ token, resumeMs, closed }: CallerOptions): Caller
       signal.throwIfAborted();
       return { metadata, signal };
     },
-    patience: ({ signal }) => createPatience(resumeMs, until(signal)),
+    patience: ({ signal }, mostMs = resumeMs) => createPatience(Math.min(resumeMs, mostMs), until(signal)),
     async unary(settings, call) {
       const patience = caller.patience(settings);
       for (;;) {

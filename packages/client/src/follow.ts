@@ -2,6 +2,7 @@ import type { Client } from "@ccsp/grpc-kit";
 import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { Task, TaskEvent, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Caller, CallSettings } from "./caller.js";
+import { NotFoundError, UnavailableError } from "./errors.js";
 
 export type Agent = Client<AgentServiceService>;
 
@@ -35,6 +36,9 @@ function isEnd({ event }: TaskEvent): boolean {
   return event?.$case === "taskEnded";
 }
 
+/** How long a stream that breaks after an end is asked on: what may follow is a task that was put back, and whoever waits has its end. */
+const AFTER_END_MS = 2_000;
+
 /** Nobody loses an end that was shown because nothing more can be asked after it: it stands for the last one then. */
 async function* contentWithEnd<T>(entries: AsyncIterable<T>, ends: (entry: T) => boolean): AsyncGenerator<T, void> {
   let ended = false;
@@ -44,7 +48,7 @@ async function* contentWithEnd<T>(entries: AsyncIterable<T>, ends: (entry: T) =>
       yield entry;
     }
   } catch (error) {
-    if (!ended) throw error;
+    if (!ended || !(error instanceof UnavailableError || error instanceof NotFoundError)) throw error;
   }
 }
 
@@ -53,7 +57,7 @@ async function* watch(
   caller: Caller,
   { taskId, afterSequence, ...settings }: WatchSettings,
 ): AsyncGenerator<TaskEvent, void> {
-  const patience = caller.patience(settings);
+  let patience = caller.patience(settings);
   let last = afterSequence;
   for (;;) {
     const options = await caller.options(settings);
@@ -62,6 +66,7 @@ async function* watch(
         patience.progressed();
         if (!event || event.sequence <= last) continue;
         last = event.sequence;
+        patience = caller.patience(settings, isEnd(event) ? AFTER_END_MS : undefined);
         yield event;
       }
       return;
@@ -76,7 +81,7 @@ async function* run(
   caller: Caller,
   { spec, requestId, ...settings }: RunSettings,
 ): AsyncGenerator<RunEntry, void> {
-  const patience = caller.patience(settings);
+  let patience = caller.patience(settings);
   let task: Task | undefined;
   let last = 0;
   while (!task) {
@@ -89,7 +94,7 @@ async function* run(
           yield { task };
         } else if (message?.$case === "event" && message.value.sequence > last) {
           last = message.value.sequence;
-          patience.progressed();
+          patience = caller.patience(settings, isEnd(message.value) ? AFTER_END_MS : undefined);
           yield { event: message.value };
         }
       }

@@ -9,10 +9,14 @@ export const noSpan: BeginCallSpan = () => undefined;
 
 const tracer = trace.getTracer("@ccsp/grpc-kit");
 
-const HEADERS = { set: (headers: Metadata, key: string, value: string) => headers.set(key, value) };
+const HEADERS = {
+  set: (headers: Metadata, key: string, value: string) => headers.set(key, value),
+  get: (headers: Metadata, key: string) => headers.get(key).map(String),
+  keys: (headers: Metadata) => Object.keys(headers.getMap()),
+};
 
 /**
- * A CLIENT span for each call of one method, under the span that is active there, as `inCallSpan` makes them of what is served: a whole
+ * A CLIENT span for each call of one method, in the trace that its headers name already, else under the span that is active there, as `inCallSpan` makes them of what is served: a whole
  * instrumentation of grpc-js patches each call, binds its emitter and costs more for it.
  */
 export function beginCallSpan(path: string, target: string): BeginCallSpan {
@@ -20,8 +24,9 @@ export function beginCallSpan(path: string, target: string): BeginCallSpan {
   const name = `grpc.${service}/${method}`;
   const attributes = { "rpc.system": "grpc", "rpc.method": method, "rpc.service": service, ...addressOf(target) };
   return (headers) => {
-    const span = tracer.startSpan(name, { kind: SpanKind.CLIENT }).setAttributes(attributes);
-    propagation.inject(trace.setSpan(context.active(), span), headers, HEADERS);
+    const around = propagation.extract(context.active(), headers, HEADERS);
+    const span = tracer.startSpan(name, { kind: SpanKind.CLIENT }, around).setAttributes(attributes);
+    propagation.inject(trace.setSpan(around, span), headers, HEADERS);
     return span;
   };
 }

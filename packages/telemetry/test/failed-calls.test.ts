@@ -134,9 +134,12 @@ describe("the span of a call that does not succeed, where it is made", () => {
       const caller = startTraced("./failing-caller.ts", [`127.0.0.1:${String(port)}`], {
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
         TRACEPARENT: `00-${"1".repeat(32)}-00f067aa0ba902b7-01`,
+        NAMED: `00-${"2".repeat(32)}-00f067aa0ba902b7-01`,
       });
       assert.deepEqual((await caller.ended).err, [], "the SDK complains of one that is ended twice");
       const spans = receiver.trace("1".repeat(32));
+      const late = spans[1]?.error ?? "";
+      assert.match(late, /deadline/i);
       assert.deepEqual(
         spans.map(({ kind, name, parentSpanId, attributes, error }) => [
           ...[kind, parentSpanId, name.replace("grpc.ccsp.queue.v1.QueueService/", "")],
@@ -145,10 +148,16 @@ describe("the span of a call that does not succeed, where it is made", () => {
         ]),
         [
           ["Get", "NOT_FOUND", "no such task"],
-          ["Get", "DEADLINE_EXCEEDED", spans[1]?.error],
+          ["Get", "DEADLINE_EXCEEDED", late],
           ["Watch", "NOT_FOUND", "no such task"],
           ["Watch", "CANCELLED", "its reader left"],
         ].map((call) => ["client", "00f067aa0ba902b7", ...call, "127.0.0.1", true]),
+      );
+      const named = receiver.trace("2".repeat(32));
+      assert.deepEqual(
+        named.map(({ kind, parentSpanId }) => [kind, parentSpanId]),
+        [["client", "00f067aa0ba902b7"]],
+        "a call whose headers name a trace is in that one",
       );
     } finally {
       server.child.kill("SIGKILL");

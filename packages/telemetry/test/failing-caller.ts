@@ -1,9 +1,10 @@
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Metadata } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
 import { contextFromTraceparent, shutdownTracing } from "../src/index.js";
 
-/** Makes calls of the failing server at `argv[2]` that do not succeed, in the trace of TRACEPARENT. */
+/** Makes calls of the failing server at `argv[2]` that do not succeed, in the trace of TRACEPARENT, the last in that of NAMED. */
 const queue = createClient(QueueServiceService, process.argv[2] ?? "");
 
 await context.with(contextFromTraceparent(process.env["TRACEPARENT"] ?? ""), async () => {
@@ -11,6 +12,9 @@ await context.with(contextFromTraceparent(process.env["TRACEPARENT"] ?? ""), asy
   await queue.get({ taskId: "late" }, { timeoutMs: 100 }).catch(() => undefined);
   await drain("refused").catch(() => undefined);
   for await (const _ of queue.watch({ taskId: "left" })) break;
+  const metadata = new Metadata();
+  metadata.set("traceparent", process.env["NAMED"] ?? "");
+  await queue.get({ taskId: "refused" }, { metadata }).catch(() => undefined);
 });
 queue.close();
 await shutdownTracing();

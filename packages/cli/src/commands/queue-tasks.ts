@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { ExplainTaskResponse, type ListRequest, TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Task, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
@@ -5,6 +6,7 @@ import { taskFilter } from "../by-filter.js";
 import { describeTask, stateName, taskLine } from "../describe.js";
 import { entryLine } from "../describe-entry.js";
 import { explanationLines } from "../describe-start.js";
+import { EXIT, exitCodeOf } from "../exit.js";
 import { type FilterOptions, withFilter } from "../filter-options.js";
 import { type Io, say, sayJson } from "../io.js";
 import { atQueue, type QueueClient, type QueueOptions, withQueue } from "../operator.js";
@@ -88,8 +90,8 @@ function logCommand(io: Io): Command {
       const stopListening = io.onInterrupt(() => leaving.abort());
       try {
         await atQueue(io, options, async (queue) => {
-          for await (const { event } of queue.watch({ taskId, agentId }, { signal: leaving.signal })) {
-            if (event) say(io, options.json ? JSON.stringify(TaskEvent.toJSON(event)) : entryLine(event));
+          for await (const event of follow(queue, taskId, leaving.signal)) {
+            say(io, options.json ? JSON.stringify(TaskEvent.toJSON(event)) : entryLine(event));
           }
         });
       } catch (error) {
@@ -98,6 +100,26 @@ function logCommand(io: Io): Command {
         stopListening();
       }
     });
+}
+
+const AGAIN_MS = 1_000;
+
+/** The log to its end: a queue that is away for a while, once it has answered, is asked again for what follows. */
+async function* follow(queue: QueueClient, taskId: string, signal: AbortSignal): AsyncGenerator<TaskEvent, void> {
+  let last = 0;
+  for (;;) {
+    try {
+      for await (const { event } of queue.watch({ taskId, agentId, afterSequence: last }, { signal })) {
+        if (!event) continue;
+        last = event.sequence;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      if (signal.aborted || last === 0 || exitCodeOf(error) !== EXIT.unavailable) throw error;
+    }
+    await delay(AGAIN_MS, undefined, { signal });
+  }
 }
 
 type Change = (queue: QueueClient, taskId: string, reason: string) => Promise<{ readonly task?: Task | undefined }>;

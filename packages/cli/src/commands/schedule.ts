@@ -58,7 +58,7 @@ Examples:
 
 function listCommand(io: Io): Command {
   const command = new Command("list").description(
-    "list your schedules by name: their next times, and what came of the last",
+    "list your schedules, sorted by name, with their next times and what came of the last",
   );
   return withConnection(command)
     .addHelpText(
