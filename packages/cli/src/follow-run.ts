@@ -53,6 +53,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     return ended ? exitCodeOfEnd(ended) : EXIT.failed;
   } catch (error) {
     if (!leaving.signal.aborted) throw error;
+    if (ended) return exitCodeOfEnd(ended);
     const comeBack = `the task goes on; watch it with: ccsp watch ${taskId} --after ${last}`;
     note(io, taskId ? `\n${comeBack}` : "\ninterrupted before the task was known to be accepted");
     return EXIT.interrupted;

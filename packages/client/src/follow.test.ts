@@ -75,13 +75,16 @@ describe("followTask", () => {
   });
 
   it("takes the end that it showed for the last one when it can ask no more", async () => {
-    const refused = new CallError(status.NOT_FOUND, "no such task");
+    const details = { metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] };
+    const refused = new CallError(status.NOT_FOUND, "no such task", { ...details, reason: "TASK_NOT_FOUND" });
     for (const hopeless of [gone, refused]) {
       const agent = scripted([3, end, gone], [hopeless]);
       assert.deepEqual(await sequencesOf(followTask(agent, impatient(150), FROM)), [3, 4]);
     }
     const putBack = scripted([1, failed, 3, gone], [refused]);
     await assert.rejects(sequencesOf(followTask(putBack, impatient(150), FROM)), /no such task/);
+    const broken = scripted([3, end, new CallError(status.INTERNAL, "a fault")]);
+    await assert.rejects(sequencesOf(followTask(broken, impatient(150), FROM)), /a fault/);
   });
 
   it("has its whole patience again after each entry", async () => {

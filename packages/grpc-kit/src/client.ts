@@ -58,7 +58,7 @@ export interface ClientOptions<D extends ServiceShape = ServiceShape> {
  *
  * Calls are spread over all instances and tried up to four times on UNAVAILABLE. A unary call waits within its deadline
  * (default 10 s) until an instance can be reached, so it survives a restart of the target; it ends with UNAVAILABLE,
- * naming the target, when none came. A stream does not wait and has no deadline unless it is given them; it starts when it
+ * naming the target, when none came. A stream does not wait, unless it `answersFirst`, and has no deadline unless it is given one; it starts when it
  * is first read, is read no faster than its consumer, and leaving the loop cancels the call.
  */
 export function createClient<D extends ServiceShape>(

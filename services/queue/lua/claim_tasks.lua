@@ -79,7 +79,7 @@ local now = time_given(ARGV[2])
 local last = redis.call('HMGET', executor, 'boot', 'seq', 'granted', 'unsettled')
 if last[1] ~= boot or last[2] ~= seq then
   return { 'stale' }
-elseif ARGV[26] == 'early' and tonumber(last[4] or 0) > 0 then
+elseif ARGV[26] == 'early' and last[4] == '1' then
   return { 'unsettled' }
 end
 
@@ -127,7 +127,7 @@ local to_leases = batch.of('ZADD', leases)
 local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', rota), batch.of('ZADD', bench)
 local to_blocked, from_pinned, from_alarms = batch.of('ZADD', blocked), batch.of('ZREM', pinned), batch.of('ZREM', alarms)
 local expiry = string.format('%.0f', now + lease_ms)
--- The end of the record of every lease of this call, and after it the agent's weight.
+-- The end of the record of every lease of this call, and after it the agent's weight. In this order: sync_executor.lua finds it so.
 local lease_facts = string.format(
   ',"executor":"%s","boot":"%s","account":"%s","leased":%.0f,"reports":0,"charged":%.14g%s,"weight":',
   name,

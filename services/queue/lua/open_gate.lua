@@ -7,8 +7,9 @@
 --       3 type of the event
 --       4 its data (JSON); '': none is written
 --       5 id of this call
---       6 work channel
---       7 topics to wake
+--       6 when it was closed (ms): only then; or ''
+--       7 work channel
+--       8 topics to wake
 -- RETURN 'ok' | 'open'
 --
 -- It is kept as opened now, for its ramp and so that a repeat of this call is recognised; open_due_gates forgets it.
@@ -20,13 +21,15 @@ local gate = redis.call('HGET', gates, scope)
 gate = gate and cjson.decode(gate)
 if not gate or (gate.opens or math.huge) <= now then
   return gate and gate.opened == ARGV[5] and 'ok' or 'open'
+elseif gate.closed ~= (tonumber(ARGV[6]) or gate.closed) then
+  return 'open'
 end
 gate.opens, gate.opened = now, ARGV[5]
 redis.call('HSET', gates, scope, cjson.encode(gate))
 if ARGV[4] ~= '' then
   add_event(events, ARGV[3], now, ARGV[4])
 end
-for i = 7, #ARGV do
-  redis.call('PUBLISH', ARGV[6], ARGV[i])
+for i = 8, #ARGV do
+  redis.call('PUBLISH', ARGV[7], ARGV[i])
 end
 return 'ok'

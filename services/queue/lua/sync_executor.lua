@@ -1,6 +1,6 @@
 -- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, how much it has to settle
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, '1' when it has to settle something
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
@@ -31,7 +31,7 @@ local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local now = time_given(ARGV[2])
 
-local last = redis.call('HMGET', executor, 'boot', 'seq', 'retired', 'granted')
+local last = redis.call('HMGET', executor, 'boot', 'seq', 'retired', 'granted', 'unsettled')
 local last_boot, last_seq, retired, granted = last[1] or '', tonumber(last[2] or 0), last[3] or ' ', last[4] or ' '
 if string.find(retired, ' ' .. boot .. ' ', 1, true) then
   return { 'stale' }
@@ -128,11 +128,14 @@ if tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= known then
     end
   end
 end
+local unsettled = #unlisted + #forgotten > 0 and '1' or ''
 if mode == 'first' then
   redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
-    'retired', retired, 'granted', granted, 'unsettled', #unlisted + #forgotten)
+    'retired', retired, 'granted', granted, 'unsettled', unsettled)
   redis.call('PEXPIRE', executor, 86400000)
   redis.call('ZADD', executors, now, name)
+elseif unsettled ~= (last[5] or '') then
+  redis.call('HSET', executor, 'unsettled', unsettled)
 end
 local hold = string.format('%.0f', held_back(outage, now))
 return { 'ok', lost, cancelled, unlisted, forgotten, hold, redis.call('HGET', gates, 'emergency') or '' }

@@ -77,7 +77,8 @@ async function read(store: MeasuredStore) {
     ...([store.gates(), store.now("")] as const),
   ]);
   const closed = [...gates].flatMap(([scope, gate]) => (isClosed(gate, nowMs) ? (scope.split("/")[0] ?? "") : []));
-  return { depths, counts, present, closed, level: gates.get(scopes.emergency)?.level ?? 0 };
+  const stop = gates.get(scopes.emergency);
+  return { depths, counts, present, closed, level: isClosed(stop, nowMs) ? (stop.level ?? 0) : 0 };
 }
 
 /** Within what time a task of each class is meant to start: a figure to compare others with. */

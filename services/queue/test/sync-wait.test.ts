@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { engineTopic } from "../src/domain/store.js";
 import type { SyncAnswer } from "../src/domain/sync.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
@@ -69,6 +70,22 @@ describe("a Sync that waits", function () {
     await looked;
     await world.queue.cancel(task.id, "alice", "enough");
     assert.equal((await call).cancelled.length, 1);
+  });
+
+  it("looks a tick after its last look, however often its engine is named meanwhile", async () => {
+    const waits: number[] = [];
+    const { listen } = world.wakes;
+    world.wakes.listen = (topics) => ({
+      ...listen(topics),
+      async next(timeoutMs) {
+        waits.push(timeoutMs);
+        if (waits.length === 3) await world.queue.enqueue(newTask());
+        return new Set([engineTopic("claude-code")]);
+      },
+    });
+    assert.equal((await executor(world).sync(LONG)).grants.length, 1);
+    const [first = 0, second = 0, third = 0] = waits;
+    assert.ok(first > second && second > third, waits.join(" "));
   });
 
   it("claims without a look when its engine is named, and looks when it is named itself", async () => {

@@ -16,7 +16,8 @@ export async function returnBlocked(
 ): Promise<void> {
   const [gates, nowMs] = [await store.gates(), await store.now("")];
   const ids = await store.blockedIds((reason, running) => {
-    if (isClosed(gates.get(reason), nowMs)) return 0;
+    // What is about to expire ends by its alarm.
+    if (reason === "late" || isClosed(gates.get(reason), nowMs)) return 0;
     const cap = labelCap(order, reason.slice("label/".length)) ?? Number.POSITIVE_INFINITY;
     return Math.max(0, cap - running);
   });

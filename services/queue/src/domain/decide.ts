@@ -124,7 +124,9 @@ export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): 
   if (end.how === "released" || parked) {
     const reason = end.how === "released" ? end.reason : "an emergency stop parked it";
     const again = ran ? { note: { reason }, event: { type: "retried" } as const } : {};
-    return { ...common, to: "QUEUED", set: {}, ...again };
+    // Of a lease that a stop ended there is no other trace, and the next is not the task's first.
+    const set = parked && task.deliveries === undefined ? { deliveries: 0 } : {};
+    return { ...common, to: "QUEUED", set, ...again };
   }
   const error = executorLost(ran ? "the executor was lost during the run" : "no executor could start the run");
   if (ran) {

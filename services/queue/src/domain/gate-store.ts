@@ -6,8 +6,8 @@ export interface GateStore {
   gates(): Promise<ReadonlyMap<Scope, Gate>>;
   /** Answers the gate as it is then. */
   closeGate(closing: Closing): Promise<Gate>;
-  /** Answers whether it had been closed. Other services are told who opened it, unless nobody is named. */
-  openGate(scope: Scope, by?: { readonly who: string; readonly why: string }): Promise<boolean>;
+  /** Answers whether it had been closed. Other services are told who opened it, unless nobody is named. `closedMs`: only the one that was closed then. */
+  openGate(scope: Scope, by?: { readonly who: string; readonly why: string }, closedMs?: number): Promise<boolean>;
   /** Makes every shard have the gates that the first one has, that of an emergency stop too, should a process have died in between. */
   mendGates(): Promise<void>;
   /** Forgets gates whose time is over, and wakes executors for those that let work through. */
@@ -20,7 +20,7 @@ export interface GateStore {
   /** Counts again what is leased, should a count be wrong; twice a minute, however often it is called. */
   mendRunning(): Promise<void>;
 
-  /** Blocked tasks, oldest first, as many as `room` says for a reason (a label's scope, or `broken`) of which so many run. */
+  /** Blocked tasks, oldest first, as many as `room` says for a reason (a label's scope, `late` or `broken`) of which so many run. */
   blockedIds(room: (reason: string, running: number) => number): Promise<readonly string[]>;
   /** The task that was blocked first for this reason, where this task is stored. */
   firstBlocked(id: string, reason: string): Promise<string | undefined>;

@@ -9,7 +9,7 @@ export const COPY = { how: "replace", told: false } as const;
  * How many leases a ramp has let through is each shard's own.
  */
 export async function mendGates(first: TaskStore, others: readonly TaskStore[]): Promise<void> {
-  // In this order: what another shard had before, and the first has no longer, is over.
+  // In this order: what another shard had before, and the first has no longer, is over. Should it be closed anew meanwhile, that stays.
   const copies = await Promise.all(
     others.map(async (store) => ({ store, stop: await store.emergency(), gates: await store.gates() })),
   );
@@ -20,13 +20,13 @@ export async function mendGates(first: TaskStore, others: readonly TaskStore[]):
     if (isClosed(gate, nowMs)) {
       if (!isClosed(copy, nowMs) || !isAlike(gate, copy)) await store.closeGate({ ...COPY, scope, gate });
     } else if (isClosed(copy, nowMs)) {
-      await store.openGate(scope);
+      await store.openGate(scope, undefined, copy.closed);
     }
   };
   await Promise.all(
     copies.map(async (copy) => {
       if (stop && copy.stop?.id !== stop.id) await copy.store.raiseEmergency(stop, "copy");
-      if (!stop && copy.stop) await copy.store.openGate(scopes.emergency);
+      if (!stop && copy.stop) await copy.store.openGate(scopes.emergency, undefined, copy.stop.calledMs);
       const known = new Set([...gates.keys(), ...copy.gates.keys()]);
       known.delete(scopes.emergency);
       await Promise.all([...known].map((scope) => mendGate(scope, copy.gates.get(scope), copy.store)));

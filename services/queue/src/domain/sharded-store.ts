@@ -178,7 +178,7 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
       const maxBytes = claim.maxBytes - bytesOf(all);
       if (granted.includes("stale") || count <= 0 || maxBytes <= 0) continue;
       // A shard's answer begins with what it granted before.
-      const more = { ...claim, count: before.length + count, maxBytes: bytesOf(before) + maxBytes };
+      const more = { ...claim, count: before.length + count, maxBytes: bytesOf(before) + maxBytes, early: false };
       const answer = (await shards[shard]?.claim(more)) ?? NOTHING;
       granted[shard] = answer;
       if (most === claim.count && grantsOf(answer).length > before.length) nextFirst.set(claim.engine, shard + 1);

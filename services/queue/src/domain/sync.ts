@@ -85,9 +85,12 @@ export function createSync(
   };
 
   /** Asks Redis just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. */
-  const claim = async ({ executor, boot, sequence, offers }: SyncInput, looking: unknown) => {
+  const claim = async (
+    { executor, boot, sequence, offers }: SyncInput,
+    looking: SyncFindings | Promise<SyncFindings>,
+  ) => {
     const grants: Grant[] = [];
-    let [bytes, waitMs, early] = [0, TICK_MS, true];
+    let [bytes, waitMs, early] = [0, TICK_MS, looking instanceof Promise];
     for (const { engine, account, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
@@ -156,8 +159,9 @@ export function createSync(
           return { grants, cancelled, lost, nextSyncMs, emergency };
         }
         const holdTickMs = holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : waitMs;
-        if (!stillSeen) seen = { findings, ms };
-        woken = await listener.next(Math.min(leftMs, waitMs, holdTickMs), stop);
+        if (!seen || !stillSeen) seen = { findings, ms };
+        const lookMs = seen.ms + TICK_MS - performance.now();
+        woken = await listener.next(Math.max(0, Math.min(leftMs, lookMs, waitMs, holdTickMs)), stop);
       }
     } finally {
       listener.close();

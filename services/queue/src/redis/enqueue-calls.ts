@@ -34,6 +34,8 @@ export function createEnqueue(
     return data;
   };
 
+  // Engines whose last tasks were all refused: a queue that is full or stopped has no work for whoever waits.
+  const refusing = new Set<string>();
   const send = async (engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
     const entries = group.map(entryOf);
     const requests: string[] = [];
@@ -44,8 +46,11 @@ export function createEnqueue(
     }
     // A literal that begins with a spread and then gets more gets a hidden class of its own, each time: 1 to 2 µs, and slow to read.
     const answer = scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args);
-    hint(engineTopic(engine));
-    return readOutcomes(entries, await answer);
+    if (!refusing.has(engine) && group.some(mayStartNow)) hint(engineTopic(engine));
+    const outcomes = readOutcomes(entries, await answer);
+    if (outcomes.every(isRefused)) refusing.add(engine);
+    else refusing.delete(engine);
+    return outcomes;
   };
 
   return groupCallsBy(
@@ -54,6 +59,9 @@ export function createEnqueue(
     GROUP,
   );
 }
+
+const mayStartNow = ({ start, conditions }: NewTask): boolean => start === undefined && conditions?.pin === undefined;
+const isRefused = ({ outcome }: EnqueueOutcome): boolean => outcome === "full" || outcome === "stopped";
 
 const pair = ({ tasks, bytes }: Bound): [number, number] => [tasks, bytes];
 

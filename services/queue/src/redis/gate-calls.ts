@@ -46,11 +46,11 @@ export function createGateCalls(
       );
     },
 
-    async openGate(scope, by) {
+    async openGate(scope, by, closedMs) {
       const told = by ? await openedEvent(scope, by) : NO_EVENT;
       const opened = await scripts.openGate(
         { gates, events },
-        ...[scope, clock(), ...told, randomUUID(), channels.work, EMERGENCY_TOPIC, ...topics],
+        ...[scope, clock(), ...told, randomUUID(), closedMs ?? "", channels.work, EMERGENCY_TOPIC, ...topics],
       );
       return opened === "ok";
     },

@@ -36,7 +36,8 @@ export async function openWakes(subscriber: RedisClient): Promise<Wakes & { clos
       return listener;
     },
     hint(topic) {
-      for (const first of listeners.get(topic) ?? []) return first(topic);
+      const [first] = listeners.get(topic) ?? [];
+      first?.(topic);
     },
     async close() {
       subscriber.removeAllListeners("message");
