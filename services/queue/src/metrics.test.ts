@@ -67,6 +67,13 @@ describe("the queue's metrics", () => {
     assert.equal(readings, 2);
   });
 
+  it("show no emergency stop that was resumed, though its gate is kept for a while", async () => {
+    const registry = new Registry();
+    const resumed = { ...gate, level: 3, opens: NOW - 1 };
+    measureQueue(registry, { ...STORE, gates: async () => new Map<string, Gate>([["emergency", resumed]]) });
+    assertShows(await linesOf(registry), ["ccsp_queue_emergency_level 0"]);
+  });
+
   it("show the last values while Redis is away", async () => {
     const registry = new Registry();
     let away = false;

@@ -78,7 +78,9 @@ async function read(store: MeasuredStore) {
   ]);
   const closed = [...gates].flatMap(([scope, gate]) => (isClosed(gate, nowMs) ? (scope.split("/")[0] ?? "") : []));
   const stop = gates.get(scopes.emergency);
-  return { depths, counts, present, closed, level: isClosed(stop, nowMs) ? (stop.level ?? 0) : 0 };
+  // One that was resumed is kept for a while, as every gate that opened.
+  const level = stop && stop.opens === undefined ? (stop.level ?? 0) : 0;
+  return { depths, counts, present, closed, level };
 }
 
 /** Within what time a task of each class is meant to start: a figure to compare others with. */
