@@ -157,3 +157,17 @@ function gates(get: () => World): void {
     );
   });
 }
+
+describe("a gate that a shard's mending opens", () => {
+  let world: World;
+  before(async () => void (world = await startWorld()));
+  after(() => world.close());
+
+  it("is the one that was read, not one that was closed anew since", async () => {
+    const gate = { who: "ada", why: "maintenance" };
+    const { closed } = await world.store.closeGate({ scope: scopes.all, gate, how: "replace", told: false });
+    assert.equal(await world.store.openGate(scopes.all, undefined, closed - 1), false);
+    assert.equal((await world.store.gates()).get(scopes.all)?.opens, undefined);
+    assert.equal(await world.store.openGate(scopes.all, undefined, closed), true);
+  });
+});

@@ -30,6 +30,14 @@ describe("a hint to this process's own listeners", () => {
     assert.deepEqual(told, [engineTopic("claude-code"), "answered"]);
   });
 
+  it("does not come with a task that waits for a time or for one executor, nor after one that was refused like the last", async () => {
+    await answered(store.enqueue(newTask({ start: world.clock.now + 1_000 })));
+    await answered(store.enqueue(newTask({ conditions: { pin: "ex-1" } })));
+    await store.raiseEmergency({ id: "stop", level: "no-submit", who: "ada", why: "a fire" }, "raise");
+    for (let i = 0; i < 2; i++) await answered(store.enqueue(newTask()));
+    assert.deepEqual(told, ["answered", "answered", engineTopic("claude-code"), "answered", "answered"]);
+  });
+
   it("comes as an end is sent, and not with a report, which a watcher would look for twice", async () => {
     const { task } = await world.queue.enqueue(newTask());
     const [grant] = (await executor(world).sync()).grants;

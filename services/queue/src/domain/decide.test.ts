@@ -119,6 +119,13 @@ describe("what follows a lease that ended without a word", () => {
     assert.deepEqual([run.spent, before.deliveries, back], [1, 1, {}]);
   });
 
+  it("costs nothing when an emergency stop parks it, but the next lease is not the task's first", () => {
+    const parked = (more: Partial<Task>) =>
+      afterLease(task({ state: "LEASED", ...more }), expired, { parked: true }).set;
+    assert.deepEqual(parked({}), { deliveries: 0 });
+    assert.deepEqual(parked({ deliveries: 1 }), {}, "so that nobody counts a lost delivery");
+  });
+
   it("is the end when the budget is used up", () => {
     assert.equal(afterLease(task({ spent: 2 }), expired).to, "FAILED");
     assert.equal(afterLease(task({ state: "LEASED", deliveries: DELIVERY_BUDGET - 1 }), expired).to, "FAILED");
