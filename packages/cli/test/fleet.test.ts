@@ -84,6 +84,7 @@ describe("ccsp up --single --detach", function () {
     const down = await ccsp(["down", "--json"], { env });
     assert.equal(down.code, 0, down.stderr);
     const { stopped }: { stopped: number } = JSON.parse(down.stdout);
-    assert.throws(() => process.kill(stopped, 0), { code: "ESRCH" });
+    // It has ended; its name stays until whoever adopted it has asked for its end.
+    await eventually(() => assert.throws(() => process.kill(stopped, 0), { code: "ESRCH" }));
   });
 });
