@@ -10,9 +10,8 @@ import {
 import type { Span } from "@opentelemetry/api";
 import { CallError, toCallError } from "./call-error.js";
 import { joinMetadata } from "./call-metadata.js";
-import { endCallSpan } from "./call-span.js";
+import { beginCallSpan, endCallSpan, noSpan } from "./call-span.js";
 import { channelOptions } from "./channel-options.js";
-import { beginCallSpan, noSpan } from "./client-span.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
 import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
 

@@ -1,6 +1,6 @@
 -- claim_tasks: lease the next tasks of one engine to an executor.
 --
--- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq, how much its Sync has to settle first
+-- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq, '1' when its Sync has to settle something
 --       2 tasks         hash  id -> record (JSON)
 --       3 prompts       hash  id -> TaskSpec with the prompts and attachments only
 --       4 leases        zset  ids by lease expiry (ms)
@@ -63,8 +63,8 @@
 -- every claim.
 -- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up; that alone during a hold,
 -- which sync_executor ends, and in a Redis that was started again since sync_executor last looked, which is the first to see it: so a
--- waiting Sync may claim without a look before. The fence is at least the time in ms: a Redis that came back without its last second still grants none
--- twice. A record gets members added at its end: of two with one name the last counts.
+-- waiting Sync may claim without a look before. The fence is at least the time in ms: a Redis that came back without its last second still
+-- grants none twice. A record gets members added at its end: of two with one name the last counts.
 
 local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
 local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]

@@ -1,6 +1,7 @@
 -- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, '1' when it has to settle something
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, '1' when it has to
+--                          settle something
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { setTimeout as delay } from "node:timers/promises";
 import { EnqueueRequest, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type RedisClient, within } from "@ccsp/redis-kit";
+import { eventually } from "@ccsp/testkit";
 import { createBulk } from "../src/domain/bulk.js";
 import { afterRevival } from "../src/domain/decide.js";
 import { ANY_TASK } from "../src/domain/filter.js";
@@ -50,11 +50,19 @@ describe("a store that waits for replicas", () => {
   };
 
   it("asks for nobody any more once all have given up, however many came one after the other", async () => {
-    const store = waiting(world.store);
+    let stored = 0;
+    const store = waiting({
+      ...world.store,
+      async enqueue(task) {
+        const answer = await world.store.enqueue(task);
+        stored += 1;
+        return answer;
+      },
+    });
     const refused: Promise<void>[] = [];
-    for (let i = 0; i < 20; i++) {
+    for (let i = 1; i <= 20; i++) {
       refused.push(assert.rejects(store.enqueue(newTask()), unconfirmed));
-      await delay(20);
+      await eventually(() => assert.equal(stored, i));
     }
     await Promise.all(refused);
     await within(1_500, connection.ping(), () => new Error("there is more to wait for"));

@@ -1,6 +1,7 @@
 import { GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { Command } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
+import { untilInterrupted } from "../following.js";
 import { type Io, note, say, sayJson, write } from "../io.js";
 import { atExecutors, type ExecutorOptions, withExecutors } from "../operator.js";
 import { drainCommand, probeCommand, slotsCommand } from "./executor-control.js";
@@ -65,10 +66,8 @@ function tailCommand(io: Io): Command {
     .argument("<task>", "task id")
     .addHelpText("after", "\nExample:\n  ccsp executor tail TASK")
     .action(async (taskId: string, options: ExecutorOptions) => {
-      const leaving = new AbortController();
-      const stopListening = io.onInterrupt(() => leaving.abort());
-      try {
-        await atExecutors(io, options, async (executors) => {
+      await atExecutors(io, options, (executors) =>
+        untilInterrupted(io, async (signal) => {
           const runs = await Promise.all(
             executors.map(async ({ client }) => {
               const { runs: all } = await client.listRuns({}).catch(() => ({ runs: [] }));
@@ -77,15 +76,11 @@ function tailCommand(io: Io): Command {
           );
           const [client] = runs.flat();
           if (!client) throw new CliError(EXIT.notFound, `no executor runs ${taskId} now`);
-          for await (const { text, gap } of client.tailRun({ taskId }, { signal: leaving.signal })) {
+          for await (const { text, gap } of client.tailRun({ taskId }, { signal })) {
             if (options.json) sayJson(io, { text, gap });
             else await write(io, gap ? `\n[…]\n${text}` : text);
           }
-        });
-      } catch (error) {
-        if (!leaving.signal.aborted) throw error;
-      } finally {
-        stopListening();
-      }
+        }),
+      );
     });
 }

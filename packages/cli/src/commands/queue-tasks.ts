@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { ExplainTaskResponse, type ListRequest, TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Task, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
@@ -6,8 +5,8 @@ import { taskFilter } from "../by-filter.js";
 import { describeTask, stateName, taskLine } from "../describe.js";
 import { entryLine } from "../describe-entry.js";
 import { explanationLines } from "../describe-start.js";
-import { EXIT, exitCodeOf } from "../exit.js";
 import { type FilterOptions, withFilter } from "../filter-options.js";
+import { readOn, untilInterrupted } from "../following.js";
 import { type Io, say, sayJson } from "../io.js";
 import { atQueue, type QueueClient, type QueueOptions, withQueue } from "../operator.js";
 import { wholeNumber } from "../option-values.js";
@@ -86,40 +85,18 @@ function logCommand(io: Io): Command {
   return withQueue(command.argument("<task>", "task id"))
     .addHelpText("after", "\nCtrl-C leaves it running.\n\nExample:\n  ccsp queue log TASK")
     .action(async (taskId: string, options: QueueOptions) => {
-      const leaving = new AbortController();
-      const stopListening = io.onInterrupt(() => leaving.abort());
-      try {
-        await atQueue(io, options, async (queue) => {
-          for await (const event of follow(queue, taskId, leaving.signal)) {
+      let last = 0;
+      await atQueue(io, options, (queue) =>
+        untilInterrupted(io, async (signal) => {
+          const open = () => queue.watch({ taskId, agentId, afterSequence: last }, { signal });
+          for await (const { event } of readOn(io, open, signal)) {
+            if (!event) continue;
+            last = event.sequence;
             say(io, options.json ? JSON.stringify(TaskEvent.toJSON(event)) : entryLine(event));
           }
-        });
-      } catch (error) {
-        if (!leaving.signal.aborted) throw error;
-      } finally {
-        stopListening();
-      }
+        }),
+      );
     });
-}
-
-const AGAIN_MS = 1_000;
-
-/** The log to its end: a queue that is away for a while, once it has answered, is asked again for what follows. */
-async function* follow(queue: QueueClient, taskId: string, signal: AbortSignal): AsyncGenerator<TaskEvent, void> {
-  let last = 0;
-  for (;;) {
-    try {
-      for await (const { event } of queue.watch({ taskId, agentId, afterSequence: last }, { signal })) {
-        if (!event) continue;
-        last = event.sequence;
-        yield event;
-      }
-      return;
-    } catch (error) {
-      if (signal.aborted || last === 0 || exitCodeOf(error) !== EXIT.unavailable) throw error;
-    }
-    await delay(AGAIN_MS, undefined, { signal });
-  }
 }
 
 type Change = (queue: QueueClient, taskId: string, reason: string) => Promise<{ readonly task?: Task | undefined }>;

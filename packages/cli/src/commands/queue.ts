@@ -1,10 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command } from "commander";
 import { queueLines } from "../describe-queue.js";
-import { EXIT, exitCodeOf } from "../exit.js";
-import { type Io, note, say, sayJson } from "../io.js";
-import { atQueue, type QueueClient, type QueueOptions, withQueue } from "../operator.js";
+import { readOn, untilInterrupted } from "../following.js";
+import { type Io, say, sayJson } from "../io.js";
+import { atQueue, type QueueOptions, withQueue } from "../operator.js";
 import { queueTaskCommands } from "./queue-tasks.js";
 
 export function queueCommand(io: Io): Command {
@@ -34,9 +33,12 @@ Examples:
       };
       await atQueue(io, options, async (queue) => {
         if (!watch) return show(await queue.getStatus({}));
-        await watchStatus(io, queue, (answer) => {
-          if (!options.json) say(io, io.stdout.isTTY === true ? CLEAR : `\n${new Date().toISOString()}`);
-          show(answer);
+        await untilInterrupted(io, async (signal) => {
+          for await (const { status } of readOn(io, () => queue.watchQueue({}, { signal }), signal)) {
+            if (!status) continue;
+            if (!options.json) say(io, io.stdout.isTTY === true ? CLEAR : `\n${new Date().toISOString()}`);
+            show(status);
+          }
         });
       });
     });
@@ -44,32 +46,3 @@ Examples:
 
 // Cursor to the corner, and away with what was there.
 const CLEAR = "\u001b[H\u001b[J";
-
-const AGAIN_MS = 1_000;
-
-/** Until Ctrl-C: a queue that is away for a while, once it has answered, is asked again. */
-async function watchStatus(io: Io, queue: QueueClient, show: (status: GetStatusResponse) => void): Promise<void> {
-  const leaving = new AbortController();
-  const { signal } = leaving;
-  const stopListening = io.onInterrupt(() => leaving.abort());
-  let answers = false;
-  let answered = false;
-  try {
-    while (!signal.aborted) {
-      try {
-        for await (const { status } of queue.watchQueue({}, { signal })) {
-          answers = answered = true;
-          if (status) show(status);
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!answered || exitCodeOf(error) !== EXIT.unavailable) throw error;
-        if (answers) note(io, `asking again: ${error instanceof Error ? error.message : String(error)}`);
-        answers = false;
-      }
-      await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
-    }
-  } finally {
-    stopListening();
-  }
-}

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { PassThrough, Readable } from "node:stream";
+import { CallError, STATUS_OF } from "@ccsp/grpc-kit";
+import { readOn } from "./following.js";
+
+const away = new CallError(STATUS_OF.SHUTTING_DOWN, "nobody is there");
+
+describe("a stream that is read on", () => {
+  const read = async (...streams: readonly (readonly (number | Error)[])[]) => {
+    const [seen, left]: [number[], (readonly (number | Error)[])[]] = [[], [...streams]];
+    const open = async function* () {
+      for (const step of left.shift() ?? []) {
+        if (step instanceof Error) throw step;
+        yield step;
+      }
+    };
+    const stderr = new PassThrough({ encoding: "utf8" });
+    const io = {
+      env: {},
+      stdin: Readable.from([]),
+      stdout: new PassThrough(),
+      stderr,
+      onInterrupt: () => () => undefined,
+    };
+    for await (const each of readOn(io, open, new AbortController().signal)) seen.push(each);
+    return { seen, told: String(stderr.read()) };
+  };
+
+  it("is opened again when a server that had answered goes away, which it says once", async () => {
+    const { seen, told } = await read([1, 2, away], [away], [3]);
+    assert.deepEqual(seen, [1, 2, 3]);
+    assert.equal(told.match(/asking again: /g)?.length, 1);
+  });
+
+  it("fails when nobody ever answered, and for any other fault", async () => {
+    await assert.rejects(read([away], [1]), /nobody is there/);
+    await assert.rejects(read([1, new Error("a bug")], [2]), /a bug/);
+  });
+});

@@ -1,0 +1,38 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { EXIT, exitCodeOf } from "./exit.js";
+import { type Io, note } from "./io.js";
+
+const AGAIN_MS = 1_000;
+
+/** Until it ends, or the user has seen enough: Ctrl-C is no fault. */
+export async function untilInterrupted(io: Io, follow: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const leaving = new AbortController();
+  const stopListening = io.onInterrupt(() => leaving.abort());
+  try {
+    await follow(leaving.signal);
+  } catch (error) {
+    if (!leaving.signal.aborted) throw error;
+  } finally {
+    stopListening();
+  }
+}
+
+/** A stream that is opened again when a server that had answered goes away for a while; `open` asks for what follows. */
+export async function* readOn<T>(io: Io, open: () => AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void> {
+  let answered = false;
+  let told = false;
+  for (;;) {
+    try {
+      for await (const message of open()) {
+        [answered, told] = [true, false];
+        yield message;
+      }
+      return;
+    } catch (error) {
+      if (signal.aborted || !answered || exitCodeOf(error) !== EXIT.unavailable) throw error;
+      if (!told) note(io, `asking again: ${error instanceof Error ? error.message : String(error)}`);
+      told = true;
+    }
+    await delay(AGAIN_MS, undefined, { signal });
+  }
+}
