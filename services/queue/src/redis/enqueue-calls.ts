@@ -5,14 +5,13 @@ import { CLASSES, type Task } from "../domain/task.js";
 import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
 import { decodeEmergency } from "./emergency-calls.js";
-import { type GroupedCall, groupCallsBy } from "./group-calls.js";
+import { GROUP, type GroupedCall, groupCallsBy } from "./group-calls.js";
 import { channels, type QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
 // Long enough for a client that lost its connection over a day's outage; see Enqueue in the contract.
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
-// Small enough for the next group to be made ready here while Redis, which does nothing else meanwhile, has this one.
-const GROUP = { count: 25, bytes: 1024 * 1024, bytesOf: ({ prompts, spec }: NewTask) => prompts.length + spec.length };
+const bytesOf = ({ prompts, spec }: NewTask): number => prompts.length + spec.length;
 
 /** `TaskStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
@@ -56,7 +55,7 @@ export function createEnqueue(
   return groupCallsBy(
     ({ engine }) => engine,
     (engine, group) => orUnavailable(redis, () => send(engine, group)),
-    GROUP,
+    { ...GROUP, bytesOf },
   );
 }
 

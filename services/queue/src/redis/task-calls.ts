@@ -4,13 +4,11 @@ import { logTopic, type Place, type Report, type TaskStore, type Wakes } from ".
 import { isEnded, type Task } from "../domain/task.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
-import { groupCalls, groupCallsBy } from "./group-calls.js";
+import { GROUP, groupCalls, groupCallsBy } from "./group-calls.js";
 import { channels, type QueueKeys } from "./keys.js";
 import { CHUNK_BYTES, type ResultChunks } from "./result-chunks.js";
 import type { Scripts } from "./scripts.js";
 
-// Half a millisecond of Redis, which does nothing else meanwhile; with 50 in flight two groups, one here and one there.
-const GROUP = { count: 25, bytes: 1024 * 1024 };
 const EMPTY = Buffer.alloc(0);
 const OUTCOMES: readonly MoveOutcome[] = ["ok", "done", "lost", "ahead", "moved", "early", "missing"];
 
