@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { Refusal } from "@ccsp/errors";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
-import { createBulk } from "../src/domain/bulk.js";
-import { afterCancel, afterCompletion, afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
-import { ANY_TASK } from "../src/domain/filter.js";
-import { scopes } from "../src/domain/gates.js";
+import { afterCancel, afterCompletion } from "../src/domain/decide.js";
 import { reap } from "../src/domain/reaper.js";
-import { listTasks } from "../src/domain/scan.js";
-import type { NewTask } from "../src/domain/store.js";
-import type { PriorityClass } from "../src/domain/task.js";
+import { type NewTask } from "../src/domain/store.js";
+import { type PriorityClass } from "../src/domain/task.js";
 import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createTaskStore } from "../src/redis/task-store.js";
+import { inEveryRedis, keep, reason, tasksOf } from "./task-world.js";
 import {
   ENGINES,
   executor,
@@ -19,48 +15,23 @@ import {
   LEASE_MS,
   logOf,
   newTask,
-  ORDER,
   startWorld,
   type World,
   type WorldOptions,
 } from "./world.js";
 
-const reason =
-  (expected: string) =>
-  (error: unknown): boolean =>
-    error instanceof Refusal && error.reason === expected;
-
-const KINDS: readonly (WorldOptions & { readonly kind: string })[] = [
-  { kind: "a single Redis" },
-  { kind: "a Cluster", cluster: true },
-  { kind: "a Redis whose client sends every script twice", twice: true },
-];
-
-for (const { kind, ...options } of KINDS) {
-  describe(`the queue's promises, in ${kind}`, () => promises(options));
-}
-
 function ofLow(tasks: number, bytes: number): Bounds["class"] {
   return { ...NO_BOUNDS.class, low: { tasks, bytes } };
 }
+
+inEveryRedis("the queue's promises", promises);
 
 function promises(options: WorldOptions): void {
   let world: World;
   before(async () => void (world = await startWorld(options)));
   after(() => world.close());
   beforeEach(() => world.reset());
-
-  const add = async (task: Parameters<typeof newTask>[0] = {}): Promise<string> =>
-    (await world.queue.enqueue(newTask(task))).task.id;
-  const state = async (id: string) => (await world.store.find(id))?.state;
-  const start = (id: string, fence: number) =>
-    world.queue.report({ id, fence, number: 1, started: { traceparent: "run" }, entries: [] });
-  const keep = { retentionMs: 86_400_000, maxEnded: 1_000, maxEndedBytes: 1e12 };
-  const leaseOne = async (ex = executor(world)) => {
-    const [grant] = (await ex.sync()).grants;
-    assert.ok(grant, "there is a lease");
-    return { id: grant.task.id, fence: grant.fence, ex, grant };
-  };
+  const { add, state, start, leaseOne } = tasksOf(() => world);
 
   describe("order", () => {
     it("gives out urgent, high, normal and low in that order, each oldest first", async () => {
@@ -216,276 +187,6 @@ function promises(options: WorldOptions): void {
       await world.store.remove({ id });
       await assert.rejects(world.queue.enqueue(newTask({ request })), reason("TASK_NOT_FOUND"));
     });
-  });
-
-  describe("leases", () => {
-    it("carries fences that only grow, also when the counter was lost", async () => {
-      await add();
-      const first = await leaseOne();
-      await world.queue.release(first.id, first.fence, "");
-      first.ex.held.clear();
-      await world.redis.client.del("ccsp:queue:{0}:meta");
-      world.clock.now += 1_000;
-      const second = await leaseOne(first.ex);
-      assert.ok(second.fence > first.fence, `${second.fence} > ${first.fence}`);
-    });
-
-    it("lets only the newest fence write", async () => {
-      await add({ max: 9 });
-      const old = await leaseOne();
-      await start(old.id, old.fence);
-      world.clock.now += LEASE_MS + 1;
-      await reap(world.store, world.queue, keep);
-      const { id, fence } = await leaseOne(executor(world, { id: "ex-2" }));
-      const zombie = { id, fence: old.fence, number: 2, entries: [Buffer.from("late")] };
-      await assert.rejects(world.queue.report(zombie), reason("LEASE_LOST"));
-      await assert.rejects(world.queue.complete(id, old.fence, Buffer.from("old"), {}), reason("LEASE_LOST"));
-      await assert.rejects(world.queue.fail(id, old.fence, failure(), {}), reason("LEASE_LOST"));
-      await assert.rejects(world.queue.release(id, old.fence, ""), reason("LEASE_LOST"));
-      await world.queue.complete(id, fence, Buffer.from("new"), {});
-      assert.equal(String(await world.store.findResult({ id })), "new");
-    });
-
-    /** One of "ex-2", beside one of another executor whose record cannot be read. */
-    const leaseBesideBroken = async (): Promise<string> => {
-      await add();
-      const broken = await leaseOne();
-      await add();
-      const { id } = await leaseOne(executor(world, { id: "ex-2" }));
-      await world.redis.client.hset("ccsp:queue:{0}:tasks", broken.id, "no record");
-      return id;
-    };
-
-    it("ends by time also where another task's record cannot be read, and says so", async () => {
-      const id = await leaseBesideBroken();
-      world.clock.now += LEASE_MS + 1;
-      await assert.rejects(reap(world.store, world.queue, keep), AggregateError);
-      assert.equal((await world.store.find(id))?.state, "QUEUED");
-    });
-
-    it("is freed by its executor's next boot also where another lease's record cannot be read", async () => {
-      const id = await leaseBesideBroken();
-      await executor(world, { id: "ex-2", boot: "next" }).sync({ freeSlots: 0 });
-      assert.equal((await world.store.find(id))?.state, "QUEUED");
-    });
-
-    it("is renewed by each Sync that names it, and told as lost once it is gone", async () => {
-      await add();
-      const { ex, id } = await leaseOne();
-      for (let i = 0; i < 3; i++) {
-        world.clock.now += LEASE_MS - 1;
-        await reap(world.store, world.queue, keep);
-        assert.deepEqual((await ex.sync()).lost, []);
-      }
-      world.clock.now += LEASE_MS + 1;
-      await reap(world.store, world.queue, keep);
-      assert.deepEqual((await ex.sync({ freeSlots: 0 })).lost, [id]);
-    });
-
-    it("still belongs to its holder between its expiry and the next look", async () => {
-      await add();
-      const { id, fence } = await leaseOne();
-      world.clock.now += LEASE_MS * 2;
-      await world.queue.complete(id, fence, Buffer.from("late but first"), {});
-      assert.equal(await state(id), "SUCCEEDED");
-    });
-
-    it("goes back at once when the holder's next Sync does not name it, and costs a delivery", async () => {
-      await add();
-      const { ex, id } = await leaseOne();
-      ex.held.clear();
-      const [again] = (await ex.sync()).grants;
-      assert.equal(again?.task.id, id);
-      assert.deepEqual([again.task.deliveries, again.task.spent], [1, undefined]);
-    });
-
-    it("that its holder does not name is settled before a claim grants more that was asked for together with that Sync", async () => {
-      await add();
-      const { id, fence, ex } = await leaseOne();
-      await add();
-      ex.held.clear();
-      const mark = ex.request();
-      const findings = await world.store.sync({ ...mark, leaseMs: LEASE_MS, again: false });
-      assert.deepEqual(findings !== "stale" && findings.unlisted, [{ id, fence }]);
-      const wanted = { engine: "claude-code", account: "", count: 2, leaseMs: LEASE_MS, maxBytes: 1_000 };
-      const claim = { ...mark, ...wanted, order: ORDER };
-      assert.equal(await world.store.claim({ ...claim, early: true }), "unsettled");
-      await world.queue.freeLease(id, { how: "undelivered", fence });
-      const claimed = await world.store.claim({ ...claim, early: false });
-      assert.ok(typeof claimed !== "string");
-      assert.equal(claimed.grants.length, 2);
-      assert.equal(claimed.grants[0]?.task.id, id);
-    });
-
-    it("that has ended is told as lost to an executor that names it before it was reported", async () => {
-      await add();
-      const { id, fence, ex } = await leaseOne();
-      await world.queue.complete(id, fence, Buffer.from("result"), {});
-      assert.deepEqual((await ex.sync()).lost, [id]);
-    });
-
-    it("is granted again, the same, when the same Sync comes twice, and counts once", async () => {
-      for (let i = 0; i < 3; i++) await add();
-      const ex = executor(world);
-      const first = await ex.sync();
-      ex.held.clear();
-      const second = await ex.sync({ sequence: 1n, freeSlots: 2 });
-      assert.deepEqual(
-        second.grants.slice(0, 1),
-        first.grants.map((grant) => ({ ...grant, again: true })),
-      );
-      assert.deepEqual((await world.store.counts()).leased, 2);
-      // Where the first answer is lost between Redis and its client, nobody can tell that it was no repeat.
-      const ids = second.grants.map(({ task }) => task.id);
-      assert.deepEqual(world.seen.leased, options.twice ? [] : ids);
-    });
-
-    it("is freed at once by a new boot of its executor, whose old one has no say any more", async () => {
-      await add();
-      const { id, ex: old } = await leaseOne();
-      const [grant] = (await executor(world, { boot: "boot-2" }).sync()).grants;
-      assert.equal(grant?.task.id, id);
-      await assert.rejects(old.sync(), reason("SYNC_STALE"));
-      assert.equal(await state(id), "LEASED");
-    });
-
-    it("is lost to a new boot that claims it as its own", async () => {
-      await add();
-      const { id, fence } = await leaseOne();
-      const next = executor(world, { boot: "boot-2", slots: 0 });
-      next.held.set(id, BigInt(fence));
-      assert.deepEqual((await next.sync()).lost, [id]);
-      assert.equal(await state(id), "QUEUED");
-    });
-
-    it("is not touched by a Sync that is older than the newest", async () => {
-      await add();
-      await add();
-      const ex = executor(world, { slots: 2 });
-      await ex.sync();
-      await ex.sync();
-      const before = await world.redis.client.zrangebyscore("ccsp:queue:{0}:leases", "-inf", "+inf", "WITHSCORES");
-      world.clock.now += 10;
-      await assert.rejects(executor(world, { slots: 2 }).sync({ sequence: 1n }), reason("SYNC_STALE"));
-      assert.deepEqual(
-        await world.redis.client.zrangebyscore("ccsp:queue:{0}:leases", "-inf", "+inf", "WITHSCORES"),
-        before,
-      );
-    });
-
-    it("costs an attempt when it expires during a run, and only a delivery before", async () => {
-      await add({ max: 2 });
-      const first = await leaseOne();
-      world.clock.now += LEASE_MS + 1;
-      await reap(world.store, world.queue, keep);
-      assert.deepEqual([(await world.store.find(first.id))?.spent, await state(first.id)], [undefined, "QUEUED"]);
-      for (const expected of ["QUEUED", "FAILED"]) {
-        const { id, fence } = await leaseOne(executor(world, { boot: `b-${expected}` }));
-        await start(id, fence);
-        world.clock.now += LEASE_MS + 1;
-        await reap(world.store, world.queue, keep);
-        assert.equal(await state(id), expected);
-      }
-      const task = await world.store.find(first.id);
-      assert.deepEqual([task?.error?.category, task?.attempt, task?.deliveries], ["EXECUTOR_LOST", 2, 1]);
-    });
-
-    it("ends a task that was lost before its start too often", async () => {
-      const id = await add();
-      for (let i = 0; i < DELIVERY_BUDGET; i++) {
-        assert.equal(await state(id), "QUEUED", `after ${i}`);
-        await leaseOne(executor(world, { boot: `b-${i}` }));
-        world.clock.now += LEASE_MS + 1;
-        await reap(world.store, world.queue, keep);
-      }
-      assert.equal(await state(id), "FAILED");
-    });
-
-    it("costs nothing when it is given back", async () => {
-      const id = await add();
-      for (const running of [false, true]) {
-        const { fence } = await leaseOne(executor(world, { boot: `b-${running}` }));
-        if (running) await start(id, fence);
-        await world.queue.release(id, fence, "draining");
-        await world.queue.release(id, fence, "draining");
-      }
-      const task = await world.store.find(id);
-      assert.deepEqual([task?.state, task?.spent, task?.deliveries], ["QUEUED", undefined, undefined]);
-    });
-
-    it("is not renewed by a waiting call that looks once more", async () => {
-      await add();
-      const { ex } = await leaseOne();
-      world.clock.now += LEASE_MS - 1;
-      const call = { ...ex.request({ sequence: 1n }), leaseMs: LEASE_MS, again: true };
-      assert.notEqual(await world.store.sync(call), "stale");
-      assert.deepEqual(await world.store.overdueLeases(9), []);
-      world.clock.now += 1;
-      assert.equal((await world.store.overdueLeases(9)).length, 1);
-    });
-
-    it("is left alone by a reaper that saw it expire before it was renewed, and by one that is early", async () => {
-      await add();
-      const { id, fence } = await leaseOne();
-      await world.queue.freeLease(id, { how: "expired" });
-      assert.equal(await state(id), "LEASED");
-      await world.queue.fail(id, fence, failure(), {});
-      const parked = await world.store.find(id);
-      assert.ok(parked);
-      assert.equal(await world.queue.makeMove(parked, afterParking(parked)), "early");
-      assert.equal(await state(id), "PARKED");
-    });
-
-    it("is not granted in answer to a Sync that is older than the newest", async () => {
-      await add();
-      const ex = executor(world);
-      const old = {
-        ...ex.request(),
-        engine: "claude-code",
-        account: "",
-        count: 1,
-        leaseMs: LEASE_MS,
-        maxBytes: 1_000,
-        order: ORDER,
-        early: false,
-      };
-      await ex.sync({ freeSlots: 0 });
-      assert.equal(await world.store.claim(old), "stale");
-      assert.equal(await world.store.claim({ ...old, sequence: 2n, boot: "other" }), "stale");
-    });
-
-    it("is not granted once the start deadline has passed, though no reaper was there, unless a run started in time", async () => {
-      const conditions = { deadline: world.clock.now + 1_000 };
-      const first = await add({ conditions });
-      const { fence } = await leaseOne(executor(world, { id: "ex-2" }));
-      await start(first, fence);
-      await world.queue.release(first, fence, "");
-      const late = [await add({ conditions }), await add({ conditions: { ...conditions, pin: "ex-1" } })];
-      const second = await add();
-      world.clock.now = conditions.deadline;
-      const { grants } = await executor(world, { slots: 9 }).sync();
-      assert.deepEqual(
-        grants.map(({ task }) => task.id),
-        [first, second],
-      );
-      await reap(world.store, world.queue, keep);
-      assert.deepEqual(await Promise.all(late.map(state)), ["EXPIRED", "EXPIRED"]);
-      assert.deepEqual(await world.redis.client.keys("*:{0}:alarms"), []);
-      assert.deepEqual(await world.redis.client.keys("*:{0}:blocked"), []);
-    });
-
-    it("is not given to an executor that drains", async () => {
-      await add();
-      assert.deepEqual((await executor(world).sync({ draining: true, maxWaitMs: 60_000 })).grants, []);
-    });
-  });
-
-  it("lets no lease go on whose task has ended", async () => {
-    await add();
-    const { id, fence } = await leaseOne();
-    await world.queue.complete(id, fence, Buffer.from("r"), {});
-    const forgotten = { executor: "ex-1", boot: "boot-1", fence: fence + 1, accountOf: () => "" };
-    assert.equal(await world.queue.resumeLease(id, forgotten, LEASE_MS), false);
   });
 
   describe("a report", () => {
@@ -663,129 +364,5 @@ function promises(options: WorldOptions): void {
         assert.equal(await state(id), "CANCELLED", how);
       }
     });
-  });
-
-  describe("retention", () => {
-    it("leaves nothing of a task behind but its request id", async () => {
-      const id = await add({ request: { id: "r", hash: "h" } });
-      const { fence } = await leaseOne();
-      await start(id, fence);
-      await world.queue.complete(id, fence, Buffer.from("x"), {});
-      await executor(world).sync({ sequence: 9n });
-      world.clock.now += keep.retentionMs - 1;
-      await reap(world.store, world.queue, keep);
-      assert.equal(await state(id), "SUCCEEDED");
-      world.clock.now += 1;
-      await reap(world.store, world.queue, keep);
-      const left = (await world.redis.client.keys("*")).toSorted();
-      const mine = ["executor:ex-1", "meta", "request:alice:r", "rota:claude-code", "turns:claude-code:normal"].map(
-        (key) => `ccsp:queue:{0}:${key}`,
-      );
-      assert.deepEqual(left, ["ccsp:events:{0}", ...mine]);
-    });
-
-    it("forgets nothing that has not ended", async () => {
-      const id = await add();
-      await world.store.remove({ id });
-      assert.equal(await state(id), "QUEUED");
-    });
-
-    it("forgets the oldest ended tasks until what is kept of the others is within the bound of bytes", async () => {
-      const ids: string[] = [];
-      const answer = Buffer.alloc(10_000, "x");
-      const line = Buffer.alloc(5_000, "y");
-      for (let i = 0; i < 8; i++) {
-        ids.push(await add());
-        const { id, fence } = await leaseOne();
-        await world.queue.report({ id, fence, number: 1, started: { traceparent: "" }, entries: [line] });
-        await world.queue.complete(id, fence, answer, {});
-        world.clock.now++;
-      }
-      await reap(world.store, world.queue, { ...keep, maxEndedBytes: 64_000 });
-      assert.deepEqual((await world.store.listIds("alice", undefined, 500)).toReversed(), ids.slice(4));
-      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
-      assert.equal(await world.redis.client.hexists("ccsp:queue:{0}:load", "ended/bytes"), 0);
-    });
-
-    it("counts nothing of a task that was put back", async () => {
-      const id = await add({ max: 1 });
-      const { fence } = await leaseOne();
-      await start(id, fence);
-      await world.queue.fail(id, fence, failure(), {});
-      await world.queue.retry(id, "alice", "");
-      assert.equal(Number(await world.redis.client.hget("ccsp:queue:{0}:load", "ended/bytes")), 0);
-    });
-
-    it("forgets the oldest ended tasks above the bound", async () => {
-      const ids: string[] = [];
-      for (let i = 0; i < 250; i++) {
-        ids.push(await add());
-        if (i < 240) await world.queue.cancel(ids[i] ?? "", "alice", "");
-        world.clock.now++;
-      }
-      await reap(world.store, world.queue, { ...keep, maxEnded: 5 });
-      const left = await world.store.listIds("alice", undefined, 500);
-      assert.deepEqual(left.toReversed(), ids.slice(235));
-    });
-  });
-
-  describe("a record that cannot be read", () => {
-    const addBroken = async (id: string) => world.redis.client.hset("ccsp:queue:{0}:tasks", id, "no record");
-
-    it("keeps no other ended task, and is forgotten with them", async () => {
-      const ids = [await add(), await add(), await add()];
-      for (const id of ids) await world.queue.cancel(id, "alice", "");
-      await addBroken(ids[0] ?? "");
-      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
-      assert.equal((await world.store.counts()).ended, 0);
-      assert.deepEqual(await world.redis.client.hkeys("ccsp:queue:{0}:tasks"), []);
-    });
-
-    it("is forgotten only in the place of an ended one", async () => {
-      const id = await add();
-      await addBroken(id);
-      await world.store.remove({ id });
-      assert.deepEqual(await world.redis.client.hkeys("ccsp:queue:{0}:tasks"), [id]);
-    });
-
-    it("holds up none of those whose time came after its own", async () => {
-      const start = world.clock.now + 1_000;
-      const ids = await Promise.all(Array.from({ length: 250 }, () => add({ start })));
-      await addBroken(ids.toSorted()[0] ?? "");
-      world.clock.now = start;
-      await assert.rejects(reap(world.store, world.queue, keep), AggregateError);
-      assert.equal((await executor(world, { slots: 300 }).sync()).grants.length, 249);
-    });
-
-    it("is passed over by lists, changes by filter and the status", async () => {
-      const ids = [await add(), await add(), await add({ conditions: { pin: "ex-9" } })];
-      await leaseOne();
-      for (const id of [ids[0], ids[2]]) await addBroken(id ?? "");
-      const { tasks } = await listTasks(world.store, { filter: ANY_TASK, pageSize: 10, pageToken: "" });
-      assert.deepEqual(
-        tasks.map(({ id }) => id),
-        [ids[1]],
-      );
-      const about = { filter: ANY_TASK, reason: "", dryRun: false };
-      const { changed } = await createBulk(world).cancel(about, new AbortController().signal);
-      assert.deepEqual([...changed], [["alice", 1]]);
-      const depths = await world.store.depths();
-      assert.deepEqual(
-        depths.filter(({ waiting, running }) => waiting + running > 0),
-        [],
-      );
-    });
-  });
-
-  it("does all else of a round of the reaper when one part of it fails, and says what failed", async () => {
-    const closed = { who: "w", why: "y", opensMs: world.clock.now + 1_000 };
-    await world.gates.pause(scopes.agent("alice"), closed);
-    const id = await add({ start: closed.opensMs });
-    world.clock.now = closed.opensMs;
-    const fault = new Error("cannot be read");
-    const broken = { overdueLeases: async () => Promise.reject(fault), mendRunning: async () => Promise.reject(fault) };
-    await assert.rejects(reap({ ...world.store, ...broken }, world.queue, keep), { errors: [fault, fault] });
-    assert.equal(await state(id), "QUEUED");
-    assert.equal((await world.store.gates()).size, 0);
   });
 }
