@@ -134,6 +134,8 @@ describe("consumeEvents", () => {
     await consume({ handle, count: (outcome) => outcomes.push(outcome), redelivery: { ...quick, maxDeliveries: 3 } });
     const id = await publish("poison");
     await publish("t2");
+    // What nobody has read yet is not pending either.
+    await eventually(() => assert.deepEqual(outcomes.toSorted(), ["failed", "failed", "handled", "parked"]));
     await nothingPending();
     const [parked, ...more] = await redis.client.xrange(parkedKey(0, "g"), "-", "+");
     assert.deepEqual(more, []);
