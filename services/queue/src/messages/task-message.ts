@@ -58,6 +58,15 @@ export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec 
   return currentSpec(task, TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts])));
 }
 
+/** The same for people who look at the task: of one that cannot be read, what its record says by itself. */
+function readableSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
+  try {
+    return loadSpec(task, prompts);
+  } catch {
+    return currentSpec(task, { ...NO_SPEC, engine: task.engine });
+  }
+}
+
 /** The class can have been changed since. */
 const currentSpec = (task: Task, spec: TaskSpec): TaskSpec => ({ ...spec, priority: priorityOf(task.class) });
 
@@ -66,7 +75,7 @@ export function toTaskMessage({ task, prompts, result, spec }: FullTask & { read
   return {
     id: task.id,
     agentId: task.agent,
-    spec: spec ? currentSpec(task, spec) : loadSpec(task, prompts),
+    spec: spec ? currentSpec(task, spec) : readableSpec(task, prompts),
     state: toState(task.state),
     attempt: task.attempt ?? 0,
     createTime: new Date(task.created),
