@@ -123,7 +123,7 @@ export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): 
   const ran = task.state === "RUNNING";
   if (end.how === "released" || parked) {
     const reason = end.how === "released" ? end.reason : "an emergency stop parked it";
-    const again = ran ? { note: { reason }, event: { type: "retried" } as const } : {};
+    const again = ran ? { note: { reason }, event: { type: "retried" } as const } : reason && { note: { reason } };
     // Of a lease that a stop ended there is no other trace, and the next is not the task's first.
     const set = parked && task.deliveries === undefined ? { deliveries: 0 } : {};
     return { ...common, to: "QUEUED", set, ...again };

@@ -117,7 +117,7 @@ export function fail(task: ModelTask, error: Failure, now: number): void {
 export function release(task: ModelTask): void {
   task.settled = `${task.fence} release`;
   if (task.state === "CANCELLING") return move(task, "CANCELLED", { event: "cancelled" });
-  move(task, "QUEUED", task.state === "RUNNING" ? { event: "retried" } : { log: false });
+  move(task, "QUEUED", task.state === "RUNNING" ? { event: "retried" } : {});
 }
 
 /** Its holder is gone, or does not know of it. */
