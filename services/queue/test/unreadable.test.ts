@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { ErrorCategory, ErrorSource, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { queueKeys, scheduleKeys } from "../src/redis/keys.js";
-import { runDue } from "../src/schedules/run-due.js";
 import { createMakeTask } from "../src/schedules/make-task.js";
+import { runDue } from "../src/schedules/run-due.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { type QueueClient, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { startWorld, type World } from "./world.js";

@@ -136,7 +136,10 @@ function setUp() {
     log: pino({ level: "silent" }),
     admit,
     hooks: { start: (engine, _lease, request) => engine.start(request) },
-    conversations: { begin: async () => undefined, keep: async () => "", settle: async () => {} },
+    conversations: {
+      begin: async () => undefined,
+      keep: async () => ({ conversationId: "", transcriptFault: "", counted: async () => {} }),
+    },
     warm: { waiting: () => 0, processes: () => 0, allow: async () => {} },
     drainMs: 5_000,
     giveBackMs: 1_000,

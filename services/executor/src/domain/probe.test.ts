@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Refusal } from "@ccsp/errors";
 import { type Engine, type EngineRun, type RunOutcome, runFailure } from "@ccsp/engine-kit";
+import { Refusal } from "@ccsp/errors";
 import { pino } from "pino";
 import type { Clock } from "./clock.js";
 import { createProbe } from "./probe.js";

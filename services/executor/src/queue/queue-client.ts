@@ -86,7 +86,10 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
     complete: ({ taskId, fence }, engine, result, signal) =>
       ask({ taskId, fence }, "Complete", signal, () =>
         client.complete(
-          { taskId, fence, result: toTaskResult(engine, result), engineConversationId: result.conversationId },
+          {
+            ...{ taskId, fence, result: toTaskResult(engine, result) },
+            ...{ engineConversationId: result.conversationId, transcriptFault: result.transcriptFault ?? "" },
+          },
           { signal, timeoutMs: ENDING_MS },
         ),
       ),

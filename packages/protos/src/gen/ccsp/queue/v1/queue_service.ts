@@ -452,8 +452,12 @@ export interface Lease {
 export interface HeldConversation {
   /** The engine's own id of it. */
   engineConversationId: string;
-  /** Executor whose disk has the newest transcript. Others call LoadConversation. */
+  /** Executor that ran its newest turn. Others call LoadConversation. */
   executorId: string;
+  /** Fence of that turn's lease: what a disk has of another turn is not the newest. 0 from a queue of the release before. */
+  turnFence: bigint;
+  /** `CompleteRequest.transcript_fault` of that turn. */
+  transcriptFault: string;
 }
 
 /** See `SyncResponse.cancellations`. */
@@ -505,8 +509,13 @@ export interface CompleteRequest {
   result:
     | TaskResult
     | undefined;
-  /** The engine's own id of the conversation; empty when it keeps none. */
+  /** The engine's own id of the conversation; empty when it keeps none, and when nobody can go on from this turn. */
   engineConversationId: string;
+  /**
+   * Why the queue does not have the transcript of this turn, such as its size, for people; empty: it was saved. The turn counts all the same, so that
+   * nobody goes on from the one before without knowing. Cut at 256 bytes.
+   */
+  transcriptFault: string;
 }
 
 /** Response for `Complete`. */
@@ -1037,7 +1046,7 @@ export interface Schedule {
   cron: string;
   /** IANA time zone, such as `Asia/Tokyo`. Empty means UTC. */
   timeZone: string;
-  /** What to run each time; without `start_time` and `start_deadline`. */
+  /** What to run each time; without `start_time` and `start_deadline`. Absent in an answer: what is stored of it cannot be read; store it again. */
   spec:
     | TaskSpec
     | undefined;
@@ -3101,7 +3110,7 @@ export const Lease: MessageFns<Lease> = {
 };
 
 function createBaseHeldConversation(): HeldConversation {
-  return { engineConversationId: "", executorId: "" };
+  return { engineConversationId: "", executorId: "", turnFence: 0n, transcriptFault: "" };
 }
 
 export const HeldConversation: MessageFns<HeldConversation> = {
@@ -3111,6 +3120,15 @@ export const HeldConversation: MessageFns<HeldConversation> = {
     }
     if (message.executorId !== "") {
       writer.uint32(18).string(message.executorId);
+    }
+    if (message.turnFence !== 0n) {
+      if (BigInt.asIntN(64, message.turnFence) !== message.turnFence) {
+        throw new globalThis.Error("value provided for field message.turnFence of type int64 too large");
+      }
+      writer.uint32(24).int64(message.turnFence);
+    }
+    if (message.transcriptFault !== "") {
+      writer.uint32(34).string(message.transcriptFault);
     }
     return writer;
   },
@@ -3144,6 +3162,22 @@ export const HeldConversation: MessageFns<HeldConversation> = {
             message.executorId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.turnFence = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.transcriptFault = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3168,6 +3202,16 @@ export const HeldConversation: MessageFns<HeldConversation> = {
         : isSet(object.executor_id)
         ? globalThis.String(object.executor_id)
         : "",
+      turnFence: isSet(object.turnFence)
+        ? BigInt(object.turnFence)
+        : isSet(object.turn_fence)
+        ? BigInt(object.turn_fence)
+        : 0n,
+      transcriptFault: isSet(object.transcriptFault)
+        ? globalThis.String(object.transcriptFault)
+        : isSet(object.transcript_fault)
+        ? globalThis.String(object.transcript_fault)
+        : "",
     };
   },
 
@@ -3179,6 +3223,12 @@ export const HeldConversation: MessageFns<HeldConversation> = {
     if (message.executorId !== "") {
       obj.executorId = message.executorId;
     }
+    if (message.turnFence !== 0n) {
+      obj.turnFence = message.turnFence.toString();
+    }
+    if (message.transcriptFault !== "") {
+      obj.transcriptFault = message.transcriptFault;
+    }
     return obj;
   },
 
@@ -3189,6 +3239,8 @@ export const HeldConversation: MessageFns<HeldConversation> = {
     const message = createBaseHeldConversation();
     message.engineConversationId = object.engineConversationId ?? "";
     message.executorId = object.executorId ?? "";
+    message.turnFence = (object.turnFence !== undefined && object.turnFence !== null) ? BigInt(object.turnFence) : 0n;
+    message.transcriptFault = object.transcriptFault ?? "";
     return message;
   },
 };
@@ -3567,7 +3619,7 @@ export const ReportResponse: MessageFns<ReportResponse> = {
 };
 
 function createBaseCompleteRequest(): CompleteRequest {
-  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "" };
+  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "", transcriptFault: "" };
 }
 
 export const CompleteRequest: MessageFns<CompleteRequest> = {
@@ -3586,6 +3638,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.engineConversationId !== "") {
       writer.uint32(34).string(message.engineConversationId);
+    }
+    if (message.transcriptFault !== "") {
+      writer.uint32(42).string(message.transcriptFault);
     }
     return writer;
   },
@@ -3635,6 +3690,14 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.engineConversationId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.transcriptFault = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3661,6 +3724,11 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : isSet(object.engine_conversation_id)
         ? globalThis.String(object.engine_conversation_id)
         : "",
+      transcriptFault: isSet(object.transcriptFault)
+        ? globalThis.String(object.transcriptFault)
+        : isSet(object.transcript_fault)
+        ? globalThis.String(object.transcript_fault)
+        : "",
     };
   },
 
@@ -3678,6 +3746,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.engineConversationId !== "") {
       obj.engineConversationId = message.engineConversationId;
     }
+    if (message.transcriptFault !== "") {
+      obj.transcriptFault = message.transcriptFault;
+    }
     return obj;
   },
 
@@ -3692,6 +3763,7 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
       ? TaskResult.fromPartial(object.result)
       : undefined;
     message.engineConversationId = object.engineConversationId ?? "";
+    message.transcriptFault = object.transcriptFault ?? "";
     return message;
   },
 };
