@@ -3,7 +3,7 @@ import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis } from "@ccsp/redis-kit";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { createMetrics, serveOps, watchClockAhead } from "@ccsp/telemetry";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
@@ -20,6 +20,7 @@ import { createDoor } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
+import { openRedisClock } from "./redis/redis-clock.js";
 import { createReplicas } from "./redis/replicas.js";
 import { replicated, warnOfUnasked } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
@@ -52,6 +53,9 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const store = replicas ? replicated(local, replicas) : local;
     if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
     const registry = createMetrics("queue");
+    const onAhead = watchClockAhead(registry, { service: "queue", of: "Redis'", log });
+    const clock = await open("clock", openRedisClock({ read: () => store.now(""), onAhead }));
+    const now = () => clock.now();
     measureQueue(registry, store);
     showTargets(registry);
     const observer = observeQueue(registry);
@@ -87,8 +91,8 @@ export const queueService: ServiceDefinition<QueueConfig> = {
 
     const limits = { maxPromptBytes, engines };
     const newId = createTaskIds(shards);
-    const answers = await open("cache", openCache(config.cache, { redis: redis.client, registry, log }));
-    const cache = createTaskCache(answers, config.cache);
+    const answers = await open("cache", openCache(config.cache, { redis: redis.client, now, registry, log }));
+    const cache = createTaskCache(answers, { ...config.cache, now });
     const conversations = openConversations(config.conversations, { redis: redis.client, tasks: store, share });
     const meter = await open("strain", startStrainMeter());
     const breaker = createBreaker(config.overload, {
@@ -118,6 +122,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       cache,
       conversations,
       schedules: schedules.handlers,
+      clock,
     });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implement(QueueServiceService, handlers, UNTRACED)];

@@ -538,6 +538,33 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     );
   });
 
+  it("opens a gate after a time by its own clock, whatever date the caller's clock makes of it", async () => {
+    const scope = { scope: { $case: "engine" as const, value: "claude-code" } };
+    const asked = { scope, who: "ada", why: "release", until: new Date(world.clock.now - 3_600_000) };
+    const { gate } = await client.pauseQueue({ ...asked, openAfter: { seconds: 60n, nanos: 0 } });
+    assert.deepEqual(gate?.openTime, new Date(world.clock.now + 60_000));
+    const none = client.pauseQueue({ ...asked, openAfter: { seconds: 0n, nanos: 0 } });
+    const { fields } = await refused(none, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    assert.deepEqual(
+      fields.map(({ field }) => field),
+      ["open_after"],
+    );
+  });
+
+  it("tells an executor how long its leases last and what time it is, whatever the executor's clock says", async () => {
+    await enqueue();
+    const { leases, leaseLength, nextSync, time } = await client.sync(syncRequest());
+    assert.equal(leases.length, 1);
+    assert.deepEqual(
+      [leaseLength, nextSync],
+      [
+        { seconds: 30n, nanos: 0 },
+        { seconds: 10n, nanos: 0 },
+      ],
+    );
+    assert.deepEqual(time, new Date(world.clock.now));
+  });
+
   it("refuses a pause without a scope, a person, a reason or with a time that has passed, naming each", async () => {
     const none = client.pauseQueue({ until: new Date(world.clock.now - 1) });
     const { fields } = await refused(none, status.INVALID_ARGUMENT, "INVALID_FIELD");

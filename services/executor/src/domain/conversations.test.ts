@@ -18,7 +18,7 @@ const leaseOf = (conversation: LeasedConversation | undefined): Lease => ({
     systemPrompt: "",
   },
   ...{ attachments: [], includeFiles: [], workingFolder: "", allowedTools: [], deniedTools: [] },
-  ...{ permissionMode: undefined, attempt: 1, expiresAtMs: 0, traceparent: "", previousTraceparent: "" },
+  ...{ permissionMode: undefined, attempt: 1, traceparent: "", previousTraceparent: "" },
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   conversation,
 });

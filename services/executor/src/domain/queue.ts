@@ -71,6 +71,10 @@ export interface SyncAnswer {
   readonly cancellations: readonly LeaseId[];
   readonly lostTaskIds: readonly string[];
   readonly nextSyncMs: number;
+  /** How long leases last that this call granted or renewed, from when it was sent. */
+  readonly leaseMs: number;
+  /** The queue's time when it answered, in ms since the epoch; undefined: it did not say. */
+  readonly timeMs: number | undefined;
   /** Undefined: none is in force. */
   readonly emergency: EmergencyOrder | undefined;
 }
@@ -102,8 +106,6 @@ export interface Lease extends LeaseId {
   readonly conversation: LeasedConversation | undefined;
   readonly limits: RequestedLimits;
   readonly attempt: number;
-  /** When the lease ends unless renewed, by the queue's clock in ms since the epoch. */
-  readonly expiresAtMs: number;
   readonly traceparent: string;
   readonly previousTraceparent: string;
 }

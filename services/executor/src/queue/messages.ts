@@ -49,7 +49,6 @@ export function toLease(message: LeaseMessage): Lease {
       budgetUsd: spec?.limits?.budgetUsd || undefined,
     },
     attempt: message.attempt,
-    expiresAtMs: message.expireTime?.getTime() ?? 0,
     traceparent: message.traceparent,
     previousTraceparent: message.previousTraceparent,
   };

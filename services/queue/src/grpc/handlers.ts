@@ -17,6 +17,7 @@ import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
+import type { RedisClock } from "../redis/redis-clock.js";
 import type { ScheduleHandlers } from "../schedules/handlers.js";
 import { filterHandlers } from "./by-filter.js";
 import { deliver } from "./deliver.js";
@@ -44,6 +45,7 @@ export interface HandlerDeps {
   readonly cache?: TaskCache | undefined;
   readonly conversations: ConversationHandlers;
   readonly schedules: ScheduleHandlers;
+  readonly clock: Pick<RedisClock, "now">;
 }
 
 /** QueueService: messages in, messages out; the rules are in domain/. */
@@ -60,6 +62,7 @@ export function queueHandlers({
   cache,
   conversations,
   schedules,
+  clock,
 }: HandlerDeps): Handlers<QueueServiceService> {
   const learn = createRunLearner(store, () => performance.now());
   const watchStatus = createStatusFeed(() => readStatus(store, limits));
@@ -75,19 +78,15 @@ export function queueHandlers({
     ...filterHandlers({ store, queue }),
 
     async sync(request, context) {
-      const {
-        grants,
-        cancelled,
-        lost,
-        nextSyncMs,
-        emergency: stop,
-      } = await sync(readSync(request, context), context.signal);
+      const answer = await sync(readSync(request, context), context.signal);
       return {
-        leases: await deliver(grants, { queue, conversations }),
-        cancellations: cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
-        lostTaskIds: [...lost],
-        nextSync: toDuration(nextSyncMs),
-        emergency: stop && toOrder(stop),
+        leases: await deliver(answer.grants, { queue, conversations }),
+        cancellations: answer.cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
+        lostTaskIds: [...answer.lost],
+        nextSync: toDuration(answer.nextSyncMs),
+        leaseLength: toDuration(answer.leaseMs),
+        emergency: answer.emergency && toOrder(answer.emergency),
+        time: new Date(clock.now()),
       };
     },
 

@@ -391,7 +391,18 @@ export interface SyncResponse {
    * The emergency stop in force. At PARK_RUNNING and above the executor ends its runs and gives their leases back, then says so
    * in its next Sync.
    */
-  emergency: EmergencyOrder | undefined;
+  emergency:
+    | EmergencyOrder
+    | undefined;
+  /**
+   * How long each lease lasts that this call granted or renewed, counted from when the executor sent the call: by then the queue counts it for as long
+   * at least, whatever the clocks of both say. Absent from a queue of the release before, whose leases last three times `next_sync`.
+   */
+  leaseLength:
+    | Duration
+    | undefined;
+  /** The queue's time, which is Redis', when it answered: for a look at how far the executor's clock is from it. Nothing is reckoned by it. */
+  time: Date | undefined;
 }
 
 /** See `SyncResponse.emergency`. */
@@ -436,7 +447,7 @@ export interface Lease {
     | undefined;
   /** This attempt's number once it starts, from 1. */
   attempt: number;
-  /** End of the lease unless renewed. */
+  /** End of the lease unless renewed, by Redis' clock: for executors of the release before. Others go by `SyncResponse.lease_length`. */
   expireTime:
     | Date
     | undefined;
@@ -870,7 +881,11 @@ export interface PauseQueueRequest {
   /** Why. 1-256 bytes. */
   why: string;
   /** When it opens by itself; absent: only by ResumeQueue. In the future, at most a year ahead. */
-  until: Date | undefined;
+  until:
+    | Date
+    | undefined;
+  /** After what time it opens by itself, by the queue's clock; counts in place of `until` where both are there. */
+  openAfter: Duration | undefined;
 }
 
 /** Response for `PauseQueue`. */
@@ -2444,7 +2459,15 @@ export const EngineOffer: MessageFns<EngineOffer> = {
 };
 
 function createBaseSyncResponse(): SyncResponse {
-  return { leases: [], cancellations: [], lostTaskIds: [], nextSync: undefined, emergency: undefined };
+  return {
+    leases: [],
+    cancellations: [],
+    lostTaskIds: [],
+    nextSync: undefined,
+    emergency: undefined,
+    leaseLength: undefined,
+    time: undefined,
+  };
 }
 
 export const SyncResponse: MessageFns<SyncResponse> = {
@@ -2463,6 +2486,12 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     }
     if (message.emergency !== undefined) {
       EmergencyOrder.encode(message.emergency, writer.uint32(42).fork()).join();
+    }
+    if (message.leaseLength !== undefined) {
+      Duration.encode(message.leaseLength, writer.uint32(50).fork()).join();
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2520,6 +2549,22 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             message.emergency = EmergencyOrder.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.leaseLength = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2549,6 +2594,12 @@ export const SyncResponse: MessageFns<SyncResponse> = {
         ? Duration.fromJSON(object.next_sync)
         : undefined,
       emergency: isSet(object.emergency) ? EmergencyOrder.fromJSON(object.emergency) : undefined,
+      leaseLength: isSet(object.leaseLength)
+        ? Duration.fromJSON(object.leaseLength)
+        : isSet(object.lease_length)
+        ? Duration.fromJSON(object.lease_length)
+        : undefined,
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
     };
   },
 
@@ -2569,6 +2620,12 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     if (message.emergency !== undefined) {
       obj.emergency = EmergencyOrder.toJSON(message.emergency);
     }
+    if (message.leaseLength !== undefined) {
+      obj.leaseLength = Duration.toJSON(message.leaseLength);
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
     return obj;
   },
 
@@ -2586,6 +2643,10 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     message.emergency = (object.emergency !== undefined && object.emergency !== null)
       ? EmergencyOrder.fromPartial(object.emergency)
       : undefined;
+    message.leaseLength = (object.leaseLength !== undefined && object.leaseLength !== null)
+      ? Duration.fromPartial(object.leaseLength)
+      : undefined;
+    message.time = object.time ?? undefined;
     return message;
   },
 };
@@ -7244,7 +7305,7 @@ export const SetPriorityResponse: MessageFns<SetPriorityResponse> = {
 };
 
 function createBasePauseQueueRequest(): PauseQueueRequest {
-  return { scope: undefined, who: "", why: "", until: undefined };
+  return { scope: undefined, who: "", why: "", until: undefined, openAfter: undefined };
 }
 
 export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
@@ -7260,6 +7321,9 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
     }
     if (message.until !== undefined) {
       Timestamp.encode(toTimestamp(message.until), writer.uint32(34).fork()).join();
+    }
+    if (message.openAfter !== undefined) {
+      Duration.encode(message.openAfter, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -7309,6 +7373,14 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
             message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.openAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7327,6 +7399,11 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
       who: isSet(object.who) ? globalThis.String(object.who) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
       until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+      openAfter: isSet(object.openAfter)
+        ? Duration.fromJSON(object.openAfter)
+        : isSet(object.open_after)
+        ? Duration.fromJSON(object.open_after)
+        : undefined,
     };
   },
 
@@ -7344,6 +7421,9 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
     if (message.until !== undefined) {
       obj.until = message.until.toISOString();
     }
+    if (message.openAfter !== undefined) {
+      obj.openAfter = Duration.toJSON(message.openAfter);
+    }
     return obj;
   },
 
@@ -7358,6 +7438,9 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
     message.who = object.who ?? "";
     message.why = object.why ?? "";
     message.until = object.until ?? undefined;
+    message.openAfter = (object.openAfter !== undefined && object.openAfter !== null)
+      ? Duration.fromPartial(object.openAfter)
+      : undefined;
     return message;
   },
 };
