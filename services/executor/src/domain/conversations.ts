@@ -39,7 +39,7 @@ export interface KeptTurn {
   /** Why the queue does not have its transcript; empty: it does, or the task is no turn. */
   readonly transcriptFault: string;
   /** To be called when the queue has the result. */
-  counted(): Promise<void>;
+  readonly counted: () => Promise<void>;
 }
 
 export interface ConversationsDeps {
