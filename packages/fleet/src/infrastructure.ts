@@ -15,6 +15,8 @@ export interface InfrastructureOptions {
   readonly onLine?: OnLine | undefined;
   readonly say: (line: string) => void;
   readonly clock: Clock;
+  /** Who has this file descriptor open has dataDir to itself. Redis keeps it as well: it may write for a moment longer than this process lives. */
+  readonly lockFd?: number | undefined;
 }
 
 /** A server of the fleet's own, restarted when it crashes. */
@@ -30,6 +32,7 @@ export function openRedis(options: InfrastructureOptions): Promise<Kept<RedisSer
       dir: join(options.dataDir, "redis"),
       configFile: join(options.root, "deploy", "redis.conf"),
       appendOnly: true,
+      keepOpen: options.lockFd === undefined ? [] : [options.lockFd],
       port: await usualPort(6379, options),
       onLine: (line, stream) => options.onLine?.(line, { name: "redis", stream }),
       onCrash,
