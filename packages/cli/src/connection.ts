@@ -6,7 +6,8 @@ import { pino } from "pino";
 import { agentOf, claimsFor, createToken, SCOPES } from "./create-token.js";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
-import { type FleetState, findFleet, findSecret, stateDir } from "./state.js";
+import { findSecret } from "./local-secret.js";
+import { type FleetState, findFleet, stateDir } from "./state.js";
 
 /** What every command that talks to a gateway accepts. */
 export interface ConnectionOptions {

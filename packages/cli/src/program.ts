@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { CcspError } from "@ccsp/client";
+import { CallError } from "@ccsp/grpc-kit";
 import { Command, CommanderError } from "commander";
 import { cancelCommand } from "./commands/cancel.js";
 import { clearCommand } from "./commands/clear.js";
@@ -23,6 +25,7 @@ import { upCommand } from "./commands/up.js";
 import { watchCommand } from "./commands/watch.js";
 import { EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
 import { type Io, note } from "./io.js";
+import { printableText } from "./printable.js";
 
 /** Runs one command line to its exit code. Never throws: errors are told on standard error, as JSON with `--json`. */
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
@@ -43,9 +46,15 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       return EXIT.usage;
     }
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
-    else note(io, `ccsp: ${error instanceof Error ? error.message : String(error)}`);
+    else for (const line of linesOf(error)) note(io, line);
     return exitCodeOf(error);
   }
+}
+
+/** What another machine said stays on one line, so that it cannot pass for more than that. */
+function linesOf(error: unknown): readonly string[] {
+  const text = `ccsp: ${error instanceof Error ? error.message : String(error)}`;
+  return error instanceof CcspError || error instanceof CallError ? [text] : text.split("\n");
 }
 
 function createProgram(io: Io, end: (code: ExitCode) => void): Command {
@@ -84,7 +93,7 @@ function quiet(command: Command, { io, json }: { io: Io; json: boolean }): void 
     .showHelpAfterError("(add --help for examples)")
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void (json || io.stderr.write(text)),
+      writeErr: (text) => void (json || io.stderr.write(printableText(text))),
     });
   for (const sub of command.commands) quiet(sub, { io, json });
 }

@@ -43,6 +43,7 @@ export async function ccsp(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onOutputFault: () => () => {},
   };
   const code = await runCli(args, io);
   return { code, ...written };

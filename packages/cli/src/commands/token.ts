@@ -3,7 +3,7 @@ import { AGENT_ID, claimsFor, createToken, SCOPES } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, say, sayJson } from "../io.js";
 import { durationMs } from "../option-values.js";
-import { findSecret, secretPath } from "../state.js";
+import { findSecret, secretPath } from "../local-secret.js";
 
 interface CreateOptions {
   readonly agent: string;
