@@ -1,2 +1,3 @@
 export { createToken, SCOPES, type TokenOptions } from "./create-token.js";
 export { summary } from "./describe.js";
+export { printable, printableText } from "./printable.js";

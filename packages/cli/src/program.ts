@@ -1,6 +1,4 @@
 import { readFileSync } from "node:fs";
-import { CcspError } from "@ccsp/client";
-import { CallError } from "@ccsp/grpc-kit";
 import { Command, CommanderError } from "commander";
 import { cancelCommand } from "./commands/cancel.js";
 import { clearCommand } from "./commands/clear.js";
@@ -23,7 +21,7 @@ import { submitCommand } from "./commands/submit.js";
 import { tokenCommand } from "./commands/token.js";
 import { upCommand } from "./commands/up.js";
 import { watchCommand } from "./commands/watch.js";
-import { EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
 import { type Io, note } from "./io.js";
 import { printableText } from "./printable.js";
 
@@ -46,15 +44,16 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       return EXIT.usage;
     }
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
-    else for (const line of linesOf(error)) note(io, line);
+    else tell(io, error);
     return exitCodeOf(error);
   }
 }
 
-/** What another machine said stays on one line, so that it cannot pass for more than that. */
-function linesOf(error: unknown): readonly string[] {
-  const text = `ccsp: ${error instanceof Error ? error.message : String(error)}`;
-  return error instanceof CcspError || error instanceof CallError ? [text] : text.split("\n");
+function tell(io: Io, error: unknown): void {
+  const [message, ...details] =
+    error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)];
+  note(io, `ccsp: ${message}`);
+  for (const line of details) note(io, line);
 }
 
 function createProgram(io: Io, end: (code: ExitCode) => void): Command {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createToken } from "@ccsp/cli";
+import { createToken, printable, printableText } from "@ccsp/cli";
 import { createCcspClient } from "@ccsp/client";
 import { startFleet } from "@ccsp/fleet";
 import { eventually, renderTrace, startOtlpReceiver, startSimulator } from "@ccsp/testkit";
@@ -86,8 +86,8 @@ async function demo(): Promise<void> {
     { prompt: PROMPT },
     { traceparent: span.traceparent, signal: stopping.signal },
   )) {
-    if (event.type === "text") process.stdout.write(event.text);
-    if (event.type === "waiting") say(`\n[waits: ${event.reason}]`);
+    if (event.type === "text") process.stdout.write(printableText(event.text));
+    if (event.type === "waiting") say(`\n[waits: ${printable(event.reason)}]`);
     if (event.type === "ended") {
       ended = true;
       printSummary(event, span.traceId, say);

@@ -18,7 +18,7 @@ export interface FleetOptions
   readonly consulUrl?: string | undefined;
   /** Each line of output, and each of the supervisor's own. */
   readonly onLine?: ((line: string, source: LineSource) => void) | undefined;
-  /** An open file descriptor that locks dataDir; what writes there keeps it open, so that the lock outlives a fleet that was killed. */
+  /** An open file descriptor that locks dataDir. Redis and services keep it open too, so that the lock outlives a fleet that was killed as they do. */
   readonly lockFd?: number | undefined;
   /** False: what crashed stays down. */
   readonly restart?: boolean | undefined;

@@ -47,18 +47,16 @@ export async function startInBackground(
     await delay(POLL_MS);
   }
   if (!ended()) child.kill("SIGTERM");
-  throw new CliError(
-    EXIT.failed,
-    `the fleet did not start; the end of ${state.logFile}:\n${await endOf(state.logFile, size)}`,
-  );
+  const tail = await endOf(state.logFile, size);
+  throw new CliError(EXIT.failed, `the fleet did not start; the end of ${state.logFile}:`, tail);
 }
 
 /** The last lines of a log, of those behind `size`: before it are those of earlier fleets. */
-async function endOf(path: string, size: number): Promise<string> {
+async function endOf(path: string, size: number): Promise<readonly string[]> {
   const log = await stat(path).catch(() => undefined);
-  if (!log?.isFile()) return "(it cannot be read)";
+  if (!log?.isFile()) return ["(it cannot be read)"];
   const bytes = await readFile(path);
   // It was begun anew since where it is shorter.
   const text = bytes.subarray(bytes.length < size ? 0 : size).toString();
-  return text.trimEnd().split("\n").slice(-10).join("\n");
+  return text.trimEnd().split("\n").slice(-10);
 }

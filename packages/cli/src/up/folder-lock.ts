@@ -14,8 +14,8 @@ export interface FolderLock {
 
 /** How `flock` says that somebody else has the lock. */
 const CONFLICT = 1;
-/** The Redis of a fleet that was killed writes for a moment longer, and has the lock as long. */
-const LEFTOVERS_MS = 10_000;
+/** Redis and services of a fleet that was killed end by themselves, after their drain, and share the lock as long. */
+const LEFTOVERS_MS = 45_000;
 
 /**
  * Takes the folder for one fleet. The kernel keeps the lock (flock), for as long as a process has the file open: nothing is left of it
@@ -55,6 +55,7 @@ async function take(fd: number, state: StateDir, warn: (message: string) => void
   if (lives(holder)) {
     throw new CliError(EXIT.usage, `another \`ccsp up\` (pid ${holder}) is starting or stopping a fleet in ${state.path}`);
   }
+  warn(`waiting for what a fleet that was killed has left running in ${state.path} …`);
   if ((await flock(fd, LEFTOVERS_MS)) !== "busy") return;
   throw new CliError(
     EXIT.failed,

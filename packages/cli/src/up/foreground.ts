@@ -43,7 +43,7 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
   };
   const fleet = await start(io, parts, options).catch(async (error: unknown) => {
     await close();
-    throw error;
+    throw failed(error);
   });
   try {
     await saveFleet(state, describe(fleet, false));
@@ -56,16 +56,19 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
     output.tell("stopping …");
     return EXIT.ok;
   } catch (error) {
-    throw new CliError(
-      EXIT.failed,
-      `the fleet is not ready: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw failed(error, "the fleet is not ready: ");
   } finally {
     await fleet.stop();
     await forgetFleet(state);
     output.tell("stopped");
     await close();
   }
+}
+
+/** With the last lines of what did not start, which are part of the message. */
+function failed(error: unknown, what = ""): CliError {
+  const [message = "", ...details] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return new CliError(EXIT.failed, what + message, details);
 }
 
 function start(
