@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { DEFAULT_PORTS, type ServiceName, STOP_ORDER } from "./services.js";
+import { DEFAULT_PORTS, type ServiceName, STOP_ORDER, USE_REDIS } from "./services.js";
 
 /** One replica of one service: where it listens. */
 export interface Part {
@@ -112,7 +112,7 @@ function nodeArgs(root: string): readonly string[] {
 }
 
 function sharedEnv(options: PlanOptions): Record<string, string> {
-  return { ...options.inherited, CCSP_REDIS_URL: options.redisUrl, CCSP_CONSUL_URL: options.consulUrl };
+  return { ...options.inherited, CCSP_CONSUL_URL: options.consulUrl };
 }
 
 function partEnv(part: Part, options: PlanOptions): Record<string, string> {
@@ -121,6 +121,7 @@ function partEnv(part: Part, options: PlanOptions): Record<string, string> {
     [`${prefix}_LISTEN`]: `127.0.0.1:${part.ports.grpc}`,
     [`${prefix}_OPS_LISTEN`]: `127.0.0.1:${part.ports.ops}`,
   };
+  if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl;
   if (part.name === "executor") {
     // The same over restarts: the queue and the leases on disk know a replica by them.
     env["CCSP_EXECUTOR_ID"] = `executor-${part.index + 1}`;

@@ -67,7 +67,8 @@ describe("startFleet", function () {
       ],
     );
     for (const env of envs) {
-      assert.equal(env["CCSP_REDIS_URL"], running.redis.url);
+      const usesRedis = /^(queue|monitor|notification)/.test(env["CCSP_INSTANCE"] ?? "");
+      assert.equal(env["CCSP_REDIS_URL"], usesRedis ? running.redis.url : undefined);
       assert.equal(env["CCSP_CONSUL_URL"], running.consul.url);
       assert.equal(env["HOME"], undefined);
     }

@@ -71,11 +71,12 @@ function failed(error: unknown, what = ""): CliError {
   return new CliError(EXIT.failed, what + message, details);
 }
 
-function start(
+async function start(
   io: Io,
   { state, lock, engine, output }: FleetParts,
   { single, replicas, ports }: UpOptions,
 ): Promise<Fleet> {
+  const { settingsByService } = await import("./settings-by-service.js"); // the services are loaded where they are started only
   const consulUrl = io.env["CCSP_CONSUL_URL"] || (single ? "" : undefined);
   return startFleet({
     root: ROOT,
@@ -87,7 +88,7 @@ function start(
     redisUrl: io.env["CCSP_REDIS_URL"] || undefined,
     // One process needs nobody to find the others.
     consulUrl,
-    env: { ...localDefaults(io, state), ...sharedSettings(io.env), ...engine.settings },
+    serviceEnv: await settingsByService({ ...localDefaults(io, state), ...sharedSettings(io.env), ...engine.settings }),
     onLine: (line, { name: source }) => output.line({ source, line }),
   });
 }
