@@ -72,10 +72,7 @@ async function tokenSource(io: Io, options: ConnectionOptions) {
   if (given) return given;
   const secret = await findSecret(env);
   if (secret === undefined) {
-    throw new CliError(
-      EXIT.denied,
-      "no token: give --token-file or CCSP_TOKEN, or start a local fleet with `ccsp up`",
-    );
+    throw new CliError(EXIT.denied, "no token: give --token-file or CCSP_TOKEN, or start a local fleet with `ccsp up`");
   }
   const agent = agentOf(env["USER"] ?? "");
   return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });

@@ -40,7 +40,10 @@ const STICKY = 0o1000;
  * that many share, such as /tmp.
  */
 export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
-  const shared = await stat(path).then(({ mode }) => (mode & STICKY) !== 0, () => false);
+  const shared = await stat(path).then(
+    ({ mode }) => (mode & STICKY) !== 0,
+    () => false,
+  );
   if (shared) throw new CliError(EXIT.usage, `${path} is shared by many: name a folder of its own in CCSP_STATE_DIR`);
   for (const folder of [path, dataDir]) {
     await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });

@@ -182,5 +182,13 @@ export async function startFakeAgentService() {
       }),
     ],
   });
-  return { target: `127.0.0.1:${server.port}`, tokens, submitted, listed, estimated, schedules, close: () => server.close() };
+  return {
+    target: `127.0.0.1:${server.port}`,
+    tokens,
+    submitted,
+    listed,
+    estimated,
+    schedules,
+    close: () => server.close(),
+  };
 }

@@ -11,9 +11,9 @@ import {
 import {
   BlockerKind,
   EmergencyLevel,
-  ExplainTaskResponse as QueueExplanation,
   Gate,
   GetStatusResponse,
+  ExplainTaskResponse as QueueExplanation,
   QueueServiceService,
   Schedule,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -65,7 +65,9 @@ describe("what others wrote, as ccsp shows it", () => {
   let target: string;
   let close: () => Promise<void>;
   before(async () => {
-    const events = EVENTS.map((event, at) => infected(TaskEvent.fromPartial({ ...event, sequence: at + 1, attempt: 2 })));
+    const events = EVENTS.map((event, at) =>
+      infected(TaskEvent.fromPartial({ ...event, sequence: at + 1, attempt: 2 })),
+    );
     const refuse = () => {
       throw new Refusal("TASK_NOT_FAILED", `no${HOSTILE}`);
     };
@@ -161,7 +163,8 @@ describe("what others wrote, as ccsp shows it", () => {
         assert.match(shown, /forged/);
         assert.doesNotMatch(shown.replaceAll("\r\n", "\n").replaceAll("\n", ""), /[\p{Cc}\p{Bidi_Control}]/u);
         // An answer has lines of its own; nothing else has.
-        if (!/^(run|watch|get done|queue get|executor tail)/.test(command) || json) assert.doesNotMatch(shown, /^forged/m);
+        if (!/^(run|watch|get done|queue get|executor tail)/.test(command) || json)
+          assert.doesNotMatch(shown, /^forged/m);
         else assert.equal(shown.match(/^forged/gm)?.length, 1);
       });
     }

@@ -14,7 +14,10 @@ export interface LocalFolder {
   readonly env: Readonly<Record<string, string>>;
   run(...args: readonly string[]): ReturnType<typeof ccsp>;
   /** A command as a process of its own, from the build; its output goes to a file, or is read by lines. */
-  spawn(args: readonly string[], options?: { output?: string; onLine?: (line: string) => void }): Promise<ManagedProcess>;
+  spawn(
+    args: readonly string[],
+    options?: { output?: string; onLine?: (line: string) => void },
+  ): Promise<ManagedProcess>;
   /** The process ids of each Redis that was started here, in order. */
   redisPids(): Promise<readonly number[]>;
   /** Until it is called, Redis does not start. */

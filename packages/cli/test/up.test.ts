@@ -76,7 +76,10 @@ describe("ccsp up in its folder", function () {
     const open: string[] = [];
     for (const name of ["", ...(await readdir(folder.dir, { recursive: true }))]) {
       // What runs is cleaned away meanwhile.
-      const mode = await stat(join(folder.dir, name)).then((info) => info.mode, () => 0);
+      const mode = await stat(join(folder.dir, name)).then(
+        (info) => info.mode,
+        () => 0,
+      );
       if (name.startsWith("redis-server.")) continue; // of this test
       if ((mode & 0o077) !== 0) open.push(name);
     }

@@ -26,7 +26,8 @@ describe("the log of a fleet in the background", () => {
 
   it("is renamed before it becomes too large, and only so many are kept", async () => {
     const log = openFleetLog(path, { bytes: 10, files: 3 });
-    for (const line of ["one", "two", "three", "four", "five", "six", "a line that is too long by itself"]) log.append(line);
+    for (const line of ["one", "two", "three", "four", "five", "six", "a line that is too long by itself"])
+      log.append(line);
     log.close();
     assert.deepEqual(readdirSync(dir).sort(), ["fleet.log", "fleet.log.1", "fleet.log.2"]);
     assert.deepEqual((await logFiles(path)).map(content), [
@@ -37,7 +38,8 @@ describe("the log of a fleet in the background", () => {
   });
 
   it("lists older ones by their age, and nothing else", async () => {
-    for (const name of ["fleet.log.10", "fleet.log.2", "fleet.log.gz", "fleet.logs"]) writeFileSync(join(dir, name), "");
+    for (const name of ["fleet.log.10", "fleet.log.2", "fleet.log.gz", "fleet.logs"])
+      writeFileSync(join(dir, name), "");
     assert.deepEqual(await logFiles(path), [path, `${path}.2`, `${path}.10`]);
   });
 

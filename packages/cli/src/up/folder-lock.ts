@@ -53,7 +53,10 @@ async function take(fd: number, state: StateDir, warn: (message: string) => void
   if (fleet) throw new CliError(EXIT.usage, `a fleet runs already (pid ${fleet.pid}); stop it with \`ccsp down\``);
   const holder = Number(readFileSync(state.lockFile, "utf8"));
   if (lives(holder)) {
-    throw new CliError(EXIT.usage, `another \`ccsp up\` (pid ${holder}) is starting or stopping a fleet in ${state.path}`);
+    throw new CliError(
+      EXIT.usage,
+      `another \`ccsp up\` (pid ${holder}) is starting or stopping a fleet in ${state.path}`,
+    );
   }
   warn(`waiting for what a fleet that was killed has left running in ${state.path} …`);
   if ((await flock(fd, LEFTOVERS_MS)) !== "busy") return;

@@ -27,7 +27,11 @@ describe("a line of a fleet for people", () => {
   }
 
   it("keeps the lines of a stack", () => {
-    const line = JSON.stringify({ level: "error", msg: "m", err: { message: "m", stack: `Error: m\n    at a${ESC}\n    at b` } });
+    const line = JSON.stringify({
+      level: "error",
+      msg: "m",
+      err: { message: "m", stack: `Error: m\n    at a${ESC}\n    at b` },
+    });
     const shown = createLineFormat(false)({ source: "queue-1", line });
     assert.match(shown, /Error: m\n +at a\\u001b\n +at b/);
   });
