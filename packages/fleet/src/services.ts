@@ -11,6 +11,8 @@ export const STOP_ORDER = ["gateway", "executor", "monitor", "notification", "qu
 /** Who is told where Redis is, which may have a password in its address. */
 export const USE_REDIS: readonly ServiceName[] = ["queue", "monitor", "notification"];
 
+export const ASK_THE_QUEUE: readonly ServiceName[] = ["gateway", "executor"];
+
 export const DEFAULT_PORTS: Readonly<Record<ServiceName, Ports>> = {
   gateway: { grpc: 3000, ops: 9000 },
   queue: { grpc: 3001, ops: 9001 },
