@@ -22,6 +22,21 @@ export function findBinary(name: string, variable: string): string {
   throw new Error(`${name} was not found: run \`make setup\`, put it on PATH, or name it in ${variable}`);
 }
 
+/**
+ * Why no Consul can be started here; undefined when one can be tried. A CONSUL_BIN that is wrong is no reason: `startConsul` says so.
+ * CCSP_WITHOUT_CONSUL=1 is one, also where there is a Consul.
+ */
+export function whyNoConsul(): string | undefined {
+  if (process.env["CCSP_WITHOUT_CONSUL"] === "1") return "CCSP_WITHOUT_CONSUL is 1";
+  if (process.env["CONSUL_BIN"]) return undefined;
+  try {
+    findBinary("consul", "CONSUL_BIN");
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 function executable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
