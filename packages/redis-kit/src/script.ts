@@ -14,6 +14,18 @@ export interface ScriptBinding {
   readonly parts?: readonly URL[];
 }
 
+/**
+ * The text that Redis gets: the parts, then the file. The file's first line may be `#!lua flags=…`, which says what Redis lets the
+ * script do (https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags); it stays the first. With `flags=allow-oom` a script runs
+ * at `maxmemory` too: for all but new work, so that a full Redis can be emptied.
+ */
+export function scriptSource({ file, parts = [] }: Pick<ScriptBinding, "file" | "parts">): string {
+  const text = readFileSync(file, "utf8");
+  const [flags = ""] = /^#!lua.*\n/.exec(text) ?? [];
+  const before = parts.map((part) => readFileSync(part, "utf8"));
+  return flags + [...before, text.slice(flags.length)].join("\n");
+}
+
 /** Keys of a call, by name. The name `...logs` stands for `logs: string[]`. */
 export type ScriptKeys<K extends string> = {
   readonly [N in K as N extends `...${infer Many}` ? Many : N]: N extends `...${string}` ? readonly string[] : string;
@@ -43,7 +55,7 @@ export function bindScript<const K extends string, R>(
   decode: (reply: unknown) => R,
   parts: readonly URL[] = [],
 ): Script<K, R> {
-  const lua = [...parts, file].map((each) => readFileSync(each, "utf8")).join("\n");
+  const lua = scriptSource({ file, parts });
   // No command of Redis has a colon in its name, so a file may be called like one.
   const command = `script:${basename(fileURLToPath(file), ".lua")}`;
   // Without `numberOfKeys`: each call says how many.

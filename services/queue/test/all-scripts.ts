@@ -1,5 +1,6 @@
 import type { RedisClient, ScriptBinding } from "@ccsp/redis-kit";
 import { bindConversationScripts } from "../src/conversations/conversation-store.js";
+import { bindBarrier } from "../src/redis/replicas.js";
 import { bindScripts } from "../src/redis/scripts.js";
 import { bindScheduleScript } from "../src/schedules/schedule-store.js";
 
@@ -7,4 +8,5 @@ import { bindScheduleScript } from "../src/schedules/schedule-store.js";
 export const allScripts = (redis: RedisClient): readonly ScriptBinding[] => [
   ...Object.values({ ...bindScripts(redis), ...bindConversationScripts(redis) }),
   bindScheduleScript(redis),
+  bindBarrier(redis),
 ];

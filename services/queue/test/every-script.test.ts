@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startRedis } from "@ccsp/fleet";
+import { scriptSource } from "@ccsp/redis-kit";
 import { startRedisCluster } from "@ccsp/testkit";
 import { Cluster, Redis } from "ioredis";
 import { createConversationStore } from "../src/conversations/conversation-store.js";
 import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { scopes } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
+import type { QueueKeys } from "../src/redis/keys.js";
+import { createReplicas } from "../src/redis/replicas.js";
 import { createShards } from "../src/redis/shards.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { allScripts } from "./all-scripts.js";
@@ -62,6 +64,8 @@ async function useEverything(world: World): Promise<void> {
 
   const onRedisClock = createShards(client, SHARDS, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 1e9 });
   assert.ok((await onRedisClock.now(task.id)) > 0);
+  const look = ({ gates: key }: QueueKeys) => ["exists", key];
+  assert.equal(await createReplicas(client, 0).isKept({ id: "", look, isShownBy: (answer) => answer === 1 }), true);
 }
 
 describe("every script of the queue", () => {
@@ -73,9 +77,10 @@ describe("every script of the queue", () => {
       const { client } = world.redis;
       assert.ok(client instanceof Cluster);
       const unused: string[] = [];
-      for (const { file, parts = [] } of allScripts(client)) {
-        const text = [...parts, file].map((each) => readFileSync(each, "utf8")).join("\n");
-        const sha = createHash("sha1").update(text).digest("hex");
+      for (const { file, ...script } of allScripts(client)) {
+        const sha = createHash("sha1")
+          .update(scriptSource({ file, ...script }))
+          .digest("hex");
         const known = await Promise.all(client.nodes("master").map((node) => node.script("EXISTS", sha)));
         if (!known.flat().includes(1)) unused.push(basename(fileURLToPath(file)));
       }
