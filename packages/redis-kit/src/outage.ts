@@ -1,11 +1,11 @@
-import { Refusal } from "@ccsp/errors";
+import { memoryFull, Refusal } from "@ccsp/errors";
 import type { RedisClient } from "./connect.js";
-import { isAtLimit, memoryFull } from "./memory-full.js";
 import { longestWaitMs } from "./unanswered.js";
 
 // Redis is there and says "not now". Anything else that it answers is a fault of ours.
 const NOT_NOW =
   /(^|-)(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOREPLICAS|MISCONF|UNBLOCKED|UNKILLABLE)\b/;
+const AT_LIMIT = /(^|-)OOM\b/;
 // With which a master that became a replica answers WAIT.
 const DEMOTED = /^ERR WAIT cannot be used with replica/;
 
@@ -30,7 +30,7 @@ export async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const causes = causesOf(error);
-    if (causes.some(isAtLimit)) throw memoryFull(error);
+    if (causes.some(isOutOfMemory)) throw memoryFull(error);
     if (!causes.some(isOutage)) throw error;
     throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer", {
       metadata: { dependency: "redis" },
@@ -63,6 +63,9 @@ class Silent extends Error {
     super(`Redis answered nothing for ${PATIENCE_MS} ms`);
   }
 }
+
+/** Whether Redis refused it since its memory is at `maxmemory`. */
+export const isOutOfMemory = (error: Error): boolean => error.name === "ReplyError" && AT_LIMIT.test(error.message);
 
 /** Whether another node of the Cluster has the key now. A command by itself follows, and its connection learns of it; a pipeline may not. */
 export const isRedirection = (error: Error): boolean =>

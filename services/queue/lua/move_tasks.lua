@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- move_tasks: take tasks of one engine from the state that the caller saw to the next, each for itself, with its indexes, log
 -- entry and event.
 --

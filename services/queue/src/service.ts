@@ -18,8 +18,10 @@ import { reap } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
 import { createDoor } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
+import { checkMemory, watchMemory } from "./memory-watch.js";
 import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
+import { createMemoryReads } from "./redis/memory.js";
 import { createReplicas } from "./redis/replicas.js";
 import { replicated, warnOfUnasked } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
@@ -47,11 +49,14 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     await fixShards(redis.client, shards);
     const { retentionMs } = config;
     const hint = (topic: string) => wakes.hint(topic);
-    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, hint });
+    const registry = createMetrics("queue");
+    const readMemory = createMemoryReads(redis.client, shards);
+    checkMemory(await readMemory(), config, log);
+    const room = await open("memory watch", watchMemory({ read: readMemory, registry, log }));
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, room, hint });
     const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
     const store = replicas ? replicated(local, replicas) : local;
     if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
-    const registry = createMetrics("queue");
     measureQueue(registry, store);
     showTargets(registry);
     const observer = observeQueue(registry);
@@ -103,7 +108,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const door = observeDoor(registry, createDoor({ queue, limits, newId, admit, cache, conversations }));
     const schedules = await open(
       "schedules",
-      openSchedules({ redis: redis.client, replicas, wakes, enqueue: door.enqueue, limits, registry, log }),
+      openSchedules({ redis: redis.client, replicas, room, wakes, enqueue: door.enqueue, limits, registry, log }),
     );
     const handlers = queueHandlers({
       queue,

@@ -11,7 +11,9 @@ import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { scopes } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
 import type { QueueKeys } from "../src/redis/keys.js";
+import { createMemoryReads } from "../src/redis/memory.js";
 import { createReplicas } from "../src/redis/replicas.js";
+import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createShards } from "../src/redis/shards.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { allScripts } from "./all-scripts.js";
@@ -46,7 +48,13 @@ async function useEverything(world: World): Promise<void> {
   await gates.pause(scopes.all, { who: "w", why: "y" });
   await gates.resume(scopes.all, { who: "w", why: "y" });
   await queue.enqueue(newTask({}, SHARDS));
-  await ex.sync();
+  const [large] = (await ex.sync()).grants;
+  assert.ok(large);
+  ex.held.clear();
+  await queue.complete(large.task.id, large.fence, Buffer.alloc(CHUNK_BYTES + 1), {});
+  await store.keepReceipt("ex-1", { id: "e", ended: [], remaining: 0 });
+  await store.keepConfirmation("c", clock.now, 60_000);
+  assert.equal((await createMemoryReads(client, SHARDS)()).length, SHARDS);
   await store.noticeOutage(LEASE_MS);
   await reap(store, queue, { retentionMs: 1e9, maxEnded: 0, maxEndedBytes: 1e12 });
   assert.equal(await store.find(task.id), undefined);
@@ -61,6 +69,7 @@ async function useEverything(world: World): Promise<void> {
     "ok",
   );
   assert.deepEqual(await schedules.find(which), after);
+  await schedules.postpone(which, clock.now + 5_000);
 
   const onRedisClock = createShards(client, SHARDS, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 1e9 });
   assert.ok((await onRedisClock.now(task.id)) > 0);

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { Refusal } from "@ccsp/errors";
+import { memoryFull, Refusal } from "@ccsp/errors";
 import type { PriorityClass } from "./task.js";
 
 /** How much may wait: QUEUED, PARKED and SCHEDULED tasks, and the bytes of their specs. 0: any number. */
@@ -15,13 +15,15 @@ export interface Bounds {
   readonly agent: Bound;
 }
 
-/** The bound that kept a task out. */
-export interface FullBound {
-  readonly scope: "all" | "class" | "agent";
-  /** Name of the class or agent; "" of all. */
-  readonly name: string;
-  readonly what: keyof Bound;
-}
+/** What kept a task out: a bound, or that there is no memory for more. */
+export type FullBound =
+  | {
+      readonly scope: "all" | "class" | "agent";
+      /** Name of the class or agent; "" of all. */
+      readonly name: string;
+      readonly what: keyof Bound;
+    }
+  | { readonly scope: "memory" };
 
 const NONE: Bound = { tasks: 0, bytes: 0 };
 export const NO_BOUNDS: Bounds = {
@@ -50,7 +52,9 @@ const SETTINGS = {
 } as const;
 
 /** QUEUE_FULL, naming the bound and the setting that it comes from. */
-export function queueFull(bounds: Bounds, { scope, name, what }: FullBound): Refusal {
+export function queueFull(bounds: Bounds, full: FullBound): Refusal {
+  if (full.scope === "memory") return memoryFull();
+  const { scope, name, what } = full;
   const classes: Readonly<Record<string, Bound>> = bounds.class;
   const bound = scope === "class" ? classes[name] : bounds[scope];
   const whose = scope === "all" ? "" : ` of ${scope === "class" ? "class" : "agent"} ${name}`;

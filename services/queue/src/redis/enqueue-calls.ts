@@ -1,4 +1,4 @@
-import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
+import { isOutOfMemory, orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
 import type { Bound, Bounds, FullBound } from "../domain/bounds.js";
 import { type EnqueueOutcome, engineTopic, type NewTask, type Wakes } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
@@ -13,16 +13,26 @@ import type { Scripts } from "./scripts.js";
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
 const bytesOf = ({ prompts, spec }: NewTask): number => prompts.length + spec.length;
 
+interface EnqueueOptions {
+  readonly bounds: Bounds;
+  /** Of the shard's node. */
+  readonly memory: { isFull(): boolean; noteFull(): void };
+  readonly clock: () => number | "";
+  readonly hint: Wakes["hint"];
+}
+
 /** `TaskStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
   { redis, scripts, keys }: { readonly redis: RedisClient; readonly scripts: Scripts; readonly keys: QueueKeys },
-  { bounds, clock, hint }: { readonly bounds: Bounds; readonly clock: () => number | ""; readonly hint: Wakes["hint"] },
+  { bounds, memory, clock, hint }: EnqueueOptions,
 ): GroupedCall<NewTask, EnqueueOutcome> {
   const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates } = keys;
-  const boundsArg = JSON.stringify({
+  const byName = {
     ...{ all: pair(bounds.all), agent: pair(bounds.agent) },
     ...Object.fromEntries(CLASSES.map((priority) => [priority, pair(bounds.class[priority])])),
-  });
+  };
+  const boundsArg = JSON.stringify(byName);
+  const nothingMoreArg = JSON.stringify({ ...byName, memory: "memory" });
 
   const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
   // Engines are few: what is the same for all of an engine's tasks is made once.
@@ -36,9 +46,20 @@ export function createEnqueue(
   // Engines whose last tasks were all refused: a queue that is full or stopped has no work for whoever waits.
   const refusing = new Set<string>();
   const send = async (engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
+    // It writes nothing then, and tells who came before.
+    if (memory.isFull()) return sendWithin(nothingMoreArg, engine, group);
+    try {
+      return await sendWithin(boundsArg, engine, group);
+    } catch (error) {
+      if (!(error instanceof Error) || !isOutOfMemory(error)) throw error;
+      memory.noteFull();
+      return sendWithin(nothingMoreArg, engine, group);
+    }
+  };
+  const sendWithin = async (limits: string, engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
     const entries = group.map(entryOf);
     const requests: string[] = [];
-    const args: ScriptArgument[] = [clock(), engine, channels.work, REQUEST_TTL_MS, boundsArg, ...eventData(engine)];
+    const args: ScriptArgument[] = [clock(), engine, channels.work, REQUEST_TTL_MS, limits, ...eventData(engine)];
     for (const { task, line } of entries) {
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
       args.push(line, asBuffer(task.prompts));
@@ -113,6 +134,7 @@ function outcomeOf(entry: Entry, word: string, value: string): EnqueueOutcome {
   if (word === "again") return { outcome: "added", task: decodeTask(id, value) };
   if (word === "stopped") return { outcome: word, stop: decodeEmergency(value) };
   if (word === "known" || word === "conflict") return { outcome: word, id: value };
+  if (word === "full" && value === "memory") return { outcome: word, bound: { scope: value } };
   const [, scope, name = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(value) ?? [];
   if (word !== "full" || !isScope(scope) || !isWhat(what)) throw new Error(`script answered ${word} ${value}`);
   return { outcome: word, bound: { scope, name, what } };
@@ -125,6 +147,6 @@ function newTask({ task: { id, start = 0 }, record, size }: Entry, created: numb
   return Object.assign(record, { id, created, size, state: "SCHEDULED" as const, since: start, ready: start });
 }
 
-const isScope = (text: string | undefined): text is FullBound["scope"] =>
+const isScope = (text: string | undefined): text is Exclude<FullBound["scope"], "memory"> =>
   text === "all" || text === "class" || text === "agent";
-const isWhat = (text: string | undefined): text is FullBound["what"] => text === "tasks" || text === "bytes";
+const isWhat = (text: string | undefined): text is keyof Bound => text === "tasks" || text === "bytes";
