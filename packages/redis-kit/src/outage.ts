@@ -32,13 +32,17 @@ export async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
     const causes = causesOf(error);
     if (causes.some(isOutOfMemory)) throw memoryFull(error);
     if (!causes.some(isOutage)) throw error;
-    throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer", {
-      metadata: { dependency: "redis" },
-      retryAfterMs: 1_000,
-      cause: error,
-    });
+    throw redisAway(error);
   }
 }
+
+/** DEPENDENCY_UNAVAILABLE, naming Redis. */
+export const redisAway = (cause?: Error): Refusal =>
+  new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer", {
+    metadata: { dependency: "redis" },
+    retryAfterMs: 1_000,
+    ...(cause && { cause }),
+  });
 
 async function unlessSilent<T>(redis: RedisClient, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

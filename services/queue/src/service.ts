@@ -2,7 +2,7 @@ import { announce } from "@ccsp/discovery";
 import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { openRedis } from "@ccsp/redis-kit";
+import { openRedis, redisAway } from "@ccsp/redis-kit";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
@@ -100,6 +100,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       measure: () => meter.measure(),
       nowMs: () => performance.now(),
       observer: observeBreaker(registry),
+      storageAway: () => (redis.answers() ? undefined : redisAway()),
     });
     const admit = () => {
       breaker.pass();
