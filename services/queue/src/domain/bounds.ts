@@ -45,6 +45,26 @@ export function boundsOfShard({ all, class: of, agent }: Bounds, shards: number)
   };
 }
 
+type Pair = readonly [tasks: number, bytes: number];
+const pair = ({ tasks, bytes }: Bound): Pair => [tasks, bytes];
+
+/** As scripts get them: of `all`, of each class, and of any one `agent`. */
+export const boundsByName = ({ all, class: of, agent }: Bounds): Readonly<Record<string, Pair>> => ({
+  ...{ all: pair(all), agent: pair(agent) },
+  ...{ urgent: pair(of.urgent), high: pair(of.high), normal: pair(of.normal), low: pair(of.low) },
+});
+
+/** The bound by the name of its count, such as `agent/alice/tasks`, or `memory`; undefined when that is none. */
+export function boundNamed(name: string): FullBound | undefined {
+  if (name === "memory") return { scope: name };
+  const [, scope, of = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(name) ?? [];
+  return isScope(scope) && isWhat(what) ? { scope, name: of, what } : undefined;
+}
+
+const isScope = (text: string | undefined): text is Exclude<FullBound["scope"], "memory"> =>
+  text === "all" || text === "class" || text === "agent";
+const isWhat = (text: string | undefined): text is keyof Bound => text === "tasks" || text === "bytes";
+
 const SETTINGS = {
   all: "CCSP_QUEUE_MAX_WAITING",
   class: "CCSP_QUEUE_CLASS_MAX_WAITING",

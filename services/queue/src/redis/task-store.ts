@@ -61,7 +61,7 @@ export function createTaskStore(
     ...reads,
     ...status,
     ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
-    ...createTaskCalls(scripts, keys, { chunks, clock, hint }),
+    ...createTaskCalls(scripts, keys, { chunks, bounds, clock, hint }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, scripts, keys),
     ...createEmergencyCalls(redis, scripts, keys, clock),
