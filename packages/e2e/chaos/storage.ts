@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startRedis } from "@ccsp/fleet";
 import { type Link, openLink } from "./link.js";
+import { ask } from "./redis-nodes.js";
 
 /** Redis as the replicas use it, with what can happen to it. */
 export interface Storage {
@@ -23,6 +24,7 @@ export interface StorageFault {
   readonly make: () => Promise<void>;
 }
 
+const FULL_MS = 4_000;
 /** Longer than a call has patience for, shorter than a lease. */
 const HANGS_MS = 3_000;
 
@@ -39,6 +41,12 @@ export async function startStandalone(): Promise<Storage> {
     await sleep(HANGS_MS);
     process.kill(server.pid, "SIGCONT");
   };
+  /** Its memory is full for a while, to all that is new. */
+  const fill = async (): Promise<void> => {
+    await ask(server.port, (client) => client.config("SET", "maxmemory", 1));
+    await sleep(FULL_MS);
+    await ask(server.port, (client) => client.config("SET", "maxmemory", 0));
+  };
   return {
     links,
     settings: { CCSP_QUEUE_DURABILITY: "local" },
@@ -50,6 +58,7 @@ export async function startStandalone(): Promise<Storage> {
     faults: [
       { name: "restart redis", weight: 2, make: restart },
       { name: "hang redis", weight: 1, make: hang },
+      { name: "fill redis", weight: 1, make: fill },
     ],
     currentUrl: async () => server.url,
     async close() {

@@ -4,7 +4,7 @@ import { longestWaitMs } from "./unanswered.js";
 
 // Redis is there and says "not now". Anything else that it answers is a fault of ours.
 const NOT_NOW =
-  /(^|-)(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOREPLICAS|MISCONF|UNBLOCKED|UNKILLABLE)\b/;
+  /(^|-)(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOREPLICAS|MISCONF|UNBLOCKED|UNKILLABLE|NOSCRIPT)\b/;
 const AT_LIMIT = /(^|-)OOM\b/;
 // With which a master that became a replica answers WAIT.
 const DEMOTED = /^ERR WAIT cannot be used with replica/;

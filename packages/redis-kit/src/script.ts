@@ -67,10 +67,26 @@ export function bindScript<const K extends string, R>(
   const places = keys.map((key) => ({ name: key.replace(/^\.{3}/, ""), many: key.startsWith("...") }));
   const script = async (byName: ScriptKeys<K>, ...args: ScriptArgument[]): Promise<R> => {
     const inOrder = keysInOrder(command, places, byName);
-    const reply: unknown = await Reflect.apply(run, redis, [inOrder.length, ...inOrder, ...args]);
-    return decode(reply);
+    const send = (): Promise<unknown> => Reflect.apply(run, redis, [inOrder.length, ...inOrder, ...args]);
+    return decode(await untilKnown(send));
   };
   return Object.assign(script, { keys, file, parts });
+}
+
+const TRIES = 4;
+
+/**
+ * ioredis (6.0.0) sends a script's text once when a server does not know it. In a failover of a Cluster that one may go on to a node of which it
+ * believes that it had the text before, and be refused again. It has not run then, and the next try has the text.
+ */
+async function untilKnown<R>(send: () => Promise<R>): Promise<R> {
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      return await send();
+    } catch (error) {
+      if (left === 0 || !(error instanceof Error && error.message.startsWith("NOSCRIPT "))) throw error;
+    }
+  }
 }
 
 interface KeyPlace {

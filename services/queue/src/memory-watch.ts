@@ -15,7 +15,12 @@ interface WatchDeps {
 }
 
 /** Warns of what is doubtful; throws an Error that says what to do when accepted tasks would be thrown away. */
-export function checkMemory(nodes: readonly NodeMemory[], config: QueueConfig, log: Logger): void {
+export async function checkMemory(read: WatchDeps["read"], config: QueueConfig, log: Logger): Promise<void> {
+  const nodes = await read().catch((err: unknown) => {
+    // It may be in the middle of a failover: no reason not to start.
+    log.warn({ err }, "the memory of Redis was not checked");
+    return [];
+  });
   const { shards, bounds, maxEndedBytes, cache, conversations } = config;
   const { fatal, doubts } = judgeMemory(nodes, {
     waiting: bounds.all.bytes / shards,

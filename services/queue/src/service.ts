@@ -51,7 +51,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const hint = (topic: string) => wakes.hint(topic);
     const registry = createMetrics("queue");
     const readMemory = createMemoryReads(redis.client, shards);
-    checkMemory(await readMemory(), config, log);
+    await checkMemory(readMemory, config, log);
     const room = await open("memory watch", watchMemory({ read: readMemory, registry, log }));
     const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, room, hint });
     const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);

@@ -1,4 +1,4 @@
-import { bindScript, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { bindScript, type RedisClient } from "@ccsp/redis-kit";
 import type { NodeMemory } from "../domain/memory.js";
 import { queueKeys } from "./keys.js";
 
@@ -8,11 +8,11 @@ const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.
 export const bindMemory = (redis: RedisClient) =>
   bindScript(redis, lua("read_memory"), ["tasks"], decode, [lua("outage/run")]);
 
-/** Reads it for each shard. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
+/** Reads it for each shard. Rejects when Redis stays away for 10 s. */
 export function createMemoryReads(redis: RedisClient, shards: number): () => Promise<readonly NodeMemory[]> {
   const read = bindMemory(redis);
   const keys = Array.from({ length: shards }, (_, shard) => queueKeys(shard).tasks);
-  return async () => orUnavailable(redis, () => Promise.all(keys.map((tasks) => read({ tasks }))));
+  return async () => Promise.all(keys.map((tasks) => read({ tasks })));
 }
 
 function decode(reply: unknown): NodeMemory {
