@@ -9,7 +9,7 @@ MOCHA := mocha --reporter ./mocha-reporter.cjs
 ALL := $(MOCHA) --parallel --jobs 2 $(UNIT) $(LIVE)
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 soak-executor soak-queue chaos \
+.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node22 soak-executor soak-queue chaos \
   check bench-submit bench-queue bench-ttft gen lint types format proto build clean
 
 help:
@@ -45,9 +45,9 @@ test-integration: setup ## tests that start Redis, Consul, servers, engines
 test-e2e: setup ## tests of the whole fleet
 	@$(MOCHA) 'packages/e2e/test/**/*.test.ts'
 
-test-node24: setup ## all tests on Node 24, which it gets
-	@deploy/setup.sh node24
-	@PATH="$(CURDIR)/.tools/node24/bin:$$PATH" $(ALL)
+test-node22: setup ## all tests on Node 22, the oldest that is supported, which it gets
+	@deploy/setup.sh node22
+	@PATH="$(CURDIR)/.tools/node22/bin:$$PATH" $(ALL)
 
 soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts
