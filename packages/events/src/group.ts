@@ -35,6 +35,7 @@ const lua = (name: string): URL => new URL(`../lua/${name}.lua`, import.meta.url
 
 export function bindGroupScripts(client: RedisClient) {
   return {
+    makeGroup: bindScript(client, lua("make_group"), ["stream"], oneOf("ok", "there")),
     parkEntry: bindScript(client, lua("park_entry"), ["stream", "parked"], oneOf("ok", "gone")),
     leaveGroup: bindScript(client, lua("leave_group"), ["stream"], oneOf("ok", "pending")),
   };
@@ -43,16 +44,10 @@ export function bindGroupScripts(client: RedisClient) {
 export function createGroup(redis: RedisConnection, partition: number, group: string, consumer: string): Group {
   const { client } = redis;
   const stream = eventsKey(partition);
-  const { parkEntry, leaveGroup } = bindGroupScripts(client);
+  const { makeGroup, parkEntry, leaveGroup } = bindGroupScripts(client);
 
   return {
-    ensure: async () => {
-      try {
-        await client.xgroup("CREATE", stream, group, "0", "MKSTREAM");
-      } catch (error) {
-        if (!isReply(error, "BUSYGROUP")) throw error;
-      }
-    },
+    ensure: async () => void (await makeGroup({ stream }, group)),
     read: async (reader, count, blockMs) => {
       const blocks = ["COUNT", count, "BLOCK", blockMs, "STREAMS", stream, ">"] as const;
       const reply: unknown = await reader.xreadgroup("GROUP", group, consumer, ...blocks);

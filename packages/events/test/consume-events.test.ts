@@ -260,6 +260,26 @@ describe("consumeEvents", () => {
     await eventually(() => assert.deepEqual(tasks(), ["t1", "t2"]));
   });
 
+  it("goes on when the memory of Redis is full, which events do not empty but whoever reads them may", async () => {
+    await publish("t1");
+    await publish("bad");
+    await redis.client.config("SET", "maxmemory", 1);
+    try {
+      for (const consumer of ["one", "two"]) {
+        const handle: ConsumeOptions["handle"] = async (event) => {
+          if (event.taskId === "bad") throw new Error("no");
+          seen.push(event);
+        };
+        await consume({ consumer, handle, redelivery: { ...quick, maxDeliveries: 2 } });
+      }
+      await nothingPending();
+      assert.deepEqual(tasks(), ["t1"]);
+      assert.equal(await redis.client.xlen(parkedKey(0, "g")), 1);
+    } finally {
+      await redis.client.config("SET", "maxmemory", 0);
+    }
+  });
+
   it("loses nothing when Redis is killed and comes back", async () => {
     await consume();
     await publish("t1");

@@ -1,5 +1,6 @@
 import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
 import type { RedisAddress } from "./redis-url.js";
+import { watchAnswers } from "./unanswered.js";
 
 export type RedisClient = Redis | Cluster;
 
@@ -26,6 +27,12 @@ export const MAX_BLOCK_MS = 10_000;
 
 /** Makes a client that has not connected yet. Does no I/O. */
 export function createRedisClient(address: RedisAddress, name: string, use: ConnectionUse): RedisClient {
+  const client = createClient(address, name, use);
+  if (use === "commands") watchAnswers(client);
+  return client;
+}
+
+function createClient(address: RedisAddress, name: string, use: ConnectionUse): RedisClient {
   const common = {
     ...USE[use],
     connectionName: `ccsp-${name}`,

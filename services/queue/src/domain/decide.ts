@@ -170,11 +170,11 @@ export function afterCancel(task: Task, reason: string): Move | undefined {
   return { from: task.state, to: "CANCELLING", set: { cancel: reason }, note: { reason } };
 }
 
-/** What RetryTask does; undefined for a task that did not fail. It has as many attempts as a new one, and no deadline any more. */
+/** What RetryTask does; undefined for a task that did not fail. It comes in as a new one does, has as many attempts as a new one, and no deadline any more. */
 export function afterRevival(task: Task, reason: string): Move | undefined {
   if (task.state !== "FAILED" && task.state !== "EXPIRED") return undefined;
   return {
-    ...{ from: task.state, to: "QUEUED" },
+    ...{ from: task.state, to: "QUEUED", bounded: true },
     set: { spent: 0, limited: 0, deliveries: 0, ended: null, deadline: null },
     note: { reason: reason || "put back" },
     event: { type: "retried" },

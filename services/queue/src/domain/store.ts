@@ -80,7 +80,12 @@ export interface NewTask extends Place {
   readonly trace: string;
   readonly prompts: Uint8Array;
   /** Absent when the call cannot be repeated. */
-  readonly request?: { readonly id: string; readonly hash: string };
+  readonly request?: {
+    readonly id: string;
+    readonly hash: string;
+    /** Of the payload which means the same, where there is one. */
+    readonly otherHash?: (() => string) | undefined;
+  };
   /** Not before this time (ms since 1970). */
   readonly start?: number;
   readonly conditions?: StartConditions;

@@ -136,10 +136,13 @@ export function cancel(task: ModelTask): void {
   else move(task, "CANCELLED", { event: "cancelled" });
 }
 
+/** Only such a task needs a place among those that wait. */
+export const failed = ({ state }: ModelTask): boolean => state === "FAILED" || state === "EXPIRED";
+
 /** Answers whether that may be asked of it. */
 export function revive(task: ModelTask): boolean {
   if (task.state === "SUCCEEDED" || task.state === "CANCELLED") return false;
-  if (!ended(task)) return true;
+  if (!failed(task)) return true;
   Object.assign(task, { spent: 0, limited: 0, deliveries: 0, deadline: undefined });
   move(task, "QUEUED", { event: "retried" });
   return true;

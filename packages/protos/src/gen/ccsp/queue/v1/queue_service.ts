@@ -10361,8 +10361,8 @@ export const QueueServiceService = {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
+   *   names it); wait for `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
@@ -10594,6 +10594,7 @@ export const QueueServiceService = {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
    */
   retryTask: {
     path: "/ccsp.queue.v1.QueueService/RetryTask" as const,
@@ -10609,6 +10610,8 @@ export const QueueServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
+   *   first; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks: {
     path: "/ccsp.queue.v1.QueueService/RetryTasks" as const,
@@ -10846,8 +10849,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
+   *   names it); wait for `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
@@ -10974,6 +10977,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
    */
   retryTask: handleUnaryCall<RetryTaskRequest, RetryTaskResponse>;
   /**
@@ -10981,6 +10985,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
+   *   first; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks: handleUnaryCall<RetryTasksRequest, RetryTasksResponse>;
   /**
@@ -11089,8 +11095,8 @@ export interface QueueServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
+   *   names it); wait for `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
@@ -11365,6 +11371,7 @@ export interface QueueServiceClient extends Client {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
    */
   retryTask(
     request: RetryTaskRequest,
@@ -11386,6 +11393,8 @@ export interface QueueServiceClient extends Client {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
+   *   first; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks(
     request: RetryTasksRequest,
