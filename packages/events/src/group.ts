@@ -9,10 +9,13 @@ export interface Entry {
   readonly deliveries: number;
 }
 
+/** At the oldest entry that is kept, or at the next one that comes. */
+export type GroupStart = "oldest" | "now";
+
 /** One consumer's place in a consumer group on one partition: the Redis commands, without any policy. */
 export interface Group {
-  /** Makes stream and group where they are missing. A new group starts at the oldest entry that is kept. */
-  ensure(): Promise<void>;
+  /** Makes stream and group where they are missing. `from` says where a new group starts; one that exists stays where it is. */
+  ensure(from: GroupStart): Promise<void>;
   /** New entries, or none after `blockMs`. On the caller's own blocking connection. */
   read(reader: RedisClient, count: number, blockMs: number): Promise<Entry[]>;
   /** Takes pending entries that are due again, its own and dead consumers'. Call it only while none is being handled. */
@@ -46,9 +49,9 @@ export function createGroup(redis: RedisConnection, partition: number, group: st
   const { parkEntry, leaveGroup } = bindGroupScripts(client);
 
   return {
-    ensure: async () => {
+    ensure: async (from) => {
       try {
-        await client.xgroup("CREATE", stream, group, "0", "MKSTREAM");
+        await client.xgroup("CREATE", stream, group, from === "now" ? "$" : "0", "MKSTREAM");
       } catch (error) {
         if (!isReply(error, "BUSYGROUP")) throw error;
       }

@@ -2,6 +2,7 @@ export { type ConsumeOptions, consumeEvents } from "./consume-events.js";
 export { withEventSpan } from "./event-span.js";
 export {
   decodeEvent,
+  EVENTS_KEPT,
   EVENT_TYPES,
   type EventData,
   encodeEventData,
@@ -9,4 +10,5 @@ export {
   parkedKey,
 } from "./event-stream.js";
 export type { Outcome } from "./partition-reader.js";
+export { createPublisher, type Publication, type Publisher } from "./publisher.js";
 export type { Redelivery } from "./redelivery.js";
