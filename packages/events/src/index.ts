@@ -2,8 +2,8 @@ export { type ConsumeOptions, consumeEvents } from "./consume-events.js";
 export { withEventSpan } from "./event-span.js";
 export {
   decodeEvent,
-  EVENTS_KEPT,
   EVENT_TYPES,
+  EVENTS_KEPT,
   type EventData,
   encodeEventData,
   eventsKey,
