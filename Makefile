@@ -85,9 +85,12 @@ proto: setup ## lint proto/, compare it with main for breaking changes and with 
 types: setup ## check the types of sources and tests
 	@tsc -p tsconfig.json --noEmit
 
-lint: setup ## lint, format and import order, without changing anything
+lint: setup ## lint TypeScript, Lua and shell, format, import order, and what nothing uses; changes nothing
 	@oxlint --type-aware --quiet packages services
 	@biome check .
+	@knip --no-progress --no-config-hints
+	@node .ci/lint-lua.mjs
+	@node .ci/lint-shell.mjs
 
 format: setup ## format and sort imports
 	@biome check --write .

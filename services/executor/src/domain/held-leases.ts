@@ -16,8 +16,6 @@ interface Held {
   expiresAt: number;
 }
 
-export type HeldLeases = ReturnType<typeof createHeldLeases>;
-
 /**
  * The leases of this executor, each with its attempt. A lease is held until its end was answered. An engine whose lease ran out
  * without a renewal is stopped: by then another executor may run the same task. A result that only waits to be written is not

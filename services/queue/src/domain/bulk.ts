@@ -35,8 +35,6 @@ interface Change {
   readonly reached: (state: State) => boolean;
 }
 
-export type Bulk = ReturnType<typeof createBulk>;
-
 /**
  * Changes of all tasks that a filter matches. Each task is changed by itself, and only while it still matches; a call that
  * stopped half-way, as it does when `signal` aborts, can be repeated. Throws INVALID_FIELD for a reason that is too long.
