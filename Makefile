@@ -9,7 +9,7 @@ MOCHA := mocha --reporter ./mocha-reporter.cjs
 ALL := $(MOCHA) --parallel --jobs 2 $(UNIT) $(LIVE)
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node22 soak-executor soak-queue chaos \
+.PHONY: help setup demo up down logs test test-unit test-integration test-e2e coverage test-node22 soak-executor soak-queue chaos \
   check bench-submit bench-queue bench-ttft gen lint types format proto build clean
 
 help:
@@ -44,6 +44,9 @@ test-integration: setup ## tests that start Redis, Consul, servers, engines
 
 test-e2e: setup ## tests of the whole fleet
 	@$(MOCHA) 'packages/e2e/test/**/*.test.ts'
+
+coverage: setup ## which lines the unit and integration tests run, into coverage/index.html
+	@c8 $(MOCHA) --parallel --jobs 2 --ignore 'packages/e2e/**' $(UNIT) $(LIVE); status=$$?; rm -rf coverage/tmp; exit $$status
 
 test-node22: setup ## all tests on Node 22, the oldest that is supported, which it gets
 	@deploy/setup.sh node22
