@@ -141,6 +141,9 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
       costUsd: 0.25,
       runTime: undefined,
       queueWait: { seconds: 1n, nanos: 500_000_000 },
+      account: "",
+      priority: Priority.HIGH,
+      labels: { a: "1", b: "2" },
     });
   });
 
@@ -165,7 +168,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
   });
 
   it("answers a failure with the state that follows, and shows it to watchers and other services", async () => {
-    const { id: taskId } = await enqueue({ maxAttempts: 2 });
+    const { id: taskId } = await enqueue({ maxAttempts: 2, model: "m-2" });
     const error: TaskError = {
       ...TaskError.fromPartial({ category: ErrorCategory.NETWORK_ERROR, message: "no route", retryable: true }),
     };
@@ -178,9 +181,10 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(task.error?.message, "no route");
 
     const [, retried] = await events();
+    const about = { model: "m-2", account: "", priority: Priority.NORMAL, labels: {} };
     assert.deepEqual(retried?.data, {
       $case: "taskRetried",
-      value: { engine: "claude-code", attempt: 0, error, readyTime: task.readyTime, usage, costUsd: 0.5 },
+      value: { engine: "claude-code", attempt: 0, error, readyTime: task.readyTime, usage, costUsd: 0.5, ...about },
     });
   });
 

@@ -180,7 +180,7 @@ describe("a task that opts in to cached answers", () => {
       ["task.enqueued", "task.completed"],
     );
     assert.deepEqual(JSON.parse(told[1]?.["data"] ?? ""), {
-      ...{ engine: "claude-code", attempt: 0, model: "m-1", executorId: "" },
+      ...{ engine: "claude-code", attempt: 0, model: "m-1", executorId: "", priority: "PRIORITY_NORMAL" },
       queueWait: { seconds: "0", nanos: 0 },
     });
   });

@@ -14,8 +14,6 @@ interface Held {
 /** Of a lease: more of it is not given up for the grace of its engine. */
 const MOST_GRACE = 1 / 4;
 
-export type HeldLeases = ReturnType<typeof createHeldLeases>;
-
 /**
  * The leases of this executor, each with its attempt. A lease is held until its end was answered. It lasts as long as the queue says, from when the
  * call was sent that granted or renewed it: the queue, which counts from later on, has it for longer. An engine whose lease runs

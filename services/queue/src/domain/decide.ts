@@ -10,7 +10,7 @@ export interface RetryPolicy {
   readonly random: () => number;
 }
 
-export const LONGEST_BACKOFF_MS = 60_000;
+const LONGEST_BACKOFF_MS = 60_000;
 /** No usage window is longer: a time beyond it was misread, and must not park a task for ever. */
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
 /** Leases that may be lost before a run started: a task that no executor can even start must end some day. */

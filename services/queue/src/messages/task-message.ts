@@ -87,6 +87,15 @@ function readableSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
   }
 }
 
+/** The model that a stored spec asks for; empty when it names none, or when it cannot be read: a task must end even so. */
+export function modelOf(spec: string): string {
+  try {
+    return TaskSpec.decode(Buffer.from(spec, "base64")).model;
+  } catch {
+    return "";
+  }
+}
+
 /** The class can have been changed since. */
 const currentSpec = (task: Task, spec: TaskSpec): TaskSpec => ({ ...spec, priority: priorityOf(task.class) });
 

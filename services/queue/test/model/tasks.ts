@@ -45,7 +45,7 @@ const LIMITS: Readonly<Record<string, readonly [firstMs: number, mostMs: number]
 };
 
 export const held = ({ state }: ModelTask): boolean => ["LEASED", "RUNNING", "CANCELLING"].includes(state);
-export const ended = ({ state }: ModelTask): boolean => ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"].includes(state);
+const ended = ({ state }: ModelTask): boolean => ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"].includes(state);
 export const waits = (task: ModelTask): boolean => !held(task) && !ended(task);
 export const holds = (task: ModelTask | undefined, fence: number): task is ModelTask =>
   task !== undefined && held(task) && task.fence === fence;
