@@ -33,6 +33,7 @@ export type TaskPart =
   | "attachments"
   | "include_files"
   | "working_folder"
+  | "available_tools"
   | "allowed_tools"
   | "denied_tools"
   | "permission_mode"
@@ -58,7 +59,9 @@ export interface RunRequest {
   readonly files: readonly RunFile[];
   /** Absolute path of the folder to work in; undefined: the throwaway one. `runOptions` passes it on. */
   readonly workingFolder: string | undefined;
-  /** In the engine's own words; empty: its default. */
+  /** Built-in tools that there are, by name; empty: the engine's default. In the engine's own words, as those below. */
+  readonly availableTools: readonly string[];
+  /** Tools that may be used without asking, perhaps with a rule each; takes none away. */
   readonly allowedTools: readonly string[];
   readonly deniedTools: readonly string[];
   readonly permissionMode: PermissionMode;
@@ -160,10 +163,19 @@ export interface RunResult {
   readonly engineVersion: string;
   readonly model: string;
   readonly turns: number;
+  /** Uses of tools that the run was not allowed; undefined where the engine does not say. */
+  readonly permissionDenials?: readonly PermissionDenial[] | undefined;
   /** From the start of the process to its end. */
   readonly runMs: number;
   /** Undefined where nobody measured. */
   readonly resources?: RunResources | undefined;
+}
+
+export interface PermissionDenial {
+  /** The tool, in the engine's words. */
+  readonly tool: string;
+  /** What it was to do: the beginning of its input as JSON. */
+  readonly input: string;
 }
 
 /** What a run's processes took, all of them together. Undefined numbers are unknown. */

@@ -36,6 +36,7 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
   const pieces = cut === "lines" ? createLineSplitter(lineBytes(outputBytes)) : uncut;
   const whole = createWholeText();
   let printed = 0;
+  let ended = false;
   let outputLimit: RunFailure | undefined;
   const { promise: outcome, resolve } = withResolver<RunOutcome>();
 
@@ -57,8 +58,10 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
       printed += piece.length;
     }
     yield* tell(events ?? []);
+    const over = transcript.ending !== undefined;
     // Not before: some engines exit without writing all of a large result when their input ends early.
-    if (transcript.ending) run.endInput(AFTER_RESULT_MS);
+    if (over !== ended) run.endInput(over ? AFTER_RESULT_MS : undefined);
+    ended = over;
   }
 
   async function* events(): AsyncGenerator<EngineEvent> {

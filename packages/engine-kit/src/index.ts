@@ -6,6 +6,7 @@ export type {
   EngineCapabilities,
   EngineEvent,
   EngineRun,
+  PermissionDenial,
   PermissionMode,
   RunFailed,
   RunFile,

@@ -69,8 +69,11 @@ export interface SupervisedRun {
   readonly resources: RunResources;
   /** How many it had then. */
   readonly processes: number;
-  /** Closes the process's stdin, and ends the run when that has not ended it within `ms`. */
-  endInput(ms: number): void;
+  /**
+   * Closes the process's stdin, and ends the run when that has not ended it within `ms`; undefined: only its limits end it. The last call
+   * counts.
+   */
+  endInput(ms: number | undefined): void;
 }
 
 export interface RunExit {

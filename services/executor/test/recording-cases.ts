@@ -4,8 +4,10 @@ import type { Behaviour } from "@ccsp/testkit";
 
 /** One run of the real Claude Code CLI against the simulator, and what it has to come to. */
 export interface Case extends RecordedCase {
-  /** What the simulator answers to all of its requests, where no marker says it. */
-  readonly answers?: Behaviour;
+  /** What the simulator answers to all of its requests, or to each in turn, where no marker says it. */
+  readonly answers?: Behaviour | readonly Behaviour[];
+  /** The prompt of an earlier run, whose conversation this one goes on with. */
+  readonly after?: string;
   /** Sent to its process group once it waits for the model. */
   readonly signal?: NodeJS.Signals;
   /** A category, or the text of a success. */
@@ -26,6 +28,12 @@ const QUOTES =
 const refusal = (status: number, type: string, message: string): Behaviour => ({
   ...{ kind: "fault", status, type, message },
 });
+
+const USED = "[[sim:usage input=11 output=7 cache-read=3 cache-write=2]]";
+const uses = (name: string, input: Readonly<Record<string, unknown>>): Behaviour => ({
+  ...{ kind: "answer", tool: { name, input } },
+});
+const says = (text: string): Behaviour => ({ kind: "answer", text });
 
 export const CASES: readonly Case[] = [
   {
@@ -55,6 +63,36 @@ export const CASES: readonly Case[] = [
     expects: { text: "one two" },
   },
   { name: "overloaded-once", prompt: "[[sim:529 times=1]] hello", env: ONCE, expects: { text: "You said: hello" } },
+
+  {
+    name: "permission-denied",
+    prompt: `[[sim:tool name=Bash input='{"command":"touch never","description":"writes"}']] [[sim:text value="without it"]]`,
+    expects: { text: "without it" },
+  },
+  {
+    // 2.1.332 starts it in the background; its answer and the turn that follows it come after a first result.
+    name: "sub-agent",
+    prompt: `[[sim:tool name=Agent input='{"description":"looks","prompt":"[[sim:text value=found]]","subagent_type":"general-purpose"}']] [[sim:text value="the end"]]`,
+    expects: { text: "the end" },
+  },
+  {
+    name: "background-command",
+    prompt: "hello",
+    request: { allowedTools: ["Bash"] },
+    answers: [
+      uses("Bash", { command: "sleep 2", description: "waits", run_in_background: true }),
+      says("it runs"),
+      says("it is done"),
+    ],
+    expects: { text: "it is done" },
+  },
+  {
+    name: "resumed",
+    after: `[[sim:text value="before"]] ${USED}`,
+    prompt: `[[sim:text value="and after"]] ${USED}`,
+    request: { model: "claude-sonnet-4-5" },
+    expects: { text: "and after" },
+  },
 
   { name: "bad-key", prompt: "[[sim:401]]", env: ONCE, expects: { category: "SESSION_TIMEOUT" } },
   { name: "no-login", prompt: "hello", env: NO_KEY, files: NO_LOGIN, expects: { category: "SESSION_TIMEOUT" } },

@@ -93,6 +93,7 @@ for (const version of readdirSync(RECORDINGS)) {
         engineVersion: version,
         model: "claude-sonnet-4-5",
         turns: 1,
+        permissionDenials: [],
         runMs: 1,
         resources: undefined,
         transcript: undefined,

@@ -13,6 +13,8 @@ export type ClaudeWord =
 
 const WINDOW_TEXT = /hit your (\w+ )?limit|usage limit reached|\d+-hour limit reached|out of extra usage/i;
 
+const INTERRUPTED = ["aborted_streaming", "aborted_tools"];
+
 /** The first rule that holds counts: structured fields, then status, then text, whose wording changes between versions. */
 export const RULES: readonly Rule<ClaudeWord>[] = [
   {
@@ -25,6 +27,13 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     category: "BUDGET_EXCEEDED",
     message: "limits.turns is used up",
   },
+  // By SIGINT, of which 2.1.332 makes a result.
+  {
+    when: { words: { terminalReason: INTERRUPTED }, worked: false },
+    category: "NO_WORK_DONE",
+    message: "the engine was interrupted before it did anything",
+  },
+  { when: { words: { terminalReason: INTERRUPTED } }, category: "ENGINE_CRASH", message: "the engine was interrupted" },
   {
     when: { words: { terminalReason: ["prompt_too_long"] } },
     category: "CONTEXT_OVERFLOW",

@@ -1,22 +1,32 @@
 import {
-  at,
   categoryOfStatus,
   countAt,
   type EngineEvent,
   emptyTranscript,
-  entriesAt,
   type Json,
   listAt,
   numberAt,
   parseObject,
   type RunReader,
   textAt,
-  type Usage,
 } from "@ccsp/engine-kit";
+import { createDenials } from "./denials.js";
 import { type ClaudeWord, RULES } from "./rules.js";
+import { createTurns } from "./turns.js";
+import { createSpent } from "./usage.js";
 
 /** The model's name on messages that the CLI writes itself. */
 const SYNTHETIC = "<synthetic>";
+
+/**
+ * What the CLI says besides, and nothing of it is about the answer. A line that is not
+ * listed is counted as one that is not understood.
+ */
+const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
+  ...["status", "background_tasks_changed", "thinking_tokens", "compact_boundary", "model_fallback", "informational"],
+  ...["task_started", "task_progress", "task_updated", "task_notification", "task_summary"],
+  ...["hook_started", "hook_progress", "hook_response", "notification", "commands_changed"],
+]);
 
 /** Reads `--output-format stream-json --verbose --include-partial-messages`. */
 export function createTranscriptReader(): RunReader<ClaudeWord> {
@@ -38,14 +48,26 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
     return message.startsWith(seen) ? message.slice(seen.length) : message;
   };
 
-  const readers: Readonly<Record<string, (line: Json) => readonly EngineEvent[]>> = {
+  const turns = createTurns();
+  const spent = createSpent();
+  const denials = createDenials();
+
+  const readers: Readonly<Record<string, (line: Json) => readonly EngineEvent[] | undefined>> = {
     system(line) {
-      if (textAt(line, "subtype") === "init") {
+      const subtype = textAt(line, "subtype") ?? "";
+      if (subtype === "init") {
+        turns.begin();
+        // What a turn before failed for is not this one's.
+        transcript.words = { ...transcript.words, error: undefined };
         transcript.version = textAt(line, "claude_code_version");
         transcript.conversationId = textAt(line, "session_id");
-        transcript.model = textAt(line, "model");
+        transcript.model ??= textAt(line, "model");
+        return [];
       }
-      return textAt(line, "subtype") === "api_retry" ? [retryNotice(line)] : [];
+      if (subtype === "background_tasks_changed") turns.tasks(line);
+      if (subtype === "permission_denied") return denials.now(line);
+      if (subtype === "api_retry") return [retryNotice(line)];
+      return KNOWN_SYSTEM.has(subtype) ? [] : undefined;
     },
 
     stream_event(line) {
@@ -90,23 +112,21 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
     },
 
     result(line) {
+      turns.end(line);
+      spent.add(line);
       transcript.conversationId = textAt(line, "session_id") ?? transcript.conversationId;
-      transcript.model = mainModel(line) ?? transcript.model;
-      transcript.usage = usageOf(line);
-      transcript.costUsd = numberAt(line, "total_cost_usd");
+      transcript.model = spent.model ?? transcript.model;
+      transcript.usage = spent.usage;
+      transcript.costUsd = spent.costUsd;
       transcript.status = numberAt(line, "api_error_status");
       transcript.words = {
         ...transcript.words,
         subtype: textAt(line, "subtype"),
         terminalReason: textAt(line, "terminal_reason"),
       };
-      transcript.ending = {
-        // The one to trust: subtype says success on errors too.
-        ok: at(line, "is_error") === false,
-        text: textAt(line, "result") ?? listAt(line, "errors").filter(isText).join("\n"),
-        turns: countAt(line, "num_turns") ?? 0,
-      };
-      return [];
+      const events = denials.add(line);
+      transcript.denials = denials.all;
+      return events;
     },
   };
 
@@ -116,9 +136,12 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
       const line = parseObject(bytes);
       const type = textAt(line, "type");
       if (line === undefined || type === undefined || !Object.hasOwn(readers, type)) return undefined;
-      return readers[type]?.(line);
+      const events = readers[type]?.(line);
+      transcript.ending = turns.ending;
+      return events;
     },
-    end({ stderr }) {
+    end({ stderr, code }) {
+      transcript.ending = turns.exit(code) ?? transcript.ending;
       // Before the session has begun the CLI has not seen the prompt: its complaint is about how it was started.
       if (transcript.version === undefined) transcript.complaint = /^error: .{1,200}$/m.exec(stderr)?.[0];
       return [];
@@ -126,40 +149,10 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
   };
 }
 
-const isText = (value: Json): value is string => typeof value === "string";
-
 function retryNotice(line: Json): EngineEvent {
   const status = numberAt(line, "error_status");
   const answer = status === undefined ? "the provider could not be reached" : `the provider answered ${status}`;
   const tries = `retry ${numberAt(line, "attempt") ?? "?"} of ${numberAt(line, "max_retries") ?? "?"}`;
   const category = status === undefined ? "NETWORK_ERROR" : categoryOfStatus(RULES, status);
   return { type: "notice", category, message: `${answer}; ${tries}` };
-}
-
-/** Per model where the CLI says so, since that counts sub-agents and stays right when a limit ends the run. */
-function usageOf(line: Json): Usage | undefined {
-  const perModel = entriesAt(line, "modelUsage").map(([, usage]) => usage);
-  const sum = (key: string) => perModel.reduce<number>((total, usage) => total + (countAt(usage, key) ?? 0), 0);
-  if (perModel.length > 0) {
-    return {
-      inputTokens: sum("inputTokens"),
-      outputTokens: sum("outputTokens"),
-      cacheReadTokens: sum("cacheReadInputTokens"),
-      cacheCreationTokens: sum("cacheCreationInputTokens"),
-    };
-  }
-  if (at(line, "usage") === undefined) return undefined;
-  return {
-    inputTokens: countAt(line, "usage", "input_tokens") ?? 0,
-    outputTokens: countAt(line, "usage", "output_tokens") ?? 0,
-    cacheReadTokens: countAt(line, "usage", "cache_read_input_tokens") ?? 0,
-    cacheCreationTokens: countAt(line, "usage", "cache_creation_input_tokens") ?? 0,
-  };
-}
-
-/** The model that wrote most: the CLI also asks small ones for side jobs. */
-function mainModel(line: Json): string | undefined {
-  const written = (usage: Json) => numberAt(usage, "outputTokens") ?? 0;
-  const models = [...entriesAt(line, "modelUsage")].sort(([, a], [, b]) => written(b) - written(a));
-  return models[0]?.[0];
 }
