@@ -46,7 +46,14 @@ function createReader(): RunReader<never> {
 
 /** A run that writes `output` and then exits, and what became of it. */
 function setUp(output: readonly string[], exit: Partial<RunExit> = {}) {
-  const seen = { stopped: 0, inputEnded: [] as (number | undefined)[], progress: 0, unknownLines: 0, unknownFailures: 0, logged: "" };
+  const seen = {
+    stopped: 0,
+    inputEnded: [] as (number | undefined)[],
+    progress: 0,
+    unknownLines: 0,
+    unknownFailures: 0,
+    logged: "",
+  };
   const run: SupervisedRun = {
     pid: 7,
     output: (async function* () {

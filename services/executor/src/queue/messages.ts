@@ -38,6 +38,7 @@ export function toLease(message: LeaseMessage): Lease {
     attachments: spec?.attachments ?? [],
     includeFiles: spec?.includeFiles ?? [],
     workingFolder: spec?.workingFolder ?? "",
+    availableTools: spec?.availableTools ?? [],
     allowedTools: spec?.allowedTools ?? [],
     deniedTools: spec?.deniedTools ?? [],
     permissionMode: toPermissionMode(spec?.permissionMode ?? PermissionModeMessage.UNSPECIFIED),
@@ -81,7 +82,7 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
 
 /** `queueWait`, `executorId` and `conversationId` are the queue's to set. */
 export function toTaskResult(engine: string, result: RunResult): TaskResult {
-  const { text, usage, costUsd, engineVersion, model, turns, runMs, resources } = result;
+  const { text, usage, costUsd, engineVersion, model, turns, runMs, resources, permissionDenials } = result;
   return {
     text,
     usage: toUsage(usage),
@@ -96,6 +97,7 @@ export function toTaskResult(engine: string, result: RunResult): TaskResult {
     executorId: "",
     cached: false,
     resources: resources && toResources(resources),
+    permissionDenials: [...(permissionDenials ?? [])],
   };
 }
 

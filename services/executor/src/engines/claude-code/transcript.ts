@@ -99,6 +99,9 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
 
     user: () => [],
 
+    /** Of prompts that the CLI gives itself, such as one that the model asked to be woken with (2.1.332). */
+    command_lifecycle: () => [],
+
     rate_limit_event(line) {
       const status = textAt(line, "rate_limit_info", "status");
       const name = textAt(line, "rate_limit_info", "rateLimitType");

@@ -31,7 +31,9 @@ export function createTurns(): Turns {
     },
     tasks(line) {
       // The others are no work of this process that anybody waits for.
-      working = listAt(line, "tasks").filter((task) => at(task, "ambient") !== true && at(task, "off_host") !== true).length;
+      working = listAt(line, "tasks").filter(
+        (task) => at(task, "ambient") !== true && at(task, "off_host") !== true,
+      ).length;
     },
     end(line) {
       under = false;

@@ -22,7 +22,7 @@ export enum PermissionMode {
   UNSPECIFIED = 0,
   /** PLAN - Reads and plans, changes nothing. */
   PLAN = 1,
-  /** DEFAULT - What would need a person's answer is refused. */
+  /** DEFAULT - What would need a person's answer is refused. Newer versions of Claude Code call it `manual`. */
   DEFAULT = 2,
   /** ACCEPT_EDITS - Changes files in its folder without asking. */
   ACCEPT_EDITS = 3,
@@ -512,12 +512,20 @@ export interface TaskSpec {
   includeFiles: string[];
   /** Folder on the executor's host to work in, under an allowed root. Empty: a throwaway folder. */
   workingFolder: string;
-  /** Tools that the engine may use; empty: its default. In the engine's own words, at most 64 of at most 256 characters. */
+  /**
+   * Tools that the engine may use without asking, such as `Bash(git log:*)`; which others it has is not changed by this. In the engine's own words, at
+   * most 64 of at most 256 characters. An executor of the release before takes the other tools away too.
+   */
   allowedTools: string[];
   /** Tools that it must not use. Bounds like those of `allowed_tools`. */
   deniedTools: string[];
   /** What the engine may do without asking. */
   permissionMode: PermissionMode;
+  /**
+   * Built-in tools that the engine has at all; empty: its default. Names without rules; bounds like those of `allowed_tools`. Some of them may still need a
+   * permission. An executor of the release before ignores this.
+   */
+  availableTools: string[];
 }
 
 export interface TaskSpec_LabelsEntry {
@@ -673,7 +681,19 @@ export interface TaskResult {
   /** Answered from the result cache: nothing was run, `usage` and `cost_usd` are those of the run that made it. Set by the queue. */
   cached: boolean;
   /** What the run's processes took on their host. */
-  resources: RunResources | undefined;
+  resources:
+    | RunResources
+    | undefined;
+  /** Uses of tools that the engine refused, since nobody is there to be asked. The first 100. */
+  permissionDenials: PermissionDenial[];
+}
+
+/** See `TaskResult.permission_denials`. */
+export interface PermissionDenial {
+  /** The tool, in the engine's own words. */
+  tool: string;
+  /** What it was to do: the first 1,024 characters of its input as JSON. */
+  input: string;
 }
 
 /** What a run's processes took, all of them together. Absent numbers are unknown. */
@@ -722,7 +742,7 @@ export interface TaskEvent {
     /** The engine used a tool. */
     { $case: "toolUse"; value: ToolUse }
     | //
-    /** The engine or its provider has trouble and goes on. */
+    /** The engine or its provider has trouble and goes on; or the engine was not allowed to use a tool (PERMISSION_DENIED). */
     { $case: "engineNotice"; value: EngineNotice }
     | //
     /**
@@ -802,6 +822,7 @@ function createBaseTaskSpec(): TaskSpec {
     allowedTools: [],
     deniedTools: [],
     permissionMode: 0,
+    availableTools: [],
   };
 }
 
@@ -869,6 +890,9 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     }
     if (message.permissionMode !== 0) {
       writer.uint32(168).int32(message.permissionMode);
+    }
+    for (const v of message.availableTools) {
+      writer.uint32(178).string(v!);
     }
     return writer;
   },
@@ -1057,6 +1081,14 @@ export const TaskSpec: MessageFns<TaskSpec> = {
             message.permissionMode = reader.int32() as any;
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.availableTools.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1147,6 +1179,11 @@ export const TaskSpec: MessageFns<TaskSpec> = {
         : isSet(object.permission_mode)
         ? permissionModeFromJSON(object.permission_mode)
         : 0,
+      availableTools: globalThis.Array.isArray(object?.availableTools)
+        ? object.availableTools.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.available_tools)
+        ? object.available_tools.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1221,6 +1258,9 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     if (message.permissionMode !== 0) {
       obj.permissionMode = permissionModeToJSON(message.permissionMode);
     }
+    if (message.availableTools?.length) {
+      obj.availableTools = message.availableTools;
+    }
     return obj;
   },
 
@@ -1268,6 +1308,7 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     message.allowedTools = object.allowedTools?.map((e) => e) || [];
     message.deniedTools = object.deniedTools?.map((e) => e) || [];
     message.permissionMode = object.permissionMode ?? 0;
+    message.availableTools = object.availableTools?.map((e) => e) || [];
     return message;
   },
 };
@@ -2418,6 +2459,7 @@ function createBaseTaskResult(): TaskResult {
     executorId: "",
     cached: false,
     resources: undefined,
+    permissionDenials: [],
   };
 }
 
@@ -2461,6 +2503,9 @@ export const TaskResult: MessageFns<TaskResult> = {
     }
     if (message.resources !== undefined) {
       RunResources.encode(message.resources, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.permissionDenials) {
+      PermissionDenial.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -2582,6 +2627,14 @@ export const TaskResult: MessageFns<TaskResult> = {
             message.resources = RunResources.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.permissionDenials.push(PermissionDenial.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2633,6 +2686,11 @@ export const TaskResult: MessageFns<TaskResult> = {
         : "",
       cached: isSet(object.cached) ? globalThis.Boolean(object.cached) : false,
       resources: isSet(object.resources) ? RunResources.fromJSON(object.resources) : undefined,
+      permissionDenials: globalThis.Array.isArray(object?.permissionDenials)
+        ? object.permissionDenials.map((e: any) => PermissionDenial.fromJSON(e))
+        : globalThis.Array.isArray(object?.permission_denials)
+        ? object.permission_denials.map((e: any) => PermissionDenial.fromJSON(e))
+        : [],
     };
   },
 
@@ -2677,6 +2735,9 @@ export const TaskResult: MessageFns<TaskResult> = {
     if (message.resources !== undefined) {
       obj.resources = RunResources.toJSON(message.resources);
     }
+    if (message.permissionDenials?.length) {
+      obj.permissionDenials = message.permissionDenials.map((e) => PermissionDenial.toJSON(e));
+    }
     return obj;
   },
 
@@ -2704,6 +2765,92 @@ export const TaskResult: MessageFns<TaskResult> = {
     message.resources = (object.resources !== undefined && object.resources !== null)
       ? RunResources.fromPartial(object.resources)
       : undefined;
+    message.permissionDenials = object.permissionDenials?.map((e) => PermissionDenial.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePermissionDenial(): PermissionDenial {
+  return { tool: "", input: "" };
+}
+
+export const PermissionDenial: MessageFns<PermissionDenial> = {
+  encode(message: PermissionDenial, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tool !== "") {
+      writer.uint32(10).string(message.tool);
+    }
+    if (message.input !== "") {
+      writer.uint32(18).string(message.input);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PermissionDenial {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePermissionDenial();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.input = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PermissionDenial {
+    return {
+      tool: isSet(object.tool) ? globalThis.String(object.tool) : "",
+      input: isSet(object.input) ? globalThis.String(object.input) : "",
+    };
+  },
+
+  toJSON(message: PermissionDenial): unknown {
+    const obj: any = {};
+    if (message.tool !== "") {
+      obj.tool = message.tool;
+    }
+    if (message.input !== "") {
+      obj.input = message.input;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PermissionDenial>): PermissionDenial {
+    return PermissionDenial.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PermissionDenial>): PermissionDenial {
+    const message = createBasePermissionDenial();
+    message.tool = object.tool ?? "";
+    message.input = object.input ?? "";
     return message;
   },
 };
