@@ -54,8 +54,8 @@ test-real-cli: setup ## what is proved with the real Claude Code CLI (CLAUDE=old
 	@$(if $(CLAUDE),CCSP_TEST_CLAUDE_CODE_BIN="$$(readlink -f .tools/claude-$(CLAUDE)/claude)") $(MOCHA) \
 	  $$(grep -lE '\b(CLAUDE_CODE_BIN|simulatedEngine|startWorld)\b' -r packages/*/test services/*/test --include='*.test.ts')
 
-update-engine: setup ## the newest Claude Code CLI: install and record it, and print what changed since the recordings that are kept
-	@deploy/update-engine.sh
+update-engine: setup ## the newest Claude Code CLI: install and record it, and print what changed since the recordings before (VERSION=…: that one)
+	@deploy/update-engine.sh $(VERSION)
 
 soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts

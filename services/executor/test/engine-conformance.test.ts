@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RunOptions } from "@ccsp/engine-kit";
 import type { EngineRig, SupervisorNeeds } from "@ccsp/engine-kit/conformance";
@@ -18,6 +19,7 @@ const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
     executorId: "conformance-test",
     bootId: "boot",
     folder,
+    temporary: join(folder, "tmp"),
     path: "/usr/local/bin:/usr/bin:/bin",
     silenceMs,
     stallMs: 600_000,
