@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { RunOptions } from "@ccsp/engine-kit";
 import type { EngineRig, SupervisorNeeds } from "@ccsp/engine-kit/conformance";
@@ -14,12 +14,23 @@ import { createSupervisor } from "../src/supervision/supervisor.js";
 const MB = 1024 * 1024;
 const SCRIPT = fileURLToPath(new URL("command-script.mjs", import.meta.url));
 
+const temporary: string[] = [];
+/** Beside the runs' folder, in which nothing may be left. */
+function temporaryOf(folder: string): string {
+  const path = `${folder}-tmp`;
+  temporary.push(path);
+  return path;
+}
+after(async () => {
+  for (const path of temporary) await rm(path, { recursive: true, force: true });
+});
+
 const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
   createSupervisor({
     executorId: "conformance-test",
     bootId: "boot",
     folder,
-    temporary: join(folder, "tmp"),
+    temporary: temporaryOf(folder),
     path: "/usr/local/bin:/usr/bin:/bin",
     silenceMs,
     stallMs: 600_000,

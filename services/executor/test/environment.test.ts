@@ -38,7 +38,7 @@ describe("what an engine gets", function () {
           const places = { runs: [cwd, HOME ?? ""], tmp: [TMPDIR ?? ""] };
           for (const [place, folder] of Object.entries(places).flatMap(([at, all]) => all.map((one) => [at, one]))) {
             assert.ok(folder?.startsWith(join(rig.dir, "executor", place ?? "")), `${folder} is not throwaway`);
-            assert.equal(existsSync(folder), false, "left behind");
+            assert.equal(existsSync(folder ?? ""), false, "left behind");
           }
         },
       );

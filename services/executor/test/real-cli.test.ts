@@ -110,7 +110,7 @@ describe("the executor with the real Claude Code CLI", function () {
 
   it("is cancelled while it starts, before its first word, in the middle of its text, and while it uses a tool", () =>
     withCli(async (rig) => {
-      const tool = `[[sim:tool name=Bash input='{"command":"sleep 100","description":"waits"}']]`;
+      const tool = `[[sim:tool name=Bash input='{"command":"tail -f /dev/null","description":"waits"}']]`;
       const phases: readonly [string, (task: string) => unknown][] = [
         ["never", (task) => expectProcesses(1, task)],
         ["[[sim:hang]]", () => assert.ok(simulator.requests.some(({ prompt }) => prompt?.includes("sim:hang")))],
@@ -123,7 +123,7 @@ describe("the executor with the real Claude Code CLI", function () {
           async (task) => {
             const lines = (await processesOf(task)).map(commandLineOf);
             assert.ok(
-              lines.some((line) => line.startsWith("sleep\0")),
+              lines.some((line) => line.startsWith("tail\0")),
               "the tool does not run",
             );
           },
