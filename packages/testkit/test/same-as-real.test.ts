@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, SCRIPTED_ENGINE, type Simulator, skip, startSimulator } from "@ccsp/testkit";
+import {
+  CLAUDE_CODE_BIN,
+  CLAUDE_CODE_VERSION,
+  SCRIPTED_ENGINE,
+  type Simulator,
+  skip,
+  startSimulator,
+} from "@ccsp/testkit";
 import { engineEnv, type Run, runEngine, temporaryHome } from "./run-engine.js";
 
 /** Each failure of the scripted engine beside the way to bring the real CLI to it. */

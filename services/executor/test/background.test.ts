@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, type Simulator, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, type Simulator, skip, startSimulator } from "@ccsp/testkit";
 import { expectProcesses } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 /** In seconds: longer than an engine is waited for after its last word. */
 const PATIENCE = 8;
+const OLD = "Claude Code 2.1.197 ends background commands itself, 5 s after its answer";
 const SLOWLY = `the prompt of the sub-agent [[sim:text value="${"word ".repeat(PATIENCE)}" rate=1]]`;
 
 const agent = (prompt: string) => ({
@@ -57,8 +58,7 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
   }
 
   it("is waited for, and the last answer is the result: a command", function () {
-    // Which ends it itself, 5 s after its answer.
-    if (isOld) this.skip();
+    if (isOld) skip(this, OLD);
     return withCli(async (rig) => {
       simulator.script(mainAsks, shell(`sleep ${PATIENCE}`), says("it runs"), says("it is done"));
       const task = rig.queue.add("work", { allowedTools: ["Bash"] });
@@ -68,7 +68,7 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
   });
 
   it("is no success when a limit ends it", function () {
-    if (isOld) this.skip();
+    if (isOld) skip(this, OLD);
     return withCli(async (rig) => {
       simulator.script(mainAsks, shell("sleep 100"), says("it runs"));
       const task = rig.queue.add("work", {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, skip, startSimulator } from "@ccsp/testkit";
 import { pino } from "pino";
 import { openExecutorFolder } from "../src/supervision/executor-folder.js";
 import { temporaryFolderOf } from "../src/supervision/temporary-folder.js";
@@ -77,8 +77,7 @@ describe("the temporary folder of a run", () => {
   });
 
   it("has the socket of the real CLI, which is gone with it when the CLI is killed", async function () {
-    // That has none.
-    if (CLAUDE_CODE_VERSION === "2.1.197") this.skip();
+    if (CLAUDE_CODE_VERSION === "2.1.197") skip(this, "Claude Code 2.1.197 has no sockets");
     this.timeout(60_000);
     const simulator = await startSimulator();
     try {

@@ -9,7 +9,7 @@ import {
   runFailure,
 } from "@ccsp/engine-kit";
 import { type Replayed, replay } from "@ccsp/engine-kit/conformance";
-import { CLAUDE_CODE_VERSION } from "@ccsp/testkit";
+import { CLAUDE_CODE_VERSION, skip } from "@ccsp/testkit";
 import { CASES } from "../../../test/recording-cases.js";
 import { RULES } from "./rules.js";
 import { createTranscriptReader } from "./transcript.js";
@@ -31,7 +31,7 @@ const NOT_ITS_OWN: readonly ErrorCategory[] = [
 
 describe("recordings of Claude Code", () => {
   it("are there of the version that is installed here: make update-engine makes them", function () {
-    if (CLAUDE_CODE_VERSION === "") this.skip();
+    if (CLAUDE_CODE_VERSION === "") skip(this, "Claude Code is not installed");
     assert.ok(readdirSync(RECORDINGS).includes(CLAUDE_CODE_VERSION), CLAUDE_CODE_VERSION);
   });
 });
