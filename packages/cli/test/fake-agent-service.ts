@@ -78,13 +78,13 @@ export async function startFakeAgentService() {
     const failed = { state: TaskState.FAILED, error: { category: ErrorCategory.OVERLOADED, message: "529" } };
     if (after >= 3) return;
     const half = Math.ceil(prompt.length / 2);
-    if (after < 1) yield event(1, { $case: "textDelta", value: { text: prompt.slice(0, half) } });
+    if (after < 1) yield event(1, { $case: "textDelta", value: { text: prompt.slice(0, half), message: 1 } });
     if (prompt === "hang") {
       while (task.state !== TaskState.CANCELLED) await once(news, "cancel", { signal });
       yield end({ state: TaskState.CANCELLED, error: { category: ErrorCategory.CANCELLED, message: "interrupted" } });
       return;
     }
-    if (after < 2) yield event(2, { $case: "textDelta", value: { text: prompt.slice(half) } });
+    if (after < 2) yield event(2, { $case: "textDelta", value: { text: prompt.slice(half), message: 1 } });
     if (prompt === "fail") {
       yield end(failed);
       return;

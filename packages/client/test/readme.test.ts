@@ -13,7 +13,7 @@ describe("the README's example", () => {
   before(async () => {
     const value = TaskEnded.fromPartial({ state: TaskState.SUCCEEDED, result: { text: "hello again", costUsd: 0.25 } });
     gateway = await startFakeGateway([
-      { $case: "textDelta", value: { text: "hello" } },
+      { $case: "textDelta", value: { text: "hello", message: 1 } },
       { $case: "taskEnded", value },
     ]);
   });

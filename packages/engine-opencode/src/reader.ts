@@ -25,10 +25,9 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
   let idle = false;
   let failure: string | undefined;
 
-  const text = (piece: string): readonly EngineEvent[] => {
-    if (piece === "") return [];
-    transcript.worked = true;
-    return [{ type: "text", text: piece }];
+  const worked = (events: readonly EngineEvent[]): readonly EngineEvent[] => {
+    if (events.length > 0) transcript.worked = true;
+    return events;
   };
 
   const fail = (error: Json | undefined) => {
@@ -53,11 +52,11 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
       const ids = { part: textAt(line, "part", "id"), message: textAt(line, "part", "messageID") };
       // OpenCode also writes in the user's name, to go on after it has summed up.
       if (summaries.has(ids.message) || at(line, "part", "synthetic") === true) return [];
-      return text(answer.complete(ids, textAt(line, "part", "text") ?? ""));
+      return worked(answer.complete(ids, textAt(line, "part", "text") ?? ""));
     },
 
     "relay.text": (line) =>
-      text(answer.add({ part: textAt(line, "part"), message: textAt(line, "message") }, textAt(line, "text") ?? "")),
+      worked(answer.add({ part: textAt(line, "part"), message: textAt(line, "message") }, textAt(line, "text") ?? "")),
 
     reasoning: () => [],
 

@@ -16,7 +16,7 @@ const env = { ...simulatedEngine(simulator), CCSP_CLAUDE_CODE_MAX_RETRIES: "0" }
 for (const one of CASES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   simulator.reset();
   const { answers } = one;
-  if (answers) simulator.script(Array.from({ length: ANSWERS }, () => answers));
+  if (answers) simulator.script("kind" in answers ? Array.from({ length: ANSWERS }, () => answers) : answers);
   const during = (run: EngineRun) => interrupt(run, one);
   const { version, recording, outcome } = await record(one, { plugin: enginePlugin, env, during });
   const folder = new URL(`recordings/${version}/`, import.meta.url);

@@ -3,6 +3,7 @@ import { type Bench, collect, firstText, openBench } from "./bench.js";
 import { commandLines } from "./processes.js";
 import type { EngineRig } from "./rig.js";
 
+export { answerOf } from "./answer.js";
 export { createPlainSupervisor } from "./plain-supervisor.js";
 export { type Recorded, type RecordedCase, type RecordOptions, type Replayed, record, replay } from "./recordings.js";
 export type { EngineRig, RigPrompts, SupervisorNeeds } from "./rig.js";

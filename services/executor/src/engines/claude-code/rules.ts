@@ -6,6 +6,8 @@ export type ClaudeWord =
   | "subtype"
   /** `terminal_reason` of the result line. */
   | "terminalReason"
+  /** `stop_reason` of the result line. */
+  | "stopReason"
   /** `error` of the message that the CLI wrote in the model's place. */
   | "error"
   /** `rejected`: the last `rate_limit_event` says that a window is closed. */
@@ -36,6 +38,22 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     message: "the usage window is closed",
   },
   {
+    when: { words: { stopReason: ["refusal"] } },
+    category: "MODEL_REFUSED",
+    message: "the model, or the provider's safeguards, declined to answer",
+  },
+  {
+    when: { words: { error: ["max_output_tokens"] } },
+    category: "ANSWER_CUT_OFF",
+    message: "the answer has more tokens than the model may write, and is cut off",
+  },
+  {
+    // The CLI calls each 403 an authentication that failed, also one that a proxy in front of the provider made.
+    when: { status: [403] },
+    category: "ACCESS_DENIED",
+    message: "the provider refused this request or its model (403)",
+  },
+  {
     when: { words: { error: ["authentication_failed", "billing_error"] } },
     category: "SESSION_TIMEOUT",
     message: "the engine's login or key is refused, or there is none",
@@ -47,7 +65,7 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
   },
 
   {
-    when: { status: [401, 403] },
+    when: { status: [401] },
     category: "SESSION_TIMEOUT",
     message: "the provider refused the engine's login or key ({status})",
   },
@@ -92,6 +110,12 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     },
     category: "NETWORK_ERROR",
     message: "the provider could not be reached",
+  },
+  {
+    // HTML or other JSON with status 200: a proxy, a sign-in page, a wrong address.
+    when: { finished: true, text: /empty or malformed response/i },
+    category: "NETWORK_ERROR",
+    message: "what answered in the provider's place is not the provider: look for a proxy or gateway in between",
   },
   {
     when: { finished: true, text: /No conversation found/ },
