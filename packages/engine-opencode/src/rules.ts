@@ -83,7 +83,7 @@ export const RULES: readonly Rule<OpenCodeWord>[] = [
   {
     when: {
       finished: true,
-      text: /unable to connect|cannot connect|connection .*(lost|error|closed|refused|reset)|socket|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out/i,
+      text: /unable to connect|cannot connect|connection (?:[a-z]{1,10} ){0,5}(?:lost|error|closed|refused|reset)|socket|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out/i,
     },
     category: "NETWORK_ERROR",
     message: "the provider could not be reached",

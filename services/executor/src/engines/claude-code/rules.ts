@@ -13,7 +13,7 @@ export type ClaudeWord =
   /** `rejected`: the last `rate_limit_event` says that a window is closed. */
   | "window";
 
-const WINDOW_TEXT = /hit your (\w+ )?limit|usage limit reached|\d+-hour limit reached|out of extra usage/i;
+const WINDOW_TEXT = /hit your (?:\w{1,20} )?limit|usage limit reached|-hour limit reached|out of extra usage/i;
 
 /** The first rule that holds counts: structured fields, then status, then text, whose wording changes between versions. */
 export const RULES: readonly Rule<ClaudeWord>[] = [
@@ -99,14 +99,14 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
   { when: { finished: true, text: WINDOW_TEXT }, category: "USAGE_WINDOW", message: "the usage window is closed" },
   {
     // What the third refusal in a row comes to: the status is absent then.
-    when: { finished: true, text: /\b529\b.*overloaded/i },
+    when: { finished: true, text: /529 (?:\{"type":"error","error":\{"type":")?overloaded/i },
     category: "OVERLOADED",
     message: "the provider is overloaded",
   },
   {
     when: {
       finished: true,
-      text: /unable to connect|connection .*(lost|error|closed)|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT/i,
+      text: /unable to connect|connection (?:[a-z]{1,10} ){0,5}(?:lost|error|closed)|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT/i,
     },
     category: "NETWORK_ERROR",
     message: "the provider could not be reached",
