@@ -41,7 +41,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     }
   });
 
-  const show = io.stdout.isTTY ? createTerminalPrinter(io, after) : createPrinter(io);
+  const show = io.stdout.isTTY ? createTerminalPrinter(io, after) : createPrinter(io, after);
   try {
     for await (const event of events(leaving.signal)) {
       if (event.type === "accepted") {
@@ -68,10 +68,13 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
 
 type Printer = (event: RunEvent, traceId: string) => Promise<void>;
 
-/** Writes the answer once it is known. */
-function createPrinter(io: Io): Printer {
+/** Writes the answer once it is known: what came of it after what was seen. */
+function createPrinter(io: Io, after: number): Printer {
+  const answer = createAnswer();
   return async (event, traceId) => {
-    if (event.type === "ended" && event.result) await writeLine(io, event.result.text);
+    const rest = answer.text();
+    answer.hear(event);
+    if (event.type === "ended" && event.result) await writeLine(io, after === 0 ? event.result.text : rest);
     for (const line of asides(event, traceId)) note(io, line);
   };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Bench, collect, firstText, openBench } from "./bench.js";
 import { commandLines } from "./processes.js";
 import type { EngineRig } from "./rig.js";
+import { slowPatterns } from "./slow-rules.js";
 
 export { answerOf } from "./answer.js";
 export { createPlainSupervisor } from "./plain-supervisor.js";
@@ -54,6 +55,11 @@ export function describeEngine(name: string, rig: EngineRig): void {
       assert.equal(text, outcome.result.text);
       assert.ok(outcome.result.runMs > 0);
       assert.equal(bench.unknownLines, 0);
+    });
+
+    it("has no pattern in its rules that may take longer than in proportion to the text", function () {
+      if (!rig.rules) this.skip();
+      assert.deepEqual(slowPatterns(rig.rules), []);
     });
 
     it("says what it used, if it says so of itself", async () => {
