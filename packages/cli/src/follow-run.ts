@@ -129,6 +129,7 @@ function asides(event: RunEvent, traceId: string): readonly string[] {
     case "cancelling":
       return [`is being cancelled${event.reason ? `: ${event.reason}` : ""}`];
     case "ended":
+    default:
       return endLines(event, traceId);
   }
 }

@@ -294,7 +294,10 @@ describe("ccsp's commands", () => {
   });
 
   it("run leaves the task running on Ctrl-C, says how to come back, and ends with 130", async () => {
-    const { code, stderr } = await at(["run", "hang"], { terminal: true, onOutput: (_stdout, interrupt) => interrupt() });
+    const { code, stderr } = await at(["run", "hang"], {
+      terminal: true,
+      onOutput: (_stdout, interrupt) => interrupt(),
+    });
     assert.equal(code, 130);
     const [, id = ""] = /ccsp watch (task-\d+) --after 1/.exec(stderr) ?? [];
     assert.match((await at(["get", id])).stdout, /QUEUED/);
@@ -315,7 +318,11 @@ describe("ccsp's commands", () => {
     assert.equal(stdout, "Let me look.\n\nhalf a \n\nhalf a PONG\n");
     assert.match(stderr, /tool Bash\n.*the text above is taken back/s);
     assert.equal((await at(["run", "hello world"], { terminal: true })).stdout, "hello world\n");
-    assert.equal((await at(["run", "silent"], { terminal: true })).stdout, "PONG\n", "an engine that says it all at the end");
+    assert.equal(
+      (await at(["run", "silent"], { terminal: true })).stdout,
+      "PONG\n",
+      "an engine that says it all at the end",
+    );
   });
 
   it("run and watch give a pipe the answer alone, as the result has it, also when it was cached", async () => {

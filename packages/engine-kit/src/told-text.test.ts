@@ -15,7 +15,12 @@ describe("what was told of a run's text", () => {
   const sum = (told: readonly EngineEvent[], answer: string): string => answerOf([...told, ...settled(told, answer)]);
 
   it("needs nothing more when its last message is the answer", () => {
-    const told = [text("Let me look.", 1), { type: "tool", name: "Bash" }, text("It ", 2), text("says hi.", 2)] as const;
+    const told = [
+      text("Let me look.", 1),
+      { type: "tool", name: "Bash" },
+      text("It ", 2),
+      text("says hi.", 2),
+    ] as const;
     assert.deepEqual(settled(told, "It says hi."), []);
     const cut = [text("First.", 1), text("Sec", 2), { type: "taken-back", message: 2 }] as const;
     assert.deepEqual(settled(cut, "First."), []);

@@ -4,7 +4,8 @@ import { answerOf } from "@ccsp/engine-kit/conformance";
 import { array, boolean, assert as check, nat, property, record, string } from "fast-check";
 import { createAnswer } from "./answer.js";
 
-const textsOf = (events: readonly EngineEvent[]) => events.flatMap((event) => (event.type === "text" ? event.text : []));
+const textsOf = (events: readonly EngineEvent[]) =>
+  events.flatMap((event) => (event.type === "text" ? event.text : []));
 
 /** Cuts a text where `cuts` say. */
 function pieces(text: string, cuts: readonly number[]): string[] {
@@ -40,7 +41,13 @@ describe("an answer of OpenCode", () => {
 
   it("is what its events come to, whatever is broken off, in pieces of any size", () => {
     const text = string({ unit: "grapheme-ascii", maxLength: 12 });
-    const part = record({ text, broken: boolean(), alike: boolean(), cuts: array(nat(), { maxLength: 4 }), next: boolean() });
+    const part = record({
+      text,
+      broken: boolean(),
+      alike: boolean(),
+      cuts: array(nat(), { maxLength: 4 }),
+      next: boolean(),
+    });
     check(
       property(array(part, { minLength: 1, maxLength: 8 }), (parts) => {
         const answer = createAnswer();

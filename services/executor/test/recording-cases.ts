@@ -9,9 +9,7 @@ export interface Case extends RecordedCase {
   /** Sent to its process group once it waits for the model. */
   readonly signal?: NodeJS.Signals;
   /** A category, or the text of a success; `or`: what another version may come to. */
-  readonly expects:
-    | { readonly category: ErrorCategory }
-    | { readonly text: string; readonly or?: ErrorCategory };
+  readonly expects: { readonly category: ErrorCategory } | { readonly text: string; readonly or?: ErrorCategory };
 }
 
 const saying = (text: string): string =>

@@ -8,8 +8,8 @@ export { answerOf } from "./answer.js";
 export { createPlainSupervisor } from "./plain-supervisor.js";
 export { type Recorded, type RecordedCase, type RecordOptions, type Replayed, record, replay } from "./recordings.js";
 export { plainRequest } from "./request.js";
-export { slowPatterns } from "./slow-rules.js";
 export type { EngineRig, RigPrompts, SupervisorNeeds } from "./rig.js";
+export { slowPatterns } from "./slow-rules.js";
 
 /** For engines that take seconds to start, on a machine that does other things too. */
 const TEST_MS = 90_000;

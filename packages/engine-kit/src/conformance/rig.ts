@@ -14,7 +14,7 @@ export interface EngineRig {
   /** The executor's own, where it is at hand; left out: a plain one. Runs have their folders in `folder`. */
   readonly createSupervisor?: (options: SupervisorNeeds) => Supervisor & { close?(): Promise<void> };
   readonly prompts: RigPrompts;
-  /** The engine's table of errors: no pattern in it may take longer than in proportion to the text. Needs the package recheck. */
+  /** The engine's table of errors: no pattern in it may take longer than in proportion to the text. */
   readonly rules?: readonly Rule[];
 }
 

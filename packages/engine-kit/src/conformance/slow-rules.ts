@@ -6,7 +6,7 @@ const CHECK_MS = 5_000;
 
 /**
  * Patterns of these rules whose time may grow faster than the text that they are held against, and what is known of each. Decided by what the
- * pattern is (recheck's automata), without running it. Needs the package recheck, which only tests have.
+ * pattern is (recheck's automata), without running it.
  */
 export function slowPatterns<W extends string>(rules: readonly Rule<W>[]): readonly string[] {
   // Its JavaScript alone: no Java, no binary, and the same answer everywhere.

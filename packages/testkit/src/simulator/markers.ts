@@ -11,7 +11,8 @@ const ARGUMENT = /([a-zA-Z-]+)=(?:"([^"]*)"|'([^']*)'|([^\s\]]+))/g;
 const SIZES: Readonly<Record<string, number>> = { "": 1, k: 1024, M: 1024 * 1024 };
 
 /** What a proxy says in the API's place. */
-const HTML = "<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>";
+const HTML =
+  "<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>";
 
 const DEFAULT_HUGE = 5 * 1024 * 1024;
 

@@ -129,7 +129,10 @@ const canJoin = (last: Text, next: Text): boolean =>
 
 /** Cuts text that is too long for one report, between characters. */
 function* split(event: EngineEvent): Generator<EngineEvent> {
-  if (event.type !== "text") return yield event;
+  if (event.type !== "text") {
+    yield event;
+    return;
+  }
   let rest = event.text;
   while (rest.length > REPORT_SIZE) {
     const cut = isHighSurrogate(rest.charCodeAt(REPORT_SIZE - 1)) ? REPORT_SIZE - 1 : REPORT_SIZE;

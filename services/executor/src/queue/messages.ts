@@ -82,16 +82,12 @@ export function toTaskEvent(event: EngineEvent): TaskEvent {
 }
 
 function toOneof(event: EngineEvent): TaskEvent["event"] {
-  switch (event.type) {
-    case "text":
-      return { $case: "textDelta", value: { text: event.text, message: event.message ?? FIRST_MESSAGE } };
-    case "taken-back":
-      return { $case: "textTakenBack", value: { message: event.message } };
-    case "tool":
-      return { $case: "toolUse", value: { name: event.name } };
-    case "notice":
-      return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
+  if (event.type === "text") {
+    return { $case: "textDelta", value: { text: event.text, message: event.message ?? FIRST_MESSAGE } };
   }
+  if (event.type === "taken-back") return { $case: "textTakenBack", value: { message: event.message } };
+  if (event.type === "tool") return { $case: "toolUse", value: { name: event.name } };
+  return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
 }
 
 /** `queueWait`, `executorId` and `conversationId` are the queue's to set. */

@@ -59,7 +59,19 @@ export function accept(task: NewTask, now: number): ModelTask {
   return {
     ...{ id: task.id, agent: task.agent, engine: task.engine, labels: task.labels ?? [], max: task.max },
     ...{ created: now, since: later ? start : now, class: task.class, state: later ? "SCHEDULED" : "QUEUED" },
-    ...{ attempt: 0, spent: 0, limited: 0, refused: 0, refusedMs: 0, deliveries: 0, fence: 0, executor: "", boot: "", expires: 0, ran: false },
+    ...{
+      attempt: 0,
+      spent: 0,
+      limited: 0,
+      refused: 0,
+      refusedMs: 0,
+      deliveries: 0,
+      fence: 0,
+      executor: "",
+      boot: "",
+      expires: 0,
+      ran: false,
+    },
     ...{ ready: start, deadline, pin, pinEnds: now + pinMs, settled: "", log: [], events: ["enqueued"] },
   };
 }
