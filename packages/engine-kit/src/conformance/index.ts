@@ -57,10 +57,20 @@ export function describeEngine(name: string, rig: EngineRig): void {
       assert.equal(bench.unknownLines, 0);
     });
 
-    it("has no pattern in its rules that may take longer than in proportion to the text", function () {
-      if (!rig.rules) this.skip();
-      assert.deepEqual(slowPatterns(rig.rules), []);
-    });
+    for (const { prompt, text: expected } of prompts.detours ?? []) {
+      it(`comes to the text of its result by way of another: ${JSON.stringify(prompt)}`, async () => {
+        const { text, outcome } = await bench.run(prompt);
+        assert.ok(outcome.ok, JSON.stringify(outcome));
+        assert.deepEqual([text, outcome.result.text], [expected, expected]);
+      });
+    }
+
+    const { rules } = rig;
+    if (rules) {
+      it("has no pattern in its rules that may take longer than in proportion to the text", () => {
+        assert.deepEqual(slowPatterns(rules), []);
+      });
+    }
 
     it("says what it used, if it says so of itself", async () => {
       const { usage } = prompts;

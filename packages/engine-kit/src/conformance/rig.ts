@@ -34,6 +34,8 @@ export interface RigPrompts {
   readonly hang: string;
   /** Writes some text, and then is as above. */
   readonly hangAfterText: string;
+  /** Each brings `text` as its result, and writes more on the way: before it uses a tool, or until a connection breaks. */
+  readonly detours?: readonly { readonly prompt: string; readonly text: string }[];
   /** For an engine that says what it used. */
   readonly usage?: { readonly prompt: string; readonly usage: Usage };
   /** Each ends in a failure of this category. */
