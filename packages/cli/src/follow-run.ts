@@ -1,7 +1,7 @@
 import { type CcspClient, createAnswer, type RunEnded, type RunEvent } from "@ccsp/client";
 import { summary } from "./describe.js";
 import { EXIT, type ExitCode } from "./exit.js";
-import { type Io, note, say, sayJson, write } from "./io.js";
+import { type Io, note, say, sayJson, writeText } from "./io.js";
 import { runEventJson } from "./task-json.js";
 
 export interface FollowOptions {
@@ -30,7 +30,8 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   const leaving = new AbortController();
 
   const cancel = () => {
-    note(io, `\ncancelling ${taskId} …`);
+    note(io, "");
+    note(io, `cancelling ${taskId} …`);
     client.cancel(taskId, "interrupted").catch((error: unknown) => note(io, `the cancel failed: ${String(error)}`));
   };
   const stopListening = io.onInterrupt(() => {
@@ -59,7 +60,8 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     if (!leaving.signal.aborted) throw error;
     if (ended) return exitCodeOfEnd(ended);
     const comeBack = `the task goes on; watch it with: ccsp watch ${taskId} --after ${last}`;
-    note(io, taskId ? `\n${comeBack}` : "\ninterrupted before the task was known to be accepted");
+    note(io, "");
+    note(io, taskId ? comeBack : "interrupted before the task was known to be accepted");
     return EXIT.interrupted;
   } finally {
     stopListening();
@@ -88,10 +90,10 @@ function createTerminalPrinter(io: Io, after: number): Printer {
     const shown = answer.text();
     answer.hear(event);
     if (event.type === "text") {
-      if (message !== undefined && message !== event.message) await write(io, midLine ? "\n\n" : "\n");
+      if (message !== undefined && message !== event.message) await writeText(io, midLine ? "\n\n" : "\n");
       message = event.message;
       midLine = !event.text.endsWith("\n");
-      return await write(io, event.text);
+      return await writeText(io, event.text);
     }
     const lines = asides(event, traceId);
     if (midLine && lines.length > 0) say(io, "");
@@ -106,7 +108,7 @@ function createTerminalPrinter(io: Io, after: number): Printer {
 }
 
 async function writeLine(io: Io, text: string): Promise<void> {
-  if (text !== "") await write(io, text.endsWith("\n") ? text : `${text}\n`);
+  if (text !== "") await writeText(io, text.endsWith("\n") ? text : `${text}\n`);
 }
 
 /** What is said about an event beside the answer. */

@@ -11,7 +11,7 @@ export interface Outcome {
 export interface Invocation {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
-  /** Whether standard output is one. */
+  /** Whether standard output is a terminal. */
   readonly terminal?: boolean;
   /** Called with all that was written to standard output so far, and how to press Ctrl-C. */
   readonly onOutput?: (stdout: string, interrupt: () => void) => void;
@@ -45,6 +45,7 @@ export async function ccsp(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onOutputFault: () => () => {},
   };
   const code = await runCli(args, io);
   return { code, ...written };
