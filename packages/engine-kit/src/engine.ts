@@ -129,8 +129,14 @@ export interface EngineRun {
   kill(): Promise<void>;
 }
 
+/**
+ * What an engine says. Texts with one number are one message, whose text they are, joined; a later message has a higher number. Engines that have
+ * no messages leave it out: that is message 1. `taken-back`: the engine will not stand by what came of this message, such as the half of an answer
+ * that it asked for anew. `followRun` sees to it that the last message that stands is the answer.
+ */
 export type EngineEvent =
-  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "text"; readonly text: string; readonly message?: number | undefined }
+  | { readonly type: "taken-back"; readonly message: number }
   | { readonly type: "tool"; readonly name: string }
   | { readonly type: "notice"; readonly category: ErrorCategory; readonly message: string };
 

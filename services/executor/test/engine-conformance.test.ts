@@ -27,7 +27,8 @@ after(async () => {
 
 const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
   createSupervisor({
-    executorId: "conformance-test",
+    // Of this test process: strays of a same one, run beside it, would be ended.
+    executorId: `conformance-test-${process.pid}`,
     bootId: "boot",
     folder,
     temporary: temporaryOf(folder),
@@ -78,6 +79,13 @@ const realCli: EngineRig = {
     huge: { prompt: "[[sim:huge bytes=5M]]", text: hugeText(5 * MB) },
     hang: "[[sim:hang]]",
     hangAfterText: '[[sim:text value="one two three four"]] [[sim:hang-mid after=7]]',
+    detours: [
+      {
+        prompt: '[[sim:tool name=Read input={} say="Let me look."]] [[sim:text value="It is not there."]]',
+        text: "It is not there.",
+      },
+      { prompt: '[[sim:text value="half a PONG"]] [[sim:cut after=7 times=1]]', text: "half a PONG" },
+    ],
     usage: {
       prompt: "[[sim:usage input=11 output=7 cache-read=3 cache-write=2]]",
       usage: { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, cacheCreationTokens: 2 },

@@ -14,6 +14,7 @@ import { createDenials } from "./denials.js";
 import { type ClaudeWord, RULES } from "./rules.js";
 import { createTurns } from "./turns.js";
 import { createSpent } from "./usage.js";
+import { createWritten } from "./written.js";
 
 /** The model's name on messages that the CLI writes itself. */
 const SYNTHETIC = "<synthetic>";
@@ -23,7 +24,8 @@ const SYNTHETIC = "<synthetic>";
  * listed is counted as one that is not understood.
  */
 const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
-  ...["status", "background_tasks_changed", "thinking_tokens", "compact_boundary", "model_fallback", "informational"],
+  ...["status", "background_tasks_changed", "thinking_tokens", "compact_boundary", "informational", "model_fallback"],
+  ...["model_refusal_fallback", "model_refusal_no_fallback"],
   ...["task_started", "task_progress", "task_updated", "task_notification", "task_summary"],
   ...["hook_started", "hook_progress", "hook_response", "notification", "commands_changed"],
 ]);
@@ -31,21 +33,11 @@ const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
 /** Reads `--output-format stream-json --verbose --include-partial-messages`. */
 export function createTranscriptReader(): RunReader<ClaudeWord> {
   const transcript = emptyTranscript<ClaudeWord>();
-  /** Id of the message whose text came in pieces. */
-  let streamed: string | undefined;
-  /** What of that message has come, while it is not complete. */
-  let unfinished = "";
+  const written = createWritten();
 
-  const text = (piece: string): EngineEvent[] => {
-    if (piece !== "") transcript.worked = true;
-    return [{ type: "text", text: piece }];
-  };
-
-  /** When a stream broke the CLI asks again without streaming: the text comes whole, and its beginning may have come before. */
-  const unseen = (message: string): string => {
-    const seen = unfinished;
-    unfinished = "";
-    return message.startsWith(seen) ? message.slice(seen.length) : message;
+  const worked = (events: readonly EngineEvent[]): readonly EngineEvent[] => {
+    if (events.some((event) => event.type === "text" && event.text !== "")) transcript.worked = true;
+    return events;
   };
 
   const turns = createTurns();
@@ -74,12 +66,10 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
       // What a sub-agent writes is not the answer.
       if (textAt(line, "parent_tool_use_id") !== undefined) return [];
       const type = textAt(line, "event", "type");
-      if (type === "message_start") streamed = textAt(line, "event", "message", "id");
-      if (type === "message_start" || type === "message_stop") unfinished = "";
+      if (type === "message_start") return written.begin(textAt(line, "event", "message", "id"));
+      if (type === "content_block_start") return written.next();
       if (textAt(line, "event", "delta", "type") !== "text_delta") return [];
-      const piece = textAt(line, "event", "delta", "text") ?? "";
-      unfinished += piece;
-      return text(piece);
+      return worked(written.add(textAt(line, "event", "delta", "text") ?? ""));
     },
 
     assistant(line) {
@@ -87,10 +77,11 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
         transcript.words = { ...transcript.words, error: textAt(line, "error") };
         return [];
       }
-      const whole = textAt(line, "parent_tool_use_id") === undefined && textAt(line, "message", "id") !== streamed;
+      const ours = textAt(line, "parent_tool_use_id") === undefined;
+      const id = textAt(line, "message", "id");
       return listAt(line, "message", "content").flatMap((block): readonly EngineEvent[] => {
         const type = textAt(block, "type");
-        if (type === "text" && whole) return text(unseen(textAt(block, "text") ?? ""));
+        if (type === "text" && ours) return worked(written.stands(id, textAt(block, "text") ?? ""));
         if (type !== "tool_use") return [];
         transcript.worked = true;
         return [{ type: "tool", name: textAt(block, "name") ?? "" }];
@@ -125,11 +116,12 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
       transcript.words = {
         ...transcript.words,
         subtype: textAt(line, "subtype"),
+        stopReason: textAt(line, "stop_reason"),
         terminalReason: textAt(line, "terminal_reason"),
       };
       const events = denials.add(line);
       transcript.denials = denials.all;
-      return events;
+      return [...events, ...written.next()];
     },
   };
 

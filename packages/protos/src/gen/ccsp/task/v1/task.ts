@@ -241,7 +241,7 @@ export enum ErrorCategory {
   UNSPECIFIED = 0,
   /** UNKNOWN_ERROR - Nothing known matches; a redacted sample is kept. */
   UNKNOWN_ERROR = 1,
-  /** SESSION_TIMEOUT - The engine's login ended or its key is refused; a person is needed. */
+  /** SESSION_TIMEOUT - The engine's login ended or its key is refused, whatever is asked of it; a person is needed. */
   SESSION_TIMEOUT = 2,
   /** RATE_LIMIT - A burst limit; a short wait helps. */
   RATE_LIMIT = 3,
@@ -277,6 +277,12 @@ export enum ErrorCategory {
   OUTPUT_LIMIT = 18,
   /** HOOK_FAILED - A hook that the operator requires failed. */
   HOOK_FAILED = 19,
+  /** MODEL_REFUSED - The model, or the provider's safeguards, declined to answer. */
+  MODEL_REFUSED = 20,
+  /** ANSWER_CUT_OFF - The answer reached the most tokens that the model may write, and is cut off. */
+  ANSWER_CUT_OFF = 21,
+  /** ACCESS_DENIED - The provider refuses this request or its model to a login that is good otherwise. */
+  ACCESS_DENIED = 22,
   UNRECOGNIZED = -1,
 }
 
@@ -342,6 +348,15 @@ export function errorCategoryFromJSON(object: any): ErrorCategory {
     case 19:
     case "ERROR_CATEGORY_HOOK_FAILED":
       return ErrorCategory.HOOK_FAILED;
+    case 20:
+    case "ERROR_CATEGORY_MODEL_REFUSED":
+      return ErrorCategory.MODEL_REFUSED;
+    case 21:
+    case "ERROR_CATEGORY_ANSWER_CUT_OFF":
+      return ErrorCategory.ANSWER_CUT_OFF;
+    case 22:
+    case "ERROR_CATEGORY_ACCESS_DENIED":
+      return ErrorCategory.ACCESS_DENIED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -391,6 +406,12 @@ export function errorCategoryToJSON(object: ErrorCategory): string {
       return "ERROR_CATEGORY_OUTPUT_LIMIT";
     case ErrorCategory.HOOK_FAILED:
       return "ERROR_CATEGORY_HOOK_FAILED";
+    case ErrorCategory.MODEL_REFUSED:
+      return "ERROR_CATEGORY_MODEL_REFUSED";
+    case ErrorCategory.ANSWER_CUT_OFF:
+      return "ERROR_CATEGORY_ANSWER_CUT_OFF";
+    case ErrorCategory.ACCESS_DENIED:
+      return "ERROR_CATEGORY_ACCESS_DENIED";
     case ErrorCategory.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -474,7 +495,7 @@ export interface TaskSpec {
   labels: { [key: string]: string };
   /**
    * Failed runs after which a retryable failure is final. 0 means 3; at most 10. Runs that met a limit of the provider or
-   * were given back do not count.
+   * were given back do not count; those that meet one again and again end the task by a budget of their own.
    */
   maxAttempts: number;
   /** Not before this time: the task is SCHEDULED until then. At most a year ahead; a time that has passed means now, from year 1 on. */
@@ -742,7 +763,7 @@ export interface TaskEvent {
     /** The task moved to a state that is not an end. */
     { $case: "stateChanged"; value: StateChanged }
     | //
-    /** The engine wrote text. The answer so far is the text of the newest attempt, joined. */
+    /** The engine wrote text. The answer so far is the last message of the newest attempt that was not taken back. */
     { $case: "textDelta"; value: TextDelta }
     | //
     /** The engine used a tool. */
@@ -756,6 +777,9 @@ export interface TaskEvent {
      * another end.
      */
     { $case: "taskEnded"; value: TaskEnded }
+    | //
+    /** A message, or what has come of it, does not stand: the engine asks for it anew, or puts another in its place. */
+    { $case: "textTakenBack"; value: TextTakenBack }
     | undefined;
 }
 
@@ -773,10 +797,22 @@ export interface StateChanged {
   readyTime: Date | undefined;
 }
 
-/** See `TaskEvent.text_delta`. */
+/**
+ * See `TaskEvent.text_delta`. When a task SUCCEEDED, the deltas of the last message of its newest attempt that was not taken back, joined, are
+ * `TaskResult.text`; the messages before it are what the engine said on its way, such as before it used a tool. An empty
+ * `TaskResult.text` has no message of its own.
+ */
 export interface TextDelta {
-  /** Whole Unicode characters; deltas may be joined by CCSP, never reordered or dropped. */
+  /** Whole Unicode characters; deltas of one message may be joined by CCSP, never reordered or dropped. */
   text: string;
+  /** The message that it belongs to: from 1, growing within an attempt. 0: an executor of an older version, which does not tell them apart. */
+  message: number;
+}
+
+/** See `TaskEvent.text_taken_back`. */
+export interface TextTakenBack {
+  /** The message. What follows has a higher number. */
+  message: number;
 }
 
 /** See `TaskEvent.tool_use`. */
@@ -3131,6 +3167,9 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       case "taskEnded":
         TaskEnded.encode(message.event.value, writer.uint32(66).fork()).join();
         break;
+      case "textTakenBack":
+        TextTakenBack.encode(message.event.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3212,6 +3251,14 @@ export const TaskEvent: MessageFns<TaskEvent> = {
             message.event = { $case: "taskEnded", value: TaskEnded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.event = { $case: "textTakenBack", value: TextTakenBack.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3249,6 +3296,10 @@ export const TaskEvent: MessageFns<TaskEvent> = {
         ? { $case: "taskEnded", value: TaskEnded.fromJSON(object.taskEnded) }
         : isSet(object.task_ended)
         ? { $case: "taskEnded", value: TaskEnded.fromJSON(object.task_ended) }
+        : isSet(object.textTakenBack)
+        ? { $case: "textTakenBack", value: TextTakenBack.fromJSON(object.textTakenBack) }
+        : isSet(object.text_taken_back)
+        ? { $case: "textTakenBack", value: TextTakenBack.fromJSON(object.text_taken_back) }
         : undefined,
     };
   },
@@ -3274,6 +3325,8 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       obj.engineNotice = EngineNotice.toJSON(message.event.value);
     } else if (message.event?.$case === "taskEnded") {
       obj.taskEnded = TaskEnded.toJSON(message.event.value);
+    } else if (message.event?.$case === "textTakenBack") {
+      obj.textTakenBack = TextTakenBack.toJSON(message.event.value);
     }
     return obj;
   },
@@ -3314,6 +3367,12 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       case "taskEnded": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "taskEnded", value: TaskEnded.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "textTakenBack": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "textTakenBack", value: TextTakenBack.fromPartial(object.event.value) };
         }
         break;
       }
@@ -3446,13 +3505,16 @@ export const StateChanged: MessageFns<StateChanged> = {
 };
 
 function createBaseTextDelta(): TextDelta {
-  return { text: "" };
+  return { text: "", message: 0 };
 }
 
 export const TextDelta: MessageFns<TextDelta> = {
   encode(message: TextDelta, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.text !== "") {
       writer.uint32(10).string(message.text);
+    }
+    if (message.message !== 0) {
+      writer.uint32(16).int32(message.message);
     }
     return writer;
   },
@@ -3478,6 +3540,14 @@ export const TextDelta: MessageFns<TextDelta> = {
             message.text = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.message = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3491,13 +3561,19 @@ export const TextDelta: MessageFns<TextDelta> = {
   },
 
   fromJSON(object: any): TextDelta {
-    return { text: isSet(object.text) ? globalThis.String(object.text) : "" };
+    return {
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      message: isSet(object.message) ? globalThis.Number(object.message) : 0,
+    };
   },
 
   toJSON(message: TextDelta): unknown {
     const obj: any = {};
     if (message.text !== "") {
       obj.text = message.text;
+    }
+    if (message.message !== 0) {
+      obj.message = Math.round(message.message);
     }
     return obj;
   },
@@ -3508,6 +3584,74 @@ export const TextDelta: MessageFns<TextDelta> = {
   fromPartial(object: DeepPartial<TextDelta>): TextDelta {
     const message = createBaseTextDelta();
     message.text = object.text ?? "";
+    message.message = object.message ?? 0;
+    return message;
+  },
+};
+
+function createBaseTextTakenBack(): TextTakenBack {
+  return { message: 0 };
+}
+
+export const TextTakenBack: MessageFns<TextTakenBack> = {
+  encode(message: TextTakenBack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message !== 0) {
+      writer.uint32(8).int32(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TextTakenBack {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTextTakenBack();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.message = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TextTakenBack {
+    return { message: isSet(object.message) ? globalThis.Number(object.message) : 0 };
+  },
+
+  toJSON(message: TextTakenBack): unknown {
+    const obj: any = {};
+    if (message.message !== 0) {
+      obj.message = Math.round(message.message);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TextTakenBack>): TextTakenBack {
+    return TextTakenBack.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TextTakenBack>): TextTakenBack {
+    const message = createBaseTextTakenBack();
+    message.message = object.message ?? 0;
     return message;
   },
 };
