@@ -195,7 +195,7 @@ fetch_redis() {
   # With what a real installation would add: the libraries that the system lacks, and no more.
   local packages
   packages=$(private_apt "$apt" install --simulate --no-install-recommends redis-server | sed -n 's/^Inst \([^ ]*\) .*/\1/p') || return
-  packages=$(printf '%s\n' redis-server redis-tools $packages | sort -u)
+  packages=$(printf '%s\n' redis-server redis-tools "$packages" | sort -u)
   # shellcheck disable=SC2086 # one word per package
   (cd "$apt" && private_apt "$apt" download $packages) || return
   unpack redis || return
@@ -243,6 +243,7 @@ fetch_consul() {
   rm -rf "$apt" && mkdir -p "$apt"
   # The mirror that this machine already uses for its own suite; an address of our own would not work behind a proxy.
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  # shellcheck disable=SC2016 # apt's own variables
   mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
     awk -v suite="$codename" '($1 == suite || $1 == "stable") && $2 == "main" { print $3; exit }')
   [[ -n $mirror ]] || { echo "no package source for Debian $codename is configured"; return 1; }

@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The repository that this package lies in. */
-export const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /**
  * The absolute path of a program: what `variable` names in the environment, else the first on PATH, else what deploy/setup.sh put in
