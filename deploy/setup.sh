@@ -28,7 +28,9 @@ Parts, by default all but the last:
   node     Node 24 into .tools/node24 where the machine's own is older; pnpm into .tools/pnpm; then the packages of
            pnpm-lock.yaml into node_modules (with the Claude Code CLI)
   redis    redis-server: the one in REDIS_SERVER_BIN or on PATH, else Debian's package, unpacked into .tools/redis
-  consul   consul: the one in CONSUL_BIN or on PATH, else Debian's package (1.8.7), unpacked into .tools/consul
+  consul   consul: the one in CONSUL_BIN or on PATH, whatever its version, else Debian's package (1.8.7), unpacked into .tools/consul.
+           Where it cannot be had, a fleet does without: that is told in a line and is no fault. It is tried again a day later, or
+           when this part is named. CCSP_WITHOUT_CONSUL=1 does without in any case
   build    compiles the TypeScript sources
   node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 (not among the default parts)
 
@@ -193,7 +195,7 @@ fetch_redis() {
   # With what a real installation would add: the libraries that the system lacks, and no more.
   local packages
   packages=$(private_apt "$apt" install --simulate --no-install-recommends redis-server | sed -n 's/^Inst \([^ ]*\) .*/\1/p') || return
-  packages=$(printf '%s\n' redis-server redis-tools $packages | sort -u)
+  packages=$(printf '%s\n' redis-server redis-tools "$packages" | sort -u)
   # shellcheck disable=SC2086 # one word per package
   (cd "$apt" && private_apt "$apt" download $packages) || return
   unpack redis || return
@@ -210,14 +212,30 @@ END
 }
 
 part_consul() {
-  local how="install Consul 1.8 or newer and put it on PATH, or name it in CONSUL_BIN (macOS: brew install consul)"
+  local how="put a consul on PATH, or name it in CONSUL_BIN (macOS: brew install consul)" absent="$tools/consul.absent"
+  [[ ${CCSP_WITHOUT_CONSUL:-} != 1 ]] || { without_consul "CCSP_WITHOUT_CONSUL is 1" "unset it"; return; }
   present consul CONSUL_BIN >/dev/null && return
   [[ -z ${CONSUL_BIN:-} ]] || { fault "consul: CONSUL_BIN names $CONSUL_BIN, which cannot be run" "$how"; return 1; }
   can_unpack_debian && [[ $(. /etc/os-release && echo "$ID") == debian ]] ||
-    { fault "consul (it can be fetched on Debian only)" "$how"; return 1; }
+    { without_consul "it can be fetched on Debian only" "$how"; return; }
+  # Each make comes by here: what failed is not tried again each time.
+  [[ -z $(find "$absent" -mtime -1 2>/dev/null) ]] || { without_consul "$(cat "$absent")" "$how"; return; }
   say "consul from Debian's $CONSUL_SUITE into .tools/consul"
-  logged consul fetch_consul || { fault "consul (its Debian package could not be fetched: .tools/log/consul.log)" "$how"; return 1; }
-  "$tools/bin/consul" version >/dev/null || { fault "consul (the unpacked one does not run)" "$how"; return 1; }
+  if ! logged consul fetch_consul; then
+    echo "its Debian package could not be fetched: .tools/log/consul.log" >"$absent"
+  elif ! "$tools/bin/consul" version >/dev/null; then
+    rm -f "$tools/bin/consul"
+    echo "the unpacked one does not run" >"$absent"
+  else
+    rm -f "$absent"
+    return
+  fi
+  without_consul "$(cat "$absent")" "$how"
+}
+
+# without_consul WHY HOW: what follows from having none, and how to have one.
+without_consul() {
+  say "no consul ($1): a fleet uses fixed addresses, and tests that need consul are skipped. To have it: $2"
 }
 
 fetch_consul() {
@@ -225,6 +243,7 @@ fetch_consul() {
   rm -rf "$apt" && mkdir -p "$apt"
   # The mirror that this machine already uses for its own suite; an address of our own would not work behind a proxy.
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  # shellcheck disable=SC2016 # apt's own variables
   mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
     awk -v suite="$codename" '($1 == suite || $1 == "stable") && $2 == "main" { print $3; exit }')
   [[ -n $mirror ]] || { echo "no package source for Debian $codename is configured"; return 1; }
@@ -249,7 +268,8 @@ parts=()
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit ;;
-    node | redis | consul | build | node22) parts+=("$argument") ;;
+    consul) rm -f "$tools/consul.absent"; parts+=(consul) ;;
+    node | redis | build | node22) parts+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done

@@ -13,7 +13,7 @@ import { type Part, startPart } from "./part.js";
 import { startSentinels } from "./sentinels.js";
 import { type Storage, startStandalone } from "./storage.js";
 
-export const ENGINE = "claude-code";
+const ENGINE = "claude-code";
 export const LEASE_MS = 4_000;
 const SLOTS = 16;
 const QUEUE = fileURLToPath(new URL("../../../services/queue", import.meta.url));

@@ -8,7 +8,7 @@ export type RedisClient = Redis | Cluster;
 export type ConnectionUse = "commands" | "blocking";
 
 /** Longest that one command takes before it is rejected, waiting for a lost connection included. */
-export const COMMAND_TIMEOUT_MS = 10_000;
+const COMMAND_TIMEOUT_MS = 10_000;
 
 // 50, 100 … 500 ms and then every 500 ms: twenty tries are about 8 s, so that a command rides out a restart of a few
 // seconds, and is rejected by the try limit or by COMMAND_TIMEOUT_MS, whichever comes first.

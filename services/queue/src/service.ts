@@ -3,7 +3,7 @@ import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis, redisAway } from "@ccsp/redis-kit";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { createMetrics, serveOps, watchClockAhead } from "@ccsp/telemetry";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
@@ -22,6 +22,7 @@ import { checkMemory, watchMemory } from "./memory-watch.js";
 import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
 import { createMemoryReads } from "./redis/memory.js";
+import { openRedisClock } from "./redis/redis-clock.js";
 import { createReplicas } from "./redis/replicas.js";
 import { replicated, warnOfUnasked } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
@@ -57,6 +58,9 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
     const store = replicas ? replicated(local, replicas) : local;
     if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
+    const onAhead = watchClockAhead(registry, { service: "queue", of: "Redis'", log });
+    const clock = await open("clock", openRedisClock({ read: () => store.now(""), onAhead }));
+    const now = () => clock.now();
     measureQueue(registry, store);
     showTargets(registry);
     const observer = observeQueue(registry);
@@ -92,8 +96,8 @@ export const queueService: ServiceDefinition<QueueConfig> = {
 
     const limits = { maxPromptBytes, engines };
     const newId = createTaskIds(shards);
-    const answers = await open("cache", openCache(config.cache, { redis: redis.client, registry, log }));
-    const cache = createTaskCache(answers, config.cache);
+    const answers = await open("cache", openCache(config.cache, { redis: redis.client, now, registry, log }));
+    const cache = createTaskCache(answers, { ...config.cache, now });
     const conversations = openConversations(config.conversations, { redis: redis.client, tasks: store, share });
     const meter = await open("strain", startStrainMeter());
     const breaker = createBreaker(config.overload, {
@@ -124,6 +128,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       cache,
       conversations,
       schedules: schedules.handlers,
+      clock,
     });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implement(QueueServiceService, handlers, UNTRACED)];

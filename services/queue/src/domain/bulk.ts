@@ -35,8 +35,6 @@ interface Change {
   readonly reached: (state: State) => boolean;
 }
 
-export type Bulk = ReturnType<typeof createBulk>;
-
 /**
  * Changes of all tasks that a filter matches. Each task is changed by itself, and only while it still matches; a call that
  * stopped half-way, as it does when `signal` aborts or a bound on what waits is reached (QUEUE_FULL), can be repeated. Throws

@@ -10,7 +10,7 @@ export interface RetryPolicy {
   readonly random: () => number;
 }
 
-export const LONGEST_BACKOFF_MS = 60_000;
+const LONGEST_BACKOFF_MS = 60_000;
 /** No usage window is longer: a time beyond it was misread, and must not park a task for ever. */
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
 /** Leases that may be lost before a run started: a task that no executor can even start must end some day. */
@@ -123,7 +123,7 @@ export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): 
   const ran = task.state === "RUNNING";
   if (end.how === "released" || parked) {
     const reason = end.how === "released" ? end.reason : "an emergency stop parked it";
-    const again = ran ? { note: { reason }, event: { type: "retried" } as const } : {};
+    const again = ran ? { note: { reason }, event: { type: "retried" } as const } : reason && { note: { reason } };
     // Of a lease that a stop ended there is no other trace, and the next is not the task's first.
     const set = parked && task.deliveries === undefined ? { deliveries: 0 } : {};
     return { ...common, to: "QUEUED", set, ...again };

@@ -78,6 +78,24 @@ export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec 
   return currentSpec(task, TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts])));
 }
 
+/** The same for people who look at the task: of one that cannot be read, what its record says by itself. */
+function readableSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
+  try {
+    return loadSpec(task, prompts);
+  } catch {
+    return currentSpec(task, { ...NO_SPEC, engine: task.engine });
+  }
+}
+
+/** The model that a stored spec asks for; empty when it names none, or when it cannot be read: a task must end even so. */
+export function modelOf(spec: string): string {
+  try {
+    return TaskSpec.decode(Buffer.from(spec, "base64")).model;
+  } catch {
+    return "";
+  }
+}
+
 /** The class can have been changed since. */
 const currentSpec = (task: Task, spec: TaskSpec): TaskSpec => ({ ...spec, priority: priorityOf(task.class) });
 
@@ -86,7 +104,7 @@ export function toTaskMessage({ task, prompts, result, spec }: FullTask & { read
   return {
     id: task.id,
     agentId: task.agent,
-    spec: spec ? currentSpec(task, spec) : loadSpec(task, prompts),
+    spec: spec ? currentSpec(task, spec) : readableSpec(task, prompts),
     state: toState(task.state),
     attempt: task.attempt ?? 0,
     createTime: new Date(task.created),

@@ -14,7 +14,7 @@ const EMPTY = Buffer.alloc(0);
 const OUTCOMES: readonly MoveOutcome[] = ["ok", "done", "lost", "ahead", "moved", "early", "missing"];
 
 interface MoveCall {
-  readonly place: Place;
+  readonly place: Place & Partial<Task>;
   readonly move: Move;
   readonly result: Uint8Array | undefined;
 }
@@ -116,8 +116,8 @@ export function createTaskCalls(
 }
 
 /** What is the task's own of a move, as the script's header has it. */
-const moveLine = ({ id }: Place, which: number, { fence, used, event }: Move): string =>
-  `${id} ${which} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event) : ""}`;
+const moveLine = (task: Place & Partial<Task>, which: number, { fence, used, event }: Move): string =>
+  `${task.id} ${which} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event, task) : ""}`;
 
 function moveArg({ to, from, settle, due, leaseMs, bounded, set, note, event }: Move, bounds: object): string {
   return JSON.stringify({

@@ -6,7 +6,7 @@ import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore, Wakes } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { createConfirmations } from "./confirmations.js";
-import { decodeTask } from "./decode.js";
+import { decodeReadable } from "./decode.js";
 import { createEmergencyCalls, emergencyOf } from "./emergency-calls.js";
 import { createEnqueue } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
@@ -102,8 +102,9 @@ export function createTaskStore(
         early ? "early" : "",
       );
       if (word === "stale" || word === "unsettled") return word;
-      const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts], i) => {
-        const task = decodeTask(text(id), text(record));
+      const grants = inGroups(flat.map(buffer), 3).flatMap(([id, record, prompts], i) => {
+        const task = decodeReadable(text(id), text(record));
+        if (task === undefined) return [];
         leased.set(task.id, task);
         const { fence = 0, leased: leasedMs = 0 } = task;
         const about = { expireMs: leasedMs + leaseMs, again: i < Number(text(again)) };

@@ -43,7 +43,7 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
     list: async (agent) =>
       run(async () => {
         const stored = await redis.hvals(scheduleKeys.of(agent));
-        return stored.map(decode).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+        return stored.flatMap(decodeReadable).toSorted((a, b) => (a.name < b.name ? -1 : 1));
       }),
 
     due: async (atMs, count) =>
@@ -99,6 +99,15 @@ const encode = (schedule: Schedule | undefined): string => (schedule === undefin
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encode` writes them
 const decode = (stored: string): Schedule => JSON.parse(stored) as Schedule;
+
+/** Of many, one that cannot be read hides no other. */
+function decodeReadable(stored: string): Schedule[] {
+  try {
+    return [decode(stored)];
+  } catch {
+    return [];
+  }
+}
 
 function nameOf(member: string): ScheduleName {
   const slash = member.indexOf("/");

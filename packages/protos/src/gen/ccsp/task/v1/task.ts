@@ -653,7 +653,10 @@ export interface TaskResult {
   costUsd:
     | number
     | undefined;
-  /** Logical id of the conversation, for `TaskSpec.conversation.id` of a later task; empty when the task was no turn of one. */
+  /**
+   * Logical id of the conversation, for `TaskSpec.conversation.id` of a later task; empty when the task was no turn of one, and when nobody can go on
+   * from it, as when its transcript is too large.
+   */
   conversationId: string;
   /** The engine that ran it. */
   engine: string;
