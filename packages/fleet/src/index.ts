@@ -1,6 +1,7 @@
 export { type ConsulAgent, type ConsulOptions, startConsul } from "./consul.js";
 export { type Fleet, type FleetOptions, type FleetProcess, startFleet } from "./fleet.js";
 export { freePort } from "./free-port.js";
+export { askHealth, type Health } from "./health.js";
 export type { LineSource } from "./line-source.js";
 export {
   type ManagedProcess,

@@ -40,7 +40,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         listen: service.opsListen,
         registry,
         log,
-        checks: { queue: async () => void (await queue.getStatus({}, { timeoutMs: 2_000 })) },
+        // Whether a replica can be reached, and no more: what a call costs, each probe of each gateway would cost.
+        checks: { queue: () => queue.reachable() },
       }),
     );
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
@@ -65,6 +66,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     );
     const id = `gateway-${service.instance}`;
     await open("consul", announce({ consulUrl, name: "gateway", id, host: advertiseHost, port: server.port, log }));
+    ops.setReady();
   },
 };
 

@@ -125,5 +125,6 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const id = `queue-${service.instance}`;
     const { port } = server;
     await open("consul", announce({ consulUrl, name: "queue", id, host: service.advertiseHost, port, log }));
+    ops.setReady();
   },
 };
