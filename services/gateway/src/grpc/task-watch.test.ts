@@ -83,6 +83,14 @@ describe("watchTask", () => {
     assert.ok(time.now() >= 10_000 && time.now() <= 13_000, `gave up after ${time.now()} ms`);
   });
 
+  it("throws at once when no replica answers at the begin, so that the agent asks another gateway", async () => {
+    const queue = scripted([gone()]);
+    const time = clock();
+    const watching = sequencesOf(watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...time }));
+    await assert.rejects(watching, /this process is stopping/);
+    assert.deepEqual([queue.asked.length, time.now()], [1, 0]);
+  });
+
   it("counts the time anew after each event", async () => {
     const queue = scripted([1, gone()], [2, gone()], [3, gone()], [4, gone()], [5]);
     const events = watchTask(queue, FROM, context(), { giveUpMs: 60, ...clock() });

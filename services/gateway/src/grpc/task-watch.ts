@@ -32,15 +32,25 @@ const LONGEST_WAIT_MS = 2_000;
 /**
  * Streams a task's log and goes on at another replica of the queue when the one that streams stops or dies: the agent sees
  * one stream without a gap or a repeat. Throws the last CallError when no replica could be reached for `giveUpMs`, and
- * every other error at once.
+ * every other error at once; also that no replica can be reached at the begin, since another gateway may reach one.
  */
-export async function* watchTask(
+export function watchTask(
+  queue: Pick<QueueClient, "watch">,
+  from: WatchPosition,
+  context: WatchContext,
+  policy: ResumePolicy,
+): AsyncGenerator<TaskEvent, void> {
+  return follow(queue, from, context, { ...policy, begun: false });
+}
+
+/** `begun`: the stream has had something of the queue already. */
+async function* follow(
   queue: Pick<QueueClient, "watch">,
   { taskId, agentId, afterSequence }: WatchPosition,
-  context: WatchContext,
-  { giveUpMs, now = () => performance.now(), wait = pause }: ResumePolicy,
+  { signal, deadline }: WatchContext,
+  { giveUpMs, now = () => performance.now(), wait = pause, ...from }: ResumePolicy & { readonly begun: boolean },
 ): AsyncGenerator<TaskEvent, void> {
-  const { signal, deadline } = context;
+  let { begun } = from;
   let last = afterSequence;
   let failures = 0;
   let brokenSince = now();
@@ -48,6 +58,7 @@ export async function* watchTask(
     try {
       for await (const { event } of queue.watch({ taskId, agentId, afterSequence: last }, { signal, deadline })) {
         failures = 0;
+        begun = true;
         if (!event || event.sequence <= last) continue;
         last = event.sequence;
         yield event;
@@ -56,7 +67,7 @@ export async function* watchTask(
     } catch (error) {
       if (failures === 0) brokenSince = now();
       failures += 1;
-      if (!isBrokenOff(error, signal) || now() - brokenSince >= giveUpMs) throw error;
+      if (!begun || !isBrokenOff(error, signal) || now() - brokenSince >= giveUpMs) throw error;
     }
     await wait(Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS), signal);
   }
@@ -91,7 +102,8 @@ export async function* runInQueue(
   }
   await (policy.wait ?? pause)(FIRST_WAIT_MS, signal);
   const from = { taskId, agentId: request.agentId, afterSequence: last };
-  for await (const value of watchTask(queue, from, { signal, deadline }, policy)) yield { $case: "event", value };
+  const rest = follow(queue, from, { signal, deadline }, { ...policy, begun: true });
+  for await (const value of rest) yield { $case: "event", value };
 }
 
 /** Another replica may go on with it. */
