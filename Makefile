@@ -75,7 +75,7 @@ bench-ttft: setup ## first text through the fleet, with a process that waited an
 build: setup ## compile the TypeScript sources
 
 gen: setup ## generate the stubs and the descriptor in packages/protos from proto/
-	@cd proto && buf generate && buf build -o ../packages/protos/descriptor.binpb
+	@.ci/generate .
 
 proto: setup ## lint proto/, compare it with main for breaking changes and with the generated code
 	@cd proto && buf lint

@@ -1,2 +1,3 @@
 export { REASONS, type Reason } from "./reason.js";
 export { type FieldViolation, invalidFields, type Precondition, Refusal, type RefusalOptions } from "./refusal.js";
+export { isVisible, VISIBLE_RULE, visible } from "./visible.js";

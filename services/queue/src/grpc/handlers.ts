@@ -1,3 +1,4 @@
+import { visible } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskCache } from "../cache/task-cache.js";
@@ -114,7 +115,7 @@ export function queueHandlers({
     },
 
     async release({ taskId, fence, reason }) {
-      await queue.release(taskId, Number(fence), cut(reason, MAX_REASON_BYTES));
+      await queue.release(taskId, Number(fence), cut(visible(reason), MAX_REASON_BYTES));
       return {};
     },
 
