@@ -1,6 +1,7 @@
 import { type Metadata, status } from "@grpc/grpc-js";
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { splitPath } from "./service-shape.js";
+import { boundTraceState } from "./trace-state.js";
 
 /**
  * The spans of calls, with the names and attributes of OpenTelemetry's conventions for RPC, as `@opentelemetry/instrumentation-grpc` has
@@ -8,8 +9,12 @@ import { splitPath } from "./service-shape.js";
  */
 const tracer = trace.getTracer("@ccsp/grpc-kit");
 
-const HEADERS = {
-  get: (headers: Metadata, key: string) => headers.get(key).map(String),
+/** How OpenTelemetry reads and writes a call's metadata. */
+export const HEADERS = {
+  get(headers: Metadata, key: string) {
+    const values = headers.get(key).map(String);
+    return key === "tracestate" && values.length > 0 ? [boundTraceState(values.join(","))] : values;
+  },
   keys: (headers: Metadata) => Object.keys(headers.getMap()),
   set: (headers: Metadata, key: string, value: string) => headers.set(key, value),
 };

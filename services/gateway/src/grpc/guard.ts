@@ -1,4 +1,4 @@
-import { Refusal } from "@ccsp/errors";
+import { Refusal, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import { trace } from "@opentelemetry/api";
 import type { Authenticator } from "../auth/authenticator.js";
@@ -49,7 +49,7 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
         ...identity,
         context,
         concerns(taskId) {
-          const bounded = taskId.slice(0, MAX_ID_LENGTH);
+          const bounded = visible(taskId.slice(0, MAX_ID_LENGTH));
           entry.task(bounded);
           trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
         },
