@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { Metadata, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
-import type { CallContext } from "./call-context.js";
 import { CallError } from "./call-error.js";
 import { refusalFor } from "./failures.js";
 import { NO_DETAILS } from "./status-details.js";
@@ -10,7 +9,7 @@ import { NO_DETAILS } from "./status-details.js";
 function answer(error: unknown, signal = new AbortController().signal) {
   const logged: string[] = [];
   const log = pino({ level: "error" }, { write: (line: string) => void logged.push(line) });
-  const context: CallContext = { signal, deadline: undefined, headers: new Metadata(), method: "/a.B/C", peer: "" };
+  const context = { signal, method: "/a.B/C" };
   const { reason, message } = refusalFor(error, context, log);
   return { reason, message, logged: logged.length };
 }

@@ -1,7 +1,13 @@
 import type { ClientReadableStream } from "@grpc/grpc-js";
+import { SMALL_BYTES } from "./unread.js";
 
 /** A stream's reader may be behind by so many bytes before the server is held up; one message may be larger. */
-const READ_AHEAD_BYTES = 64 * 1024;
+const READ_AHEAD_BYTES = SMALL_BYTES;
+
+const sizes = new WeakMap<object, number>();
+
+/** The bytes of a large message that a client's stream brought; 0 for a small one. */
+export const sizeOf = (message: object): number => sizes.get(message) ?? 0;
 
 /** Counts the bytes of a stream's messages between the connection and their reader. */
 export interface ReadAhead {
@@ -15,17 +21,19 @@ export interface ReadAhead {
 
 /** grpc-js reads sixteen messages ahead, whatever their size: of a log's largest events that is 64 MB a stream. */
 export function createReadAhead(deserialize: (bytes: Buffer) => object): ReadAhead {
-  const sizes: number[] = [];
+  const untaken: number[] = [];
   let ahead = 0;
   let postponed: (() => void) | undefined;
   return {
     deserialize(bytes) {
-      sizes.push(bytes.length);
+      const message = deserialize(bytes);
+      if (bytes.length > SMALL_BYTES) sizes.set(message, bytes.length);
+      untaken.push(bytes.length);
       ahead += bytes.length;
-      return deserialize(bytes);
+      return message;
     },
     taken() {
-      ahead -= sizes.shift() ?? 0;
+      ahead -= untaken.shift() ?? 0;
       if (ahead > READ_AHEAD_BYTES) return;
       postponed?.();
       postponed = undefined;

@@ -6,6 +6,7 @@ import type { Implementation } from "./handlers.js";
 import { observeCalls } from "./metrics.js";
 import { type Serving, SHUTTING_DOWN } from "./serve-call.js";
 import { addStandardServices, type StandardServices } from "./standard-services.js";
+import { UnreadBytes } from "./unread.js";
 
 export interface ServeOptions {
   /** Port 0 takes a free one; `GrpcServer.port` says which. */
@@ -21,6 +22,8 @@ export interface ServeOptions {
   readonly lameDuckMs?: number | undefined;
   /** A stream whose reader takes nothing for so long is closed with UNAVAILABLE `SLOW_READER`: it holds what its handler holds. */
   readonly stalledMs?: number | undefined;
+  /** Most bytes that one caller may have sent to it without reading them, of the calls that are counted for it (`context.unread`). */
+  readonly callerUnreadBytes?: number | undefined;
 }
 
 export interface GrpcServer {
@@ -34,6 +37,8 @@ export interface GrpcServer {
 }
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+/** Two of the largest messages. */
+const DEFAULT_CALLER_UNREAD_BYTES = 2 * DEFAULT_MAX_MESSAGE_BYTES;
 
 /** For the last answers to reach clients that read. */
 const FLUSH_MS = 250;
@@ -48,6 +53,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     drainMs = 20_000,
     lameDuckMs = 500,
     stalledMs = 60_000,
+    callerUnreadBytes = DEFAULT_CALLER_UNREAD_BYTES,
   } = options;
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
@@ -62,6 +68,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     unary: new Set(),
     stopping: false,
     stalledMs,
+    unread: new UnreadBytes({ callerBytes: callerUnreadBytes, waitMs: stalledMs }),
   };
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);

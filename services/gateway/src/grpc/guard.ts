@@ -43,6 +43,7 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
     try {
       const identity = await authenticator.authenticate(authorizationOf(context));
       entry.agent(identity.agentId);
+      context.unread.countFor(identity.agentId);
       trace.getActiveSpan()?.setAttribute("ccsp.agent.id", identity.agentId);
       authorise(rpc, identity);
       return {
