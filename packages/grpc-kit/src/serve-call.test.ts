@@ -13,6 +13,7 @@ describe("a unary call that is over for its caller", () => {
     const answers: unknown[] = [];
     const serving: Serving = {
       log: pino({ level: "silent" }),
+      refused: () => undefined,
       observe: (_path, code) => void observed.push(status[code]),
       ...{ streams: new Set(), unary: new Set(), stopping: false, stalledMs: 1_000 },
       unread: new UnreadBytes({ callerBytes: 1, waitMs: 1 }),

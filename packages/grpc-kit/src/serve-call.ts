@@ -15,6 +15,8 @@ import type { UnreadBytes } from "./unread.js";
 export interface Serving {
   readonly log: Logger;
   readonly observe: ObserveCall;
+  /** Told of each connection and call that a bound keeps out. */
+  readonly refused: (limit: string) => void;
   /** Calls under way, for the server to end when it stops. */
   readonly streams: Set<OpenCall>;
   readonly unary: Set<OpenCall>;

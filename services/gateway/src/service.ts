@@ -19,7 +19,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService: authenticates agents and passes their calls to the queue",
   define,
 
-  async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs }, { open, log, stopping }) {
+  async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs, ...config }, { open, log, stopping }) {
+    const { callerUnreadBytes, limits } = config;
     const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
     const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be fetched anew"));
     const authenticator = createAuthenticator({ keys: tokenKeys, audience, issuer });
@@ -62,6 +63,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         registry,
         drainMs,
         lameDuckMs,
+        callerUnreadBytes,
+        strangers: { admit: guard.admit, ...limits },
       }),
     );
     const id = `gateway-${service.instance}`;
