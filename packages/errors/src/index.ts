@@ -1,3 +1,10 @@
 export { REASONS, type Reason } from "./reason.js";
-export { type FieldViolation, invalidFields, type Precondition, Refusal, type RefusalOptions } from "./refusal.js";
+export {
+  type FieldViolation,
+  invalidFields,
+  memoryFull,
+  type Precondition,
+  Refusal,
+  type RefusalOptions,
+} from "./refusal.js";
 export { isVisible, VISIBLE_RULE, visible } from "./visible.js";

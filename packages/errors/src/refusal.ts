@@ -53,6 +53,18 @@ function shown<T extends Readonly<Record<keyof T, string>>>(texts: T): T {
   return Object.fromEntries(Object.entries<string>(texts).map(([key, text]) => [key, visible(text)])) as T;
 }
 
+const MEMORY = "memory of Redis";
+const IS_FULL = "is full (maxmemory): nothing new is stored until tasks have ended and were forgotten";
+
+/** QUEUE_FULL, for new work that Redis has no memory for. */
+export const memoryFull = (cause?: Error): Refusal =>
+  new Refusal("QUEUE_FULL", `${MEMORY} ${IS_FULL}`, {
+    // Spread, so that those who were refused together do not come back together.
+    retryAfterMs: 1_000 + Math.round(Math.random() * 2_000),
+    quota: [{ subject: MEMORY, description: IS_FULL }],
+    ...(cause && { cause }),
+  });
+
 /** One INVALID_FIELD refusal for everything that is wrong with a request; its message names every field. */
 export function invalidFields(fields: readonly FieldViolation[]): Refusal {
   const message = fields.map(({ field, description }) => `${field} ${description}`).join("; ");

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- adapt_bound: how many runs of an account may go on at once, after the provider was overloaded, or a run succeeded.
 --
 -- KEYS  1 gates    hash  bound/engine/account -> bound (JSON): limit, from (before the first overload), at (last overload), good

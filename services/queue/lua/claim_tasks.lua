@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- claim_tasks: lease the next tasks of one engine to an executor.
 --
 -- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq, '1' when its Sync has to settle something

@@ -35,17 +35,17 @@ interface Change {
   readonly reached: (state: State) => boolean;
 }
 
-export type Bulk = ReturnType<typeof createBulk>;
-
 /**
  * Changes of all tasks that a filter matches. Each task is changed by itself, and only while it still matches; a call that
- * stopped half-way, as it does when `signal` aborts, can be repeated. Throws INVALID_FIELD for a reason that is too long.
+ * stopped half-way, as it does when `signal` aborts or a bound on what waits is reached (QUEUE_FULL), can be repeated. Throws
+ * INVALID_FIELD for a reason that is too long.
  */
-export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Queue, "decideAndMove"> }) {
+export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Queue, "decideAndMove" | "refuseFull"> }) {
   const changed = async ({ id }: Task, filter: TaskFilter, { meant, after, reached }: Change): Promise<boolean> => {
     const { outcome, to } = await queue.decideAndMove(id, (task) =>
       meant(task) && matches(task, filter) ? after(task) : undefined,
     );
+    queue.refuseFull(outcome);
     return outcome === "ok" && to !== undefined && reached(to);
   };
 
@@ -53,7 +53,11 @@ export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Que
     const counts = { matched: new Map<string, number>(), changed: new Map<string, number>() };
     let batch: Task[] = [];
     const changeBatch = async (): Promise<void> => {
-      const outcomes = await Promise.all(batch.map((task) => changed(task, filter, change)));
+      // All of them have an end before one that failed is told of.
+      const settled = await Promise.allSettled(batch.map((task) => changed(task, filter, change)));
+      const failed = settled.find((each) => each.status === "rejected");
+      if (failed) throw failed.reason;
+      const outcomes = settled.map((each) => each.status === "fulfilled" && each.value);
       for (const [i, task] of batch.entries()) if (outcomes[i]) count(counts.changed, task);
       batch = [];
     };

@@ -16,7 +16,8 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
   /** Each for itself, as if it had been alone; answers in their order. Never rejects. */
   enqueueAll(tasks: readonly NewTask[]): Promise<readonly PromiseSettledResult<EnqueueOutcome>[]>;
-  move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
+  /** The event tells what `task` has of it. */
+  move(task: Place & Partial<Task>, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
   /** `ahead`: Redis forgot the lease; its holder's next Sync lets it go on. */
   report(report: Report): Promise<"ok" | "lost" | "ahead">;
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
@@ -80,7 +81,12 @@ export interface NewTask extends Place {
   readonly trace: string;
   readonly prompts: Uint8Array;
   /** Absent when the call cannot be repeated. */
-  readonly request?: { readonly id: string; readonly hash: string };
+  readonly request?: {
+    readonly id: string;
+    readonly hash: string;
+    /** Of the payload which means the same, where there is one. */
+    readonly otherHash?: (() => string) | undefined;
+  };
   /** Not before this time (ms since 1970). */
   readonly start?: number;
   readonly conditions?: StartConditions;

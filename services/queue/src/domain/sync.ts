@@ -29,6 +29,8 @@ export interface SyncAnswer {
   readonly cancelled: SyncFindings["cancelled"];
   readonly lost: readonly string[];
   readonly nextSyncMs: number;
+  /** How long each lease lasts that the call granted or renewed, from when it came. */
+  readonly leaseMs: number;
   /** In force. */
   readonly emergency: Emergency | undefined;
 }
@@ -156,7 +158,7 @@ export function createSync(
         const wanted = again && holdMs > 0;
         if (news || wanted || input.draining || leftMs <= 0 || stop.aborted) {
           told.note(input, emergency);
-          return { grants, cancelled, lost, nextSyncMs, emergency };
+          return { grants, cancelled, lost, nextSyncMs, leaseMs, emergency };
         }
         const holdTickMs = holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : waitMs;
         if (!seen || !stillSeen) seen = { findings, ms };

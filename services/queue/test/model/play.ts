@@ -299,6 +299,9 @@ export class Play {
 
   private async retry(task: model.ModelTask): Promise<void> {
     const answer = this.world.queue.retry(task.id, task.agent, "");
+    const waiting = [...this.tasks.values()].filter((other) => other.agent === task.agent && model.waits(other));
+    const room = waiting.length < BOUNDS.agent.tasks;
+    if (!room && model.failed(task)) return expectRefusal(answer, "QUEUE_FULL");
     if (model.revive(task)) await answer;
     else await expectRefusal(answer, "TASK_NOT_FAILED");
   }
