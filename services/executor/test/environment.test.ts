@@ -16,7 +16,10 @@ describe("what an engine gets", function () {
   this.timeout(30_000);
 
   it("is an environment of exactly the listed variables", async () => {
+    // Node gives the second to every child of its own accord.
+    const { NODE_V8_COVERAGE: before = "" } = process.env;
     process.env["CANARY_OF_A_TEST"] = "must not get through";
+    process.env["NODE_V8_COVERAGE"] = before || "/proc/no-coverage";
     try {
       await withRig(
         { CCSP_CLAUDE_CODE_BASE_URL: "http://127.0.0.1:9", CCSP_CLAUDE_CODE_MAX_RETRIES: "1" },
@@ -44,6 +47,7 @@ describe("what an engine gets", function () {
       );
     } finally {
       delete process.env["CANARY_OF_A_TEST"];
+      if (before === "") delete process.env["NODE_V8_COVERAGE"];
     }
   });
 
