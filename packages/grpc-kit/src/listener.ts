@@ -4,10 +4,10 @@ import { createServer, type Server, type Socket } from "node:net";
 /** Where a server accepts connections. */
 export interface Listener {
   readonly port: number;
-  /** Accepts no more. */
-  close(): void;
-  /** Ends what is still connected; resolves when nothing is. */
-  end(): Promise<void>;
+  /** Accepts no more; resolves when every connection has ended. */
+  close(): Promise<void>;
+  /** Ends what is still connected. */
+  end(): void;
 }
 
 export interface ListenOptions {
@@ -69,21 +69,21 @@ export async function listen({ host, port, accept, perAddress, refused }: Listen
     });
   }
 
-  const closed = Promise.all(servers.map((server) => new Promise((resolve) => void server.once("close", resolve))));
-  let closing = false;
-  const close = (): void => {
-    if (!closing) for (const server of servers) server.close();
-    closing = true;
-  };
+  let closed: Promise<void> | undefined;
   return {
     port: bound,
-    close,
-    async end() {
-      close();
+    close() {
+      closed ??= Promise.all(servers.map(close)).then(() => undefined);
+      return closed;
+    },
+    end() {
       for (const socket of sockets) socket.destroy();
-      await closed;
     },
   };
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => void server.close(() => resolve()));
 }
 
 function listenOn(server: Server, host: string, port: number): Promise<number> {

@@ -140,16 +140,19 @@ async function stop(running: {
   serving.stopping = true;
   for (const stream of serving.streams) stream.stop(SHUTTING_DOWN);
   standard.endStreams();
-  listener.close();
-  const drained = new Promise<void>((resolve, reject) => server.tryShutdown((err) => (err ? reject(err) : resolve())));
-  if (await settledWithin(drainMs, drained)) return listener.end();
+  const shutDown = new Promise<void>((resolve, reject) => server.tryShutdown((err) => (err ? reject(err) : resolve())));
+  // tryShutdown does not wait for connections that were injected; the listener does.
+  const drained = Promise.all([shutDown, listener.close()]).then(() => undefined);
+  if (await settledWithin(drainMs, drained)) return;
 
   serving.log.warn({ drainMs, calls: serving.unary.size }, "calls that did not finish in time are ended");
   for (const call of serving.unary) call.stop(SHUTTING_DOWN);
-  // forceShutdown resets streams, which clients see as CANCELLED and do not retry: it is only for who does not read.
-  if (!(await settledWithin(FLUSH_MS, drained))) server.forceShutdown();
+  // Ends connections, which clients see as CANCELLED and do not retry: it is only for who does not read.
+  if (!(await settledWithin(FLUSH_MS, drained))) {
+    server.forceShutdown();
+    listener.end();
+  }
   await drained;
-  await listener.end();
 }
 
 async function settledWithin(ms: number, work: Promise<void>): Promise<boolean> {

@@ -46,6 +46,11 @@ describe("the queue service", () => {
     return {
       client,
       ops,
+      /** The dependencies that do not answer. */
+      failing: async () => {
+        const { failing }: Health = JSON.parse(await (await ops("/health?verbose")).text());
+        return Object.keys(failing);
+      },
       async stop() {
         stop.abort();
         assert.equal(await exit, 0);
@@ -97,18 +102,14 @@ describe("the queue service", () => {
   it("answers UNAVAILABLE while Redis is away, says so in its health alone, and goes on when it is back", async () => {
     const service = await start();
     await redis.kill9();
-    const failing = async () => {
-      const { failing: faults }: Health = JSON.parse(await (await service.ops("/health?verbose")).text());
-      return Object.keys(faults);
-    };
-    await eventually(async () => assert.deepEqual(await failing(), ["redis"]));
+    await eventually(async () => assert.deepEqual(await service.failing(), ["redis"]));
     assert.equal((await service.ops("/ready")).status, 200);
     const call = service.client.enqueue({ agentId: "alice", spec: spec(), requestId: "r" });
     const error = await call.catch((thrown: unknown) => thrown);
     assert.ok(error instanceof CallError, String(error));
     assert.deepEqual([error.reason, error.metadata.dependency], ["DEPENDENCY_UNAVAILABLE", "redis"]);
     await redis.restart();
-    await eventually(async () => assert.deepEqual(await failing(), []));
+    await eventually(async () => assert.deepEqual(await service.failing(), []));
     const { task } = await service.client.enqueue({ agentId: "alice", spec: spec(), requestId: "r" });
     assert.ok(task);
     await service.stop();
@@ -131,7 +132,7 @@ describe("the queue service", () => {
       else process.kill(redis.pid, signal);
       try {
         const first = enqueue();
-        await eventually(async () => assert.equal((await service.ops("/ready")).status, 503));
+        await eventually(async () => assert.deepEqual(await service.failing(), ["redis"]));
         const later = await Promise.all(Array.from({ length: 20 }, enqueue));
         assert.deepEqual([...new Set([await first, ...later])], ["DEPENDENCY_UNAVAILABLE redis"]);
       } finally {
