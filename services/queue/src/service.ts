@@ -64,7 +64,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     measureQueue(registry, store);
     showTargets(registry);
     const observer = observeQueue(registry);
-    const retry = { baseMs: config.retryBaseMs, random: Math.random };
+    const retry = { baseMs: config.retryBaseMs, random: Math.random, refusals: config.refusals };
     const gates = createGates(store, { rampMs: config.gateRampMs });
     // Each shard keeps its share of a bound on all tasks.
     const share = (bound: number): number => Math.ceil(bound / shards);

@@ -12,7 +12,7 @@ import { openWakes } from "../src/redis/wakes.js";
 import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
 
 const contentOf = ({ content }: LogEntry): string =>
-  content.kind === "state" ? content.state : String(Buffer.from(content.event));
+  content.kind === "state" ? content.state : content.kind === "answer" ? "answer" : String(Buffer.from(content.event));
 
 describe("watching a task", function () {
   // Shorter than the tick that covers a lost wake-up, so that without the wake-up a test fails.

@@ -203,7 +203,7 @@ export interface LogPage {
   readonly task: Task;
   /** Oldest first. The entry that says QUEUED at acceptance is not among them. */
   readonly entries: readonly LogEntry[];
-  /** With the entry that says SUCCEEDED. */
+  /** With the entry that says SUCCEEDED, and the answer before it. */
   readonly result: Uint8Array | undefined;
 }
 
@@ -213,11 +213,15 @@ export interface LogEntry {
   readonly attempt: number;
   readonly content:
     | { readonly kind: "state"; readonly state: State; readonly note: Note }
+    /** The text of the result, of a task that was answered without a run. */
+    | { readonly kind: "answer" }
     /** As an executor reported it, in the form of the contract. */
     | { readonly kind: "reported"; readonly event: Uint8Array };
 }
 
-export const isSuccess = ({ content }: LogEntry): boolean => content.kind === "state" && content.state === "SUCCEEDED";
+/** The task's result belongs to it. */
+export const tellsResult = ({ content }: LogEntry): boolean =>
+  content.kind === "answer" || (content.kind === "state" && content.state === "SUCCEEDED");
 
 export interface Depth {
   readonly engine: string;

@@ -1,6 +1,6 @@
 import { type FullTask, taskNotFound } from "./queue.js";
 import { isTaskId } from "./shard.js";
-import { isSuccess, type Listener, type LogEntry, logTopic, type TaskStore, type Wakes } from "./store.js";
+import { type Listener, type LogEntry, logTopic, type TaskStore, tellsResult, type Wakes } from "./store.js";
 import { TICK_MS } from "./sync.js";
 import { isEnded, type Task } from "./task.js";
 import { Faults } from "./validate.js";
@@ -101,7 +101,7 @@ async function* follow(
     if (last < 1) yield { entry: firstEntry(task), task };
     last = Math.max(last, 1);
     for (const entry of entries) {
-      yield isSuccess(entry) ? { entry, task, result } : { entry, task };
+      yield tellsResult(entry) ? { entry, task, result } : { entry, task };
       last = entry.sequence;
     }
     if (entries.length === PAGE) continue;

@@ -95,8 +95,8 @@ export function createReads(
       );
       if (record === null) return undefined;
       const task = decodeTask(id, record);
-      const end = page.length < count ? successOf(task, length) : undefined;
-      const more = end && end.sequence > sequence ? [end] : [];
+      const ends = page.length < count ? successOf(task, length) : [];
+      const more = ends.filter((entry) => entry.sequence > sequence);
       const result = more.length > 0 && task.chunks !== undefined ? await chunks.read(id, task.chunks) : stored;
       return { task, entries: [...page.map(decodeEntry), ...more], result: result ?? undefined };
     },
