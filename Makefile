@@ -10,7 +10,7 @@ ALL := $(MOCHA) --parallel --jobs 2 $(UNIT) $(LIVE)
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup demo up down logs test test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
-  chaos check bench-submit bench-queue bench-ttft gen lint types format proto build clean
+  chaos check bench-submit bench-queue bench-strangers bench-ttft gen lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -79,6 +79,9 @@ bench-submit: setup ## submit at a steady rate; each figure is a last line `rati
 bench-queue: setup ## the queue against BullMQ and a bare gRPC echo, likewise (ONLY=enqueue,done for some figures)
 	@node --import tsx --conditions ccsp-src services/queue/bench/main.ts
 
+bench-strangers: setup ## what an honest agent notices of one that gives up calls and of many that read nothing, likewise
+	@node --import tsx --conditions ccsp-src packages/e2e/bench/strangers.ts
+
 bench-ttft: setup ## first text through the fleet, with a process that waited and without, and a burst of 40, against the CLI by itself
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/ttft.ts
 
@@ -86,7 +89,7 @@ bench-ttft: setup ## first text through the fleet, with a process that waited an
 build: setup ## compile the TypeScript sources
 
 gen: setup ## generate the stubs and the descriptor in packages/protos from proto/
-	@cd proto && buf generate && buf build -o ../packages/protos/descriptor.binpb
+	@.ci/generate .
 
 proto: setup ## lint proto/, compare it with main for breaking changes and with the generated code
 	@cd proto && buf lint

@@ -1,4 +1,11 @@
-import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import {
+  callerUnreadBytes,
+  queueShards,
+  redisUrl,
+  type ServiceSettings,
+  type Settings,
+  serviceSettings,
+} from "@ccsp/config";
 import { type CacheConfig, defineCache } from "./cache/config.js";
 import { type ConversationConfig, defineConversations } from "./conversations/config.js";
 import type { Bounds } from "./domain/bounds.js";
@@ -31,6 +38,7 @@ export interface QueueConfig {
   readonly maxEndedBytes: number;
   readonly cache: CacheConfig;
   readonly conversations: ConversationConfig;
+  readonly callerUnreadBytes: number;
 }
 
 /** Every setting of the queue. */
@@ -130,6 +138,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     }),
     cache: defineCache(settings),
     conversations: defineConversations(settings),
+    callerUnreadBytes: callerUnreadBytes(settings),
   };
   if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
   if (config.leaseMs < 10_000) {

@@ -131,10 +131,15 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       clock,
     });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
+    const { callerUnreadBytes } = config;
     const services = [implement(QueueServiceService, handlers, UNTRACED)];
-    const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));
+    const server = await open(
+      "grpc",
+      serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs, callerUnreadBytes }),
+    );
     const id = `queue-${service.instance}`;
     const { port } = server;
     await open("consul", announce({ consulUrl, name: "queue", id, host: service.advertiseHost, port, log }));
+    ops.setReady();
   },
 };

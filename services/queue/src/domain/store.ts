@@ -43,7 +43,7 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   owners(): Promise<readonly string[]>;
   /** Newest first, older than `before`, which may be another agent's. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
-  /** The first `count` log entries after `sequence`; undefined when there is no such task. */
+  /** The first log entries after `sequence`, at most `count`, and fewer where they are large; undefined when there is no such task. */
   readLog(id: string, sequence: number, count: number): Promise<LogPage | undefined>;
 
   overdueLeases(count: number): Promise<readonly string[]>;
@@ -203,7 +203,9 @@ export interface LogPage {
   readonly task: Task;
   /** Oldest first. The entry that says QUEUED at acceptance is not among them. */
   readonly entries: readonly LogEntry[];
-  /** With the entry that says SUCCEEDED, and the answer before it. */
+  /** Further entries follow. */
+  readonly more: boolean;
+  /** With the entry that says SUCCEEDED and the answer before it, unless the task has it in `chunks`: `findResult` reads that. */
   readonly result: Uint8Array | undefined;
 }
 

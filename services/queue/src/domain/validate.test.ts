@@ -42,6 +42,19 @@ describe("a request for a task", () => {
     assert.deepEqual(wrong({ prompt: "ああああ" }), ["spec.prompt"]);
   });
 
+  it("has names that can be shown: nothing that steers a terminal, a log or the direction of writing", () => {
+    for (const bad of ["a\u001b[2J", "a\r\nb", "a\u009b", "a\u202eb", "a\u0000"]) {
+      const texts = { model: bad, fallbackModels: [bad], labels: { ok: bad }, allowedTools: [bad], deniedTools: [bad] };
+      const files = { workingFolder: `/${bad}`, includeFiles: [`/${bad}`] };
+      assert.deepEqual(wrong({ ...texts, ...files, conversation: { id: bad, fork: false } }), [
+        ...["spec.model", "spec.fallback_models[0]", "spec.labels[ok]", "spec.conversation.id"],
+        ...["spec.include_files[0]", "spec.working_folder", "spec.allowed_tools[0]", "spec.denied_tools[0]"],
+      ]);
+    }
+    const names = { model: "modèle 日本", labels: { ok: "שלום 🙂" }, allowedTools: ["Bash(git log:*)"] };
+    assert.deepEqual(wrong({ ...names, prompt: "a\u001b\r\n", systemPrompt: "\u202e" }), []);
+  });
+
   it("may be at each bound, and not past it", () => {
     const day = { ...run, wallTime: { seconds: 86_400n, nanos: 0 }, outputBytes: 67_108_864n };
     assert.deepEqual(wrong({ limits: day, model: "é".repeat(128), systemPrompt: "s".repeat(65_536) }), []);

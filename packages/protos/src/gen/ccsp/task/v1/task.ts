@@ -483,7 +483,10 @@ export interface TaskSpec {
   engine: string;
   /** Class of the task. UNSPECIFIED means NORMAL. */
   priority: Priority;
-  /** Model for the engine, in the engine's own words. Empty means the engine's default. At most 128 characters. */
+  /**
+   * Model for the engine, in the engine's own words. Empty means the engine's default. At most 128 characters, all of them visible: no control
+   * character, no line end, no mark of writing direction. The same holds for every name below: label values, tools, paths.
+   */
   model: string;
   /** Added to the engine's own system prompt. At most 64 KiB. */
   systemPrompt: string;
@@ -491,7 +494,7 @@ export interface TaskSpec {
   limits:
     | RunLimits
     | undefined;
-  /** Free key-value pairs for finding tasks again. At most 32; keys 1-63 of `[a-z0-9._/-]`, values at most 256 bytes. */
+  /** Free key-value pairs for finding tasks again. At most 32; keys 1-63 of `[a-z0-9._/-]` and not `__proto__`, values at most 256 bytes. */
   labels: { [key: string]: string };
   /**
    * Failed runs after which a retryable failure is final. 0 means 3; at most 10. Runs that met a limit of the provider or
@@ -1007,7 +1010,7 @@ export const TaskSpec: MessageFns<TaskSpec> = {
 
             const entry7 = TaskSpec_LabelsEntry.decode(reader, reader.uint32());
             if (entry7.value !== undefined) {
-              message.labels[entry7.key] = entry7.value;
+              globalThis.Object.defineProperty(message.labels, entry7.key, { value: entry7.value, configurable: true, enumerable: true, writable: true });
             }
             continue;
           }
@@ -1254,7 +1257,7 @@ export const TaskSpec: MessageFns<TaskSpec> = {
       if (entries.length > 0) {
         obj.labels = {};
         entries.forEach(([k, v]) => {
-          obj.labels[k] = v;
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
         });
       }
     }
@@ -1322,7 +1325,7 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
         }
         return acc;
       },
