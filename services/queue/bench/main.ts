@@ -8,6 +8,7 @@ import { benchGrpc } from "./grpc.js";
 import { createReports, type Report } from "./report.js";
 import { benchRoundtrip } from "./roundtrip.js";
 import { benchStore } from "./store.js";
+import { benchWake } from "./wake.js";
 import { benchWatch } from "./watch.js";
 
 interface Section {
@@ -24,6 +25,7 @@ const SECTIONS: readonly Section[] = [
   { figures: ["roundtrip"], run: benchRoundtrip },
   { figures: ["depth", "bytes"], once: true, run: benchDepth },
   { figures: ["watch"], run: benchWatch },
+  { figures: ["wake"], run: benchWake },
 ];
 
 const MODES: Readonly<Record<string, readonly string[]>> = {

@@ -1,7 +1,15 @@
 import { COPY, mendGates } from "./mend-gates.js";
 import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
 import { joinSurroundings } from "./situation.js";
-import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
+import {
+  byLoad,
+  type Counts,
+  type Depth,
+  type ExecutorView,
+  type Grant,
+  type NextDue,
+  type TaskStore,
+} from "./store.js";
 
 /**
  * One store out of one for each shard; see docs/queue-storage.md, Shards and names. An agent's tasks are in one shard, a task's id names its
@@ -84,6 +92,14 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
     dueParked: (count) => idsOfAll((store) => store.dueParked(count)),
     dueAlarms: (count) => idsOfAll((store) => store.dueAlarms(count)),
+    async nextDue(seen) {
+      const answers = await all((store, shard) => store.nextDue(seen && [seen[shard] ?? 0]));
+      const first = (kind: keyof NextDue["waits"]) => Math.min(...answers.map(({ waits }) => waits[kind]));
+      return {
+        seen: answers.flatMap((answer) => answer.seen),
+        waits: { tasks: first("tasks"), gates: first("gates"), refills: first("refills") },
+      };
+    },
     expiredEnds: (...args) => idsOfAll((store) => store.expiredEnds(...args)),
     forgetExecutors: async (silentMs) => void (await all((store) => store.forgetExecutors(silentMs))),
 
@@ -116,6 +132,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
 
     openDueGates: async () => void (await all((store) => store.openDueGates())),
     adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
+    liftRefilled: async () => void (await all((store) => store.liftRefilled())),
     liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),
     mendRunning: async () => void (await all((store) => store.mendRunning())),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
@@ -183,19 +200,24 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
       granted[shard] = answer;
       if (most === claim.count && grantsOf(answer).length > before.length) nextFirst.set(claim.engine, shard + 1);
     }
-    const waits = granted.flatMap((answer) => (typeof answer === "string" ? [] : (answer.waitMs ?? [])));
     if (granted.includes("stale")) return "stale";
+    const answers = granted.flatMap((answer) => (typeof answer === "string" ? [] : [answer]));
+    const waits = answers.flatMap(({ waitMs }) => waitMs ?? []);
+    const kept = answers.find((answer) => answer.kept)?.kept;
     return {
-      grants: granted
-        .flatMap((answer) => grantsOf(answer))
-        .map((grant) => ({ ...grant, again: repeated.has(grant.task.id) })),
+      grants: answers.flatMap(({ grants }) =>
+        grants.map((grant) => ({ ...grant, again: repeated.has(grant.task.id) })),
+      ),
+      left: answers.reduce((sum, { left }) => sum + left, 0),
+      ownWait: answers.some(({ ownWait }) => ownWait),
       ...(waits.length > 0 && { waitMs: Math.min(...waits) }),
+      ...(kept && { kept }),
     };
   };
 }
 
 type ClaimAnswer = Awaited<ReturnType<TaskStore["claim"]>>;
-const NOTHING: ClaimAnswer = { grants: [] };
+const NOTHING: ClaimAnswer = { grants: [], left: 0, ownWait: false };
 const grantsOf = (answer: ClaimAnswer | undefined = NOTHING): readonly Grant[] =>
   typeof answer === "string" ? [] : answer.grants;
 

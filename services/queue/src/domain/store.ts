@@ -48,6 +48,8 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
   dueAlarms(count: number): Promise<readonly string[]>;
+  /** When something is due next that was not due when the answer before, with its `seen`, was given; all when absent. */
+  nextDue(seen?: NextDue["seen"]): Promise<NextDue>;
   /** Ended tasks to forget, at most `count`, the oldest first: above the bounds on all of them, then those that are too old. */
   expiredEnds(retention: Retention, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
@@ -107,6 +109,13 @@ export type EnqueueOutcome =
   | { readonly outcome: "known" | "conflict"; readonly id: string }
   | { readonly outcome: "full"; readonly bound: FullBound }
   | { readonly outcome: "stopped"; readonly stop: Emergency };
+
+export interface NextDue {
+  /** Until when each shard has been looked at. */
+  readonly seen: readonly number[];
+  /** In how many ms something is due: of tasks, a gate that opens, an agent's rate that has refilled; Infinity for none. */
+  readonly waits: { readonly tasks: number; readonly gates: number; readonly refills: number };
+}
 
 /** How many ended tasks are kept, how many bytes they have (spec, log and result), and for how long. */
 export interface Retention {
@@ -180,6 +189,12 @@ export interface Claimed {
   readonly grants: readonly Grant[];
   /** How long until time alone lets more start: a gate opens, a rate limit has refilled. Absent: nothing waits for a time. */
   readonly waitMs?: number;
+  /** It is not to miss that moment, since tasks wait for it and for no other. */
+  readonly ownWait: boolean;
+  /** Tasks in line that this claim says nothing about: its slots are full, or it was `kept`. 0 when none of what waits may start. */
+  readonly left: number;
+  /** What let this executor start no more, and may let others: the gate or bound of its login, or its own gate. */
+  readonly kept?: "login" | "executor";
 }
 
 export interface Grant {
@@ -260,14 +275,20 @@ export interface Wakes {
    * the change: what the listener asks the store for comes right behind it, and needs no wake-up of its own.
    */
   hint(topic: string): void;
+  /** Wakes the listeners of the topic of every process. */
+  tell(topic: string): void;
 }
 
 export interface Listener {
   /** Resolves when something came since the last call, with its topics; with none after `timeoutMs` and when `signal` aborts. */
   next(timeoutMs: number, signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /** As if word of the topic had come, to this listener alone. */
+  remind(topic: string): void;
   close(): void;
 }
 
 export const logTopic = (taskId: string): string => `log:${taskId}`;
 export const engineTopic = (engine: string): string => `engine:${engine}`;
+/** Something is due sooner than in a second. */
+export const DUE_TOPIC = "due";
 export const executorTopic = (executor: string): string => `executor:${executor}`;

@@ -1,6 +1,6 @@
 import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
 import type { Bound, Bounds, FullBound } from "../domain/bounds.js";
-import { type EnqueueOutcome, engineTopic, type NewTask, type Wakes } from "../domain/store.js";
+import type { EnqueueOutcome, NewTask } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
@@ -13,10 +13,13 @@ import type { Scripts } from "./scripts.js";
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
 const bytesOf = ({ prompts, spec }: NewTask): number => prompts.length + spec.length;
 
+/** As `Idle.offer` has it. */
+export type Offering = (engine: string, tasks: number) => boolean;
+
 /** `TaskStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
   { redis, scripts, keys }: { readonly redis: RedisClient; readonly scripts: Scripts; readonly keys: QueueKeys },
-  { bounds, clock, hint }: { readonly bounds: Bounds; readonly clock: () => number | ""; readonly hint: Wakes["hint"] },
+  { bounds, clock, offer }: { readonly bounds: Bounds; readonly clock: () => number | ""; readonly offer: Offering },
 ): GroupedCall<NewTask, EnqueueOutcome> {
   const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates } = keys;
   const boundsArg = JSON.stringify({
@@ -39,13 +42,14 @@ export function createEnqueue(
     const entries = group.map(entryOf);
     const requests: string[] = [];
     const args: ScriptArgument[] = [clock(), engine, channels.work, REQUEST_TTL_MS, boundsArg, ...eventData(engine)];
+    const tasksNow = refusing.has(engine) ? 0 : group.filter(mayStartNow).length;
+    args.push(tasksNow > 0 && offer(engine, tasksNow) ? "" : "tell");
     for (const { task, line } of entries) {
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
       args.push(line, asBuffer(task.prompts));
     }
     // A literal that begins with a spread and then gets more gets a hidden class of its own, each time: 1 to 2 µs, and slow to read.
     const answer = scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args);
-    if (!refusing.has(engine) && group.some(mayStartNow)) hint(engineTopic(engine));
     const outcomes = readOutcomes(entries, await answer);
     if (outcomes.every(isRefused)) refusing.add(engine);
     else refusing.delete(engine);

@@ -20,7 +20,7 @@ const PAGE = 500;
 export function createGateCalls(
   redis: RedisClient,
   scripts: Scripts,
-  { gates, events, running, tasks, leases, meta, bench, blocked }: QueueKeys,
+  { gates, events, running, tasks, leases, meta, bench, blocked, refills }: QueueKeys,
   { engines, clock }: { readonly engines: readonly string[]; readonly clock: () => number | "" },
 ): GateStore {
   const topics = engines.map(engineTopic);
@@ -41,16 +41,16 @@ export function createGateCalls(
     async closeGate({ scope, gate, how, told, login }) {
       const data = told ? gateClosedData(scope, gate) : "";
       const timeout = login ? sessionTimeoutData(login) : "";
-      return decode(
-        await scripts.closeGate({ gates, events }, scope, clock(), JSON.stringify(gate), how, data, timeout),
-      );
+      const args = [scope, clock(), JSON.stringify(gate), how, data, timeout, channels.work];
+      return decode(await scripts.closeGate({ gates, events }, ...args));
     },
 
     async openGate(scope, by, closedMs) {
       const told = by ? await openedEvent(scope, by) : NO_EVENT;
+      const woken = scope === scopes.emergency ? [EMERGENCY_TOPIC, ...topics] : topics;
       const opened = await scripts.openGate(
         { gates, events },
-        ...[scope, clock(), ...told, randomUUID(), closedMs ?? "", channels.work, EMERGENCY_TOPIC, ...topics],
+        ...[scope, clock(), ...told, randomUUID(), closedMs ?? "", channels.work, ...woken],
       );
       return opened === "ok";
     },
@@ -64,6 +64,8 @@ export function createGateCalls(
         { gates, running },
         ...[`${engine}/${account}`, clock(), what, HALVE_EVERY_MS, GROW_AFTER, channels.work, engineTopic(engine)],
       ),
+
+    liftRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),
 
     liftBench: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
 

@@ -410,12 +410,12 @@ export class Play {
 
   /** One that dies after so many calls of the store. */
   private replica(calls: number) {
-    const { order, wakes, stopping, limits } = this.world;
+    const { order, idle, stopping, limits } = this.world;
     const { store, settled } = crashingStore(this.world.store, calls);
     const gates = createGates(store, { rampMs: RAMP_MS });
     const queue = createQueue({ store, gates, observer: NOBODY }, limits);
     const options = { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal };
-    return { store, queue, sync: createSync({ store, queue, wakes, observer: NOBODY }, options), settled };
+    return { store, queue, sync: createSync({ store, queue, idle, observer: NOBODY }, options), settled };
   }
 }
 
