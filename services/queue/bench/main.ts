@@ -2,6 +2,7 @@
 import { loadavg } from "node:os";
 import { startRedis } from "@ccsp/fleet";
 import { Redis } from "ioredis";
+import { benchClear } from "./clear.js";
 import { benchCost } from "./cost.js";
 import { benchDepth } from "./depth.js";
 import { benchGrpc } from "./grpc.js";
@@ -26,6 +27,7 @@ const SECTIONS: readonly Section[] = [
   { figures: ["depth", "bytes"], once: true, run: benchDepth },
   { figures: ["watch"], run: benchWatch },
   { figures: ["wake"], run: benchWake },
+  { figures: ["count", "clear"], run: benchClear },
 ];
 
 const MODES: Readonly<Record<string, readonly string[]>> = {

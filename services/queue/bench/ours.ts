@@ -67,7 +67,7 @@ export async function openOurs(url: string) {
     queue.report({ id: task.id, fence, number: 1, started: { traceparent: "" }, entries: [] });
 
   return {
-    ...{ store, newTask, complete },
+    ...{ store, queue, newTask, complete },
     /** Leases of one Sync, of as many prompts as there are. */
     async claim(mark: SyncMark, count: number, leaseMs = LEASE_MS): Promise<readonly Grant[]> {
       const wanted = { engine: ENGINE, account: "", count, leaseMs, maxBytes: 1e8, order: ORDER, early: false };

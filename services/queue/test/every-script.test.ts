@@ -45,6 +45,9 @@ async function useEverything(world: World): Promise<void> {
   await gates.resume(scopes.all, { who: "w", why: "y" });
   await queue.enqueue(newTask({}, SHARDS));
   await ex.sync();
+  assert.equal((await store.nextDue()).seen.length, SHARDS);
+  const where = { states: ["QUEUED"], classes: [], agent: "alice" } as const;
+  assert.deepEqual((await store.candidates(where, 10, await store.beginWalk(where))).found, []);
   await store.noticeOutage(LEASE_MS);
   await reap(store, queue, { retentionMs: 1e9, maxEnded: 0, maxEndedBytes: 1e12 });
   assert.equal(await store.find(task.id), undefined);

@@ -4,6 +4,7 @@ import { joinSurroundings } from "./situation.js";
 import {
   byLoad,
   type Counts,
+  type Cursor,
   type Depth,
   type ExecutorView,
   type Grant,
@@ -87,6 +88,21 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       const here = before && idInShard(before, shardOfAgent(agent, shards.length));
       return ofAgent(agent).listIds(agent, here, count);
     },
+    // In all shards at once, so that what is accepted meanwhile is in none of them.
+    async beginWalk(where) {
+      const inAll = await all(async (store, shard) => ({ shard, at: await store.beginWalk(where) }));
+      const meant =
+        where.agent === undefined ? inAll : inAll.slice(shardOfAgent(where.agent, shards.length)).slice(0, 1);
+      return encodeWalk(meant);
+    },
+    async candidates(where, count, cursor) {
+      const [here, ...rest] = decodeWalk(cursor);
+      if (here === undefined) throw new Error("there is no shard");
+      const page = await (shards[here.shard] ?? first).candidates(where, count, here.at);
+      const ahead = page.next === undefined ? rest : [{ ...here, at: page.next }, ...rest];
+      const { asOf, found } = page;
+      return { asOf, found, ...(ahead.length > 0 && { next: encodeWalk(ahead) }) };
+    },
     readLog: async (id, ...rest) => ofTask(id)?.readLog(id, ...rest),
 
     overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
@@ -168,6 +184,12 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
     executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
   };
 }
+
+/** How far a walk is in each shard that it has not gone through. */
+type Walk = readonly { readonly shard: number; readonly at: Cursor }[];
+const encodeWalk = (walk: Walk): Cursor => JSON.stringify(walk);
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encodeWalk` makes them
+const decodeWalk = (cursor: Cursor): Walk => JSON.parse(cursor) as Walk;
 
 /**
  * Grants from all shards. First what this very Sync was granted before, so that a repeated one is answered the same; then

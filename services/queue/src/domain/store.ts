@@ -42,6 +42,13 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   owners(): Promise<readonly string[]>;
   /** Newest first, older than `before`, which may be another agent's. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
+  /** Begins a walk over the tasks that may be of these. */
+  beginWalk(where: Where): Promise<Cursor>;
+  /**
+   * About `count` of them, from where the page before ended; the last page has no `next`. Who is one from the beginning to the end is found,
+   * perhaps twice, but for one that goes back meanwhile: from an executor to where it waits. Others are found too.
+   */
+  candidates(where: Where, count: number, cursor: Cursor): Promise<CandidatePage>;
   /** The first `count` log entries after `sequence`; undefined when there is no such task. */
   readLog(id: string, sequence: number, count: number): Promise<LogPage | undefined>;
 
@@ -122,6 +129,30 @@ export interface Retention {
   readonly retentionMs: number;
   readonly maxEnded: number;
   readonly maxEndedBytes: number;
+}
+
+/** Which tasks; an empty list of classes means any. */
+export interface Where {
+  readonly states: readonly State[];
+  readonly classes: readonly PriorityClass[];
+  readonly engine?: string | undefined;
+  readonly agent?: string | undefined;
+}
+
+export interface CandidatePage {
+  /** When the walk began, on the clock of the shard that the page is of: who was accepted later is not meant. */
+  readonly asOf: number;
+  readonly found: readonly Candidate[];
+  readonly next?: Cursor;
+}
+
+/** Of one walk; only the store that made it reads it. */
+export type Cursor = string;
+
+export interface Candidate {
+  readonly id: string;
+  /** It is QUEUED, of an engine, class and agent that were asked for; `sinceMs`: its age, accepted then or before. */
+  readonly waits?: { readonly agent: string; readonly sinceMs: number };
 }
 
 export interface Report {

@@ -27,6 +27,8 @@ type Reads = Omit<
   | "noticeOutage"
   | keyof Confirmations
   | keyof StatusReads
+  | "beginWalk"
+  | "candidates"
   | keyof EmergencyStore
 >;
 

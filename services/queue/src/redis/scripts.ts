@@ -148,6 +148,9 @@ export function bindScripts(redis: RedisClient) {
     readDue: bindScript(redis, lua("read_due"), ["leases", "parked", "alarms", "gates", "refills"], words, [
       lua("shared/clock"),
     ]),
+    readPlaces: bindScript(redis, lua("read_places"), ["load", "parked", "pinned", "blocked", "...lines"], words, [
+      lua("shared/clock"),
+    ]),
     mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases", "meta"], anything, [
       lua("shared/clock"),
       lua("shared/count_lease"),

@@ -4,6 +4,7 @@ import type { Bounds } from "../domain/bounds.js";
 import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore, Wakes } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
+import { createCandidateReads } from "./candidate-reads.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeTask } from "./decode.js";
 import { createEmergencyCalls, emergencyOf } from "./emergency-calls.js";
@@ -58,6 +59,7 @@ export function createTaskStore(
   const store: Omit<TaskStore, "enqueue" | "enqueueAll" | "findLeased"> = {
     ...reads,
     ...status,
+    ...createCandidateReads(redis, keys, { scripts, engines, clock }),
     ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
     ...createTaskCalls(scripts, keys, { chunks, clock, hint }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
