@@ -5,7 +5,7 @@ import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Redis } from "ioredis";
-import { mainThreadMicros, median, medianRatio } from "./measure.js";
+import { mainThreadMicros, median, medianRatio, pick } from "./measure.js";
 import { ENGINE, PROMPT } from "./ours.js";
 import { type Served, startQueue } from "./processes.js";
 import type { Report } from "./report.js";
@@ -81,8 +81,8 @@ async function startExecutors(count: number, address: string) {
   const result = TaskResult.fromPartial({ text: "done" });
   const boot = randomUUID();
   let done = () => {};
-  const run = async (index: number, client: Client | undefined): Promise<void> => {
-    for (let sequence = 1n; client && !stop.signal.aborted; sequence += 1n) {
+  const run = async (index: number, client: Client): Promise<void> => {
+    for (let sequence = 1n; !stop.signal.aborted; sequence += 1n) {
       const { leases } = await client.sync(
         {
           ...{ executorId: `ex-${index}`, bootId: boot, sequence, leases: [] },
@@ -96,7 +96,7 @@ async function startExecutors(count: number, address: string) {
     }
   };
   const running = Array.from({ length: count }, (_, index) =>
-    run(index, clients[Math.floor(index / PER_CHANNEL)]).catch((error: unknown) => {
+    run(index, pick(clients, Math.floor(index / PER_CHANNEL))).catch((error: unknown) => {
       if (!stop.signal.aborted) throw error;
     }),
   );

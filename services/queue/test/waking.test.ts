@@ -26,12 +26,7 @@ describe("a new task", function () {
   const replicas = (): World[] => [here ?? assert.fail(), there ?? assert.fail()];
 
   /** Resolves when it has looked and found nothing: from here on only a wake-up makes it claim again before the tick. */
-  const wait = async (
-    world: World,
-    id: string,
-    more: Parameters<typeof executor>[1] = {},
-    signal = new AbortController().signal,
-  ) => {
+  const wait = async (world: World, id: string, more: Parameters<typeof executor>[1] = {}) => {
     const { claim } = world.store;
     const ex = executor(world, { id, ...more });
     const looked = new Promise<void>((resolve) => {
@@ -42,7 +37,9 @@ describe("a new task", function () {
         return answer;
       };
     });
-    calls.push(ex.sync({ maxWaitMs: 20_000, signal }));
+    const call = ex.sync({ maxWaitMs: 20_000 });
+    call.catch(() => undefined);
+    calls.push(call);
     await looked;
   };
   const count = () => {
@@ -118,18 +115,6 @@ describe("a new task", function () {
     one.store.claim = async () => "stale";
     const { task } = await one.queue.enqueue(newTask());
     await eventually(async () => assert.equal((await one.store.find(task.id))?.executor, "ex-1"));
-  });
-
-  it("goes to the next when the stream of who was woken is gone", async () => {
-    const [one] = replicas();
-    assert.ok(one);
-    const gone = new AbortController();
-    await wait(one, "ex-0", {}, gone.signal);
-    await wait(one, "ex-1");
-    const enqueueing = one.queue.enqueue(newTask());
-    gone.abort();
-    await enqueueing;
-    await eventually(async () => assert.equal((await one.store.counts()).leased, 1));
   });
 
   it("goes to another login when the one of who was woken is closed", async () => {
