@@ -9,7 +9,7 @@ MOCHA := mocha --reporter ./mocha-reporter.cjs
 ALL := $(MOCHA) --parallel --jobs 2 $(UNIT) $(LIVE)
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup demo up down logs test test-unit test-integration test-e2e test-node24 soak-executor soak-queue chaos \
+.PHONY: help setup demo up down logs test test-unit test-integration test-e2e coverage test-node22 soak-executor soak-queue chaos \
   check bench-submit bench-queue bench-ttft gen lint types format proto build clean
 
 help:
@@ -45,9 +45,12 @@ test-integration: setup ## tests that start Redis, Consul, servers, engines
 test-e2e: setup ## tests of the whole fleet
 	@$(MOCHA) 'packages/e2e/test/**/*.test.ts'
 
-test-node24: setup ## all tests on Node 24, which it gets
-	@deploy/setup.sh node24
-	@PATH="$(CURDIR)/.tools/node24/bin:$$PATH" $(ALL)
+coverage: setup ## which lines the unit and integration tests run, into coverage/index.html
+	@c8 $(MOCHA) --parallel --jobs 2 --ignore 'packages/e2e/**' $(UNIT) $(LIVE); status=$$?; rm -rf coverage/tmp; exit $$status
+
+test-node22: setup ## all tests on Node 22, the oldest that is supported, which it gets
+	@deploy/setup.sh node22
+	@PATH="$(CURDIR)/.tools/node22/bin:$$PATH" $(ALL)
 
 soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts
@@ -85,9 +88,12 @@ proto: setup ## lint proto/, compare it with main for breaking changes and with 
 types: setup ## check the types of sources and tests
 	@tsc -p tsconfig.json --noEmit
 
-lint: setup ## lint, format and import order, without changing anything
+lint: setup ## lint TypeScript, Lua and shell, format, import order, and what nothing uses; changes nothing
 	@oxlint --type-aware --quiet packages services
 	@biome check .
+	@knip --no-progress --no-config-hints
+	@node .ci/lint-lua.mjs
+	@node .ci/lint-shell.mjs
 
 format: setup ## format and sort imports
 	@biome check --write .

@@ -2,15 +2,20 @@
 # Makes a machine with Node, npm, git and make able to run everything here. See usage() below.
 set -euo pipefail
 
-readonly PNPM_VERSION=12.4.2
-readonly NODE_MINIMUM=20.19.0
-readonly NODE24_VERSION=24.21.0
+# The Node that everything runs on is the one in deploy/npm/node24; a machine's own of this version or newer serves where that cannot be had.
+readonly NODE_MINIMUM=22.15.0
 # The last Debian suite that has Consul under a free licence.
 readonly CONSUL_SUITE=bullseye
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root tools="$root/.tools"
 cd "$root"
+export PATH="$tools/bin:$PATH"
+# npm and pnpm keep what they download in the home folder, for every checkout; where that cannot be written, in here.
+if [[ ! -w ${HOME:-/nowhere} ]]; then
+  export NPM_CONFIG_USERCONFIG="${NPM_CONFIG_USERCONFIG:-${HOME:-}/.npmrc}" HOME="$tools/home"
+  mkdir -p "$HOME"
+fi
 
 usage() {
   cat <<'END'
@@ -20,11 +25,14 @@ Gets what CCSP needs and this machine lacks. Everything goes into this folder (.
 system-wide, no root is needed, nothing is asked. A second run only checks.
 
 Parts, by default all but the last:
-  node     pnpm into .tools/pnpm, then the packages of pnpm-lock.yaml into node_modules (with the Claude Code CLI)
+  node     Node 24 into .tools/node24 where the machine's own is older; pnpm into .tools/pnpm; then the packages of
+           pnpm-lock.yaml into node_modules (with the Claude Code CLI)
   redis    redis-server: the one in REDIS_SERVER_BIN or on PATH, else Debian's package, unpacked into .tools/redis
-  consul   consul: the one in CONSUL_BIN or on PATH, else Debian's package (1.8.7), unpacked into .tools/consul
+  consul   consul: the one in CONSUL_BIN or on PATH, whatever its version, else Debian's package (1.8.7), unpacked into .tools/consul.
+           Where it cannot be had, a fleet does without: that is told in a line and is no fault. It is tried again a day later, or
+           when this part is named. CCSP_WITHOUT_CONSUL=1 does without in any case
   build    compiles the TypeScript sources
-  node24   Node 24 into .tools/node24, for make test-node24 (not among the default parts)
+  node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 (not among the default parts)
 
 Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then say what, and how to get it.
 END
@@ -51,51 +59,88 @@ logged() {
 
 # --- node ---------------------------------------------------------------------------------------------------------------
 
-node_is_new_enough() {
-  local oldest
-  oldest=$(printf '%s\n' "$NODE_MINIMUM" "$(node -p process.versions.node)" | sort -V | head -n 1)
-  [[ $oldest == "$NODE_MINIMUM" ]]
+# at_least VERSION NODE: whether that Node is as new as the version.
+at_least() { [[ $(printf '%s\n' "$1" "$("$2" -p process.versions.node)" | sort -V | head -n 1) == "$1" ]]; }
+
+# fetch_npm NAME: what deploy/npm/NAME names, into .tools/NAME. npm compares each package with the hash in the lock file there, and
+# its own client fetches it, so that the machine's registry setting holds. No install script runs.
+fetch_npm() {
+  local named="deploy/npm/$1" folder="$tools/$1"
+  cmp -s "$named/package-lock.json" "$folder/installed.json" && return
+  say "$1 from npm into .tools/$1"
+  rm -rf "$folder" && mkdir -p "$folder" && cp "$named"/package*.json "$folder" &&
+    logged "$1" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund &&
+    cp "$named/package-lock.json" "$folder/installed.json"
+}
+
+# node_in NAME: the Node binary that fetch_npm NAME brought; fails where npm has none for this platform.
+node_in() {
+  local binary
+  for binary in "$tools/$1"/node_modules/node-*/bin/node; do [[ -x $binary ]] && printf '%s\n' "$binary" && return; done
+  return 1
+}
+
+# choose_node OWN: makes .tools/bin/node the Node that everything runs on, unless the machine's own is as new.
+choose_node() {
+  local own="$1" fetched
+  if at_least 24 "$own"; then
+    rm -f "$tools/bin/node"
+    return
+  fi
+  if fetch_npm node24 && fetched=$(node_in node24); then
+    link "$fetched" node
+  elif at_least "$NODE_MINIMUM" "$own"; then
+    rm -f "$tools/bin/node"
+    say "npm has no Node 24 for this machine; everything runs on its own, $("$own" --version)"
+  else
+    fault "Node 24 (this machine's is $("$own" --version), and npm could not deliver another)" \
+      "nodejs.org or your version manager: Node 24, or at least $NODE_MINIMUM"
+  fi
 }
 
 part_node() {
-  local how="Debian 13: apt-get install nodejs npm; elsewhere nodejs.org or your version manager"
-  command -v node >/dev/null || { fault "Node $NODE_MINIMUM or newer" "$how"; return 1; }
+  local how="Debian 13: apt-get install nodejs npm; elsewhere nodejs.org or your version manager" own
+  own=$(PATH=${PATH//"$tools/bin:"/} command -v node) || { fault "Node" "$how"; return 1; }
   command -v npm >/dev/null || { fault "npm" "$how"; return 1; }
-  node_is_new_enough || { fault "Node $NODE_MINIMUM or newer (this is $(node --version))" "$how"; return 1; }
-
-  local pnpm="$tools/pnpm/node_modules/.bin/pnpm"
-  if [[ $(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$tools/pnpm/node_modules/pnpm/package.json" 2>/dev/null) != "$PNPM_VERSION" ]]; then
-    say "pnpm $PNPM_VERSION into .tools/pnpm"
-    mkdir -p "$tools/pnpm"
-    logged pnpm npm install --prefix "$tools/pnpm" --no-audit --no-fund --ignore-scripts "pnpm@$PNPM_VERSION" ||
-      { fault "pnpm $PNPM_VERSION" "npm could not fetch it: check the network and npm's registry setting (npm ping), then run this again"; return 1; }
-  fi
-  link "$pnpm" pnpm
+  mkdir -p "$tools/bin"
+  choose_node "$own" || return
+  fetch_npm pnpm || { fault "pnpm" "npm could not fetch it: check the network and npm's registry setting (npm ping), then run this again"; return 1; }
+  link "$tools/pnpm/node_modules/.bin/pnpm" pnpm
+  write_ccsp
 
   local stamp="node_modules/.ccsp-installed" wanted
   wanted=$(cat pnpm-lock.yaml pnpm-workspace.yaml package.json packages/*/package.json services/*/package.json | cksum)
   [[ $(cat "$stamp" 2>/dev/null) == "$wanted" ]] && return
   say "Node packages into node_modules, as pnpm-lock.yaml names them"
-  logged install "$pnpm" install --frozen-lockfile --config.confirmModulesPurge=false ||
+  logged install pnpm install --frozen-lockfile --config.confirmModulesPurge=false ||
     { fault "Node packages" "pnpm could not install them: check the network, then run this again (whole output: .tools/log/install.log)"; return 1; }
   printf '%s\n' "$wanted" >"$stamp"
 }
 
-# The binary as npm delivers it, without the wrapper package whose install script would choose it.
-part_node24() {
-  local name
-  name="node-$(node -p 'process.platform + "-" + process.arch')"
-  [[ -x $tools/node24/bin/node && $("$tools/node24/bin/node" --version) == "v$NODE24_VERSION" ]] && return
-  say "Node $NODE24_VERSION into .tools/node24"
-  mkdir -p "$tools/node24"
-  logged node24 npm install --prefix "$tools/node24" --no-audit --no-fund --ignore-scripts "$name@$NODE24_VERSION" ||
-    { fault "Node $NODE24_VERSION" "npm could not fetch $name: check the network, or run the tests with a Node 24 of your own"; return 1; }
-  ln -sfn "node_modules/$name/bin" "$tools/node24/bin"
+# The command for people, on the Node that was chosen above, from any folder.
+write_ccsp() {
+  [[ -x $tools/bin/ccsp ]] && return
+  cat >"$tools/bin/ccsp" <<'END'
+#!/bin/sh
+tools=$(cd "$(dirname "$0")/.." && pwd)
+PATH=$tools/bin:$PATH exec node "$tools/../packages/cli/bin/ccsp.js" "$@"
+END
+  chmod +x "$tools/bin/ccsp"
+}
+
+part_node22() {
+  local fetched
+  if fetch_npm node22 && fetched=$(node_in node22); then
+    mkdir -p "$tools/node22/bin" && ln -sfn "../${fetched#"$tools/node22/"}" "$tools/node22/bin/node"
+  else
+    fault "Node 22" "npm has none for this machine: run the tests with a Node 22 of your own on PATH"
+  fi
 }
 
 # link TARGET NAME: .tools/bin/NAME, relative so that the folder can be moved.
 link() {
   mkdir -p "$tools/bin"
+  [[ $(readlink "$tools/bin/$2") == "../${1#"$tools"/}" ]] && return
   ln -sfn "../${1#"$tools"/}" "$tools/bin/$2"
 }
 
@@ -150,7 +195,7 @@ fetch_redis() {
   # With what a real installation would add: the libraries that the system lacks, and no more.
   local packages
   packages=$(private_apt "$apt" install --simulate --no-install-recommends redis-server | sed -n 's/^Inst \([^ ]*\) .*/\1/p') || return
-  packages=$(printf '%s\n' redis-server redis-tools $packages | sort -u)
+  packages=$(printf '%s\n' redis-server redis-tools "$packages" | sort -u)
   # shellcheck disable=SC2086 # one word per package
   (cd "$apt" && private_apt "$apt" download $packages) || return
   unpack redis || return
@@ -167,14 +212,30 @@ END
 }
 
 part_consul() {
-  local how="install Consul 1.8 or newer and put it on PATH, or name it in CONSUL_BIN (macOS: brew install consul)"
+  local how="put a consul on PATH, or name it in CONSUL_BIN (macOS: brew install consul)" absent="$tools/consul.absent"
+  [[ ${CCSP_WITHOUT_CONSUL:-} != 1 ]] || { without_consul "CCSP_WITHOUT_CONSUL is 1" "unset it"; return; }
   present consul CONSUL_BIN >/dev/null && return
   [[ -z ${CONSUL_BIN:-} ]] || { fault "consul: CONSUL_BIN names $CONSUL_BIN, which cannot be run" "$how"; return 1; }
   can_unpack_debian && [[ $(. /etc/os-release && echo "$ID") == debian ]] ||
-    { fault "consul (it can be fetched on Debian only)" "$how"; return 1; }
+    { without_consul "it can be fetched on Debian only" "$how"; return; }
+  # Each make comes by here: what failed is not tried again each time.
+  [[ -z $(find "$absent" -mtime -1 2>/dev/null) ]] || { without_consul "$(cat "$absent")" "$how"; return; }
   say "consul from Debian's $CONSUL_SUITE into .tools/consul"
-  logged consul fetch_consul || { fault "consul (its Debian package could not be fetched: .tools/log/consul.log)" "$how"; return 1; }
-  "$tools/bin/consul" version >/dev/null || { fault "consul (the unpacked one does not run)" "$how"; return 1; }
+  if ! logged consul fetch_consul; then
+    echo "its Debian package could not be fetched: .tools/log/consul.log" >"$absent"
+  elif ! "$tools/bin/consul" version >/dev/null; then
+    rm -f "$tools/bin/consul"
+    echo "the unpacked one does not run" >"$absent"
+  else
+    rm -f "$absent"
+    return
+  fi
+  without_consul "$(cat "$absent")" "$how"
+}
+
+# without_consul WHY HOW: what follows from having none, and how to have one.
+without_consul() {
+  say "no consul ($1): a fleet uses fixed addresses, and tests that need consul are skipped. To have it: $2"
 }
 
 fetch_consul() {
@@ -182,6 +243,7 @@ fetch_consul() {
   rm -rf "$apt" && mkdir -p "$apt"
   # The mirror that this machine already uses for its own suite; an address of our own would not work behind a proxy.
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  # shellcheck disable=SC2016 # apt's own variables
   mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
     awk -v suite="$codename" '($1 == suite || $1 == "stable") && $2 == "main" { print $3; exit }')
   [[ -n $mirror ]] || { echo "no package source for Debian $codename is configured"; return 1; }
@@ -206,7 +268,8 @@ parts=()
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit ;;
-    node | redis | consul | build | node24) parts+=("$argument") ;;
+    consul) rm -f "$tools/consul.absent"; parts+=(consul) ;;
+    node | redis | build | node22) parts+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done

@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { registerSchemes } from "@ccsp/discovery";
 import { type Command, Option } from "commander";
 import { pino } from "pino";
 import { agentOf, claimsFor, createToken, SCOPES } from "./create-token.js";
 import { CliError, EXIT } from "./exit.js";
-import type { Io } from "./io.js";
-import { type FleetState, findFleet, findSecret, stateDir } from "./state.js";
+import { type Io, note } from "./io.js";
+import { findSecret } from "./local-secret.js";
+import { type FleetState, findFleet, stateDir } from "./state.js";
 
 /** What every command that talks to a gateway accepts. */
 export interface ConnectionOptions {
@@ -19,8 +21,13 @@ export interface ConnectionOptions {
 export function withConnection(command: Command): Command {
   return command
     .option("--gateway <target>", "gRPC target of the gateway (CCSP_GATEWAY; default: the local fleet)")
-    .option("--token <jwt>", "token of the agent (CCSP_TOKEN; default: made for $USER with the local fleet's secret)")
-    .addOption(new Option("--token-file <path>", "file that holds the token").conflicts("token"))
+    .addOption(
+      new Option(
+        "--token-file <path>",
+        "file that holds the token of the agent; - reads it from standard input (CCSP_TOKEN holds the token itself; default: made for $USER with the local fleet's secret)",
+      ).conflicts("token"),
+    )
+    .option("--token <->", "- reads the token from standard input; a token itself is taken for one more release")
     .option("--json", "print JSON");
 }
 
@@ -59,25 +66,40 @@ export async function localFleet({ env }: Io): Promise<FleetState> {
   );
 }
 
-async function tokenSource({ env }: Io, { token, tokenFile }: ConnectionOptions) {
-  if (tokenFile !== undefined) return readTokenFile(tokenFile);
-  const given = token ?? env["CCSP_TOKEN"];
+async function tokenSource(io: Io, options: ConnectionOptions) {
+  const { env } = io;
+  const given = (await namedToken(io, options)) ?? env["CCSP_TOKEN"];
   if (given) return given;
   const secret = await findSecret(env);
   if (secret === undefined) {
-    throw new CliError(
-      EXIT.denied,
-      "no token: give --token, --token-file or CCSP_TOKEN, or start a local fleet with `ccsp up`",
-    );
+    throw new CliError(EXIT.denied, "no token: give --token-file or CCSP_TOKEN, or start a local fleet with `ccsp up`");
   }
   const agent = agentOf(env["USER"] ?? "");
   return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
 }
 
-async function readTokenFile(path: string): Promise<string> {
-  try {
-    return (await readFile(path, "utf8")).trim();
-  } catch (error) {
-    throw new CliError(EXIT.usage, `--token-file: ${error instanceof Error ? error.message : String(error)}`);
+/** Undefined when no option names one. */
+async function namedToken(io: Io, { token, tokenFile, json }: ConnectionOptions): Promise<string | undefined> {
+  if (tokenFile === "-" || token === "-") return tokenFrom("standard input", readStdin(io));
+  if (tokenFile !== undefined) return tokenFrom(tokenFile, readFile(tokenFile, "utf8"));
+  if (token) {
+    const message =
+      "a token after --token is visible to every process of this machine, and will be refused in the next release: " +
+      "use --token-file, CCSP_TOKEN, or --token - with the token on standard input";
+    note(io, json ? JSON.stringify({ warning: { message } }) : `warning: ${message}`);
   }
+  return token;
+}
+
+async function tokenFrom(where: string, reading: Promise<string>): Promise<string> {
+  const token = await reading.catch((error: unknown) => {
+    throw new CliError(EXIT.usage, `--token-file: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  if (token.trim() !== "") return token.trim();
+  throw new CliError(EXIT.usage, `--token-file: there is no token in ${where}`);
+}
+
+async function readStdin({ stdin }: Io): Promise<string> {
+  if (stdin.readableEnded) throw new Error("standard input was the prompt already, and cannot hold the token too");
+  return text(stdin);
 }

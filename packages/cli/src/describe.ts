@@ -29,7 +29,7 @@ export function seconds(duration: { seconds: bigint; nanos: number } | undefined
   return duration ? `${(Number(duration.seconds) + duration.nanos / 1e9).toFixed(3)} s` : "unknown";
 }
 
-/** A task for `get`. */
+/** A task for `get`, without the text of its answer. */
 export function describeTask(task: Task): string[] {
   const { engine = "", model = "", priority = Priority.NORMAL } = task.spec ?? {};
   const lines = [
@@ -47,7 +47,7 @@ export function describeTask(task: Task): string[] {
   if (task.readyTime) lines.push(`waits until ${task.readyTime.toISOString()}`);
   if (task.traceId) lines.push(`trace id    ${task.traceId}`);
   if (task.error) lines.push(`error       ${task.error.message}`);
-  if (task.result) lines.push(...summary(task.result), "", task.result.text);
+  if (task.result) lines.push(...summary(task.result));
   return lines;
 }
 

@@ -29,10 +29,13 @@ export const EXIT_HELP = `Exit codes:
 /** A failure with a message for people and a code for scripts. */
 export class CliError extends Error {
   readonly code: ExitCode;
+  /** As it is shown: a message is one line, whatever stands in it, and only `details` add more. */
+  readonly lines: readonly string[];
 
-  constructor(code: ExitCode, message: string) {
-    super(message);
+  constructor(code: ExitCode, message: string, details: readonly string[] = []) {
+    super([message, ...details].join("\n"));
     this.code = code;
+    this.lines = [message, ...details];
   }
 }
 

@@ -1,7 +1,7 @@
 import type { CcspClient, RunEnded, RunEvent } from "@ccsp/client";
 import { summary } from "./describe.js";
 import { EXIT, type ExitCode } from "./exit.js";
-import { type Io, note, say, sayJson, write } from "./io.js";
+import { type Io, note, say, sayJson, writeText } from "./io.js";
 import { runEventJson } from "./task-json.js";
 
 export interface FollowOptions {
@@ -26,7 +26,8 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   const leaving = new AbortController();
 
   const cancel = () => {
-    note(io, `\ncancelling ${taskId} …`);
+    note(io, "");
+    note(io, `cancelling ${taskId} …`);
     client.cancel(taskId, "interrupted").catch((error: unknown) => note(io, `the cancel failed: ${String(error)}`));
   };
   const stopListening = io.onInterrupt(() => {
@@ -55,7 +56,8 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     if (!leaving.signal.aborted) throw error;
     if (ended) return exitCodeOfEnd(ended);
     const comeBack = `the task goes on; watch it with: ccsp watch ${taskId} --after ${last}`;
-    note(io, taskId ? `\n${comeBack}` : "\ninterrupted before the task was known to be accepted");
+    note(io, "");
+    note(io, taskId ? comeBack : "interrupted before the task was known to be accepted");
     return EXIT.interrupted;
   } finally {
     stopListening();
@@ -78,7 +80,7 @@ function createPrinter(io: Io): (event: RunEvent, traceId: string) => Promise<vo
         return event.attempt > 1 ? aside(`attempt ${event.attempt}: the answer starts anew`) : undefined;
       case "text":
         midLine = !event.text.endsWith("\n");
-        return write(io, event.text);
+        return writeText(io, event.text);
       case "tool":
         return aside(`tool ${event.name}`);
       case "notice":

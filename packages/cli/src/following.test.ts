@@ -21,6 +21,7 @@ describe("a stream that is read on", () => {
       stdout: new PassThrough(),
       stderr,
       onInterrupt: () => () => undefined,
+      onOutputFault: () => () => undefined,
     };
     for await (const each of readOn(io, open, new AbortController().signal)) seen.push(each);
     return { seen, told: String(stderr.read()) };

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
+import { printable, printableText } from "./printable.js";
 
 /** All that a command sees of its process, so that tests can run it without one. */
 export interface Io {
@@ -9,19 +10,28 @@ export interface Io {
   readonly stderr: Writable;
   /** Calls the listener on SIGINT and SIGTERM, instead of ending the process. Returns a function that stops listening. */
   onInterrupt(listener: () => void): () => void;
+  /** Calls the listener when output cannot be written, instead of ending the process. Returns a function that stops listening. */
+  onOutputFault(listener: () => void): () => void;
 }
 
+/** A line for people. What would end it or steer a terminal is shown escaped, wherever in it it stands. */
 export function say(io: Io, line: string): void {
+  sayFormatted(io, printable(line));
+}
+
+/** A line whose colours are meant, and whose fields are printable already. */
+export function sayFormatted(io: Io, line: string): void {
   io.stdout.write(`${line}\n`);
 }
 
+/** A line to standard error, printable as with `say`. */
 export function note(io: Io, line: string): void {
-  io.stderr.write(`${line}\n`);
+  io.stderr.write(`${printable(line)}\n`);
 }
 
-/** Writes no faster than the reader reads. */
-export async function write(io: Io, text: string): Promise<void> {
-  if (!io.stdout.write(text)) await once(io.stdout, "drain");
+/** What an engine wrote: byte for byte, but on a terminal without what would steer it. Writes no faster than the reader reads. */
+export async function writeText(io: Io, text: string): Promise<void> {
+  if (!io.stdout.write(io.stdout.isTTY === true ? printableText(text) : text)) await once(io.stdout, "drain");
 }
 
 /** One line of JSON; 64-bit numbers as strings, as in proto JSON. */

@@ -3,11 +3,17 @@ import type { Io } from "./io.js";
 
 /** This process as the commands see it. */
 export function processIo(): Io {
-  // A reader that has seen enough, such as `head`, is no fault.
+  const faultListeners = new Set<() => void>();
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    for (const listener of faultListeners) listener();
+    if (faultListeners.size > 0) return;
+    // A reader that has seen enough, such as `head`, is no fault.
     if (error.code === "EPIPE") process.exit(EXIT.interrupted);
-    throw error;
+    process.stderr.write(`ccsp: the output cannot be written: ${error.message}\n`);
+    process.exit(EXIT.failed);
   });
+  // Nobody is left to be told.
+  process.stderr.on("error", () => {});
   return {
     env: process.env,
     stdin: process.stdin,
@@ -16,6 +22,10 @@ export function processIo(): Io {
     onInterrupt(listener) {
       process.on("SIGINT", listener).on("SIGTERM", listener);
       return () => process.off("SIGINT", listener).off("SIGTERM", listener);
+    },
+    onOutputFault(listener) {
+      faultListeners.add(listener);
+      return () => faultListeners.delete(listener);
     },
   };
 }

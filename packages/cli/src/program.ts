@@ -21,8 +21,9 @@ import { submitCommand } from "./commands/submit.js";
 import { tokenCommand } from "./commands/token.js";
 import { upCommand } from "./commands/up.js";
 import { watchCommand } from "./commands/watch.js";
-import { EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
+import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from "./exit.js";
 import { type Io, note } from "./io.js";
+import { printableText } from "./printable.js";
 
 /** Runs one command line to its exit code. Never throws: errors are told on standard error, as JSON with `--json`. */
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
@@ -43,9 +44,16 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
       return EXIT.usage;
     }
     if (json) note(io, JSON.stringify({ error: errorJson(error) }));
-    else note(io, `ccsp: ${error instanceof Error ? error.message : String(error)}`);
+    else tell(io, error);
     return exitCodeOf(error);
   }
+}
+
+function tell(io: Io, error: unknown): void {
+  const [message, ...details] =
+    error instanceof CliError ? error.lines : [error instanceof Error ? error.message : String(error)];
+  note(io, `ccsp: ${message}`);
+  for (const line of details) note(io, line);
 }
 
 function createProgram(io: Io, end: (code: ExitCode) => void): Command {
@@ -84,7 +92,7 @@ function quiet(command: Command, { io, json }: { io: Io; json: boolean }): void 
     .showHelpAfterError("(add --help for examples)")
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void (json || io.stderr.write(text)),
+      writeErr: (text) => void (json || io.stderr.write(printableText(text))),
     });
   for (const sub of command.commands) quiet(sub, { io, json });
 }

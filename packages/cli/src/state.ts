@@ -1,7 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
+import { CliError, EXIT } from "./exit.js";
 
 /** The repository that this command belongs to. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -10,6 +11,8 @@ export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 export interface StateDir {
   readonly path: string;
   readonly secretFile: string;
+  readonly fleetFile: string;
+  readonly lockFile: string;
   readonly logFile: string;
   readonly dataDir: string;
 }
@@ -20,14 +23,43 @@ export function stateDir(env: Readonly<Record<string, string | undefined>>): Sta
   return {
     path,
     secretFile: join(path, "jwt.secret"),
+    fleetFile: join(path, "fleet.json"),
+    lockFile: join(path, "fleet.lock"),
     logFile: join(path, "fleet.log"),
     dataDir: join(path, "data"),
   };
 }
 
+/** What is ours in a folder that may hold other things as well. */
+const OURS = /^(jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl)(\.\d+)?$/;
+
+const STICKY = 0o1000;
+
+/**
+ * Makes the folder where it is missing, and it and our files in it their owner's alone, also those from before. Throws when it is one
+ * that many share, such as /tmp.
+ */
+export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
+  const shared = await stat(path).then(
+    ({ mode }) => (mode & STICKY) !== 0,
+    () => false,
+  );
+  if (shared) throw new CliError(EXIT.usage, `${path} is shared by many: name a folder of its own in CCSP_STATE_DIR`);
+  for (const folder of [path, dataDir]) {
+    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    await chmod(folder, PRIVATE_FOLDER);
+  }
+  for (const name of await readdir(path)) {
+    const file = join(path, name);
+    if (OURS.test(name) && (await lstat(file)).isFile()) await chmod(file, PRIVATE_FILE);
+  }
+}
+
 /** A local fleet as the other commands find it. */
 export interface FleetState {
   readonly pid: number;
+  /** When that process started, as the system counts it: another one may have its pid by now. Absent where that cannot be told. */
+  readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
   readonly services: readonly {
@@ -37,39 +69,62 @@ export interface FleetState {
   }[];
 }
 
-const fleetFile = (state: StateDir) => join(state.path, "fleet.json");
-
 export async function saveFleet(state: StateDir, fleet: FleetState): Promise<void> {
-  await mkdir(state.path, { recursive: true });
-  // Renamed into place: another command never reads half of it.
-  const draft = `${fleetFile(state)}.${process.pid}`;
-  await writeFile(draft, `${JSON.stringify(fleet, undefined, 2)}\n`);
-  await rename(draft, fleetFile(state));
+  const text = `${JSON.stringify({ ...fleet, started: await startOf(fleet.pid) }, undefined, 2)}\n`;
+  // Renamed into place once it is on the disk: another command never reads half of it, not even after a power cut.
+  const draft = `${state.fleetFile}.${process.pid}`;
+  const file = await open(draft, "w", PRIVATE_FILE);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, state.fleetFile);
 }
 
 export function forgetFleet(state: StateDir): Promise<void> {
-  return rm(fleetFile(state), { force: true });
+  return rm(state.fleetFile, { force: true });
 }
 
-/** The fleet that was started here; undefined when there is none, also when it died without a word. */
+/**
+ * The fleet that was started here; undefined when there is none, also when it died without a word. Throws, saying what to do, when
+ * what was written about it is damaged.
+ */
 export async function findFleet(state: StateDir): Promise<FleetState | undefined> {
+  const fleet = await readFleet(state);
+  return fleet !== undefined && (await isCcsp(fleet)) ? fleet : undefined;
+}
+
+async function readFleet({ fleetFile }: StateDir): Promise<FleetState | undefined> {
   let text: string;
   try {
-    text = await readFile(fleetFile(state), "utf8");
+    text = await readFile(fleetFile, "utf8");
   } catch {
     return undefined;
   }
-  const fleet: FleetState = JSON.parse(text);
-  return (await isCcsp(fleet.pid)) ? fleet : undefined;
+  try {
+    const fleet: FleetState = JSON.parse(text);
+    if (Number.isInteger(fleet.pid) && Array.isArray(fleet.services)) return fleet;
+  } catch {
+    // told below
+  }
+  const how = text.trim() === "" ? "is empty" : "is cut off or damaged";
+  throw new CliError(
+    EXIT.failed,
+    `${fleetFile} ${how}: whether a fleet runs here cannot be told. Stop one that does (its process is \`ccsp.js up\`), ` +
+      "delete the file, and start it again with `ccsp up`",
+  );
 }
 
-/** Whether the process lives and is a ccsp command: after a reboot its pid may be somebody else's. */
-export async function isCcsp(pid: number): Promise<boolean> {
+/** Whether the process lives and is the ccsp command that it was: after a reboot its pid may be somebody else's. */
+export async function isCcsp({ pid, started }: Pick<FleetState, "pid" | "started">): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch {
     return false;
   }
+  if (started !== undefined && started !== (await startOf(pid))) return false;
   try {
     const args = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0");
     return args.includes("up") && args.some((arg) => /(^|\/)ccsp(\.js)?$/.test(arg));
@@ -78,29 +133,12 @@ export async function isCcsp(pid: number): Promise<boolean> {
   }
 }
 
-type Env = Readonly<Record<string, string | undefined>>;
-
-/** Where `findSecret` reads when the secret itself is not in the environment. */
-export function secretPath(env: Env): string {
-  return env["CCSP_JWT_SECRET_FILE"] || stateDir(env).secretFile;
-}
-
-/** The secret that the local fleet was given, or made up. */
-export async function findSecret(env: Env): Promise<string | undefined> {
-  if (env["CCSP_JWT_SECRET"]) return env["CCSP_JWT_SECRET"].trim();
+/** The 22nd field of /proc/PID/stat, after a name in brackets that may itself hold anything. */
+async function startOf(pid: number): Promise<string | undefined> {
   try {
-    return (await readFile(secretPath(env), "utf8")).trim();
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
   } catch {
     return undefined;
-  }
-}
-
-/** Creates the local secret the first time, readable by its owner only. */
-export async function ensureSecret(state: StateDir): Promise<void> {
-  await mkdir(state.path, { recursive: true });
-  try {
-    await writeFile(state.secretFile, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
 }

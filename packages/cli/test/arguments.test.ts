@@ -76,6 +76,9 @@ describe("ccsp's arguments", () => {
     ["a way to miss runs that there is not", "schedule put a b c --missed never", /skip, run-once, run-all/],
     ["two sources of a token", "get x --token a --token-file b", /cannot be used with/],
     ["a token file that is not there", "get x --gateway 127.0.0.1:1 --token-file /nowhere", /--token-file: ENOENT/],
+    ["an empty token file", "get x --gateway 127.0.0.1:1 --token-file /dev/null", /no token in \/dev\/null/],
+    ["a token that does not come", "get x --gateway 127.0.0.1:1 --token -", /no token in standard input/],
+    ["a prompt where the token is", "run - --gateway 127.0.0.1:1 --token -", /standard input was the prompt already/],
     ["replicas of a service that there is not", "up --replicas web=2", /service of gateway/],
     ["replicas in one process", "up --single --replicas queue=2", /cannot be used with/],
     ["a token for nobody", "token create", /required option '--agent <id>'/],
@@ -124,7 +127,7 @@ describe("ccsp's arguments", () => {
   it("end with 3, saying where a token may come from, when there is none", async () => {
     const { code, stderr } = await ccsp(["list", "--gateway", "127.0.0.1:1"], { env });
     assert.equal(code, 3);
-    assert.match(stderr, /--token, --token-file or CCSP_TOKEN/);
+    assert.match(stderr, /--token-file or CCSP_TOKEN/);
   });
 
   it("tell errors as JSON with --json", async () => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -19,10 +21,18 @@ describe("ccsp's commands", () => {
   let gateway: Awaited<ReturnType<typeof startFakeAgentService>>;
   const at = (args: readonly string[], invocation: Invocation = {}) =>
     ccsp(args, { ...invocation, env: { CCSP_GATEWAY: gateway.target, CCSP_TOKEN: "a-token", ...invocation.env } });
+  let dir: string;
+  let tokenFile: string;
   before(async () => {
     gateway = await startFakeAgentService();
+    dir = await mkdtemp(join(tmpdir(), "ccsp-cli-"));
+    tokenFile = join(dir, "token");
+    await writeFile(tokenFile, "secret-token\n");
   });
-  after(() => gateway.close());
+  after(async () => {
+    await gateway.close();
+    await rm(dir, { recursive: true, force: true });
+  });
 
   it("run streams the answer, and nothing else, to standard output", async () => {
     const { code, stdout, stderr } = await at(["run", "hello world"]);
@@ -43,6 +53,28 @@ describe("ccsp's commands", () => {
     );
     const { result }: { result?: { usage?: unknown } } = events[3] ?? {};
     assert.deepEqual(result?.usage, { inputTokens: "5", outputTokens: "7" });
+  });
+
+  it("take a token from a file, the environment or standard input, and say nothing of it", async () => {
+    for (const [args, invocation] of [
+      [["--token-file", "-"], { stdin: "secret-token\n" }],
+      [["--token", "-"], { stdin: "secret-token\n" }],
+      [[], { env: { CCSP_TOKEN: "secret-token" } }],
+      [["--token-file", tokenFile], {}],
+    ] as const) {
+      const { code, stderr } = await at(["list", ...args], invocation);
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.equal(gateway.tokens.pop(), "secret-token");
+    }
+  });
+
+  it("take a token among the arguments for one more release, and warn that every process sees it there", async () => {
+    const { code, stderr } = await at(["list", "--token", "secret-token"]);
+    assert.equal(code, 0);
+    assert.equal(gateway.tokens.pop(), "secret-token");
+    assert.match(stderr, /^warning: .*visible.*--token-file, CCSP_TOKEN/);
+    const [json] = jsonLines((await at(["list", "--token", "secret-token", "--json"])).stderr);
+    assert.match(JSON.stringify(json?.["warning"]), /visible/);
   });
 
   it("run - reads the prompt from standard input", async () => {

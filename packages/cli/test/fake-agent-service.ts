@@ -47,7 +47,10 @@ export async function startFakeAgentService() {
   const schedules = new Map<string, Schedule>();
   const news = new EventTarget();
 
+  const tokens: string[] = [];
+
   const admit = ({ headers }: CallContext) => {
+    tokens.push(String(headers.get("authorization")[0]).replace("Bearer ", ""));
     if (headers.get("authorization")[0] === "Bearer expired") throw new Refusal("TOKEN_EXPIRED", "the token expired");
   };
   const find = (id: string): Task => {
@@ -179,5 +182,13 @@ export async function startFakeAgentService() {
       }),
     ],
   });
-  return { target: `127.0.0.1:${server.port}`, submitted, listed, estimated, schedules, close: () => server.close() };
+  return {
+    target: `127.0.0.1:${server.port}`,
+    tokens,
+    submitted,
+    listed,
+    estimated,
+    schedules,
+    close: () => server.close(),
+  };
 }

@@ -11,6 +11,8 @@ export interface Outcome {
 export interface Invocation {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** Whether standard output is a terminal. */
+  readonly terminal?: boolean;
   /** Called with all that was written to standard output so far, and how to press Ctrl-C. */
   readonly onOutput?: (stdout: string, interrupt: () => void) => void;
 }
@@ -18,7 +20,7 @@ export interface Invocation {
 /** Runs a command line in this process, with streams in memory. */
 export async function ccsp(
   args: readonly string[],
-  { env = {}, stdin = "", onOutput }: Invocation = {},
+  { env = {}, stdin = "", terminal = false, onOutput }: Invocation = {},
 ): Promise<Outcome> {
   const written = { stdout: "", stderr: "" };
   const listeners = new Set<() => void>();
@@ -37,12 +39,13 @@ export async function ccsp(
   const io: Io = {
     env,
     stdin: Readable.from([stdin]),
-    stdout: sink("stdout"),
+    stdout: Object.assign(sink("stdout"), { isTTY: terminal }),
     stderr: sink("stderr"),
     onInterrupt(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onOutputFault: () => () => {},
   };
   const code = await runCli(args, io);
   return { code, ...written };

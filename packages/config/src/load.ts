@@ -39,6 +39,26 @@ export function load<C>(env: Env, define: (settings: Settings) => C): { config: 
   return { config, warnings: [...settings.warnings, ...misspelt] };
 }
 
+/**
+ * The names of `env` that mean something to `define`: settings that it reads with this environment or with an empty one, and what looks
+ * like one of them misspelt, of which `load` warns.
+ */
+export function namesFor(env: Env, define: (settings: Settings) => unknown): readonly string[] {
+  const known = new Set<string>();
+  for (const each of [{}, env]) {
+    const settings = new EnvSettings(each);
+    try {
+      define(settings);
+    } catch {
+      // What stands in for a faulty value may be too much for it. What it has read until then counts.
+    }
+    for (const { name } of settings.described) known.add(name);
+  }
+  const names = Object.keys(env);
+  const misspelt = lookalikes(names, [...known]).map(({ name }) => name);
+  return names.filter((name) => known.has(name) || misspelt.includes(name));
+}
+
 /** Every setting that `define` reads when nothing is set, in that order. */
 export function describeSettings(define: (settings: Settings) => unknown): readonly SettingDescription[] {
   const settings = new EnvSettings({});

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createToken } from "@ccsp/cli";
+import { createToken, printable, printableText, settingsByService } from "@ccsp/cli";
 import { createCcspClient } from "@ccsp/client";
 import { startFleet } from "@ccsp/fleet";
 import { eventually, renderTrace, startOtlpReceiver, startSimulator } from "@ccsp/testkit";
@@ -58,13 +58,13 @@ async function demo(): Promise<void> {
       root: fileURLToPath(new URL("../../..", import.meta.url)),
       dataDir,
       ports: "free",
-      env: {
+      serviceEnv: await settingsByService({
         ...engine.env,
         CCSP_JWT_SECRET_FILE: secretFile,
         CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
         OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
         OTEL_BSP_SCHEDULE_DELAY: "100",
-      },
+      }),
     }),
     (running) => running.stop(),
   );
@@ -86,8 +86,8 @@ async function demo(): Promise<void> {
     { prompt: PROMPT },
     { traceparent: span.traceparent, signal: stopping.signal },
   )) {
-    if (event.type === "text") process.stdout.write(event.text);
-    if (event.type === "waiting") say(`\n[waits: ${event.reason}]`);
+    if (event.type === "text") process.stdout.write(printableText(event.text));
+    if (event.type === "waiting") say(`\n[waits: ${printable(event.reason)}]`);
     if (event.type === "ended") {
       ended = true;
       printSummary(event, span.traceId, say);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
-import { type LeakCheck, leakCheck } from "@ccsp/testkit";
+import { type LeakCheck, leakCheck, skip } from "@ccsp/testkit";
 import { consulApi } from "../src/consul-api.js";
 
 const never = new AbortController().signal;
@@ -80,7 +80,7 @@ describe("a call to Consul", () => {
   });
 
   it("finds an agent by its IPv6 address", async function () {
-    if (!networkInterfaces()["lo"]?.some(({ family }) => family === "IPv6")) this.skip();
+    if (!networkInterfaces()["lo"]?.some(({ family }) => family === "IPv6")) skip(this, "this machine has no IPv6");
     fake = await startFake("::1", (_, response) => {
       response.writeHead(200, { "content-type": "application/json" }).end('{"a":{}}');
     });

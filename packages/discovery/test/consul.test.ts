@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ConsulAgent, freePort, startConsul } from "@ccsp/fleet";
+import { type ConsulAgent, freePort, needsConsul, startConsul } from "@ccsp/fleet";
 import { CallError } from "@ccsp/grpc-kit";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { announce } from "../src/index.js";
@@ -37,13 +37,14 @@ describe("a consul:/// target", function () {
   const fixture = new Fixture();
   let leaks: LeakCheck;
   let consul: ConsulAgent;
-  before(async () => {
+  before(async function () {
+    needsConsul(this);
     leaks = leakCheck();
     consul = await startConsul();
   });
   after(async () => {
-    await consul.stop();
-    await leaks.check();
+    await consul?.stop();
+    await leaks?.check();
   });
   afterEach(() => fixture.close());
 
@@ -119,13 +120,14 @@ describe("when Consul goes away and comes back empty", function () {
   const fixture = new Fixture();
   let leaks: LeakCheck;
   let consul: ConsulAgent;
-  before(async () => {
+  before(async function () {
+    needsConsul(this);
     leaks = leakCheck();
     consul = await startConsul();
   });
   after(async () => {
-    await consul.stop();
-    await leaks.check();
+    await consul?.stop();
+    await leaks?.check();
   });
   afterEach(() => fixture.close());
 
@@ -155,7 +157,8 @@ describe("announcing an instance", function () {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
-  it("neither fails nor waits while Consul is away, and registers when it comes", async () => {
+  it("neither fails nor waits while Consul is away, and registers when it comes", async function () {
+    needsConsul(this);
     const port = await freePort();
     const consulUrl = `http://127.0.0.1:${port}`;
     await fixture.start("early", consulUrl, "early");

@@ -2,7 +2,7 @@ import { decodeEvent, EVENT_TYPES, eventsKey } from "@ccsp/events";
 import { type Client, createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Task, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { AGENTS, type AgentsRecord } from "./agents.js";
 import type { Entry } from "./journal.js";
 import { stateName, toLogLine } from "./task-log.js";
@@ -95,7 +95,7 @@ function toLogFacts(event: TaskEvent): LogFacts {
 
 /** Reads the whole event stream. */
 export async function readEvents(redisUrl: string): Promise<Pick<Evidence, "events" | "eventsTrimmed">> {
-  const redis = new Redis(redisUrl);
+  const redis = clientOf(redisUrl);
   try {
     const events = new Map<string, string[]>();
     let eventsTrimmed = 0;
@@ -121,6 +121,12 @@ export async function readEvents(redisUrl: string): Promise<Pick<Evidence, "even
   } finally {
     redis.disconnect();
   }
+}
+
+/** For either form of URL that a storage has. */
+function clientOf(url: string): Redis | Cluster {
+  const [, nodes] = /^redis\+cluster:\/\/(.+)$/.exec(url) ?? [];
+  return nodes === undefined ? new Redis(url) : new Cluster(nodes.split(",").map((node) => `redis://${node}`));
 }
 
 /** Entries that were ever added, less those that are there. */

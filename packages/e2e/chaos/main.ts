@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { groupBy } from "./proof.js";
 import { runChaos } from "./run.js";
+import { isRedisKind } from "./world.js";
 
 const HELP = `Usage: chaos [options]
 
@@ -12,7 +13,8 @@ Redis is restarted, and then proves that every accepted task has exactly one com
   --tasks N      tasks to submit (10000)
   --minutes M    how long faults come; the proof comes on top (4)
   --seed S       chooses the faults and what executors do; when they meet still differs from run to run (random)
-  --redis KIND   standalone (default), or sentinel: a master, two replicas, three Sentinels, and failovers
+  --redis KIND   standalone (default); sentinel: a master, two replicas, three Sentinels; or cluster: three masters with a
+                 replica each, and four shards. The last two with failovers and CCSP_QUEUE_DURABILITY=replicated
   --help         this text
 `;
 
@@ -33,8 +35,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const [tasks, minutes, { seed, redis }] = [Number(values.tasks), Number(values.minutes), values];
-  if (!(Number.isInteger(tasks) && tasks > 0 && minutes > 0) || (redis !== "standalone" && redis !== "sentinel")) {
-    process.stderr.write(`--tasks and --minutes are positive numbers, --redis is standalone or sentinel\n`);
+  if (!(Number.isInteger(tasks) && tasks > 0 && minutes > 0) || !isRedisKind(redis)) {
+    process.stderr.write(`--tasks and --minutes are positive numbers, --redis is standalone, sentinel or cluster\n`);
     return 2;
   }
 

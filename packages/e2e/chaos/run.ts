@@ -78,7 +78,7 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
   const redisUrl = await world.storage.currentUrl();
   const events = await readEvents(redisUrl);
   found.push(
-    ...findViolations({ agents: agents.record, tasks: facts, journal, failedOver: redis === "sentinel", ...events }),
+    ...findViolations({ agents: agents.record, tasks: facts, journal, failedOver: redis !== "standalone", ...events }),
     ...unexpectedAnswers(journal, agents.record.unexpected),
     ...crashes(world),
     ...(await brokenInvariants(redisUrl)),
@@ -176,7 +176,7 @@ function count(seen: {
     "calls of agents made again": record.retries,
     "calls of executors made again": entries(({ what }) => what === "retried"),
     "Enqueue repeated after its answer": record.repeats,
-    "Complete answered again": completes.length - new Set(completes.map(({ fence }) => fence)).size,
+    "Complete answered again": completes.length - new Set(completes.map(({ task, fence }) => `${task} ${fence}`)).size,
     "calls with an old fence refused": entries(({ what }) => what === "refused"),
     "logs watched to their end": record.watched.size,
     "watches resumed": record.resumes,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
-import { Redis } from "ioredis";
+import { ask } from "./redis-nodes.js";
 import type { Storage } from "./storage.js";
 
 const REPLICAS = 2;
@@ -52,12 +52,13 @@ export async function startSentinels(): Promise<Storage> {
   return {
     links: [],
     urlFor: async () => `redis+sentinel://${hosts}/main`,
-    durability: { CCSP_QUEUE_DURABILITY: "replicated", CCSP_QUEUE_REPLICAS: String(REPLICAS) },
+    settings: { CCSP_QUEUE_DURABILITY: "replicated", CCSP_QUEUE_REPLICAS: String(REPLICAS) },
     faults: [
       { name: "restart redis", weight: 2, make: () => restart(nodes) },
       { name: "kill redis master", weight: 1, make: () => killMaster(nodes) },
       { name: "kill redis master and replica", weight: 1, make: () => killAllButOne(nodes) },
       { name: "hang redis master", weight: 1, make: () => hangMaster(nodes) },
+      { name: "move redis master", weight: 1, make: () => moveMaster(nodes, sentinels) },
     ],
     currentUrl: async () => (await masterOf(nodes)).url,
     async close() {
@@ -117,6 +118,17 @@ async function hangMaster(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
 }
 
+/** As an operator does before a machine is stopped: nobody dies. */
+async function moveMaster(nodes: readonly RedisServer[], [sentinel]: readonly RedisServer[]): Promise<void> {
+  await whole(nodes);
+  const master = await masterOf(nodes);
+  assert.ok(sentinel);
+  // Refused for a while after the failover before.
+  await eventually(() => ask(sentinel.port, (client) => client.call("sentinel", "failover", "main")), TAKEOVER);
+  await eventually(async () => assert.notEqual((await masterOf(nodes)).port, master.port), TAKEOVER);
+  await whole(nodes);
+}
+
 async function whole(nodes: readonly RedisServer[]): Promise<void> {
   await eventually(async () => {
     const info = await ask((await masterOf(nodes)).port, (client) => client.info("replication"));
@@ -134,15 +146,4 @@ async function masterOf(nodes: readonly RedisServer[]): Promise<RedisServer> {
   const [best] = found.toSorted((a, b) => b.replicas - a.replicas);
   assert.ok(best, "no node is master");
   return best.node;
-}
-
-async function ask<T>(port: number, question: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(port, "127.0.0.1", { lazyConnect: true, retryStrategy: null, commandTimeout: 1_000 });
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-    return await question(client);
-  } finally {
-    client.disconnect();
-  }
 }

@@ -1,16 +1,18 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { startRedis } from "@ccsp/fleet";
 import { type Link, openLink } from "./link.js";
+import { ask } from "./redis-nodes.js";
 
 /** Redis as the replicas use it, with what can happen to it. */
 export interface Storage {
   /** For the replica of this name. */
   urlFor(name: string): Promise<string>;
-  /** What replicas are told to wait for, so that each fault is one that they promise to survive (docs/queue-operations.md, What survives what). */
-  readonly durability: Readonly<Record<string, string>>;
-  /** Links between replicas and Redis; none where Sentinel tells replicas whom to call. */
+  /** Of the replicas. They wait for what makes each fault one that they promise to survive (docs/queue-operations.md, What survives what). */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Links between replicas and Redis; none where Sentinel or the Cluster tells replicas whom to call. */
   readonly links: readonly Link[];
   readonly faults: readonly StorageFault[];
-  /** Of the server that holds the state now. */
+  /** Of the server, or the cluster, that holds the state now. */
   currentUrl(): Promise<string>;
   close(): Promise<void>;
 }
@@ -22,6 +24,10 @@ export interface StorageFault {
   readonly make: () => Promise<void>;
 }
 
+const FULL_MS = 4_000;
+/** Longer than a call has patience for, shorter than a lease. */
+const HANGS_MS = 3_000;
+
 /** One server whose every answered write is on disk, each replica with a link of its own to it. */
 export async function startStandalone(): Promise<Storage> {
   const server = await startRedis({ appendOnly: true });
@@ -30,15 +36,30 @@ export async function startStandalone(): Promise<Storage> {
     await server.kill9();
     await server.restart();
   };
+  const hang = async (): Promise<void> => {
+    process.kill(server.pid, "SIGSTOP");
+    await sleep(HANGS_MS);
+    process.kill(server.pid, "SIGCONT");
+  };
+  /** Its memory is full for a while, to all that is new. */
+  const fill = async (): Promise<void> => {
+    await ask(server.port, (client) => client.config("SET", "maxmemory", 1));
+    await sleep(FULL_MS);
+    await ask(server.port, (client) => client.config("SET", "maxmemory", 0));
+  };
   return {
     links,
-    durability: { CCSP_QUEUE_DURABILITY: "local" },
+    settings: { CCSP_QUEUE_DURABILITY: "local" },
     async urlFor(name) {
       const link = await openLink(`${name} → redis`, server.port);
       links.push(link);
       return `redis://127.0.0.1:${link.port}`;
     },
-    faults: [{ name: "restart redis", weight: 2, make: restart }],
+    faults: [
+      { name: "restart redis", weight: 2, make: restart },
+      { name: "hang redis", weight: 1, make: hang },
+      { name: "fill redis", weight: 1, make: fill },
+    ],
     currentUrl: async () => server.url,
     async close() {
       await Promise.all(links.map((link) => link.close()));

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { freePort } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { startCluster } from "./cluster.js";
 import type { ExecutorSettings } from "./executor.js";
 import { type Entry, readJournal } from "./journal.js";
 import { type Link, openLink } from "./link.js";
@@ -12,14 +13,19 @@ import { type Part, startPart } from "./part.js";
 import { startSentinels } from "./sentinels.js";
 import { type Storage, startStandalone } from "./storage.js";
 
-export const ENGINE = "claude-code";
+const ENGINE = "claude-code";
 export const LEASE_MS = 4_000;
 const SLOTS = 16;
 const QUEUE = fileURLToPath(new URL("../../../services/queue", import.meta.url));
 const EXECUTOR = fileURLToPath(new URL("executor.ts", import.meta.url));
 
+const STORAGES = { standalone: startStandalone, sentinel: startSentinels, cluster: startCluster } as const;
+
+export type RedisKind = keyof typeof STORAGES;
+export const isRedisKind = (name: string): name is RedisKind => Object.hasOwn(STORAGES, name);
+
 export interface WorldOptions {
-  readonly redis: "standalone" | "sentinel";
+  readonly redis: RedisKind;
   readonly replicas: number;
   readonly executors: number;
   readonly seed: string;
@@ -62,7 +68,7 @@ async function openWorld(
 ): Promise<Omit<World, "close">> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-chaos-"));
   opened.push(() => rm(dir, { recursive: true, force: true }));
-  const storage = await (redis === "sentinel" ? startSentinels() : startStandalone());
+  const storage = await STORAGES[redis]();
   opened.push(() => storage.close());
   const complaints = new Map<string, { count: number; first: string }>();
 
@@ -81,7 +87,7 @@ async function openWorld(
       CCSP_QUEUE_LEASE: `${LEASE_MS}ms`,
       // Small, so that ten attempts take seconds.
       CCSP_QUEUE_RETRY_BASE: "20ms",
-      ...storage.durability,
+      ...storage.settings,
       CCSP_LOG_LEVEL: "warn",
     };
     const args = ["--import", "@ccsp/telemetry/register.js", "dist/main.js"];

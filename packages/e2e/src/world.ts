@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createToken, SCOPES } from "@ccsp/cli";
+import { createToken, SCOPES, settingsByService } from "@ccsp/cli";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { type Fleet, type FleetOptions, startFleet } from "@ccsp/fleet";
 import {
@@ -74,7 +74,7 @@ async function openWorld(
     ports: "free",
     ...(options.replicas && { replicas: options.replicas }),
     onLine: (line) => void lines.push(line),
-    env: {
+    serviceEnv: await settingsByService({
       CCSP_JWT_SECRET_FILE: secretFile,
       ...simulatedEngine(simulator, options.engine === "scripted" ? SCRIPTED_ENGINE : undefined),
       CCSP_EXECUTOR_SLOTS: String(options.slots ?? 2),
@@ -84,7 +84,7 @@ async function openWorld(
       OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
       OTEL_BSP_SCHEDULE_DELAY: "100",
       ...options.env,
-    },
+    }),
   });
   opened.push(() => fleet.stop());
   await fleet.ready();

@@ -106,6 +106,14 @@ describe("a secret in prompts, answers, files, environment and provider's errors
 
   it("is in no command line of any process", () => expectNone(commandLines.values(), "a command line"));
 
+  it("is in the environment of executors, and of no other service", async () => {
+    for (const { name, process: service } of world.fleet.processes()) {
+      const environment = (await readFile(`/proc/${service.pid}/environ`, "utf8")).split("\0");
+      if (name === "executor") assert.ok(environment.some((each) => each.includes(KEY)));
+      else expectNone(environment, `the environment of ${name}`);
+    }
+  });
+
   it("is in no log line of any service, however much they log", () => {
     for (const line of [/failed run, redacted/, /engine started/, /attempt over/]) {
       assert.ok(

@@ -50,6 +50,10 @@ describe("The proof of a chaos run", () => {
     assert.deepEqual(violations({ journal: [...JOURNAL, entry("7", { what: "completed" })] }), []);
   });
 
+  it("lets each shard have fences of its own", () => {
+    assert.deepEqual(violations({ journal: [...JOURNAL, entry("7", { what: "leased", attempt: 1 }, "u-2")] }), []);
+  });
+
   const faults: Readonly<Record<string, Change>> = {
     "accepted and lost": { tasks: new Map() },
     "exists and was not accepted": {

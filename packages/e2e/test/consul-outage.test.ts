@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { needsConsul } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
 import { startWorld, type World } from "../src/world.js";
@@ -9,10 +10,11 @@ const OUTAGE_MS = Number(process.env["CCSP_TEST_OUTAGE_MS"] ?? 3_000);
 describe("Consul stopped and started again empty", function () {
   this.timeout(60_000 + OUTAGE_MS);
   let world: World;
-  before(async () => {
+  before(async function () {
+    needsConsul(this);
     world = await startWorld({ engine: "scripted" });
   });
-  after(() => world.close());
+  after(() => world?.close());
 
   it("is not noticed by running clients, and every service registers again", async () => {
     const client = world.client("ann");

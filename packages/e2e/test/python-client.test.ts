@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { skip } from "@ccsp/testkit";
 import { startWorld, type World } from "../src/world.js";
 
 const run = promisify(execFile);
@@ -16,8 +17,7 @@ describe("a Python client generated from the same protos", function () {
     try {
       await run(PYTHON, ["-c", "import grpc, grpc_tools"]);
     } catch {
-      console.log("      skipped: Python's gRPC is not installed (Debian: python3-grpcio and python3-grpc-tools)");
-      this.skip();
+      skip(this, "Python's gRPC is not installed (Debian: python3-grpcio and python3-grpc-tools)");
     }
     world = await startWorld({ engine: "scripted" });
   });

@@ -40,7 +40,8 @@ function createReader(): RunReader<never> {
 }
 
 /** A run that writes `output` and then exits, and what became of it. */
-function setUp(output: readonly string[], exit: Partial<RunExit> = {}) {
+type SetUpReader = () => RunReader<never>;
+function setUp(output: readonly string[], exit: Partial<RunExit> = {}, reader: SetUpReader = createReader) {
   const seen = { stopped: 0, inputEnded: 0, progress: 0, unknownLines: 0, unknownFailures: 0, logged: "" };
   const run: SupervisedRun = {
     pid: 7,
@@ -61,7 +62,7 @@ function setUp(output: readonly string[], exit: Partial<RunExit> = {}) {
     onUnknownLine: () => void seen.unknownLines++,
     onUnknownFailure: () => void seen.unknownFailures++,
   };
-  return { seen, followed: followRun(run, { request, reader: createReader(), rules: ENDINGS, context }) };
+  return { seen, followed: followRun(run, { request, reader: reader(), rules: ENDINGS, context }) };
 }
 
 async function textOf(events: AsyncIterable<EngineEvent>): Promise<string> {
@@ -125,6 +126,33 @@ describe("following a run", () => {
     assert.equal(!outcome.ok && outcome.failure.message, "the engine ended without a result (exit code 3)");
     assert.equal(seen.unknownFailures, 0);
     assert.doesNotMatch(seen.logged, /canary/);
+  });
+
+  it("takes no exit for a result when it was a limit that ended it, or its owner", async () => {
+    const quiet: SetUpReader = () => {
+      const reader = createReader();
+      return {
+        ...reader,
+        end({ code }) {
+          reader.transcript.ending = { ok: code === 0, text: "all is well", turns: 1 };
+          return [];
+        },
+      };
+    };
+    const well = setUp(["say one\n"], {}, quiet);
+    await textOf(well.followed.events);
+    assert.equal((await well.followed.outcome).ok, true);
+    const limited = setUp(["say one\n"], { overrun: "wall" }, quiet);
+    await textOf(limited.followed.events);
+    const outcome = await limited.followed.outcome;
+    assert.equal(!outcome.ok && outcome.failure.category, "TIMEOUT");
+    for (const end of ["stop", "kill"] as const) {
+      const { followed } = setUp(["say one\n"], {}, quiet);
+      const reading = textOf(followed.events);
+      await followed[end]();
+      await reading;
+      assert.equal((await followed.outcome).ok, false, end);
+    }
   });
 
   it("says for which limit it was ended, unless the result had come", async () => {

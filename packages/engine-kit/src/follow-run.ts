@@ -37,6 +37,7 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
   const whole = createWholeText();
   let printed = 0;
   let outputLimit: RunFailure | undefined;
+  let unwanted = false;
   const { promise: outcome, resolve } = withResolver<RunOutcome>();
 
   function* tell(events: readonly EngineEvent[]): Generator<EngineEvent> {
@@ -72,7 +73,9 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
       }
       // A last line without its end is cut off, or whole.
       yield* read(pieces.rest());
-      yield* tell(reader.end?.(await exitOf(run)) ?? []);
+      const exit = await exitOf(run);
+      // How it exits when it is made to says nothing of its work.
+      if (exit.overrun === undefined && !unwanted) yield* tell(reader.end?.(exit) ?? []);
       fault = undefined;
     } catch (err) {
       fault = err;
@@ -110,8 +113,14 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
     get processes() {
       return run.processes;
     },
-    stop: run.stop,
-    kill: run.kill,
+    stop() {
+      unwanted = true;
+      return run.stop();
+    },
+    kill() {
+      unwanted = true;
+      return run.kill();
+    },
   };
 }
 

@@ -15,7 +15,10 @@ export interface EndOfRun<W extends string> {
   readonly dateMs: number;
 }
 
-/** How a run ended, from all that is known of it. A result that came counts, however the process ended after it. */
+/**
+ * How a run ended, from all that is known of it. A result that came counts, however the process ended after it; one that came after a limit is
+ * not in the transcript (`SupervisedRun.output`).
+ */
 export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   const { transcript, exit, outputLimit } = end;
   const { ending, usage, costUsd } = transcript;

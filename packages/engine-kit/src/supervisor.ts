@@ -55,7 +55,10 @@ export interface RunFolder {
 export interface SupervisedRun {
   /** Also the id of the process group. */
   readonly pid: number;
-  /** What it writes to stdout; read no faster than it is taken. To be read to its end, once. */
+  /**
+   * What it writes to stdout until a limit has passed or `stop` or `kill` is called: what comes after that does not count. Read no faster than it
+   * is taken. To be read to its end, once.
+   */
   readonly output: AsyncIterable<Buffer>;
   /** Resolves when every process of the run is gone, and its folder too if it can be removed. */
   readonly exited: Promise<RunExit>;

@@ -39,7 +39,7 @@ export interface RunReader<W extends string = string> {
   readonly transcript: Transcript<W>;
   /** Takes one piece of output. Undefined when it is not understood; it changes nothing then. */
   read(piece: Buffer): readonly EngineEvent[] | undefined;
-  /** The process is gone: for engines whose exit says how the run ended. */
+  /** The process is gone, by itself: for engines whose exit says how the run ended. Not called when a limit or its owner ended it. */
   end?(exit: RunExit): readonly EngineEvent[];
 }
 

@@ -1,2 +1,9 @@
 export { REASONS, type Reason } from "./reason.js";
-export { type FieldViolation, invalidFields, type Precondition, Refusal, type RefusalOptions } from "./refusal.js";
+export {
+  type FieldViolation,
+  invalidFields,
+  memoryFull,
+  type Precondition,
+  Refusal,
+  type RefusalOptions,
+} from "./refusal.js";

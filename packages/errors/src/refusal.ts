@@ -47,6 +47,18 @@ export class Refusal extends Error {
   }
 }
 
+const MEMORY = "memory of Redis";
+const IS_FULL = "is full (maxmemory): nothing new is stored until tasks have ended and were forgotten";
+
+/** QUEUE_FULL, for new work that Redis has no memory for. */
+export const memoryFull = (cause?: Error): Refusal =>
+  new Refusal("QUEUE_FULL", `${MEMORY} ${IS_FULL}`, {
+    // Spread, so that those who were refused together do not come back together.
+    retryAfterMs: 1_000 + Math.round(Math.random() * 2_000),
+    quota: [{ subject: MEMORY, description: IS_FULL }],
+    ...(cause && { cause }),
+  });
+
 /** One INVALID_FIELD refusal for everything that is wrong with a request; its message names every field. */
 export function invalidFields(fields: readonly FieldViolation[]): Refusal {
   const message = fields.map(({ field, description }) => `${field} ${description}`).join("; ");

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- leave_group: forget a consumer, or offer what it has not finished to the others at once.
 --
 -- KEYS  1 stream  stream  the partition's events

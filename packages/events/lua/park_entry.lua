@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- park_entry: take an entry that cannot be handled out of a group's way, and keep a copy.
 --
 -- KEYS  1 stream  stream  the partition's events

@@ -1,14 +1,19 @@
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { RedisConnection } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
-import { createGroup } from "./group.js";
+import { createGroup, type GroupStart } from "./group.js";
 import { type Outcome, readPartition } from "./partition-reader.js";
 import { REDELIVERY, type Redelivery } from "./redelivery.js";
 
 export interface ConsumeOptions {
   readonly redis: RedisConnection;
-  /** Who the events are for, such as `monitor`. Each group gets every event. */
+  /**
+   * Who the events are for: the service, such as `monitor`, or a part of it that must hold up no other, such as
+   * `notification.slack`. Each group gets every event.
+   */
   readonly group: string;
+  /** Where a group that is new begins: at the oldest event that is kept (default), or at those that come from now on. */
+  readonly from?: GroupStart;
   /** This process within the group. Unique among those that run; a restart may bring a new name. */
   readonly consumer: string;
   /** Partitions 0 to n-1; as many as the queue has shards. Each takes one more Redis connection. */
@@ -37,14 +42,14 @@ export interface ConsumeOptions {
  * to the other consumers at once; close it before the Redis connection.
  */
 export async function consumeEvents(options: ConsumeOptions): Promise<{ close(): Promise<void> }> {
-  const { redis, partitions = 1, handle, count = () => undefined, maxPending = 256 } = options;
+  const { redis, partitions = 1, from = "oldest", handle, count = () => undefined, maxPending = 256 } = options;
   const stop = new AbortController();
 
   const opened = await Promise.allSettled(
     Array.from({ length: partitions }, async (_, partition) => {
       const log = options.log.child({ group: options.group, partition });
       const group = createGroup(redis, partition, options.group, options.consumer);
-      await group.ensure();
+      await group.ensure(from);
       await group.forgetSilent();
       const reader = await redis.duplicate();
       const rule = { ...REDELIVERY, ...options.redelivery };

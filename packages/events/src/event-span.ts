@@ -4,15 +4,18 @@ import { EVENT_TYPES } from "./event-stream.js";
 
 /**
  * Runs `work` in a CONSUMER span of the event's own trace, so that a task's trace shows what its events led to. The
- * span ends with the work, and fails when it rejects. Without tracing, or without a trace in the event, only `work` runs.
+ * span ends with the work, and fails when it rejects. Its attributes are those of the conventions for messaging, 1.45.0
+ * (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/, in development), its name is the caller's. Without tracing, or without a trace in the event, only `work` runs.
  */
 export function withEventSpan<T>(name: string, event: Event, work: () => Promise<T>): Promise<T> {
   const parent = propagation.extract(ROOT_CONTEXT, { traceparent: event.traceparent });
   // A span without its task's trace would be a trace of its own that nobody looks for.
   if (trace.getSpanContext(parent) === undefined) return work();
   const attributes = {
-    "messaging.system": "redis",
+    "messaging.system.name": "redis",
+    "messaging.operation.name": "process",
     "messaging.operation.type": "process",
+    "messaging.destination.name": "ccsp:events",
     "messaging.message.id": event.id,
     "ccsp.event.type": event.data === undefined ? "" : EVENT_TYPES[event.data.$case],
     "ccsp.task.id": event.taskId,
@@ -22,7 +25,8 @@ export function withEventSpan<T>(name: string, event: Event, work: () => Promise
     try {
       return await work();
     } catch (error) {
-      span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : "not an Error" });
+      const type = error instanceof Error ? error.name : "_OTHER";
+      span.setStatus({ code: SpanStatusCode.ERROR, message: type }).setAttribute("error.type", type);
       throw error;
     } finally {
       span.end();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TaskExpired, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { ErrorCategory, ErrorSource, Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { decodeEvent, EVENT_TYPES, type EventData, encodeEventData, eventsKey, parkedKey } from "./event-stream.js";
 
@@ -10,13 +11,14 @@ const error = {
   source: ErrorSource.PROVIDER,
   retryAfter: { seconds: 3n, nanos: 5 },
 };
+const about = { account: "team", priority: Priority.HIGH, labels: { repo: "a/b" } };
 
 const samples: EventData[] = [
   { $case: "taskEnqueued", value: { engine: "claude", priority: Priority.URGENT } },
   { $case: "taskStarted", value: { engine: "claude", attempt: 1, executorId: "e1" } },
   {
     $case: "taskRetried",
-    value: { engine: "claude", attempt: 1, error, readyTime: new Date(5_000), usage, costUsd: 0 },
+    value: { engine: "claude", attempt: 1, error, readyTime: new Date(5_000), usage, costUsd: 0, model: "m", ...about },
   },
   {
     $case: "taskCompleted",
@@ -29,14 +31,26 @@ const samples: EventData[] = [
       costUsd: 0.25,
       runTime: { seconds: 1n, nanos: 500_000_000 },
       queueWait: { seconds: 0n, nanos: 1 },
+      ...about,
     },
   },
-  { $case: "taskFailed", value: { engine: "claude", attempt: 3, error, usage: undefined, costUsd: undefined } },
+  {
+    $case: "taskFailed",
+    value: { engine: "claude", attempt: 3, error, usage: undefined, costUsd: undefined, model: "", ...about },
+  },
   {
     $case: "taskCancelled",
-    value: { engine: "claude", attempt: 0, reason: "by hand", usage: undefined, costUsd: undefined },
+    value: {
+      engine: "claude",
+      attempt: 0,
+      reason: "by hand",
+      usage: undefined,
+      costUsd: undefined,
+      model: "",
+      ...about,
+    },
   },
-  { $case: "taskExpired", value: { engine: "claude", attempt: 0 } },
+  { $case: "taskExpired", value: { engine: "claude", attempt: 0, model: "", ...about } },
   { $case: "gateClosed", value: { scope: "engine/claude", who: "ops", why: "a window", openTime: new Date(9_000) } },
   { $case: "gateOpened", value: { scope: "engine/claude", who: "ops", why: "" } },
   { $case: "sessionTimeout", value: { engine: "claude", account: "team", executorId: "e1" } },
@@ -69,6 +83,20 @@ describe("event stream", () => {
 
   it("answers undefined for a type that a newer writer may send", () => {
     assert.equal(decodeEvent(0, "5-1", ["type", "task.levitated", "time", "1", "data", "?"]), undefined);
+  });
+
+  it("passes over members of the data and fields of the entry that a newer writer adds", () => {
+    const fields = ["type", "task.expired", "time", "1", "data", '{"engine":"e","attempt":1,"mood":{"bad":[1]}}'];
+    const value = TaskExpired.fromPartial({ engine: "e", attempt: 1 });
+    assert.deepEqual(decodeEvent(0, "5-1", [...fields, "mood", "?"])?.data, { $case: "taskExpired", value });
+  });
+
+  it("reads as empty what the release before does not write", () => {
+    const data = '{"engine":"e","attempt":1,"costUsd":0.5}';
+    const value = TaskFailed.fromPartial({ engine: "e", attempt: 1, costUsd: 0.5 });
+    const read = decodeEvent(0, "5-1", ["type", "task.failed", "time", "1", "data", data])?.data;
+    assert.deepEqual(read, { $case: "taskFailed", value });
+    assert.deepEqual([value.account, value.labels, value.priority], ["", {}, Priority.UNSPECIFIED]);
   });
 
   it("throws on a known type whose data is not JSON", () => {

@@ -33,9 +33,29 @@ export function parkedKey(partition: number, group: string): string {
   return `${eventsKey(partition)}:parked:${group}`;
 }
 
+/** Events that a partition keeps, about: Redis trims whole nodes of 100. Who writes, trims. */
+export const EVENTS_KEPT = 100_000;
+
 /** The `data` field: proto JSON of the data message. */
 export function encodeEventData(data: EventData): string {
   return JSON.stringify(Reflect.get(Object(Event.toJSON(Event.fromPartial({ data }))), data.$case));
+}
+
+/** An event as the flat list of names and values that `decodeEvent` reads. What has nothing to say is left out. */
+export function encodeEvent(event: {
+  readonly id: string;
+  readonly time: Date;
+  readonly data: EventData;
+  readonly taskId?: string;
+  readonly agentId?: string;
+  readonly traceparent?: string;
+}): string[] {
+  const { id, time, data, taskId: task = "", agentId: agent = "", traceparent: trace = "" } = event;
+  const about = Object.entries({ task, agent, trace }).filter(([, value]) => value !== "");
+  return [
+    ...["type", EVENT_TYPES[data.$case], "time", String(time.getTime()), "data", encodeEventData(data), "id", id],
+    ...about.flat(),
+  ];
 }
 
 /**
@@ -54,7 +74,7 @@ export function decodeEvent(partition: number, id: string, fields: readonly stri
   const time = new Date(Number(entry.get("time") ?? Number.NaN));
   if (Number.isNaN(time.getTime())) throw new Error(`event ${id}: field "time" is not a number of milliseconds`);
   return {
-    id: `${partition}:${id}`,
+    id: entry.get("id") ?? `${partition}:${id}`,
     time,
     taskId: entry.get("task") ?? "",
     agentId: entry.get("agent") ?? "",

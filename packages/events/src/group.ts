@@ -9,10 +9,13 @@ export interface Entry {
   readonly deliveries: number;
 }
 
+/** At the oldest entry that is kept, or at the next one that comes. */
+export type GroupStart = "oldest" | "now";
+
 /** One consumer's place in a consumer group on one partition: the Redis commands, without any policy. */
 export interface Group {
-  /** Makes stream and group where they are missing. A new group starts at the oldest entry that is kept. */
-  ensure(): Promise<void>;
+  /** Makes stream and group where they are missing. `from` says where a new group starts; one that exists stays where it is. */
+  ensure(from: GroupStart): Promise<void>;
   /** New entries, or none after `blockMs`. On the caller's own blocking connection. */
   read(reader: RedisClient, count: number, blockMs: number): Promise<Entry[]>;
   /** Takes pending entries that are due again, its own and dead consumers'. Call it only while none is being handled. */
@@ -35,6 +38,7 @@ const lua = (name: string): URL => new URL(`../lua/${name}.lua`, import.meta.url
 
 export function bindGroupScripts(client: RedisClient) {
   return {
+    makeGroup: bindScript(client, lua("make_group"), ["stream"], oneOf("ok", "there")),
     parkEntry: bindScript(client, lua("park_entry"), ["stream", "parked"], oneOf("ok", "gone")),
     leaveGroup: bindScript(client, lua("leave_group"), ["stream"], oneOf("ok", "pending")),
   };
@@ -43,16 +47,10 @@ export function bindGroupScripts(client: RedisClient) {
 export function createGroup(redis: RedisConnection, partition: number, group: string, consumer: string): Group {
   const { client } = redis;
   const stream = eventsKey(partition);
-  const { parkEntry, leaveGroup } = bindGroupScripts(client);
+  const { makeGroup, parkEntry, leaveGroup } = bindGroupScripts(client);
 
   return {
-    ensure: async () => {
-      try {
-        await client.xgroup("CREATE", stream, group, "0", "MKSTREAM");
-      } catch (error) {
-        if (!isReply(error, "BUSYGROUP")) throw error;
-      }
-    },
+    ensure: async (from) => void (await makeGroup({ stream }, group, from === "now" ? "$" : "0")),
     read: async (reader, count, blockMs) => {
       const blocks = ["COUNT", count, "BLOCK", blockMs, "STREAMS", stream, ">"] as const;
       const reply: unknown = await reader.xreadgroup("GROUP", group, consumer, ...blocks);

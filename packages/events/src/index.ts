@@ -3,10 +3,12 @@ export { withEventSpan } from "./event-span.js";
 export {
   decodeEvent,
   EVENT_TYPES,
+  EVENTS_KEPT,
   type EventData,
   encodeEventData,
   eventsKey,
   parkedKey,
 } from "./event-stream.js";
 export type { Outcome } from "./partition-reader.js";
+export { createPublisher, type Publication, type Publisher } from "./publisher.js";
 export type { Redelivery } from "./redelivery.js";

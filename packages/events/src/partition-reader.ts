@@ -70,9 +70,9 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
     } catch (err) {
       if (stop.aborted) return;
       if (isReply(err, "NOGROUP")) {
-        // Redis came back without it: data lost, or a stream that was deleted.
+        // Redis came back without it: data lost, or a stream that was deleted. All that is there came after that.
         log.warn("consumer group is missing, making it again");
-        await group.ensure().catch(() => undefined);
+        await group.ensure("oldest").catch(() => undefined);
       }
       faults += 1;
       log.warn({ err, faults }, "reading events failed, trying again");

@@ -234,6 +234,43 @@ describe("consumeEvents", () => {
     assert.doesNotMatch(names, /stayer/);
   });
 
+  it("starts a new group at the events that come, where it is told so, and goes on where it was after a restart", async () => {
+    await publish("before");
+    const first = await consume({ from: "now" });
+    await publish("t1");
+    await eventually(() => assert.deepEqual(tasks(), ["t1"]));
+    await first.close();
+    await publish("t2");
+    await consume({ from: "now", consumer: "two" });
+    await eventually(() => assert.deepEqual(tasks(), ["t1", "t2"]));
+  });
+
+  it("holds up no group when the handler of another never ends", async () => {
+    const gate = createGate();
+    let held = 0;
+    const handle = async () => {
+      held += 1;
+      await gate.opened;
+    };
+    await consume({ group: "notification.slow", handle });
+    await consume({ group: "notification.quick" });
+    const names = Array.from({ length: 100 }, (_, at) => `t${at}`);
+    for (const name of names) await publish(name);
+    await eventually(() => assert.deepEqual(tasks(), names));
+    assert.equal(held, 1);
+    gate.open();
+  });
+
+  it("lets the stream be trimmed under a group that nobody reads, which goes on at the oldest event that is kept", async () => {
+    await (await consume()).close();
+    for (let at = 0; at < 300; at += 1) await publish(`t${at}`);
+    await redis.client.xtrim(eventsKey(0), "MAXLEN", 100);
+    assert.equal(await pending(), 0);
+    await consume({ consumer: "two" });
+    await eventually(() => assert.equal(seen.length, 100));
+    assert.equal(tasks()[0], "t200");
+  });
+
   it("gives every connection back when it closes, for else it would be opened again", async () => {
     const borrowed = new Set<RedisConnection["client"]>();
     const duplicate = async () => {
@@ -258,6 +295,26 @@ describe("consumeEvents", () => {
     await redis.client.flushall();
     await publish("t2");
     await eventually(() => assert.deepEqual(tasks(), ["t1", "t2"]));
+  });
+
+  it("goes on when the memory of Redis is full, which events do not empty but whoever reads them may", async () => {
+    await publish("t1");
+    await publish("bad");
+    await redis.client.config("SET", "maxmemory", 1);
+    try {
+      for (const consumer of ["one", "two"]) {
+        const handle: ConsumeOptions["handle"] = async (event) => {
+          if (event.taskId === "bad") throw new Error("no");
+          seen.push(event);
+        };
+        await consume({ consumer, handle, redelivery: { ...quick, maxDeliveries: 2 } });
+      }
+      await nothingPending();
+      assert.deepEqual(tasks(), ["t1"]);
+      assert.equal(await redis.client.xlen(parkedKey(0, "g")), 1);
+    } finally {
+      await redis.client.config("SET", "maxmemory", 0);
+    }
   });
 
   it("loses nothing when Redis is killed and comes back", async () => {

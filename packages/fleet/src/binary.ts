@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The repository that this package lies in. */
-export const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /**
  * The absolute path of a program: what `variable` names in the environment, else the first on PATH, else what deploy/setup.sh put in
@@ -20,6 +20,21 @@ export function findBinary(name: string, variable: string): string {
     if (folder !== "" && executable(join(folder, name))) return join(folder, name);
   }
   throw new Error(`${name} was not found: run \`make setup\`, put it on PATH, or name it in ${variable}`);
+}
+
+/**
+ * Why no Consul can be started here; undefined when one can be tried. A CONSUL_BIN that is wrong is no reason: `startConsul` says so.
+ * CCSP_WITHOUT_CONSUL=1 is one, also where there is a Consul.
+ */
+export function whyNoConsul(): string | undefined {
+  if (process.env["CCSP_WITHOUT_CONSUL"] === "1") return "CCSP_WITHOUT_CONSUL is 1";
+  if (process.env["CONSUL_BIN"]) return undefined;
+  try {
+    findBinary("consul", "CONSUL_BIN");
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 function executable(path: string): boolean {

@@ -43,7 +43,7 @@ async function agentArgs(command: string, httpPort: number): Promise<string[]> {
     "grpc = -1",
     "dns = -1",
     "serf_wan = -1",
-    ...((await version(command)) >= 1.14 ? ["grpc_tls = -1"] : []),
+    ...((await version(command)) < 1.14 ? [] : ["grpc_tls = -1"]),
   ];
   return [
     ...["agent", "-dev", "-bind", "127.0.0.1", "-client", "127.0.0.1", "-disable-host-node-id", "-log-level", "warn"],
@@ -54,6 +54,7 @@ async function agentArgs(command: string, httpPort: number): Promise<string[]> {
   ];
 }
 
+/** As a number such as 1.14, or NaN for one that says it in another way: then it is new. */
 async function version(command: string): Promise<number> {
   const { stdout } = await promisify(execFile)(command, ["version"], { env: { CHECKPOINT_DISABLE: "1" } });
   const [, major, minor] = /v(\d+)\.(\d+)/.exec(stdout) ?? [];

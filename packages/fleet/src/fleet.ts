@@ -1,3 +1,4 @@
+import { whyNoConsul } from "./binary.js";
 import { systemClock } from "./clock.js";
 import type { ConsulAgent } from "./consul.js";
 import { freePort, isFree } from "./free-port.js";
@@ -14,10 +15,12 @@ export interface FleetOptions
   extends Pick<PlanOptions, "root" | "dataDir" | "replicas" | "env" | "serviceEnv" | "ports" | "single"> {
   /** Another's Redis; one of the fleet's own, with its data in dataDir, when absent. */
   readonly redisUrl?: string | undefined;
-  /** Another's Consul; one of the fleet's own when absent. */
+  /** Another's Consul, or "" for none; one of the fleet's own when absent, or none where none can be had, which `onLine` is told. */
   readonly consulUrl?: string | undefined;
   /** Each line of output, and each of the supervisor's own. */
   readonly onLine?: ((line: string, source: LineSource) => void) | undefined;
+  /** An open file descriptor that locks dataDir. Redis and services keep it open too, so that the lock outlives a fleet that was killed as they do. */
+  readonly lockFd?: number | undefined;
   /** False: what crashed stays down. */
   readonly restart?: boolean | undefined;
 }
@@ -31,7 +34,7 @@ export interface FleetProcess extends Part {
 export interface Fleet {
   /** Reading it throws when the fleet uses another's. */
   readonly redis: RedisServer;
-  /** Reading it throws when the fleet uses another's. */
+  /** Reading it throws when the fleet uses another's, or none. */
   readonly consul: ConsulAgent;
   /** Of the gateways, as a gRPC target. */
   readonly gatewayAddress: string;
@@ -52,7 +55,7 @@ export interface Fleet {
 const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
 /**
- * Starts Redis, Consul and the services of a built repository on 127.0.0.1, and keeps them running. Resolves when all processes run (see
+ * Starts Redis, Consul (where it can be had) and the services of a built repository on 127.0.0.1, and keeps them running. Resolves when all processes run (see
  * `ready`); when one cannot be started, those that were are stopped again.
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
@@ -75,7 +78,10 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 
   try {
     const redis = options.redisUrl === undefined ? (await open(openRedis(infrastructure))).server : undefined;
-    const consul = options.consulUrl === undefined ? (await open(openConsul(infrastructure))).server : undefined;
+    const without = options.consulUrl === undefined ? whyNoConsul() : undefined;
+    if (without !== undefined) say(`without Consul (${without}): services find each other by fixed addresses`);
+    const wanted = options.consulUrl === undefined && without === undefined;
+    const consul = wanted ? (await open(openConsul(infrastructure))).server : undefined;
     const units = await planUnits({
       ...options,
       redisUrl: redis?.url ?? options.redisUrl ?? "",
@@ -142,7 +148,7 @@ function createFleet({ running, redis, consul, stopAll }: FleetParts): Fleet {
 }
 
 function ownOrThrow<S>(server: S | undefined, name: string): S {
-  if (server === undefined) throw new Error(`this fleet runs on another's ${name}`);
+  if (server === undefined) throw new Error(`this fleet has no ${name} of its own`);
   return server;
 }
 

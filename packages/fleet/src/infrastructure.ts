@@ -15,6 +15,8 @@ export interface InfrastructureOptions {
   readonly onLine?: OnLine | undefined;
   readonly say: (line: string) => void;
   readonly clock: Clock;
+  /** As a fleet has it. */
+  readonly lockFd?: number | undefined;
 }
 
 /** A server of the fleet's own, restarted when it crashes. */
@@ -30,12 +32,17 @@ export function openRedis(options: InfrastructureOptions): Promise<Kept<RedisSer
       dir: join(options.dataDir, "redis"),
       configFile: join(options.root, "deploy", "redis.conf"),
       appendOnly: true,
+      keepOpen: keptOpen(options),
       port: await usualPort(6379, options),
       onLine: (line, stream) => options.onLine?.(line, { name: "redis", stream }),
       onCrash,
     }),
   );
 }
+
+/** What a process that writes in dataDir shares of this one. */
+export const keptOpen = ({ lockFd }: { readonly lockFd?: number | undefined }): readonly number[] =>
+  lockFd === undefined ? [] : [lockFd];
 
 export function openConsul(options: InfrastructureOptions): Promise<Kept<ConsulAgent>> {
   return keep("consul", options, async (onCrash) =>

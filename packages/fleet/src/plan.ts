@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { DEFAULT_PORTS, type ServiceName, STOP_ORDER } from "./services.js";
+import { ASK_THE_QUEUE, DEFAULT_PORTS, type ServiceName, STOP_ORDER, USE_REDIS } from "./services.js";
 
 /** One replica of one service: where it listens. */
 export interface Part {
@@ -24,6 +24,7 @@ export interface PlanOptions {
   readonly root: string;
   readonly dataDir: string;
   readonly redisUrl: string;
+  /** "" without Consul: then those that ask the queue are told where its replicas are. */
   readonly consulUrl: string;
   readonly replicas?: Partial<Record<ServiceName, number>> | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
@@ -54,7 +55,9 @@ export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> 
   }
   if (options.ports === "default") await assertFree(parts, options.isFree);
   if (options.single) return [singleUnit(parts, options)];
-  return parts.map((part) => serviceUnit(part, options));
+  const queues = parts.filter(({ name }) => name === "queue").map(({ ports }) => `127.0.0.1:${ports.grpc}`);
+  const queueTarget = options.consulUrl === "" ? `static:///${queues.join(",")}` : undefined;
+  return parts.map((part) => serviceUnit(part, queueTarget, options));
 }
 
 async function assertFree(parts: readonly Part[], isFree: PlanOptions["isFree"]): Promise<void> {
@@ -71,7 +74,7 @@ async function assertFree(parts: readonly Part[], isFree: PlanOptions["isFree"])
   }
 }
 
-function serviceUnit(part: Part, options: PlanOptions): Unit {
+function serviceUnit(part: Part, queueTarget: string | undefined, options: PlanOptions): Unit {
   const id = `${part.name}-${part.index + 1}`;
   return {
     name: id,
@@ -84,6 +87,7 @@ function serviceUnit(part: Part, options: PlanOptions): Unit {
       OTEL_SERVICE_NAME: `ccsp-${part.name}`,
       CCSP_INSTANCE: id,
       ...partEnv(part, options),
+      ...(queueTarget && ASK_THE_QUEUE.includes(part.name) && { CCSP_QUEUE_TARGET: queueTarget }),
       ...options.env,
       ...options.serviceEnv?.[part.name],
     },
@@ -112,7 +116,7 @@ function nodeArgs(root: string): readonly string[] {
 }
 
 function sharedEnv(options: PlanOptions): Record<string, string> {
-  return { ...options.inherited, CCSP_REDIS_URL: options.redisUrl, CCSP_CONSUL_URL: options.consulUrl };
+  return { ...options.inherited, CCSP_CONSUL_URL: options.consulUrl };
 }
 
 function partEnv(part: Part, options: PlanOptions): Record<string, string> {
@@ -121,6 +125,7 @@ function partEnv(part: Part, options: PlanOptions): Record<string, string> {
     [`${prefix}_LISTEN`]: `127.0.0.1:${part.ports.grpc}`,
     [`${prefix}_OPS_LISTEN`]: `127.0.0.1:${part.ports.ops}`,
   };
+  if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl;
   if (part.name === "executor") {
     // The same over restarts: the queue and the leases on disk know a replica by them.
     env["CCSP_EXECUTOR_ID"] = `executor-${part.index + 1}`;

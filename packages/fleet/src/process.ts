@@ -15,6 +15,10 @@ export interface ProcessOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
+  /** The permissions that files of the process do not get; this one's when absent. */
+  readonly umask?: number | undefined;
+  /** File descriptors of this process that it gets as its 3, 4 and so on, open for as long as it lives. */
+  readonly keepOpen?: readonly number[] | undefined;
 }
 
 export interface ProcessExit {
@@ -50,18 +54,31 @@ const SETPRIV = "/usr/bin/setpriv";
  */
 export function startProcess(options: ProcessOptions): Promise<ManagedProcess> {
   const [command = options.command, ...args] = [...deathSignal(options.command), options.command, ...options.args];
-  const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: { ...options.env },
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = withUmask(options.umask, () =>
+    spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...options.env },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", ...(options.keepOpen ?? [])],
+    }),
+  );
   return new Promise((resolve, reject) => {
     child.once("error", (error) => reject(new Error(`${options.name} cannot be started: ${error.message}`)));
     child.once("spawn", () => {
       if (child.pid !== undefined) resolve(manage(child, child.pid, options));
     });
   });
+}
+
+/** A child has the mask that its parent had when it was made, and `spawn` makes it before it returns. */
+function withUmask<T>(umask: number | undefined, make: () => T): T {
+  if (umask === undefined) return make();
+  const before = process.umask(umask);
+  try {
+    return make();
+  } finally {
+    process.umask(before);
+  }
 }
 
 /** What to put before a command for it to end with its parent. It replaces itself by the command, so that the process is the same. */

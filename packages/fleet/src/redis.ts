@@ -1,15 +1,16 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findBinary } from "./binary.js";
 import { freePort } from "./free-port.js";
+import { openPrivateFolder } from "./private-folder.js";
 import { type ManagedProcess, type OutputStream, startProcess } from "./process.js";
 import { type Restartable, restartable } from "./restartable.js";
 import { untilReady } from "./until-ready.js";
 
 export interface RedisOptions {
-  /** Where its data goes, kept on stop. A temporary folder, removed on stop, when absent. */
+  /** Where its data goes, kept on stop; all of it is its owner's alone. A temporary folder, removed on stop, when absent. */
   readonly dir?: string | undefined;
   readonly port?: number | undefined;
   /** Every answered write survives kill -9 (appendfsync always). Off when absent, and then nothing is stored. */
@@ -18,6 +19,8 @@ export interface RedisOptions {
   readonly configFile?: string | undefined;
   /** More settings, as on its command line: `["--maxmemory", "10mb"]`. */
   readonly args?: readonly string[] | undefined;
+  /** File descriptors that it keeps open as long as it lives, such as a lock on its folder. */
+  readonly keepOpen?: readonly number[] | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
   /** Told when it ends although nobody here asked for it. */
   readonly onCrash?: (() => void) | undefined;
@@ -31,13 +34,15 @@ export interface RedisServer extends Restartable {
 
 // Loading a large append-only file takes its time; a start without one takes about 20 ms.
 const READY_MS = 30_000;
+// Its files are everybody's to read otherwise, and no setting of its own says so.
+const OWNER_ONLY = 0o077;
 
 /** Starts a redis-server on 127.0.0.1; resolves when it answers. The binary is REDIS_SERVER_BIN, or found on PATH, or from `make setup`. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const command = findBinary("redis-server", "REDIS_SERVER_BIN");
   const port = options.port ?? (await freePort());
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "ccsp-redis-")));
-  await mkdir(dir, { recursive: true });
+  await openPrivateFolder(dir);
   const args = [
     ...(options.configFile === undefined ? [] : [options.configFile]),
     ...["--bind", "127.0.0.1", "--port", String(port), "--dir", dir, "--save", "", "--daemonize", "no"],
@@ -50,7 +55,8 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
   const start = async (): Promise<ManagedProcess> => {
     const name = `redis-server:${port}`;
-    const started = await startProcess({ name, command, args, env: {}, onLine: options.onLine });
+    const { onLine, keepOpen } = options;
+    const started = await startProcess({ name, command, args, env: {}, onLine, keepOpen, umask: OWNER_ONLY });
     await untilReady(started, { timeoutMs: READY_MS, check: () => ping(port) });
     return started;
   };

@@ -8,6 +8,11 @@ interface Ports {
 /** In the order in which they stop: those that take work first, what the others need last. */
 export const STOP_ORDER = ["gateway", "executor", "monitor", "notification", "queue"] as const satisfies ServiceName[];
 
+/** Who is told where Redis is, which may have a password in its address. */
+export const USE_REDIS: readonly ServiceName[] = ["queue", "monitor", "notification"];
+
+export const ASK_THE_QUEUE: readonly ServiceName[] = ["gateway", "executor"];
+
 export const DEFAULT_PORTS: Readonly<Record<ServiceName, Ports>> = {
   gateway: { grpc: 3000, ops: 9000 },
   queue: { grpc: 3001, ops: 9001 },

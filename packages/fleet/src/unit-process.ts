@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { systemClock } from "./clock.js";
+import { keptOpen } from "./infrastructure.js";
 import type { OnLine } from "./line-source.js";
 import type { Unit } from "./plan.js";
 import { type ManagedProcess, startProcess } from "./process.js";
@@ -15,13 +16,15 @@ export interface UnitOptions {
   readonly root: string;
   readonly restart?: boolean | undefined;
   readonly onLine?: OnLine | undefined;
+  readonly lockFd?: number | undefined;
   readonly say: (line: string) => void;
 }
 
 // Longer than a service's own drain limit (20 s), so that it is the service that decides.
 const STOP_GRACE_MS = 30_000;
 /** Starts a unit and keeps it running. Rejects when it was not built or cannot be started. */
-export async function superviseUnit(unit: Unit, { root, restart = true, onLine, say }: UnitOptions): Promise<Running> {
+export async function superviseUnit(unit: Unit, options: UnitOptions): Promise<Running> {
+  const { root, restart = true, onLine, say } = options;
   await access(unit.program).catch(() => {
     throw new Error(`${unit.program} is not there: build first (make build)`);
   });
@@ -32,6 +35,7 @@ export async function superviseUnit(unit: Unit, { root, restart = true, onLine, 
       args: [...unit.nodeArgs, unit.program, ...unit.programArgs],
       env: unit.env,
       cwd: root,
+      keepOpen: keptOpen(options),
       onLine: (line, stream) => onLine?.(line, { name: unit.name, stream }),
     });
     return { ...child, stop: () => child.stop(STOP_GRACE_MS) };

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { type ConsulAgent, startConsul } from "@ccsp/fleet";
+import { type ConsulAgent, needsConsul, startConsul } from "@ccsp/fleet";
 
 describe("startConsul", () => {
+  before(function () {
+    needsConsul(this);
+  });
   const agents: ConsulAgent[] = [];
   const start = async () => {
     const agent = await startConsul();

@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Fleet, type FleetOptions, startFleet } from "@ccsp/fleet";
+import { type Fleet, type FleetOptions, startFleet, whyNoConsul } from "@ccsp/fleet";
 
 const REDIS_CONF = fileURLToPath(new URL("../../../deploy/redis.conf", import.meta.url));
 
@@ -67,8 +67,9 @@ describe("startFleet", function () {
       ],
     );
     for (const env of envs) {
-      assert.equal(env["CCSP_REDIS_URL"], running.redis.url);
-      assert.equal(env["CCSP_CONSUL_URL"], running.consul.url);
+      const usesRedis = /^(queue|monitor|notification)/.test(env["CCSP_INSTANCE"] ?? "");
+      assert.equal(env["CCSP_REDIS_URL"], usesRedis ? running.redis.url : undefined);
+      assert.equal(env["CCSP_CONSUL_URL"], whyNoConsul() === undefined ? running.consul.url : "");
       assert.equal(env["HOME"], undefined);
     }
     assert.deepEqual(
@@ -79,6 +80,31 @@ describe("startFleet", function () {
       ],
     );
     assert.equal(`127.0.0.1:${running.processes()[0]?.ports.grpc}`, running.gatewayAddress);
+  });
+
+  it("does without Consul where none can be had, says so, and tells those that ask the queue where it is", async () => {
+    const before = process.env["CCSP_WITHOUT_CONSUL"];
+    process.env["CCSP_WITHOUT_CONSUL"] = "1";
+    try {
+      const running = await start({ replicas: { queue: 2 } });
+      await running.ready();
+      const parts = running.processes();
+      const queues = parts.filter(({ name }) => name === "queue").map(({ ports }) => `127.0.0.1:${ports.grpc}`);
+      for (const { name, ports } of parts) {
+        const env = await environmentAt(ports.ops);
+        const asks = name === "gateway" || name === "executor";
+        assert.equal(env["CCSP_QUEUE_TARGET"], asks ? `static:///${queues.join(",")}` : undefined);
+        assert.equal(env["CCSP_CONSUL_URL"], "");
+      }
+      assert.throws(() => running.consul, /no Consul of its own/);
+      assert.deepEqual(
+        lines.filter((line) => line.startsWith("fleet: ")),
+        ["fleet: without Consul (CCSP_WITHOUT_CONSUL is 1): services find each other by fixed addresses"],
+      );
+    } finally {
+      if (before === undefined) delete process.env["CCSP_WITHOUT_CONSUL"];
+      else process.env["CCSP_WITHOUT_CONSUL"] = before;
+    }
   });
 
   it("restarts a service that was killed, where it was, and leaves the others alone", async () => {
@@ -109,7 +135,8 @@ describe("startFleet", function () {
   it("stops in order, and leaves no process behind, while Redis keeps its data", async () => {
     const running = await start();
     await running.ready();
-    const pids = [...running.processes().map(({ process: { pid } }) => pid), running.redis.pid, running.consul.pid];
+    const consul = whyNoConsul() === undefined ? [running.consul.pid] : [];
+    const pids = [...running.processes().map(({ process: { pid } }) => pid), running.redis.pid, ...consul];
     await Promise.all([running.stop(), running.stop(), running.waitStopped()]);
     for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
     assert.deepEqual(

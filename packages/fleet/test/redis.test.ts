@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 
 describe("startRedis", () => {
@@ -33,6 +35,27 @@ describe("startRedis", () => {
     await redis.restart();
     assert.notEqual(redis.pid, first);
     assert.equal(await call(redis.port, "GET task"), "$8\r\naccepted");
+  });
+
+  it("keeps its folder and all in it its owner's alone, also what is there from before", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "ccsp-redis-test-"));
+    try {
+      mkdirSync(join(dir, "old"), { mode: 0o755 });
+      writeFileSync(join(dir, "old", "appendonly.aof"), "", { mode: 0o644 });
+      const { umask } = process;
+      const before = umask();
+      const redis = await start({ dir, appendOnly: true });
+      await call(redis.port, "SET task accepted");
+      assert.equal(umask(), before);
+      const open = ["", ...readdirSync(dir, { recursive: true })].flatMap((name) => {
+        const mode = statSync(join(dir, String(name))).mode & 0o777;
+        return (mode & 0o077) === 0 ? [] : [`${String(name)} ${mode.toString(8)}`];
+      });
+      assert.deepEqual(open, []);
+    } finally {
+      for (const redis of servers.splice(0)) await redis.stop();
+      rmSync(dir, { recursive: true });
+    }
   });
 
   it("forgets on kill -9 without one", async () => {

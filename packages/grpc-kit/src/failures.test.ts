@@ -33,6 +33,16 @@ describe("the answer to a call whose handler threw", () => {
     }
   });
 
+  it("says what is away further back, when that was named", () => {
+    const details = { ...NO_DETAILS, reason: "DEPENDENCY_UNAVAILABLE", metadata: { dependency: "redis" } } as const;
+    const context = { signal: new AbortController().signal } as CallContext;
+    const refusal = refusalFor(new CallError(status.UNAVAILABLE, "Redis does not answer", details), context, pino());
+    assert.deepEqual(
+      [refusal.reason, refusal.message, refusal.metadata],
+      ["DEPENDENCY_UNAVAILABLE", "Redis does not answer", { dependency: "redis" }],
+    );
+  });
+
   it("stays OVERLOADED when a service further back said so", () => {
     const full = new CallError(status.UNAVAILABLE, "too much", { ...NO_DETAILS, reason: "OVERLOADED" });
     assert.deepEqual(answer(full), { reason: "OVERLOADED", message: "too much", logged: 0 });

@@ -19,10 +19,15 @@ export function refusalFor(error: unknown, context: CallContext, log: Logger): R
   return new Refusal("INTERNAL", "internal error", { cause: error });
 }
 
+/** What a service further back named, as Redis: only that its own word was DEPENDENCY_UNAVAILABLE says that it did. */
+const named = ({ reason, metadata: { dependency } }: CallError): Record<string, string> =>
+  reason === "DEPENDENCY_UNAVAILABLE" && dependency !== undefined ? { dependency } : {};
+
 function passOn(error: CallError): Refusal | undefined {
   const { reason, message, metadata, fields, retryAfterMs, quota, preconditions } = error;
   // A deadline or cancel here is not this call's own (those aborted its signal): a service behind this one was too slow.
-  if (error.unanswered) return new Refusal("DEPENDENCY_UNAVAILABLE", message, { retryAfterMs, cause: error });
+  if (error.unanswered)
+    return new Refusal("DEPENDENCY_UNAVAILABLE", message, { metadata: named(error), retryAfterMs, cause: error });
   if (reason === undefined || reason === "INTERNAL") return undefined;
   return new Refusal(reason, message, { metadata, fields, retryAfterMs, quota, preconditions, cause: error });
 }

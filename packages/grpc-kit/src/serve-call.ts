@@ -5,7 +5,7 @@ import type { Span } from "@opentelemetry/api";
 import type { Logger } from "pino";
 import { type CallContext, type IncomingCall, OpenCall } from "./call-context.js";
 import { CallError } from "./call-error.js";
-import { endCallSpan, type InCallSpan } from "./call-span.js";
+import { endServedSpan, type InCallSpan } from "./call-span.js";
 import { refusalFor } from "./failures.js";
 import type { ObserveCall } from "./metrics.js";
 import { encodeRefusal } from "./status-details.js";
@@ -98,7 +98,7 @@ function begin({
     serving.observe(open.method, code, (performance.now() - started) / 1e3);
     underWay.delete(open);
     open.finish();
-    endCallSpan(span, code, why);
+    endServedSpan(span, code, why);
   };
   const fail = (error: unknown) => {
     const refusal = refusalFor(error, open, serving.log);

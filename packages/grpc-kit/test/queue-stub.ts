@@ -7,7 +7,7 @@ export type QueueHandlers = Handlers<typeof QueueServiceService>;
 export type Queue = ReturnType<typeof queueClient>;
 
 /** The queue's service with only the methods that a test is about; the others are not implemented. */
-export function queueStub(handlers: Partial<QueueHandlers>) {
+function queueStub(handlers: Partial<QueueHandlers>) {
   return implementSome(QueueServiceService, { get: async (request) => taskNamed(request.taskId), ...handlers });
 }
 

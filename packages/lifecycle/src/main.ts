@@ -30,6 +30,8 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
     return;
   }
 
+  // What Node and tracing complain about may fail to be written, as on a full disk. Nobody is left to be told.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const { config, warnings } = command;
   const log = deps.createLogger(config.service);
   // Only watches: the process still ends as Node ends it, but the log has the reason.

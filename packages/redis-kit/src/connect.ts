@@ -1,5 +1,6 @@
 import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
 import type { RedisAddress } from "./redis-url.js";
+import { watchAnswers } from "./unanswered.js";
 
 export type RedisClient = Redis | Cluster;
 
@@ -7,7 +8,7 @@ export type RedisClient = Redis | Cluster;
 export type ConnectionUse = "commands" | "blocking";
 
 /** Longest that one command takes before it is rejected, waiting for a lost connection included. */
-export const COMMAND_TIMEOUT_MS = 10_000;
+const COMMAND_TIMEOUT_MS = 10_000;
 
 // 50, 100 … 500 ms and then every 500 ms: twenty tries are about 8 s, so that a command rides out a restart of a few
 // seconds, and is rejected by the try limit or by COMMAND_TIMEOUT_MS, whichever comes first.
@@ -26,6 +27,12 @@ export const MAX_BLOCK_MS = 10_000;
 
 /** Makes a client that has not connected yet. Does no I/O. */
 export function createRedisClient(address: RedisAddress, name: string, use: ConnectionUse): RedisClient {
+  const client = createClient(address, name, use);
+  if (use === "commands") watchAnswers(client);
+  return client;
+}
+
+function createClient(address: RedisAddress, name: string, use: ConnectionUse): RedisClient {
   const common = {
     ...USE[use],
     connectionName: `ccsp-${name}`,

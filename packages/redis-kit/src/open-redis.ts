@@ -1,7 +1,11 @@
 import type { Logger } from "pino";
 import { type ConnectionUse, createRedisClient, type RedisClient } from "./connect.js";
 import { parseRedisUrl, type RedisAddress } from "./redis-url.js";
+import { longestWaitMs } from "./unanswered.js";
 import { within } from "./within.js";
+
+/** Half of what a call has patience for. */
+const LATE_MS = 1_000;
 
 /** An open Redis. Standalone, Sentinel and Cluster look the same from here. */
 export interface RedisConnection {
@@ -13,6 +17,8 @@ export interface RedisConnection {
   release(duplicate: RedisClient): void;
   /** Resolves when Redis answers now. Rejects within a second otherwise; for readiness checks. */
   ping(): Promise<void>;
+  /** Whether `client` is connected and no command has waited for a second: what piles up behind it does not wait for Redis. */
+  answers(): boolean;
   /** Lets running commands end, then closes every connection. Never rejects. */
   close(): Promise<void>;
 }
@@ -62,6 +68,7 @@ export async function openRedis(
       if (client.status !== "ready") throw new Error(`Redis at ${address.at} is not connected`);
       await within(1_000, client.ping(), () => new Error(`Redis at ${address.at} did not answer within 1 s`));
     },
+    answers: () => client.status === "ready" && longestWaitMs(client) < LATE_MS,
     close: async () => {
       const open = [...clients];
       clients.clear();

@@ -27,12 +27,12 @@ export interface ScriptHeader {
  * --
  * -- Why it is so.
  * ```
- * A line without a number continues the one above; the last key may be any number of keys: `2 ...logs  stream`. Throws an Error that names the file and the line that does not fit.
+ * A line `#!lua flags=…` may stand before it (see `scriptSource`). A line without a number continues the one above; the last key may be any number of keys: `2 ...logs  stream`. Throws an Error that names the file and the line that does not fit.
  */
-export function readScriptHeader(file: URL): ScriptHeader {
+function readScriptHeader(file: URL): ScriptHeader {
   const path = basename(fileURLToPath(file));
   const source = readFileSync(file, "utf8");
-  const lines = source.split("\n");
+  const lines = source.replace(/^#!.*\n/, "").split("\n");
   const end = lines.findIndex((line) => !line.startsWith("--"));
   return parseScriptHeader(path, lines.slice(0, end < 0 ? undefined : end));
 }

@@ -14,6 +14,18 @@ export interface ScriptBinding {
   readonly parts?: readonly URL[];
 }
 
+/**
+ * The text that Redis gets: the parts, then the file. The file's first line may be `#!lua flags=…`, which says what Redis lets the
+ * script do (https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags); it stays the first. With `flags=allow-oom` a script runs
+ * at `maxmemory` too: for all but new work, so that a full Redis can be emptied.
+ */
+export function scriptSource({ file, parts = [] }: Pick<ScriptBinding, "file" | "parts">): string {
+  const text = readFileSync(file, "utf8");
+  const [flags = ""] = /^#!lua.*\n/.exec(text) ?? [];
+  const before = parts.map((part) => readFileSync(part, "utf8"));
+  return flags + [...before, text.slice(flags.length)].join("\n");
+}
+
 /** Keys of a call, by name. The name `...logs` stands for `logs: string[]`. */
 export type ScriptKeys<K extends string> = {
   readonly [N in K as N extends `...${infer Many}` ? Many : N]: N extends `...${string}` ? readonly string[] : string;
@@ -43,7 +55,7 @@ export function bindScript<const K extends string, R>(
   decode: (reply: unknown) => R,
   parts: readonly URL[] = [],
 ): Script<K, R> {
-  const lua = [...parts, file].map((each) => readFileSync(each, "utf8")).join("\n");
+  const lua = scriptSource({ file, parts });
   // No command of Redis has a colon in its name, so a file may be called like one.
   const command = `script:${basename(fileURLToPath(file), ".lua")}`;
   // Without `numberOfKeys`: each call says how many.
@@ -55,10 +67,26 @@ export function bindScript<const K extends string, R>(
   const places = keys.map((key) => ({ name: key.replace(/^\.{3}/, ""), many: key.startsWith("...") }));
   const script = async (byName: ScriptKeys<K>, ...args: ScriptArgument[]): Promise<R> => {
     const inOrder = keysInOrder(command, places, byName);
-    const reply: unknown = await Reflect.apply(run, redis, [inOrder.length, ...inOrder, ...args]);
-    return decode(reply);
+    const send = (): Promise<unknown> => Reflect.apply(run, redis, [inOrder.length, ...inOrder, ...args]);
+    return decode(await untilKnown(send));
   };
   return Object.assign(script, { keys, file, parts });
+}
+
+const TRIES = 4;
+
+/**
+ * ioredis (6.0.0) sends a script's text once when a server does not know it. In a failover of a Cluster that one may go on to a node of which it
+ * believes that it had the text before, and be refused again. It has not run then, and the next try has the text.
+ */
+async function untilKnown<R>(send: () => Promise<R>): Promise<R> {
+  for (let left = TRIES - 1; ; left--) {
+    try {
+      return await send();
+    } catch (error) {
+      if (left === 0 || !(error instanceof Error && error.message.startsWith("NOSCRIPT "))) throw error;
+    }
+  }
 }
 
 interface KeyPlace {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { pino } from "pino";
-import { bindScript, openRedis, type RedisConnection, scriptFaults } from "../src/index.js";
+import { bindScript, openRedis, type RedisClient, type RedisConnection, scriptFaults } from "../src/index.js";
 import { bindPutOnce, luaFile } from "./put-once.js";
 
 const log = pino({ level: "silent" });
@@ -32,6 +32,24 @@ describe("bindScript", () => {
     await redis.client.script("FLUSH");
     const names = ["b", "c", "d"];
     assert.deepEqual(await Promise.all(names.map((name) => putOnce(name, "1"))), ["ok", "ok", "ok"]);
+  });
+
+  it("sends a script again until the server has its text: in a failover ioredis itself may give up too soon", async () => {
+    let [calls, unknown] = [0, 3];
+    const client = {
+      defineCommand(name: string) {
+        Reflect.set(this, `${name}Buffer`, async () => {
+          calls += 1;
+          if (calls <= unknown) throw new Error("NOSCRIPT No matching script. Please use EVAL.");
+          return Buffer.from("ok");
+        });
+      },
+    };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- all that binding a script needs of a client
+    const putOnce = bindPutOnce(client as unknown as RedisClient);
+    assert.equal(await putOnce("a", "1"), "ok");
+    [calls, unknown] = [0, 9];
+    await assert.rejects(putOnce("a", "1"), /NOSCRIPT/);
   });
 
   it("answers strings as Buffers, so that any bytes come through", async () => {

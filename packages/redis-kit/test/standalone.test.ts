@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
 import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { pino } from "pino";
@@ -56,6 +57,44 @@ describe("openRedis on a standalone server", () => {
     assert.equal(givenUp, false);
     await server.restart();
     assert.equal(await call, null);
+  });
+
+  it("tells whoever waits within 2 s of a Redis that hangs behind an open connection, and goes on when it answers", async () => {
+    await redis.client.set("a", "1");
+    process.kill(server.pid, "SIGSTOP");
+    try {
+      const begunMs = performance.now();
+      const get = () => redis.client.get("a");
+      await assert.rejects(orUnavailable(redis.client, get), { reason: "DEPENDENCY_UNAVAILABLE" });
+      assert.ok(performance.now() - begunMs < 4_500, "before the connection finds out, after 5 s");
+    } finally {
+      process.kill(server.pid, "SIGCONT");
+    }
+    await eventually(async () => assert.equal(await orUnavailable(redis.client, () => redis.client.get("a")), "1"));
+  });
+
+  it("lets work take longer that Redis answers piece by piece", async () => {
+    const endMs = performance.now() + 3_000;
+    let pieces = 0;
+    const work = async () => {
+      for (; performance.now() < endMs; pieces++) await redis.client.blpop("nothing", 0.1);
+    };
+    await orUnavailable(redis.client, work);
+    assert.ok(pieces > 10);
+  });
+
+  it("says of a Redis whose memory is full that it is, also where the commands are a transaction", async () => {
+    await redis.client.config("SET", "maxmemory", 1);
+    const set = () => redis.client.set("a", "1");
+    const both = () => redis.client.multi().set("a", "1").get("a").exec();
+    for (const work of [set, both]) {
+      await assert.rejects(orUnavailable<unknown>(redis.client, work), (error) => {
+        assert.ok(error instanceof Refusal);
+        assert.equal(error.reason, "QUEUE_FULL");
+        assert.match(error.message, /memory of Redis is full \(maxmemory\)/);
+        return true;
+      });
+    }
   });
 
   it("answers ping while Redis answers, and rejects at once while it does not", async () => {

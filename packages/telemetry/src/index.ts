@@ -1,3 +1,4 @@
+export { watchClockAhead } from "./clock-ahead.js";
 export { createLogger, type LoggerOptions } from "./logger.js";
 export { createMetrics } from "./metrics.js";
 export { type Check, type OpsOptions, type OpsServer, serveOps } from "./ops-server.js";

@@ -1,12 +1,13 @@
 import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
+import { openLogStream } from "./log-stream.js";
 
 export interface LoggerOptions {
   /** The service's name. */
   readonly name: string;
   readonly level: string;
   readonly instance: string;
-  /** stdout when left out. */
+  /** stdout when left out: that one may fail, is counted then (see `createMetrics`), and tells of it in the log once it is written again. */
   readonly stream?: DestinationStream | undefined;
 }
 
@@ -25,7 +26,8 @@ const HIDDEN_PATHS = ["", "*", "*.*", "*.*.*"].flatMap((inside) =>
  * names are replaced; messages are constant text, so nothing has to be looked for in them.
  */
 export function createLogger({ name, level, instance, stream }: LoggerOptions): Logger {
-  return pino(
+  const own = stream === undefined ? openLogStream(name, STDOUT) : undefined;
+  const log = pino(
     {
       level,
       base: { service: name, instance },
@@ -34,9 +36,13 @@ export function createLogger({ name, level, instance, stream }: LoggerOptions): 
       redact: { paths: HIDDEN_PATHS, censor: "[hidden]" },
       mixin: activeSpan,
     },
-    stream ?? pino.destination({ dest: 1, sync: true }),
+    stream ?? own,
   );
+  own?.onRecovery((lost) => log.warn(lost, "the log could not be written for a while"));
+  return log;
 }
+
+const STDOUT = 1;
 
 function activeSpan(): { trace_id?: string; span_id?: string } {
   const span = trace.getActiveSpan()?.spanContext();

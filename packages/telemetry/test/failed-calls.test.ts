@@ -17,23 +17,18 @@ interface FailedCall {
   readonly what: string;
   readonly method: "Get" | "Watch";
   readonly code: status;
-  /** What the span says of it. */
-  readonly why: string;
+  /** What the span says of it as an error; undefined for what is the caller's own doing. */
+  readonly why?: string;
   call(called: Called): Promise<unknown>;
 }
 
 const FAILED_CALLS: readonly FailedCall[] = [
   {
-    ...{ what: "a unary call that the handler refuses", method: "Get", code: status.NOT_FOUND, why: "no such task" },
+    ...{ what: "a unary call that the handler refuses", method: "Get", code: status.NOT_FOUND },
     call: ({ queue, metadata }) => queue.get({ taskId: "refused" }, { metadata }),
   },
   {
-    ...{
-      what: "a unary call that its caller cancels",
-      method: "Get",
-      code: status.CANCELLED,
-      why: "the caller gave up",
-    },
+    ...{ what: "a unary call that its caller cancels", method: "Get", code: status.CANCELLED },
     async call({ queue, metadata, waiting }) {
       const caller = new AbortController();
       const call = queue.get({ taskId: "cancelled" }, { metadata, signal: caller.signal });
@@ -50,23 +45,13 @@ const FAILED_CALLS: readonly FailedCall[] = [
     call: getWithDeadlineOfServerOnly,
   },
   {
-    ...{
-      what: "a stream that fails after its first message",
-      method: "Watch",
-      code: status.NOT_FOUND,
-      why: "no such task",
-    },
+    ...{ what: "a stream that fails after its first message", method: "Watch", code: status.NOT_FOUND },
     async call({ queue, metadata }) {
       for await (const _ of queue.watch({ taskId: "refused" }, { metadata }));
     },
   },
   {
-    ...{
-      what: "a stream that its caller cancels after the first message",
-      method: "Watch",
-      code: status.CANCELLED,
-      why: "the caller gave up",
-    },
+    ...{ what: "a stream that its caller cancels after the first message", method: "Watch", code: status.CANCELLED },
     async call({ queue, metadata }) {
       const caller = new AbortController();
       for await (const _ of queue.watch({ taskId: "left" }, { metadata, signal: caller.signal })) caller.abort();
@@ -104,16 +89,18 @@ describe("the span of a served call that fails", () => {
   after(() => receiver.close());
 
   for (const [index, { what, method, code, why }] of FAILED_CALLS.entries()) {
-    it(`is there once, as an error with ${status[code]}, for ${what}`, () => {
+    const outcome = why === undefined ? "no error" : "an error";
+    it(`is there once, as ${outcome} with ${status[code]}, for ${what}`, () => {
+      const rpcMethod = `ccsp.queue.v1.QueueService/${method}`;
+      const rpc = { "rpc.system.name": "grpc", "rpc.method": rpcMethod, "rpc.status_code": status[code] };
       assert.deepEqual(
-        receiver.trace(traceId(index)).map(({ kind, name, parentSpanId, attributes, error }) => ({
-          ...{ kind, name, parentSpanId, error },
-          code: attributes["rpc.grpc.status_code"],
-        })),
+        receiver.trace(traceId(index)).map(({ kind, name, parentSpanId, attributes, error }) => {
+          return { kind, name, parentSpanId, attributes, error };
+        }),
         [
           {
-            ...{ kind: "server", name: `grpc.ccsp.queue.v1.QueueService/${method}` },
-            ...{ parentSpanId: "00f067aa0ba902b7", error: why, code },
+            ...{ kind: "server", name: rpcMethod, parentSpanId: "00f067aa0ba902b7", error: why },
+            attributes: why === undefined ? rpc : { ...rpc, "error.type": status[code] },
           },
         ],
       );
@@ -142,15 +129,15 @@ describe("the span of a call that does not succeed, where it is made", () => {
       assert.match(late, /deadline/i);
       assert.deepEqual(
         spans.map(({ kind, name, parentSpanId, attributes, error }) => [
-          ...[kind, parentSpanId, name.replace("grpc.ccsp.queue.v1.QueueService/", "")],
-          ...[status[Number(attributes["rpc.grpc.status_code"])], error],
+          ...[kind, parentSpanId, name.replace("ccsp.queue.v1.QueueService/", "")],
+          ...[attributes["rpc.status_code"], attributes["error.type"], error],
           ...[attributes["server.address"], attributes["server.port"] === port],
         ]),
         [
-          ["Get", "NOT_FOUND", "no such task"],
-          ["Get", "DEADLINE_EXCEEDED", late],
-          ["Watch", "NOT_FOUND", "no such task"],
-          ["Watch", "CANCELLED", "its reader left"],
+          ["Get", "NOT_FOUND", "NOT_FOUND", "no such task"],
+          ["Get", "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", late],
+          ["Watch", "NOT_FOUND", "NOT_FOUND", "no such task"],
+          ["Watch", "CANCELLED", "CANCELLED", "its reader left"],
         ].map((call) => ["client", "00f067aa0ba902b7", ...call, "127.0.0.1", true]),
       );
       const named = receiver.trace("2".repeat(32));

@@ -48,7 +48,7 @@ describe("tracing between two processes", () => {
 
     const spans = receiver.trace(TRACE);
     const parents = new Map(spans.map((span) => [span.spanId, `${span.service} ${span.kind} ${span.name}`]));
-    const get = "grpc.ccsp.queue.v1.QueueService/Get";
+    const get = "ccsp.queue.v1.QueueService/Get";
     assert.deepEqual(
       spans.map((span) => [parents.get(span.spanId), parents.get(span.parentSpanId) ?? span.parentSpanId]),
       [

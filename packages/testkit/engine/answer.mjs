@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { faultOf, tellOf, windowEvent } from "./faults.mjs";
 import { createOutput, resultOf } from "./lines.mjs";
 import { withoutMarkers } from "./markers.mjs";
-import { crash, gather, hang, hoard, ignoreSignals, leave, leaveChild, stall } from "./misbehave.mjs";
+import { beAsked, crash, gather, hang, hoard, ignoreSignals, leave, leaveChild, stall } from "./misbehave.mjs";
 
 const PIECE = 256;
 const FLOOD_PIECE = 8 * 1024;
@@ -25,6 +25,7 @@ export async function answer({ prompt, markers, flags, session }) {
   if (markers.has("crowd")) gather(markers.number("crowd", 100));
   if (markers.has("hog")) hoard(markers.bytes("hog", "1024MB"));
   if (markers.has("hang")) await hang();
+  if (markers.has("answer-sigterm")) await beAsked();
   if (markers.has("crash")) await crash(markers.text("crash", "SIGSEGV"));
   if (markers.has("exit")) {
     console.error("error: the scripted engine was told to exit");

@@ -21,6 +21,7 @@ export const MARKERS = [
   "hang-after-result",
   "stall",
   "ignore-sigterm",
+  "answer-sigterm",
   "grandchild",
   "grandchild-setsid",
   "grandchild-stdout",

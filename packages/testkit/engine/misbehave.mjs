@@ -27,6 +27,12 @@ export function ignoreSignals() {
   }
 }
 
+/** Resolves when it is asked to end, which it then does not do. */
+export async function beAsked() {
+  process.removeAllListeners("SIGTERM");
+  await Promise.race([hang(), new Promise((resolve) => process.once("SIGTERM", resolve))]);
+}
+
 /** A process that outlives this one. Answers its pid. */
 export function leaveChild({ ownSession, holdsStdout }) {
   const stdout = holdsStdout ? "inherit" : "ignore";

@@ -12,6 +12,7 @@ export type { RecordedRequest } from "./simulator/request.js";
 export type { Matcher } from "./simulator/scripts.js";
 export { type Simulator, type SimulatorOptions, startSimulator } from "./simulator/simulator.js";
 export { hugeText } from "./simulator/text.js";
+export { skip } from "./skip.js";
 export { type OtlpReceiver, startOtlpReceiver } from "./traces/otlp-receiver.js";
 export type { ReceivedSpan, SpanKind } from "./traces/received-span.js";
 export { renderTrace } from "./traces/render-trace.js";

@@ -17,9 +17,17 @@ const SLOTS = [
   [10923, 16383],
 ] as const;
 
+export interface RedisClusterOptions {
+  readonly appendOnly?: boolean;
+  /** More settings of every node. */
+  readonly args?: readonly string[];
+  /** Silence after which a node is taken for dead. */
+  readonly nodeTimeoutMs?: number;
+}
+
 /** Three masters with a replica each, on loopback; resolves when every node finds the cluster whole. */
-export async function startRedisCluster(): Promise<RedisCluster> {
-  const nodes = await Promise.all(Array.from({ length: 6 }, startNode));
+export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
+  const nodes = await Promise.all(Array.from({ length: 6 }, () => startNode(options)));
   const clients = nodes.map(({ port }) => new Redis(port, "127.0.0.1"));
   try {
     await joinNodes(nodes, clients);
@@ -39,11 +47,22 @@ const PATIENCE = { timeoutMs: 15_000, what: "a whole cluster" };
 
 const busPorts = new Map<number, number>();
 
-async function startNode(): Promise<RedisServer> {
+async function startNode({
+  appendOnly,
+  args: more = [],
+  nodeTimeoutMs = 1_000,
+}: RedisClusterOptions): Promise<RedisServer> {
   // The bus port is the port plus 10,000 by default, which a free port's number may not have room for.
   const bus = await freePort();
-  const args = ["--cluster-enabled", "yes", "--cluster-port", String(bus), "--cluster-node-timeout", "1000"];
-  const node = await startRedis({ args: [...args, "--repl-diskless-sync-delay", "0"] });
+  const args = [
+    "--cluster-enabled",
+    "yes",
+    "--cluster-port",
+    String(bus),
+    "--cluster-node-timeout",
+    String(nodeTimeoutMs),
+  ];
+  const node = await startRedis({ appendOnly, args: [...args, "--repl-diskless-sync-delay", "0", ...more] });
   busPorts.set(node.port, bus);
   return node;
 }

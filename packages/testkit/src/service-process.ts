@@ -18,15 +18,21 @@ export async function startServiceProcess(options: {
   readonly name: string;
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Where its standard output and error go, such as /dev/full for a disk that is full; else they are kept for the message of a failed start. */
+  readonly output?: string;
 }): Promise<ServiceProcess> {
-  const { name, folder, env } = options;
+  const { name, folder, env, output } = options;
   const [grpcPort, opsPort] = [await freePort(), await freePort()];
   const prefix = `CCSP_${name.toUpperCase()}`;
   const lines: string[] = [];
+  const node = [process.execPath, "--import", "tsx", "--conditions", "ccsp-src"];
+  const main = [...node, "--import", "@ccsp/telemetry/register.js", "src/main.ts"];
+  const [command = "", ...args] =
+    output === undefined ? main : ["/bin/sh", "-c", 'exec "$@" >"$0" 2>&1', output, ...main];
   const child = await startProcess({
     name,
-    command: process.execPath,
-    args: ["--import", "tsx", "--conditions", "ccsp-src", "--import", "@ccsp/telemetry/register.js", "src/main.ts"],
+    command,
+    args,
     cwd: folder,
     env: {
       [`${prefix}_LISTEN`]: `127.0.0.1:${grpcPort}`,

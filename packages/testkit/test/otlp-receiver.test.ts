@@ -3,7 +3,7 @@ import { type LeakCheck, leakCheck, type OtlpReceiver, startOtlpReceiver } from 
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { BasicTracerProvider, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 
 describe("the OTLP receiver", () => {
   let receiver: OtlpReceiver;
@@ -20,9 +20,9 @@ describe("the OTLP receiver", () => {
   });
 
   it("keeps what the OpenTelemetry SDK exports: service, ids, kind, times, attributes, links and errors", async () => {
-    const provider = new BasicTracerProvider({
+    const provider = new TracerProvider({
       resource: resourceFromAttributes({ "service.name": "queue" }),
-      spanProcessors: [new SimpleSpanProcessor(new OTLPTraceExporter({ url: receiver.endpoint }))],
+      spanProcessors: [new SimpleSpanProcessor({ exporter: new OTLPTraceExporter({ url: receiver.endpoint }) })],
     });
     const tracer = provider.getTracer("test");
     const before = Date.now();

@@ -6,6 +6,7 @@ import {
   type LeakCheck,
   leakCheck,
   type Simulator,
+  skip,
   startSimulator,
 } from "@ccsp/testkit";
 import { type EngineRun, engineEnv, type Line, type Run, startEngine, temporaryHome } from "./run-engine.js";
@@ -19,7 +20,7 @@ describe("the real Claude Code CLI against the simulator", function () {
   before(() => void (leaks = leakCheck()));
 
   before(async function () {
-    if (CLAUDE_CODE_BIN === "") this.skip();
+    if (CLAUDE_CODE_BIN === "") skip(this, "Claude Code has no binary for this platform");
     simulator = await startSimulator();
     home = await temporaryHome();
     leaks.folder(home.path);

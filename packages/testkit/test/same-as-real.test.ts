@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CLAUDE_CODE_BIN, SCRIPTED_ENGINE, type Simulator, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, SCRIPTED_ENGINE, type Simulator, skip, startSimulator } from "@ccsp/testkit";
 import { engineEnv, type Run, runEngine, temporaryHome } from "./run-engine.js";
 
 /** Each failure of the scripted engine beside the way to bring the real CLI to it. */
@@ -32,7 +32,7 @@ describe("the scripted engine tells of a run as the real CLI does", () => {
   let home: Awaited<ReturnType<typeof temporaryHome>>;
 
   before(async function () {
-    if (CLAUDE_CODE_BIN === "") this.skip();
+    if (CLAUDE_CODE_BIN === "") skip(this, "Claude Code has no binary for this platform");
     simulator = await startSimulator();
     home = await temporaryHome();
   });

@@ -7,7 +7,7 @@ import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { createMetrics, serveOps, watchClockAhead } from "@ccsp/telemetry";
 import { ulid } from "ulid";
 import { defineExecutor, type ExecutorConfig, type Plugins } from "./config.js";
 import { openConversationFolder } from "./conversations/conversation-folder.js";
@@ -117,6 +117,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
       bootId,
       engines,
       warm,
+      onClockAhead: watchClockAhead(registry, { service: "executor", of: "the queue's", log }),
       queue,
       tracing: createAttemptTracing(executorId),
       metrics,
@@ -125,6 +126,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
       admit: createAdmission(config.policy, hostFiles),
       hooks,
       conversations: createConversations({ executorId, queue, kept, log }),
+      graceMs,
       drainMs: config.drainMs,
       giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
     });

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { skip } from "@ccsp/testkit";
 import { pino } from "pino";
 import { type Cgroups, openCgroups } from "../src/supervision/cgroup.js";
 import { readStat } from "../src/supervision/proc.js";
@@ -36,8 +37,7 @@ describe("a run in a cgroup of its own", function () {
   const groups = () => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
 
   before(function () {
-    // Only root may, and only where the host has version 2.
-    path = makeCgroup() ?? this.skip();
+    path = makeCgroup() ?? skip(this, "only root may make cgroups, and only where the host has version 2");
   });
   beforeEach(async () => {
     cgroups = await open();
@@ -81,7 +81,7 @@ describe("a run in a cgroup of its own", function () {
   });
 
   it("is ended by the kernel when it takes too much memory, in whichever of its processes", async function () {
-    if (!has("memory")) this.skip();
+    if (!has("memory")) skip(this, "the memory controller is not delegated here");
     const hog = "const held = []; setInterval(() => held.push(Buffer.alloc(5e6, 1)), 10);";
     const limits = { memoryBytes: 200 * MB, processes: 0 };
     const run = await start(`setsid ${process.execPath} -e '${hog}' & wait`, { cgroups, limits });
@@ -92,7 +92,7 @@ describe("a run in a cgroup of its own", function () {
   });
 
   it("cannot start processes faster than they are counted", async function () {
-    if (!has("pids")) this.skip();
+    if (!has("pids")) skip(this, "the pids controller is not delegated here");
     const limits = { memoryBytes: 0, processes: 10 };
     const run = await start("for i in $(seq 500); do sleep 60 & done; wait", { cgroups, limits });
     let most = 0;

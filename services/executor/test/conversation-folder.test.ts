@@ -15,64 +15,63 @@ describe("copies of conversations on disk", () => {
   const open = ({ bytes = 100, keptMs = 60_000 } = {}) =>
     openConversationFolder({ path: join(path, "copies"), bytes, keptMs, log: pino({ level: "silent" }) });
   const copy = (engineId: string, fence: bigint) => ({ engine: "e", engineId, fence });
-  const find = async (copies: Awaited<ReturnType<typeof open>>, engineId: string) => {
-    const bytes = await copies.find({ engine: "e", engineId });
+  const find = async (copies: Awaited<ReturnType<typeof open>>, engineId: string, fence: bigint) => {
+    const bytes = await copies.find({ engine: "e", engineId, fence });
     return bytes && Buffer.from(bytes).toString();
   };
 
-  it("count once they are confirmed, for their owner only, whatever their ids are", async () => {
+  it("are there as soon as they are put, for the turn that they are of, for their owner only, whatever their ids are", async () => {
     const copies = await open();
     const id = "../../etc/passwd";
     assert.ok(await copies.put(copy(id, 1n), Buffer.from("one")));
-    assert.equal(await find(copies, id), undefined);
-    await copies.confirm(copy(id, 1n));
-    assert.equal(await find(copies, id), "one");
-    assert.equal(await find(copies, "other"), undefined);
+    assert.equal(await find(copies, id, 1n), "one");
+    assert.equal(await find(copies, id, 2n), undefined, "an older turn is taken for a later one");
+    assert.equal(await find(copies, "other", 1n), undefined);
     const [file = ""] = await readdir(join(path, "copies"));
     assert.match(file, /^[0-9a-f]{40}-1$/);
     assert.equal((await stat(join(path, "copies", file))).mode & 0o777, 0o600);
     assert.equal((await stat(join(path, "copies"))).mode & 0o777, 0o700);
-    assert.equal(await find(await open(), id), "one", "is forgotten by the next boot");
+    assert.equal(await find(await open(), id, 1n), "one", "is forgotten by the next boot");
   });
 
-  it("are one for each conversation, that of the newest lease", async () => {
+  it("are one for each conversation once the queue counts it, that of the newest lease", async () => {
     const copies = await open();
-    for (const fence of [9n, 10n]) await copies.put(copy("a", fence), Buffer.from(String(fence)));
-    await copies.confirm(copy("a", 10n));
-    await copies.confirm(copy("a", 9n));
-    assert.equal(await find(copies, "a"), "10");
+    for (const fence of [8n, 9n, 10n]) await copies.put(copy("a", fence), Buffer.from(String(fence)));
+    await copies.counted(copy("a", 9n));
+    assert.equal((await readdir(join(path, "copies"))).length, 2, "one that is not counted yet is forgotten");
+    await copies.counted(copy("a", 10n));
+    await copies.put(copy("a", 7n), Buffer.from("7"));
+    await copies.counted(copy("a", 7n));
+    assert.equal(await find(copies, "a", 10n), "10");
+    assert.equal(await find(copies, "a", 0n), "10", "for a queue that does not name the turn");
     assert.equal((await readdir(join(path, "copies"))).length, 1);
   });
 
-  it("are all forgotten when nobody knows which is the newest: a lease was lost, a crash came before the answer", async () => {
+  it("outlive a crash that came before the queue's answer, and what was not written whole does not", async () => {
     const copies = await open();
-    const begin = async (fence: bigint) => {
-      await copies.put(copy("a", fence), Buffer.from(String(fence)));
-      return copy("a", fence);
-    };
-    await copies.confirm(await begin(1n));
-    await copies.forget(await begin(2n));
-    assert.equal(await find(copies, "a"), undefined);
-    await copies.confirm(await begin(3n));
-    await begin(4n);
-    assert.equal(await find(await open(), "a"), undefined);
-    assert.deepEqual(await readdir(join(path, "copies")), []);
+    await copies.put(copy("a", 1n), Buffer.from("1"));
+    await copies.put(copy("a", 2n), Buffer.from("2"));
+    const [one = ""] = await readdir(join(path, "copies"));
+    await writeFile(join(path, "copies", one.replace(/\d$/, "3.pending")), "ha");
+    const next = await open();
+    assert.deepEqual([await find(next, "a", 1n), await find(next, "a", 2n)], ["1", "2"]);
+    assert.equal(await find(next, "a", 3n), undefined);
+    assert.equal((await readdir(join(path, "copies"))).length, 2);
   });
 
-  it("do not count when they could not be written, and hide no older one then: the queue has what is newest", async () => {
+  it("are none when they could not be written, and an older one is not taken for it", async () => {
     const copies = await open();
     await copies.put(copy("a", 1n), Buffer.from("one"));
-    await copies.confirm(copy("a", 1n));
     const [one = ""] = await readdir(join(path, "copies"));
     // A folder in its place fails the writing, as a full disk would.
     await mkdir(join(path, "copies", one.replace(/1$/, "2.pending"), "in-the-way"), { recursive: true });
     assert.equal(await copies.put(copy("a", 2n), Buffer.from("two")), false);
-    await copies.confirm(copy("a", 2n));
-    assert.equal(await find(copies, "a"), undefined);
+    assert.equal(await find(copies, "a", 2n), undefined);
+    await copies.counted(copy("a", 2n));
     assert.deepEqual(
       await readdir(join(path, "copies")),
       [one.replace(/1$/, "2.pending")],
-      "what was not written counts",
+      "one that nobody needs is kept",
     );
   });
 
@@ -80,9 +79,9 @@ describe("copies of conversations on disk", () => {
     const copies = await open({ bytes: 10 });
     for (const id of ["a", "b", "c"]) {
       await copies.put(copy(id, 1n), Buffer.from("12345"));
-      await copies.confirm(copy(id, 1n));
+      await copies.counted(copy(id, 1n));
     }
-    assert.deepEqual([await find(copies, "a"), await find(copies, "c")], [undefined, "12345"]);
+    assert.deepEqual([await find(copies, "a", 1n), await find(copies, "c", 1n)], [undefined, "12345"]);
     assert.equal(await copies.put(copy("d", 1n), Buffer.alloc(11)), false);
 
     await writeFile(join(path, "copies", `${"0".repeat(40)}-1`), "old");

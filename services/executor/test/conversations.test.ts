@@ -123,6 +123,21 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.deepEqual(other.restored, ["queue", "disk"]);
   });
 
+  it("know the turn before as soon as its result is there, however slow the disk is", async () => {
+    const slow = new URL("slow-rename.mjs", import.meta.url).href;
+    const only = await start("only", { NODE_OPTIONS: `--import ${slow}` });
+    const { conversationId: id } = await resultOf("turn one", { id: "", fork: false });
+    for (const [number, before] of [
+      ["two", /turn one/],
+      ["three", /turn one[^]*turn two/],
+      ["four", /turn one[^]*turn two[^]*turn three/],
+    ] as const) {
+      await resultOf(`turn ${number}`, { id, fork: false });
+      assert.match(told(), before);
+    }
+    assert.deepEqual(only.restored, ["disk", "disk", "disk"]);
+  });
+
   it("are forked without being changed, and a task without one is in none", async () => {
     await start("only");
     const { conversationId: id } = await resultOf("the root", { id: "", fork: false });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually, hugeText } from "@ccsp/testkit";
 import { bytesWrittenBy, expectProcesses, processesOf } from "./processes.js";
@@ -75,6 +76,28 @@ describe("an engine that misbehaves", function () {
       const limits = { wallTime: { seconds: 0n, nanos: 300_000_000 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
       const failure = await failureOf(rig, rig.queue.add("[[hang]]", { limits }));
       assert.equal(ErrorCategory[failure.category], "TIMEOUT");
+    }));
+
+  it("is not believed when it answers after its time, or after it was asked to end", () =>
+    withRig({ CCSP_EXECUTOR_KILL_GRACE: "5s", CCSP_DRAIN_TIMEOUT: "20s" }, async (rig) => {
+      const late = "[[answer-sigterm]][[text:too late]]";
+      const limits = { wallTime: { seconds: 0n, nanos: 700_000_000 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
+      const timed = rig.queue.add(late, { limits });
+      assert.equal(ErrorCategory[(await failureOf(rig, timed)).category], "TIMEOUT");
+      const cancelled = rig.queue.add(late);
+      await eventually(() => expectProcesses(1, cancelled));
+      rig.queue.cancel(cancelled);
+      assert.equal(ErrorCategory[(await failureOf(rig, cancelled)).category], "CANCELLED");
+      const parked = rig.queue.add(late);
+      await eventually(() => expectProcesses(1, parked));
+      rig.queue.emergency({ id: "e1", level: EmergencyLevel.PARK_RUNNING });
+      assert.equal((await rig.ended(parked)).how, "release");
+      rig.queue.emergency(undefined);
+      const drained = rig.queue.add(late);
+      await eventually(() => expectProcesses(1, drained));
+      await rig.stop();
+      assert.equal((await rig.ended(drained)).how, "release");
+      for (const task of [timed, cancelled, parked, drained]) assert.equal(rig.queue.textOf(task), "");
     }));
 
   it("is ended when it prints more than it may, be it text or noise", () =>

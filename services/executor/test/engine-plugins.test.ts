@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { copyFile, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError, describeSettings, load } from "@ccsp/config";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { loadEngines } from "../src/engines/registry.js";
 import { loadExecutorService } from "../src/index.js";
 import { failureOf, resultOf, testEnv, withRig } from "./rig.js";
 
@@ -40,6 +44,32 @@ describe("the engines of an executor", function () {
         [["echo", "1.2.3"]],
       );
     }));
+
+  it("may be one file anywhere on the host, which brings no packages of its own", async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), "ccsp-plugin-test-"));
+    try {
+      await copyFile(path("echo"), join(elsewhere, "echo.mjs"));
+      const example = new URL("../../../packages/engine-kit/test/example-engine.ts", import.meta.url);
+      await copyFile(example, join(elsewhere, "my-agent.ts"));
+      const plugins = [join(elsewhere, "echo.mjs"), join(elsewhere, "my-agent.ts")].join(",");
+      await withRig({ ...ECHO, CCSP_EXECUTOR_ENGINE_PLUGINS: plugins }, async (rig) => {
+        assert.equal((await resultOf(rig, rig.queue.add("hello", { engine: "echo" }))).text, "loaded");
+      });
+    } finally {
+      await rm(elsewhere, { recursive: true });
+    }
+  });
+
+  it("are found by the names that the READMEs of their packages say", async () => {
+    const packages = new URL("../../../packages/", import.meta.url);
+    for (const name of (await readdir(packages)).filter((each) => each.startsWith("engine-"))) {
+      const readme = await readFile(new URL(`${name}/README.md`, packages), "utf8");
+      const plugins = /^CCSP_EXECUTOR_ENGINE_PLUGINS=(\S+)$/m.exec(readme)?.[1];
+      if (plugins === undefined) continue;
+      const { faults, plugins: loaded } = await loadEngines([plugins]);
+      assert.deepEqual([faults, loaded.at(-1)?.origin], [[], plugins]);
+    }
+  });
 
   it("include the operator's own command, which gets the prompt on its standard input alone", () =>
     withRig(

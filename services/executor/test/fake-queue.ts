@@ -91,15 +91,16 @@ export async function startFakeQueue(): Promise<FakeQueue> {
           leftMs <= 0 ||
           signal.aborted
         ) {
-          const expireTime = new Date(Date.now() + LEASE_MS);
           granted.push(...leases);
           const nextSync = { seconds: 0n, nanos: 200_000_000 };
           return {
-            leases: leases.map((lease) => ({ ...lease, expireTime })),
+            leases,
             cancellations,
             lostTaskIds,
             nextSync,
             emergency: order,
+            leaseLength: { seconds: BigInt(LEASE_MS / 1_000), nanos: 0 },
+            time: undefined,
           };
         }
         await new Promise<void>((resolve) => {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { RunExit } from "@ccsp/engine-kit";
 import { eventually } from "@ccsp/testkit";
 import { findProcesses } from "../src/supervision/kill.js";
 import { readStat } from "../src/supervision/proc.js";
-import { exitOf, readAll, SUPERVISION_TEST, type Supervised, supervised } from "./supervised.js";
+import { exitOf, readAll, type ScriptOptions, SUPERVISION_TEST, type Supervised, supervised } from "./supervised.js";
 
 const MB = 1024 * 1024;
 /** Python is not everywhere; the shell of a run has this Node's path. */
@@ -18,7 +20,8 @@ describe("a run's limits and what is recorded of it", function () {
   this.timeout(30_000);
   let start: Supervised["start"];
   let close: Supervised["close"];
-  beforeEach(async () => ({ start, close } = await supervised()));
+  let dir: string;
+  beforeEach(async () => ({ start, close, dir } = await supervised()));
   afterEach(async () => {
     assert.deepEqual(await living(), []);
     await close();
@@ -87,8 +90,9 @@ describe("a run's limits and what is recorded of it", function () {
   });
 
   it("asks all of it to end, also what left its group, and gives all of it the grace", async () => {
+    const ended = join(dir, "ended");
     const careful = (name: string) =>
-      `trap "sleep 0.3; echo ${name}; exit" TERM; echo up; while :; do sleep 0.05; done`;
+      `trap "sleep 0.3; echo ${name} >>${ended}; exit" TERM; echo up; while :; do sleep 0.05; done`;
     const run = await start(
       `trap "exit 7" TERM; setsid sh -c '${careful("grandchild")}' & sh -c '${careful("child")}' & wait`,
       {
@@ -96,12 +100,30 @@ describe("a run's limits and what is recorded of it", function () {
       },
     );
     let stopping: Promise<void> | undefined;
-    const said = await readAll(run, (text) => {
+    await readAll(run, (text) => {
       if (text === "up\nup\n") stopping = run.stop();
     });
     await stopping;
-    assert.deepEqual(said.trim().split("\n").toSorted(), ["child", "grandchild", "up", "up"]);
+    assert.deepEqual((await readFile(ended, "utf8")).trim().split("\n").toSorted(), ["child", "grandchild"]);
     assert.equal((await run.exited).code, 7);
+  });
+
+  it("hears nothing of what it says after a limit has passed, or after it was asked to end", async () => {
+    const late = "trap 'echo late; exit 0' TERM; echo up; while :; do sleep 0.05; done";
+    const limits: readonly (readonly [Partial<ScriptOptions>, string])[] = [
+      [{ wallMs: 300 }, "wall"],
+      [{ silenceMs: 300 }, "silence"],
+      [{ stallMs: 300 }, "stall"],
+    ];
+    for (const [limit, cause] of limits) {
+      const run = await start(late, { ...limit, graceMs: 10_000 });
+      assert.equal(await readAll(run), "up\n", cause);
+      const { code, ...exit } = await run.exited;
+      assert.deepEqual([code, exit.cause], [0, cause], "had no time to say it");
+    }
+    const run = await start(late, { graceMs: 10_000 });
+    assert.equal(await readAll(run, () => void run.stop()), "up\n");
+    assert.deepEqual(word(await run.exited), ["stopped", undefined, 0, null]);
   });
 
   it("kills what is left after the grace, wherever it went and whatever it ignores", async () => {

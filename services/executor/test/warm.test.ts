@@ -136,6 +136,8 @@ describe("an executor that keeps processes waiting", function () {
     withWarm(async (rig) => {
       const pid = await learn(rig);
       process.kill(pid, "SIGKILL");
+      // The kernel takes its time; before that it may be given a run, which fails with it.
+      await eventually(() => assert.equal(readStat(pid), undefined));
       assert.notEqual((await reportOf(rig)).pid, pid);
       assert.notEqual(await oneWaits([pid]), pid);
     }));

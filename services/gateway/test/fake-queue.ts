@@ -3,6 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { type GrpcServer, type Handlers, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import {
   type EnqueueRequest,
+  EstimateTaskResponse,
   GetStatusResponse,
   QueueServiceService,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -86,6 +87,12 @@ export async function startFakeQueue(): Promise<FakeQueue> {
       tasks: [...tasks.values()].filter((task) => task.agentId === agentId),
       nextPageToken: "",
     }),
+    async enqueueBatch({ agentId, items }) {
+      const stored = items.map((item) => enqueue({ agentId, ...item }).id);
+      return { outcomes: stored.map((value) => ({ outcome: { $case: "taskId", value } })) };
+    },
+    putSchedule: async ({ schedule }) => ({ schedule }),
+    estimateTask: async () => EstimateTaskResponse.fromPartial({}),
     async cancel({ taskId, agentId }) {
       const task = find(taskId, agentId);
       task.state = TaskState.CANCELLED;

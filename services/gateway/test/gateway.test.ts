@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { CallError, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { Metadata, status } from "@grpc/grpc-js";
@@ -95,6 +95,27 @@ describe("gateway", () => {
       queue.enqueued.map(({ agentId, requestId, spec: passed }) => ({ agentId, requestId, prompt: passed?.prompt })),
       [{ agentId: "alice", requestId: "r1", prompt: PROMPT }],
     );
+  });
+
+  it("passes times that no calendar has on to the queue, which refuses them task by task, not the whole call", async () => {
+    const { client } = gateway;
+    // What another language's client can send: more seconds than a Date can hold.
+    const never = Object.assign(new Date(0), { getTime: () => 1e18 });
+    const agent = await as("alice");
+    const wrong = [
+      { ...spec, startTime: never },
+      { ...spec, startDeadline: never },
+    ] as const;
+    for (const each of wrong) await client.submitTask({ spec: each }, agent);
+    await client.runTask({ spec: wrong[0] }, agent)[Symbol.asyncIterator]().next();
+    await client.submitTasks({ tasks: [spec, ...wrong].map((each) => ({ spec: each, requestId: "" })) }, agent);
+    await client.estimateTask({ spec: wrong[0] }, agent);
+    await client.putSchedule(
+      { schedule: Schedule.fromPartial({ spec: wrong[0], createTime: never, nextRunTimes: [never] }) },
+      agent,
+    );
+    const beyond = [queue.enqueued[0]?.spec?.startTime, queue.enqueued[1]?.spec?.startDeadline];
+    for (const time of beyond) assert.ok(Number(time?.getUTCFullYear()) > 9_999, "so that the queue refuses it");
   });
 
   it("makes up a request id where the agent gave none, so that its own calls are safe to repeat", async () => {

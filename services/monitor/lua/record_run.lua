@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- record_run: count one ended run in its hour, once.
 --
 -- KEYS  1 sums  hash  "<row> <counter>" -> sum

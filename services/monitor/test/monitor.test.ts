@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { eventsKey } from "@ccsp/events";
+import { createPublisher, eventsKey, type Publication } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCompleted, TaskFailed, TaskRetried } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { pino } from "pino";
-import { publish } from "./publish.js";
 import { type RunningMonitor, startMonitor } from "./start-monitor.js";
 
 const usage = { inputTokens: 10n, outputTokens: 20n, cacheReadTokens: 30n, cacheCreationTokens: 40n };
@@ -19,6 +18,8 @@ describe("monitor", () => {
   let redis: RedisConnection;
   const running: RunningMonitor[] = [];
   let receiver: OtlpReceiver | undefined;
+  const publish = (event: Publication) =>
+    createPublisher(redis, "queue").publish({ taskId: "t1", agentId: "a1", ...event });
   const start = async (env: Record<string, string> = {}) => {
     const monitor = await startMonitor({ CCSP_REDIS_URL: server.url, ...env });
     running.push(monitor);
@@ -43,10 +44,10 @@ describe("monitor", () => {
   });
 
   it("sums completed, failed and retried runs per agent and model, with exact money", async () => {
-    for (let run = 0; run < 10; run += 1) await publish(redis, { data: completed() });
-    await publish(redis, { agent: "a2", data: completed({ model: "n", usage: { inputTokens: 10n ** 12n } }) });
-    await publish(redis, { data: { $case: "taskRetried", value: TaskRetried.fromPartial({ attempt: 1, usage }) } });
-    await publish(redis, { data: { $case: "taskFailed", value: TaskFailed.fromPartial({ attempt: 2, costUsd: 0 }) } });
+    for (let run = 0; run < 10; run += 1) await publish({ data: completed() });
+    await publish({ agentId: "a2", data: completed({ model: "n", usage: { inputTokens: 10n ** 12n } }) });
+    await publish({ data: { $case: "taskRetried", value: TaskRetried.fromPartial({ attempt: 1, usage }) } });
+    await publish({ data: { $case: "taskFailed", value: TaskFailed.fromPartial({ attempt: 2, costUsd: 0 }) } });
     const { client } = await start();
     await nothingPending();
 
@@ -80,7 +81,7 @@ describe("monitor", () => {
   });
 
   it("finds a run in the hour in which it ended, and nowhere else", async () => {
-    await publish(redis, { time: new Date("2026-01-05T10:59:59.999Z"), data: completed() });
+    await publish({ time: new Date("2026-01-05T10:59:59.999Z"), data: completed() });
     const { client } = await start();
     await nothingPending();
     const runsBetween = async (start: string, end: string) =>
@@ -91,19 +92,19 @@ describe("monitor", () => {
   });
 
   it("counts an event once, also when the whole stream is delivered again", async () => {
-    for (let run = 0; run < 5; run += 1) await publish(redis, { data: completed() });
+    for (let run = 0; run < 5; run += 1) await publish({ data: completed() });
     const { client, metric } = await start();
     await nothingPending();
     await redis.client.xgroup("SETID", eventsKey(0), "monitor", "0");
-    await publish(redis, { data: completed() });
+    await publish({ data: completed() });
     await nothingPending();
     assert.equal((await client.getUsage({})).rows[0]?.runs, 6n);
     assert.equal(await metric('ccsp_monitor_runs_total{outcome="repeat"'), 5);
   });
 
   it("counts a run whose price fits into no counter, once and as of unknown cost", async () => {
-    await publish(redis, { data: completed({ costUsd: 1e20 }) });
-    await publish(redis, { data: completed() });
+    await publish({ data: completed({ costUsd: 1e20 }) });
+    await publish({ data: completed() });
     const { client } = await start();
     await nothingPending();
     const [row] = (await client.getUsage({})).rows;
@@ -112,8 +113,8 @@ describe("monitor", () => {
 
   it("counts a failed run once when a lease without a run tells of its attempt again", async () => {
     const value = { engine: "e", attempt: 1 };
-    await publish(redis, { data: { $case: "taskRetried", value: TaskRetried.fromPartial(value) } });
-    await publish(redis, { data: { $case: "taskFailed", value: TaskFailed.fromPartial(value) } });
+    await publish({ data: { $case: "taskRetried", value: TaskRetried.fromPartial(value) } });
+    await publish({ data: { $case: "taskFailed", value: TaskFailed.fromPartial(value) } });
     const { client } = await start();
     await nothingPending();
     assert.equal((await client.getUsage({})).rows[0]?.runs, 1n);
@@ -121,7 +122,7 @@ describe("monitor", () => {
 
   it("shares the events among replicas, and one goes on when the other is killed", async () => {
     const [one, two] = await Promise.all([start({ CCSP_INSTANCE: "one" }), start({ CCSP_INSTANCE: "two" })]);
-    for (let run = 0; run < 200; run += 1) await publish(redis, { data: completed() });
+    for (let run = 0; run < 200; run += 1) await publish({ data: completed() });
     await nothingPending();
     const shares = await Promise.all([one, two].map(({ metric }) => metric('ccsp_monitor_runs_total{outcome="ok"')));
     assert.ok(
@@ -130,19 +131,19 @@ describe("monitor", () => {
     );
     one.process.kill("SIGKILL");
     await one.process.exited;
-    for (let run = 0; run < 10; run += 1) await publish(redis, { data: completed() });
+    for (let run = 0; run < 10; run += 1) await publish({ data: completed() });
     await eventually(async () => assert.equal((await two.client.getUsage({})).rows[0]?.runs, 210n));
   });
 
   it("counts on after Redis was killed, and is not ready meanwhile", async () => {
     const { client, ops } = await start();
-    await publish(redis, { data: completed() });
+    await publish({ data: completed() });
     await nothingPending();
     await server.kill9();
     await eventually(async () => assert.equal(await ops("/ready"), 503));
     await server.restart();
     await eventually(async () => assert.equal(await ops("/ready"), 200));
-    await publish(redis, { data: completed() });
+    await publish({ data: completed() });
     await eventually(async () => assert.equal((await client.getUsage({})).rows[0]?.runs, 2n));
   });
 
@@ -160,7 +161,7 @@ describe("monitor", () => {
     const traceId = "0af7651916cd43dd8448eb211c80319c";
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: "monitor" };
     const monitor = await start(env);
-    await publish(redis, { task: "t7", trace: `00-${traceId}-b7ad6b7169203331-01`, data: completed() });
+    await publish({ taskId: "t7", traceparent: `00-${traceId}-b7ad6b7169203331-01`, data: completed() });
     await nothingPending();
     assert.equal((await monitor.process.stop()).code, 0);
     assert.doesNotMatch(monitor.process.lastLines().join("\n"), /left open/);

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- record_delivery: note that a channel took an event, once.
 --
 -- KEYS  1 log        stream  what was delivered, oldest first

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createFileChannel, type FileChannel } from "../src/channels/file-channel.js";
 import type { Delivery } from "../src/domain/notification.js";
 import { fromJsonLine } from "../src/message.js";
@@ -44,6 +44,13 @@ describe("file channel", () => {
     assert.deepEqual(await read(), [delivery("1")]);
     assert.equal((await stat(path)).mode & 0o777, 0o600);
     assert.equal((await stat(join(dir, "deep"))).mode & 0o777, 0o700);
+  });
+
+  it("takes a file that is there from everybody but its owner", async () => {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, "", { mode: 0o644 });
+    await open().deliver(delivery("1"));
+    assert.equal((await stat(path)).mode & 0o777, 0o600);
   });
 
   it("appends to what is there, in the order of the calls", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { scriptFaults } from "@ccsp/redis-kit";
+import { scriptFaults, scriptSource } from "@ccsp/redis-kit";
 import { Redis } from "ioredis";
 import { bindDeliveryScripts } from "../src/redis/redis-delivery-log.js";
 
@@ -12,6 +12,10 @@ describe("the notification service's Lua files", () => {
       assert.deepEqual(scriptFaults(script), []);
     });
   }
+
+  it("run when the memory of Redis is full: they are for what was accepted", () => {
+    for (const script of scripts) assert.match(scriptSource(script), /^#!lua flags=allow-oom\n/);
+  });
 
   it("are all bound", () => {
     const bound = new Set(scripts.map((script) => script.file.pathname.split("/").at(-1)));

@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readFile, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { eventsKey } from "@ccsp/events";
+import { createPublisher, eventsKey, type Publication } from "@ccsp/events";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { TaskCancelled, TaskCompleted, TaskFailed, TaskStarted } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually, type OtlpReceiver, startOtlpReceiver } from "@ccsp/testkit";
 import { pino } from "pino";
-import { publish } from "./publish.js";
 import { type RunningNotification, startNotification } from "./start-notification.js";
 
 const completed = { $case: "taskCompleted" as const, value: TaskCompleted.fromPartial({ engine: "e", attempt: 1 }) };
@@ -23,6 +22,8 @@ describe("notification", () => {
   let file: string;
   const running: RunningNotification[] = [];
   let receiver: OtlpReceiver | undefined;
+  const publish = (event: Publication) =>
+    createPublisher(redis, "queue").publish({ taskId: "t1", agentId: "a1", ...event });
   const start = async (env: Record<string, string> = {}) => {
     const service = await startNotification({ CCSP_REDIS_URL: server.url, CCSP_NOTIFICATION_FILE: file, ...env });
     running.push(service);
@@ -53,13 +54,13 @@ describe("notification", () => {
 
   it("writes completed, failed and cancelled tasks to the file and lists them, newest first", async () => {
     const { client } = await start();
-    const id = await publish(redis, { task: "t1", data: completed });
-    await publish(redis, { task: "t2", data: started });
-    await publish(redis, { task: "t3", data: failed });
-    await publish(redis, { task: "t4", data: cancelled });
+    const id = await publish({ taskId: "t1", data: completed });
+    await publish({ taskId: "t2", data: started });
+    await publish({ taskId: "t3", data: failed });
+    await publish({ taskId: "t4", data: cancelled });
     await eventually(async () => assert.deepEqual(await written(), ["t1", "t3", "t4"]));
     const [first] = await lines();
-    assert.deepEqual([first?.id, first?.eventType, first?.channel], [`0:${id}`, "task.completed", "file"]);
+    assert.deepEqual([first?.id, first?.eventType, first?.channel], [id, "task.completed", "file"]);
 
     const listed = await eventually(async () => {
       const { notifications, nextPageToken } = await client.listNotifications({});
@@ -80,7 +81,7 @@ describe("notification", () => {
   it("pages through the list without a gap or a repeat, also while more arrives, and by type", async () => {
     const { client } = await start();
     for (const [at, task] of names(25).entries())
-      await publish(redis, { task, data: at % 5 === 0 ? failed : completed });
+      await publish({ taskId: task, data: at % 5 === 0 ? failed : completed });
     await eventually(async () => assert.equal((await client.listNotifications({})).notifications.length, 25));
 
     const pages = async (eventType: string, meanwhile: () => Promise<unknown>) => {
@@ -95,7 +96,7 @@ describe("notification", () => {
       return tasks;
     };
     const newestFirst = names(25).reverse();
-    assert.deepEqual(await pages("", () => publish(redis, { task: "late", data: completed })), newestFirst);
+    assert.deepEqual(await pages("", () => publish({ taskId: "late", data: completed })), newestFirst);
     assert.deepEqual(await pages("task.failed", async () => undefined), ["t20", "t15", "t10", "t5", "t0"]);
     assert.deepEqual(await pages("task.levitated", async () => undefined), []);
   });
@@ -112,10 +113,10 @@ describe("notification", () => {
 
   it("tells of an event once, also when the whole stream is delivered again", async () => {
     const { client, metric } = await start();
-    for (const task of names(3)) await publish(redis, { task, data: completed });
+    for (const task of names(3)) await publish({ taskId: task, data: completed });
     await eventually(async () => assert.deepEqual(await written(), names(3)));
     await redis.client.xgroup("SETID", eventsKey(0), "notification", "0");
-    await publish(redis, { task: "new", data: completed });
+    await publish({ taskId: "new", data: completed });
     await eventually(async () => assert.deepEqual(await written(), [...names(3), "new"]));
     await eventually(async () =>
       assert.equal(await metric('ccsp_notification_channel_deliveries_total{channel="file",outcome="repeat"'), 3),
@@ -127,7 +128,7 @@ describe("notification", () => {
     // A folder where the file should be: opening it fails, whoever runs the test.
     await mkdir(file);
     const { metric } = await start();
-    await publish(redis, { task: "t1", data: completed });
+    await publish({ taskId: "t1", data: completed });
     const failures = 'ccsp_notification_channel_deliveries_total{channel="file",outcome="failed"';
     await eventually(async () => assert.ok((await metric(failures)) > 0));
     await rmdir(file);
@@ -136,7 +137,7 @@ describe("notification", () => {
 
   it("shares the events among replicas, each told once, and loses none when one is killed", async () => {
     const [one] = await Promise.all([start({ CCSP_INSTANCE: "one" }), start({ CCSP_INSTANCE: "two" })]);
-    for (const task of names(100)) await publish(redis, { task, data: completed });
+    for (const task of names(100)) await publish({ taskId: task, data: completed });
     await eventually(async () => assert.deepEqual((await written()).sort(), names(100).sort()));
     const shares = await Promise.all(
       running.map(({ metric }) => metric('ccsp_notification_channel_deliveries_total{channel="file",outcome="ok"')),
@@ -147,7 +148,7 @@ describe("notification", () => {
     );
     one.process.kill("SIGKILL");
     await one.process.exited;
-    for (const task of names(10, "after")) await publish(redis, { task, data: completed });
+    for (const task of names(10, "after")) await publish({ taskId: task, data: completed });
     await eventually(async () => assert.equal((await written()).length, 110));
   });
 
@@ -157,7 +158,7 @@ describe("notification", () => {
     await eventually(async () => assert.equal(await ops("/ready"), 503));
     await server.restart();
     await eventually(async () => assert.equal(await ops("/ready"), 200));
-    await publish(redis, { task: "t1", data: completed });
+    await publish({ taskId: "t1", data: completed });
     await eventually(async () => assert.deepEqual(await written(), ["t1"]));
   });
 
@@ -166,7 +167,7 @@ describe("notification", () => {
     const traceId = "0af7651916cd43dd8448eb211c80319c";
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_SERVICE_NAME: "notification" };
     const service = await start(env);
-    await publish(redis, { task: "t7", trace: `00-${traceId}-b7ad6b7169203331-01`, data: completed });
+    await publish({ taskId: "t7", traceparent: `00-${traceId}-b7ad6b7169203331-01`, data: completed });
     await eventually(async () => assert.deepEqual(await written(), ["t7"]));
     assert.equal((await service.process.stop()).code, 0);
     assert.doesNotMatch(service.process.lastLines().join("\n"), /left open/);

@@ -5,8 +5,6 @@ import { PROMPT } from "./ours.js";
 const NAME = "bench";
 const PRIORITIES = 4;
 
-export type Theirs = Awaited<ReturnType<typeof openBullmq>>;
-
 /** BullMQ with its default settings, the same payload and four priorities. */
 export async function openBullmq(url: string) {
   const connection = new Redis(url, { maxRetriesPerRequest: null });

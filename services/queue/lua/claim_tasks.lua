@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- claim_tasks: lease the next tasks of one engine to an executor.
 --
 -- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq, '1' when its Sync has to settle something
@@ -56,8 +57,8 @@
 --       25 see 22
 --       26 'early' when nobody has seen yet what its Sync found, else ''
 -- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
---        tasks in line of which this says nothing, 'login' or 'executor' for what kept it from more or '', '1' when such a time matters to
---        tasks that wait for this executor alone or '', id, record, prompts, …}
+--        tasks in line of which this says nothing, 'login' or 'executor' for what kept it from more or '', '1' when
+--        tasks wait for this executor alone or '', id, record, prompts, …}
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
@@ -325,7 +326,7 @@ if #granted >= wanted or bytes >= most_bytes or kept ~= '' then
   reply[4] = string.format('%.0f', reply[4])
 end
 reply[5] = kept
-if reply[2] ~= '' and #redis.call('ZRANGEBYLEX', pinned, '[' .. mine .. '/', '(' .. mine .. '0', 'LIMIT', 0, 1) > 0 then
+if #granted < wanted and #redis.call('ZRANGEBYLEX', pinned, '[' .. mine .. '/', '(' .. mine .. '0', 'LIMIT', 0, 1) > 0 then
   reply[6] = '1'
 end
 return reply

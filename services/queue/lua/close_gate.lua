@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- close_gate: close a gate, or change who closed it, why and until when.
 --
 -- KEYS  1 gates   hash    scope -> gate (JSON)

@@ -27,7 +27,8 @@
 --       2 engine
 --       3 work channel
 --       4 how long a request id is remembered (ms)
---       5 bounds (JSON): [tasks, bytes] of all, urgent, high, normal, low, and of any one agent; 0: any number
+--       5 bounds (JSON): [tasks, bytes] of all, urgent, high, normal, low, and of any one agent; 0: any number;
+--         memory: there is none for new tasks
 --       6 event data (JSON) of an urgent task
 --       7 of a high one
 --       8 of a normal one
@@ -35,7 +36,7 @@
 --       10 'tell' to tell executors of tasks for any of them, or '' when enough of them know
 --       11 for each task, in turn: its line (see below), prompts
 -- RETURN the time of acceptance, then for each task, in turn: 'added' | 'again' and its record | 'known' or 'conflict' and
---        the id of the task that has the request id | 'full' and the field of `load` that is at its bound |
+--        the id of the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
 --        'stopped' and the emergency stop (JSON)
 --
 -- Line: id, class (1 to 4), agent, bytes that the bounds count, payload hash or '' when the call has no request id, traceparent
@@ -47,6 +48,7 @@
 -- task a stream.
 -- Age is the time of acceptance, or of the start that was asked for; as 11 hex digits, it sorts by name.
 -- An agent with nothing waiting takes its turns from now on: what it did not use before is not kept for it.
+-- Redis refuses it, before its first write, when memory is full; all other scripts of the queue run even then.
 -- Each command costs about what it does, so what is known from the lines is read for all tasks at once, and written so.
 
 local tasks, prompts, owned, load, parked, alarms, pinned, events, rota = unpack(KEYS)
@@ -173,7 +175,7 @@ local function enqueue(line, before)
     return 'stopped', stop
   end
   local bytes = tonumber(size)
-  local full = find_full(all, bytes) or find_full(of_class[class], bytes) or find_full(of_agent[agent], bytes)
+  local full = bounds.memory or find_full(all, bytes) or find_full(of_class[class], bytes) or find_full(of_agent[agent], bytes)
   if full then
     return 'full', full
   end

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- keep_transcript: keep a conversation's transcript for the holder of a task's lease, or drop one, and what is too old or too much.
 --
 -- KEYS  1 tasks        hash  id -> record (JSON)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- lift_refilled: let benched agents try again whose rate has refilled.
 --
 -- KEYS  1 bench    zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that may

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- mend_running: count again what is leased.
 --
 -- KEYS  1 running  hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- move_tasks: take tasks of one engine from the state that the caller saw to the next, each for itself, with its indexes, log
 -- entry and event.
 --
@@ -37,13 +38,14 @@
 --       4 work channel
 --       5 how many moves follow
 --       6 these (JSON, see below), each once, then for each task, in turn: its line (see below), result or ''
--- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', or 'fault ' and what is wrong with its record
+-- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', 'full ' and the field of `load` that is at its
+--        bound, or 'fault ' and what is wrong with its record
 --
 -- A line: id, which of the moves, fence (held by the caller) or '', tokens of the run or '', and the rest of the event's JSON members; a
 -- space between them. So ends of runs are mostly the same move, which is sent and decoded once.
 -- A move: to, set {field: value}, and where they apply: from (state seen), settle (what the fence was used up for), due (only when
 -- its time in leases, parked or alarms has come), note (of the log entry, as JSON; none: not logged), leaseMs (a lease that begins,
--- see move/resume.lua), event (type). A field set to null is forgotten.
+-- see move/resume.lua), bounds (of what waits, as enqueue_tasks has them), event (type). A field set to null is forgotten.
 --
 -- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
 -- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
@@ -76,6 +78,18 @@ local function count_waiting(r, sign)
   for _, scope in ipairs({ 'all', 'class/' .. r.class, 'agent/' .. r.agent }) do
     loads.add(scope .. '/tasks', sign)
     loads.add(scope .. '/bytes', sign * r.size)
+  end
+end
+
+-- The bound that has no room for one more that waits.
+local function find_full(bounds, r)
+  for _, scope in ipairs({ { 'all', 'all' }, { 'class/' .. r.class, r.class }, { 'agent/' .. r.agent, 'agent' } }) do
+    local name, most_tasks, most_bytes = scope[1], unpack(bounds[scope[2]])
+    if most_tasks > 0 and loads.of(name .. '/tasks') >= most_tasks then
+      return name .. '/tasks'
+    elseif most_bytes > 0 and loads.of(name .. '/bytes') + r.size > most_bytes then
+      return name .. '/bytes'
+    end
   end
 end
 
@@ -188,6 +202,10 @@ local function move_task(line, result)
   end
   if move.from and r.state ~= move.from then
     return 'moved'
+  end
+  local full = move.bounds and find_full(move.bounds, r)
+  if full then
+    return 'full ' .. full
   end
   if move.set.class == r.class then -- a change of class, made before
     return 'done'

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- notice_outage: give the holders of leases time to renew them, when nobody could for a while.
 --
 -- KEYS  1 meta       hash  run: id of the Redis process; reaped: when this was last called (ms); hold: until when nothing is granted

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- open_due_gates: forget gates whose time is over, and wake executors for those that let work through.
 --
 -- KEYS  1 gates  hash  scope -> gate (JSON)

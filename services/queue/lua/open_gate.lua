@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- open_gate: open a gate before its time, or one that has none.
 --
 -- KEYS  1 gates   hash    scope -> gate (JSON)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- put_turn: write a turn into a conversation, unless a later one is there.
 --
 -- KEYS  1 conversation  hash  agent, engine; head and next: turns (JSON)

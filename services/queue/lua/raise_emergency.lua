@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- raise_emergency: call an emergency stop, or raise the level of the one in force.
 --
 -- KEYS  1 gates   hash    scope -> gate (JSON)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- remove_tasks: forget ended tasks, with all that was kept of them.
 --
 -- KEYS  1 tasks    hash    id -> record (JSON)

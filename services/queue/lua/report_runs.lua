@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- report_runs: add executors' reports to the logs of the tasks that they hold, each for itself.
 --
 -- KEYS  1 tasks    hash    id -> record (JSON)

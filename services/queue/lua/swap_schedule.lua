@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- swap_schedule: store, replace or forget a schedule, unless somebody changed it since it was read.
 --
 -- KEYS  1 schedules  hash  the agent's: name -> schedule (JSON)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
 --
 -- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, '1' when it has to

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { Refusal } from "@ccsp/errors";
+import { watchClockAhead } from "@ccsp/telemetry";
+import { pino } from "pino";
 import { Registry } from "prom-client";
 import { observeCache } from "./cache/metrics.js";
 import type { Gate } from "./domain/gates.js";
@@ -137,6 +139,7 @@ describe("the queue's metrics", () => {
     observeDoor(registry, DOOR);
     observeSchedules(registry);
     observeCache(registry);
+    watchClockAhead(registry, { service: "queue", of: "Redis'", log: pino({ level: "silent" }) });
     const metrics = await registry.getMetricsAsJSON();
     const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");
     const readme = await read("../README.md");

@@ -2,8 +2,8 @@ import { announce } from "@ccsp/discovery";
 import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { openRedis } from "@ccsp/redis-kit";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
+import { openRedis, redisAway } from "@ccsp/redis-kit";
+import { createMetrics, serveOps, watchClockAhead } from "@ccsp/telemetry";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
@@ -19,8 +19,11 @@ import { reap, reapDue } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
 import { createDoor } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
+import { checkMemory, watchMemory } from "./memory-watch.js";
 import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
+import { createMemoryReads } from "./redis/memory.js";
+import { openRedisClock } from "./redis/redis-clock.js";
 import { createReplicas } from "./redis/replicas.js";
 import { replicated, warnOfUnasked } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
@@ -50,11 +53,17 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const { retentionMs } = config;
     const hint = (topic: string) => wakes.hint(topic);
     const { offer } = idle;
-    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, hint, offer });
+    const registry = createMetrics("queue");
+    const readMemory = createMemoryReads(redis.client, shards);
+    await checkMemory(readMemory, config, log);
+    const room = await open("memory watch", watchMemory({ read: readMemory, registry, log }));
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, room, hint, offer });
     const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
     const store = replicas ? replicated(local, replicas) : local;
     if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
-    const registry = createMetrics("queue");
+    const onAhead = watchClockAhead(registry, { service: "queue", of: "Redis'", log });
+    const clock = await open("clock", openRedisClock({ read: () => store.now(""), onAhead }));
+    const now = () => clock.now();
     measureQueue(registry, store);
     showTargets(registry);
     const observer = observeQueue(registry);
@@ -97,14 +106,15 @@ export const queueService: ServiceDefinition<QueueConfig> = {
 
     const limits = { maxPromptBytes, engines };
     const newId = createTaskIds(shards);
-    const answers = await open("cache", openCache(config.cache, { redis: redis.client, registry, log }));
-    const cache = createTaskCache(answers, config.cache);
+    const answers = await open("cache", openCache(config.cache, { redis: redis.client, now, registry, log }));
+    const cache = createTaskCache(answers, { ...config.cache, now });
     const conversations = openConversations(config.conversations, { redis: redis.client, tasks: store, share });
     const meter = await open("strain", startStrainMeter());
     const breaker = createBreaker(config.overload, {
       measure: () => meter.measure(),
       nowMs: () => performance.now(),
       observer: observeBreaker(registry),
+      storageAway: () => (redis.answers() ? undefined : redisAway()),
     });
     const admit = () => {
       breaker.pass();
@@ -113,7 +123,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const door = observeDoor(registry, createDoor({ queue, limits, newId, admit, cache, conversations }));
     const schedules = await open(
       "schedules",
-      openSchedules({ redis: redis.client, replicas, wakes, enqueue: door.enqueue, limits, registry, log }),
+      openSchedules({ redis: redis.client, replicas, room, wakes, enqueue: door.enqueue, limits, registry, log }),
     );
     const handlers = queueHandlers({
       queue,
@@ -128,6 +138,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       cache,
       conversations,
       schedules: schedules.handlers,
+      clock,
     });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
     const services = [implement(QueueServiceService, handlers, UNTRACED)];

@@ -1,10 +1,13 @@
 import type { RedisClient, ScriptBinding } from "@ccsp/redis-kit";
 import { bindConversationScripts } from "../src/conversations/conversation-store.js";
+import { bindMemory } from "../src/redis/memory.js";
+import { bindBarrier } from "../src/redis/replicas.js";
 import { bindScripts } from "../src/redis/scripts.js";
-import { bindScheduleScript } from "../src/schedules/schedule-store.js";
+import { bindScheduleScripts } from "../src/schedules/schedule-store.js";
 
 /** Every Lua script of the queue. */
 export const allScripts = (redis: RedisClient): readonly ScriptBinding[] => [
-  ...Object.values({ ...bindScripts(redis), ...bindConversationScripts(redis) }),
-  bindScheduleScript(redis),
+  ...Object.values({ ...bindScripts(redis), ...bindConversationScripts(redis), ...bindScheduleScripts(redis) }),
+  bindBarrier(redis),
+  bindMemory(redis),
 ];

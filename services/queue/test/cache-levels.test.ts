@@ -108,7 +108,7 @@ describe("a replica's result cache", () => {
   const open = async (env: Record<string, string>) => {
     const registry = new Registry();
     const { config } = load(env, defineCache);
-    const cache = await openCache(config, { redis: world.redis.client, registry, log });
+    const cache = await openCache(config, { redis: world.redis.client, now: Date.now, registry, log });
     const lookups = async () => {
       const counter = registry.getSingleMetric("ccsp_queue_cache_lookups_total");
       const { values } = (await counter?.get()) ?? { values: [] };

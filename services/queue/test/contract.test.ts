@@ -141,6 +141,9 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
       costUsd: 0.25,
       runTime: undefined,
       queueWait: { seconds: 1n, nanos: 500_000_000 },
+      account: "",
+      priority: Priority.HIGH,
+      labels: { a: "1", b: "2" },
     });
   });
 
@@ -165,7 +168,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
   });
 
   it("answers a failure with the state that follows, and shows it to watchers and other services", async () => {
-    const { id: taskId } = await enqueue({ maxAttempts: 2 });
+    const { id: taskId } = await enqueue({ maxAttempts: 2, model: "m-2" });
     const error: TaskError = {
       ...TaskError.fromPartial({ category: ErrorCategory.NETWORK_ERROR, message: "no route", retryable: true }),
     };
@@ -178,9 +181,10 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal(task.error?.message, "no route");
 
     const [, retried] = await events();
+    const about = { model: "m-2", account: "", priority: Priority.NORMAL, labels: {} };
     assert.deepEqual(retried?.data, {
       $case: "taskRetried",
-      value: { engine: "claude-code", attempt: 0, error, readyTime: task.readyTime, usage, costUsd: 0.5 },
+      value: { engine: "claude-code", attempt: 0, error, readyTime: task.readyTime, usage, costUsd: 0.5, ...about },
     });
   });
 
@@ -536,6 +540,33 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
         { scope: "label/repo=a/b", who: "ada", why: "" },
       ],
     );
+  });
+
+  it("opens a gate after a time by its own clock, whatever date the caller's clock makes of it", async () => {
+    const scope = { scope: { $case: "engine" as const, value: "claude-code" } };
+    const asked = { scope, who: "ada", why: "release", until: new Date(world.clock.now - 3_600_000) };
+    const { gate } = await client.pauseQueue({ ...asked, openAfter: { seconds: 60n, nanos: 0 } });
+    assert.deepEqual(gate?.openTime, new Date(world.clock.now + 60_000));
+    const none = client.pauseQueue({ ...asked, openAfter: { seconds: 0n, nanos: 0 } });
+    const { fields } = await refused(none, status.INVALID_ARGUMENT, "INVALID_FIELD");
+    assert.deepEqual(
+      fields.map(({ field }) => field),
+      ["open_after"],
+    );
+  });
+
+  it("tells an executor how long its leases last and what time it is, whatever the executor's clock says", async () => {
+    await enqueue();
+    const { leases, leaseLength, nextSync, time } = await client.sync(syncRequest());
+    assert.equal(leases.length, 1);
+    assert.deepEqual(
+      [leaseLength, nextSync],
+      [
+        { seconds: 30n, nanos: 0 },
+        { seconds: 10n, nanos: 0 },
+      ],
+    );
+    assert.deepEqual(time, new Date(world.clock.now));
   });
 
   it("refuses a pause without a scope, a person, a reason or with a time that has passed, naming each", async () => {

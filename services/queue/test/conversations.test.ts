@@ -77,7 +77,11 @@ for (const shards of [1, 4]) {
       const id = await turn(follow(""), "one");
       await enqueue(follow(id));
       const second = await lease();
-      assert.deepEqual(second.conversation, { engineConversationId: "e-1", executorId: "ex-1" });
+      const first = await world.store.find(id);
+      assert.deepEqual(second.conversation, {
+        ...{ engineConversationId: "e-1", executorId: "ex-1" },
+        ...{ turnFence: BigInt(first?.fence ?? 0), transcriptFault: "" },
+      });
       assert.equal(await load(second), "one");
       await save(second, "one two");
       assert.equal(await load(second), "one", "a turn that is not over counts");
@@ -85,6 +89,45 @@ for (const shards of [1, 4]) {
       assert.equal((await resultOf(second.taskId))?.conversationId, id);
       await enqueue(follow(id));
       assert.equal(await load(await lease()), "one two");
+    });
+
+    it("have a newest turn that nobody else has the transcript of: that executor gets the next one for ten minutes, and hears why", async () => {
+      const id = await turn(follow(""), "one");
+      await enqueue(follow(id));
+      const large = await lease();
+      const transcriptFault = "its transcript is too large";
+      await client.complete({
+        ...{ taskId: large.taskId, fence: large.fence, result: result() },
+        ...{ engineConversationId: "e-1", transcriptFault },
+      });
+      assert.equal((await resultOf(large.taskId))?.conversationId, id);
+      world.clock.now += 9 * 60_000;
+      await enqueue(follow(id));
+      world.clock.now += 59_000;
+      const other = syncRequest({ executorId: "ex-2", sequence: ++sequence });
+      assert.deepEqual((await client.sync(other)).leases, [], "another executor got it");
+      const held = await lease();
+      assert.deepEqual(held.conversation, {
+        ...{ engineConversationId: "e-1", executorId: "ex-1", turnFence: large.fence, transcriptFault },
+      });
+      await refused(load(held), "CONVERSATION_NOT_FOUND");
+    });
+
+    it("have a newest turn also when nobody has its transcript, so that nobody goes on from the one before", async () => {
+      const id = await turn(follow(""), "one");
+      await enqueue(follow(id));
+      const lost = await lease();
+      await client.complete({
+        ...{ taskId: lost.taskId, fence: lost.fence, result: result() },
+        ...{ engineConversationId: "", transcriptFault: "x".repeat(300) },
+      });
+      assert.equal((await resultOf(lost.taskId))?.conversationId, "");
+      await enqueue(follow(id));
+      const next = await lease("ex-2");
+      assert.deepEqual(next.conversation, {
+        ...{ engineConversationId: "", executorId: "ex-1", turnFence: lost.fence, transcriptFault: "x".repeat(256) },
+      });
+      await refused(load(next), "CONVERSATION_NOT_FOUND");
     });
 
     it("keep no transcript of a turn that a later one contains", async () => {

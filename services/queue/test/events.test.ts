@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { decodeEvent, eventsKey } from "@ccsp/events";
+import { readFile } from "node:fs/promises";
+import { decodeEvent, EVENTS_KEPT, eventsKey } from "@ccsp/events";
+import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { labelName } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
+import { storeSpec } from "../src/messages/task-message.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
 
 for (const { twice, shards } of [
@@ -17,9 +21,16 @@ for (const { twice, shards } of [
   });
 }
 
+describe("the stream of events", () => {
+  it("keeps as many events when the queue writes as when another service does", async () => {
+    const script = await readFile(new URL("../lua/shared/events.lua", import.meta.url), "utf8");
+    assert.match(script, new RegExp(`'MAXLEN', '~', ${EVENTS_KEPT}\\)`));
+  });
+});
+
 /** Every change is told once, however often it is asked for, and what is no change is not told. */
 function events(get: () => World): void {
-  const told = async (id: string) => {
+  const eventsOf = async (id: string) => {
     const { redis, shards } = get();
     const ofShards = await Promise.all(
       Array.from({ length: shards }, async (_, shard) => {
@@ -27,8 +38,9 @@ function events(get: () => World): void {
         return entries.map(([entry, fields]) => decodeEvent(shard, entry, fields));
       }),
     );
-    return ofShards.flat().flatMap((event) => (event?.taskId === id ? [event.data?.$case] : []));
+    return ofShards.flat().flatMap((event) => (event?.taskId === id && event.data ? [event.data] : []));
   };
+  const told = async (id: string) => (await eventsOf(id)).map(({ $case }) => $case);
   const add = async (more: Parameters<typeof newTask>[0] = {}) => {
     get().clock.now++;
     return (await get().queue.enqueue(newTask(more, get().shards))).task;
@@ -113,6 +125,48 @@ function events(get: () => World): void {
     const again = await run();
     await twofold(() => get().queue.release(id, again.fence, "draining"));
     assert.deepEqual((await told(id)).slice(3), ["taskStarted", "taskRetried"]);
+  });
+
+  it("tell of each end and each try that failed which login, model, class and labels it was", async () => {
+    const about = { priority: Priority.HIGH, labels: { repo: "a/b", "l=1": 'q" ü' }, account: "team" };
+    const { spec } = storeSpec(TaskSpec.fromPartial({ model: "asked" }));
+    const labels = Object.entries(about.labels).map(([key, value]) => labelName(key, value));
+    const marked = { class: "high" as const, spec, labels };
+    const leaseMarked = async () => {
+      const [grant] = (await executor(get(), { id: `ex-${++calls}`, account: "team" }).sync()).grants;
+      assert.ok(grant, "there is a lease");
+      await get().queue.report({ ...report, id: grant.task.id, fence: grant.fence });
+      return { id: grant.task.id, fence: grant.fence };
+    };
+    const last = async (id: string) => {
+      const { $case, value } = (await eventsOf(id)).at(-1) ?? assert.fail("there is an event");
+      const { model, priority, labels, account } = { model: "", priority: 0, labels: {}, account: "", ...value };
+      return { $case, model, priority, labels, account };
+    };
+
+    await add({ ...marked, max: 2 });
+    const first = await leaseMarked();
+    await get().queue.fail(first.id, first.fence, failure(), { event: { usage: { inputTokens: "5" } } });
+    assert.deepEqual(await last(first.id), { ...about, $case: "taskRetried", model: "asked" });
+    get().clock.now += 60_000;
+    await tick();
+    const second = await leaseMarked();
+    await get().queue.fail(second.id, second.fence, failure(), {});
+    assert.deepEqual(await last(first.id), { ...about, $case: "taskFailed", model: "asked" });
+
+    await add(marked);
+    const done = await leaseMarked();
+    await get().queue.complete(done.id, done.fence, Buffer.of(), { event: { model: "answered" } });
+    assert.deepEqual(await last(done.id), { ...about, $case: "taskCompleted", model: "answered" });
+
+    const waits = { ...about, account: "", model: "asked" };
+    const stopped = await add(marked);
+    await get().queue.cancel(stopped.id, stopped.agent, "no");
+    assert.deepEqual(await last(stopped.id), { ...waits, $case: "taskCancelled" });
+    const late = await add({ ...marked, conditions: { deadline: get().clock.now + 10 } });
+    get().clock.now += 10;
+    await tick();
+    assert.deepEqual(await last(late.id), { ...waits, $case: "taskExpired" });
   });
 
   it("tell nothing of a change of class, a start time that came, a parking that ended", async () => {

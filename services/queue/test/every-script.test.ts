@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startRedis } from "@ccsp/fleet";
+import { scriptSource } from "@ccsp/redis-kit";
 import { startRedisCluster } from "@ccsp/testkit";
 import { Cluster, Redis } from "ioredis";
 import { createConversationStore } from "../src/conversations/conversation-store.js";
 import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { scopes } from "../src/domain/gates.js";
 import { reap } from "../src/domain/reaper.js";
+import type { QueueKeys } from "../src/redis/keys.js";
+import { createMemoryReads } from "../src/redis/memory.js";
+import { createReplicas } from "../src/redis/replicas.js";
+import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createShards } from "../src/redis/shards.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { allScripts } from "./all-scripts.js";
@@ -44,7 +48,13 @@ async function useEverything(world: World): Promise<void> {
   await gates.pause(scopes.all, { who: "w", why: "y" });
   await gates.resume(scopes.all, { who: "w", why: "y" });
   await queue.enqueue(newTask({}, SHARDS));
-  await ex.sync();
+  const [large] = (await ex.sync()).grants;
+  assert.ok(large);
+  ex.held.clear();
+  await queue.complete(large.task.id, large.fence, Buffer.alloc(CHUNK_BYTES + 1), {});
+  await store.keepReceipt("ex-1", { id: "e", ended: [], remaining: 0 });
+  await store.keepConfirmation("c", clock.now, 60_000);
+  assert.equal((await createMemoryReads(client, SHARDS)()).length, SHARDS);
   assert.equal((await store.nextDue()).seen.length, SHARDS);
   const where = { states: ["QUEUED"], classes: [], agent: "alice" } as const;
   assert.deepEqual((await store.candidates(where, 10, await store.beginWalk(where))).found, []);
@@ -62,9 +72,12 @@ async function useEverything(world: World): Promise<void> {
     "ok",
   );
   assert.deepEqual(await schedules.find(which), after);
+  await schedules.postpone(which, clock.now + 5_000);
 
   const onRedisClock = createShards(client, SHARDS, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 1e9 });
   assert.ok((await onRedisClock.now(task.id)) > 0);
+  const look = ({ gates: key }: QueueKeys) => ["exists", key];
+  assert.equal(await createReplicas(client, 0).isKept({ id: "", look, isShownBy: (answer) => answer === 1 }), true);
 }
 
 describe("every script of the queue", () => {
@@ -76,9 +89,10 @@ describe("every script of the queue", () => {
       const { client } = world.redis;
       assert.ok(client instanceof Cluster);
       const unused: string[] = [];
-      for (const { file, parts = [] } of allScripts(client)) {
-        const text = [...parts, file].map((each) => readFileSync(each, "utf8")).join("\n");
-        const sha = createHash("sha1").update(text).digest("hex");
+      for (const { file, ...script } of allScripts(client)) {
+        const sha = createHash("sha1")
+          .update(scriptSource({ file, ...script }))
+          .digest("hex");
         const known = await Promise.all(client.nodes("master").map((node) => node.script("EXISTS", sha)));
         if (!known.flat().includes(1)) unused.push(basename(fileURLToPath(file)));
       }

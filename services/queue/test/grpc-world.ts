@@ -50,6 +50,7 @@ export async function serveReplica(
       createScheduleStore(world.redis.client, () => world.clock.now),
       limits,
     ),
+    clock: { now: () => world.clock.now },
   });
   const services = [implement(QueueServiceService, handlers)];
   const server = await serveGrpc({

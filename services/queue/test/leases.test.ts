@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
 import { reap } from "../src/domain/reaper.js";
 import { inEveryRedis, keep, reason, tasksOf } from "./task-world.js";
-import { executor, failure, LEASE_MS, ORDER, startWorld, type World, type WorldOptions } from "./world.js";
+import { executor, failure, LEASE_MS, logOf, ORDER, startWorld, type World, type WorldOptions } from "./world.js";
 
 inEveryRedis("the queue's leases", promises);
 
@@ -206,6 +206,12 @@ function promises(options: WorldOptions): void {
       }
       const task = await world.store.find(id);
       assert.deepEqual([task?.state, task?.spent, task?.deliveries], ["QUEUED", undefined, undefined]);
+      const said = (await logOf(world.store, id)).map(({ content }) => content.kind === "state" && content.note.reason);
+      assert.deepEqual(
+        said.filter((each) => each !== false && each !== undefined),
+        ["draining", "draining"],
+        "why is in its log, also when no run had started",
+      );
     });
 
     it("is not renewed by a waiting call that looks once more", async () => {

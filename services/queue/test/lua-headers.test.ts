@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
-import { scriptFaults } from "@ccsp/redis-kit";
+import { scriptFaults, scriptSource } from "@ccsp/redis-kit";
 import { Redis } from "ioredis";
 import { allScripts } from "./all-scripts.js";
 
@@ -16,6 +16,13 @@ describe("the queue's Lua scripts", () => {
       assert.deepEqual(scriptFaults(script), []);
     });
   }
+
+  it("run when the memory of Redis is full, but for those that bring new work or write nothing", () => {
+    const refused = scripts.filter((script) => !scriptSource(script).startsWith("#!lua flags=allow-oom\n"));
+    assert.deepEqual(refused.map(({ file }) => basename(file.pathname, ".lua")).toSorted(), [
+      ...["enqueue_tasks", "read_clock", "read_due", "read_log", "read_memory", "read_places"],
+    ]);
+  });
 
   it("have no part that nobody uses", () => {
     const parts = scripts.flatMap((script) => script.parts ?? []).map(({ pathname }) => pathname);

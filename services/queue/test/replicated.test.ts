@@ -27,8 +27,6 @@ describe("a store that waits for replicas", () => {
   beforeEach(async () => {
     await world.reset();
     connection = await world.redis.duplicate();
-    // For older ends nobody waits.
-    world.clock.now = Date.now();
   });
 
   afterEach(() => world.redis.release(connection));
@@ -48,6 +46,17 @@ describe("a store that waits for replicas", () => {
     await world.queue.complete(task.id, fence, Buffer.from("r"), {});
     return task.id;
   };
+
+  it("knows an end that is recent by Redis' clock, however far the queue's own is ahead or behind", async () => {
+    for (const aheadMs of [3_600_000, -3_600_000]) {
+      world.clock.now = Date.now() - aheadMs;
+      const id = await succeed();
+      world.clock.now += 59_000;
+      await assert.rejects(waiting(world.store).findConfirmed(id), unconfirmed, `${aheadMs}`);
+      world.clock.now += 2_000;
+      assert.equal((await waiting(world.store).findConfirmed(id))?.state, "SUCCEEDED", `${aheadMs}`);
+    }
+  }).timeout(20_000);
 
   it("asks for nobody any more once all have given up, however many came one after the other", async () => {
     let stored = 0;

@@ -39,7 +39,9 @@ describe("a task that opts in to cached answers", () => {
       now: Date.now,
     });
     closing.push(async () => answers.close());
-    const served = await serveReplica(world, { cache: createTaskCache(answers, { shared }) });
+    const served = await serveReplica(world, {
+      cache: createTaskCache(answers, { shared, now: () => world.clock.now }),
+    });
     closing.push(async () => served.close());
     return { client: served.client, answers };
   };
@@ -178,7 +180,7 @@ describe("a task that opts in to cached answers", () => {
       ["task.enqueued", "task.completed"],
     );
     assert.deepEqual(JSON.parse(told[1]?.["data"] ?? ""), {
-      ...{ engine: "claude-code", attempt: 0, model: "m-1", executorId: "" },
+      ...{ engine: "claude-code", attempt: 0, model: "m-1", executorId: "", priority: "PRIORITY_NORMAL" },
       queueWait: { seconds: "0", nanos: 0 },
     });
   });
@@ -192,7 +194,7 @@ describe("a task that opts in to cached answers", () => {
       [opted({ prompt: "say hello!" }), "alice"],
       [opted({ model: "m-2" }), "alice"],
       [opted({ conversation: { id: "", fork: false } }), "alice"],
-      [opted({ startTime: new Date(Date.now() + 3_600_000) }), "alice"],
+      [opted({ startTime: new Date(world.clock.now + 1_000) }), "alice"],
       [opted(), "bob"],
     ] as const) {
       assert.notEqual((await enqueue(one.client, asked, agent)).state, TaskState.SUCCEEDED);

@@ -6,6 +6,7 @@ import { runService } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Redis } from "ioredis";
+import { pino } from "pino";
 import { queueService } from "../src/index.js";
 import { spec, syncRequest } from "./grpc-world.js";
 import { log } from "./world.js";
@@ -107,4 +108,45 @@ describe("the queue service", () => {
     assert.ok(task);
     await service.stop();
   }).timeout(40_000);
+
+  for (const [what, signal] of [
+    ["is gone", "SIGKILL"],
+    ["hangs behind its open connections", "SIGSTOP"],
+  ] as const) {
+    it(`says DEPENDENCY_UNAVAILABLE, naming Redis, and not OVERLOADED, while one that ${what} keeps its calls waiting`, async () => {
+      // Far less than the time after which a call gives Redis up.
+      const service = await start({ CCSP_QUEUE_OVERLOAD_CALL: "200ms" });
+      const enqueue = async () => {
+        const call = service.client.enqueue({ agentId: "alice", spec: spec() });
+        const error = await call.catch((thrown: unknown) => thrown);
+        assert.ok(error instanceof CallError, String(error));
+        return `${error.reason} ${error.metadata.dependency}`;
+      };
+      if (signal === "SIGKILL") await redis.kill9();
+      else process.kill(redis.pid, signal);
+      try {
+        const first = enqueue();
+        await eventually(async () => assert.equal((await service.ops("/ready")).status, 503));
+        const later = await Promise.all(Array.from({ length: 20 }, enqueue));
+        assert.deepEqual([...new Set([await first, ...later])], ["DEPENDENCY_UNAVAILABLE redis"]);
+      } finally {
+        if (signal === "SIGSTOP") process.kill(redis.pid, "SIGCONT");
+      }
+      await service.stop();
+    }).timeout(40_000);
+  }
+
+  it("does not start on a Redis that throws tasks away when its memory is full", async () => {
+    const raw = new Redis(redis.url);
+    await raw.config("SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru");
+    raw.disconnect();
+    const { config } = load({ CCSP_REDIS_URL: redis.url, CCSP_QUEUE_LISTEN: "127.0.0.1:1" }, queueService.define);
+    const fatal: string[] = [];
+    const told = pino({ level: "fatal" }, { write: (line) => void fatal.push(line) });
+    assert.notEqual(
+      await runService(told, (context) => queueService.start(config, context), { handleSignals: false }),
+      0,
+    );
+    assert.match(fatal.join(), /maxmemory-policy is allkeys-lru.*set noeviction/);
+  });
 });

@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { createGates, type Gates } from "../src/domain/gate-keeper.js";
 import { createIdle, type Idle } from "../src/domain/idle.js";
+import type { Room } from "../src/domain/memory.js";
 import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type Queue, type QueueLimits, type QueueObserver } from "../src/domain/queue.js";
 import type { LogEntry, NewTask, TaskStore, Wakes } from "../src/domain/store.js";
@@ -68,6 +69,7 @@ export interface WorldOptions {
   readonly twice?: boolean;
   readonly order?: Partial<Order>;
   readonly bounds?: Partial<Bounds>;
+  readonly room?: Room;
   /** 1 when absent. */
   readonly shards?: number;
 }
@@ -94,6 +96,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     engines: ENGINES,
     bounds,
     retentionMs: 86_400_000,
+    ...(options.room && { room: options.room }),
     hint: (topic) => wakes.hint(topic),
     offer: idle.offer,
     now: () => clock.now,

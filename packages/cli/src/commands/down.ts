@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
-import { findFleet, isCcsp, stateDir } from "../state.js";
+import { type FleetState, findFleet, isCcsp, stateDir } from "../state.js";
 
 /** Longer than every service's own drain, one after the other, is likely to take. */
 const STOP_LIMIT_MS = 90_000;
@@ -17,20 +17,20 @@ export function downCommand(io: Io): Command {
       const fleet = await findFleet(stateDir(io.env));
       if (fleet) {
         process.kill(fleet.pid, "SIGTERM");
-        await untilGone(fleet.pid);
+        await untilGone(fleet);
       }
       if (json) sayJson(io, { stopped: fleet?.pid ?? null });
       else note(io, fleet ? "stopped" : "no fleet runs here");
     });
 }
 
-async function untilGone(pid: number): Promise<void> {
+async function untilGone(fleet: FleetState): Promise<void> {
   const limit = Date.now() + STOP_LIMIT_MS;
-  while (await isCcsp(pid)) {
+  while (await isCcsp(fleet)) {
     if (Date.now() > limit) {
       throw new CliError(
         EXIT.failed,
-        `the fleet (pid ${pid}) still runs after ${STOP_LIMIT_MS / 1000} s; see ccsp logs`,
+        `the fleet (pid ${fleet.pid}) still runs after ${STOP_LIMIT_MS / 1000} s; see ccsp logs`,
       );
     }
     await delay(POLL_MS);

@@ -2,7 +2,7 @@ import { GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executo
 import { Command } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { untilInterrupted } from "../following.js";
-import { type Io, note, say, sayJson, write } from "../io.js";
+import { type Io, note, say, sayJson, writeText } from "../io.js";
 import { atExecutors, type ExecutorOptions, withExecutors } from "../operator.js";
 import { drainCommand, probeCommand, slotsCommand } from "./executor-control.js";
 
@@ -78,7 +78,7 @@ function tailCommand(io: Io): Command {
           if (!client) throw new CliError(EXIT.notFound, `no executor runs ${taskId} now`);
           for await (const { text, gap } of client.tailRun({ taskId }, { signal })) {
             if (options.json) sayJson(io, { text, gap });
-            else await write(io, gap ? `\n[…]\n${text}` : text);
+            else await writeText(io, gap ? `\n[…]\n${text}` : text);
           }
         }),
       );

@@ -1,11 +1,11 @@
-import { open } from "node:fs/promises";
-import { StringDecoder } from "node:string_decoder";
-import { setTimeout as delay } from "node:timers/promises";
+import { open, readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { CliError, EXIT } from "../exit.js";
-import { type Io, say } from "../io.js";
+import { type Io, sayFormatted, sayJson } from "../io.js";
 import { wholeNumber } from "../option-values.js";
 import { stateDir } from "../state.js";
+import { logFiles } from "../up/fleet-log.js";
+import { followLog } from "../up/follow-log.js";
 import { createLineFormat, type FleetLine } from "../up/log-lines.js";
 
 interface LogsOptions {
@@ -14,11 +14,9 @@ interface LogsOptions {
   readonly json?: true;
 }
 
-const POLL_MS = 200;
-
 export function logsCommand(io: Io): Command {
   return new Command("logs")
-    .description("show the log of a fleet that was started with --detach")
+    .description("show the log of fleets that were started with --detach")
     .argument("[service]", "only this service, or one replica of it such as queue-1")
     .option("-f, --follow", "go on until interrupted")
     .option("-n, --lines <number>", "how many of the last lines to begin with", wholeNumber(), 200)
@@ -43,26 +41,32 @@ async function showLog(io: Io, service: string | undefined, { follow, lines, jso
   const show = (text: string) => {
     const line = toFleetLine(text);
     if (service !== undefined && line.source !== service && !line.source.startsWith(`${service}-`)) return;
-    say(io, json ? JSON.stringify(line) : format(line));
+    if (json) sayJson(io, line);
+    else sayFormatted(io, format(line));
   };
   const stop = new AbortController();
   const stopListening = io.onInterrupt(() => stop.abort());
   try {
-    const decoder = new StringDecoder("utf8");
-    const all = decoder.write(await file.readFile()).split("\n");
-    let rest = all.pop() ?? "";
-    for (const line of all.slice(Math.max(0, all.length - lines))) show(line);
-    if (!follow) return;
-    while (!stop.signal.aborted) {
-      await delay(POLL_MS, undefined, { signal: stop.signal }).catch(() => undefined);
-      const complete = (rest + decoder.write(await file.readFile())).split("\n");
-      rest = complete.pop() ?? "";
-      for (const line of complete) show(line);
-    }
+    const { complete, rest } = await lastLines(logFile, await file.readFile("utf8"), lines);
+    for (const line of complete) show(line);
+    if (follow) await followLog({ path: logFile, file, rest, show, signal: stop.signal });
   } finally {
     stopListening();
     await file.close();
   }
+}
+
+/** The last lines of the newest file, which says `text`, and of older ones where it has not as many. */
+async function lastLines(path: string, text: string, most: number): Promise<{ complete: string[]; rest: string }> {
+  let complete = text.split("\n");
+  const rest = complete.pop() ?? "";
+  const [, ...older] = await logFiles(path);
+  for (const each of older) {
+    if (complete.length >= most) break;
+    const earlier = (await readFile(each, "utf8").catch(() => "")).split("\n");
+    complete = [...earlier.slice(0, -1), ...complete];
+  }
+  return { complete: complete.slice(Math.max(0, complete.length - most)), rest };
 }
 
 /** What a fleet says before and after its services run is plain text. */

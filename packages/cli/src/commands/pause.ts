@@ -28,14 +28,20 @@ Examples:
   ccsp pause agent/nightly --why "it floods the queue"`,
     )
     .action(async (scope: GateScope, { why, who, for: forMs, ...options }: PauseOptions) => {
-      const until = forMs === undefined ? undefined : new Date(Date.now() + forMs);
+      const opens = forMs === undefined ? {} : opensAfter(forMs);
       const { gate } = await atQueue(io, options, (queue) =>
-        queue.pauseQueue({ scope, why, who: who ?? userOf(io), until }),
+        queue.pauseQueue({ scope, why, who: who ?? userOf(io), ...opens }),
       );
       if (options.json) sayJson(io, gate && Gate.toJSON(gate));
       else if (gate) say(io, gateLine(gate));
     });
 }
+
+/** A queue of the release before knows the date only, which is by this host's clock. */
+const opensAfter = (ms: number) => ({
+  openAfter: { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 },
+  until: new Date(Date.now() + ms),
+});
 
 export function resumeCommand(io: Io): Command {
   const command = new Command("resume")

@@ -2,7 +2,7 @@ import { ExplainTaskResponse, type ListRequest, TaskFilter } from "@ccsp/protos/
 import { Task, TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Command } from "commander";
 import { taskFilter } from "../by-filter.js";
-import { describeTask, stateName, taskLine } from "../describe.js";
+import { stateName, taskLine } from "../describe.js";
 import { entryLine } from "../describe-entry.js";
 import { explanationLines } from "../describe-start.js";
 import { type FilterOptions, withFilter } from "../filter-options.js";
@@ -10,6 +10,7 @@ import { readOn, untilInterrupted } from "../following.js";
 import { type Io, say, sayJson } from "../io.js";
 import { atQueue, type QueueClient, type QueueOptions, withQueue } from "../operator.js";
 import { wholeNumber } from "../option-values.js";
+import { sayTask } from "../say-task.js";
 
 // To the queue, who names no agent is an operator: every agent's tasks are there.
 const agentId = "";
@@ -65,7 +66,7 @@ function getCommand(io: Io): Command {
       const { task } = await atQueue(io, options, (queue) => queue.get({ taskId, agentId }));
       if (!task) return;
       if (options.json) sayJson(io, Task.toJSON(task));
-      else for (const line of describeTask(task)) say(io, line);
+      else await sayTask(io, task);
     });
 }
 

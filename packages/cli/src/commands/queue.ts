@@ -2,7 +2,7 @@ import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Command } from "commander";
 import { queueLines } from "../describe-queue.js";
 import { readOn, untilInterrupted } from "../following.js";
-import { type Io, say, sayJson } from "../io.js";
+import { type Io, say, sayFormatted, sayJson } from "../io.js";
 import { atQueue, type QueueOptions, withQueue } from "../operator.js";
 import { queueTaskCommands } from "./queue-tasks.js";
 
@@ -36,7 +36,7 @@ Examples:
         await untilInterrupted(io, async (signal) => {
           for await (const { status } of readOn(io, () => queue.watchQueue({}, { signal }), signal)) {
             if (!status) continue;
-            if (!options.json) say(io, io.stdout.isTTY === true ? CLEAR : `\n${new Date().toISOString()}`);
+            if (!options.json) sayFormatted(io, io.stdout.isTTY === true ? CLEAR : `\n${new Date().toISOString()}`);
             show(status);
           }
         });

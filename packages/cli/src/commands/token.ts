@@ -2,8 +2,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { AGENT_ID, claimsFor, createToken, SCOPES } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, say, sayJson } from "../io.js";
+import { findSecret, secretPath } from "../local-secret.js";
 import { durationMs } from "../option-values.js";
-import { findSecret, secretPath } from "../state.js";
 
 interface CreateOptions {
   readonly agent: string;

@@ -2,10 +2,14 @@ import type { ServiceName } from "@ccsp/fleet";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
-import { ensureSecret, findFleet, stateDir } from "../state.js";
-import { startInBackground } from "../up/background.js";
+import { ensureSecret } from "../local-secret.js";
+import { findFleet, openStateDir, type StateDir, stateDir } from "../state.js";
+import { LOCK_FD, startInBackground } from "../up/background.js";
 import { findOwnEngine, openSimulatedEngine } from "../up/engine.js";
-import { runFleet } from "../up/foreground.js";
+import { openFleetLog } from "../up/fleet-log.js";
+import { outputTo, outputToLog } from "../up/fleet-output.js";
+import { heldLock, lockFolder } from "../up/folder-lock.js";
+import { runFleet, type UpOptions } from "../up/foreground.js";
 import { assertFree, DEFAULT_SERVICES } from "../up/ports.js";
 
 type Replicas = Readonly<Partial<Record<ServiceName, number>>>;
@@ -17,6 +21,7 @@ interface UpFlags {
   readonly ports: "default" | "free";
   readonly simulator?: true;
   readonly inProcess?: true;
+  readonly background?: true;
   readonly json?: true;
 }
 
@@ -34,50 +39,73 @@ export function upCommand(io: Io, end: (code: ExitCode) => void): Command {
     .option("--simulator", "run the bundled Claude Code CLI with a simulated model: no login, no cost")
     .option("--json", "print each line of output as JSON")
     .addOption(new Option("--in-process", "be the one process of a single fleet").hideHelp())
+    .addOption(new Option("--background", "be the fleet in the background, with its log and its lock").hideHelp())
     .addHelpText(
       "after",
       `
 A service that crashes is started again; Ctrl-C stops everything in order. CCSP_* and OTEL_* variables are passed on
-to the services, nothing else is. The executor runs the claude on PATH, or CCSP_CLAUDE_CODE_BIN; its login is the one in
+to the services that know them, nothing else is. The executor runs the claude on PATH, or CCSP_CLAUDE_CODE_BIN; its login is the one in
 CCSP_CLAUDE_CODE_HOME, or a key in CCSP_CLAUDE_CODE_API_KEY. With CCSP_REDIS_URL or CCSP_CONSUL_URL that one is used
 instead of an own one.
 What outlives the command is in .ccsp in the repository (or CCSP_STATE_DIR): secret, data, and, with --detach, the log.
+A folder has one fleet; a second one is refused.
 
 Examples:
   ccsp up --simulator
   ccsp up --detach --replicas executor=2 gateway=2
   CCSP_CLAUDE_CODE_HOME=$HOME ccsp up --single`,
     )
-    .action(async ({ single, detach, replicas: counts = {}, ports, simulator, inProcess, json }: UpFlags) => {
+    .action(async ({ inProcess, background, detach, json, ...flags }: UpFlags) => {
       if (inProcess) {
         const { runInProcess } = await import("../up/in-process.js"); // the services are loaded where they run only
         return end(await runInProcess(io));
       }
       const state = stateDir(io.env);
-      const running = await findFleet(state);
-      if (running) {
-        throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
+      await openStateDir(state);
+      const lock = background ? heldLock(LOCK_FD) : await lockFolder(state, (message) => note(io, message));
+      try {
+        if (!background) await prepare(io, state, flags);
+        if (!detach) {
+          const engine = await (flags.simulator ? openSimulatedEngine() : findOwnEngine(io.env));
+          const output = background ? outputToLog(openFleetLog(state.logFile)) : outputTo(io, json === true);
+          return end(await runFleet(io, { state, lock, engine, output }, upOptions(flags)));
+        }
+        const fleet = await startInBackground(io.env, { state, lock }, argumentsOf(flags));
+        if (json) sayJson(io, fleet);
+        else note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);
+        return end(EXIT.ok);
+      } finally {
+        lock.close();
       }
-      if (ports === "default") await assertFree(DEFAULT_SERVICES);
-      const engine = simulator ? undefined : await findOwnEngine(io.env);
-      await ensureSecret(state);
-      if (!detach) {
-        const options = { single: single === true, replicas: counts, ports, json: json === true };
-        return end(await runFleet(io, state, engine ?? (await openSimulatedEngine()), options));
-      }
-      const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
-      const args = [
-        "--ports",
-        ports,
-        ...(single ? ["--single"] : []),
-        ...(simulator ? ["--simulator"] : []),
-        ...(pairs.length > 0 ? ["--replicas", ...pairs] : []),
-      ];
-      const fleet = await startInBackground(io.env, state, args);
-      if (json) sayJson(io, fleet);
-      else note(io, `ready, in the background (pid ${fleet.pid}): gateway at ${fleet.gateway}; log: ccsp logs -f`);
-      return end(EXIT.ok);
     });
+}
+
+/** Refuses, with what to do, what would only fail later. */
+async function prepare(io: Io, state: StateDir, { ports, simulator }: UpFlags): Promise<void> {
+  // One of a version that took no lock, or one whose folder could not be locked.
+  const running = await findFleet(state);
+  if (running) throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
+  if (ports === "default") await assertFree(DEFAULT_SERVICES);
+  if (!simulator) await findOwnEngine(io.env);
+  await ensureSecret(state);
+}
+
+const upOptions = ({ single, replicas: counts = {}, ports }: UpFlags): UpOptions => ({
+  single: single === true,
+  replicas: counts,
+  ports,
+});
+
+/** The same, for a process of its own. */
+function argumentsOf({ single, simulator, replicas: counts = {}, ports }: UpFlags): readonly string[] {
+  const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
+  return [
+    "--ports",
+    ports,
+    ...(single ? ["--single"] : []),
+    ...(simulator ? ["--simulator"] : []),
+    ...(pairs.length > 0 ? ["--replicas", ...pairs] : []),
+  ];
 }
 
 const SERVICES: readonly string[] = ["gateway", "queue", "executor", "monitor", "notification"] satisfies ServiceName[];

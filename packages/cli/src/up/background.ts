@@ -1,25 +1,34 @@
 import { spawn } from "node:child_process";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { PRIVATE_FILE } from "@ccsp/fleet";
 import { CliError, EXIT } from "../exit.js";
 import { type FleetState, findFleet, ROOT, type StateDir } from "../state.js";
 import { backgroundEnv } from "./fleet-env.js";
+import type { FolderLock } from "./folder-lock.js";
 
 const START_LIMIT_MS = 90_000;
 const POLL_MS = 100;
 
-/** Starts `ccsp up` as a process of its own and waits until the fleet is ready. Throws with the log's end when it did not become so. */
+/** As which file descriptor a fleet in the background has the lock on its folder. */
+export const LOCK_FD = 3;
+
+/**
+ * Starts `ccsp up` as a process of its own, which shares the lock, and waits until the fleet is ready. Throws with the log's end when it
+ * did not become so.
+ */
 export async function startInBackground(
   env: Readonly<Record<string, string | undefined>>,
-  state: StateDir,
+  { state, lock }: { readonly state: StateDir; readonly lock: FolderLock },
   args: readonly string[],
 ): Promise<FleetState> {
-  await mkdir(state.path, { recursive: true });
-  const log = await open(state.logFile, "w");
-  const child = spawn(process.execPath, [join(ROOT, "packages/cli/bin/ccsp.js"), "up", "--json", ...args], {
+  // The fleet writes its log itself. This is for what Node says should the fleet's own process crash.
+  const log = await open(state.logFile, "a", PRIVATE_FILE);
+  const { size } = await log.stat();
+  const child = spawn(process.execPath, [join(ROOT, "packages/cli/bin/ccsp.js"), "up", "--background", ...args], {
     detached: true,
-    stdio: ["ignore", log.fd, log.fd],
+    stdio: ["ignore", log.fd, log.fd, lock.fd],
     env: backgroundEnv(env),
     cwd: ROOT,
   });
@@ -38,6 +47,16 @@ export async function startInBackground(
     await delay(POLL_MS);
   }
   if (!ended()) child.kill("SIGTERM");
-  const tail = (await readFile(state.logFile, "utf8")).trimEnd().split("\n").slice(-10).join("\n");
-  throw new CliError(EXIT.failed, `the fleet did not start; the end of ${state.logFile}:\n${tail}`);
+  const tail = await endOf(state.logFile, size);
+  throw new CliError(EXIT.failed, `the fleet did not start; the end of ${state.logFile}:`, tail);
+}
+
+/** The last lines of a log, of those behind `size`: before it are those of earlier fleets. */
+async function endOf(path: string, size: number): Promise<readonly string[]> {
+  const log = await stat(path).catch(() => undefined);
+  if (!log?.isFile()) return ["(it cannot be read)"];
+  const bytes = await readFile(path);
+  // It was begun anew since where it is shorter.
+  const text = bytes.subarray(bytes.length < size ? 0 : size).toString();
+  return text.trimEnd().split("\n").slice(-10);
 }

@@ -3,9 +3,9 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Settings that belong to one replica, or that the fleet itself decides. */
 const NOT_SHARED = /_LISTEN$|^CCSP_(INSTANCE|EXECUTOR_ID|EXECUTOR_DIR|REDIS_URL|CONSUL_URL)$|^OTEL_SERVICE_NAME$/;
 /** The command's own: a person's token is not for services. */
-const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|LIVE)$/;
+const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|LIVE|WITHOUT_CONSUL)$/;
 
-/** What of the caller's environment every service gets: `CCSP_*` and `OTEL_*` settings, and nothing else. */
+/** What of the caller's environment is for services: `CCSP_*` and `OTEL_*` settings, and nothing else. Each gets its own of them. */
 export function sharedSettings(env: Env): Record<string, string> {
   return pick(env, (name) => /^(CCSP|OTEL)_/.test(name) && !NOT_SHARED.test(name) && !COMMANDS_OWN.test(name));
 }

@@ -1,20 +1,29 @@
 import { type Fleet, type ServiceName, startFleet } from "@ccsp/fleet";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
-import { type Io, note, say, sayJson } from "../io.js";
+import type { Io } from "../io.js";
 import { type FleetState, forgetFleet, ROOT, type StateDir, saveFleet } from "../state.js";
 import type { FleetEngine } from "./engine.js";
 import { sharedSettings } from "./fleet-env.js";
-import { createLineFormat } from "./log-lines.js";
+import type { FleetOutput } from "./fleet-output.js";
+import type { FolderLock } from "./folder-lock.js";
 
 export interface UpOptions {
   readonly single: boolean;
   readonly replicas: Readonly<Partial<Record<ServiceName, number>>>;
   readonly ports: "default" | "free";
-  readonly json: boolean;
 }
 
-/** Runs a fleet with this engine, which it closes, until it is interrupted. A second interrupt ends it without waiting. */
-export async function runFleet(io: Io, state: StateDir, engine: FleetEngine, options: UpOptions): Promise<ExitCode> {
+/** What a fleet is given. Engine and output are closed when it has stopped. */
+export interface FleetParts {
+  readonly state: StateDir;
+  readonly lock: FolderLock;
+  readonly engine: FleetEngine;
+  readonly output: FleetOutput;
+}
+
+/** Runs a fleet until it is interrupted. A second interrupt ends it without waiting. */
+export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): Promise<ExitCode> {
+  const { state, engine, output } = parts;
   let interrupts = 0;
   let tellInterrupted = () => {};
   const interrupted = new Promise<"interrupted">((resolve) => {
@@ -27,56 +36,60 @@ export async function runFleet(io: Io, state: StateDir, engine: FleetEngine, opt
     tellInterrupted();
   });
 
-  const fleet = await start(io, state, engine, options).catch(async (error: unknown) => {
+  const close = async () => {
     await engine.close();
-    throw error;
+    stopListening();
+    output.close();
+  };
+  const fleet = await start(io, parts, options).catch(async (error: unknown) => {
+    await close();
+    throw failed(error);
   });
   try {
     await saveFleet(state, describe(fleet, false));
     const ready = await Promise.race([fleet.ready(), interrupted]);
     if (ready !== "interrupted") {
       await saveFleet(state, describe(fleet, true));
-      for (const line of welcome(fleet, options.single)) note(io, line);
+      for (const line of welcome(fleet, options.single)) output.tell(line);
       await interrupted;
     }
-    note(io, "stopping …");
+    output.tell("stopping …");
     return EXIT.ok;
   } catch (error) {
-    throw new CliError(
-      EXIT.failed,
-      `the fleet is not ready: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw failed(error, "the fleet is not ready: ");
   } finally {
     await fleet.stop();
-    await engine.close();
     await forgetFleet(state);
-    stopListening();
-    note(io, "stopped");
+    output.tell("stopped");
+    await close();
   }
 }
 
-function start(
+/** With the last lines of what did not start, which are part of the message. */
+function failed(error: unknown, what = ""): CliError {
+  const [message = "", ...details] = (error instanceof Error ? error.message : String(error)).split("\n");
+  return new CliError(EXIT.failed, what + message, details);
+}
+
+async function start(
   io: Io,
-  state: StateDir,
-  engine: FleetEngine,
-  { single, replicas, ports, json }: UpOptions,
+  { state, lock, engine, output }: FleetParts,
+  { single, replicas, ports }: UpOptions,
 ): Promise<Fleet> {
-  const format = createLineFormat(io.stdout.isTTY === true && !io.env["NO_COLOR"]);
+  const { settingsByService } = await import("./settings-by-service.js"); // the services are loaded where they are started only
   const consulUrl = io.env["CCSP_CONSUL_URL"] || (single ? "" : undefined);
   return startFleet({
     root: ROOT,
     dataDir: state.dataDir,
+    lockFd: lock.fd,
     ports,
     single,
     replicas,
     redisUrl: io.env["CCSP_REDIS_URL"] || undefined,
     // One process needs nobody to find the others.
     consulUrl,
-    env: { ...localDefaults(io, state), ...sharedSettings(io.env), ...engine.settings },
-    onLine(line, { name: source }) {
-      if (json) sayJson(io, { source, line });
-      else say(io, format({ source, line }));
-    },
+    serviceEnv: await settingsByService({ ...localDefaults(io, state), ...sharedSettings(io.env), ...engine.settings }),
+    onLine: (line, { name: source }) => output.line({ source, line }),
   });
 }
 

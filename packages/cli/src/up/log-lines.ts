@@ -1,4 +1,5 @@
 import { prettyFactory } from "pino-pretty";
+import { printable, printableText } from "../printable.js";
 
 /** One line of output of a fleet, as `up --json` prints it and the log file keeps it. */
 export interface FleetLine {
@@ -9,7 +10,10 @@ export interface FleetLine {
 
 const COLOURS = [36, 33, 35, 32, 34, 96, 93, 95, 92, 94];
 
-/** Makes lines readable: who said it, in a colour of its own, then a service's JSON as text. */
+/**
+ * Makes lines readable: who said it, in a colour of its own, then a service's JSON as text. The colours are the only control characters
+ * that come out, beside the line ends of a stack.
+ */
 export function createLineFormat(colour: boolean): (line: FleetLine) => string {
   const pretty = prettyFactory({
     colorize: colour,
@@ -21,8 +25,27 @@ export function createLineFormat(colour: boolean): (line: FleetLine) => string {
   return ({ source, line }) => {
     const code = colours.get(source) ?? COLOURS[colours.size % COLOURS.length] ?? 0;
     colours.set(source, code);
-    const name = source.padEnd(14);
-    const text = line.startsWith("{") ? pretty(line).trimEnd() : line;
+    const name = printable(source).padEnd(14);
+    const entry = parse(line);
+    const text = entry === undefined ? printable(line) : pretty(printableEntry(entry, "")).trimEnd();
     return `${colour ? `\u001B[${code}m${name}\u001B[0m` : name} ${text}`;
   };
+}
+
+function parse(line: string): object | undefined {
+  if (!line.startsWith("{")) return undefined;
+  try {
+    const entry: object = JSON.parse(line);
+    return entry;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same entry with every name and text printable; a stack keeps its lines, which are shown indented. */
+function printableEntry(value: unknown, name: string): unknown {
+  if (typeof value === "string") return name === "stack" ? printableText(value) : printable(value);
+  if (Array.isArray(value)) return value.map((item) => printableEntry(item, name));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [printable(key), printableEntry(item, key)]));
 }

@@ -85,5 +85,5 @@ export async function firstText(events: AsyncIterator<EngineEvent>): Promise<str
   }
 }
 
-export const textOf = (events: readonly EngineEvent[]): string =>
+const textOf = (events: readonly EngineEvent[]): string =>
   events.map((event) => (event.type === "text" ? event.text : "")).join("");

@@ -32,6 +32,8 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
       const timers = new Set<NodeJS.Timeout>();
       let overrun: Overrun | undefined;
       let asked = false;
+      // What it says while it is being ended does not count.
+      let cut = false;
       let stderr = "";
       child.stderr.on("data", (chunk: Buffer) => {
         stderr = (stderr + chunk.toString("utf8")).slice(0, 2_048);
@@ -62,6 +64,7 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
         after(GRACE_MS, () => signalGroup(pid, "SIGKILL"));
       };
       const pass = (why: Overrun) => {
+        cut = true;
         overrun ??= why;
         end();
       };
@@ -75,7 +78,7 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
             const next: IteratorResult<Buffer, undefined> = await chunks.next();
             heard();
             if (next.done) return;
-            yield next.value;
+            if (!cut) yield next.value;
           }
         } finally {
           // Its end stays open while something is left in it.
@@ -91,12 +94,12 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
         processes: 1,
         progress() {},
         async stop() {
-          asked = true;
+          asked = cut = true;
           if (child.exitCode === null && child.signalCode === null) end();
           await exited;
         },
         async kill() {
-          asked = true;
+          asked = cut = true;
           signalGroup(pid, "SIGKILL");
           await exited;
         },

@@ -25,9 +25,9 @@ describe("renderTrace", () => {
   it("draws children under their parents in the order in which they started", () => {
     const spans = [
       span("late", "root", 30),
-      span("inner", "early", 12, { name: "grpc.ccsp.queue.v1.QueueService/Enqueue", endMs: 15 }),
+      span("inner", "early", 12, { name: "ccsp.queue.v1.QueueService/Enqueue", endMs: 15 }),
       span("early", "root", 10, {
-        name: "grpc.ccsp.gateway.v1.AgentService/RunTask",
+        name: "ccsp.gateway.v1.AgentService/RunTask",
         kind: "client",
         service: "agent",
       }),

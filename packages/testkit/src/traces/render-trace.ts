@@ -69,7 +69,7 @@ function label(span: ReceivedSpan): string {
   return `${span.service}${outgoing ? " →" : ":"} ${shortName(span.name)}`;
 }
 
-/** `grpc.ccsp.queue.v1.QueueService/Enqueue` is `QueueService/Enqueue` to a reader. */
+/** `ccsp.queue.v1.QueueService/Enqueue` is `QueueService/Enqueue` to a reader. */
 function shortName(name: string): string {
   return /^(?:[a-z0-9_]+\.)*([A-Za-z]\w*\/\w+)$/.exec(name)?.[1] ?? name;
 }

@@ -17,16 +17,19 @@ export interface ConversationFolderOptions {
 interface Copy {
   readonly bytes: number;
   readonly atMs: number;
+  /** The queue said so, to this boot. */
+  readonly counts: boolean;
 }
 
 /** However small they are: all of them are named in memory. */
 const MOST_COPIES = 10_000;
+/** One that is being written. */
 const PENDING = ".pending";
 
 /**
- * Copies of conversations on disk, for their owner only: `<hash of engine and id>-<fence>`. One that does not count yet ends in
- * `.pending`; where a crash left one, nobody knows which is the newest, so all of that conversation are removed: the queue has it too.
- * Rejects when the folder cannot be used. `close` removes it when there is nothing in it.
+ * Copies of conversations on disk, for their owner only: `<hash of engine and id>-<fence of the turn>`. Each is whole: it gets its name when it
+ * is written. Which of them counts the queue says, by its fence. Rejects when the folder cannot be used. `close` removes it when there is
+ * nothing in it.
  */
 export async function openConversationFolder(
   options: ConversationFolderOptions,
@@ -40,9 +43,7 @@ export async function openConversationFolder(
     await rm(join(path, name), { force: true });
   };
 
-  const removeAll = async (key: string): Promise<void> => {
-    for (const name of [...copies.keys()].filter((each) => keyOf(each) === key)) await remove(name);
-  };
+  const namesOf = (key: string): string[] => [...copies.keys()].filter((name) => keyOf(name) === key);
 
   /** Removes what is too old, then the oldest of what is too much. */
   async function prune(): Promise<void> {
@@ -68,53 +69,45 @@ export async function openConversationFolder(
 
   for (const name of await readdir(path)) {
     const { size, mtimeMs } = await stat(join(path, name));
-    copies.set(name, { bytes: size, atMs: mtimeMs });
+    copies.set(name, { bytes: size, atMs: mtimeMs, counts: false });
   }
-  for (const name of [...copies.keys()].filter((each) => each.endsWith(PENDING))) await removeAll(keyOf(name));
+  for (const name of [...copies.keys()].filter((each) => each.endsWith(PENDING))) await remove(name);
   await prune();
 
   return {
     find: (copy) =>
       orLog(async () => {
-        const key = hashOf(copy);
-        const [newest] = [...copies.keys()]
-          .filter((name) => keyOf(name) === key && !name.endsWith(PENDING))
-          .toSorted((a, b) => Number(fenceOf(b) - fenceOf(a)));
-        return newest === undefined ? undefined : new Uint8Array(await readFile(join(path, newest)));
+        const name = copy.fence === 0n ? namesOf(hashOf(copy)).reduce(newer, "") : fileOf(copy);
+        return copies.has(name) ? new Uint8Array(await readFile(join(path, name))) : undefined;
       }, undefined),
 
     put: (copy, bytes) =>
       orLog(async () => {
         if (bytes.byteLength > mostBytes) return false;
-        const name = `${fileOf(copy)}${PENDING}`;
-        copies.set(name, { bytes: bytes.byteLength, atMs: Date.now() });
+        const name = fileOf(copy);
+        const pending = join(path, `${name}${PENDING}`);
         try {
-          await writeFile(join(path, name), bytes, { mode: 0o600 });
+          await writeFile(pending, bytes, { mode: 0o600 });
+          await rename(pending, join(path, name));
         } catch (err) {
           // A full disk leaves half of it.
-          await remove(name);
+          await rm(pending, { force: true });
           throw err;
         }
+        copies.set(name, { bytes: bytes.byteLength, atMs: Date.now(), counts: false });
+        await prune();
         return true;
       }, false),
 
-    confirm: (copy) =>
+    counted: (copy) =>
       orLog(async () => {
         const name = fileOf(copy);
-        const pending = copies.get(`${name}${PENDING}`);
-        const key = hashOf(copy);
-        // Without a new one the old one would be taken for the newest.
-        if (pending === undefined) return await removeAll(key);
-        await rename(join(path, `${name}${PENDING}`), join(path, name));
-        copies.delete(`${name}${PENDING}`);
-        copies.set(name, { ...pending, atMs: Date.now() });
-        const others = [...copies.keys()].filter((each) => keyOf(each) === key && !each.endsWith(PENDING));
-        const newest = others.reduce((most, each) => (fenceOf(each) > fenceOf(most) ? each : most), name);
-        for (const other of others) if (other !== newest) await remove(other);
-        await prune();
+        const own = copies.get(name);
+        if (own) copies.set(name, { ...own, counts: true });
+        const names = namesOf(hashOf(copy));
+        const newest = names.filter((each) => copies.get(each)?.counts).reduce(newer, name);
+        for (const each of names) if (fenceOf(each) < fenceOf(newest)) await remove(each);
       }, undefined),
-
-    forget: (copy) => orLog(() => removeAll(hashOf(copy)), undefined),
 
     close: () => rmdir(path).catch(() => {}),
   };
@@ -126,3 +119,4 @@ const hashOf = ({ engine, engineId }: Omit<CopyId, "fence">): string =>
 const fileOf = (copy: CopyId): string => `${hashOf(copy)}-${copy.fence}`;
 const keyOf = (name: string): string => name.split("-", 1)[0] ?? "";
 const fenceOf = (name: string): bigint => BigInt(/-(\d+)$/.exec(name)?.[1] ?? 0);
+const newer = (a: string, b: string): string => (a === "" || fenceOf(b) > fenceOf(a) ? b : a);

@@ -106,7 +106,8 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     const admission = await deps.admit(lease, engine);
     if (admission.refused || cause !== undefined) return admission;
     const conversation = await deps.conversations.begin(lease, ask);
-    return conversation === "gone" ? { refused: forgotten } : { request: { ...admission.request, conversation } };
+    if (conversation && "gone" in conversation) return { refused: cannotGoOn(conversation.gone) };
+    return { request: { ...admission.request, conversation } };
   }
 
   async function runEngine(
@@ -146,12 +147,14 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
     ending = true;
     if (outcome?.ok) {
       // A cancel that comes when the work is done changes nothing.
-      const conversationId = await deps.conversations.keep(lease, outcome.result, ask);
-      const engineVersion = outcome.result.engineVersion || version;
-      const result = { ...outcome.result, engineVersion, conversationId };
+      // Before the result is told: the next turn may start as soon as it is.
+      const { counted, ...turn } = await deps.conversations.keep(lease, outcome.result, ask);
+      const result = { ...outcome.result, engineVersion: outcome.result.engineVersion || version, ...turn };
       const answer = await ask((signal) => deps.queue.complete(lease, engine.name, result, signal));
-      await deps.conversations.settle(lease, answer === "ok");
-      if (answer === "ok") return "SUCCEEDED";
+      if (answer === "ok") {
+        await counted();
+        return "SUCCEEDED";
+      }
       if (answer === "refused") return await fail(undeliverable);
       return "LOST";
     }
@@ -230,9 +233,6 @@ const killed = runFailure("CANCELLED", "an emergency stop killed it", { source: 
 
 const cancelled = runFailure("CANCELLED", "the task was cancelled");
 
-const forgotten = runFailure(
-  "INVALID_REQUEST",
-  "conversation: it was forgotten, or nobody has its transcript any more",
-);
+const cannotGoOn = (why: string): RunFailure => runFailure("INVALID_REQUEST", `conversation: ${why}`);
 
 const undeliverable = runFailure("OUTPUT_LIMIT", "the queue refused the result", { source: "CCSP" });

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { RunResult } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import { createConversations, type KeptCopies } from "./conversations.js";
-import type { Answer, Lease, LeasedConversation, QueuePort } from "./queue.js";
+import type { Answer, HeldTurn, Lease, LeasedConversation, QueuePort } from "./queue.js";
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 const leaseOf = (conversation: LeasedConversation | undefined): Lease => ({
@@ -18,11 +18,13 @@ const leaseOf = (conversation: LeasedConversation | undefined): Lease => ({
     systemPrompt: "",
   },
   ...{ attachments: [], includeFiles: [], workingFolder: "", allowedTools: [], deniedTools: [] },
-  ...{ permissionMode: undefined, attempt: 1, expiresAtMs: 0, traceparent: "", previousTraceparent: "" },
+  ...{ permissionMode: undefined, attempt: 1, traceparent: "", previousTraceparent: "" },
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   conversation,
 });
-const turnAt = (executorId: string, fork = false) => leaseOf({ id: "c", fork, held: { engineId: "e-1", executorId } });
+/** A turn that goes on from one whose lease had this fence. */
+const turnAt = (executorId: string, fence = 7n, differs: Partial<HeldTurn> = {}) =>
+  leaseOf({ id: "c", fork: false, held: { ...{ engineId: "e-1", executorId, fence, fault: "" }, ...differs } });
 const resultOf = (transcript: Uint8Array | undefined, conversationId = "e-1"): RunResult => ({
   ...{
     text: "",
@@ -39,16 +41,15 @@ const resultOf = (transcript: Uint8Array | undefined, conversationId = "e-1"): R
 
 /** One executor, `here`, whose disk and queue the test looks into. */
 function setUp({ saves = "ok", disk = true }: { saves?: Answer; disk?: boolean } = {}) {
-  const told: string[] = [];
-  const store: { here?: Uint8Array; there?: Uint8Array } = {};
+  const counted: bigint[] = [];
+  const store: { here: Map<bigint, Uint8Array>; there?: Uint8Array } = { here: new Map() };
   const kept: KeptCopies = {
-    find: async () => store.here,
-    async put(_copy, put) {
-      if (disk) store.here = put;
+    find: async ({ fence }) => store.here.get(fence === 0n ? ([...store.here.keys()].at(-1) ?? 0n) : fence),
+    async put({ fence }, put) {
+      if (disk) store.here.set(fence, put);
       return disk;
     },
-    confirm: async ({ fence }) => void told.push(`confirm ${fence}`),
-    forget: async ({ fence }) => void told.push(`forget ${fence}`),
+    counted: async ({ fence }) => void counted.push(fence),
   };
   const queue: Pick<QueuePort, "saveConversation" | "loadConversation"> = {
     async saveConversation(_lease, transcript) {
@@ -61,65 +62,105 @@ function setUp({ saves = "ok", disk = true }: { saves?: Answer; disk?: boolean }
   const conversations = createConversations({ executorId: "here", queue, kept, log: pino({ level: "silent" }) });
   const begin = async (lease: Lease) => {
     const turn = await conversations.begin(lease, ask);
-    return typeof turn === "object" ? turn.from && Buffer.from(turn.from.transcript).toString() : turn;
+    if (turn === undefined) return undefined;
+    return "gone" in turn ? turn : turn.from && Buffer.from(turn.from.transcript).toString();
   };
-  const keep = (lease: Lease, result: RunResult) => conversations.keep(lease, result, ask);
-  return { store, told, begin, keep, conversations, ask };
+  const keep = async (lease: Lease, result: RunResult) => {
+    const { counted: _, ...turn } = await conversations.keep(lease, result, ask);
+    return turn;
+  };
+  return { store, counted, begin, keep, conversations, ask };
 }
+
+const NO_TURN = { conversationId: "", transcriptFault: "" };
+const KEPT = { conversationId: "e-1", transcriptFault: "" };
+const FORGOTTEN = { gone: "it was forgotten, or nobody has its transcript any more" };
 
 describe("the conversations of an executor", () => {
   it("are none of a task that asked for none, and new for one that names none", async () => {
     const { begin, keep, store } = setUp();
     assert.equal(await begin(leaseOf(undefined)), undefined);
-    assert.equal(await keep(leaseOf(undefined), resultOf(bytes("x"))), "");
-    assert.deepEqual(store, {});
+    assert.deepEqual(await keep(leaseOf(undefined), resultOf(bytes("x"))), NO_TURN);
+    assert.deepEqual([store.here.size, store.there], [0, undefined]);
     assert.equal(await begin(leaseOf({ id: "", fork: false, held: undefined })), undefined);
   });
 
-  it("come from its disk when it ran the newest turn itself, and else from the queue, whatever is on its disk", async () => {
+  it("come from its disk when that has the very turn that the queue names, and else from the queue", async () => {
     const { begin, keep, store } = setUp();
-    assert.equal(await keep(turnAt("here"), resultOf(bytes("mine"))), "e-1");
+    assert.deepEqual(await keep(turnAt("here"), resultOf(bytes("mine"))), KEPT);
     const mine = store.there;
-    await keep(turnAt("here"), resultOf(bytes("theirs")));
-    store.here = mine ?? bytes("");
-    assert.equal(await begin(turnAt("here")), "mine");
-    assert.equal(await begin(turnAt("other")), "theirs");
-    delete store.here;
-    assert.equal(await begin(turnAt("here")), "theirs");
-    store.here = bytes("no gzip");
-    assert.equal(await begin(turnAt("here")), "theirs", "a broken copy hides the queue's");
+    await keep({ ...turnAt("here"), fence: 8n }, resultOf(bytes("theirs")));
+    assert.ok(mine);
+    store.here = new Map([[7n, mine]]);
+    assert.equal(await begin(turnAt("here", 7n)), "mine");
+    assert.equal(await begin(turnAt("here", 8n)), "theirs", "an older turn is taken for the one that the queue names");
+    store.here = new Map([[8n, bytes("no gzip")]]);
+    assert.equal(await begin(turnAt("here", 8n)), "theirs", "a broken copy hides the queue's");
+  });
+
+  it("come from the queue when it does not say which turn it means, as the release before, and else from where they were", async () => {
+    const { begin, keep, store } = setUp();
+    await keep(turnAt("here"), resultOf(bytes("old")));
+    const old = store.there;
+    await keep({ ...turnAt("here"), fence: 8n }, resultOf(bytes("newest")));
+    assert.ok(old);
+    store.here = new Map([[7n, old]]);
+    assert.equal(await begin(turnAt("here", 0n)), "newest");
+    delete store.there;
+    assert.equal(await begin(turnAt("here", 0n)), "old");
+    assert.deepEqual(await begin(turnAt("other", 0n)), FORGOTTEN);
   });
 
   it("are gone when they were forgotten, are nowhere, or cannot be read", async () => {
     const { begin, store } = setUp();
-    assert.equal(await begin(leaseOf({ id: "c", fork: false, held: undefined })), "gone");
-    assert.equal(await begin(turnAt("other")), "gone");
+    assert.deepEqual(await begin(leaseOf({ id: "c", fork: false, held: undefined })), { gone: "it was forgotten" });
+    assert.deepEqual(await begin(turnAt("other")), FORGOTTEN);
     store.there = bytes("no gzip");
-    assert.equal(await begin(turnAt("other")), "gone");
+    assert.deepEqual(await begin(turnAt("other")), FORGOTTEN);
   });
 
-  it("are kept on its disk alone when they are too large for the queue", async () => {
+  it("are kept on its disk alone when they are too large for the queue, which others say", async () => {
     const { begin, keep, store } = setUp();
     const large = new Uint8Array(randomBytes(9 * 1024 * 1024));
-    assert.equal(await keep(turnAt("here"), resultOf(large)), "e-1");
+    const { conversationId, transcriptFault: fault } = await keep(turnAt("here"), resultOf(large));
+    assert.equal(conversationId, "e-1");
+    assert.match(fault, /^its transcript has 94\d{5} bytes compressed, and the queue keeps at most 8388608$/);
     assert.equal(store.there, undefined);
-    assert.equal((await begin(turnAt("here")))?.length, Buffer.from(large).toString().length);
+    const next = turnAt("here", 7n, { fault });
+    const again = await begin(next);
+    assert.equal(typeof again === "string" && again.length, Buffer.from(large).toString().length);
+    store.here.clear();
+    const gone = `its newest turn cannot be gone on with here: ${fault}`;
+    assert.deepEqual(await begin(next), { gone: `${gone}; and it is not on this disk any more` });
+    assert.deepEqual(await begin(turnAt("other", 7n, { fault })), { gone: `${gone}; only other may have it` });
   });
 
-  it("have no id when nobody could go on with them", async () => {
-    const { keep } = setUp({ disk: false, saves: "refused" });
-    assert.equal(await keep(turnAt("here"), resultOf(bytes("x"))), "");
-    assert.equal(await setUp().keep(turnAt("here"), resultOf(undefined)), "");
-    assert.equal(await setUp({ disk: false }).keep(turnAt("here"), resultOf(bytes("x"))), "e-1");
+  it("have no id when nobody could go on with them, and say why, so that nobody goes on from the turn before", async () => {
+    const { keep, begin } = setUp({ disk: false, saves: "refused" });
+    const huge = await keep(turnAt("here"), resultOf(new Uint8Array(65 * 1024 * 1024)));
+    assert.deepEqual(huge, {
+      conversationId: "",
+      transcriptFault: "its transcript has 68157440 bytes, and at most 67108864 are kept",
+    });
+    const refused = await keep(turnAt("here"), resultOf(bytes("x")));
+    assert.equal(refused.conversationId, "");
+    assert.match(refused.transcriptFault, /bytes compressed/);
+    assert.deepEqual(await setUp().keep(turnAt("here"), resultOf(undefined)), {
+      conversationId: "",
+      transcriptFault: "its engine left no transcript",
+    });
+    assert.deepEqual(await setUp({ disk: false }).keep(turnAt("here"), resultOf(bytes("x"))), KEPT);
+    assert.deepEqual(await begin(turnAt("other", 7n, { engineId: "", fault: huge.transcriptFault })), {
+      gone: `nobody can go on from its newest turn: ${huge.transcriptFault}`,
+    });
   });
 
-  it("count on its disk when the queue has the result, and are forgotten there when nobody knows", async () => {
-    const { keep, conversations, told } = setUp();
-    await keep(turnAt("here"), resultOf(bytes("x")));
-    await conversations.settle(turnAt("here"), true);
-    await conversations.settle(turnAt("here"), true);
-    await keep(turnAt("here"), resultOf(bytes("x")));
-    await conversations.settle(turnAt("here"), false);
-    assert.deepEqual(told, ["confirm 7", "forget 7"]);
+  it("are on its disk before the result is told, and make older ones needless after that", async () => {
+    const { store, counted, conversations, ask } = setUp();
+    const turn = await conversations.keep(turnAt("here"), resultOf(bytes("x")), ask);
+    assert.ok(store.here.has(7n));
+    assert.deepEqual(counted, []);
+    await turn.counted();
+    assert.deepEqual(counted, [7n]);
   });
 });

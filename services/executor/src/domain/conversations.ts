@@ -2,7 +2,7 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import type { ConversationTurn, RunResult } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
-import type { Answer, Lease, LeaseId, QueuePort } from "./queue.js";
+import type { Answer, HeldTurn, Lease, QueuePort } from "./queue.js";
 
 /** Which copy: of one engine's conversation, as a lease with this fence left it. */
 export interface CopyId {
@@ -13,14 +13,12 @@ export interface CopyId {
 
 /** Copies of conversations on this host. Implemented by `../conversations/conversation-folder.ts`. What fails is logged, no more. */
 export interface KeptCopies {
-  /** The newest; undefined: there is none. */
-  find(copy: Omit<CopyId, "fence">): Promise<Uint8Array | undefined>;
-  /** Keeps one that does not count yet. False: it could not be kept. */
+  /** Undefined: there is none of this turn. Fence 0: the newest of the conversation, whether it counts or not. */
+  find(copy: CopyId): Promise<Uint8Array | undefined>;
+  /** Keeps one, whole by the time it resolves. False: it could not be kept. */
   put(copy: CopyId, bytes: Uint8Array): Promise<boolean>;
-  /** It counts now. */
-  confirm(copy: CopyId): Promise<void>;
-  /** Nobody knows whether it counts: forgets all copies of the conversation, since one that is old would be taken for the newest. */
-  forget(copy: CopyId): Promise<void>;
+  /** The queue counts this turn: nobody goes on from older ones any more, which are forgotten. */
+  counted(copy: CopyId): Promise<void>;
 }
 
 /** Repeats a call to the queue until it is answered. */
@@ -28,12 +26,20 @@ type Ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) => Promise<T 
 
 /** What attempts ask about the conversations that their tasks are turns of. */
 export interface Conversations {
-  /** Undefined: the task is no turn of any. `gone`: nobody has what it would go on from. */
-  begin(lease: Lease, ask: Ask): Promise<ConversationTurn | "gone" | undefined>;
-  /** Before the result is told. Answers the engine's id of the conversation, or "" when nobody could go on from it. */
-  keep(lease: Lease, result: RunResult, ask: Ask): Promise<string>;
-  /** After it was told. `counted`: the queue has the result. */
-  settle(lease: LeaseId, counted: boolean): Promise<void>;
+  /** Undefined: the task is no turn of any. `gone`: why this executor cannot go on with it. */
+  begin(lease: Lease, ask: Ask): Promise<ConversationTurn | { readonly gone: string } | undefined>;
+  /** Before the result is told. */
+  keep(lease: Lease, result: RunResult, ask: Ask): Promise<KeptTurn>;
+}
+
+/** A turn on its way to its result. */
+export interface KeptTurn {
+  /** The engine's id of the conversation; empty: nobody can go on from it. */
+  readonly conversationId: string;
+  /** Why the queue does not have its transcript; empty: it does, or the task is no turn. */
+  readonly transcriptFault: string;
+  /** To be called when the queue has the result. */
+  readonly counted: () => Promise<void>;
 }
 
 export interface ConversationsDeps {
@@ -53,21 +59,17 @@ const expand = promisify(gunzip);
 
 /** Conversations are kept twice, compressed: on this disk, for the next turn here, and at the queue, for one anywhere. */
 export function createConversations({ executorId, queue, kept, log }: ConversationsDeps): Conversations {
-  /** Put by leases that are being completed. */
-  const unsettled = new Map<string, CopyId>();
-
-  async function find(lease: Lease, ask: Ask): Promise<Uint8Array | undefined> {
-    const held = lease.conversation?.held;
-    if (held === undefined) return undefined;
-    // Another executor's newest turn is not on this disk, whatever is there under its name.
-    const here = held.executorId === executorId ? await findHere(lease, held.engineId) : undefined;
+  async function find(lease: Lease, held: HeldTurn, ask: Ask): Promise<Uint8Array | undefined> {
+    const here = held.fence === 0n ? undefined : await findHere(lease, held);
     if (here) return here;
     const bytes = await ask((signal) => queue.loadConversation(lease, signal));
-    return typeof bytes === "string" ? undefined : await restored(lease, "queue", bytes);
+    if (typeof bytes !== "string") return await restored(lease, "queue", bytes);
+    // A queue of the release before does not say which turn it means; another executor's is not on this disk.
+    return held.fence === 0n && held.executorId === executorId ? await findHere(lease, held) : undefined;
   }
 
-  async function findHere({ engine, taskId }: Lease, engineId: string): Promise<Uint8Array | undefined> {
-    const bytes = await kept.find({ engine, engineId });
+  async function findHere({ engine, taskId }: Lease, { engineId, fence }: HeldTurn): Promise<Uint8Array | undefined> {
+    const bytes = await kept.find({ engine, engineId, fence });
     try {
       return bytes && (await restored({ taskId }, "disk", bytes));
     } catch (err) {
@@ -82,43 +84,61 @@ export function createConversations({ executorId, queue, kept, log }: Conversati
     return transcript;
   }
 
+  function whyGone({ executorId: there, engineId, fault }: HeldTurn): string {
+    if (fault === "") return "it was forgotten, or nobody has its transcript any more";
+    if (engineId === "") return `nobody can go on from its newest turn: ${fault}`;
+    const where = there === executorId ? "and it is not on this disk any more" : `only ${there} may have it`;
+    return `its newest turn cannot be gone on with here: ${fault}; ${where}`;
+  }
+
+  /** Keeps what the run left, here and at the queue. */
+  async function save(
+    lease: Lease,
+    copy: CopyId,
+    transcript: Uint8Array,
+    ask: Ask,
+  ): Promise<Omit<KeptTurn, "counted">> {
+    if (transcript.byteLength > MOST_BYTES) {
+      return lost(`its transcript has ${transcript.byteLength} bytes, and at most ${MOST_BYTES} are kept`);
+    }
+    const bytes = await compress(transcript);
+    const here = await kept.put(copy, bytes);
+    const small = bytes.byteLength <= MOST_SAVED_BYTES;
+    const there = small ? await ask((signal) => queue.saveConversation(lease, bytes, signal)) : "refused";
+    if (there !== "refused") return { conversationId: copy.engineId, transcriptFault: "" };
+    const why = `its transcript has ${bytes.byteLength} bytes compressed, and the queue keeps at most ${MOST_SAVED_BYTES}`;
+    return here ? { conversationId: copy.engineId, transcriptFault: why } : lost(why);
+  }
+
   return {
     async begin(lease, ask) {
       const { conversation } = lease;
       if (conversation === undefined) return undefined;
       const { id, fork, held } = conversation;
       if (id === "") return { from: undefined, fork: false };
-      const transcript = await find(lease, ask).catch((err: unknown) => {
+      if (held === undefined) return { gone: "it was forgotten" };
+      const transcript = await find(lease, held, ask).catch((err: unknown) => {
         log.error({ err, task: lease.taskId }, "conversation could not be restored");
         return undefined;
       });
-      if (held === undefined || transcript === undefined) return "gone";
-      return { from: { id: held.engineId, transcript }, fork };
+      return transcript ? { from: { id: held.engineId, transcript }, fork } : { gone: whyGone(held) };
     },
 
     async keep(lease, { transcript, conversationId: engineId }, ask) {
-      if (lease.conversation === undefined || transcript === undefined || engineId === "") return "";
-      const bytes = await compress(transcript);
+      if (lease.conversation === undefined) return { ...lost(""), counted: async () => {} };
       const copy = { engine: lease.engine, engineId, fence: lease.fence };
-      unsettled.set(nameOf(lease), copy);
-      const here = transcript.byteLength <= MOST_BYTES && (await kept.put(copy, bytes));
-      const small = transcript.byteLength <= MOST_BYTES && bytes.byteLength <= MOST_SAVED_BYTES;
-      const there = small ? await ask((signal) => queue.saveConversation(lease, bytes, signal)) : "refused";
-      if (there === "refused") {
+      const left = transcript !== undefined && engineId !== "";
+      const turn = left ? await save(lease, copy, transcript, ask) : lost("its engine left no transcript");
+      if (turn.transcriptFault !== "") {
+        const { conversationId, transcriptFault: fault } = turn;
         log.warn(
-          { task: lease.taskId, bytes: bytes.byteLength },
-          "conversation is too large for the queue: only here can it be gone on with",
+          { task: lease.taskId, fault, here: conversationId !== "" },
+          "turn of a conversation is not at the queue",
         );
       }
-      return here || there === "ok" ? engineId : "";
-    },
-
-    async settle(lease, counted) {
-      const copy = unsettled.get(nameOf(lease));
-      unsettled.delete(nameOf(lease));
-      if (copy) await (counted ? kept.confirm(copy) : kept.forget(copy));
+      return { ...turn, counted: () => kept.counted(copy) };
     },
   };
 }
 
-const nameOf = ({ taskId, fence }: LeaseId): string => `${taskId}:${fence}`;
+const lost = (transcriptFault: string) => ({ conversationId: "", transcriptFault });

@@ -41,7 +41,6 @@ const leaseOf = (taskId: string, fence = 1n): Lease => ({
   conversation: undefined,
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   attempt: 1,
-  expiresAtMs: 30_000,
   traceparent: "",
   previousTraceparent: "",
 });
@@ -54,13 +53,18 @@ const admit = createAdmission(
   { look: async () => undefined, read: async () => "changed" },
 );
 
+const NO_NEWS: SyncAnswer = {
+  ...{ leases: [], cancellations: [], lostTaskIds: [], emergency: undefined },
+  ...{ nextSyncMs: 10_000, leaseMs: 30_000, timeMs: undefined },
+};
+
 /** An executor whose queue, engine and time the test moves by hand. */
-function setUp() {
+function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
   let now = 0;
   const waits: { readonly until: number; readonly ms: number; end(): void; over: boolean }[] = [];
   const clock: Clock = {
     now: () => now,
-    date: () => now,
+    date: () => now + aheadMs,
     wait: (ms, signal) =>
       new Promise((resolve) => {
         const wait = { until: now + ms, ms, over: signal?.aborted === true, end: () => {} };
@@ -94,6 +98,7 @@ function setUp() {
     saveConversation: async () => "ok",
     loadConversation: async () => "refused",
   };
+  const ahead: number[] = [];
   const ends: AttemptEnd[] = [];
   const runs: { taskId: string; stopped: boolean; end: (outcome: RunOutcome) => void }[] = [];
   const engine: Engine = {
@@ -136,8 +141,13 @@ function setUp() {
     log: pino({ level: "silent" }),
     admit,
     hooks: { start: (engine, _lease, request) => engine.start(request) },
-    conversations: { begin: async () => undefined, keep: async () => "", settle: async () => {} },
+    conversations: {
+      begin: async () => undefined,
+      keep: async () => ({ conversationId: "", transcriptFault: "", counted: async () => {} }),
+    },
+    onClockAhead: (ms) => void ahead.push(ms),
     warm: { waiting: () => 0, processes: () => 0, allow: async () => {} },
+    graceMs,
     drainMs: 5_000,
     giveBackMs: 1_000,
   });
@@ -149,12 +159,11 @@ function setUp() {
     runs,
     endings,
     ends,
+    ahead,
     last: () => syncs.at(-1)?.request,
     /** Answers the newest Sync. */
     async answer(part: Partial<SyncAnswer> = {}) {
-      syncs
-        .at(-1)
-        ?.answer({ leases: [], cancellations: [], lostTaskIds: [], nextSyncMs: 10_000, emergency: undefined, ...part });
+      syncs.at(-1)?.answer({ ...NO_NEWS, ...part });
       await settled();
     },
     async fail() {
@@ -337,6 +346,56 @@ describe("the executor", () => {
     assert.equal(x.runs[0]?.stopped, false);
     await x.pass(1);
     assert.equal(x.runs[0]?.stopped, true);
+  });
+
+  it("holds a lease as long as the queue does and no longer, however far its clock is ahead of the queue's or behind", async () => {
+    for (const aheadMs of [11_000, 3_600_000, -30_000, -3_600_000]) {
+      const x = setUp({ aheadMs });
+      await x.pass(5_000);
+      // Sent at 0: the queue's own 30 s began later.
+      await x.answer({ leases: [leaseOf("t1")] });
+      await x.fail();
+      await x.pass(24_999);
+      assert.equal(x.runs[0]?.stopped, false, `${aheadMs}`);
+      await x.pass(1);
+      assert.equal(x.runs[0]?.stopped, true, `${aheadMs}`);
+    }
+  });
+
+  it("ends an engine in time to be gone when its lease is, at most a quarter of the lease before", async () => {
+    for (const [graceMs, untilMs] of [
+      [3_000, 27_000],
+      [60_000, 22_500],
+    ] as const) {
+      const x = setUp({ graceMs });
+      await x.answer({ leases: [leaseOf("t1")] });
+      await x.fail();
+      await x.pass(untilMs - 1);
+      assert.equal(x.runs[0]?.stopped, false);
+      await x.pass(1);
+      assert.equal(x.runs[0]?.stopped, true);
+    }
+  });
+
+  it("holds leases for as long as the newest answer says", async () => {
+    const x = setUp();
+    await x.answer({ leases: [leaseOf("t1")] });
+    await x.pass(10_000);
+    await x.answer();
+    await x.answer({ leaseMs: 12_000 });
+    await x.fail();
+    await x.pass(11_999);
+    assert.equal(x.runs[0]?.stopped, false);
+    await x.pass(1);
+    assert.equal(x.runs[0]?.stopped, true);
+  });
+
+  it("tells how far its clock is ahead of the queue's, where that says its time", async () => {
+    const x = setUp({ aheadMs: 11_000 });
+    await x.pass(1_000);
+    await x.answer({ timeMs: 990 });
+    await x.answer();
+    assert.deepEqual(x.ahead, [11_010]);
   });
 
   it("waits with doubling pauses while the queue does not answer, then asks without waiting", async () => {

@@ -26,6 +26,10 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly bootId: string;
   readonly engines: readonly InstalledEngine[];
   readonly warm: WarmProcesses;
+  /** How far this host's clock is ahead of the queue's, by each answered Sync: by its way back at most too much. */
+  readonly onClockAhead: (ms: number) => void;
+  /** What an engine may take to end when it is asked to. */
+  readonly graceMs: number;
   /** How long `close` lets runs go on. */
   readonly drainMs: number;
   /** How long `close` then waits for the ends of engines and for answers of the queue. */
@@ -85,7 +89,7 @@ const SYNC_TOO_OLD_MS = 30_000;
 export function createExecutor(options: ExecutorOptions): Executor {
   const { queue, clock, metrics, executorId, bootId, warm } = options;
   const log: Logger = options.log.child({ executor: executorId, boot: bootId });
-  const held = createHeldLeases(clock);
+  const held = createHeldLeases(clock, options.graceMs);
   let sequence = 0;
   const slots = new Map(options.engines.map((installed) => [installed.engine.name, installed.slots]));
   let stopping = false;
@@ -170,6 +174,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     failures = 0;
     lastSyncAt = clock.now();
     nextSyncMs = answer.nextSyncMs;
+    if (answer.timeMs !== undefined) options.onClockAhead(clock.date() - answer.timeMs);
     apply(answer, request.leases, sentAt);
     const now = emergency.receipt();
     if (answer.leases.length > 0 || isNews(now, request.emergency) || clock.now() - sentAt >= maxWaitMs) return;
@@ -183,7 +188,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   function apply(answer: SyncAnswer, sent: readonly LeaseId[], sentAt: number): void {
     const lost = new Set(answer.lostTaskIds);
     for (const id of sent) {
-      if (!lost.has(id.taskId)) held.renew(id, sentAt);
+      if (!lost.has(id.taskId)) held.renew(id, sentAt, answer.leaseMs);
       else if (held.find(id)) {
         log.warn({ task: id.taskId, fence: String(id.fence) }, "lease lost");
         held.find(id)?.stop("lost");
@@ -191,10 +196,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
     for (const id of answer.cancellations) held.find(id)?.stop("cancel");
     if (emergency.follow(answer.emergency)) void allowWarm();
-    for (const lease of answer.leases) take(lease, answer.nextSyncMs);
+    for (const lease of answer.leases) take(lease, sentAt, answer.leaseMs);
   }
 
-  function take(lease: Lease, heartbeatMs: number): void {
+  function take(lease: Lease, sentAt: number, leaseMs: number): void {
     if (held.find(lease)) return;
     const installed = options.engines.find(({ engine }) => engine.name === lease.engine);
     if (installed === undefined) {
@@ -208,7 +213,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const attempt = startAttempt({ lease, ...installed, previous }, options);
     if (isDraining()) attempt.stop("release");
     metrics.started(lease.engine);
-    held.add(attempt, heartbeatMs);
+    held.add(attempt, sentAt, leaseMs);
     emergency.take(attempt);
     void attend(attempt);
   }

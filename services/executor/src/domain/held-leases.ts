@@ -2,38 +2,38 @@ import type { Attempt } from "./attempt.js";
 import type { Clock } from "./clock.js";
 import type { LeaseId } from "./queue.js";
 
-/**
- * A lease's length is read from the queue's date, which this host's clock may not agree with; it is believed between one and this
- * many heartbeats.
- */
-const MOST_HEARTBEATS = 6;
-
 interface Held {
   readonly attempt: Attempt;
-  readonly lengthMs: number;
-  readonly removed: AbortController;
-  /** By the local clock that only grows. */
-  expiresAt: number;
+  removed: boolean;
+  /** Ends the wait for its expiry, which has changed. */
+  wake: AbortController;
+  /** When its engine is stopped unless it is renewed, by the local clock that only grows: no date of the queue is compared with one of this host. */
+  endsAt: number;
 }
 
-export type HeldLeases = ReturnType<typeof createHeldLeases>;
+/** Of a lease: more of it is not given up for the grace of its engine. */
+const MOST_GRACE = 1 / 4;
 
 /**
- * The leases of this executor, each with its attempt. A lease is held until its end was answered. An engine whose lease ran out
- * without a renewal is stopped: by then another executor may run the same task. A result that only waits to be written is not
+ * The leases of this executor, each with its attempt. A lease is held until its end was answered. It lasts as long as the queue says, from when the
+ * call was sent that granted or renewed it: the queue, which counts from later on, has it for longer. An engine whose lease runs
+ * out without a renewal is stopped, `graceMs` before: after it another executor may run the same task. A result that only waits to be written is not
  * dropped for that: the queue's fence decides.
  */
-export function createHeldLeases(clock: Clock) {
+export function createHeldLeases(clock: Clock, graceMs: number) {
   const leases = new Map<string, Held>();
 
+  /** When the engine is to be asked to end, so that it is gone when the lease is. */
+  const endOf = (sentAt: number, lengthMs: number): number =>
+    sentAt + lengthMs - Math.min(graceMs, lengthMs * MOST_GRACE);
+
   async function expire(held: Held): Promise<void> {
-    for (;;) {
-      const leftMs = held.expiresAt - clock.now();
-      if (leftMs <= 0) break;
-      await clock.wait(leftMs, held.removed.signal);
-      if (held.removed.signal.aborted || !held.attempt.running) return;
+    while (!held.removed && held.attempt.running) {
+      const leftMs = held.endsAt - clock.now();
+      if (leftMs <= 0) return held.attempt.stop("lost");
+      held.wake = new AbortController();
+      await clock.wait(leftMs, held.wake.signal);
     }
-    held.attempt.stop("lost");
   }
 
   return {
@@ -47,24 +47,27 @@ export function createHeldLeases(clock: Clock) {
 
     find: (id: LeaseId): Attempt | undefined => leases.get(key(id))?.attempt,
 
-    /** `heartbeatMs`: how often the queue wants to be called. */
-    add(attempt: Attempt, heartbeatMs: number): void {
-      const { lease } = attempt;
-      const lengthMs = Math.min(Math.max(lease.expiresAtMs - clock.date(), heartbeatMs), MOST_HEARTBEATS * heartbeatMs);
-      const held = { attempt, lengthMs, removed: new AbortController(), expiresAt: clock.now() + lengthMs };
-      leases.set(key(lease), held);
+    /** Granted by the answer to a call that was sent at `sentAt`. */
+    add(attempt: Attempt, sentAt: number, lengthMs: number): void {
+      const held = { attempt, removed: false, wake: new AbortController(), endsAt: endOf(sentAt, lengthMs) };
+      leases.set(key(attempt.lease), held);
       void expire(held);
     },
 
     /** The queue answered a call, sent at `sentAt`, that had this lease in its list. */
-    renew(id: LeaseId, sentAt: number): void {
+    renew(id: LeaseId, sentAt: number, lengthMs: number): void {
       const held = leases.get(key(id));
-      if (held) held.expiresAt = Math.max(held.expiresAt, sentAt + held.lengthMs);
+      if (held === undefined) return;
+      held.endsAt = endOf(sentAt, lengthMs);
+      held.wake.abort();
     },
 
     remove(id: LeaseId): void {
-      leases.get(key(id))?.removed.abort();
+      const held = leases.get(key(id));
+      if (held === undefined) return;
       leases.delete(key(id));
+      held.removed = true;
+      held.wake.abort();
     },
   };
 }

@@ -29,7 +29,6 @@ const nothing: Lease = {
     permissionMode: undefined,
     conversation: undefined,
     attempt: 1,
-    expiresAtMs: 0,
     traceparent: "",
     previousTraceparent: "",
   },

@@ -27,7 +27,8 @@ export interface ProbeDeps {
 export interface Probe {
   /**
    * Runs "Hi" on an engine; empty: the first one. One at a time: others wait. Takes at most a minute until it starts, another one and the grace
-   * of a kill, and ends when `signal` aborts; no process is left after it. Rejects with ENGINE_UNKNOWN, or with the signal's reason when it did not start.
+   * of a kill, and ends when `signal` aborts; no process is left after it. Rejects with ENGINE_UNKNOWN, or with the signal's reason when that came before
+   * the answer.
    */
   run(engine: string, signal: AbortSignal): Promise<ProbeReport>;
   /** How many are under way: 0 or 1. */
@@ -61,12 +62,16 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
       }
       outcome = await run.outcome;
     } catch (err) {
+      signal.throwIfAborted();
       log.error({ err, engine: engine.name }, "engine could not be probed");
       const failure = late.signal.aborted && !started.signal.aborted ? tooLate : UNSTARTED;
       outcome = { ok: false, failure, usage: undefined, costUsd: undefined };
+    } finally {
+      started.abort();
+      running = 0;
     }
-    started.abort();
-    running = 0;
+    // Whoever stopped it knows why it failed, and the engine is not to blame.
+    if (!outcome.ok) signal.throwIfAborted();
     const totalMs = clock.now() - startedAt;
     const failure = outcome.ok ? undefined : outcome.failure;
     log.info({ engine: engine.name, failure: failure?.category, firstTextMs, totalMs }, "engine probed");

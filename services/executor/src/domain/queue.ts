@@ -10,7 +10,7 @@ export interface QueuePort {
   /** May wait for `maxWaitMs` when there is no news. Rejects with the signal's reason when aborted. */
   sync(request: SyncRequest, signal: AbortSignal): Promise<SyncAnswer | "stale">;
   report(lease: LeaseId, report: Report, signal: AbortSignal): Promise<Answer>;
-  complete(lease: LeaseId, engine: string, result: RunResult, signal: AbortSignal): Promise<Answer>;
+  complete(lease: LeaseId, engine: string, result: KeptResult, signal: AbortSignal): Promise<Answer>;
   fail(lease: LeaseId, ending: FailedAttempt, signal: AbortSignal): Promise<Answer>;
   release(lease: LeaseId, reason: string, signal: AbortSignal): Promise<Answer>;
   /** Before `complete`: for whoever goes on with the task's conversation elsewhere. `transcript` is compressed. */
@@ -18,6 +18,9 @@ export interface QueuePort {
   /** `refused`: the queue does not have it any more. */
   loadConversation(lease: LeaseId, signal: AbortSignal): Promise<Uint8Array | Exclude<Answer, "ok">>;
 }
+
+/** A result with what became of its turn of a conversation: see `KeptTurn`. */
+export type KeptResult = RunResult & { readonly transcriptFault?: string };
 
 export type Answer = "ok" | "lost" | "refused";
 
@@ -68,6 +71,10 @@ export interface SyncAnswer {
   readonly cancellations: readonly LeaseId[];
   readonly lostTaskIds: readonly string[];
   readonly nextSyncMs: number;
+  /** How long leases last that this call granted or renewed, from when it was sent. */
+  readonly leaseMs: number;
+  /** The queue's time when it answered, in ms since the epoch; undefined: it did not say. */
+  readonly timeMs: number | undefined;
   /** Undefined: none is in force. */
   readonly emergency: EmergencyOrder | undefined;
 }
@@ -99,8 +106,6 @@ export interface Lease extends LeaseId {
   readonly conversation: LeasedConversation | undefined;
   readonly limits: RequestedLimits;
   readonly attempt: number;
-  /** When the lease ends unless renewed, by the queue's clock in ms since the epoch. */
-  readonly expiresAtMs: number;
   readonly traceparent: string;
   readonly previousTraceparent: string;
 }
@@ -110,7 +115,18 @@ export interface LeasedConversation {
   readonly id: string;
   readonly fork: boolean;
   /** Its newest turn; undefined: there is none, or it was forgotten. */
-  readonly held: { readonly engineId: string; readonly executorId: string } | undefined;
+  readonly held: HeldTurn | undefined;
+}
+
+export interface HeldTurn {
+  /** Empty: nobody can go on from it. */
+  readonly engineId: string;
+  /** Who ran it. */
+  readonly executorId: string;
+  /** Of its lease; 0: a queue of the release before does not say. */
+  readonly fence: bigint;
+  /** Why the queue does not have its transcript; empty: it was saved there. */
+  readonly fault: string;
 }
 
 /** A file that came with the task. */

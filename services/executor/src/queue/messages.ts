@@ -11,7 +11,7 @@ import {
   type Usage as UsageMessage,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
-import type { Lease } from "../domain/queue.js";
+import type { HeldTurn, Lease } from "../domain/queue.js";
 
 export function toDuration(ms: number): Duration {
   const whole = Math.round(ms);
@@ -49,14 +49,18 @@ export function toLease(message: LeaseMessage): Lease {
       budgetUsd: spec?.limits?.budgetUsd || undefined,
     },
     attempt: message.attempt,
-    expiresAtMs: message.expireTime?.getTime() ?? 0,
     traceparent: message.traceparent,
     previousTraceparent: message.previousTraceparent,
   };
 }
 
-const toHeld = (held: HeldConversation | undefined) =>
-  held && { engineId: held.engineConversationId, executorId: held.executorId };
+const toHeld = (held: HeldConversation | undefined): HeldTurn | undefined =>
+  held && {
+    engineId: held.engineConversationId,
+    executorId: held.executorId,
+    fence: held.turnFence,
+    fault: held.transcriptFault,
+  };
 
 const MODES: Readonly<Partial<Record<PermissionModeMessage, PermissionMode>>> = {
   [PermissionModeMessage.PLAN]: "plan",

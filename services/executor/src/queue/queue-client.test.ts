@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { RunResult } from "@ccsp/engine-kit";
 import { CallError } from "@ccsp/grpc-kit";
+import { SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { pino } from "pino";
 import { createQueuePort, type QueueClient } from "./queue-client.js";
 
@@ -17,10 +18,10 @@ const result: RunResult = {
 };
 const signal = new AbortController().signal;
 
-const portThat = (complete: QueueClient["complete"]) => {
-  const unused = () => Promise.reject(new Error("unused"));
+const unused = () => Promise.reject(new Error("unused"));
+const portThat = (complete: QueueClient["complete"], sync: QueueClient["sync"] = unused) => {
   const client = {
-    sync: unused,
+    sync,
     report: unused,
     complete,
     fail: unused,
@@ -42,6 +43,22 @@ describe("the queue as the executor sees it", () => {
   it("rejects where nothing is known of the call, so that it is repeated", async () => {
     const away = new CallError(14, "away");
     await assert.rejects(portThat(() => Promise.reject(away)).complete(lease, "e", result, signal), away);
+  });
+
+  it("says how long leases last, also of a queue of the release before, which does not", async () => {
+    const request = {
+      ...{ executorId: "x", bootId: "b", sequence: 1, leases: [], engines: [], draining: false },
+      ...{ maxWaitMs: 0, emergency: undefined },
+    };
+    const nextSync = { seconds: 10n, nanos: 0 };
+    const answered = async (part: Partial<SyncResponse>) => {
+      const answer = SyncResponse.fromPartial({ nextSync, ...part });
+      const said = await portThat(unused, async () => answer).sync(request, signal);
+      return said !== "stale" && [said.leaseMs, said.timeMs];
+    };
+    assert.deepEqual(await answered({}), [30_000, undefined]);
+    const time = new Date(1_760_000_000_000);
+    assert.deepEqual(await answered({ leaseLength: { seconds: 45n, nanos: 0 }, time }), [45_000, time.getTime()]);
   });
 
   it("rejects when the call was given up", async () => {

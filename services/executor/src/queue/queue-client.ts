@@ -16,6 +16,9 @@ const SYNC_MARGIN_MS = 5_000;
 /** A result may be large, and the queue slow while it recovers. */
 const ENDING_MS = 20_000;
 
+/** In each lease of a queue of the release before, which does not say how long they last. */
+const HEARTBEATS = 3;
+
 /** Reasons of a queue that is away for a while; Sync's failure has told of it. */
 const AWAY: readonly string[] = ["DEPENDENCY_UNAVAILABLE", "SHUTTING_DOWN", "DEADLINE_EXCEEDED"];
 
@@ -62,11 +65,14 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
           },
           { signal, timeoutMs: maxWaitMs + SYNC_MARGIN_MS },
         );
+        const nextSyncMs = toMs(answer.nextSync) ?? 0;
         return {
           leases: answer.leases.map(toLease),
           cancellations: answer.cancellations,
           lostTaskIds: answer.lostTaskIds,
-          nextSyncMs: toMs(answer.nextSync) ?? 0,
+          nextSyncMs,
+          leaseMs: toMs(answer.leaseLength) ?? HEARTBEATS * nextSyncMs,
+          timeMs: answer.time?.getTime(),
           emergency: answer.emergency && toOrder(answer.emergency),
         };
       } catch (err) {
@@ -86,7 +92,10 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
     complete: ({ taskId, fence }, engine, result, signal) =>
       ask({ taskId, fence }, "Complete", signal, () =>
         client.complete(
-          { taskId, fence, result: toTaskResult(engine, result), engineConversationId: result.conversationId },
+          {
+            ...{ taskId, fence, result: toTaskResult(engine, result) },
+            ...{ engineConversationId: result.conversationId, transcriptFault: result.transcriptFault ?? "" },
+          },
           { signal, timeoutMs: ENDING_MS },
         ),
       ),

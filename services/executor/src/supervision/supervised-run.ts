@@ -76,10 +76,12 @@ export function supervise(
         return tree.processes;
       },
       async stop() {
+        output.cut();
         await process.stop();
         await exited;
       },
       async kill() {
+        output.cut();
         await process.kill();
         await exited;
       },
@@ -91,6 +93,7 @@ export function supervise(
     },
     overrun(why) {
       passed ??= why;
+      output.cut();
       // At once: a grace would be used to take more.
       process.kill().catch(unheard);
     },

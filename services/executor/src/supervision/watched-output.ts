@@ -13,8 +13,13 @@ export interface WatchOptions {
 }
 
 export interface WatchedOutput {
-  /** In chunks, read only as fast as it is taken: the pipe then fills and the process waits. Ends when the output ends, or soon after the process is gone. Never throws. */
+  /**
+   * In chunks, read only as fast as it is taken: the pipe then fills and the process waits. Nothing that is read once a limit has passed, or
+   * after `cut`, is among them. Ends when the output ends, or soon after the process is gone. Never throws.
+   */
   readonly chunks: AsyncIterable<Buffer>;
+  /** The process is being ended: what it says from now on does not count. It is read all the same, so that nobody waits for room. */
+  cut(): void;
   /** What was read meant something new: the stall clock begins anew. */
   progress(): void;
 }
@@ -22,7 +27,7 @@ export interface WatchedOutput {
 /** A process's output, while three clocks run. */
 export function watchOutput(process: SupervisedProcess, options: WatchOptions): WatchedOutput {
   const { stdout } = process;
-  let overrun = false;
+  let cut = false;
   let exited = false;
   let silence: NodeJS.Timeout | undefined;
   let stall: NodeJS.Timeout | undefined;
@@ -33,8 +38,9 @@ export function watchOutput(process: SupervisedProcess, options: WatchOptions): 
   let afterExitMs = AFTER_EXIT_MS;
 
   const pass = (why: Overrun) => {
-    if (!overrun && !exited) options.onOverrun(why);
-    overrun = true;
+    if (cut || exited) return;
+    cut = true;
+    options.onOverrun(why);
   };
   const deafen = () => {
     clearTimeout(silence);
@@ -70,7 +76,7 @@ export function watchOutput(process: SupervisedProcess, options: WatchOptions): 
         stalledMs += listenedMs;
         if (exited) afterExitMs -= listenedMs;
         if (next.done || afterExitMs <= 0) return;
-        yield next.value;
+        if (!cut) yield next.value;
       }
     } finally {
       clearTimeout(wall);
@@ -81,6 +87,10 @@ export function watchOutput(process: SupervisedProcess, options: WatchOptions): 
 
   return {
     chunks: read(),
+    cut() {
+      // What is left of a process that has ended by itself came before.
+      cut ||= !exited;
+    },
     progress() {
       stalledMs = 0;
     },

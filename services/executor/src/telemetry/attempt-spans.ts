@@ -4,7 +4,11 @@ import { context, type Span, SpanKind, SpanStatusCode, trace } from "@openteleme
 import type { Lease } from "../domain/queue.js";
 import type { AttemptEnd, AttemptTracing } from "../domain/trace.js";
 
-/** Spans of attempts, by OpenTelemetry. They hold names and numbers, never prompts or answers. */
+/**
+ * Spans of attempts, by OpenTelemetry. They hold names and numbers, never prompts or answers. Attributes are those of the conventions
+ * for messaging (1.45.0) and for agents (https://github.com/open-telemetry/semantic-conventions-genai, in development): what has a name
+ * there is called so.
+ */
 export function createAttemptTracing(executorId: string): AttemptTracing {
   const spans = tracer("@ccsp/executor");
   return {
@@ -51,7 +55,8 @@ function startOf(lease: Lease, executorId: string) {
   const previous = trace.getSpanContext(contextFromTraceparent(lease.previousTraceparent));
   return {
     attributes: {
-      "messaging.system": "ccsp",
+      "messaging.system.name": "ccsp",
+      "messaging.operation.name": "process",
       "messaging.operation.type": "process",
       "ccsp.task.id": lease.taskId,
       "ccsp.attempt": lease.attempt,
@@ -72,10 +77,10 @@ function describe(span: Span, outcome: RunOutcome | undefined): void {
       "gen_ai.response.model": model,
       "gen_ai.conversation.id": conversationId,
       "ccsp.engine.version": engineVersion,
-      ...tokens(usage),
+      ...usageAttributes(usage),
     });
   } else {
-    span.setAttributes({ "error.type": outcome.failure.category, ...tokens(outcome.usage) });
+    span.setAttributes({ "error.type": outcome.failure.category, ...usageAttributes(outcome.usage) });
     span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.failure.category });
   }
 }
@@ -88,9 +93,11 @@ const factAttributes = ({ cause, code, resources, waited }: RunFacts) => ({
   "ccsp.run.peak_memory_bytes": resources?.peakMemoryBytes,
 });
 
-const tokens = (usage: Usage | undefined) =>
+/** None when nobody knows. */
+export const usageAttributes = (usage: Usage | undefined) =>
   usage && {
-    "gen_ai.usage.input_tokens": usage.inputTokens,
+    // The conventions count what came from a cache or went into one as input too; engines count it apart.
+    "gen_ai.usage.input_tokens": usage.inputTokens + usage.cacheReadTokens + usage.cacheCreationTokens,
     "gen_ai.usage.output_tokens": usage.outputTokens,
     "gen_ai.usage.cache_read.input_tokens": usage.cacheReadTokens,
     "gen_ai.usage.cache_creation.input_tokens": usage.cacheCreationTokens,

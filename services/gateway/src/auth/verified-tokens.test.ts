@@ -22,7 +22,16 @@ describe("verified tokens", () => {
     assert.equal(tokens.find("header.payload.signaturf", 0), undefined);
   });
 
-  it("are bounded in number, the oldest going first, and in size", () => {
+  it("stay while they are used, whatever number of others comes", () => {
+    const tokens = createVerifiedTokens();
+    tokens.keep("hot", alice, LATER);
+    for (let index = 0; index < 10_000; index += 1) {
+      tokens.keep(`stranger-${index}`, alice, LATER);
+      assert.equal(tokens.find("hot", 0), alice, `after ${index + 1} strangers`);
+    }
+  });
+
+  it("are bounded in number, the one that was not used for longest going first, and in size", () => {
     const tokens = createVerifiedTokens();
     for (let index = 0; index <= 1_000; index += 1) tokens.keep(`token-${index}`, alice, LATER);
     assert.equal(tokens.find("token-0", 0), undefined);

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Identity } from "../domain/identity.js";
 
 /** Tokens that were verified a moment ago: agents send the same one with every call, and a signature costs more than a look-up. */
@@ -14,7 +15,8 @@ const MAX_TOKENS = 1_000;
 const MAX_LENGTH = 2_048;
 
 export function createVerifiedTokens(): VerifiedTokens {
-  const kept = new Map<string, { readonly identity: Identity; readonly untilMs: number }>();
+  // By use and not by age: else a thousand strangers would put out those who call all the time.
+  const kept = new LRUCache<string, { readonly identity: Identity; readonly untilMs: number }>({ max: MAX_TOKENS });
   return {
     find(token, nowMs) {
       const entry = kept.get(token);
@@ -24,7 +26,6 @@ export function createVerifiedTokens(): VerifiedTokens {
     },
     keep(token, identity, { nowMs, expireMs }) {
       if (token.length > MAX_LENGTH) return;
-      if (kept.size >= MAX_TOKENS) for (const [oldest] of kept) if (kept.delete(oldest)) break;
       kept.set(token, { identity, untilMs: Math.min(expireMs, nowMs + KEEP_MS) });
     },
   };

@@ -34,6 +34,7 @@ import type {
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { AgentCall, Guard } from "./guard.js";
 import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "./task-watch.js";
+import { sendable, sendableSchedule } from "./times.js";
 
 const CAPABILITIES_MS = 5_000;
 
@@ -107,7 +108,7 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
 
 const asked = ({ spec, requestId }: SubmitTaskRequest, { agentId }: AgentCall) => ({
   agentId,
-  spec,
+  spec: sendable(spec),
   requestId: requestIdOf(requestId),
 });
 
@@ -123,7 +124,7 @@ function brought({ id }: Task, call: AgentCall): void {
 function moreOfTasks(queue: QueueClient, guard: Guard) {
   return {
     submitTasks: guard.unary<SubmitTasksRequest, SubmitTasksResponse>("submitTasks", async ({ tasks }, call) => {
-      const items = tasks.map(({ spec, requestId }) => ({ spec, requestId: requestIdOf(requestId) }));
+      const items = tasks.map(({ spec, requestId }) => ({ spec: sendable(spec), requestId: requestIdOf(requestId) }));
       const { outcomes } = await queue.enqueueBatch({ agentId: call.agentId, items }, within(call));
       call.accepted();
       return { outcomes };
@@ -142,7 +143,7 @@ function moreOfTasks(queue: QueueClient, guard: Guard) {
     }),
 
     estimateTask: guard.unary<EstimateTaskRequest, EstimateTaskResponse>("estimateTask", ({ spec }, call) =>
-      queue.estimateTask({ agentId: call.agentId, spec }, within(call)),
+      queue.estimateTask({ agentId: call.agentId, spec: sendable(spec) }, within(call)),
     ),
   };
 }
@@ -150,7 +151,7 @@ function moreOfTasks(queue: QueueClient, guard: Guard) {
 function scheduleHandlers(queue: QueueClient, guard: Guard) {
   return {
     putSchedule: guard.unary<PutScheduleRequest, PutScheduleResponse>("putSchedule", async (request, call) => {
-      const schedule = request.schedule && { ...request.schedule, agentId: call.agentId };
+      const schedule = request.schedule && { ...sendableSchedule(request.schedule), agentId: call.agentId };
       const answer = await queue.putSchedule({ schedule }, within(call));
       call.accepted();
       return { schedule: answer.schedule };

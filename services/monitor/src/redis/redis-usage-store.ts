@@ -11,7 +11,7 @@ const KEEP_SEEN_MS = 24 * HOUR_MS;
 const BATCH = 64;
 
 /** Keys of one hour. The {braces} put both on one cluster node, and different hours on different ones. */
-export function usageKeys(hourMs: number): { sums: string; seen: string } {
+function usageKeys(hourMs: number): { sums: string; seen: string } {
   const hour = new Date(hourMs).toISOString().slice(0, 13);
   return { sums: `ccsp:usage:{${hour}}:sums`, seen: `ccsp:usage:{${hour}}:seen` };
 }

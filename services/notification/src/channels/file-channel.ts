@@ -9,7 +9,8 @@ export interface FileChannel extends Channel {
 
 /**
  * Appends each delivery as one JSON line, in one write, so that lines of several processes do not mix. The file is made
- * when it is missing, for its owner only, and opened again when it was moved or removed: rotate it by renaming.
+ * when it is missing, and is its owner's only, also when it was there. It is opened again when it was moved or removed: rotate it by
+ * renaming.
  * Taken means handed to the operating system; a host that loses power may lose the last lines.
  */
 export function createFileChannel(path: string): FileChannel {
@@ -55,5 +56,17 @@ async function isAt(path: string, file: FileHandle): Promise<boolean> {
 
 async function openForAppend(path: string): Promise<FileHandle> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  return open(path, "a", 0o600);
+  const file = await open(path, "a", OWNER_ONLY);
+  try {
+    // One that is there from before, or that a rotation has made, may be everybody's to read. Another user's is that user's to close.
+    const info = await file.stat();
+    const ours = info.isFile() && info.uid === process.getuid?.();
+    if (ours && (info.mode & 0o777) !== OWNER_ONLY) await file.chmod(OWNER_ONLY);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
+
+const OWNER_ONLY = 0o600;

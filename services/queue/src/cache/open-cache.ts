@@ -11,21 +11,23 @@ import { createResultCache, type ResultCache } from "./result-cache.js";
 
 export interface CacheDeps {
   readonly redis: RedisClient;
+  /** The same for all replicas, which share answers: Redis' time, in ms since the epoch. */
+  readonly now: () => number;
   readonly registry: Registry;
   readonly log: Logger;
 }
 
 /** The result cache of this replica. A folder that cannot be used is a warning: everything works without it. */
-export async function openCache(config: CacheConfig, { redis, registry, log }: CacheDeps): Promise<ResultCache> {
+export async function openCache(config: CacheConfig, { redis, now, registry, log }: CacheDeps): Promise<ResultCache> {
   const levels: Level[] = [];
   if (config.memory.maxBytes > 0) levels.push(createMemoryLevel(config.memory));
-  if (config.redis.maxBytes > 0) levels.push(createRedisLevel(redis, config.redis, Date.now));
+  if (config.redis.maxBytes > 0) levels.push(createRedisLevel(redis, config.redis, now));
   if (config.dir !== undefined && config.disk.maxBytes > 0) {
     try {
-      levels.push(await openDiskLevel(config.dir, config.disk, Date.now));
+      levels.push(await openDiskLevel(config.dir, config.disk, now));
     } catch (err) {
       log.warn({ err }, "CCSP_QUEUE_CACHE_DIR cannot be used, no answers are kept on disk");
     }
   }
-  return createResultCache(levels, { observer: observeCache(registry), now: Date.now });
+  return createResultCache(levels, { observer: observeCache(registry), now });
 }

@@ -13,14 +13,17 @@ export interface TaskCache {
   keep(key: string, result: TaskResult): void;
 }
 
-/** `shared`: an answer is good for every agent. */
-export function createTaskCache(answers: ResultCache, { shared }: { readonly shared: boolean }): TaskCache {
+/** `shared`: an answer is good for every agent. `now`: by the clock that decides when a task starts. */
+export function createTaskCache(
+  answers: ResultCache,
+  { shared, now }: { readonly shared: boolean; readonly now: () => number },
+): TaskCache {
   return {
     keyOf: (agent, spec) => cacheKey(shared ? "" : agent, spec),
 
     async find(key, { cache, startTime }) {
       // By then the answer would be an old one.
-      if (startTime !== undefined && startTime.getTime() > Date.now()) return undefined;
+      if (startTime !== undefined && startTime.getTime() > now()) return undefined;
       const answer = await answers.find(key, cache?.maxAge && durationMs(cache.maxAge));
       return answer && TaskResult.decode(answer.result);
     },

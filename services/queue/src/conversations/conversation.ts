@@ -19,10 +19,12 @@ export interface Owner {
 export interface Turn {
   readonly task: string;
   readonly fence: number;
-  /** The engine's own id of the conversation. */
+  /** The engine's own id of the conversation; empty: nobody can go on from it. */
   readonly engineId: string;
   /** Has the transcript on its disk. */
   readonly executor: string;
+  /** Why nobody else has it; absent: the queue does. */
+  readonly fault?: string;
 }
 
 /** What conversations need of their storage. */

@@ -3,6 +3,8 @@ import { shardOfTask } from "../domain/shard.js";
 import type { StartConditions, TaskStore } from "../domain/store.js";
 import { PRESENT_MS } from "../domain/sync.js";
 import { isHeld, type Task } from "../domain/task.js";
+import { cut, MAX_REASON_BYTES } from "../domain/text.js";
+import { Faults } from "../domain/validate.js";
 import type { Conversation, ConversationStore, Owner, Turn } from "./conversation.js";
 
 /** `TaskSpec.conversation`. */
@@ -19,6 +21,14 @@ export interface PendingTurn {
   done(): Promise<void>;
 }
 
+/** What a run left of its turn. */
+export interface LeftTurn {
+  /** Empty: nobody can go on from it. */
+  readonly engineId: string;
+  /** Empty: the transcript was saved. */
+  readonly fault: string;
+}
+
 export type Conversations = ReturnType<typeof createConversations>;
 
 export interface ConversationsDeps {
@@ -29,6 +39,8 @@ export interface ConversationsDeps {
 }
 
 const MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024;
+/** How long a turn waits for the one executor that can go on with it, also while that restarts. */
+const ONLY_THERE_MS = 10 * 60_000;
 
 /** The rules of conversations; see docs/queue-features.md. */
 export function createConversations({ store, tasks, affinityMs }: ConversationsDeps) {
@@ -60,7 +72,10 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
         const description = `is a conversation with ${found.engine}, not with ${engine}`;
         throw invalidFields([{ field: "spec.conversation.id", description }]);
       }
-      const { executor } = found.head;
+      const { executor, engineId, fault } = found.head;
+      // Nobody can go on from it, and anybody can say so.
+      if (engineId === "") return undefined;
+      if (fault !== undefined) return { pin: executor, pinMs: Math.max(affinityMs, ONLY_THERE_MS) };
       if (affinityMs === 0) return undefined;
       const living = (await tasks.executors(PRESENT_MS)).find((each) => each.id === executor && !each.draining);
       return living && { pin: executor, pinMs: affinityMs };
@@ -72,17 +87,22 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
     },
 
     /** Before a result is stored. Undefined: that this lease has no part in a conversation, or is lost. */
-    async complete(task: Task, fence: number, asked: Asked, engineId: string): Promise<PendingTurn | undefined> {
+    async complete(task: Task, fence: number, asked: Asked, left: LeftTurn): Promise<PendingTurn | undefined> {
       const current = task.fence === fence && isHeld(task.state);
       if (!current && !completed(task, fence)) return undefined;
-      const faults = engineId.length > 256 || !/^[\x21-\x7e]+$/.test(engineId);
-      if (faults)
-        throw invalidFields([{ field: "engine_conversation_id", description: "is not 1 to 256 printable ASCII" }]);
+      checkLeft(left);
+      const { engineId, fault } = left;
       const conversationId = asked.id === "" || asked.fork ? task.id : asked.id;
-      const turn = { task: task.id, fence, engineId, executor: task.executor ?? "" };
+      const place = { engineId, executor: task.executor ?? "" };
+      const turn: Turn = {
+        task: task.id,
+        fence,
+        ...place,
+        ...(fault !== "" && { fault: cut(fault, MAX_REASON_BYTES) }),
+      };
       await store.announce(conversationId, task, turn);
       return {
-        conversationId,
+        conversationId: engineId === "" ? "" : conversationId,
         async done() {
           await advance(conversationId, task, (await store.find(conversationId))?.head, turn);
         },
@@ -111,6 +131,15 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
       return transcript;
     },
   };
+}
+
+/** Throws INVALID_FIELD. */
+function checkLeft({ engineId, fault }: LeftTurn): void {
+  const faults = new Faults();
+  const nobody = engineId === "" && fault !== "";
+  const named = engineId.length <= 256 && /^[\x21-\x7e]+$/.test(engineId);
+  faults.unless(nobody || named, "engine_conversation_id", "is not 1 to 256 printable ASCII");
+  faults.check();
 }
 
 const completed = (task: Task | undefined, fence: number): boolean => task?.settled === `${fence} complete`;

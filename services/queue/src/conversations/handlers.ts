@@ -38,15 +38,23 @@ export function conversationHandlers(conversations: Conversations, tasks: Pick<T
     async ofLease(task: Task): Promise<HeldConversation | undefined> {
       const asked = askedBy(task);
       const turn = asked && (await conversations.held(asked));
-      return turn && { engineConversationId: turn.engineId, executorId: turn.executor };
+      return (
+        turn && {
+          engineConversationId: turn.engineId,
+          executorId: turn.executor,
+          turnFence: BigInt(turn.fence),
+          transcriptFault: turn.fault ?? "",
+        }
+      );
     },
 
     /** To be called before a task is completed. */
-    async ofResult({ taskId, fence, engineConversationId }: CompleteRequest): Promise<PendingTurn | undefined> {
-      if (engineConversationId === "") return undefined;
+    async ofResult(request: CompleteRequest): Promise<PendingTurn | undefined> {
+      const { taskId, fence, engineConversationId: engineId, transcriptFault: fault } = request;
+      if (engineId === "" && fault === "") return undefined;
       const task = await find(taskId);
       const asked = task && askedBy(task);
-      return asked && conversations.complete(task, Number(fence), asked, engineConversationId);
+      return asked && conversations.complete(task, Number(fence), asked, { engineId, fault });
     },
   };
 }

@@ -34,7 +34,7 @@ export function blockersOf(task: Waiting, situation: Situation, order: Order): r
 export const ableExecutors = (executors: readonly ExecutorSlots[], pin: string | undefined): readonly ExecutorSlots[] =>
   executors.filter(({ id, slots, draining }) => slots > 0 && !draining && (pin === undefined || id === pin));
 
-export const freeSlots = (executors: readonly ExecutorSlots[]): number =>
+const freeSlots = (executors: readonly ExecutorSlots[]): number =>
   executors.reduce((sum, { slots, held }) => sum + Math.max(0, slots - held.length), 0);
 
 const gatesBefore = ({ id, account }: ExecutorSlots, { engine }: Waiting): readonly Scope[] => [

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { Refusal } from "@ccsp/errors";
+import { memoryFull, Refusal } from "@ccsp/errors";
 import type { PriorityClass } from "./task.js";
 
 /** How much may wait: QUEUED, PARKED and SCHEDULED tasks, and the bytes of their specs. 0: any number. */
@@ -15,13 +15,15 @@ export interface Bounds {
   readonly agent: Bound;
 }
 
-/** The bound that kept a task out. */
-export interface FullBound {
-  readonly scope: "all" | "class" | "agent";
-  /** Name of the class or agent; "" of all. */
-  readonly name: string;
-  readonly what: keyof Bound;
-}
+/** What kept a task out: a bound, or that there is no memory for more. */
+export type FullBound =
+  | {
+      readonly scope: "all" | "class" | "agent";
+      /** Name of the class or agent; "" of all. */
+      readonly name: string;
+      readonly what: keyof Bound;
+    }
+  | { readonly scope: "memory" };
 
 const NONE: Bound = { tasks: 0, bytes: 0 };
 export const NO_BOUNDS: Bounds = {
@@ -43,6 +45,26 @@ export function boundsOfShard({ all, class: of, agent }: Bounds, shards: number)
   };
 }
 
+type Pair = readonly [tasks: number, bytes: number];
+const pair = ({ tasks, bytes }: Bound): Pair => [tasks, bytes];
+
+/** As scripts get them: of `all`, of each class, and of any one `agent`. */
+export const boundsByName = ({ all, class: of, agent }: Bounds): Readonly<Record<string, Pair>> => ({
+  ...{ all: pair(all), agent: pair(agent) },
+  ...{ urgent: pair(of.urgent), high: pair(of.high), normal: pair(of.normal), low: pair(of.low) },
+});
+
+/** The bound by the name of its count, such as `agent/alice/tasks`, or `memory`; undefined when that is none. */
+export function boundNamed(name: string): FullBound | undefined {
+  if (name === "memory") return { scope: name };
+  const [, scope, of = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(name) ?? [];
+  return isScope(scope) && isWhat(what) ? { scope, name: of, what } : undefined;
+}
+
+const isScope = (text: string | undefined): text is Exclude<FullBound["scope"], "memory"> =>
+  text === "all" || text === "class" || text === "agent";
+const isWhat = (text: string | undefined): text is keyof Bound => text === "tasks" || text === "bytes";
+
 const SETTINGS = {
   all: "CCSP_QUEUE_MAX_WAITING",
   class: "CCSP_QUEUE_CLASS_MAX_WAITING",
@@ -50,7 +72,9 @@ const SETTINGS = {
 } as const;
 
 /** QUEUE_FULL, naming the bound and the setting that it comes from. */
-export function queueFull(bounds: Bounds, { scope, name, what }: FullBound): Refusal {
+export function queueFull(bounds: Bounds, full: FullBound): Refusal {
+  if (full.scope === "memory") return memoryFull();
+  const { scope, name, what } = full;
   const classes: Readonly<Record<string, Bound>> = bounds.class;
   const bound = scope === "class" ? classes[name] : bounds[scope];
   const whose = scope === "all" ? "" : ` of ${scope === "class" ? "class" : "agent"} ${name}`;

@@ -51,6 +51,14 @@ describe("the breaker at the door", () => {
     assert.ok(!passes());
   });
 
+  it("says what is away when that is what the calls wait for", () => {
+    const away = new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer");
+    const observer = { refused: () => assert.fail("it is not overloaded") };
+    const measure = () => ({ ...CALM, callsUnderWay: 101 });
+    const { pass } = createBreaker(BOUNDS, { measure, nowMs: () => 0, observer, storageAway: () => away });
+    assert.throws(pass, away);
+  });
+
   it("knows no bound where it is 0", () => {
     const { state, passes } = breaker({ ...BOUNDS, loopDelayMs: 0 });
     state.strain = { ...CALM, loopDelayMs: 1e9 };

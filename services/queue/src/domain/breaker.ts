@@ -15,8 +15,16 @@ export interface BreakerObserver {
 }
 
 export interface Breaker {
-  /** Throws OVERLOADED when one more call would only make all of them late. */
+  /** Throws OVERLOADED when one more call would only make all of them late; DEPENDENCY_UNAVAILABLE when the storage is what they wait for. */
   pass(): void;
+}
+
+interface BreakerDeps {
+  readonly measure: () => Strain;
+  readonly nowMs: () => number;
+  readonly observer: BreakerObserver;
+  /** The refusal that says so, while the storage does not answer. */
+  readonly storageAway?: () => Refusal | undefined;
 }
 
 // Long enough for what is under way to end, short enough that no replica stays idle.
@@ -28,7 +36,7 @@ const OPEN_MS = 1_000;
  */
 export function createBreaker(
   bounds: Strain,
-  { measure, nowMs, observer }: { measure: () => Strain; nowMs: () => number; observer: BreakerObserver },
+  { measure, nowMs, observer, storageAway = () => undefined }: BreakerDeps,
 ): Breaker {
   let closesMs = Number.NEGATIVE_INFINITY;
   return {
@@ -38,6 +46,8 @@ export function createBreaker(
         if (!isBeyond(measure(), bounds)) return;
         closesMs = now + OPEN_MS;
       }
+      const away = storageAway();
+      if (away) throw away;
       observer.refused();
       throw new Refusal("OVERLOADED", "this replica of the queue is overloaded for the moment", {
         // Spread, so that those who were refused together do not come back together.

@@ -7,7 +7,7 @@ import { checkReason, type Queue } from "./queue.js";
 import type { CandidatePage, Cursor, TaskStore } from "./store.js";
 import { isEnded, type PriorityClass, STATES, type State, type Task } from "./task.js";
 
-/** Changes under way at once: they go into Redis in groups, and others have their turn in between. */
+/** Changes of one page: they go into Redis in groups, and others have their turn in between. */
 const AT_ONCE = 128;
 /** A millisecond of Redis. */
 const COUNTED_AT_ONCE = 1_000;
@@ -51,9 +51,10 @@ export type Bulk = ReturnType<typeof createBulk>;
 
 /**
  * Changes of all tasks that a filter matches. Each task is changed by itself, and only while it still matches; a call that
- * stopped half-way, as it does when `signal` aborts, can be repeated. Throws INVALID_FIELD for a reason that is too long.
+ * stopped half-way, as it does when `signal` aborts or a bound on what waits is reached (QUEUE_FULL), can be repeated. Throws
+ * INVALID_FIELD for a reason that is too long.
  */
-export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Queue, "decideAndMove"> }) {
+export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Queue, "decideAndMove" | "refuseFull"> }) {
   const changed = async (
     { id, asOf }: Found,
     filter: TaskFilter,
@@ -62,6 +63,7 @@ export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Que
     const { outcome, to } = await queue.decideAndMove(id, (task) =>
       states.includes(task.state) && task.created <= asOf && matches(task, filter) ? after(task) : undefined,
     );
+    queue.refuseFull(outcome);
     return outcome === "ok" && to !== undefined && reached(to);
   };
 
@@ -72,23 +74,39 @@ export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Que
     const where = { states, classes, engine, agent };
     const start = await store.beginWalk(where);
     const met = new Set<string>();
-    const changePage = async (page: CandidatePage): Promise<number> => {
-      signal.throwIfAborted();
-      const found = (await matching(page, filter, states)).filter(({ id }) => met.size < met.add(id).size);
-      for (const task of found) count(counts.matched, task);
-      if (dryRun) return 0;
-      const outcomes = await Promise.all(found.map((task) => changed(task, filter, change)));
-      for (const [i, task] of found.entries()) if (outcomes[i]) count(counts.changed, task);
-      return found.length;
-    };
-    for (let walks = 0; walks < change.walks && states.length > 0; walks++) {
-      let more = 0;
-      for (let cursor: Cursor | undefined = start; cursor !== undefined; ) {
-        const page: CandidatePage = await store.candidates(where, dryRun ? COUNTED_AT_ONCE : AT_ONCE, cursor);
-        more += await changePage(page);
-        cursor = page.next;
+    const changeAllOf = async (found: readonly Found[]): Promise<void> => {
+      // All of them have an end before one that failed is told of.
+      const settled = await Promise.allSettled(found.map((task) => changed(task, filter, change)));
+      for (const [i, each] of settled.entries()) {
+        const task = found[i];
+        if (task && each.status === "fulfilled" && each.value) count(counts.changed, task);
       }
-      if (more === 0) break;
+      const failed = settled.find((each) => each.status === "rejected");
+      if (failed) throw failed.reason;
+    };
+    /** Answers how many it had not met. Two pages are under way at once, so that Redis and this process do not wait for each other by turns. */
+    const walk = async (): Promise<number> => {
+      const metBefore = met.size;
+      let underWay = Promise.resolve();
+      try {
+        for (let cursor: Cursor | undefined = start; cursor !== undefined; ) {
+          const page: CandidatePage = await store.candidates(where, dryRun ? COUNTED_AT_ONCE : AT_ONCE, cursor);
+          signal.throwIfAborted();
+          const found = (await matching(page, filter, states)).filter(({ id }) => met.size < met.add(id).size);
+          for (const task of found) count(counts.matched, task);
+          const before = underWay;
+          if (!dryRun) underWay = changeAllOf(found);
+          underWay.catch(() => undefined);
+          await before;
+          cursor = page.next;
+        }
+      } finally {
+        await underWay;
+      }
+      return met.size - metBefore;
+    };
+    for (let walks = 0; walks < (dryRun ? 1 : change.walks) && states.length > 0; walks++) {
+      if ((await walk()) === 0) break;
     }
     return counts;
   };

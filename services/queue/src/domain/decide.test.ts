@@ -126,6 +126,14 @@ describe("what follows a lease that ended without a word", () => {
     assert.deepEqual(parked({ deliveries: 1 }), {}, "so that nobody counts a lost delivery");
   });
 
+  it("says why a lease was given back or parked, also when no run had started, unless nobody knows", () => {
+    const back = (reason: string) => afterLease(task({ state: "LEASED" }), { how: "released", fence: 7, reason });
+    assert.deepEqual([back("drain").note, back("drain").event], [{ reason: "drain" }, undefined]);
+    assert.equal(back("").note, undefined);
+    const parked = afterLease(task({ state: "LEASED" }), expired, { parked: true });
+    assert.deepEqual(parked.note, { reason: "an emergency stop parked it" });
+  });
+
   it("is the end when the budget is used up", () => {
     assert.equal(afterLease(task({ spent: 2 }), expired).to, "FAILED");
     assert.equal(afterLease(task({ state: "LEASED", deliveries: DELIVERY_BUDGET - 1 }), expired).to, "FAILED");

@@ -10,7 +10,7 @@ export interface RetryPolicy {
   readonly random: () => number;
 }
 
-export const LONGEST_BACKOFF_MS = 60_000;
+const LONGEST_BACKOFF_MS = 60_000;
 /** No usage window is longer: a time beyond it was misread, and must not park a task for ever. */
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
 /** Leases that may be lost before a run started: a task that no executor can even start must end some day. */
@@ -123,7 +123,7 @@ export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): 
   const ran = task.state === "RUNNING";
   if (end.how === "released" || parked) {
     const reason = end.how === "released" ? end.reason : "an emergency stop parked it";
-    const again = ran ? { note: { reason }, event: { type: "retried" } as const } : {};
+    const again = ran ? { note: { reason }, event: { type: "retried" } as const } : reason && { note: { reason } };
     // Of a lease that a stop ended there is no other trace, and the next is not the task's first.
     const set = parked && task.deliveries === undefined ? { deliveries: 0 } : {};
     return { ...common, to: "QUEUED", set, ...again };
@@ -170,11 +170,11 @@ export function afterCancel(task: Task, reason: string): Move | undefined {
   return { from: task.state, to: "CANCELLING", set: { cancel: reason }, note: { reason } };
 }
 
-/** What RetryTask does; undefined for a task that did not fail. It has as many attempts as a new one, and no deadline any more. */
+/** What RetryTask does; undefined for a task that did not fail. It comes in as a new one does, has as many attempts as a new one, and no deadline any more. */
 export function afterRevival(task: Task, reason: string): Move | undefined {
   if (task.state !== "FAILED" && task.state !== "EXPIRED") return undefined;
   return {
-    ...{ from: task.state, to: "QUEUED" },
+    ...{ from: task.state, to: "QUEUED", bounded: true },
     set: { spent: 0, limited: 0, deliveries: 0, ended: null, deadline: null },
     note: { reason: reason || "put back" },
     event: { type: "retried" },

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { setMaxListeners } from "node:events";
 import { type After, createIdle, type Idle } from "./idle.js";
-import { engineTopic, type Listener, type Wakes } from "./store.js";
+import { engineTopic, GATES_TOPIC, type Listener, type Wakes } from "./store.js";
 
 const ENGINE = "e";
-const NOTHING = { left: 0 };
+const NOTHING = { left: 0, pins: false };
 
 /** Wake-ups of one process, whose `tell` is only noted. */
 function createWakes() {
@@ -127,11 +127,11 @@ describe("executors that wait for work", () => {
     const all = Array.from({ length: 9 }, (_, i) => wait(`ex-${i}`));
     for (const each of all) void each.sleep();
     await world.hear(engineTopic(ENGINE));
-    all[0]?.came({ left: 8 });
+    all[0]?.came({ pins: false, left: 8 });
     await turn();
     assert.deepEqual(woken, ["ex-0", "ex-1", "ex-2"]);
-    all[1]?.came({ left: 3 });
-    all[2]?.came({ left: 2 });
+    all[1]?.came({ pins: false, left: 3 });
+    all[2]?.came({ pins: false, left: 2 });
     await turn();
     assert.deepEqual(woken, ["ex-0", "ex-1", "ex-2", "ex-3", "ex-4"], "two for three that are left, then none for two");
     all[3]?.came(NOTHING);
@@ -157,14 +157,23 @@ describe("executors that wait for work", () => {
     second.close();
   });
 
+  it("are all woken by a gate that opens when tasks wait for them alone, since nobody else finds these", async () => {
+    const all = [wait("first"), wait("pinned"), wait("other"), wait("pinned too")];
+    for (const each of [all[1], all[3]]) each?.came({ left: 0, pins: true });
+    for (const each of all) void each.sleep();
+    await world.hear(GATES_TOPIC);
+    assert.deepEqual(woken, ["pinned", "pinned too"]);
+    for (const each of all) each.close();
+  });
+
   it("of a login that lets nothing start pass word to another login, and their own gate to any other", async () => {
     const all = [wait("a-1", { account: "a" }), wait("a-2", { account: "a" }), wait("b", { account: "b" })];
     for (const each of all) void each.sleep();
     await world.hear(engineTopic(ENGINE));
-    all[0]?.came({ left: 1, kept: "login" });
+    all[0]?.came({ pins: false, left: 1, kept: "login" });
     await turn();
     assert.deepEqual(woken, ["a-1", "b"]);
-    all[2]?.came({ left: 1, kept: "executor" });
+    all[2]?.came({ pins: false, left: 1, kept: "executor" });
     await turn();
     assert.deepEqual(woken, ["a-1", "b"], "a-2 has the login that was closed before");
     for (const each of all) each.close();

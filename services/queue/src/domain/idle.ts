@@ -1,7 +1,7 @@
-import { type Claimed, engineTopic, executorTopic, type Offer, type Wakes } from "./store.js";
+import { type Claimed, engineTopic, executorTopic, GATES_TOPIC, type Offer, type Wakes } from "./store.js";
 
 /** What came of a claim, for whom to wake next. */
-export type Claim = Pick<Claimed, "waitMs" | "left" | "kept">;
+export type Claim = Pick<Claimed, "waitMs" | "left" | "kept" | "pins">;
 
 /** Word that there may be work, on its way to one executor. */
 interface Word {
@@ -20,6 +20,8 @@ interface Sleeper {
   /** Came and was not looked at yet; and what it claims for now. */
   readonly pending: Map<string, Word>;
   readonly claiming: Map<string, Word>;
+  /** Engines of which tasks wait for it alone. */
+  readonly pins: Set<string>;
   asleep: boolean;
   wake(engine: string): void;
 }
@@ -102,6 +104,16 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
     if (!word.told) wakes.tell(engineTopic(engine));
   };
 
+  /** Nobody else finds what waits for them; one that looks just now may have looked too early. */
+  const wakePinned = (): void => {
+    for (const [engine, all] of sleepers) {
+      for (const each of all) {
+        const isMeant = each.pins.has(engine) || !each.asleep;
+        if (isMeant && !each.pending.has(engine)) give(each, engine, ONE);
+      }
+    }
+  };
+
   const underWay = (engine: string): number =>
     [...(sleepers.get(engine) ?? [])].reduce(
       (sum, { pending, claiming }) => sum + (pending.get(engine)?.tasks ?? 0) + (claiming.get(engine)?.tasks ?? 0),
@@ -123,10 +135,14 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
 
   const stop = new AbortController();
   const topicsOfWork = new Map(engines.map((engine) => [engineTopic(engine), engine]));
-  const words = wakes.listen([...topicsOfWork.keys()]);
+  const words = wakes.listen([GATES_TOPIC, ...topicsOfWork.keys()]);
   const hear = async (): Promise<void> => {
     while (!stop.signal.aborted) {
-      for (const topic of await words.next(LONG_MS, stop.signal)) spread(topicsOfWork.get(topic) ?? "", ONE);
+      for (const topic of await words.next(LONG_MS, stop.signal)) {
+        const engine = topicsOfWork.get(topic);
+        if (engine === undefined) wakePinned();
+        else spread(engine, ONE);
+      }
     }
   };
   const hearing = hear();
@@ -143,7 +159,7 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
       const listener = wakes.listen([...topics, executorTopic(executor)]);
       const open = new Map(offers.map((offer) => [offer.engine, offer]));
       const sleeper: Sleeper = {
-        ...{ executor, offers: open, pending: new Map(), claiming: new Map(), asleep: false },
+        ...{ executor, offers: open, pending: new Map(), claiming: new Map(), pins: new Set(), asleep: false },
         wake: (engine) => listener.remind(engineTopic(engine)),
       };
       for (const engine of open.keys()) sleepers.get(engine)?.add(sleeper);
@@ -159,7 +175,9 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
           return { engines: new Set(claiming.keys()), others: [...came].some((topic) => !topicsOfWork.has(topic)) };
         },
 
-        claimed: (engine, { waitMs, left, kept }) => {
+        claimed: (engine, { waitMs, left, kept, pins }) => {
+          if (pins) sleeper.pins.add(engine);
+          else sleeper.pins.delete(engine);
           if (waitMs !== undefined) wakeAt(engine, waitMs);
           const word = claiming.get(engine);
           claiming.delete(engine);

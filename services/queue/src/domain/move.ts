@@ -15,6 +15,8 @@ export interface Move {
   readonly used?: number;
   /** A lease of this length begins, with the fence and holder in `set`: the one that its holder has and that the store forgot. */
   readonly leaseMs?: number;
+  /** Only where the bounds on what waits have room for it, as for a new task. */
+  readonly bounded?: true;
   /** What changes; null: it is forgotten. */
   readonly set: { readonly [Field in keyof Task]?: Task[Field] | null };
   /** What the task's log says; absent when the log does not show this change. */
@@ -46,5 +48,8 @@ export interface MoveEvent {
   readonly facts?: object;
 }
 
+/** The bound that had no room, by the name of its count; see `boundNamed`. */
+export type FullOutcome = `full ${string}`;
+
 /** `done`: this very move was made before. `ahead`: the store forgot the holder's lease; its next Sync lets it go on. `moved`: the state is not `from` any more. `early`: it is not `due` any more. */
-export type MoveOutcome = "ok" | "done" | "lost" | "ahead" | "moved" | "early" | "missing";
+export type MoveOutcome = "ok" | "done" | "lost" | "ahead" | "moved" | "early" | "missing" | FullOutcome;

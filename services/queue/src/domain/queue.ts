@@ -1,6 +1,6 @@
 import { Refusal } from "@ccsp/errors";
 import { returnBlocked } from "./blocked.js";
-import { type Bounds, queueFull } from "./bounds.js";
+import { type Bounds, boundNamed, queueFull } from "./bounds.js";
 import {
   afterAnswer,
   afterBlock,
@@ -127,6 +127,12 @@ export function createQueue(
     return findFor(answer.id, task.agent).then(full);
   };
 
+  /** Throws QUEUE_FULL. */
+  const refuseFull = (outcome: MoveOutcome): void => {
+    const bound = outcome.startsWith("full ") ? boundNamed(outcome.slice("full ".length)) : undefined;
+    if (bound) throw queueFull(limits.bounds, bound);
+  };
+
   return {
     enqueue: (task: NewTask): Promise<FullTask> => store.enqueue(task).then((answer) => accepted(task, answer)),
 
@@ -157,7 +163,8 @@ export function createQueue(
       checkReason(reason);
       const task = await findFor(id, agent);
       if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
-      await decideAndMove(id, (current) => afterRevival(current, reason));
+      const { outcome } = await decideAndMove(id, (current) => afterRevival(current, reason));
+      refuseFull(outcome);
       // Also when there was nothing to do: the call that put it back may have waited for replicas in vain.
       return full(await findFor(id, agent, "whole"));
     },
@@ -238,6 +245,7 @@ export function createQueue(
     findFor,
     makeMove,
     decideAndMove,
+    refuseFull,
     returnBlocked: () => returnBlocked(store, limits.order, decideAndMove),
   };
 }

@@ -231,7 +231,7 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
         grants.map((grant) => ({ ...grant, again: repeated.has(grant.task.id) })),
       ),
       left: answers.reduce((sum, { left }) => sum + left, 0),
-      ownWait: answers.some(({ ownWait }) => ownWait),
+      pins: answers.some(({ pins }) => pins),
       ...(waits.length > 0 && { waitMs: Math.min(...waits) }),
       ...(kept && { kept }),
     };
@@ -239,7 +239,7 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
 }
 
 type ClaimAnswer = Awaited<ReturnType<TaskStore["claim"]>>;
-const NOTHING: ClaimAnswer = { grants: [], left: 0, ownWait: false };
+const NOTHING: ClaimAnswer = { grants: [], left: 0, pins: false };
 const grantsOf = (answer: ClaimAnswer | undefined = NOTHING): readonly Grant[] =>
   typeof answer === "string" ? [] : answer.grants;
 

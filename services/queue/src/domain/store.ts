@@ -16,7 +16,8 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
   /** Each for itself, as if it had been alone; answers in their order. Never rejects. */
   enqueueAll(tasks: readonly NewTask[]): Promise<readonly PromiseSettledResult<EnqueueOutcome>[]>;
-  move(task: Place, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
+  /** The event tells what `task` has of it. */
+  move(task: Place & Partial<Task>, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
   /** `ahead`: Redis forgot the lease; its holder's next Sync lets it go on. */
   report(report: Report): Promise<"ok" | "lost" | "ahead">;
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
@@ -89,7 +90,12 @@ export interface NewTask extends Place {
   readonly trace: string;
   readonly prompts: Uint8Array;
   /** Absent when the call cannot be repeated. */
-  readonly request?: { readonly id: string; readonly hash: string };
+  readonly request?: {
+    readonly id: string;
+    readonly hash: string;
+    /** Of the payload which means the same, where there is one. */
+    readonly otherHash?: (() => string) | undefined;
+  };
   /** Not before this time (ms since 1970). */
   readonly start?: number;
   readonly conditions?: StartConditions;
@@ -220,8 +226,8 @@ export interface Claimed {
   readonly grants: readonly Grant[];
   /** How long until time alone lets more start: a gate opens, a rate limit has refilled. Absent: nothing waits for a time. */
   readonly waitMs?: number;
-  /** It is not to miss that moment, since tasks wait for it and for no other. */
-  readonly ownWait: boolean;
+  /** Tasks wait for this executor and for no other. */
+  readonly pins: boolean;
   /** Tasks in line that this claim says nothing about: its slots are full, or it was `kept`. 0 when none of what waits may start. */
   readonly left: number;
   /** What let this executor start no more, and may let others: the gate or bound of its login, or its own gate. */
@@ -320,6 +326,8 @@ export interface Listener {
 
 export const logTopic = (taskId: string): string => `log:${taskId}`;
 export const engineTopic = (engine: string): string => `engine:${engine}`;
+/** A gate lets more through. Engines are told too: this is for executors for which tasks wait that no other may have. */
+export const GATES_TOPIC = "gates";
 /** Something is due sooner than in a second. */
 export const DUE_TOPIC = "due";
 export const executorTopic = (executor: string): string => `executor:${executor}`;

@@ -20,6 +20,8 @@ export interface SyncAnswer {
   readonly cancelled: SyncFindings["cancelled"];
   readonly lost: readonly string[];
   readonly nextSyncMs: number;
+  /** How long each lease lasts that the call granted or renewed, from when it came. */
+  readonly leaseMs: number;
   /** In force. */
   readonly emergency: Emergency | undefined;
 }
@@ -101,7 +103,7 @@ export function createSync(
         if (!grant.again) observer.leased(grant.task);
       }
       grants.push(...got.grants);
-      if (got.ownWait) waitMs = Math.min(waitMs, got.waitMs ?? TICK_MS);
+      if (got.pins) waitMs = Math.min(waitMs, got.waitMs ?? TICK_MS);
     }
     return { grants, waitMs };
   };
@@ -145,7 +147,7 @@ export function createSync(
         const isAwaited = again && holdMs > 0;
         if (news || isAwaited || input.draining || leftMs <= 0 || stop.aborted) {
           told.note(input, emergency);
-          return { grants, cancelled, lost, nextSyncMs, emergency };
+          return { grants, cancelled, lost, nextSyncMs, leaseMs, emergency };
         }
         const holdTickMs = holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : waitMs;
         if (!seen || !stillSeen) seen = { findings, ms };

@@ -110,12 +110,19 @@ function checkLimits({ wallTime, outputBytes, turns, budgetUsd }: LimitsInput, f
   faults.unless(budget, "spec.limits.budget_usd", "must be a number that is not negative");
 }
 
+// What google.protobuf.Timestamp allows. Clients of other languages cannot even read an answer with another.
+const FIRST_TIME = Date.parse("0001-01-01T00:00:00Z");
+const LAST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
+const NO_TIME = "must be in the years 1 to 9999";
+
 function checkTimes({ startTime, startDeadline }: SpecInput, nowMs: number, faults: Faults): void {
   // A time that has passed is none that is wrong: a call that is repeated must be answered as it was the first time.
   const start = startTime?.getTime() ?? 0;
+  faults.unless(start >= FIRST_TIME, "spec.start_time", NO_TIME);
   faults.unless(start <= nowMs + 366 * DAY, "spec.start_time", "must be at most a year ahead");
   if (!startDeadline) return;
   const deadline = startDeadline.getTime();
+  faults.unless(deadline <= LAST_TIME, "spec.start_deadline", NO_TIME);
   faults.unless(deadline > start, "spec.start_deadline", startTime ? "must be after start_time" : "is not a time");
 }
 

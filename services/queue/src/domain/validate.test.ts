@@ -63,6 +63,15 @@ describe("a request for a task", () => {
   for (const [what, good, bad] of [
     ["a start within a year", { startTime: inDays(364) }, { startTime: inDays(368) }],
     [
+      "times of a calendar that every client knows",
+      { startTime: new Date("0001-01-01T00:00:00Z"), startDeadline: new Date("9999-12-31T23:59:59.999Z") },
+      { startTime: new Date("-000001-12-31T23:59:59Z"), startDeadline: new Date("+010000-01-01T00:00:00Z") },
+    ],
+    ["a start that is a time", { startTime: new Date(0) }, { startTime: new Date(Number.NaN) }],
+    ["a deadline that is one", { startDeadline: inDays(1) }, { startDeadline: new Date(Number.NaN) }],
+    ["a deadline from year 1 on", { startDeadline: new Date(1) }, { startDeadline: new Date(-8.64e15) }],
+    ["a deadline up to year 9999", { startDeadline: inDays(9_999) }, { startDeadline: new Date(8.64e15) }],
+    [
       "a deadline after its start",
       { startTime: inDays(1), startDeadline: inDays(2) },
       { startTime: inDays(1), startDeadline: inDays(1) },

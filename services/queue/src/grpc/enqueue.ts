@@ -59,7 +59,7 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
   const read = (request: EnqueueRequest, trace: string, id?: string): Asked => {
     const { spec: asked, engine, class: priority, maxAttempts, start, conditions } = acceptTask(request, limits);
     const whole = { ...asked, engine, maxAttempts };
-    const { spec, prompts, hash } = storeSpec(whole);
+    const { spec, prompts, hash, otherHash } = storeSpec(whole);
     const { agentId: agent, requestId } = request;
     const key = cache?.keyOf(agent, whole);
     const task: Writable<NewTask> = {
@@ -77,7 +77,7 @@ export function createDoor({ queue, limits, newId, admit = anybody, cache, conve
     if (start !== undefined) task.start = start;
     if (conditions) task.conditions = conditions;
     if (asked.retry) task.retry = retryOf(asked.retry);
-    if (requestId !== "") task.request = { id: requestId, hash: hash() };
+    if (requestId !== "") task.request = { id: requestId, hash: hash(), otherHash };
     if (key !== undefined) task.cacheKey = key;
     return { task, spec: whole, key };
   };

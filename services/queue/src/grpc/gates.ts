@@ -2,6 +2,7 @@ import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/qu
 import type { Scope } from "../domain/gates.js";
 import { scopes } from "../domain/gates.js";
 import { Faults, isAgentId, isLabelKey, isLabelValue } from "../domain/validate.js";
+import { durationMs } from "../messages/duration.js";
 import { scopeOf } from "../messages/gate-message.js";
 
 const MAX_WHO = 128;
@@ -10,7 +11,7 @@ const MAX_PAUSE_MS = 366 * 24 * 60 * 60 * 1000;
 
 /** Throws INVALID_FIELD. */
 export function readPause(
-  { scope: asked, who, why, until }: PauseQueueRequest,
+  { scope: asked, who, why, until, openAfter }: PauseQueueRequest,
   engines: readonly string[],
   nowMs: number,
 ) {
@@ -19,10 +20,11 @@ export function readPause(
   faults.unless(scope !== scopes.emergency, "scope", "is closed by EmergencyStop only");
   checkWords({ who, why }, faults);
   faults.unless(why !== "", "why", "is empty");
-  const opensMs = until?.getTime();
+  const opensMs = openAfter ? nowMs + durationMs(openAfter) : until?.getTime();
   if (opensMs !== undefined) {
     const inMs = opensMs - nowMs;
-    faults.unless(inMs > 0 && inMs <= MAX_PAUSE_MS, "until", "must be in the future, at most a year ahead");
+    const field = openAfter ? "open_after" : "until";
+    faults.unless(inMs > 0 && inMs <= MAX_PAUSE_MS, field, "must be in the future, at most a year ahead");
   }
   faults.check();
   return { scope, who, why, ...(opensMs !== undefined && { opensMs }) };

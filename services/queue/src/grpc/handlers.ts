@@ -6,7 +6,7 @@ import type { EmergencyStop } from "../domain/emergency-stop.js";
 import type { Gates } from "../domain/gate-keeper.js";
 import type { Order } from "../domain/order.js";
 import type { Queue } from "../domain/queue.js";
-import type { Grant, TaskStore, Wakes } from "../domain/store.js";
+import type { TaskStore, Wakes } from "../domain/store.js";
 import type { Sync } from "../domain/sync.js";
 import { cut, MAX_REASON_BYTES } from "../domain/text.js";
 import type { SpecLimits } from "../domain/validate.js";
@@ -15,15 +15,16 @@ import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus, toOrder } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
-import { loadSpec, toTaskMessage } from "../messages/task-message.js";
+import { toTaskMessage } from "../messages/task-message.js";
 import { toState } from "../messages/words.js";
+import type { RedisClock } from "../redis/redis-clock.js";
 import type { ScheduleHandlers } from "../schedules/handlers.js";
 import { filterHandlers } from "./by-filter.js";
+import { deliver } from "./deliver.js";
 import { readStop } from "./emergency.js";
 import { type Door, enqueueBatch } from "./enqueue.js";
 import { readPause, readResume } from "./gates.js";
 import { questionHandlers } from "./questions.js";
-import { recordQueueWait } from "./queue-wait.js";
 import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
 import { createRunLearner } from "./run-learner.js";
 import { readStatus } from "./status.js";
@@ -44,6 +45,7 @@ export interface HandlerDeps {
   readonly cache?: TaskCache | undefined;
   readonly conversations: ConversationHandlers;
   readonly schedules: ScheduleHandlers;
+  readonly clock: Pick<RedisClock, "now">;
 }
 
 /** QueueService: messages in, messages out; the rules are in domain/. */
@@ -60,6 +62,7 @@ export function queueHandlers({
   cache,
   conversations,
   schedules,
+  clock,
 }: HandlerDeps): Handlers<QueueServiceService> {
   const learn = createRunLearner(store, () => performance.now());
   const watchStatus = createStatusFeed(() => readStatus(store, limits));
@@ -75,21 +78,15 @@ export function queueHandlers({
     ...filterHandlers({ store, queue }),
 
     async sync(request, context) {
-      const {
-        grants,
-        cancelled,
-        lost,
-        nextSyncMs,
-        emergency: stop,
-      } = await sync(readSync(request, context), context.signal);
+      const answer = await sync(readSync(request, context), context.signal);
       return {
-        leases: await Promise.all(
-          grants.map(async (grant) => ({ ...toLease(grant), conversation: await conversations.ofLease(grant.task) })),
-        ),
-        cancellations: cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
-        lostTaskIds: [...lost],
-        nextSync: toDuration(nextSyncMs),
-        emergency: stop && toOrder(stop),
+        leases: await deliver(answer.grants, { queue, conversations }),
+        cancellations: answer.cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
+        lostTaskIds: [...answer.lost],
+        nextSync: toDuration(answer.nextSyncMs),
+        leaseLength: toDuration(answer.leaseMs),
+        emergency: answer.emergency && toOrder(answer.emergency),
+        time: new Date(clock.now()),
       };
     },
 
@@ -173,18 +170,5 @@ export function queueHandlers({
     async *watchQueue(_request, { signal }) {
       for await (const status of watchStatus(signal)) yield { status };
     },
-  };
-}
-
-function toLease({ task, fence, prompts, expireMs }: Grant) {
-  return {
-    taskId: task.id,
-    fence: BigInt(fence),
-    agentId: task.agent,
-    spec: loadSpec(task, prompts),
-    attempt: (task.attempt ?? 0) + 1,
-    expireTime: new Date(expireMs),
-    traceparent: recordQueueWait(task),
-    previousTraceparent: task.previous ?? "",
   };
 }

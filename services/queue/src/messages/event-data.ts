@@ -1,10 +1,11 @@
 import { encodeEventData } from "@ccsp/events";
-import { TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { priorityToJSON, TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Emergency } from "../domain/emergency.js";
 import { type Closing, type Gate, labelOf, type Scope } from "../domain/gates.js";
 import type { MoveEvent } from "../domain/move.js";
-import type { PriorityClass } from "../domain/task.js";
+import type { PriorityClass, Task } from "../domain/task.js";
 import { toTaskError } from "./failure.js";
+import { modelOf } from "./task-message.js";
 import { priorityOf } from "./words.js";
 
 /** Data of `task.enqueued`. */
@@ -45,13 +46,18 @@ const commandScope = (scope: Scope): string =>
 
 /**
  * Members of an event's JSON besides `engine` and `attempt`, which the script that makes the move adds: it alone knows them
- * without a read. Begins with a comma, or is empty.
+ * without a read. Begins with a comma, or is empty. What `task` does not have is left out.
  */
-export function moveData({ reason, error, readyMs, facts }: MoveEvent): string {
+export function moveData({ type, reason, error, readyMs, facts }: MoveEvent, task: Partial<Task>): string {
   const members = JSON.stringify({
     reason,
     error: error && TaskError.toJSON(toTaskError(error)),
     readyTime: readyMs === undefined ? undefined : new Date(readyMs).toISOString(),
+    account: task.account === "" ? undefined : task.account,
+    priority: task.class && priorityToJSON(priorityOf(task.class)),
+    labels: task.labels && Object.fromEntries(task.labels.map(labelOf)),
+    // The model that answered is one of the facts. To read the spec for each success would be a tenth of what its end costs.
+    model: type === "completed" || !task.spec ? undefined : modelOf(task.spec),
     ...facts,
   }).slice(1, -1);
   return members === "" ? "" : `,${members}`;

@@ -31,7 +31,7 @@ export function scopeOf({ scope }: GateScope): Scope | undefined {
 }
 
 /** Undefined for a scope that is CCSP's own matter. */
-export function toGateScope(scope: Scope): GateScope | undefined {
+function toGateScope(scope: Scope): GateScope | undefined {
   const [kind = "", first = "", ...rest] = scope.split("/");
   switch (kind) {
     case "all":

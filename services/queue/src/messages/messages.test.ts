@@ -5,7 +5,7 @@ import { EMERGENCY_LEVELS } from "../domain/emergency.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { toOrder } from "./emergency-message.js";
 import { failureOf, toTaskError } from "./failure.js";
-import { loadSpec, storeSpec } from "./task-message.js";
+import { loadSpec, modelOf, storeSpec } from "./task-message.js";
 import { priorityOf } from "./words.js";
 
 describe("the words of the domain", () => {
@@ -27,6 +27,11 @@ describe("a stored spec", () => {
     const task = { spec: stored, class: "high" } as Task;
     assert.deepEqual(loadSpec(task, prompts), whole);
     assert.deepEqual(loadSpec(task, undefined), { ...whole, prompt: "", systemPrompt: "" });
+  });
+
+  it("tells its model, and none where it cannot be read", () => {
+    assert.equal(modelOf(storeSpec(spec({ model: "m" })).spec), "m");
+    assert.equal(modelOf(Buffer.from([0xff]).toString("base64")), "");
   });
 
   it("has one hash for one payload, whatever the order of its labels", () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import { type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Priority, type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { traceIdOf } from "@ccsp/telemetry";
 import type { FullTask } from "../domain/queue.js";
 import type { Task } from "../domain/task.js";
@@ -17,6 +17,8 @@ export interface StoredSpec {
   readonly prompts: Uint8Array;
   /** Equal for equal payloads, in whatever order their labels came. */
   readonly hash: () => string;
+  /** That of the payload which means the same: without a priority, where it is NORMAL, and the other way round. Absent: there is none. */
+  readonly otherHash?: () => string;
 }
 
 export function storeSpec(spec: TaskSpec): StoredSpec {
@@ -24,13 +26,31 @@ export function storeSpec(spec: TaskSpec): StoredSpec {
   const { prompt, systemPrompt, attachments } = spec;
   const rest = encodeSpec({ ...spec, labels, prompt: "", systemPrompt: "", attachments: [] });
   const prompts = encodeSpec({ ...NO_SPEC, prompt, systemPrompt, attachments });
-  const hash = (): string => {
-    const whole = createHash("sha256").update(`${rest.byteLength}:`).update(rest).update(prompts).digest("base64url");
-    return whole.slice(0, HASH_LENGTH);
+  const stored: Writable<StoredSpec> = {
+    spec: Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength).toString("base64"),
+    prompts,
+    hash: () => hashOf(rest, prompts),
   };
-  const text = Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength).toString("base64");
-  return { spec: text, prompts, hash };
+  const same = SAME_PRIORITY.get(spec.priority);
+  if (same !== undefined) {
+    const other = { ...spec, labels, prompt: "", systemPrompt: "", attachments: [], priority: same };
+    stored.otherHash = () => hashOf(encodeSpec(other), prompts);
+  }
+  return stored;
 }
+
+// Told apart by the hashes that are stored, so both are kept as they came.
+const SAME_PRIORITY: ReadonlyMap<Priority, Priority> = new Map([
+  [Priority.UNSPECIFIED, Priority.NORMAL],
+  [Priority.NORMAL, Priority.UNSPECIFIED],
+]);
+
+function hashOf(rest: Uint8Array, prompts: Uint8Array): string {
+  const whole = createHash("sha256").update(`${rest.byteLength}:`).update(rest).update(prompts).digest("base64url");
+  return whole.slice(0, HASH_LENGTH);
+}
+
+type Writable<T> = { -readonly [F in keyof T]: T[F] };
 
 // A writer keeps what it has allocated, and to allocate is most of what encoding costs. What a large spec took is not kept.
 const KEPT_BYTES = 64 * 1024;
@@ -58,6 +78,24 @@ export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec 
   return currentSpec(task, TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts])));
 }
 
+/** The same for people who look at the task: of one that cannot be read, what its record says by itself. */
+function readableSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
+  try {
+    return loadSpec(task, prompts);
+  } catch {
+    return currentSpec(task, { ...NO_SPEC, engine: task.engine });
+  }
+}
+
+/** The model that a stored spec asks for; empty when it names none, or when it cannot be read: a task must end even so. */
+export function modelOf(spec: string): string {
+  try {
+    return TaskSpec.decode(Buffer.from(spec, "base64")).model;
+  } catch {
+    return "";
+  }
+}
+
 /** The class can have been changed since. */
 const currentSpec = (task: Task, spec: TaskSpec): TaskSpec => ({ ...spec, priority: priorityOf(task.class) });
 
@@ -66,7 +104,7 @@ export function toTaskMessage({ task, prompts, result, spec }: FullTask & { read
   return {
     id: task.id,
     agentId: task.agent,
-    spec: spec ? currentSpec(task, spec) : loadSpec(task, prompts),
+    spec: spec ? currentSpec(task, spec) : readableSpec(task, prompts),
     state: toState(task.state),
     attempt: task.attempt ?? 0,
     createTime: new Date(task.created),

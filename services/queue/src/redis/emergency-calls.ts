@@ -37,9 +37,8 @@ export function createEmergencyCalls(
     },
 
     async keepReceipt(executor, receipt) {
-      await redis.hset(receipts, executor, JSON.stringify(receipt));
-      await redis.pexpire(receipts, RECEIPTS_LAST_MS);
-      await redis.publish(channels.work, RECEIPTS_TOPIC);
+      const json = JSON.stringify(receipt);
+      await scripts.keepReceipt({ receipts }, executor, json, RECEIPTS_LAST_MS, channels.work, RECEIPTS_TOPIC);
     },
 
     async receipts(id) {

@@ -1,5 +1,5 @@
-import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
-import type { Bound, Bounds, FullBound } from "../domain/bounds.js";
+import { isOutOfMemory, orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
+import { type Bounds, boundNamed, boundsByName } from "../domain/bounds.js";
 import type { EnqueueOutcome, NewTask } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { enqueuedData } from "../messages/event-data.js";
@@ -16,16 +16,23 @@ const bytesOf = ({ prompts, spec }: NewTask): number => prompts.length + spec.le
 /** As `Idle.offer` has it. */
 export type Offering = (engine: string, tasks: number) => boolean;
 
+interface EnqueueOptions {
+  readonly bounds: Bounds;
+  /** Of the shard's node. */
+  readonly memory: { isFull(): boolean; noteFull(): void };
+  readonly clock: () => number | "";
+  readonly offer: Offering;
+}
+
 /** `TaskStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
   { redis, scripts, keys }: { readonly redis: RedisClient; readonly scripts: Scripts; readonly keys: QueueKeys },
-  { bounds, clock, offer }: { readonly bounds: Bounds; readonly clock: () => number | ""; readonly offer: Offering },
+  { bounds, memory, clock, offer }: EnqueueOptions,
 ): GroupedCall<NewTask, EnqueueOutcome> {
   const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates } = keys;
-  const boundsArg = JSON.stringify({
-    ...{ all: pair(bounds.all), agent: pair(bounds.agent) },
-    ...Object.fromEntries(CLASSES.map((priority) => [priority, pair(bounds.class[priority])])),
-  });
+  const byName = boundsByName(bounds);
+  const boundsArg = JSON.stringify(byName);
+  const nothingMoreArg = JSON.stringify({ ...byName, memory: "memory" });
 
   const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
   // Engines are few: what is the same for all of an engine's tasks is made once.
@@ -39,10 +46,21 @@ export function createEnqueue(
   // Engines whose last tasks were all refused: a queue that is full or stopped has no work for whoever waits.
   const refusing = new Set<string>();
   const send = async (engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
+    // It writes nothing then, and tells who came before.
+    if (memory.isFull()) return sendWithin(nothingMoreArg, engine, group);
+    try {
+      return await sendWithin(boundsArg, engine, group);
+    } catch (error) {
+      if (!(error instanceof Error) || !isOutOfMemory(error)) throw error;
+      memory.noteFull();
+      return sendWithin(nothingMoreArg, engine, group);
+    }
+  };
+  const sendWithin = async (limits: string, engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
     const entries = group.map(entryOf);
     const requests: string[] = [];
-    const args: ScriptArgument[] = [clock(), engine, channels.work, REQUEST_TTL_MS, boundsArg, ...eventData(engine)];
-    const tasksNow = refusing.has(engine) ? 0 : group.filter(mayStartNow).length;
+    const args: ScriptArgument[] = [clock(), engine, channels.work, REQUEST_TTL_MS, limits, ...eventData(engine)];
+    const tasksNow = refusing.has(engine) || limits === nothingMoreArg ? 0 : group.filter(mayStartNow).length;
     args.push(tasksNow > 0 && offer(engine, tasksNow) ? "" : "tell");
     for (const { task, line } of entries) {
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
@@ -50,7 +68,9 @@ export function createEnqueue(
     }
     // A literal that begins with a spread and then gets more gets a hidden class of its own, each time: 1 to 2 µs, and slow to read.
     const answer = scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args);
-    const outcomes = readOutcomes(entries, await answer);
+    const outcomes = await withOthers(readOutcomes(entries, await answer), group, (again) =>
+      sendWithin(limits, engine, again),
+    );
     if (outcomes.every(isRefused)) refusing.add(engine);
     else refusing.delete(engine);
     return outcomes;
@@ -63,10 +83,25 @@ export function createEnqueue(
   );
 }
 
+/** A request id whose payload is another may have come with the one that means the same: asked once more, with that one's hash. */
+async function withOthers(
+  outcomes: EnqueueOutcome[],
+  group: readonly NewTask[],
+  send: (again: readonly NewTask[]) => Promise<EnqueueOutcome[]>,
+): Promise<EnqueueOutcome[]> {
+  const again = group.flatMap((task, i): [number, NewTask][] => {
+    const { id, otherHash } = task.request ?? {};
+    if (outcomes[i]?.outcome !== "conflict" || id === undefined || otherHash === undefined) return [];
+    return [[i, { ...task, request: { id, hash: otherHash() } }]];
+  });
+  if (again.length === 0) return outcomes;
+  const others = await send(again.map(([, task]) => task));
+  const changed = new Map(again.map(([i], at) => [i, others[at]]));
+  return outcomes.map((outcome, i) => changed.get(i) ?? outcome);
+}
+
 const mayStartNow = ({ start, conditions }: NewTask): boolean => start === undefined && conditions?.pin === undefined;
 const isRefused = ({ outcome }: EnqueueOutcome): boolean => outcome === "full" || outcome === "stopped";
-
-const pair = ({ tasks, bytes }: Bound): [number, number] => [tasks, bytes];
 
 type Accepted = Omit<Task, "id" | "state" | "created" | "size">;
 
@@ -117,9 +152,9 @@ function outcomeOf(entry: Entry, word: string, value: string): EnqueueOutcome {
   if (word === "again") return { outcome: "added", task: decodeTask(id, value) };
   if (word === "stopped") return { outcome: word, stop: decodeEmergency(value) };
   if (word === "known" || word === "conflict") return { outcome: word, id: value };
-  const [, scope, name = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(value) ?? [];
-  if (word !== "full" || !isScope(scope) || !isWhat(what)) throw new Error(`script answered ${word} ${value}`);
-  return { outcome: word, bound: { scope, name, what } };
+  const bound = word === "full" ? boundNamed(value) : undefined;
+  if (bound === undefined) throw new Error(`script answered ${word} ${value}`);
+  return { outcome: "full", bound };
 }
 
 /** The record as the script stored it, without asking for it. */
@@ -128,7 +163,3 @@ function newTask({ task: { id, start = 0 }, record, size }: Entry, created: numb
   if (start <= created) return Object.assign(record, { id, created, size, state: "QUEUED" as const });
   return Object.assign(record, { id, created, size, state: "SCHEDULED" as const, since: start, ready: start });
 }
-
-const isScope = (text: string | undefined): text is FullBound["scope"] =>
-  text === "all" || text === "class" || text === "agent";
-const isWhat = (text: string | undefined): text is FullBound["what"] => text === "tasks" || text === "bytes";

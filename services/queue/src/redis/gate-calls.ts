@@ -3,7 +3,7 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import { EMERGENCY_TOPIC } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import { type Gate, type Scope, scopes } from "../domain/gates.js";
-import { engineTopic } from "../domain/store.js";
+import { engineTopic, GATES_TOPIC } from "../domain/store.js";
 import { emergencyResumeData, gateClosedData, gateOpenedData, sessionTimeoutData } from "../messages/event-data.js";
 import { channels, type QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
@@ -23,7 +23,7 @@ export function createGateCalls(
   { gates, events, running, tasks, leases, meta, bench, blocked, refills }: QueueKeys,
   { engines, clock }: { readonly engines: readonly string[]; readonly clock: () => number | "" },
 ): GateStore {
-  const topics = engines.map(engineTopic);
+  const topics = [GATES_TOPIC, ...engines.map(engineTopic)];
   const blockedFor = async (reason: string, count: number): Promise<string[]> => {
     const members = await redis.zrangebylex(blocked, `[${reason}/`, `(${reason}0`, "LIMIT", 0, count);
     return members.map((member) => member.slice(member.lastIndexOf("/") + 1));
@@ -62,7 +62,16 @@ export function createGateCalls(
     adaptBound: ({ engine, account }, what) =>
       scripts.adaptBound(
         { gates, running },
-        ...[`${engine}/${account}`, clock(), what, HALVE_EVERY_MS, GROW_AFTER, channels.work, engineTopic(engine)],
+        ...[
+          `${engine}/${account}`,
+          clock(),
+          what,
+          HALVE_EVERY_MS,
+          GROW_AFTER,
+          channels.work,
+          GATES_TOPIC,
+          engineTopic(engine),
+        ],
       ),
 
     liftRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),

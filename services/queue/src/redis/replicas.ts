@@ -1,11 +1,13 @@
 import { Refusal } from "@ccsp/errors";
-import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
+import { asRefusal, bindScript, isRedirection, type RedisClient, scriptSource } from "@ccsp/redis-kit";
 import { shardOfTask } from "../domain/shard.js";
 import { groupInTurn } from "./group-in-turn.js";
 import { type QueueKeys, queueKeys } from "./keys.js";
 
 /** A replica that is there answers in a fraction of a millisecond. */
 const WAIT_MS = 1_000;
+/** Nobody waits for longer. */
+const PATIENCE_MS = 2 * WAIT_MS;
 
 /** What was changed in Redis. */
 export interface Change {
@@ -19,15 +21,19 @@ export interface Change {
 
 export type Replicas = ReturnType<typeof createReplicas>;
 
+/** Binds what is written before each WAIT. */
+export const bindBarrier = (redis: RedisClient) =>
+  bindScript(redis, new URL("../../lua/write_barrier.lua", import.meta.url), ["barrier"], () => undefined);
+
 /** Asks whether `replicas` of Redis have a change. `connection` is for this alone, since WAIT holds up what comes after it. */
 export function createReplicas(connection: RedisClient, replicas = 1) {
+  const barrier = bindBarrier(connection);
   const ask = groupInTurn<number, Change, unknown>(
-    (shard, changes) => askAll({ connection, replicas }, queueKeys(shard), changes),
-    { keyOf: ({ id }) => shardOfTask(id) ?? 0, patienceMs: 2 * WAIT_MS, late: noReplica },
+    (shard, changes) => askAll({ connection, barrier, replicas }, queueKeys(shard), changes),
+    { keyOf: ({ id }) => shardOfTask(id) ?? 0, patienceMs: PATIENCE_MS, late: noReplica },
   );
   /** Whether what they have shows it. Throws DEPENDENCY_UNAVAILABLE when too few answer. */
-  const isKept = async (change: Change): Promise<boolean> =>
-    change.isShownBy(await orUnavailable(connection, () => ask(change)));
+  const isKept = async (change: Change): Promise<boolean> => change.isShownBy(await asRefusal(() => ask(change)));
   return {
     isKept,
     /** Throws DEPENDENCY_UNAVAILABLE unless they have it. */
@@ -43,20 +49,35 @@ export function createReplicas(connection: RedisClient, replicas = 1) {
  * the task has ended otherwise since.
  */
 async function askAll(
-  { connection, replicas }: { readonly connection: RedisClient; readonly replicas: number },
+  { connection, barrier, replicas }: Connection,
   keys: QueueKeys,
   changes: readonly Change[],
 ): Promise<unknown[]> {
-  const barrier = [
-    ["set", keys.barrier, ""],
+  const commands = [
+    // With its text: one that Redis does not know would be sent again after the WAIT.
+    ["eval", scriptSource(barrier), 1, keys.barrier],
     ["wait", replicas, WAIT_MS],
+    ...changes.map(({ look }) => look(keys)),
   ];
-  const replies = (await connection.pipeline([...barrier, ...changes.map(({ look }) => look(keys))]).exec()) ?? [];
-  const fault = replies.find(([error]) => error !== null)?.[0];
-  if (fault) throw fault;
-  const [, confirmed, ...answers] = replies.map(([, value]) => value);
-  if (Number(confirmed) < replicas) throw noReplica();
-  return answers;
+  for (const begunMs = performance.now(); ; ) {
+    const replies = (await connection.pipeline(commands).exec()) ?? [];
+    const fault = replies.find(([error]) => error !== null)?.[0];
+    if (!fault) {
+      const [, confirmed, ...answers] = replies.map(([, value]) => value);
+      if (Number(confirmed) < replicas) throw noReplica();
+      return answers;
+    }
+    if (!isRedirection(fault) || performance.now() - begunMs > PATIENCE_MS) throw fault;
+    // A pipeline with a WAIT, which names no key, follows nobody, and nothing is learnt from it. A command by itself does, and its connection
+    // knows from then on who has the shard.
+    await barrier({ barrier: keys.barrier });
+  }
+}
+
+interface Connection {
+  readonly connection: RedisClient;
+  readonly barrier: ReturnType<typeof bindBarrier>;
+  readonly replicas: number;
 }
 
 const unconfirmed = (why: string): Refusal =>

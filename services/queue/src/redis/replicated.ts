@@ -7,7 +7,7 @@ import { isEnded, type Task } from "../domain/task.js";
 import { decodeTask } from "./decode.js";
 import { type Change, type Replicas, takenBack } from "./replicas.js";
 
-/** Who reads an older end does not wait, so that results can be read while a replica is away for long. Clocks differ by much less. */
+/** Who reads an older end does not wait, so that results can be read while a replica is away for long. By Redis' clock, as the end itself. */
 const RECENT_MS = 60_000;
 
 /**
@@ -23,7 +23,7 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
   };
   const isEndSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
     !isEnded(state) ||
-    Date.now() - ended > RECENT_MS ||
+    (await store.now(id)) - ended > RECENT_MS ||
     isKept(recordOf(id, (record) => record.state === state && record.ended === ended));
   const isWholeSafe = async (task: Task): Promise<boolean> =>
     isEnded(task.state) ? isEndSafe(task) : isKept(recordOf(task.id, ({ state }) => !isEnded(state)));

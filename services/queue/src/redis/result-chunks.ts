@@ -1,11 +1,18 @@
 import { createHash } from "node:crypto";
 import type { RedisClient } from "@ccsp/redis-kit";
 import { asBuffer } from "./decode.js";
+import type { Scripts } from "./scripts.js";
 
 /** A larger result is stored in pieces of this size: Redis, which does one thing at a time, moves none that is larger. */
 export const CHUNK_BYTES = 256 * 1024;
 /** What a result that is in chunks outlives its retention by, should nothing remove it. */
 const SPARE_MS = 24 * 3_600_000;
+
+interface ChunkOptions {
+  readonly keyOf: (id: string, digest: string) => string;
+  /** Of the task. */
+  readonly retentionMs: number;
+}
 
 export type ResultChunks = ReturnType<typeof createResultChunks>;
 
@@ -15,8 +22,7 @@ export type ResultChunks = ReturnType<typeof createResultChunks>;
  */
 export function createResultChunks(
   redis: RedisClient,
-  keyOf: (id: string, digest: string) => string,
-  retentionMs: number,
+  { keyOf, putChunk, retentionMs }: Pick<Scripts, "putChunk"> & ChunkOptions,
 ) {
   return {
     /** Answers by what name the result can be read; it is there when this resolves. */
@@ -25,12 +31,7 @@ export function createResultChunks(
       const key = keyOf(id, digest);
       for (let start = 0; start < result.byteLength; start += CHUNK_BYTES) {
         const chunk = asBuffer(result.subarray(start, start + CHUNK_BYTES));
-        // Together, each time: whoever dies here, or whose task is forgotten meanwhile, leaves nothing for ever.
-        await redis
-          .multi()
-          .hset(key, start / CHUNK_BYTES, chunk)
-          .pexpire(key, retentionMs + SPARE_MS)
-          .exec();
+        await putChunk({ result: key }, start / CHUNK_BYTES, chunk, retentionMs + SPARE_MS);
       }
       return digest;
     },

@@ -162,6 +162,9 @@ export function bindScripts(redis: RedisClient) {
       anything,
       ["shared/clock", "outage/run", "outage/notice"].map(lua),
     ),
+    putChunk: bindScript(redis, lua("put_chunk"), ["result"], anything),
+    keepReceipt: bindScript(redis, lua("keep_receipt"), ["receipts"], anything),
+    keepConfirmation: bindScript(redis, lua("keep_confirmation"), ["confirmation"], anything),
     readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),
     readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number, [lua("shared/clock")]),
   };

@@ -1,5 +1,6 @@
 import type { ScriptArgument } from "@ccsp/redis-kit";
-import type { Move, MoveOutcome } from "../domain/move.js";
+import { type Bounds, boundsByName } from "../domain/bounds.js";
+import type { FullOutcome, Move, MoveOutcome } from "../domain/move.js";
 import { logTopic, type Place, type Report, type TaskStore, type Wakes } from "../domain/store.js";
 import { isEnded, type Task } from "../domain/task.js";
 import { moveData } from "../messages/event-data.js";
@@ -13,7 +14,7 @@ const EMPTY = Buffer.alloc(0);
 const OUTCOMES: readonly MoveOutcome[] = ["ok", "done", "lost", "ahead", "moved", "early", "missing"];
 
 interface MoveCall {
-  readonly place: Place;
+  readonly place: Place & Partial<Task>;
   readonly move: Move;
   readonly result: Uint8Array | undefined;
 }
@@ -24,9 +25,15 @@ export function createTaskCalls(
   keys: QueueKeys,
   {
     chunks,
+    bounds,
     clock,
     hint,
-  }: { readonly chunks: ResultChunks; readonly clock: () => number | ""; readonly hint: Wakes["hint"] },
+  }: {
+    readonly chunks: ResultChunks;
+    readonly bounds: Bounds;
+    readonly clock: () => number | "";
+    readonly hint: Wakes["hint"];
+  },
 ): Pick<TaskStore, "move" | "report" | "remove"> {
   const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
@@ -35,12 +42,13 @@ export function createTaskCalls(
     ...{ blocked, bench, rates, events },
   };
 
+  const atDoor = boundsByName(bounds);
   const move = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
     async (engine, calls) => {
       const [moves, logs, each] = [new Map<string, number>(), new Array<string>(), new Array<ScriptArgument>()];
       for (const { place, move, result = EMPTY } of calls) {
-        const arg = moveArg(move);
+        const arg = moveArg(move, atDoor);
         const which = moves.get(arg) ?? moves.size + 1;
         moves.set(arg, which);
         if (move.note) logs.push(keys.log(place.id));
@@ -95,7 +103,8 @@ export function createTaskCalls(
       const call = large
         ? { place, move: await inChunks(place.id, change, result), result: undefined }
         : { place, move: change, result };
-      return knownWord(await move(call), OUTCOMES);
+      const word = await move(call);
+      return isFull(word) ? word : knownWord(word, OUTCOMES);
     },
     async report(one) {
       return knownWord(await report(one), ["ok", "lost", "ahead"] as const);
@@ -107,21 +116,24 @@ export function createTaskCalls(
 }
 
 /** What is the task's own of a move, as the script's header has it. */
-const moveLine = ({ id }: Place, which: number, { fence, used, event }: Move): string =>
-  `${id} ${which} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event) : ""}`;
+const moveLine = (task: Place & Partial<Task>, which: number, { fence, used, event }: Move): string =>
+  `${task.id} ${which} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event, task) : ""}`;
 
-function moveArg({ to, from, settle, due, leaseMs, set, note, event }: Move): string {
+function moveArg({ to, from, settle, due, leaseMs, bounded, set, note, event }: Move, bounds: object): string {
   return JSON.stringify({
     to,
     from,
     settle,
     due,
     leaseMs,
+    bounds: bounded && bounds,
     set,
     note: note && JSON.stringify(note),
     event: event && `task.${event.type}`,
   });
 }
+
+const isFull = (word: string): word is FullOutcome => word.startsWith("full ");
 
 function knownWord<T extends string>(word: string, known: readonly T[]): T {
   const found = known.find((each) => each === word);

@@ -1,12 +1,13 @@
 import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
 import { LRUCache } from "lru-cache";
 import type { Bounds } from "../domain/bounds.js";
+import type { Room } from "../domain/memory.js";
 import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore, Wakes } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { createCandidateReads } from "./candidate-reads.js";
 import { createConfirmations } from "./confirmations.js";
-import { decodeTask } from "./decode.js";
+import { decodeReadable } from "./decode.js";
 import { createEmergencyCalls, emergencyOf } from "./emergency-calls.js";
 import { createEnqueue, type Offering } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
@@ -24,6 +25,8 @@ export interface StoreOptions {
   readonly bounds: Bounds;
   /** How long ended tasks are kept at most. */
   readonly retentionMs: number;
+  /** Where there is memory for new tasks; everywhere when absent. */
+  readonly room?: Room;
   /** Told the topic of a change as soon as the change is sent: see `Wakes.hint`. */
   readonly hint?: Wakes["hint"];
   /** Asked as tasks are sent: see `Idle.offer`. */
@@ -39,7 +42,7 @@ const RECORD_BYTES = 1024;
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
 export function createTaskStore(
   redis: RedisClient,
-  { shard, engines, bounds, retentionMs, hint = nobody, offer = nobodyWaits, now }: StoreOptions,
+  { shard, engines, bounds, retentionMs, room = unlimited, hint = nobody, offer = nobodyWaits, now }: StoreOptions,
 ): TaskStore {
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
@@ -47,7 +50,7 @@ export function createTaskStore(
   const { tasks, prompts, leases, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates, refills } = keys;
   const argsOf = lastOf(orderArgs);
-  const chunks = createResultChunks(redis, keys.result, retentionMs);
+  const chunks = createResultChunks(redis, { keyOf: keys.result, putChunk: scripts.putChunk, retentionMs });
 
   const leased = new LRUCache<string, Task>({
     maxSize: MOST_REMEMBERED_BYTES,
@@ -55,15 +58,16 @@ export function createTaskStore(
   });
   const reads = createReads(redis, keys, { scripts, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
-  const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, clock, offer });
+  const memory = { isFull: () => room.isFull(shard), noteFull: () => room.noteFull(shard) };
+  const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, memory, clock, offer });
   const store: Omit<TaskStore, "enqueue" | "enqueueAll" | "findLeased"> = {
     ...reads,
     ...status,
     ...createCandidateReads(redis, keys, { scripts, engines, clock }),
     ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
-    ...createTaskCalls(scripts, keys, { chunks, clock, hint }),
+    ...createTaskCalls(scripts, keys, { chunks, bounds, clock, hint }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
-    ...createConfirmations(redis, keys),
+    ...createConfirmations(redis, scripts, keys),
     ...createEmergencyCalls(redis, scripts, keys, clock),
 
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
@@ -102,8 +106,9 @@ export function createTaskStore(
         early ? "early" : "",
       );
       if (word === "stale" || word === "unsettled") return word;
-      const grants = inGroups(flat.map(buffer), 3).map(([id, record, prompts], i) => {
-        const task = decodeTask(text(id), text(record));
+      const grants = inGroups(flat.map(buffer), 3).flatMap(([id, record, prompts], i) => {
+        const task = decodeReadable(text(id), text(record));
+        if (task === undefined) return [];
         leased.set(task.id, task);
         const { fence = 0, leased: leasedMs = 0 } = task;
         const about = { expireMs: leasedMs + leaseMs, again: i < Number(text(again)) };
@@ -111,7 +116,7 @@ export function createTaskStore(
       });
       const [waitMs, keptBy] = [text(wait), text(kept)];
       return {
-        ...{ grants, left: Number(text(left)), ownWait: text(own) !== "" },
+        ...{ grants, left: Number(text(left)), pins: text(own) !== "" },
         ...(waitMs !== "" && { waitMs: Number(waitMs) }),
         ...((keptBy === "login" || keptBy === "executor") && { kept: keptBy }),
       };
@@ -130,6 +135,7 @@ export function createTaskStore(
 
 const nobody = (): void => undefined;
 const nobodyWaits = (): boolean => false;
+const unlimited: Room = { isFull: () => false, noteFull: nobody };
 
 /** Of claim_tasks, from ARGV 11 on. */
 const orderArgs = (order: Order): readonly ScriptArgument[] => [

@@ -1,6 +1,7 @@
-import { invalidFields, Refusal } from "@ccsp/errors";
+import { invalidFields, memoryFull, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Room } from "../domain/memory.js";
 import type { SpecLimits } from "../domain/validate.js";
 import { replaced } from "./plan.js";
 import {
@@ -15,7 +16,11 @@ import { readSchedule, toScheduleMessage } from "./schedule-message.js";
 export type ScheduleHandlers = Pick<Handlers<QueueServiceService>, "putSchedule" | "listSchedules" | "deleteSchedule">;
 
 /** The part of QueueService that is about schedules. */
-export function scheduleHandlers(store: ScheduleStore, limits: SpecLimits): ScheduleHandlers {
+export function scheduleHandlers(
+  store: ScheduleStore,
+  limits: SpecLimits,
+  { isFull }: Pick<Room, "isFull"> = { isFull: () => false },
+): ScheduleHandlers {
   /** Decides from what is stored and stores it; again when somebody, or a run, changed it in between. */
   const change = async (
     which: ScheduleName,
@@ -33,6 +38,8 @@ export function scheduleHandlers(store: ScheduleStore, limits: SpecLimits): Sche
   return {
     async putSchedule(request) {
       const asked = readSchedule(request.schedule, limits);
+      // Schedules are in the first shard. Redis would take it: their scripts also record runs and forget.
+      if (isFull(0)) throw memoryFull();
       const stored = await change(asked, async (before) => replaced(before, asked, await store.now()));
       return { schedule: stored && toScheduleMessage(stored) };
     },

@@ -5,7 +5,7 @@ import { SpanKind } from "@opentelemetry/api";
 import type { Door } from "../grpc/enqueue.js";
 import type { Made } from "./run-due.js";
 import type { Schedule } from "./schedule.js";
-import { specOf } from "./schedule-message.js";
+import { readableSpecOf } from "./schedule-message.js";
 
 // Refusals that pass by themselves. While Redis is wholly away they cannot be recorded either, and the round fails.
 const NOT_NOW: ReadonlySet<Reason> = new Set(["QUEUE_FULL", "OVERLOADED", "SUBMIT_STOPPED", "DEPENDENCY_UNAVAILABLE"]);
@@ -20,11 +20,13 @@ const spans = tracer("@ccsp/queue");
 export function createMakeTask(enqueue: Door["enqueue"]): (schedule: Schedule, timeMs: number) => Promise<Made> {
   return async (schedule, timeMs) => {
     const { agent, name } = schedule;
+    const spec = readableSpecOf(schedule);
+    if (spec === undefined) return { fault: "INTERNAL: what is stored of the schedule cannot be read; store it again" };
     const time = new Date(timeMs).toISOString();
     const attributes = { "ccsp.agent.id": agent, "ccsp.schedule.name": name, "ccsp.schedule.time": time };
     return spans.startActiveSpan("queue.schedule", { kind: SpanKind.INTERNAL, attributes }, async (span) => {
       try {
-        const { task } = await enqueue({ agentId: agent, spec: specOf(schedule), requestId: requestId(name, time) });
+        const { task } = await enqueue({ agentId: agent, spec, requestId: requestId(name, time) });
         return { task: task?.id };
       } catch (error) {
         return refused(error);

@@ -1,6 +1,7 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { Room } from "../domain/memory.js";
 import type { Wakes } from "../domain/store.js";
 import type { SpecLimits } from "../domain/validate.js";
 import type { Door } from "../grpc/enqueue.js";
@@ -16,6 +17,8 @@ export interface ScheduleDeps {
   readonly redis: RedisClient;
   /** That have to have a schedule before it is answered; nobody waits for any when absent. */
   readonly replicas?: Replicas | undefined;
+  /** Whether there is memory for more; there is when absent. */
+  readonly room?: Room;
   readonly wakes: Wakes;
   readonly enqueue: Door["enqueue"];
   readonly limits: SpecLimits;
@@ -26,10 +29,10 @@ export interface ScheduleDeps {
 }
 
 /** Recurring tasks: their RPCs, and the loop that makes their tasks until it is closed. Runs in every replica. */
-export function openSchedules({ redis, replicas, wakes, enqueue, limits, registry, log, clock }: ScheduleDeps) {
+export function openSchedules({ redis, replicas, room, wakes, enqueue, limits, registry, log, clock }: ScheduleDeps) {
   const local = createScheduleStore(redis, clock);
   const store = replicas ? replicatedSchedules(local, replicas) : local;
   const deps = { store, makeTask: createMakeTask(enqueue), observer: observeSchedules(registry) };
   const loop = startScheduling(() => runDue(deps), { wakes, log });
-  return { handlers: scheduleHandlers(store, limits), close: async () => loop.close() };
+  return { handlers: scheduleHandlers(store, limits, room), close: async () => loop.close() };
 }

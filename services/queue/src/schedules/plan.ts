@@ -2,9 +2,9 @@ import { timesAfter, timesUpTo } from "./cron.js";
 import { NEXT_TIMES, type Schedule } from "./schedule.js";
 
 /** Times made up for after an outage: the newest, when there were more. */
-export const MOST_CAUGHT_UP = 100;
+const MOST_CAUGHT_UP = 100;
 /** A restart of the queue within this loses no run, whatever is to be done about missed ones. */
-export const ON_TIME_MS = 60_000;
+const ON_TIME_MS = 60_000;
 
 /** The times for which a task is to be made now, in order. */
 export function dueRuns(schedule: Schedule, nowMs: number): readonly number[] {

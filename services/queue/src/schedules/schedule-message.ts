@@ -55,7 +55,7 @@ export function toScheduleMessage(schedule: Schedule): ScheduleMessage {
   const { agent, name, cron, timeZone, missed, paused, created, lastTask, lastRun, next, fault } = schedule;
   return {
     ...{ agentId: agent, name, cron, timeZone, paused },
-    spec: specOf(schedule),
+    spec: readableSpecOf(schedule),
     missedRuns: MISSED.find(({ word }) => word === missed)?.value ?? MissedRuns.SKIP,
     createTime: new Date(created),
     lastTaskId: lastTask ?? "",
@@ -65,4 +65,13 @@ export function toScheduleMessage(schedule: Schedule): ScheduleMessage {
   };
 }
 
-export const specOf = (schedule: Schedule): TaskSpec => TaskSpec.decode(Buffer.from(schedule.spec, "base64"));
+const specOf = (schedule: Schedule): TaskSpec => TaskSpec.decode(Buffer.from(schedule.spec, "base64"));
+
+/** Undefined: what is stored cannot be read. */
+export function readableSpecOf(schedule: Schedule): TaskSpec | undefined {
+  try {
+    return specOf(schedule);
+  } catch {
+    return undefined;
+  }
+}

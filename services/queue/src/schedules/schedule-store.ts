@@ -12,15 +12,17 @@ import {
 /** The topic of `Wakes` that tells of a schedule that was stored or run. */
 export const SCHEDULES_TOPIC = "schedules";
 
+const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
+
 /** Binds what changes a schedule. */
-export function bindScheduleScript(redis: RedisClient) {
-  const file = new URL("../../lua/swap_schedule.lua", import.meta.url);
-  return bindScript(redis, file, ["schedules", "times"], oneOf("ok", "same", "changed", "full"));
-}
+export const bindScheduleScripts = (redis: RedisClient) => ({
+  swap: bindScript(redis, lua("swap_schedule"), ["schedules", "times"], oneOf("ok", "same", "changed", "full")),
+  postpone: bindScript(redis, lua("postpone_schedule"), ["times"], oneOf("ok")),
+});
 
 /** Schedules in Redis. Throws DEPENDENCY_UNAVAILABLE while it is away. `clock` is for tests; Redis' own when absent. */
 export function createScheduleStore(redis: RedisClient, clock?: () => number): ScheduleStore {
-  const swap = bindScheduleScript(redis);
+  const scripts = bindScheduleScripts(redis);
   const run = async <T>(work: () => Promise<T>): Promise<T> => orUnavailable(redis, work);
   const now = async (): Promise<number> => {
     if (clock) return clock();
@@ -41,7 +43,7 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
     list: async (agent) =>
       run(async () => {
         const stored = await redis.hvals(scheduleKeys.of(agent));
-        return stored.map(decode).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+        return stored.flatMap(decodeReadable).toSorted((a, b) => (a.name < b.name ? -1 : 1));
       }),
 
     due: async (atMs, count) =>
@@ -55,7 +57,7 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
 
     swap: async ({ which: { agent, name }, before, after, lookMs, bounded }) =>
       run(async () =>
-        swap(
+        scripts.swap(
           { schedules: scheduleKeys.of(agent), times },
           ...[agent, name, encode(before), encode(after), lookMs ?? ""],
           ...[bounded ? MOST_SCHEDULES : "", MOST_SCHEDULE_BYTES, channels.work],
@@ -63,7 +65,7 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
       ),
 
     postpone: async ({ agent, name }, lookMs) =>
-      run(async () => void (await redis.zadd(times, "XX", lookMs, `${agent}/${name}`))),
+      run(async () => void (await scripts.postpone({ times }, `${agent}/${name}`, lookMs))),
   };
 }
 
@@ -97,6 +99,15 @@ const encode = (schedule: Schedule | undefined): string => (schedule === undefin
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encode` writes them
 const decode = (stored: string): Schedule => JSON.parse(stored) as Schedule;
+
+/** Of many, one that cannot be read hides no other. */
+function decodeReadable(stored: string): Schedule[] {
+  try {
+    return [decode(stored)];
+  } catch {
+    return [];
+  }
+}
 
 function nameOf(member: string): ScheduleName {
   const slash = member.indexOf("/");

@@ -317,6 +317,9 @@ export class Play {
 
   private async retry(task: model.ModelTask): Promise<void> {
     const answer = this.world.queue.retry(task.id, task.agent, "");
+    const waiting = [...this.tasks.values()].filter((other) => other.agent === task.agent && model.waits(other));
+    const room = waiting.length < BOUNDS.agent.tasks;
+    if (!room && model.failed(task)) return expectRefusal(answer, "QUEUE_FULL");
     if (model.revive(task)) await answer;
     else await expectRefusal(answer, "TASK_NOT_FAILED");
   }
@@ -336,7 +339,7 @@ export class Play {
       const isOne = states.length === 0 || states.includes(task.state);
       return isOne && (!priority || task.class === priority) && (agent === undefined || task.agent === agent);
     });
-    const open = meant.filter((task) => !model.ended(task));
+    const open = meant.filter((task) => model.held(task) || model.waits(task));
     const failed = meant.filter(({ state }) => state === "FAILED" || state === "EXPIRED");
     const [cancelled, retried] = await Promise.all([
       this.bulk.cancel({ filter, reason: "", dryRun: true }, NEVER),

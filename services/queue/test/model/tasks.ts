@@ -45,7 +45,7 @@ const LIMITS: Readonly<Record<string, readonly [firstMs: number, mostMs: number]
 };
 
 export const held = ({ state }: ModelTask): boolean => ["LEASED", "RUNNING", "CANCELLING"].includes(state);
-export const ended = ({ state }: ModelTask): boolean => ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"].includes(state);
+const ended = ({ state }: ModelTask): boolean => ["SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"].includes(state);
 export const waits = (task: ModelTask): boolean => !held(task) && !ended(task);
 export const holds = (task: ModelTask | undefined, fence: number): task is ModelTask =>
   task !== undefined && held(task) && task.fence === fence;
@@ -117,7 +117,7 @@ export function fail(task: ModelTask, error: Failure, now: number): void {
 export function release(task: ModelTask): void {
   task.settled = `${task.fence} release`;
   if (task.state === "CANCELLING") return move(task, "CANCELLED", { event: "cancelled" });
-  move(task, "QUEUED", task.state === "RUNNING" ? { event: "retried" } : { log: false });
+  move(task, "QUEUED", task.state === "RUNNING" ? { event: "retried" } : {});
 }
 
 /** Its holder is gone, or does not know of it. */
@@ -136,10 +136,13 @@ export function cancel(task: ModelTask): void {
   else move(task, "CANCELLED", { event: "cancelled" });
 }
 
+/** Only such a task needs a place among those that wait. */
+export const failed = ({ state }: ModelTask): boolean => state === "FAILED" || state === "EXPIRED";
+
 /** Answers whether that may be asked of it. */
 export function revive(task: ModelTask): boolean {
   if (task.state === "SUCCEEDED" || task.state === "CANCELLED") return false;
-  if (!ended(task)) return true;
+  if (!failed(task)) return true;
   Object.assign(task, { spent: 0, limited: 0, deliveries: 0, deadline: undefined });
   move(task, "QUEUED", { event: "retried" });
   return true;

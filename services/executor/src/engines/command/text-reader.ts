@@ -16,10 +16,9 @@ export function createTextReader(): RunReader<never> {
   return {
     transcript,
     read: (piece) => text(decoder.decode(piece, { stream: true })),
-    end({ code, overrun }) {
+    end({ code }) {
       const last = text(decoder.decode());
-      // A command that was ended may still say that all is well.
-      if (code === 0 && overrun === undefined && transcript.worked) {
+      if (code === 0 && transcript.worked) {
         transcript.ending = { ok: true, text: said.join(""), turns: 0 };
       }
       return last;

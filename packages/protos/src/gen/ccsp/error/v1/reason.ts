@@ -33,7 +33,7 @@ export enum ErrorReason {
   TASK_NOT_FOUND = 7,
   /** REQUEST_ID_CONFLICT - ALREADY_EXISTS: `request_id` was used before with another payload; `metadata.task_id` is that task. */
   REQUEST_ID_CONFLICT = 8,
-  /** QUEUE_FULL - RESOURCE_EXHAUSTED: a bound of the queue is reached; see `QuotaFailure` and `RetryInfo`. */
+  /** QUEUE_FULL - RESOURCE_EXHAUSTED: a bound of the queue is reached, or its storage has no memory for more; see `QuotaFailure` and `RetryInfo`. */
   QUEUE_FULL = 9,
   /** MESSAGE_TOO_LARGE - RESOURCE_EXHAUSTED: the request is larger than the server reads. */
   MESSAGE_TOO_LARGE = 10,
@@ -43,7 +43,10 @@ export enum ErrorReason {
   SYNC_STALE = 12,
   /** SHUTTING_DOWN - UNAVAILABLE: this process is stopping; call again, another replica answers. */
   SHUTTING_DOWN = 13,
-  /** DEPENDENCY_UNAVAILABLE - UNAVAILABLE: Redis or a service behind this one does not answer; call again with back-off. */
+  /**
+   * DEPENDENCY_UNAVAILABLE - UNAVAILABLE: Redis or a service behind this one does not answer, `metadata.dependency` names which where that is known; call
+   * again with back-off.
+   */
   DEPENDENCY_UNAVAILABLE = 14,
   /** DEADLINE_EXCEEDED - DEADLINE_EXCEEDED: the caller's deadline passed. */
   DEADLINE_EXCEEDED = 15,

@@ -22,7 +22,7 @@ export const protobufFileName = "ccsp/event/v1/event.proto";
 
 /** One thing that happened. Delivered at least once to each consumer group; drop repeats by `id`. */
 export interface Event {
-  /** Unique; sorts by time within a shard. */
+  /** Unique. Those of the queue sort by time within a shard; those of other services begin with the service's name. */
   id: string;
   /** When. */
   time:
@@ -112,14 +112,29 @@ export interface TaskRetried {
     | Usage
     | undefined;
   /** What it cost; absent when unknown. */
-  costUsd: number | undefined;
+  costUsd:
+    | number
+    | undefined;
+  /** Model that the task asked for; empty: its engine's default. */
+  model: string;
+  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  account: string;
+  /** Its class. */
+  priority: Priority;
+  /** Its labels. */
+  labels: { [key: string]: string };
+}
+
+export interface TaskRetried_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** A task succeeded. */
 export interface TaskCompleted {
   /** Its engine. */
   engine: string;
-  /** Model that answered. */
+  /** Model that answered, as the engine said; empty when it did not say. */
   model: string;
   /** Attempts that started. */
   attempt: number;
@@ -138,7 +153,20 @@ export interface TaskCompleted {
     | Duration
     | undefined;
   /** From acceptance to the last lease. */
-  queueWait: Duration | undefined;
+  queueWait:
+    | Duration
+    | undefined;
+  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  account: string;
+  /** Its class. */
+  priority: Priority;
+  /** Its labels. */
+  labels: { [key: string]: string };
+}
+
+export interface TaskCompleted_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** A task failed for good. */
@@ -156,7 +184,22 @@ export interface TaskFailed {
     | Usage
     | undefined;
   /** What it cost; absent when unknown. */
-  costUsd: number | undefined;
+  costUsd:
+    | number
+    | undefined;
+  /** Model that the task asked for; empty: its engine's default. */
+  model: string;
+  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  account: string;
+  /** Its class. */
+  priority: Priority;
+  /** Its labels. */
+  labels: { [key: string]: string };
+}
+
+export interface TaskFailed_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** A task was cancelled. */
@@ -172,7 +215,22 @@ export interface TaskCancelled {
     | Usage
     | undefined;
   /** What it cost; absent when unknown. */
-  costUsd: number | undefined;
+  costUsd:
+    | number
+    | undefined;
+  /** Model that the task asked for; empty: its engine's default. */
+  model: string;
+  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  account: string;
+  /** Its class. */
+  priority: Priority;
+  /** Its labels. */
+  labels: { [key: string]: string };
+}
+
+export interface TaskCancelled_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** A task's start deadline passed. */
@@ -181,6 +239,19 @@ export interface TaskExpired {
   engine: string;
   /** Attempts that started. */
   attempt: number;
+  /** Model that the task asked for; empty: its engine's default. */
+  model: string;
+  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  account: string;
+  /** Its class. */
+  priority: Priority;
+  /** Its labels. */
+  labels: { [key: string]: string };
+}
+
+export interface TaskExpired_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** A gate was closed, by a person or by CCSP. */
@@ -851,7 +922,18 @@ export const TaskStarted: MessageFns<TaskStarted> = {
 };
 
 function createBaseTaskRetried(): TaskRetried {
-  return { engine: "", attempt: 0, error: undefined, readyTime: undefined, usage: undefined, costUsd: undefined };
+  return {
+    engine: "",
+    attempt: 0,
+    error: undefined,
+    readyTime: undefined,
+    usage: undefined,
+    costUsd: undefined,
+    model: "",
+    account: "",
+    priority: 0,
+    labels: {},
+  };
 }
 
 export const TaskRetried: MessageFns<TaskRetried> = {
@@ -874,6 +956,18 @@ export const TaskRetried: MessageFns<TaskRetried> = {
     if (message.costUsd !== undefined) {
       DoubleValue.encode({ value: message.costUsd! }, writer.uint32(50).fork()).join();
     }
+    if (message.model !== "") {
+      writer.uint32(58).string(message.model);
+    }
+    if (message.account !== "") {
+      writer.uint32(66).string(message.account);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(72).int32(message.priority);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      TaskRetried_LabelsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
     return writer;
   },
 
@@ -938,6 +1032,41 @@ export const TaskRetried: MessageFns<TaskRetried> = {
             message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = TaskRetried_LabelsEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.labels[entry10.key] = entry10.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -966,6 +1095,23 @@ export const TaskRetried: MessageFns<TaskRetried> = {
         : isSet(object.cost_usd)
         ? Number(object.cost_usd)
         : undefined,
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -989,6 +1135,24 @@ export const TaskRetried: MessageFns<TaskRetried> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -1005,6 +1169,103 @@ export const TaskRetried: MessageFns<TaskRetried> = {
     message.readyTime = object.readyTime ?? undefined;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.model = object.model ?? "";
+    message.account = object.account ?? "";
+    message.priority = object.priority ?? 0;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseTaskRetried_LabelsEntry(): TaskRetried_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const TaskRetried_LabelsEntry: MessageFns<TaskRetried_LabelsEntry> = {
+  encode(message: TaskRetried_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskRetried_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskRetried_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskRetried_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: TaskRetried_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskRetried_LabelsEntry>): TaskRetried_LabelsEntry {
+    return TaskRetried_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskRetried_LabelsEntry>): TaskRetried_LabelsEntry {
+    const message = createBaseTaskRetried_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1019,6 +1280,9 @@ function createBaseTaskCompleted(): TaskCompleted {
     costUsd: undefined,
     runTime: undefined,
     queueWait: undefined,
+    account: "",
+    priority: 0,
+    labels: {},
   };
 }
 
@@ -1048,6 +1312,15 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
     if (message.queueWait !== undefined) {
       Duration.encode(message.queueWait, writer.uint32(66).fork()).join();
     }
+    if (message.account !== "") {
+      writer.uint32(74).string(message.account);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(80).int32(message.priority);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      TaskCompleted_LabelsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
+    });
     return writer;
   },
 
@@ -1128,6 +1401,33 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
             message.queueWait = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            const entry11 = TaskCompleted_LabelsEntry.decode(reader, reader.uint32());
+            if (entry11.value !== undefined) {
+              message.labels[entry11.key] = entry11.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1166,6 +1466,22 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
         : isSet(object.queue_wait)
         ? Duration.fromJSON(object.queue_wait)
         : undefined,
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1195,6 +1511,21 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
     if (message.queueWait !== undefined) {
       obj.queueWait = Duration.toJSON(message.queueWait);
     }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -1215,12 +1546,118 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
     message.queueWait = (object.queueWait !== undefined && object.queueWait !== null)
       ? Duration.fromPartial(object.queueWait)
       : undefined;
+    message.account = object.account ?? "";
+    message.priority = object.priority ?? 0;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseTaskCompleted_LabelsEntry(): TaskCompleted_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const TaskCompleted_LabelsEntry: MessageFns<TaskCompleted_LabelsEntry> = {
+  encode(message: TaskCompleted_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskCompleted_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskCompleted_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskCompleted_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: TaskCompleted_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskCompleted_LabelsEntry>): TaskCompleted_LabelsEntry {
+    return TaskCompleted_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskCompleted_LabelsEntry>): TaskCompleted_LabelsEntry {
+    const message = createBaseTaskCompleted_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
 
 function createBaseTaskFailed(): TaskFailed {
-  return { engine: "", attempt: 0, error: undefined, usage: undefined, costUsd: undefined };
+  return {
+    engine: "",
+    attempt: 0,
+    error: undefined,
+    usage: undefined,
+    costUsd: undefined,
+    model: "",
+    account: "",
+    priority: 0,
+    labels: {},
+  };
 }
 
 export const TaskFailed: MessageFns<TaskFailed> = {
@@ -1240,6 +1677,18 @@ export const TaskFailed: MessageFns<TaskFailed> = {
     if (message.costUsd !== undefined) {
       DoubleValue.encode({ value: message.costUsd! }, writer.uint32(42).fork()).join();
     }
+    if (message.model !== "") {
+      writer.uint32(50).string(message.model);
+    }
+    if (message.account !== "") {
+      writer.uint32(58).string(message.account);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(64).int32(message.priority);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      TaskFailed_LabelsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
+    });
     return writer;
   },
 
@@ -1296,6 +1745,41 @@ export const TaskFailed: MessageFns<TaskFailed> = {
             message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            const entry9 = TaskFailed_LabelsEntry.decode(reader, reader.uint32());
+            if (entry9.value !== undefined) {
+              message.labels[entry9.key] = entry9.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1319,6 +1803,23 @@ export const TaskFailed: MessageFns<TaskFailed> = {
         : isSet(object.cost_usd)
         ? Number(object.cost_usd)
         : undefined,
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1339,6 +1840,24 @@ export const TaskFailed: MessageFns<TaskFailed> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -1354,12 +1873,119 @@ export const TaskFailed: MessageFns<TaskFailed> = {
       : undefined;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.model = object.model ?? "";
+    message.account = object.account ?? "";
+    message.priority = object.priority ?? 0;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseTaskFailed_LabelsEntry(): TaskFailed_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const TaskFailed_LabelsEntry: MessageFns<TaskFailed_LabelsEntry> = {
+  encode(message: TaskFailed_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskFailed_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskFailed_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskFailed_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: TaskFailed_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskFailed_LabelsEntry>): TaskFailed_LabelsEntry {
+    return TaskFailed_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskFailed_LabelsEntry>): TaskFailed_LabelsEntry {
+    const message = createBaseTaskFailed_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
 
 function createBaseTaskCancelled(): TaskCancelled {
-  return { engine: "", attempt: 0, reason: "", usage: undefined, costUsd: undefined };
+  return {
+    engine: "",
+    attempt: 0,
+    reason: "",
+    usage: undefined,
+    costUsd: undefined,
+    model: "",
+    account: "",
+    priority: 0,
+    labels: {},
+  };
 }
 
 export const TaskCancelled: MessageFns<TaskCancelled> = {
@@ -1379,6 +2005,18 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     if (message.costUsd !== undefined) {
       DoubleValue.encode({ value: message.costUsd! }, writer.uint32(42).fork()).join();
     }
+    if (message.model !== "") {
+      writer.uint32(50).string(message.model);
+    }
+    if (message.account !== "") {
+      writer.uint32(58).string(message.account);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(64).int32(message.priority);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      TaskCancelled_LabelsEntry.encode({ key: key as any, value }, writer.uint32(74).fork()).join();
+    });
     return writer;
   },
 
@@ -1435,6 +2073,41 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
             message.costUsd = DoubleValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            const entry9 = TaskCancelled_LabelsEntry.decode(reader, reader.uint32());
+            if (entry9.value !== undefined) {
+              message.labels[entry9.key] = entry9.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1458,6 +2131,23 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
         : isSet(object.cost_usd)
         ? Number(object.cost_usd)
         : undefined,
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1478,6 +2168,24 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -1491,12 +2199,109 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     message.reason = object.reason ?? "";
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.model = object.model ?? "";
+    message.account = object.account ?? "";
+    message.priority = object.priority ?? 0;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseTaskCancelled_LabelsEntry(): TaskCancelled_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const TaskCancelled_LabelsEntry: MessageFns<TaskCancelled_LabelsEntry> = {
+  encode(message: TaskCancelled_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskCancelled_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskCancelled_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskCancelled_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: TaskCancelled_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskCancelled_LabelsEntry>): TaskCancelled_LabelsEntry {
+    return TaskCancelled_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskCancelled_LabelsEntry>): TaskCancelled_LabelsEntry {
+    const message = createBaseTaskCancelled_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
 
 function createBaseTaskExpired(): TaskExpired {
-  return { engine: "", attempt: 0 };
+  return { engine: "", attempt: 0, model: "", account: "", priority: 0, labels: {} };
 }
 
 export const TaskExpired: MessageFns<TaskExpired> = {
@@ -1507,6 +2312,18 @@ export const TaskExpired: MessageFns<TaskExpired> = {
     if (message.attempt !== 0) {
       writer.uint32(16).int32(message.attempt);
     }
+    if (message.model !== "") {
+      writer.uint32(26).string(message.model);
+    }
+    if (message.account !== "") {
+      writer.uint32(34).string(message.account);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(40).int32(message.priority);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      TaskExpired_LabelsEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
     return writer;
   },
 
@@ -1539,6 +2356,41 @@ export const TaskExpired: MessageFns<TaskExpired> = {
             message.attempt = reader.int32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.account = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = TaskExpired_LabelsEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.labels[entry6.key] = entry6.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1555,6 +2407,23 @@ export const TaskExpired: MessageFns<TaskExpired> = {
     return {
       engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      account: isSet(object.account) ? globalThis.String(object.account) : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1566,6 +2435,24 @@ export const TaskExpired: MessageFns<TaskExpired> = {
     if (message.attempt !== 0) {
       obj.attempt = Math.round(message.attempt);
     }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.account !== "") {
+      obj.account = message.account;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -1576,6 +2463,103 @@ export const TaskExpired: MessageFns<TaskExpired> = {
     const message = createBaseTaskExpired();
     message.engine = object.engine ?? "";
     message.attempt = object.attempt ?? 0;
+    message.model = object.model ?? "";
+    message.account = object.account ?? "";
+    message.priority = object.priority ?? 0;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseTaskExpired_LabelsEntry(): TaskExpired_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const TaskExpired_LabelsEntry: MessageFns<TaskExpired_LabelsEntry> = {
+  encode(message: TaskExpired_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TaskExpired_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTaskExpired_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TaskExpired_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: TaskExpired_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TaskExpired_LabelsEntry>): TaskExpired_LabelsEntry {
+    return TaskExpired_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TaskExpired_LabelsEntry>): TaskExpired_LabelsEntry {
+    const message = createBaseTaskExpired_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -2158,6 +3142,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -2340,6 +2340,7 @@ export const ExecutorServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or came before the engine had answered.
    */
   probe: {
     path: "/ccsp.executor.v1.ExecutorService/Probe" as const,
@@ -2395,6 +2396,7 @@ export interface ExecutorServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or came before the engine had answered.
    */
   probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
 }
@@ -2545,6 +2547,7 @@ export interface ExecutorServiceClient extends Client {
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or came before the engine had answered.
    */
   probe(
     request: ProbeRequest,

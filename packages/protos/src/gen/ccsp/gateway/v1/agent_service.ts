@@ -2608,8 +2608,8 @@ export const AgentServiceService = {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, or its memory is full, `QuotaFailure`
+   *   names it; wait for `RetryInfo`, then call again.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
    * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
@@ -2731,6 +2731,7 @@ export const AgentServiceService = {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: as for SubmitTask.
    */
   retryTask: {
     path: "/ccsp.gateway.v1.AgentService/RetryTask" as const,
@@ -2836,8 +2837,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, or its memory is full, `QuotaFailure`
+   *   names it; wait for `RetryInfo`, then call again.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
    * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
@@ -2903,6 +2904,7 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: as for SubmitTask.
    */
   retryTask: handleUnaryCall<RetryTaskRequest, RetryTaskResponse>;
   /**
@@ -2946,8 +2948,8 @@ export interface AgentServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, `QuotaFailure` names it; wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, or its memory is full, `QuotaFailure`
+   *   names it; wait for `RetryInfo`, then call again.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
    * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
@@ -3093,6 +3095,7 @@ export interface AgentServiceClient extends Client {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: as for SubmitTask.
    */
   retryTask(
     request: RetryTaskRequest,

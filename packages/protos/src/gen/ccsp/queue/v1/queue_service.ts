@@ -391,7 +391,18 @@ export interface SyncResponse {
    * The emergency stop in force. At PARK_RUNNING and above the executor ends its runs and gives their leases back, then says so
    * in its next Sync.
    */
-  emergency: EmergencyOrder | undefined;
+  emergency:
+    | EmergencyOrder
+    | undefined;
+  /**
+   * How long each lease lasts that this call granted or renewed, counted from when the executor sent the call: by then the queue counts it for as long
+   * at least, whatever the clocks of both say. Absent from a queue of the release before, whose leases last three times `next_sync`.
+   */
+  leaseLength:
+    | Duration
+    | undefined;
+  /** The queue's time, which is Redis', when it answered: for a look at how far the executor's clock is from it. Nothing is reckoned by it. */
+  time: Date | undefined;
 }
 
 /** See `SyncResponse.emergency`. */
@@ -436,7 +447,7 @@ export interface Lease {
     | undefined;
   /** This attempt's number once it starts, from 1. */
   attempt: number;
-  /** End of the lease unless renewed. */
+  /** End of the lease unless renewed, by Redis' clock: for executors of the release before. Others go by `SyncResponse.lease_length`. */
   expireTime:
     | Date
     | undefined;
@@ -452,8 +463,12 @@ export interface Lease {
 export interface HeldConversation {
   /** The engine's own id of it. */
   engineConversationId: string;
-  /** Executor whose disk has the newest transcript. Others call LoadConversation. */
+  /** Executor that ran its newest turn. Others call LoadConversation. */
   executorId: string;
+  /** Fence of that turn's lease: what a disk has of another turn is not the newest. 0 from a queue of the release before. */
+  turnFence: bigint;
+  /** `CompleteRequest.transcript_fault` of that turn. */
+  transcriptFault: string;
 }
 
 /** See `SyncResponse.cancellations`. */
@@ -505,8 +520,13 @@ export interface CompleteRequest {
   result:
     | TaskResult
     | undefined;
-  /** The engine's own id of the conversation; empty when it keeps none. */
+  /** The engine's own id of the conversation; empty when it keeps none, and when nobody can go on from this turn. */
   engineConversationId: string;
+  /**
+   * Why the queue does not have the transcript of this turn, such as its size, for people; empty: it was saved. The turn counts all the same, so that
+   * nobody goes on from the one before without knowing. Cut at 256 bytes.
+   */
+  transcriptFault: string;
 }
 
 /** Response for `Complete`. */
@@ -861,7 +881,11 @@ export interface PauseQueueRequest {
   /** Why. 1-256 bytes. */
   why: string;
   /** When it opens by itself; absent: only by ResumeQueue. In the future, at most a year ahead. */
-  until: Date | undefined;
+  until:
+    | Date
+    | undefined;
+  /** After what time it opens by itself, by the queue's clock; counts in place of `until` where both are there. */
+  openAfter: Duration | undefined;
 }
 
 /** Response for `PauseQueue`. */
@@ -1037,7 +1061,7 @@ export interface Schedule {
   cron: string;
   /** IANA time zone, such as `Asia/Tokyo`. Empty means UTC. */
   timeZone: string;
-  /** What to run each time; without `start_time` and `start_deadline`. */
+  /** What to run each time; without `start_time` and `start_deadline`. Absent in an answer: what is stored of it cannot be read; store it again. */
   spec:
     | TaskSpec
     | undefined;
@@ -2435,7 +2459,15 @@ export const EngineOffer: MessageFns<EngineOffer> = {
 };
 
 function createBaseSyncResponse(): SyncResponse {
-  return { leases: [], cancellations: [], lostTaskIds: [], nextSync: undefined, emergency: undefined };
+  return {
+    leases: [],
+    cancellations: [],
+    lostTaskIds: [],
+    nextSync: undefined,
+    emergency: undefined,
+    leaseLength: undefined,
+    time: undefined,
+  };
 }
 
 export const SyncResponse: MessageFns<SyncResponse> = {
@@ -2454,6 +2486,12 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     }
     if (message.emergency !== undefined) {
       EmergencyOrder.encode(message.emergency, writer.uint32(42).fork()).join();
+    }
+    if (message.leaseLength !== undefined) {
+      Duration.encode(message.leaseLength, writer.uint32(50).fork()).join();
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2511,6 +2549,22 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             message.emergency = EmergencyOrder.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.leaseLength = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2540,6 +2594,12 @@ export const SyncResponse: MessageFns<SyncResponse> = {
         ? Duration.fromJSON(object.next_sync)
         : undefined,
       emergency: isSet(object.emergency) ? EmergencyOrder.fromJSON(object.emergency) : undefined,
+      leaseLength: isSet(object.leaseLength)
+        ? Duration.fromJSON(object.leaseLength)
+        : isSet(object.lease_length)
+        ? Duration.fromJSON(object.lease_length)
+        : undefined,
+      time: isSet(object.time) ? fromJsonTimestamp(object.time) : undefined,
     };
   },
 
@@ -2560,6 +2620,12 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     if (message.emergency !== undefined) {
       obj.emergency = EmergencyOrder.toJSON(message.emergency);
     }
+    if (message.leaseLength !== undefined) {
+      obj.leaseLength = Duration.toJSON(message.leaseLength);
+    }
+    if (message.time !== undefined) {
+      obj.time = message.time.toISOString();
+    }
     return obj;
   },
 
@@ -2577,6 +2643,10 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     message.emergency = (object.emergency !== undefined && object.emergency !== null)
       ? EmergencyOrder.fromPartial(object.emergency)
       : undefined;
+    message.leaseLength = (object.leaseLength !== undefined && object.leaseLength !== null)
+      ? Duration.fromPartial(object.leaseLength)
+      : undefined;
+    message.time = object.time ?? undefined;
     return message;
   },
 };
@@ -3101,7 +3171,7 @@ export const Lease: MessageFns<Lease> = {
 };
 
 function createBaseHeldConversation(): HeldConversation {
-  return { engineConversationId: "", executorId: "" };
+  return { engineConversationId: "", executorId: "", turnFence: 0n, transcriptFault: "" };
 }
 
 export const HeldConversation: MessageFns<HeldConversation> = {
@@ -3111,6 +3181,15 @@ export const HeldConversation: MessageFns<HeldConversation> = {
     }
     if (message.executorId !== "") {
       writer.uint32(18).string(message.executorId);
+    }
+    if (message.turnFence !== 0n) {
+      if (BigInt.asIntN(64, message.turnFence) !== message.turnFence) {
+        throw new globalThis.Error("value provided for field message.turnFence of type int64 too large");
+      }
+      writer.uint32(24).int64(message.turnFence);
+    }
+    if (message.transcriptFault !== "") {
+      writer.uint32(34).string(message.transcriptFault);
     }
     return writer;
   },
@@ -3144,6 +3223,22 @@ export const HeldConversation: MessageFns<HeldConversation> = {
             message.executorId = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.turnFence = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.transcriptFault = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3168,6 +3263,16 @@ export const HeldConversation: MessageFns<HeldConversation> = {
         : isSet(object.executor_id)
         ? globalThis.String(object.executor_id)
         : "",
+      turnFence: isSet(object.turnFence)
+        ? BigInt(object.turnFence)
+        : isSet(object.turn_fence)
+        ? BigInt(object.turn_fence)
+        : 0n,
+      transcriptFault: isSet(object.transcriptFault)
+        ? globalThis.String(object.transcriptFault)
+        : isSet(object.transcript_fault)
+        ? globalThis.String(object.transcript_fault)
+        : "",
     };
   },
 
@@ -3179,6 +3284,12 @@ export const HeldConversation: MessageFns<HeldConversation> = {
     if (message.executorId !== "") {
       obj.executorId = message.executorId;
     }
+    if (message.turnFence !== 0n) {
+      obj.turnFence = message.turnFence.toString();
+    }
+    if (message.transcriptFault !== "") {
+      obj.transcriptFault = message.transcriptFault;
+    }
     return obj;
   },
 
@@ -3189,6 +3300,8 @@ export const HeldConversation: MessageFns<HeldConversation> = {
     const message = createBaseHeldConversation();
     message.engineConversationId = object.engineConversationId ?? "";
     message.executorId = object.executorId ?? "";
+    message.turnFence = (object.turnFence !== undefined && object.turnFence !== null) ? BigInt(object.turnFence) : 0n;
+    message.transcriptFault = object.transcriptFault ?? "";
     return message;
   },
 };
@@ -3567,7 +3680,7 @@ export const ReportResponse: MessageFns<ReportResponse> = {
 };
 
 function createBaseCompleteRequest(): CompleteRequest {
-  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "" };
+  return { taskId: "", fence: 0n, result: undefined, engineConversationId: "", transcriptFault: "" };
 }
 
 export const CompleteRequest: MessageFns<CompleteRequest> = {
@@ -3586,6 +3699,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     }
     if (message.engineConversationId !== "") {
       writer.uint32(34).string(message.engineConversationId);
+    }
+    if (message.transcriptFault !== "") {
+      writer.uint32(42).string(message.transcriptFault);
     }
     return writer;
   },
@@ -3635,6 +3751,14 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
             message.engineConversationId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.transcriptFault = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3661,6 +3785,11 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
         : isSet(object.engine_conversation_id)
         ? globalThis.String(object.engine_conversation_id)
         : "",
+      transcriptFault: isSet(object.transcriptFault)
+        ? globalThis.String(object.transcriptFault)
+        : isSet(object.transcript_fault)
+        ? globalThis.String(object.transcript_fault)
+        : "",
     };
   },
 
@@ -3678,6 +3807,9 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
     if (message.engineConversationId !== "") {
       obj.engineConversationId = message.engineConversationId;
     }
+    if (message.transcriptFault !== "") {
+      obj.transcriptFault = message.transcriptFault;
+    }
     return obj;
   },
 
@@ -3692,6 +3824,7 @@ export const CompleteRequest: MessageFns<CompleteRequest> = {
       ? TaskResult.fromPartial(object.result)
       : undefined;
     message.engineConversationId = object.engineConversationId ?? "";
+    message.transcriptFault = object.transcriptFault ?? "";
     return message;
   },
 };
@@ -7172,7 +7305,7 @@ export const SetPriorityResponse: MessageFns<SetPriorityResponse> = {
 };
 
 function createBasePauseQueueRequest(): PauseQueueRequest {
-  return { scope: undefined, who: "", why: "", until: undefined };
+  return { scope: undefined, who: "", why: "", until: undefined, openAfter: undefined };
 }
 
 export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
@@ -7188,6 +7321,9 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
     }
     if (message.until !== undefined) {
       Timestamp.encode(toTimestamp(message.until), writer.uint32(34).fork()).join();
+    }
+    if (message.openAfter !== undefined) {
+      Duration.encode(message.openAfter, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -7237,6 +7373,14 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
             message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.openAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7255,6 +7399,11 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
       who: isSet(object.who) ? globalThis.String(object.who) : "",
       why: isSet(object.why) ? globalThis.String(object.why) : "",
       until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+      openAfter: isSet(object.openAfter)
+        ? Duration.fromJSON(object.openAfter)
+        : isSet(object.open_after)
+        ? Duration.fromJSON(object.open_after)
+        : undefined,
     };
   },
 
@@ -7272,6 +7421,9 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
     if (message.until !== undefined) {
       obj.until = message.until.toISOString();
     }
+    if (message.openAfter !== undefined) {
+      obj.openAfter = Duration.toJSON(message.openAfter);
+    }
     return obj;
   },
 
@@ -7286,6 +7438,9 @@ export const PauseQueueRequest: MessageFns<PauseQueueRequest> = {
     message.who = object.who ?? "";
     message.why = object.why ?? "";
     message.until = object.until ?? undefined;
+    message.openAfter = (object.openAfter !== undefined && object.openAfter !== null)
+      ? Duration.fromPartial(object.openAfter)
+      : undefined;
     return message;
   },
 };
@@ -10206,8 +10361,8 @@ export const QueueServiceService = {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
+   *   names it); wait for `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
@@ -10439,6 +10594,7 @@ export const QueueServiceService = {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
    */
   retryTask: {
     path: "/ccsp.queue.v1.QueueService/RetryTask" as const,
@@ -10454,6 +10610,8 @@ export const QueueServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
+   *   first; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks: {
     path: "/ccsp.queue.v1.QueueService/RetryTasks" as const,
@@ -10691,8 +10849,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
+   *   names it); wait for `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
@@ -10819,6 +10977,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
    */
   retryTask: handleUnaryCall<RetryTaskRequest, RetryTaskResponse>;
   /**
@@ -10826,6 +10985,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
+   *   first; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks: handleUnaryCall<RetryTasksRequest, RetryTasksResponse>;
   /**
@@ -10934,8 +11095,8 @@ export interface QueueServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent (`QuotaFailure` names the bound); wait for
-   *   `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
+   *   names it); wait for `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
@@ -11210,6 +11371,7 @@ export interface QueueServiceClient extends Client {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
    */
   retryTask(
     request: RetryTaskRequest,
@@ -11231,6 +11393,8 @@ export interface QueueServiceClient extends Client {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
+   *   first; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks(
     request: RetryTasksRequest,

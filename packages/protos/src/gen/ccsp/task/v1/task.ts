@@ -477,11 +477,14 @@ export interface TaskSpec {
    * were given back do not count.
    */
   maxAttempts: number;
-  /** Not before this time: the task is SCHEDULED until then. At most a year ahead; a time that has passed means now. */
+  /** Not before this time: the task is SCHEDULED until then. At most a year ahead; a time that has passed means now, from year 1 on. */
   startTime:
     | Date
     | undefined;
-  /** The time by which its first run has to have started; a task that still waits then ends as EXPIRED. After `start_time`. */
+  /**
+   * The time by which its first run has to have started; a task that still waits then ends as EXPIRED. After `start_time`,
+   * and not after year 9999.
+   */
   startDeadline:
     | Date
     | undefined;
@@ -650,7 +653,10 @@ export interface TaskResult {
   costUsd:
     | number
     | undefined;
-  /** Logical id of the conversation, for `TaskSpec.conversation.id` of a later task; empty when the task was no turn of one. */
+  /**
+   * Logical id of the conversation, for `TaskSpec.conversation.id` of a later task; empty when the task was no turn of one, and when nobody can go on
+   * from it, as when its transcript is too large.
+   */
   conversationId: string;
   /** The engine that ran it. */
   engine: string;

@@ -1,0 +1,132 @@
+// Lints every Lua script: syntax of Lua 5.1 (Redis'), names that nothing defines, globals that are written, locals that nothing
+// reads and locals that hide another of the same block. Files in folders below a `lua/` are parts, which are put before the
+// scripts of that `lua/`: their top-level locals are known in all its files.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import luaparse from "luaparse";
+
+// https://redis.io/docs/latest/develop/programmability/lua-api/#runtime-libraries, without what no script should need.
+const REDIS = new Set([
+  ...["redis", "KEYS", "ARGV", "cjson", "cmsgpack", "bit", "struct", "string", "table", "math", "os"],
+  ...["ipairs", "pairs", "next", "pcall", "error", "assert", "select", "tonumber", "tostring", "type", "unpack"],
+]);
+
+const listed = execFileSync("git", [
+  "ls-files",
+  "-z",
+  "--cached",
+  "--others",
+  "--exclude-standard",
+  "*.lua",
+]).toString();
+const sets = Map.groupBy(listed.split("\0").filter(Boolean), (file) => file.replace(/(^|\/)lua\/.*$/, "$1lua/"));
+const findings = [...sets].flatMap(([folder, files]) => lintSet(folder, files));
+for (const finding of findings) console.log(finding);
+if (sets.size === 0) throw new Error("no script was found");
+process.exit(findings.length === 0 ? 0 : 1);
+
+function lintSet(folder, files) {
+  const faults = [];
+  const read = files.flatMap((file) => {
+    try {
+      return [{ file, isPart: file.slice(folder.length).includes("/"), ...readNames(parse(file)) }];
+    } catch (error) {
+      faults.push(`${file}: ${error.message}`);
+      return [];
+    }
+  });
+  const shared = new Set(read.filter(({ isPart }) => isPart).flatMap(({ top }) => [...top.keys()]));
+  const wanted = new Set(read.flatMap(({ free }) => free.map(({ name }) => name)));
+  for (const { file, isPart, top, unread, hidden, free, written } of read) {
+    const at = ({ name, loc }, what) => faults.push(`${file}:${loc.start.line}: ${what} ${name}`);
+    for (const node of written) at(node, "writes the global");
+    for (const node of free) if (!REDIS.has(node.name) && !shared.has(node.name)) at(node, "nothing defines");
+    for (const node of hidden) at(node, "defines again in one block");
+    for (const node of unread) {
+      const isShared = isPart && top.get(node.name) === node && wanted.has(node.name);
+      if (!isShared && !node.name.startsWith("_")) at(node, "nothing reads");
+    }
+  }
+  return faults;
+}
+
+function parse(file) {
+  return luaparse.parse(readFileSync(file, "utf8"), { luaVersion: "5.1", locations: true, comments: false });
+}
+
+/** The locals and globals of a file: where they are defined, and what is done with them. */
+function readNames(chunk) {
+  const found = { top: new Map(), unread: new Set(), hidden: [], free: [], written: [] };
+  const scopes = [];
+  const define = (node) => {
+    const scope = scopes.at(-1);
+    if (scope.has(node.name) && !node.name.startsWith("_")) found.hidden.push(node);
+    scope.set(node.name, node);
+    found.unread.add(node);
+  };
+  const resolve = (name) => scopes.findLast((scope) => scope.has(name))?.get(name);
+  const inScope = (names, body, after) => {
+    scopes.push(new Map());
+    names.filter(({ type }) => type === "Identifier").forEach(define);
+    // A parameter that nothing reads may be what the caller passes; a loop's key mostly is.
+    names.forEach((node) => found.unread.delete(node));
+    body.forEach(visit);
+    after?.();
+    scopes.pop();
+  };
+  const visit = (node) => {
+    if (Array.isArray(node)) return node.forEach(visit);
+    if (node === null || typeof node !== "object" || typeof node.type !== "string") return undefined;
+    return (VISIT[node.type] ?? visitAll)(node);
+  };
+  const visitAll = (node) => Object.values(node).forEach(visit);
+  const VISIT = {
+    Identifier: (node) => {
+      const local = resolve(node.name);
+      if (local) found.unread.delete(local);
+      else found.free.push(node);
+    },
+    MemberExpression: ({ base }) => visit(base),
+    TableKeyString: ({ value }) => visit(value),
+    LocalStatement: ({ variables, init }) => {
+      visit(init);
+      variables.forEach(define);
+    },
+    AssignmentStatement: ({ variables, init }) => {
+      visit(init);
+      for (const target of variables) {
+        if (target.type !== "Identifier") visit(target);
+        else if (!resolve(target.name)) found.written.push(target);
+      }
+    },
+    FunctionDeclaration: ({ identifier, isLocal, parameters, body }) => {
+      if (isLocal) define(identifier);
+      else if (identifier?.type === "Identifier" && !resolve(identifier.name)) found.written.push(identifier);
+      else visit(identifier);
+      inScope(parameters, body);
+    },
+    ForNumericStatement: ({ variable, start, end, step, body }) => {
+      visit([start, end, step]);
+      inScope([variable], body);
+    },
+    ForGenericStatement: ({ variables, iterators, body }) => {
+      visit(iterators);
+      inScope(variables, body);
+    },
+    RepeatStatement: ({ body, condition }) => inScope([], body, () => visit(condition)),
+    WhileStatement: ({ condition, body }) => {
+      visit(condition);
+      inScope([], body);
+    },
+    DoStatement: ({ body }) => inScope([], body),
+    IfStatement: ({ clauses }) => {
+      for (const { condition, body } of clauses) {
+        visit(condition);
+        inScope([], body);
+      }
+    },
+  };
+  scopes.push(found.top);
+  visit(chunk.body);
+  return found;
+}

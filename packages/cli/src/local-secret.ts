@@ -1,0 +1,53 @@
+import { randomBytes } from "node:crypto";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { CliError, EXIT } from "./exit.js";
+import { type StateDir, stateDir } from "./state.js";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where `findSecret` reads when the secret itself is not in the environment. */
+export function secretPath(env: Env): string {
+  return env["CCSP_JWT_SECRET_FILE"] || stateDir(env).secretFile;
+}
+
+/** The secret that the local fleet was given, or made up. Throws, saying what to do, when its file is empty. */
+export async function findSecret(env: Env): Promise<string | undefined> {
+  if (env["CCSP_JWT_SECRET"]) return env["CCSP_JWT_SECRET"].trim();
+  return readSecret(secretPath(env));
+}
+
+/** Creates the local secret the first time, readable by its owner only. Throws, saying what to do, when there is an empty one. */
+export async function ensureSecret(state: StateDir): Promise<void> {
+  if ((await readSecret(state.secretFile)) !== undefined) return;
+  // Renamed into place once it is on the disk: a disk that is full or a host that loses power leaves no half of it.
+  const draft = `${state.secretFile}.${process.pid}`;
+  try {
+    const file = await open(draft, "w", 0o600);
+    try {
+      await file.writeFile(`${randomBytes(32).toString("base64url")}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(draft, state.secretFile);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+/** Undefined when there is none. */
+async function readSecret(path: string): Promise<string | undefined> {
+  let secret: string;
+  try {
+    secret = (await readFile(path, "utf8")).trim();
+  } catch {
+    return undefined;
+  }
+  if (secret !== "") return secret;
+  throw new CliError(
+    EXIT.usage,
+    `${path} is empty, and so signs nothing: put the secret back if you have it, else delete the file and run \`ccsp up\`, ` +
+      "which makes a new one; tokens that were signed with the old one are refused then",
+  );
+}

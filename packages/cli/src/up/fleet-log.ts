@@ -1,0 +1,86 @@
+import { closeSync, fchmodSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { PRIVATE_FILE } from "@ccsp/fleet";
+
+/** `bytes` is how large a file may become, `files` how many there may be with the one that is written. */
+export interface LogBounds {
+  readonly bytes: number;
+  readonly files: number;
+}
+
+export const LOG_BOUNDS: LogBounds = { bytes: 10 * 1024 * 1024, files: 10 };
+
+export interface FleetLog {
+  /** Appends a line. Never throws; false when it could not be written, or not whole. */
+  append(line: string): boolean;
+  close(): void;
+}
+
+/**
+ * The log of a fleet in the background: appended to, also by the next fleet, and owner-only. One that would become too large is renamed
+ * to `fleet.log.1`, the one before it to `fleet.log.2`, and so on; the oldest is removed. Written at once, so that a crash loses nothing.
+ * Own code: what rotates files on npm buffers lines, and gives the stream up at the first write that fails.
+ */
+export function openFleetLog(path: string, bounds: LogBounds = LOG_BOUNDS): FleetLog {
+  let fd: number | undefined;
+  let size = 0;
+  /** A write that was cut short left a line without an end. */
+  let torn = false;
+
+  const open = (): number => {
+    if (fd !== undefined) return fd;
+    fd = openSync(path, "a", PRIVATE_FILE);
+    const info = fstatSync(fd);
+    if (info.isFile()) fchmodSync(fd, PRIVATE_FILE);
+    size = info.size;
+    return fd;
+  };
+  const close = (): void => {
+    if (fd !== undefined) closeSync(fd);
+    fd = undefined;
+  };
+  const rotate = (): void => {
+    close();
+    for (let number = bounds.files - 1; number > 0; number -= 1) moveUp(path, number);
+    torn = false;
+  };
+
+  return {
+    append(line) {
+      const bytes = Buffer.from(`${torn ? "\n" : ""}${line}\n`);
+      try {
+        open();
+        if (size > 0 && size + bytes.length > bounds.bytes) rotate();
+        const written = writeSync(open(), bytes);
+        size += written;
+        torn = written < bytes.length;
+        return !torn;
+      } catch {
+        // Opened anew for the next line: whoever makes room may have removed this file.
+        try {
+          close();
+        } catch {}
+        return false;
+      }
+    },
+    close,
+  };
+}
+
+/** What there is of a log, the newest first. */
+export async function logFiles(path: string): Promise<readonly string[]> {
+  const name = basename(path);
+  const older = (await readdir(dirname(path)).catch(() => []))
+    .flatMap((file) => (file.startsWith(`${name}.`) && /^\d+$/.test(file.slice(name.length + 1)) ? [file] : []))
+    .sort((a, b) => Number(a.slice(name.length + 1)) - Number(b.slice(name.length + 1)));
+  return [path, ...older.map((file) => join(dirname(path), file))];
+}
+
+function moveUp(path: string, number: number): void {
+  try {
+    renameSync(number === 1 ? path : `${path}.${number - 1}`, `${path}.${number}`);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  }
+}

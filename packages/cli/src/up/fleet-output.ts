@@ -1,0 +1,48 @@
+import { type Io, note } from "../io.js";
+import { printable } from "../printable.js";
+import type { FleetLog } from "./fleet-log.js";
+import { createLineFormat, type FleetLine } from "./log-lines.js";
+
+/** Where a fleet's lines go. None of it ever fails: a fleet outlives its log. */
+export interface FleetOutput {
+  /** What a process of the fleet wrote. */
+  line(line: FleetLine): void;
+  /** A word of the fleet itself, for whoever started it. */
+  tell(text: string): void;
+  close(): void;
+}
+
+/** To the terminal, or what stands there: lines to standard output, words to standard error. */
+export function outputTo(io: Io, json: boolean): FleetOutput {
+  const format = createLineFormat(io.stdout.isTTY === true && !io.env["NO_COLOR"]);
+  const stopListening = io.onOutputFault(() => {});
+  return {
+    line: countingLost((line, done) => {
+      const text = json ? printable(JSON.stringify(line)) : format(line);
+      io.stdout.write(`${text}\n`, (error) => done(error === undefined || error === null));
+    }),
+    tell: (text) => note(io, text),
+    close: stopListening,
+  };
+}
+
+/** To the log of a fleet in the background, where its own words stand among the lines. */
+export function outputToLog(log: FleetLog): FleetOutput {
+  const line = countingLost((each, done) => done(log.append(JSON.stringify(each))));
+  return { line, tell: (text) => line({ source: "fleet", line: text }), close: () => log.close() };
+}
+
+/** Counts lines that could not be written, and says how many they were as soon as one can be. */
+function countingLost(put: (line: FleetLine, done: (written: boolean) => void) => void): (line: FleetLine) => void {
+  let lost = 0;
+  const write = (line: FleetLine): void =>
+    put(line, (written) => {
+      if (!written) lost += 1;
+      else if (lost > 0) {
+        const gone = lost;
+        lost = 0;
+        write({ source: "fleet", line: `${gone} lines before this one could not be written here` });
+      }
+    });
+  return write;
+}

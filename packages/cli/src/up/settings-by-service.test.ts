@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { settingsByService } from "./settings-by-service.js";
+
+describe("what each service of a fleet gets of the settings", () => {
+  /** Which services get this setting. */
+  async function having(name: string, value = "1"): Promise<string[]> {
+    const services = Object.entries(await settingsByService({ CCSP_EXECUTOR_SLOTS: "3", [name]: value }));
+    return services.flatMap(([service, settings]) => (settings[name] === value ? [service] : [])).sort();
+  }
+
+  it("is a key of an engine for executors alone", async () => {
+    for (const name of ["CCSP_CLAUDE_CODE_API_KEY", "CCSP_CLAUDE_CODE_HOME", "CCSP_EXECUTOR_ENGINES"]) {
+      assert.deepEqual(await having(name), ["executor"], name);
+    }
+  });
+
+  it("is a setting of an engine that is a plugin, which nobody knows here, for executors alone", async () => {
+    assert.deepEqual(await having("CCSP_OPENCODE_ENV_FILE", "/secrets"), ["executor"]);
+  });
+
+  it("is the secret of tokens for gateways alone", async () => {
+    assert.deepEqual(await having("CCSP_JWT_SECRET", "a secret of this test and of nothing else"), ["gateway"]);
+  });
+
+  it("is what several have for each of them", async () => {
+    const all = ["executor", "gateway", "monitor", "notification", "queue"];
+    assert.deepEqual(await having("CCSP_LOG_LEVEL", "debug"), all);
+    assert.deepEqual(await having("CCSP_LOG_LEVEL", "faulty"), all);
+    assert.deepEqual(await having("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"), all);
+    assert.deepEqual(await having("CCSP_QUEUE_TARGET", "static:///127.0.0.1:1"), ["executor", "gateway"]);
+    assert.deepEqual(await having("CCSP_QUEUE_SHARDS"), ["monitor", "notification", "queue"]);
+  });
+
+  it("is a misspelt setting for those that would warn of it", async () => {
+    assert.deepEqual(await having("CCSP_JWT_ISUER"), ["gateway"]);
+    assert.deepEqual(await having("CCSP_QUEUE_LEASEE", "5s"), ["queue"]);
+  });
+});

@@ -1,0 +1,38 @@
+import { namesFor } from "@ccsp/config";
+import { loadExecutorService } from "@ccsp/executor";
+import type { ServiceName } from "@ccsp/fleet";
+import { gatewayService } from "@ccsp/gateway";
+import { monitorService } from "@ccsp/monitor";
+import { notificationService } from "@ccsp/notification";
+import { queueService } from "@ccsp/queue";
+
+type Values = Readonly<Record<string, string>>;
+export type SettingsByService = Readonly<Record<ServiceName, Values>>;
+
+const EVERYBODYS = /^OTEL_/;
+
+/**
+ * What of these settings each service gets: its own, so that no other holds a provider's key or the secret of tokens. What none of them
+ * knows is the executors', which alone load plugins with settings of their own. OpenTelemetry's are everybody's.
+ */
+export async function settingsByService(settings: Values): Promise<SettingsByService> {
+  const names = {
+    gateway: namesFor(settings, (reader) => gatewayService.define(reader)),
+    queue: namesFor(settings, (reader) => queueService.define(reader)),
+    monitor: namesFor(settings, (reader) => monitorService.define(reader)),
+    notification: namesFor(settings, (reader) => notificationService.define(reader)),
+  };
+  // Without its plugins: their code has no business in this process.
+  const executor = await loadExecutorService({});
+  const known = new Set(Object.values(names).flat());
+  const executors = new Set(namesFor(settings, (reader) => executor.define(reader)));
+  const pick = (wanted: (name: string) => boolean): Values =>
+    Object.fromEntries(Object.entries(settings).filter(([name]) => EVERYBODYS.test(name) || wanted(name)));
+  return {
+    gateway: pick((name) => names.gateway.includes(name)),
+    queue: pick((name) => names.queue.includes(name)),
+    monitor: pick((name) => names.monitor.includes(name)),
+    notification: pick((name) => names.notification.includes(name)),
+    executor: pick((name) => executors.has(name) || !known.has(name)),
+  };
+}

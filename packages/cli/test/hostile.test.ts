@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
+import { implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import { ExecutorServiceService, GetExecutorStatusResponse } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import {
+  AgentServiceService,
+  EstimateTaskResponse,
+  ExplainTaskResponse,
+  GetCapabilitiesResponse,
+} from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import {
+  BlockerKind,
+  EmergencyLevel,
+  Gate,
+  GetStatusResponse,
+  ExplainTaskResponse as QueueExplanation,
+  QueueServiceService,
+  Schedule,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { ErrorCategory, Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import pino from "pino";
+import { ccsp } from "./memory-io.js";
+
+const code = (...points: number[]) => String.fromCodePoint(...points);
+/** Sets the title, clears the screen by a C1 sequence, turns the text, and begins a line of its own. */
+const HOSTILE = `${code(0x1b)}]0;owned${code(0x07)}${code(0x9b)}2J${code(0x202e)}${code(0x7f)}\r\nforged`;
+
+/** The same message with every text in it hostile. */
+function infected<T>(value: T): T {
+  const infect = (part: unknown, name: string): unknown => {
+    if (typeof part === "string") return name === "$case" ? part : `${part}${HOSTILE}`;
+    if (Array.isArray(part)) return part.map((item) => infect(item, name));
+    if (typeof part !== "object" || part === null || part instanceof Date || part instanceof Uint8Array) return part;
+    const entries = Object.entries(part).map(([key, item]) => [
+      name === "labels" ? `${key}${HOSTILE}` : key,
+      infect(item, key),
+    ]);
+    return Object.fromEntries(entries);
+  };
+  const made: T = Object.assign(Object.create(null), infect(value, ""));
+  return made;
+}
+
+const TASK = Task.fromPartial({
+  ...{ id: "t", state: TaskState.FAILED, agentId: "a", traceId: "x", attempt: 1, createTime: new Date(0) },
+  spec: { prompt: "p", engine: "e", model: "m", labels: { team: "docs" } },
+  error: { category: ErrorCategory.OVERLOADED, message: "529" },
+});
+const DONE = Task.fromPartial({
+  ...{ ...TASK, state: TaskState.SUCCEEDED, error: undefined },
+  result: { text: "answer", engine: "e", engineVersion: "1", model: "m", conversationId: "c" },
+});
+const BLOCKERS = [{ kind: BlockerKind.GATE, message: "paused by ada" }];
+const EVENTS: readonly Parameters<typeof TaskEvent.fromPartial>[0][] = [
+  { event: { $case: "stateChanged", value: { state: TaskState.PARKED, reason: "why", readyTime: new Date(0) } } },
+  { event: { $case: "toolUse", value: { name: "Bash" } } },
+  { event: { $case: "engineNotice", value: { category: ErrorCategory.OVERLOADED, message: "slow" } } },
+  { event: { $case: "textDelta", value: { text: "answer" } } },
+  { event: { $case: "stateChanged", value: { state: TaskState.CANCELLING, reason: "why" } } },
+  { event: { $case: "taskEnded", value: { state: TaskState.FAILED, error: { message: "529" } } } },
+];
+const GATE = { scope: { scope: { $case: "agentId", value: "a" } }, who: "ada", why: "lunch" } as const;
+
+describe("what others wrote, as ccsp shows it", () => {
+  let target: string;
+  let close: () => Promise<void>;
+  before(async () => {
+    const events = EVENTS.map((event, at) =>
+      infected(TaskEvent.fromPartial({ ...event, sequence: at + 1, attempt: 2 })),
+    );
+    const refuse = () => {
+      throw new Refusal("TASK_NOT_FAILED", `no${HOSTILE}`);
+    };
+    const explained = { state: TaskState.QUEUED, aheadInClass: 1n, blockers: BLOCKERS };
+    const schedule = { name: "s", cron: "* * * * *", timeZone: "UTC", lastRunTime: new Date(0), lastFault: "no" };
+    const agents = implementSome(AgentServiceService, {
+      submitTask: async () => ({ task: infected(TASK) }),
+      async *runTask() {
+        yield { message: { $case: "task", value: infected(TASK) } };
+        for (const event of events) yield { message: { $case: "event", value: event } };
+      },
+      async *watchTask() {
+        for (const event of events) yield { event };
+      },
+      getTask: async ({ taskId }) => ({ task: infected(taskId === "done" ? DONE : TASK) }),
+      listTasks: async () => ({ tasks: [infected(TASK)], nextPageToken: "" }),
+      cancelTask: async () => ({ task: infected(TASK) }),
+      retryTask: refuse,
+      explainTask: async () => infected(ExplainTaskResponse.fromPartial(explained)),
+      estimateTask: async () => infected(EstimateTaskResponse.fromPartial({ blockers: BLOCKERS })),
+      listSchedules: async () => ({ schedules: [infected(Schedule.fromPartial(schedule))] }),
+      getCapabilities: async () =>
+        infected(GetCapabilitiesResponse.fromPartial({ engines: ["e"], version: "1", agentId: "a", scopes: ["s"] })),
+    });
+    const status = GetStatusResponse.fromPartial({
+      depths: [{ engine: "e", waiting: 1n }],
+      gates: [GATE],
+      agents: [{ agentId: "a", waiting: 1n }],
+      executors: [{ executorId: "x", engines: [{ engine: "e", slots: 1 }] }],
+      emergency: { level: EmergencyLevel.KILL, who: "ada", why: "leak", receipts: [{ executorId: "x" }] },
+    });
+    const queue = implementSome(QueueServiceService, {
+      getStatus: async () => infected(status),
+      async *watchQueue() {
+        yield { status: infected(status) };
+      },
+      list: async () => ({ tasks: [infected(TASK)], nextPageToken: "" }),
+      get: async () => ({ task: infected(DONE) }),
+      explainTask: async () => infected(QueueExplanation.fromPartial(explained)),
+      async *watch() {
+        for (const event of events) yield { event };
+      },
+      cancel: async () => ({ task: infected(TASK) }),
+      retryTask: refuse,
+      pauseQueue: async () => ({ gate: infected(Gate.fromPartial(GATE)) }),
+      emergencyStop: async () => ({ status: infected(status.emergency), confirmed: true }),
+    });
+    const runs = [{ taskId: "t", engine: "e", pid: 1 }];
+    const executor = implementSome(ExecutorServiceService, {
+      getExecutorStatus: async () =>
+        infected(
+          GetExecutorStatusResponse.fromPartial({
+            executorId: "x",
+            engines: [{ engine: "e", version: "1", account: "team" }],
+            runs,
+          }),
+        ),
+      listRuns: async () => ({ runs: runs.map((run) => ({ ...run, startTime: undefined })) }),
+      async *tailRun() {
+        yield { text: `answer${HOSTILE}`, gap: false };
+      },
+    });
+    const server = await serveGrpc({
+      listen: { host: "127.0.0.1", port: 0 },
+      log: pino({ level: "silent" }),
+      lameDuckMs: 0,
+      drainMs: 1_000,
+      services: [agents, queue, executor],
+    });
+    target = `127.0.0.1:${server.port}`;
+    close = () => server.close();
+  });
+  after(() => close());
+
+  const at = (line: string, terminal: boolean) =>
+    ccsp(line.split(" "), {
+      terminal,
+      env: { CCSP_GATEWAY: target, CCSP_QUEUE_TARGET: target, CCSP_TOKEN: "a-token", NO_COLOR: "1" },
+    });
+
+  const commands = [
+    ...["run p", "submit p", "watch t", "get t", "get done", "list", "cancel t", "retry t", "explain t", "estimate p"],
+    ...["schedule list", "status", "queue status", "queue list", "queue get t", "queue explain t", "queue log t"],
+    ...["queue cancel t", "queue retry t", "pause agent/a --why lunch", "emergency stop --level kill --why leak"],
+    ...[`executor list --executors HERE`, `executor runs --executors HERE`, `executor tail t --executors HERE`],
+    ...["executor drain y --executors HERE"],
+  ];
+  for (const command of commands) {
+    for (const json of ["", " --json"]) {
+      it(`${command}${json} is harmless on a terminal, and names the fields all the same`, async () => {
+        const { stdout, stderr } = await at(command.replace("HERE", target) + json, true);
+        const shown = stdout + stderr;
+        assert.match(shown, /forged/);
+        assert.doesNotMatch(shown.replaceAll("\r\n", "\n").replaceAll("\n", ""), /[\p{Cc}\p{Bidi_Control}]/u);
+        // An answer has lines of its own; nothing else has.
+        if (!/^(run|watch|get done|queue get|executor tail)/.test(command) || json)
+          assert.doesNotMatch(shown, /^forged/m);
+        else assert.equal(shown.match(/^forged/gm)?.length, 1);
+      });
+    }
+  }
+
+  for (const command of ["run p", "watch t", "get done", "executor tail t --executors HERE"]) {
+    it(`${command} gives an answer to a pipe byte for byte, and fields escaped`, async () => {
+      const { stdout, stderr } = await at(command.replace("HERE", target), false);
+      assert(stdout.includes(`answer${HOSTILE}`), JSON.stringify(stdout));
+      assert.doesNotMatch(
+        (stdout.replace(`answer${HOSTILE}`, "") + stderr).replaceAll("\n", ""),
+        /[\p{Cc}\p{Bidi_Control}]/u,
+      );
+    });
+  }
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { eventually } from "../src/index.js";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const MOCHA = ["--import", "tsx", "node_modules/mocha/bin/mocha.js", "--no-config", "--timeout", "120000"];
+
+for (const [how, flags] of [
+  ["one file after the other", []],
+  ["two files side by side", ["--parallel", "--jobs", "2"]],
+] as const) {
+  describe(`the reporter, ${how}`, function () {
+    this.timeout(60_000);
+
+    const run = (file: string) => {
+      const reporter = ["--reporter", "./mocha-reporter.cjs", `packages/testkit/test/reporter/${file}`];
+      const child = spawn(process.execPath, [...MOCHA, ...flags, ...reporter], { cwd: ROOT, detached: true });
+      let output = "";
+      for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data));
+      const exited = once(child, "close");
+      return { output: () => output, exited, kill: () => process.kill(-(child.pid ?? 0), "SIGKILL") };
+    };
+
+    it("prints a failure in full, with its file, while the file still runs", async () => {
+      const tests = run("fails-then-hangs.ts");
+      try {
+        await eventually(() => {
+          assert.match(tests.output(), /FAILED in packages\/testkit\/test\/reporter\/fails-then-hangs\.ts/);
+          assert.match(
+            tests.output(),
+            /a file\s+fails at once:\s+AssertionError[^]*41[^]*42[^]*fails-then-hangs\.ts:4:/,
+          );
+        });
+        assert.doesNotMatch(tests.output(), /\d+ passed/);
+      } finally {
+        tests.kill();
+        await tests.exited;
+      }
+    });
+
+    it("counts and names what was skipped at the end, with the reason where the test gives one", async () => {
+      const tests = run("skips.ts");
+      await tests.exited;
+      const end = tests.output().trimEnd().split("\n").slice(-5);
+      assert.deepEqual(end, [
+        "3 skipped:",
+        "  a suite is skipped with a reason (no such tool)",
+        "  a suite is skipped without one",
+        "  a suite whose hook skips it is skipped too (no such machine)",
+        "1 passed, 0 failed",
+      ]);
+    });
+  });
+}

@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { usageAttributes } from "./attempt-spans.js";
+
+describe("the usage in the span of a run", () => {
+  it("counts as input also what came from a cache or went into one, as the conventions want it", () => {
+    const usage = { inputTokens: 1, outputTokens: 20, cacheReadTokens: 300, cacheCreationTokens: 4_000 };
+    assert.deepEqual(usageAttributes(usage), {
+      "gen_ai.usage.input_tokens": 4_301,
+      "gen_ai.usage.output_tokens": 20,
+      "gen_ai.usage.cache_read.input_tokens": 300,
+      "gen_ai.usage.cache_creation.input_tokens": 4_000,
+    });
+  });
+
+  it("is left out when nobody knows it", () => {
+    assert.equal(usageAttributes(undefined), undefined);
+  });
+});

@@ -1,0 +1,14 @@
+-- read_memory: how full the node of this shard is.
+--
+-- KEYS  1 tasks  hash  id -> record (JSON)
+-- RETURN id of the Redis process, bytes that count towards maxmemory, maxmemory (0: none), maxmemory-policy
+--
+-- A script because INFO alone has no key: a Redis Cluster would ask any node. What waits to be sent to replicas or written to
+-- the append-only file does not count.
+
+local memory = redis.call('INFO', 'memory')
+local function read(field)
+  return string.match(memory, '[\r\n]' .. field .. ':([^\r\n]*)') or ''
+end
+local used = (tonumber(read('used_memory')) or 0) - (tonumber(read('mem_not_counted_for_evict')) or 0)
+return { run_id(), string.format('%.0f', used), read('maxmemory'), read('maxmemory_policy') }

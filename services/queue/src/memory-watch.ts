@@ -1,0 +1,72 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { Gauge, type Registry } from "prom-client";
+import type { QueueConfig } from "./config.js";
+import { hasRoom, judgeMemory, type NodeMemory, type Room, usedShare } from "./domain/memory.js";
+
+const EVERY_MS = 1_000;
+
+interface WatchDeps {
+  /** For each shard. */
+  readonly read: () => Promise<readonly NodeMemory[]>;
+  readonly registry: Registry;
+  readonly log: Logger;
+  readonly everyMs?: number;
+}
+
+/** Warns of what is doubtful; throws an Error that says what to do when accepted tasks would be thrown away. */
+export async function checkMemory(read: WatchDeps["read"], config: QueueConfig, log: Logger): Promise<void> {
+  const nodes = await read().catch((err: unknown) => {
+    // It may be in the middle of a failover: no reason not to start.
+    log.warn({ err }, "the memory of Redis was not checked");
+    return [];
+  });
+  const { shards, bounds, maxEndedBytes, cache, conversations } = config;
+  const { fatal, doubts } = judgeMemory(nodes, {
+    waiting: bounds.all.bytes / shards,
+    ended: maxEndedBytes / shards,
+    transcripts: conversations.transcriptBytes / shards,
+    // At most twice as much is there at a time; see `createRedisLevel`.
+    cached: (2 * cache.redis.maxBytes) / shards,
+  });
+  if (fatal !== undefined) throw new Error(fatal);
+  for (const doubt of doubts) log.warn(doubt);
+}
+
+/** Looks each second whether there is memory for new work. What was seen last counts while Redis is away. */
+export function watchMemory({ read, registry, log, everyMs = EVERY_MS }: WatchDeps): Room & { close(): Promise<void> } {
+  const share = new Gauge({
+    name: "ccsp_queue_memory_used_ratio",
+    help: "Share of Redis' maxmemory that is used, of the fullest node; new tasks are refused above 0.9. 0: there is no maxmemory",
+    registers: [registry],
+  });
+  const full = new Set<number>();
+  const look = async (): Promise<void> => {
+    const nodes = await read();
+    const before = full.size;
+    share.set(Math.max(...nodes.map(usedShare)));
+    for (const [shard, memory] of nodes.entries()) {
+      if (hasRoom(memory)) full.delete(shard);
+      else full.add(shard);
+    }
+    if (before === 0 && full.size > 0) log.warn("memory of Redis is full: new tasks are refused");
+    if (before > 0 && full.size === 0) log.info("memory of Redis has room again");
+  };
+  const stop = new AbortController();
+  const loop = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      // That Redis is away is told by whoever needs it for more.
+      await look().catch((err: unknown) => log.debug({ err }, "the memory of Redis was not read"));
+      await delay(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  };
+  const running = loop();
+  return {
+    isFull: (shard) => full.has(shard),
+    noteFull: (shard) => void full.add(shard),
+    async close() {
+      stop.abort();
+      await running;
+    },
+  };
+}

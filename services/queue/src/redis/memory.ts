@@ -1,0 +1,22 @@
+import { bindScript, type RedisClient } from "@ccsp/redis-kit";
+import type { NodeMemory } from "../domain/memory.js";
+import { queueKeys } from "./keys.js";
+
+const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
+
+/** Binds what reads how full a node is. */
+export const bindMemory = (redis: RedisClient) =>
+  bindScript(redis, lua("read_memory"), ["tasks"], decode, [lua("outage/run")]);
+
+/** Reads it for each shard. Rejects when Redis stays away for 10 s. */
+export function createMemoryReads(redis: RedisClient, shards: number): () => Promise<readonly NodeMemory[]> {
+  const read = bindMemory(redis);
+  const keys = Array.from({ length: shards }, (_, shard) => queueKeys(shard).tasks);
+  return async () => Promise.all(keys.map((tasks) => read({ tasks })));
+}
+
+function decode(reply: unknown): NodeMemory {
+  if (!Array.isArray(reply)) throw new Error("script answered no list");
+  const [node = "", used, most, policy = ""] = reply.map(String);
+  return { node, usedBytes: Number(used), mostBytes: Number(most), policy };
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { Refusal } from "@ccsp/errors";
+import { NO_BOUNDS } from "../src/domain/bounds.js";
+import { createBulk } from "../src/domain/bulk.js";
+import { ANY_TASK } from "../src/domain/filter.js";
+import { checkInvariants } from "./invariants.js";
+import { executor, failure, newTask, startWorld, type World } from "./world.js";
+
+const change = { filter: { ...ANY_TASK, states: ["FAILED" as const] }, reason: "", dryRun: false };
+
+for (const twice of [false, true]) {
+  describe(`what is put back${twice ? ", with each script sent twice" : ""}`, () => {
+    let world: World;
+    before(async () => {
+      const agent = { tasks: 2, bytes: 0 };
+      world = await startWorld({
+        twice,
+        bounds: { ...NO_BOUNDS, agent, class: { ...NO_BOUNDS.class, low: { tasks: 0, bytes: 30 } } },
+      });
+    });
+    after(() => world.close());
+    beforeEach(() => world.reset());
+    afterEach(() => checkInvariants(world));
+
+    const fail = async (more: Parameters<typeof newTask>[0] = {}) => {
+      const { task } = await world.queue.enqueue(newTask(more));
+      const worker = executor(world);
+      const [grant] = (await worker.sync()).grants;
+      assert.ok(grant);
+      await world.queue.fail(task.id, grant.fence, failure("BAD_REQUEST", { retryable: false }), {});
+      return task.id;
+    };
+    const isFull = (what: RegExp) => (error: unknown) => {
+      assert.ok(error instanceof Refusal && error.reason === "QUEUE_FULL", String(error));
+      assert.match(error.message, what);
+      return true;
+    };
+
+    it("keeps the bounds of what comes new: an agent gets back as many as may wait", async () => {
+      const ids = [await fail(), await fail(), await fail()];
+      const bulk = createBulk({ store: world.store, queue: world.queue });
+      const retry = () => bulk.retry(change, new AbortController().signal);
+      await assert.rejects(retry(), isFull(/tasks of agent alice waiting: at most 2/));
+      const states = (await world.store.findAll(ids)).map(({ state }) => state);
+      assert.deepEqual(states.toSorted(), ["FAILED", "QUEUED", "QUEUED"]);
+      await assert.rejects(retry(), isFull(/agent alice/), "again");
+      await assert.rejects(world.queue.enqueue(newTask()), isFull(/agent alice/));
+      const left = ids[states.indexOf("FAILED")] ?? "";
+      await assert.rejects(world.queue.retry(left, "alice", ""), isFull(/agent alice/));
+      // What waits already is answered as it is.
+      await world.queue.retry(ids[states.indexOf("QUEUED")] ?? "", "alice", "");
+      await world.queue.cancel(ids[states.indexOf("QUEUED")] ?? "", "alice", "");
+      assert.equal((await world.queue.retry(left, "alice", "")).task.state, "QUEUED");
+    });
+
+    it("keeps the bounds on bytes too", async () => {
+      // Smaller while it waited for the first time than the bound lets in now.
+      const id = await fail({ class: "normal", agent: "bob" });
+      const record = await world.store.find(id);
+      assert.ok(record && record.size > 30);
+      const { tasks } = await import("../src/redis/keys.js").then(({ queueKeys }) => queueKeys(0));
+      await world.redis.client.hset(tasks, id, JSON.stringify({ ...record, id: undefined, class: "low" }));
+      await assert.rejects(world.queue.retry(id, "bob", ""), isFull(/bytes of class low waiting/));
+      await world.redis.client.hset(tasks, id, JSON.stringify({ ...record, id: undefined }));
+      assert.equal((await world.queue.retry(id, "bob", "")).task.state, "QUEUED");
+    });
+  });
+}
