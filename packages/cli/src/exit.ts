@@ -67,6 +67,7 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   DEPENDENCY_UNAVAILABLE: EXIT.unavailable,
   DEADLINE_EXCEEDED: EXIT.unavailable,
   SLOW_READER: EXIT.unavailable,
+  CALLER_LIMIT: EXIT.unavailable,
   // Trying again does not help while people keep it stopped.
   SUBMIT_STOPPED: EXIT.failed,
   CALL_CANCELLED: EXIT.failed,

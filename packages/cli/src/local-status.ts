@@ -1,3 +1,4 @@
+import { askHealth } from "@ccsp/fleet";
 import { createClient } from "@ccsp/grpc-kit";
 import { GetUsageResponse, MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import {
@@ -7,7 +8,7 @@ import {
 import { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { FleetState } from "./state.js";
 
-/** Readiness of one replica, or why it cannot be told. */
+/** The state of one replica with the dependencies that do not answer, or why it cannot be told. */
 export interface ServiceStatus {
   readonly name: string;
   readonly index: number;
@@ -24,6 +25,8 @@ export interface LocalStatus {
 }
 
 const ANSWER_MS = 2_000;
+/** Its own checks take 2 s at most. */
+const HEALTH_MS = 2_500;
 
 export async function localStatus(services: FleetState["services"]): Promise<LocalStatus> {
   const target = (wanted: string) => `127.0.0.1:${services.find(({ name }) => name === wanted)?.ports.grpc ?? 0}`;
@@ -58,10 +61,9 @@ async function answered<C extends { close(): void }, T>(
 async function readiness({ name, index, ports }: FleetState["services"][number]): Promise<ServiceStatus> {
   const row = { name, index, port: ports.grpc };
   try {
-    const response = await fetch(`http://127.0.0.1:${ports.ops}/ready`, { signal: AbortSignal.timeout(ANSWER_MS) });
-    const { status, failing }: { status: string; failing?: Record<string, string> } = JSON.parse(await response.text());
-    const missing = Object.entries(failing ?? {}).map(([check, why]) => `${check}: ${why}`);
-    return { ...row, status: missing.length > 0 ? `not ready (${missing.join("; ")})` : status };
+    const { state, failing } = await askHealth(ports.ops, HEALTH_MS);
+    const missing = Object.entries(failing).map(([dependency, why]) => `${dependency}: ${why}`);
+    return { ...row, status: missing.length > 0 ? `${state}, but fails (${missing.join("; ")})` : state };
   } catch {
     return { ...row, status: "does not answer" };
   }

@@ -76,7 +76,7 @@ export class QueueFullError extends CcspError {
   override readonly retryable = true;
 }
 
-/** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, SLOW_READER, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
+/** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, SLOW_READER, CALLER_LIMIT, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
 export class UnavailableError extends CcspError {
   override readonly name = "UnavailableError";
   override readonly retryable = true;
@@ -129,6 +129,7 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   DEADLINE_EXCEEDED: UnavailableError,
   OVERLOADED: UnavailableError,
   SLOW_READER: UnavailableError,
+  CALLER_LIMIT: UnavailableError,
   INTERNAL: CcspError,
   CALL_CANCELLED: CcspError,
   // Of calls that no agent makes.

@@ -61,7 +61,9 @@ export function createPatience(
 }
 
 function worthRepeating(error: unknown): error is CallError {
-  return error instanceof CallError && (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED);
+  if (!(error instanceof CallError)) return false;
+  const { code, reason } = error;
+  return code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || reason === "CALLER_LIMIT";
 }
 
 const realPace: Pace = {

@@ -86,6 +86,15 @@ export function redisUrl(settings: Settings): string {
   );
 }
 
+/** Of the services that send agents what they watch. */
+export function callerUnreadBytes(settings: Settings): number {
+  return settings.integer(
+    "CCSP_CALLER_UNREAD_BYTES",
+    "bytes of large answers on the way to one agent that it has not read; more wait",
+    { default: 32 * 1024 * 1024, min: 1024 * 1024 },
+  );
+}
+
 /** How many shards the queue has, and partitions its events: the same for all services of an installation. */
 export function queueShards(settings: Settings): number {
   return settings.integer(

@@ -62,7 +62,10 @@ export function registerScheme(scheme: string, open: OpenSource): void {
       };
       const failure = (message: string): experimental.StatusOr<experimental.Endpoint[]> => {
         const details = `${target}: ${message}`;
-        return experimental.statusOrFromError({ code: status.UNAVAILABLE, details, metadata: new Metadata() });
+        const metadata = new Metadata();
+        // Nobody is there to be tried again: whoever called hears so at once.
+        metadata.set("grpc-retry-pushback-ms", "-1");
+        return experimental.statusOrFromError({ code: status.UNAVAILABLE, details, metadata });
       };
       const source = open(this.#name, {
         found: (addresses) => report(endpoints(addresses)),

@@ -61,7 +61,12 @@ export class Fixture {
   }
 
   /** Asks a target for the name of the instance that answers. */
-  connect(target: string): { whoAnswers(timeoutMs?: number): Promise<string>; watch(): Promise<void> } {
+  connect(target: string): {
+    whoAnswers(timeoutMs?: number): Promise<string>;
+    watch(): Promise<void>;
+    /** A stream whose first message answers the call. */
+    run(timeoutMs: number): Promise<void>;
+  } {
     const client = this.own(
       createClient(QueueServiceService, target, { channelOptions: { "grpc.use_local_subchannel_pool": 1 } }),
     );
@@ -72,6 +77,9 @@ export class Fixture {
       },
       async watch() {
         for await (const _ of client.watch({}));
+      },
+      async run(timeoutMs) {
+        for await (const _ of client.watch({}, { answersFirst: true, timeoutMs }));
       },
     };
   }

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
+import { CallError } from "@ccsp/grpc-kit";
 import { eventually } from "@ccsp/testkit";
 import { type Findings, registerScheme } from "../src/grpc-resolver.js";
 import { Fixture } from "./fixture.js";
+
+const unavailable = (error: unknown): boolean =>
+  error instanceof CallError &&
+  error.reason === "DEPENDENCY_UNAVAILABLE" &&
+  error.message.includes("Consul does not answer");
 
 /** A scheme whose findings the test makes up. */
 function madeUp(scheme: string) {
@@ -48,9 +54,38 @@ describe("a scheme of our own in grpc-js", () => {
     source?.findings.nobody("nobody is left");
     await new Promise(setImmediate);
     await assert.rejects(client.watch(), /dropping:\/\/\/name: nobody is left/);
-    const waiting = client.whoAnswers();
     source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
-    assert.equal(await waiting, "a");
+    await eventually(async () => assert.equal(await client.whoAnswers(), "a"));
+  });
+
+  it("fails every call at once when nobody can be known, by what the look-up says: waiting would keep its caller from going elsewhere", async () => {
+    const opened = madeUp("unknown");
+    const client = fixture.connect("unknown:///name");
+    // Called before the look-up is over: none of these has a deadline that this test would live to see.
+    const early = [client.whoAnswers(600_000), client.run(600_000)].map((call) => assert.rejects(call, unavailable));
+    const [source] = await eventually(() => (assert.equal(opened.length, 1), opened));
+    source?.findings.failed("Consul does not answer");
+    await Promise.all(early);
+    await assert.rejects(client.whoAnswers(600_000), unavailable);
+    await assert.rejects(client.run(600_000), unavailable);
+  });
+
+  it("fails every call at once when the last instance has left, and serves those that come when one is back", async () => {
+    const [opened, server] = [madeUp("leaving"), await fixture.serve("a")];
+    const client = fixture.connect("leaving:///name");
+    const first = client.whoAnswers();
+    const [source] = await eventually(() => (assert.equal(opened.length, 1), opened));
+    const here = () => source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
+    here();
+    await first;
+    source?.findings.nobody("nobody is left");
+    await eventually(() => assert.rejects(client.whoAnswers(600_000), /nobody is left/));
+    here();
+    await eventually(async () => assert.equal(await client.whoAnswers(), "a"));
+  });
+
+  it("fails a call at once when grpc's own resolver knows no such name", async () => {
+    await assert.rejects(fixture.connect("dns:///nobody.invalid:1").whoAnswers(600_000), /nobody\.invalid/);
   });
 
   it("closes its source with the channel", async () => {

@@ -7,3 +7,4 @@ export {
   Refusal,
   type RefusalOptions,
 } from "./refusal.js";
+export { isVisible, VISIBLE_RULE, visible } from "./visible.js";

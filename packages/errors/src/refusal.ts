@@ -1,4 +1,5 @@
 import type { Reason } from "./reason.js";
+import { visible } from "./visible.js";
 
 export interface FieldViolation {
   /** Path in the request, as in `spec.limits.turns`. */
@@ -25,7 +26,7 @@ export interface RefusalOptions {
   readonly cause?: unknown;
 }
 
-/** A refusal that the caller can act on. Anything else that is thrown is a bug, and leaves a server as INTERNAL. */
+/** A refusal that the caller can act on; what it quotes is made visible, since it is read on terminals. Anything else that is thrown is a bug, and leaves a server as INTERNAL. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly reason: Reason;
@@ -37,14 +38,19 @@ export class Refusal extends Error {
   readonly preconditions: readonly Precondition[];
 
   constructor(reason: Reason, message: string, options: RefusalOptions = {}) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    super(visible(message), "cause" in options ? { cause: options.cause } : undefined);
     this.reason = reason;
-    this.metadata = options.metadata ?? {};
-    this.fields = options.fields ?? [];
+    this.metadata = shown(options.metadata ?? {});
+    this.fields = (options.fields ?? []).map(shown);
     this.retryAfterMs = options.retryAfterMs;
-    this.quota = options.quota ?? [];
-    this.preconditions = options.preconditions ?? [];
+    this.quota = (options.quota ?? []).map(shown);
+    this.preconditions = (options.preconditions ?? []).map(shown);
   }
+}
+
+function shown<T extends Readonly<Record<keyof T, string>>>(texts: T): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same keys with texts
+  return Object.fromEntries(Object.entries<string>(texts).map(([key, text]) => [key, visible(text)])) as T;
 }
 
 const MEMORY = "memory of Redis";

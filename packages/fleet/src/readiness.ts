@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { askHealth } from "./health.js";
 import type { Part } from "./plan.js";
 import type { Running } from "./unit-process.js";
 
 const POLL_MS = 50;
 
-/** Resolves when every part is ready; rejects, naming each that is not and why, when one will not be started again or time is up. */
+/** Resolves when every part is ready and reaches what it depends on, so that the fleet does what it is asked from then on; rejects, naming each that is not and why, when one will not be started again or time is up. */
 export async function untilAllReady(running: readonly Running[], timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -31,9 +32,10 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
 
 async function whyNotReady(part: Part): Promise<string | undefined> {
   try {
-    const response = await fetch(`http://127.0.0.1:${part.ports.ops}/ready`, { signal: AbortSignal.timeout(2_000) });
-    const body = await response.text();
-    return response.status === 200 ? undefined : `answers ${response.status} ${body.trim()}`;
+    const { state, failing } = await askHealth(part.ports.ops, 2_500);
+    const missing = Object.entries(failing).map(([dependency, why]) => `${dependency}: ${why}`);
+    if (state === "ready" && missing.length === 0) return undefined;
+    return [`is ${state}`, ...missing].join("; ");
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return cause instanceof Error ? cause.message : String(cause);

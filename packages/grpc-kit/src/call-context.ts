@@ -1,6 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import type { Metadata, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
+import { CallUnread, type Unread, type UnreadBytes } from "./unread.js";
 
 /**
  * What a handler knows about the call besides the request. Pass it on as the options of outgoing calls: their deadline
@@ -14,6 +15,8 @@ export interface CallContext {
   /** Full method name, `/ccsp.queue.v1.QueueService/Sync`. */
   readonly method: string;
   readonly peer: string;
+  /** What was sent and is not read yet, and room for more. */
+  readonly unread: Unread;
 }
 
 export type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
@@ -28,15 +31,18 @@ const SAME_MOMENT_MS = 20;
 export class OpenCall implements CallContext {
   readonly #call: IncomingCall;
   readonly #around = context.active();
+  readonly unread: CallUnread;
   #finished = false;
   #stopped: Refusal | undefined;
   #aborter: AbortController | undefined;
   #onStop: ((refusal: Refusal) => void) | undefined;
 
-  constructor(call: IncomingCall) {
+  constructor(call: IncomingCall, unread: UnreadBytes) {
     this.#call = call;
+    this.unread = new CallUnread(unread, () => this.signal);
     // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
     call.on("cancelled", () => {
+      this.unread.close();
       // Whoever hears of it is still inside the call's span; the event itself comes from the connection.
       if (!this.#finished) context.with(this.#around, () => this.#stopAsCancelled());
     });

@@ -1,5 +1,6 @@
 import { type Metadata, status } from "@grpc/grpc-js";
 import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { boundTraceState } from "./trace-state.js";
 
 /**
  * The spans of calls, with the names and attributes of OpenTelemetry's semantic conventions for RPC, 1.45.0, the first release in which
@@ -9,8 +10,12 @@ import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode
  */
 const tracer = trace.getTracer("@ccsp/grpc-kit");
 
-const HEADERS = {
-  get: (headers: Metadata, key: string) => headers.get(key).map(String),
+/** How OpenTelemetry reads and writes a call's metadata. */
+export const HEADERS = {
+  get(headers: Metadata, key: string) {
+    const values = headers.get(key).map(String);
+    return key === "tracestate" && values.length > 0 ? [boundTraceState(values.join(","))] : values;
+  },
   keys: (headers: Metadata) => Object.keys(headers.getMap()),
   set: (headers: Metadata, key: string, value: string) => headers.set(key, value),
 };

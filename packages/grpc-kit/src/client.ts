@@ -12,8 +12,11 @@ import { CallError, toCallError } from "./call-error.js";
 import { joinMetadata } from "./call-metadata.js";
 import { beginCallSpan, endCallSpan, noSpan } from "./call-span.js";
 import { channelOptions } from "./channel-options.js";
+import { instanceComes, instancesAreDown } from "./instance-comes.js";
+import { createReadAhead } from "./read-ahead.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
 import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
+import { NO_DETAILS } from "./status-details.js";
 
 /** A `CallContext` fits here, so that a handler passes its own deadline and cancellation on. */
 export interface CallOptions {
@@ -52,19 +55,29 @@ export interface ClientOptions<D extends ServiceShape = ServiceShape> {
   readonly untraced?: readonly (keyof D)[] | undefined;
 }
 
+/** What a client has besides its methods. */
+export interface Connection {
+  /** Resolves when an instance is connected to; rejects with what is known after 2 s. It makes no call. */
+  reachable(): Promise<void>;
+  close(): void;
+}
+
+const REACHABLE_MS = 2_000;
+
 /**
  * A client of one service at a grpc target (`host:port`, `dns:///…`, and what `@ccsp/discovery` registers).
  *
  * Calls are spread over all instances and tried up to four times on UNAVAILABLE. A unary call waits within its deadline
- * (default 10 s) until an instance can be reached, so it survives a restart of the target; it ends with UNAVAILABLE,
- * naming the target, when none came. A stream does not wait, unless it `answersFirst`, and has no deadline unless it is given one; it starts when it
+ * (default 10 s) until an instance that is known can be reached, so it survives a restart of the target; it ends with UNAVAILABLE,
+ * naming the target, when none came, and at once when none is known: the name cannot be resolved, or nobody has registered under it. A stream
+ * does not wait, unless it `answersFirst`, and has no deadline unless it is given one; it starts when it
  * is first read, is read no faster than its consumer, and leaving the loop cancels the call.
  */
 export function createClient<D extends ServiceShape>(
   definition: D,
   target: string,
   options: ClientOptions<D> = {},
-): Client<D> & { close(): void } {
+): Client<D> & Connection {
   const { timeoutMs = 10_000, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, untraced = [] } = options;
   const client = new GrpcClient(target, options.credentials ?? credentials.createInsecure(), {
     ...channelOptions(maxMessageBytes),
@@ -73,6 +86,13 @@ export function createClient<D extends ServiceShape>(
 
   let closed = false;
   const methods: Record<string, unknown> = {
+    reachable: () =>
+      new Promise<void>((resolve, reject) => {
+        client.waitForReady(Date.now() + REACHABLE_MS, (late) => {
+          if (late) reject(new Error(`${target} could not be reached within ${REACHABLE_MS} ms`, { cause: late }));
+          else resolve();
+        });
+      }),
     close() {
       closed = true;
       client.close();
@@ -102,7 +122,7 @@ export function createClient<D extends ServiceShape>(
       : (request: object, call?: CallOptions) => callUnary(() => prepare(request, call));
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made in a loop over D's own methods
-  return methods as Client<D> & { close(): void };
+  return methods as Client<D> & Connection;
 }
 
 interface Outgoing {
@@ -120,9 +140,20 @@ interface Outgoing {
 
 async function callUnary(prepare: () => Outgoing): Promise<unknown> {
   const outgoing = prepare();
-  const { client, method, signal, metadata, span } = outgoing;
+  try {
+    const response = await onceReachable(outgoing, outgoing.deadline, () => sendUnary(outgoing));
+    endCallSpan(outgoing.span, status.OK);
+    return response;
+  } catch (error) {
+    const failure = failed(outgoing, error);
+    endCallSpan(outgoing.span, failure.code, failure.message);
+    throw failure;
+  }
+}
+
+function sendUnary(outgoing: Outgoing): Promise<unknown> {
+  const { client, method, signal, metadata } = outgoing;
   return new Promise((resolve, reject) => {
-    metadata.setOptions({ waitForReady: true });
     const call = client.makeUnaryRequest(
       method.path,
       serialize(method),
@@ -132,9 +163,7 @@ async function callUnary(prepare: () => Outgoing): Promise<unknown> {
       grpcOptions(outgoing),
       (err, response) => {
         signal?.removeEventListener("abort", cancel);
-        const failure = err ? failed(outgoing, err) : undefined;
-        endCallSpan(span, failure?.code ?? status.OK, failure?.message);
-        if (failure) reject(failure);
+        if (err) reject(err);
         else resolve(response);
       },
     );
@@ -145,29 +174,27 @@ async function callUnary(prepare: () => Outgoing): Promise<unknown> {
 
 async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, void, undefined> {
   const outgoing = prepare();
-  const { client, method, signal, metadata, span, deadline, answerWithinMs } = outgoing;
-  if (answerWithinMs !== undefined) metadata.setOptions({ waitForReady: true });
-  const call = client.makeServerStreamRequest(
-    method.path,
-    serialize(method),
-    method.responseDeserialize,
-    outgoing.request,
-    metadata,
-    grpcOptions(outgoing),
-  );
-  const cancel = () => call.cancel();
+  const { signal, span, deadline, answerWithinMs } = outgoing;
+  let call: OpenStream | undefined;
+  const cancel = () => call?.cancel();
   signal?.addEventListener("abort", cancel, { once: true });
   let late: CallError | undefined;
   const giveUp = (): void => {
     late = answeredTooLate(outgoing);
-    call.cancel();
+    cancel();
   };
   const timer = answerWithinMs === undefined || deadline ? undefined : setTimeout(giveUp, answerWithinMs);
+  const answerBy = answerWithinMs === undefined ? undefined : (deadline ?? new Date(Date.now() + answerWithinMs));
   let [code, why] = [status.CANCELLED, "its reader left"];
   try {
-    for await (const message of call) {
-      clearTimeout(timer);
-      yield message;
+    const first = await onceReachable(outgoing, answerBy, () => {
+      call = openStream(outgoing);
+      return call.messages.next();
+    });
+    clearTimeout(timer);
+    for (let next = first; call && !next.done; next = await call.messages.next()) {
+      call.taken();
+      yield next.value;
     }
     code = status.OK;
   } catch (error) {
@@ -177,8 +204,48 @@ async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, voi
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", cancel);
-    call.cancel();
+    call?.cancel();
     endCallSpan(span, code, why);
+  }
+}
+
+interface OpenStream {
+  readonly messages: AsyncIterator<unknown>;
+  /** The reader has the next message. */
+  taken(): void;
+  cancel(): void;
+}
+
+function openStream(outgoing: Outgoing): OpenStream {
+  const { client, method, metadata, request } = outgoing;
+  const ahead = createReadAhead(method.responseDeserialize);
+  const call = client.makeServerStreamRequest(
+    method.path,
+    serialize(method),
+    ahead.deserialize,
+    request,
+    metadata,
+    grpcOptions(outgoing),
+  );
+  ahead.limit(call);
+  const messages = call[Symbol.asyncIterator]();
+  return { messages, taken: () => ahead.taken(), cancel: () => call.cancel() };
+}
+
+/** Sends again when an instance can be reached, as long as none of those that are known can; without a deadline it is sent once. */
+async function onceReachable<T>(outgoing: Outgoing, deadline: Date | undefined, send: () => Promise<T>): Promise<T> {
+  const { client, target, method, signal } = outgoing;
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      if (deadline === undefined || !instancesAreDown(error)) throw error;
+      if (await instanceComes(client, { deadline, signal })) continue;
+      const details = [NO_DETAILS, { cause: error }] as const;
+      if (signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled`, ...details);
+      const why = `${target} could not be reached before the deadline of ${method.path}`;
+      throw new CallError(status.UNAVAILABLE, why, ...details);
+    }
   }
 }
 

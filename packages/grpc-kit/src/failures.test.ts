@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { Metadata, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
-import type { CallContext } from "./call-context.js";
 import { CallError } from "./call-error.js";
 import { refusalFor } from "./failures.js";
 import { NO_DETAILS } from "./status-details.js";
@@ -10,7 +9,7 @@ import { NO_DETAILS } from "./status-details.js";
 function answer(error: unknown, signal = new AbortController().signal) {
   const logged: string[] = [];
   const log = pino({ level: "error" }, { write: (line: string) => void logged.push(line) });
-  const context: CallContext = { signal, deadline: undefined, headers: new Metadata(), method: "/a.B/C", peer: "" };
+  const context = { signal, method: "/a.B/C" };
   const { reason, message } = refusalFor(error, context, log);
   return { reason, message, logged: logged.length };
 }
@@ -35,7 +34,7 @@ describe("the answer to a call whose handler threw", () => {
 
   it("says what is away further back, when that was named", () => {
     const details = { ...NO_DETAILS, reason: "DEPENDENCY_UNAVAILABLE", metadata: { dependency: "redis" } } as const;
-    const context = { signal: new AbortController().signal } as CallContext;
+    const context = { signal: new AbortController().signal } as Parameters<typeof refusalFor>[1];
     const refusal = refusalFor(new CallError(status.UNAVAILABLE, "Redis does not answer", details), context, pino());
     assert.deepEqual(
       [refusal.reason, refusal.message, refusal.metadata],

@@ -8,7 +8,7 @@ import { CallError } from "./call-error.js";
  * way out. A refusal of a service behind this one keeps its reason. Everything else is a bug: logged with its cause, and
  * the caller learns nothing but INTERNAL.
  */
-export function refusalFor(error: unknown, context: CallContext, log: Logger): Refusal {
+export function refusalFor(error: unknown, context: Pick<CallContext, "signal" | "method">, log: Logger): Refusal {
   if (context.signal.reason instanceof Refusal) return context.signal.reason;
   if (error instanceof Refusal) return error;
   if (error instanceof CallError) {

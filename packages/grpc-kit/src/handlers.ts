@@ -1,10 +1,10 @@
 import { Refusal } from "@ccsp/errors";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { Logger } from "pino";
 import type { CallContext } from "./call-context.js";
 import { inCallSpan, untraced } from "./call-span.js";
 import { type Serving, serveStream, serveUnary } from "./serve-call.js";
 import { type MethodShape, type RequestOf, type ResponseOf, type ServiceShape, serviceName } from "./service-shape.js";
+import { SMALL_BYTES } from "./unread.js";
 
 /**
  * Handlers of a generated service definition: unary `async (request, context) => response`, server streams
@@ -60,11 +60,12 @@ export function implementSome<D extends ServiceShape>(
           return handler.call(handlers, request, context);
         };
         const inSpan = untracedMethods.includes(name) ? untraced : inCallSpan(method.path);
+        const encode = encoderOf(method);
         bound[name] = method.responseStream
-          ? serveStream(handle, serving, inSpan)
-          : serveUnary(handle, serving, inSpan);
+          ? serveStream({ handle, encode, inSpan }, serving)
+          : serveUnary({ handle, encode, inSpan }, serving);
       }
-      return { definition: reportingDefinition(methods, serving.log), handlers: bound };
+      return { definition: servedDefinition(methods), handlers: bound };
     },
   };
 }
@@ -72,32 +73,45 @@ export function implementSome<D extends ServiceShape>(
 /** Stands for a request that could not be read. */
 const UNREADABLE = Object.freeze({});
 
+/** Large messages as they were encoded, for as long as they are held: one that is sent to many is encoded once. */
+const encoded = new WeakMap<object, Buffer>();
+
+function encoderOf(method: MethodShape): (response: unknown) => Buffer {
+  return (response) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Handlers<D> has checked it
+    const message = response as object;
+    const known = encoded.get(message);
+    if (known) return known;
+    try {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same
+      const bytes = method.responseSerialize(message as never);
+      if (bytes.length > SMALL_BYTES) encoded.set(message, bytes);
+      return bytes;
+    } catch (error) {
+      throw new Error(`a response of ${method.path} could not be serialized`, { cause: error });
+    }
+  };
+}
+
 /**
- * grpc-js answers both a request that it cannot read and a response that it cannot write with INTERNAL, and says nothing
- * here. The first is the caller's fault and becomes a refusal; the second is a bug and is logged.
+ * What grpc-js reads and writes with: a request that cannot be read is the caller's fault and becomes a refusal, where grpc-js would answer with INTERNAL and
+ * say nothing here; responses are encoded already.
  */
-function reportingDefinition(methods: ServiceShape, log: Logger): ServiceDefinition {
-  const definition = Object.entries(methods).map(([name, method]): [string, MethodShape] => [
+function servedDefinition(methods: ServiceShape): ServiceDefinition {
+  const definition = Object.entries(methods).map(([name, method]) => [
     name,
     {
       ...method,
-      requestDeserialize(bytes) {
+      requestDeserialize(bytes: Buffer) {
         try {
           return method.requestDeserialize(bytes);
         } catch {
           return UNREADABLE;
         }
       },
-      responseSerialize(value) {
-        try {
-          return method.responseSerialize(value);
-        } catch (err) {
-          log.error({ err, method: method.path }, "a response could not be serialized");
-          throw err;
-        }
-      },
+      responseSerialize: (bytes: Buffer) => bytes,
     },
   ]);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js types serializers with `any`, which `never` is not
-  return Object.fromEntries(definition) as unknown as ServiceDefinition;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js types serializers with `any`
+  return Object.fromEntries(definition) as ServiceDefinition;
 }

@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { Histogram, type Registry } from "prom-client";
+import { Counter, Histogram, type Registry } from "prom-client";
 import { splitPath } from "./service-shape.js";
 
 /** Reports one finished call. `path` is the full method name. */
@@ -26,4 +26,16 @@ export function observeCalls(registry: Registry | undefined): ObserveCall {
     known.set(kind, labels);
     duration.observe(labels, seconds);
   };
+}
+
+/** Counts what a bound on connections and callers keeps out, by the bound. */
+export function countRefused(registry: Registry | undefined): (limit: string) => void {
+  if (!registry) return () => undefined;
+  const refused = new Counter({
+    name: "rpc_server_refused_total",
+    help: "Connections and calls that a bound on one address or caller kept out, by the bound",
+    labelNames: ["limit"] as const,
+    registers: [registry],
+  });
+  return (limit) => refused.inc({ limit });
 }

@@ -28,4 +28,5 @@ export const STATUS_OF = {
   SCHEDULE_NOT_FOUND: status.NOT_FOUND,
   RUN_NOT_FOUND: status.NOT_FOUND,
   SLOW_READER: status.UNAVAILABLE,
+  CALLER_LIMIT: status.RESOURCE_EXHAUSTED,
 } as const satisfies Record<Reason, status>;

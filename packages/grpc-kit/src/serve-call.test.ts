@@ -5,6 +5,7 @@ import { Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { untraced } from "./call-span.js";
 import { type Serving, serveUnary } from "./serve-call.js";
+import { UnreadBytes } from "./unread.js";
 
 describe("a unary call that is over for its caller", () => {
   it("is over here at once, and stays so when its handler answers after all", async () => {
@@ -12,14 +13,19 @@ describe("a unary call that is over for its caller", () => {
     const answers: unknown[] = [];
     const serving: Serving = {
       log: pino({ level: "silent" }),
+      refused: () => undefined,
       observe: (_path, code) => void observed.push(status[code]),
       ...{ streams: new Set(), unary: new Set(), stopping: false, stalledMs: 1_000 },
+      unread: new UnreadBytes({ callerBytes: 1, waitMs: 1 }),
     };
     let answer = (_response: object): void => undefined;
     const work = new Promise<object>((resolve) => (answer = resolve));
     const call = incoming();
 
-    serveUnary(() => work, serving, untraced)(call, (...args) => void answers.push(args));
+    serveUnary({ handle: () => work, encode: () => Buffer.alloc(0), inSpan: untraced }, serving)(
+      call,
+      (...args) => void answers.push(args),
+    );
     assert.equal(serving.unary.size, 1);
     call.emit("cancelled");
     assert.deepEqual([observed, answers.length, serving.unary.size], [["CANCELLED"], 1, 0]);

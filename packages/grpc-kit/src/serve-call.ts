@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
 import { type handleServerStreamingCall, type handleUnaryCall, type ServerWritableStream, status } from "@grpc/grpc-js";
 import type { Span } from "@opentelemetry/api";
@@ -8,12 +7,16 @@ import { CallError } from "./call-error.js";
 import { endServedSpan, type InCallSpan } from "./call-span.js";
 import { refusalFor } from "./failures.js";
 import type { ObserveCall } from "./metrics.js";
+import { createOutlet } from "./outlet.js";
 import { encodeRefusal } from "./status-details.js";
+import type { UnreadBytes } from "./unread.js";
 
 /** What one server shares with the calls that it serves. */
 export interface Serving {
   readonly log: Logger;
   readonly observe: ObserveCall;
+  /** Told of each connection and call that a bound keeps out. */
+  readonly refused: (limit: string) => void;
   /** Calls under way, for the server to end when it stops. */
   readonly streams: Set<OpenCall>;
   readonly unary: Set<OpenCall>;
@@ -21,6 +24,7 @@ export interface Serving {
   stopping: boolean;
   /** How long a stream may wait for its reader. */
   readonly stalledMs: number;
+  readonly unread: UnreadBytes;
 }
 
 export const SHUTTING_DOWN = new Refusal("SHUTTING_DOWN", "this process is stopping; call again");
@@ -33,13 +37,18 @@ const SLOW_READER = new Refusal(
 /** The caller's channel does not repeat the call by itself (gRFC A6); the caller may. */
 const NO_RETRY = ["grpc-retry-pushback-ms", "-1"] as const;
 
-type Handle<R> = (request: unknown, context: CallContext) => R;
+/** How one method is served. */
+export interface Served<R> {
+  readonly handle: (request: unknown, context: CallContext) => R;
+  /** Throws what is a bug. */
+  readonly encode: (response: unknown) => Buffer;
+  readonly inSpan: InCallSpan;
+}
 
 /** Turns `async (request, context) => response` into grpc-js's callback shape. */
 export function serveUnary(
-  handle: Handle<Promise<unknown>>,
+  { handle, encode, inSpan }: Served<Promise<unknown>>,
   serving: Serving,
-  inSpan: InCallSpan,
 ): handleUnaryCall<unknown, unknown> {
   const serve = async (
     span: Span | undefined,
@@ -49,7 +58,8 @@ export function serveUnary(
     // Once the call is over for its caller it is over here, also when the handler does not listen to its signal.
     open.onStop((refusal) => callback(fail(refusal)));
     try {
-      const response = await handle(call.request, open);
+      const response = encode(await handle(call.request, open));
+      await open.unread.take(response.length);
       if (open.finished) return;
       end(status.OK);
       callback(null, response);
@@ -62,15 +72,18 @@ export function serveUnary(
 
 /** Turns `async function* (request, context)` into grpc-js's stream shape, with back-pressure. */
 export function serveStream(
-  handle: Handle<AsyncIterable<unknown>>,
+  { handle, encode, inSpan }: Served<AsyncIterable<unknown>>,
   serving: Serving,
-  inSpan: InCallSpan,
 ): handleServerStreamingCall<unknown, unknown> {
   const serve = async (span: Span | undefined, call: ServerWritableStream<unknown, unknown>): Promise<void> => {
     const { open, end, fail } = begin({ call, serving, underWay: serving.streams, span });
     try {
       if (serving.stopping) throw SHUTTING_DOWN;
-      await pump(handle(call.request, open), call, open, serving);
+      const stalled = () => open.stop(SLOW_READER);
+      const outlet = createOutlet(call, open, { stalledMs: serving.stalledMs, stalled });
+      const send = (message: unknown) => outlet.send(encode(message));
+      await pump(handle(call.request, open), send, open, serving.log);
+      await outlet.flushed();
       end(status.OK);
       call.end();
     } catch (error) {
@@ -92,7 +105,7 @@ function begin({
   span: Span | undefined;
 }) {
   const started = performance.now();
-  const open = new OpenCall(call);
+  const open = new OpenCall(call, serving.unread);
   underWay.add(open);
   const end = (code: status, why?: string) => {
     serving.observe(open.method, code, (performance.now() - started) / 1e3);
@@ -113,34 +126,25 @@ function begin({
   return { open, end, fail };
 }
 
+/** Sends each message when the one before has left, or will soon. */
 async function pump(
   messages: AsyncIterable<unknown>,
-  call: ServerWritableStream<unknown, unknown>,
+  send: (message: unknown) => Promise<void>,
   open: OpenCall,
-  { log, stalledMs }: Pick<Serving, "log" | "stalledMs">,
+  log: Logger,
 ): Promise<void> {
   const iterator = messages[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await open.unlessStopped(iterator.next());
       if (next.done) return;
-      // The client reads slower than the handler produces: wait until grpc-js has room again.
-      if (!call.write(next.value)) await drained(call, open.signal, stalledMs);
+      await send(next.value);
     }
   } catch (error) {
     // Not awaited: a generator that waits for something else hears of it only through its signal.
     iterator.return?.().catch((err: unknown) => {
-      log.warn({ err, method: call.getPath() }, "a stream failed while it was stopped");
+      log.warn({ err, method: open.method }, "a stream failed while it was stopped");
     });
     throw error;
-  }
-}
-
-async function drained(call: IncomingCall, signal: AbortSignal, stalledMs: number): Promise<void> {
-  const late = AbortSignal.timeout(stalledMs);
-  try {
-    await once(call, "drain", { signal: AbortSignal.any([signal, late]) });
-  } catch (error) {
-    throw signal.aborted || !late.aborted ? error : SLOW_READER;
   }
 }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Logger } from "pino";
-import type { Registry } from "prom-client";
+import { Gauge, type Registry } from "prom-client";
 import type { Check } from "./readiness.js";
 import { runChecks } from "./readiness.js";
 
@@ -10,12 +10,17 @@ export interface OpsOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly registry: Registry;
   readonly log: Logger;
-  /** What the service cannot work without, by name. Each gets 2 s. */
+  /**
+   * What the service depends on, by name. Each check gets 2 s, whenever somebody looks. None decides about /ready: what is away for one
+   * replica is away for all, and taking all of them out of service helps nobody.
+   */
   readonly checks: Readonly<Record<string, Check>>;
 }
 
 export interface OpsServer {
   readonly port: number;
+  /** The start is done: from now on /ready is 200. */
+  setReady(): void;
   /** From now on /ready is 503, so that nobody sends new work here. */
   setDraining(): void;
   /** Answers under way have a second; then every connection ends. */
@@ -31,25 +36,32 @@ interface Answer {
   readonly body: string;
 }
 
+/** The states of a service, as /ready says them. */
+type State = "starting" | "ready" | "draining";
+
 /**
- * Serves GET /metrics (Prometheus), /health (200 as long as the event loop turns) and /ready (200 when every check passes and the
- * service is not draining, else 503 with JSON that names the failing checks). Rejects when the address cannot be listened on.
+ * Serves three paths; GET only.
+ *
+ * - /metrics: Prometheus, with `ccsp_dependency_up` for each check.
+ * - /ready: 200, or 503 while the service starts or drains. It asks nobody.
+ * - /health: 200 as long as the event loop turns. With `?verbose` also the state, and what is wrong with each dependency that fails its
+ *   check; still 200, since a restart mends no dependency.
+ *
+ * Rejects when the address cannot be listened on.
  */
 export async function serveOps({ listen, registry, log, checks }: OpsOptions): Promise<OpsServer> {
-  let draining = false;
+  let state: State = "starting";
+  showDependencies(registry, checks);
 
-  const answer = async (path: string): Promise<Answer> => {
-    switch (path) {
+  const answer = async ({ pathname, searchParams }: URL): Promise<Answer> => {
+    switch (pathname) {
       case "/metrics":
         return { status: 200, type: registry.contentType, body: await registry.metrics() };
       case "/health":
-        return json(200, { status: "alive" });
-      case "/ready": {
-        if (draining) return json(503, { status: "draining" });
-        const failing = await runChecks(checks);
-        if (Object.keys(failing).length === 0) return json(200, { status: "ready" });
-        return json(503, { status: "failing", failing });
-      }
+        if (!searchParams.has("verbose")) return json(200, { status: "alive" });
+        return json(200, { status: "alive", state, failing: await runChecks(checks) });
+      case "/ready":
+        return json(state === "ready" ? 200 : 503, { status: state });
       default:
         return json(404, { status: "unknown path", paths: ["/metrics", "/health", "/ready"] });
     }
@@ -57,8 +69,8 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
 
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const wrongMethod = request.method !== "GET" && request.method !== "HEAD";
-    const path = (request.url ?? "/").split("?")[0] ?? "/";
-    const { status, type, body } = wrongMethod ? json(405, { status: "only GET" }) : await answer(path);
+    const url = URL.parse(request.url ?? "/", "http://ops") ?? new URL("http://ops/");
+    const { status, type, body } = wrongMethod ? json(405, { status: "only GET" }) : await answer(url);
     response.writeHead(status, { "content-type": type, "cache-control": "no-store" }).end(body);
   };
 
@@ -81,8 +93,11 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
 
   return {
     port,
+    setReady() {
+      if (state === "starting") state = "ready";
+    },
     setDraining() {
-      draining = true;
+      state = "draining";
     },
     close: () =>
       new Promise((resolve, reject) => {
@@ -94,6 +109,22 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
         });
       }),
   };
+}
+
+/** Asked at each scrape, since nothing else asks as often. */
+function showDependencies(registry: Registry, checks: OpsOptions["checks"]): void {
+  const names = Object.keys(checks);
+  if (names.length === 0) return;
+  new Gauge({
+    name: "ccsp_dependency_up",
+    help: "Whether what the service depends on answered when the metrics were read",
+    labelNames: ["dependency"],
+    registers: [registry],
+    async collect() {
+      const failing = await runChecks(checks);
+      for (const dependency of names) this.set({ dependency }, dependency in failing ? 0 : 1);
+    },
+  });
 }
 
 function json(status: number, body: object): Answer {

@@ -43,47 +43,59 @@ describe("the ops port", () => {
     assert.doesNotMatch(await queue.metrics(), /service="gateway"/);
   });
 
-  it("is ready when every check passes", async () => {
-    const { get } = await serve({ redis: async () => {} });
-    const response = await get("/ready");
-    assert.equal(response.status, 200);
-    assert.deepEqual(await response.json(), { status: "ready" });
-  });
-
-  it("names the failing checks with 503 when it is not ready, and stays alive", async () => {
-    const { get } = await serve({
-      redis: async () => {
-        throw new Error("connection refused");
-      },
-      queue: () => {},
-    });
-    const response = await get("/ready");
-    assert.equal(response.status, 503);
-    assert.deepEqual(await response.json(), { status: "failing", failing: { redis: "connection refused" } });
-    assert.equal((await get("/health")).status, 200);
-  });
-
-  it("asks the checks anew each time", async () => {
-    let away = true;
-    const { get } = await serve({
-      redis: () => {
-        if (away) throw new Error("away");
-      },
-    });
-    assert.equal((await get("/ready")).status, 503);
-    away = false;
-    assert.equal((await get("/ready")).status, 200);
-  });
-
-  it("is not ready while draining, without asking the checks, and stays alive", async () => {
+  it("is ready from the end of the start to the begin of the drain, whatever its dependencies do, and asks none of them", async () => {
     let asked = 0;
-    const { ops, get } = await serve({ redis: () => void (asked += 1) });
+    const redis = () => {
+      asked += 1;
+      throw new Error("connection refused");
+    };
+    const { ops, get } = await serve({ redis });
+    const ready = async () => {
+      const response = await get("/ready");
+      return [response.status, await response.json()];
+    };
+    assert.deepEqual(await ready(), [503, { status: "starting" }]);
+    ops.setReady();
+    assert.deepEqual(await ready(), [200, { status: "ready" }]);
     ops.setDraining();
-    const response = await get("/ready");
-    assert.equal(response.status, 503);
-    assert.deepEqual(await response.json(), { status: "draining" });
+    ops.setReady();
+    assert.deepEqual(await ready(), [503, { status: "draining" }]);
     assert.equal(asked, 0);
-    assert.equal((await get("/health")).status, 200);
+  });
+
+  it("tells in verbose health what its dependencies do now, and stays alive meanwhile", async () => {
+    let away = true;
+    const redis = async () => {
+      if (away) throw new Error("connection refused");
+    };
+    const { ops, get } = await serve({ redis, queue: () => {} });
+    const health = async (path: string) => {
+      const response = await get(path);
+      assert.equal(response.status, 200);
+      return response.json();
+    };
+    const verbose = { status: "alive", state: "starting", failing: { redis: "connection refused" } };
+    assert.deepEqual(await health("/health?verbose"), verbose);
+    assert.deepEqual(await health("/health"), { status: "alive" });
+    ops.setReady();
+    away = false;
+    assert.deepEqual(await health("/health?verbose"), { status: "alive", state: "ready", failing: {} });
+  });
+
+  it("shows what its dependencies do in its metrics", async () => {
+    let away = true;
+    const redis = () => {
+      if (away) throw new Error("away");
+    };
+    const { get } = await serve({ redis, queue: () => {} });
+    const shown = async () => (await (await get("/metrics")).text()).match(/^ccsp_dependency_up.*$/gm);
+    const series = (redisUp: number) => [
+      `ccsp_dependency_up{dependency="redis",service="queue"} ${redisUp}`,
+      'ccsp_dependency_up{dependency="queue",service="queue"} 1',
+    ];
+    assert.deepEqual(await shown(), series(0));
+    away = false;
+    assert.deepEqual(await shown(), series(1));
   });
 
   it("answers other paths with 404 and other methods with 405", async () => {

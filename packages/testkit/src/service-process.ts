@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freePort, type ManagedProcess, startProcess } from "@ccsp/fleet";
+import { askHealth, freePort, type ManagedProcess, startProcess } from "@ccsp/fleet";
 import { eventually } from "./eventually.js";
 
 export interface ServiceProcess {
@@ -8,6 +8,8 @@ export interface ServiceProcess {
   readonly process: ManagedProcess;
   /** Status of a path of the ops port. */
   readonly ops: (path: string) => Promise<number>;
+  /** What is wrong with its dependencies, by name. */
+  readonly failing: () => Promise<Readonly<Record<string, string>>>;
   /** Value of the first series that begins so, as in `ccsp_monitor_runs_total{outcome="ok"`; 0 when there is none. */
   readonly metric: (series: string) => Promise<number>;
   stop(): Promise<void>;
@@ -44,6 +46,7 @@ export async function startServiceProcess(options: {
   });
   const get = (path: string) => fetch(`http://127.0.0.1:${opsPort}${path}`);
   const ops = async (path: string) => (await get(path)).status;
+  const failing = async () => (await askHealth(opsPort, 5_000)).failing;
   const metric = async (series: string) => {
     const text = await (await get("/metrics")).text();
     const line = text.split("\n").find((each) => each.startsWith(series));
@@ -53,10 +56,16 @@ export async function startServiceProcess(options: {
     await child.stop();
   };
   try {
-    await eventually(async () => assert.equal(await ops("/ready"), 200), { timeoutMs: 15_000 });
+    await eventually(
+      async () => {
+        assert.equal(await ops("/ready"), 200);
+        assert.deepEqual(await failing(), {});
+      },
+      { timeoutMs: 15_000 },
+    );
   } catch (error) {
     await stop();
     throw new Error(`${name} did not get ready: ${lines.join("\n")}`, { cause: error });
   }
-  return { address: `127.0.0.1:${grpcPort}`, process: child, ops, metric, stop };
+  return { address: `127.0.0.1:${grpcPort}`, process: child, ops, failing, metric, stop };
 }

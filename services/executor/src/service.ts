@@ -73,6 +73,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
       executorId,
       bootId,
       folder: folder.runs,
+      temporary: folder.temporary,
       path,
       silenceMs,
       stallMs,
@@ -144,5 +145,6 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     await open("consul", announce({ consulUrl, name: "executor", id, host: service.advertiseHost, port, log }));
     // Last, so that it closes first: no new work, and everything else still answers while runs end.
     await open("runs", executor.start());
+    ops.setReady();
   },
 });

@@ -35,9 +35,10 @@ describe("what an engine gets", function () {
           assert.match(CCSP_RUN ?? "", new RegExp(`^${EXECUTOR_ID}/[0-9A-Z]{26}/task-1:1$`));
           assert.match(PATH ?? "", /^\/usr\/local\/bin:\/usr\/bin:\/bin/);
           assert.equal(CLAUDE_CONFIG_DIR, `${HOME}/.claude`);
-          for (const folder of [cwd, HOME ?? "", TMPDIR ?? ""]) {
-            assert.ok(folder.startsWith(join(rig.dir, "executor", "runs")), `${folder} is not throwaway`);
-            assert.equal(existsSync(folder), false, "left behind");
+          const places = { runs: [cwd, HOME ?? ""], tmp: [TMPDIR ?? ""] };
+          for (const [place, folder] of Object.entries(places).flatMap(([at, all]) => all.map((one) => [at, one]))) {
+            assert.ok(folder?.startsWith(join(rig.dir, "executor", place ?? "")), `${folder} is not throwaway`);
+            assert.equal(existsSync(folder ?? ""), false, "left behind");
           }
         },
       );

@@ -96,7 +96,7 @@ describe("the executor and its leases", function () {
       assert.deepEqual(endingsOf(rig, task), []);
     }));
 
-  it("says what it runs, and is ready once the queue has answered", async () => {
+  it("says what it runs, and that it is ready", async () => {
     const [port, ops] = [await freePort(), await freePort()];
     const env = { CCSP_EXECUTOR_LISTEN: `127.0.0.1:${port}`, CCSP_EXECUTOR_OPS_LISTEN: `127.0.0.1:${ops}` };
     await withRig(env, async (rig) => {

@@ -1,4 +1,5 @@
-import { type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import { callerUnreadBytes, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
+import type { Strangers } from "@ccsp/grpc-kit";
 import { type KeySettings, MIN_SECRET_BYTES } from "./auth/token-keys.js";
 
 export interface GatewayConfig {
@@ -8,6 +9,8 @@ export interface GatewayConfig {
   readonly audience: string;
   readonly issuer: string | undefined;
   readonly watchGiveUpMs: number;
+  readonly callerUnreadBytes: number;
+  readonly limits: Omit<Strangers, "admit">;
 }
 
 /** Every setting of the gateway. */
@@ -23,6 +26,34 @@ export function define(settings: Settings): GatewayConfig {
       "how long an agent's stream is kept while no queue replica can be reached",
       { default: "30s", min: 0 },
     ),
+    callerUnreadBytes: callerUnreadBytes(settings),
+    limits: {
+      streamsPerConnection: settings.integer("CCSP_GATEWAY_STREAMS", "calls under way on one connection; more wait", {
+        default: 2_000,
+        min: 1,
+      }),
+      connectionsPerAddress: settings.integer(
+        "CCSP_GATEWAY_CONNECTIONS",
+        "connections from one address; raise it behind a proxy that opens one for each agent",
+        { default: 1_000, min: 1 },
+      ),
+      perCaller: {
+        unfinishedRequests: settings.integer(
+          "CCSP_GATEWAY_UNFINISHED_REQUESTS",
+          "requests of one agent that arrive at a time; more wait",
+          { default: 32, min: 1 },
+        ),
+        bodyMs: settings.durationMs("CCSP_GATEWAY_BODY_TIMEOUT", "time that a request has to arrive", {
+          default: "30s",
+          min: 1,
+        }),
+        abandonedPerSecond: settings.integer(
+          "CCSP_GATEWAY_ABANDONED_CALLS",
+          "calls that one agent may give up in a second, ten times as many at once; then its calls are refused",
+          { default: 30, min: 1 },
+        ),
+      },
+    },
   };
 }
 

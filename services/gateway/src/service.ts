@@ -19,7 +19,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService: authenticates agents and passes their calls to the queue",
   define,
 
-  async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs }, { open, log, stopping }) {
+  async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs, ...config }, { open, log, stopping }) {
+    const { callerUnreadBytes, limits } = config;
     const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
     const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be fetched anew"));
     const authenticator = createAuthenticator({ keys: tokenKeys, audience, issuer });
@@ -40,7 +41,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         listen: service.opsListen,
         registry,
         log,
-        checks: { queue: async () => void (await queue.getStatus({}, { timeoutMs: 2_000 })) },
+        // Whether a replica can be reached, and no more: what a call costs, each probe of each gateway would cost.
+        checks: { queue: () => queue.reachable() },
       }),
     );
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
@@ -61,10 +63,13 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         registry,
         drainMs,
         lameDuckMs,
+        callerUnreadBytes,
+        strangers: { admit: guard.admit, ...limits },
       }),
     );
     const id = `gateway-${service.instance}`;
     await open("consul", announce({ consulUrl, name: "gateway", id, host: advertiseHost, port: server.port, log }));
+    ops.setReady();
   },
 };
 

@@ -18,7 +18,7 @@ const SECRET = new TextEncoder().encode("a secret of this test and of nothing el
 const ALL = "tasks:submit tasks:read tasks:cancel";
 const PROMPT = "the prompt that stays private";
 const spec = TaskSpec.fromPartial({ prompt: PROMPT });
-const text = (value: string) => ({ $case: "textDelta", value: { text: value } }) as const;
+const text = (value: string) => ({ $case: "textDelta", value: { text: value, message: 1 } }) as const;
 const end = { $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState.SUCCEEDED }) } as const;
 
 async function as(sub: string, scope = ALL): Promise<CallOptions> {
@@ -50,6 +50,7 @@ async function startGateway(queue: FakeQueue) {
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
     services: [implement(AgentServiceService, handlers)],
+    strangers: { admit: guard.admit, ...LIMITS },
     log,
     lameDuckMs: 0,
     drainMs: 1_000,
@@ -74,6 +75,12 @@ const failsWith = (code: status, reason: Reason) => (error: unknown) => {
   assert.ok(error instanceof CallError, String(error));
   assert.deepEqual({ code: error.code, reason: error.reason }, { code, reason }, error.message);
   return true;
+};
+
+const LIMITS = {
+  streamsPerConnection: 1_000,
+  connectionsPerAddress: 100,
+  perCaller: { unfinishedRequests: 32, bodyMs: 10_000, abandonedPerSecond: 100 },
 };
 
 describe("gateway", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { type CcspClient, createCcspClient, InvalidTaskError, NotFoundError } from "@ccsp/client";
-import { freePort, type ManagedProcess, type RedisServer, startProcess, startRedis } from "@ccsp/fleet";
+import { type CcspClient, createCcspClient, InvalidTaskError, NotFoundError, UnavailableError } from "@ccsp/client";
+import { askHealth, freePort, type ManagedProcess, type RedisServer, startProcess, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { SignJWT } from "jose";
 
@@ -9,7 +9,11 @@ const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Services run from source, each a process of its own, as in production but for Consul. */
-async function startService(name: string, env: Record<string, string>): Promise<ManagedProcess & { port: number }> {
+async function startService(
+  name: string,
+  env: Record<string, string>,
+  missing: readonly string[] = [],
+): Promise<ManagedProcess & { port: number }> {
   const [port, opsPort] = [await freePort(), await freePort()];
   const prefix = `CCSP_${name.toUpperCase()}`;
   const running = await startProcess({
@@ -27,8 +31,10 @@ async function startService(name: string, env: Record<string, string>): Promise<
     },
   });
   await eventually(
-    async () =>
-      assert.equal((await fetch(`http://127.0.0.1:${opsPort}/ready`)).status, 200, running.lastLines().at(-1)),
+    async () => {
+      const { state, failing } = await askHealth(opsPort, 5_000);
+      assert.deepEqual([state, Object.keys(failing)], ["ready", missing], running.lastLines().at(-1));
+    },
     { timeoutMs: 30_000, what: `${name} to be ready` },
   );
   return { ...running, port };
@@ -54,7 +60,7 @@ describe("gateway in front of two real queue replicas", function () {
     await redis.stop();
   });
 
-  const as = (agent: string): CcspClient => {
+  const as = (agent: string, port = gateway.port, resumeMs = 60_000): CcspClient => {
     const token = () =>
       new SignJWT({ scope: "tasks:submit tasks:read tasks:cancel" })
         .setProtectedHeader({ alg: "HS256" })
@@ -62,7 +68,7 @@ describe("gateway in front of two real queue replicas", function () {
         .setAudience("ccsp")
         .setExpirationTime("5m")
         .sign(new TextEncoder().encode(SECRET));
-    const client = createCcspClient({ target: `127.0.0.1:${gateway.port}`, token });
+    const client = createCcspClient({ target: `127.0.0.1:${port}`, token, resumeMs });
     clients.push(client);
     return client;
   };
@@ -73,6 +79,24 @@ describe("gateway in front of two real queue replicas", function () {
       assert.deepEqual(error.fields.map(({ field }) => field).toSorted(), ["spec.limits.turns", "spec.prompt"]);
       return true;
     });
+  });
+
+  it("starts while Consul is away, is ready, and refuses each call at once, so that agents go elsewhere", async () => {
+    const env = { CCSP_JWT_SECRET: SECRET, CCSP_CONSUL_URL: "http://127.0.0.1:1" };
+    const lonely = await startService("gateway", env, ["queue"]);
+    try {
+      // It gives a call one second: what is held longer ends for another reason.
+      const client = as("alice", lonely.port, 1);
+      for (const call of [client.submit({ prompt: "x" }), client.get("01J00000000000000000000000")]) {
+        await assert.rejects(call, (error) => {
+          assert.ok(error instanceof UnavailableError);
+          assert.equal(error.reason, "DEPENDENCY_UNAVAILABLE");
+          return true;
+        });
+      }
+    } finally {
+      await lonely.stop();
+    }
   });
 
   it("keeps agents apart", async () => {

@@ -47,5 +47,6 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     );
     const id = `monitor-${instance}`;
     await open("consul", announce({ consulUrl, name: "monitor", id, host: advertiseHost, port: server.port, log }));
+    ops.setReady();
   },
 };

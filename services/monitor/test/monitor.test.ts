@@ -135,14 +135,15 @@ describe("monitor", () => {
     await eventually(async () => assert.equal((await two.client.getUsage({})).rows[0]?.runs, 210n));
   });
 
-  it("counts on after Redis was killed, and is not ready meanwhile", async () => {
-    const { client, ops } = await start();
+  it("counts on after Redis was killed, which its health alone tells meanwhile", async () => {
+    const { client, ops, failing } = await start();
     await publish({ data: completed() });
     await nothingPending();
     await server.kill9();
-    await eventually(async () => assert.equal(await ops("/ready"), 503));
+    await eventually(async () => assert.deepEqual(Object.keys(await failing()), ["redis"]));
+    assert.equal(await ops("/ready"), 200);
     await server.restart();
-    await eventually(async () => assert.equal(await ops("/ready"), 200));
+    await eventually(async () => assert.deepEqual(await failing(), {}));
     await publish({ data: completed() });
     await eventually(async () => assert.equal((await client.getUsage({})).rows[0]?.runs, 2n));
   });

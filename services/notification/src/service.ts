@@ -60,5 +60,6 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
       "consul",
       announce({ consulUrl, name: "notification", id, host: advertiseHost, port: server.port, log }),
     );
+    ops.setReady();
   },
 };

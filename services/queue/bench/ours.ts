@@ -44,7 +44,7 @@ export async function openOurs(url: string) {
   const wakes = await openWakes(await redis.duplicate(), redis.client);
   const idle = createIdle(wakes, [ENGINE]);
   const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS, retentionMs: 86_400_000 });
-  const retry = { baseMs: 1_000, random: Math.random };
+  const retry = { baseMs: 1_000, random: Math.random, refusals: { runs: 50, waitMs: 21_600_000 } };
   const gates = createGates(store, { rampMs: 60_000 });
   const queue = createQueue({ store, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });
   const sync = createSync(

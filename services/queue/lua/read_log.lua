@@ -6,14 +6,44 @@
 -- ARGV  1 task id
 --       2 entry after which it begins
 --       3 most entries
--- RETURN {record or nothing, result or nothing, how many entries the stream has, {entry id, {field, value, …}}, …}
+--       4 bytes after which it ends; one entry may be larger
+-- RETURN {record or nothing, result or nothing, how many entries the stream has, 1 when there are more, else 0,
+--         {entry id, {field, value, …}}, …}
 --
--- In one look: a task that has ended and a page that is not full are then the whole truth, and whoever watches for the end needs to
+-- In one look: a task that has ended and a page that nothing follows are then the whole truth, and whoever watches for the end needs to
 -- ask for nothing more. A success is no entry (see move_tasks.lua): its result comes with the page that it follows, unless it is stored
--- in chunks.
+-- in chunks. A page is bounded in bytes, since Redis and whoever reads it do nothing else meanwhile.
 
 local tasks, results, log = unpack(KEYS)
-local id, most = ARGV[1], tonumber(ARGV[3])
-local record, entries = redis.call('HGET', tasks, id), redis.call('XRANGE', log, '(' .. ARGV[2], '+', 'COUNT', most)
-local succeeded = record and #entries < most and string.find(record, '"state":"SUCCEEDED"', 1, true)
-return { record, succeeded and redis.call('HGET', results, id) or false, redis.call('XLEN', log), unpack(entries) }
+local id, after, most, room = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+-- How many more are looked at once the bytes so far are known.
+local STEP = 8
+
+local function size_of(entry)
+  local size = 0
+  for _, text in ipairs(entry[2]) do
+    size = size + #text
+  end
+  return size
+end
+
+local entries, more = {}, 0
+repeat
+  local step = redis.call('XRANGE', log, '(' .. after, '+', 'COUNT', math.min(STEP, most - #entries) + 1)
+  local wanted = math.min(STEP, most - #entries)
+  more = #step > wanted and 1 or 0
+  for i = 1, math.min(#step, wanted) do
+    room = room - size_of(step[i])
+    if room < 0 and #entries > 0 then
+      more = 1
+      break
+    end
+    entries[#entries + 1] = step[i]
+    after = step[i][1]
+  end
+until more == 0 or #entries == most or room <= 0
+
+local record = redis.call('HGET', tasks, id)
+local succeeded = record and more == 0 and string.find(record, '"state":"SUCCEEDED"', 1, true)
+local result = succeeded and redis.call('HGET', results, id) or false
+return { record, result, redis.call('XLEN', log), more, unpack(entries) }

@@ -67,7 +67,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     measureQueue(registry, store);
     showTargets(registry);
     const observer = observeQueue(registry);
-    const retry = { baseMs: config.retryBaseMs, random: Math.random };
+    const retry = { baseMs: config.retryBaseMs, random: Math.random, refusals: config.refusals };
     const gates = createGates(store, { rampMs: config.gateRampMs });
     // Each shard keeps its share of a bound on all tasks.
     const share = (bound: number): number => Math.ceil(bound / shards);
@@ -141,10 +141,15 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       clock,
     });
     const { listen, drainMs, lameDuckMs, consulUrl } = service;
+    const { callerUnreadBytes } = config;
     const services = [implement(QueueServiceService, handlers, UNTRACED)];
-    const server = await open("grpc", serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs }));
+    const server = await open(
+      "grpc",
+      serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs, callerUnreadBytes }),
+    );
     const id = `queue-${service.instance}`;
     const { port } = server;
     await open("consul", announce({ consulUrl, name: "queue", id, host: service.advertiseHost, port, log }));
+    ops.setReady();
   },
 };

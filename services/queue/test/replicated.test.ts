@@ -258,7 +258,12 @@ describe("a store that waits for replicas", () => {
     const [id, broken] = [await succeed(), await succeed()];
     const ended = await world.store.find(id);
     assert.ok(ended);
-    const readLog = async (each: string) => ({ task: { ...ended, id: each }, entries: [], result: undefined });
+    const readLog = async (each: string) => ({
+      task: { ...ended, id: each },
+      entries: [],
+      more: false,
+      result: undefined,
+    });
     const store = waiting({ ...world.store, readLog }, 0);
     await world.redis.client.hset(queueKeys(0).tasks, broken, "{");
     const found = await Promise.allSettled([store.readLog(broken, 0, 10), store.readLog(id, 0, 10)]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { load } from "@ccsp/config";
-import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
+import { freePort, type Health, type RedisServer, startRedis } from "@ccsp/fleet";
 import { CallError, createClient } from "@ccsp/grpc-kit";
 import { runService } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -94,16 +94,21 @@ describe("the queue service", () => {
     await service.stop();
   });
 
-  it("answers UNAVAILABLE while Redis is away, is not ready then, and goes on when it is back", async () => {
+  it("answers UNAVAILABLE while Redis is away, says so in its health alone, and goes on when it is back", async () => {
     const service = await start();
     await redis.kill9();
-    await eventually(async () => assert.equal((await service.ops("/ready")).status, 503));
+    const failing = async () => {
+      const { failing: faults }: Health = JSON.parse(await (await service.ops("/health?verbose")).text());
+      return Object.keys(faults);
+    };
+    await eventually(async () => assert.deepEqual(await failing(), ["redis"]));
+    assert.equal((await service.ops("/ready")).status, 200);
     const call = service.client.enqueue({ agentId: "alice", spec: spec(), requestId: "r" });
     const error = await call.catch((thrown: unknown) => thrown);
     assert.ok(error instanceof CallError, String(error));
     assert.deepEqual([error.reason, error.metadata.dependency], ["DEPENDENCY_UNAVAILABLE", "redis"]);
     await redis.restart();
-    await eventually(async () => assert.equal((await service.ops("/ready")).status, 200));
+    await eventually(async () => assert.deepEqual(await failing(), []));
     const { task } = await service.client.enqueue({ agentId: "alice", spec: spec(), requestId: "r" });
     assert.ok(task);
     await service.stop();

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
+import { eventually } from "@ccsp/testkit";
 import { NO_BOUNDS } from "../src/domain/bounds.js";
 import type { FullTask } from "../src/domain/queue.js";
 import { reap } from "../src/domain/reaper.js";
 import { type LogEntry, logTopic } from "../src/domain/store.js";
 import { TICK_MS } from "../src/domain/sync.js";
+import type { Task } from "../src/domain/task.js";
 import { runTask, watchTask } from "../src/domain/watch.js";
 import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
 
 const contentOf = ({ content }: LogEntry): string =>
-  content.kind === "state" ? content.state : String(Buffer.from(content.event));
+  content.kind === "state" ? content.state : content.kind === "answer" ? "answer" : String(Buffer.from(content.event));
 
 describe("watching a task", function () {
   // Shorter than the tick that covers a lost wake-up, so that without the wake-up a test fails.
@@ -30,13 +32,14 @@ describe("watching a task", function () {
   });
   beforeEach(() => world.reset());
 
+  const reserve = async (): Promise<void> => undefined;
   const collect = async (
     id: string,
     afterSequence = 0,
     options: { stopAfter?: number; wakes?: World["wakes"] } = {},
   ) => {
     const seen: LogEntry[] = [];
-    const deps = { store: world.store, wakes: options.wakes ?? world.wakes };
+    const deps = { store: world.store, wakes: options.wakes ?? world.wakes, reserve };
     for await (const { entry } of watchTask(
       deps,
       { id, agent: "alice", afterSequence },
@@ -50,7 +53,11 @@ describe("watching a task", function () {
   /** The state that the task is accepted in, then its log. */
   const collectRun = async (id: string, accept: () => Promise<FullTask>) => {
     const seen: string[] = [];
-    for await (const { accepted, watched } of runTask(world, { id, accept }, new AbortController().signal)) {
+    for await (const { accepted, watched } of runTask(
+      { ...world, reserve },
+      { id, accept },
+      new AbortController().signal,
+    )) {
       if (accepted) seen.push(accepted.task.state);
       if (watched) seen.push(contentOf(watched.entry));
     }
@@ -117,7 +124,7 @@ describe("watching a task", function () {
       },
     };
     const watcher = { id, agent: "alice", afterSequence: 2 };
-    const watch = watchTask({ store: world.store, wakes }, watcher, new AbortController().signal);
+    const watch = watchTask({ store: world.store, wakes, reserve }, watcher, new AbortController().signal);
     /** Resolves when the watcher waits: from here on only a wake-up brings it news before the tick. */
     const idle = () => new Promise<void>((resolve) => void (waits = resolve));
     for (const change of [
@@ -183,10 +190,11 @@ describe("watching a task", function () {
         reads += 1;
         return world.store.readLog(...where);
       },
+      findResult: world.store.findResult,
     };
     const stop = new AbortController();
     const accept = async () => world.queue.enqueue(task);
-    const stream = runTask({ store, wakes: world.wakes }, { id: task.id, accept }, stop.signal);
+    const stream = runTask({ store, wakes: world.wakes, reserve }, { id: task.id, accept }, stop.signal);
     const { value: first } = await stream.next();
     assert.equal(first?.watched?.entry.sequence, 1);
     const end = stream.next();
@@ -212,10 +220,78 @@ describe("watching a task", function () {
     assert.deepEqual((await collect(task.id)).map(contentOf), ["QUEUED", "CANCELLED"]);
   });
 
+  it("reads pages that are bounded in bytes, and misses nothing of a log whose entries are large", async () => {
+    const { id, fence } = await run();
+    const sizes = [200_000, 200_000, 1, 1_000_000, 1, ...Array<number>(100).fill(10)];
+    for (const [i, size] of sizes.entries()) {
+      await world.queue.report({ id, fence, number: i + 2, entries: [Buffer.alloc(size, "x")] });
+    }
+    await world.queue.complete(id, fence, Buffer.from("r"), {});
+    const pages: number[] = [];
+    const store = {
+      ...world.store,
+      readLog: async (...where: Parameters<World["store"]["readLog"]>) => {
+        const page = await world.store.readLog(...where);
+        const bytes = (page?.entries ?? []).map(({ content }) =>
+          content.kind === "reported" ? content.event.length : 0,
+        );
+        pages.push(bytes.reduce((sum, each) => sum + each, 0));
+        return page;
+      },
+    };
+    const seen: number[] = [];
+    const watcher = { id, agent: "alice", afterSequence: 0 };
+    for await (const { entry } of watchTask(
+      { store, wakes: world.wakes, reserve },
+      watcher,
+      new AbortController().signal,
+    )) {
+      seen.push(entry.sequence);
+    }
+    assert.deepEqual(
+      seen,
+      Array.from({ length: sizes.length + 3 }, (_, i) => i + 1),
+    );
+    assert.deepEqual(
+      pages.filter((bytes) => bytes > 260_000),
+      [1_000_000],
+      "one entry alone may be larger",
+    );
+  });
+
+  it("reads a large result once for all who watch at a time, and only when there is room for it", async () => {
+    const { id, fence } = await run();
+    await world.queue.complete(id, fence, Buffer.alloc(3_000_000, "x"), {});
+    const asked: number[] = [];
+    let room = (): void => undefined;
+    const noRoom = new Promise<void>((resolve) => void (room = resolve));
+    let reads = 0;
+    const deps = {
+      store: { ...world.store, findResult: (task: Task) => ((reads += 1), world.store.findResult(task)) },
+      wakes: world.wakes,
+      reserve: async (bytes: number) => {
+        asked.push(bytes);
+        await noRoom;
+      },
+    };
+    const watch = async () => {
+      const watcher = { id, agent: "alice", afterSequence: 2 };
+      for await (const { result } of watchTask(deps, watcher, new AbortController().signal)) if (result) return result;
+      return undefined;
+    };
+    const watching = [watch(), watch(), watch()];
+    await eventually(() => assert.deepEqual(asked, [3_000_000, 3_000_000, 3_000_000]));
+    assert.equal(reads, 0);
+    room();
+    const [first, ...others] = await Promise.all(watching);
+    assert.equal(first?.byteLength, 3_000_000);
+    for (const other of others) assert.ok(other === first, "each has bytes of its own");
+  });
+
   it("ends without an error when its signal aborts, and listens to nothing afterwards", async () => {
     const { id } = await run();
     const abort = new AbortController();
-    const watching = watchTask(world, { id, agent: "alice", afterSequence: 2 }, abort.signal).next();
+    const watching = watchTask({ ...world, reserve }, { id, agent: "alice", afterSequence: 2 }, abort.signal).next();
     abort.abort();
     assert.equal((await watching).done, true);
   });

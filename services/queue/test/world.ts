@@ -19,6 +19,8 @@ import { createTaskIds } from "../src/task-id.js";
 
 export const log = pino({ level: "silent" });
 export const LEASE_MS = 30_000;
+/** As the settings have it when nobody says otherwise. */
+export const REFUSALS = { runs: 50, waitMs: 6 * 60 * 60 * 1000 };
 export const RAMP_MS = 60_000;
 export const ORDER: Order = {
   ...{ urgentMax: 2, weights: classWeights(16, 4, 1) },
@@ -101,7 +103,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     offer: idle.offer,
     now: () => clock.now,
   });
-  const retry = { baseMs: 1_000, random: () => 1 };
+  const retry = { baseMs: 1_000, random: () => 1, refusals: REFUSALS };
   const order = { ...ORDER, ...options.order };
   const limits = { bounds, retry, order };
   const gates = createGates(store, { rampMs: RAMP_MS });

@@ -59,6 +59,7 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
         timers.add(timer);
         return () => clearTimeout(timer);
       };
+      let lingers = () => {};
       const end = () => {
         signalGroup(pid, "SIGTERM");
         after(GRACE_MS, () => signalGroup(pid, "SIGKILL"));
@@ -105,7 +106,8 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
         },
         endInput(ms) {
           child.stdin.end();
-          after(ms, end);
+          lingers();
+          lingers = ms === undefined ? () => {} : after(ms, end);
         },
       };
     },

@@ -1,8 +1,9 @@
-import { Refusal } from "@ccsp/errors";
-import type { CallContext } from "@ccsp/grpc-kit";
+import { Refusal, visible } from "@ccsp/errors";
+import type { CallContext, Strangers } from "@ccsp/grpc-kit";
+import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { trace } from "@opentelemetry/api";
 import type { Authenticator } from "../auth/authenticator.js";
-import { authorise, type Rpc } from "../domain/access.js";
+import { authorise, type Rpc, SCOPES } from "../domain/access.js";
 import type { Identity } from "../domain/identity.js";
 import type { Audit, AuditEntry } from "./audit.js";
 import { passOn } from "./refusals.js";
@@ -17,6 +18,8 @@ export interface AgentCall extends Identity {
 }
 
 export interface Guard {
+  /** Before anything of a request is read. Answers the agent. */
+  readonly admit: Strangers["admit"];
   unary<Request, Response>(
     rpc: Rpc,
     handle: (request: Request, call: AgentCall) => Promise<Response>,
@@ -34,38 +37,63 @@ export interface GuardOptions {
   readonly onDenied?: (reason: string) => void;
 }
 
+/** By the full method name. */
+const RPC_OF: ReadonlyMap<string, Rpc> = new Map(
+  Object.entries(AgentServiceService).flatMap(([name, { path }]) => (isRpc(name) ? [[path, name] as const] : [])),
+);
+
+function isRpc(name: string): name is Rpc {
+  return Object.hasOwn(SCOPES, name);
+}
+
 /** Longer than any task's id: what an agent asks for may be megabytes of anything, and goes to log and trace before the queue looks at it. */
 const MAX_ID_LENGTH = 64;
 
-/** Wraps every handler: authenticate, authorise, audit, and translate what the queue refuses. */
+/** Lets calls in by their metadata: authenticate and authorise. Then wraps every handler: audit, and translate what the queue refuses. */
 export function createGuard({ authenticator, audit, onDenied }: GuardOptions): Guard {
-  async function admit(rpc: Rpc, context: CallContext, entry: AuditEntry): Promise<AgentCall> {
-    try {
-      const identity = await authenticator.authenticate(authorizationOf(context));
-      entry.agent(identity.agentId);
-      trace.getActiveSpan()?.setAttribute("ccsp.agent.id", identity.agentId);
-      authorise(rpc, identity);
-      return {
-        ...identity,
-        context,
-        concerns(taskId) {
-          const bounded = taskId.slice(0, MAX_ID_LENGTH);
-          entry.task(bounded);
-          trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
-        },
-        accepted: () => entry.accepted(),
-      };
-    } catch (error) {
-      if (error instanceof Refusal) onDenied?.(error.reason);
-      throw error;
-    }
+  // By the metadata that the call has from its admission to its handler.
+  const letIn = new WeakMap<CallContext["headers"], Identity>();
+
+  function enter(context: CallContext, entry: AuditEntry): AgentCall {
+    const identity = letIn.get(context.headers);
+    if (!identity) throw new Error(`${context.method} was not let in`);
+    entry.agent(identity.agentId);
+    context.unread.countFor(identity.agentId);
+    trace.getActiveSpan()?.setAttribute("ccsp.agent.id", identity.agentId);
+    return {
+      ...identity,
+      context,
+      concerns(taskId) {
+        const bounded = visible(taskId.slice(0, MAX_ID_LENGTH));
+        entry.task(bounded);
+        trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
+      },
+      accepted: () => entry.accepted(),
+    };
   }
 
   return {
+    async admit({ headers, method, peer }) {
+      const rpc = RPC_OF.get(method);
+      // Health and reflection.
+      if (rpc === undefined) return undefined;
+      const entry = audit(rpc, peer);
+      try {
+        const identity = await authenticator.authenticate(headers.get("authorization")[0]?.toString());
+        entry.agent(identity.agentId);
+        authorise(rpc, identity);
+        letIn.set(headers, identity);
+        return identity.agentId;
+      } catch (error) {
+        if (error instanceof Refusal) onDenied?.(error.reason);
+        entry.failed(error);
+        throw error;
+      }
+    },
     unary: (rpc, handle) => async (request, context) => {
       const entry = audit(rpc, context.peer);
       try {
-        return await handle(request, await admit(rpc, context, entry));
+        return await handle(request, enter(context, entry));
       } catch (error) {
         entry.failed(error);
         throw passOn(error);
@@ -75,15 +103,11 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
       async function* (request, context) {
         const entry = audit(rpc, context.peer);
         try {
-          yield* handle(request, await admit(rpc, context, entry));
+          yield* handle(request, enter(context, entry));
         } catch (error) {
           entry.failed(error);
           throw passOn(error);
         }
       },
   };
-}
-
-function authorizationOf({ headers }: CallContext): string | undefined {
-  return headers.get("authorization")[0]?.toString();
 }

@@ -57,7 +57,8 @@ async function sequencesOf(events: AsyncIterable<TaskEvent>): Promise<number[]> 
   return sequences;
 }
 
-const context = () => ({ signal: new AbortController().signal, deadline: undefined });
+const ROOM = { tryReserve: () => true, reserve: async () => undefined };
+const context = () => ({ signal: new AbortController().signal, deadline: undefined, unread: ROOM });
 
 describe("watchTask", () => {
   it("goes on from the last sequence when the replica that streams stops", async () => {
@@ -83,6 +84,28 @@ describe("watchTask", () => {
     assert.ok(time.now() >= 10_000 && time.now() <= 13_000, `gave up after ${time.now()} ms`);
   });
 
+  it("throws at once when no replica answers at the begin, so that the agent asks another gateway", async () => {
+    const queue = scripted([gone()]);
+    const time = clock();
+    const watching = sequencesOf(watchTask(queue, FROM, context(), { giveUpMs: 30_000, ...time }));
+    await assert.rejects(watching, /this process is stopping/);
+    assert.deepEqual([queue.asked.length, time.now()], [1, 0]);
+  });
+
+  it("asks for a large entry again when there is room for it, and holds it no longer until then", async () => {
+    const queue = scripted([1, 2], [1, 2, 3]);
+    const steps: string[] = [];
+    const unread = {
+      tryReserve: () => steps.length > 0,
+      async reserve() {
+        steps.push("waited");
+      },
+    };
+    const watching = watchTask(queue, FROM, { ...context(), unread }, { giveUpMs: 1, ...clock() });
+    assert.deepEqual(await sequencesOf(watching), [1, 2, 3]);
+    assert.deepEqual([steps, queue.asked], [["waited"], [0, 0]]);
+  });
+
   it("counts the time anew after each event", async () => {
     const queue = scripted([1, gone()], [2, gone()], [3, gone()], [4, gone()], [5]);
     const events = watchTask(queue, FROM, context(), { giveUpMs: 60, ...clock() });
@@ -103,7 +126,9 @@ describe("watchTask", () => {
     const queue = scripted([1, gone()]);
     const wait = async () => agent.abort();
     await assert.rejects(
-      sequencesOf(watchTask(queue, FROM, { signal: agent.signal, deadline: undefined }, { giveUpMs: 30_000, wait })),
+      sequencesOf(
+        watchTask(queue, FROM, { signal: agent.signal, deadline: undefined, unread: ROOM }, { giveUpMs: 30_000, wait }),
+      ),
       /this process is stopping/,
     );
     assert.equal(queue.asked.length, 2);

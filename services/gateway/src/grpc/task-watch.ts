@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type CallContext, CallError, type Client } from "@ccsp/grpc-kit";
+import { type CallContext, CallError, type Client, sizeOf } from "@ccsp/grpc-kit";
 import type { RunTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { QueueServiceService, RunRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -16,7 +16,9 @@ export interface WatchPosition {
 /** What an agent gets of a run, one after the other. */
 export type RunMessage = NonNullable<RunTaskResponse["message"]>;
 
-type WatchContext = Pick<CallContext, "signal" | "deadline">;
+type WatchContext = Pick<CallContext, "signal" | "deadline"> & {
+  readonly unread: Pick<CallContext["unread"], "reserve" | "tryReserve">;
+};
 
 export interface ResumePolicy {
   /** How long a watch may go without reaching a replica before the agent is told. */
@@ -32,33 +34,52 @@ const LONGEST_WAIT_MS = 2_000;
 /**
  * Streams a task's log and goes on at another replica of the queue when the one that streams stops or dies: the agent sees
  * one stream without a gap or a repeat. Throws the last CallError when no replica could be reached for `giveUpMs`, and
- * every other error at once.
+ * every other error at once; also that no replica can be reached at the begin, since another gateway may reach one.
  */
-export async function* watchTask(
+export function watchTask(
+  queue: Pick<QueueClient, "watch">,
+  from: WatchPosition,
+  context: WatchContext,
+  policy: ResumePolicy,
+): AsyncGenerator<TaskEvent, void> {
+  return follow(queue, from, context, { ...policy, begun: false });
+}
+
+/** `begun`: the stream has had something of the queue already. */
+async function* follow(
   queue: Pick<QueueClient, "watch">,
   { taskId, agentId, afterSequence }: WatchPosition,
-  context: WatchContext,
-  { giveUpMs, now = () => performance.now(), wait = pause }: ResumePolicy,
+  { signal, deadline, unread }: WatchContext,
+  { giveUpMs, now = () => performance.now(), wait = pause, ...from }: ResumePolicy & { readonly begun: boolean },
 ): AsyncGenerator<TaskEvent, void> {
-  const { signal, deadline } = context;
+  let { begun } = from;
   let last = afterSequence;
   let failures = 0;
   let brokenSince = now();
   for (;;) {
+    let postponed: number | undefined;
     try {
-      for await (const { event } of queue.watch({ taskId, agentId, afterSequence: last }, { signal, deadline })) {
+      for await (const response of queue.watch({ taskId, agentId, afterSequence: last }, { signal, deadline })) {
+        const { event } = response;
         failures = 0;
+        begun = true;
         if (!event || event.sequence <= last) continue;
+        // Not held until there is room for it: it is asked for again then.
+        if (!unread.tryReserve(sizeOf(response))) {
+          postponed = sizeOf(response);
+          break;
+        }
         last = event.sequence;
         yield event;
       }
-      return;
+      if (postponed === undefined) return;
     } catch (error) {
       if (failures === 0) brokenSince = now();
       failures += 1;
-      if (!isBrokenOff(error, signal) || now() - brokenSince >= giveUpMs) throw error;
+      if (!begun || !isBrokenOff(error, signal) || now() - brokenSince >= giveUpMs) throw error;
     }
-    await wait(Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS), signal);
+    if (postponed !== undefined) await unread.reserve(postponed);
+    else await wait(Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS), signal);
   }
 }
 
@@ -69,29 +90,38 @@ export async function* watchTask(
 export async function* runInQueue(
   queue: Pick<QueueClient, "run" | "watch">,
   request: RunRequest,
-  { signal, deadline }: WatchContext,
+  context: WatchContext,
   policy: ResumePolicy,
 ): AsyncGenerator<RunMessage, void> {
+  const { signal, deadline, unread } = context;
   let taskId: string | undefined;
   let last = 0;
+  let postponed: number | undefined;
   try {
-    for await (const { task, event } of queue.run(request, { signal, deadline, answersFirst: true })) {
+    for await (const response of queue.run(request, { signal, deadline, answersFirst: true })) {
+      const { task, event } = response;
       if (task) {
         taskId = task.id;
         yield { $case: "task", value: task };
       }
       if (!event) continue;
+      if (!unread.tryReserve(sizeOf(response))) {
+        postponed = sizeOf(response);
+        break;
+      }
       last = event.sequence;
       yield { $case: "event", value: event };
     }
     if (taskId === undefined) throw new Error("the queue answered Run without a task");
-    return;
+    if (postponed === undefined) return;
   } catch (error) {
     if (taskId === undefined || !isBrokenOff(error, signal)) throw error;
   }
-  await (policy.wait ?? pause)(FIRST_WAIT_MS, signal);
+  if (postponed !== undefined) await unread.reserve(postponed);
+  else await (policy.wait ?? pause)(FIRST_WAIT_MS, signal);
   const from = { taskId, agentId: request.agentId, afterSequence: last };
-  for await (const value of watchTask(queue, from, { signal, deadline }, policy)) yield { $case: "event", value };
+  const rest = follow(queue, from, context, { ...policy, begun: true });
+  for await (const value of rest) yield { $case: "event", value };
 }
 
 /** Another replica may go on with it. */

@@ -3,7 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { afterCancel, afterRevival } from "./decide.js";
 import { ANY_TASK, isSurelyMeant, matches, type TaskFilter } from "./filter.js";
 import type { Move } from "./move.js";
-import { checkReason, type Queue } from "./queue.js";
+import { type Queue, readReason } from "./queue.js";
 import type { CandidatePage, Cursor, TaskStore } from "./store.js";
 import { isEnded, type PriorityClass, STATES, type State, type Task } from "./task.js";
 
@@ -132,13 +132,11 @@ export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Que
 
   return {
     async cancel({ filter, reason, dryRun }: BulkChange, signal: AbortSignal) {
-      checkReason(reason);
-      return changeAll(filter, cancelling(reason), { dryRun, signal });
+      return changeAll(filter, cancelling(readReason(reason)), { dryRun, signal });
     },
 
     async retry({ filter, reason, dryRun }: BulkChange, signal: AbortSignal) {
-      checkReason(reason);
-      return changeAll(filter, reviving(reason), { dryRun, signal });
+      return changeAll(filter, reviving(readReason(reason)), { dryRun, signal });
     },
 
     /** Counts what `clear` would remove when it is called with the token within 5 minutes. */

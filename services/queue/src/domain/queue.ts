@@ -1,4 +1,4 @@
-import { Refusal } from "@ccsp/errors";
+import { Refusal, visible } from "@ccsp/errors";
 import { returnBlocked } from "./blocked.js";
 import { type Bounds, boundNamed, queueFull } from "./bounds.js";
 import {
@@ -24,7 +24,7 @@ import { settleAnswers } from "./settle-all.js";
 import { isTaskId } from "./shard.js";
 import type { EnqueueOutcome, NewTask, Place, Report, TaskStore } from "./store.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type State, type Task } from "./task.js";
-import { MAX_REASON_BYTES } from "./text.js";
+import { cut, MAX_REASON_BYTES } from "./text.js";
 import { Faults } from "./validate.js";
 
 export interface QueueLimits {
@@ -146,8 +146,8 @@ export function createQueue(
       return full(await findFor(id, agent));
     },
 
-    async cancel(id: string, agent: string, reason: string): Promise<FullTask> {
-      checkReason(reason);
+    async cancel(id: string, agent: string, why: string): Promise<FullTask> {
+      const reason = readReason(why);
       await findFor(id, agent);
       await decideAndMove(id, (task) => afterCancel(task, reason));
       return full(await findFor(id, agent));
@@ -159,8 +159,8 @@ export function createQueue(
     },
 
     /** Puts a failed task back. */
-    async retry(id: string, agent: string, reason: string): Promise<FullTask> {
-      checkReason(reason);
+    async retry(id: string, agent: string, why: string): Promise<FullTask> {
+      const reason = readReason(why);
       const task = await findFor(id, agent);
       if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
       const { outcome } = await decideAndMove(id, (current) => afterRevival(current, reason));
@@ -205,7 +205,7 @@ export function createQueue(
         if (task.fence === fence && (task.state === "LEASED" || task.state === "RUNNING")) {
           await gates.beforeRetry(task, error, { nowMs, readyMs });
         }
-        return afterFailure(task, { fence, error, facts }, readyMs);
+        return afterFailure(task, { fence, error, facts }, { nowMs, readyMs, refusals: limits.retry.refusals });
       };
       const { outcome, to } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
       if (outcome === "ok" && to) return to;
@@ -250,11 +250,12 @@ export function createQueue(
   };
 }
 
-/** Throws INVALID_FIELD. */
-export function checkReason(reason: string): void {
+/** The reason as logs and events have it: made visible, and cut where that made it longer. Throws INVALID_FIELD. */
+export function readReason(reason: string): string {
   const faults = new Faults();
   faults.unless(Buffer.byteLength(reason) <= MAX_REASON_BYTES, "reason", `is longer than ${MAX_REASON_BYTES} bytes`);
   faults.check();
+  return cut(visible(reason), MAX_REASON_BYTES);
 }
 
 function notFailed({ id, state }: Task): Refusal {

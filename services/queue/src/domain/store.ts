@@ -50,7 +50,7 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
    * perhaps twice, but for one that goes back meanwhile: from an executor to where it waits. Others are found too.
    */
   candidates(where: Where, count: number, cursor: Cursor): Promise<CandidatePage>;
-  /** The first `count` log entries after `sequence`; undefined when there is no such task. */
+  /** The first log entries after `sequence`, at most `count`, and fewer where they are large; undefined when there is no such task. */
   readLog(id: string, sequence: number, count: number): Promise<LogPage | undefined>;
 
   overdueLeases(count: number): Promise<readonly string[]>;
@@ -249,7 +249,9 @@ export interface LogPage {
   readonly task: Task;
   /** Oldest first. The entry that says QUEUED at acceptance is not among them. */
   readonly entries: readonly LogEntry[];
-  /** With the entry that says SUCCEEDED. */
+  /** Further entries follow. */
+  readonly more: boolean;
+  /** With the entry that says SUCCEEDED and the answer before it, unless the task has it in `chunks`: `findResult` reads that. */
   readonly result: Uint8Array | undefined;
 }
 
@@ -259,11 +261,15 @@ export interface LogEntry {
   readonly attempt: number;
   readonly content:
     | { readonly kind: "state"; readonly state: State; readonly note: Note }
+    /** The text of the result, of a task that was answered without a run. */
+    | { readonly kind: "answer" }
     /** As an executor reported it, in the form of the contract. */
     | { readonly kind: "reported"; readonly event: Uint8Array };
 }
 
-export const isSuccess = ({ content }: LogEntry): boolean => content.kind === "state" && content.state === "SUCCEEDED";
+/** The task's result belongs to it. */
+export const tellsResult = ({ content }: LogEntry): boolean =>
+  content.kind === "answer" || (content.kind === "state" && content.state === "SUCCEEDED");
 
 export interface Depth {
   readonly engine: string;

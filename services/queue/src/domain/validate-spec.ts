@@ -1,5 +1,6 @@
+import { isVisible, VISIBLE_RULE } from "@ccsp/errors";
 import type { Faults } from "./faults.js";
-import { isExecutorId, isLabelKey, isLabelValue } from "./ids.js";
+import { isExecutorId, isLabelKey, isLabelValue, LABEL_KEY_RULE, LABEL_VALUE_RULE } from "./ids.js";
 import { CLASSES } from "./task.js";
 
 /** The parts of a spec that are checked; the contract's own message has this shape. */
@@ -23,6 +24,7 @@ export interface SpecInput {
   readonly attachments: readonly { readonly name: string; readonly content: Uint8Array }[];
   readonly includeFiles: readonly string[];
   readonly workingFolder: string;
+  readonly availableTools: readonly string[];
   readonly allowedTools: readonly string[];
   readonly deniedTools: readonly string[];
   readonly permissionMode: number;
@@ -73,6 +75,7 @@ export function checkSpec(
   faults.unless(spec.engine.length <= 63, "spec.engine", "is longer than 63 characters");
   faults.unless(isIntegerIn(spec.priority, 0, CLASSES.length), "spec.priority", "is not a known priority");
   faults.unless(lengthOf(spec.model) <= MAX_MODEL, "spec.model", `is longer than ${MAX_MODEL} characters`);
+  faults.unless(isVisible(spec.model), "spec.model", VISIBLE_RULE);
   checkTexts(spec.fallbackModels, { field: "spec.fallback_models", count: 8, length: MAX_MODEL }, faults);
   faults.unless(isIntegerIn(spec.maxAttempts, 0, MAX_ATTEMPTS), "spec.max_attempts", `must be 0 to ${MAX_ATTEMPTS}`);
   checkLabels(spec.labels, faults);
@@ -84,6 +87,7 @@ export function checkSpec(
   faults.unless(!maxAge || msOf(maxAge) >= 0, "spec.cache.max_age", "is negative");
   if (spec.conversation) checkConversation(spec.conversation, faults);
   checkFiles(spec, faults);
+  checkTexts(spec.availableTools, { field: "spec.available_tools", count: 64, length: 256 }, faults);
   checkTexts(spec.allowedTools, { field: "spec.allowed_tools", count: 64, length: 256 }, faults);
   checkTexts(spec.deniedTools, { field: "spec.denied_tools", count: 64, length: 256 }, faults);
   const mode = isIntegerIn(spec.permissionMode, 0, PERMISSION_MODES);
@@ -96,8 +100,8 @@ function checkLabels(labels: Readonly<Record<string, string>>, faults: Faults): 
   for (const [key, value] of entries) {
     // A wrong key is not repeated in full: it can be of any length.
     const field = `spec.labels[${key.slice(0, 63)}]`;
-    faults.unless(isLabelKey(key), field, "the key must be 1 to 63 of a-z 0-9 . _ / -");
-    faults.unless(isLabelValue(value), field, "the value is longer than 256 bytes");
+    faults.unless(isLabelKey(key), field, LABEL_KEY_RULE);
+    faults.unless(isLabelValue(value), field, LABEL_VALUE_RULE);
   }
 }
 
@@ -151,6 +155,7 @@ function checkAffinity({ executorId, fallbackAfter }: NonNullable<SpecInput["aff
 function checkConversation({ id, fork }: NonNullable<SpecInput["conversation"]>, faults: Faults): void {
   // Which ids there are is not a matter of their form: another one is a conversation that is not found.
   faults.unless(id.length <= 128, "spec.conversation.id", "is longer than 128 characters");
+  faults.unless(isVisible(id), "spec.conversation.id", VISIBLE_RULE);
   faults.unless(!fork || id !== "", "spec.conversation.fork", "needs the conversation to fork from");
 }
 
@@ -171,10 +176,10 @@ function checkFiles({ attachments, includeFiles, workingFolder }: SpecInput, fau
   }
   faults.unless(includeFiles.length <= 64, "spec.include_files", `has ${includeFiles.length} paths, at most 64`);
   for (const [i, path] of includeFiles.entries()) {
-    faults.unless(isAbsolutePath(path), `spec.include_files[${i}]`, "must be an absolute path");
+    faults.unless(isAbsolutePath(path), `spec.include_files[${i}]`, PATH_RULE);
   }
   const folder = workingFolder === "" || isAbsolutePath(workingFolder);
-  faults.unless(folder, "spec.working_folder", "must be an absolute path");
+  faults.unless(folder, "spec.working_folder", PATH_RULE);
 }
 
 function checkTexts(
@@ -186,6 +191,7 @@ function checkTexts(
   for (const [i, text] of texts.entries()) {
     const fits = text !== "" && lengthOf(text) <= length;
     faults.unless(fits, `${field}[${i}]`, `must be 1 to ${length} characters`);
+    faults.unless(isVisible(text), `${field}[${i}]`, VISIBLE_RULE);
   }
 }
 
@@ -204,7 +210,8 @@ function isBetween(duration: DurationInput, minMs: number, maxMs: number): boole
 const lengthOf = (text: string): number => (text.length <= 64 ? text.length : Array.from(text).length);
 
 const isAbsolutePath = (path: string): boolean =>
-  path.startsWith("/") && !path.includes("\0") && Buffer.byteLength(path) <= MAX_PATH_BYTES;
+  path.startsWith("/") && isVisible(path) && Buffer.byteLength(path) <= MAX_PATH_BYTES;
+const PATH_RULE = "must be an absolute path, with visible characters only";
 
 const isIntegerIn = (value: number, min: number, max: number): boolean =>
   Number.isInteger(value) && value >= min && value <= max;

@@ -7,7 +7,7 @@ const spec = (more: Partial<SpecInput> = {}): SpecInput => ({
   ...{ prompt: "hi", engine: "", priority: 0, model: "", systemPrompt: "", limits: undefined, labels: {} },
   ...{ maxAttempts: 0, startTime: undefined, startDeadline: undefined, retry: undefined, affinity: undefined },
   ...{ cache: undefined, conversation: undefined, fallbackModels: [], attachments: [], includeFiles: [] },
-  ...{ workingFolder: "", allowedTools: [], deniedTools: [], permissionMode: 0 },
+  ...{ workingFolder: "", availableTools: [], allowedTools: [], deniedTools: [], permissionMode: 0 },
   ...more,
 });
 const accept = (more: Partial<SpecInput> = {}, agentId = "a@b.c_d-1") =>
@@ -40,6 +40,19 @@ describe("a request for a task", () => {
   it("counts a prompt in bytes of UTF-8", () => {
     assert.deepEqual(wrong({ prompt: "あああ" }), []);
     assert.deepEqual(wrong({ prompt: "ああああ" }), ["spec.prompt"]);
+  });
+
+  it("has names that can be shown: nothing that steers a terminal, a log or the direction of writing", () => {
+    for (const bad of ["a\u001b[2J", "a\r\nb", "a\u009b", "a\u202eb", "a\u0000"]) {
+      const texts = { model: bad, fallbackModels: [bad], labels: { ok: bad }, allowedTools: [bad], deniedTools: [bad] };
+      const files = { workingFolder: `/${bad}`, includeFiles: [`/${bad}`] };
+      assert.deepEqual(wrong({ ...texts, ...files, conversation: { id: bad, fork: false } }), [
+        ...["spec.model", "spec.fallback_models[0]", "spec.labels[ok]", "spec.conversation.id"],
+        ...["spec.include_files[0]", "spec.working_folder", "spec.allowed_tools[0]", "spec.denied_tools[0]"],
+      ]);
+    }
+    const names = { model: "modèle 日本", labels: { ok: "שלום 🙂" }, allowedTools: ["Bash(git log:*)"] };
+    assert.deepEqual(wrong({ ...names, prompt: "a\u001b\r\n", systemPrompt: "\u202e" }), []);
   });
 
   it("may be at each bound, and not past it", () => {
@@ -110,8 +123,8 @@ describe("a request for a task", () => {
     ],
     [
       "tools by name",
-      { allowedTools: Array(64).fill("Read"), deniedTools: ["Bash(rm:*)"] },
-      { allowedTools: Array(65).fill("Read"), deniedTools: ["", "x".repeat(257)] },
+      { availableTools: Array(64).fill("Read"), allowedTools: Array(64).fill("Read"), deniedTools: ["Bash(rm:*)"] },
+      { availableTools: ["x".repeat(257)], allowedTools: Array(65).fill("Read"), deniedTools: ["", "x".repeat(257)] },
     ],
     ["a permission mode", { permissionMode: 4 }, { permissionMode: 5 }],
   ] as const satisfies readonly (readonly [string, Partial<SpecInput>, Partial<SpecInput>])[]) {

@@ -1,6 +1,6 @@
 import { type FullTask, taskNotFound } from "./queue.js";
 import { isTaskId } from "./shard.js";
-import { isSuccess, type Listener, type LogEntry, logTopic, type TaskStore, type Wakes } from "./store.js";
+import { type Listener, type LogEntry, logTopic, type TaskStore, tellsResult, type Wakes } from "./store.js";
 import { TICK_MS } from "./sync.js";
 import { isEnded, type Task } from "./task.js";
 import { Faults } from "./validate.js";
@@ -8,8 +8,10 @@ import { Faults } from "./validate.js";
 const PAGE = 64;
 
 export interface WatchDeps {
-  readonly store: Pick<TaskStore, "readLog">;
+  readonly store: Pick<TaskStore, "readLog" | "findResult">;
   readonly wakes: Wakes;
+  /** Waits until so many bytes more may be held for this watcher. */
+  readonly reserve: (bytes: number) => Promise<void>;
 }
 
 export interface WatchInput {
@@ -34,7 +36,7 @@ export interface Watched {
  * Throws TASK_NOT_FOUND, also when the task's retention ends meanwhile, and INVALID_FIELD.
  */
 export async function* watchTask(
-  { store, wakes }: WatchDeps,
+  deps: WatchDeps,
   { id, agent, afterSequence }: WatchInput,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void> {
@@ -44,9 +46,9 @@ export async function* watchTask(
   if (!isTaskId(id)) throw taskNotFound(id);
 
   // Before the first read: what comes after it wakes us.
-  const listener = wakes.listen([logTopic(id)]);
+  const listener = deps.wakes.listen([logTopic(id)]);
   try {
-    yield* follow(store, listener, { id, agent, afterSequence }, signal);
+    yield* follow(deps, listener, { id, agent, afterSequence }, signal);
   } finally {
     listener.close();
   }
@@ -65,46 +67,53 @@ export interface Run {
  * Throws what `accept` throws, then what `watchTask` does.
  */
 export async function* runTask(
-  { store, wakes }: WatchDeps,
+  deps: WatchDeps,
   { id, accept }: { readonly id: string; readonly accept: () => Promise<FullTask> },
   signal: AbortSignal,
 ): AsyncGenerator<Run, void> {
-  const listener = wakes.listen([logTopic(id)]);
+  const listener = deps.wakes.listen([logTopic(id)]);
   try {
     const accepted = await accept();
     const { task } = accepted;
     const from = { id: task.id, agent: task.agent, afterSequence: 0 };
     if (task.id !== id || (task.state !== "QUEUED" && task.state !== "SCHEDULED")) {
       yield { accepted };
-      for await (const watched of watchTask({ store, wakes }, from, signal)) yield { watched };
+      for await (const watched of watchTask(deps, from, signal)) yield { watched };
       return;
     }
     yield { accepted, watched: { entry: firstEntry(task), task } };
     await listener.next(TICK_MS, signal);
-    for await (const watched of follow(store, listener, { ...from, afterSequence: 1 }, signal)) yield { watched };
+    for await (const watched of follow(deps, listener, { ...from, afterSequence: 1 }, signal)) yield { watched };
   } finally {
     listener.close();
   }
 }
 
 async function* follow(
-  store: WatchDeps["store"],
+  { store, reserve }: Pick<WatchDeps, "store" | "reserve">,
   listener: Listener,
   { id, agent, afterSequence }: WatchInput,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void> {
   let last = afterSequence;
+  const largeResult = async (task: Task): Promise<Uint8Array | undefined> => {
+    if (task.chunks === undefined) return undefined;
+    await reserve(task.resultBytes ?? 0);
+    return store.findResult(task);
+  };
   while (!signal.aborted) {
     const page = await store.readLog(id, Math.max(last, 1), PAGE);
     if (page === undefined || (agent !== "" && page.task.agent !== agent)) throw taskNotFound(id);
-    const { task, entries, result } = page;
+    const { task, entries, more } = page;
+    let { result } = page;
     if (last < 1) yield { entry: firstEntry(task), task };
     last = Math.max(last, 1);
     for (const entry of entries) {
-      yield isSuccess(entry) ? { entry, task, result } : { entry, task };
+      if (!tellsResult(entry)) yield { entry, task };
+      else yield { entry, task, result: (result ??= await largeResult(task)) };
       last = entry.sequence;
     }
-    if (entries.length === PAGE) continue;
+    if (more) continue;
     if (isEnded(task.state)) return;
     await listener.next(TICK_MS, signal);
   }

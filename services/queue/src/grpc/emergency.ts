@@ -1,3 +1,4 @@
+import { visible } from "@ccsp/errors";
 import type {
   EmergencyStopRequest,
   EmergencyReceipt as ReceiptMessage,
@@ -19,7 +20,7 @@ export function readStop({ level: asked, who, why }: EmergencyStopRequest) {
   checkWords({ who, why }, faults);
   faults.unless(why !== "", "why", "is empty");
   if (faults.found || level === undefined) throw faults.refusal();
-  return { level, who, why };
+  return { level, who, why: visible(why) };
 }
 
 /** Adds what is wrong to `faults`. */

@@ -1,3 +1,4 @@
+import { isVisible, VISIBLE_RULE, visible } from "@ccsp/errors";
 import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Scope } from "../domain/gates.js";
 import { scopes } from "../domain/gates.js";
@@ -18,6 +19,8 @@ export function readPause(
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
   faults.unless(scope !== scopes.emergency, "scope", "is closed by EmergencyStop only");
+  // Not of a resume: what a release with other rules has closed must open.
+  if (asked?.scope?.$case === "label") checkLabel(asked.scope.value, faults);
   checkWords({ who, why }, faults);
   faults.unless(why !== "", "why", "is empty");
   const opensMs = openAfter ? nowMs + durationMs(openAfter) : until?.getTime();
@@ -27,7 +30,7 @@ export function readPause(
     faults.unless(inMs > 0 && inMs <= MAX_PAUSE_MS, field, "must be in the future, at most a year ahead");
   }
   faults.check();
-  return { scope, who, why, ...(opensMs !== undefined && { opensMs }) };
+  return { scope, who, why: visible(why), ...(opensMs !== undefined && { opensMs }) };
 }
 
 /** Throws INVALID_FIELD. */
@@ -37,14 +40,16 @@ export function readResume({ scope: asked, who, why }: ResumeQueueRequest, engin
   checkWords({ who, why }, faults);
   faults.unless(scope !== scopes.emergency || why !== "", "why", "is required to end an emergency stop");
   faults.check();
-  return { scope, who, why };
+  return { scope, who, why: visible(why) };
 }
 
 export function checkWho(who: string, faults: Faults): void {
   const length = Array.from(who).length;
   faults.unless(length >= 1 && length <= MAX_WHO, "who", `must be 1 to ${MAX_WHO} characters`);
+  faults.unless(isVisible(who), "who", VISIBLE_RULE);
 }
 
+/** `who` is a name; `why` is free text, which is kept with what is not seen in it made visible. */
 export function checkWords({ who, why }: { who: string; why: string }, faults: Faults): void {
   checkWho(who, faults);
   faults.unless(Buffer.byteLength(why) <= MAX_WHY_BYTES, "why", `is longer than ${MAX_WHY_BYTES} bytes`);
@@ -66,11 +71,12 @@ function checkScope(asked: PauseQueueRequest["scope"], engines: readonly string[
   if (named?.$case === "account") {
     faults.unless(isAccount(named.value.account), "scope.account", ACCOUNT_RULE);
   }
-  if (named?.$case === "label") {
-    const [key = "", ...value] = named.value.split("=");
-    faults.unless(isLabelKey(key) && isLabelValue(value.join("=")), "scope.label", "is no label that a task can have");
-  }
   return scope;
+}
+
+function checkLabel(label: string, faults: Faults): void {
+  const [key = "", ...value] = label.split("=");
+  faults.unless(isLabelKey(key) && isLabelValue(value.join("=")), "scope.label", "is no label that a task can have");
 }
 
 export const ACCOUNT_RULE = "must be at most 128 of A-Z a-z 0-9 . _ @ -";

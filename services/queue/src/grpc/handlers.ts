@@ -1,3 +1,4 @@
+import { visible } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskCache } from "../cache/task-cache.js";
@@ -16,6 +17,7 @@ import { toEmergencyStatus, toOrder } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { toTaskMessage } from "../messages/task-message.js";
+import { toRunResponse, toWatchResponse } from "../messages/watch-message.js";
 import { toState } from "../messages/words.js";
 import type { RedisClock } from "../redis/redis-clock.js";
 import type { ScheduleHandlers } from "../schedules/handlers.js";
@@ -111,25 +113,26 @@ export function queueHandlers({
     },
 
     async release({ taskId, fence, reason }) {
-      await queue.release(taskId, Number(fence), cut(reason, MAX_REASON_BYTES));
+      await queue.release(taskId, Number(fence), cut(visible(reason), MAX_REASON_BYTES));
       return {};
     },
 
-    async *run(request, { signal }) {
+    async *run(request, { signal, unread }) {
+      unread.countFor(request.agentId);
       const id = door.newId(request.agentId);
       const accept = () => door.enqueue(request, id);
-      for await (const { accepted, watched } of runTask({ store, wakes }, { id, accept }, signal)) {
-        yield {
-          task: accepted && toTaskMessage(accepted),
-          event: watched && toTaskEvent(watched.entry, watched.task, watched.result),
-        };
+      const reserve = (bytes: number) => unread.reserve(bytes);
+      for await (const { accepted, watched } of runTask({ store, wakes, reserve }, { id, accept }, signal)) {
+        if (accepted) yield { task: toTaskMessage(accepted), event: watched && toTaskEvent(watched) };
+        else if (watched) yield toRunResponse(watched);
       }
     },
 
-    async *watch({ taskId: id, agentId: agent, afterSequence }, { signal }) {
-      for await (const { entry, task, result } of watchTask({ store, wakes }, { id, agent, afterSequence }, signal)) {
-        yield { event: toTaskEvent(entry, task, result) };
-      }
+    async *watch({ taskId: id, agentId: agent, afterSequence }, { signal, unread }) {
+      if (agent !== "") unread.countFor(agent);
+      const reserve = (bytes: number) => unread.reserve(bytes);
+      const watching = watchTask({ store, wakes, reserve }, { id, agent, afterSequence }, signal);
+      for await (const watched of watching) yield toWatchResponse(watched);
     },
 
     async get({ taskId, agentId }) {

@@ -1,4 +1,4 @@
-import { invalidFields } from "@ccsp/errors";
+import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type {
@@ -71,7 +71,13 @@ function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput[
   return engines.map(({ engine, freeSlots: offered, account, slots, version }) => {
     const freeSlots = Math.min(offered, left);
     left -= freeSlots;
-    return { engine, account, freeSlots, slots: Math.max(slots, freeSlots), version: cut(version, MAX_VERSION_BYTES) };
+    return {
+      engine,
+      account,
+      freeSlots,
+      slots: Math.max(slots, freeSlots),
+      version: cut(visible(version), MAX_VERSION_BYTES),
+    };
   });
 }
 

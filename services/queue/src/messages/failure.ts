@@ -1,3 +1,4 @@
+import { visible } from "@ccsp/errors";
 import { ErrorCategory, ErrorSource, type RetryPolicy, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Failure, TaskRetry } from "../domain/task.js";
 import { cut } from "../domain/text.js";
@@ -12,7 +13,7 @@ const MAX_RETRY_AFTER_MS = 32 * 24 * 60 * 60 * 1000;
 export function failureOf(error: TaskError): Failure {
   return {
     category: categoryOf(error.category) ?? "UNKNOWN_ERROR",
-    message: cut(error.message, MAX_MESSAGE_BYTES),
+    message: cut(visible(error.message), MAX_MESSAGE_BYTES),
     retryable: error.retryable,
     source: nameOf(ErrorSource, error.source) ?? "UNSPECIFIED",
     ...(error.retryAfter && { retryAfterMs: clamp(durationMs(error.retryAfter)) }),

@@ -32,6 +32,9 @@ type Reads = Omit<
   | keyof EmergencyStore
 >;
 
+/** Of a page of a log, which Redis and this process do nothing beside. */
+const PAGE_BYTES = 256 * 1024;
+
 /** What changes no task. */
 export function createReads(
   redis: RedisClient,
@@ -94,16 +97,15 @@ export function createReads(
     },
 
     async readLog(id, sequence, count) {
-      const [record, stored, length, ...page] = await scripts.readLog(
+      const [record, result, length, more, ...page] = await scripts.readLog(
         { tasks: keys.tasks, results: keys.results, log: keys.log(id) },
-        ...[id, streamIdOf(sequence), count],
+        ...[id, streamIdOf(sequence), count, PAGE_BYTES],
       );
       if (record === null) return undefined;
       const task = decodeTask(id, record);
-      const end = page.length < count ? successOf(task, length) : undefined;
-      const more = end && end.sequence > sequence ? [end] : [];
-      const result = more.length > 0 && task.chunks !== undefined ? await chunks.read(id, task.chunks) : stored;
-      return { task, entries: [...page.map(decodeEntry), ...more], result: result ?? undefined };
+      const ends = more === 0 ? successOf(task, length).filter((entry) => entry.sequence > sequence) : [];
+      const entries = [...page.map(decodeEntry), ...ends];
+      return { task, entries, more: more === 1, result: result ?? undefined };
     },
 
     overdueLeases: (count) => dueIn(keys.leases, count),

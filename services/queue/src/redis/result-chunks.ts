@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { RedisClient } from "@ccsp/redis-kit";
 import { asBuffer } from "./decode.js";
 import type { Scripts } from "./scripts.js";
+import { createShared } from "./shared.js";
 
 /** A larger result is stored in pieces of this size: Redis, which does one thing at a time, moves none that is larger. */
 export const CHUNK_BYTES = 256 * 1024;
@@ -24,6 +25,18 @@ export function createResultChunks(
   redis: RedisClient,
   { keyOf, putChunk, retentionMs }: Pick<Scripts, "putChunk"> & ChunkOptions,
 ) {
+  const readWhole = async (key: string): Promise<Uint8Array | undefined> => {
+    const count = await redis.hlen(key);
+    const chunks: Buffer[] = [];
+    for (let i = 0; i < count; i++) {
+      const chunk = await redis.hgetBuffer(key, String(i));
+      if (chunk === null) return undefined;
+      chunks.push(chunk);
+    }
+    return count === 0 ? undefined : Buffer.concat(chunks);
+  };
+  const readShared = createShared(readWhole);
+
   return {
     /** Answers by what name the result can be read; it is there when this resolves. */
     async write(id: string, result: Uint8Array): Promise<string> {
@@ -36,17 +49,7 @@ export function createResultChunks(
       return digest;
     },
 
-    /** Undefined when it is not there. */
-    async read(id: string, digest: string): Promise<Uint8Array | undefined> {
-      const key = keyOf(id, digest);
-      const count = await redis.hlen(key);
-      const chunks: Buffer[] = [];
-      for (let i = 0; i < count; i++) {
-        const chunk = await redis.hgetBuffer(key, String(i));
-        if (chunk === null) return undefined;
-        chunks.push(chunk);
-      }
-      return count === 0 ? undefined : Buffer.concat(chunks);
-    },
+    /** Undefined when it is not there. Whoever reads it while another still has it gets the same bytes, not a copy. */
+    read: (id: string, digest: string): Promise<Uint8Array | undefined> => readShared(keyOf(id, digest)),
   };
 }

@@ -22,11 +22,12 @@ type LogReply = readonly [
   record: Buffer | null,
   result: Buffer | null,
   length: number,
+  more: 0 | 1,
   ...entries: [Buffer, Buffer[]][],
 ];
 
 function logReply(reply: unknown): LogReply {
-  if (!Array.isArray(reply) || reply.length < 3) throw new Error("script answered no page of a log");
+  if (!Array.isArray(reply) || reply.length < 4) throw new Error("script answered no page of a log");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the script's header
   return reply as unknown as LogReply;
 }

@@ -70,6 +70,8 @@ export enum ErrorReason {
   RUN_NOT_FOUND = 24,
   /** SLOW_READER - UNAVAILABLE: a stream was closed since its reader took nothing for a minute; call again from the last message that was read. */
   SLOW_READER = 25,
+  /** CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached; see `QuotaFailure` and `RetryInfo`. */
+  CALLER_LIMIT = 26,
   UNRECOGNIZED = -1,
 }
 
@@ -153,6 +155,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 25:
     case "ERROR_REASON_SLOW_READER":
       return ErrorReason.SLOW_READER;
+    case 26:
+    case "ERROR_REASON_CALLER_LIMIT":
+      return ErrorReason.CALLER_LIMIT;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -214,6 +219,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_RUN_NOT_FOUND";
     case ErrorReason.SLOW_READER:
       return "ERROR_REASON_SLOW_READER";
+    case ErrorReason.CALLER_LIMIT:
+      return "ERROR_REASON_CALLER_LIMIT";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

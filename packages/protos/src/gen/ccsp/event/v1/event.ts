@@ -1063,7 +1063,7 @@ export const TaskRetried: MessageFns<TaskRetried> = {
 
             const entry10 = TaskRetried_LabelsEntry.decode(reader, reader.uint32());
             if (entry10.value !== undefined) {
-              message.labels[entry10.key] = entry10.value;
+              globalThis.Object.defineProperty(message.labels, entry10.key, { value: entry10.value, configurable: true, enumerable: true, writable: true });
             }
             continue;
           }
@@ -1149,7 +1149,7 @@ export const TaskRetried: MessageFns<TaskRetried> = {
       if (entries.length > 0) {
         obj.labels = {};
         entries.forEach(([k, v]) => {
-          obj.labels[k] = v;
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
         });
       }
     }
@@ -1175,7 +1175,7 @@ export const TaskRetried: MessageFns<TaskRetried> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
         }
         return acc;
       },
@@ -1424,7 +1424,7 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
 
             const entry11 = TaskCompleted_LabelsEntry.decode(reader, reader.uint32());
             if (entry11.value !== undefined) {
-              message.labels[entry11.key] = entry11.value;
+              globalThis.Object.defineProperty(message.labels, entry11.key, { value: entry11.value, configurable: true, enumerable: true, writable: true });
             }
             continue;
           }
@@ -1522,7 +1522,7 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
       if (entries.length > 0) {
         obj.labels = {};
         entries.forEach(([k, v]) => {
-          obj.labels[k] = v;
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
         });
       }
     }
@@ -1551,7 +1551,7 @@ export const TaskCompleted: MessageFns<TaskCompleted> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
         }
         return acc;
       },
@@ -1776,7 +1776,7 @@ export const TaskFailed: MessageFns<TaskFailed> = {
 
             const entry9 = TaskFailed_LabelsEntry.decode(reader, reader.uint32());
             if (entry9.value !== undefined) {
-              message.labels[entry9.key] = entry9.value;
+              globalThis.Object.defineProperty(message.labels, entry9.key, { value: entry9.value, configurable: true, enumerable: true, writable: true });
             }
             continue;
           }
@@ -1854,7 +1854,7 @@ export const TaskFailed: MessageFns<TaskFailed> = {
       if (entries.length > 0) {
         obj.labels = {};
         entries.forEach(([k, v]) => {
-          obj.labels[k] = v;
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
         });
       }
     }
@@ -1879,7 +1879,7 @@ export const TaskFailed: MessageFns<TaskFailed> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
         }
         return acc;
       },
@@ -2104,7 +2104,7 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
 
             const entry9 = TaskCancelled_LabelsEntry.decode(reader, reader.uint32());
             if (entry9.value !== undefined) {
-              message.labels[entry9.key] = entry9.value;
+              globalThis.Object.defineProperty(message.labels, entry9.key, { value: entry9.value, configurable: true, enumerable: true, writable: true });
             }
             continue;
           }
@@ -2182,7 +2182,7 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
       if (entries.length > 0) {
         obj.labels = {};
         entries.forEach(([k, v]) => {
-          obj.labels[k] = v;
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
         });
       }
     }
@@ -2205,7 +2205,7 @@ export const TaskCancelled: MessageFns<TaskCancelled> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
         }
         return acc;
       },
@@ -2387,7 +2387,7 @@ export const TaskExpired: MessageFns<TaskExpired> = {
 
             const entry6 = TaskExpired_LabelsEntry.decode(reader, reader.uint32());
             if (entry6.value !== undefined) {
-              message.labels[entry6.key] = entry6.value;
+              globalThis.Object.defineProperty(message.labels, entry6.key, { value: entry6.value, configurable: true, enumerable: true, writable: true });
             }
             continue;
           }
@@ -2449,7 +2449,7 @@ export const TaskExpired: MessageFns<TaskExpired> = {
       if (entries.length > 0) {
         obj.labels = {};
         entries.forEach(([k, v]) => {
-          obj.labels[k] = v;
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
         });
       }
     }
@@ -2469,7 +2469,7 @@ export const TaskExpired: MessageFns<TaskExpired> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
         }
         return acc;
       },

@@ -876,9 +876,9 @@ export interface PauseQueueRequest {
   scope:
     | GateScope
     | undefined;
-  /** Who asks. 1-128 characters. */
+  /** Who asks. 1-128 visible characters. */
   who: string;
-  /** Why. 1-256 bytes. */
+  /** Why. 1-256 bytes of free text: lines are kept, control characters and marks of writing direction are kept as escapes. */
   why: string;
   /** When it opens by itself; absent: only by ResumeQueue. In the future, at most a year ahead. */
   until:
@@ -900,7 +900,7 @@ export interface ResumeQueueRequest {
   scope:
     | GateScope
     | undefined;
-  /** Who asks. 1-128 characters. */
+  /** Who asks. 1-128 visible characters. */
   who: string;
   /** Why; required for `emergency`. At most 256 bytes. */
   why: string;
@@ -920,7 +920,7 @@ export interface ClearQueueRequest {
   agentId: string;
   /** Empty for the dry run; then what that answered. */
   confirmationToken: string;
-  /** Who asks. 1-128 characters. */
+  /** Who asks. 1-128 visible characters. */
   who: string;
 }
 
@@ -946,9 +946,9 @@ export interface AgentCount {
 export interface EmergencyStopRequest {
   /** How far. */
   level: EmergencyLevel;
-  /** Who calls it. 1-128 characters. */
+  /** Who calls it. 1-128 visible characters. */
   who: string;
-  /** Why. 1-256 bytes. */
+  /** Why. 1-256 bytes of free text: lines are kept, control characters and marks of writing direction are kept as escapes. */
   why: string;
 }
 
@@ -4883,7 +4883,7 @@ export const TaskFilter: MessageFns<TaskFilter> = {
 
             const entry5 = TaskFilter_LabelsEntry.decode(reader, reader.uint32());
             if (entry5.value !== undefined) {
-              message.labels[entry5.key] = entry5.value;
+              globalThis.Object.defineProperty(message.labels, entry5.key, { value: entry5.value, configurable: true, enumerable: true, writable: true });
             }
             continue;
           }
@@ -4996,7 +4996,7 @@ export const TaskFilter: MessageFns<TaskFilter> = {
       if (entries.length > 0) {
         obj.labels = {};
         entries.forEach(([k, v]) => {
-          obj.labels[k] = v;
+          globalThis.Object.defineProperty(obj.labels, k, { value: v, configurable: true, enumerable: true, writable: true });
         });
       }
     }
@@ -5024,7 +5024,7 @@ export const TaskFilter: MessageFns<TaskFilter> = {
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
         if (value !== undefined) {
-          acc[key] = globalThis.String(value);
+          globalThis.Object.defineProperty(acc, key, { value: globalThis.String(value), configurable: true, enumerable: true, writable: true });
         }
         return acc;
       },

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { setImmediate as turn } from "node:timers/promises";
+import { GetResponse, type WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { eventually } from "@ccsp/testkit";
+import { sizeOf } from "../src/index.js";
+import { Fixture } from "./fixture.js";
+import { gate } from "./gate.js";
+import { drain, entry, failure, type Queue, taskNamed } from "./queue-stub.js";
+
+const MB = 1_000_000;
+
+describe("a reader that does not read", () => {
+  const fixture = new Fixture();
+  afterEach(() => fixture.close());
+  /** Takes the first message, which is small. */
+  const open = async (queue: Queue, agentId: string) => {
+    const stream = queue.watch({ agentId })[Symbol.asyncIterator]();
+    await stream.next();
+    return stream;
+  };
+  /** Whatever was to happen by itself has happened. */
+  const settle = async (queue: Queue) => {
+    for (let i = 0; i < 100; i++) await queue.get({ taskId: "t1" });
+  };
+
+  it("has only what it takes made for it, and one large message ahead on either side", async () => {
+    let made = 0;
+    const queue = await fixture.serveAndConnect({
+      async *watch() {
+        for (;;) {
+          await turn();
+          made += 1;
+          yield entry(made, "x".repeat(MB));
+        }
+      },
+    });
+    const stream = queue.watch({})[Symbol.asyncIterator]();
+    await stream.next();
+    await settle(queue);
+    assert.ok(made <= 4, `${made} messages of 1 MB were made for one that was read`);
+    await stream.next();
+    await settle(queue);
+    assert.ok(made <= 5, `${made} were made for two`);
+    await stream.return?.();
+  });
+
+  it("has no more sent than its caller has room for, over all of its streams; another caller is served meanwhile", async () => {
+    const made = new Map<string, number>();
+    const handlers = {
+      async *watch(
+        { agentId }: { agentId: string },
+        { unread }: { unread: { countFor(caller: string): void; reserve(bytes: number): Promise<void> } },
+      ) {
+        unread.countFor(agentId);
+        yield entry(1);
+        for (let sequence = 2; ; sequence++) {
+          await unread.reserve(MB);
+          made.set(agentId, (made.get(agentId) ?? 0) + 1);
+          yield entry(sequence, "x".repeat(MB));
+        }
+      },
+    };
+    const server = await fixture.serve(handlers, { callerUnreadBytes: 4 * MB });
+    // A connection each, whose windows are filled with no more than 64 KB.
+    const clients = Array.from({ length: 30 }, () => fixture.connect(server));
+    const streams = await Promise.all(clients.map((client) => open(client, "alice")));
+    const bob = fixture.connect(server);
+    await eventually(() => assert.ok((made.get("alice") ?? 0) >= 4));
+    await settle(bob);
+    // What a client reads ahead is not on the way any more.
+    const ahead = streams.length * 2;
+    assert.ok((made.get("alice") ?? 0) <= 4 + ahead, `${made.get("alice")} MB were made`);
+    const other = await open(bob, "bob");
+    assert.equal((await other.next()).value?.event?.sequence, 2);
+    await other.return?.();
+    for (const stream of streams) await stream.return?.();
+    const again = await open(bob, "alice");
+    assert.equal((await again.next()).value?.event?.sequence, 2);
+    await again.return?.();
+  });
+
+  it("is refused another large answer with CALLER_LIMIT when so many wait already, and told when to ask again", async () => {
+    let expected = 10;
+    const all = gate();
+    const queue = await fixture.serveAndConnect(
+      {
+        async get({ agentId }, { unread }) {
+          unread.countFor(agentId);
+          expected -= 1;
+          if (expected <= 0) all.open();
+          await all.opened;
+          return GetResponse.fromPartial({ task: { id: "x".repeat(MB) } });
+        },
+      },
+      { server: { callerUnreadBytes: 2 * MB } },
+    );
+    const settled = await Promise.allSettled(Array.from({ length: 10 }, () => queue.get({ agentId: "alice" })));
+    const refused = settled.flatMap((each) =>
+      each.status === "rejected" ? [failure(Promise.reject(each.reason))] : [],
+    );
+    // Two of them are slightly more than the room.
+    assert.equal(refused.length, 8);
+    for (const error of await Promise.all(refused)) {
+      assert.deepEqual([error.reason, error.quota[0]?.subject], ["CALLER_LIMIT", "unread_bytes"]);
+      assert.ok((error.retryAfterMs ?? 0) > 0);
+    }
+    assert.equal((await queue.get({ agentId: "alice" })).task?.id.length, MB);
+  });
+
+  it("holds one message for many that read the same, which is encoded once", async () => {
+    let encoded = 0;
+    const shared = { event: entry(1, "x".repeat(MB)).event } satisfies WatchResponse;
+    const text = shared.event?.event;
+    assert.ok(text?.$case === "textDelta");
+    const value = text.value.text;
+    Object.defineProperty(text.value, "text", { enumerable: true, get: () => ((encoded += 1), value) });
+    const queue = await fixture.serveAndConnect({
+      async *watch() {
+        yield shared;
+      },
+    });
+    encoded = 0;
+    const all = await Promise.all(Array.from({ length: 20 }, () => drain(queue.watch({}))));
+    assert.equal(all.length, 20);
+    const once = encoded;
+    assert.ok(once > 0 && once <= 3, `${once} looks at the text of 20 messages`);
+  });
+
+  it("tells of a large message how many bytes it brought", async () => {
+    const queue = await fixture.serveAndConnect({
+      get: async () => taskNamed("x"),
+      async *watch() {
+        yield entry(1, "small");
+        yield entry(2, "x".repeat(MB));
+      },
+    });
+    const sizes: number[] = [];
+    for await (const message of queue.watch({})) sizes.push(Math.round(sizeOf(message) / MB));
+    assert.deepEqual(sizes, [0, 1]);
+  });
+});

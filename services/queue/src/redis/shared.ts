@@ -1,0 +1,32 @@
+/**
+ * Reads what never changes under its key, once for all who ask while it is read or while anybody still holds it. It keeps nothing alive itself: what
+ * nobody holds is read anew.
+ */
+export function createShared<T extends object>(read: (key: string) => Promise<T | undefined>) {
+  const held = new Map<string, WeakRef<T>>();
+  const underWay = new Map<string, Promise<T | undefined>>();
+  const forgotten = new FinalizationRegistry<string>((key) => {
+    if (held.get(key)?.deref() === undefined) held.delete(key);
+  });
+
+  const readAndHold = async (key: string): Promise<T | undefined> => {
+    try {
+      const value = await read(key);
+      if (value) {
+        held.set(key, new WeakRef(value));
+        forgotten.register(value, key);
+      }
+      return value;
+    } finally {
+      underWay.delete(key);
+    }
+  };
+
+  return async (key: string): Promise<T | undefined> => {
+    const value = held.get(key)?.deref();
+    if (value) return value;
+    const reading = underWay.get(key) ?? readAndHold(key);
+    underWay.set(key, reading);
+    return reading;
+  };
+}
