@@ -131,7 +131,7 @@ describe("the queue service", () => {
       else process.kill(redis.pid, signal);
       try {
         const first = enqueue();
-        await eventually(async () => assert.equal((await service.ops("/ready")).status, 503));
+        await eventually(async () => assert.match(await (await service.ops("/health?verbose")).text(), /"redis"/));
         const later = await Promise.all(Array.from({ length: 20 }, enqueue));
         assert.deepEqual([...new Set([await first, ...later])], ["DEPENDENCY_UNAVAILABLE redis"]);
       } finally {
