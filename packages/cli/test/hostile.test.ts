@@ -68,6 +68,15 @@ describe("what others wrote, as ccsp shows it", () => {
     const events = EVENTS.map((event, at) =>
       infected(TaskEvent.fromPartial({ ...event, sequence: at + 1, attempt: 2 })),
     );
+    const done = [
+      ...events.slice(0, -1),
+      infected(
+        TaskEvent.fromPartial({
+          sequence: events.length,
+          event: { $case: "taskEnded", value: { state: TaskState.SUCCEEDED, result: DONE.result } },
+        }),
+      ),
+    ];
     const refuse = () => {
       throw new Refusal("TASK_NOT_FAILED", `no${HOSTILE}`);
     };
@@ -75,12 +84,13 @@ describe("what others wrote, as ccsp shows it", () => {
     const schedule = { name: "s", cron: "* * * * *", timeZone: "UTC", lastRunTime: new Date(0), lastFault: "no" };
     const agents = implementSome(AgentServiceService, {
       submitTask: async () => ({ task: infected(TASK) }),
-      async *runTask() {
+      async *runTask({ spec }) {
         yield { message: { $case: "task", value: infected(TASK) } };
-        for (const event of events) yield { message: { $case: "event", value: event } };
+        for (const event of spec?.prompt === "done" ? done : events)
+          yield { message: { $case: "event", value: event } };
       },
-      async *watchTask() {
-        for (const event of events) yield { event };
+      async *watchTask({ taskId }) {
+        for (const event of taskId === "done" ? done : events) yield { event };
       },
       getTask: async ({ taskId }) => ({ task: infected(taskId === "done" ? DONE : TASK) }),
       listTasks: async () => ({ tasks: [infected(TASK)], nextPageToken: "" }),
@@ -149,7 +159,20 @@ describe("what others wrote, as ccsp shows it", () => {
     });
 
   const commands = [
-    ...["run p", "submit p", "watch t", "get t", "get done", "list", "cancel t", "retry t", "explain t", "estimate p"],
+    ...[
+      "run p",
+      "run done",
+      "submit p",
+      "watch t",
+      "watch done",
+      "get t",
+      "get done",
+      "list",
+      "cancel t",
+      "retry t",
+      "explain t",
+      "estimate p",
+    ],
     ...["schedule list", "status", "queue status", "queue list", "queue get t", "queue explain t", "queue log t"],
     ...["queue cancel t", "queue retry t", "pause agent/a --why lunch", "emergency stop --level kill --why leak"],
     ...[`executor list --executors HERE`, `executor runs --executors HERE`, `executor tail t --executors HERE`],
@@ -170,7 +193,7 @@ describe("what others wrote, as ccsp shows it", () => {
     }
   }
 
-  for (const command of ["run p", "watch t", "get done", "executor tail t --executors HERE"]) {
+  for (const command of ["run done", "watch done", "get done", "executor tail t --executors HERE"]) {
     it(`${command} gives an answer to a pipe byte for byte, and fields escaped`, async () => {
       const { stdout, stderr } = await at(command.replace("HERE", target), false);
       assert(stdout.includes(`answer${HOSTILE}`), JSON.stringify(stdout));
