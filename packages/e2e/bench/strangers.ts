@@ -1,13 +1,16 @@
 // `make bench-strangers`: what an honest agent notices of another one that watches and gives up 320 times a second over ten connections, and of 200
 // watchers of a large answer that read nothing, against the same calls on the same fleet when it is idle.
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:http2";
 import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { CallError, createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Metadata } from "@grpc/grpc-js";
-import { startWorld } from "../src/world.js";
+import { startWorld, type World } from "../src/world.js";
 
 const SECONDS = 8;
 const HONEST_PER_SECOND = 50;
@@ -15,90 +18,118 @@ const CONNECTIONS = 10;
 const GIVEN_UP_PER_SECOND = 320;
 const WATCHERS = 200;
 const ANSWER = "3MB";
+/** By default all clients of a process share one. */
+const OWN_CONNECTION = { channelOptions: { "grpc.use_local_subchannel_pool": 1 } };
 
-const world = await startWorld({ engine: "scripted", slots: 1 });
-const open: { close(): void }[] = [];
-const own = <C extends { close(): void }>(each: C): C => (open.push(each), each);
-// Connections of their own: by default all clients of a process share one.
-const connected = () =>
-  own(
-    createClient(AgentServiceService, world.fleet.gatewayAddress, {
-      channelOptions: { "grpc.use_local_subchannel_pool": 1 },
-    }),
-  );
-const as = async (agent: string) => {
-  const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${await world.token(agent)}`);
-  return { metadata };
-};
-try {
-  const [honest, mallory] = [await as("honest"), await as("mallory")];
-  const client = connected();
-  const submit = async (prompt: string, who: typeof honest) =>
-    (await client.submitTask({ spec: TaskSpec.fromPartial({ prompt }) }, who)).task?.id ?? "";
+if (process.argv[2] === "attack") await attack();
+else await measure();
 
-  const large = await submit(`[[flood:${ANSWER}]]`, mallory);
-  for await (const _ of client.watchTask({ taskId: large }, mallory));
-  const taskId = await submit("[[hang]]", honest);
-  const waiting = await submit("waits", mallory);
+async function measure(): Promise<void> {
+  const world = await startWorld({ engine: "scripted", slots: 1 });
+  const open: { close(): void }[] = [];
+  const own = <C extends { close(): void }>(each: C): C => (open.push(each), each);
+  const connected = () => own(createClient(AgentServiceService, world.fleet.gatewayAddress, OWN_CONNECTION));
+  const as = async (agent: string) => {
+    const metadata = new Metadata();
+    metadata.set("authorization", `Bearer ${await world.token(agent)}`);
+    return { metadata };
+  };
+  try {
+    const [honest, mallory] = [await as("honest"), await as("mallory")];
+    const client = connected();
+    const submit = async (prompt: string, who: typeof honest) =>
+      (await client.submitTask({ spec: TaskSpec.fromPartial({ prompt }) }, who)).task?.id ?? "";
 
-  await steadily(() => client.getTask({ taskId }, honest));
-  const idle = await steadily(() => client.getTask({ taskId }, honest));
+    const large = await submit(`[[flood:${ANSWER}]]`, mallory);
+    for await (const _ of client.watchTask({ taskId: large }, mallory));
+    const taskId = await submit("[[hang]]", honest);
+    const waiting = await submit("waits", mallory);
 
-  const attackers = Array.from({ length: CONNECTIONS }, connected);
-  const outcomes = new Map<string, number>();
-  const count = (outcome: string) => outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-  const stop = new AbortController();
-  const attack = attackers.map(async (attacker, i) => {
-    await delay((1_000 * i) / GIVEN_UP_PER_SECOND);
-    while (!stop.signal.aborted) {
-      const next = delay((1_000 * CONNECTIONS) / GIVEN_UP_PER_SECOND);
-      watchAndLeave(attacker).then(count, (error) =>
-        count(error instanceof CallError ? String(error.reason) : "failed"),
-      );
-      await next;
-    }
-  });
-  const attacked = await steadily(() => client.getTask({ taskId }, honest));
-  stop.abort();
-  await Promise.all(attack);
+    await steadily(() => client.getTask({ taskId }, honest));
+    const idle = await steadily(() => client.getTask({ taskId }, honest));
 
-  const before = await rss();
-  const readers = Array.from({ length: WATCHERS }, () =>
-    readNothing(large, String(mallory.metadata.get("authorization")[0])),
-  );
-  await delay(3_000);
-  const unread = await steadily(() => client.getTask({ taskId }, honest));
-  const after = await rss();
-  for (const reader of readers) reader.close();
+    const attacker = fork(fileURLToPath(import.meta.url), ["attack"], {
+      env: {
+        ...process.env,
+        ATTACK: JSON.stringify({
+          address: world.fleet.gatewayAddress,
+          token: await world.token("mallory"),
+          taskId: waiting,
+        }),
+      },
+    });
+    let outcomes: unknown;
+    attacker.on("message", (message) => (outcomes = message));
+    await once(attacker, "message");
+    const attacked = await steadily(() => client.getTask({ taskId }, honest));
+    attacker.send("stop");
+    await once(attacker, "exit");
 
-  for (const [name, times] of [
-    ["idle", idle],
-    ["given up", attacked],
-    ["unread", unread],
-  ] as const) {
-    console.log(
-      `GetTask of the honest agent, ${name}: p50 ${ms(times, 0.5)}, p99 ${ms(times, 0.99)}, ${times.length} of ${HONEST_PER_SECOND * SECONDS}`,
+    const before = await rss(world);
+    const readers = Array.from({ length: WATCHERS }, () =>
+      readNothing(world.fleet.gatewayAddress, large, String(mallory.metadata.get("authorization")[0])),
     );
-  }
-  console.log(`watch and give up: ${JSON.stringify(Object.fromEntries(outcomes))}`);
-  for (const [name, mb] of after)
-    console.log(`rss ${name}: ${before.get(name)} MB, with ${WATCHERS} unread watches of ${ANSWER} ${mb} MB`);
-  console.log(`ratio honest_p99_given_up_vs_idle ${(quantile(attacked, 0.99) / quantile(idle, 0.99)).toFixed(2)}`);
-  console.log(`ratio honest_p99_unread_vs_idle ${(quantile(unread, 0.99) / quantile(idle, 0.99)).toFixed(2)}`);
+    await delay(3_000);
+    const unread = await steadily(() => client.getTask({ taskId }, honest));
+    const after = await rss(world);
+    for (const reader of readers) reader.close();
 
-  async function watchAndLeave(attacker: typeof client): Promise<string> {
-    for await (const _ of attacker.watchTask({ taskId: waiting }, mallory)) return "watched";
-    return "ended";
+    for (const [name, times] of [
+      ["idle", idle],
+      ["given up", attacked],
+      ["unread", unread],
+    ] as const) {
+      console.log(
+        `GetTask of the honest agent, ${name}: p50 ${ms(times, 0.5)}, p99 ${ms(times, 0.99)}, ${times.length} of ${HONEST_PER_SECOND * SECONDS}`,
+      );
+    }
+    console.log(`watch and give up: ${JSON.stringify(outcomes)}`);
+    for (const [name, mb] of after)
+      console.log(`rss ${name}: ${before.get(name)} MB, with ${WATCHERS} unread watches of ${ANSWER} ${mb} MB`);
+    console.log(`ratio honest_p99_given_up_vs_idle ${(quantile(attacked, 0.99) / quantile(idle, 0.99)).toFixed(2)}`);
+    console.log(`ratio honest_p99_unread_vs_idle ${(quantile(unread, 0.99) / quantile(idle, 0.99)).toFixed(2)}`);
+  } finally {
+    for (const each of open) each.close();
+    await world.close();
   }
-} finally {
-  for (const each of open) each.close();
-  await world.close();
+}
+
+/** Watches and gives up, over connections of its own, until it is told to stop; then tells what became of it. */
+async function attack(): Promise<void> {
+  const { address, token, taskId }: { address: string; token: string; taskId: string } = JSON.parse(
+    process.env["ATTACK"] ?? "",
+  );
+  const metadata = new Metadata();
+  metadata.set("authorization", `Bearer ${token}`);
+  const outcomes: Record<string, number> = {};
+  let stopped = false;
+  process.once("message", () => (stopped = true));
+  process.send?.("begun");
+  const clients = Array.from({ length: CONNECTIONS }, () => createClient(AgentServiceService, address, OWN_CONNECTION));
+  const watchAndLeave = async (client: (typeof clients)[number]): Promise<string> => {
+    for await (const _ of client.watchTask({ taskId }, { metadata })) return "watched";
+    return "ended";
+  };
+  for (let i = 0; !stopped; i++) {
+    const client = clients[i % CONNECTIONS];
+    if (client) {
+      watchAndLeave(client)
+        .catch((error: unknown) => (error instanceof CallError ? String(error.reason) : "failed"))
+        .then(
+          (outcome) => void (outcomes[outcome] = (outcomes[outcome] ?? 0) + 1),
+          () => undefined,
+        );
+    }
+    await delay(1_000 / GIVEN_UP_PER_SECOND);
+  }
+  for (const client of clients) client.close();
+  process.send?.(outcomes);
+  process.disconnect();
 }
 
 /** A watch whose flow-control window is never opened again. */
-function readNothing(taskId: string, authorization: string): { close(): void } {
-  const session = connect(`http://${world.fleet.gatewayAddress}`);
+function readNothing(address: string, taskId: string, authorization: string): { close(): void } {
+  const session = connect(`http://${address}`);
   session.on("error", () => undefined);
   const { path, requestSerialize } = AgentServiceService.watchTask;
   const stream = session.request({
@@ -113,6 +144,7 @@ function readNothing(taskId: string, authorization: string): { close(): void } {
 /** Calls at a steady rate, whether or not earlier ones were answered; durations from when each was due in ms, sorted. */
 async function steadily(call: () => Promise<unknown>): Promise<number[]> {
   const times: number[] = [];
+  const faults = new Set<string>();
   const calls: Promise<void>[] = [];
   const start = performance.now();
   for (let index = 0; index < HONEST_PER_SECOND * SECONDS; index += 1) {
@@ -122,15 +154,16 @@ async function steadily(call: () => Promise<unknown>): Promise<number[]> {
     calls.push(
       call().then(
         () => void times.push(performance.now() - due),
-        () => undefined,
+        (error: unknown) => void faults.add(String(error)),
       ),
     );
   }
   await Promise.all(calls);
+  for (const fault of faults) console.log(`the honest agent met ${fault}`);
   return times.sort((a, b) => a - b);
 }
 
-async function rss(): Promise<Map<string, number>> {
+async function rss(world: World): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const { name, process: child } of world.fleet.processes()) {
     const status = await readFile(`/proc/${child.pid}/status`, "utf8");

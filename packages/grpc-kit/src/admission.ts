@@ -22,14 +22,20 @@ export interface AdmissionOptions {
   readonly admit: Admit;
   readonly limits: CallerLimits;
   readonly nowMs: () => number;
+  /** Whether a peer's connection is open. */
+  readonly isOpen: (peer: string) => boolean;
 }
 
 /** What every call passes before it is served. What waits here holds no more than HTTP/2's window of its body. */
-export function createAdmission({ admit, limits, nowMs }: AdmissionOptions, serving: Serving): ServerInterceptor {
+export function createAdmission(
+  { admit, limits, nowMs, isOpen }: AdmissionOptions,
+  serving: Serving,
+): ServerInterceptor {
   const callerOf = createCallers(limits, nowMs);
 
   return ({ path: method }, call) => {
     const began = nowMs();
+    const peer = call.getPeer();
     let over = false;
     let state: ReturnType<typeof callerOf> | undefined;
     let arrived = (): void => undefined;
@@ -47,7 +53,6 @@ export function createAdmission({ admit, limits, nowMs }: AdmissionOptions, serv
     };
 
     const letIn = async (headers: Metadata, forward: () => void): Promise<void> => {
-      const peer = call.getPeer();
       const caller = (await admit({ headers, method, peer })) ?? peer.slice(0, peer.lastIndexOf(":"));
       if (over) return;
       state = callerOf(caller);
@@ -75,7 +80,7 @@ export function createAdmission({ admit, limits, nowMs }: AdmissionOptions, serv
         arrived();
         const late = Number(call.getDeadline()) <= Date.now();
         // Also called when the answer is out.
-        if (!over && !late) state?.abandon();
+        if (!over && !late) state?.abandon(isOpen(peer) ? undefined : peer);
         over = true;
       })
       .build();

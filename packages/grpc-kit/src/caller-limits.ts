@@ -29,6 +29,7 @@ export class CallerState {
   #unfinished = 0;
   readonly #waiting = new Set<() => void>();
   #abandoned = 0;
+  #lost: string | undefined;
   #atMs: number;
 
   constructor(limits: CallerLimits, nowMs: () => number) {
@@ -50,8 +51,13 @@ export class CallerState {
     throw limited("abandoned_calls", `gives up more calls than ${rate} a second; let them end`, waitMs);
   }
 
-  /** A call was given up before it was answered. */
-  abandon(): void {
+  /**
+   * A call was given up before it was answered. `lost`: its connection, if that has ended: all that was on it counts once, since a client that
+   * went away gave up nothing.
+   */
+  abandon(lost: string | undefined): void {
+    if (lost !== undefined && lost === this.#lost) return;
+    this.#lost = lost;
     this.#abandoned = this.#level() + 1;
   }
 

@@ -4,6 +4,8 @@ import { createServer, type Server, type Socket } from "node:net";
 /** Where a server accepts connections. */
 export interface Listener {
   readonly port: number;
+  /** Whether the connection of a peer, as grpc-js names it, is open. */
+  isOpen(peer: string): boolean;
   /** Accepts no more; resolves when every connection has ended. */
   close(): Promise<void>;
   /** Ends what is still connected. */
@@ -25,7 +27,7 @@ export interface ListenOptions {
  */
 export async function listen({ host, port, accept, perAddress, refused }: ListenOptions): Promise<Listener> {
   const counts = new Map<string, number>();
-  const sockets = new Set<Socket>();
+  const sockets = new Map<string, Socket>();
 
   const connected = (socket: Socket): void => {
     const address = socket.remoteAddress ?? "";
@@ -36,9 +38,10 @@ export async function listen({ host, port, accept, perAddress, refused }: Listen
       return;
     }
     counts.set(address, count + 1);
-    sockets.add(socket);
+    const peer = `${address}:${socket.remotePort}`;
+    sockets.set(peer, socket);
     socket.once("close", () => {
-      sockets.delete(socket);
+      sockets.delete(peer);
       const left = (counts.get(address) ?? 1) - 1;
       if (left === 0) counts.delete(address);
       else counts.set(address, left);
@@ -72,12 +75,13 @@ export async function listen({ host, port, accept, perAddress, refused }: Listen
   let closed: Promise<void> | undefined;
   return {
     port: bound,
+    isOpen: (peer) => sockets.has(peer),
     close() {
       closed ??= Promise.all(servers.map(close)).then(() => undefined);
       return closed;
     },
     end() {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets.values()) socket.destroy();
     },
   };
 }

@@ -83,10 +83,11 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     unread: new UnreadBytes({ callerBytes: callerUnreadBytes, waitMs: stalledMs }),
   };
   const nowMs = () => performance.now();
+  const isOpen = (peer: string): boolean => listener.isOpen(peer);
   const server = new Server({
     ...(strangers && {
       "grpc.max_concurrent_streams": strangers.streamsPerConnection,
-      interceptors: [createAdmission({ admit: strangers.admit, limits: strangers.perCaller, nowMs }, serving)],
+      interceptors: [createAdmission({ admit: strangers.admit, limits: strangers.perCaller, nowMs, isOpen }, serving)],
     }),
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing, so that their streams are cancelled.

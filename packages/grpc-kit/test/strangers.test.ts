@@ -54,11 +54,11 @@ describe("a server for strangers", () => {
     return session;
   };
   /** A call whose headers alone are sent. */
-  const begin = (session: ClientHttp2Session, name?: string) => {
+  const begin = (session: ClientHttp2Session, name?: string, path: string = QueueServiceService.get.path) => {
     const stream = session.request({
       ...{
         ":method": "POST",
-        ":path": QueueServiceService.get.path,
+        ":path": path,
         "content-type": "application/grpc",
         te: "trailers",
       },
@@ -137,6 +137,30 @@ describe("a server for strangers", () => {
     });
     await served(fixture.connect(server), "bob");
     assert.match((await refused()).join(), /limit="abandoned_calls"/);
+  });
+
+  it("holds nothing against a caller whose connection ends with many calls on it", async () => {
+    let ended = 0;
+    const { server } = await serve(
+      {
+        async *watch(_, { signal }) {
+          try {
+            yield entry(1);
+            await once(signal, "abort");
+          } finally {
+            ended += 1;
+          }
+        },
+      },
+      { perCaller: { abandonedPerSecond: 1 } },
+    );
+    const session = await raw(server);
+    const streams = Array.from({ length: 50 }, () => begin(session, "alice", QueueServiceService.watch.path));
+    for (const stream of streams) stream.end(FRAMED);
+    await Promise.all(streams.map((stream) => once(stream, "response")));
+    session.destroy();
+    await eventually(() => assert.equal(ended, 50));
+    await served(fixture.connect(server), "alice");
   });
 
   it("closes a connection more than one address may have, before it reads from it, and takes one again when another has ended", async () => {

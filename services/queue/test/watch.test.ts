@@ -75,7 +75,7 @@ describe("watching a task", function () {
   it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
     const { id, fence } = await run();
     const otherStore = createShards(other.client, 1, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 86_400_000 });
-    const secondWakes = await openWakes(await other.duplicate());
+    const secondWakes = await openWakes(await other.duplicate(), other.client);
     const resuming = async (wakes: World["wakes"], every: number): Promise<LogEntry[]> => {
       const seen: LogEntry[] = [];
       for (;;) {
