@@ -26,6 +26,14 @@ export interface LocalFolder {
   close(): Promise<void>;
 }
 
+function goOn(pid: number): void {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch {
+    // it is gone
+  }
+}
+
 /** Redis, once nothing holds it. */
 const REDIS_SCRIPT = `#!/bin/sh
 PATH='${process.env["PATH"]}'
@@ -71,6 +79,8 @@ export async function openLocalFolder(): Promise<LocalFolder> {
       return child;
     },
     async close() {
+      // A test that failed may have left one stopped, which then hears of no end.
+      for (const pid of await this.redisPids()) goOn(pid);
       for (const child of spawned) await child.stop();
       await ccsp(["down"], { env });
       await rm(dir, { recursive: true, force: true });
