@@ -57,23 +57,26 @@ const EVENTS: readonly Parameters<typeof TaskEvent.fromPartial>[0][] = [
   { event: { $case: "engineNotice", value: { category: ErrorCategory.OVERLOADED, message: "slow" } } },
   { event: { $case: "textDelta", value: { text: "answer" } } },
   { event: { $case: "stateChanged", value: { state: TaskState.CANCELLING, reason: "why" } } },
+  { event: { $case: "taskEnded", value: { state: TaskState.FAILED, error: { message: "529" } } } },
 ];
-const FAILED = {
-  event: { $case: "taskEnded", value: { state: TaskState.FAILED, error: { message: "529" } } },
-} as const;
-const SUCCEEDED = {
-  event: { $case: "taskEnded", value: { state: TaskState.SUCCEEDED, result: { text: "answer" } } },
-} as const;
 const GATE = { scope: { scope: { $case: "agentId", value: "a" } }, who: "ada", why: "lunch" } as const;
 
 describe("what others wrote, as ccsp shows it", () => {
   let target: string;
   let close: () => Promise<void>;
   before(async () => {
-    const eventsOf = (task = "") =>
-      [...EVENTS, task === "done" ? SUCCEEDED : FAILED].map((event, at) =>
-        infected(TaskEvent.fromPartial({ ...event, sequence: at + 1, attempt: 2 })),
-      );
+    const events = EVENTS.map((event, at) =>
+      infected(TaskEvent.fromPartial({ ...event, sequence: at + 1, attempt: 2 })),
+    );
+    const done = [
+      ...events.slice(0, -1),
+      infected(
+        TaskEvent.fromPartial({
+          sequence: events.length,
+          event: { $case: "taskEnded", value: { state: TaskState.SUCCEEDED, result: DONE.result } },
+        }),
+      ),
+    ];
     const refuse = () => {
       throw new Refusal("TASK_NOT_FAILED", `no${HOSTILE}`);
     };
@@ -83,10 +86,11 @@ describe("what others wrote, as ccsp shows it", () => {
       submitTask: async () => ({ task: infected(TASK) }),
       async *runTask({ spec }) {
         yield { message: { $case: "task", value: infected(TASK) } };
-        for (const event of eventsOf(spec?.prompt)) yield { message: { $case: "event", value: event } };
+        for (const event of spec?.prompt === "done" ? done : events)
+          yield { message: { $case: "event", value: event } };
       },
       async *watchTask({ taskId }) {
-        for (const event of eventsOf(taskId)) yield { event };
+        for (const event of taskId === "done" ? done : events) yield { event };
       },
       getTask: async ({ taskId }) => ({ task: infected(taskId === "done" ? DONE : TASK) }),
       listTasks: async () => ({ tasks: [infected(TASK)], nextPageToken: "" }),
@@ -114,7 +118,7 @@ describe("what others wrote, as ccsp shows it", () => {
       get: async () => ({ task: infected(DONE) }),
       explainTask: async () => infected(QueueExplanation.fromPartial(explained)),
       async *watch() {
-        for (const event of eventsOf()) yield { event };
+        for (const event of events) yield { event };
       },
       cancel: async () => ({ task: infected(TASK) }),
       retryTask: refuse,
@@ -155,7 +159,20 @@ describe("what others wrote, as ccsp shows it", () => {
     });
 
   const commands = [
-    ...["run p", "submit p", "watch t", "get t", "get done", "list", "cancel t", "retry t", "explain t", "estimate p"],
+    ...[
+      "run p",
+      "run done",
+      "submit p",
+      "watch t",
+      "watch done",
+      "get t",
+      "get done",
+      "list",
+      "cancel t",
+      "retry t",
+      "explain t",
+      "estimate p",
+    ],
     ...["schedule list", "status", "queue status", "queue list", "queue get t", "queue explain t", "queue log t"],
     ...["queue cancel t", "queue retry t", "pause agent/a --why lunch", "emergency stop --level kill --why leak"],
     ...[`executor list --executors HERE`, `executor runs --executors HERE`, `executor tail t --executors HERE`],

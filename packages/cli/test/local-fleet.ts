@@ -26,6 +26,14 @@ export interface LocalFolder {
   close(): Promise<void>;
 }
 
+function goOn(pid: number): void {
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch {
+    // it is gone
+  }
+}
+
 /** Redis, once nothing holds it. */
 const REDIS_SCRIPT = `#!/bin/sh
 PATH='${process.env["PATH"]}'
@@ -51,13 +59,14 @@ export async function openLocalFolder(): Promise<LocalFolder> {
   };
   await writeFile(redis, REDIS_SCRIPT, { mode: 0o700 });
   const spawned: ManagedProcess[] = [];
+  const redisPids = async () => {
+    const pids = await readFile(`${redis}.pids`, "utf8").catch(() => "");
+    return pids.split("\n").filter(Boolean).map(Number);
+  };
   return {
     dir,
     env,
-    async redisPids() {
-      const pids = await readFile(`${redis}.pids`, "utf8").catch(() => "");
-      return pids.split("\n").filter(Boolean).map(Number);
-    },
+    redisPids,
     async holdRedis() {
       await writeFile(`${redis}.hold`, "");
       return () => rm(`${redis}.hold`);
@@ -71,6 +80,8 @@ export async function openLocalFolder(): Promise<LocalFolder> {
       return child;
     },
     async close() {
+      // A test that failed may have left one stopped, which then hears of no end.
+      for (const pid of await redisPids()) goOn(pid);
       for (const child of spawned) await child.stop();
       await ccsp(["down"], { env });
       await rm(dir, { recursive: true, force: true });
