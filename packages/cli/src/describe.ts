@@ -9,6 +9,7 @@ export function stateName(state: TaskState): string {
 /** What people ask after a run, one line each; unknown numbers are said to be unknown. */
 export function summary(result: TaskResult): string[] {
   const { usage, costUsd, queueWait, runTime, engine, engineVersion, model, cached, conversationId } = result;
+  const refused = [...new Set(result.permissionDenials.map(({ tool }) => tool))];
   const read = usage && usage.cacheReadTokens > 0n ? `, ${usage.cacheReadTokens} from cache` : "";
   return [
     `tokens      ${usage ? `${usage.inputTokens} in, ${usage.outputTokens} out${read}` : "unknown"}`,
@@ -16,6 +17,9 @@ export function summary(result: TaskResult): string[] {
     `queue wait  ${seconds(queueWait)}`,
     `run time    ${seconds(runTime)}`,
     `engine      ${[engine, engineVersion].join(" ").trim()}${modelWords(model)}`,
+    ...(refused.length > 0
+      ? [`not allowed ${refused.join(", ")}: --allowed-tool lets a task use it without asking`]
+      : []),
     ...(cached
       ? ["cached      nothing was run; tokens, cost and run time are those of the run that was answered"]
       : []),

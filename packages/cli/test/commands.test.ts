@@ -124,7 +124,8 @@ describe("ccsp's commands", () => {
     const times = "--start-time 2030-01-01T00:00Z --start-deadline 2030-01-01T01:00Z";
     const retry = "--first-backoff 500ms --max-backoff 1m --never-on timeout --never-on NETWORK_ERROR";
     const place = "--executor ex-1 --fallback-after 2m --cache-max-age 1h --conversation 0-x --fork";
-    const options = `${line} ${more} ${times} ${retry} ${place}`.split(" ");
+    const tools = "--available-tool Read --available-tool Bash --allowed-tool Bash(git:*) --denied-tool Edit";
+    const options = `${line} ${more} ${times} ${retry} ${place} ${tools}`.split(" ");
     const { code, stdout, stderr } = await at([...options, "--attach", NOTES, "--system-prompt", "be brief"]);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^task-\d+\n$/);
@@ -136,6 +137,9 @@ describe("ccsp's commands", () => {
       priority: Priority.URGENT,
       model: "m",
       systemPrompt: "be brief",
+      availableTools: ["Read", "Bash"],
+      allowedTools: ["Bash(git:*)"],
+      deniedTools: ["Edit"],
       labels: { a: "b", c: "d=e" },
       limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 0n, turns: 3, budgetUsd: 0.5 },
       maxAttempts: 2,

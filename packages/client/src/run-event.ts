@@ -19,7 +19,7 @@ export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED";
  *   is the answer; those before it are what the engine said on its way to it, such as before it used a tool. `createAnswer` puts them together.
  * - `taken-back`: what came of this message is void. The engine begins it anew, or puts another in its place.
  * - `tool`: the engine used a tool.
- * - `notice`: the engine or its provider has trouble and goes on.
+ * - `notice`: the engine or its provider has trouble and goes on, or a tool was not allowed (category `PERMISSION_DENIED`).
  * - `waiting`: back in the queue, until a time where that is known.
  * - `cancelling`: a cancel was accepted, the engine is being ended.
  * - `ended`: the last, unless the task was put back after it, by `retry`: then what follows is shown, to the next `ended`. `result`
