@@ -9,8 +9,8 @@ MOCHA := mocha --reporter ./mocha-reporter.cjs
 ALL := $(MOCHA) --parallel --jobs 2 $(UNIT) $(LIVE)
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup demo up down logs test test-unit test-integration test-e2e coverage test-node22 soak-executor soak-queue chaos \
-  check bench-submit bench-queue bench-strangers bench-ttft gen lint types format proto build clean
+.PHONY: help setup demo up down logs test test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
+  chaos check bench-submit bench-queue bench-strangers bench-ttft gen lint types format proto build clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -51,6 +51,14 @@ coverage: setup ## which lines the unit and integration tests run, into coverage
 test-node22: setup ## all tests on Node 22, the oldest that is supported, which it gets
 	@deploy/setup.sh node22
 	@PATH="$(CURDIR)/.tools/node22/bin:$$PATH" $(ALL)
+
+test-real-cli: setup ## what is proved with the real Claude Code CLI (CLAUDE=old: on 2.1.197, which it gets)
+	@$(if $(CLAUDE),deploy/setup.sh claude-$(CLAUDE))
+	@$(if $(CLAUDE),CCSP_TEST_CLAUDE_CODE_BIN="$$(readlink -f .tools/claude-$(CLAUDE)/claude)") $(MOCHA) \
+	  $$(grep -lE '\b(CLAUDE_CODE_BIN|simulatedEngine|startWorld)\b' -r packages/*/test services/*/test --include='*.test.ts')
+
+update-engine: setup ## the newest Claude Code CLI: install and record it, and print what changed since the recordings before (VERSION=…: that one)
+	@deploy/update-engine.sh $(VERSION)
 
 soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts

@@ -24,7 +24,7 @@ Usage: deploy/setup.sh [part...]
 Gets what CCSP needs and this machine lacks. Everything goes into this folder (.tools, node_modules, dist): nothing is installed
 system-wide, no root is needed, nothing is asked. A second run only checks.
 
-Parts, by default all but the last:
+Parts, by default all but the last two:
   node     Node 24 into .tools/node24 where the machine's own is older; pnpm into .tools/pnpm; then the packages of
            pnpm-lock.yaml into node_modules (with the Claude Code CLI)
   redis    redis-server: the one in REDIS_SERVER_BIN or on PATH, else Debian's package, unpacked into .tools/redis
@@ -33,6 +33,7 @@ Parts, by default all but the last:
            when this part is named. CCSP_WITHOUT_CONSUL=1 does without in any case
   build    compiles the TypeScript sources
   node22   Node 22, the oldest that is supported, into .tools/node22 for make test-node22 (not among the default parts)
+  claude-old  Claude Code 2.1.197 into .tools/claude-old, for make test-real-cli CLAUDE=old (not among the default parts)
 
 Delete .tools and node_modules to start over. Exit code 1 when something is missing; the last lines then say what, and how to get it.
 END
@@ -135,6 +136,18 @@ part_node22() {
   else
     fault "Node 22" "npm has none for this machine: run the tests with a Node 22 of your own on PATH"
   fi
+}
+
+# The native binary alone: it needs no Node, and no install script has to choose it.
+part_claude-old() {
+  local name binary
+  name="claude-code-$(node -p 'process.platform + "-" + process.arch')"
+  if fetch_npm claude-old; then
+    for binary in "$tools"/claude-old/node_modules/@anthropic-ai/"$name"{,-musl}/claude; do
+      [[ -x $binary ]] && ln -sfn "${binary#"$tools/claude-old/"}" "$tools/claude-old/claude" && return
+    done
+  fi
+  fault "the oldest Claude Code CLI that is tested" "npm has none for this machine: name another in CCSP_TEST_CLAUDE_CODE_BIN"
 }
 
 # link TARGET NAME: .tools/bin/NAME, relative so that the folder can be moved.
@@ -269,7 +282,7 @@ for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit ;;
     consul) rm -f "$tools/consul.absent"; parts+=(consul) ;;
-    node | redis | build | node22) parts+=("$argument") ;;
+    node | redis | build | node22 | claude-old) parts+=("$argument") ;;
     *) usage >&2; exit 2 ;;
   esac
 done

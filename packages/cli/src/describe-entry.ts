@@ -18,6 +18,8 @@ function entryWords(event: TaskEvent["event"]): string {
       return `${stateName(event.value.state)}${because(event.value.error?.message)}`;
     case "textDelta":
       return `text ${JSON.stringify(event.value.text)}`;
+    case "textTakenBack":
+      return `message ${event.value.message} is taken back`;
     case "toolUse":
       return `tool ${event.value.name}`;
     case "engineNotice":

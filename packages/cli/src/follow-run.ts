@@ -1,4 +1,4 @@
-import type { CcspClient, RunEnded, RunEvent } from "@ccsp/client";
+import { type CcspClient, createAnswer, type RunEnded, type RunEvent } from "@ccsp/client";
 import { summary } from "./describe.js";
 import { EXIT, type ExitCode } from "./exit.js";
 import { type Io, note, say, sayJson, writeText } from "./io.js";
@@ -9,17 +9,21 @@ export interface FollowOptions {
   readonly events: (signal: AbortSignal) => AsyncIterable<RunEvent>;
   readonly json: boolean;
   readonly cancelOnInterrupt: boolean;
-  /** When the stream does not begin with the task. */
-  readonly known?: { readonly taskId: string; readonly traceId: string };
+  /** When the stream does not begin with the task. `after`: what came up to this sequence was seen before. */
+  readonly known?: { readonly taskId: string; readonly traceId: string; readonly after: number };
 }
 
 /**
  * Shows a run until its end: the answer on standard output, all else on standard error. Ctrl-C leaves the task running and says how
  * to come back, or cancels it and waits for its end; a second Ctrl-C leaves in any case.
+ *
+ * A terminal shows the text as it is written. What was written cannot be taken back from a pipe or file, so they get the answer when it is
+ * known: `TaskResult.text`, once.
  */
 export async function followRun(io: Io, options: FollowOptions): Promise<ExitCode> {
   const { client, events, json, cancelOnInterrupt } = options;
   let { taskId, traceId } = options.known ?? { taskId: "", traceId: "" };
+  const { after } = options.known ?? { after: 0 };
   let last = 0;
   let ended: RunEnded | undefined;
   let cancelWanted = false;
@@ -38,7 +42,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
     }
   });
 
-  const show = createPrinter(io);
+  const show = io.stdout.isTTY ? createTerminalPrinter(io, after) : createPrinter(io, after);
   try {
     for await (const event of events(leaving.signal)) {
       if (event.type === "accepted") {
@@ -64,38 +68,72 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
   }
 }
 
-/** Writes events for people. */
-function createPrinter(io: Io): (event: RunEvent, traceId: string) => Promise<void> {
-  let midLine = false;
-  const aside = (line: string) => {
-    if (midLine) note(io, "");
-    midLine = false;
-    note(io, line);
-  };
+type Printer = (event: RunEvent, traceId: string) => Promise<void>;
+
+/** Writes the answer once it is known: what came of it after what was seen. */
+function createPrinter(io: Io, after: number): Printer {
+  const answer = createAnswer();
   return async (event, traceId) => {
-    switch (event.type) {
-      case "accepted":
-        return aside(`task ${event.task.id}`);
-      case "started":
-        return event.attempt > 1 ? aside(`attempt ${event.attempt}: the answer starts anew`) : undefined;
-      case "text":
-        midLine = !event.text.endsWith("\n");
-        return writeText(io, event.text);
-      case "tool":
-        return aside(`tool ${event.name}`);
-      case "notice":
-        return aside(`${event.category}: ${event.message}`);
-      case "waiting":
-        return aside(waitingLine(event.until, event.reason));
-      case "cancelling":
-        return aside(`is being cancelled${event.reason ? `: ${event.reason}` : ""}`);
-      case "ended":
-        if (midLine) say(io, "");
-        midLine = false;
-        for (const line of endLines(event, traceId)) note(io, line);
-        return undefined;
-    }
+    const rest = answer.text();
+    answer.hear(event);
+    if (event.type === "ended" && event.result) await writeLine(io, after === 0 ? event.result.text : rest);
+    for (const line of asides(event, traceId)) note(io, line);
   };
+}
+
+/** Writes messages as they come, with an empty line between them. */
+function createTerminalPrinter(io: Io, after: number): Printer {
+  const answer = createAnswer();
+  let midLine = false;
+  let message: number | undefined;
+  return async (event, traceId) => {
+    const shown = answer.text();
+    answer.hear(event);
+    if (event.type === "text") {
+      if (message !== undefined && message !== event.message) await writeText(io, midLine ? "\n\n" : "\n");
+      message = event.message;
+      midLine = !event.text.endsWith("\n");
+      return await writeText(io, event.text);
+    }
+    const lines = asides(event, traceId);
+    if (midLine && lines.length > 0) say(io, "");
+    if (lines.length > 0) midLine = false;
+    if (event.type === "started") message = undefined;
+    // Whoever saw the beginning elsewhere has it there.
+    if (event.type === "ended" && event.result && shown !== event.result.text && after === 0) {
+      await writeLine(io, event.result.text);
+    }
+    for (const line of lines) note(io, line);
+  };
+}
+
+async function writeLine(io: Io, text: string): Promise<void> {
+  if (text !== "") await writeText(io, text.endsWith("\n") ? text : `${text}\n`);
+}
+
+/** What is said about an event beside the answer. */
+function asides(event: RunEvent, traceId: string): readonly string[] {
+  switch (event.type) {
+    case "accepted":
+      return [`task ${event.task.id}`];
+    case "started":
+      return event.attempt > 1 ? [`attempt ${event.attempt}: the answer starts anew`] : [];
+    case "text":
+      return [];
+    case "taken-back":
+      return ["the text above is taken back: the engine writes it anew"];
+    case "tool":
+      return [`tool ${event.name}`];
+    case "notice":
+      return [`${event.category}: ${event.message}`];
+    case "waiting":
+      return [waitingLine(event.until, event.reason)];
+    case "cancelling":
+      return [`is being cancelled${event.reason ? `: ${event.reason}` : ""}`];
+    case "ended":
+    default:
+      return endLines(event, traceId);
+  }
 }
 
 function waitingLine(until: Date | undefined, reason: string): string {

@@ -30,6 +30,9 @@ export interface TaskOptions {
   readonly conversation?: string;
   readonly fork?: true;
   readonly attach?: readonly string[];
+  readonly availableTool?: readonly string[];
+  readonly allowedTool?: readonly string[];
+  readonly deniedTool?: readonly string[];
   readonly startTime?: Date;
   readonly startDeadline?: Date;
   readonly requestId?: string;
@@ -56,6 +59,13 @@ export function withSpec(command: Command): Command {
     .option("--model <name>", "model, in the engine's own words")
     .option("--system-prompt <text>", "added to the engine's system prompt")
     .option("--attach <path>", "file to give with the prompt, may be repeated", texts)
+    .option(
+      "--available-tool <name>",
+      "built-in tool that the engine has at all, may be repeated (default: its own)",
+      texts,
+    )
+    .option("--allowed-tool <tool>", "tool it may use without asking, may be repeated: `Bash(git log:*)`", texts)
+    .option("--denied-tool <tool>", "tool it must not use, may be repeated", texts)
     .option("--label <key=value>", "label, may be repeated", label)
     .option("--timeout <time>", "most time for one run, such as 90s or 10m", durationMs)
     .option("--turns <number>", "most model turns of one run", wholeNumber())
@@ -81,6 +91,7 @@ export function withSpec(command: Command): Command {
 export async function taskInput(io: Io, prompt: string, options: TaskOptions): Promise<TaskInput> {
   const { engine, priority, model, systemPrompt, label: labels, maxAttempts, startTime, startDeadline } = options;
   const { timeout, turns, budget, firstBackoff, maxBackoff, neverOn, attach } = options;
+  const { availableTool, allowedTool, deniedTool } = options;
   const limits = {
     ...(timeout !== undefined && { wallTimeMs: timeout }),
     ...(turns !== undefined && { turns }),
@@ -101,6 +112,9 @@ export async function taskInput(io: Io, prompt: string, options: TaskOptions): P
     ...(Object.keys(limits).length > 0 && { limits }),
     ...(maxAttempts !== undefined && { maxAttempts }),
     ...(Object.keys(retry).length > 0 && { retry }),
+    ...(availableTool && { availableTools: availableTool }),
+    ...(allowedTool && { allowedTools: allowedTool }),
+    ...(deniedTool && { deniedTools: deniedTool }),
     ...(startTime && { startTime }),
     ...(startDeadline && { startDeadline }),
     ...(attach && { attachments: await Promise.all(attach.map(readAttachment)) }),

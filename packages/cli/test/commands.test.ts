@@ -326,7 +326,10 @@ describe("ccsp's commands", () => {
   });
 
   it("run leaves the task running on Ctrl-C, says how to come back, and ends with 130", async () => {
-    const { code, stderr } = await at(["run", "hang"], { onOutput: (_stdout, interrupt) => interrupt() });
+    const { code, stderr } = await at(["run", "hang"], {
+      terminal: true,
+      onOutput: (_stdout, interrupt) => interrupt(),
+    });
     assert.equal(code, 130);
     const [, id = ""] = /ccsp watch (task-\d+) --after 1/.exec(stderr) ?? [];
     assert.match((await at(["get", id])).stdout, /QUEUED/);
@@ -335,9 +338,33 @@ describe("ccsp's commands", () => {
 
   it("run --cancel-on-interrupt cancels the task, waits for its end, and ends with 6", async () => {
     const { code, stderr } = await at(["run", "hang", "--cancel-on-interrupt"], {
+      terminal: true,
       onOutput: (_stdout, interrupt) => interrupt(),
     });
     assert.equal(code, 6, stderr);
     assert.match(stderr, /ended CANCELLED: interrupted/);
+  });
+
+  it("run shows a terminal all text as it comes, each message apart, and what is taken back", async () => {
+    const { stdout, stderr } = await at(["run", "told twice"], { terminal: true });
+    assert.equal(stdout, "Let me look.\n\nhalf a \n\nhalf a PONG\n");
+    assert.match(stderr, /tool Bash\n.*the text above is taken back/s);
+    assert.equal((await at(["run", "hello world"], { terminal: true })).stdout, "hello world\n");
+    assert.equal(
+      (await at(["run", "silent"], { terminal: true })).stdout,
+      "PONG\n",
+      "an engine that says it all at the end",
+    );
+  });
+
+  it("run and watch give a pipe the answer alone, as the result has it, also when it was cached", async () => {
+    for (const prompt of ["told twice", "cached", "silent"]) {
+      const answer = prompt === "told twice" ? "half a PONG\n" : "PONG\n";
+      assert.equal((await at(["run", prompt])).stdout, answer, prompt);
+      const id = (await at(["submit", prompt])).stdout.trim();
+      assert.equal((await at(["watch", id])).stdout, answer, prompt);
+    }
+    assert.equal((await at(["run", "cached"], { terminal: true })).stdout, "PONG\n");
+    assert.equal((await at(["run", "fail"])).stdout, "", "what came of an answer that failed is none");
   });
 });

@@ -37,7 +37,8 @@ const TRACE_ID = "0123456789abcdef0123456789abcdef";
 
 /**
  * A gateway whose tasks do what their prompt says: `fail`, `retried` (failed, put back and succeeded), `hang` until cancelled,
- * `refuse:REASON`; else they answer with the prompt in two pieces. The token is not looked at, except that `expired` is.
+ * `refuse:REASON`, `cached` (answered without a word before), `told twice` (a message around a tool, and one taken back); else they answer with the prompt in two
+ * pieces. The token is not looked at, except that `expired` is.
  */
 export async function startFakeAgentService() {
   const tasks = new Map<string, Task>();
@@ -80,14 +81,34 @@ export async function startFakeAgentService() {
     };
     const failed = { state: TaskState.FAILED, error: { category: ErrorCategory.OVERLOADED, message: "529" } };
     if (after >= 3) return;
+    const said = (sequence: number, text: string, message: number) =>
+      event(sequence, { $case: "textDelta", value: { text, message } });
+    if (prompt === "cached") {
+      yield said(1, "PONG", 1);
+      yield end({ state: TaskState.SUCCEEDED, result: { text: "PONG", cached: true } });
+      return;
+    }
+    if (prompt === "silent") {
+      yield end({ state: TaskState.SUCCEEDED, result: { text: "PONG" } });
+      return;
+    }
+    if (prompt === "told twice") {
+      yield said(1, "Let me look.", 1);
+      yield event(2, { $case: "toolUse", value: { name: "Bash" } });
+      yield said(3, "half a ", 2);
+      yield event(4, { $case: "textTakenBack", value: { message: 2 } });
+      yield said(5, "half a PONG", 3);
+      yield end({ state: TaskState.SUCCEEDED, result: { text: "half a PONG" } }, 6);
+      return;
+    }
     const half = Math.ceil(prompt.length / 2);
-    if (after < 1) yield event(1, { $case: "textDelta", value: { text: prompt.slice(0, half) } });
+    if (after < 1) yield event(1, { $case: "textDelta", value: { text: prompt.slice(0, half), message: 1 } });
     if (prompt === "hang") {
       while (task.state !== TaskState.CANCELLED) await once(news, "cancel", { signal });
       yield end({ state: TaskState.CANCELLED, error: { category: ErrorCategory.CANCELLED, message: "interrupted" } });
       return;
     }
-    if (after < 2) yield event(2, { $case: "textDelta", value: { text: prompt.slice(half) } });
+    if (after < 2) yield event(2, { $case: "textDelta", value: { text: prompt.slice(half), message: 1 } });
     if (prompt === "fail") {
       yield end(failed);
       return;

@@ -52,6 +52,15 @@ describe("ccsp up --single --detach", function () {
     assert.deepEqual(status.queue.engines, ["claude-code"]);
   });
 
+  it("shows an answer from the cache as it shows one that was run", async () => {
+    for (const cached of [false, true]) {
+      const { code, stdout, stderr } = await ccsp(["run", "--cache", "[[text:the same]]"], { env });
+      assert.equal(code, 0, stderr);
+      assert.equal(stdout, "the same\n");
+      assert.equal(/^cached /m.test(stderr), cached);
+    }
+  });
+
   it("estimates a start from what runs took, and explains what keeps a task from it", async () => {
     await ccsp(["run", "learn from this"], { env });
     const json = async (...args: string[]) => JSON.parse((await ccsp([...args, "--json"], { env })).stdout);

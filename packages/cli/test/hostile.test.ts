@@ -57,17 +57,23 @@ const EVENTS: readonly Parameters<typeof TaskEvent.fromPartial>[0][] = [
   { event: { $case: "engineNotice", value: { category: ErrorCategory.OVERLOADED, message: "slow" } } },
   { event: { $case: "textDelta", value: { text: "answer" } } },
   { event: { $case: "stateChanged", value: { state: TaskState.CANCELLING, reason: "why" } } },
-  { event: { $case: "taskEnded", value: { state: TaskState.FAILED, error: { message: "529" } } } },
 ];
+const FAILED = {
+  event: { $case: "taskEnded", value: { state: TaskState.FAILED, error: { message: "529" } } },
+} as const;
+const SUCCEEDED = {
+  event: { $case: "taskEnded", value: { state: TaskState.SUCCEEDED, result: { text: "answer" } } },
+} as const;
 const GATE = { scope: { scope: { $case: "agentId", value: "a" } }, who: "ada", why: "lunch" } as const;
 
 describe("what others wrote, as ccsp shows it", () => {
   let target: string;
   let close: () => Promise<void>;
   before(async () => {
-    const events = EVENTS.map((event, at) =>
-      infected(TaskEvent.fromPartial({ ...event, sequence: at + 1, attempt: 2 })),
-    );
+    const eventsOf = (task = "") =>
+      [...EVENTS, task === "done" ? SUCCEEDED : FAILED].map((event, at) =>
+        infected(TaskEvent.fromPartial({ ...event, sequence: at + 1, attempt: 2 })),
+      );
     const refuse = () => {
       throw new Refusal("TASK_NOT_FAILED", `no${HOSTILE}`);
     };
@@ -75,12 +81,12 @@ describe("what others wrote, as ccsp shows it", () => {
     const schedule = { name: "s", cron: "* * * * *", timeZone: "UTC", lastRunTime: new Date(0), lastFault: "no" };
     const agents = implementSome(AgentServiceService, {
       submitTask: async () => ({ task: infected(TASK) }),
-      async *runTask() {
+      async *runTask({ spec }) {
         yield { message: { $case: "task", value: infected(TASK) } };
-        for (const event of events) yield { message: { $case: "event", value: event } };
+        for (const event of eventsOf(spec?.prompt)) yield { message: { $case: "event", value: event } };
       },
-      async *watchTask() {
-        for (const event of events) yield { event };
+      async *watchTask({ taskId }) {
+        for (const event of eventsOf(taskId)) yield { event };
       },
       getTask: async ({ taskId }) => ({ task: infected(taskId === "done" ? DONE : TASK) }),
       listTasks: async () => ({ tasks: [infected(TASK)], nextPageToken: "" }),
@@ -108,7 +114,7 @@ describe("what others wrote, as ccsp shows it", () => {
       get: async () => ({ task: infected(DONE) }),
       explainTask: async () => infected(QueueExplanation.fromPartial(explained)),
       async *watch() {
-        for (const event of events) yield { event };
+        for (const event of eventsOf()) yield { event };
       },
       cancel: async () => ({ task: infected(TASK) }),
       retryTask: refuse,
@@ -170,7 +176,7 @@ describe("what others wrote, as ccsp shows it", () => {
     }
   }
 
-  for (const command of ["run p", "watch t", "get done", "executor tail t --executors HERE"]) {
+  for (const command of ["run done", "watch done", "get done", "executor tail t --executors HERE"]) {
     it(`${command} gives an answer to a pipe byte for byte, and fields escaped`, async () => {
       const { stdout, stderr } = await at(command.replace("HERE", target), false);
       assert(stdout.includes(`answer${HOSTILE}`), JSON.stringify(stdout));

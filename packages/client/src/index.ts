@@ -14,6 +14,7 @@ export {
   TaskState,
   type Usage,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
+export { type Answer, createAnswer } from "./answer.js";
 export type { CallSettings, Token } from "./caller.js";
 export {
   type Capabilities,

@@ -16,11 +16,18 @@ const moved = (state: TaskState, more: Partial<StateChanged> = {}) =>
 describe("toRunEvent", () => {
   it("tells the start of an attempt, its text, its tools and its troubles", () => {
     assert.deepEqual(moved(TaskState.RUNNING), { type: "started", sequence: 7, attempt: 2 });
-    assert.deepEqual(entry({ $case: "textDelta", value: { text: "hi" } }), {
+    assert.deepEqual(entry({ $case: "textDelta", value: { text: "hi", message: 3 } }), {
       type: "text",
       sequence: 7,
       attempt: 2,
+      message: 3,
       text: "hi",
+    });
+    assert.deepEqual(entry({ $case: "textTakenBack", value: { message: 3 } }), {
+      type: "taken-back",
+      sequence: 7,
+      attempt: 2,
+      message: 3,
     });
     assert.deepEqual(entry({ $case: "toolUse", value: { name: "Bash" } }), {
       type: "tool",

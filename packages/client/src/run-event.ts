@@ -15,7 +15,9 @@ export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED";
  *
  * - `accepted`: the task is stored; always first.
  * - `started`: an attempt's engine runs. Text of an earlier attempt is void from here on.
- * - `text`: more of the answer.
+ * - `text`: more of a message. `message` counts from 1 within an attempt (0: an executor of an older version did not say). The last one that stands
+ *   is the answer; those before it are what the engine said on its way to it, such as before it used a tool. `createAnswer` puts them together.
+ * - `taken-back`: what came of this message is void. The engine begins it anew, or puts another in its place.
  * - `tool`: the engine used a tool.
  * - `notice`: the engine or its provider has trouble and goes on.
  * - `waiting`: back in the queue, until a time where that is known.
@@ -26,7 +28,14 @@ export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED";
 export type RunEvent =
   | { readonly type: "accepted"; readonly task: Task }
   | { readonly type: "started"; readonly sequence: number; readonly attempt: number }
-  | { readonly type: "text"; readonly sequence: number; readonly attempt: number; readonly text: string }
+  | {
+      readonly type: "text";
+      readonly sequence: number;
+      readonly attempt: number;
+      readonly message: number;
+      readonly text: string;
+    }
+  | { readonly type: "taken-back"; readonly sequence: number; readonly attempt: number; readonly message: number }
   | { readonly type: "tool"; readonly sequence: number; readonly attempt: number; readonly name: string }
   | { readonly type: "notice"; readonly sequence: number; readonly category: string; readonly message: string }
   | {
@@ -51,7 +60,9 @@ export interface RunEnded {
 export function toRunEvent({ sequence, attempt, event }: TaskEvent): RunEvent | undefined {
   switch (event?.$case) {
     case "textDelta":
-      return { type: "text", sequence, attempt, text: event.value.text };
+      return { type: "text", sequence, attempt, ...event.value };
+    case "textTakenBack":
+      return { type: "taken-back", sequence, attempt, ...event.value };
     case "toolUse":
       return { type: "tool", sequence, attempt, name: event.value.name };
     case "engineNotice":

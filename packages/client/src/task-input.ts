@@ -48,6 +48,9 @@ export interface TaskInput {
   readonly includeFiles?: readonly string[];
   /** Folder on the executor's host to work in, under an allowed root; a throwaway folder when absent. */
   readonly workingFolder?: string;
+  /** Built-in tools that the engine has at all, by name; the engine's default when absent. */
+  readonly availableTools?: readonly string[];
+  /** Tools that it may use without asking, such as `Bash(git log:*)`; takes none away. */
   readonly allowedTools?: readonly string[];
   readonly deniedTools?: readonly string[];
   readonly permissionMode?: PermissionModeName;
@@ -55,8 +58,8 @@ export interface TaskInput {
 
 export type PriorityName = "urgent" | "high" | "normal" | "low";
 
-/** What the engine may do without asking; the operator's policy says which of these an agent may have. */
-export type PermissionModeName = "plan" | "default" | "acceptEdits" | "skip";
+/** What the engine may do without asking; the operator's policy says which of these an agent may have. `manual` is another name for `default`. */
+export type PermissionModeName = "plan" | "default" | "manual" | "acceptEdits" | "skip";
 
 /** Such as `RATE_LIMIT`. */
 export type CategoryName = Exclude<keyof typeof ErrorCategory, "UNSPECIFIED" | "UNRECOGNIZED">;
@@ -112,6 +115,7 @@ export const PRIORITIES: Readonly<Record<PriorityName, Priority>> = {
 const MODES: Readonly<Record<PermissionModeName, PermissionMode>> = {
   plan: PermissionMode.PLAN,
   default: PermissionMode.DEFAULT,
+  manual: PermissionMode.DEFAULT,
   acceptEdits: PermissionMode.ACCEPT_EDITS,
   skip: PermissionMode.SKIP,
 };
@@ -141,6 +145,7 @@ const FIELDS: Fields<TaskInput> = {
   attachments: ["spec.attachments", listOf(record)],
   includeFiles: ["spec.include_files", listOf(text)],
   workingFolder: ["spec.working_folder", text],
+  availableTools: ["spec.available_tools", listOf(text)],
   allowedTools: ["spec.allowed_tools", listOf(text)],
   deniedTools: ["spec.denied_tools", listOf(text)],
   permissionMode: ["spec.permission_mode", oneOf(Object.keys(MODES))],
@@ -188,11 +193,13 @@ export function toSpec(input: TaskInput): TaskSpec {
     throw new InvalidTaskError("INVALID_FIELD", message, { fields: faults });
   }
   const { priority, limits, retry, affinity, cache, conversation, attachments, permissionMode, ...plain } = input;
-  const { labels, fallbackModels = [], includeFiles = [], allowedTools = [], deniedTools = [], ...same } = plain;
+  const { labels, fallbackModels = [], includeFiles = [], ...lists } = plain;
+  const { availableTools = [], allowedTools = [], deniedTools = [], ...same } = lists;
   return TaskSpec.fromPartial({
     ...same,
     fallbackModels: [...fallbackModels],
     includeFiles: [...includeFiles],
+    availableTools: [...availableTools],
     allowedTools: [...allowedTools],
     deniedTools: [...deniedTools],
     ...(labels && { labels: { ...labels } }),

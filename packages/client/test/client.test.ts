@@ -20,7 +20,7 @@ import {
 } from "../src/index.js";
 import { type FakeGateway, startFakeGateway } from "./fake-gateway.js";
 
-const text = (value: string) => ({ $case: "textDelta", value: { text: value } }) as const;
+const text = (value: string) => ({ $case: "textDelta", value: { text: value, message: 1 } }) as const;
 const succeeded = (answer: string) =>
   ({
     $case: "taskEnded",

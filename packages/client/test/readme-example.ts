@@ -8,6 +8,7 @@ const client = createCcspClient({
 try {
   for await (const event of client.run({ prompt: "Say hello", priority: "high", labels: { team: "docs" } })) {
     if (event.type === "text") process.stdout.write(event.text);
+    if (event.type === "taken-back") process.stdout.write("\n[taken back]\n");
     if (event.type === "waiting") console.error(`waits: ${event.reason}`);
     if (event.type === "ended") console.error(`\n${event.state}, cost ${event.result?.costUsd ?? "unknown"}`);
   }

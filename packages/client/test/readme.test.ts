@@ -13,7 +13,9 @@ describe("the README's example", () => {
   before(async () => {
     const value = TaskEnded.fromPartial({ state: TaskState.SUCCEEDED, result: { text: "hello again", costUsd: 0.25 } });
     gateway = await startFakeGateway([
-      { $case: "textDelta", value: { text: "hello" } },
+      { $case: "textDelta", value: { text: "hel", message: 1 } },
+      { $case: "textTakenBack", value: { message: 1 } },
+      { $case: "textDelta", value: { text: "hello", message: 2 } },
       { $case: "taskEnded", value },
     ]);
   });
@@ -32,7 +34,7 @@ describe("the README's example", () => {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
       env: { PATH: process.env["PATH"], CCSP_GATEWAY: gateway.target, CCSP_TOKEN: "a-token" },
     });
-    assert.equal(stdout, "hellohello again\n");
+    assert.equal(stdout, "hel\n[taken back]\nhellohello again\n");
     assert.equal(stderr, "\nSUCCEEDED, cost 0.25\n");
   });
 });

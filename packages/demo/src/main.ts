@@ -87,6 +87,7 @@ async function demo(): Promise<void> {
     { traceparent: span.traceparent, signal: stopping.signal },
   )) {
     if (event.type === "text") process.stdout.write(printableText(event.text));
+    if (event.type === "taken-back") say("\n[taken back]");
     if (event.type === "waiting") say(`\n[waits: ${printable(event.reason)}]`);
     if (event.type === "ended") {
       ended = true;

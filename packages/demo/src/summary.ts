@@ -1,4 +1,4 @@
-import { summary } from "@ccsp/cli";
+import { printable, summary } from "@ccsp/cli";
 import type { RunEvent } from "@ccsp/client";
 
 type Ended = Extract<RunEvent, { type: "ended" }>;
@@ -7,6 +7,6 @@ type Ended = Extract<RunEvent, { type: "ended" }>;
 export function printSummary({ state, result, error }: Ended, traceId: string, say: (line: string) => void): void {
   if (!result) throw new Error(`the task ended ${state}: ${error?.message ?? "no reason given"}`);
   say("\n");
-  for (const line of summary(result)) say(line);
+  for (const line of summary(result)) say(printable(line));
   say(`trace id    ${traceId}`);
 }

@@ -221,7 +221,12 @@ function unexpected(call: string, { lease: { taskId, fence } }: Held, error: str
 }
 
 function text(value: string): TaskEvent {
-  return { sequence: 0, time: undefined, attempt: 0, event: { $case: "textDelta", value: { text: value } } };
+  return {
+    sequence: 0,
+    time: undefined,
+    attempt: 0,
+    event: { $case: "textDelta", value: { text: value, message: 1 } },
+  };
 }
 
 for (;;) await sync();

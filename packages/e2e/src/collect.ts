@@ -1,26 +1,23 @@
 import assert from "node:assert/strict";
-import type { RunEvent } from "@ccsp/client";
+import { createAnswer, type RunEvent } from "@ccsp/client";
 
 type Ended = Extract<RunEvent, { type: "ended" }>;
 
-/** Reads a run to its end. `text` is what the newest attempt streamed, joined. */
+/** Reads a run to its end. `text` is the answer as its events have it, which has to be the result's. */
 export async function collect(
   events: AsyncIterable<RunEvent>,
 ): Promise<{ taskId: string; text: string; ended: Ended }> {
   let taskId = "";
-  let text = "";
-  let attempt = 0;
+  const answer = createAnswer();
   let ended: Ended | undefined;
   for await (const event of events) {
     assert.equal(ended, undefined, "nothing follows the end");
     if (event.type === "accepted") taskId = event.task.id;
-    if (event.type === "text") {
-      if (event.attempt !== attempt) text = "";
-      attempt = event.attempt;
-      text += event.text;
-    }
     if (event.type === "ended") ended = event;
+    else answer.hear(event);
   }
+  const text = answer.text();
   assert.ok(ended, "the stream ended before the task did");
+  if (ended.result && ended.result.text !== "") assert.ok(ended.result.text === text, "the events are not the result");
   return { taskId, text, ended };
 }

@@ -19,6 +19,23 @@ const nothing: Symptoms<"kind"> = {
 const of = (symptoms: Partial<Symptoms<"kind">>) => classify(RULES, { ...nothing, ...symptoms });
 
 describe("classification", () => {
+  it("shows a rule the beginning and the end of a text of any length, and no more", () => {
+    const seen: string[] = [];
+    const text = Object.assign(/never/, { test: (said: string) => void seen.push(said) });
+    const rule = { when: { text }, category: "NETWORK_ERROR", message: "m" } as const;
+    const long = `begin${"connection ".repeat(100_000)}end`;
+    classify([rule, { when: { stderr: text }, category: "NETWORK_ERROR", message: "m" }], {
+      ...{ ...nothing, text: long, stderr: long },
+    });
+    assert.equal(seen.length, 2);
+    for (const said of seen) {
+      assert.ok(said.length <= 8_300, `${said.length} characters`);
+      assert.match(said, /^begin.*end$/s);
+    }
+    assert.equal(classify([rule], { ...nothing, text: "short" }).category, "UNKNOWN_ERROR");
+    assert.equal(seen.at(-1), "short");
+  });
+
   it("takes the first rule of which every condition holds", () => {
     assert.equal(of({ words: { kind: "credit" }, status: 429 }).message, "closed");
     assert.equal(of({ status: 429, text: "daily quota" }).message, "closed for the day");

@@ -17,7 +17,10 @@ export interface Symptoms<W extends string = string> {
 
 export type Words<W extends string> = { readonly [K in W]?: string | undefined };
 
-/** One line of an engine's table. Every condition given has to hold. */
+/**
+ * One line of an engine's table. Every condition given has to hold. Patterns see the beginning and the end of a long text; they take time in
+ * proportion to it: `slowPatterns` of the conformance suite finds those that do not.
+ */
 export interface Rule<W extends string = string> extends Partial<FailureTraits> {
   readonly when: {
     readonly finished?: boolean;
@@ -48,11 +51,20 @@ const UNKNOWN = runFailure("UNKNOWN_ERROR", "the engine reported an error that i
 
 /** Says what kind of failure it was: the first rule that holds counts. Only for runs that failed. */
 export function classify<W extends string>(rules: readonly Rule<W>[], symptoms: Symptoms<W>): RunFailure {
-  const rule = rules.find(({ when }) => holds(when, symptoms));
+  const { text, stderr } = symptoms;
+  const shown = { ...symptoms, text: endsOf(text), stderr: endsOf(stderr) };
+  const rule = rules.find(({ when }) => holds(when, shown));
   if (rule === undefined) return UNKNOWN;
   const { when: _when, category, message, ...differs } = rule;
   return runFailure(category, message.replace("{status}", String(symptoms.status)), differs);
 }
+
+/** No pattern is held against more of a text, in UTF-16 units: an engine's words may be megabytes, and a pattern slow. */
+const MOST_TEXT = 8_192;
+
+/** The beginning and the end of a long text, which have what went wrong and what came of it. */
+const endsOf = (text: string): string =>
+  text.length <= MOST_TEXT ? text : `${text.slice(0, MOST_TEXT / 2)}\n…\n${text.slice(-MOST_TEXT / 2)}`;
 
 /** The category of a failed request by its status alone, for notices of retries. */
 export function categoryOfStatus<W extends string>(rules: readonly Rule<W>[], status: number): ErrorCategory {

@@ -33,6 +33,7 @@ export type TaskPart =
   | "attachments"
   | "include_files"
   | "working_folder"
+  | "available_tools"
   | "allowed_tools"
   | "denied_tools"
   | "permission_mode"
@@ -58,7 +59,9 @@ export interface RunRequest {
   readonly files: readonly RunFile[];
   /** Absolute path of the folder to work in; undefined: the throwaway one. `runOptions` passes it on. */
   readonly workingFolder: string | undefined;
-  /** In the engine's own words; empty: its default. */
+  /** Built-in tools that there are, by name; empty: the engine's default. In the engine's own words, as those below. */
+  readonly availableTools: readonly string[];
+  /** Tools that may be used without asking, perhaps with a rule each; takes none away. */
   readonly allowedTools: readonly string[];
   readonly deniedTools: readonly string[];
   readonly permissionMode: PermissionMode;
@@ -126,8 +129,14 @@ export interface EngineRun {
   kill(): Promise<void>;
 }
 
+/**
+ * What an engine says. Texts with one number are one message, whose text they are, joined; a later message has a higher number. Engines that have
+ * no messages leave it out: that is message 1. `taken-back`: the engine will not stand by what came of this message, such as the half of an answer
+ * that it asked for anew. `followRun` sees to it that the last message that stands is the answer.
+ */
 export type EngineEvent =
-  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "text"; readonly text: string; readonly message?: number | undefined }
+  | { readonly type: "taken-back"; readonly message: number }
   | { readonly type: "tool"; readonly name: string }
   | { readonly type: "notice"; readonly category: ErrorCategory; readonly message: string };
 
@@ -160,10 +169,19 @@ export interface RunResult {
   readonly engineVersion: string;
   readonly model: string;
   readonly turns: number;
+  /** Uses of tools that the run was not allowed; undefined where the engine does not say. */
+  readonly permissionDenials?: readonly PermissionDenial[] | undefined;
   /** From the start of the process to its end. */
   readonly runMs: number;
   /** Undefined where nobody measured. */
   readonly resources?: RunResources | undefined;
+}
+
+export interface PermissionDenial {
+  /** The tool, in the engine's words. */
+  readonly tool: string;
+  /** What it was to do: the beginning of its input as JSON. */
+  readonly input: string;
 }
 
 /** What a run's processes took, all of them together. Undefined numbers are unknown. */

@@ -17,7 +17,10 @@ export type ErrorCategory =
   | "NO_WORK_DONE"
   | "CANCELLED"
   | "OUTPUT_LIMIT"
-  | "HOOK_FAILED";
+  | "HOOK_FAILED"
+  | "MODEL_REFUSED"
+  | "ANSWER_CUT_OFF"
+  | "ACCESS_DENIED";
 
 /** Whose fault it is. */
 export type ErrorSource = "AGENT" | "ENGINE" | "PROVIDER" | "CCSP";
@@ -69,6 +72,9 @@ const TRAITS: Readonly<Record<ErrorCategory, FailureTraits>> = {
   CANCELLED: { retryable: false, source: "AGENT", severity: "notice" },
   OUTPUT_LIMIT: { retryable: false, source: "AGENT", severity: "notice" },
   HOOK_FAILED: { retryable: true, source: "CCSP", severity: "warning" },
+  MODEL_REFUSED: { retryable: false, source: "AGENT", severity: "notice" },
+  ANSWER_CUT_OFF: { retryable: false, source: "AGENT", severity: "notice" },
+  ACCESS_DENIED: { retryable: false, source: "AGENT", severity: "warning" },
 };
 
 export const isErrorCategory = (word: string): word is ErrorCategory => Object.hasOwn(TRAITS, word);

@@ -16,6 +16,7 @@ const request: RunRequest = {
   systemPrompt: "softly",
   files: [],
   workingFolder: undefined,
+  availableTools: [],
   allowedTools: [],
   deniedTools: [],
   permissionMode: "default",
@@ -23,7 +24,7 @@ const request: RunRequest = {
   traceparent: "",
 };
 
-/** Lines `say …` are text, `done …` and `error …` are the end, others are not understood. */
+/** Lines `say …` are text, `done …` and `error …` are the end, `again` takes it back, others are not understood. */
 function createReader(): RunReader<never> {
   const transcript = emptyTranscript<never>();
   return {
@@ -32,6 +33,10 @@ function createReader(): RunReader<never> {
       const [, word, text = ""] = /^(\w+) ?(.*)$/s.exec(piece.toString()) ?? [];
       if (word === "say") return [{ type: "text", text }];
       if (word === "use") return [{ type: "tool", name: text }];
+      if (word === "again") {
+        transcript.ending = undefined;
+        return [];
+      }
       if (word !== "done" && word !== "error") return undefined;
       transcript.ending = { ok: word === "done", text, turns: 1 };
       return [];
@@ -42,7 +47,14 @@ function createReader(): RunReader<never> {
 /** A run that writes `output` and then exits, and what became of it. */
 type SetUpReader = () => RunReader<never>;
 function setUp(output: readonly string[], exit: Partial<RunExit> = {}, reader: SetUpReader = createReader) {
-  const seen = { stopped: 0, inputEnded: 0, progress: 0, unknownLines: 0, unknownFailures: 0, logged: "" };
+  const seen = {
+    stopped: 0,
+    inputEnded: [] as (number | undefined)[],
+    progress: 0,
+    unknownLines: 0,
+    unknownFailures: 0,
+    logged: "",
+  };
   const run: SupervisedRun = {
     pid: 7,
     output: (async function* () {
@@ -54,7 +66,7 @@ function setUp(output: readonly string[], exit: Partial<RunExit> = {}, reader: S
     progress: () => void seen.progress++,
     stop: async () => void seen.stopped++,
     kill: async () => void seen.stopped++,
-    endInput: () => void seen.inputEnded++,
+    endInput: (ms) => void seen.inputEnded.push(ms),
   };
   const context: EngineContext = {
     supervisor: { start: () => Promise.resolve(run) },
@@ -77,7 +89,15 @@ describe("following a run", () => {
     assert.equal(await textOf(followed.events), "onetwo");
     const outcome = await followed.outcome;
     assert.deepEqual(outcome.ok && [outcome.result.text, outcome.result.turns], ["onetwo", 1]);
-    assert.deepEqual([seen.inputEnded, seen.stopped, seen.progress], [1, 0, 2]);
+    assert.deepEqual([seen.inputEnded, seen.stopped, seen.progress], [[5_000], 0, 2]);
+  });
+
+  it("waits for an engine that takes its last word back, and gives it the same time after the next", async () => {
+    const { seen, followed } = setUp(["done one\nnoise\n", "again\nsay two\n", "done two\n"]);
+    await textOf(followed.events);
+    const outcome = await followed.outcome;
+    assert.equal(outcome.ok && outcome.result.text, "two");
+    assert.deepEqual(seen.inputEnded, [5_000, undefined, 5_000]);
   });
 
   it("counts lines that are not understood, and their bytes, but no empty ones", async () => {

@@ -6,7 +6,8 @@ import { outcomeOf } from "./outcome.js";
 import type { EngineContext } from "./plugin.js";
 import { redact } from "./redact.js";
 import type { RunExit, SupervisedRun } from "./supervisor.js";
-import { createWholeText } from "./text.js";
+import { createWholeText, wellFormed } from "./text.js";
+import { createToldText } from "./told-text.js";
 import type { RunReader, Transcript } from "./transcript.js";
 
 export interface FollowOptions<W extends string> {
@@ -35,7 +36,9 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
   const { transcript } = reader;
   const pieces = cut === "lines" ? createLineSplitter(lineBytes(outputBytes)) : uncut;
   const whole = createWholeText();
+  const told = createToldText();
   let printed = 0;
+  let ended = false;
   let outputLimit: RunFailure | undefined;
   let unwanted = false;
   const { promise: outcome, resolve } = withResolver<RunOutcome>();
@@ -44,8 +47,9 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
     for (const said of events) {
       const event = whole(said);
       if (event === undefined) continue;
-      if (event.type !== "notice") run.progress();
+      if (event.type === "text" || event.type === "tool") run.progress();
       printed += Buffer.byteLength(wordsOf(event));
+      told.heard(event);
       yield event;
     }
     if (printed > outputBytes) outputLimit ??= tooMuch(outputBytes);
@@ -58,8 +62,10 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
       printed += piece.length;
     }
     yield* tell(events ?? []);
+    const over = transcript.ending !== undefined;
     // Not before: some engines exit without writing all of a large result when their input ends early.
-    if (transcript.ending) run.endInput(AFTER_RESULT_MS);
+    if (over !== ended) run.endInput(over ? AFTER_RESULT_MS : undefined);
+    ended = over;
   }
 
   async function* events(): AsyncGenerator<EngineEvent> {
@@ -76,6 +82,7 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
       const exit = await exitOf(run);
       // How it exits when it is made to says nothing of its work.
       if (exit.overrun === undefined && !unwanted) yield* tell(reader.end?.(exit) ?? []);
+      if (transcript.ending?.ok) yield* told.settle(wellFormed(transcript.ending.text));
       fault = undefined;
     } catch (err) {
       fault = err;
@@ -156,6 +163,7 @@ async function exitOf(run: SupervisedRun): Promise<RunExit> {
 
 function wordsOf(event: EngineEvent): string {
   if (event.type === "text") return event.text;
+  if (event.type === "taken-back") return "";
   return event.type === "tool" ? event.name : event.message;
 }
 

@@ -6,6 +6,7 @@ export type {
   EngineCapabilities,
   EngineEvent,
   EngineRun,
+  PermissionDenial,
   PermissionMode,
   RunFailed,
   RunFile,
@@ -51,6 +52,6 @@ export type {
   SupervisedRun,
   Supervisor,
 } from "./supervisor.js";
-export { wellFormed } from "./text.js";
+export { FIRST_MESSAGE, wellFormed } from "./text.js";
 export { type Ending, emptyTranscript, type RunReader, type Transcript } from "./transcript.js";
 export { wrapRun } from "./wrap-run.js";

@@ -39,6 +39,7 @@ export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
       engineVersion: transcript.version ?? "",
       model: transcript.model ?? "",
       turns: ending.turns,
+      permissionDenials: transcript.denials,
       runMs: exit.runMs,
       resources: exit.resources,
     },

@@ -8,6 +8,7 @@ export const promptOnly = (prompt: string): Omit<RunRequest, "taskId" | "fence" 
   systemPrompt: "",
   files: [],
   workingFolder: undefined,
+  availableTools: [],
   allowedTools: [],
   deniedTools: [],
   permissionMode: "default",

@@ -40,14 +40,14 @@ export interface Prepared {
   readonly input?: string | undefined;
 }
 
-/** The throwaway folders of one run; only their owner may enter. */
+/** The throwaway folders of one run; only their owner may enter. `work` and `home` are in `path`. */
 export interface RunFolder {
   readonly path: string;
   /** Where the engine works; it lasts when it is the `workingFolder` of the run's options. */
   readonly work: string;
   /** Its HOME. */
   readonly home: string;
-  /** Its TMPDIR. */
+  /** Its TMPDIR: a path of at most 80 bytes where that can be had, since a socket in it has at most 103. */
   readonly tmp: string;
 }
 
@@ -72,8 +72,11 @@ export interface SupervisedRun {
   readonly resources: RunResources;
   /** How many it had then. */
   readonly processes: number;
-  /** Closes the process's stdin, and ends the run when that has not ended it within `ms`. */
-  endInput(ms: number): void;
+  /**
+   * Closes the process's stdin, and ends the run when that has not ended it within `ms`; undefined: only its limits end it. The last call
+   * counts.
+   */
+  endInput(ms: number | undefined): void;
 }
 
 export interface RunExit {

@@ -10,9 +10,9 @@ describe("the text of a run", () => {
 
   it("joins a character whose halves came in two pieces, and never gives half of one", () => {
     assert.deepEqual(told(["a\ud83c", "\udf89b", "\udf89", "\ud83c"]), [
-      { type: "text", text: "a" },
-      { type: "text", text: "🎉b" },
-      { type: "text", text: "\ufffd" },
+      { type: "text", text: "a", message: 1 },
+      { type: "text", text: "🎉b", message: 1 },
+      { type: "text", text: "\ufffd", message: 1 },
     ]);
   });
 
@@ -20,7 +20,13 @@ describe("the text of a run", () => {
     const whole = createWholeText();
     assert.equal(whole({ type: "text", text: "\ud83c" }), undefined);
     assert.deepEqual(whole({ type: "tool", name: "Bash" }), { type: "tool", name: "Bash" });
-    assert.deepEqual(whole({ type: "text", text: "\udf89" }), { type: "text", text: "🎉" });
+    assert.deepEqual(whole({ type: "text", text: "\udf89" }), { type: "text", text: "🎉", message: 1 });
+  });
+
+  it("lets no half of a character into another message", () => {
+    const whole = createWholeText();
+    assert.equal(whole({ type: "text", text: "\ud83c", message: 1 }), undefined);
+    assert.deepEqual(whole({ type: "text", text: "b", message: 2 }), { type: "text", text: "b", message: 2 });
   });
 
   it("are short and valid when they name a tool or are a notice, which an engine may fill with anything", () => {

@@ -3,20 +3,32 @@ import type { EngineEvent } from "./engine.js";
 /** A lone half of a character cannot be written as UTF-8. */
 export const wellFormed = (text: string): string => text.replaceAll(/\p{Surrogate}/gu, "\uFFFD");
 
+/** Of engines that do not tell messages apart. */
+export const FIRST_MESSAGE = 1;
+
 /** Of a tool's name or a notice, in UTF-16 units: the engine's words, which may be anything. */
 const MOST_WORDS = 256;
 
 const words = (text: string): string => wellFormed(text.slice(0, MOST_WORDS));
 
-/** Makes events valid Unicode, and names and notices short. Text becomes whole: half of a character, which JSON can hold, waits for the other half, and is dropped at the end. */
+/**
+ * Makes events valid Unicode, numbers texts without a number, and makes names and notices short. Text becomes whole: half of a character, which
+ * JSON can hold, waits for the other half, and is dropped at the end of its message.
+ */
 export function createWholeText(): (event: EngineEvent) => EngineEvent | undefined {
   let half = "";
+  let of = 0;
   return (event) => {
     if (event.type === "tool") return { type: "tool", name: words(event.name) };
     if (event.type === "notice") return { ...event, message: words(event.message) };
-    const joined = half + event.text;
-    half = /[\uD800-\uDBFF]$/.exec(joined)?.[0] ?? "";
+    if (event.type === "taken-back") return event;
+    const { message = FIRST_MESSAGE } = event;
+    const joined = (message === of ? half : "") + event.text;
+    of = message;
+    half = isFirstHalf(joined.charCodeAt(joined.length - 1)) ? joined.slice(-1) : "";
     const text = wellFormed(half ? joined.slice(0, -1) : joined);
-    return text === "" ? undefined : { type: "text", text };
+    return text === "" ? undefined : { type: "text", text, message };
   };
 }
+
+const isFirstHalf = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;

@@ -1,5 +1,5 @@
 import type { Words } from "./classify.js";
-import type { EngineEvent, Usage } from "./engine.js";
+import type { EngineEvent, PermissionDenial, Usage } from "./engine.js";
 import type { RunExit } from "./supervisor.js";
 
 /**
@@ -14,8 +14,13 @@ export interface Transcript<W extends string = string> {
   model: string | undefined;
   /** It wrote text or used a tool. */
   worked: boolean;
-  /** The engine's last word. Nothing is waited for after it. */
+  /**
+   * The engine's last word: its input is closed, and it has a short time to end. A reader takes it back when the engine goes on to another turn all
+   * the same; the run then lasts until the next one, or until its limits end it.
+   */
   ending: Ending | undefined;
+  /** Uses of tools that it was not allowed. */
+  denials: readonly PermissionDenial[];
   usage: Usage | undefined;
   costUsd: number | undefined;
   words: Words<W>;
@@ -50,6 +55,7 @@ export const emptyTranscript = <W extends string>(): Transcript<W> => ({
   model: undefined,
   worked: false,
   ending: undefined,
+  denials: [],
   usage: undefined,
   costUsd: undefined,
   words: {},

@@ -1,3 +1,5 @@
+import type { EngineEvent } from "@ccsp/engine-kit";
+
 /** Names of a part of a message, as OpenCode gives them. */
 export interface PartIds {
   readonly part: string | undefined;
@@ -7,74 +9,77 @@ export interface PartIds {
 /** Puts together what comes in pieces and, once more, as a whole. */
 export interface Answer {
   /** Takes a piece of a part; answers what is new of it. */
-  add(ids: PartIds, piece: string): string;
+  add(ids: PartIds, piece: string): readonly EngineEvent[];
   /** Takes a whole part; answers what had not come in pieces. */
-  complete(ids: PartIds, whole: string): string;
+  complete(ids: PartIds, whole: string): readonly EngineEvent[];
   /** Text of the last message that had some. */
   text(): string;
 }
 
 /**
- * Lines of the CLI and of the relay are not in order with each other: pieces may come after their whole. When a connection breaks,
- * OpenCode asks again and begins a new part, whose beginning may have come before: that is not told twice.
+ * Lines of the CLI and of the relay are not in order with each other: pieces may come after their whole. When a connection breaks, OpenCode asks
+ * again and begins a new part of the same message. Mostly it begins as the one before: that is not told twice. Where it does not, the message is
+ * taken back, and told anew without what was broken off. OpenCode cuts white space off the end of a whole part, so it waits for what follows.
  */
 export function createAnswer(): Answer {
   const completed = new Set<string | undefined>();
   let message: string | undefined;
+  let number = 0;
   /** Complete parts of `message`. */
   let whole: string[] = [];
   let current: string | undefined;
-  let pieces: string[] = [];
-  /** How much of the current part was told. */
-  let told = 0;
-  /** What was told of a part that was broken off, while the new one may still repeat it. */
-  let before = "";
+  /** What was told of `message` after its complete parts: of the current part, or of one that was broken off. */
+  let told = "";
+  /** How much of that the current part has said too. */
+  let reached = 0;
+  let held = "";
 
   function turnTo(ids: PartIds): void {
-    if (ids.message !== message) whole = [];
-    message = ids.message;
+    if (ids.message !== message) {
+      message = ids.message;
+      number += 1;
+      whole = [];
+      told = "";
+    }
     if (ids.part === current) return;
-    // Nothing is left of a part that was completed.
-    before = pieces.join("").slice(0, told) || before;
     current = ids.part;
-    pieces = [];
-    told = 0;
+    reached = 0;
+    held = "";
   }
 
-  /** What of the current part is news. */
-  function news(text: string): string {
-    if (before === "") return text.slice(told);
-    if (before.startsWith(text)) return "";
-    return text.startsWith(before) ? text.slice(before.length) : text;
+  const say = (text: string): readonly EngineEvent[] => (text === "" ? [] : [{ type: "text", text, message: number }]);
+
+  /** The current part is not what was told of it. */
+  function replace(part: string): readonly EngineEvent[] {
+    const before = number;
+    number += 1;
+    return [{ type: "taken-back", message: before }, ...say(whole.join("") + part)];
   }
 
   return {
     add(ids, piece) {
-      if (completed.has(ids.part)) return "";
+      if (completed.has(ids.part)) return [];
       turnTo(ids);
-      pieces.push(piece);
-      if (before === "") {
-        told += piece.length;
-        return piece;
+      const shown = (held + piece).trimEnd();
+      held = (held + piece).slice(shown.length);
+      const repeated = reached === told.length ? "" : told.slice(reached, reached + shown.length);
+      if (!shown.startsWith(repeated)) {
+        told = told.slice(0, reached) + shown;
+        reached = told.length;
+        return replace(told);
       }
-      const text = pieces.join("");
-      const fresh = news(text);
-      if (fresh !== "") {
-        before = "";
-        told = text.length;
-      }
-      return fresh;
+      const news = shown.slice(repeated.length);
+      told += news;
+      reached += shown.length;
+      return say(news);
     },
-    complete(ids, text) {
+    complete(ids, part) {
       turnTo(ids);
-      const fresh = news(text);
+      const events = part.startsWith(told) ? say(part.slice(told.length)) : replace(part);
       completed.add(ids.part);
-      whole.push(text);
-      before = "";
-      pieces = [];
-      told = 0;
-      current = undefined;
-      return fresh;
+      whole.push(part);
+      [told, reached, held, current] = ["", 0, "", undefined];
+      return events;
     },
     text: () => whole.join(""),
   };

@@ -13,6 +13,8 @@ import {
 import { createAnswer } from "./answer.js";
 import { type OpenCodeWord, RULES } from "./rules.js";
 
+const MOST_BLANK = 3;
+
 /** Reads `opencode run --format json` with the lines that relay.mjs adds. `model`: the one that was asked for. */
 export function createReader(model: string): RunReader<OpenCodeWord> {
   const transcript = { ...emptyTranscript<OpenCodeWord>(), model };
@@ -20,15 +22,16 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
   /** Messages that sum the conversation up when it grew too long: they are no answer. */
   const summaries = new Set<string | undefined>();
   let turns = 0;
+  /** Steps in a row to which nothing was answered. */
+  let blank = 0;
   /** Why the last step ended. */
   let reason: string | undefined;
   let idle = false;
   let failure: string | undefined;
 
-  const text = (piece: string): readonly EngineEvent[] => {
-    if (piece === "") return [];
-    transcript.worked = true;
-    return [{ type: "text", text: piece }];
+  const worked = (events: readonly EngineEvent[]): readonly EngineEvent[] => {
+    if (events.length > 0) transcript.worked = true;
+    return events;
   };
 
   const fail = (error: Json | undefined) => {
@@ -37,10 +40,17 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
     transcript.status = numberAt(error, "data", "statusCode");
   };
 
+  /** A last step that is no answer, though OpenCode takes it for one. */
+  const stop = (why: "length" | "blank") => {
+    transcript.words = { ...transcript.words, reason: why };
+    transcript.ending = { ok: false, text: "", turns };
+  };
+
   /** Nobody writes after it: where the process does not end by itself, it is ended. */
   const finish = (exitCode: number | null | undefined) => {
     if (failure !== undefined) transcript.ending = { ok: false, text: failure, turns };
     // A step that wanted a tool and was not followed by another is no end: the tool was rejected.
+    else if ((idle || exitCode === 0) && reason === "length") stop(reason);
     else if ((idle || exitCode === 0) && reason !== undefined && reason !== "tool-calls") {
       transcript.ending = { ok: true, text: answer.text(), turns };
     }
@@ -53,11 +63,11 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
       const ids = { part: textAt(line, "part", "id"), message: textAt(line, "part", "messageID") };
       // OpenCode also writes in the user's name, to go on after it has summed up.
       if (summaries.has(ids.message) || at(line, "part", "synthetic") === true) return [];
-      return text(answer.complete(ids, textAt(line, "part", "text") ?? ""));
+      return worked(answer.complete(ids, textAt(line, "part", "text") ?? ""));
     },
 
     "relay.text": (line) =>
-      text(answer.add({ part: textAt(line, "part"), message: textAt(line, "message") }, textAt(line, "text") ?? "")),
+      worked(answer.add({ part: textAt(line, "part"), message: textAt(line, "message") }, textAt(line, "text") ?? "")),
 
     reasoning: () => [],
 
@@ -74,6 +84,9 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
       turns += 1;
       reason = textAt(line, "part", "reason");
       addUsage(line);
+      blank = reason === "unknown" && countAt(line, "part", "tokens", "output") === 0 ? blank + 1 : 0;
+      // It would ask for ever (1.18.33): HTML with status 200, say, is to it an answer without a word.
+      if (blank === MOST_BLANK) stop("blank");
       if (idle) finish(undefined);
       return [];
     },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type EngineEvent, parseObject, textAt } from "@ccsp/engine-kit";
-import { replay } from "@ccsp/engine-kit/conformance";
+import { answerOf, replay } from "@ccsp/engine-kit/conformance";
 import { CASES } from "../test/cases.js";
 import { createReader } from "./reader.js";
 import { RULES } from "./rules.js";
@@ -39,6 +39,7 @@ for (const version of readdirSync(RECORDINGS)) {
           notices,
         );
         if (outcome.ok) {
+          assert.equal(answerOf(events), text);
           const { result } = outcome;
           assert.equal(category, undefined, `succeeded: ${result.text}`);
           assert.equal(result.text, text);

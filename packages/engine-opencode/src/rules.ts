@@ -5,7 +5,9 @@ export type OpenCodeWord =
   /** `error.name` of the error line. */
   | "error"
   /** `rejected`: a tool asked for a permission that nobody gave, which ends the run. */
-  | "tool";
+  | "tool"
+  /** Why the last step ended, where that is no answer: `length`, `blank`. */
+  | "reason";
 
 /** The first rule that holds counts: structured fields, then status, then text, whose wording changes between versions. */
 export const RULES: readonly Rule<OpenCodeWord>[] = [
@@ -26,9 +28,30 @@ export const RULES: readonly Rule<OpenCodeWord>[] = [
   },
 
   {
-    when: { status: [401, 403] },
+    when: { words: { error: ["ContentFilterError"] } },
+    category: "MODEL_REFUSED",
+    message: "the model, or the provider's safeguards, declined to answer",
+  },
+  {
+    when: { words: { reason: ["length"] } },
+    category: "ANSWER_CUT_OFF",
+    message: "the answer has more tokens than the model may write, and is cut off",
+  },
+  {
+    when: { words: { reason: ["blank"] } },
+    category: "NETWORK_ERROR",
+    message: "what answered in the provider's place is not the provider: look for a proxy or gateway in between",
+  },
+
+  {
+    when: { status: [401] },
     category: "SESSION_TIMEOUT",
     message: "the provider refused the engine's login or key ({status})",
+  },
+  {
+    when: { status: [403] },
+    category: "ACCESS_DENIED",
+    message: "the provider refused this request or its model (403)",
   },
   { when: { status: [429] }, category: "RATE_LIMIT", message: "the provider limits the rate of requests (429)" },
   {
@@ -60,7 +83,7 @@ export const RULES: readonly Rule<OpenCodeWord>[] = [
   {
     when: {
       finished: true,
-      text: /unable to connect|cannot connect|connection .*(lost|error|closed|refused|reset)|socket|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out/i,
+      text: /unable to connect|cannot connect|connection (?:[a-z]{1,10} ){0,5}(?:lost|error|closed|refused|reset)|socket|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out/i,
     },
     category: "NETWORK_ERROR",
     message: "the provider could not be reached",

@@ -20,6 +20,7 @@ export interface Expected {
 }
 
 const BASH = `[[sim:tool name=bash input='{"command":"echo from-the-tool","description":"says it"}']]`;
+const SAYING = `[[sim:tool name=bash input='{"command":"echo hi","description":"says it"}' say="Let me look."]]`;
 const TASK = `[[sim:tool name=task input='{"description":"help","prompt":"help me","subagent_type":"general"}']]`;
 
 const QUOTES =
@@ -108,6 +109,25 @@ export const CASES: readonly Case[] = [
     env: { CCSP_OPENCODE_MAX_RETRIES: "0" },
     expects: { category: "OVERLOADED", notices: ["OVERLOADED the provider answered 529; no more retries"] },
   },
+  {
+    name: "said-before-a-tool",
+    prompt: `${SAYING} [[sim:text value="It says hi."]]`,
+    env: { CCSP_OPENCODE_TOOLS: "bash" },
+    expects: { text: "It says hi.", told: "Let me look.It says hi.", turns: 2, tools: ["bash"] },
+  },
+  {
+    name: "refusal",
+    prompt: '[[sim:text value="I cannot"]] [[sim:stop reason=refusal]]',
+    expects: { category: "MODEL_REFUSED", told: "I cannot" },
+  },
+  {
+    name: "cut-off",
+    prompt: '[[sim:text value="half of"]] [[sim:stop reason=max_tokens]]',
+    expects: { category: "ANSWER_CUT_OFF", told: "half of" },
+  },
+  { name: "forbidden", prompt: "[[sim:403]]", expects: { category: "ACCESS_DENIED" } },
+  { name: "forbidden-by-a-proxy", prompt: "[[sim:html status=403]]", expects: { category: "ACCESS_DENIED" } },
+  { name: "html-in-its-place", prompt: "[[sim:html]]", expects: { category: "NETWORK_ERROR" } },
   { name: "too-long", prompt: "[[sim:too-long]]", expects: { category: "CONTEXT_OVERFLOW" } },
   {
     name: "refused",

@@ -20,6 +20,12 @@ if (OPENCODE_BIN !== "") {
       huge: { prompt: "[[sim:huge bytes=5M]] [[sim:usage input=10 output=10]]", text: hugeText(5 * MB) },
       hang: "[[sim:hang]]",
       hangAfterText: '[[sim:text value="one two three four"]] [[sim:hang-mid after=7]]',
+      detours: [
+        {
+          prompt: '[[sim:tool name=read input={} say="Let me look."]] [[sim:text value="It is not there."]]',
+          text: "It is not there.",
+        },
+      ],
       usage: {
         prompt: "[[sim:usage input=11 output=7 cache-read=3 cache-write=2]]",
         usage: { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, cacheCreationTokens: 2 },

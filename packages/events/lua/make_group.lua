@@ -2,7 +2,8 @@
 -- make_group: make stream and group where they are missing.
 --
 -- KEYS  1 stream  stream  the partition's events
--- ARGV  1 group  2 from: '0' the oldest entry that is kept, '$' the next one that comes
+-- ARGV  1 group
+--       2 from: '0' the oldest entry that is kept, '$' the next one that comes
 -- RETURN 'ok' | 'there'
 --
 -- A group that exists stays where it is. A script since the command alone is refused when memory is full, also

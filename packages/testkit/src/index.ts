@@ -1,4 +1,4 @@
-export { CLAUDE_CODE_BIN } from "./claude-code.js";
+export { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION } from "./claude-code.js";
 export { eventually } from "./eventually.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";
 export { type RedisCluster, startRedisCluster } from "./redis-cluster.js";

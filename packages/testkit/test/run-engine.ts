@@ -63,6 +63,7 @@ export function engineEnv(home: string, modelUrl: string): Record<string, string
   return {
     HOME: home,
     CLAUDE_CONFIG_DIR: join(home, "config"),
+    TMPDIR: home,
     PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
     ANTHROPIC_API_KEY: "fake-key",
     ANTHROPIC_BASE_URL: modelUrl,

@@ -60,10 +60,11 @@ function permissionModes(settings: Settings): Policy["permissionModes"] {
   const name = "CCSP_EXECUTOR_PERMISSION_MODES";
   const allowed = settings.list(
     name,
-    `permission modes that a task may ask for, of ${MODES.join(", ")}; the first is for tasks that ask for none`,
-    { default: ["default", "plan", "accept-edits"], pattern: new RegExp(`^(?:${MODES.join("|")})$`) },
+    `permission modes that a task may ask for, of ${MODES.join(", ")}; the first is for tasks that ask for none; manual means default`,
+    { default: ["default", "plan", "accept-edits"], pattern: new RegExp(`^(?:${MODES.join("|")}|manual)$`) },
   );
-  const [first, ...others] = allowed.flatMap((word) => MODES.filter((mode) => mode === word));
+  const named = allowed.map((word) => (word === "manual" ? "default" : word));
+  const [first, ...others] = named.flatMap((word) => MODES.filter((mode) => mode === word));
   if (first === undefined) {
     settings.fault(`${name} allows no mode at all`);
     return ["default"];

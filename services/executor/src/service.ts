@@ -73,6 +73,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
       executorId,
       bootId,
       folder: folder.runs,
+      temporary: folder.temporary,
       path,
       silenceMs,
       stallMs,

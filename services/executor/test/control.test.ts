@@ -4,7 +4,7 @@ import { freePort } from "@ccsp/fleet";
 import { type Client, createClient } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLAUDE_CODE_BIN, eventually, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, startSimulator } from "@ccsp/testkit";
 import { expectProcesses, processesOf } from "./processes.js";
 import { type Rig, resultOf, withRig } from "./rig.js";
 
@@ -128,7 +128,7 @@ describe("controlling an executor", function () {
       await withExecutor(env, async (_rig, executor) => {
         await executor.setConcurrency({ engine: "claude-code", slots: 0 });
         const good = await executor.probe({}, { timeoutMs: 30_000 });
-        assert.deepEqual([good.ok, good.error, good.engineVersion], [true, undefined, "2.1.197"]);
+        assert.deepEqual([good.ok, good.error, good.engineVersion], [true, undefined, CLAUDE_CODE_VERSION]);
         assert.ok(good.firstText && good.total && good.model !== "");
         const refuse = {
           kind: "fault",

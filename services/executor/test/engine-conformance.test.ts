@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { RunOptions } from "@ccsp/engine-kit";
 import type { EngineRig, SupervisorNeeds } from "@ccsp/engine-kit/conformance";
@@ -13,11 +14,24 @@ import { createSupervisor } from "../src/supervision/supervisor.js";
 const MB = 1024 * 1024;
 const SCRIPT = fileURLToPath(new URL("command-script.mjs", import.meta.url));
 
+const temporary: string[] = [];
+/** Beside the runs' folder, in which nothing may be left. */
+function temporaryOf(folder: string): string {
+  const path = `${folder}-tmp`;
+  temporary.push(path);
+  return path;
+}
+after(async () => {
+  for (const path of temporary) await rm(path, { recursive: true, force: true });
+});
+
 const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
   createSupervisor({
-    executorId: "conformance-test",
+    // Of this test process: strays of a same one, run beside it, would be ended.
+    executorId: `conformance-test-${process.pid}`,
     bootId: "boot",
     folder,
+    temporary: temporaryOf(folder),
     path: "/usr/local/bin:/usr/bin:/bin",
     silenceMs,
     stallMs: 600_000,
@@ -65,6 +79,13 @@ const realCli: EngineRig = {
     huge: { prompt: "[[sim:huge bytes=5M]]", text: hugeText(5 * MB) },
     hang: "[[sim:hang]]",
     hangAfterText: '[[sim:text value="one two three four"]] [[sim:hang-mid after=7]]',
+    detours: [
+      {
+        prompt: '[[sim:tool name=Read input={} say="Let me look."]] [[sim:text value="It is not there."]]',
+        text: "It is not there.",
+      },
+      { prompt: '[[sim:text value="half a PONG"]] [[sim:cut after=7 times=1]]', text: "half a PONG" },
+    ],
     usage: {
       prompt: "[[sim:usage input=11 output=7 cache-read=3 cache-write=2]]",
       usage: { inputTokens: 11, outputTokens: 7, cacheReadTokens: 3, cacheCreationTokens: 2 },

@@ -16,7 +16,10 @@ describe("what an engine gets", function () {
   this.timeout(30_000);
 
   it("is an environment of exactly the listed variables", async () => {
+    // Node gives the second to every child of its own accord.
+    const { NODE_V8_COVERAGE: before = "" } = process.env;
     process.env["CANARY_OF_A_TEST"] = "must not get through";
+    process.env["NODE_V8_COVERAGE"] = before || "/proc/no-coverage";
     try {
       await withRig(
         { CCSP_CLAUDE_CODE_BASE_URL: "http://127.0.0.1:9", CCSP_CLAUDE_CODE_MAX_RETRIES: "1" },
@@ -35,14 +38,16 @@ describe("what an engine gets", function () {
           assert.match(CCSP_RUN ?? "", new RegExp(`^${EXECUTOR_ID}/[0-9A-Z]{26}/task-1:1$`));
           assert.match(PATH ?? "", /^\/usr\/local\/bin:\/usr\/bin:\/bin/);
           assert.equal(CLAUDE_CONFIG_DIR, `${HOME}/.claude`);
-          for (const folder of [cwd, HOME ?? "", TMPDIR ?? ""]) {
-            assert.ok(folder.startsWith(join(rig.dir, "executor", "runs")), `${folder} is not throwaway`);
-            assert.equal(existsSync(folder), false, "left behind");
+          const places = { runs: [cwd, HOME ?? ""], tmp: [TMPDIR ?? ""] };
+          for (const [place, folder] of Object.entries(places).flatMap(([at, all]) => all.map((one) => [at, one]))) {
+            assert.ok(folder?.startsWith(join(rig.dir, "executor", place ?? "")), `${folder} is not throwaway`);
+            assert.equal(existsSync(folder ?? ""), false, "left behind");
           }
         },
       );
     } finally {
       delete process.env["CANARY_OF_A_TEST"];
+      if (before === "") delete process.env["NODE_V8_COVERAGE"];
     }
   });
 

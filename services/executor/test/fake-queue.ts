@@ -161,11 +161,16 @@ export async function startFakeQueue(): Promise<FakeQueue> {
       return taskId;
     },
     told: find,
-    textOf: (taskId) =>
-      find(taskId)
-        .reports.flatMap(({ events }) => events)
-        .map(({ event }) => (event?.$case === "textDelta" ? event.value.text : ""))
-        .join(""),
+    textOf(taskId) {
+      const messages = new Map<number, string>();
+      for (const { event } of find(taskId).reports.flatMap(({ events }) => events)) {
+        if (event?.$case === "textTakenBack") messages.delete(event.value.message);
+        if (event?.$case !== "textDelta") continue;
+        const { message, text } = event.value;
+        messages.set(message, (messages.get(message) ?? "") + text);
+      }
+      return messages.get(Math.max(...messages.keys())) ?? "";
+    },
     cancel(taskId) {
       find(taskId).cancelled = true;
       news();

@@ -4,6 +4,8 @@ import { CLAUDE_CODE_BIN, eventually, hugeText, type Simulator, startSimulator }
 import { commandLineOf, expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
+const eventsOf = (rig: Rig, task: string) => rig.queue.told(task).reports.flatMap(({ events }) => events);
+
 describe("the executor with the real Claude Code CLI", function () {
   this.timeout(120_000);
   let simulator: Simulator;
@@ -73,6 +75,42 @@ describe("the executor with the real Claude Code CLI", function () {
       }
     }));
 
+  it("takes a 403 for its task's own while its login is answered, and for the login's when that is refused as well", () =>
+    withCli(async (rig) => {
+      const own = await failureOf(rig, rig.queue.add("[[sim:403]]", { model: "claude-for-others" }));
+      assert.deepEqual([ErrorCategory[own.category], own.retryable], ["ACCESS_DENIED", false]);
+      assert.deepEqual(
+        simulator.requests.filter(({ path }) => path === "/v1/messages").map(({ prompt }) => prompt),
+        ["[[sim:403]]", "Hi"],
+      );
+      const refused = { kind: "fault", status: 403, type: "permission_error", message: "no" } as const;
+      simulator.script(Array.from({ length: 20 }, () => refused));
+      const { category } = await failureOf(rig, rig.queue.add("hello"));
+      assert.equal(ErrorCategory[category], "SESSION_TIMEOUT");
+    }));
+
+  it("brings what the result has as its last message, whatever came before it", () =>
+    withCli(async (rig) => {
+      const input = '{"command":"echo hi","description":"says it"}';
+      const tool = `[[sim:tool name=Bash input='${input}' say="Let me look."]]`;
+      const task = rig.queue.add(`${tool} [[sim:text value="It says hi."]]`, { allowedTools: ["Bash"] });
+      const { text } = await resultOf(rig, task);
+      assert.deepEqual([text, rig.queue.textOf(task)], ["It says hi.", "It says hi."]);
+      assert.deepEqual(
+        eventsOf(rig, task).flatMap(({ event }) => (event?.$case === "textDelta" ? [event.value] : [])),
+        [
+          { text: "Let me look.", message: 1 },
+          { text: "It says hi.", message: 2 },
+        ],
+      );
+      simulator.script([
+        { kind: "answer", text: "half a PING", stopAfter: { how: "cut", characters: 7 } },
+        { kind: "answer", text: "wholly another" },
+      ]);
+      const cut = rig.queue.add("be cut off");
+      assert.deepEqual([(await resultOf(rig, cut)).text, rig.queue.textOf(cut)], ["wholly another", "wholly another"]);
+    }));
+
   it("says so when there is no login, and when nothing listens", async () => {
     const expected = [
       // A throwaway home has none.
@@ -110,7 +148,7 @@ describe("the executor with the real Claude Code CLI", function () {
 
   it("is cancelled while it starts, before its first word, in the middle of its text, and while it uses a tool", () =>
     withCli(async (rig) => {
-      const tool = `[[sim:tool name=Bash input='{"command":"sleep 100","description":"waits"}']]`;
+      const tool = `[[sim:tool name=Bash input='{"command":"tail -f /dev/null","description":"waits"}']]`;
       const phases: readonly [string, (task: string) => unknown][] = [
         ["never", (task) => expectProcesses(1, task)],
         ["[[sim:hang]]", () => assert.ok(simulator.requests.some(({ prompt }) => prompt?.includes("sim:hang")))],
@@ -123,7 +161,7 @@ describe("the executor with the real Claude Code CLI", function () {
           async (task) => {
             const lines = (await processesOf(task)).map(commandLineOf);
             assert.ok(
-              lines.some((line) => line.startsWith("sleep\0")),
+              lines.some((line) => line.startsWith("tail\0")),
               "the tool does not run",
             );
           },

@@ -1,6 +1,6 @@
 // Runs every case with the real CLI and writes what it printed: node --import tsx --conditions ccsp-src test/record.ts [name…]
 import { mkdir, writeFile } from "node:fs/promises";
-import type { EngineRun } from "@ccsp/engine-kit";
+import type { ConversationTurn, EngineRun } from "@ccsp/engine-kit";
 import { record } from "@ccsp/engine-kit/conformance";
 import { eventually, simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { enginePlugin } from "../src/engines/claude-code/index.js";
@@ -16,15 +16,24 @@ const env = { ...simulatedEngine(simulator), CCSP_CLAUDE_CODE_MAX_RETRIES: "0" }
 for (const one of CASES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   simulator.reset();
   const { answers } = one;
-  if (answers) simulator.script(Array.from({ length: ANSWERS }, () => answers));
+  if (answers) simulator.script("kind" in answers ? Array.from({ length: ANSWERS }, () => answers) : answers);
   const during = (run: EngineRun) => interrupt(run, one);
-  const { version, recording, outcome } = await record(one, { plugin: enginePlugin, env, during });
+  const request = one.after === undefined ? one.request : { ...one.request, conversation: await lived(one, one.after) };
+  const { version, recording, outcome } = await record({ ...one, request }, { plugin: enginePlugin, env, during });
   const folder = new URL(`recordings/${version}/`, import.meta.url);
   await mkdir(folder, { recursive: true });
   await writeFile(new URL(`${one.name}.jsonl`, folder), recording.split("\n").map(shortened).join("\n"));
   console.log(one.name, outcome.ok ? outcome.result.text : `${outcome.failure.category}: ${outcome.failure.message}`);
 }
 await simulator.close();
+
+/** The conversation that an earlier run leaves. */
+async function lived({ name, request }: Case, prompt: string): Promise<ConversationTurn> {
+  const first = { name, prompt, request: { ...request, conversation: { from: undefined, fork: false } } };
+  const { outcome } = await record(first, { plugin: enginePlugin, env });
+  if (!outcome.ok || !outcome.result.transcript) throw new Error(`${name}: the run before left nothing`);
+  return { from: { id: outcome.result.conversationId, transcript: outcome.result.transcript }, fork: false };
+}
 
 async function interrupt({ pid }: EngineRun, { signal }: Case): Promise<void> {
   if (!signal) return;

@@ -4,14 +4,18 @@ import type { Behaviour } from "@ccsp/testkit";
 
 /** One run of the real Claude Code CLI against the simulator, and what it has to come to. */
 export interface Case extends RecordedCase {
-  /** What the simulator answers to all of its requests, where no marker says it. */
-  readonly answers?: Behaviour;
+  /** What the simulator answers to all of its requests, or to each in turn, where no marker says it. */
+  readonly answers?: Behaviour | readonly Behaviour[];
+  /** The prompt of an earlier run, whose conversation this one goes on with. */
+  readonly after?: string;
   /** Sent to its process group once it waits for the model. */
   readonly signal?: NodeJS.Signals;
-  /** A category, or the text of a success. */
-  readonly expects: { readonly category: ErrorCategory } | { readonly text: string };
+  /** A category, or the text of a success; `or`: what another version may come to. */
+  readonly expects: { readonly category: ErrorCategory } | { readonly text: string; readonly or?: ErrorCategory };
 }
 
+const saying = (text: string): string =>
+  `[[sim:tool name=Bash input='{"command":"echo hi","description":"says it"}' say="${text}"]]`;
 const TOOL = `[[sim:tool name=Bash input='{"command":"echo You have hit your limit","description":"says it"}']]`;
 const LOGIN = { CCSP_CLAUDE_CODE_ENV_FILE: "CLAUDE_CODE_OAUTH_TOKEN=fake-login\n" };
 const NO_LOGIN = { CCSP_CLAUDE_CODE_ENV_FILE: "\n" };
@@ -26,6 +30,12 @@ const QUOTES =
 const refusal = (status: number, type: string, message: string): Behaviour => ({
   ...{ kind: "fault", status, type, message },
 });
+
+const USED = "[[sim:usage input=11 output=7 cache-read=3 cache-write=2]]";
+const uses = (name: string, input: Readonly<Record<string, unknown>>): Behaviour => ({
+  ...{ kind: "answer", tool: { name, input } },
+});
+const says = (text: string): Behaviour => ({ kind: "answer", text });
 
 export const CASES: readonly Case[] = [
   {
@@ -50,11 +60,64 @@ export const CASES: readonly Case[] = [
   },
   { name: "tool-denied", prompt: `${TOOL} [[sim:text value="without it"]]`, expects: { text: "without it" } },
   {
+    name: "said-before-a-tool",
+    prompt: `${saying("Let me look.")} [[sim:text value="It says hi."]]`,
+    request: { allowedTools: ["Bash"] },
+    expects: { text: "It says hi." },
+  },
+  {
     name: "cut-once",
     prompt: '[[sim:text value="one two"]] [[sim:cut after=4 times=1]]',
     expects: { text: "one two" },
   },
+  {
+    name: "cut-twice",
+    prompt: '[[sim:text value="half a PONG"]] [[sim:cut after=7 times=2]]',
+    env: ONCE,
+    // Where the CLI (2.1.332) begins to stream again it has a third request, and else (2.1.197) no more than the second.
+    expects: { text: "half a PONG", or: "NETWORK_ERROR" },
+  },
+  {
+    name: "cut-and-another",
+    prompt: "hello",
+    env: ONCE,
+    answers: [
+      { kind: "answer", text: "half a PING", stopAfter: { how: "cut", characters: 7 } },
+      { kind: "answer", text: "wholly another" },
+    ],
+    expects: { text: "wholly another" },
+  },
   { name: "overloaded-once", prompt: "[[sim:529 times=1]] hello", env: ONCE, expects: { text: "You said: hello" } },
+
+  {
+    name: "permission-denied",
+    prompt: `[[sim:tool name=Bash input='{"command":"touch never","description":"writes"}']] [[sim:text value="without it"]]`,
+    expects: { text: "without it" },
+  },
+  {
+    // 2.1.332 starts it in the background; its answer and the turn that follows it come after a first result.
+    name: "sub-agent",
+    prompt: `[[sim:tool name=Agent input='{"description":"looks","prompt":"[[sim:text value=found]]","subagent_type":"general-purpose"}']] [[sim:text value="the end"]]`,
+    expects: { text: "the end" },
+  },
+  {
+    name: "background-command",
+    prompt: "hello",
+    request: { allowedTools: ["Bash"] },
+    answers: [
+      uses("Bash", { command: "sleep 2", description: "waits", run_in_background: true }),
+      says("it runs"),
+      says("it is done"),
+    ],
+    expects: { text: "it is done" },
+  },
+  {
+    name: "resumed",
+    after: `[[sim:text value="before"]] ${USED}`,
+    prompt: `[[sim:text value="and after"]] ${USED}`,
+    request: { model: "claude-sonnet-4-5" },
+    expects: { text: "and after" },
+  },
 
   { name: "bad-key", prompt: "[[sim:401]]", env: ONCE, expects: { category: "SESSION_TIMEOUT" } },
   { name: "no-login", prompt: "hello", env: NO_KEY, files: NO_LOGIN, expects: { category: "SESSION_TIMEOUT" } },
@@ -62,8 +125,9 @@ export const CASES: readonly Case[] = [
     name: "forbidden",
     prompt: "hello",
     answers: refusal(403, "permission_error", "Your API key does not have permission to use the specified resource."),
-    expects: { category: "SESSION_TIMEOUT" },
+    expects: { category: "ACCESS_DENIED" },
   },
+  { name: "forbidden-by-a-proxy", prompt: "[[sim:html status=403]]", expects: { category: "ACCESS_DENIED" } },
   {
     name: "no-credit",
     prompt: "hello",
@@ -98,6 +162,13 @@ export const CASES: readonly Case[] = [
     prompt: "hello",
     answers: refusal(502, "api_error", "Bad gateway"),
     expects: { category: "OVERLOADED" },
+  },
+  { name: "html-in-its-place", prompt: "[[sim:html]]", expects: { category: "NETWORK_ERROR" } },
+  {
+    name: "json-in-its-place",
+    prompt: "hello",
+    answers: { kind: "raw", status: 200, contentType: "application/json", body: '{"error":"upstream is down"}' },
+    expects: { category: "NETWORK_ERROR" },
   },
   {
     name: "connection-refused",
@@ -170,6 +241,17 @@ export const CASES: readonly Case[] = [
     // What a CLI says of an option that it does not have, or not with this value.
     request: { permissionMode: "no-such-mode" as PermissionMode },
     expects: { category: "ENGINE_CRASH" },
+  },
+  {
+    name: "refusal",
+    prompt: '[[sim:text value="I cannot"]] [[sim:stop reason=refusal]]',
+    expects: { category: "MODEL_REFUSED" },
+  },
+  {
+    name: "cut-off",
+    prompt: "hello",
+    answers: { kind: "answer", text: "half of", stopReason: "max_tokens" },
+    expects: { category: "ANSWER_CUT_OFF" },
   },
   {
     name: "teapot",

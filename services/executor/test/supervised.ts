@@ -34,6 +34,7 @@ export async function supervised(): Promise<Supervised> {
       // Of its own: a supervisor ends what has its boot's cookie and is no run of its.
       bootId: `boot-${++runs}`,
       folder: join(dir, String(runs)),
+      temporary: join(dir, "tmp"),
       path: "/usr/bin:/bin",
       silenceMs: 10_000,
       stallMs: 10_000,

@@ -18,7 +18,7 @@ const SECRET = new TextEncoder().encode("a secret of this test and of nothing el
 const ALL = "tasks:submit tasks:read tasks:cancel";
 const PROMPT = "the prompt that stays private";
 const spec = TaskSpec.fromPartial({ prompt: PROMPT });
-const text = (value: string) => ({ $case: "textDelta", value: { text: value } }) as const;
+const text = (value: string) => ({ $case: "textDelta", value: { text: value, message: 1 } }) as const;
 const end = { $case: "taskEnded", value: TaskEnded.fromPartial({ state: TaskState.SUCCEEDED }) } as const;
 
 async function as(sub: string, scope = ALL): Promise<CallOptions> {

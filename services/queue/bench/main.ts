@@ -2,12 +2,14 @@
 import { loadavg } from "node:os";
 import { startRedis } from "@ccsp/fleet";
 import { Redis } from "ioredis";
+import { benchClear } from "./clear.js";
 import { benchCost } from "./cost.js";
 import { benchDepth } from "./depth.js";
 import { benchGrpc } from "./grpc.js";
 import { createReports, type Report } from "./report.js";
 import { benchRoundtrip } from "./roundtrip.js";
 import { benchStore } from "./store.js";
+import { benchWake } from "./wake.js";
 import { benchWatch } from "./watch.js";
 
 interface Section {
@@ -24,6 +26,8 @@ const SECTIONS: readonly Section[] = [
   { figures: ["roundtrip"], run: benchRoundtrip },
   { figures: ["depth", "bytes"], once: true, run: benchDepth },
   { figures: ["watch"], run: benchWatch },
+  { figures: ["wake"], run: benchWake },
+  { figures: ["count", "clear"], run: benchClear },
 ];
 
 const MODES: Readonly<Record<string, readonly string[]>> = {

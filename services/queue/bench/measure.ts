@@ -84,7 +84,7 @@ export function medianRatio(ours: readonly number[], theirs: readonly number[]):
   return median(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));
 }
 
-async function mainThreadMicros(redis: Redis): Promise<number> {
+export async function mainThreadMicros(redis: Redis): Promise<number> {
   const info = await redis.info("cpu");
   return 1e6 * (infoNumber(info, "used_cpu_user_main_thread") + infoNumber(info, "used_cpu_sys_main_thread"));
 }

@@ -3,6 +3,7 @@ import { openRedis } from "@ccsp/redis-kit";
 import { pino } from "pino";
 import type { Bounds } from "../src/domain/bounds.js";
 import { createGates } from "../src/domain/gate-keeper.js";
+import { createIdle } from "../src/domain/idle.js";
 import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type QueueObserver } from "../src/domain/queue.js";
 import type { Grant, NewTask, SyncMark } from "../src/domain/store.js";
@@ -40,13 +41,14 @@ export type Ours = Awaited<ReturnType<typeof openOurs>>;
 /** The queue as the service puts it together, without gRPC in front: eight agents, four classes. */
 export async function openOurs(url: string) {
   const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "bench" });
-  const wakes = await openWakes(await redis.duplicate());
+  const wakes = await openWakes(await redis.duplicate(), redis.client);
+  const idle = createIdle(wakes, [ENGINE]);
   const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS, retentionMs: 86_400_000 });
-  const retry = { baseMs: 1_000, random: Math.random };
+  const retry = { baseMs: 1_000, random: Math.random, refusals: { runs: 50, waitMs: 21_600_000 } };
   const gates = createGates(store, { rampMs: 60_000 });
   const queue = createQueue({ store, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });
   const sync = createSync(
-    { store, queue, wakes, observer: NOBODY },
+    { store, queue, idle, observer: NOBODY },
     { leaseMs: LEASE_MS, engines: [ENGINE], order: ORDER, stopping: new AbortController().signal },
   );
   const newId = createTaskIds(1);
@@ -65,7 +67,7 @@ export async function openOurs(url: string) {
     queue.report({ id: task.id, fence, number: 1, started: { traceparent: "" }, entries: [] });
 
   return {
-    ...{ store, newTask, complete },
+    ...{ store, queue, newTask, complete },
     /** Leases of one Sync, of as many prompts as there are. */
     async claim(mark: SyncMark, count: number, leaseMs = LEASE_MS): Promise<readonly Grant[]> {
       const wanted = { engine: ENGINE, account: "", count, leaseMs, maxBytes: 1e8, order: ORDER, early: false };
@@ -110,6 +112,7 @@ export async function openOurs(url: string) {
     },
 
     async close() {
+      await idle.close();
       await wakes.close();
       await redis.close();
     },

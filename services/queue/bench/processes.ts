@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { freePort, type ManagedProcess, startProcess } from "@ccsp/fleet";
 import { ENGINE } from "./ours.js";
@@ -9,6 +10,8 @@ export const SECRET = "a secret of this benchmark and of nothing else";
 /** A server in a process of its own, on loopback, that accepts calls. */
 export interface Served {
   readonly address: string;
+  /** CPU of the process so far. */
+  cpuMicros(): number;
   close(): Promise<void>;
 }
 
@@ -16,6 +19,14 @@ export async function startEcho(): Promise<Served> {
   const port = await freePort();
   const program = fileURLToPath(new URL("echo-server.ts", import.meta.url));
   return served("echo", port, ["--import", "tsx", program, String(port)], {});
+}
+
+// proc(5): utime and stime are fields 14 and 15, in ticks of a hundredth second. What is before is a name in brackets, and a letter.
+function cpuMicros(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
 /** A server that died makes every figure worthless. */
@@ -70,5 +81,5 @@ async function served(
     .catch(fail);
   const address = `127.0.0.1:${port}`;
   (await connectRaw(address, 1)).close();
-  return { address, close: async () => void (await child.stop()) };
+  return { address, cpuMicros: () => cpuMicros(child.pid), close: async () => void (await child.stop()) };
 }

@@ -6,7 +6,7 @@ export interface Report {
 }
 
 /** Whether more or less is better decides which of two modes is the worse one. */
-const LESS_IS_BETTER = /^(roundtrip_|.*_1m_vs_1k$|bytes_|watch_)/;
+const LESS_IS_BETTER = /^(roundtrip_|.*_1m_vs_1k$|bytes_|watch_|wake_|count_|clear_)/;
 
 /** Prints at once what is said, and at the end each ratio: in every mode, and the worst as a last line. */
 export function createReports() {

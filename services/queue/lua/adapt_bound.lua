@@ -10,7 +10,7 @@
 --       4 time between two halvings (ms)
 --       5 successes after which one more may run
 --       6 work channel
---       7 topic to wake
+--       7 topics to wake
 -- RETURN 'ok'
 --
 -- An overload halves the limit, never below 1, at most once in a time: runs that were started together fail together. It is
@@ -32,7 +32,9 @@ elseif bound then
   bound.good = bound.good + 1
   if bound.good >= tonumber(ARGV[5]) then
     bound.limit, bound.good = bound.limit + 1, 0
-    redis.call('PUBLISH', ARGV[6], ARGV[7])
+    for i = 7, #ARGV do
+      redis.call('PUBLISH', ARGV[6], ARGV[i])
+    end
   end
 end
 if bound and bound.limit > bound.from then

@@ -29,6 +29,7 @@
 --       24 highTurns    zset  the same
 --       25 normalTurns  zset  the same
 --       26 lowTurns     zset  the same
+--       27 refills      zset  agents that may not run now by when their rate has refilled (ms)
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -56,7 +57,8 @@
 --       25 see 22
 --       26 'early' when nobody has seen yet what its Sync found, else ''
 -- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
---        id, record, prompts, …}
+--        tasks in line of which this says nothing, 'login' or 'executor' for what kept it from more or '', '1' when
+--        tasks wait for this executor alone or '', id, record, prompts, …}
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
@@ -84,7 +86,8 @@ elseif ARGV[26] == 'early' and last[4] == '1' then
   return { 'unsettled' }
 end
 
-local reply, bytes = { 'ok', '', '' }, 0
+local reply, bytes = { 'ok', '', '', '0', '', '' }, 0
+local HEAD = #reply
 local function answer(id, record, text)
   bytes = bytes + #text
   reply[#reply + 1] = id
@@ -104,7 +107,7 @@ for id in string.gmatch(last[3], '%S+') do
     answer(id, record, text)
   end
 end
-reply[3] = tostring((#reply - 3) / 3)
+reply[3] = tostring((#reply - HEAD) / 3)
 
 local fence, cost, hold, run = unpack(redis.call('HMGET', meta, 'fence', 'cost:' .. engine, 'hold', 'run'))
 fence, cost = tonumber(fence or 0), tonumber(cost or 1)
@@ -120,12 +123,18 @@ local rules = open_rules(
     agent_rates = ARGV[16],
   }
 )
-most = (hold or run ~= run_id()) and 0 or rules.room(most)
+local wanted, kept = most, ''
+if hold or run ~= run_id() then
+  most, wanted = 0, 1
+else
+  most, kept = rules.room(most)
+end
 
 local granted = {}
 local batch = open_batch()
 local to_leases = batch.of('ZADD', leases)
 local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', rota), batch.of('ZADD', bench)
+local to_refills = batch.of('ZADD', KEYS[27])
 local to_blocked, from_pinned, from_alarms = batch.of('ZADD', blocked), batch.of('ZREM', pinned), batch.of('ZREM', alarms)
 local expiry = string.format('%.0f', now + lease_ms)
 -- The end of the record of every lease of this call, and after it the agent's weight. In this order: sync_executor.lua finds it so.
@@ -225,6 +234,7 @@ local function next_of_line(line, skip)
   end
 end
 
+local soonest = math.huge
 -- The next task of a class, with its agent, who is out of the turns until it pays; nil when none may start.
 local function next_of_class(turns, class)
   while most_blocked > 0 and rules.class_may(CLASSES[class]) do
@@ -244,6 +254,11 @@ local function next_of_class(turns, class)
       turns.leave(agent)
       if peek(line) then
         push_two(to_bench, 0, 'agent/' .. agent.name .. '/' .. engine .. '/' .. CLASSES[class])
+        local refill = not may and rules.refill_of(agent.name)
+        if refill then
+          push_two(to_refills, string.format('%.0f', math.ceil(now + refill)), agent.name)
+          soonest = math.min(soonest, now + refill)
+        end
       end
     end
   end
@@ -300,6 +315,18 @@ if #granted > 0 then
   redis.call('HSET', executor, 'granted', last[3] .. table.concat(granted, ' ') .. ' ')
 end
 batch.write()
+tell_due(ARGV[10], soonest, now)
 -- Who blocked as much as one call may looks again at once.
 reply[2] = most_blocked == 0 and '1' or rules.wait() or ''
+-- With slots left it has seen that nothing may start.
+if #granted >= wanted or bytes >= most_bytes or kept ~= '' then
+  for class = 1, 4 do
+    reply[4] = reply[4] + redis.call('ZCARD', KEYS[14 + class])
+  end
+  reply[4] = string.format('%.0f', reply[4])
+end
+reply[5] = kept
+if #granted < wanted and #redis.call('ZRANGEBYLEX', pinned, '[' .. mine .. '/', '(' .. mine .. '0', 'LIMIT', 0, 1) > 0 then
+  reply[6] = '1'
+end
 return reply

@@ -9,6 +9,7 @@
 --       4 'replace', or 'extend' to keep a gate that is closed as it is but for a later time of opening
 --       5 data of the event gate.closed (JSON); '': none is written
 --       6 data of the event session.timeout (JSON), or ''
+--       7 work channel
 -- RETURN gate as it is now
 --
 -- Closing a gate as it is closed already changes nothing, so that a repeat writes no second event.
@@ -32,6 +33,7 @@ if closed and before.who == gate.who and before.why == gate.why and before.opens
 end
 
 gate.closed = now
+tell_due(ARGV[7], gate.opens or math.huge, now)
 redis.call('HSET', gates, scope, cjson.encode(gate))
 for i, type in ipairs({ 'gate.closed', 'session.timeout' }) do
   if ARGV[4 + i] ~= '' then

@@ -33,7 +33,8 @@
 --       7 of a high one
 --       8 of a normal one
 --       9 of a low one
---       10 for each task, in turn: its line (see below), prompts
+--       10 'tell' to tell executors of tasks for any of them, or '' when enough of them know
+--       11 for each task, in turn: its line (see below), prompts
 -- RETURN the time of acceptance, then for each task, in turn: 'added' | 'again' and its record | 'known' or 'conflict' and
 --        the id of the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
 --        'stopped' and the emergency stop (JSON)
@@ -71,7 +72,7 @@ local function open_scope(name, bound)
 end
 local all, of_class, of_agent = open_scope('all', 'all'), {}, {}
 local lines, ids = {}, {}
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
   local id, class, agent, size, hash, trace, start, record =
     string.match(ARGV[i], '^(%S+) (%d) (%S+) (%d+) (%S*) (%S*) (%S*) (.*)$')
   class = tonumber(class)
@@ -124,13 +125,14 @@ local to_load, to_lines = batch.of('HSET', load), {}
 for class = 1, 4 do
   to_lines[class] = batch.of('ZADD', KEYS[9 + class])
 end
-local queued, added = false, {}
+local queued, named, soonest, added = false, {}, math.huge, {}
 local function put_in_line(id, class, agent, pin)
-  queued = true
   if pin then
+    named[pin] = true
     redis.call('ZADD', pinned, 0, pin .. '/' .. engine .. '/' .. CLASSES[class] .. age .. id)
     return
   end
+  queued = true
   local oldest = heads[class][agent]
   if oldest > now then
     redis.call('ZADD', KEYS[13 + class], now, agent)
@@ -187,6 +189,7 @@ local function enqueue(line, before)
   if start and start > now then
     state = string.format('{"state":"SCHEDULED","since":%.0f,"ready":%.0f,"created":', start, start)
     redis.call('ZADD', parked, start, id)
+    soonest = math.min(soonest, start)
     redis.call('HINCRBY', load, 'scheduled', 1)
   else
     put_in_line(id, class, agent, conditions.pin)
@@ -194,6 +197,7 @@ local function enqueue(line, before)
   local alarm = math.min(conditions.deadline or math.huge, conditions.pinMs and now + conditions.pinMs or math.huge)
   if alarm < math.huge then
     redis.call('ZADD', alarms, alarm, id)
+    soonest = math.min(soonest, alarm)
   end
   push_two(to_tasks, id, state .. created .. ',"size":' .. size .. ',' .. line.record)
   push_two(to_prompts, id, line.prompts)
@@ -219,7 +223,11 @@ for i, scope in ipairs(all_scopes) do
 end
 batch.write()
 trim_events(events)
-if queued then
+if queued and ARGV[10] ~= '' then
   redis.call('PUBLISH', ARGV[3], 'engine:' .. engine)
 end
+for pin in pairs(named) do
+  redis.call('PUBLISH', ARGV[3], 'executor:' .. pin)
+end
+tell_due(ARGV[3], soonest, now)
 return outcomes

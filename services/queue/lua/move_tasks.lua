@@ -71,6 +71,7 @@ local batch = open_batch()
 local from_leases = batch.of('ZREM', leases)
 local to_tasks, to_results, to_ended = batch.of('HSET', tasks), batch.of('HSET', results), batch.of('ZADD', ended)
 local any_benched = redis.call('EXISTS', bench) == 1
+local queued, named, soonest = false, {}, math.huge
 local loads, leased = open_tally(load), open_tally(running)
 
 local function count_waiting(r, sign)
@@ -98,6 +99,7 @@ local function set_alarm(r, id, due)
   local at = math.min(expiry, r.pin and r.pinMs and r.created + r.pinMs or math.huge)
   if WAITING[r.state] and at < math.huge then
     redis.call('ZADD', alarms, at, id)
+    soonest = math.min(soonest, at)
   elseif r.deadline or r.pinMs or due == 'alarms' then
     redis.call('ZREM', alarms, id)
   end
@@ -113,14 +115,15 @@ local function put_in_line(r, id)
   local line, pin = place(r, id)
   if pin then
     redis.call('ZADD', pinned, 0, pin)
+    named[r.pin] = true
   else
     if redis.call('ZADD', KEYS[HEADS + CLASS[r.class]], 'LT', r.since or r.created, r.agent) == 1 then
       charges.write_turns()
       redis.call('ZADD', KEYS[TURNS + CLASS[r.class]], 'GT', redis.call('HGET', rota, 'time:' .. r.class) or 0, r.agent)
     end
     redis.call('ZADD', KEYS[LINES + CLASS[r.class]], 0, line)
+    queued = true
   end
-  redis.call('PUBLISH', ARGV[4], 'engine:' .. engine)
 end
 
 local function take_from_line(r, id)
@@ -249,6 +252,7 @@ local function move_task(line, result)
     put_in_line(r, id)
   elseif WAITING[r.state] then
     redis.call('ZADD', parked, r.ready, id)
+    soonest = math.min(soonest, r.ready)
   elseif r.state == 'CANCELLING' then
     redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
   else
@@ -288,6 +292,13 @@ charges.save()
 loads.save()
 leased.save()
 trim_events(events)
+if queued then
+  redis.call('PUBLISH', ARGV[4], 'engine:' .. engine)
+end
+for pin in pairs(named) do
+  redis.call('PUBLISH', ARGV[4], 'executor:' .. pin)
+end
+tell_due(ARGV[4], soonest, now)
 if #logged > 0 then
   redis.call('PUBLISH', ARGV[3], table.concat(logged, ' '))
 end

@@ -10,6 +10,7 @@ import { type CacheConfig, defineCache } from "./cache/config.js";
 import { type ConversationConfig, defineConversations } from "./conversations/config.js";
 import type { Bounds } from "./domain/bounds.js";
 import type { Strain } from "./domain/breaker.js";
+import type { RefusalBudget } from "./domain/decide.js";
 import type { Order } from "./domain/order.js";
 import type { PriorityClass } from "./domain/task.js";
 import { defineOrder } from "./order-settings.js";
@@ -31,6 +32,7 @@ export interface QueueConfig {
   readonly gateRampMs: number;
   readonly leaseMs: number;
   readonly retryBaseMs: number;
+  readonly refusals: RefusalBudget;
   readonly retentionMs: number;
   readonly maxEnded: number;
   readonly maxEndedBytes: number;
@@ -112,6 +114,18 @@ export function defineQueue(settings: Settings): QueueConfig {
       min: 1,
       max: 60_000,
     }),
+    refusals: {
+      runs: settings.integer(
+        "CCSP_QUEUE_REFUSALS",
+        "runs of a task that may end in a rate limit, an overload or a refused login; then it fails",
+        { default: 50, min: 1 },
+      ),
+      waitMs: settings.durationMs(
+        "CCSP_QUEUE_REFUSALS_WAIT",
+        "time that a task may wait between such runs in all; then the next one is final",
+        { default: "6h", min: 1_000 },
+      ),
+    },
     retentionMs: settings.durationMs("CCSP_QUEUE_RETENTION", "how long ended tasks are kept", {
       default: "24h",
       min: 1_000,

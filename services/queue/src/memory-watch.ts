@@ -33,24 +33,32 @@ export async function checkMemory(read: WatchDeps["read"], config: QueueConfig, 
   for (const doubt of doubts) log.warn(doubt);
 }
 
-/** Looks each second whether there is memory for new work. What was seen last counts while Redis is away. */
-export function watchMemory({ read, registry, log, everyMs = EVERY_MS }: WatchDeps): Room & { close(): Promise<void> } {
-  const share = new Gauge({
+/** How full Redis is. */
+export const showMemory = (registry: Registry): Gauge =>
+  new Gauge({
     name: "ccsp_queue_memory_used_ratio",
     help: "Share of Redis' maxmemory that is used, of the fullest node; new tasks are refused above 0.9. 0: there is no maxmemory",
     registers: [registry],
   });
+
+/** Looks each second whether there is memory for new work. What was seen last counts while Redis is away. */
+export function watchMemory({ read, registry, log, everyMs = EVERY_MS }: WatchDeps): Room & { close(): Promise<void> } {
+  const share = showMemory(registry);
   const full = new Set<number>();
+  let told = false;
+  const tell = (): void => {
+    if (full.size > 0 && !told) log.warn("memory of Redis is full: new tasks are refused");
+    if (full.size === 0 && told) log.info("memory of Redis has room again");
+    told = full.size > 0;
+  };
   const look = async (): Promise<void> => {
     const nodes = await read();
-    const before = full.size;
     share.set(Math.max(...nodes.map(usedShare)));
     for (const [shard, memory] of nodes.entries()) {
       if (hasRoom(memory)) full.delete(shard);
       else full.add(shard);
     }
-    if (before === 0 && full.size > 0) log.warn("memory of Redis is full: new tasks are refused");
-    if (before > 0 && full.size === 0) log.info("memory of Redis has room again");
+    tell();
   };
   const stop = new AbortController();
   const loop = async (): Promise<void> => {
@@ -63,7 +71,10 @@ export function watchMemory({ read, registry, log, everyMs = EVERY_MS }: WatchDe
   const running = loop();
   return {
     isFull: (shard) => full.has(shard),
-    noteFull: (shard) => void full.add(shard),
+    noteFull(shard) {
+      full.add(shard);
+      tell();
+    },
     async close() {
       stop.abort();
       await running;

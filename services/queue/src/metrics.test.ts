@@ -8,6 +8,7 @@ import { observeCache } from "./cache/metrics.js";
 import type { Gate } from "./domain/gates.js";
 import type { Task } from "./domain/task.js";
 import type { Door } from "./grpc/enqueue.js";
+import { showMemory } from "./memory-watch.js";
 import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
 import { observeSchedules } from "./schedules/metrics.js";
 import { type MeasuredStore, measureQueue, showTargets } from "./status-metrics.js";
@@ -139,6 +140,7 @@ describe("the queue's metrics", () => {
     observeDoor(registry, DOOR);
     observeSchedules(registry);
     observeCache(registry);
+    showMemory(registry);
     watchClockAhead(registry, { service: "queue", of: "Redis'", log: pino({ level: "silent" }) });
     const metrics = await registry.getMetricsAsJSON();
     const read = (path: string) => readFile(new URL(path, import.meta.url), "utf8");

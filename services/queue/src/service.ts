@@ -12,9 +12,10 @@ import { boundsOfShard } from "./domain/bounds.js";
 import { createBreaker } from "./domain/breaker.js";
 import { createEmergencyStop } from "./domain/emergency-stop.js";
 import { createGates } from "./domain/gate-keeper.js";
+import { createIdle } from "./domain/idle.js";
 import { orderOfShard } from "./domain/order.js";
 import { createQueue } from "./domain/queue.js";
-import { reap } from "./domain/reaper.js";
+import { reap, reapDue } from "./domain/reaper.js";
 import { createSync } from "./domain/sync.js";
 import { createDoor } from "./grpc/enqueue.js";
 import { queueHandlers } from "./grpc/handlers.js";
@@ -45,16 +46,18 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   async start(config, { open, log, stopping }) {
     const { service, shards, durability, engines, order, leaseMs, bounds, maxPromptBytes } = config;
     const redis = await open("redis", openRedis(config.redisUrl, { log, name: "queue" }));
-    const wakes = await open("wakes", openWakes(await redis.duplicate()));
+    const wakes = await open("wakes", openWakes(await redis.duplicate(), redis.client));
+    const idle = await open("idle", createIdle(wakes, engines));
     const shardBounds = boundsOfShard(bounds, shards);
     await fixShards(redis.client, shards);
     const { retentionMs } = config;
     const hint = (topic: string) => wakes.hint(topic);
+    const { offer } = idle;
     const registry = createMetrics("queue");
     const readMemory = createMemoryReads(redis.client, shards);
     await checkMemory(readMemory, config, log);
     const room = await open("memory watch", watchMemory({ read: readMemory, registry, log }));
-    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, room, hint });
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, room, hint, offer });
     const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
     const store = replicas ? replicated(local, replicas) : local;
     if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
@@ -64,14 +67,14 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     measureQueue(registry, store);
     showTargets(registry);
     const observer = observeQueue(registry);
-    const retry = { baseMs: config.retryBaseMs, random: Math.random };
+    const retry = { baseMs: config.retryBaseMs, random: Math.random, refusals: config.refusals };
     const gates = createGates(store, { rampMs: config.gateRampMs });
     // Each shard keeps its share of a bound on all tasks.
     const share = (bound: number): number => Math.ceil(bound / shards);
     const shardOrder = orderOfShard(order, shards);
     const queue = createQueue({ store, gates, observer }, { bounds: shardBounds, retry, order: shardOrder });
     const emergency = createEmergencyStop({ store, queue, wakes });
-    const sync = createSync({ store, queue, wakes, observer }, { leaseMs, engines, order: shardOrder, stopping });
+    const sync = createSync({ store, queue, idle, observer }, { leaseMs, engines, order: shardOrder, stopping });
 
     const ops = await open(
       "ops",
@@ -86,11 +89,18 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     await open(
       "reaper",
       startReaping(
-        async () => {
-          await store.noticeOutage(leaseMs);
-          await reap(store, queue, retention);
+        {
+          async whole() {
+            await store.noticeOutage(leaseMs);
+            await reap(store, queue, retention);
+          },
+          async due(due) {
+            if (due.tasks) await store.noticeOutage(leaseMs);
+            await reapDue(store, queue, due);
+          },
+          next: (seen) => store.nextDue(seen),
         },
-        { everyMs: REAP_EVERY_MS, log },
+        { everyMs: REAP_EVERY_MS, wakes, log },
       ),
     );
 

@@ -9,8 +9,10 @@ import {
   TaskState,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
+import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { createBulk } from "../src/domain/bulk.js";
 import { ANY_TASK } from "../src/domain/filter.js";
+import { createShards } from "../src/redis/shards.js";
 import { type QueueClient, refused, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { checkInvariants } from "./invariants.js";
 import { startWorld, type World, type WorldOptions } from "./world.js";
@@ -160,10 +162,10 @@ function byFilter(options: WorldOptions): void {
       let leased = "";
       const store = {
         ...world.store,
-        async findAll(some: readonly string[]) {
-          const tasks = await world.store.findAll(some);
-          leased = (await lease()).taskId;
-          return tasks;
+        async candidates(...args: Parameters<World["store"]["candidates"]>) {
+          const page = await world.store.candidates(...args);
+          if (page.found.length > 0) leased ||= (await lease()).taskId;
+          return page;
         },
       };
       const bulk = createBulk({ store, queue: world.queue });
@@ -181,15 +183,63 @@ function byFilter(options: WorldOptions): void {
       let pages = 0;
       const store = {
         ...world.store,
-        async findAll(some: readonly string[]) {
-          if (++pages === 2) caller.abort(new Error("the caller left"));
-          return world.store.findAll(some);
+        async candidates(...args: Parameters<World["store"]["candidates"]>) {
+          const page = await world.store.candidates(...args);
+          if (page.found.length > 0 && ++pages === 2) caller.abort(new Error("the caller left"));
+          return page;
         },
       };
       const all = { filter: { ...ANY_TASK, agent: "alice" }, reason: "", dryRun: false };
       const { cancel: cancelAll } = createBulk({ store, queue: world.queue });
       await assert.rejects(cancelAll(all, caller.signal), /the caller left/);
       assert.deepEqual(await cancel({ agentId: "alice" }), { matched: 172n, cancelled: 172n });
+    });
+
+    it("meets a task that goes back behind it while it looks", async () => {
+      const [first, second] = [await add("alice"), await add("alice")];
+      const held = await lease();
+      assert.equal(held.taskId, first);
+      let pages = 0;
+      const store = {
+        ...world.store,
+        async candidates(...args: Parameters<World["store"]["candidates"]>) {
+          const page = await world.store.candidates(...args);
+          if (page.found.some(({ id }) => id === second) && ++pages === 1) {
+            await client.release({ taskId: held.taskId, fence: held.fence, reason: "" });
+          }
+          return page;
+        },
+      };
+      const all = { filter: { ...ANY_TASK, engine: "claude-code" }, reason: "", dryRun: false };
+      const { changed } = await createBulk({ store, queue: world.queue }).cancel(all, new AbortController().signal);
+      assert.equal(changed.get("alice"), 2);
+      assert.deepEqual(await statesOf([first, second]), ["CANCELLED", "CANCELLED"]);
+    });
+
+    it("leaves alone what is accepted while it looks", async () => {
+      await add("alice");
+      let later = "";
+      const store = {
+        ...world.store,
+        async candidates(...args: Parameters<World["store"]["candidates"]>) {
+          later ||= await add("zoe");
+          return world.store.candidates(...args);
+        },
+      };
+      const all = { filter: { ...ANY_TASK, classes: ["normal" as const] }, reason: "", dryRun: false };
+      const { changed } = await createBulk({ store, queue: world.queue }).cancel(all, new AbortController().signal);
+      assert.deepEqual([...changed], [["alice", 1]]);
+      assert.equal(await stateOf(later), "QUEUED");
+    });
+
+    it("finds what waits for an engine that this installation no longer has", async () => {
+      const ids = [await add("alice"), await add("alice", { engine: "opencode" })];
+      const { client: redis } = world.redis;
+      const options = { engines: ["claude-code"], bounds: NO_BOUNDS, retentionMs: 1e9, now: () => world.clock.now };
+      const bulk = createBulk({ store: createShards(redis, world.shards, options), queue: world.queue });
+      const all = { filter: { ...ANY_TASK, states: ["QUEUED" as const] }, reason: "", dryRun: false };
+      assert.equal((await bulk.cancel(all, new AbortController().signal)).changed.get("alice"), 2);
+      assert.deepEqual(await statesOf(ids), ["CANCELLED", "CANCELLED"]);
     });
 
     it("refuses a filter without a field, an unknown value and a long reason", async () => {
@@ -251,6 +301,30 @@ function byFilter(options: WorldOptions): void {
       assert.deepEqual(await statesOf(gone), Array(4).fill("CANCELLED"));
       assert.deepEqual(await statesOf([running, otherClass, later]), ["LEASED", "QUEUED", "QUEUED"]);
       assert.equal((await taskOf(scheduled)).error?.message, "low was cleared by ada");
+    });
+
+    it("counts what waits in line without a look at any record", async () => {
+      for (const agentId of AGENTS) {
+        const items = Array.from({ length: 20 }, (_, i) => ({
+          spec: spec({ priority: i % 2 ? Priority.LOW : Priority.HIGH }),
+          requestId: "",
+        }));
+        await client.enqueueBatch({ agentId, items });
+      }
+      await cancel({ priorities: [Priority.HIGH] });
+      world.clock.now++;
+      let read = 0;
+      const { findAll } = world.store;
+      world.store.findAll = async (ids) => {
+        read += ids.length;
+        return findAll(ids);
+      };
+      try {
+        assert.equal((await clear()).tasks, BigInt(AGENTS.length * 10));
+        assert.equal(read, 0);
+      } finally {
+        world.store.findAll = findAll;
+      }
     });
 
     it("of one agent leaves the others", async () => {

@@ -18,7 +18,7 @@ import { newTask, startWorld, type World } from "./world.js";
 
 const textDelta = (text: string): TaskEvent => ({
   ...TaskEvents.fromPartial({}),
-  event: { $case: "textDelta", value: { text } },
+  event: { $case: "textDelta", value: { text, message: 1 } },
 });
 
 for (const { kind, start } of TOPOLOGIES) {

@@ -55,6 +55,9 @@ async function useEverything(world: World): Promise<void> {
   await store.keepReceipt("ex-1", { id: "e", ended: [], remaining: 0 });
   await store.keepConfirmation("c", clock.now, 60_000);
   assert.equal((await createMemoryReads(client, SHARDS)()).length, SHARDS);
+  assert.equal((await store.nextDue()).seen.length, SHARDS);
+  const where = { states: ["QUEUED"], classes: [], agent: "alice" } as const;
+  assert.deepEqual((await store.candidates(where, 10, await store.beginWalk(where))).found, []);
   await store.noticeOutage(LEASE_MS);
   await reap(store, queue, { retentionMs: 1e9, maxEnded: 0, maxEndedBytes: 1e12 });
   assert.equal(await store.find(task.id), undefined);

@@ -123,7 +123,8 @@ for (const { kind, start } of SETUPS) {
       await queue.cancel(fifth.task.id, "alice", "enough");
       worker.held.clear();
       await worker.sync();
-      assert.ok(large.equals((await store.readLog(second.task.id, 0, 10))?.result ?? Buffer.alloc(0)));
+      const ended = await store.find(second.task.id);
+      assert.ok(ended && large.equals((await store.findResult(ended)) ?? Buffer.alloc(0)));
 
       const conversations = createConversationStore(world.redis.client, { keptMs: 60_000, shardBytes: 1_000 });
       const turn = { task: first.task.id, fence: first.fence, engineId: "e-1", executor: "ex-1" };

@@ -135,7 +135,7 @@ function gates(get: () => World): void {
     await world.store.sync({ ...mark, leaseMs: 1_000, again: false });
     const claim = { ...mark, engine: "claude-code", account: "", count: 1, leaseMs: 1_000, maxBytes: 1_000 };
     assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), {
-      grants: [],
+      ...{ grants: [], left: 0, pins: false },
       waitMs: 1_234,
     });
   });

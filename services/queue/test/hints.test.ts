@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { afterCompletion } from "../src/domain/decide.js";
-import { engineTopic, logTopic, type TaskStore } from "../src/domain/store.js";
+import { logTopic, type TaskStore } from "../src/domain/store.js";
 import { createShards } from "../src/redis/shards.js";
 import { ENGINES, executor, newTask, startWorld, type World } from "./world.js";
 
@@ -11,8 +11,12 @@ describe("a hint to this process's own listeners", () => {
   let store: TaskStore;
   before(async () => {
     world = await startWorld();
+    const hears = {
+      hint: (topic: string) => void told.push(topic),
+      offer: (engine: string, tasks: number) => told.push(`${tasks} for ${engine}`) > 0,
+    };
     const options = { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 86_400_000, now: () => world.clock.now };
-    store = createShards(world.redis.client, 1, { ...options, hint: (topic) => void told.push(topic) });
+    store = createShards(world.redis.client, 1, { ...options, ...hears });
   });
   after(() => world.close());
   beforeEach(async () => {
@@ -27,7 +31,7 @@ describe("a hint to this process's own listeners", () => {
 
   it("comes as a task is sent, so that what a waiting Sync asks for is right behind it", async () => {
     await answered(store.enqueue(newTask()));
-    assert.deepEqual(told, [engineTopic("claude-code"), "answered"]);
+    assert.deepEqual(told, ["1 for claude-code", "answered"]);
   });
 
   it("does not come with a task that waits for a time or for one executor, nor after one that was refused like the last", async () => {
@@ -35,7 +39,7 @@ describe("a hint to this process's own listeners", () => {
     await answered(store.enqueue(newTask({ conditions: { pin: "ex-1" } })));
     await store.raiseEmergency({ id: "stop", level: "no-submit", who: "ada", why: "a fire" }, "raise");
     for (let i = 0; i < 2; i++) await answered(store.enqueue(newTask()));
-    assert.deepEqual(told, ["answered", "answered", engineTopic("claude-code"), "answered", "answered"]);
+    assert.deepEqual(told, ["answered", "answered", "1 for claude-code", "answered", "answered"]);
   });
 
   it("comes as an end is sent, and not with a report, which a watcher would look for twice", async () => {

@@ -3,8 +3,19 @@ import { decodeEvent } from "@ccsp/events";
 import { labelName, scopes } from "../src/domain/gates.js";
 import { createQueue } from "../src/domain/queue.js";
 import { reap } from "../src/domain/reaper.js";
+import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
-import { executor, failure, logOf, NOBODY, newTask, startWorld, type World, type WorldOptions } from "./world.js";
+import {
+  executor,
+  failure,
+  logOf,
+  NOBODY,
+  newTask,
+  REFUSALS,
+  startWorld,
+  type World,
+  type WorldOptions,
+} from "./world.js";
 
 const KEEP = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
 
@@ -65,6 +76,39 @@ function limits({ twice }: WorldOptions): void {
       const again = await one({ account: "team" });
       assert.deepEqual([again.id, again.spent, again.limited], [id, 0, 1]);
       assert.equal((await told("gateClosed")).length, 1);
+    });
+
+    it("end a task that meets them again and again, with their cause; the record of the release before counts none", async () => {
+      const id = await add();
+      const { tasks } = queueKeys(0);
+      const record = JSON.parse((await world.redis.client.hget(tasks, id)) ?? "{}");
+      await world.redis.client.hset(tasks, id, JSON.stringify({ ...record, limited: 7 }));
+      for (let runs = 1; runs <= REFUSALS.runs; runs++) {
+        const leased = await one();
+        await start(leased);
+        const state = await fail(leased, runs % 2 ? "OVERLOADED" : "RATE_LIMIT");
+        assert.equal(state, runs < REFUSALS.runs ? "PARKED" : "FAILED", `run ${runs}`);
+        world.clock.now += 300_000;
+        await tick();
+      }
+      const task = await world.store.find(id);
+      assert.deepEqual([task?.spent, task?.refused, task?.limited], [0, REFUSALS.runs, REFUSALS.runs + 7]);
+      assert.equal(task?.error?.category, "RATE_LIMIT");
+    });
+
+    it("end a task whose login is refused each time that a person opens its gate", async () => {
+      const id = await add();
+      for (let runs = 1; runs <= REFUSALS.runs; runs++) {
+        const leased = await one({ account: "team" });
+        await start(leased);
+        const state = await fail(leased, "SESSION_TIMEOUT", { retryable: false });
+        assert.equal(state, runs < REFUSALS.runs ? "QUEUED" : "FAILED", `run ${runs}`);
+        assert.deepEqual(await take(9, { account: "team" }), [], "the gate is closed, also by the last one");
+        await world.gates.resume(scopes.account("claude-code", "team"), { who: "ada", why: "renewed" });
+        world.clock.now += 61_000;
+        await tick();
+      }
+      assert.deepEqual((await world.store.find(id))?.spent, 0);
     });
 
     it("close its gate until a person resumes when it is refused, and tell so once", async () => {
@@ -264,7 +308,7 @@ function limits({ twice }: WorldOptions): void {
       await world.store.sync({ ...mark, leaseMs: 1_000, again: false });
       const claim = { ...mark, engine: "claude-code", account: "", count: 9, leaseMs: 1_000, maxBytes: 1_000 };
       assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), {
-        grants: [],
+        ...{ grants: [], left: 0, pins: false },
         waitMs: 10_000,
       });
       world.clock.now += 10_000;

@@ -20,7 +20,7 @@ describe("the queue's Lua scripts", () => {
   it("run when the memory of Redis is full, but for those that bring new work or write nothing", () => {
     const refused = scripts.filter((script) => !scriptSource(script).startsWith("#!lua flags=allow-oom\n"));
     assert.deepEqual(refused.map(({ file }) => basename(file.pathname, ".lua")).toSorted(), [
-      ...["enqueue_tasks", "read_clock", "read_log", "read_memory"],
+      ...["enqueue_tasks", "read_clock", "read_due", "read_log", "read_memory", "read_places"],
     ]);
   });
 

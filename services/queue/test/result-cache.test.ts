@@ -151,7 +151,7 @@ describe("a task that opts in to cached answers", () => {
     await checkInvariants(world);
   });
 
-  it("has a log of QUEUED and its end, and events that count nothing twice", async () => {
+  it("has a log of QUEUED, its text and its end, and events that count nothing twice", async () => {
     const one = await inMemory();
     await enqueue(one.client, opted());
     await run(one);
@@ -163,23 +163,37 @@ describe("a task that opts in to cached answers", () => {
       entries.map((entry) => [entry?.sequence, entry?.event?.$case]),
       [
         [1, "stateChanged"],
-        [2, "taskEnded"],
+        [2, "textDelta"],
+        [3, "taskEnded"],
       ],
     );
-    const [first, last] = entries.map((entry) => entry?.event);
+    const [first, told, last] = entries.map((entry) => entry?.event);
+    assert.deepEqual(told?.value, { text: "hello", message: 1 });
     assert.ok(first?.$case === "stateChanged" && first.value.state === TaskState.QUEUED);
     assert.ok(last?.$case === "taskEnded" && last.value.state === TaskState.SUCCEEDED);
     assert.deepEqual([last.value.result?.text, last.value.result?.cached], ["hello", true]);
 
+    for (const [afterSequence, rest] of [
+      [1, [2, 3]],
+      [2, [3]],
+      [3, []],
+    ] as const) {
+      const seen: (number | undefined)[] = [];
+      for await (const { event } of one.client.watch({ taskId: id, agentId: "alice", afterSequence })) {
+        seen.push(event?.sequence);
+      }
+      assert.deepEqual(seen, rest, "a watcher that comes back misses nothing");
+    }
+
     const events = await world.redis.client.xrange(queueKeys(0).events, "-", "+");
-    const told = events.map(([, fields]) =>
+    const heard = events.map(([, fields]) =>
       Object.fromEntries(fields.flatMap((f, i) => (i % 2 ? [] : [[f, fields[i + 1]]]))),
     );
     assert.deepEqual(
-      told.map(({ type }) => type),
+      heard.map(({ type }) => type),
       ["task.enqueued", "task.completed"],
     );
-    assert.deepEqual(JSON.parse(told[1]?.["data"] ?? ""), {
+    assert.deepEqual(JSON.parse(heard[1]?.["data"] ?? ""), {
       ...{ engine: "claude-code", attempt: 0, model: "m-1", executorId: "", priority: "PRIORITY_NORMAL" },
       queueWait: { seconds: "0", nanos: 0 },
     });

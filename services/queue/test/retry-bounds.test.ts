@@ -3,6 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { NO_BOUNDS } from "../src/domain/bounds.js";
 import { createBulk } from "../src/domain/bulk.js";
 import { ANY_TASK } from "../src/domain/filter.js";
+import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
 
@@ -58,7 +59,7 @@ for (const twice of [false, true]) {
       const id = await fail({ class: "normal", agent: "bob" });
       const record = await world.store.find(id);
       assert.ok(record && record.size > 30);
-      const { tasks } = await import("../src/redis/keys.js").then(({ queueKeys }) => queueKeys(0));
+      const { tasks } = queueKeys(0);
       await world.redis.client.hset(tasks, id, JSON.stringify({ ...record, id: undefined, class: "low" }));
       await assert.rejects(world.queue.retry(id, "bob", ""), isFull(/bytes of class low waiting/));
       await world.redis.client.hset(tasks, id, JSON.stringify({ ...record, id: undefined }));

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { engineTopic } from "../src/domain/store.js";
 import type { SyncAnswer } from "../src/domain/sync.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
@@ -75,14 +74,18 @@ describe("a Sync that waits", function () {
   it("looks a tick after its last look, however often its engine is named meanwhile", async () => {
     const waits: number[] = [];
     const { listen } = world.wakes;
-    world.wakes.listen = (topics) => ({
-      ...listen(topics),
-      async next(timeoutMs) {
-        waits.push(timeoutMs);
-        if (waits.length === 3) await world.queue.enqueue(newTask());
-        return new Set([engineTopic("claude-code")]);
-      },
-    });
+    world.wakes.listen = (topics) => {
+      const listener = listen(topics);
+      return {
+        ...listener,
+        async next(...args) {
+          waits.push(args[0]);
+          if (waits.length < 3) world.idle.offer("claude-code", 1);
+          else await world.queue.enqueue(newTask());
+          return listener.next(...args);
+        },
+      };
+    };
     assert.equal((await executor(world).sync(LONG)).grants.length, 1);
     const [first = 0, second = 0, third = 0] = waits;
     assert.ok(first > second && second > third, waits.join(" "));

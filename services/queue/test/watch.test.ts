@@ -14,7 +14,7 @@ import { openWakes } from "../src/redis/wakes.js";
 import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
 
 const contentOf = ({ content }: LogEntry): string =>
-  content.kind === "state" ? content.state : String(Buffer.from(content.event));
+  content.kind === "state" ? content.state : content.kind === "answer" ? "answer" : String(Buffer.from(content.event));
 
 describe("watching a task", function () {
   // Shorter than the tick that covers a lost wake-up, so that without the wake-up a test fails.
@@ -75,7 +75,7 @@ describe("watching a task", function () {
   it("shows each entry once, in order, to watchers that break off and come back, while reports arrive through two replicas", async () => {
     const { id, fence } = await run();
     const otherStore = createShards(other.client, 1, { engines: ENGINES, bounds: NO_BOUNDS, retentionMs: 86_400_000 });
-    const secondWakes = await openWakes(await other.duplicate());
+    const secondWakes = await openWakes(await other.duplicate(), other.client);
     const resuming = async (wakes: World["wakes"], every: number): Promise<LogEntry[]> => {
       const seen: LogEntry[] = [];
       for (;;) {

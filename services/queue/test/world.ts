@@ -6,6 +6,7 @@ import { Cluster, Redis } from "ioredis";
 import { pino } from "pino";
 import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
 import { createGates, type Gates } from "../src/domain/gate-keeper.js";
+import { createIdle, type Idle } from "../src/domain/idle.js";
 import type { Room } from "../src/domain/memory.js";
 import { classWeights, type Order } from "../src/domain/order.js";
 import { createQueue, type Queue, type QueueLimits, type QueueObserver } from "../src/domain/queue.js";
@@ -18,6 +19,8 @@ import { createTaskIds } from "../src/task-id.js";
 
 export const log = pino({ level: "silent" });
 export const LEASE_MS = 30_000;
+/** As the settings have it when nobody says otherwise. */
+export const REFUSALS = { runs: 50, waitMs: 6 * 60 * 60 * 1000 };
 export const RAMP_MS = 60_000;
 export const ORDER: Order = {
   ...{ urgentMax: 2, weights: classWeights(16, 4, 1) },
@@ -42,6 +45,7 @@ export interface World {
   readonly shards: number;
   readonly store: TaskStore;
   readonly wakes: Wakes;
+  readonly idle: Idle;
   readonly order: Order;
   readonly limits: QueueLimits;
   readonly gates: Gates;
@@ -79,7 +83,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await server.stop();
     throw error;
   });
-  const wakes = await openWakes(await redis.duplicate());
+  const wakes = await openWakes(await redis.duplicate(), redis.client);
+  const idle = createIdle(wakes, ENGINES);
   const clock = { now: 1_760_000_000_000 };
   const seen = { ended: [] as State[], leased: [] as string[], expired: 0 };
   const observer: QueueObserver = {
@@ -95,27 +100,29 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     retentionMs: 86_400_000,
     ...(options.room && { room: options.room }),
     hint: (topic) => wakes.hint(topic),
+    offer: idle.offer,
     now: () => clock.now,
   });
-  const retry = { baseMs: 1_000, random: () => 1 };
+  const retry = { baseMs: 1_000, random: () => 1, refusals: REFUSALS };
   const order = { ...ORDER, ...options.order };
   const limits = { bounds, retry, order };
   const gates = createGates(store, { rampMs: RAMP_MS });
   const queue = createQueue({ store, gates, observer }, limits);
   const stopping = new AbortController();
   const sync = createSync(
-    { store, queue, wakes, observer },
+    { store, queue, idle, observer },
     { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal },
   );
   const nodes = (): Redis[] => (redis.client instanceof Cluster ? redis.client.nodes("master") : [redis.client]);
   return {
-    ...{ server, redis, shards, store, wakes, order, limits, gates, queue, sync, stopping, clock, seen },
+    ...{ server, redis, shards, store, wakes, idle, order, limits, gates, queue, sync, stopping, clock, seen },
     async reset() {
       await Promise.all(nodes().map((node) => node.flushall()));
       Object.assign(seen, { ended: [], leased: [], expired: 0 });
     },
     keys: async () => (await Promise.all(nodes().map((node) => node.keys("*")))).flat(),
     async close() {
+      await idle.close();
       await wakes.close();
       await redis.close();
       if (server !== options.server) await server.stop();

@@ -31,7 +31,7 @@ Examples:
           events: (signal) => runEvents(client, taskId, { afterSequence: after, signal }),
           json: options.json === true,
           cancelOnInterrupt: false,
-          known: { taskId, traceId },
+          known: { taskId, traceId, after },
         });
       });
       end(code);

@@ -9,7 +9,7 @@ export interface LogBounds {
   readonly files: number;
 }
 
-export const LOG_BOUNDS: LogBounds = { bytes: 10 * 1024 * 1024, files: 10 };
+const LOG_BOUNDS: LogBounds = { bytes: 10 * 1024 * 1024, files: 10 };
 
 export interface FleetLog {
   /** Appends a line. Never throws; false when it could not be written, or not whole. */

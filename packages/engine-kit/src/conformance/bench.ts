@@ -6,6 +6,7 @@ import { load } from "@ccsp/config";
 import { pino } from "pino";
 import type { Engine, EngineEvent, EngineRun, RunLimits, RunOutcome, RunRequest } from "../engine.js";
 import type { Supervisor } from "../supervisor.js";
+import { answerOf } from "./answer.js";
 import { createPlainSupervisor } from "./plain-supervisor.js";
 import { livingInGroup } from "./processes.js";
 import { plainRequest } from "./request.js";
@@ -16,7 +17,7 @@ export interface Bench {
   readonly engine: Engine;
   unknownLines: number;
   start(prompt: string, limits?: Partial<RunLimits>): Promise<EngineRun>;
-  /** Runs a prompt to its end. */
+  /** Runs a prompt to its end. `text`: the answer as its events have it. */
   run(prompt: string, limits?: Partial<RunLimits>): Promise<{ readonly text: string; readonly outcome: RunOutcome }>;
   /** Throws while anything of a run is left. */
   checkNothingLeft(): Promise<void>;
@@ -54,7 +55,7 @@ export async function openBench(
     },
     async run(prompt, limits) {
       const run = await bench.start(prompt, limits);
-      const text = textOf(await collect(run));
+      const text = answerOf(await collect(run));
       return { text, outcome: await run.outcome };
     },
     async checkNothingLeft() {
@@ -84,6 +85,3 @@ export async function firstText(events: AsyncIterator<EngineEvent>): Promise<str
     if (value.type === "text") return value.text;
   }
 }
-
-const textOf = (events: readonly EngineEvent[]): string =>
-  events.map((event) => (event.type === "text" ? event.text : "")).join("");

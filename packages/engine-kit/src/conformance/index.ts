@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { type Bench, collect, firstText, openBench } from "./bench.js";
 import { commandLines } from "./processes.js";
 import type { EngineRig } from "./rig.js";
+import { slowPatterns } from "./slow-rules.js";
 
+export { answerOf } from "./answer.js";
 export { createPlainSupervisor } from "./plain-supervisor.js";
 export { type Recorded, type RecordedCase, type RecordOptions, type Replayed, record, replay } from "./recordings.js";
+export { plainRequest } from "./request.js";
 export type { EngineRig, RigPrompts, SupervisorNeeds } from "./rig.js";
+export { slowPatterns } from "./slow-rules.js";
 
 /** For engines that take seconds to start, on a machine that does other things too. */
 const TEST_MS = 90_000;
@@ -52,6 +56,21 @@ export function describeEngine(name: string, rig: EngineRig): void {
       assert.ok(outcome.result.runMs > 0);
       assert.equal(bench.unknownLines, 0);
     });
+
+    for (const { prompt, text: expected } of prompts.detours ?? []) {
+      it(`comes to the text of its result by way of another: ${JSON.stringify(prompt)}`, async () => {
+        const { text, outcome } = await bench.run(prompt);
+        assert.ok(outcome.ok, JSON.stringify(outcome));
+        assert.deepEqual([text, outcome.result.text], [expected, expected]);
+      });
+    }
+
+    const { rules } = rig;
+    if (rules) {
+      it("has no pattern in its rules that may take longer than in proportion to the text", () => {
+        assert.deepEqual(slowPatterns(rules), []);
+      });
+    }
 
     it("says what it used, if it says so of itself", async () => {
       const { usage } = prompts;

@@ -19,7 +19,8 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
       const made = await createFolders(folder);
       const place = { ...made, work: workingFolder ?? made.work };
       const { args, env, input: prepared = input } = await prepare(place);
-      const always = { PATH, HOME: place.home, TMPDIR: place.tmp, LANG: "C.UTF-8" };
+      // Node would give every child its own NODE_V8_COVERAGE, whatever `env` has.
+      const always = { NODE_V8_COVERAGE: undefined, PATH, HOME: place.home, TMPDIR: place.tmp, LANG: "C.UTF-8" };
       const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
       const child = spawn(command, [...args], {
         cwd: place.work,
@@ -59,6 +60,7 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
         timers.add(timer);
         return () => clearTimeout(timer);
       };
+      let lingers = () => {};
       const end = () => {
         signalGroup(pid, "SIGTERM");
         after(GRACE_MS, () => signalGroup(pid, "SIGKILL"));
@@ -105,7 +107,8 @@ export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): S
         },
         endInput(ms) {
           child.stdin.end();
-          after(ms, end);
+          lingers();
+          lingers = ms === undefined ? () => {} : after(ms, end);
         },
       };
     },

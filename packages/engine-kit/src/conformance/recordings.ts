@@ -18,7 +18,7 @@ export interface RecordedCase {
   /** Of the recording. */
   readonly name: string;
   readonly prompt: string;
-  readonly request?: Partial<RunRequest>;
+  readonly request?: Partial<RunRequest> | undefined;
   /** Settings besides those that point at a simulated model. */
   readonly env?: Readonly<Record<string, string>>;
   /** Settings that name a file, with what is in it. */

@@ -1,3 +1,4 @@
+import type { Rule } from "../classify.js";
 import type { Usage } from "../engine.js";
 import type { ErrorCategory } from "../failure.js";
 import type { EnginePlugin } from "../plugin.js";
@@ -13,6 +14,8 @@ export interface EngineRig {
   /** The executor's own, where it is at hand; left out: a plain one. Runs have their folders in `folder`. */
   readonly createSupervisor?: (options: SupervisorNeeds) => Supervisor & { close?(): Promise<void> };
   readonly prompts: RigPrompts;
+  /** The engine's table of errors: no pattern in it may take longer than in proportion to the text. */
+  readonly rules?: readonly Rule[];
 }
 
 export interface SupervisorNeeds {
@@ -31,6 +34,8 @@ export interface RigPrompts {
   readonly hang: string;
   /** Writes some text, and then is as above. */
   readonly hangAfterText: string;
+  /** Each brings `text` as its result, and writes more on the way: before it uses a tool, or until a connection breaks. */
+  readonly detours?: readonly { readonly prompt: string; readonly text: string }[];
   /** For an engine that says what it used. */
   readonly usage?: { readonly prompt: string; readonly usage: Usage };
   /** Each ends in a failure of this category. */

@@ -42,11 +42,12 @@ async function sendWhole(
 ): Promise<void> {
   const text = answer.hugeBytes === undefined ? (answer.text ?? context.echo) : hugeText(answer.hugeBytes);
   const tool = useTool ? answer.tool : undefined;
-  const content = tool ? { type: "tool_use", id: `toolu_${context.id}`, ...tool } : { type: "text", text };
+  const asked = tool && { type: "tool_use", id: `toolu_${context.id}`, name: tool.name, input: tool.input };
+  const said = tool?.say === undefined ? [] : [{ type: "text", text: tool.say }];
   const message = {
     ...messageStart(answer, context),
-    content: [content],
-    stop_reason: tool ? "tool_use" : "end_turn",
+    content: asked ? [...said, asked] : [{ type: "text", text }],
+    stop_reason: stopReason(answer, tool !== undefined),
     usage: usage(answer.usage, context.prompt, Buffer.byteLength(text)),
   };
   context.response.writeHead(200, { "content-type": "application/json", ...headers });
@@ -74,13 +75,20 @@ async function sendEvents(
   await send("message_start", { message: messageStart(answer, context) });
   const tool = useTool ? answer.tool : undefined;
   let bytes = 0;
+  let index = 0;
   if (tool) {
-    const { name, input } = tool;
+    const { name, input, say } = tool;
     const json = JSON.stringify(input);
     bytes = json.length;
+    if (say !== undefined) {
+      await send("content_block_start", { index, content_block: { type: "text", text: "" } });
+      await send("content_block_delta", { index, delta: { type: "text_delta", text: say } });
+      await send("content_block_stop", { index });
+      index = 1;
+    }
     const block = { type: "tool_use", id: `toolu_${context.id}`, name, input: {} };
-    await send("content_block_start", { index: 0, content_block: block });
-    await send("content_block_delta", { index: 0, delta: { type: "input_json_delta", partial_json: json } });
+    await send("content_block_start", { index, content_block: block });
+    await send("content_block_delta", { index, delta: { type: "input_json_delta", partial_json: json } });
   } else {
     await send("content_block_start", { index: 0, content_block: { type: "text", text: "" } });
     for await (const text of paced(answer, context)) {
@@ -89,13 +97,15 @@ async function sendEvents(
     }
     if (answer.stopAfter) return await stop(answer.stopAfter.how, context);
   }
-  await send("content_block_stop", { index: 0 });
+  await send("content_block_stop", { index });
   const { output_tokens } = usage(answer.usage, context.prompt, bytes);
-  const delta = { stop_reason: tool ? "tool_use" : "end_turn", stop_sequence: null };
+  const delta = { stop_reason: stopReason(answer, tool !== undefined), stop_sequence: null };
   await send("message_delta", { delta, usage: { output_tokens } });
   await send("message_stop", {});
   response.end();
 }
+
+const stopReason = (answer: Answer, tool: boolean): string => (tool ? "tool_use" : (answer.stopReason ?? "end_turn"));
 
 /** The deltas in their own time: at the rate asked for, up to the gate, up to where the answer stops. */
 async function* paced(answer: Answer, context: AnswerContext): AsyncGenerator<string> {

@@ -33,7 +33,14 @@ export interface Answer extends Pace {
   /** Instead of text: `hugeText(hugeBytes)`, made while it is sent. */
   readonly hugeBytes?: number;
   /** Ask for this tool, once; the request that brings the tool's result gets the text. */
-  readonly tool?: { readonly name: string; readonly input: Readonly<Record<string, unknown>> };
+  readonly tool?: {
+    readonly name: string;
+    readonly input: Readonly<Record<string, unknown>>;
+    /** Written before it, in the same message. */
+    readonly say?: string;
+  };
+  /** Why the model stopped, where it is not the end of its turn: `refusal`, `max_tokens`. */
+  readonly stopReason?: string;
   readonly usage?: Usage;
   readonly window?: Window;
   /** Wait here until the test releases it; after this many characters of text, or before the headers when left out. */
@@ -58,6 +65,16 @@ export interface Fault {
   readonly times?: number;
 }
 
+/** Something else than the API answers, such as a proxy in front of it. */
+export interface Raw {
+  readonly kind: "raw";
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** As in a fault. */
+  readonly times?: number;
+}
+
 /** The server accepts the request and never sends a byte. */
 export interface Silence {
   readonly kind: "silence";
@@ -65,7 +82,7 @@ export interface Silence {
   readonly times?: number;
 }
 
-export type Behaviour = Answer | Fault | Silence;
+export type Behaviour = Answer | Fault | Raw | Silence;
 
 const SECOND = 1000;
 

@@ -1,4 +1,4 @@
-import type { Answer, Fault, Silence } from "./behaviour.js";
+import type { Answer, Fault, Raw, Silence } from "./behaviour.js";
 import type { Gate } from "./gate.js";
 
 /**
@@ -9,6 +9,10 @@ const MARKER = /\[\[sim:([a-z0-9-]+)((?:\s+[a-zA-Z-]+=(?:"[^"]*"|'[^']*'|[^\s\]]
 const ANY_MARKER = /\[\[sim:[^\]]*\]\]/g;
 const ARGUMENT = /([a-zA-Z-]+)=(?:"([^"]*)"|'([^']*)'|([^\s\]]+))/g;
 const SIZES: Readonly<Record<string, number>> = { "": 1, k: 1024, M: 1024 * 1024 };
+
+/** What a proxy says in the API's place. */
+const HTML =
+  "<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>";
 
 const DEFAULT_HUGE = 5 * 1024 * 1024;
 
@@ -53,7 +57,7 @@ class Arguments {
 
 interface Draft {
   answer: Mutable<Answer>;
-  refusals: (Fault | Silence)[];
+  refusals: (Fault | Raw | Silence)[];
 }
 
 type Reader = (draft: Draft, args: Arguments, gates: ReadonlyMap<string, Gate>) => void;
@@ -98,7 +102,15 @@ const READERS: Readonly<Record<string, Reader>> = {
     pace(answer, args);
   },
   tool: ({ answer }, args) => {
-    answer.tool = { name: args.required("name"), input: parseInput(args.text("input") ?? "{}") };
+    const say = args.text("say");
+    answer.tool = {
+      name: args.required("name"),
+      input: parseInput(args.text("input") ?? "{}"),
+      ...(say === undefined ? {} : { say }),
+    };
+  },
+  stop: ({ answer }, args) => {
+    answer.stopReason = args.required("reason");
   },
   usage: ({ answer }, args) => {
     const counts = Object.entries({
@@ -126,7 +138,16 @@ const READERS: Readonly<Record<string, Reader>> = {
     const times = args.number("times");
     refusals.push({ kind: "silence", ...(times === undefined ? {} : { times }) });
   },
+  html: ({ refusals }, args) => {
+    const times = args.number("times");
+    refusals.push({
+      ...{ kind: "raw", contentType: "text/html", body: HTML },
+      status: args.number("status") ?? 200,
+      ...(times === undefined ? {} : { times }),
+    });
+  },
   "401": refuse(401, "authentication_error", "invalid x-api-key"),
+  "403": refuse(403, "permission_error", "Your API key does not have permission to use the specified resource."),
   "429": refuse(429, "rate_limit_error", "This request would exceed your organization's rate limit."),
   "500": refuse(500, "api_error", "Internal server error"),
   "529": refuse(529, "overloaded_error", "Overloaded"),

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { sendAnswer } from "./answer.js";
-import { type Behaviour, type Fault, windowHeaders } from "./behaviour.js";
+import { type Behaviour, type Fault, type Raw, windowHeaders } from "./behaviour.js";
 import { createGate, type Gate } from "./gate.js";
 import { MarkerError, readMarkers, withoutMarkers } from "./markers.js";
 import { type RecordedRequest, readRequest } from "./request.js";
@@ -82,6 +82,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     if (behaviour instanceof MarkerError) return sendError(response, 400, "invalid_request_error", behaviour.message);
     if (behaviour.kind === "silence") return await silence(signal);
     if (behaviour.kind === "fault") return sendFault(response, behaviour);
+    if (behaviour.kind === "raw") return sendRaw(response, behaviour);
     const id = `sim${String(++calls).padStart(8, "0")}`;
     const echo = `You said: ${withoutMarkers(prompt)}`;
     const context = { response, model: record.model, prompt, echo, stream: record.stream, id, signal };
@@ -164,6 +165,10 @@ async function silence(signal: AbortSignal): Promise<void> {
 function sendFault(response: ServerResponse, fault: Fault): void {
   const headers = { ...fault.headers, ...(fault.window ? windowHeaders(fault.window, Date.now()) : {}) };
   sendError(response, fault.status, fault.type, fault.message, headers);
+}
+
+function sendRaw(response: ServerResponse, { status, contentType, body }: Raw): void {
+  response.writeHead(status, { "content-type": contentType }).end(body);
 }
 
 function sendError(response: ServerResponse, status: number, type: string, message: string, headers = {}): void {

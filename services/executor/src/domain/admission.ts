@@ -47,10 +47,11 @@ export function createAdmission(policy: Policy, files: HostFiles): Admit {
     const attached = lease.attachments.map(({ name, content }) => ({
       ...{ name: `attachments/${name}`, content, origin: undefined },
     }));
-    const { taskId, fence, prompt, model, fallbackModels, systemPrompt, allowedTools, permissionMode } = lease;
+    const { taskId, fence, prompt, model, fallbackModels, systemPrompt, permissionMode } = lease;
+    const { availableTools, allowedTools } = lease;
     return {
       request: {
-        ...{ taskId, fence, prompt, model, fallbackModels, systemPrompt, allowedTools },
+        ...{ taskId, fence, prompt, model, fallbackModels, systemPrompt, availableTools, allowedTools },
         files: [...attached, ...included],
         workingFolder: workingFolder || undefined,
         deniedTools: [...new Set([...policy.deniedTools, ...lease.deniedTools])],

@@ -129,7 +129,7 @@ export function startAttempt({ lease, engine, version, previous }: AttemptOption
       const reporter = createReporter({ queue, lease, clock, signal: unheld.signal, onLost: () => stop("lost") });
       reporter.started({ traceparent: span.traceparent });
       for await (const event of run.events) {
-        if (event.type === "text") tail.add(event.text);
+        tail.hear(event);
         await reporter.add(event);
       }
       outcome = await run.outcome;

@@ -17,7 +17,7 @@ const leaseOf = (conversation: LeasedConversation | undefined): Lease => ({
     fallbackModels: [],
     systemPrompt: "",
   },
-  ...{ attachments: [], includeFiles: [], workingFolder: "", allowedTools: [], deniedTools: [] },
+  ...{ attachments: [], includeFiles: [], workingFolder: "", availableTools: [], allowedTools: [], deniedTools: [] },
   ...{ permissionMode: undefined, attempt: 1, traceparent: "", previousTraceparent: "" },
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   conversation,

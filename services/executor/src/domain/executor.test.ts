@@ -35,6 +35,7 @@ const leaseOf = (taskId: string, fence = 1n): Lease => ({
   attachments: [],
   includeFiles: [],
   workingFolder: "",
+  availableTools: [],
   allowedTools: [],
   deniedTools: [],
   permissionMode: undefined,

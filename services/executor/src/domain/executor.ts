@@ -4,6 +4,7 @@ import { type Attempt, type AttemptDeps, startAttempt } from "./attempt.js";
 import { createEmergencyStop, isNews } from "./emergency.js";
 import { engineUnknown } from "./engine-unknown.js";
 import { createHeldLeases } from "./held-leases.js";
+import { createLoginChecks } from "./login-checks.js";
 import { backoffMs } from "./persist.js";
 import { createProbe, type ProbeReport } from "./probe.js";
 import type { EngineOffer, Lease, LeaseId, SyncAnswer, SyncRequest } from "./queue.js";
@@ -110,6 +111,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
     onEmpty: () => idle.abort(),
     log,
   });
+  const probeEngine = async (engine: string, signal: AbortSignal): Promise<ProbeReport> => {
+    try {
+      return await probe.run(engine, AbortSignal.any([signal, emergency.stopped]));
+    } finally {
+      emergency.look();
+    }
+  };
+  const logins = createLoginChecks({ probe: probeEngine });
 
   const running = (engine: string) =>
     held.attempts().filter((attempt) => attempt.running && attempt.lease.engine === engine).length;
@@ -210,7 +219,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const older = held.attempts().filter((attempt) => attempt.lease.taskId === lease.taskId);
     for (const attempt of older) attempt.stop("lost");
     const previous = Promise.all(older.map((attempt) => attempt.over));
-    const attempt = startAttempt({ lease, ...installed, previous }, options);
+    const engine = logins.checked(installed.engine);
+    const attempt = startAttempt({ lease, engine, version: installed.version, previous }, options);
     if (isDraining()) attempt.stop("release");
     metrics.started(lease.engine);
     held.add(attempt, sentAt, leaseMs);
@@ -294,13 +304,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       void allowWarm();
       idle.abort();
     },
-    async probe(engine, signal) {
-      try {
-        return await probe.run(engine, AbortSignal.any([signal, emergency.stopped]));
-      } finally {
-        emergency.look();
-      }
-    },
+    probe: probeEngine,
     checkSync() {
       if (lastSyncAt === undefined) throw new Error("the queue has not answered yet");
       const ageMs = Math.round(clock.now() - lastSyncAt);

@@ -24,7 +24,7 @@ const nothing: Lease = {
     fallbackModels: [],
     systemPrompt: "",
   },
-  ...{ attachments: [], includeFiles: [], workingFolder: "", allowedTools: [], deniedTools: [] },
+  ...{ attachments: [], includeFiles: [], workingFolder: "", availableTools: [], allowedTools: [], deniedTools: [] },
   ...{
     permissionMode: undefined,
     conversation: undefined,
@@ -71,10 +71,12 @@ describe("the operator's policy", () => {
 
   it("refuses a tool that it denies, also with a rule of its own, and two tools written as one", () => {
     assert.match(refusalsOf({ allowedTools: ["WebFetch(domain:x)"] }), /^allowed_tools: WebFetch/);
+    assert.match(refusalsOf({ availableTools: ["Read", "WebFetch"] }), /^available_tools: WebFetch/);
     assert.match(refusalsOf({ allowedTools: ["Bash(rm:*)"] }), /^allowed_tools: Bash/);
     assert.equal(refusalsOf({ allowedTools: ["Bash(ls:*)"] }), "");
     for (const tool of ["Read,WebFetch", "Read WebFetch", "", "Read(x),WebFetch(y)", "a\nb"]) {
       assert.match(refusalsOf({ allowedTools: [tool] }), /one tool/, tool);
+      assert.match(refusalsOf({ availableTools: [tool] }), /one tool/, tool);
     }
   });
 

@@ -35,7 +35,8 @@ export interface Root {
 
 /** What an agent may not have, each beginning with its field. Knows nothing of what is on the disk: see `judgePath`. */
 export function refusals(lease: Lease, policy: Policy): readonly string[] {
-  const { model, fallbackModels, attachments, includeFiles, allowedTools, deniedTools, permissionMode, limits } = lease;
+  const { model, fallbackModels, attachments, includeFiles, permissionMode, limits } = lease;
+  const { availableTools, allowedTools, deniedTools } = lease;
   const faults: string[] = [];
   const unless = (good: boolean, fault: string) => {
     if (!good) faults.push(fault);
@@ -54,10 +55,11 @@ export function refusals(lease: Lease, policy: Policy): readonly string[] {
     [...allowedTools, ...deniedTools].every(isTool),
     "allowed_tools, denied_tools: each has to be one tool, as Name or Name(rule)",
   );
-  const denied = allowedTools.find((tool) =>
-    policy.deniedTools.some((other) => other === tool || other === nameOf(tool)),
-  );
-  unless(denied === undefined, `allowed_tools: ${denied} is denied to every task here`);
+  unless(availableTools.every(isToolName), "available_tools: each has to be the name of one tool, without a rule");
+  for (const [field, tools] of Object.entries({ available_tools: availableTools, allowed_tools: allowedTools })) {
+    const denied = tools.find((tool) => policy.deniedTools.some((other) => other === tool || other === nameOf(tool)));
+    unless(denied === undefined, `${field}: ${denied} is denied to every task here`);
+  }
 
   const modes: readonly string[] = policy.permissionModes;
   unless(
@@ -133,5 +135,7 @@ const isModel = (name: string): boolean => !/[,\p{Cc}]/u.test(name);
 
 /** A name, perhaps with a rule: what has a comma or a blank elsewhere would be two tools to an engine. */
 const isTool = (tool: string): boolean => /^[^\s,()]+(\([^()]*\))?$/.test(tool) && !/\p{Cc}/u.test(tool);
+
+const isToolName = (tool: string): boolean => isTool(tool) && nameOf(tool) === tool;
 
 const nameOf = (tool: string): string => tool.split("(", 1)[0] ?? tool;

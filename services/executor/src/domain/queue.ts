@@ -98,6 +98,7 @@ export interface Lease extends LeaseId {
   readonly includeFiles: readonly string[];
   /** A path on this host; empty: a throwaway folder. */
   readonly workingFolder: string;
+  readonly availableTools: readonly string[];
   readonly allowedTools: readonly string[];
   readonly deniedTools: readonly string[];
   /** Undefined: this executor's default. `unknown`: one that this version does not know. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { answerOf } from "@ccsp/engine-kit/conformance";
 import type { Clock } from "./clock.js";
 import type { Answer, Report } from "./queue.js";
 import { createReporter } from "./reporter.js";
@@ -64,6 +65,30 @@ describe("the reporter", () => {
     assert.equal(reports.length, 1, "the next report did not wait for more");
     await passTime();
     assert.deepEqual(reports[1]?.events, [{ type: "text", text: "bc" }]);
+  });
+
+  it("joins no two messages, and keeps what is taken back in its place", async () => {
+    const { reporter, reports, answer } = setUp();
+    reporter.started({ traceparent: "" });
+    const said = [
+      { type: "text", text: "half ", message: 1 },
+      { type: "text", text: "a ", message: 1 },
+      { type: "taken-back", message: 1 },
+      { type: "text", text: "half a ", message: 2 },
+      { type: "text", text: "PONG", message: 2 },
+      { type: "text", text: "x".repeat(70_000), message: 3 },
+    ] as const;
+    for (const event of said) await reporter.add(event);
+    const flushed = reporter.flushed();
+    for (let i = 0; i < 4; i++) await answer();
+    await flushed;
+    const events = reports.flatMap((report) => report.events);
+    assert.deepEqual(events.slice(0, 3), [
+      { type: "text", text: "half a ", message: 1 },
+      { type: "taken-back", message: 1 },
+      { type: "text", text: "half a PONG", message: 2 },
+    ]);
+    assert.equal(answerOf(events), "x".repeat(70_000));
   });
 
   it("keeps order between text and other events, and numbers its reports from 1 without a gap", async () => {

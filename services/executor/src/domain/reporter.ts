@@ -78,8 +78,8 @@ export function createReporter({ queue, lease, clock, signal, onLost }: Reporter
   function push(event: EngineEvent): void {
     const last = pending.at(-1);
     unanswered += sizeOf([event]);
-    if (event.type === "text" && last?.type === "text" && last.text.length + event.text.length <= REPORT_SIZE) {
-      pending[pending.length - 1] = { type: "text", text: last.text + event.text };
+    if (event.type === "text" && last?.type === "text" && canJoin(last, event)) {
+      pending[pending.length - 1] = { ...event, text: last.text + event.text };
     } else {
       pending.push(event);
     }
@@ -121,16 +121,25 @@ export function createReporter({ queue, lease, clock, signal, onLost }: Reporter
 const sizeOf = (events: readonly EngineEvent[]): number =>
   events.reduce((sum, event) => sum + (event.type === "text" ? event.text.length : EVENT_SIZE), 0);
 
+type Text = Extract<EngineEvent, { type: "text" }>;
+
+/** One message only: who reads them could not tell them apart. */
+const canJoin = (last: Text, next: Text): boolean =>
+  last.message === next.message && last.text.length + next.text.length <= REPORT_SIZE;
+
 /** Cuts text that is too long for one report, between characters. */
 function* split(event: EngineEvent): Generator<EngineEvent> {
-  let rest = event.type === "text" ? event.text : "";
-  if (event.type !== "text") yield event;
+  if (event.type !== "text") {
+    yield event;
+    return;
+  }
+  let rest = event.text;
   while (rest.length > REPORT_SIZE) {
     const cut = isHighSurrogate(rest.charCodeAt(REPORT_SIZE - 1)) ? REPORT_SIZE - 1 : REPORT_SIZE;
-    yield { type: "text", text: rest.slice(0, cut) };
+    yield { ...event, text: rest.slice(0, cut) };
     rest = rest.slice(cut);
   }
-  if (rest.length > 0) yield { type: "text", text: rest };
+  if (rest.length > 0) yield { ...event, text: rest };
 }
 
 const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createRunTail, type RunTail, TAIL_BYTES } from "./run-tail.js";
 
+const text = (said: string, message = 1) => ({ type: "text", text: said, message }) as const;
 const forEver = new AbortController().signal;
 
 /** Reads what is there by now. */
@@ -13,7 +14,7 @@ describe("the tail of a run", () => {
   it("keeps the end of what was written, in whole characters, within its bytes", () => {
     const tail = createRunTail();
     assert.equal(tail.last(), "");
-    for (let i = 0; i < 10_000; i++) tail.add("añ€😀");
+    for (let i = 0; i < 10_000; i++) tail.hear(text("añ€😀"));
     const last = tail.last();
     assert.equal(Buffer.from(last).toString(), last);
     assert.ok("añ€😀".repeat(10_000).endsWith(last));
@@ -21,16 +22,26 @@ describe("the tail of a run", () => {
     assert.ok(bytes <= TAIL_BYTES && bytes > TAIL_BYTES - 4, `${bytes} bytes`);
   });
 
+  it("keeps messages apart, and says when one is taken back", () => {
+    const tail = createRunTail();
+    for (const said of ["Let me ", "look."]) tail.hear(text(said));
+    tail.hear({ type: "tool", name: "Bash" });
+    tail.hear(text("half a ", 2));
+    tail.hear({ type: "taken-back", message: 2 });
+    tail.hear(text("half a PONG", 3));
+    assert.equal(tail.last(), "Let me look.\n\nhalf a \n[taken back]\n\nhalf a PONG");
+  });
+
   it("is followed from its end on, without loss for who reads in time, to the end of the run", async () => {
     const tail = createRunTail();
-    tail.add("before");
+    tail.hear(text("before"));
     const parts = tail.follow(forEver);
     assert.deepEqual(await nextOf(parts), { text: "before", gap: false });
     const waited = nextOf(parts);
-    tail.add("one");
+    tail.hear(text("one"));
     assert.deepEqual(await waited, { text: "one", gap: false });
-    tail.add("two");
-    tail.add("three");
+    tail.hear(text("two"));
+    tail.hear(text("three"));
     tail.end();
     assert.deepEqual(await nextOf(parts), { text: "twothree", gap: false });
     assert.equal(await nextOf(parts), "end");
@@ -40,12 +51,12 @@ describe("the tail of a run", () => {
     const tail = createRunTail();
     const parts = tail.follow(forEver);
     await nextOf(parts);
-    for (let i = 0; i < 100_000; i++) tail.add("😀");
-    tail.add("newest");
+    for (let i = 0; i < 100_000; i++) tail.hear(text("😀"));
+    tail.hear(text("newest"));
     const part = await nextOf(parts);
     assert.ok(part !== "end" && part.gap && part.text.endsWith("😀newest"));
     assert.equal(Buffer.from(part.text).toString(), part.text);
-    tail.add("more");
+    tail.hear(text("more"));
     assert.deepEqual(await nextOf(parts), { text: "more", gap: false });
   });
 

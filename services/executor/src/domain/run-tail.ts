@@ -1,6 +1,11 @@
-/** The end of what a run's engine has written, for people who look at it now. The whole of it is the task's log. */
+import type { EngineEvent } from "@ccsp/engine-kit";
+
+/**
+ * The end of what a run's engine has written, for people who look at it now: its messages with an empty line between them, and a word where one was
+ * taken back. The whole of it is the task's log.
+ */
 export interface RunTail {
-  add(text: string): void;
+  hear(event: EngineEvent): void;
   /** Nothing more comes. */
   end(): void;
   /** The end of it: at most `TAIL_BYTES` of whole characters. */
@@ -27,6 +32,7 @@ export function createRunTail(): RunTail {
   let written = 0;
   let ended = false;
   let waiting: (() => void)[] = [];
+  let message: number | undefined;
 
   function wake(): void {
     const woken = waiting;
@@ -36,14 +42,21 @@ export function createRunTail(): RunTail {
 
   const last = (): string => lastBytes(kept.slice(-TAIL_BYTES));
 
+  function add(text: string): void {
+    written += text.length;
+    kept += text;
+    // Not with each piece: that would copy all of it each time.
+    if (kept.length > 2 * KEPT) kept = kept.slice(-KEPT);
+    wake();
+  }
+
   return {
     last,
-    add(text) {
-      written += text.length;
-      kept += text;
-      // Not with each piece: that would copy all of it each time.
-      if (kept.length > 2 * KEPT) kept = kept.slice(-KEPT);
-      wake();
+    hear(event) {
+      if (event.type === "taken-back") add("\n[taken back]");
+      if (event.type !== "text") return;
+      add(written > 0 && event.message !== message ? `\n\n${event.text}` : event.text);
+      message = event.message;
     },
     end() {
       ended = true;

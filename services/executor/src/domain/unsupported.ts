@@ -10,6 +10,7 @@ const ASKS: Readonly<Record<TaskPart, (lease: Lease) => boolean>> = {
   attachments: ({ attachments }) => attachments.length > 0,
   include_files: ({ includeFiles }) => includeFiles.length > 0,
   working_folder: ({ workingFolder }) => workingFolder !== "",
+  available_tools: ({ availableTools }) => availableTools.length > 0,
   allowed_tools: ({ allowedTools }) => allowedTools.length > 0,
   denied_tools: ({ deniedTools }) => deniedTools.length > 0,
   permission_mode: ({ permissionMode }) => permissionMode !== undefined,

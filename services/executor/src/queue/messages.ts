@@ -1,4 +1,12 @@
-import type { EngineEvent, PermissionMode, RunFailure, RunResources, RunResult, Usage } from "@ccsp/engine-kit";
+import {
+  type EngineEvent,
+  FIRST_MESSAGE,
+  type PermissionMode,
+  type RunFailure,
+  type RunResources,
+  type RunResult,
+  type Usage,
+} from "@ccsp/engine-kit";
 import type { HeldConversation, Lease as LeaseMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
@@ -38,6 +46,7 @@ export function toLease(message: LeaseMessage): Lease {
     attachments: spec?.attachments ?? [],
     includeFiles: spec?.includeFiles ?? [],
     workingFolder: spec?.workingFolder ?? "",
+    availableTools: spec?.availableTools ?? [],
     allowedTools: spec?.allowedTools ?? [],
     deniedTools: spec?.deniedTools ?? [],
     permissionMode: toPermissionMode(spec?.permissionMode ?? PermissionModeMessage.UNSPECIFIED),
@@ -78,14 +87,17 @@ export function toTaskEvent(event: EngineEvent): TaskEvent {
 }
 
 function toOneof(event: EngineEvent): TaskEvent["event"] {
-  if (event.type === "text") return { $case: "textDelta", value: { text: event.text } };
+  if (event.type === "text") {
+    return { $case: "textDelta", value: { text: event.text, message: event.message ?? FIRST_MESSAGE } };
+  }
+  if (event.type === "taken-back") return { $case: "textTakenBack", value: { message: event.message } };
   if (event.type === "tool") return { $case: "toolUse", value: { name: event.name } };
   return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
 }
 
 /** `queueWait`, `executorId` and `conversationId` are the queue's to set. */
 export function toTaskResult(engine: string, result: RunResult): TaskResult {
-  const { text, usage, costUsd, engineVersion, model, turns, runMs, resources } = result;
+  const { text, usage, costUsd, engineVersion, model, turns, runMs, resources, permissionDenials } = result;
   return {
     text,
     usage: toUsage(usage),
@@ -100,6 +112,7 @@ export function toTaskResult(engine: string, result: RunResult): TaskResult {
     executorId: "",
     cached: false,
     resources: resources && toResources(resources),
+    permissionDenials: [...(permissionDenials ?? [])],
   };
 }
 

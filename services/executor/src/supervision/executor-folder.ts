@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { findProcesses, killAll } from "./kill.js";
 import { removeTree } from "./run-folder.js";
 import { takeLock, thisProcess } from "./run-lock.js";
+import { temporaryFolderOf } from "./temporary-folder.js";
 
 export interface ExecutorFolderOptions {
   /** Belongs to this executor alone. */
@@ -17,7 +18,9 @@ export interface ExecutorFolderOptions {
 /** The place where this boot's runs have their folders. */
 export interface ExecutorFolder {
   readonly runs: string;
-  /** Removes it. */
+  /** The place where they have their temporary folders: near the root, so that sockets can be in them. */
+  readonly temporary: string;
+  /** Removes both. */
   close(): Promise<void>;
 }
 
@@ -32,7 +35,7 @@ export async function openExecutorFolder({
   log,
 }: ExecutorFolderOptions): Promise<ExecutorFolder> {
   await mkdir(path, { recursive: true, mode: 0o700 });
-  await checkOurs(path);
+  await checkOurs(path, "CCSP_EXECUTOR_DIR");
   const lock = await takeLock(join(path, "executor.lock"), thisProcess());
   if ("pid" in lock) {
     throw new Error(
@@ -52,10 +55,18 @@ export async function openExecutorFolder({
     for (const boot of earlier) {
       await removeTree(join(parent, boot)).catch((err: unknown) => log.error({ err, boot }, "folders are left behind"));
     }
+    const temporary = temporaryFolderOf(path);
+    await mkdir(temporary, { recursive: true, mode: 0o700 });
+    await checkOurs(temporary, "TMPDIR");
+    const leave = (left: string) =>
+      removeTree(left).catch((err: unknown) => log.error({ err, left }, "folders are left behind"));
+    for (const entry of await readdir(temporary)) await leave(join(temporary, entry));
     return {
       runs,
+      temporary,
       async close() {
-        await removeTree(runs).catch((err: unknown) => log.error({ err }, "folders are left behind"));
+        await leave(runs);
+        await leave(temporary);
         await lock.release();
         // Not empty: somebody else uses the folder too.
         for (const emptied of [parent, path]) await rmdir(emptied).catch(() => {});
@@ -71,10 +82,10 @@ export async function openExecutorFolder({
 const isBootId = (name: string): boolean => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(name);
 
 /** The default place is in a folder that others can write to: somebody may have been there first. */
-async function checkOurs(path: string): Promise<void> {
+async function checkOurs(path: string, setting: string): Promise<void> {
   const found = await lstat(path);
   const owned = process.getuid === undefined || found.uid === process.getuid();
   if (!found.isDirectory() || !owned || (found.mode & 0o077) !== 0) {
-    throw new Error(`${path} is not a folder of this user alone (mode 0700); remove it or set CCSP_EXECUTOR_DIR`);
+    throw new Error(`${path} is not a folder of this user alone (mode 0700); remove it or set ${setting}`);
   }
 }

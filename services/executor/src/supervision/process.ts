@@ -61,7 +61,9 @@ const LEFT_MS = 50;
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
   const { cwd, env, cookie, tree, cgroup } = options;
   const [file = "", ...argv] = commandOf(options);
-  const child = spawn(file, argv, { cwd, env: { ...env, [COOKIE_NAME]: cookie }, detached: true, stdio: "pipe" });
+  // Node would give every child the executor's own NODE_V8_COVERAGE, whatever `env` has.
+  const whole = { NODE_V8_COVERAGE: undefined, ...env, [COOKIE_NAME]: cookie };
+  const child = spawn(file, argv, { cwd, env: whole, detached: true, stdio: "pipe" });
   // `once` rejects on "error", which is what comes in place of "spawn".
   await once(child, "spawn");
   const pid = pidOf(child);

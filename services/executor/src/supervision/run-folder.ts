@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunFolder } from "@ccsp/engine-kit";
 
@@ -7,17 +7,29 @@ export interface OwnedRunFolder extends RunFolder {
   remove(): Promise<void>;
 }
 
-export async function createRunFolder(parent: string, name: string): Promise<OwnedRunFolder> {
+/** Its temporary folder has a short name in `temporary`, the others are in `parent` under its own. */
+export async function createRunFolder(parent: string, name: string, temporary: string): Promise<OwnedRunFolder> {
   const path = join(parent, name);
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
+  const tmp = await mkdtemp(`${temporary}/`);
   const folder: OwnedRunFolder = {
     path,
     work: join(path, "work"),
     home: join(path, "home"),
-    tmp: join(path, "tmp"),
-    remove: () => removeTree(path),
+    tmp,
+    async remove() {
+      // One that cannot be removed does not keep the other.
+      const both = await Promise.allSettled([removeTree(path), removeTree(tmp)]);
+      for (const one of both) if (one.status === "rejected") throw one.reason;
+    },
   };
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  await Promise.all([folder.work, folder.home, folder.tmp].map((part) => mkdir(part, { mode: 0o700 })));
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await Promise.all([folder.work, folder.home].map((part) => mkdir(part, { mode: 0o700 })));
+  } catch (err) {
+    await removeTree(tmp);
+    throw err;
+  }
   return folder;
 }
 

@@ -88,7 +88,8 @@ export function supervise(
       endInput(ms) {
         tree.glance();
         process.endInput();
-        lingering ??= setTimeout(() => void process.stop().catch(unheard), ms);
+        clearTimeout(lingering);
+        lingering = ms === undefined ? undefined : setTimeout(() => void process.stop().catch(unheard), ms);
       },
     },
     overrun(why) {

@@ -13,6 +13,8 @@ export interface SupervisorOptions {
   readonly bootId: string;
   /** Runs get their folders in here. */
   readonly folder: string;
+  /** And their temporary folders in here. */
+  readonly temporary: string;
   /** PATH of every engine. */
   readonly path: string;
   readonly silenceMs: number;
@@ -52,7 +54,8 @@ export function createSupervisor(options: SupervisorOptions): Launcher & { close
   const watch = createProcessWatch({ prefix: formatCookie({ executorId, bootId, run: "" }), log });
 
   async function acquire(run: string, cookie: string, onOverrun: (why: Overrun) => void): Promise<Belongings> {
-    const folder = await createRunFolder(options.folder, run.replaceAll(/[^A-Za-z0-9._-]/g, "-"));
+    const name = run.replaceAll(/[^A-Za-z0-9._-]/g, "-");
+    const folder = await createRunFolder(options.folder, name, options.temporary);
     // What the run brought counts all the same; the next boot tries again.
     const removeFolder = () =>
       folder.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run is left behind"));

@@ -53,7 +53,7 @@ export function watchOutput(process: SupervisedProcess, options: WatchOptions): 
     silence = exited
       ? setTimeout(() => stdout.destroy(), afterExitMs)
       : setTimeout(() => pass("silence"), options.silenceMs);
-    if (!exited) stall = setTimeout(() => pass("stall"), options.stallMs - stalledMs);
+    if (!exited && !cut) stall = setTimeout(() => pass("stall"), options.stallMs - stalledMs);
   };
   const wall = setTimeout(() => pass("wall"), options.wallMs);
   const whenExited = () => {

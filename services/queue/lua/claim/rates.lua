@@ -2,7 +2,7 @@
 -- 0 for any number; `*` is the one of every name that has none of its own. A bucket is kept once it was used.
 
 local function open_rates(key, kind, limits, now)
-  local rates, buckets, wait, limited = {}, {}, math.huge, next(limits) ~= nil
+  local rates, buckets, waits, wait, limited = {}, {}, {}, math.huge, next(limits) ~= nil
 
   local function bucket(name, what, index)
     local most = (limits[name] or limits['*'] or {})[index] or 0
@@ -20,7 +20,7 @@ local function open_rates(key, kind, limits, now)
 
   -- How many runs of `cost` tokens may start. One that costs more than a minute's worth starts when its bucket is full.
   function rates.room(name, cost)
-    local room = math.huge
+    local room, refill = math.huge, 0
     if not limited then
       return room
     end
@@ -29,10 +29,11 @@ local function open_rates(key, kind, limits, now)
       if b then
         need = math.min(need, b.most)
         room = math.min(room, math.floor((b.level + 1e-6) / need))
-        if room <= 0 then
-          wait = math.min(wait, (need - b.level) * 60000 / b.most)
-        end
+        refill = math.max(refill, (need - b.level) * 60000 / b.most)
       end
+    end
+    if room <= 0 then
+      waits[name], wait = refill, math.min(wait, refill)
     end
     return room
   end
@@ -50,7 +51,12 @@ local function open_rates(key, kind, limits, now)
     end
   end
 
-  -- How long until the next run that was kept back may start.
+  -- How long until the next run of a name that was kept back may start; nil when it was not.
+  function rates.wait_of(name)
+    return waits[name]
+  end
+
+  -- The shortest of all these.
   function rates.wait()
     return wait
   end

@@ -13,7 +13,8 @@ local function open_rules(keys, ask, settings)
   local labels_matter = next(label_max) ~= nil or gates.any('label/')
   local login = 'account/' .. ask.engine .. '/' .. ask.account
   local bound = gates.bound('bound/' .. ask.engine .. '/' .. ask.account)
-  local scopes = { 'all', 'emergency', 'engine/' .. ask.engine, login, 'executor/' .. ask.executor .. '/' .. ask.engine }
+  local own = 'executor/' .. ask.executor .. '/' .. ask.engine
+  local of_all = { 'all', 'emergency', 'engine/' .. ask.engine }
 
   local function cap_of(label)
     return label_max[label] or label_max[string.match(label, '^[^=]*')]
@@ -24,15 +25,16 @@ local function open_rules(keys, ask, settings)
     return string.gmatch(labels or '', '"([^"]+)"')
   end
 
-  -- How many may start, whatever their class and agent.
+  -- How many may start, whatever their class and agent. Then what alone allows no more and may allow it to others: 'login' or 'executor'.
   function rules.room(most)
-    for _, scope in ipairs(scopes) do
+    for _, scope in ipairs(of_all) do
       most = math.min(most, gates.room(scope))
     end
-    if bound then
-      most = math.min(most, bound - running.of(login))
-    end
-    return most > 0 and math.min(most, of_engine.room(ask.engine, ask.cost)) or 0
+    most = most > 0 and math.min(most, of_engine.room(ask.engine, ask.cost)) or 0
+    local of_login = math.min(gates.room(login), bound and bound - running.of(login) or math.huge)
+    local of_executor = gates.room(own)
+    local kept = math.min(of_login, of_executor) < most and (of_executor < of_login and 'executor' or 'login') or ''
+    return math.max(0, math.min(most, of_login, of_executor)), kept
   end
 
   rules.bound = bound ~= nil
@@ -43,6 +45,11 @@ local function open_rules(keys, ask, settings)
 
   function rules.urgent_overtakes()
     return settings.urgent_max == 0 or running.of('urgent/' .. ask.engine) < settings.urgent_max
+  end
+
+  -- How long until the rate of an agent that may not start has refilled; nil when it waits for something else.
+  function rules.refill_of(agent)
+    return of_agent.wait_of(agent)
   end
 
   function rules.agent_may(agent)
@@ -88,7 +95,7 @@ local function open_rules(keys, ask, settings)
 
   -- Counts all of a claim's leases where they count alike, and writes the counts.
   function rules.finish(leases)
-    for _, scope in ipairs(scopes) do
+    for _, scope in ipairs({ login, own, unpack(of_all) }) do
       gates.pass(scope, '', leases)
     end
     of_engine.pay(ask.engine, leases, ask.cost)

@@ -5,10 +5,14 @@ local function lift_bench(bench, agent, work_channel)
   if agent ~= '' then
     first, last = '[agent/' .. agent .. '/', '(agent/' .. agent .. '0'
   end
+  local told = {}
   for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, first, last)) do
     local name, engine, class = string.match(member, '^agent/([^/]+)/([^/]+)/([^/]+)$')
     redis.call('ZREM', bench, member)
     redis.call('ZADD', bench, 0, 'back/' .. engine .. '/' .. class .. '/' .. name)
-    redis.call('PUBLISH', work_channel, 'engine:' .. engine)
+    if not told[engine] then
+      redis.call('PUBLISH', work_channel, 'engine:' .. engine)
+      told[engine] = true
+    end
   end
 end

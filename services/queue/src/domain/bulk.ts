@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 import { afterCancel, afterRevival } from "./decide.js";
-import { ANY_TASK, matches, type TaskFilter } from "./filter.js";
+import { ANY_TASK, isSurelyMeant, matches, type TaskFilter } from "./filter.js";
 import type { Move } from "./move.js";
 import { type Queue, readReason } from "./queue.js";
-import { newestFirst } from "./scan.js";
-import type { TaskStore } from "./store.js";
-import { isEnded, type PriorityClass, type State, type Task } from "./task.js";
+import type { CandidatePage, Cursor, TaskStore } from "./store.js";
+import { isEnded, type PriorityClass, STATES, type State, type Task } from "./task.js";
 
-/** Changes under way at once: they go into Redis in groups, and others have their turn in between. */
+/** Changes of one page: they go into Redis in groups, and others have their turn in between. */
 const AT_ONCE = 128;
+/** A millisecond of Redis. */
+const COUNTED_AT_ONCE = 1_000;
+
 const CONFIRMATION_MS = 5 * 60_000;
 
 /** Numbers of tasks, by agent. */
@@ -28,12 +30,24 @@ export interface Clearing {
 }
 
 interface Change {
-  /** Which of the tasks that match are meant. */
-  readonly meant: (task: Task) => boolean;
+  /** In which states the tasks are that are meant. */
+  readonly states: readonly State[];
+  /** At most: as long as one finds more, since a task can go back behind it, as one does whose lease is released. */
+  readonly walks: number;
   readonly after: (task: Task) => Move | undefined;
   /** A meant task that is in this state now has been changed, whoever did it. */
   readonly reached: (state: State) => boolean;
 }
+
+/** A task that matched when it was found. */
+interface Found {
+  readonly id: string;
+  readonly agent: string;
+  /** Who was accepted later is not meant. */
+  readonly asOf: number;
+}
+
+export type Bulk = ReturnType<typeof createBulk>;
 
 /**
  * Changes of all tasks that a filter matches. Each task is changed by itself, and only while it still matches; a call that
@@ -41,9 +55,13 @@ interface Change {
  * INVALID_FIELD for a reason that is too long.
  */
 export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Queue, "decideAndMove" | "refuseFull"> }) {
-  const changed = async ({ id }: Task, filter: TaskFilter, { meant, after, reached }: Change): Promise<boolean> => {
+  const changed = async (
+    { id, asOf }: Found,
+    filter: TaskFilter,
+    { states, after, reached }: Change,
+  ): Promise<boolean> => {
     const { outcome, to } = await queue.decideAndMove(id, (task) =>
-      meant(task) && matches(task, filter) ? after(task) : undefined,
+      states.includes(task.state) && task.created <= asOf && matches(task, filter) ? after(task) : undefined,
     );
     queue.refuseFull(outcome);
     return outcome === "ok" && to !== undefined && reached(to);
@@ -51,25 +69,58 @@ export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Que
 
   const changeAll = async (filter: TaskFilter, change: Change, { dryRun, signal }: Mode) => {
     const counts = { matched: new Map<string, number>(), changed: new Map<string, number>() };
-    let batch: Task[] = [];
-    const changeBatch = async (): Promise<void> => {
+    const { agent, engine, classes } = filter;
+    const states = change.states.filter((state) => filter.states.length === 0 || filter.states.includes(state));
+    const where = { states, classes, engine, agent };
+    const start = await store.beginWalk(where);
+    const met = new Set<string>();
+    const changeAllOf = async (found: readonly Found[]): Promise<void> => {
       // All of them have an end before one that failed is told of.
-      const settled = await Promise.allSettled(batch.map((task) => changed(task, filter, change)));
+      const settled = await Promise.allSettled(found.map((task) => changed(task, filter, change)));
+      for (const [i, each] of settled.entries()) {
+        const task = found[i];
+        if (task && each.status === "fulfilled" && each.value) count(counts.changed, task);
+      }
       const failed = settled.find((each) => each.status === "rejected");
       if (failed) throw failed.reason;
-      const outcomes = settled.map((each) => each.status === "fulfilled" && each.value);
-      for (const [i, task] of batch.entries()) if (outcomes[i]) count(counts.changed, task);
-      batch = [];
     };
-    for await (const task of newestFirst(store, { agent: filter.agent, first: AT_ONCE })) {
-      signal.throwIfAborted();
-      if (!change.meant(task) || !matches(task, filter)) continue;
-      count(counts.matched, task);
-      if (!dryRun) batch.push(task);
-      if (batch.length === AT_ONCE) await changeBatch();
+    /** Answers how many it had not met. Two pages are under way at once, so that Redis and this process do not wait for each other by turns. */
+    const walk = async (): Promise<number> => {
+      const metBefore = met.size;
+      let underWay = Promise.resolve();
+      try {
+        for (let cursor: Cursor | undefined = start; cursor !== undefined; ) {
+          const page: CandidatePage = await store.candidates(where, dryRun ? COUNTED_AT_ONCE : AT_ONCE, cursor);
+          signal.throwIfAborted();
+          const found = (await matching(page, filter, states)).filter(({ id }) => met.size < met.add(id).size);
+          for (const task of found) count(counts.matched, task);
+          const before = underWay;
+          if (!dryRun) underWay = changeAllOf(found);
+          underWay.catch(() => undefined);
+          await before;
+          cursor = page.next;
+        }
+      } finally {
+        await underWay;
+      }
+      return met.size - metBefore;
+    };
+    for (let walks = 0; walks < (dryRun ? 1 : change.walks) && states.length > 0; walks++) {
+      if ((await walk()) === 0) break;
     }
-    await changeBatch();
     return counts;
+  };
+
+  const matching = async ({ asOf, found }: CandidatePage, filter: TaskFilter, states: readonly State[]) => {
+    const sure = found.flatMap(({ id, waits }): Found[] => {
+      const isSure = waits && waits.sinceMs <= asOf && isSurelyMeant(filter, waits.sinceMs);
+      return isSure ? [{ id, agent: waits.agent, asOf }] : [];
+    });
+    if (sure.length === found.length) return sure;
+    const known = new Set(sure.map(({ id }) => id));
+    const records = await store.findAll(found.map(({ id }) => id).filter((id) => !known.has(id)));
+    const read = records.filter((task) => states.includes(task.state) && task.created <= asOf && matches(task, filter));
+    return [...sure, ...read.map(({ id, agent }) => ({ id, agent, asOf }))];
   };
 
   const clearing = ({ class: priority, agent }: Clearing, beforeMs: number): TaskFilter => ({
@@ -116,17 +167,19 @@ interface Mode {
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const cancelling = (reason: string): Change => ({
-  meant: ({ state }) => !isEnded(state),
+  states: STATES.filter((state) => !isEnded(state)),
+  walks: 3,
   after: (task) => afterCancel(task, reason),
   reached: (state) => state === "CANCELLED" || state === "CANCELLING",
 });
 
 const reviving = (reason: string): Change => ({
-  meant: ({ state }) => state === "FAILED" || state === "EXPIRED",
+  states: ["FAILED", "EXPIRED"],
+  walks: 1,
   after: (task) => afterRevival(task, reason),
   reached: (state) => state !== "FAILED" && state !== "EXPIRED",
 });
 
-function count(counts: Map<string, number>, { agent }: Task): void {
+function count(counts: Map<string, number>, { agent }: Found): void {
   counts.set(agent, (counts.get(agent) ?? 0) + 1);
 }

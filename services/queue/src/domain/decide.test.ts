@@ -3,10 +3,11 @@ import {
   afterCancel,
   afterFailure,
   afterLease,
+  afterRevival,
   DELIVERY_BUDGET,
-  LIMIT_BUDGET,
   LONGEST_PARKING_MS,
   retryTime,
+  WINDOW_BUDGET,
 } from "./decide.js";
 import type { Failure, State, Task } from "./task.js";
 
@@ -19,12 +20,12 @@ const error = (category: string, more: Partial<Failure> = {}): Failure => ({
   ...{ category, message: "m", retryable: true, source: "PROVIDER" },
   ...more,
 });
-const fail = (from: Task, failure: Failure, random = 1) =>
-  afterFailure(
-    from,
-    { fence: 7, error: failure },
-    retryTime(from, failure, 10_000, { baseMs: 1_000, random: () => random }),
-  );
+const REFUSALS = { runs: 50, waitMs: 21_600_000 };
+const fail = (from: Task, failure: Failure, random = 1) => {
+  const nowMs = 10_000;
+  const readyMs = retryTime(from, failure, nowMs, { baseMs: 1_000, random: () => random });
+  return afterFailure(from, { fence: 7, error: failure }, { nowMs, readyMs, refusals: REFUSALS });
+};
 
 describe("what follows a failed run", () => {
   it("is another try after a wait that doubles with each run, up to a minute", () => {
@@ -90,12 +91,47 @@ describe("what follows a failed run", () => {
     });
   }
 
-  it("is the end when the provider never says anything but a limit", () => {
-    const limited = (count: number) => fail(task({ limited: count }), error("OVERLOADED"));
-    assert.deepEqual([limited(0).set.limited, limited(LIMIT_BUDGET - 2).to], [1, "PARKED"]);
-    const last = limited(LIMIT_BUDGET - 1);
-    assert.deepEqual([last.to, last.set.spent, last.set.error?.category], ["FAILED", 0, "OVERLOADED"]);
-    assert.equal(fail(task({ limited: LIMIT_BUDGET - 1 }), error("NETWORK_ERROR")).to, "PARKED");
+  /** Fails with the same again and again: how it ends, after how many runs and how long. */
+  const always = (failure: Failure, most = 5_000) => {
+    let now = task();
+    let waitedMs = 0;
+    for (let runs = 1; runs <= most; runs++) {
+      const { to, set } = fail(now, failure);
+      if (to === "FAILED") return { runs, waitedMs, error: set.error, spent: set.spent };
+      if (to === "PARKED") waitedMs += (set.ready ?? 0) - 10_000;
+      now = { ...now, ...(set as Partial<Task>), state: "RUNNING", attempt: runs + 1 };
+    }
+    return { runs: most, waitedMs, error: undefined, spent: undefined };
+  };
+
+  for (const category of ["OVERLOADED", "RATE_LIMIT", "SESSION_TIMEOUT"]) {
+    it(`is the end with its cause when ${category} comes back always, and costs no attempt until then`, () => {
+      const ended = always(error(category, { message: "the provider is broken (500)" }));
+      assert.deepEqual([ended.runs, ended.spent, ended.error?.category], [REFUSALS.runs, 0, category]);
+      assert.match(ended.error?.message ?? "", /^the provider is broken \(500\); it came back 50 times/);
+    });
+  }
+
+  it("is the end when the provider has made it wait for longer than it may", () => {
+    const ended = always(error("RATE_LIMIT", { retryAfterMs: REFUSALS.waitMs / 3 }));
+    assert.deepEqual([ended.runs, ended.waitedMs], [4, REFUSALS.waitMs]);
+    assert.equal(always(error("RATE_LIMIT", { retryAfterMs: 1e12 })).runs, 2);
+  });
+
+  it("is no end of the kind for a closed window, of which the provider says when it opens", () => {
+    const window = error("USAGE_WINDOW", { retryAfterMs: 18_000_000 });
+    assert.equal(always(window, 200).error, undefined);
+    assert.equal(always(error("USAGE_WINDOW"), 200).error, undefined);
+    const last = fail(task({ limited: WINDOW_BUDGET - 1 }), window);
+    assert.deepEqual([last.to, last.set.spent, last.set.error?.category], ["FAILED", 0, "USAGE_WINDOW"]);
+    assert.equal(fail(task({ limited: WINDOW_BUDGET - 1 }), error("NETWORK_ERROR")).to, "PARKED");
+    assert.equal(fail(task({ limited: 500 }), error("OVERLOADED")).to, "PARKED", "windows are none of its refusals");
+  });
+
+  it("counts anew for a task that is put back", () => {
+    const ended = task({ state: "FAILED", refused: 50, refusedMs: 1, limited: 50 });
+    const { refused, refusedMs, limited } = afterRevival(ended, "")?.set ?? {};
+    assert.deepEqual([refused, refusedMs, limited], [0, 0, 0]);
   });
 
   it("is CANCELLED for a task that is being cancelled, with the cancel's reason", () => {

@@ -8,6 +8,18 @@ export interface RetryPolicy {
   readonly baseMs: number;
   /** 0 to 1, for jitter. */
   readonly random: () => number;
+  readonly refusals: RefusalBudget;
+}
+
+/**
+ * What of a task may be refused at no cost in attempts, before it fails with the cause: so that an error that comes back always comes to an end.
+ * A closed window is none of these: it is waited for.
+ */
+export interface RefusalBudget {
+  /** Runs. */
+  readonly runs: number;
+  /** Time that it waited between them. */
+  readonly waitMs: number;
 }
 
 const LONGEST_BACKOFF_MS = 60_000;
@@ -15,35 +27,43 @@ const LONGEST_BACKOFF_MS = 60_000;
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
 /** Leases that may be lost before a run started: a task that no executor can even start must end some day. */
 export const DELIVERY_BUDGET = 20;
-/** Runs that may meet a limit of the provider: an hour at least of back-off alone for each ten, so waiting does not mend it. */
-export const LIMIT_BUDGET = 1_000;
+/** Runs that may meet a closed window: each waits until that opens, so a task that comes so far is one that nobody will mend. */
+export const WINDOW_BUDGET = 1_000;
 
 interface CategoryRule {
   /** First wait; the installation's when absent. */
   readonly baseMs?: number;
   /** Longest wait; the installation's when absent. */
   readonly maxMs?: number;
-  /** The provider said "not now": waiting mends it, so it says nothing about the task and costs no attempt. */
-  readonly limit?: true;
+  /**
+   * The provider said "not now": waiting mends it, so it says nothing about the task and costs no attempt. A `refusal` may be one that nothing
+   * mends, and has a budget; a `window` opens.
+   */
+  readonly limit?: "refusal" | "window";
 }
 
 /** What each kind of failure means for the next try; the others follow the installation. */
 const CATEGORY_RULES: Readonly<Record<string, CategoryRule>> = {
   // A burst limit refills within a minute.
-  RATE_LIMIT: { baseMs: 5_000, maxMs: 300_000, limit: true },
+  RATE_LIMIT: { baseMs: 5_000, maxMs: 300_000, limit: "refusal" },
   // Without a time from the provider: windows are hours long, and each try that comes too early is a run for nothing.
-  USAGE_WINDOW: { baseMs: 300_000, maxMs: 3_600_000, limit: true },
+  USAGE_WINDOW: { baseMs: 300_000, maxMs: 3_600_000, limit: "window" },
   // The account's bound on runs at once is what relieves the provider.
-  OVERLOADED: { baseMs: 5_000, maxMs: 300_000, limit: true },
+  OVERLOADED: { baseMs: 5_000, maxMs: 300_000, limit: "refusal" },
   // The account's gate is what it waits for.
-  SESSION_TIMEOUT: { limit: true },
+  SESSION_TIMEOUT: { limit: "refusal" },
 };
 
 /**
  * When a failed run may be tried again: as the provider said or after a back-off, whichever is later; for a closed window as it said,
  * where it did.
  */
-export function retryTime(task: Task, error: Failure, nowMs: number, policy: RetryPolicy): number {
+export function retryTime(
+  task: Task,
+  error: Failure,
+  nowMs: number,
+  policy: Pick<RetryPolicy, "baseMs" | "random">,
+): number {
   const rule = CATEGORY_RULES[error.category] ?? {};
   const own = rule.limit ? undefined : task.retry;
   const baseMs = own?.baseMs ?? rule.baseMs ?? policy.baseMs;
@@ -58,11 +78,11 @@ export function retryTime(task: Task, error: Failure, nowMs: number, policy: Ret
   return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(backoffMs, saidMs)));
 }
 
-/** What follows a failed run that holds `fence`. `readyMs` is its `retryTime`. `facts` go into the event. */
+/** What follows a failed run that holds `fence`. `readyMs` is its `retryTime` at `nowMs`. `facts` go into the event. */
 export function afterFailure(
   task: Task,
   { fence, error, facts: { tokens, event: facts = {} } = {} }: { fence: number; error: Failure; facts?: RunFacts },
-  readyMs: number,
+  { nowMs, readyMs, refusals }: { nowMs: number; readyMs: number; refusals: RefusalBudget },
 ): Move {
   const common = {
     ...{ from: task.state, fence, settle: "fail" as const },
@@ -74,18 +94,24 @@ export function afterFailure(
   // Ended by an emergency stop, of which the task does not know yet.
   if (error.category === "CANCELLED") return { ...common, ...cancelled(error.message, facts) };
 
-  const limit = CATEGORY_RULES[error.category]?.limit === true;
+  const limit = CATEGORY_RULES[error.category]?.limit;
   // Nothing ran, so it is the executor's failure and not an attempt of the task.
   const unstarted = neverStarted(task, error);
   const spent = (task.spent ?? 0) + (limit || unstarted ? 0 : 1);
   const limited = (task.limited ?? 0) + (limit ? 1 : 0);
   const deliveries = (task.deliveries ?? 0) + (unstarted ? 1 : 0);
-  const counted = { spent, limited, ...(unstarted && { deliveries }), error };
-  const refused = task.retry?.never?.includes(error.category) === true;
+  const refused = (task.refused ?? 0) + (limit === "refusal" ? 1 : 0);
+  const counted = { spent, limited, ...(unstarted && { deliveries }), ...(limit === "refusal" && { refused }), error };
+  const unwanted = task.retry?.never?.includes(error.category) === true;
   // A login that ended is nothing that the engine could try again, but a person renews it.
   const retryable = error.retryable || error.category === "SESSION_TIMEOUT";
-  const used = spent >= task.max || limited >= LIMIT_BUDGET || deliveries >= DELIVERY_BUDGET;
-  if (!retryable || refused || used) return { ...common, ...failed(counted, facts) };
+  const used = spent >= task.max || limited >= WINDOW_BUDGET || deliveries >= DELIVERY_BUDGET;
+  if (!retryable || unwanted || used) return { ...common, ...failed(counted, facts) };
+  const waitedMs = task.refusedMs ?? 0;
+  if (limit === "refusal" && (refused >= refusals.runs || waitedMs >= refusals.waitMs)) {
+    const message = `${error.message}; it came back ${refused} times, and was waited for ${Math.round(waitedMs / 60_000)} min`;
+    return { ...common, ...failed({ ...counted, error: { ...error, message } }, facts) };
+  }
 
   const told = { type: "retried" as const, error, facts };
   if (error.category === "SESSION_TIMEOUT" || unstarted) {
@@ -94,7 +120,7 @@ export function afterFailure(
   return {
     ...common,
     to: "PARKED",
-    set: { ...counted, ready: readyMs },
+    set: { ...counted, ready: readyMs, ...(limit === "refusal" && { refusedMs: waitedMs + readyMs - nowMs }) },
     note: { reason: error.message, error, readyMs },
     event: { ...told, readyMs },
   };
@@ -175,7 +201,7 @@ export function afterRevival(task: Task, reason: string): Move | undefined {
   if (task.state !== "FAILED" && task.state !== "EXPIRED") return undefined;
   return {
     ...{ from: task.state, to: "QUEUED", bounded: true },
-    set: { spent: 0, limited: 0, deliveries: 0, ended: null, deadline: null },
+    set: { spent: 0, limited: 0, refused: 0, refusedMs: 0, deliveries: 0, ended: null, deadline: null },
     note: { reason: reason || "put back" },
     event: { type: "retried" },
   };

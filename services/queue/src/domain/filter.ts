@@ -33,3 +33,9 @@ export function matches(task: Task, filter: TaskFilter): boolean {
     (categories.length === 0 || (failure !== undefined && categories.includes(failure)))
   );
 }
+
+/** Whether a task matches that is known to be of an agent, engine, class and state of the filter, and was accepted by `sinceMs`; false: its record has to say. */
+export function isSurelyMeant({ labels, fromMs, beforeMs, categories }: TaskFilter, sinceMs: number): boolean {
+  const rest = labels.length === 0 && categories.length === 0 && fromMs === undefined;
+  return rest && (beforeMs === undefined || sinceMs < beforeMs);
+}

@@ -17,6 +17,8 @@ export interface GateStore {
   adaptBound(login: { engine: string; account: string }, what: "overloaded" | "succeeded"): Promise<void>;
   /** Lets an agent that had to sit out try again; all of them when none is named. */
   liftBench(agent?: string): Promise<void>;
+  /** Lets agents try again that sat out until their rate has refilled, when it has. */
+  liftRefilled(): Promise<void>;
   /** Counts again what is leased, should a count be wrong; twice a minute, however often it is called. */
   mendRunning(): Promise<void>;
 

@@ -18,7 +18,7 @@ export interface Room {
 }
 
 /** Of its limit; the rest is kept for what tasks that were accepted still have to store: reports, results, ends. */
-export const FULL_AT = 0.9;
+const FULL_AT = 0.9;
 
 export const usedShare = ({ usedBytes, mostBytes }: NodeMemory): number => (mostBytes > 0 ? usedBytes / mostBytes : 0);
 

@@ -205,7 +205,7 @@ export function createQueue(
         if (task.fence === fence && (task.state === "LEASED" || task.state === "RUNNING")) {
           await gates.beforeRetry(task, error, { nowMs, readyMs });
         }
-        return afterFailure(task, { fence, error, facts }, readyMs);
+        return afterFailure(task, { fence, error, facts }, { nowMs, readyMs, refusals: limits.retry.refusals });
       };
       const { outcome, to } = isTaskId(id) ? await decideAndMove(id, decide) : noTask;
       if (outcome === "ok" && to) return to;

@@ -39,15 +39,19 @@ export async function* newestFirst(
 ): AsyncGenerator<Task, void> {
   const owners = agent === undefined ? await store.owners() : [agent];
   const count = Math.max(FEWEST_IDS, Math.ceil(first / Math.max(1, owners.length)));
-  const lines = owners.map((owner): Line => ({ owner, ids: [], before, count, more: true }));
+  const lines = owners.map((owner): Line => ({ owner, ids: [], age: "", before, count, more: true }));
   await Promise.all(lines.map((line) => readOn(store, line)));
+  // The line with the newest is the last. Each task is put among hundreds of agents in a few comparisons.
+  const inOrder = lines.filter(({ ids }) => ids.length > 0).toSorted((a, b) => (a.age < b.age ? -1 : 1));
   for (let most = first; ; most = Math.min(2 * most, MOST_AT_ONCE)) {
     const ids: string[] = [];
     while (ids.length < most) {
-      for (const line of lines) if (line.ids.length === 0 && line.more) await readOn(store, line);
-      const id = newestOf(lines)?.ids.pop();
-      if (id === undefined) break;
-      ids.push(id);
+      const line = inOrder.pop();
+      if (line === undefined) break;
+      ids.push(line.ids.pop() ?? "");
+      if (line.ids.length === 0 && line.more) await readOn(store, line);
+      line.age = ageOfId(line.ids.at(-1) ?? "");
+      if (line.ids.length > 0) inOrder.splice(placeOf(line, inOrder), 0, line);
     }
     if (ids.length === 0) return;
     yield* await store.findAll(ids);
@@ -58,6 +62,8 @@ export async function* newestFirst(
 interface Line {
   readonly owner: string;
   ids: string[];
+  /** Of the newest of them. */
+  age: string;
   before: string | undefined;
   count: number;
   more: boolean;
@@ -67,17 +73,17 @@ async function readOn(store: Reads, line: Line): Promise<void> {
   const ids = await store.listIds(line.owner, line.before, line.count);
   line.more = ids.length === line.count;
   line.ids = ids.toReversed();
+  line.age = ageOfId(ids[0] ?? "");
   line.before = ids.at(-1);
   line.count = Math.min(2 * line.count, MOST_AT_ONCE);
 }
 
-function newestOf(lines: readonly Line[]): Line | undefined {
-  let newest: { readonly line: Line; readonly age: string } | undefined;
-  for (const line of lines) {
-    const id = line.ids.at(-1);
-    if (id === undefined) continue;
-    const age = ageOfId(id);
-    if (newest === undefined || age > newest.age) newest = { line, age };
+function placeOf({ age }: Line, inOrder: readonly Line[]): number {
+  let [from, to] = [0, inOrder.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((inOrder[middle]?.age ?? "") < age) from = middle + 1;
+    else to = middle;
   }
-  return newest?.line;
+  return from;
 }

@@ -1,7 +1,16 @@
 import { COPY, mendGates } from "./mend-gates.js";
 import { idInShard, shardOfAgent, shardOfTask } from "./shard.js";
 import { joinSurroundings } from "./situation.js";
-import { byLoad, type Counts, type Depth, type ExecutorView, type Grant, type TaskStore } from "./store.js";
+import {
+  byLoad,
+  type Counts,
+  type Cursor,
+  type Depth,
+  type ExecutorView,
+  type Grant,
+  type NextDue,
+  type TaskStore,
+} from "./store.js";
 
 /**
  * One store out of one for each shard; see docs/queue-storage.md, Shards and names. An agent's tasks are in one shard, a task's id names its
@@ -79,11 +88,34 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
       const here = before && idInShard(before, shardOfAgent(agent, shards.length));
       return ofAgent(agent).listIds(agent, here, count);
     },
+    // In all shards at once, so that what is accepted meanwhile is in none of them.
+    async beginWalk(where) {
+      const inAll = await all(async (store, shard) => ({ shard, at: await store.beginWalk(where) }));
+      const meant =
+        where.agent === undefined ? inAll : inAll.slice(shardOfAgent(where.agent, shards.length)).slice(0, 1);
+      return encodeWalk(meant);
+    },
+    async candidates(where, count, cursor) {
+      const [here, ...rest] = decodeWalk(cursor);
+      if (here === undefined) throw new Error("there is no shard");
+      const page = await (shards[here.shard] ?? first).candidates(where, count, here.at);
+      const ahead = page.next === undefined ? rest : [{ ...here, at: page.next }, ...rest];
+      const { asOf, found } = page;
+      return { asOf, found, ...(ahead.length > 0 && { next: encodeWalk(ahead) }) };
+    },
     readLog: async (id, ...rest) => ofTask(id)?.readLog(id, ...rest),
 
     overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
     dueParked: (count) => idsOfAll((store) => store.dueParked(count)),
     dueAlarms: (count) => idsOfAll((store) => store.dueAlarms(count)),
+    async nextDue(seen) {
+      const answers = await all((store, shard) => store.nextDue(seen && [seen[shard] ?? 0]));
+      const first = (kind: keyof NextDue["waits"]) => Math.min(...answers.map(({ waits }) => waits[kind]));
+      return {
+        seen: answers.flatMap((answer) => answer.seen),
+        waits: { tasks: first("tasks"), gates: first("gates"), refills: first("refills") },
+      };
+    },
     expiredEnds: (...args) => idsOfAll((store) => store.expiredEnds(...args)),
     forgetExecutors: async (silentMs) => void (await all((store) => store.forgetExecutors(silentMs))),
 
@@ -116,6 +148,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
 
     openDueGates: async () => void (await all((store) => store.openDueGates())),
     adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
+    liftRefilled: async () => void (await all((store) => store.liftRefilled())),
     liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),
     mendRunning: async () => void (await all((store) => store.mendRunning())),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
@@ -152,6 +185,12 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
   };
 }
 
+/** How far a walk is in each shard that it has not gone through. */
+type Walk = readonly { readonly shard: number; readonly at: Cursor }[];
+const encodeWalk = (walk: Walk): Cursor => JSON.stringify(walk);
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encodeWalk` makes them
+const decodeWalk = (cursor: Cursor): Walk => JSON.parse(cursor) as Walk;
+
 /**
  * Grants from all shards. First what this very Sync was granted before, so that a repeated one is answered the same; then
  * urgent tasks that may overtake, wherever they are; then what each shard would start next. The shards take turns, for each
@@ -183,19 +222,24 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
       granted[shard] = answer;
       if (most === claim.count && grantsOf(answer).length > before.length) nextFirst.set(claim.engine, shard + 1);
     }
-    const waits = granted.flatMap((answer) => (typeof answer === "string" ? [] : (answer.waitMs ?? [])));
     if (granted.includes("stale")) return "stale";
+    const answers = granted.flatMap((answer) => (typeof answer === "string" ? [] : [answer]));
+    const waits = answers.flatMap(({ waitMs }) => waitMs ?? []);
+    const kept = answers.find((answer) => answer.kept)?.kept;
     return {
-      grants: granted
-        .flatMap((answer) => grantsOf(answer))
-        .map((grant) => ({ ...grant, again: repeated.has(grant.task.id) })),
+      grants: answers.flatMap(({ grants }) =>
+        grants.map((grant) => ({ ...grant, again: repeated.has(grant.task.id) })),
+      ),
+      left: answers.reduce((sum, { left }) => sum + left, 0),
+      pins: answers.some(({ pins }) => pins),
       ...(waits.length > 0 && { waitMs: Math.min(...waits) }),
+      ...(kept && { kept }),
     };
   };
 }
 
 type ClaimAnswer = Awaited<ReturnType<TaskStore["claim"]>>;
-const NOTHING: ClaimAnswer = { grants: [] };
+const NOTHING: ClaimAnswer = { grants: [], left: 0, pins: false };
 const grantsOf = (answer: ClaimAnswer | undefined = NOTHING): readonly Grant[] =>
   typeof answer === "string" ? [] : answer.grants;
 

@@ -43,12 +43,21 @@ export interface TaskStore extends GateStore, EmergencyStore, SituationStore {
   owners(): Promise<readonly string[]>;
   /** Newest first, older than `before`, which may be another agent's. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
+  /** Begins a walk over the tasks that may be of these. */
+  beginWalk(where: Where): Promise<Cursor>;
+  /**
+   * About `count` of them, from where the page before ended; the last page has no `next`. Who is one from the beginning to the end is found,
+   * perhaps twice, but for one that goes back meanwhile: from an executor to where it waits. Others are found too.
+   */
+  candidates(where: Where, count: number, cursor: Cursor): Promise<CandidatePage>;
   /** The first log entries after `sequence`, at most `count`, and fewer where they are large; undefined when there is no such task. */
   readLog(id: string, sequence: number, count: number): Promise<LogPage | undefined>;
 
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
   dueAlarms(count: number): Promise<readonly string[]>;
+  /** When something is due next that was not due when the answer before, with its `seen`, was given; all when absent. */
+  nextDue(seen?: NextDue["seen"]): Promise<NextDue>;
   /** Ended tasks to forget, at most `count`, the oldest first: above the bounds on all of them, then those that are too old. */
   expiredEnds(retention: Retention, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
@@ -114,11 +123,42 @@ export type EnqueueOutcome =
   | { readonly outcome: "full"; readonly bound: FullBound }
   | { readonly outcome: "stopped"; readonly stop: Emergency };
 
+export interface NextDue {
+  /** Until when each shard has been looked at. */
+  readonly seen: readonly number[];
+  /** In how many ms something is due: of tasks, a gate that opens, an agent's rate that has refilled; Infinity for none. */
+  readonly waits: { readonly tasks: number; readonly gates: number; readonly refills: number };
+}
+
 /** How many ended tasks are kept, how many bytes they have (spec, log and result), and for how long. */
 export interface Retention {
   readonly retentionMs: number;
   readonly maxEnded: number;
   readonly maxEndedBytes: number;
+}
+
+/** Which tasks; an empty list of classes means any. */
+export interface Where {
+  readonly states: readonly State[];
+  readonly classes: readonly PriorityClass[];
+  readonly engine?: string | undefined;
+  readonly agent?: string | undefined;
+}
+
+export interface CandidatePage {
+  /** When the walk began, on the clock of the shard that the page is of: who was accepted later is not meant. */
+  readonly asOf: number;
+  readonly found: readonly Candidate[];
+  readonly next?: Cursor;
+}
+
+/** Of one walk; only the store that made it reads it. */
+export type Cursor = string;
+
+export interface Candidate {
+  readonly id: string;
+  /** It is QUEUED, of an engine, class and agent that were asked for; `sinceMs`: its age, accepted then or before. */
+  readonly waits?: { readonly agent: string; readonly sinceMs: number };
 }
 
 export interface Report {
@@ -186,6 +226,12 @@ export interface Claimed {
   readonly grants: readonly Grant[];
   /** How long until time alone lets more start: a gate opens, a rate limit has refilled. Absent: nothing waits for a time. */
   readonly waitMs?: number;
+  /** Tasks wait for this executor and for no other. */
+  readonly pins: boolean;
+  /** Tasks in line that this claim says nothing about: its slots are full, or it was `kept`. 0 when none of what waits may start. */
+  readonly left: number;
+  /** What let this executor start no more, and may let others: the gate or bound of its login, or its own gate. */
+  readonly kept?: "login" | "executor";
 }
 
 export interface Grant {
@@ -205,7 +251,7 @@ export interface LogPage {
   readonly entries: readonly LogEntry[];
   /** Further entries follow. */
   readonly more: boolean;
-  /** With the entry that says SUCCEEDED, unless the task has it in `chunks`: `findResult` reads that. */
+  /** With the entry that says SUCCEEDED and the answer before it, unless the task has it in `chunks`: `findResult` reads that. */
   readonly result: Uint8Array | undefined;
 }
 
@@ -215,11 +261,15 @@ export interface LogEntry {
   readonly attempt: number;
   readonly content:
     | { readonly kind: "state"; readonly state: State; readonly note: Note }
+    /** The text of the result, of a task that was answered without a run. */
+    | { readonly kind: "answer" }
     /** As an executor reported it, in the form of the contract. */
     | { readonly kind: "reported"; readonly event: Uint8Array };
 }
 
-export const isSuccess = ({ content }: LogEntry): boolean => content.kind === "state" && content.state === "SUCCEEDED";
+/** The task's result belongs to it. */
+export const tellsResult = ({ content }: LogEntry): boolean =>
+  content.kind === "answer" || (content.kind === "state" && content.state === "SUCCEEDED");
 
 export interface Depth {
   readonly engine: string;
@@ -268,14 +318,22 @@ export interface Wakes {
    * the change: what the listener asks the store for comes right behind it, and needs no wake-up of its own.
    */
   hint(topic: string): void;
+  /** Wakes the listeners of the topic of every process. */
+  tell(topic: string): void;
 }
 
 export interface Listener {
   /** Resolves when something came since the last call, with its topics; with none after `timeoutMs` and when `signal` aborts. */
   next(timeoutMs: number, signal: AbortSignal): Promise<ReadonlySet<string>>;
+  /** As if word of the topic had come, to this listener alone. */
+  remind(topic: string): void;
   close(): void;
 }
 
 export const logTopic = (taskId: string): string => `log:${taskId}`;
 export const engineTopic = (engine: string): string => `engine:${engine}`;
+/** A gate lets more through. Engines are told too: this is for executors for which tasks wait that no other may have. */
+export const GATES_TOPIC = "gates";
+/** Something is due sooner than in a second. */
+export const DUE_TOPIC = "due";
 export const executorTopic = (executor: string): string => `executor:${executor}`;

@@ -1,19 +1,10 @@
 import { Refusal } from "@ccsp/errors";
 import { EMERGENCY_TOPIC, type Emergency, type EmergencyReceipt, endsRuns } from "./emergency.js";
+import type { Idle } from "./idle.js";
 import type { Order } from "./order.js";
 import type { Queue, QueueObserver } from "./queue.js";
 import { isTaskId } from "./shard.js";
-import {
-  engineTopic,
-  executorTopic,
-  type Grant,
-  type Heartbeat,
-  type Offer,
-  type SyncFindings,
-  type SyncMark,
-  type TaskStore,
-  type Wakes,
-} from "./store.js";
+import type { Claimed, Grant, Heartbeat, Offer, SyncFindings, SyncMark, TaskStore } from "./store.js";
 
 export interface SyncInput extends SyncMark {
   readonly held: Heartbeat["held"];
@@ -59,10 +50,10 @@ export type Sync = (input: SyncInput, signal: AbortSignal) => Promise<SyncAnswer
 
 /** Claim, heartbeat, cancel and drain in one call: an executor says what it has and is told what to have. */
 export function createSync(
-  deps: { store: TaskStore; queue: Queue; wakes: Wakes; observer: QueueObserver },
+  deps: { store: TaskStore; queue: Queue; idle: Idle; observer: QueueObserver },
   { leaseMs, engines, order, stopping }: SyncOptions,
 ): Sync {
-  const { store, queue, wakes, observer } = deps;
+  const { store, queue, idle, observer } = deps;
   const told = createTold();
 
   // One that could not be confirmed for the moment keeps nobody waiting: the next Sync finds it again, if it is not done.
@@ -90,6 +81,7 @@ export function createSync(
   const claim = async (
     { executor, boot, sequence, offers }: SyncInput,
     looking: SyncFindings | Promise<SyncFindings>,
+    noteClaim: (engine: string, claim: Claimed) => void,
   ) => {
     const grants: Grant[] = [];
     let [bytes, waitMs, early] = [0, TICK_MS, looking instanceof Promise];
@@ -105,12 +97,13 @@ export function createSync(
         got = await store.claim({ ...claimed, early });
       }
       if (typeof got === "string") throw syncStale();
+      noteClaim(engine, got);
       for (const grant of got.grants) {
         bytes += grant.prompts.byteLength;
         if (!grant.again) observer.leased(grant.task);
       }
       grants.push(...got.grants);
-      waitMs = Math.min(waitMs, got.waitMs ?? TICK_MS);
+      if (got.pins) waitMs = Math.min(waitMs, got.waitMs ?? TICK_MS);
     }
     return { grants, waitMs };
   };
@@ -126,53 +119,46 @@ export function createSync(
 
     // A full executor waits for the cancel of what it holds; new tasks are no news to it.
     const open = offers.filter(({ freeSlots }) => freeSlots > 0);
-    const engineTopics = new Set(open.map(({ engine }) => engineTopic(engine)));
-    const listener = wakes.listen([EMERGENCY_TOPIC, executorTopic(input.executor), ...engineTopics]);
+    const waiting = idle.wait(input.executor, open, [EMERGENCY_TOPIC]);
     let seen: { readonly findings: SyncFindings; readonly ms: number } | undefined;
-    let woken: ReadonlySet<string> = new Set();
+    let woken: Awaited<ReturnType<typeof waiting.next>> = { engines: new Set(), others: false };
     try {
       for (let again = false; ; again = true) {
         const ms = performance.now();
         // Word of its engines says that there may be a task, and nothing of what it holds: it claims, and looks when the tick is due.
         const stillSeen =
-          seen &&
-          ms - seen.ms < TICK_MS &&
-          seen.findings.holdMs === 0 &&
-          woken.size > 0 &&
-          isWithin(woken, engineTopics);
+          seen && ms - seen.ms < TICK_MS && seen.findings.holdMs === 0 && woken.engines.size > 0 && !woken.others;
         const looking = seen && stillSeen ? seen.findings : look(input, again);
         if (input.emergency && !again) {
           await looking;
           await store.keepReceipt(input.executor, input.emergency);
         }
         // Nobody would hear of what is claimed for a caller that gave up.
-        const idle = input.draining || signal.aborted;
+        const claimsNothing = input.draining || signal.aborted;
+        const wanted = stillSeen ? { ...input, offers: open.filter(({ engine }) => woken.engines.has(engine)) } : input;
         const [findings, { grants, waitMs }] = await Promise.all([
           looking,
-          idle ? { grants: [], waitMs: TICK_MS } : claim(input, looking),
+          claimsNothing ? { grants: [], waitMs: TICK_MS } : claim(wanted, looking, waiting.claimed),
         ]);
         const { cancelled, lost, holdMs, emergency } = findings;
         const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();
         // Only a new call counts as its word.
-        const wanted = again && holdMs > 0;
-        if (news || wanted || input.draining || leftMs <= 0 || stop.aborted) {
+        const isAwaited = again && holdMs > 0;
+        if (news || isAwaited || input.draining || leftMs <= 0 || stop.aborted) {
           told.note(input, emergency);
           return { grants, cancelled, lost, nextSyncMs, leaseMs, emergency };
         }
         const holdTickMs = holdMs > 0 ? Math.min(holdMs, HOLD_TICK_MS) : waitMs;
         if (!seen || !stillSeen) seen = { findings, ms };
         const lookMs = seen.ms + TICK_MS - performance.now();
-        woken = await listener.next(Math.max(0, Math.min(leftMs, lookMs, waitMs, holdTickMs)), stop);
+        woken = await waiting.next(Math.max(0, Math.min(leftMs, lookMs, waitMs, holdTickMs)), stop);
       }
     } finally {
-      listener.close();
+      waiting.close();
     }
   };
 }
-
-const isWithin = (some: ReadonlySet<string>, all: ReadonlySet<string>): boolean =>
-  [...some].every((each) => all.has(each));
 
 /** Which emergency stop each executor was told of here, so that it hears of another, and of the end, at once. */
 function createTold() {

@@ -90,6 +90,9 @@ export interface Task {
   readonly spent?: number;
   /** Runs that met a limit of the provider. */
   readonly limited?: number;
+  /** Those of them that have a budget, and for how long it waited after them in all (ms); absent in records of the release before. */
+  readonly refused?: number;
+  readonly refusedMs?: number;
   /** Leases that were lost before a run started. */
   readonly deliveries?: number;
   /** The newest lease: its fence, holder and time. */

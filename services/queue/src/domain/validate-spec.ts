@@ -24,6 +24,7 @@ export interface SpecInput {
   readonly attachments: readonly { readonly name: string; readonly content: Uint8Array }[];
   readonly includeFiles: readonly string[];
   readonly workingFolder: string;
+  readonly availableTools: readonly string[];
   readonly allowedTools: readonly string[];
   readonly deniedTools: readonly string[];
   readonly permissionMode: number;
@@ -86,6 +87,7 @@ export function checkSpec(
   faults.unless(!maxAge || msOf(maxAge) >= 0, "spec.cache.max_age", "is negative");
   if (spec.conversation) checkConversation(spec.conversation, faults);
   checkFiles(spec, faults);
+  checkTexts(spec.availableTools, { field: "spec.available_tools", count: 64, length: 256 }, faults);
   checkTexts(spec.allowedTools, { field: "spec.allowed_tools", count: 64, length: 256 }, faults);
   checkTexts(spec.deniedTools, { field: "spec.denied_tools", count: 64, length: 256 }, faults);
   const mode = isIntegerIn(spec.permissionMode, 0, PERMISSION_MODES);

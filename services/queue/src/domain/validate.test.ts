@@ -7,7 +7,7 @@ const spec = (more: Partial<SpecInput> = {}): SpecInput => ({
   ...{ prompt: "hi", engine: "", priority: 0, model: "", systemPrompt: "", limits: undefined, labels: {} },
   ...{ maxAttempts: 0, startTime: undefined, startDeadline: undefined, retry: undefined, affinity: undefined },
   ...{ cache: undefined, conversation: undefined, fallbackModels: [], attachments: [], includeFiles: [] },
-  ...{ workingFolder: "", allowedTools: [], deniedTools: [], permissionMode: 0 },
+  ...{ workingFolder: "", availableTools: [], allowedTools: [], deniedTools: [], permissionMode: 0 },
   ...more,
 });
 const accept = (more: Partial<SpecInput> = {}, agentId = "a@b.c_d-1") =>
@@ -123,8 +123,8 @@ describe("a request for a task", () => {
     ],
     [
       "tools by name",
-      { allowedTools: Array(64).fill("Read"), deniedTools: ["Bash(rm:*)"] },
-      { allowedTools: Array(65).fill("Read"), deniedTools: ["", "x".repeat(257)] },
+      { availableTools: Array(64).fill("Read"), allowedTools: Array(64).fill("Read"), deniedTools: ["Bash(rm:*)"] },
+      { availableTools: ["x".repeat(257)], allowedTools: Array(65).fill("Read"), deniedTools: ["", "x".repeat(257)] },
     ],
     ["a permission mode", { permissionMode: 4 }, { permissionMode: 5 }],
   ] as const satisfies readonly (readonly [string, Partial<SpecInput>, Partial<SpecInput>])[]) {

@@ -1,6 +1,6 @@
 import { type FullTask, taskNotFound } from "./queue.js";
 import { isTaskId } from "./shard.js";
-import { isSuccess, type Listener, type LogEntry, logTopic, type TaskStore, type Wakes } from "./store.js";
+import { type Listener, type LogEntry, logTopic, type TaskStore, tellsResult, type Wakes } from "./store.js";
 import { TICK_MS } from "./sync.js";
 import { isEnded, type Task } from "./task.js";
 import { Faults } from "./validate.js";
@@ -105,10 +105,12 @@ async function* follow(
     const page = await store.readLog(id, Math.max(last, 1), PAGE);
     if (page === undefined || (agent !== "" && page.task.agent !== agent)) throw taskNotFound(id);
     const { task, entries, more } = page;
+    let { result } = page;
     if (last < 1) yield { entry: firstEntry(task), task };
     last = Math.max(last, 1);
     for (const entry of entries) {
-      yield isSuccess(entry) ? { entry, task, result: page.result ?? (await largeResult(task)) } : { entry, task };
+      if (!tellsResult(entry)) yield { entry, task };
+      else yield { entry, task, result: (result ??= await largeResult(task)) };
       last = entry.sequence;
     }
     if (more) continue;

@@ -1,4 +1,4 @@
-import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { TaskEvent, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { LogEntry } from "../domain/store.js";
 import { isEnded, type Task } from "../domain/task.js";
 import type { Watched } from "../domain/watch.js";
@@ -6,7 +6,7 @@ import { toTaskError } from "./failure.js";
 import { loadResult } from "./task-message.js";
 import { toState } from "./words.js";
 
-/** A log entry as its watcher sees it. `result` is for the entry that ends a task as SUCCEEDED. */
+/** A log entry as its watcher sees it. `result` is for the entries that tell of it. */
 export function toTaskEvent({ entry, task, result }: Watched): TaskEvent {
   const { sequence, timeMs, attempt, content } = entry;
   return { sequence, time: new Date(timeMs), attempt, event: eventOf(content, task, result) };
@@ -14,6 +14,10 @@ export function toTaskEvent({ entry, task, result }: Watched): TaskEvent {
 
 function eventOf(content: LogEntry["content"], task: Task, result: Uint8Array | undefined): TaskEvent["event"] {
   if (content.kind === "reported") return TaskEvent.decode(content.event).event;
+  if (content.kind === "answer") {
+    const text = result === undefined ? "" : TaskResult.decode(result).text;
+    return { $case: "textDelta", value: { text, message: 1 } };
+  }
   const { state, note } = content;
   const error = note.error && toTaskError(note.error);
   if (isEnded(state)) {

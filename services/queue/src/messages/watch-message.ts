@@ -2,18 +2,19 @@ import type { RunResponse, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queu
 import type { Watched } from "../domain/watch.js";
 import { toTaskEvent } from "./log-message.js";
 
-type Made<M> = { readonly sequence: number; readonly message: M };
-
-/** What `make` makes of an entry, the same for all who watch when its result is: then it is decoded, and encoded, once for all of them. */
+/**
+ * What `make` makes of an entry that tells of a result. All who watch share the result, so it is decoded and encoded once for all of
+ * them. Two entries tell of one: the answer of a cached task, and the end.
+ */
 function once<M extends object>(make: (watched: Watched) => M): (watched: Watched) => M {
-  const made = new WeakMap<Uint8Array, Made<M>>();
+  const made = new WeakMap<Uint8Array, Map<number, M>>();
   return (watched) => {
     const { entry, result } = watched;
     if (result === undefined) return make(watched);
-    const known = made.get(result);
-    if (known?.sequence === entry.sequence) return known.message;
-    const message = make(watched);
-    made.set(result, { sequence: entry.sequence, message });
+    const ofResult = made.get(result) ?? new Map<number, M>();
+    made.set(result, ofResult);
+    const message = ofResult.get(entry.sequence) ?? make(watched);
+    ofResult.set(entry.sequence, message);
     return message;
   };
 }

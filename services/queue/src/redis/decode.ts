@@ -29,10 +29,17 @@ export function decodeEntry([streamId, fields]: [Buffer, Buffer[]]): LogEntry {
   };
 }
 
-/** A success is no entry of the stream, which has `length`, but the record itself (see move_tasks.lua). Undefined for a task without one. */
-export function successOf({ state, ended = 0, attempt = 0 }: Task, length: number): LogEntry | undefined {
-  if (state !== "SUCCEEDED") return undefined;
-  return { sequence: length + 2, timeMs: ended, attempt, content: { kind: "state", state, note: {} } };
+/**
+ * A success is no entry of the stream, which has `length`, but the record itself (see move_tasks.lua); the text of a task that was answered
+ * without a run is its result, which is kept once. None for a task that has not succeeded.
+ */
+export function successOf({ state, ended = 0, attempt = 0, fence }: Task, length: number): readonly LogEntry[] {
+  if (state !== "SUCCEEDED") return [];
+  const entries: readonly LogEntry["content"][] = [
+    ...(fence === undefined ? [{ kind: "answer" } as const] : []),
+    { kind: "state", state, note: {} },
+  ];
+  return entries.map((content, i) => ({ sequence: length + 2 + i, timeMs: ended, attempt, content }));
 }
 
 function decodeContent(values: ReadonlyMap<string, Buffer>): LogEntry["content"] {

@@ -1,6 +1,6 @@
 import { isOutOfMemory, orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
 import { type Bounds, boundNamed, boundsByName } from "../domain/bounds.js";
-import { type EnqueueOutcome, engineTopic, type NewTask, type Wakes } from "../domain/store.js";
+import type { EnqueueOutcome, NewTask } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
 import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
@@ -13,18 +13,21 @@ import type { Scripts } from "./scripts.js";
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
 const bytesOf = ({ prompts, spec }: NewTask): number => prompts.length + spec.length;
 
+/** As `Idle.offer` has it. */
+export type Offering = (engine: string, tasks: number) => boolean;
+
 interface EnqueueOptions {
   readonly bounds: Bounds;
   /** Of the shard's node. */
   readonly memory: { isFull(): boolean; noteFull(): void };
   readonly clock: () => number | "";
-  readonly hint: Wakes["hint"];
+  readonly offer: Offering;
 }
 
 /** `TaskStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
   { redis, scripts, keys }: { readonly redis: RedisClient; readonly scripts: Scripts; readonly keys: QueueKeys },
-  { bounds, memory, clock, hint }: EnqueueOptions,
+  { bounds, memory, clock, offer }: EnqueueOptions,
 ): GroupedCall<NewTask, EnqueueOutcome> {
   const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates } = keys;
   const byName = boundsByName(bounds);
@@ -57,13 +60,14 @@ export function createEnqueue(
     const entries = group.map(entryOf);
     const requests: string[] = [];
     const args: ScriptArgument[] = [clock(), engine, channels.work, REQUEST_TTL_MS, limits, ...eventData(engine)];
+    const tasksNow = refusing.has(engine) || limits === nothingMoreArg ? 0 : group.filter(mayStartNow).length;
+    args.push(tasksNow > 0 && offer(engine, tasksNow) ? "" : "tell");
     for (const { task, line } of entries) {
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
       args.push(line, asBuffer(task.prompts));
     }
     // A literal that begins with a spread and then gets more gets a hidden class of its own, each time: 1 to 2 µs, and slow to read.
     const answer = scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args);
-    if (!refusing.has(engine) && group.some(mayStartNow)) hint(engineTopic(engine));
     const outcomes = await withOthers(readOutcomes(entries, await answer), group, (again) =>
       sendWithin(limits, engine, again),
     );

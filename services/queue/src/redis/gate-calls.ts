@@ -3,7 +3,7 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import { EMERGENCY_TOPIC } from "../domain/emergency.js";
 import type { GateStore } from "../domain/gate-store.js";
 import { type Gate, type Scope, scopes } from "../domain/gates.js";
-import { engineTopic } from "../domain/store.js";
+import { engineTopic, GATES_TOPIC } from "../domain/store.js";
 import { emergencyResumeData, gateClosedData, gateOpenedData, sessionTimeoutData } from "../messages/event-data.js";
 import { channels, type QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
@@ -20,10 +20,10 @@ const PAGE = 500;
 export function createGateCalls(
   redis: RedisClient,
   scripts: Scripts,
-  { gates, events, running, tasks, leases, meta, bench, blocked }: QueueKeys,
+  { gates, events, running, tasks, leases, meta, bench, blocked, refills }: QueueKeys,
   { engines, clock }: { readonly engines: readonly string[]; readonly clock: () => number | "" },
 ): GateStore {
-  const topics = engines.map(engineTopic);
+  const topics = [GATES_TOPIC, ...engines.map(engineTopic)];
   const blockedFor = async (reason: string, count: number): Promise<string[]> => {
     const members = await redis.zrangebylex(blocked, `[${reason}/`, `(${reason}0`, "LIMIT", 0, count);
     return members.map((member) => member.slice(member.lastIndexOf("/") + 1));
@@ -41,16 +41,16 @@ export function createGateCalls(
     async closeGate({ scope, gate, how, told, login }) {
       const data = told ? gateClosedData(scope, gate) : "";
       const timeout = login ? sessionTimeoutData(login) : "";
-      return decode(
-        await scripts.closeGate({ gates, events }, scope, clock(), JSON.stringify(gate), how, data, timeout),
-      );
+      const args = [scope, clock(), JSON.stringify(gate), how, data, timeout, channels.work];
+      return decode(await scripts.closeGate({ gates, events }, ...args));
     },
 
     async openGate(scope, by, closedMs) {
       const told = by ? await openedEvent(scope, by) : NO_EVENT;
+      const woken = scope === scopes.emergency ? [EMERGENCY_TOPIC, ...topics] : topics;
       const opened = await scripts.openGate(
         { gates, events },
-        ...[scope, clock(), ...told, randomUUID(), closedMs ?? "", channels.work, EMERGENCY_TOPIC, ...topics],
+        ...[scope, clock(), ...told, randomUUID(), closedMs ?? "", channels.work, ...woken],
       );
       return opened === "ok";
     },
@@ -62,8 +62,19 @@ export function createGateCalls(
     adaptBound: ({ engine, account }, what) =>
       scripts.adaptBound(
         { gates, running },
-        ...[`${engine}/${account}`, clock(), what, HALVE_EVERY_MS, GROW_AFTER, channels.work, engineTopic(engine)],
+        ...[
+          `${engine}/${account}`,
+          clock(),
+          what,
+          HALVE_EVERY_MS,
+          GROW_AFTER,
+          channels.work,
+          GATES_TOPIC,
+          engineTopic(engine),
+        ],
       ),
+
+    liftRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),
 
     liftBench: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
 

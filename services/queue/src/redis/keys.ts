@@ -25,6 +25,7 @@ export function queueKeys(shard: number) {
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
     rates: `${prefix}rates`,
+    refills: `${prefix}refills`,
     receipts: `${prefix}receipts`,
     /** Written to have something that replicas can be asked for. */
     barrier: `${prefix}barrier`,
@@ -51,7 +52,7 @@ export const scheduleKeys = {
   of: (agent: string) => `ccsp:queue:{0}:schedules:${agent}`,
 } as const;
 
-/** Pub/sub of all shards: `log` carries task ids with a space between them, `work` carries topics (`engine:…`, `executor:…`). */
+/** Pub/sub of all shards: `log` carries task ids with a space between them, `work` carries topics (`engine:…`, `executor:…`, `gates`, `due`, …). */
 export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;
 
 type EngineKeys = ReturnType<typeof engineKeys>;

@@ -27,6 +27,8 @@ type Reads = Omit<
   | "noticeOutage"
   | keyof Confirmations
   | keyof StatusReads
+  | "beginWalk"
+  | "candidates"
   | keyof EmergencyStore
 >;
 
@@ -37,7 +39,10 @@ const PAGE_BYTES = 256 * 1024;
 export function createReads(
   redis: RedisClient,
   keys: QueueKeys,
-  { scripts, chunks }: { readonly scripts: Pick<Scripts, "readClock" | "readLog">; readonly chunks: ResultChunks },
+  {
+    scripts,
+    chunks,
+  }: { readonly scripts: Pick<Scripts, "readClock" | "readDue" | "readLog">; readonly chunks: ResultChunks },
   clock?: () => number,
 ): Reads {
   const now = async (): Promise<number> => clock?.() ?? (await scripts.readClock({ tasks: keys.tasks }));
@@ -98,14 +103,28 @@ export function createReads(
       );
       if (record === null) return undefined;
       const task = decodeTask(id, record);
-      const end = more === 0 ? successOf(task, length) : undefined;
-      const entries = [...page.map(decodeEntry), ...(end && end.sequence > sequence ? [end] : [])];
+      const ends = more === 0 ? successOf(task, length).filter((entry) => entry.sequence > sequence) : [];
+      const entries = [...page.map(decodeEntry), ...ends];
       return { task, entries, more: more === 1, result: result ?? undefined };
     },
 
     overdueLeases: (count) => dueIn(keys.leases, count),
     dueParked: (count) => dueIn(keys.parked, count),
     dueAlarms: (count) => dueIn(keys.alarms, count),
+
+    async nextDue(seen) {
+      const { leases, parked, alarms, gates, refills } = keys;
+      const [at, ...times] = await scripts.readDue(
+        { leases, parked, alarms, gates, refills },
+        ...[clock?.() ?? "", seen?.[0] ?? 0],
+      );
+      const now = Number(at);
+      // A timer may fire within the millisecond before.
+      const waitOf = (time = ""): number =>
+        time === "" ? Number.POSITIVE_INFINITY : Math.max(0, Number(time) - now + 1);
+      const [task, gate, refill] = times;
+      return { seen: [now], waits: { tasks: waitOf(task), gates: waitOf(gate), refills: waitOf(refill) } };
+    },
 
     async expiredEnds({ retentionMs, maxEnded, maxEndedBytes }, count) {
       const [ended, bytes] = await Promise.all([redis.zcard(keys.ended), redis.hget(keys.load, "ended/bytes")]);

@@ -28,8 +28,9 @@ export const bindBarrier = (redis: RedisClient) =>
 /** Asks whether `replicas` of Redis have a change. `connection` is for this alone, since WAIT holds up what comes after it. */
 export function createReplicas(connection: RedisClient, replicas = 1) {
   const barrier = bindBarrier(connection);
+  const barrierText = scriptSource(barrier);
   const ask = groupInTurn<number, Change, unknown>(
-    (shard, changes) => askAll({ connection, barrier, replicas }, queueKeys(shard), changes),
+    (shard, changes) => askAll({ connection, barrier, barrierText, replicas }, queueKeys(shard), changes),
     { keyOf: ({ id }) => shardOfTask(id) ?? 0, patienceMs: PATIENCE_MS, late: noReplica },
   );
   /** Whether what they have shows it. Throws DEPENDENCY_UNAVAILABLE when too few answer. */
@@ -49,13 +50,13 @@ export function createReplicas(connection: RedisClient, replicas = 1) {
  * the task has ended otherwise since.
  */
 async function askAll(
-  { connection, barrier, replicas }: Connection,
+  { connection, barrier, barrierText, replicas }: Connection,
   keys: QueueKeys,
   changes: readonly Change[],
 ): Promise<unknown[]> {
   const commands = [
     // With its text: one that Redis does not know would be sent again after the WAIT.
-    ["eval", scriptSource(barrier), 1, keys.barrier],
+    ["eval", barrierText, 1, keys.barrier],
     ["wait", replicas, WAIT_MS],
     ...changes.map(({ look }) => look(keys)),
   ];
@@ -77,6 +78,7 @@ async function askAll(
 interface Connection {
   readonly connection: RedisClient;
   readonly barrier: ReturnType<typeof bindBarrier>;
+  readonly barrierText: string;
   readonly replicas: number;
 }
 

@@ -54,7 +54,7 @@ export function bindScripts(redis: RedisClient) {
         "...requests",
       ],
       words,
-      ["shared/clock", "shared/batch", "shared/events"].map(lua),
+      ["shared/clock", "shared/batch", "shared/due", "shared/events"].map(lua),
     ),
     sync: bindScript(
       redis,
@@ -70,10 +70,11 @@ export function bindScripts(redis: RedisClient) {
         ...(["executor", "tasks", "prompts", "leases", "alarms", "pinned", "blocked", "meta"] as const),
         ...(["running", "load", "bench", "gates", "rates", "rota"] as const),
         ...PLACES,
+        "refills",
       ],
       list,
       [
-        ...["shared/clock", "shared/batch", "shared/tally", "outage/run"],
+        ...["shared/clock", "shared/batch", "shared/due", "shared/tally", "outage/run"],
         ...["gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`),
       ].map(lua),
     ),
@@ -95,7 +96,15 @@ export function bindScripts(redis: RedisClient) {
       ],
       words,
       [
-        ...["shared/clock", "shared/held", "shared/batch", "shared/tally", "shared/count_lease", "shared/events"],
+        ...[
+          "shared/clock",
+          "shared/held",
+          "shared/batch",
+          "shared/tally",
+          "shared/count_lease",
+          "shared/due",
+          "shared/events",
+        ],
         ...["outage/ahead", "move/bench", "move/charge", "move/resume"],
       ].map(lua),
     ),
@@ -111,7 +120,7 @@ export function bindScripts(redis: RedisClient) {
       lua("close_gate"),
       ["gates", "events"],
       String,
-      ["shared/clock", "shared/events"].map(lua),
+      ["shared/clock", "shared/due", "shared/events"].map(lua),
     ),
     raiseEmergency: bindScript(
       redis,
@@ -130,6 +139,19 @@ export function bindScripts(redis: RedisClient) {
     openDueGates: bindScript(redis, lua("open_due_gates"), ["gates"], anything, [lua("shared/clock")]),
     adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything, [lua("shared/clock")]),
     liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything, [lua("move/bench")]),
+    liftRefilled: bindScript(
+      redis,
+      lua("lift_refilled"),
+      ["bench", "refills"],
+      anything,
+      ["shared/clock", "move/bench"].map(lua),
+    ),
+    readDue: bindScript(redis, lua("read_due"), ["leases", "parked", "alarms", "gates", "refills"], words, [
+      lua("shared/clock"),
+    ]),
+    readPlaces: bindScript(redis, lua("read_places"), ["load", "parked", "pinned", "blocked", "...lines"], words, [
+      lua("shared/clock"),
+    ]),
     mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases", "meta"], anything, [
       lua("shared/clock"),
       lua("shared/count_lease"),

@@ -5,10 +5,11 @@ import type { Room } from "../domain/memory.js";
 import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order.js";
 import type { TaskStore, Wakes } from "../domain/store.js";
 import { CLASSES, type Task } from "../domain/task.js";
+import { createCandidateReads } from "./candidate-reads.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeReadable } from "./decode.js";
 import { createEmergencyCalls, emergencyOf } from "./emergency-calls.js";
-import { createEnqueue } from "./enqueue-calls.js";
+import { createEnqueue, type Offering } from "./enqueue-calls.js";
 import { createGateCalls } from "./gate-calls.js";
 import { channels, queueKeys } from "./keys.js";
 import { createReads } from "./reads.js";
@@ -28,6 +29,8 @@ export interface StoreOptions {
   readonly room?: Room;
   /** Told the topic of a change as soon as the change is sent: see `Wakes.hint`. */
   readonly hint?: Wakes["hint"];
+  /** Asked as tasks are sent: see `Idle.offer`. */
+  readonly offer?: Offering;
   /** Ms since 1970; for tests. Redis' own clock when absent. */
   readonly now?: () => number;
 }
@@ -39,13 +42,13 @@ const RECORD_BYTES = 1024;
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
 export function createTaskStore(
   redis: RedisClient,
-  { shard, engines, bounds, retentionMs, room = unlimited, hint = nobody, now }: StoreOptions,
+  { shard, engines, bounds, retentionMs, room = unlimited, hint = nobody, offer = nobodyWaits, now }: StoreOptions,
 ): TaskStore {
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
   const clock = (): number | "" => now?.() ?? "";
   const { tasks, prompts, leases, alarms, pinned, blocked, executors, meta, running, load } = keys;
-  const { bench, gates, rates } = keys;
+  const { bench, gates, rates, refills } = keys;
   const argsOf = lastOf(orderArgs);
   const chunks = createResultChunks(redis, { keyOf: keys.result, putChunk: scripts.putChunk, retentionMs });
 
@@ -56,10 +59,11 @@ export function createTaskStore(
   const reads = createReads(redis, keys, { scripts, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const memory = { isFull: () => room.isFull(shard), noteFull: () => room.noteFull(shard) };
-  const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, memory, clock, hint });
+  const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, memory, clock, offer });
   const store: Omit<TaskStore, "enqueue" | "enqueueAll" | "findLeased"> = {
     ...reads,
     ...status,
+    ...createCandidateReads(redis, keys, { scripts, engines, clock }),
     ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
     ...createTaskCalls(scripts, keys, { chunks, bounds, clock, hint }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
@@ -91,10 +95,10 @@ export function createTaskStore(
     noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
     async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order, early }) {
-      const [word, wait, again, ...flat] = await scripts.claim(
+      const [word, wait, again, left, kept, own, ...flat] = await scripts.claim(
         {
           executor: keys.executor(executor),
-          ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates },
+          ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, refills },
           ...keys.engine(engine),
         },
         ...[executor, clock(), boot, String(sequence), engine, account, count, leaseMs, maxBytes, channels.work],
@@ -110,8 +114,12 @@ export function createTaskStore(
         const about = { expireMs: leasedMs + leaseMs, again: i < Number(text(again)) };
         return { task, fence, prompts: buffer(prompts), ...about };
       });
-      const waitMs = text(wait);
-      return { grants, ...(waitMs !== "" && { waitMs: Number(waitMs) }) };
+      const [waitMs, keptBy] = [text(wait), text(kept)];
+      return {
+        ...{ grants, left: Number(text(left)), pins: text(own) !== "" },
+        ...(waitMs !== "" && { waitMs: Number(waitMs) }),
+        ...((keptBy === "login" || keptBy === "executor") && { kept: keptBy }),
+      };
     },
   };
   const safe = guarded(redis, store);
@@ -126,6 +134,7 @@ export function createTaskStore(
 }
 
 const nobody = (): void => undefined;
+const nobodyWaits = (): boolean => false;
 const unlimited: Room = { isFull: () => false, noteFull: nobody };
 
 /** Of claim_tasks, from ARGV 11 on. */

@@ -4,9 +4,12 @@ import { channels } from "./keys.js";
 
 /**
  * Wake-ups from Redis' pub/sub. `subscriber` is a connection of its own; it subscribes again by itself after a loss, and
- * since messages were missed then, everybody is woken.
+ * since messages were missed then, everybody is woken. `redis` tells others.
  */
-export async function openWakes(subscriber: RedisClient): Promise<Wakes & { close(): Promise<void> }> {
+export async function openWakes(
+  subscriber: RedisClient,
+  redis: RedisClient,
+): Promise<Wakes & { close(): Promise<void> }> {
   const listeners = new Map<string, Set<(topic: string) => void>>();
   const wake = (topic: string): void => {
     for (const each of listeners.get(topic) ?? []) each(topic);
@@ -38,6 +41,10 @@ export async function openWakes(subscriber: RedisClient): Promise<Wakes & { clos
     hint(topic) {
       const [first] = listeners.get(topic) ?? [];
       first?.(topic);
+    },
+    tell(topic) {
+      // Word may be lost, as when Redis is away.
+      redis.publish(channels.work, topic).catch(() => undefined);
     },
     async close() {
       subscriber.removeAllListeners("message");
@@ -72,6 +79,7 @@ function createListener(onClose: () => void): { listener: Listener; notify: (top
       came = new Set();
       return topics;
     },
+    remind: notify,
     close: onClose,
   };
   return { listener, notify };

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
+import { type Bulk, type Counts, createBulk } from "../../src/domain/bulk.js";
+import { ANY_TASK } from "../../src/domain/filter.js";
 import { createGates } from "../../src/domain/gate-keeper.js";
 import { labelName, scopes } from "../../src/domain/gates.js";
 import { createQueue } from "../../src/domain/queue.js";
@@ -7,7 +9,7 @@ import { reap } from "../../src/domain/reaper.js";
 import { shardOfAgent } from "../../src/domain/shard.js";
 import type { NewTask } from "../../src/domain/store.js";
 import { createSync } from "../../src/domain/sync.js";
-import { CLASSES } from "../../src/domain/task.js";
+import { CLASSES, type State } from "../../src/domain/task.js";
 import { ENGINES, executor, failure, LEASE_MS, NOBODY, newTask, RAMP_MS, type World } from "../world.js";
 import { type Claimer, checkGrants, checkNothingLeft } from "./claims.js";
 import { crashingStore, type Done, isCrash } from "./crashing.js";
@@ -26,6 +28,15 @@ export const SCOPES = [
 export const CAPS = { agentMaxRunning: 2, labelMaxRunning: { k: 1 } };
 export const BOUNDS = { agent: { tasks: 12, bytes: 0 } };
 export const KEEP = { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 };
+
+const NEVER = new AbortController().signal;
+const STATES_MEANT = [[], ["QUEUED"], ["PARKED", "SCHEDULED"], ["LEASED", "RUNNING"], ["QUEUED", "FAILED"]] as const;
+const byAgent = (counts: Counts): object => Object.fromEntries(counts);
+const agentsOf = (tasks: readonly model.ModelTask[]): object => {
+  const counts = new Map<string, number>();
+  for (const { agent } of tasks) counts.set(agent, (counts.get(agent) ?? 0) + 1);
+  return byAgent(counts);
+};
 
 const FAILURES = {
   fail: failure("NETWORK_ERROR"),
@@ -78,7 +89,10 @@ export class Play {
   /** The clock at the last round of the reaper, while nothing else has happened. */
   private reaped: number | undefined;
 
+  private readonly bulk: Bulk;
+
   constructor(private readonly world: World) {
+    this.bulk = createBulk(world);
     this.gates = Array.from({ length: world.shards }, () => new ModelGates());
     this.players = EXECUTORS.map((id) => this.boot(id));
   }
@@ -152,6 +166,10 @@ export class Play {
         return;
       case "reap":
         return this.reap(crash);
+      case "count":
+        return this.count(n);
+      case "clear":
+        return this.clear(n);
       case "wait":
         world.clock.now += Math.max(0, (n % 5) * (LEASE_MS / 3) - (n % 3) * 1_000);
         return;
@@ -312,6 +330,42 @@ export class Play {
     model.setPriority(task, priority);
   }
 
+  /** By a filter of some states, a class or an agent. */
+  private async count(n: number): Promise<void> {
+    const states: readonly State[] = STATES_MEANT[n % STATES_MEANT.length] ?? [];
+    const [priority, agent] = [CLASSES[n % 6], AGENTS[n % 7]];
+    const filter = { ...ANY_TASK, states, classes: priority ? [priority] : [], ...(agent !== undefined && { agent }) };
+    const meant = this.meant((task) => {
+      const isOne = states.length === 0 || states.includes(task.state);
+      return isOne && (!priority || task.class === priority) && (agent === undefined || task.agent === agent);
+    });
+    const open = meant.filter((task) => model.held(task) || model.waits(task));
+    const failed = meant.filter(({ state }) => state === "FAILED" || state === "EXPIRED");
+    const [cancelled, retried] = await Promise.all([
+      this.bulk.cancel({ filter, reason: "", dryRun: true }, NEVER),
+      this.bulk.retry({ filter, reason: "", dryRun: true }, NEVER),
+    ]);
+    assert.deepEqual([byAgent(cancelled.matched), byAgent(retried.matched)], [agentsOf(open), agentsOf(failed)]);
+  }
+
+  private async clear(n: number): Promise<void> {
+    const what = { class: CLASSES[n % 4] ?? "low", ...(n % 3 === 0 && { agent: AGENTS[n % 2] ?? "" }) };
+    const { clock } = this.world;
+    const meant = this.meant((task) => {
+      const isTheirs = !("agent" in what) || task.agent === what.agent;
+      return isTheirs && model.waits(task) && task.class === what.class && task.created < clock.now;
+    });
+    const { counts, token } = await this.bulk.prepareClear(what, NEVER);
+    const cleared = await this.bulk.clear(what, { token, reason: "enough" }, NEVER);
+    assert.deepEqual([byAgent(counts), byAgent(cleared)], [agentsOf(meant), agentsOf(meant)]);
+    for (const task of meant) model.cancel(task);
+  }
+
+  /** What was accepted by now, if no clock was set back since. */
+  private meant(pick: (task: model.ModelTask) => boolean): model.ModelTask[] {
+    return [...this.tasks.values()].filter((task) => task.created <= this.world.clock.now && pick(task));
+  }
+
   private async reap(crash?: number): Promise<void> {
     const { world, tasks } = this;
     const now = world.clock.now;
@@ -413,12 +467,12 @@ export class Play {
 
   /** One that dies after so many calls of the store. */
   private replica(calls: number) {
-    const { order, wakes, stopping, limits } = this.world;
+    const { order, idle, stopping, limits } = this.world;
     const { store, settled } = crashingStore(this.world.store, calls);
     const gates = createGates(store, { rampMs: RAMP_MS });
     const queue = createQueue({ store, gates, observer: NOBODY }, limits);
     const options = { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal };
-    return { store, queue, sync: createSync({ store, queue, wakes, observer: NOBODY }, options), settled };
+    return { store, queue, sync: createSync({ store, queue, idle, observer: NOBODY }, options), settled };
   }
 }
 

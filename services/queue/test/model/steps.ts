@@ -8,7 +8,7 @@ const OPS = {
   1: [
     ...(["schedule", "pin", "hurry", "ask again", "old sync", "zombie"] as const),
     ...(["limit", "overload", "crash", "login", "refuse", "retry", "priority", "pause", "resume"] as const),
-    ...(["window", "named window", "open window", "set back"] as const),
+    ...(["window", "named window", "open window", "set back", "count", "clear"] as const),
   ],
 } as const;
 type Op = (typeof OPS)[keyof typeof OPS][number];

@@ -16,6 +16,8 @@ export interface ModelTask {
   attempt: number;
   spent: number;
   limited: number;
+  refused: number;
+  refusedMs: number;
   deliveries: number;
   fence: number;
   executor: string;
@@ -37,6 +39,7 @@ export interface ModelTask {
 
 const DELIVERIES = 20;
 const LIMITED = 1_000;
+const REFUSALS = { runs: 50, waitMs: 6 * 60 * 60 * 1000 };
 const LIMITS: Readonly<Record<string, readonly [firstMs: number, mostMs: number]>> = {
   RATE_LIMIT: [5_000, 300_000],
   USAGE_WINDOW: [300_000, 3_600_000],
@@ -56,7 +59,19 @@ export function accept(task: NewTask, now: number): ModelTask {
   return {
     ...{ id: task.id, agent: task.agent, engine: task.engine, labels: task.labels ?? [], max: task.max },
     ...{ created: now, since: later ? start : now, class: task.class, state: later ? "SCHEDULED" : "QUEUED" },
-    ...{ attempt: 0, spent: 0, limited: 0, deliveries: 0, fence: 0, executor: "", boot: "", expires: 0, ran: false },
+    ...{
+      attempt: 0,
+      spent: 0,
+      limited: 0,
+      refused: 0,
+      refusedMs: 0,
+      deliveries: 0,
+      fence: 0,
+      executor: "",
+      boot: "",
+      expires: 0,
+      ran: false,
+    },
     ...{ ready: start, deadline, pin, pinEnds: now + pinMs, settled: "", log: [], events: ["enqueued"] },
   };
 }
@@ -109,6 +124,13 @@ export function fail(task: ModelTask, error: Failure, now: number): void {
   if (!again || task.spent >= task.max || task.limited >= LIMITED || task.deliveries >= DELIVERIES) {
     return move(task, "FAILED", { event: "failed" });
   }
+  // A closed window is waited for; the other limits may be ones that nothing mends.
+  if (LIMITS[category] && category !== "USAGE_WINDOW") {
+    task.refused += 1;
+    const spent = task.refused >= REFUSALS.runs || task.refusedMs >= REFUSALS.waitMs;
+    if (spent) return move(task, "FAILED", { event: "failed" });
+    if (category !== "SESSION_TIMEOUT") task.refusedMs += ready - now;
+  }
   if (unstarted || category === "SESSION_TIMEOUT") return move(task, "QUEUED", { event: "retried" });
   task.ready = ready;
   move(task, "PARKED", { event: "retried" });
@@ -143,7 +165,7 @@ export const failed = ({ state }: ModelTask): boolean => state === "FAILED" || s
 export function revive(task: ModelTask): boolean {
   if (task.state === "SUCCEEDED" || task.state === "CANCELLED") return false;
   if (!failed(task)) return true;
-  Object.assign(task, { spent: 0, limited: 0, deliveries: 0, deadline: undefined });
+  Object.assign(task, { spent: 0, limited: 0, refused: 0, refusedMs: 0, deliveries: 0, deadline: undefined });
   move(task, "QUEUED", { event: "retried" });
   return true;
 }

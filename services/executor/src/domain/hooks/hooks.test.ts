@@ -16,7 +16,14 @@ import { createHooks } from "./hooks.js";
 
 const REQUEST: RunRequest = {
   ...{ taskId: "t", fence: 1n, prompt: "p", model: "", fallbackModels: [], systemPrompt: "", files: [] },
-  ...{ workingFolder: undefined, allowedTools: [], deniedTools: [], permissionMode: "default", traceparent: "" },
+  ...{
+    workingFolder: undefined,
+    availableTools: [],
+    allowedTools: [],
+    deniedTools: [],
+    permissionMode: "default",
+    traceparent: "",
+  },
   limits: { wallMs: 60_000, outputBytes: 1_000, turns: undefined, budgetUsd: undefined },
 };
 

@@ -16,6 +16,7 @@ export type FixedAtStart = Pick<
   | "model"
   | "fallbackModels"
   | "limits"
+  | "availableTools"
   | "allowedTools"
   | "deniedTools"
   | "permissionMode"
@@ -25,7 +26,8 @@ export type FixedAtStart = Pick<
 
 /** The CLI's arguments. Everybody on the host can read them: the prompt goes by stdin, the system prompt by a file. */
 export function commandLine(request: FixedAtStart, places: Places): readonly string[] {
-  const { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode, conversation } = request;
+  const { model, fallbackModels, limits, permissionMode, conversation } = request;
+  const { availableTools, allowedTools, deniedTools } = request;
   return [
     "-p",
     ...["--input-format", "stream-json"],
@@ -40,9 +42,8 @@ export function commandLine(request: FixedAtStart, places: Places): readonly str
     ...(places.systemPrompt ? [`--append-system-prompt-file=${places.systemPrompt}`] : []),
     ...(places.files ? [`--add-dir=${places.files}`] : []),
     // The first says which tools there are, the second which of them need no permission.
-    ...(allowedTools.length > 0
-      ? [`--tools=${builtIn(allowedTools)}`, `--allowedTools=${allowedTools.join(",")}`]
-      : []),
+    ...(availableTools.length > 0 ? [`--tools=${availableTools.join(",")}`] : []),
+    ...(allowedTools.length > 0 ? [`--allowedTools=${allowedTools.join(",")}`] : []),
     ...(deniedTools.length > 0 ? [`--disallowedTools=${deniedTools.join(",")}`] : []),
     ...(limits.turns ? [`--max-turns=${limits.turns}`] : []),
     ...(limits.budgetUsd ? [`--max-budget-usd=${limits.budgetUsd}`] : []),
@@ -51,14 +52,11 @@ export function commandLine(request: FixedAtStart, places: Places): readonly str
 
 const MODES: Readonly<Record<PermissionMode, string>> = {
   plan: "plan",
+  // 2.1.332 lists it as `manual` and takes this too; 2.1.197 takes this only.
   default: "default",
   "accept-edits": "acceptEdits",
   skip: "bypassPermissions",
 };
-
-/** Names without their rules; those of MCP servers are not built in. */
-const builtIn = (tools: readonly string[]): string =>
-  [...new Set(tools.map((tool) => tool.split("(", 1)[0] ?? ""))].filter((name) => !name.startsWith("mcp__")).join(",");
 
 /** The one line that the CLI reads from stdin. `notice` tells of files. */
 export function userTurn(prompt: string, notice: string): string {

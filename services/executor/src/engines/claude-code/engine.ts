@@ -42,7 +42,8 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
           "include_files",
           "working_folder",
         ] as const),
-        ...(["allowed_tools", "denied_tools", "permission_mode", "limits.turns", "limits.budget_usd"] as const),
+        ...(["available_tools", "allowed_tools", "denied_tools", "permission_mode"] as const),
+        ...(["limits.turns", "limits.budget_usd"] as const),
       ],
     },
 

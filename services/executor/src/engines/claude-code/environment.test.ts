@@ -9,7 +9,14 @@ const profile = (differs: Partial<ClaudeCodeProfile>): ClaudeCodeProfile => ({
 });
 const request: RunRequest = {
   ...{ taskId: "t", fence: 1n, prompt: "p", model: "", fallbackModels: [], systemPrompt: "", files: [] },
-  ...{ workingFolder: undefined, allowedTools: [], deniedTools: [], permissionMode: "default", traceparent: "" },
+  ...{
+    workingFolder: undefined,
+    availableTools: [],
+    allowedTools: [],
+    deniedTools: [],
+    permissionMode: "default",
+    traceparent: "",
+  },
   limits: { wallMs: 1, outputBytes: 1, turns: undefined, budgetUsd: undefined },
 };
 const SHARED = [

@@ -30,9 +30,12 @@ const NOWHERE = { systemPrompt: undefined, files: undefined, conversation: undef
 
 /** Nothing else of the request: closures keep what they can see. */
 function fixedAtStart(request: RunRequest): FixedAtStart {
-  const { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode } = request;
-  const { conversation, systemPrompt } = request;
-  return { model, fallbackModels, limits, allowedTools, deniedTools, permissionMode, conversation, systemPrompt };
+  const { model, fallbackModels, limits, availableTools, allowedTools, deniedTools } = request;
+  const { permissionMode, conversation, systemPrompt } = request;
+  return {
+    ...{ model, fallbackModels, limits, availableTools, allowedTools, deniedTools },
+    ...{ permissionMode, conversation, systemPrompt },
+  };
 }
 
 function prepareStart(profile: ClaudeCodeProfile, start: FixedAtStart, told: ToldOfFiles | undefined): Prepare {

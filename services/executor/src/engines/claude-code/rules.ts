@@ -6,12 +6,16 @@ export type ClaudeWord =
   | "subtype"
   /** `terminal_reason` of the result line. */
   | "terminalReason"
+  /** `stop_reason` of the result line. */
+  | "stopReason"
   /** `error` of the message that the CLI wrote in the model's place. */
   | "error"
   /** `rejected`: the last `rate_limit_event` says that a window is closed. */
   | "window";
 
-const WINDOW_TEXT = /hit your (\w+ )?limit|usage limit reached|\d+-hour limit reached|out of extra usage/i;
+const WINDOW_TEXT = /hit your (?:\w{1,20} )?limit|usage limit reached|-hour limit reached|out of extra usage/i;
+
+const INTERRUPTED = ["aborted_streaming", "aborted_tools"];
 
 /** The first rule that holds counts: structured fields, then status, then text, whose wording changes between versions. */
 export const RULES: readonly Rule<ClaudeWord>[] = [
@@ -25,6 +29,13 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     category: "BUDGET_EXCEEDED",
     message: "limits.turns is used up",
   },
+  // By SIGINT, of which 2.1.332 makes a result.
+  {
+    when: { words: { terminalReason: INTERRUPTED }, worked: false },
+    category: "NO_WORK_DONE",
+    message: "the engine was interrupted before it did anything",
+  },
+  { when: { words: { terminalReason: INTERRUPTED } }, category: "ENGINE_CRASH", message: "the engine was interrupted" },
   {
     when: { words: { terminalReason: ["prompt_too_long"] } },
     category: "CONTEXT_OVERFLOW",
@@ -34,6 +45,22 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     when: { words: { window: ["rejected"] }, status: [429] },
     category: "USAGE_WINDOW",
     message: "the usage window is closed",
+  },
+  {
+    when: { words: { stopReason: ["refusal"] } },
+    category: "MODEL_REFUSED",
+    message: "the model, or the provider's safeguards, declined to answer",
+  },
+  {
+    when: { words: { error: ["max_output_tokens"] } },
+    category: "ANSWER_CUT_OFF",
+    message: "the answer has more tokens than the model may write, and is cut off",
+  },
+  {
+    // The CLI calls each 403 an authentication that failed, also one that a proxy in front of the provider made.
+    when: { status: [403] },
+    category: "ACCESS_DENIED",
+    message: "the provider refused this request or its model (403)",
   },
   {
     when: { words: { error: ["authentication_failed", "billing_error"] } },
@@ -47,7 +74,7 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
   },
 
   {
-    when: { status: [401, 403] },
+    when: { status: [401] },
     category: "SESSION_TIMEOUT",
     message: "the provider refused the engine's login or key ({status})",
   },
@@ -81,17 +108,23 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
   { when: { finished: true, text: WINDOW_TEXT }, category: "USAGE_WINDOW", message: "the usage window is closed" },
   {
     // What the third refusal in a row comes to: the status is absent then.
-    when: { finished: true, text: /\b529\b.*overloaded/i },
+    when: { finished: true, text: /529 (?:\{"type":"error","error":\{"type":")?overloaded/i },
     category: "OVERLOADED",
     message: "the provider is overloaded",
   },
   {
     when: {
       finished: true,
-      text: /unable to connect|connection .*(lost|error|closed)|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT/i,
+      text: /unable to connect|connection (?:[a-z]{1,10} ){0,5}(?:lost|error|closed)|ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT/i,
     },
     category: "NETWORK_ERROR",
     message: "the provider could not be reached",
+  },
+  {
+    // HTML or other JSON with status 200: a proxy, a sign-in page, a wrong address.
+    when: { finished: true, text: /empty or malformed response/i },
+    category: "NETWORK_ERROR",
+    message: "what answered in the provider's place is not the provider: look for a proxy or gateway in between",
   },
   {
     when: { finished: true, text: /No conversation found/ },

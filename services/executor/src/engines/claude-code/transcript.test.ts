@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createLineSplitter, type EngineEvent } from "@ccsp/engine-kit";
+import { answerOf } from "@ccsp/engine-kit/conformance";
 import { array, assert as check, nat, property, string } from "fast-check";
 import { createTranscriptReader } from "./transcript.js";
 
@@ -50,6 +51,53 @@ describe("the transcript of a run", () => {
 
   it("adds only what is new when a broken stream is followed by the whole text", () => {
     assert.equal(textOf(read([start("m1"), delta("hel"), whole("m2", "hello")])), "hello");
+  });
+
+  it("takes back what was broken off, where the CLI asks for a new stream and closes the old one as if it had ended", () => {
+    // As 2.1.332 does.
+    const stopBlock = { type: "stream_event", event: { type: "content_block_stop", index: 0 } };
+    const retry = { type: "system", subtype: "api_retry", attempt: 1, max_retries: 2, error_status: null };
+    const [one, two, all] = ["half a ", "half a ", "half a PONG"];
+    const lines = [
+      ...[start("m1"), delta(one), stopBlock, stop, retry],
+      ...[start("m2"), delta(two), stopBlock, stop, retry],
+      ...[start("m3"), delta(all), whole("m3", all), stopBlock, stop],
+    ];
+    const events = read(lines);
+    assert.equal(answerOf(events), all);
+    assert.deepEqual(
+      events.filter(({ type }) => type !== "notice"),
+      [
+        { type: "text", text: one, message: 1 },
+        { type: "taken-back", message: 1 },
+        { type: "text", text: two, message: 2 },
+        { type: "taken-back", message: 2 },
+        { type: "text", text: all, message: 3 },
+      ],
+    );
+    assert.deepEqual(read([start("m1"), delta(one), stop, whole("m2", all)]), [
+      { type: "text", text: one, message: 1 },
+      { type: "text", text: "PONG", message: 1 },
+    ]);
+    assert.equal(answerOf(read([start("m1"), delta("half a PI"), whole("m2", all)])), all);
+  });
+
+  it("keeps texts around a tool apart, and each block of a message: the CLI's result is the last block that stands", () => {
+    const block = (index: number) => ({ type: "stream_event", event: { type: "content_block_start", index } });
+    const tool = {
+      type: "assistant",
+      message: { id: "m1", model: "m", content: [{ type: "tool_use", name: "Bash", input: {} }] },
+    };
+    const first = [start("m1"), block(0), delta("Let me look."), whole("m1", "Let me look."), block(1), tool, stop];
+    const second = [start("m2"), block(0), delta("It says hi."), whole("m2", "It says hi."), stop];
+    assert.deepEqual(read([...first, ...second]), [
+      { type: "text", text: "Let me look.", message: 1 },
+      { type: "tool", name: "Bash" },
+      { type: "text", text: "It says hi.", message: 2 },
+    ]);
+    const result = { type: "result", subtype: "success", is_error: false, result: "First.", num_turns: 1 };
+    const brokenOff = [block(0), delta("First."), whole("m1", "First."), block(1), delta("Sec"), result];
+    assert.equal(answerOf(read([start("m1"), ...brokenOff])), "First.");
   });
 
   it("leaves out what sub-agents write and what the CLI says in the model's place", () => {

@@ -1,63 +1,75 @@
 import {
-  at,
   categoryOfStatus,
   countAt,
   type EngineEvent,
   emptyTranscript,
-  entriesAt,
   type Json,
   listAt,
   numberAt,
   parseObject,
   type RunReader,
   textAt,
-  type Usage,
 } from "@ccsp/engine-kit";
+import { createDenials } from "./denials.js";
 import { type ClaudeWord, RULES } from "./rules.js";
+import { createTurns } from "./turns.js";
+import { createSpent } from "./usage.js";
+import { createWritten } from "./written.js";
 
 /** The model's name on messages that the CLI writes itself. */
 const SYNTHETIC = "<synthetic>";
 
+/**
+ * What the CLI says besides, and nothing of it is about the answer. A line that is not
+ * listed is counted as one that is not understood.
+ */
+const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
+  ...["status", "background_tasks_changed", "thinking_tokens", "compact_boundary", "informational", "model_fallback"],
+  ...["model_refusal_fallback", "model_refusal_no_fallback"],
+  ...["task_started", "task_progress", "task_updated", "task_notification", "task_summary"],
+  ...["hook_started", "hook_progress", "hook_response", "notification", "commands_changed"],
+]);
+
 /** Reads `--output-format stream-json --verbose --include-partial-messages`. */
 export function createTranscriptReader(): RunReader<ClaudeWord> {
   const transcript = emptyTranscript<ClaudeWord>();
-  /** Id of the message whose text came in pieces. */
-  let streamed: string | undefined;
-  /** What of that message has come, while it is not complete. */
-  let unfinished = "";
+  const written = createWritten();
 
-  const text = (piece: string): EngineEvent[] => {
-    if (piece !== "") transcript.worked = true;
-    return [{ type: "text", text: piece }];
+  const worked = (events: readonly EngineEvent[]): readonly EngineEvent[] => {
+    if (events.some((event) => event.type === "text" && event.text !== "")) transcript.worked = true;
+    return events;
   };
 
-  /** When a stream broke the CLI asks again without streaming: the text comes whole, and its beginning may have come before. */
-  const unseen = (message: string): string => {
-    const seen = unfinished;
-    unfinished = "";
-    return message.startsWith(seen) ? message.slice(seen.length) : message;
-  };
+  const turns = createTurns();
+  const spent = createSpent();
+  const denials = createDenials();
 
-  const readers: Readonly<Record<string, (line: Json) => readonly EngineEvent[]>> = {
+  const readers: Readonly<Record<string, (line: Json) => readonly EngineEvent[] | undefined>> = {
     system(line) {
-      if (textAt(line, "subtype") === "init") {
+      const subtype = textAt(line, "subtype") ?? "";
+      if (subtype === "init") {
+        turns.begin();
+        // What a turn before failed for is not this one's.
+        transcript.words = { ...transcript.words, error: undefined };
         transcript.version = textAt(line, "claude_code_version");
         transcript.conversationId = textAt(line, "session_id");
-        transcript.model = textAt(line, "model");
+        transcript.model ??= textAt(line, "model");
+        return [];
       }
-      return textAt(line, "subtype") === "api_retry" ? [retryNotice(line)] : [];
+      if (subtype === "background_tasks_changed") turns.tasks(line);
+      if (subtype === "permission_denied") return denials.now(line);
+      if (subtype === "api_retry") return [retryNotice(line)];
+      return KNOWN_SYSTEM.has(subtype) ? [] : undefined;
     },
 
     stream_event(line) {
       // What a sub-agent writes is not the answer.
       if (textAt(line, "parent_tool_use_id") !== undefined) return [];
       const type = textAt(line, "event", "type");
-      if (type === "message_start") streamed = textAt(line, "event", "message", "id");
-      if (type === "message_start" || type === "message_stop") unfinished = "";
+      if (type === "message_start") return written.begin(textAt(line, "event", "message", "id"));
+      if (type === "content_block_start") return written.next();
       if (textAt(line, "event", "delta", "type") !== "text_delta") return [];
-      const piece = textAt(line, "event", "delta", "text") ?? "";
-      unfinished += piece;
-      return text(piece);
+      return worked(written.add(textAt(line, "event", "delta", "text") ?? ""));
     },
 
     assistant(line) {
@@ -65,10 +77,11 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
         transcript.words = { ...transcript.words, error: textAt(line, "error") };
         return [];
       }
-      const whole = textAt(line, "parent_tool_use_id") === undefined && textAt(line, "message", "id") !== streamed;
+      const ours = textAt(line, "parent_tool_use_id") === undefined;
+      const id = textAt(line, "message", "id");
       return listAt(line, "message", "content").flatMap((block): readonly EngineEvent[] => {
         const type = textAt(block, "type");
-        if (type === "text" && whole) return text(unseen(textAt(block, "text") ?? ""));
+        if (type === "text" && ours) return worked(written.stands(id, textAt(block, "text") ?? ""));
         if (type !== "tool_use") return [];
         transcript.worked = true;
         return [{ type: "tool", name: textAt(block, "name") ?? "" }];
@@ -76,6 +89,9 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
     },
 
     user: () => [],
+
+    /** Of prompts that the CLI gives itself, such as one that the model asked to be woken with (2.1.332). */
+    command_lifecycle: () => [],
 
     rate_limit_event(line) {
       const status = textAt(line, "rate_limit_info", "status");
@@ -90,23 +106,22 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
     },
 
     result(line) {
+      turns.end(line);
+      spent.add(line);
       transcript.conversationId = textAt(line, "session_id") ?? transcript.conversationId;
-      transcript.model = mainModel(line) ?? transcript.model;
-      transcript.usage = usageOf(line);
-      transcript.costUsd = numberAt(line, "total_cost_usd");
+      transcript.model = spent.model ?? transcript.model;
+      transcript.usage = spent.usage;
+      transcript.costUsd = spent.costUsd;
       transcript.status = numberAt(line, "api_error_status");
       transcript.words = {
         ...transcript.words,
         subtype: textAt(line, "subtype"),
+        stopReason: textAt(line, "stop_reason"),
         terminalReason: textAt(line, "terminal_reason"),
       };
-      transcript.ending = {
-        // The one to trust: subtype says success on errors too.
-        ok: at(line, "is_error") === false,
-        text: textAt(line, "result") ?? listAt(line, "errors").filter(isText).join("\n"),
-        turns: countAt(line, "num_turns") ?? 0,
-      };
-      return [];
+      const events = denials.add(line);
+      transcript.denials = denials.all;
+      return [...events, ...written.next()];
     },
   };
 
@@ -116,9 +131,12 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
       const line = parseObject(bytes);
       const type = textAt(line, "type");
       if (line === undefined || type === undefined || !Object.hasOwn(readers, type)) return undefined;
-      return readers[type]?.(line);
+      const events = readers[type]?.(line);
+      transcript.ending = turns.ending;
+      return events;
     },
-    end({ stderr }) {
+    end({ stderr, code }) {
+      transcript.ending = turns.exit(code) ?? transcript.ending;
       // Before the session has begun the CLI has not seen the prompt: its complaint is about how it was started.
       if (transcript.version === undefined) transcript.complaint = /^error: .{1,200}$/m.exec(stderr)?.[0];
       return [];
@@ -126,40 +144,10 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
   };
 }
 
-const isText = (value: Json): value is string => typeof value === "string";
-
 function retryNotice(line: Json): EngineEvent {
   const status = numberAt(line, "error_status");
   const answer = status === undefined ? "the provider could not be reached" : `the provider answered ${status}`;
   const tries = `retry ${numberAt(line, "attempt") ?? "?"} of ${numberAt(line, "max_retries") ?? "?"}`;
   const category = status === undefined ? "NETWORK_ERROR" : categoryOfStatus(RULES, status);
   return { type: "notice", category, message: `${answer}; ${tries}` };
-}
-
-/** Per model where the CLI says so, since that counts sub-agents and stays right when a limit ends the run. */
-function usageOf(line: Json): Usage | undefined {
-  const perModel = entriesAt(line, "modelUsage").map(([, usage]) => usage);
-  const sum = (key: string) => perModel.reduce<number>((total, usage) => total + (countAt(usage, key) ?? 0), 0);
-  if (perModel.length > 0) {
-    return {
-      inputTokens: sum("inputTokens"),
-      outputTokens: sum("outputTokens"),
-      cacheReadTokens: sum("cacheReadInputTokens"),
-      cacheCreationTokens: sum("cacheCreationInputTokens"),
-    };
-  }
-  if (at(line, "usage") === undefined) return undefined;
-  return {
-    inputTokens: countAt(line, "usage", "input_tokens") ?? 0,
-    outputTokens: countAt(line, "usage", "output_tokens") ?? 0,
-    cacheReadTokens: countAt(line, "usage", "cache_read_input_tokens") ?? 0,
-    cacheCreationTokens: countAt(line, "usage", "cache_creation_input_tokens") ?? 0,
-  };
-}
-
-/** The model that wrote most: the CLI also asks small ones for side jobs. */
-function mainModel(line: Json): string | undefined {
-  const written = (usage: Json) => numberAt(usage, "outputTokens") ?? 0;
-  const models = [...entriesAt(line, "modelUsage")].sort(([, a], [, b]) => written(b) - written(a));
-  return models[0]?.[0];
 }

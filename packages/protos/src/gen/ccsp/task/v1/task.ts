@@ -22,7 +22,7 @@ export enum PermissionMode {
   UNSPECIFIED = 0,
   /** PLAN - Reads and plans, changes nothing. */
   PLAN = 1,
-  /** DEFAULT - What would need a person's answer is refused. */
+  /** DEFAULT - What would need a person's answer is refused. Newer versions of Claude Code call it `manual`. */
   DEFAULT = 2,
   /** ACCEPT_EDITS - Changes files in its folder without asking. */
   ACCEPT_EDITS = 3,
@@ -241,7 +241,7 @@ export enum ErrorCategory {
   UNSPECIFIED = 0,
   /** UNKNOWN_ERROR - Nothing known matches; a redacted sample is kept. */
   UNKNOWN_ERROR = 1,
-  /** SESSION_TIMEOUT - The engine's login ended or its key is refused; a person is needed. */
+  /** SESSION_TIMEOUT - The engine's login ended or its key is refused, whatever is asked of it; a person is needed. */
   SESSION_TIMEOUT = 2,
   /** RATE_LIMIT - A burst limit; a short wait helps. */
   RATE_LIMIT = 3,
@@ -277,6 +277,12 @@ export enum ErrorCategory {
   OUTPUT_LIMIT = 18,
   /** HOOK_FAILED - A hook that the operator requires failed. */
   HOOK_FAILED = 19,
+  /** MODEL_REFUSED - The model, or the provider's safeguards, declined to answer. */
+  MODEL_REFUSED = 20,
+  /** ANSWER_CUT_OFF - The answer reached the most tokens that the model may write, and is cut off. */
+  ANSWER_CUT_OFF = 21,
+  /** ACCESS_DENIED - The provider refuses this request or its model to a login that is good otherwise. */
+  ACCESS_DENIED = 22,
   UNRECOGNIZED = -1,
 }
 
@@ -342,6 +348,15 @@ export function errorCategoryFromJSON(object: any): ErrorCategory {
     case 19:
     case "ERROR_CATEGORY_HOOK_FAILED":
       return ErrorCategory.HOOK_FAILED;
+    case 20:
+    case "ERROR_CATEGORY_MODEL_REFUSED":
+      return ErrorCategory.MODEL_REFUSED;
+    case 21:
+    case "ERROR_CATEGORY_ANSWER_CUT_OFF":
+      return ErrorCategory.ANSWER_CUT_OFF;
+    case 22:
+    case "ERROR_CATEGORY_ACCESS_DENIED":
+      return ErrorCategory.ACCESS_DENIED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -391,6 +406,12 @@ export function errorCategoryToJSON(object: ErrorCategory): string {
       return "ERROR_CATEGORY_OUTPUT_LIMIT";
     case ErrorCategory.HOOK_FAILED:
       return "ERROR_CATEGORY_HOOK_FAILED";
+    case ErrorCategory.MODEL_REFUSED:
+      return "ERROR_CATEGORY_MODEL_REFUSED";
+    case ErrorCategory.ANSWER_CUT_OFF:
+      return "ERROR_CATEGORY_ANSWER_CUT_OFF";
+    case ErrorCategory.ACCESS_DENIED:
+      return "ERROR_CATEGORY_ACCESS_DENIED";
     case ErrorCategory.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -477,7 +498,7 @@ export interface TaskSpec {
   labels: { [key: string]: string };
   /**
    * Failed runs after which a retryable failure is final. 0 means 3; at most 10. Runs that met a limit of the provider or
-   * were given back do not count.
+   * were given back do not count; those that meet one again and again end the task by a budget of their own.
    */
   maxAttempts: number;
   /** Not before this time: the task is SCHEDULED until then. At most a year ahead; a time that has passed means now, from year 1 on. */
@@ -518,12 +539,20 @@ export interface TaskSpec {
   includeFiles: string[];
   /** Folder on the executor's host to work in, under an allowed root. Empty: a throwaway folder. */
   workingFolder: string;
-  /** Tools that the engine may use; empty: its default. In the engine's own words, at most 64 of at most 256 characters. */
+  /**
+   * Tools that the engine may use without asking, such as `Bash(git log:*)`; which others it has is not changed by this. In the engine's own words, at
+   * most 64 of at most 256 characters. An executor of the release before takes the other tools away too.
+   */
   allowedTools: string[];
   /** Tools that it must not use. Bounds like those of `allowed_tools`. */
   deniedTools: string[];
   /** What the engine may do without asking. */
   permissionMode: PermissionMode;
+  /**
+   * Built-in tools that the engine has at all; empty: its default. Names without rules; bounds like those of `allowed_tools`. Some of them may still need a
+   * permission. An executor of the release before ignores this.
+   */
+  availableTools: string[];
 }
 
 export interface TaskSpec_LabelsEntry {
@@ -682,7 +711,19 @@ export interface TaskResult {
   /** Answered from the result cache: nothing was run, `usage` and `cost_usd` are those of the run that made it. Set by the queue. */
   cached: boolean;
   /** What the run's processes took on their host. */
-  resources: RunResources | undefined;
+  resources:
+    | RunResources
+    | undefined;
+  /** Uses of tools that the engine refused, since nobody is there to be asked. The first 100. */
+  permissionDenials: PermissionDenial[];
+}
+
+/** See `TaskResult.permission_denials`. */
+export interface PermissionDenial {
+  /** The tool, in the engine's own words. */
+  tool: string;
+  /** What it was to do: the first 1,024 characters of its input as JSON. */
+  input: string;
 }
 
 /** What a run's processes took, all of them together. Absent numbers are unknown. */
@@ -725,13 +766,13 @@ export interface TaskEvent {
     /** The task moved to a state that is not an end. */
     { $case: "stateChanged"; value: StateChanged }
     | //
-    /** The engine wrote text. The answer so far is the text of the newest attempt, joined. */
+    /** The engine wrote text. The answer so far is the last message of the newest attempt that was not taken back. */
     { $case: "textDelta"; value: TextDelta }
     | //
     /** The engine used a tool. */
     { $case: "toolUse"; value: ToolUse }
     | //
-    /** The engine or its provider has trouble and goes on. */
+    /** The engine or its provider has trouble and goes on; or the engine was not allowed to use a tool (PERMISSION_DENIED). */
     { $case: "engineNotice"; value: EngineNotice }
     | //
     /**
@@ -739,6 +780,9 @@ export interface TaskEvent {
      * another end.
      */
     { $case: "taskEnded"; value: TaskEnded }
+    | //
+    /** A message, or what has come of it, does not stand: the engine asks for it anew, or puts another in its place. */
+    { $case: "textTakenBack"; value: TextTakenBack }
     | undefined;
 }
 
@@ -756,10 +800,22 @@ export interface StateChanged {
   readyTime: Date | undefined;
 }
 
-/** See `TaskEvent.text_delta`. */
+/**
+ * See `TaskEvent.text_delta`. When a task SUCCEEDED, the deltas of the last message of its newest attempt that was not taken back, joined, are
+ * `TaskResult.text`; the messages before it are what the engine said on its way, such as before it used a tool. An empty
+ * `TaskResult.text` has no message of its own.
+ */
 export interface TextDelta {
-  /** Whole Unicode characters; deltas may be joined by CCSP, never reordered or dropped. */
+  /** Whole Unicode characters; deltas of one message may be joined by CCSP, never reordered or dropped. */
   text: string;
+  /** The message that it belongs to: from 1, growing within an attempt. 0: an executor of an older version, which does not tell them apart. */
+  message: number;
+}
+
+/** See `TaskEvent.text_taken_back`. */
+export interface TextTakenBack {
+  /** The message. What follows has a higher number. */
+  message: number;
 }
 
 /** See `TaskEvent.tool_use`. */
@@ -811,6 +867,7 @@ function createBaseTaskSpec(): TaskSpec {
     allowedTools: [],
     deniedTools: [],
     permissionMode: 0,
+    availableTools: [],
   };
 }
 
@@ -878,6 +935,9 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     }
     if (message.permissionMode !== 0) {
       writer.uint32(168).int32(message.permissionMode);
+    }
+    for (const v of message.availableTools) {
+      writer.uint32(178).string(v!);
     }
     return writer;
   },
@@ -1066,6 +1126,14 @@ export const TaskSpec: MessageFns<TaskSpec> = {
             message.permissionMode = reader.int32() as any;
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.availableTools.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1156,6 +1224,11 @@ export const TaskSpec: MessageFns<TaskSpec> = {
         : isSet(object.permission_mode)
         ? permissionModeFromJSON(object.permission_mode)
         : 0,
+      availableTools: globalThis.Array.isArray(object?.availableTools)
+        ? object.availableTools.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.available_tools)
+        ? object.available_tools.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1230,6 +1303,9 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     if (message.permissionMode !== 0) {
       obj.permissionMode = permissionModeToJSON(message.permissionMode);
     }
+    if (message.availableTools?.length) {
+      obj.availableTools = message.availableTools;
+    }
     return obj;
   },
 
@@ -1277,6 +1353,7 @@ export const TaskSpec: MessageFns<TaskSpec> = {
     message.allowedTools = object.allowedTools?.map((e) => e) || [];
     message.deniedTools = object.deniedTools?.map((e) => e) || [];
     message.permissionMode = object.permissionMode ?? 0;
+    message.availableTools = object.availableTools?.map((e) => e) || [];
     return message;
   },
 };
@@ -2427,6 +2504,7 @@ function createBaseTaskResult(): TaskResult {
     executorId: "",
     cached: false,
     resources: undefined,
+    permissionDenials: [],
   };
 }
 
@@ -2470,6 +2548,9 @@ export const TaskResult: MessageFns<TaskResult> = {
     }
     if (message.resources !== undefined) {
       RunResources.encode(message.resources, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.permissionDenials) {
+      PermissionDenial.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -2591,6 +2672,14 @@ export const TaskResult: MessageFns<TaskResult> = {
             message.resources = RunResources.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.permissionDenials.push(PermissionDenial.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2642,6 +2731,11 @@ export const TaskResult: MessageFns<TaskResult> = {
         : "",
       cached: isSet(object.cached) ? globalThis.Boolean(object.cached) : false,
       resources: isSet(object.resources) ? RunResources.fromJSON(object.resources) : undefined,
+      permissionDenials: globalThis.Array.isArray(object?.permissionDenials)
+        ? object.permissionDenials.map((e: any) => PermissionDenial.fromJSON(e))
+        : globalThis.Array.isArray(object?.permission_denials)
+        ? object.permission_denials.map((e: any) => PermissionDenial.fromJSON(e))
+        : [],
     };
   },
 
@@ -2686,6 +2780,9 @@ export const TaskResult: MessageFns<TaskResult> = {
     if (message.resources !== undefined) {
       obj.resources = RunResources.toJSON(message.resources);
     }
+    if (message.permissionDenials?.length) {
+      obj.permissionDenials = message.permissionDenials.map((e) => PermissionDenial.toJSON(e));
+    }
     return obj;
   },
 
@@ -2713,6 +2810,92 @@ export const TaskResult: MessageFns<TaskResult> = {
     message.resources = (object.resources !== undefined && object.resources !== null)
       ? RunResources.fromPartial(object.resources)
       : undefined;
+    message.permissionDenials = object.permissionDenials?.map((e) => PermissionDenial.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePermissionDenial(): PermissionDenial {
+  return { tool: "", input: "" };
+}
+
+export const PermissionDenial: MessageFns<PermissionDenial> = {
+  encode(message: PermissionDenial, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tool !== "") {
+      writer.uint32(10).string(message.tool);
+    }
+    if (message.input !== "") {
+      writer.uint32(18).string(message.input);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PermissionDenial {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePermissionDenial();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.input = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PermissionDenial {
+    return {
+      tool: isSet(object.tool) ? globalThis.String(object.tool) : "",
+      input: isSet(object.input) ? globalThis.String(object.input) : "",
+    };
+  },
+
+  toJSON(message: PermissionDenial): unknown {
+    const obj: any = {};
+    if (message.tool !== "") {
+      obj.tool = message.tool;
+    }
+    if (message.input !== "") {
+      obj.input = message.input;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PermissionDenial>): PermissionDenial {
+    return PermissionDenial.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PermissionDenial>): PermissionDenial {
+    const message = createBasePermissionDenial();
+    message.tool = object.tool ?? "";
+    message.input = object.input ?? "";
     return message;
   },
 };
@@ -2987,6 +3170,9 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       case "taskEnded":
         TaskEnded.encode(message.event.value, writer.uint32(66).fork()).join();
         break;
+      case "textTakenBack":
+        TextTakenBack.encode(message.event.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3068,6 +3254,14 @@ export const TaskEvent: MessageFns<TaskEvent> = {
             message.event = { $case: "taskEnded", value: TaskEnded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.event = { $case: "textTakenBack", value: TextTakenBack.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3105,6 +3299,10 @@ export const TaskEvent: MessageFns<TaskEvent> = {
         ? { $case: "taskEnded", value: TaskEnded.fromJSON(object.taskEnded) }
         : isSet(object.task_ended)
         ? { $case: "taskEnded", value: TaskEnded.fromJSON(object.task_ended) }
+        : isSet(object.textTakenBack)
+        ? { $case: "textTakenBack", value: TextTakenBack.fromJSON(object.textTakenBack) }
+        : isSet(object.text_taken_back)
+        ? { $case: "textTakenBack", value: TextTakenBack.fromJSON(object.text_taken_back) }
         : undefined,
     };
   },
@@ -3130,6 +3328,8 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       obj.engineNotice = EngineNotice.toJSON(message.event.value);
     } else if (message.event?.$case === "taskEnded") {
       obj.taskEnded = TaskEnded.toJSON(message.event.value);
+    } else if (message.event?.$case === "textTakenBack") {
+      obj.textTakenBack = TextTakenBack.toJSON(message.event.value);
     }
     return obj;
   },
@@ -3170,6 +3370,12 @@ export const TaskEvent: MessageFns<TaskEvent> = {
       case "taskEnded": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "taskEnded", value: TaskEnded.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "textTakenBack": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "textTakenBack", value: TextTakenBack.fromPartial(object.event.value) };
         }
         break;
       }
@@ -3302,13 +3508,16 @@ export const StateChanged: MessageFns<StateChanged> = {
 };
 
 function createBaseTextDelta(): TextDelta {
-  return { text: "" };
+  return { text: "", message: 0 };
 }
 
 export const TextDelta: MessageFns<TextDelta> = {
   encode(message: TextDelta, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.text !== "") {
       writer.uint32(10).string(message.text);
+    }
+    if (message.message !== 0) {
+      writer.uint32(16).int32(message.message);
     }
     return writer;
   },
@@ -3334,6 +3543,14 @@ export const TextDelta: MessageFns<TextDelta> = {
             message.text = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.message = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3347,13 +3564,19 @@ export const TextDelta: MessageFns<TextDelta> = {
   },
 
   fromJSON(object: any): TextDelta {
-    return { text: isSet(object.text) ? globalThis.String(object.text) : "" };
+    return {
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      message: isSet(object.message) ? globalThis.Number(object.message) : 0,
+    };
   },
 
   toJSON(message: TextDelta): unknown {
     const obj: any = {};
     if (message.text !== "") {
       obj.text = message.text;
+    }
+    if (message.message !== 0) {
+      obj.message = Math.round(message.message);
     }
     return obj;
   },
@@ -3364,6 +3587,74 @@ export const TextDelta: MessageFns<TextDelta> = {
   fromPartial(object: DeepPartial<TextDelta>): TextDelta {
     const message = createBaseTextDelta();
     message.text = object.text ?? "";
+    message.message = object.message ?? 0;
+    return message;
+  },
+};
+
+function createBaseTextTakenBack(): TextTakenBack {
+  return { message: 0 };
+}
+
+export const TextTakenBack: MessageFns<TextTakenBack> = {
+  encode(message: TextTakenBack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.message !== 0) {
+      writer.uint32(8).int32(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TextTakenBack {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTextTakenBack();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.message = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TextTakenBack {
+    return { message: isSet(object.message) ? globalThis.Number(object.message) : 0 };
+  },
+
+  toJSON(message: TextTakenBack): unknown {
+    const obj: any = {};
+    if (message.message !== 0) {
+      obj.message = Math.round(message.message);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TextTakenBack>): TextTakenBack {
+    return TextTakenBack.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TextTakenBack>): TextTakenBack {
+    const message = createBaseTextTakenBack();
+    message.message = object.message ?? 0;
     return message;
   },
 };

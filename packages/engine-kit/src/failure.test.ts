@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { ERROR_CATEGORIES, runFailure } from "./failure.js";
+
+const fromRoot = (path: string): Promise<string> => readFile(new URL(`../../../${path}`, import.meta.url), "utf8");
+
+/** The queue's own: no run ends in it. */
+const OF_THE_QUEUE = "EXECUTOR_LOST";
+
+describe("categories of failures", () => {
+  const inProto = async (): Promise<readonly string[]> => {
+    const proto = await fromRoot("proto/ccsp/task/v1/task.proto");
+    return [...proto.matchAll(/^ {2}ERROR_CATEGORY_(\w+) = [1-9]\d*;/gm)].map(([, name = ""]) => name);
+  };
+
+  it("are those of the proto, and that of the queue", async () => {
+    assert.deepEqual([...ERROR_CATEGORIES, OF_THE_QUEUE].toSorted(), (await inProto()).toSorted());
+  });
+
+  it("are documented one by one in docs/errors.md, in the proto's order, with whether they are tried again", async () => {
+    const docs = await fromRoot("docs/errors.md");
+    const rows = [...docs.matchAll(/^\| ([A-Z_]+) \| .+? \| (.+?) \| .+ \|$/gm)];
+    assert.deepEqual(
+      rows.map(([, name]) => name),
+      await inProto(),
+    );
+    for (const category of ERROR_CATEGORIES) {
+      const [, , again = ""] = rows.find(([, name]) => name === category) ?? [];
+      // A login that ended is nothing that an engine could try again, but a person renews it.
+      const retryable = runFailure(category, "m").retryable || category === "SESSION_TIMEOUT";
+      assert.equal(!again.startsWith("no"), retryable, `${category}: ${again}`);
+    }
+  });
+
+  it("are each said to be what in docs/engines.md, but for the cancel", async () => {
+    const docs = await fromRoot("docs/engines.md");
+    const missing = ERROR_CATEGORIES.filter((category) => !new RegExp(`\\| ${category}\\b`).test(docs));
+    assert.deepEqual(missing, ["CANCELLED"]);
+  });
+});

@@ -1,0 +1,48 @@
+import { createHash, type Hash } from "node:crypto";
+import type { EngineEvent } from "./engine.js";
+import { FIRST_MESSAGE } from "./text.js";
+
+/** What was told of a run's text, held against the engine's last word. */
+export interface ToldText {
+  heard(event: EngineEvent): void;
+  /**
+   * What is still to be told, so that the last message that stands is `answer`: its rest, or all of it in place of that message. Nothing for an
+   * empty answer: a run may end with a tool, and what was said before it stays.
+   */
+  settle(answer: string): readonly EngineEvent[];
+}
+
+export function createToldText(): ToldText {
+  /** Messages that stand. Their digests: the text itself may be megabytes, and is needed for this alone. */
+  const standing = new Map<number, { readonly digest: Hash; length: number }>();
+  let newest = 0;
+
+  return {
+    heard(event) {
+      if (event.type === "taken-back") standing.delete(event.message);
+      if (event.type !== "text") return;
+      const { message = FIRST_MESSAGE, text } = event;
+      newest = Math.max(newest, message);
+      const told = standing.get(message) ?? { digest: createHash("sha256"), length: 0 };
+      standing.set(message, told);
+      told.digest.update(text);
+      told.length += text.length;
+    },
+    settle(answer) {
+      if (answer === "") return [];
+      const last = Math.max(0, ...standing.keys());
+      const told = standing.get(last);
+      if (!told) return [{ type: "text", text: answer, message: newest + 1 }];
+      if (digestOf(answer.slice(0, told.length)) === told.digest.copy().digest("hex")) {
+        const rest = answer.slice(told.length);
+        return rest === "" ? [] : [{ type: "text", text: rest, message: last }];
+      }
+      return [
+        { type: "taken-back", message: last },
+        { type: "text", text: answer, message: newest + 1 },
+      ];
+    },
+  };
+}
+
+const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");

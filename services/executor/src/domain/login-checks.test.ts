@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { type Engine, type EngineRun, type RunFailure, type RunOutcome, runFailure } from "@ccsp/engine-kit";
+import { plainRequest } from "@ccsp/engine-kit/conformance";
+import { createLoginChecks } from "./login-checks.js";
+import type { ProbeReport } from "./probe.js";
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+const denied = runFailure("ACCESS_DENIED", "the provider refused this request or its model (403)");
+const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage: undefined, costUsd: undefined });
+const succeeded = { ok: true } as RunOutcome;
+
+/** An engine whose runs end, and probes that answer, when the test says so. */
+function setUp() {
+  const ends: ((outcome: RunOutcome) => void)[] = [];
+  const probes: { readonly signal: AbortSignal; answer(failure?: RunFailure): void; refuse(): void }[] = [];
+  let stopped = 0;
+  const engine: Engine = {
+    name: "fake",
+    capabilities: { streaming: true, usage: true, takes: [] },
+    version: async () => "1",
+    start: async () =>
+      ({
+        pid: 7,
+        outcome: new Promise<RunOutcome>((resolve) => ends.push(resolve)),
+        stop: async () => void stopped++,
+        kill: async () => void stopped++,
+      }) as EngineRun,
+  };
+  const checks = createLoginChecks({
+    probe: (_engine, signal) =>
+      new Promise((resolve, reject) => {
+        const report = { firstTextMs: 1, totalMs: 1, engineVersion: "1", model: "m" };
+        probes.push({
+          signal,
+          answer: (failure) => resolve({ ...report, failure } satisfies ProbeReport),
+          refuse: () => reject(new Error("an emergency stop is in force")),
+        });
+      }),
+  });
+  const checked = checks.checked(engine);
+  return {
+    ...{ probes, ends },
+    stopped: () => stopped,
+    async start() {
+      const run = await checked.start(plainRequest("t", "p"));
+      const category = run.outcome.then((came) => (came.ok ? "ok" : came.failure.category));
+      const retryable = run.outcome.then((came) => !came.ok && came.failure.retryable);
+      return { run, category, retryable, end: ends.at(-1) ?? assert.fail() };
+    },
+  };
+}
+
+describe("a refusal of the provider", () => {
+  it("is the task's own when a probe is answered", async () => {
+    const { start, probes } = setUp();
+    const { end, category, retryable } = await start();
+    end(failed(denied));
+    await settled();
+    probes[0]?.answer();
+    assert.deepEqual([await category, await retryable], ["ACCESS_DENIED", false]);
+  });
+
+  for (const again of ["ACCESS_DENIED", "SESSION_TIMEOUT"] as const) {
+    it(`is the login's when a probe ends in ${again} too`, async () => {
+      const { start, probes } = setUp();
+      const { end, category } = await start();
+      end(failed(denied));
+      await settled();
+      probes[0]?.answer(runFailure(again, "refused"));
+      assert.equal(await category, "SESSION_TIMEOUT");
+    });
+  }
+
+  it("is the task's own, and asks for no probe, when another run succeeded meanwhile", async () => {
+    const { start, probes } = setUp();
+    const [one, other] = [await start(), await start()];
+    other.end(succeeded);
+    await other.category;
+    one.end(failed(denied));
+    assert.equal(await one.category, "ACCESS_DENIED");
+    assert.equal(probes.length, 0);
+    const later = await start();
+    later.end(failed(denied));
+    await settled();
+    assert.equal(probes.length, 1, "what was answered before says nothing of it");
+    probes[0]?.answer();
+    await later.category;
+  });
+
+  it("may be tried again when the probe finds nothing out: another trouble, or no probe may start", async () => {
+    for (const find of [
+      (probe: ReturnType<typeof setUp>["probes"][number]) => probe.answer(runFailure("NETWORK_ERROR", "away")),
+      (probe: ReturnType<typeof setUp>["probes"][number]) => probe.refuse(),
+    ]) {
+      const { start, probes } = setUp();
+      const { end, category, retryable } = await start();
+      end(failed(denied));
+      await settled();
+      find(probes[0] ?? assert.fail());
+      assert.deepEqual([await category, await retryable], ["ACCESS_DENIED", true]);
+    }
+  });
+
+  it("shares a probe with those that come before it begins, and not with later ones", async () => {
+    const { start, probes } = setUp();
+    const runs = [await start(), await start(), await start()];
+    for (const { end } of runs.slice(0, 2)) end(failed(denied));
+    await settled();
+    runs[2]?.end(failed(denied));
+    await settled();
+    assert.equal(probes.length, 1);
+    probes[0]?.answer();
+    await settled();
+    assert.equal(probes.length, 2);
+    probes[1]?.answer(denied);
+    assert.deepEqual(await Promise.all(runs.map(({ category }) => category)), [
+      "ACCESS_DENIED",
+      "ACCESS_DENIED",
+      "SESSION_TIMEOUT",
+    ]);
+  });
+
+  it("waits for no probe once its run is ended, and then nobody asks", async () => {
+    const { start, probes, stopped } = setUp();
+    const { run, end, category } = await start();
+    end(failed(denied));
+    await settled();
+    await run.stop();
+    assert.equal(await category, "ACCESS_DENIED");
+    assert.deepEqual([probes[0]?.signal.aborted, stopped()], [true, 1]);
+  });
+
+  it("is looked into only where it is one", async () => {
+    const { start, probes } = setUp();
+    for (const category of ["SESSION_TIMEOUT", "RATE_LIMIT"] as const) {
+      const run = await start();
+      run.end(failed(runFailure(category, "m")));
+      assert.equal(await run.category, category);
+    }
+    assert.equal(probes.length, 0);
+  });
+});

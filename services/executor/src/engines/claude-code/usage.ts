@@ -1,0 +1,87 @@
+import { at, countAt, entriesAt, type Json, numberAt, type Usage } from "@ccsp/engine-kit";
+
+/** What a run used, as far as its results have said. */
+export interface Spent {
+  /** Takes the `result` of a turn. */
+  add(line: Json): void;
+  readonly usage: Usage | undefined;
+  readonly costUsd: number | undefined;
+  /** The model that wrote most: the CLI also asks small ones for side jobs. */
+  readonly model: string | undefined;
+}
+
+type PerModel = readonly (readonly [string, Json])[];
+
+/**
+ * Adds up what each result says was used since the one before it. `modelUsage` and `total_cost_usd` are no such thing: they are totals of the process
+ * (2.1.197), and of the whole conversation (2.1.332, which a `--resume` goes on counting). They serve only where a result does not say
+ * the other and no total of a conversation can be in them.
+ */
+export function createSpent(): Spent {
+  let usage: Usage | undefined;
+  let costUsd: number | undefined;
+  const written = new Map<string, number>();
+
+  return {
+    add(line) {
+      const since = entriesAt(line, "model_usage_since_last_result");
+      if (at(line, "model_usage_since_last_result") !== undefined) {
+        usage = plus(usage, perModel(since));
+        costUsd = (costUsd ?? 0) + sum(since, (each) => numberAt(each, "costUSD") ?? 0);
+        for (const [model, each] of since) written.set(model, (written.get(model) ?? 0) + outputOf(each));
+      } else if (countAt(line, "result_index") !== undefined) {
+        // A result that the CLI made up, such as that of a start that failed: it counted nothing itself.
+        usage ??= ofTurn(line);
+      } else {
+        const total = entriesAt(line, "modelUsage");
+        usage = total.length > 0 ? perModel(total) : ofTurn(line);
+        costUsd = numberAt(line, "total_cost_usd");
+        written.clear();
+        for (const [model, each] of total) written.set(model, outputOf(each));
+      }
+    },
+    get usage() {
+      return usage;
+    },
+    get costUsd() {
+      return costUsd;
+    },
+    get model() {
+      return [...written].toSorted(([, a], [, b]) => b - a)[0]?.[0];
+    },
+  };
+}
+
+const outputOf = (usage: Json): number => countAt(usage, "outputTokens") ?? 0;
+
+const sum = (models: PerModel, of: (usage: Json) => number): number =>
+  models.reduce((total, [, usage]) => total + of(usage), 0);
+
+/** Counts sub-agents too, and stays right when a limit ends the run. */
+const perModel = (models: PerModel): Usage => ({
+  inputTokens: sum(models, (each) => countAt(each, "inputTokens") ?? 0),
+  outputTokens: sum(models, outputOf),
+  cacheReadTokens: sum(models, (each) => countAt(each, "cacheReadInputTokens") ?? 0),
+  cacheCreationTokens: sum(models, (each) => countAt(each, "cacheCreationInputTokens") ?? 0),
+});
+
+/** What the turn itself used, without what works behind it. */
+function ofTurn(line: Json): Usage | undefined {
+  if (at(line, "usage") === undefined) return undefined;
+  return {
+    inputTokens: countAt(line, "usage", "input_tokens") ?? 0,
+    outputTokens: countAt(line, "usage", "output_tokens") ?? 0,
+    cacheReadTokens: countAt(line, "usage", "cache_read_input_tokens") ?? 0,
+    cacheCreationTokens: countAt(line, "usage", "cache_creation_input_tokens") ?? 0,
+  };
+}
+
+function plus(a: Usage | undefined, b: Usage): Usage {
+  if (a === undefined) return b;
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
+    cacheCreationTokens: a.cacheCreationTokens + b.cacheCreationTokens,
+  };
+}
