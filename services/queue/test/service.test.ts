@@ -132,11 +132,7 @@ describe("the queue service", () => {
       else process.kill(redis.pid, signal);
       try {
         const first = enqueue();
-<<<<<<< HEAD
         await eventually(async () => assert.deepEqual(await service.failing(), ["redis"]));
-=======
-        await eventually(async () => assert.match(await (await service.ops("/health?verbose")).text(), /"redis"/));
->>>>>>> redis
         const later = await Promise.all(Array.from({ length: 20 }, enqueue));
         assert.deepEqual([...new Set([await first, ...later])], ["DEPENDENCY_UNAVAILABLE redis"]);
       } finally {
