@@ -102,15 +102,15 @@ async function attack(): Promise<void> {
   const metadata = new Metadata();
   metadata.set("authorization", `Bearer ${token}`);
   const outcomes: Record<string, number> = {};
-  let stopped = false;
-  process.once("message", () => (stopped = true));
+  const stop = new AbortController();
+  process.once("message", () => stop.abort());
   process.send?.("begun");
   const clients = Array.from({ length: CONNECTIONS }, () => createClient(AgentServiceService, address, OWN_CONNECTION));
   const watchAndLeave = async (client: (typeof clients)[number]): Promise<string> => {
     for await (const _ of client.watchTask({ taskId }, { metadata })) return "watched";
     return "ended";
   };
-  for (let i = 0; !stopped; i++) {
+  for (let i = 0; !stop.signal.aborted; i++) {
     const client = clients[i % CONNECTIONS];
     if (client) {
       watchAndLeave(client)

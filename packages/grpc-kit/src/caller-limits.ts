@@ -6,12 +6,12 @@ export interface CallerLimits {
   readonly unfinishedRequests: number;
   /** How long a body may take to arrive. */
   readonly bodyMs: number;
-  /** Calls that it may abandon in a second, in the long run; ten times as many at once. Beyond, its calls are refused until the rate is that again. */
+  /** Calls that it may abandon in a second, in the long run; three times as many at once. Beyond, its calls are refused until the rate is that again. */
   readonly abandonedPerSecond: number;
 }
 
 /** Seconds of its rate that a caller may use up at once. */
-const BURST_S = 10;
+const BURST_S = 3;
 
 export type Limit = "unfinished_requests" | "abandoned_calls";
 

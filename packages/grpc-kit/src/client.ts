@@ -187,13 +187,14 @@ async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, voi
   const answerBy = answerWithinMs === undefined ? undefined : (deadline ?? new Date(Date.now() + answerWithinMs));
   let [code, why] = [status.CANCELLED, "its reader left"];
   try {
-    const first = await onceReachable(outgoing, answerBy, () => {
-      call = openStream(outgoing);
-      return call.messages.next();
+    const { stream, first } = await onceReachable(outgoing, answerBy, async () => {
+      const opened = openStream(outgoing);
+      call = opened;
+      return { stream: opened, first: await opened.messages.next() };
     });
     clearTimeout(timer);
-    for (let next = first; call && !next.done; next = await call.messages.next()) {
-      call.taken();
+    for (let next = first; !next.done; next = await stream.messages.next()) {
+      stream.taken();
       yield next.value;
     }
     code = status.OK;

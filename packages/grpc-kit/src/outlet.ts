@@ -20,7 +20,7 @@ export function createOutlet(
   open: OpenCall,
   { stalledMs, stalled }: { readonly stalledMs: number; readonly stalled: () => void },
 ): Outlet {
-  let [bytesOnTheWay, onTheWay] = [0, 0];
+  const onTheWay = { bytes: 0, messages: 0 };
   let taken: (() => void) | undefined;
 
   const nextTaken = async (): Promise<void> => {
@@ -31,26 +31,26 @@ export function createOutlet(
       clearTimeout(timer);
     }
   };
-  const full = (bytes: number): boolean => bytesOnTheWay + bytes > STREAM_BYTES || onTheWay >= STREAM_MESSAGES;
+  const full = (bytes: number): boolean => onTheWay.bytes + bytes > STREAM_BYTES || onTheWay.messages >= STREAM_MESSAGES;
 
   return {
     async send(message) {
       const bytes = message.length;
-      while (onTheWay > 0 && full(bytes)) await nextTaken();
+      while (onTheWay.messages > 0 && full(bytes)) await nextTaken();
       const cost = await open.unread.take(bytes);
-      onTheWay += 1;
-      bytesOnTheWay += bytes;
+      onTheWay.messages += 1;
+      onTheWay.bytes += bytes;
       call.write(message, () => {
-        onTheWay -= 1;
-        bytesOnTheWay -= bytes;
+        onTheWay.messages -= 1;
+        onTheWay.bytes -= bytes;
         open.unread.giveBack(cost);
         taken?.();
       });
       // The next one is made when this one leaves: it would wait in memory.
-      while (onTheWay > 0 && full(0)) await nextTaken();
+      while (onTheWay.messages > 0 && full(0)) await nextTaken();
     },
     async flushed() {
-      while (bytesOnTheWay > SMALL_BYTES) await nextTaken();
+      while (onTheWay.bytes > SMALL_BYTES) await nextTaken();
     },
   };
 }

@@ -106,10 +106,10 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     services.map((service) => service.serviceName),
   );
 
-  const { injectConnection } = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = await listen({
     ...options.listen,
-    accept: injectConnection,
+    accept: (socket) => injector.injectConnection(socket),
     perAddress: strangers?.connectionsPerAddress ?? Number.POSITIVE_INFINITY,
     refused(address) {
       serving.refused("connections");

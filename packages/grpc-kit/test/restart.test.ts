@@ -156,6 +156,8 @@ describe("a stream whose first message answers the call", () => {
       },
     });
     const queue = fixture.connect(server, { timeoutMs: 100 });
+    // To connect may take longer than that.
+    await queue.get({ taskId: "t1" }, { timeoutMs: 10_000 });
     const answered = queue.watch({}, { answersFirst: true })[Symbol.asyncIterator]();
     await answered.next();
     const patient = drain(queue.watch({ afterSequence: 1 }, { answersFirst: true, timeoutMs: 60_000 }));

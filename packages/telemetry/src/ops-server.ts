@@ -115,16 +115,17 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
 function showDependencies(registry: Registry, checks: OpsOptions["checks"]): void {
   const names = Object.keys(checks);
   if (names.length === 0) return;
-  new Gauge({
+  const up: Gauge = new Gauge({
     name: "ccsp_dependency_up",
     help: "Whether what the service depends on answered when the metrics were read",
     labelNames: ["dependency"],
-    registers: [registry],
     async collect() {
       const failing = await runChecks(checks);
-      for (const dependency of names) this.set({ dependency }, dependency in failing ? 0 : 1);
+      for (const dependency of names) up.set({ dependency }, dependency in failing ? 0 : 1);
     },
+    registers: [],
   });
+  registry.registerMetric(up);
 }
 
 function json(status: number, body: object): Answer {

@@ -49,7 +49,7 @@ export function define(settings: Settings): GatewayConfig {
         }),
         abandonedPerSecond: settings.integer(
           "CCSP_GATEWAY_ABANDONED_CALLS",
-          "calls that one agent may give up in a second, ten times as many at once; then its calls are refused",
+          "calls that one agent may give up in a second, three times as many at once; then its calls are refused",
           { default: 30, min: 1 },
         ),
       },
