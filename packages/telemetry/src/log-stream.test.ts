@@ -48,6 +48,21 @@ describe("a log whose disk is full for a while", () => {
     assert.deepEqual(told, [{ failures: 2, dropped: 0 }]);
   });
 
+  it("writes again when so much waited that no line found room", async () => {
+    const stream = openLogStream("a-third", fd);
+    const told: Lost[] = [];
+    stream.onRecovery((lost) => told.push(lost));
+    full(true);
+    const line = `${"x".repeat(99)}\n`;
+    for (let i = 0; i < 11_000; i += 1) stream.write(line);
+    full(false);
+    // The first of them finds no room yet, and makes it.
+    stream.write(line);
+    stream.write(line.replaceAll("x", "y"));
+    assert.match(written(), /x\ny{99}\n$/);
+    assert.equal(told[0]?.dropped, 11_001 - Math.floor((1024 * 1024) / 100));
+  });
+
   it("keeps a megabyte at most, and counts the lines that it gives up", async () => {
     const registry = createMetrics("another");
     const stream = openLogStream("another", fd);

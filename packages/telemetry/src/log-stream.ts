@@ -1,7 +1,7 @@
 import { type DestinationStream, destination } from "pino";
 import { Counter, type Registry } from "prom-client";
 
-/** What waits for a disk to take it again; more than that is dropped. */
+/** What may wait for a disk to take it again. */
 const MOST_WAITING_BYTES = 1024 * 1024;
 
 export interface LogStream extends DestinationStream {
@@ -17,7 +17,7 @@ export interface Lost {
 
 /**
  * A log on file descriptor `fd` that may fail, as on a full disk, and whose failures are nobody else's: they are counted for `service`
- * and thrown nowhere. The newest megabyte of lines at most waits for the next write that succeeds.
+ * and thrown nowhere. A megabyte of lines at most waits for the next write that succeeds; lines that find no room are dropped.
  */
 export function openLogStream(service: string, fd: number): LogStream {
   const { failures, dropped } = countersOf(service);
@@ -33,6 +33,8 @@ export function openLogStream(service: string, fd: number): LogStream {
   stream.on("drop", () => {
     dropped.inc();
     lost = { ...lost, dropped: lost.dropped + 1 };
+    // Only a line that finds room has pino write what waits: without this a log that was full once stays silent for ever.
+    stream.write("");
   });
   stream.on("write", () => {
     if (lost.failures === 0) return;
