@@ -22,6 +22,7 @@ import { queueHandlers } from "./grpc/handlers.js";
 import { checkMemory, watchMemory } from "./memory-watch.js";
 import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
+import { fixFormat } from "./redis/format.js";
 import { createMemoryReads } from "./redis/memory.js";
 import { openRedisClock } from "./redis/redis-clock.js";
 import { createReplicas } from "./redis/replicas.js";
@@ -49,6 +50,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const wakes = await open("wakes", openWakes(await redis.duplicate(), redis.client));
     const idle = await open("idle", createIdle(wakes, engines));
     const shardBounds = boundsOfShard(bounds, shards);
+    await fixFormat(redis.client);
     await fixShards(redis.client, shards);
     const { retentionMs } = config;
     const hint = (topic: string) => wakes.hint(topic);
