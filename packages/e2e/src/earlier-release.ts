@@ -23,7 +23,9 @@ export interface Stored {
 export async function restoreStored(redis: Redis, release: string, { ageMs = 0 } = {}): Promise<Stored> {
   const text = await readFile(new URL(`${release}/stored.jsonl`, FIXTURES), "utf8");
   const recordedMs = Number(/"recordedMs":(\d+)/.exec(text)?.[1]);
-  const moved = (time: number): number => time + (Date.now() - ageMs - recordedMs);
+  // All by as much: a lease's fence is in several places.
+  const byMs = Date.now() - ageMs - recordedMs;
+  const moved = (time: number): number => time + byMs;
   const lines = text
     .replace(/(?<![\da-z.])1[78]\d{11}(?![\da-z])/g, (ms) => String(moved(Number(ms))))
     .replace(/(?<=\/)1[9a-f][\da-f]{9}(?=\/)/g, (ms) => moved(Number.parseInt(ms, 16)).toString(16))

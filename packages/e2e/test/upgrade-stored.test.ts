@@ -186,7 +186,9 @@ describe("what release 0.1.0 stored, in today's queue", function () {
       };
       const complete = async (name: string, reportSequence: number) => {
         const [taskId, fence] = [idOf(name), held.get(idOf(name)) ?? 0n];
-        const events = [TaskEvent.fromPartial({ event: { $case: "textDelta", value: { text: "more" } } })];
+        // The first is of a kind that this queue does not know.
+        const text = { $case: "textDelta", value: { text: "more" } } as const;
+        const events = [TaskEvent.fromPartial({}), TaskEvent.fromPartial({ event: text })];
         const started = reportSequence === 1 ? { traceparent: "" } : undefined;
         await own.report({ taskId, fence, reportSequence, started, events });
         await own.complete(CompleteRequest.fromPartial({ taskId, fence, result: { text: "done", engine: ENGINE } }));

@@ -81,18 +81,18 @@ function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput[
   });
 }
 
-/** Throws INVALID_FIELD. */
+/** An event that this version does not know is passed over: a later release's executor may send one while this queue is upgraded. Throws INVALID_FIELD. */
 export function readReport(request: ReportRequest): Report {
   const { taskId, fence, reportSequence, started, events } = request;
   const faults = new Faults();
   faults.unless(reportSequence > 0, "report_sequence", "must be 1 or more");
-  const entries = events.map((event, i) => {
+  const entries = events.flatMap((event, i) => {
     const kind = event.event?.$case;
-    faults.unless(kind !== undefined, `events[${i}]`, "has no event that this version knows");
+    if (kind === undefined) return [];
     faults.unless(kind !== "stateChanged" && kind !== "taskEnded", `events[${i}]`, "is the queue's own to write");
     const entry = encodeReported(event);
     faults.unless(entry.byteLength <= MAX_ENTRY_BYTES, `events[${i}]`, `is larger than ${MAX_ENTRY_BYTES} bytes`);
-    return entry;
+    return [entry];
   });
   faults.check();
   return {

@@ -495,7 +495,7 @@ export interface ReportRequest {
     | undefined;
   /**
    * Entries for the log, oldest first. `sequence`, `time` and `attempt` are set by the queue; `state_changed` and
-   * `task_ended` are refused.
+   * `task_ended` are refused. An event that the queue does not know, as of a later release, is passed over; 0.1.0 refuses the report.
    */
   events: TaskEvent[];
 }
@@ -10441,7 +10441,7 @@ export const QueueServiceService = {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report: {
@@ -10896,7 +10896,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report: handleUnaryCall<ReportRequest, ReportResponse>;
@@ -11182,7 +11182,7 @@ export interface QueueServiceClient extends Client {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report(
