@@ -45,7 +45,12 @@ export const showMemory = (registry: Registry): Gauge =>
  * Looks each second whether there is memory for new work, at each shard by itself: a node that is away holds up no other's look. What
  * was seen of it last counts meanwhile.
  */
-export function watchMemory({ reads, registry, log, everyMs = EVERY_MS }: WatchDeps): Room & { close(): Promise<void> } {
+export function watchMemory({
+  reads,
+  registry,
+  log,
+  everyMs = EVERY_MS,
+}: WatchDeps): Room & { close(): Promise<void> } {
   const share = showMemory(registry);
   const shares = reads.map(() => 0);
   const full = new Set<number>();
