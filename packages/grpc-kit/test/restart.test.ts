@@ -60,7 +60,10 @@ describe("a unary call to a target that comes and goes", () => {
 
   it("says in plain words why nobody could be reached, and that no answer came", async () => {
     const nobody = await failure(drain(fixture.connect("127.0.0.1:1").watch({})));
-    assert.match(nobody.message, /^127\.0\.0\.1:1 could not be reached for \S+\/Watch: connect ECONNREFUSED 127\.0\.0\.1:1$/);
+    assert.match(
+      nobody.message,
+      /^127\.0\.0\.1:1 could not be reached for \S+\/Watch: connect ECONNREFUSED 127\.0\.0\.1:1$/,
+    );
     const never = gate();
     const queue = await fixture.serveAndConnect({
       async get() {
