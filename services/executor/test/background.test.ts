@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, type Simulator, skip, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, type Simulator, skip, startSimulator } from "@ccsp/testkit";
 import { expectProcesses } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
@@ -76,6 +76,18 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
         limits: { wallTime: { seconds: 6n, nanos: 0 }, outputBytes: 0n, turns: 0, budgetUsd: 0 },
       });
       assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "TIMEOUT");
+      await expectProcesses(0, task);
+    });
+  });
+
+  it("is cancelled, whatever was answered before", function () {
+    if (isOld) skip(this, OLD);
+    return withCli(async (rig) => {
+      simulator.script(mainAsks, shell("sleep 100"), says("it runs"));
+      const task = rig.queue.add("work", { allowedTools: ["Bash"] });
+      await eventually(() => assert.equal(rig.queue.textOf(task), "it runs"), { timeoutMs: 30_000 });
+      rig.queue.cancel(task);
+      assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "CANCELLED");
       await expectProcesses(0, task);
     });
   });
