@@ -52,6 +52,13 @@ describe("patience", () => {
     assert.deepEqual(time.pauses, [2_550, 2_600]);
   });
 
+  it("ends with what a server said, where the last try was too short to hear it again", async () => {
+    const { time: _, ...pace } = clock();
+    const patience = createPatience(2_000, undefined, pace);
+    await patience.outlast(overloaded(1_900));
+    await assert.rejects(patience.outlast(new CallError(status.DEADLINE_EXCEEDED, "no answer")), /not now/);
+  });
+
   it("gives up at once when it was told to wait for longer than it has patience", async () => {
     const { time, ...pace } = clock();
     await assert.rejects(createPatience(1_000, undefined, pace).outlast(overloaded(1_500)), (error) => {

@@ -36,6 +36,8 @@ export function createPatience(
 ): Patience {
   let failures = 0;
   let since: number | undefined;
+  /** The last that a server said: the last try may be too short to hear it again. */
+  let told: unknown;
   const leftMs = () => {
     since ??= now();
     return since + resumeMs - now();
@@ -44,14 +46,16 @@ export function createPatience(
     progressed() {
       failures = 0;
       since = undefined;
+      told = undefined;
     },
     tryMs: () => Math.max(SHORTEST_TRY_MS, Math.min(LONGEST_TRY_MS, leftMs())),
     async outlast(error) {
       if (signal?.aborted) throw signal.reason;
       if (!worthRepeating(error)) throw toCcspError(error);
+      if (error.code !== status.DEADLINE_EXCEEDED) told = error;
       const { retryAfterMs = 0 } = error;
       const left = leftMs() - retryAfterMs;
-      if (left <= 0) throw toCcspError(error);
+      if (left <= 0) throw toCcspError(told ?? error);
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS, left);
       failures += 1;
       await wait(retryAfterMs + spread(pause), signal);

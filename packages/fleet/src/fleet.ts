@@ -39,7 +39,7 @@ export interface Fleet {
   /** Of the gateways, as a gRPC target. */
   readonly gatewayAddress: string;
   processes(): readonly FleetProcess[];
-  /** Resolves when every replica is ready and reaches what it depends on. Rejects with what is missing after `timeoutMs` (60 s), and at once when a service will not be started again. */
+  /** Resolves when every replica is ready and reaches what it depends on. Rejects with what is missing after `timeoutMs` (60 s), and at once, with its words alone, when a service will not be started again. */
   ready(timeoutMs?: number): Promise<void>;
   /** Resolves once `stop` has stopped everything. */
   waitStopped(): Promise<void>;

@@ -4,22 +4,28 @@ import type { Part } from "./plan.js";
 import type { Running } from "./unit-process.js";
 
 const POLL_MS = 50;
+const MOST_OF_A_LINE = 300;
 
-/** Resolves when every part is ready and reaches what it depends on, so that the fleet does what it is asked from then on; rejects, naming each that is not and why, when one will not be started again or time is up. */
+/**
+ * Resolves when every part is ready and reaches what it depends on, so that the fleet does what it is asked from then on. Rejects at once, in
+ * its words, when one will not be started again: the others may only wait for it. When time is up, names each that is not ready and why.
+ */
 export async function untilAllReady(running: readonly Running[], timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    // Asked first, so that what is missing tells of it.
-    const hopeless = running.some(({ supervisor }) => supervisor.gaveUp);
+    const hopeless = running.filter(({ supervisor }) => supervisor.gaveUp);
+    if (hopeless.length > 0) throw new Error(hopeless.map(lastWords).join("\n"));
     const missing = (await Promise.all(running.map(whatIsMissing))).filter((reason) => reason !== undefined);
     if (missing.length === 0) return;
-    if (hopeless || Date.now() > deadline) throw new Error(`not ready: ${missing.join("\n")}`);
+    if (Date.now() > deadline) throw new Error(missing.join("\n"));
     await sleep(POLL_MS);
   }
 }
 
+const lastWords = ({ unit, supervisor }: Running): string =>
+  `${unit.name} ended: ${supervisor.process.lastLines().join("\n")}`;
+
 async function whatIsMissing({ unit, supervisor }: Running): Promise<string | undefined> {
-  if (supervisor.gaveUp) return `${unit.name} ended: ${supervisor.process.lastLines().join("\n")}`;
   // Whoever answers on its port meanwhile is not it.
   if (!supervisor.up)
     return `${unit.name} ended and is about to be restarted: ${supervisor.process.lastLines().at(-1) ?? ""}`;
@@ -27,8 +33,11 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
   const missing = unit.parts.flatMap(({ name }, at) => (reasons[at] === undefined ? [] : [`${name} ${reasons[at]}`]));
   if (missing.length === 0) return undefined;
   const last = supervisor.process.lastLines().at(-1);
-  return `${unit.name}: ${missing.join(", ")}${last === undefined ? "" : `; its last line: ${last}`}`;
+  return `${unit.name}: ${missing.join(", ")}${last === undefined ? "" : `; its last line: ${short(last)}`}`;
 }
+
+/** A line of a log may hold a stack. */
+const short = (line: string): string => (line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)} …` : line);
 
 async function whyNotReady(part: Part): Promise<string | undefined> {
   try {

@@ -169,7 +169,7 @@ describe("startFleet", function () {
 
   it("says at once, and with its words, which service refuses its settings", async () => {
     const running = await start({ serviceEnv: { executor: { STUB: "refuses-settings" } } });
-    await assert.rejects(running.ready(), /executor-1 ended: CCSP_X must be a number/);
+    await assert.rejects(running.ready(), { message: "executor-1 ended: CCSP_X must be a number" });
   });
 
   it("names what is not built, and stops what it had started", async () => {

@@ -100,7 +100,7 @@ function promises(options: WorldOptions): void {
     }
   });
 
-  describe("the door", () => {
+  describe("admission", () => {
     /** The same Redis behind a door with these bounds. */
     const bounded = (bounds: Partial<Bounds>) =>
       createTaskStore(world.redis.client, {

@@ -135,7 +135,8 @@ interface Scene {
 
 async function act(op: string, n: number, { replicas, players, closed }: Scene): Promise<void> {
   const world = replicas[n % 2] ?? replicas[0];
-  const player = players[n % players.length] ?? assert.fail("there is no player");
+  // By another part of the number than the replica, so that a task for one executor is accepted where that waits and elsewhere.
+  const player = players[(n >> 1) % players.length] ?? assert.fail("there is no player");
   const task = (i = n) => newTask({ agent: `agent-${i % 3}`, class: CLASSES[i % 4] ?? "low" });
   switch (op) {
     case "enqueue":
