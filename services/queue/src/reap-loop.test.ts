@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { pino } from "pino";
-import type { Due } from "./domain/reaper.js";
+import type { Due } from "./domain/due/reaper.js";
 import type { NextDue } from "./domain/store.js";
 import { startReaping } from "./reap-loop.js";
 

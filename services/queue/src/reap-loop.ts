@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Due } from "./domain/reaper.js";
+import type { Due } from "./domain/due/reaper.js";
 import { DUE_TOPIC, type NextDue, type Wakes } from "./domain/store.js";
 
 /** What the loop does; the first two never at once. */

@@ -1,9 +1,9 @@
 import { Gauge, type Registry } from "prom-client";
-import { isClosed, scopes } from "./domain/gates.js";
-import { START_TARGET_MS } from "./domain/order.js";
+import { isClosed, scopes } from "./domain/gates/gates.js";
+import { PRESENT_MS } from "./domain/leases/sync.js";
+import { START_TARGET_MS } from "./domain/order/order.js";
 import type { TaskStore } from "./domain/store.js";
-import { PRESENT_MS } from "./domain/sync.js";
-import { CLASSES } from "./domain/task.js";
+import { CLASSES } from "./domain/task/task.js";
 
 export type MeasuredStore = Pick<TaskStore, "depths" | "counts" | "executors" | "gates" | "now">;
 

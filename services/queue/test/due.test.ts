@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { scopes } from "../src/domain/gates.js";
-import { reapDue } from "../src/domain/reaper.js";
+import { reapDue } from "../src/domain/due/reaper.js";
+import { scopes } from "../src/domain/gates/gates.js";
 import { DUE_TOPIC, type NextDue } from "../src/domain/store.js";
 import { channels } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";

@@ -6,7 +6,7 @@ import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
-import { createEmergencyStop } from "../src/domain/emergency-stop.js";
+import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
 import { createDoor } from "../src/grpc/enqueue.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
 import { scheduleHandlers } from "../src/schedules/handlers.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { NO_BOUNDS } from "../src/domain/bounds.js";
-import { afterCompletion } from "../src/domain/decide.js";
+import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import { logTopic, type TaskStore } from "../src/domain/store.js";
+import { afterCompletion } from "../src/domain/task/decide.js";
 import { createShards } from "../src/redis/shards.js";
 import { ENGINES, executor, newTask, startWorld, type World } from "./world.js";
 

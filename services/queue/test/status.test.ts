@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { labelName, scopes } from "../src/domain/gates.js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { labelName, scopes } from "../src/domain/gates/gates.js";
 import { readStatus } from "../src/grpc/status.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
 

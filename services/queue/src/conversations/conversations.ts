@@ -1,10 +1,10 @@
 import { invalidFields, Refusal } from "@ccsp/errors";
-import { shardOfTask } from "../domain/shard.js";
+import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
+import { Faults } from "../domain/intake/validate.js";
+import { PRESENT_MS } from "../domain/leases/sync.js";
 import type { StartConditions, TaskStore } from "../domain/store.js";
-import { PRESENT_MS } from "../domain/sync.js";
-import { isHeld, type Task } from "../domain/task.js";
-import { cut, MAX_REASON_BYTES } from "../domain/text.js";
-import { Faults } from "../domain/validate.js";
+import { shardOfTask } from "../domain/task/shard.js";
+import { isHeld, type Task } from "../domain/task/task.js";
 import type { Conversation, ConversationStore, Owner, Turn } from "./conversation.js";
 
 /** `TaskSpec.conversation`. */

@@ -4,9 +4,9 @@ import type {
   HeldConversation,
   QueueServiceService,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { shardOfTask } from "../domain/shard.js";
 import type { TaskStore } from "../domain/store.js";
-import type { Task } from "../domain/task.js";
+import { shardOfTask } from "../domain/task/shard.js";
+import type { Task } from "../domain/task/task.js";
 import { loadSpec } from "../messages/task-message.js";
 import type { Asked, Conversations, PendingTurn } from "./conversations.js";
 

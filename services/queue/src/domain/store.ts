@@ -1,10 +1,10 @@
-import type { FullBound } from "./bounds.js";
-import type { Emergency, EmergencyStore } from "./emergency.js";
-import type { GateStore } from "./gate-store.js";
-import type { Move, MoveOutcome, Note } from "./move.js";
-import type { Order } from "./order.js";
-import type { SituationStore } from "./situation.js";
-import type { PriorityClass, State, Task, TaskRetry } from "./task.js";
+import type { Emergency, EmergencyStore } from "./emergency/emergency.js";
+import type { SituationStore } from "./explain/situation.js";
+import type { GateStore } from "./gates/gate-store.js";
+import type { FullBound } from "./intake/bounds.js";
+import type { Order } from "./order/order.js";
+import type { Move, MoveOutcome, Note } from "./task/move.js";
+import type { PriorityClass, State, Task, TaskRetry } from "./task/task.js";
 
 /** What the queue needs of its storage. Every change is atomic; each may be asked for twice and then happens once. */
 export interface TaskStore extends GateStore, EmergencyStore, SituationStore {

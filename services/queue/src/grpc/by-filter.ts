@@ -5,13 +5,13 @@ import type {
   ClearQueueResponse,
   QueueServiceService,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { type Clearing, type Counts, createBulk } from "../domain/bulk.js";
-import type { TaskFilter } from "../domain/filter.js";
-import type { Queue } from "../domain/queue.js";
-import { listTasks } from "../domain/scan.js";
+import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
+import { Faults } from "../domain/intake/validate.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
+import { type Clearing, type Counts, createBulk } from "../domain/search/bulk.js";
+import type { TaskFilter } from "../domain/search/filter.js";
+import { listTasks } from "../domain/search/scan.js";
 import type { TaskStore } from "../domain/store.js";
-import { cut, MAX_REASON_BYTES } from "../domain/text.js";
-import { Faults } from "../domain/validate.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { classOf } from "../messages/words.js";
 import { checkAgent, readBulkFilter, readListFilter } from "./filter.js";

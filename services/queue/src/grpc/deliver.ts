@@ -1,7 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import type { Lease } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { ConversationHandlers } from "../conversations/handlers.js";
-import type { Queue } from "../domain/queue.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
 import type { Grant } from "../domain/store.js";
 import { loadSpec } from "../messages/task-message.js";
 import { recordQueueWait } from "./queue-wait.js";

@@ -7,16 +7,16 @@ import {
   type StartEstimate,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Conversations } from "../conversations/conversations.js";
-import { type Blocker, blockersOf } from "../domain/blockers.js";
-import { type Estimate, estimateRun, estimateStart } from "../domain/estimate.js";
-import { labelName } from "../domain/gates.js";
-import type { Order } from "../domain/order.js";
-import type { Queue } from "../domain/queue.js";
-import { learnRunTimes } from "../domain/run-times.js";
-import type { Situation, SituationStore, Waiting } from "../domain/situation.js";
+import { type Blocker, blockersOf } from "../domain/explain/blockers.js";
+import { type Estimate, estimateRun, estimateStart } from "../domain/explain/estimate.js";
+import { learnRunTimes } from "../domain/explain/run-times.js";
+import type { Situation, SituationStore, Waiting } from "../domain/explain/situation.js";
+import { labelName } from "../domain/gates/gates.js";
+import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
+import type { Order } from "../domain/order/order.js";
 import type { TaskStore } from "../domain/store.js";
-import { isEnded, isHeld } from "../domain/task.js";
-import { acceptTask, type SpecLimits } from "../domain/validate.js";
+import { isEnded, isHeld } from "../domain/task/task.js";
 import { toDuration } from "../messages/duration.js";
 import { toState } from "../messages/words.js";
 

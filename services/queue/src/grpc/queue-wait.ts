@@ -1,6 +1,6 @@
 import { contextFromTraceparent, tracer } from "@ccsp/telemetry";
 import { SpanKind } from "@opentelemetry/api";
-import type { Task } from "../domain/task.js";
+import type { Task } from "../domain/task/task.js";
 
 const spans = tracer("@ccsp/queue");
 

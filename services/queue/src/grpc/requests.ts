@@ -8,12 +8,12 @@ import type {
   SyncRequest,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type Priority, TaskResult, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { RunFacts } from "../domain/move.js";
+import { cut } from "../domain/fields/text.js";
+import { Faults, isExecutorId } from "../domain/intake/validate.js";
+import type { SyncInput } from "../domain/leases/sync.js";
 import type { Report } from "../domain/store.js";
-import type { SyncInput } from "../domain/sync.js";
-import type { Failure, PriorityClass } from "../domain/task.js";
-import { cut } from "../domain/text.js";
-import { Faults, isExecutorId } from "../domain/validate.js";
+import type { RunFacts } from "../domain/task/move.js";
+import type { Failure, PriorityClass } from "../domain/task/task.js";
 import { durationMs } from "../messages/duration.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";

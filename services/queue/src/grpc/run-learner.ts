@@ -1,6 +1,6 @@
 import type { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { SituationStore } from "../domain/situation.js";
-import type { Task } from "../domain/task.js";
+import type { SituationStore } from "../domain/explain/situation.js";
+import type { Task } from "../domain/task/task.js";
 import { durationMs } from "../messages/duration.js";
 import { loadSpec } from "../messages/task-message.js";
 

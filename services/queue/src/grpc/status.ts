@@ -1,9 +1,9 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { emergencyState } from "../domain/emergency-stop.js";
-import { isClosed, type Scope, scopes } from "../domain/gates.js";
+import { emergencyState } from "../domain/emergency/emergency-stop.js";
+import { isClosed, type Scope, scopes } from "../domain/gates/gates.js";
+import type { SpecLimits } from "../domain/intake/validate.js";
+import { LATELY_MS } from "../domain/leases/sync.js";
 import type { TaskStore } from "../domain/store.js";
-import { LATELY_MS } from "../domain/sync.js";
-import type { SpecLimits } from "../domain/validate.js";
 import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";

@@ -1,6 +1,6 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { Candidate, CandidatePage, Cursor, TaskStore, Where } from "../domain/store.js";
-import { CLASSES, isEnded, isHeld } from "../domain/task.js";
+import { CLASSES, isEnded, isHeld } from "../domain/task/task.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 

@@ -6,7 +6,7 @@ import {
   type EmergencyReceipt,
   type EmergencyStore,
   RECEIPTS_TOPIC,
-} from "../domain/emergency.js";
+} from "../domain/emergency/emergency.js";
 import { emergencyStopData } from "../messages/event-data.js";
 import { channels, type QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";

@@ -1,7 +1,7 @@
 import { isOutOfMemory, orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
-import { type Bounds, boundNamed, boundsByName } from "../domain/bounds.js";
+import { type Bounds, boundNamed, boundsByName } from "../domain/intake/bounds.js";
 import type { EnqueueOutcome, NewTask } from "../domain/store.js";
-import { CLASSES, type Task } from "../domain/task.js";
+import { CLASSES, type Task } from "../domain/task/task.js";
 import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
 import { decodeEmergency } from "./emergency-calls.js";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { RedisClient } from "@ccsp/redis-kit";
-import { EMERGENCY_TOPIC } from "../domain/emergency.js";
-import type { GateStore } from "../domain/gate-store.js";
-import { type Gate, type Scope, scopes } from "../domain/gates.js";
+import { EMERGENCY_TOPIC } from "../domain/emergency/emergency.js";
+import type { GateStore } from "../domain/gates/gate-store.js";
+import { type Gate, type Scope, scopes } from "../domain/gates/gates.js";
 import { engineTopic, GATES_TOPIC } from "../domain/store.js";
 import { emergencyResumeData, gateClosedData, gateOpenedData, sessionTimeoutData } from "../messages/event-data.js";
 import { channels, type QueueKeys } from "./keys.js";

@@ -1,9 +1,9 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { EmergencyStore } from "../domain/emergency.js";
-import type { GateStore } from "../domain/gate-store.js";
-import type { SituationStore } from "../domain/situation.js";
+import type { EmergencyStore } from "../domain/emergency/emergency.js";
+import type { SituationStore } from "../domain/explain/situation.js";
+import type { GateStore } from "../domain/gates/gate-store.js";
 import type { TaskStore } from "../domain/store.js";
-import type { Task } from "../domain/task.js";
+import type { Task } from "../domain/task/task.js";
 import type { Confirmations } from "./confirmations.js";
 import { decodeEntry, decodeReadable, decodeTask, streamIdOf, successOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";

@@ -1,9 +1,9 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import { REMEMBERED_RUNS } from "../domain/run-times.js";
-import type { SituationStore, Standing, Waiting } from "../domain/situation.js";
+import { REMEMBERED_RUNS } from "../domain/explain/run-times.js";
+import type { SituationStore, Standing, Waiting } from "../domain/explain/situation.js";
+import { PRESENT_MS } from "../domain/leases/sync.js";
 import type { ExecutorView } from "../domain/store.js";
-import { PRESENT_MS } from "../domain/sync.js";
-import { CLASSES, type PriorityClass } from "../domain/task.js";
+import { CLASSES, type PriorityClass } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
 import { decodeGates } from "./gate-calls.js";
 import type { QueueKeys } from "./keys.js";

@@ -1,6 +1,6 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import { byLoad, type Offer, type TaskStore } from "../domain/store.js";
-import { CLASSES, type Task } from "../domain/task.js";
+import { CLASSES, type Task } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
 import type { QueueKeys } from "./keys.js";
 import { MOST_HELD, readTasksIn } from "./task-pages.js";

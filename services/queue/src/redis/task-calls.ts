@@ -1,8 +1,8 @@
 import type { ScriptArgument } from "@ccsp/redis-kit";
-import { type Bounds, boundsByName } from "../domain/bounds.js";
-import type { FullOutcome, Move, MoveOutcome } from "../domain/move.js";
+import { type Bounds, boundsByName } from "../domain/intake/bounds.js";
 import { logTopic, type Place, type Report, type TaskStore, type Wakes } from "../domain/store.js";
-import { isEnded, type Task } from "../domain/task.js";
+import type { FullOutcome, Move, MoveOutcome } from "../domain/task/move.js";
+import { isEnded, type Task } from "../domain/task/task.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
 import { GROUP, groupCalls, groupCallsBy } from "./group-calls.js";

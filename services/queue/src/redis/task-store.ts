@@ -1,10 +1,10 @@
 import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
 import { LRUCache } from "lru-cache";
-import type { Bounds } from "../domain/bounds.js";
-import type { Room } from "../domain/memory.js";
-import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order.js";
+import type { Bounds } from "../domain/intake/bounds.js";
+import type { Room } from "../domain/intake/memory.js";
+import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order/order.js";
 import type { TaskStore, Wakes } from "../domain/store.js";
-import { CLASSES, type Task } from "../domain/task.js";
+import { CLASSES, type Task } from "../domain/task/task.js";
 import { createCandidateReads } from "./candidate-reads.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeReadable } from "./decode.js";

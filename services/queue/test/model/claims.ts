@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { labelCap, type Order } from "../../src/domain/order.js";
+import { labelCap, type Order } from "../../src/domain/order/order.js";
 import type { Grant } from "../../src/domain/store.js";
 import { LEASE_MS } from "../world.js";
 import type { ModelGates } from "./gates.js";

@@ -1,5 +1,5 @@
-import type { Move } from "../../src/domain/move.js";
 import type { Grant, TaskStore } from "../../src/domain/store.js";
+import type { Move } from "../../src/domain/task/move.js";
 
 /** What a replica did before it died. */
 export interface Done {
