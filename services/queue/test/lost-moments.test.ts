@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { reap } from "../src/domain/due/reaper.js";
-import type { NewTask } from "../src/domain/store.js";
+import type { NewTask } from "../src/domain/intake/intake-store.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";

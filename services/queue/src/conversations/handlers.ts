@@ -4,9 +4,9 @@ import type {
   HeldConversation,
   QueueServiceService,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { TaskStore } from "../domain/store.js";
 import { shardOfTask } from "../domain/task/shard.js";
 import type { Task } from "../domain/task/task.js";
+import type { TaskReads } from "../domain/task/task-store.js";
 import { loadSpec } from "../messages/task-message.js";
 import type { Asked, Conversations, PendingTurn } from "./conversations.js";
 
@@ -15,7 +15,7 @@ type Methods = Pick<Handlers<QueueServiceService>, "saveConversation" | "loadCon
 export type ConversationHandlers = ReturnType<typeof conversationHandlers>;
 
 /** What the other handlers ask of conversations, and the two RPCs that are theirs alone. */
-export function conversationHandlers(conversations: Conversations, tasks: Pick<TaskStore, "find">) {
+export function conversationHandlers(conversations: Conversations, tasks: TaskReads) {
   const askedBy = (task: Task) => loadSpec(task, undefined).conversation;
   const find = async (id: string) => (shardOfTask(id) === undefined ? undefined : tasks.find(id));
 

@@ -1,5 +1,6 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { TaskStore } from "../domain/store.js";
+import type { ExecutorStore } from "../domain/executors/executor-store.js";
+import type { TaskReads } from "../domain/task/task-store.js";
 import type { ConversationConfig } from "./config.js";
 import { createConversationStore } from "./conversation-store.js";
 import { createConversations } from "./conversations.js";
@@ -7,7 +8,7 @@ import { type ConversationHandlers, conversationHandlers } from "./handlers.js";
 
 export interface ConversationDeps {
   readonly redis: RedisClient;
-  readonly tasks: Pick<TaskStore, "find" | "executors">;
+  readonly tasks: TaskReads & ExecutorStore;
   /** A shard's share of a bound on all. */
   readonly share: (all: number) => number;
 }

@@ -5,13 +5,12 @@ import type {
   ClearQueueResponse,
   QueueServiceService,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Faults } from "../domain/fields/faults.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
-import { Faults } from "../domain/intake/validate.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
-import { type Clearing, type Counts, createBulk } from "../domain/search/bulk.js";
+import { type BulkStore, type Clearing, type Counts, createBulk } from "../domain/search/bulk.js";
 import type { TaskFilter } from "../domain/search/filter.js";
 import { listTasks } from "../domain/search/scan.js";
-import type { TaskStore } from "../domain/store.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { classOf } from "../messages/words.js";
 import { checkAgent, readBulkFilter, readListFilter } from "./filter.js";
@@ -22,7 +21,7 @@ type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 const MOST_AGENTS = 100;
 
 /** The RPCs that say which tasks they mean instead of naming them. */
-export function filterHandlers(deps: { store: TaskStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
+export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
   const bulk = createBulk(deps);
   return {
     async list(request) {

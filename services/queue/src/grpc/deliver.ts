@@ -1,8 +1,8 @@
 import { Refusal } from "@ccsp/errors";
 import type { Lease } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { ConversationHandlers } from "../conversations/handlers.js";
+import type { Grant } from "../domain/leases/lease-store.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
-import type { Grant } from "../domain/store.js";
 import { loadSpec } from "../messages/task-message.js";
 import { recordQueueWait } from "./queue-wait.js";
 

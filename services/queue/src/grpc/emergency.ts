@@ -4,7 +4,7 @@ import type {
   EmergencyReceipt as ReceiptMessage,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { EmergencyReceipt } from "../domain/emergency/emergency.js";
-import { Faults } from "../domain/intake/validate.js";
+import { Faults } from "../domain/fields/faults.js";
 import { isTaskId } from "../domain/task/shard.js";
 import { levelOf } from "../messages/emergency-message.js";
 import { checkWords } from "./gates.js";

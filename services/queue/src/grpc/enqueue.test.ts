@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { FullTask } from "../domain/lifecycle/queue.js";
-import type { NewTask } from "../domain/store.js";
+import type { NewTask } from "../domain/intake/intake-store.js";
 import type { Task } from "../domain/task/task.js";
+import type { FullTask } from "../domain/task/task-store.js";
 import { createDoor, enqueueBatch } from "./enqueue.js";
 
 /** A door at which `most` calls may be under way, in front of a queue that stores when it is told to. */

@@ -1,6 +1,7 @@
 import type { ListRequest, TaskFilter as TaskFilterMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Faults } from "../domain/fields/faults.js";
+import { isAgentId } from "../domain/fields/ids.js";
 import { labelName } from "../domain/gates/gates.js";
-import { type Faults, isAgentId } from "../domain/intake/validate.js";
 import { ANY_TASK, type TaskFilter } from "../domain/search/filter.js";
 import type { State } from "../domain/task/task.js";
 import { categoryOf } from "../messages/failure.js";

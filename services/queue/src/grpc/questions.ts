@@ -10,19 +10,20 @@ import type { Conversations } from "../conversations/conversations.js";
 import { type Blocker, blockersOf } from "../domain/explain/blockers.js";
 import { type Estimate, estimateRun, estimateStart } from "../domain/explain/estimate.js";
 import { learnRunTimes } from "../domain/explain/run-times.js";
-import type { Situation, SituationStore, Waiting } from "../domain/explain/situation.js";
+import type { Situation, Waiting } from "../domain/explain/situation.js";
+import type { SituationStore } from "../domain/explain/situation-store.js";
 import { labelName } from "../domain/gates/gates.js";
 import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import type { Order } from "../domain/order/order.js";
-import type { TaskStore } from "../domain/store.js";
+import type { Clock } from "../domain/task/clock.js";
 import { isEnded, isHeld } from "../domain/task/task.js";
 import { toDuration } from "../messages/duration.js";
 import { toState } from "../messages/words.js";
 
 export interface QuestionDeps {
   readonly queue: Pick<Queue, "findFor">;
-  readonly store: Pick<TaskStore, "now" | keyof SituationStore>;
+  readonly store: SituationStore & Clock;
   readonly order: Order;
   readonly limits: SpecLimits;
   readonly conversations: Pick<Conversations, "follow">;

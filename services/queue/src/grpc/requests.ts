@@ -8,12 +8,13 @@ import type {
   SyncRequest,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type Priority, TaskResult, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Faults } from "../domain/fields/faults.js";
+import { isExecutorId } from "../domain/fields/ids.js";
 import { cut } from "../domain/fields/text.js";
-import { Faults, isExecutorId } from "../domain/intake/validate.js";
 import type { SyncInput } from "../domain/leases/sync.js";
-import type { Report } from "../domain/store.js";
 import type { RunFacts } from "../domain/task/move.js";
 import type { Failure, PriorityClass } from "../domain/task/task.js";
+import type { Report } from "../domain/task/task-store.js";
 import { durationMs } from "../messages/duration.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";

@@ -1,5 +1,5 @@
 import type { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { SituationStore } from "../domain/explain/situation.js";
+import type { RunTimeStore } from "../domain/explain/situation-store.js";
 import type { Task } from "../domain/task/task.js";
 import { durationMs } from "../messages/duration.js";
 import { loadSpec } from "../messages/task-message.js";
@@ -10,7 +10,7 @@ const LEARN_EVERY_MS = 100;
 /** Hears of each run that succeeded. Makes nobody wait and never throws: what is not learned now is learned from the next. */
 export type RunLearner = (task: Task, result: TaskResult) => void;
 
-export function createRunLearner(store: Pick<SituationStore, "rememberRun">, nowMs: () => number): RunLearner {
+export function createRunLearner(store: RunTimeStore, nowMs: () => number): RunLearner {
   const next = new Map<string, number>();
   const remember = async (task: Task, ms: number): Promise<void> =>
     store.rememberRun(task, { ms, model: loadSpec(task, undefined).model });

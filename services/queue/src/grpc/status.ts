@@ -1,9 +1,12 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { emergencyState } from "../domain/emergency/emergency-stop.js";
+import type { EmergencyStore } from "../domain/emergency/emergency-store.js";
+import { type ExecutorStore, LATELY_MS } from "../domain/executors/executor-store.js";
+import type { GateReads } from "../domain/gates/gate-store.js";
 import { isClosed, type Scope, scopes } from "../domain/gates/gates.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
-import { LATELY_MS } from "../domain/leases/sync.js";
-import type { TaskStore } from "../domain/store.js";
+import type { StatusStore } from "../domain/status/status-store.js";
+import type { Clock } from "../domain/task/clock.js";
 import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
@@ -11,8 +14,10 @@ import { priorityOf } from "../messages/words.js";
 
 const MOST_AGENTS = 100;
 
+export type StatusReadStore = StatusStore & ExecutorStore & GateReads & EmergencyStore & Clock;
+
 /** What waits and runs, and who is there. */
-export async function readStatus(store: TaskStore, limits: SpecLimits): Promise<GetStatusResponse> {
+export async function readStatus(store: StatusReadStore, limits: SpecLimits): Promise<GetStatusResponse> {
   const [depths, agents, counts, executors, gates, nowMs, emergency] = await Promise.all([
     store.depths(),
     store.agentLoads(MOST_AGENTS),

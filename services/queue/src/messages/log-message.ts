@@ -1,6 +1,6 @@
 import { TaskEvent, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { LogEntry } from "../domain/log/log-store.js";
 import type { Watched } from "../domain/log/watch.js";
-import type { LogEntry } from "../domain/store.js";
 import { isEnded, type Task } from "../domain/task/task.js";
 import { toTaskError } from "./failure.js";
 import { loadResult } from "./task-message.js";

@@ -1,4 +1,4 @@
-import type { LogEntry } from "../domain/store.js";
+import type { LogEntry } from "../domain/log/log-store.js";
 import type { Note } from "../domain/task/move.js";
 import { STATES, type Task } from "../domain/task/task.js";
 

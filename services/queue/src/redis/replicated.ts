@@ -1,7 +1,8 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
+import type { EnqueueOutcome, NewTask } from "../domain/intake/intake-store.js";
 import { settleAnswers } from "../domain/intake/settle-all.js";
-import type { EnqueueOutcome, NewTask, TaskStore } from "../domain/store.js";
+import type { TaskStore } from "../domain/store.js";
 import type { Move } from "../domain/task/move.js";
 import { isEnded, type Task } from "../domain/task/task.js";
 import { decodeTask } from "./decode.js";

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Room } from "../domain/intake/memory.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
-import type { Wakes } from "../domain/store.js";
+import type { Wakes } from "../domain/wakes/wakes.js";
 import type { Door } from "../grpc/enqueue.js";
 import type { Replicas } from "../redis/replicas.js";
 import { scheduleHandlers } from "./handlers.js";

@@ -1,4 +1,5 @@
-import type { Grant, TaskStore } from "../../src/domain/store.js";
+import type { Grant } from "../../src/domain/leases/lease-store.js";
+import type { TaskStore } from "../../src/domain/store.js";
 import type { Move } from "../../src/domain/task/move.js";
 
 /** What a replica did before it died. */

@@ -1,4 +1,4 @@
-import type { NewTask } from "../../src/domain/store.js";
+import type { NewTask } from "../../src/domain/intake/intake-store.js";
 import type { Failure, PriorityClass, State } from "../../src/domain/task/task.js";
 
 /** A task as plain data: what the queue promises of it, without how it is stored. */

@@ -1,12 +1,19 @@
 import { Refusal } from "@ccsp/errors";
 import { enforceEmergency } from "../emergency/emergency-stop.js";
+import type { EmergencyStore } from "../emergency/emergency-store.js";
+import type { GateStore, LimitStore } from "../gates/gate-store.js";
 import type { Queue } from "../lifecycle/queue.js";
-import type { NextDue, Retention, TaskStore } from "../store.js";
 import { afterAlarm } from "../task/alarm.js";
+import type { Clock } from "../task/clock.js";
 import { afterParking } from "../task/decide.js";
+import type { TaskChanges, TaskReads } from "../task/task-store.js";
+import type { DueStore, NextDue, Retention } from "./due-store.js";
 
 const BATCH = 100;
 const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
+
+/** What the reaper needs of the storage. */
+export type ReaperStore = DueStore & TaskReads & TaskChanges & Clock & GateStore & LimitStore & EmergencyStore;
 
 /** What has come due since the last look: see `NextDue`. */
 export type Due = Readonly<Record<keyof NextDue["waits"], boolean>>;
@@ -17,7 +24,7 @@ export type Due = Readonly<Record<keyof NextDue["waits"], boolean>>;
  * not full. What fails, as one task that cannot be read, keeps nothing else waiting: its fault is thrown, with the others', when the round
  * is over.
  */
-export async function reapDue(store: TaskStore, queue: Queue, due: Due): Promise<void> {
+export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promise<void> {
   await inRound(async (attempt, inBatches) => {
     if (due.tasks) await reapTasks(store, queue, inBatches);
     if (due.gates) {
@@ -33,7 +40,7 @@ export async function reapDue(store: TaskStore, queue: Queue, due: Due): Promise
  * All of it, whatever is due, should its word have been lost; and ended tasks to forget, and what a process that died left half done. Else like
  * `reapDue`.
  */
-export async function reap(store: TaskStore, queue: Queue, retention: Retention): Promise<void> {
+export async function reap(store: ReaperStore, queue: Queue, retention: Retention): Promise<void> {
   await inRound(async (attempt, inBatches) => {
     await reapTasks(store, queue, inBatches);
     await inBatches(
@@ -55,7 +62,7 @@ export async function reap(store: TaskStore, queue: Queue, retention: Retention)
 type Attempt = (part: Promise<void>) => Promise<void>;
 type InBatches = (peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>) => Promise<void>;
 
-async function reapTasks(store: TaskStore, queue: Queue, inBatches: InBatches): Promise<void> {
+async function reapTasks(store: ReaperStore, queue: Queue, inBatches: InBatches): Promise<void> {
   await inBatches(
     () => store.overdueLeases(BATCH),
     (id) => queue.freeLease(id, { how: "expired" }),

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { type ExecutorStore, LATELY_MS } from "../executors/executor-store.js";
 import { cut, MAX_REASON_BYTES } from "../fields/text.js";
-import { LATELY_MS } from "../leases/sync.js";
-import type { Queue } from "../lifecycle/queue.js";
-import type { TaskStore, Wakes } from "../store.js";
+import type { Clock } from "../task/clock.js";
+import type { Wakes } from "../wakes/wakes.js";
 import { type Emergency, type EmergencyLevel, type EmergencyReceipt, endsRuns, RECEIPTS_TOPIC } from "./emergency.js";
+import type { EmergencyStore } from "./emergency-store.js";
 
 /** A stop with what came of it so far. */
 export interface EmergencyState {
@@ -14,6 +15,8 @@ export interface EmergencyState {
 
 export type EmergencyStop = ReturnType<typeof createEmergencyStop>;
 
+type StopStore = EmergencyStore & ExecutorStore & Clock;
+
 // The contract promises an answer within 5 s; the rest is for Redis.
 const RECEIPTS_WITHIN_MS = 4_500;
 // Covers a lost wake-up.
@@ -22,7 +25,7 @@ const TICK_MS = 500;
 const LONGEST_LEASE_MS = 3_600_000;
 
 /** Undefined: none is in force. */
-export async function emergencyState(store: TaskStore): Promise<EmergencyState | undefined> {
+export async function emergencyState(store: StopStore): Promise<EmergencyState | undefined> {
   const stop = await store.emergency();
   if (!stop) return undefined;
   if (!endsRuns(stop)) return { stop, receipts: new Map() };
@@ -36,14 +39,14 @@ export async function emergencyState(store: TaskStore): Promise<EmergencyState |
 }
 
 /** Each round of the reaper: ends what a process that died left running. */
-export async function enforceEmergency(store: TaskStore, queue: Canceller): Promise<void> {
+export async function enforceEmergency(store: EmergencyStore, queue: Canceller): Promise<void> {
   const stop = await store.emergency();
   if (stop) await cancelHeld(stop, store, queue);
 }
 
 /** Calls emergency stops. */
 export function createEmergencyStop(
-  { store, queue, wakes }: { store: TaskStore; queue: Canceller; wakes: Wakes },
+  { store, queue, wakes }: { store: StopStore; queue: Canceller; wakes: Wakes },
   { receiptsWithinMs = RECEIPTS_WITHIN_MS } = {},
 ) {
   return {
@@ -72,10 +75,13 @@ export function createEmergencyStop(
   };
 }
 
-type Canceller = Pick<Queue, "cancelHeld">;
+/** Cancels a task that an executor holds. */
+interface Canceller {
+  cancelHeld(id: string, reason: string): Promise<void>;
+}
 
 /** A task whose executor is out of reach ends with its lease: what a kill met never runs again. */
-async function cancelHeld(stop: Emergency, store: TaskStore, queue: Canceller): Promise<void> {
+async function cancelHeld(stop: Emergency, store: EmergencyStore, queue: Canceller): Promise<void> {
   if (stop.level !== "kill") return;
   const reason = cut(`emergency stop by ${stop.who}: ${stop.why}`, MAX_REASON_BYTES);
   await Promise.all((await store.heldIds()).map((id) => queue.cancelHeld(id, reason)));

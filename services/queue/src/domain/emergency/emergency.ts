@@ -24,18 +24,6 @@ export interface EmergencyReceipt {
   readonly remaining: number;
 }
 
-/** What the queue needs of its storage for emergency stops. The gate `emergency` of `GateStore` ends one. */
-export interface EmergencyStore {
-  emergency(): Promise<Emergency | undefined>;
-  /** `copy` takes over what another shard has, and tells nobody. Answers what is in force then. */
-  raiseEmergency(stop: Omit<Emergency, "calledMs">, how: "raise" | "copy"): Promise<Emergency>;
-  keepReceipt(executor: string, receipt: EmergencyReceipt): Promise<void>;
-  /** Of an emergency stop, by executor. */
-  receipts(id: string): Promise<ReadonlyMap<string, EmergencyReceipt>>;
-  /** Tasks that executors hold. */
-  heldIds(): Promise<readonly string[]>;
-}
-
 /** Executors end what runs, and say so. */
 export const endsRuns = (stop: Emergency | undefined): boolean =>
   stop?.level === "park-running" || stop?.level === "kill";

@@ -72,14 +72,6 @@ export interface Situation {
   readonly around: Surroundings;
 }
 
-/** What questions about a task need of its storage. */
-export interface SituationStore {
-  standing(task: Waiting): Promise<Standing>;
-  surroundings(task: Waiting): Promise<Surroundings>;
-  /** Remembers how long a run took. One that is told twice counts twice. */
-  rememberRun(task: Pick<Task, "id" | "engine">, run: RunTime): Promise<void>;
-}
-
 /** Every executor calls all shards, and holds leases in each. */
 export function joinSurroundings(own: Surroundings, others: readonly Surroundings[]): Surroundings {
   const all = [own, ...others];

@@ -1,3 +1,6 @@
+import { visible } from "@ccsp/errors";
+import { Faults } from "./faults.js";
+
 /** Of a reason that a task's log and events show. */
 export const MAX_REASON_BYTES = 256;
 
@@ -9,4 +12,12 @@ export function cut(text: string, maxBytes: number): string {
     .subarray(0, maxBytes)
     .toString("utf8")
     .replace(/\uFFFD$/, "");
+}
+
+/** The reason as logs and events have it: made visible, and cut where that made it longer. Throws INVALID_FIELD. */
+export function readReason(reason: string): string {
+  const faults = new Faults();
+  faults.unless(Buffer.byteLength(reason) <= MAX_REASON_BYTES, "reason", `is longer than ${MAX_REASON_BYTES} bytes`);
+  faults.check();
+  return cut(visible(reason), MAX_REASON_BYTES);
 }

@@ -1,8 +1,9 @@
 import { labelCap, type Order } from "../order/order.js";
-import type { TaskStore } from "../store.js";
+import type { Clock } from "../task/clock.js";
 import { afterBlock, afterLoss } from "../task/decide.js";
 import type { Move } from "../task/move.js";
 import type { Task } from "../task/task.js";
+import type { BlockedStore, GateReads } from "./gate-store.js";
 import { isClosed } from "./gates.js";
 
 /**
@@ -10,7 +11,7 @@ import { isClosed } from "./gates.js";
  * opened. The claim that finds one too many keeps it back again. A task that cannot run, since its prompt is lost, ends.
  */
 export async function returnBlocked(
-  store: TaskStore,
+  store: GateReads & BlockedStore & Clock,
   order: Order,
   decideAndMove: (id: string, decide: (task: Task) => Move | undefined) => Promise<unknown>,
 ): Promise<void> {

@@ -1,11 +1,11 @@
 import type { Failure, Task } from "../task/task.js";
-import type { GateStore } from "./gate-store.js";
+import type { GateStore, LimitStore } from "./gate-store.js";
 import { type Gate, gateAfterFailure, type Scope, scopes } from "./gates.js";
 
 export type Gates = ReturnType<typeof createGates>;
 
 /** Opens and closes gates, for people and after failures. */
-export function createGates(store: GateStore, { rampMs }: { readonly rampMs: number }) {
+export function createGates(store: GateStore & LimitStore, { rampMs }: { readonly rampMs: number }) {
   return {
     /** Closes a gate, or gives a closed one another reason and time. */
     async pause(scope: Scope, { who, why, opensMs }: { who: string; why: string; opensMs?: number }): Promise<Gate> {

@@ -1,3 +1,4 @@
+import { neverStarted } from "../task/decide.js";
 import type { Failure, PriorityClass, Task } from "../task/task.js";
 
 /** What a gate stands before, such as `engine/claude-code`; see `scopes`. */
@@ -80,14 +81,8 @@ export function labelOf(name: string): readonly [key: string, value: string] {
   return [key, value];
 }
 
-/** A named time may pass a little late at the provider. */
-export const OPEN_MARGIN_MS = 30_000;
 const FIRST_EXECUTOR_PAUSE_MS = 5_000;
 const LONGEST_EXECUTOR_PAUSE_MS = 300_000;
-
-/** The engine's processes did not come up on that executor: its report of a start is what makes a run. */
-export const neverStarted = (task: Task, error: Failure): boolean =>
-  task.state === "LEASED" && error.category === "ENGINE_CRASH";
 
 /**
  * The gate that a failure closes, so that no other task meets the same; undefined for most. `readyMs` is when the failed task is

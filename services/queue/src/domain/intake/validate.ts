@@ -1,12 +1,10 @@
 import { Refusal } from "@ccsp/errors";
 import { Faults } from "../fields/faults.js";
 import { isAgentId } from "../fields/ids.js";
-import type { StartConditions } from "../store.js";
+import type { StartConditions } from "../task/alarm.js";
 import { CLASSES, type PriorityClass } from "../task/task.js";
 import { checkSpec, type SpecInput } from "./validate-spec.js";
 
-export { Faults } from "../fields/faults.js";
-export { isAgentId, isExecutorId, isLabelKey, isLabelValue } from "../fields/ids.js";
 export type { SpecInput } from "./validate-spec.js";
 
 /** What a task's fields may be. Everything else is fixed by the contract (task.proto). */

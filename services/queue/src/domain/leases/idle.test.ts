@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setMaxListeners } from "node:events";
-import { engineTopic, GATES_TOPIC, type Listener, type Wakes } from "../store.js";
+import { engineTopic, GATES_TOPIC, type Listener, type Wakes } from "../wakes/wakes.js";
 import { type After, createIdle, type Idle } from "./idle.js";
 
 const ENGINE = "e";

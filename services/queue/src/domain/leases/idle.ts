@@ -1,4 +1,6 @@
-import { type Claimed, engineTopic, executorTopic, GATES_TOPIC, type Offer, type Wakes } from "../store.js";
+import type { Offer } from "../executors/executor-store.js";
+import { engineTopic, executorTopic, GATES_TOPIC, type Wakes } from "../wakes/wakes.js";
+import type { Claimed } from "./lease-store.js";
 
 /** What came of a claim, for whom to wake next. */
 export type Claim = Pick<Claimed, "waitMs" | "left" | "kept" | "pins">;

@@ -1,10 +1,13 @@
 import { Refusal } from "@ccsp/errors";
 import { EMERGENCY_TOPIC, type Emergency, type EmergencyReceipt, endsRuns } from "../emergency/emergency.js";
+import type { EmergencyStore } from "../emergency/emergency-store.js";
+import type { Offer } from "../executors/executor-store.js";
 import type { Queue, QueueObserver } from "../lifecycle/queue.js";
 import type { Order } from "../order/order.js";
-import type { Claimed, Grant, Heartbeat, Offer, SyncFindings, SyncMark, TaskStore } from "../store.js";
 import { isTaskId } from "../task/shard.js";
+import { TICK_MS } from "../wakes/wakes.js";
 import type { Idle } from "./idle.js";
+import type { Claimed, Grant, Heartbeat, LeaseStore, SyncFindings, SyncMark } from "./lease-store.js";
 
 export interface SyncInput extends SyncMark {
   readonly held: Heartbeat["held"];
@@ -34,15 +37,9 @@ export interface SyncOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Covers a wake-up that was lost. */
-export const TICK_MS = 5_000;
 /** How often an executor is heard while the store waits for what all of them hold. */
 const HOLD_TICK_MS = 1_000;
 const LONGEST_WAIT_MS = 20_000;
-/** An executor that called within this is there: it calls more often than that. */
-export const PRESENT_MS = 30_000;
-/** One that called within this is still shown and asked, though it missed several calls. */
-export const LATELY_MS = 60_000;
 // Half of what a message may have, since one prompt more than this is possible.
 const MAX_GRANT_BYTES = 8 * 1024 * 1024;
 
@@ -50,7 +47,7 @@ export type Sync = (input: SyncInput, signal: AbortSignal) => Promise<SyncAnswer
 
 /** Claim, heartbeat, cancel and drain in one call: an executor says what it has and is told what to have. */
 export function createSync(
-  deps: { store: TaskStore; queue: Queue; idle: Idle; observer: QueueObserver },
+  deps: { store: LeaseStore & EmergencyStore; queue: Queue; idle: Idle; observer: QueueObserver },
   { leaseMs, engines, order, stopping }: SyncOptions,
 ): Sync {
   const { store, queue, idle, observer } = deps;

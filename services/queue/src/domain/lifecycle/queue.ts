@@ -1,13 +1,15 @@
-import { Refusal, visible } from "@ccsp/errors";
+import { Refusal } from "@ccsp/errors";
 import { endsRuns, submitStopped } from "../emergency/emergency.js";
-import { cut, MAX_REASON_BYTES } from "../fields/text.js";
+import type { EmergencyStore } from "../emergency/emergency-store.js";
+import { readReason } from "../fields/text.js";
 import { returnBlocked } from "../gates/blocked.js";
 import type { Gates } from "../gates/gate-keeper.js";
+import type { BlockedStore, GateStore, LimitStore } from "../gates/gate-store.js";
 import { type Bounds, boundNamed, queueFull } from "../intake/bounds.js";
+import type { EnqueueOutcome, IntakeStore, NewTask } from "../intake/intake-store.js";
 import { settleAnswers } from "../intake/settle-all.js";
-import { Faults } from "../intake/validate.js";
 import { labelCap, type Order } from "../order/order.js";
-import type { EnqueueOutcome, NewTask, Place, Report, TaskStore } from "../store.js";
+import type { Clock } from "../task/clock.js";
 import {
   afterAnswer,
   afterBlock,
@@ -24,8 +26,17 @@ import {
   retryTime,
 } from "../task/decide.js";
 import type { Move, MoveOutcome, RunFacts } from "../task/move.js";
+import { taskNotFound } from "../task/not-found.js";
 import { isTaskId } from "../task/shard.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type State, type Task } from "../task/task.js";
+import {
+  type FullTask,
+  type Place,
+  type Report,
+  type TaskChanges,
+  type TaskContents,
+  type TaskReads,
+} from "../task/task-store.js";
 
 export interface QueueLimits {
   /** What the store was given, for the words of a refusal. */
@@ -47,18 +58,22 @@ export interface QueueObserver {
   deliveryLost(): void;
 }
 
-/** A task with what is stored apart from it. */
-export interface FullTask {
-  readonly task: Task;
-  readonly prompts: Uint8Array | undefined;
-  readonly result: Uint8Array | undefined;
-}
+/** What the rules need of the storage. */
+export type LifecycleStore = IntakeStore &
+  TaskReads &
+  TaskContents &
+  TaskChanges &
+  Clock &
+  GateStore &
+  LimitStore &
+  BlockedStore &
+  EmergencyStore;
 
 export type Queue = ReturnType<typeof createQueue>;
 
 /** The rules of the queue over a store. Every method may throw a Refusal with the reasons of its RPC. */
 export function createQueue(
-  { store, gates, observer }: { store: TaskStore; gates: Gates; observer: QueueObserver },
+  { store, gates, observer }: { store: LifecycleStore; gates: Gates; observer: QueueObserver },
   limits: QueueLimits,
 ) {
   /** The end of a run lets one more task of each of its capped labels try. */
@@ -250,14 +265,6 @@ export function createQueue(
   };
 }
 
-/** The reason as logs and events have it: made visible, and cut where that made it longer. Throws INVALID_FIELD. */
-export function readReason(reason: string): string {
-  const faults = new Faults();
-  faults.unless(Buffer.byteLength(reason) <= MAX_REASON_BYTES, "reason", `is longer than ${MAX_REASON_BYTES} bytes`);
-  faults.check();
-  return cut(visible(reason), MAX_REASON_BYTES);
-}
-
 function notFailed({ id, state }: Task): Refusal {
   const metadata = { task_id: id, state };
   return new Refusal("TASK_NOT_FAILED", `the task ended as ${state}: only FAILED and EXPIRED ones can be put back`, {
@@ -273,14 +280,6 @@ const isAfterFailure = (state: State): boolean =>
 function requestIdConflict(taskId: string): Refusal {
   const metadata = { task_id: taskId };
   return new Refusal("REQUEST_ID_CONFLICT", "request_id was used before with another payload", { metadata });
-}
-
-export function taskNotFound(id: string): Refusal {
-  // An id of any length and content came from outside.
-  const metadata = isTaskId(id) ? { task_id: id } : {};
-  return new Refusal("TASK_NOT_FOUND", "no such task, or it is another agent's, or its retention is over", {
-    metadata,
-  });
 }
 
 /** Why a call of a holder was not accepted. */

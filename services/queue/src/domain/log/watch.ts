@@ -1,14 +1,15 @@
-import { Faults } from "../intake/validate.js";
-import { TICK_MS } from "../leases/sync.js";
-import { type FullTask, taskNotFound } from "../lifecycle/queue.js";
-import { type Listener, type LogEntry, logTopic, type TaskStore, tellsResult, type Wakes } from "../store.js";
+import { Faults } from "../fields/faults.js";
+import { taskNotFound } from "../task/not-found.js";
 import { isTaskId } from "../task/shard.js";
 import { isEnded, type Task } from "../task/task.js";
+import type { FullTask, TaskContents } from "../task/task-store.js";
+import { type Listener, logTopic, TICK_MS, type Wakes } from "../wakes/wakes.js";
+import { type LogEntry, type LogStore, tellsResult } from "./log-store.js";
 
 const PAGE = 64;
 
 export interface WatchDeps {
-  readonly store: Pick<TaskStore, "readLog" | "findResult">;
+  readonly store: LogStore & TaskContents;
   readonly wakes: Wakes;
   /** Waits until so many bytes more may be held for this watcher. */
   readonly reserve: (bytes: number) => Promise<void>;

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
-import { type Queue, readReason } from "../lifecycle/queue.js";
-import type { CandidatePage, Cursor, TaskStore } from "../store.js";
+import { readReason } from "../fields/text.js";
+import type { Queue } from "../lifecycle/queue.js";
 import { afterCancel, afterRevival } from "../task/decide.js";
 import type { Move } from "../task/move.js";
 import { isEnded, type PriorityClass, STATES, type State, type Task } from "../task/task.js";
 import { ANY_TASK, isSurelyMeant, matches, type TaskFilter } from "./filter.js";
+import type { CandidatePage, ConfirmationStore, Cursor, ListStore, WalkStore } from "./search-store.js";
 
 /** Changes of one page: they go into Redis in groups, and others have their turn in between. */
 const AT_ONCE = 128;
@@ -47,6 +48,11 @@ interface Found {
   readonly asOf: number;
 }
 
+/** What changes of many tasks need of the storage. */
+export type BulkStore = WalkStore & ListStore & ConfirmationStore;
+/** Changes one task. */
+type Changer = Pick<Queue, "decideAndMove" | "refuseFull">;
+
 export type Bulk = ReturnType<typeof createBulk>;
 
 /**
@@ -54,7 +60,7 @@ export type Bulk = ReturnType<typeof createBulk>;
  * stopped half-way, as it does when `signal` aborts or a bound on what waits is reached (QUEUE_FULL), can be repeated. Throws
  * INVALID_FIELD for a reason that is too long.
  */
-export function createBulk({ store, queue }: { store: TaskStore; queue: Pick<Queue, "decideAndMove" | "refuseFull"> }) {
+export function createBulk({ store, queue }: { store: BulkStore; queue: Changer }) {
   const changed = async (
     { id, asOf }: Found,
     filter: TaskFilter,

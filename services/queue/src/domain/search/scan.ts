@@ -1,8 +1,8 @@
-import type { TaskStore } from "../store.js";
 import { ageOfId } from "../task/shard.js";
 import type { Task } from "../task/task.js";
 import { matches, type TaskFilter } from "./filter.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
+import type { ListStore } from "./search-store.js";
 
 /** Records that are read at once: a millisecond of Redis. */
 const MOST_AT_ONCE = 500;
@@ -10,11 +10,9 @@ const FEWEST_IDS = 10;
 /** Tasks that one List looks at, so that a filter which matches little holds up nobody. */
 export const MOST_LOOKED_AT = 5_000;
 
-type Reads = Pick<TaskStore, "owners" | "listIds" | "findAll">;
-
 /** A page of the tasks that match, newest first; `nextPageToken` is "" on the last page. Throws INVALID_FIELD for the token. */
 export async function listTasks(
-  store: Reads,
+  store: ListStore,
   { filter, pageSize, pageToken }: { filter: TaskFilter; pageSize: number; pageToken: string },
 ): Promise<{ tasks: readonly Task[]; nextPageToken: string }> {
   const tasks: Task[] = [];
@@ -34,7 +32,7 @@ export async function listTasks(
  * among them, so it comes to an end. `first` tasks are read at first, then more and more at once.
  */
 export async function* newestFirst(
-  store: Reads,
+  store: ListStore,
   { agent, before, first }: { agent: string | undefined; before?: string | undefined; first: number },
 ): AsyncGenerator<Task, void> {
   const owners = agent === undefined ? await store.owners() : [agent];
@@ -69,7 +67,7 @@ interface Line {
   more: boolean;
 }
 
-async function readOn(store: Reads, line: Line): Promise<void> {
+async function readOn(store: ListStore, line: Line): Promise<void> {
   const ids = await store.listIds(line.owner, line.before, line.count);
   line.more = ids.length === line.count;
   line.ids = ids.toReversed();

@@ -1,5 +1,9 @@
+import type { EmergencyStore } from "../emergency/emergency-store.js";
+import type { GateStore } from "../gates/gate-store.js";
 import { type Gate, isClosed, type Scope, scopes } from "../gates/gates.js";
-import type { TaskStore } from "../store.js";
+import type { Clock } from "../task/clock.js";
+
+type CopiedStore = GateStore & EmergencyStore & Clock;
 
 /** How another shard closes what the first has closed: as it has it, and telling nobody. */
 export const COPY = { how: "replace", told: false } as const;
@@ -8,14 +12,14 @@ export const COPY = { how: "replace", told: false } as const;
  * Makes every shard have the gates and the emergency stop of the first one, should a process have died halfway or a shard have been away.
  * How many leases a ramp has let through is each shard's own.
  */
-export async function mendGates(first: TaskStore, others: readonly TaskStore[]): Promise<void> {
+export async function mendGates(first: CopiedStore, others: readonly CopiedStore[]): Promise<void> {
   // In this order: what another shard had before, and the first has no longer, is over. Should it be closed anew meanwhile, that stays.
   const copies = await Promise.all(
     others.map(async (store) => ({ store, stop: await store.emergency(), gates: await store.gates() })),
   );
   const [stop, gates, nowMs] = [await first.emergency(), await first.gates(), await first.now("")];
 
-  const mendGate = async (scope: Scope, copy: Gate | undefined, store: TaskStore): Promise<void> => {
+  const mendGate = async (scope: Scope, copy: Gate | undefined, store: CopiedStore): Promise<void> => {
     const gate = gates.get(scope);
     if (isClosed(gate, nowMs)) {
       if (!isClosed(copy, nowMs) || !isAlike(gate, copy)) await store.closeGate({ ...COPY, scope, gate });

@@ -1,14 +1,10 @@
+import type { NextDue } from "../due/due-store.js";
+import type { ExecutorView } from "../executors/executor-store.js";
 import { joinSurroundings } from "../explain/situation.js";
-import {
-  byLoad,
-  type Counts,
-  type Cursor,
-  type Depth,
-  type ExecutorView,
-  type Grant,
-  type NextDue,
-  type TaskStore,
-} from "../store.js";
+import type { Grant, LeaseStore } from "../leases/lease-store.js";
+import type { Cursor } from "../search/search-store.js";
+import { byLoad, type Counts, type Depth } from "../status/status-store.js";
+import type { TaskStore } from "../store.js";
 import { idInShard, shardOfAgent, shardOfTask } from "../task/shard.js";
 import { COPY, mendGates } from "./mend-gates.js";
 
@@ -196,7 +192,7 @@ const decodeWalk = (cursor: Cursor): Walk => JSON.parse(cursor) as Walk;
  * urgent tasks that may overtake, wherever they are; then what each shard would start next. The shards take turns, for each
  * engine on its own: the one after the last that gave begins.
  */
-function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
+function createShardedClaim(shards: readonly LeaseStore[]): LeaseStore["claim"] {
   const nextFirst = new Map<string, number>();
 
   return async (claim) => {
@@ -238,7 +234,7 @@ function createShardedClaim(shards: readonly TaskStore[]): TaskStore["claim"] {
   };
 }
 
-type ClaimAnswer = Awaited<ReturnType<TaskStore["claim"]>>;
+type ClaimAnswer = Awaited<ReturnType<LeaseStore["claim"]>>;
 const NOTHING: ClaimAnswer = { grants: [], left: 0, pins: false };
 const grantsOf = (answer: ClaimAnswer | undefined = NOTHING): readonly Grant[] =>
   typeof answer === "string" ? [] : answer.grants;

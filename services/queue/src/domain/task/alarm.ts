@@ -1,6 +1,17 @@
-import type { StartConditions } from "../store.js";
 import type { Move } from "./move.js";
 import { isEnded, isHeld, type Task } from "./task.js";
+
+/** On which a task may start; what is absent is none. */
+export interface StartConditions {
+  /** Of its first run, in ms since 1970. */
+  readonly deadline?: number;
+  /** The executor that it waits for, and for how many ms; for ever when absent. */
+  readonly pin?: string;
+  readonly pinMs?: number;
+  /** For whom it waits after that, and for how many ms from its acceptance. */
+  readonly nextPin?: string;
+  readonly nextPinMs?: number;
+}
 
 /** An executor that cannot exist: who waits for it is about to be answered without a run. */
 export const ANSWERING = "@cache";

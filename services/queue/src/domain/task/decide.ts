@@ -1,4 +1,3 @@
-import { neverStarted, OPEN_MARGIN_MS } from "../gates/gates.js";
 import type { Move, RunFacts } from "./move.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type Task } from "./task.js";
 
@@ -22,6 +21,8 @@ export interface RefusalBudget {
   readonly waitMs: number;
 }
 
+/** A named time may pass a little late at the provider. */
+const OPEN_MARGIN_MS = 30_000;
 const LONGEST_BACKOFF_MS = 60_000;
 /** No usage window is longer: a time beyond it was misread, and must not park a task for ever. */
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
@@ -276,3 +277,7 @@ function cancelled(reason: string, facts: object = {}) {
 function executorLost(message: string): Failure {
   return { category: "EXECUTOR_LOST", message, retryable: true, source: "CCSP" };
 }
+
+/** The engine's processes did not come up on that executor: its report of a start is what makes a run. */
+export const neverStarted = (task: Task, error: Failure): boolean =>
+  task.state === "LEASED" && error.category === "ENGINE_CRASH";
