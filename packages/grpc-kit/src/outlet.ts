@@ -31,7 +31,8 @@ export function createOutlet(
       clearTimeout(timer);
     }
   };
-  const full = (bytes: number): boolean => onTheWay.bytes + bytes > STREAM_BYTES || onTheWay.messages >= STREAM_MESSAGES;
+  const full = (bytes: number): boolean =>
+    onTheWay.bytes + bytes > STREAM_BYTES || onTheWay.messages >= STREAM_MESSAGES;
 
   return {
     async send(message) {
