@@ -1,32 +1,17 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { emergencyState } from "../domain/emergency/emergency-stop.js";
-import type { EmergencyStore } from "../domain/emergency/emergency-store.js";
-import { type ExecutorStore, LATELY_MS } from "../domain/executors/executor-store.js";
-import type { GateReads } from "../domain/gates/gate-store.js";
+import type { Status } from "../application/status.js";
 import { isClosed, type Scope, scopes } from "../domain/gates/gates.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
-import type { StatusStore } from "../domain/status/status-store.js";
-import type { Clock } from "../domain/task/clock.js";
 import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { priorityOf } from "../messages/words.js";
 
-const MOST_AGENTS = 100;
-
-export type StatusReadStore = StatusStore & ExecutorStore & GateReads & EmergencyStore & Clock;
-
-/** What waits and runs, and who is there. */
-export async function readStatus(store: StatusReadStore, limits: SpecLimits): Promise<GetStatusResponse> {
-  const [depths, agents, counts, executors, gates, nowMs, emergency] = await Promise.all([
-    store.depths(),
-    store.agentLoads(MOST_AGENTS),
-    store.counts(),
-    store.executors(LATELY_MS),
-    store.gates(),
-    store.now(""),
-    emergencyState(store),
-  ]);
+/** The status as the contract has it. */
+export function toStatusMessage(
+  { depths, agents, counts, executors, gates, nowMs, emergency }: Status,
+  limits: SpecLimits,
+): GetStatusResponse {
   const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scope), nowMs));
   return {
     depths: depths.map(({ engine, class: priority, waiting, oldestAgeMs, running, parked }) => ({

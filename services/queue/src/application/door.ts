@@ -1,10 +1,4 @@
-import { invalidFields, Refusal } from "@ccsp/errors";
-import type {
-  EnqueueBatchRequest,
-  EnqueueBatchResponse,
-  EnqueueOutcome,
-  EnqueueRequest,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { invalidFields } from "@ccsp/errors";
 import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { TaskCache } from "../cache/task-cache.js";
@@ -16,10 +10,9 @@ import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import { toBeAnswered } from "../domain/task/alarm.js";
 import type { FullTask } from "../domain/task/task-store.js";
-import { toDuration } from "../messages/duration.js";
 import { retryOf } from "../messages/failure.js";
+import { cachedFacts } from "../messages/run-facts.js";
 import { storeSpec } from "../messages/task-message.js";
-import { cachedFacts } from "./requests.js";
 
 export interface DoorDeps {
   readonly queue: Pick<Queue, "enqueue" | "enqueueAll" | "answer" | "get">;
@@ -33,14 +26,22 @@ export interface DoorDeps {
   readonly conversations?: Pick<Conversations, "follow"> | undefined;
 }
 
+/** What somebody asks for. */
+export interface TaskRequest {
+  readonly agentId: string;
+  /** Empty: the call cannot be repeated. */
+  readonly requestId: string;
+  readonly spec: TaskSpec | undefined;
+}
+
 /** Every task comes in here, whether an agent or a schedule brings it. */
 export interface Door {
   /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
-  readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
+  readonly enqueue: (request: TaskRequest, id?: string) => Promise<Enqueued>;
   /** The id of a new task of this agent. */
   readonly newId: (agent: string) => string;
   /** Each for itself, those that need nothing else together into Redis. */
-  readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
+  readonly enqueueAll: (requests: readonly TaskRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
 }
 
 /** A task, with its spec as it was asked for, which is how it is stored. */
@@ -57,7 +58,7 @@ interface Asked {
 }
 
 export function createDoor({ queue, limits, newId, admit = anybody, cache, conversations }: DoorDeps): Door {
-  const read = (request: EnqueueRequest, trace: string, id?: string): Asked => {
+  const read = (request: TaskRequest, trace: string, id?: string): Asked => {
     const { spec: asked, engine, class: priority, maxAttempts, start, conditions } = acceptTask(request, limits);
     const whole = { ...asked, engine, maxAttempts };
     const { spec, prompts, hash, otherHash } = storeSpec(whole);
@@ -152,20 +153,13 @@ const anybody = () => () => undefined;
 
 const MAX_BATCH = 1_000;
 
-/** Throws INVALID_FIELD for the batch itself, and what is a fault of ours. */
-export async function enqueueBatch(door: Door, { agentId, items }: EnqueueBatchRequest): Promise<EnqueueBatchResponse> {
+/** Each task of a batch for itself, in their order. Throws INVALID_FIELD for the batch itself. */
+export async function enqueueBatch(
+  door: Pick<Door, "enqueueAll">,
+  { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<TaskRequest, "agentId">[] },
+): Promise<PromiseSettledResult<FullTask>[]> {
   if (items.length === 0 || items.length > MAX_BATCH) {
     throw invalidFields([{ field: "items", description: `has ${items.length} tasks, not 1 to ${MAX_BATCH}` }]);
   }
-  const settled = await door.enqueueAll(items.map(({ spec, requestId }) => ({ agentId, spec, requestId })));
-  return { outcomes: settled.map(outcomeOf) };
-}
-
-function outcomeOf(settled: PromiseSettledResult<FullTask>): EnqueueOutcome {
-  if (settled.status === "fulfilled") return { outcome: { $case: "taskId", value: settled.value.task.id } };
-  const fault: unknown = settled.reason;
-  if (!(fault instanceof Refusal)) throw fault;
-  const { reason, message, retryAfterMs } = fault;
-  const retryAfter = retryAfterMs === undefined ? undefined : toDuration(retryAfterMs);
-  return { outcome: { $case: "refused", value: { reason, message, retryAfter } } };
+  return door.enqueueAll(items.map(({ spec, requestId }) => ({ agentId, spec, requestId })));
 }

@@ -4,7 +4,8 @@ import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { NewTask } from "../domain/intake/intake-store.js";
 import type { Task } from "../domain/task/task.js";
 import type { FullTask } from "../domain/task/task-store.js";
-import { createDoor, enqueueBatch } from "./enqueue.js";
+import { toBatchResponse } from "../messages/batch-message.js";
+import { createDoor, enqueueBatch } from "./door.js";
 
 /** A door at which `most` calls may be under way, in front of a queue that stores when it is told to. */
 function doorFor(most: number) {
@@ -65,7 +66,7 @@ describe("the door", () => {
     const batch = enqueueBatch(door, { agentId: "alice", items });
     assert.equal(underWay(), 2);
     store();
-    const { outcomes } = await batch;
+    const { outcomes } = toBatchResponse(await batch);
     assert.deepEqual(
       outcomes.map(({ outcome }) => (outcome?.$case === "refused" ? outcome.value.reason : outcome?.$case)),
       ["taskId", "INVALID_FIELD", "OVERLOADED", "OVERLOADED"],
