@@ -26,10 +26,15 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 
 /** `90s`, `10m`, `2h`, `7d` in milliseconds. */
 export function durationMs(value: string): number {
+  const ms = msOf(value);
+  if (ms === undefined) throw new InvalidArgumentError("Write it as 90s, 10m, 2h or 7d.");
+  return ms;
+}
+
+function msOf(value: string): number | undefined {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? [];
   const scale = unit === undefined ? undefined : UNITS[unit];
-  if (scale === undefined) throw new InvalidArgumentError("Write it as 90s, 10m, 2h or 7d.");
-  return Math.round(Number(amount) * scale);
+  return scale === undefined ? undefined : Math.round(Number(amount) * scale);
 }
 
 export function label(value: string, labels: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -45,7 +50,9 @@ export const timeAgo = (value: string): Date => time(value, -1);
 export const timeAhead = (value: string): Date => time(value, 1);
 
 function time(value: string, sign: 1 | -1): Date {
-  const at = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Date.now() + sign * durationMs(value);
+  const ms = msOf(value);
+  const date = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN;
+  const at = ms === undefined ? date : Date.now() + sign * ms;
   if (!Number.isNaN(at)) return new Date(at);
   throw new InvalidArgumentError(
     `Write it as 2026-01-31T09:00Z, or as 2h for ${sign < 0 ? "two hours ago" : "in two hours"}.`,

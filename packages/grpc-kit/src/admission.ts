@@ -37,7 +37,7 @@ export function createAdmission(
     const began = nowMs();
     const peer = call.getPeer();
     let over = false;
-    let state: ReturnType<typeof callerOf> | undefined;
+    let caller: string | undefined;
     let arrived = (): void => undefined;
 
     const refuse = (headers: Metadata, error: unknown): void => {
@@ -53,10 +53,11 @@ export function createAdmission(
     };
 
     const letIn = async (headers: Metadata, forward: () => void): Promise<void> => {
-      const caller = (await admit({ headers, method, peer })) ?? peer.slice(0, peer.lastIndexOf(":"));
+      const name = (await admit({ headers, method, peer })) ?? peer.slice(0, peer.lastIndexOf(":"));
       if (over) return;
-      state = callerOf(caller);
+      const state = callerOf(name);
       state.check();
+      caller = name;
       let timer: NodeJS.Timeout | undefined;
       const leave = state.begin(() => {
         timer = setTimeout(() => refuse(headers, tooLate(limits.bodyMs)), limits.bodyMs);
@@ -80,7 +81,8 @@ export function createAdmission(
         arrived();
         const late = Number(call.getDeadline()) <= Date.now();
         // Also called when the answer is out.
-        if (!over && !late) state?.abandon(isOpen(peer) ? undefined : peer);
+        // Its caller may have been forgotten since it began, as one that does nothing.
+        if (!over && !late && caller !== undefined) callerOf(caller).abandon(isOpen(peer) ? undefined : peer);
         over = true;
       })
       .build();

@@ -62,12 +62,20 @@ export function toCallError(error: unknown, call: FailedCall): CallError {
     const message = `${call.target} could not be reached before the deadline of ${call.method} (${details})`;
     return new CallError(status.UNAVAILABLE, message, decoded, { cause: error });
   }
-  const message = `${call.method} at ${call.target}: ${details}`;
+  const message = inWords(details, call);
   // Reset by the other side, as a server does that cannot wait any longer: to this one it is a lost connection. A server closes the whole
   // session when many calls ended at their deadline (nghttp2 takes 33 resets a second from one client), and grpc-js calls that INTERNAL.
   const closed = code === status.INTERNAL && details.includes("Session closed with error code");
   const lost = closed || (code === status.CANCELLED && !call.cancelled);
   return new CallError(lost ? status.UNAVAILABLE : code, message, decoded, { cause: error });
+}
+
+/** What grpc-js says of a call, for people: its own words name balancers, and how long each step took. */
+function inWords(details: string, { method, target }: FailedCall): string {
+  const [, why] = /No connection established\..*Last error: (?:Error: )?(.+?)\.? Resolution note:/s.exec(details) ?? [];
+  if (why !== undefined) return `${target} could not be reached for ${method}: ${why}`;
+  const [, seconds] = /^Deadline exceeded after ([\d.]+)s,/.exec(details) ?? [];
+  return `${method} at ${target}: ${seconds === undefined ? details : `no answer within ${seconds} s`}`;
 }
 
 function isServiceError(error: unknown): error is Error & { code: status; details: string; metadata: Metadata } {

@@ -24,6 +24,8 @@ export interface Serving {
   stopping: boolean;
   /** How long a stream may wait for its reader. */
   readonly stalledMs: number;
+  /** A call that waited for longer before it was refused with DEPENDENCY_UNAVAILABLE is not repeated by its caller's channel. */
+  readonly repeatWithinMs: number;
   readonly unread: UnreadBytes;
 }
 
@@ -118,6 +120,9 @@ function begin({
     const encoded = encodeRefusal(refusal);
     // This process has tried four times already: four tries of each hop in front of it would be 16, and 64.
     if (refusal.cause instanceof CallError) encoded.metadata.set(...NO_RETRY);
+    // Four waits for storage that hangs would be most of the caller's time, in silence: whoever is patient is told, and calls again.
+    const waited = performance.now() - started >= serving.repeatWithinMs;
+    if (refusal.reason === "DEPENDENCY_UNAVAILABLE" && waited) encoded.metadata.set(...NO_RETRY);
     // Four tries would be four times the load, and would come sooner than it says.
     if (refusal.reason === "OVERLOADED") encoded.metadata.set(...NO_RETRY);
     end(encoded.code, encoded.details);

@@ -25,6 +25,8 @@ export interface ServeOptions {
   readonly lameDuckMs?: number | undefined;
   /** A stream whose reader takes nothing for so long is closed with UNAVAILABLE `SLOW_READER`: it holds what its handler holds. */
   readonly stalledMs?: number | undefined;
+  /** A call that waited for longer before it was refused with DEPENDENCY_UNAVAILABLE is not repeated by its caller's channel: 1 s. */
+  readonly repeatWithinMs?: number | undefined;
   /** Most bytes that one caller may have sent to it without reading them, of the calls that are counted for it (`context.unread`). */
   readonly callerUnreadBytes?: number | undefined;
   /** Without it everybody is let in, and only what one stream holds is bounded: for servers whose callers are services. */
@@ -69,6 +71,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     drainMs = 20_000,
     lameDuckMs = 500,
     stalledMs = 60_000,
+    repeatWithinMs = 1_000,
     callerUnreadBytes = DEFAULT_CALLER_UNREAD_BYTES,
     strangers,
   } = options;
@@ -80,6 +83,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     unary: new Set(),
     stopping: false,
     stalledMs,
+    repeatWithinMs,
     unread: new UnreadBytes({ callerBytes: callerUnreadBytes, waitMs: stalledMs }),
   };
   const nowMs = () => performance.now();

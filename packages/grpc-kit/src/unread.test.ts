@@ -84,6 +84,28 @@ describe("the room of one caller", () => {
     assert.equal(call("alice").tryReserve(2 * BIG), true);
   });
 
+  it("is one for all of its calls, also for one that was begun before another caller came", async () => {
+    const call = started();
+    const early = call("alice");
+    const other = call("bob");
+    const late = call("alice");
+    await early.take(2 * BIG);
+    assert.equal(late.tryReserve(BIG), false);
+    assert.equal(other.tryReserve(2 * BIG), true);
+    early.close();
+    assert.equal(late.tryReserve(2 * BIG), true);
+  });
+
+  it("is not used up by a call that is over", async () => {
+    const call = started();
+    const [over, open] = [call("alice"), call("alice")];
+    over.close();
+    over.tryReserve(2 * BIG);
+    await over.reserve(2 * BIG);
+    await over.take(2 * BIG);
+    assert.equal(open.tryReserve(2 * BIG), true);
+  });
+
   it("counts no small message, nor a call that is counted for nobody", async () => {
     const all = new UnreadBytes({ callerBytes: BIG, waitMs: 1 });
     const call = new CallUnread(all, () => new AbortController().signal);

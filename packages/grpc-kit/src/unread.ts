@@ -5,7 +5,7 @@ import { Refusal } from "@ccsp/errors";
  * counted for one caller share its room.
  */
 export interface Unread {
-  /** What this call sends counts for this caller from now on. Without it nothing bounds a call but its own stream. */
+  /** What this call sends counts for this caller from now on; the first who is named. Without it nothing bounds a call but its own stream. */
   countFor(caller: string): void;
   /**
    * Waits until the caller may have so many bytes more; the next message takes them up. For what is read only to be sent, so that it is not held
@@ -23,6 +23,8 @@ const RETRY_MS = 1_000;
 
 /** The room of one caller. Amounts are at most all of it. */
 class CallerRoom {
+  /** Calls that share it. */
+  calls = 0;
   readonly #bytes: number;
   #taken = 0;
   #waitingHeld = 0;
@@ -30,10 +32,6 @@ class CallerRoom {
 
   constructor(bytes: number) {
     this.#bytes = bytes;
-  }
-
-  get empty(): boolean {
-    return this.#taken === 0 && this.#waiting.size === 0;
   }
 
   tryTake(bytes: number): boolean {
@@ -105,15 +103,17 @@ export class UnreadBytes {
     this.waitMs = waitMs;
   }
 
-  roomOf(caller: string): CallerRoom {
-    for (const [name, room] of this.#callers) {
-      // The oldest first: whoever has nothing on the way is forgotten in passing.
-      if (!room.empty || name === caller) break;
-      this.#callers.delete(name);
-    }
+  /** The room that a caller's calls share. It is kept for as long as one of them is open, also while nothing is on the way. */
+  enter(caller: string): CallerRoom {
     const room = this.#callers.get(caller) ?? new CallerRoom(this.callerBytes);
     this.#callers.set(caller, room);
+    room.calls += 1;
     return room;
+  }
+
+  leave(caller: string, room: CallerRoom): void {
+    room.calls -= 1;
+    if (room.calls === 0) this.#callers.delete(caller);
   }
 }
 
@@ -121,6 +121,7 @@ export class UnreadBytes {
 export class CallUnread implements Unread {
   readonly #all: UnreadBytes;
   readonly #signal: () => AbortSignal;
+  #caller = "";
   #room: CallerRoom | undefined;
   #taken = 0;
   #reserved = 0;
@@ -132,11 +133,13 @@ export class CallUnread implements Unread {
   }
 
   countFor(caller: string): void {
-    if (this.#taken === 0) this.#room = this.#all.roomOf(caller);
+    if (this.#closed || this.#room !== undefined) return;
+    this.#caller = caller;
+    this.#room = this.#all.enter(caller);
   }
 
   async reserve(bytes: number): Promise<void> {
-    if (bytes <= SMALL_BYTES) return;
+    if (bytes <= SMALL_BYTES || this.#room === undefined) return;
     const missing = this.#cost(bytes) - this.#reserved;
     if (missing <= 0) return;
     await this.#take(missing, false);
@@ -144,7 +147,8 @@ export class CallUnread implements Unread {
   }
 
   tryReserve(bytes: number): boolean {
-    if (bytes <= SMALL_BYTES || this.#room === undefined) return true;
+    // What a call that is over takes, nobody would give back.
+    if (bytes <= SMALL_BYTES || this.#room === undefined || this.#closed) return true;
     const missing = this.#cost(bytes) - this.#reserved;
     if (missing <= 0) return true;
     if (!this.#room.tryTake(missing)) return false;
@@ -171,8 +175,10 @@ export class CallUnread implements Unread {
 
   /** The call is over and its caller has everything, or never will. */
   close(): void {
+    if (this.#closed) return;
     this.giveBack(this.#taken);
     this.#closed = true;
+    if (this.#room) this.#all.leave(this.#caller, this.#room);
   }
 
   #cost(bytes: number): number {

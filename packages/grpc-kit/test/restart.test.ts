@@ -58,6 +58,22 @@ describe("a unary call to a target that comes and goes", () => {
     assert.match(error.message, /127\.0\.0\.1:1 /);
   });
 
+  it("says in plain words why nobody could be reached, and that no answer came", async () => {
+    const nobody = await failure(drain(fixture.connect("127.0.0.1:1").watch({})));
+    assert.match(nobody.message, /^127\.0\.0\.1:1 could not be reached for \S+\/Watch: connect ECONNREFUSED 127\.0\.0\.1:1$/);
+    const never = gate();
+    const queue = await fixture.serveAndConnect({
+      async get() {
+        await never.opened;
+        return taskNamed("late");
+      },
+    });
+    await queue.cancel({}).catch(() => undefined);
+    const late = await failure(queue.get({}, { timeoutMs: 100 }));
+    assert.match(late.message, /\/Get at 127\.0\.0\.1:\d+: no answer within [\d.]+ s$/);
+    never.open();
+  });
+
   it("is tried four times on UNAVAILABLE, and once on anything else", async () => {
     const tries = { get: 0, cancel: 0 };
     const queue = await fixture.serveAndConnect({
@@ -73,6 +89,21 @@ describe("a unary call to a target that comes and goes", () => {
     assert.equal((await failure(queue.get({}))).message, "Redis is away");
     await failure(queue.cancel({}));
     assert.deepEqual(tries, { get: 4, cancel: 1 });
+  });
+
+  it("is not tried again when the server has waited long enough for what it depends on: four such waits would be silence", async () => {
+    let tries = 0;
+    const queue = await fixture.serveAndConnect(
+      {
+        async get() {
+          tries += 1;
+          throw new Refusal("DEPENDENCY_UNAVAILABLE", "Redis is away");
+        },
+      },
+      { server: { repeatWithinMs: 0 } },
+    );
+    assert.equal((await failure(queue.get({}))).message, "Redis is away");
+    assert.equal(tries, 1);
   });
 
   it("is not tried again at a server that is overloaded: whoever called hears at once when to come back", async () => {

@@ -138,6 +138,27 @@ describe("a server for strangers", () => {
     assert.match((await refused()).join(), /limit="abandoned_calls"/);
   });
 
+  it("counts calls that are given up together long after they began, while others came and went", async () => {
+    const { server } = await serve(
+      {
+        async *watch() {
+          yield entry(1);
+          await gate().opened;
+        },
+      },
+      { perCaller: { abandonedPerSecond: 1 } },
+    );
+    const alice = fixture.connect(server);
+    const streams = Array.from({ length: 10 }, () => alice.watch({}, as("alice"))[Symbol.asyncIterator]());
+    for (const stream of streams) await stream.next();
+    await served(fixture.connect(server), "bob");
+    for (const stream of streams) await stream.return?.();
+    await eventually(async () => {
+      const error = await failure(alice.get({ taskId: "t1" }, as("alice")));
+      assert.equal(error.reason, "CALLER_LIMIT");
+    });
+  });
+
   it("holds nothing against a caller whose connection ends with many calls on it", async () => {
     let ended = 0;
     const { server } = await serve(

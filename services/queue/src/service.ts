@@ -54,9 +54,9 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const hint = (topic: string) => wakes.hint(topic);
     const { offer } = idle;
     const registry = createMetrics("queue");
-    const readMemory = createMemoryReads(redis.client, shards);
-    await checkMemory(readMemory, config, log);
-    const room = await open("memory watch", watchMemory({ read: readMemory, registry, log }));
+    const memoryReads = createMemoryReads(redis.client, shards);
+    await checkMemory(memoryReads, config, log);
+    const room = await open("memory watch", watchMemory({ reads: memoryReads, registry, log }));
     const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, room, hint, offer });
     const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
     const store = replicas ? replicated(local, replicas) : local;

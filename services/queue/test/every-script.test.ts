@@ -54,7 +54,7 @@ async function useEverything(world: World): Promise<void> {
   await queue.complete(large.task.id, large.fence, Buffer.alloc(CHUNK_BYTES + 1), {});
   await store.keepReceipt("ex-1", { id: "e", ended: [], remaining: 0 });
   await store.keepConfirmation("c", clock.now, 60_000);
-  assert.equal((await createMemoryReads(client, SHARDS)()).length, SHARDS);
+  assert.equal((await Promise.all(createMemoryReads(client, SHARDS).map((read) => read()))).length, SHARDS);
   assert.equal((await store.nextDue()).seen.length, SHARDS);
   const where = { states: ["QUEUED"], classes: [], agent: "alice" } as const;
   assert.deepEqual((await store.candidates(where, 10, await store.beginWalk(where))).found, []);

@@ -35,9 +35,9 @@ export function createLoginChecks({ probe }: LoginCheckDeps): LoginChecks {
     const report = last.then(() => {
       // One that has begun may have asked before the next refusal.
       coming.delete(engine);
-      return unwanted.signal.aborted ? undefined : probe(engine, unwanted.signal).catch(() => undefined);
+      return check.waiting === 0 ? undefined : probe(engine, unwanted.signal).catch(() => undefined);
     });
-    const check = { report, unwanted, waiting: 0 };
+    const check: Check = { report, unwanted, waiting: 0 };
     coming.set(engine, check);
     last = report;
     return check;
@@ -49,7 +49,8 @@ export function createLoginChecks({ probe }: LoginCheckDeps): LoginChecks {
     check.waiting += 1;
     const report = await Promise.race([check.report, aborted(ended)]);
     check.waiting -= 1;
-    if (check.waiting === 0) check.unwanted.abort();
+    // One that has not begun looks for itself: somebody else may come to wait for it until then.
+    if (check.waiting === 0 && coming.get(engine) !== check) check.unwanted.abort();
     return report;
   }
 

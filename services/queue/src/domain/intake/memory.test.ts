@@ -23,6 +23,8 @@ describe("the memory of Redis", () => {
 
   it("is refused when it would throw tasks away, and doubted when it would forget what expires", () => {
     assert.match(judgeMemory([node(), node({ policy: "allkeys-lru" })], allowed).fatal ?? "", /set noeviction/);
+    const mixed = [node({ policy: "volatile-lru" }), node({ node: "b", policy: "allkeys-lfu" })];
+    assert.match(judgeMemory(mixed, allowed).fatal ?? "", /allkeys-lfu/, "whichever node it is");
     const { fatal, doubts } = judgeMemory([node({ policy: "volatile-lru" })], allowed);
     assert.equal(fatal, undefined);
     assert.match(doubts.join(), /volatile-lru.*forgets request ids/);

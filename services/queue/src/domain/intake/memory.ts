@@ -41,14 +41,15 @@ export function judgeMemory(
   allowed: Allowed,
 ): { readonly fatal?: string; readonly doubts: readonly string[] } {
   const limited = nodes.filter(({ mostBytes }) => mostBytes > 0);
-  const evicting = limited.find(({ policy }) => policy !== "" && policy !== "noeviction");
-  if (evicting?.policy.startsWith("allkeys-")) {
+  const throwing = limited.find(({ policy }) => policy.startsWith("allkeys-"));
+  if (throwing) {
     return {
-      fatal: `Redis' maxmemory-policy is ${evicting.policy}: it throws accepted tasks away when memory is full; set noeviction`,
+      fatal: `Redis' maxmemory-policy is ${throwing.policy}: it throws accepted tasks away when memory is full; set noeviction`,
       doubts: [],
     };
   }
   const doubts: string[] = [];
+  const evicting = limited.find(({ policy }) => policy !== "" && policy !== "noeviction");
   if (evicting) {
     doubts.push(
       `Redis' maxmemory-policy is ${evicting.policy}: it forgets request ids, conversations and executors when memory is full; set noeviction`,

@@ -157,6 +157,25 @@ describe("executors that wait for work", () => {
     second.close();
   });
 
+  it("sleep on for a gate that opens in a year: a timer of Node that is longer than 31 bits would fire at once", async () => {
+    const one = wait("one");
+    one.came({ ...NOTHING, waitMs: 366 * 24 * 3_600_000 });
+    assert.deepEqual(
+      timers.map(({ ms }) => ms),
+      [2 ** 31 - 1],
+    );
+    one.close();
+  });
+
+  it("are woken by word of their engine too when tasks wait for them alone: a run may have ended that kept these back", async () => {
+    const all = [wait("first"), wait("second"), wait("pinned")];
+    all[2]?.came({ left: 0, pins: true });
+    for (const each of all) void each.sleep();
+    await world.hear(engineTopic(ENGINE));
+    assert.deepEqual(woken.toSorted(), ["first", "pinned"]);
+    for (const each of all) each.close();
+  });
+
   it("are all woken by a gate that opens when tasks wait for them alone, since nobody else finds these", async () => {
     const all = [wait("first"), wait("pinned"), wait("other"), wait("pinned too")];
     for (const each of [all[1], all[3]]) each?.came({ left: 0, pins: true });

@@ -55,6 +55,8 @@ const afterTime: After = (ms, act) => {
 /** Whoever comes back with work wakes so many more, while more waits: twice as many each time, and few for nothing when it is the last. */
 const MORE = 2;
 const LONG_MS = 60_000;
+/** Node's timers hold 31 bits, and fire at once for more: a gate may open in a year. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * The executors of this process that wait for work. Word of a task wakes as many as have slots for it, those that wait longest first.
@@ -106,13 +108,11 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
     if (!word.told) wakes.tell(engineTopic(engine));
   };
 
-  /** Nobody else finds what waits for them; one that looks just now may have looked too early. */
-  const wakePinned = (): void => {
-    for (const [engine, all] of sleepers) {
-      for (const each of all) {
-        const isMeant = each.pins.has(engine) || !each.asleep;
-        if (isMeant && !each.pending.has(engine)) give(each, engine, ONE);
-      }
+  /** Nobody else finds what waits for these. `busyToo`: one that looks just now may have looked too early. */
+  const wakePinned = (engine: string, busyToo: boolean): void => {
+    for (const each of sleepers.get(engine) ?? []) {
+      const isMeant = each.pins.has(engine) || (busyToo && !each.asleep);
+      if (isMeant && !each.pending.has(engine)) give(each, engine, ONE);
     }
   };
 
@@ -123,7 +123,8 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
     );
 
   /** Time alone lets somebody start then. */
-  const wakeAt = (engine: string, waitMs: number): void => {
+  const wakeAt = (engine: string, wantedMs: number): void => {
+    const waitMs = Math.min(wantedMs, LONGEST_TIMER_MS);
     const atMs = performance.now() + waitMs;
     const before = timers.get(engine);
     if (before && before.atMs <= atMs) return;
@@ -142,8 +143,12 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
     while (!stop.signal.aborted) {
       for (const topic of await words.next(LONG_MS, stop.signal)) {
         const engine = topicsOfWork.get(topic);
-        if (engine === undefined) wakePinned();
-        else spread(engine, ONE);
+        if (engine === undefined) for (const each of engines) wakePinned(each, true);
+        else {
+          // A run of its agent may have ended: whoever hears of it alone would always be before them.
+          wakePinned(engine, false);
+          spread(engine, ONE);
+        }
       }
     }
   };

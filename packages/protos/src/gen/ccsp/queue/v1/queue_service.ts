@@ -10610,8 +10610,8 @@ export const QueueServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
-   *   first; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
+   *   promised order; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks: {
     path: "/ccsp.queue.v1.QueueService/RetryTasks" as const,
@@ -10985,8 +10985,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
-   *   first; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
+   *   promised order; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks: handleUnaryCall<RetryTasksRequest, RetryTasksResponse>;
   /**
@@ -11393,8 +11393,8 @@ export interface QueueServiceClient extends Client {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
-   *   first; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
+   *   promised order; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks(
     request: RetryTasksRequest,
