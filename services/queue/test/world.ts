@@ -11,7 +11,7 @@ import type { Room } from "../src/domain/intake/memory.js";
 import { createIdle, type Idle } from "../src/domain/leases/idle.js";
 import { createSync, type Sync } from "../src/domain/leases/sync.js";
 import { createQueue, type Queue, type QueueLimits, type QueueObserver } from "../src/domain/lifecycle/queue.js";
-import type { LogEntry } from "../src/domain/log/log-store.js";
+import type { LogEntry, LogStore } from "../src/domain/log/log-store.js";
 import { classWeights, type Order } from "../src/domain/order/order.js";
 import type { TaskStore } from "../src/domain/store.js";
 import type { PriorityClass, State } from "../src/domain/task/task.js";
@@ -38,7 +38,7 @@ export const NOBODY: QueueObserver = {
 };
 
 /** The first thousand entries. */
-export const logOf = async (store: Pick<TaskStore, "readLog">, id: string): Promise<readonly LogEntry[]> =>
+export const logOf = async (store: LogStore, id: string): Promise<readonly LogEntry[]> =>
   (await store.readLog(id, 0, 1_000))?.entries ?? [];
 
 /** The queue over a real Redis, with a clock that stands until it is moved. */
