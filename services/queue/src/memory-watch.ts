@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Gauge, type Registry } from "prom-client";
 import type { QueueConfig } from "./config.js";
-import { hasRoom, judgeMemory, type NodeMemory, type Room, usedShare } from "./domain/memory.js";
+import { hasRoom, judgeMemory, type NodeMemory, type Room, usedShare } from "./domain/intake/memory.js";
 
 const EVERY_MS = 1_000;
 

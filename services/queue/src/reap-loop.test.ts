@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { pino } from "pino";
-import type { Due } from "./domain/reaper.js";
-import type { NextDue } from "./domain/store.js";
+import type { NextDue } from "./domain/due/due-store.js";
+import type { Due } from "./domain/due/reaper.js";
 import { startReaping } from "./reap-loop.js";
 
 const NEVER = { tasks: Number.POSITIVE_INFINITY, gates: Number.POSITIVE_INFINITY, refills: Number.POSITIVE_INFINITY };

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
-import type { Due } from "./domain/reaper.js";
-import { DUE_TOPIC, type NextDue, type Wakes } from "./domain/store.js";
+import type { NextDue } from "./domain/due/due-store.js";
+import type { Due } from "./domain/due/reaper.js";
+import { DUE_TOPIC, type Wakes } from "./domain/wakes/wakes.js";
 
 /** What the loop does; the first two never at once. */
 export interface Rounds {

@@ -11,7 +11,7 @@ import {
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
 import { type QueueClient, refused, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { TOPOLOGIES } from "./topologies.js";
 import { newTask, startWorld, type World } from "./world.js";

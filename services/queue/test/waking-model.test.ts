@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { eventually } from "@ccsp/testkit";
 import * as fc from "fast-check";
-import { scopes } from "../src/domain/gates.js";
-import { CLASSES, type Task } from "../src/domain/task.js";
+import { scopes } from "../src/domain/gates/gates.js";
+import { CLASSES, type Task } from "../src/domain/task/task.js";
 import { decodeTask } from "../src/redis/decode.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { executor, newTask, startWorld, type World } from "./world.js";

@@ -1,9 +1,9 @@
 import { encodeEventData } from "@ccsp/events";
 import { priorityToJSON, TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Emergency } from "../domain/emergency.js";
-import { type Closing, type Gate, labelOf, type Scope } from "../domain/gates.js";
-import type { MoveEvent } from "../domain/move.js";
-import type { PriorityClass, Task } from "../domain/task.js";
+import type { Emergency } from "../domain/emergency/emergency.js";
+import { type Closing, type Gate, labelOf, type Scope } from "../domain/gates/gates.js";
+import type { MoveEvent } from "../domain/task/move.js";
+import type { PriorityClass, Task } from "../domain/task/task.js";
 import { toTaskError } from "./failure.js";
 import { modelOf } from "./task-message.js";
 import { priorityOf } from "./words.js";

@@ -1,5 +1,5 @@
 import { bindScript, type RedisClient } from "@ccsp/redis-kit";
-import type { NodeMemory } from "../domain/memory.js";
+import type { NodeMemory } from "../domain/intake/memory.js";
 import { queueKeys } from "./keys.js";
 
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
