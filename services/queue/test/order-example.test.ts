@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import type { Grant } from "../src/domain/store.js";
-import { CLASSES } from "../src/domain/task.js";
+import type { Grant } from "../src/domain/leases/lease-store.js";
+import { CLASSES } from "../src/domain/task/task.js";
 import { ModelTurns } from "./model/turns.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
