@@ -141,6 +141,19 @@ describe("executors that wait for work", () => {
     for (const each of all) each.close();
   });
 
+  it("look again while they look when another comes back full: what was too late for their claim is for them too", async () => {
+    const [full, busy] = [wait("full"), wait("busy")];
+    void full.sleep();
+    await world.hear(engineTopic(ENGINE));
+    assert.deepEqual(woken, ["full"]);
+    full.came({ pins: false, left: 2 });
+    full.close();
+    void busy.sleep();
+    await turn();
+    assert.deepEqual(woken, ["full", "busy"]);
+    busy.close();
+  });
+
   it("are woken once when time lets more start, at the earliest time that a claim has named", async () => {
     const [first, second] = [wait("first"), wait("second")];
     first.came({ ...NOTHING, waitMs: 500 });

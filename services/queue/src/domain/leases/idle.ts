@@ -96,12 +96,12 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
     return left;
   };
 
-  /** For word that came: where too few sleep, one that looks just now looks once more, since it may have looked too early. */
-  const spread = (engine: string, word: Word): void => {
+  /** Where too few sleep, one that looks just now looks once more, since it may have looked too early; not the one that the word is `from`. */
+  const spread = (engine: string, word: Word, from?: Sleeper): void => {
     const left = wake(engine, word);
     if (left === 0) return;
     for (const each of sleepers.get(engine) ?? []) {
-      if (each.pending.has(engine) || !mayTake(each, engine, word)) continue;
+      if (each === from || each.pending.has(engine) || !mayTake(each, engine, word)) continue;
       give(each, engine, { ...word, tasks: left });
       break;
     }
@@ -195,7 +195,7 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
             return;
           }
           const tasks = Math.min(MORE, left - underWay(engine));
-          if (tasks > 0) wake(engine, { ...ONE, tasks });
+          if (tasks > 0) spread(engine, { ...ONE, tasks }, sleeper);
         },
 
         close() {
