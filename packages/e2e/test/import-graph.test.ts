@@ -31,6 +31,43 @@ const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(
 const APPS = ["cli", "demo", "e2e"];
 const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];
 
+/**
+ * The folders of the queue's `src`, and which others each may use: only ones that stand above it, so that there are no circles. What lies beside
+ * them, such as `service.ts`, puts them together and is used by none of them.
+ */
+const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  domain: [],
+  messages: ["domain"],
+  redis: ["domain", "messages"],
+  cache: ["domain", "messages", "redis"],
+  conversations: ["domain", "messages", "redis"],
+  application: ["cache", "conversations", "domain", "messages"],
+  schedules: ["application", "domain", "messages", "redis"],
+  grpc: ["application", "cache", "conversations", "domain", "messages", "schedules"],
+};
+/** The rooms of its `src/domain`, in the same way. `store.ts`, the whole storage, is all their ports together. */
+const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
+  fields: [],
+  wakes: [],
+  executors: [],
+  task: [],
+  status: ["task"],
+  order: ["task"],
+  gates: ["order", "task"],
+  emergency: ["executors", "fields", "task", "wakes"],
+  log: ["fields", "task", "wakes"],
+  explain: ["gates", "order", "task"],
+  intake: ["emergency", "fields", "task"],
+  lifecycle: ["emergency", "fields", "gates", "intake", "order", "task"],
+  leases: ["emergency", "executors", "lifecycle", "order", "task", "wakes"],
+  due: ["emergency", "gates", "lifecycle", "task"],
+  search: ["fields", "lifecycle", "task"],
+  "store.ts": [
+    ...["due", "emergency", "executors", "explain", "gates", "intake", "leases", "log", "search", "status", "task"],
+  ],
+  sharding: ["due", "emergency", "executors", "explain", "gates", "leases", "search", "status", "store.ts", "task"],
+};
+
 interface Member {
   readonly name: string;
   readonly folder: string;
@@ -118,6 +155,52 @@ describe("The import graph", () => {
       .map(({ file, specifier }) => `${file} imports ${specifier}`);
     assert.deepEqual(wrong, []);
   });
+
+  it("lets only the wiring of a service use its grpc/", async () => {
+    const wrong = (await Promise.all(named(SERVICES).map(({ folder }) => importsUnder(`${folder}/src`))))
+      .flat()
+      .filter(({ file, specifier }) => {
+        const [, , , inside] = file.split("/");
+        return inside !== "grpc" && inside !== "service.ts" && /\/grpc\//.test(specifier) && specifier.startsWith(".");
+      })
+      .map(({ file, specifier }) => `${file} imports ${specifier}`);
+    assert.deepEqual(wrong, []);
+  });
+
+  it("keeps the queue's application/ and slices free of the transport, but for the handlers of a slice", async () => {
+    const folders = ["application", "cache", "conversations", "schedules"];
+    const wrong = (await Promise.all(folders.map((folder) => importsUnder(`services/queue/src/${folder}`))))
+      .flat()
+      .filter(({ file, specifier }) => !isTest(file) && /^@grpc\/|^@ccsp\/grpc-kit/.test(specifier))
+      .filter(({ file }) => file.startsWith("services/queue/src/application/") || !file.endsWith("/handlers.ts"))
+      .map(({ file, specifier }) => `${file} imports ${specifier}`);
+    assert.deepEqual(wrong, []);
+  });
+
+  for (const [what, folder, table] of [
+    ["folder", "services/queue/src", QUEUE_LAYERS],
+    ["room", "services/queue/src/domain", QUEUE_ROOMS],
+  ] as const) {
+    it(`lets a ${what} of the queue use what the table says, which has no circles`, async () => {
+      const places = Object.keys(table);
+      const found = readdirSync(join(ROOT, folder), { withFileTypes: true });
+      const known = found.filter((entry) => entry.isDirectory() || what === "room").map(({ name }) => name);
+      assert.deepEqual(known.sort(), places.toSorted());
+      const circles = places.flatMap((place, i) =>
+        (table[place] ?? []).flatMap((used) => (places.indexOf(used) < i ? [] : [`${place} uses ${used}`])),
+      );
+      assert.deepEqual(circles, []);
+
+      const wrong = (await importsUnder(folder)).flatMap(({ file, specifier }) => {
+        const [from, to] = [file, resolve("/", dirname(file), specifier).slice(1)].map(
+          (path) => relative(folder, path.replace(/\.js$/, ".ts")).split("/")[0] ?? "",
+        );
+        const isInside = !specifier.startsWith(".") || from === undefined || from === to || !(from in table);
+        return isInside || isTest(file) || table[from]?.includes(to ?? "") ? [] : [`${file} imports ${specifier}`];
+      });
+      assert.deepEqual(wrong, []);
+    });
+  }
 });
 
 async function load(folder: string): Promise<Member> {

@@ -3,7 +3,7 @@ import type { EngineEvent } from "./engine.js";
 /** A lone half of a character cannot be written as UTF-8. */
 export const wellFormed = (text: string): string => text.replaceAll(/\p{Surrogate}/gu, "\uFFFD");
 
-/** Of engines that do not tell messages apart. */
+/** The number of every message of an engine that does not tell them apart. */
 export const FIRST_MESSAGE = 1;
 
 /** Of a tool's name or a notice, in UTF-16 units: the engine's words, which may be anything. */

@@ -35,7 +35,7 @@ export const enginePlugin: EnginePlugin<{ readonly bin: string; readonly path: s
         const run = await context.supervisor.start({
           ...runOptions(request),
           command,
-          // Everybody on the host can read the arguments: what is large or private is written into the run's folder, which this gets.
+          // Every user of the host can read the arguments. Write large or private data into the run's folder, which this gets.
           prepare: async () => ({ args: ["--json", ...(request.model ? [`--model=${request.model}`] : [])], env: {} }),
           input: request.prompt,
         });

@@ -4,7 +4,7 @@ import type { HookPlugin } from "@ccsp/engine-kit";
 /** Keeps keys out of prompts, and writes one line about each run into a file. */
 export const hookPlugin: HookPlugin<{ readonly file: string }> = {
   name: "audit",
-  required: true, // better no run than one that nobody knows of
+  required: true, // a run that is not recorded must not happen
 
   // Pure. Names begin with CCSP_HOOK_<NAME>_. Faults and warnings are collected: settings.fault(…), settings.warn(…).
   define: (settings) => ({
@@ -13,7 +13,7 @@ export const hookPlugin: HookPlugin<{ readonly file: string }> = {
 
   async open({ file }) {
     const write = (line: object) => appendFile(file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
-    await write({ type: "opened" }); // not in the first run: a file that cannot be written is told of at start
+    await write({ type: "opened" }); // at start, so that a file that cannot be written is reported before the first run
     return {
       async beforeExecute({ request: { prompt } }) {
         if (prompt.includes("BEGIN PRIVATE KEY")) return { refuse: "the prompt has a private key" };

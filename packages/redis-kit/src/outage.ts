@@ -46,18 +46,22 @@ export const redisAway = (cause?: Error): Refusal =>
 
 async function unlessSilent<T>(redis: RedisClient, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
+  let last: NodeJS.Immediate | undefined;
   const silent = new Promise<never>((_, reject) => {
-    const look = (): void => {
+    const look = (isLast: boolean): void => {
       const leftMs = PATIENCE_MS - longestWaitMs(redis);
-      if (leftMs <= 0) reject(new Silent());
-      else timer = setTimeout(look, leftMs);
+      if (leftMs > 0) timer = setTimeout(look, leftMs, false);
+      else if (isLast) reject(new Silent());
+      // A process that stood still has not read yet what came meanwhile: it does between its timers and this.
+      else last = setImmediate(look, true);
     };
-    timer = setTimeout(look, PATIENCE_MS);
+    timer = setTimeout(look, PATIENCE_MS, false);
   });
   try {
     return await Promise.race([work, silent]);
   } finally {
     clearTimeout(timer);
+    clearImmediate(last);
   }
 }
 

@@ -73,6 +73,14 @@ describe("openRedis on a standalone server", () => {
     await eventually(async () => assert.equal(await orUnavailable(redis.client, () => redis.client.get("a")), "1"));
   });
 
+  it("blames Redis for no time in which this process did nothing", async () => {
+    await redis.client.set("a", "1");
+    const get = orUnavailable(redis.client, () => redis.client.get("a"));
+    // As a stopped process, or a pause of its host: the answer has come meanwhile, and is read only afterwards.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_100);
+    assert.equal(await get, "1");
+  });
+
   it("lets work take longer that Redis answers piece by piece", async () => {
     const endMs = performance.now() + 3_000;
     let pieces = 0;

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, type Simulator, skip, startSimulator } from "@ccsp/testkit";
+import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, type Simulator, skip, startSimulator } from "@ccsp/testkit";
 import { expectProcesses } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 /** In seconds: longer than an engine is waited for after its last word. */
 const PATIENCE = 8;
 const OLD = "Claude Code 2.1.197 ends background commands itself, 5 s after its answer";
+/** Run of the first process that waits, whichever task it is given. */
+const WAITING = "warm-1";
 const SLOWLY = `the prompt of the sub-agent [[sim:text value="${"word ".repeat(PATIENCE)}" rate=1]]`;
 
 const agent = (prompt: string) => ({
@@ -45,6 +47,9 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
     it(`is waited for, and the last answer is the result: a sub-agent${warm === "1" ? ", in a process that waited" : ""}`, () =>
       withCli(
         async (rig) => {
+          // A process waits for a kind of task that came twice.
+          if (warm === "1") for (const prompt of ["one", "two"]) await resultOf(rig, rig.queue.add(prompt));
+          await eventually(() => expectProcesses(Number(warm), WAITING), { timeoutMs: 30_000 });
           const last = isOld ? [says("it found a nest")] : [says("I have sent one"), says("it found a nest")];
           simulator.script(mainAsks, agent(SLOWLY), ...last);
           const task = rig.queue.add("look");
@@ -52,6 +57,7 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
           assert.equal(result.text, "it found a nest");
           assert.equal(result.turns, isOld ? 2 : 3);
           await expectProcesses(0, task);
+          await expectProcesses(0, WAITING);
         },
         { CCSP_EXECUTOR_WARM: warm },
       ));
@@ -76,6 +82,18 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
         limits: { wallTime: { seconds: 6n, nanos: 0 }, outputBytes: 0n, turns: 0, budgetUsd: 0 },
       });
       assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "TIMEOUT");
+      await expectProcesses(0, task);
+    });
+  });
+
+  it("is cancelled, whatever was answered before", function () {
+    if (isOld) skip(this, OLD);
+    return withCli(async (rig) => {
+      simulator.script(mainAsks, shell("sleep 100"), says("it runs"));
+      const task = rig.queue.add("work", { allowedTools: ["Bash"] });
+      await eventually(() => assert.equal(rig.queue.textOf(task), "it runs"), { timeoutMs: 30_000 });
+      rig.queue.cancel(task);
+      assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "CANCELLED");
       await expectProcesses(0, task);
     });
   });

@@ -146,6 +146,26 @@ describe("the executor with the real Claude Code CLI", function () {
       { CCSP_EXECUTOR_SILENCE_TIMEOUT: "8s" },
     ));
 
+  it("does not succeed after its time, also when a tool left many children that do not end when they are asked to", () =>
+    withCli(
+      async (rig) => {
+        // Each is deaf before it is counted, and holds nothing open that the CLI reads.
+        const deaf = "trap : TERM INT HUP; while :; do sleep 1; done";
+        const command = `for i in $(seq 60); do sh -c '${deaf}' >/dev/null 2>&1 & done; wait`;
+        simulator.script([
+          { kind: "answer", tool: { name: "Bash", input: { command, description: "waits" } } },
+          { kind: "answer", text: "too late" },
+        ]);
+        const limits = { wallTime: { seconds: 15n, nanos: 0 }, outputBytes: 0n, turns: 0, budgetUsd: 0 };
+        const task = rig.queue.add("work", { allowedTools: ["Bash"], limits });
+        await eventually(async () => assert.ok((await processesOf(task)).length > 60), { timeoutMs: 15_000 });
+        assert.equal(ErrorCategory[(await failureOf(rig, task)).category], "TIMEOUT");
+        assert.equal(rig.queue.textOf(task), "");
+        await expectProcesses(0, task);
+      },
+      { CCSP_EXECUTOR_KILL_GRACE: "5s" },
+    ));
+
   it("is cancelled while it starts, before its first word, in the middle of its text, and while it uses a tool", () =>
     withCli(async (rig) => {
       const tool = `[[sim:tool name=Bash input='{"command":"tail -f /dev/null","description":"waits"}']]`;

@@ -49,6 +49,12 @@ describe("the supervisor", function () {
     await eventually(() => assert.equal(openPipes(), before));
   });
 
+  it("gives what a run said also to a reader who comes after its end", async () => {
+    const run = await start("echo said; exit 0");
+    await run.exited;
+    assert.equal(await readAll(run), "said\n");
+  });
+
   it("does not lose a run whose folder cannot be removed", async () => {
     // A mount in it would do; a folder whose removal fails is the same and needs no rights.
     const run = await start("echo said", {

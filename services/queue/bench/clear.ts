@@ -1,4 +1,4 @@
-import { createBulk } from "../src/domain/bulk.js";
+import { createBulk } from "../src/domain/search/bulk.js";
 import { inFlight } from "./measure.js";
 import { openOurs } from "./ours.js";
 import type { Report } from "./report.js";

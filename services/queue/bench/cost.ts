@@ -1,5 +1,5 @@
 import { Redis } from "ioredis";
-import type { Grant } from "../src/domain/store.js";
+import type { Grant } from "../src/domain/leases/lease-store.js";
 import { inFlight } from "./measure.js";
 import { LEASE_MS, openOurs } from "./ours.js";
 import type { Report } from "./report.js";

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Grant } from "../src/domain/store.js";
+import type { Grant } from "../src/domain/leases/lease-store.js";
 import { inFlight, pick, quantile } from "./measure.js";
 import { openOurs } from "./ours.js";
 import { startQueue } from "./processes.js";

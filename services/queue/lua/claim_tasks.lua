@@ -102,8 +102,8 @@ local function read(id)
 end
 for id in string.gmatch(last[3], '%S+') do
   local record, text = read(id)
-  local r = record and text and cjson.decode(record)
-  if r and r.state == 'LEASED' and r.executor == name and r.engine == engine then
+  local good, r = pcall(cjson.decode, record and text and record or '')
+  if good and r.state == 'LEASED' and r.executor == name and r.engine == engine then
     answer(id, record, text)
   end
 end

@@ -8,11 +8,11 @@ import {
 } from "@ccsp/config";
 import { type CacheConfig, defineCache } from "./cache/config.js";
 import { type ConversationConfig, defineConversations } from "./conversations/config.js";
-import type { Bounds } from "./domain/bounds.js";
-import type { Strain } from "./domain/breaker.js";
-import type { RefusalBudget } from "./domain/decide.js";
-import type { Order } from "./domain/order.js";
-import type { PriorityClass } from "./domain/task.js";
+import type { Bounds } from "./domain/intake/bounds.js";
+import type { Strain } from "./domain/intake/breaker.js";
+import type { Order } from "./domain/order/order.js";
+import type { RefusalBudget } from "./domain/task/decide.js";
+import type { PriorityClass } from "./domain/task/task.js";
 import { defineOrder } from "./order-settings.js";
 
 export interface QueueConfig {

@@ -1,3 +1,3 @@
 export type { QueueConfig } from "./config.js";
-export { AGENT_ID } from "./domain/ids.js";
+export { AGENT_ID } from "./domain/fields/ids.js";
 export { queueService } from "./service.js";

@@ -4,10 +4,10 @@ import { Refusal } from "@ccsp/errors";
 import { watchClockAhead } from "@ccsp/telemetry";
 import { pino } from "pino";
 import { Registry } from "prom-client";
+import type { Door } from "./application/door.js";
 import { observeCache } from "./cache/metrics.js";
-import type { Gate } from "./domain/gates.js";
-import type { Task } from "./domain/task.js";
-import type { Door } from "./grpc/enqueue.js";
+import type { Gate } from "./domain/gates/gates.js";
+import type { Task } from "./domain/task/task.js";
 import { showMemory } from "./memory-watch.js";
 import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
 import { observeSchedules } from "./schedules/metrics.js";
@@ -19,6 +19,7 @@ const executor = { id: "x", leases: 0, seenMs: NOW, draining: false, offers: [of
 const gate = { who: "ada", why: "w", closed: NOW };
 const STORE: MeasuredStore = {
   depths: async () => [{ engine: "e", class: "low", waiting: 2, oldestAgeMs: 301_000, running: 3, parked: 9 }],
+  agentLoads: async () => [],
   counts: async () => ({ leased: 3, parked: 4, scheduled: 5, ended: 6, waitingBytes: 700 }),
   executors: async () => [executor, { ...executor, draining: true }],
   gates: async () =>

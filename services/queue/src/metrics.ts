@@ -1,9 +1,9 @@
 import { Refusal } from "@ccsp/errors";
 import { Counter, Histogram, type Registry } from "prom-client";
-import type { BreakerObserver } from "./domain/breaker.js";
-import { startedInTime } from "./domain/objective.js";
-import type { QueueObserver } from "./domain/queue.js";
-import type { Door } from "./grpc/enqueue.js";
+import type { Door } from "./application/door.js";
+import type { BreakerObserver } from "./domain/intake/breaker.js";
+import type { QueueObserver } from "./domain/lifecycle/queue.js";
+import { startedInTime } from "./domain/order/objective.js";
 
 /** What happened at this replica. */
 export function observeQueue(registry: Registry): QueueObserver {

@@ -1,6 +1,6 @@
 import type { Settings } from "@ccsp/config";
-import { AGENT_ID } from "./domain/ids.js";
-import { classWeights, type Order, type Rate } from "./domain/order.js";
+import { AGENT_ID } from "./domain/fields/ids.js";
+import { classWeights, type Order, type Rate } from "./domain/order/order.js";
 
 const WEIGHT = /^[1-9][0-9]{0,3}$/;
 /** Of an agent; engines are named alike. */

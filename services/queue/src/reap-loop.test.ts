@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { pino } from "pino";
-import type { Due } from "./domain/reaper.js";
-import type { NextDue } from "./domain/store.js";
+import type { NextDue } from "./domain/due/due-store.js";
+import type { Due } from "./domain/due/reaper.js";
 import { startReaping } from "./reap-loop.js";
 
 const NEVER = { tasks: Number.POSITIVE_INFINITY, gates: Number.POSITIVE_INFINITY, refills: Number.POSITIVE_INFINITY };
@@ -91,6 +91,38 @@ describe("the loop of the reaper", () => {
     assert.deepEqual(await loop.run(), [
       ...["whole at 0", "tasks at 250", "tasks at 260", "whole at 1000", "whole at 2000", "whole at 3000"],
     ]);
+  });
+
+  it("looks soon for a word that comes just behind a look", async () => {
+    const loop = await play(4, (now) => ({ tasks: now < 3 ? 900 - now : until(50, now, [now]) }));
+    loop.tellAt(3);
+    assert.deepEqual((await loop.run()).slice(0, 2), ["whole at 0", "tasks at 50"]);
+  });
+
+  it("looks once for many words that come close together, as when a provider fails all that runs", async () => {
+    const seen: number[] = [];
+    const clock = { now: 0 };
+    let ended = () => {};
+    const over = new Promise<void>((resolve) => (ended = resolve));
+    const listener = {
+      async next() {
+        if (++clock.now > 100) ended();
+        return new Set(["due"]);
+      },
+      remind() {},
+      close() {},
+    };
+    const next = async () => {
+      seen.push(clock.now);
+      return { seen: [clock.now], waits: { ...NEVER, tasks: 900 } };
+    };
+    const rounds = { whole: async () => {}, due: async () => {}, next };
+    const log = pino({ level: "silent" });
+    const loop = startReaping(rounds, { everyMs: 1e6, wakes: { listen: () => listener }, log, nowMs: () => clock.now });
+    await over;
+    const close = loop.close();
+    assert.deepEqual(seen.slice(0, 5), [0, 10, 20, 30, 40]);
+    await close;
   });
 
   it("tries again at the next whole round after one that failed", async () => {

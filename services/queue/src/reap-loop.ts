@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
-import type { Due } from "./domain/reaper.js";
-import { DUE_TOPIC, type NextDue, type Wakes } from "./domain/store.js";
+import type { NextDue } from "./domain/due/due-store.js";
+import type { Due } from "./domain/due/reaper.js";
+import { DUE_TOPIC, type Wakes } from "./domain/wakes/wakes.js";
 
 /** What the loop does; the first two never at once. */
 export interface Rounds {
@@ -19,7 +20,7 @@ export interface ReapOptions {
   readonly nowMs?: () => number;
 }
 
-/** What comes due within this after a round waits for the next, so that many times that are close together are one round. */
+/** What comes due within this after a look waits for the next, so that many times, or words of them, that are close together are one round. */
 const GAP_MS = 10;
 const NEVER = { tasks: Number.POSITIVE_INFINITY, gates: Number.POSITIVE_INFINITY, refills: Number.POSITIVE_INFINITY };
 
@@ -54,7 +55,11 @@ export function startReaping(rounds: Rounds, { everyMs, wakes, log, nowMs = () =
         waits = NEVER;
       }
       const dueMs = Math.max(lookedMs + Math.min(waits.tasks, waits.gates, waits.refills), earliestMs + GAP_MS);
-      await listener.next(Math.max(0, Math.min(dueMs, wholeMs) - nowMs()), stop.signal);
+      const nextMs = Math.min(dueMs, wholeMs);
+      await listener.next(Math.max(0, nextMs - nowMs()), stop.signal);
+      // Words that come within the gap are heard by the look at its end.
+      const lookMs = Math.min(nextMs, lookedMs + GAP_MS);
+      while (!stop.signal.aborted && nowMs() < lookMs) await listener.next(lookMs - nowMs(), stop.signal);
     }
     listener.close();
   };

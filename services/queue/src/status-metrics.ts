@@ -1,11 +1,13 @@
 import { Gauge, type Registry } from "prom-client";
-import { isClosed, scopes } from "./domain/gates.js";
-import { START_TARGET_MS } from "./domain/order.js";
-import type { TaskStore } from "./domain/store.js";
-import { PRESENT_MS } from "./domain/sync.js";
-import { CLASSES } from "./domain/task.js";
+import { type ExecutorStore, PRESENT_MS } from "./domain/executors/executor-store.js";
+import type { GateReads } from "./domain/gates/gate-store.js";
+import { isClosed, scopes } from "./domain/gates/gates.js";
+import { START_TARGET_MS } from "./domain/order/order.js";
+import type { StatusStore } from "./domain/status/status-store.js";
+import type { Clock } from "./domain/task/clock.js";
+import { CLASSES } from "./domain/task/task.js";
 
-export type MeasuredStore = Pick<TaskStore, "depths" | "counts" | "executors" | "gates" | "now">;
+export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Clock;
 
 /** What gates stand before; see `scopes`. The emergency stop is shown by its level. */
 const GATED = ["all", "class", "engine", "account", "executor", "agent", "label"] as const;

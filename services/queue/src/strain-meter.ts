@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Strain } from "./domain/breaker.js";
+import type { Strain } from "./domain/intake/breaker.js";
 
 // The resolution is part of each sample.
 const RESOLUTION_MS = 20;

@@ -1,6 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import { monotonicFactory } from "ulid";
-import { shardOfAgent } from "./domain/shard.js";
+import { shardOfAgent } from "./domain/task/shard.js";
 
 /**
  * Ids for an agent's tasks: its shard, then what sorts by time. Within this process they also sort within a millisecond, so

@@ -9,9 +9,9 @@ import {
   TaskState,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
-import { NO_BOUNDS } from "../src/domain/bounds.js";
-import { createBulk } from "../src/domain/bulk.js";
-import { ANY_TASK } from "../src/domain/filter.js";
+import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
+import { createBulk } from "../src/domain/search/bulk.js";
+import { ANY_TASK } from "../src/domain/search/filter.js";
 import { createShards } from "../src/redis/shards.js";
 import { type QueueClient, refused, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { checkInvariants } from "./invariants.js";

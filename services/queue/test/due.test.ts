@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { scopes } from "../src/domain/gates.js";
-import { reapDue } from "../src/domain/reaper.js";
-import { DUE_TOPIC, type NextDue } from "../src/domain/store.js";
+import type { NextDue } from "../src/domain/due/due-store.js";
+import { reapDue } from "../src/domain/due/reaper.js";
+import { scopes } from "../src/domain/gates/gates.js";
+import { DUE_TOPIC } from "../src/domain/wakes/wakes.js";
 import { channels } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World, type WorldOptions } from "./world.js";

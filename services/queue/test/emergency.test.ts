@@ -10,7 +10,7 @@ import {
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { type QueueClient, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { LEASE_MS, startWorld, type World } from "./world.js";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { decodeEvent, EVENTS_KEPT, eventsKey } from "@ccsp/events";
 import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { labelName } from "../src/domain/gates.js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { labelName } from "../src/domain/gates/gates.js";
 import { storeSpec } from "../src/messages/task-message.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
 

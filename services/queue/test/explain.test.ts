@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BlockerKind, type ExplainTaskResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { labelName, scopes } from "../src/domain/gates.js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { labelName, scopes } from "../src/domain/gates/gates.js";
 import { questionHandlers } from "../src/grpc/questions.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 

@@ -5,10 +5,10 @@ import { eventually, startRedisCluster } from "@ccsp/testkit";
 import { Cluster } from "ioredis";
 import { Registry } from "prom-client";
 import { createConversationStore } from "../src/conversations/conversation-store.js";
-import { createBulk } from "../src/domain/bulk.js";
-import { createEmergencyStop } from "../src/domain/emergency-stop.js";
-import { scopes } from "../src/domain/gates.js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
+import { scopes } from "../src/domain/gates/gates.js";
+import { createBulk } from "../src/domain/search/bulk.js";
 import { watchMemory } from "../src/memory-watch.js";
 import { createMemoryReads } from "../src/redis/memory.js";
 import { createReplicas } from "../src/redis/replicas.js";
@@ -76,15 +76,15 @@ for (const { kind, start } of SETUPS) {
     });
 
     it("is told before Redis is at its limit, so that what is accepted has room to end", async () => {
-      const read = createMemoryReads(world.redis.client, world.shards);
+      const reads = createMemoryReads(world.redis.client, world.shards);
       const registry = new Registry();
-      const watch = watchMemory({ read, registry, log, everyMs: 1 });
+      const watch = watchMemory({ reads, registry, log, everyMs: 1 });
       const { server, shards } = world;
       const roomy = await startWorld({ server, shards, room: watch });
       try {
         const enqueueInto = async () => roomy.queue.enqueue(newTask({}, shards));
         await enqueueInto();
-        const used = Math.max(...(await read()).map(({ usedBytes }) => usedBytes));
+        const used = Math.max(...(await Promise.all(reads.map((read) => read()))).map(({ usedBytes }) => usedBytes));
         await limitMemory(Math.ceil(used * 1.05));
         await eventually(() => assert.rejects(enqueueInto(), isFull));
         assert.match(await registry.metrics(), /ccsp_queue_memory_used_ratio 0\.9/);

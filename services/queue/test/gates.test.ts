@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
-import { labelName, scopes } from "../src/domain/gates.js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { labelName, scopes } from "../src/domain/gates/gates.js";
 import { executor, newTask, RAMP_MS, startWorld, type World } from "./world.js";
 
 for (const { twice, shards } of [

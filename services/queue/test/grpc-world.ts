@@ -4,10 +4,10 @@ import { CallError, type Client, createClient, implement, serveGrpc } from "@ccs
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
+import { createDoor } from "../src/application/door.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
-import { createEmergencyStop } from "../src/domain/emergency-stop.js";
-import { createDoor } from "../src/grpc/enqueue.js";
+import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
 import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { NO_BOUNDS } from "../src/domain/bounds.js";
-import { afterCompletion } from "../src/domain/decide.js";
-import { logTopic, type TaskStore } from "../src/domain/store.js";
+import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
+import type { TaskStore } from "../src/domain/store.js";
+import { afterCompletion } from "../src/domain/task/decide.js";
+import { logTopic } from "../src/domain/wakes/wakes.js";
 import { createShards } from "../src/redis/shards.js";
 import { ENGINES, executor, newTask, startWorld, type World } from "./world.js";
 

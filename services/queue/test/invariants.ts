@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { shardOfAgent } from "../src/domain/shard.js";
-import { CLASSES, isEnded, isHeld, type Task } from "../src/domain/task.js";
+import { shardOfAgent } from "../src/domain/task/shard.js";
+import { CLASSES, isEnded, isHeld, type Task } from "../src/domain/task/task.js";
 import { decodeTask } from "../src/redis/decode.js";
 import { type QueueKeys, queueKeys } from "../src/redis/keys.js";
 import { ENGINES, type World } from "./world.js";

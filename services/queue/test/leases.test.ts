@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { afterParking, DELIVERY_BUDGET } from "../src/domain/decide.js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { afterParking, DELIVERY_BUDGET } from "../src/domain/task/decide.js";
 import { inEveryRedis, keep, reason, tasksOf } from "./task-world.js";
 import { executor, failure, LEASE_MS, logOf, ORDER, startWorld, type World, type WorldOptions } from "./world.js";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
-import { labelName, scopes } from "../src/domain/gates.js";
-import { createQueue } from "../src/domain/queue.js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { labelName, scopes } from "../src/domain/gates/gates.js";
+import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import {

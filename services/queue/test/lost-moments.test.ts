@@ -3,8 +3,8 @@ import { readdir, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
-import { reap } from "../src/domain/reaper.js";
-import type { NewTask } from "../src/domain/store.js";
+import { reap } from "../src/domain/due/reaper.js";
+import type { NewTask } from "../src/domain/intake/intake-store.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
@@ -102,7 +102,7 @@ for (const shards of [1, 4]) {
       await add();
       const offer = { engine: "claude-code", account: "", count: 1, leaseMs: LEASE_MS, maxBytes: 1e6 };
       const claim = { executor: "idle", boot: "boot-1", sequence: 1n, ...offer, order: world.order, early: false };
-      assert.deepEqual(await world.store.claim(claim), { grants: [] });
+      assert.deepEqual(await world.store.claim(claim), { grants: [], left: 0, pins: false });
       assert.equal((await idle.sync()).grants.length, 1, "it is all that Redis knows, and holds nothing");
     });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
-import { createQueue } from "../src/domain/queue.js";
+import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { observeQueue } from "../src/metrics.js";
 import { measureQueue } from "../src/status-metrics.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";

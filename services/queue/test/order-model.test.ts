@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { CLASSES } from "../src/domain/task.js";
+import { CLASSES } from "../src/domain/task/task.js";
 import { ModelTurns } from "./model/turns.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
 

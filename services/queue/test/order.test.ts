@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CLASSES, type PriorityClass } from "../src/domain/task.js";
+import { CLASSES, type PriorityClass } from "../src/domain/task/task.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 describe("order between classes", () => {

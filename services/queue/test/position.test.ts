@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { tasksBefore } from "../src/domain/position.js";
-import { CLASSES } from "../src/domain/task.js";
+import { tasksBefore } from "../src/domain/explain/position.js";
+import { CLASSES } from "../src/domain/task/task.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 describe("the position of a waiting task", () => {

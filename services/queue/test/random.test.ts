@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { decodeEvent, type EventData } from "@ccsp/events";
 import * as fc from "fast-check";
-import { scopes } from "../src/domain/gates.js";
-import { reap } from "../src/domain/reaper.js";
-import { isEnded, isHeld, type Task } from "../src/domain/task.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { scopes } from "../src/domain/gates/gates.js";
+import { isEnded, isHeld, type Task } from "../src/domain/task/task.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { BOUNDS, CAPS, KEEP, Play, SCOPES } from "./model/play.js";

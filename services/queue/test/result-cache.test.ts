@@ -6,7 +6,7 @@ import { createMemoryLevel } from "../src/cache/memory-level.js";
 import { createRedisLevel } from "../src/cache/redis-level.js";
 import { createResultCache, type ResultCache } from "../src/cache/result-cache.js";
 import { createTaskCache } from "../src/cache/task-cache.js";
-import { reap } from "../src/domain/reaper.js";
+import { reap } from "../src/domain/due/reaper.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
 import { checkInvariants } from "./invariants.js";

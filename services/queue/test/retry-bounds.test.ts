@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { NO_BOUNDS } from "../src/domain/bounds.js";
-import { createBulk } from "../src/domain/bulk.js";
-import { ANY_TASK } from "../src/domain/filter.js";
+import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
+import { createBulk } from "../src/domain/search/bulk.js";
+import { ANY_TASK } from "../src/domain/search/filter.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";

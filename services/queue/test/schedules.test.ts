@@ -4,7 +4,7 @@ import { CallError, createClient, implementSome, serveGrpc } from "@ccsp/grpc-ki
 import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Registry } from "prom-client";
-import { createDoor } from "../src/grpc/enqueue.js";
+import { createDoor } from "../src/application/door.js";
 import { channels, scheduleKeys } from "../src/redis/keys.js";
 import { createMakeTask } from "../src/schedules/make-task.js";
 import { openSchedules } from "../src/schedules/open-schedules.js";

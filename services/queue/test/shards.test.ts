@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { scopes } from "../src/domain/gates.js";
-import { reap } from "../src/domain/reaper.js";
-import type { NewTask } from "../src/domain/store.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { scopes } from "../src/domain/gates/gates.js";
+import type { NewTask } from "../src/domain/intake/intake-store.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { fixShards } from "../src/redis/shards.js";
 import { executor, newTask, startWorld, type World } from "./world.js";

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { labelName, scopes } from "../src/domain/gates.js";
-import { reap } from "../src/domain/reaper.js";
-import { readStatus } from "../src/grpc/status.js";
+import { readStatus } from "../src/application/status.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { labelName, scopes } from "../src/domain/gates/gates.js";
+import { toStatusMessage } from "../src/grpc/status-message.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
 
 for (const shards of [1, 4]) {
@@ -16,7 +17,7 @@ for (const shards of [1, 4]) {
       world.clock.now++;
       return (await world.queue.enqueue(newTask(task, shards))).task;
     };
-    const status = () => readStatus(world.store, { maxPromptBytes: 1, engines: ENGINES });
+    const status = async () => toStatusMessage(await readStatus(world.store), { maxPromptBytes: 1, engines: ENGINES });
     const depth = async (engine: string, priority: Priority) =>
       (await status()).depths.find((each) => each.engine === engine && each.priority === priority);
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { SyncAnswer } from "../src/domain/sync.js";
+import type { SyncAnswer } from "../src/domain/leases/sync.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 describe("a Sync that waits", function () {

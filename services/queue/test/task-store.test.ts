@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
-import { afterCancel, afterCompletion } from "../src/domain/decide.js";
-import { reap } from "../src/domain/reaper.js";
-import { type NewTask } from "../src/domain/store.js";
-import { type PriorityClass } from "../src/domain/task.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { type Bounds, NO_BOUNDS } from "../src/domain/intake/bounds.js";
+import type { NewTask } from "../src/domain/intake/intake-store.js";
+import { afterCancel, afterCompletion } from "../src/domain/task/decide.js";
+import type { PriorityClass } from "../src/domain/task/task.js";
 import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createTaskStore } from "../src/redis/task-store.js";
 import { inEveryRedis, keep, reason, tasksOf } from "./task-world.js";
@@ -100,7 +100,7 @@ function promises(options: WorldOptions): void {
     }
   });
 
-  describe("the door", () => {
+  describe("admission", () => {
     /** The same Redis behind a door with these bounds. */
     const bounded = (bounds: Partial<Bounds>) =>
       createTaskStore(world.redis.client, {

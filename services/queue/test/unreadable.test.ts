@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ErrorCategory, ErrorSource, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { eventually } from "@ccsp/testkit";
 import { queueKeys, scheduleKeys } from "../src/redis/keys.js";
 import { createMakeTask } from "../src/schedules/make-task.js";
 import { runDue } from "../src/schedules/run-due.js";
@@ -67,6 +68,22 @@ describe("what is stored and cannot be read", () => {
     const record = (await world.redis.client.hget(tasks, bad)) ?? "";
     await world.redis.client.hset(tasks, bad, record.replace("{", "{,"));
     const { leases } = await client.sync(syncRequest({ engines }));
+    assert.deepEqual(
+      leases.map(({ taskId }) => taskId),
+      [good],
+    );
+  });
+
+  it("keeps nothing from a Sync that waits, though that was granted a record which is no JSON", async () => {
+    const { client } = replica;
+    const bad = await add("bad");
+    const { tasks } = queueKeys(0);
+    const record = (await world.redis.client.hget(tasks, bad)) ?? "";
+    await world.redis.client.hset(tasks, bad, record.replace("{", "{,"));
+    const waiting = client.sync(syncRequest({ engines, maxWait: { seconds: 10n, nanos: 0 } }));
+    await eventually(async () => assert.match((await world.redis.client.hget(tasks, bad)) ?? "", /"LEASED"/));
+    const good = await add("good");
+    const { leases } = await waiting;
     assert.deepEqual(
       leases.map(({ taskId }) => taskId),
       [good],

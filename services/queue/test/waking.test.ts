@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { eventually } from "@ccsp/testkit";
-import { scopes } from "../src/domain/gates.js";
+import { scopes } from "../src/domain/gates/gates.js";
 import { channels } from "../src/redis/keys.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { openRedis, type RedisConnection } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
-import { NO_BOUNDS } from "../src/domain/bounds.js";
-import type { FullTask } from "../src/domain/queue.js";
-import { reap } from "../src/domain/reaper.js";
-import { type LogEntry, logTopic } from "../src/domain/store.js";
-import { TICK_MS } from "../src/domain/sync.js";
-import type { Task } from "../src/domain/task.js";
-import { runTask, watchTask } from "../src/domain/watch.js";
+import { reap } from "../src/domain/due/reaper.js";
+import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
+import type { LogEntry } from "../src/domain/log/log-store.js";
+import { runTask, watchTask } from "../src/domain/log/watch.js";
+import type { Task } from "../src/domain/task/task.js";
+import type { FullTask } from "../src/domain/task/task-store.js";
+import { logTopic, TICK_MS } from "../src/domain/wakes/wakes.js";
 import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { ENGINES, executor, failure, log, newTask, startWorld, type World } from "./world.js";
@@ -190,6 +190,7 @@ describe("watching a task", function () {
         reads += 1;
         return world.store.readLog(...where);
       },
+      findPrompts: world.store.findPrompts,
       findResult: world.store.findResult,
     };
     const stop = new AbortController();

@@ -4,15 +4,18 @@ import { openRedis, type RedisClient, type RedisConnection } from "@ccsp/redis-k
 import { eventually } from "@ccsp/testkit";
 import { Cluster, Redis } from "ioredis";
 import { pino } from "pino";
-import { type Bounds, NO_BOUNDS } from "../src/domain/bounds.js";
-import { createGates, type Gates } from "../src/domain/gate-keeper.js";
-import { createIdle, type Idle } from "../src/domain/idle.js";
-import type { Room } from "../src/domain/memory.js";
-import { classWeights, type Order } from "../src/domain/order.js";
-import { createQueue, type Queue, type QueueLimits, type QueueObserver } from "../src/domain/queue.js";
-import type { LogEntry, NewTask, TaskStore, Wakes } from "../src/domain/store.js";
-import { createSync, type Sync } from "../src/domain/sync.js";
-import type { PriorityClass, State } from "../src/domain/task.js";
+import { createGates, type Gates } from "../src/domain/gates/gate-keeper.js";
+import { type Bounds, NO_BOUNDS } from "../src/domain/intake/bounds.js";
+import type { NewTask } from "../src/domain/intake/intake-store.js";
+import type { Room } from "../src/domain/intake/memory.js";
+import { createIdle, type Idle } from "../src/domain/leases/idle.js";
+import { createSync, type Sync } from "../src/domain/leases/sync.js";
+import { createQueue, type Queue, type QueueLimits, type QueueObserver } from "../src/domain/lifecycle/queue.js";
+import type { LogEntry, LogStore } from "../src/domain/log/log-store.js";
+import { classWeights, type Order } from "../src/domain/order/order.js";
+import type { TaskStore } from "../src/domain/store.js";
+import type { PriorityClass, State } from "../src/domain/task/task.js";
+import type { Wakes } from "../src/domain/wakes/wakes.js";
 import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
 import { createTaskIds } from "../src/task-id.js";
@@ -35,7 +38,7 @@ export const NOBODY: QueueObserver = {
 };
 
 /** The first thousand entries. */
-export const logOf = async (store: Pick<TaskStore, "readLog">, id: string): Promise<readonly LogEntry[]> =>
+export const logOf = async (store: LogStore, id: string): Promise<readonly LogEntry[]> =>
   (await store.readLog(id, 0, 1_000))?.entries ?? [];
 
 /** The queue over a real Redis, with a clock that stands until it is moved. */

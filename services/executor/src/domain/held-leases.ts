@@ -11,7 +11,7 @@ interface Held {
   endsAt: number;
 }
 
-/** Of a lease: more of it is not given up for the grace of its engine. */
+/** An engine is stopped at most this part of its lease early, however long its grace is. */
 const MOST_GRACE = 1 / 4;
 
 /**

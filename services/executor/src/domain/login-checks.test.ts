@@ -130,6 +130,24 @@ describe("a refusal of the provider", () => {
     assert.deepEqual([probes[0]?.signal.aborted, stopped()], [true, 1]);
   });
 
+  it("gets the probe that whoever gave up had waited for", async () => {
+    const { start, probes } = setUp();
+    const [first, second, third] = [await start(), await start(), await start()];
+    first.end(failed(denied));
+    await settled();
+    second.end(failed(denied));
+    await settled();
+    await second.run.stop();
+    await second.category;
+    third.end(failed(denied));
+    await settled();
+    probes[0]?.answer();
+    await settled();
+    assert.equal(probes.length, 2);
+    probes[1]?.answer(denied);
+    assert.equal(await third.category, "SESSION_TIMEOUT");
+  });
+
   it("is looked into only where it is one", async () => {
     const { start, probes } = setUp();
     for (const category of ["SESSION_TIMEOUT", "RATE_LIMIT"] as const) {

@@ -7,10 +7,10 @@ export interface LoginCheckDeps {
 }
 
 /**
- * Finds out of whom a refusal (ACCESS_DENIED) is: of the task, or of the login that all tasks of an engine use. Many a provider says 403 to both,
- * and so does a proxy in front of it. Evidence against the login is that it is refused something else too: a probe, which asks the engine's default
- * model for the least that there is. Then the run failed with SESSION_TIMEOUT, which closes the login's gate; else the failure is the
- * task's own. Kept nowhere: each executor sees for itself, when it matters.
+ * Finds out what a 403 (ACCESS_DENIED) refuses: the task, or the login that all tasks of an engine use. Providers say 403 for both, and so do
+ * proxies in front of them. So a probe asks the engine's default model for the least that there is. If the provider refuses that too, the
+ * run fails with SESSION_TIMEOUT, which closes the login's gate. If it answers, the failure is the task's own. The result is not
+ * kept: each executor asks again when it meets the next 403.
  */
 export interface LoginChecks {
   /** The engine, with the check before its runs' `outcome`. A run that is ended waits for no probe. */
@@ -35,21 +35,22 @@ export function createLoginChecks({ probe }: LoginCheckDeps): LoginChecks {
     const report = last.then(() => {
       // One that has begun may have asked before the next refusal.
       coming.delete(engine);
-      return unwanted.signal.aborted ? undefined : probe(engine, unwanted.signal).catch(() => undefined);
+      return check.waiting === 0 ? undefined : probe(engine, unwanted.signal).catch(() => undefined);
     });
-    const check = { report, unwanted, waiting: 0 };
+    const check: Check = { report, unwanted, waiting: 0 };
     coming.set(engine, check);
     last = report;
     return check;
   }
 
-  /** Undefined: nothing came of it, or the run was ended meanwhile. Nobody is asked for whom nobody waits. */
+  /** Undefined: no probe could be made, or the run was ended meanwhile. A probe that no run waits for is not made. */
   async function probed(engine: string, ended: AbortSignal): Promise<ProbeReport | undefined> {
     const check = coming.get(engine) ?? begin(engine);
     check.waiting += 1;
     const report = await Promise.race([check.report, aborted(ended)]);
     check.waiting -= 1;
-    if (check.waiting === 0) check.unwanted.abort();
+    // One that has not begun counts its runs when it does: another run may join it until then.
+    if (check.waiting === 0 && coming.get(engine) !== check) check.unwanted.abort();
     return report;
   }
 

@@ -124,7 +124,7 @@ export interface HeldTurn {
   readonly engineId: string;
   /** Who ran it. */
   readonly executorId: string;
-  /** Of its lease; 0: a queue of the release before does not say. */
+  /** The fence of the turn's lease; 0: a queue of the release before does not say. */
   readonly fence: bigint;
   /** Why the queue does not have its transcript; empty: it was saved there. */
   readonly fault: string;

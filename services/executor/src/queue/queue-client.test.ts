@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { RunResult } from "@ccsp/engine-kit";
+import type { EngineEvent, RunResult } from "@ccsp/engine-kit";
 import { CallError } from "@ccsp/grpc-kit";
-import { SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { type ReportRequest, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { pino } from "pino";
 import { createQueuePort, type QueueClient } from "./queue-client.js";
 
@@ -18,6 +18,7 @@ const result: RunResult = {
 };
 const signal = new AbortController().signal;
 
+const NOTHING_MORE = { metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] };
 const unused = () => Promise.reject(new Error("unused"));
 const portThat = (complete: QueueClient["complete"], sync: QueueClient["sync"] = unused) => {
   const client = {
@@ -38,6 +39,28 @@ describe("the queue as the executor sees it", () => {
     const usage = { inputTokens: 1.5, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 };
     assert.equal(await port.complete(lease, "e", { ...result, usage }, signal), "refused");
     assert.equal(await port.complete(lease, "e", result, signal), "ok");
+  });
+
+  it("sends a report again without what a queue of 0.1.0 refuses, so that its text is not lost", async () => {
+    const sent: (string | undefined)[][] = [];
+    const client = {
+      ...{ sync: unused, complete: unused, fail: unused, release: unused },
+      ...{ saveConversation: unused, loadConversation: unused },
+      report: async ({ events = [] }: Partial<ReportRequest>) => {
+        sent.push(events.map(({ event }) => event?.$case));
+        if (events.some(({ event }) => event?.$case === "textTakenBack")) {
+          throw new CallError(3, "unknown", { reason: "INVALID_FIELD", ...NOTHING_MORE });
+        }
+        return {};
+      },
+    };
+    const port = createQueuePort(client, pino({ level: "silent" }));
+    const events: EngineEvent[] = [
+      { type: "taken-back", message: 1 },
+      { type: "text", text: "anew", message: 2 },
+    ];
+    assert.equal(await port.report(lease, { sequence: 1, started: undefined, events }, signal), "ok");
+    assert.deepEqual(sent, [["textTakenBack", "textDelta"], ["textDelta"]]);
   });
 
   it("rejects where nothing is known of the call, so that it is repeated", async () => {

@@ -81,13 +81,19 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
       }
     },
 
-    report: ({ taskId, fence }, { sequence, started, events }, signal) =>
-      ask({ taskId, fence }, "Report", signal, () =>
-        client.report(
-          { taskId, fence, reportSequence: sequence, started, events: events.map(toTaskEvent) },
-          { signal },
-        ),
-      ),
+    async report({ taskId, fence }, { sequence, started, events }, signal) {
+      const send = (some: typeof events) =>
+        ask({ taskId, fence }, "Report", signal, () =>
+          client.report(
+            { taskId, fence, reportSequence: sequence, started, events: some.map(toTaskEvent) },
+            { signal },
+          ),
+        );
+      const answer = await send(events);
+      // A queue of release 0.1.0 refuses the whole report for an event that it does not know.
+      const known = events.filter(({ type }) => type !== "taken-back");
+      return answer === "refused" && known.length < events.length ? send(known) : answer;
+    },
 
     complete: ({ taskId, fence }, engine, result, signal) =>
       ask({ taskId, fence }, "Complete", signal, () =>

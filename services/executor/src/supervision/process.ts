@@ -69,6 +69,8 @@ export async function startProcess(options: ProcessOptions): Promise<SupervisedP
   const pid = pidOf(child);
   tree.rootStarted(pid);
 
+  // When a process ends, Node reads streams that nobody listens to yet, and throws that away: a short run would have said nothing.
+  child.stdout.on("readable", () => {});
   // The process may end before it has read its input.
   child.stdin.on("error", () => {});
   const stderr = keepBeginning(child.stderr);

@@ -1,5 +1,5 @@
 import { bindScript, oneOf, orUnavailable, type RedisClient } from "@ccsp/redis-kit";
-import { shardOfTask } from "../domain/shard.js";
+import { shardOfTask } from "../domain/task/shard.js";
 import { queueKeys } from "../redis/keys.js";
 import type { ConversationConfig } from "./config.js";
 import type { Conversation, ConversationStore, Owner, Turn } from "./conversation.js";

@@ -1,10 +1,11 @@
 import { invalidFields, Refusal } from "@ccsp/errors";
-import { shardOfTask } from "../domain/shard.js";
-import type { StartConditions, TaskStore } from "../domain/store.js";
-import { PRESENT_MS } from "../domain/sync.js";
-import { isHeld, type Task } from "../domain/task.js";
-import { cut, MAX_REASON_BYTES } from "../domain/text.js";
-import { Faults } from "../domain/validate.js";
+import { type ExecutorStore, PRESENT_MS } from "../domain/executors/executor-store.js";
+import { Faults } from "../domain/fields/faults.js";
+import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
+import type { StartConditions } from "../domain/task/alarm.js";
+import { shardOfTask } from "../domain/task/shard.js";
+import { isHeld, type Task } from "../domain/task/task.js";
+import type { TaskReads } from "../domain/task/task-store.js";
 import type { Conversation, ConversationStore, Owner, Turn } from "./conversation.js";
 
 /** `TaskSpec.conversation`. */
@@ -33,7 +34,7 @@ export type Conversations = ReturnType<typeof createConversations>;
 
 export interface ConversationsDeps {
   readonly store: ConversationStore;
-  readonly tasks: Pick<TaskStore, "find" | "executors">;
+  readonly tasks: TaskReads & ExecutorStore;
   /** See ConversationConfig. */
   readonly affinityMs: number;
 }

@@ -1,13 +1,14 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { TaskStore } from "../domain/store.js";
+import type { ExecutorStore } from "../domain/executors/executor-store.js";
+import type { TaskReads } from "../domain/task/task-store.js";
 import type { ConversationConfig } from "./config.js";
 import { createConversationStore } from "./conversation-store.js";
 import { createConversations } from "./conversations.js";
-import { type ConversationHandlers, conversationHandlers } from "./handlers.js";
+import { createTaskConversations, type TaskConversations } from "./task-conversations.js";
 
 export interface ConversationDeps {
   readonly redis: RedisClient;
-  readonly tasks: Pick<TaskStore, "find" | "executors">;
+  readonly tasks: TaskReads & ExecutorStore;
   /** A shard's share of a bound on all. */
   readonly share: (all: number) => number;
 }
@@ -16,7 +17,7 @@ export interface ConversationDeps {
 export function openConversations(
   { keptMs, transcriptBytes, affinityMs }: ConversationConfig,
   { redis, tasks, share }: ConversationDeps,
-): ConversationHandlers {
+): TaskConversations {
   const store = createConversationStore(redis, { keptMs, shardBytes: share(transcriptBytes) });
-  return conversationHandlers(createConversations({ store, tasks, affinityMs }), tasks);
+  return createTaskConversations(createConversations({ store, tasks, affinityMs }), tasks);
 }

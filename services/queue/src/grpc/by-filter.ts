@@ -5,13 +5,11 @@ import type {
   ClearQueueResponse,
   QueueServiceService,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { type Clearing, type Counts, createBulk } from "../domain/bulk.js";
-import type { TaskFilter } from "../domain/filter.js";
-import type { Queue } from "../domain/queue.js";
-import { listTasks } from "../domain/scan.js";
-import type { TaskStore } from "../domain/store.js";
-import { cut, MAX_REASON_BYTES } from "../domain/text.js";
-import { Faults } from "../domain/validate.js";
+import { createByFilter } from "../application/by-filter.js";
+import { Faults } from "../domain/fields/faults.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
+import type { BulkStore, Clearing, Counts } from "../domain/search/bulk.js";
+import type { TaskFilter } from "../domain/search/filter.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { classOf } from "../messages/words.js";
 import { checkAgent, readBulkFilter, readListFilter } from "./filter.js";
@@ -22,8 +20,8 @@ type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 const MOST_AGENTS = 100;
 
 /** The RPCs that say which tasks they mean instead of naming them. */
-export function filterHandlers(deps: { store: TaskStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
-  const bulk = createBulk(deps);
+export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
+  const byFilter = createByFilter(deps);
   return {
     async list(request) {
       const faults = new Faults();
@@ -32,13 +30,13 @@ export function filterHandlers(deps: { store: TaskStore; queue: Queue }): Pick<H
       const filter = readListFilter(request, faults);
       faults.check();
       if (filter === undefined) return { tasks: [], nextPageToken: "" };
-      const page = await listTasks(deps.store, { filter, pageSize: pageSize || 50, pageToken });
+      const page = await byFilter.list(filter, { pageSize, pageToken });
       const tasks = page.tasks.map((task) => toTaskMessage({ task, prompts: undefined, result: undefined }));
       return { tasks, nextPageToken: page.nextPageToken };
     },
 
     async cancelTasks(request, { signal }) {
-      const { matched, changed } = await bulk.cancel(readChange(request), signal);
+      const { matched, changed } = await byFilter.cancel(readChange(request), signal);
       return { matched: BigInt(sum(matched)), cancelled: BigInt(sum(changed)) };
     },
 
@@ -47,18 +45,14 @@ export function filterHandlers(deps: { store: TaskStore; queue: Queue }): Pick<H
         const failed = states.every((state) => state === "FAILED" || state === "EXPIRED");
         faults.unless(failed, "filter.states", "may be FAILED and EXPIRED only");
       });
-      const { matched, changed } = await bulk.retry(change, signal);
+      const { matched, changed } = await byFilter.retry(change, signal);
       return { matched: BigInt(sum(matched)), retried: BigInt(sum(changed)) };
     },
 
     async clearQueue(request, { signal }) {
-      const { what, token, who } = readClear(request);
-      if (token === "") {
-        const prepared = await bulk.prepareClear(what, signal);
-        return clearAnswer(prepared.counts, prepared.token);
-      }
-      const reason = cut(`${what.class} was cleared by ${who}`, MAX_REASON_BYTES);
-      return clearAnswer(await bulk.clear(what, { token, reason }, signal), "");
+      const { what, ...confirmed } = readClear(request);
+      const { counts, token } = await byFilter.clear(what, confirmed, signal);
+      return clearAnswer(counts, token);
     },
   };
 }

@@ -3,9 +3,9 @@ import type {
   EmergencyStopRequest,
   EmergencyReceipt as ReceiptMessage,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { EmergencyReceipt } from "../domain/emergency.js";
-import { isTaskId } from "../domain/shard.js";
-import { Faults } from "../domain/validate.js";
+import type { EmergencyReceipt } from "../domain/emergency/emergency.js";
+import { Faults } from "../domain/fields/faults.js";
+import { isTaskId } from "../domain/task/shard.js";
 import { levelOf } from "../messages/emergency-message.js";
 import { checkWords } from "./gates.js";
 

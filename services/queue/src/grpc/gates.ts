@@ -1,8 +1,8 @@
 import { isVisible, VISIBLE_RULE, visible } from "@ccsp/errors";
 import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Scope } from "../domain/gates.js";
-import { scopes } from "../domain/gates.js";
-import { Faults, isAgentId, isLabelKey, isLabelValue } from "../domain/validate.js";
+import { Faults } from "../domain/fields/faults.js";
+import { isAgentId, isLabelKey, isLabelValue } from "../domain/fields/ids.js";
+import { type Scope, scopes } from "../domain/gates/gates.js";
 import { durationMs } from "../messages/duration.js";
 import { scopeOf } from "../messages/gate-message.js";
 

@@ -1,43 +1,52 @@
 import { visible } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { createComplete } from "../application/complete.js";
+import { deliver } from "../application/deliver.js";
+import { type Door, enqueueBatch } from "../application/door.js";
+import { createRunLearner } from "../application/run-learner.js";
+import { readStatus, type StatusReadStore } from "../application/status.js";
+import { createStatusFeed } from "../application/status-feed.js";
 import type { TaskCache } from "../cache/task-cache.js";
-import type { ConversationHandlers } from "../conversations/handlers.js";
-import type { EmergencyStop } from "../domain/emergency-stop.js";
-import type { Gates } from "../domain/gate-keeper.js";
-import type { Order } from "../domain/order.js";
-import type { Queue } from "../domain/queue.js";
-import type { TaskStore, Wakes } from "../domain/store.js";
-import type { Sync } from "../domain/sync.js";
-import { cut, MAX_REASON_BYTES } from "../domain/text.js";
-import type { SpecLimits } from "../domain/validate.js";
-import { runTask, watchTask } from "../domain/watch.js";
+import { conversationHandlers } from "../conversations/handlers.js";
+import type { TaskConversations } from "../conversations/task-conversations.js";
+import type { EmergencyStop } from "../domain/emergency/emergency-stop.js";
+import type { RunTimeStore, SituationStore } from "../domain/explain/situation-store.js";
+import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
+import type { Gates } from "../domain/gates/gate-keeper.js";
+import type { SpecLimits } from "../domain/intake/validate.js";
+import type { Sync } from "../domain/leases/sync.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
+import type { LogStore } from "../domain/log/log-store.js";
+import { runTask, watchTask } from "../domain/log/watch.js";
+import type { Order } from "../domain/order/order.js";
+import type { BulkStore } from "../domain/search/bulk.js";
+import type { TaskContents } from "../domain/task/task-store.js";
+import type { Wakes } from "../domain/wakes/wakes.js";
+import { toBatchResponse } from "../messages/batch-message.js";
 import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus, toOrder } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
+import { failFacts } from "../messages/run-facts.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { toRunResponse, toWatchResponse } from "../messages/watch-message.js";
 import { toState } from "../messages/words.js";
-import type { RedisClock } from "../redis/redis-clock.js";
 import type { ScheduleHandlers } from "../schedules/handlers.js";
 import { filterHandlers } from "./by-filter.js";
-import { deliver } from "./deliver.js";
 import { readStop } from "./emergency.js";
-import { type Door, enqueueBatch } from "./enqueue.js";
 import { readPause, readResume } from "./gates.js";
+import { toLease } from "./lease-message.js";
 import { questionHandlers } from "./questions.js";
-import { failFacts, readFailure, readPriority, readReport, readResult, readSync, resultFacts } from "./requests.js";
-import { createRunLearner } from "./run-learner.js";
-import { readStatus } from "./status.js";
-import { createStatusFeed } from "./status-feed.js";
+import { readFailure, readPriority, readReport, readSync } from "./requests.js";
+import { toStatusMessage } from "./status-message.js";
 
 export interface HandlerDeps {
   readonly queue: Queue;
   readonly sync: Sync;
   readonly gates: Gates;
   readonly emergency: EmergencyStop;
-  readonly store: TaskStore;
+  readonly store: BulkStore & StatusReadStore & SituationStore & RunTimeStore & LogStore & TaskContents;
   readonly wakes: Wakes;
   readonly limits: SpecLimits;
   /** Of a shard. */
@@ -45,12 +54,13 @@ export interface HandlerDeps {
   readonly door: Door;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
-  readonly conversations: ConversationHandlers;
+  readonly conversations: TaskConversations;
   readonly schedules: ScheduleHandlers;
-  readonly clock: Pick<RedisClock, "now">;
+  /** Ms since 1970, by Redis. */
+  readonly clock: { now(): number };
 }
 
-/** QueueService: messages in, messages out; the rules are in domain/. */
+/** QueueService: messages in, messages out; the rules are in domain/, and what several rooms do together in application/. */
 export function queueHandlers({
   queue,
   sync,
@@ -67,14 +77,18 @@ export function queueHandlers({
   clock,
 }: HandlerDeps): Handlers<QueueServiceService> {
   const learn = createRunLearner(store, () => performance.now());
-  const watchStatus = createStatusFeed(() => readStatus(store, limits));
+  const complete = createComplete({ queue, conversations, cache, learn });
+  const getStatus = async () => toStatusMessage(await readStatus(store), limits);
+  const watchStatus = createStatusFeed(getStatus);
 
   return {
     async enqueue(request) {
       return { task: toTaskMessage(await door.enqueue(request)) };
     },
-    enqueueBatch: (request) => enqueueBatch(door, request),
-    ...conversations.methods,
+    async enqueueBatch(request) {
+      return toBatchResponse(await enqueueBatch(door, request));
+    },
+    ...conversationHandlers(conversations),
     ...schedules,
     ...questionHandlers({ queue, store, order, limits, conversations }),
     ...filterHandlers({ store, queue }),
@@ -82,7 +96,11 @@ export function queueHandlers({
     async sync(request, context) {
       const answer = await sync(readSync(request, context), context.signal);
       return {
-        leases: await deliver(answer.grants, { queue, conversations }),
+        leases: await deliver(
+          answer.grants,
+          async (grant) => ({ ...toLease(grant), conversation: await conversations.ofLease(grant.task) }),
+          queue,
+        ),
         cancellations: answer.cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
         lostTaskIds: [...answer.lost],
         nextSync: toDuration(answer.nextSyncMs),
@@ -98,12 +116,7 @@ export function queueHandlers({
     },
 
     async complete(request) {
-      const turn = await conversations.ofResult(request);
-      const { result, bytes } = readResult(request, turn?.conversationId ?? "");
-      const task = await queue.complete(request.taskId, Number(request.fence), bytes, resultFacts(result));
-      await turn?.done();
-      if (task.cacheKey !== undefined) cache?.keep(task.cacheKey, result);
-      learn(task, result);
+      await complete({ ...request, fence: Number(request.fence) });
       return {};
     },
 
@@ -168,7 +181,7 @@ export function queueHandlers({
       return { status: toEmergencyStatus(state), confirmed };
     },
 
-    getStatus: () => readStatus(store, limits),
+    getStatus,
 
     async *watchQueue(_request, { signal }) {
       for await (const status of watchStatus(signal)) yield { status };

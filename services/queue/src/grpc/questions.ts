@@ -6,85 +6,38 @@ import {
   type QueueServiceService,
   type StartEstimate,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Conversations } from "../conversations/conversations.js";
-import { type Blocker, blockersOf } from "../domain/blockers.js";
-import { type Estimate, estimateRun, estimateStart } from "../domain/estimate.js";
-import { labelName } from "../domain/gates.js";
-import type { Order } from "../domain/order.js";
-import type { Queue } from "../domain/queue.js";
-import { learnRunTimes } from "../domain/run-times.js";
-import type { Situation, SituationStore, Waiting } from "../domain/situation.js";
-import type { TaskStore } from "../domain/store.js";
-import { isEnded, isHeld } from "../domain/task.js";
-import { acceptTask, type SpecLimits } from "../domain/validate.js";
+import { createQuestions, type QuestionDeps } from "../application/questions.js";
+import type { Blocker } from "../domain/explain/blockers.js";
+import type { Estimate } from "../domain/explain/estimate.js";
 import { toDuration } from "../messages/duration.js";
 import { toState } from "../messages/words.js";
 
-export interface QuestionDeps {
-  readonly queue: Pick<Queue, "findFor">;
-  readonly store: Pick<TaskStore, "now" | keyof SituationStore>;
-  readonly order: Order;
-  readonly limits: SpecLimits;
-  readonly conversations: Pick<Conversations, "follow">;
-}
-
-/** What can be asked about when a task starts. Changes nothing. */
-export function questionHandlers({
-  queue,
-  store,
-  order,
-  limits,
-  conversations,
-}: QuestionDeps): Pick<Handlers<QueueServiceService>, "explainTask" | "estimateTask"> {
-  const situationOf = async (task: Waiting): Promise<Situation> => {
-    const [here, around] = await Promise.all([store.standing(task), store.surroundings(task)]);
-    return { here, around };
-  };
-  const startOf = (task: Waiting, situation: Situation, blockers: readonly Blocker[]): StartEstimate | undefined => {
-    const runs = learnRunTimes(situation.around.runs);
-    return toEstimateMessage(estimateStart(task, situation, { order, blockers, runs }));
-  };
-
+/** What can be asked about when a task starts. */
+export function questionHandlers(
+  deps: QuestionDeps,
+): Pick<Handlers<QueueServiceService>, "explainTask" | "estimateTask"> {
+  const questions = createQuestions(deps);
   return {
     async explainTask({ taskId, agentId }) {
-      const task = await queue.findFor(taskId, agentId);
+      const { task, why } = await questions.explain(taskId, agentId);
       const state = toState(task.state);
-      if (isHeld(task.state) || isEnded(task.state)) return { ...NOTHING, state };
-      const situation = await situationOf(task);
-      const { here, around } = situation;
-      const blockers = blockersOf(task, situation, order);
-      const times = blockers.flatMap(({ untilMs }) => untilMs ?? []);
+      if (why === undefined) return { ...NOTHING, state };
+      const { aheadInClass, aheadOfAgent, blockers, earliestMs, start } = why;
       return {
         ...{ ...NOTHING, state },
-        aheadInClass: BigInt(around.aheadInClass),
-        aheadOfAgent: BigInt(here.aheadOfAgent),
+        aheadInClass: BigInt(aheadInClass),
+        aheadOfAgent: BigInt(aheadOfAgent),
         blockers: blockers.map(toBlockerMessage),
-        earliestStartTime: times.length === 0 ? undefined : new Date(Math.max(...times)),
-        estimate: startOf(task, situation, blockers),
+        earliestStartTime: earliestMs === undefined ? undefined : new Date(earliestMs),
+        estimate: toEstimateMessage(start),
       };
     },
 
     async estimateTask({ agentId, spec }) {
-      // What the prompt will say changes nothing here.
-      const asked = spec && { ...spec, prompt: spec.prompt || "-" };
-      const accepted = acceptTask({ agentId, requestId: "", spec: asked }, limits);
-      const { engine, conversation, labels, affinity, model } = { ...accepted.spec, engine: accepted.engine };
-      const followed = conversation && (await conversations.follow(agentId, engine, conversation));
-      const created = await store.now("");
-      const { start = created, conditions } = accepted;
-      const task: Waiting = {
-        // After every task that there is.
-        ...{ id: "~", agent: agentId, engine, class: accepted.class, created },
-        ...(start > created ? { state: "SCHEDULED", since: start, ready: start } : { state: "QUEUED" }),
-        labels: Object.entries(labels).map(([key, value]) => labelName(key, value)),
-        ...{ ...conditions, ...(affinity ? undefined : followed) },
-      };
-      const situation = await situationOf(task);
-      const blockers = blockersOf(task, situation, order);
-      const runs = learnRunTimes(situation.around.runs, model);
+      const { start, runTime, blockers } = await questions.estimate(agentId, spec);
       return {
-        start: startOf(task, situation, blockers),
-        runTime: runs && toEstimateMessage(estimateRun(runs)),
+        start: toEstimateMessage(start),
+        runTime: toEstimateMessage(runTime),
         blockers: blockers.map(toBlockerMessage),
       };
     },

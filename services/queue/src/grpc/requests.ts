@@ -1,19 +1,13 @@
 import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
-import { TaskCompleted, TaskFailed } from "@ccsp/protos/ccsp/event/v1/event.js";
-import type {
-  CompleteRequest,
-  FailRequest,
-  ReportRequest,
-  SyncRequest,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { type Priority, TaskResult, type Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { RunFacts } from "../domain/move.js";
-import type { Report } from "../domain/store.js";
-import type { SyncInput } from "../domain/sync.js";
-import type { Failure, PriorityClass } from "../domain/task.js";
-import { cut } from "../domain/text.js";
-import { Faults, isExecutorId } from "../domain/validate.js";
+import type { FailRequest, ReportRequest, SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { Faults } from "../domain/fields/faults.js";
+import { isExecutorId } from "../domain/fields/ids.js";
+import { cut } from "../domain/fields/text.js";
+import type { SyncInput } from "../domain/leases/sync.js";
+import type { Failure, PriorityClass } from "../domain/task/task.js";
+import type { Report } from "../domain/task/task-store.js";
 import { durationMs } from "../messages/duration.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
@@ -28,7 +22,6 @@ const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
 const MAX_VERSION_BYTES = 64;
 const MAX_ENTRY_BYTES = 1024 * 1024;
-const MAX_RESULT_BYTES = 12 * 1024 * 1024;
 // An answer has to reach the caller before its deadline.
 const DEADLINE_MARGIN_MS = 500;
 
@@ -81,18 +74,18 @@ function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput[
   });
 }
 
-/** Throws INVALID_FIELD. */
+/** An event that this version does not know is passed over: a later release's executor may send one while this queue is upgraded. Throws INVALID_FIELD. */
 export function readReport(request: ReportRequest): Report {
   const { taskId, fence, reportSequence, started, events } = request;
   const faults = new Faults();
   faults.unless(reportSequence > 0, "report_sequence", "must be 1 or more");
-  const entries = events.map((event, i) => {
+  const entries = events.flatMap((event, i) => {
     const kind = event.event?.$case;
-    faults.unless(kind !== undefined, `events[${i}]`, "has no event that this version knows");
+    if (kind === undefined) return [];
     faults.unless(kind !== "stateChanged" && kind !== "taskEnded", `events[${i}]`, "is the queue's own to write");
     const entry = encodeReported(event);
     faults.unless(entry.byteLength <= MAX_ENTRY_BYTES, `events[${i}]`, `is larger than ${MAX_ENTRY_BYTES} bytes`);
-    return entry;
+    return [entry];
   });
   faults.check();
   return {
@@ -109,44 +102,6 @@ export function readPriority(priority: Priority): PriorityClass {
   const named = classOf(priority);
   if (named === undefined) throw invalidFields([{ field: "priority", description: "is no known priority" }]);
   return named;
-}
-
-/** What the event about a failed run says besides the error, as members of its JSON. */
-export function failFacts({ usage, costUsd }: FailRequest): RunFacts {
-  return { ...tokensOf(usage), event: Object(TaskFailed.toJSON(TaskFailed.fromPartial({ usage, costUsd }))) };
-}
-
-/** What the event about a result says of it, as members of its JSON: numbers, never the text. */
-export function resultFacts({ model, usage, costUsd, runTime }: TaskResult): RunFacts {
-  const event: object = Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model, usage, costUsd, runTime })));
-  return { ...tokensOf(usage), event };
-}
-
-/** The same of a result that was there before: its run was counted when it ended. */
-export function cachedFacts({ model }: TaskResult): RunFacts {
-  return { event: Object(TaskCompleted.toJSON(TaskCompleted.fromPartial({ model }))) };
-}
-
-// A run that counted nothing is one whose engine does not count.
-function tokensOf(usage: Usage | undefined): Pick<RunFacts, "tokens"> {
-  const tokens = Number((usage?.inputTokens ?? 0n) + (usage?.outputTokens ?? 0n));
-  return tokens > 0 ? { tokens } : {};
-}
-
-/** The result as it is stored, which names the conversation that it is part of. Throws INVALID_FIELD. */
-export function readResult(
-  { result: told }: CompleteRequest,
-  conversationId: string,
-): { result: TaskResult; bytes: Uint8Array } {
-  if (told === undefined) throw invalidFields([{ field: "result", description: "is missing" }]);
-  const result = { ...told, conversationId };
-  const bytes = TaskResult.encode(result).finish();
-  if (bytes.byteLength > MAX_RESULT_BYTES) {
-    throw invalidFields([
-      { field: "result", description: `has ${bytes.byteLength} bytes, at most ${MAX_RESULT_BYTES}` },
-    ]);
-  }
-  return { result, bytes };
 }
 
 /** Throws INVALID_FIELD. */

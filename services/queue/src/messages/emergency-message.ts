@@ -4,8 +4,13 @@ import {
   EmergencyLevel as LevelMessage,
   type EmergencyReceipt as ReceiptMessage,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { EMERGENCY_LEVELS, type Emergency, type EmergencyLevel, type EmergencyReceipt } from "../domain/emergency.js";
-import type { EmergencyState } from "../domain/emergency-stop.js";
+import {
+  EMERGENCY_LEVELS,
+  type Emergency,
+  type EmergencyLevel,
+  type EmergencyReceipt,
+} from "../domain/emergency/emergency.js";
+import type { EmergencyState } from "../domain/emergency/emergency-stop.js";
 
 const LEVELS: Readonly<Record<EmergencyLevel, LevelMessage>> = {
   "no-submit": LevelMessage.NO_SUBMIT,

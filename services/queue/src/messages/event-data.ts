@@ -1,9 +1,9 @@
 import { encodeEventData } from "@ccsp/events";
 import { priorityToJSON, TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Emergency } from "../domain/emergency.js";
-import { type Closing, type Gate, labelOf, type Scope } from "../domain/gates.js";
-import type { MoveEvent } from "../domain/move.js";
-import type { PriorityClass, Task } from "../domain/task.js";
+import type { Emergency } from "../domain/emergency/emergency.js";
+import { type Closing, type Gate, labelOf, type Scope } from "../domain/gates/gates.js";
+import type { MoveEvent } from "../domain/task/move.js";
+import type { PriorityClass, Task } from "../domain/task/task.js";
 import { toTaskError } from "./failure.js";
 import { modelOf } from "./task-message.js";
 import { priorityOf } from "./words.js";
@@ -44,6 +44,14 @@ export function sessionTimeoutData({ engine, account, executor }: NonNullable<Cl
 const commandScope = (scope: Scope): string =>
   scope.startsWith("label/") ? `label/${labelOf(scope.slice("label/".length)).join("=")}` : scope;
 
+/** A task may have five times as much. A partition keeps about 100,000 events whatever their size, in memory that empties by newer ones only. */
+const MOST_LABEL_BYTES = 2_048;
+
+function firstLabels(names: readonly string[]): Readonly<Record<string, string>> {
+  let room = MOST_LABEL_BYTES;
+  return Object.fromEntries(names.filter((name) => (room -= name.length) >= 0).map(labelOf));
+}
+
 /**
  * Members of an event's JSON besides `engine` and `attempt`, which the script that makes the move adds: it alone knows them
  * without a read. Begins with a comma, or is empty. What `task` does not have is left out.
@@ -55,7 +63,7 @@ export function moveData({ type, reason, error, readyMs, facts }: MoveEvent, tas
     readyTime: readyMs === undefined ? undefined : new Date(readyMs).toISOString(),
     account: task.account === "" ? undefined : task.account,
     priority: task.class && priorityToJSON(priorityOf(task.class)),
-    labels: task.labels && Object.fromEntries(task.labels.map(labelOf)),
+    labels: task.labels && firstLabels(task.labels),
     // The model that answered is one of the facts. To read the spec for each success would be a tenth of what its end costs.
     model: type === "completed" || !task.spec ? undefined : modelOf(task.spec),
     ...facts,

@@ -1,7 +1,7 @@
 import { visible } from "@ccsp/errors";
 import { ErrorCategory, ErrorSource, type RetryPolicy, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Failure, TaskRetry } from "../domain/task.js";
-import { cut } from "../domain/text.js";
+import { cut } from "../domain/fields/text.js";
+import type { Failure, TaskRetry } from "../domain/task/task.js";
 import { durationMs, toDuration } from "./duration.js";
 
 const MAX_MESSAGE_BYTES = 2048;

@@ -1,6 +1,6 @@
 import type { Gate as GateMessage, GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { type Gate, labelOf, type Scope, scopes } from "../domain/gates.js";
-import { CLASSES } from "../domain/task.js";
+import { type Gate, labelOf, type Scope, scopes } from "../domain/gates/gates.js";
+import { CLASSES } from "../domain/task/task.js";
 import { classOf, priorityOf } from "./words.js";
 
 /** The scope that a message names; undefined when it names none, or none that there can be. */

@@ -1,7 +1,7 @@
 import { TaskEvent, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { LogEntry } from "../domain/store.js";
-import { isEnded, type Task } from "../domain/task.js";
-import type { Watched } from "../domain/watch.js";
+import type { LogEntry } from "../domain/log/log-store.js";
+import type { Watched } from "../domain/log/watch.js";
+import { isEnded, type Task } from "../domain/task/task.js";
 import { toTaskError } from "./failure.js";
 import { loadResult } from "./task-message.js";
 import { toState } from "./words.js";

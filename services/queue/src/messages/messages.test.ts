@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, ErrorSource, Priority, TaskError, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { EMERGENCY_LEVELS } from "../domain/emergency.js";
-import { CLASSES, type Task } from "../domain/task.js";
+import { EMERGENCY_LEVELS } from "../domain/emergency/emergency.js";
+import { labelName } from "../domain/gates/gates.js";
+import { CLASSES, type Task } from "../domain/task/task.js";
 import { toOrder } from "./emergency-message.js";
+import { moveData } from "./event-data.js";
 import { failureOf, toTaskError } from "./failure.js";
 import { loadSpec, modelOf, storeSpec } from "./task-message.js";
 import { priorityOf } from "./words.js";
@@ -19,6 +21,19 @@ describe("the words of the domain", () => {
 });
 
 const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({ ...TaskSpec.fromPartial({ prompt: "日本 🎉" }), ...more });
+
+describe("the data of an event", () => {
+  it("has a task's labels, and of many long ones the first, since nobody bounds the bytes of the stream", () => {
+    const read = (count: number, length: number) => {
+      const labels = Array.from({ length: count }, (_, i) => labelName(`key-${i}`, "v".repeat(length)));
+      const data = moveData({ type: "failed" }, { labels });
+      assert.ok(data.length < 3_000, `${data.length}`);
+      return Object.keys(JSON.parse(`{${data.slice(1)}}`).labels);
+    };
+    assert.equal(read(32, 40).length, 32);
+    assert.deepEqual(read(32, 256), ["key-0", "key-1", "key-2", "key-3", "key-4", "key-5", "key-6"]);
+  });
+});
 
 describe("a stored spec", () => {
   it("is whole again with its prompts, and shows no prompt without them", () => {

@@ -1,5 +1,5 @@
 import type { RunResponse, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Watched } from "../domain/watch.js";
+import type { Watched } from "../domain/log/watch.js";
 import { toTaskEvent } from "./log-message.js";
 
 /**

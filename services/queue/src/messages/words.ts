@@ -1,5 +1,5 @@
 import { Priority, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { CLASSES, type PriorityClass, STATES, type State } from "../domain/task.js";
+import { CLASSES, type PriorityClass, STATES, type State } from "../domain/task/task.js";
 
 const PRIORITIES: Readonly<Record<PriorityClass, Priority>> = {
   urgent: Priority.URGENT,

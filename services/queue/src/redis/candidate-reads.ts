@@ -1,6 +1,6 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { Candidate, CandidatePage, Cursor, TaskStore, Where } from "../domain/store.js";
-import { CLASSES, isEnded, isHeld } from "../domain/task.js";
+import type { Candidate, CandidatePage, Cursor, WalkStore, Where } from "../domain/search/search-store.js";
+import { CLASSES, isEnded, isHeld } from "../domain/task/task.js";
 import type { QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
 
@@ -21,7 +21,7 @@ export function createCandidateReads(
     engines,
     clock,
   }: { scripts: Pick<Scripts, "readPlaces">; engines: readonly string[]; clock: () => number | "" },
-): Pick<TaskStore, "beginWalk" | "candidates"> {
+): Omit<WalkStore, "earliestNow"> {
   const { load, parked, pinned, blocked, leases, ended, owned } = keys;
   const lines = engines.flatMap((engine) => CLASSES.map((priority) => keys.engine(engine)[`${priority}Lines`]));
 

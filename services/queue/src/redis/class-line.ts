@@ -1,5 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { PriorityClass } from "../domain/task.js";
+import type { PriorityClass } from "../domain/task/task.js";
 import type { QueueKeys } from "./keys.js";
 
 /** How many tasks of an engine and class stand in line, and since when the oldest does (ms since 1970). */

@@ -1,6 +1,6 @@
-import type { Note } from "../domain/move.js";
-import type { LogEntry } from "../domain/store.js";
-import { STATES, type Task } from "../domain/task.js";
+import type { LogEntry } from "../domain/log/log-store.js";
+import type { Note } from "../domain/task/move.js";
+import { STATES, type Task } from "../domain/task/task.js";
 
 /** Only the scripts write records, so their shape is trusted. */
 export function decodeTask(id: string, record: Buffer | string): Task {

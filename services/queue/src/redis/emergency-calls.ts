@@ -4,9 +4,9 @@ import {
   EMERGENCY_TOPIC,
   type Emergency,
   type EmergencyReceipt,
-  type EmergencyStore,
   RECEIPTS_TOPIC,
-} from "../domain/emergency.js";
+} from "../domain/emergency/emergency.js";
+import type { EmergencyStore } from "../domain/emergency/emergency-store.js";
 import { emergencyStopData } from "../messages/event-data.js";
 import { channels, type QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";

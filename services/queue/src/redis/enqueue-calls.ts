@@ -1,7 +1,7 @@
 import { isOutOfMemory, orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
-import { type Bounds, boundNamed, boundsByName } from "../domain/bounds.js";
-import type { EnqueueOutcome, NewTask } from "../domain/store.js";
-import { CLASSES, type Task } from "../domain/task.js";
+import { type Bounds, boundNamed, boundsByName } from "../domain/intake/bounds.js";
+import type { EnqueueOutcome, NewTask } from "../domain/intake/intake-store.js";
+import { CLASSES, type Task } from "../domain/task/task.js";
 import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
 import { decodeEmergency } from "./emergency-calls.js";
@@ -24,7 +24,7 @@ interface EnqueueOptions {
   readonly offer: Offering;
 }
 
-/** `TaskStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
+/** `IntakeStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
 export function createEnqueue(
   { redis, scripts, keys }: { readonly redis: RedisClient; readonly scripts: Scripts; readonly keys: QueueKeys },
   { bounds, memory, clock, offer }: EnqueueOptions,

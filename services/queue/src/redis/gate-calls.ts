@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { RedisClient } from "@ccsp/redis-kit";
-import { EMERGENCY_TOPIC } from "../domain/emergency.js";
-import type { GateStore } from "../domain/gate-store.js";
-import { type Gate, type Scope, scopes } from "../domain/gates.js";
-import { engineTopic, GATES_TOPIC } from "../domain/store.js";
+import { EMERGENCY_TOPIC } from "../domain/emergency/emergency.js";
+import type { BlockedStore, GateStore, LimitStore } from "../domain/gates/gate-store.js";
+import { type Gate, type Scope, scopes } from "../domain/gates/gates.js";
+import { engineTopic, GATES_TOPIC } from "../domain/wakes/wakes.js";
 import { emergencyResumeData, gateClosedData, gateOpenedData, sessionTimeoutData } from "../messages/event-data.js";
 import { channels, type QueueKeys } from "./keys.js";
 import type { Scripts } from "./scripts.js";
@@ -22,7 +22,7 @@ export function createGateCalls(
   scripts: Scripts,
   { gates, events, running, tasks, leases, meta, bench, blocked, refills }: QueueKeys,
   { engines, clock }: { readonly engines: readonly string[]; readonly clock: () => number | "" },
-): GateStore {
+): GateStore & LimitStore & BlockedStore {
   const topics = [GATES_TOPIC, ...engines.map(engineTopic)];
   const blockedFor = async (reason: string, count: number): Promise<string[]> => {
     const members = await redis.zrangebylex(blocked, `[${reason}/`, `(${reason}0`, "LIMIT", 0, count);

@@ -1,5 +1,5 @@
 import { eventsKey } from "@ccsp/events";
-import { CLASSES, type PriorityClass } from "../domain/task.js";
+import { CLASSES, type PriorityClass } from "../domain/task/task.js";
 
 export type QueueKeys = ReturnType<typeof queueKeys>;
 

@@ -1,5 +1,5 @@
 import { bindScript, type RedisClient } from "@ccsp/redis-kit";
-import type { NodeMemory } from "../domain/memory.js";
+import type { NodeMemory } from "../domain/intake/memory.js";
 import { queueKeys } from "./keys.js";
 
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
@@ -8,11 +8,10 @@ const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.
 export const bindMemory = (redis: RedisClient) =>
   bindScript(redis, lua("read_memory"), ["tasks"], decode, [lua("outage/run")]);
 
-/** Reads it for each shard. Rejects when Redis stays away for 10 s. */
-export function createMemoryReads(redis: RedisClient, shards: number): () => Promise<readonly NodeMemory[]> {
+/** Reads it for one shard each, in their order. One rejects when its node stays away for 10 s. */
+export function createMemoryReads(redis: RedisClient, shards: number): readonly (() => Promise<NodeMemory>)[] {
   const read = bindMemory(redis);
-  const keys = Array.from({ length: shards }, (_, shard) => queueKeys(shard).tasks);
-  return async () => Promise.all(keys.map((tasks) => read({ tasks })));
+  return Array.from({ length: shards }, (_, shard) => async () => read({ tasks: queueKeys(shard).tasks }));
 }
 
 function decode(reply: unknown): NodeMemory {

@@ -1,36 +1,26 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { EmergencyStore } from "../domain/emergency.js";
-import type { GateStore } from "../domain/gate-store.js";
-import type { SituationStore } from "../domain/situation.js";
-import type { TaskStore } from "../domain/store.js";
-import type { Task } from "../domain/task.js";
-import type { Confirmations } from "./confirmations.js";
+import type { DueStore } from "../domain/due/due-store.js";
+import type { LeaseStore } from "../domain/leases/lease-store.js";
+import type { LogStore } from "../domain/log/log-store.js";
+import type { ListStore, WalkStore } from "../domain/search/search-store.js";
+import type { Clock } from "../domain/task/clock.js";
+import type { Task } from "../domain/task/task.js";
+import type { TaskContents, TaskReads } from "../domain/task/task-store.js";
 import { decodeEntry, decodeReadable, decodeTask, streamIdOf, successOf } from "./decode.js";
 import { groupCalls } from "./group-calls.js";
 import type { QueueKeys } from "./keys.js";
 import type { ResultChunks } from "./result-chunks.js";
 import type { Scripts } from "./scripts.js";
-import type { StatusReads } from "./status-reads.js";
 
-type Reads = Omit<
-  TaskStore,
-  | "enqueue"
-  | "enqueueAll"
-  | "move"
-  | "report"
-  | "sync"
-  | "claim"
-  | "findLeased"
-  | "remove"
-  | keyof GateStore
-  | keyof SituationStore
-  | "noticeOutage"
-  | keyof Confirmations
-  | keyof StatusReads
-  | "beginWalk"
-  | "candidates"
-  | keyof EmergencyStore
->;
+/** `findLeased` is of the claim, which remembers what it leased. */
+type Reads = Clock &
+  Omit<TaskReads, "findLeased"> &
+  TaskContents &
+  ListStore &
+  LogStore &
+  DueStore &
+  Pick<LeaseStore, "mayOvertake"> &
+  Pick<WalkStore, "earliestNow">;
 
 /** Of a page of a log, which Redis and this process do nothing beside. */
 const PAGE_BYTES = 256 * 1024;

@@ -1,6 +1,6 @@
 import { Refusal } from "@ccsp/errors";
 import { asRefusal, bindScript, isRedirection, type RedisClient, scriptSource } from "@ccsp/redis-kit";
-import { shardOfTask } from "../domain/shard.js";
+import { shardOfTask } from "../domain/task/shard.js";
 import { groupInTurn } from "./group-in-turn.js";
 import { type QueueKeys, queueKeys } from "./keys.js";
 

@@ -1,9 +1,10 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
-import type { Move } from "../domain/move.js";
-import { settleAnswers } from "../domain/settle-all.js";
-import type { EnqueueOutcome, NewTask, TaskStore } from "../domain/store.js";
-import { isEnded, type Task } from "../domain/task.js";
+import type { EnqueueOutcome, NewTask } from "../domain/intake/intake-store.js";
+import { settleAnswers } from "../domain/intake/settle-all.js";
+import type { TaskStore } from "../domain/store.js";
+import type { Move } from "../domain/task/move.js";
+import { isEnded, type Task } from "../domain/task/task.js";
 import { decodeTask } from "./decode.js";
 import { type Change, type Replicas, takenBack } from "./replicas.js";
 

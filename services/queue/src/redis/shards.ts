@@ -1,5 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import { createShardedStore } from "../domain/sharded-store.js";
+import { createShardedStore } from "../domain/sharding/sharded-store.js";
 import type { TaskStore } from "../domain/store.js";
 import { queueKeys } from "./keys.js";
 import { createTaskStore, type StoreOptions } from "./task-store.js";

@@ -1,9 +1,9 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import { REMEMBERED_RUNS } from "../domain/run-times.js";
-import type { SituationStore, Standing, Waiting } from "../domain/situation.js";
-import type { ExecutorView } from "../domain/store.js";
-import { PRESENT_MS } from "../domain/sync.js";
-import { CLASSES, type PriorityClass } from "../domain/task.js";
+import { type ExecutorView, PRESENT_MS } from "../domain/executors/executor-store.js";
+import { REMEMBERED_RUNS } from "../domain/explain/run-times.js";
+import type { Standing, Waiting } from "../domain/explain/situation.js";
+import type { RunTimeStore, SituationStore } from "../domain/explain/situation-store.js";
+import { CLASSES, type PriorityClass } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
 import { decodeGates } from "./gate-calls.js";
 import type { QueueKeys } from "./keys.js";
@@ -18,7 +18,11 @@ interface Needs {
 }
 
 /** What one task meets in this shard; looked at piece by piece while the queue goes on, so only almost of one moment. */
-export function createSituationReads(redis: RedisClient, keys: QueueKeys, { now, executors }: Needs): SituationStore {
+export function createSituationReads(
+  redis: RedisClient,
+  keys: QueueKeys,
+  { now, executors }: Needs,
+): SituationStore & RunTimeStore {
   // "0" follows "/" in ASCII: the end of the members that begin with a name.
   const countIn = (zset: string, name: string): Promise<number> => redis.zlexcount(zset, `[${name}/`, `(${name}0`);
   const olderIn = (lines: string, agent: string, { id, created, since = created }: Waiting): Promise<number> =>

@@ -1,11 +1,10 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import { byLoad, type Offer, type TaskStore } from "../domain/store.js";
-import { CLASSES, type Task } from "../domain/task.js";
+import type { ExecutorStore, Offer } from "../domain/executors/executor-store.js";
+import { byLoad, type StatusStore } from "../domain/status/status-store.js";
+import { CLASSES, type Task } from "../domain/task/task.js";
 import { readClassLine } from "./class-line.js";
 import type { QueueKeys } from "./keys.js";
 import { MOST_HELD, readTasksIn } from "./task-pages.js";
-
-export type StatusReads = Pick<TaskStore, "depths" | "agentLoads" | "counts" | "executors">;
 
 /** Of what a label keeps back, of what waits for one executor and of what waits for a time: of each there can be as many as there are tasks. */
 const MOST_READ = 2_000;
@@ -15,7 +14,7 @@ export function createStatusReads(
   redis: RedisClient,
   keys: QueueKeys,
   { engines, now }: { readonly engines: readonly string[]; readonly now: () => Promise<number> },
-): StatusReads {
+): StatusStore & ExecutorStore {
   const tasksIn = (zset: string, most: number) => readTasksIn(redis, keys, zset, most);
 
   return {

@@ -1,8 +1,9 @@
 import type { ScriptArgument } from "@ccsp/redis-kit";
-import { type Bounds, boundsByName } from "../domain/bounds.js";
-import type { FullOutcome, Move, MoveOutcome } from "../domain/move.js";
-import { logTopic, type Place, type Report, type TaskStore, type Wakes } from "../domain/store.js";
-import { isEnded, type Task } from "../domain/task.js";
+import { type Bounds, boundsByName } from "../domain/intake/bounds.js";
+import type { FullOutcome, Move, MoveOutcome } from "../domain/task/move.js";
+import { isEnded, type Task } from "../domain/task/task.js";
+import type { Place, Report, TaskChanges } from "../domain/task/task-store.js";
+import { logTopic, type Wakes } from "../domain/wakes/wakes.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
 import { GROUP, groupCalls, groupCallsBy } from "./group-calls.js";
@@ -34,7 +35,7 @@ export function createTaskCalls(
     readonly clock: () => number | "";
     readonly hint: Wakes["hint"];
   },
-): Pick<TaskStore, "move" | "report" | "remove"> {
+): TaskChanges {
   const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
   const ofMoves = {

@@ -1,5 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import type { Task } from "../domain/task.js";
+import type { Task } from "../domain/task/task.js";
 import { decodeReadable } from "./decode.js";
 import type { QueueKeys } from "./keys.js";
 

@@ -1,10 +1,11 @@
 import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
 import { LRUCache } from "lru-cache";
-import type { Bounds } from "../domain/bounds.js";
-import type { Room } from "../domain/memory.js";
-import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order.js";
-import type { TaskStore, Wakes } from "../domain/store.js";
-import { CLASSES, type Task } from "../domain/task.js";
+import type { Bounds } from "../domain/intake/bounds.js";
+import type { Room } from "../domain/intake/memory.js";
+import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order/order.js";
+import type { TaskStore } from "../domain/store.js";
+import { CLASSES, type Task } from "../domain/task/task.js";
+import type { Wakes } from "../domain/wakes/wakes.js";
 import { createCandidateReads } from "./candidate-reads.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeReadable } from "./decode.js";
@@ -64,7 +65,10 @@ export function createTaskStore(
     ...reads,
     ...status,
     ...createCandidateReads(redis, keys, { scripts, engines, clock }),
-    ...createSituationReads(redis, keys, { now: () => reads.now(""), executors: status.executors }),
+    ...createSituationReads(redis, keys, {
+      now: () => reads.now(""),
+      executors: (withinMs) => status.executors(withinMs),
+    }),
     ...createTaskCalls(scripts, keys, { chunks, bounds, clock, hint }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, scripts, keys),

@@ -1,5 +1,5 @@
 import type { RedisClient } from "@ccsp/redis-kit";
-import { type Listener, logTopic, type Wakes } from "../domain/store.js";
+import { type Listener, logTopic, type Wakes } from "../domain/wakes/wakes.js";
 import { channels } from "./keys.js";
 
 /**

@@ -1,8 +1,8 @@
 import { invalidFields, memoryFull, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Room } from "../domain/memory.js";
-import type { SpecLimits } from "../domain/validate.js";
+import type { Room } from "../domain/intake/memory.js";
+import type { SpecLimits } from "../domain/intake/validate.js";
 import { replaced } from "./plan.js";
 import {
   MOST_SCHEDULE_BYTES,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { tracer } from "@ccsp/telemetry";
 import { SpanKind } from "@opentelemetry/api";
-import type { Door } from "../grpc/enqueue.js";
+import type { Door } from "../application/door.js";
 import type { Made } from "./run-due.js";
 import type { Schedule } from "./schedule.js";
 import { readableSpecOf } from "./schedule-message.js";

@@ -1,10 +1,10 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { Room } from "../domain/memory.js";
-import type { Wakes } from "../domain/store.js";
-import type { SpecLimits } from "../domain/validate.js";
-import type { Door } from "../grpc/enqueue.js";
+import type { Door } from "../application/door.js";
+import type { Room } from "../domain/intake/memory.js";
+import type { SpecLimits } from "../domain/intake/validate.js";
+import type { Wakes } from "../domain/wakes/wakes.js";
 import type { Replicas } from "../redis/replicas.js";
 import { scheduleHandlers } from "./handlers.js";
 import { createMakeTask } from "./make-task.js";

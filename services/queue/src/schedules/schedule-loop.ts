@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Wakes } from "../domain/store.js";
+import type { Wakes } from "../domain/wakes/wakes.js";
 import { SCHEDULES_TOPIC } from "./schedule-store.js";
 
 /** A wake-up can be lost, so it looks this often anyway. */

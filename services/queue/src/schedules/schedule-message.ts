@@ -1,7 +1,9 @@
 import { Refusal } from "@ccsp/errors";
 import { MissedRuns, type Schedule as ScheduleMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { acceptTask, Faults, isExecutorId, type SpecLimits } from "../domain/validate.js";
+import { Faults } from "../domain/fields/faults.js";
+import { isExecutorId } from "../domain/fields/ids.js";
+import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
 import { cronFault, isTimeZone } from "./cron.js";
 import type { MissedRuns as Missed, Schedule } from "./schedule.js";
 

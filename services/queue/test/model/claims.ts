@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { labelCap, type Order } from "../../src/domain/order.js";
-import type { Grant } from "../../src/domain/store.js";
+import type { Grant } from "../../src/domain/leases/lease-store.js";
+import { labelCap, type Order } from "../../src/domain/order/order.js";
 import { LEASE_MS } from "../world.js";
 import type { ModelGates } from "./gates.js";
 import { held, lease, type ModelTask } from "./tasks.js";

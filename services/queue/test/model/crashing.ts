@@ -1,5 +1,6 @@
-import type { Move } from "../../src/domain/move.js";
-import type { Grant, TaskStore } from "../../src/domain/store.js";
+import type { Grant } from "../../src/domain/leases/lease-store.js";
+import type { TaskStore } from "../../src/domain/store.js";
+import type { Move } from "../../src/domain/task/move.js";
 
 /** What a replica did before it died. */
 export interface Done {

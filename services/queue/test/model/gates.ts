@@ -1,4 +1,4 @@
-import type { Failure } from "../../src/domain/task.js";
+import type { Failure } from "../../src/domain/task/task.js";
 import { RAMP_MS } from "../world.js";
 import type { ModelTask } from "./tasks.js";
 

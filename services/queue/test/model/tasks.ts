@@ -1,5 +1,5 @@
-import type { NewTask } from "../../src/domain/store.js";
-import type { Failure, PriorityClass, State } from "../../src/domain/task.js";
+import type { NewTask } from "../../src/domain/intake/intake-store.js";
+import type { Failure, PriorityClass, State } from "../../src/domain/task/task.js";
 
 /** A task as plain data: what the queue promises of it, without how it is stored. */
 export interface ModelTask {

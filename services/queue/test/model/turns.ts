@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { MOST_AGEING, type Order, START_TARGET_MS } from "../../src/domain/order.js";
-import { CLASSES, type PriorityClass } from "../../src/domain/task.js";
+import { MOST_AGEING, type Order, START_TARGET_MS } from "../../src/domain/order/order.js";
+import { CLASSES, type PriorityClass } from "../../src/domain/task/task.js";
 
 export interface Waiting {
   readonly id: string;

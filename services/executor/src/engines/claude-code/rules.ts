@@ -29,7 +29,7 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     category: "BUDGET_EXCEEDED",
     message: "limits.turns is used up",
   },
-  // By SIGINT, of which 2.1.332 makes a result.
+  // 2.1.332 writes a result when it gets SIGINT.
   {
     when: { words: { terminalReason: INTERRUPTED }, worked: false },
     category: "NO_WORK_DONE",

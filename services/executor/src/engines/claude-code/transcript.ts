@@ -19,10 +19,7 @@ import { createWritten } from "./written.js";
 /** The model's name on messages that the CLI writes itself. */
 const SYNTHETIC = "<synthetic>";
 
-/**
- * What the CLI says besides, and nothing of it is about the answer. A line that is not
- * listed is counted as one that is not understood.
- */
+/** Lines that the reader knows and passes over: they are not about the answer. Others are counted as not understood. */
 const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
   ...["status", "background_tasks_changed", "thinking_tokens", "compact_boundary", "informational", "model_fallback"],
   ...["model_refusal_fallback", "model_refusal_no_fallback"],
@@ -49,7 +46,7 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
       const subtype = textAt(line, "subtype") ?? "";
       if (subtype === "init") {
         turns.begin();
-        // What a turn before failed for is not this one's.
+        // The cause of an earlier turn's failure is not this turn's.
         transcript.words = { ...transcript.words, error: undefined };
         transcript.version = textAt(line, "claude_code_version");
         transcript.conversationId = textAt(line, "session_id");
@@ -90,7 +87,7 @@ export function createTranscriptReader(): RunReader<ClaudeWord> {
 
     user: () => [],
 
-    /** Of prompts that the CLI gives itself, such as one that the model asked to be woken with (2.1.332). */
+    /** Tells of prompts that the CLI gives itself, such as one that the model asked to be woken with (2.1.332). */
     command_lifecycle: () => [],
 
     rate_limit_event(line) {

@@ -13,9 +13,9 @@ export interface Spent {
 type PerModel = readonly (readonly [string, Json])[];
 
 /**
- * Adds up what each result says was used since the one before it. `modelUsage` and `total_cost_usd` are no such thing: they are totals of the process
- * (2.1.197), and of the whole conversation (2.1.332, which a `--resume` goes on counting). They serve only where a result does not say
- * the other and no total of a conversation can be in them.
+ * Adds up what each result says was used since the one before it. `modelUsage` and `total_cost_usd` are totals: of the process in 2.1.197, of
+ * the whole conversation in 2.1.332, where `--resume` goes on counting. They are used only for a result that brings nothing better and comes from a
+ * CLI that counts by process.
  */
 export function createSpent(): Spent {
   let usage: Usage | undefined;

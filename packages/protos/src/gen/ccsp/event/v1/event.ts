@@ -121,7 +121,7 @@ export interface TaskRetried {
   account: string;
   /** Its class. */
   priority: Priority;
-  /** Its labels. */
+  /** Its labels; where they are long the first of them, 2 KiB at most. */
   labels: { [key: string]: string };
 }
 
@@ -160,7 +160,7 @@ export interface TaskCompleted {
   account: string;
   /** Its class. */
   priority: Priority;
-  /** Its labels. */
+  /** Its labels; where they are long the first of them, 2 KiB at most. */
   labels: { [key: string]: string };
 }
 
@@ -193,7 +193,7 @@ export interface TaskFailed {
   account: string;
   /** Its class. */
   priority: Priority;
-  /** Its labels. */
+  /** Its labels; where they are long the first of them, 2 KiB at most. */
   labels: { [key: string]: string };
 }
 
@@ -224,7 +224,7 @@ export interface TaskCancelled {
   account: string;
   /** Its class. */
   priority: Priority;
-  /** Its labels. */
+  /** Its labels; where they are long the first of them, 2 KiB at most. */
   labels: { [key: string]: string };
 }
 
@@ -245,7 +245,7 @@ export interface TaskExpired {
   account: string;
   /** Its class. */
   priority: Priority;
-  /** Its labels. */
+  /** Its labels; where they are long the first of them, 2 KiB at most. */
   labels: { [key: string]: string };
 }
 

@@ -495,7 +495,7 @@ export interface ReportRequest {
     | undefined;
   /**
    * Entries for the log, oldest first. `sequence`, `time` and `attempt` are set by the queue; `state_changed` and
-   * `task_ended` are refused.
+   * `task_ended` are refused. An event that the queue does not know, as of a later release, is passed over; 0.1.0 refuses the report.
    */
   events: TaskEvent[];
 }
@@ -10441,7 +10441,7 @@ export const QueueServiceService = {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report: {
@@ -10610,8 +10610,8 @@ export const QueueServiceService = {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
-   *   first; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
+   *   promised order; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks: {
     path: "/ccsp.queue.v1.QueueService/RetryTasks" as const,
@@ -10896,7 +10896,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report: handleUnaryCall<ReportRequest, ReportResponse>;
@@ -10985,8 +10985,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
-   *   first; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
+   *   promised order; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks: handleUnaryCall<RetryTasksRequest, RetryTasksResponse>;
   /**
@@ -11182,7 +11182,7 @@ export interface QueueServiceClient extends Client {
    * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is none, the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report(
@@ -11393,8 +11393,8 @@ export interface QueueServiceClient extends Client {
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, the newest
-   *   first; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
+   *   promised order; wait for `RetryInfo`, then call again for the others.
    */
   retryTasks(
     request: RetryTasksRequest,

@@ -1,0 +1,60 @@
+import { readFile } from "node:fs/promises";
+import { inflateRawSync } from "node:zlib";
+import type * as sdk from "@ccsp/client";
+import type { createClient } from "@ccsp/grpc-kit";
+import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Redis } from "ioredis";
+
+const FIXTURES = new URL("../fixtures/", import.meta.url);
+
+/** What a release had stored; see fixtures/README.md. */
+export interface Stored {
+  /** Tasks, and a conversation, by their names in the recorder. */
+  readonly ids: Readonly<Record<string, string>>;
+  /** Of leases that were held. */
+  readonly fences: Readonly<Record<string, bigint>>;
+}
+
+/**
+ * Puts what `release` had stored into `redis`, which is empty, as if it had been stored `ageMs` ago: every time in it, in the ids of leases and places too, is
+ * moved by as much.
+ */
+export async function restoreStored(redis: Redis, release: string, { ageMs = 0 } = {}): Promise<Stored> {
+  const text = await readFile(new URL(`${release}/stored.jsonl`, FIXTURES), "utf8");
+  const recordedMs = Number(/"recordedMs":(\d+)/.exec(text)?.[1]);
+  // All by as much: a lease's fence is in several places.
+  const byMs = Date.now() - ageMs - recordedMs;
+  const moved = (time: number): number => time + byMs;
+  const lines = text
+    .replace(/(?<![\da-z.])1[78]\d{11}(?![\da-z])/g, (ms) => String(moved(Number(ms))))
+    .replace(/(?<=\/)1[9a-f][\da-f]{9}(?=\/)/g, (ms) => moved(Number.parseInt(ms, 16)).toString(16))
+    .trim()
+    .split("\n");
+  const [head, ...commands] = lines.map((line): unknown => JSON.parse(line));
+  for (const command of commands) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the recorder writes them
+    const [name = "", ...args] = (command as readonly (string | { deflated: string })[]).map((argument) =>
+      typeof argument === "string" ? argument : inflateRawSync(Buffer.from(argument.deflated, "base64")),
+    );
+    await redis.call(String(name), ...args);
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the recorder writes it
+  const { ids, fences } = head as { ids: Record<string, string>; fences: Record<string, string> };
+  return { ids, fences: Object.fromEntries(Object.entries(fences).map(([name, fence]) => [name, BigInt(fence)])) };
+}
+
+/** The SDK of a release, and what it sends and reads. The types are today's: where they have more, that release has nothing. */
+export type EarlierClient = typeof sdk & {
+  readonly wire: {
+    readonly createClient: typeof createClient;
+    readonly AgentServiceService: typeof AgentServiceService;
+    readonly QueueServiceService: typeof QueueServiceService;
+  };
+};
+
+export async function loadClient(release: string): Promise<EarlierClient> {
+  const loaded: unknown = await import(new URL(`${release}/client.mjs`, FIXTURES).href);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see the type
+  return loaded as EarlierClient;
+}

@@ -1,0 +1,52 @@
+import { invalidFields } from "@ccsp/errors";
+import { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { TaskCache } from "../cache/task-cache.js";
+import type { TaskConversations } from "../conversations/task-conversations.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
+import { resultFacts } from "../messages/run-facts.js";
+import type { RunLearner } from "./run-learner.js";
+
+const MAX_RESULT_BYTES = 12 * 1024 * 1024;
+
+export interface CompleteDeps {
+  readonly queue: Pick<Queue, "complete">;
+  readonly conversations: Pick<TaskConversations, "ofResult">;
+  /** Absent: nothing is cached. */
+  readonly cache?: TaskCache | undefined;
+  readonly learn: RunLearner;
+}
+
+/** What a lease's holder says of a run that succeeded. */
+export interface Completion {
+  readonly taskId: string;
+  readonly fence: number;
+  readonly result: TaskResult | undefined;
+  /** Empty: it is part of no conversation. */
+  readonly engineConversationId: string;
+  readonly transcriptFault: string;
+}
+
+/** Ends a task with its result, and tells the conversation, the cache and the estimates of it. Throws LEASE_LOST and INVALID_FIELD. */
+export function createComplete({ queue, conversations, cache, learn }: CompleteDeps) {
+  return async (completion: Completion): Promise<void> => {
+    const turn = await conversations.ofResult(completion);
+    const { result, bytes } = storedResult(completion, turn?.conversationId ?? "");
+    const task = await queue.complete(completion.taskId, completion.fence, bytes, resultFacts(result));
+    await turn?.done();
+    if (task.cacheKey !== undefined) cache?.keep(task.cacheKey, result);
+    learn(task, result);
+  };
+}
+
+/** The result as it is stored, which names the conversation that it is part of. Throws INVALID_FIELD. */
+function storedResult({ result: told }: Completion, conversationId: string): { result: TaskResult; bytes: Uint8Array } {
+  if (told === undefined) throw invalidFields([{ field: "result", description: "is missing" }]);
+  const result = { ...told, conversationId };
+  const bytes = TaskResult.encode(result).finish();
+  if (bytes.byteLength > MAX_RESULT_BYTES) {
+    throw invalidFields([
+      { field: "result", description: `has ${bytes.byteLength} bytes, at most ${MAX_RESULT_BYTES}` },
+    ]);
+  }
+  return { result, bytes };
+}

@@ -1,0 +1,87 @@
+import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { Conversations } from "../conversations/conversations.js";
+import { type Blocker, blockersOf } from "../domain/explain/blockers.js";
+import { type Estimate, estimateRun, estimateStart } from "../domain/explain/estimate.js";
+import { learnRunTimes } from "../domain/explain/run-times.js";
+import type { Situation, Waiting } from "../domain/explain/situation.js";
+import type { SituationStore } from "../domain/explain/situation-store.js";
+import { labelName } from "../domain/gates/gates.js";
+import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
+import type { Order } from "../domain/order/order.js";
+import type { Clock } from "../domain/task/clock.js";
+import { isEnded, isHeld, type Task } from "../domain/task/task.js";
+
+export interface QuestionDeps {
+  readonly queue: Pick<Queue, "findFor">;
+  readonly store: SituationStore & Clock;
+  readonly order: Order;
+  readonly limits: SpecLimits;
+  readonly conversations: Pick<Conversations, "follow">;
+}
+
+/** What keeps a task from starting, and when it may start. */
+export interface Why {
+  readonly aheadInClass: number;
+  readonly aheadOfAgent: number;
+  readonly blockers: readonly Blocker[];
+  /** Not before this (ms since 1970), where anything is known to last until a time. */
+  readonly earliestMs: number | undefined;
+  readonly start: Estimate | undefined;
+}
+
+/** What can be asked about when a task starts. Changes nothing. */
+export function createQuestions({ queue, store, order, limits, conversations }: QuestionDeps) {
+  const situationOf = async (task: Waiting): Promise<Situation> => {
+    const [here, around] = await Promise.all([store.standing(task), store.surroundings(task)]);
+    return { here, around };
+  };
+  const startOf = (task: Waiting, situation: Situation, blockers: readonly Blocker[]): Estimate | undefined =>
+    estimateStart(task, situation, { order, blockers, runs: learnRunTimes(situation.around.runs) });
+
+  return {
+    /** `why` is absent of a task that is held or has ended. Throws TASK_NOT_FOUND. */
+    async explain(taskId: string, agentId: string): Promise<{ readonly task: Task; readonly why?: Why }> {
+      const task = await queue.findFor(taskId, agentId);
+      if (isHeld(task.state) || isEnded(task.state)) return { task };
+      const situation = await situationOf(task);
+      const { here, around } = situation;
+      const blockers = blockersOf(task, situation, order);
+      const times = blockers.flatMap(({ untilMs }) => untilMs ?? []);
+      const why = {
+        aheadInClass: around.aheadInClass,
+        aheadOfAgent: here.aheadOfAgent,
+        blockers,
+        earliestMs: times.length === 0 ? undefined : Math.max(...times),
+        start: startOf(task, situation, blockers),
+      };
+      return { task, why };
+    },
+
+    /** What would become of a task that came now. Throws INVALID_FIELD, ENGINE_UNKNOWN and CONVERSATION_NOT_FOUND. */
+    async estimate(agentId: string, spec: TaskSpec | undefined) {
+      // What the prompt will say changes nothing here.
+      const asked = spec && { ...spec, prompt: spec.prompt || "-" };
+      const accepted = acceptTask({ agentId, requestId: "", spec: asked }, limits);
+      const { engine, conversation, labels, affinity, model } = { ...accepted.spec, engine: accepted.engine };
+      const followed = conversation && (await conversations.follow(agentId, engine, conversation));
+      const created = await store.now("");
+      const { start = created, conditions } = accepted;
+      const task: Waiting = {
+        // After every task that there is.
+        ...{ id: "~", agent: agentId, engine, class: accepted.class, created },
+        ...(start > created ? { state: "SCHEDULED", since: start, ready: start } : { state: "QUEUED" }),
+        labels: Object.entries(labels).map(([key, value]) => labelName(key, value)),
+        ...{ ...conditions, ...(affinity ? undefined : followed) },
+      };
+      const situation = await situationOf(task);
+      const blockers = blockersOf(task, situation, order);
+      const runs = learnRunTimes(situation.around.runs, model);
+      return {
+        start: startOf(task, situation, blockers),
+        runTime: runs && estimateRun(runs),
+        blockers,
+      };
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { contextFromTraceparent, tracer } from "@ccsp/telemetry";
+import { SpanKind } from "@opentelemetry/api";
+import type { Task } from "../domain/task/task.js";
+
+const spans = tracer("@ccsp/queue");
+
+/**
+ * Records how long a task waited, as a span from its acceptance to now under the context in which it was accepted. Answers
+ * that span's traceparent: the parent of the attempt. "" when the task came without a trace.
+ */
+export function recordQueueWait(task: Task): string {
+  if (!task.trace) return "";
+  const span = spans.startSpan(
+    "queue.wait",
+    {
+      kind: SpanKind.INTERNAL,
+      startTime: task.created,
+      attributes: {
+        "ccsp.task.id": task.id,
+        "ccsp.task.class": task.class,
+        "ccsp.engine": task.engine,
+        "ccsp.executor.id": task.executor ?? "",
+      },
+    },
+    contextFromTraceparent(task.trace),
+  );
+  span.end(task.leased);
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+}

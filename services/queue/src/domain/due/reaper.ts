@@ -1,0 +1,108 @@
+import { Refusal } from "@ccsp/errors";
+import { enforceEmergency } from "../emergency/emergency-stop.js";
+import type { EmergencyStore } from "../emergency/emergency-store.js";
+import type { GateStore, LimitStore } from "../gates/gate-store.js";
+import type { Queue } from "../lifecycle/queue.js";
+import { afterAlarm } from "../task/alarm.js";
+import type { Clock } from "../task/clock.js";
+import { afterParking } from "../task/decide.js";
+import type { TaskChanges, TaskReads } from "../task/task-store.js";
+import type { DueStore, NextDue, Retention } from "./due-store.js";
+
+const BATCH = 100;
+const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
+
+/** What the reaper needs of the storage. */
+export type ReaperStore = DueStore & TaskReads & TaskChanges & Clock & GateStore & LimitStore & EmergencyStore;
+
+/** What has come due since the last look: see `NextDue`. */
+export type Due = Readonly<Record<keyof NextDue["waits"], boolean>>;
+
+/**
+ * What time alone brings, as it is due: expired leases, parked tasks whose time has come, alarms of waiting ones, gates that open, agents whose
+ * rate has refilled. Safe to run in every replica at once: each change looks again whether it still applies. Takes batches until one is
+ * not full. What fails, as one task that cannot be read, keeps nothing else waiting: its fault is thrown, with the others', when the round
+ * is over.
+ */
+export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promise<void> {
+  await inRound(async (attempt, inBatches) => {
+    if (due.tasks) await reapTasks(store, queue, inBatches);
+    if (due.gates) {
+      await attempt(store.openDueGates());
+      await attempt(queue.returnBlocked());
+      await attempt(store.liftBench());
+    }
+    if (due.refills) await attempt(store.liftRefilled());
+  });
+}
+
+/**
+ * All of it, whatever is due, should its word have been lost; and ended tasks to forget, and what a process that died left half done. Else like
+ * `reapDue`.
+ */
+export async function reap(store: ReaperStore, queue: Queue, retention: Retention): Promise<void> {
+  await inRound(async (attempt, inBatches) => {
+    await reapTasks(store, queue, inBatches);
+    await inBatches(
+      () => store.expiredEnds(retention, BATCH),
+      // Of one that cannot be read nobody knows whether its result is in chunks; they expire by themselves.
+      async (id) => store.remove((await store.find(id).catch(() => undefined)) ?? { id }),
+    );
+    await attempt(store.forgetExecutors(FORGET_EXECUTOR_MS));
+    await attempt(store.mendRunning());
+    await attempt(store.mendGates());
+    await attempt(enforceEmergency(store, queue));
+    await attempt(store.openDueGates());
+    await attempt(queue.returnBlocked());
+    await attempt(store.liftBench());
+    await attempt(store.liftRefilled());
+  });
+}
+
+type Attempt = (part: Promise<void>) => Promise<void>;
+type InBatches = (peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>) => Promise<void>;
+
+async function reapTasks(store: ReaperStore, queue: Queue, inBatches: InBatches): Promise<void> {
+  await inBatches(
+    () => store.overdueLeases(BATCH),
+    (id) => queue.freeLease(id, { how: "expired" }),
+  );
+  await inBatches(
+    () => store.dueParked(BATCH),
+    async (id) => {
+      const task = await store.find(id);
+      if (task) await queue.makeMove(task, afterParking(task));
+    },
+  );
+  await inBatches(
+    () => store.dueAlarms(BATCH),
+    async (id) => {
+      const task = await store.find(id);
+      const move = task && afterAlarm(task, await store.now(id));
+      if (task && move) await queue.makeMove(task, move);
+    },
+  );
+}
+
+/** Collects what fails in `parts`, and throws it at the end; at once when Redis is away, for all that would come next too. */
+async function inRound(parts: (attempt: Attempt, inBatches: InBatches) => Promise<void>): Promise<void> {
+  const faults: unknown[] = [];
+  const attempt: Attempt = (part) => part.catch((fault: unknown) => void faults.push(fault));
+  const batches: InBatches = async (peek, act) => {
+    let before: readonly string[] = [];
+    for (;;) {
+      const ids = await peek();
+      await Promise.all(ids.map((id) => attempt(act(id))));
+      // The same ids again would mean that acting on them does nothing: leave them to the next round.
+      if (ids.length < BATCH || ids.at(-1) === before.at(-1)) return;
+      before = ids;
+    }
+  };
+  const inBatches: InBatches = (...how) =>
+    batches(...how).catch((fault: unknown) => {
+      if (fault instanceof Refusal && fault.reason === "DEPENDENCY_UNAVAILABLE") throw fault;
+      faults.push(fault);
+    });
+  await parts(attempt, inBatches);
+  if (faults.length > 0) throw new AggregateError(faults, `${faults.length} parts of the round failed`);
+}

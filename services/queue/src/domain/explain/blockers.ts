@@ -1,0 +1,156 @@
+import { isClosed, opensForNext, type Scope, scopes, scopeWords } from "../gates/gates.js";
+import { labelCap, type Order } from "../order/order.js";
+import { ANSWERING } from "../task/alarm.js";
+import { isEnded, isHeld } from "../task/task.js";
+import { tasksBefore } from "./position.js";
+import { rateWaitMs } from "./rates.js";
+import type { ExecutorSlots, Situation, Standing, Waiting } from "./situation.js";
+
+/** One thing that keeps a task from starting. */
+export interface Blocker {
+  readonly kind: "START_TIME" | "PARKED" | "GATE" | "NO_EXECUTOR" | "AFFINITY" | "CAP" | "RATE" | "NO_SLOT" | "TURN";
+  /** For people. */
+  readonly message: string;
+  /** When it goes away by itself (ms since 1970), if that is known. */
+  readonly untilMs?: number | undefined;
+}
+
+/** Everything that keeps a task from starting, what has to go first at the front; nothing when it is next, is held or has ended. */
+export function blockersOf(task: Waiting, situation: Situation, order: Order): readonly Blocker[] {
+  if (isHeld(task.state) || isEnded(task.state)) return [];
+  const { here, around } = situation;
+  const able = ableExecutors(around.executors, task.pin);
+  const open = able.filter((each) => !isShut(each, task, here));
+  return [
+    ...gatesOf(task, here, able),
+    ...timesOf(task),
+    ...capsOf(task, here, order, open),
+    ...ratesOf(task, here, order),
+    ...slotsOf(task, situation, { able, open, order }),
+  ];
+}
+
+/** Executors that would take the task if they had a slot and no gate stood before them. */
+export const ableExecutors = (executors: readonly ExecutorSlots[], pin: string | undefined): readonly ExecutorSlots[] =>
+  executors.filter(({ id, slots, draining }) => slots > 0 && !draining && (pin === undefined || id === pin));
+
+const freeSlots = (executors: readonly ExecutorSlots[]): number =>
+  executors.reduce((sum, { slots, held }) => sum + Math.max(0, slots - held.length), 0);
+
+const gatesBefore = ({ id, account }: ExecutorSlots, { engine }: Waiting): readonly Scope[] => [
+  scopes.account(engine, account),
+  scopes.executor(id, engine),
+];
+
+export const isShut = (executor: ExecutorSlots, task: Waiting, here: Standing): boolean =>
+  gatesBefore(executor, task).some((scope) => closedBy(scope, here) !== undefined);
+
+function closedBy(scope: Scope, { gates, nowMs }: Standing): Blocker | undefined {
+  const gate = gates.get(scope);
+  if (gate === undefined) return undefined;
+  const untilMs = opensForNext(gate, nowMs);
+  if (isClosed(gate, nowMs)) {
+    const what = scope === scopes.emergency ? "an emergency stop is in force" : `${scopeWords(scope)} is paused`;
+    return { kind: "GATE", message: `${what}, by ${gate.who}: ${gate.why}`, untilMs };
+  }
+  if (untilMs === undefined || untilMs <= nowMs) return undefined;
+  return { kind: "GATE", message: `${scopeWords(scope)} was paused and gets going again little by little`, untilMs };
+}
+
+function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
+  const { engine, agent, class: priority, labels = [] } = task;
+  const each = (...named: readonly Scope[]): Blocker[] => named.flatMap((scope) => closedBy(scope, here) ?? []);
+  return [
+    ...each(scopes.emergency, scopes.all, scopes.engine(engine)),
+    ...everyExecutorShut(task, here, able),
+    ...each(scopes.class(priority), scopes.agent(agent), ...labels.map((label) => `label/${label}`)),
+  ];
+}
+
+/** A login's gate matters when no other login can run the task; the first that opens lets it start. */
+function everyExecutorShut(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
+  if (able.length === 0 || able.some((each) => !isShut(each, task, here))) return [];
+  const shut = new Set(able.flatMap((each) => gatesBefore(each, task)));
+  const closed = [...shut].flatMap((scope) => closedBy(scope, here) ?? []);
+  const times = closed.flatMap(({ untilMs }) => untilMs ?? []);
+  const message = closed.map((each) => each.message).join("; ");
+  return [{ kind: "GATE", message, untilMs: times.length === 0 ? undefined : Math.min(...times) }];
+}
+
+function timesOf({ state, ready, error }: Waiting): Blocker[] {
+  if (state === "SCHEDULED") return [{ kind: "START_TIME", message: "its start time has not come", untilMs: ready }];
+  if (state !== "PARKED") return [];
+  const after = error === undefined ? "" : ` after ${error.category}`;
+  return [{ kind: "PARKED", message: `it is parked${after} until it is tried again`, untilMs: ready }];
+}
+
+function capsOf(task: Waiting, here: Standing, order: Order, open: readonly ExecutorSlots[]): Blocker[] {
+  const { agent, engine, labels = [] } = task;
+  const blockers: Blocker[] = [];
+  const check = (name: string, cap: number, whose: string): void => {
+    const running = here.running.get(name) ?? 0;
+    const message = `${running} tasks of ${whose} run, of at most ${cap} at once`;
+    if (running >= cap) blockers.push({ kind: "CAP", message });
+  };
+  if (order.agentMaxRunning > 0) check(`agent/${agent}`, order.agentMaxRunning, `agent ${agent}`);
+  for (const label of labels) {
+    const cap = labelCap(order, label);
+    if (cap !== undefined) check(`label/${label}`, cap, scopeWords(`label/${label}`));
+  }
+  const bounded = new Set(open.map(({ account }) => account));
+  const isFull = (account: string): boolean =>
+    (here.running.get(scopes.account(engine, account)) ?? 0) >= (here.bounds.get(account) ?? Number.POSITIVE_INFINITY);
+  if (bounded.size > 0 && [...bounded].every(isFull)) {
+    for (const account of bounded) {
+      const scope = scopes.account(engine, account);
+      check(scope, here.bounds.get(account) ?? 0, `${scopeWords(scope)}, whose provider was overloaded,`);
+    }
+  }
+  return blockers;
+}
+
+function ratesOf({ engine, agent }: Waiting, here: Standing, { engineRates, agentRates }: Order): Blocker[] {
+  const limits = [
+    { kind: "engine", name: engine, rates: engineRates },
+    { kind: "agent", name: agent, rates: agentRates },
+  ] as const;
+  return limits.flatMap(({ kind, name, rates }) => {
+    const waitMs = rateWaitMs(here, { kind, name, rates }, 1);
+    const message = `the rate limit of ${kind} ${name} is used up`;
+    return waitMs > 0 ? [{ kind: "RATE" as const, message, untilMs: here.nowMs + waitMs }] : [];
+  });
+}
+
+function slotsOf(
+  task: Waiting,
+  situation: Situation,
+  { able, open, order }: { able: readonly ExecutorSlots[]; open: readonly ExecutorSlots[]; order: Order },
+): Blocker[] {
+  const { engine, pin, pinMs, created } = task;
+  const { here, around } = situation;
+  const free = freeSlots(open);
+  if (pin !== undefined) {
+    const why = able.length === 0 ? `which does not offer ${engine} now` : "which has no free slot";
+    const untilMs = pinMs === undefined ? undefined : created + pinMs;
+    const whom = pin === ANSWERING ? "its answer from the cache" : `executor ${pin}, ${why}`;
+    return free > 0 ? [] : [{ kind: "AFFINITY", message: `it waits for ${whom}`, untilMs }];
+  }
+  if (able.length === 0) {
+    const drain = around.executors.some(({ draining }) => draining) ? ": those that did are draining" : "";
+    return [{ kind: "NO_EXECUTOR", message: `no executor offers ${engine}${drain}` }];
+  }
+  const blockers: Blocker[] = [];
+  const slots = able.reduce((sum, each) => sum + each.slots, 0);
+  if (freeSlots(able) === 0) blockers.push({ kind: "NO_SLOT", message: `all ${slots} slots for ${engine} are taken` });
+  const before = tasksBefore(task, situation, order);
+  if (before === 0 || before < free) return blockers;
+  // The bound of urgent tasks keeps one back only by giving others their turn.
+  const running = here.running.get(`urgent/${engine}`) ?? 0;
+  if (task.class === "urgent" && order.urgentMax > 0 && running >= order.urgentMax) {
+    const message = `${running} urgent tasks of ${engine} run, and no more than ${order.urgentMax} may overtake`;
+    blockers.unshift({ kind: "CAP", message });
+  }
+  const own = here.aheadOfAgent === 0 ? "" : `, ${here.aheadOfAgent} of them its own agent's`;
+  blockers.push({ kind: "TURN", message: `${before} tasks have their turn before it${own}` });
+  return blockers;
+}

@@ -1,0 +1,112 @@
+import { scopes } from "../gates/gates.js";
+import { labelCap, type Order } from "../order/order.js";
+import { ableExecutors, type Blocker, isShut } from "./blockers.js";
+import { playDrains, type Slots } from "./drain.js";
+import { tasksBefore } from "./position.js";
+import { rateWaitMs } from "./rates.js";
+import type { RunTimes } from "./run-times.js";
+import type { Situation, Waiting } from "./situation.js";
+
+/** A time from now, which it will take with these probabilities. */
+export interface Estimate {
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  readonly p95Ms: number;
+}
+
+/** So many tasks take one of these slots each before the task does. */
+interface Queueing {
+  readonly before: number;
+  readonly slots: Slots;
+}
+
+/**
+ * When a waiting task starts: the drain of what has its turn before it is played at the engine's slots, and at each cap as if that had the
+ * runs to itself; the latest counts, with the known ends of what blocks the task.
+ *
+ * Left out: tasks that come later and overtake, runs that fail and come again, and executors that come and go. So it is right while the
+ * load stays as it is. Undefined when something blocks the task for an unknown time, and when run times matter and none are known.
+ */
+export function estimateStart(
+  task: Waiting,
+  situation: Situation,
+  { order, blockers, runs }: { order: Order; blockers: readonly Blocker[]; runs: RunTimes | undefined },
+): Estimate | undefined {
+  if (blockers.some((each) => isWithoutEnd(each, task, situation))) return undefined;
+  const before = tasksBefore(task, situation, order);
+  const queueing = queueingOf(task, situation, { before, order, meanMs: runs?.meanMs ?? 0 });
+  const waits = queueing.filter((each) => each.before >= each.slots.free);
+  const nowhere = queueing.some(({ slots }) => slots.busyMs.length + slots.free === 0);
+  if (nowhere || (waits.length > 0 && runs === undefined)) return undefined;
+  const knownMs = Math.max(latestOf(blockers) - situation.here.nowMs, ratesMs(task, situation, before, order));
+  const drains = runs ? waits.map((each) => playDrains(each.before, each.slots, runs)) : [];
+  const at = (share: number): number =>
+    Math.max(0, knownMs, ...drains.map((times) => times[Math.ceil(share * times.length) - 1] ?? 0));
+  return { p50Ms: at(0.5), p90Ms: at(0.9), p95Ms: at(0.95) };
+}
+
+export const estimateRun = (runs: RunTimes): Estimate => ({
+  p50Ms: runs.quantileMs(0.5),
+  p90Ms: runs.quantileMs(0.9),
+  p95Ms: runs.quantileMs(0.95),
+});
+
+const latestOf = (blockers: readonly Blocker[]): number => Math.max(...blockers.map(({ untilMs = 0 }) => untilMs), 0);
+
+function isWithoutEnd({ kind, untilMs }: Blocker, task: Waiting, { around }: Situation): boolean {
+  if (untilMs !== undefined) return false;
+  // One that is there but full has a slot when a run ends.
+  if (kind === "AFFINITY") return ableExecutors(around.executors, task.pin).length === 0;
+  return kind === "GATE" || kind === "NO_EXECUTOR";
+}
+
+function queueingOf(
+  task: Waiting,
+  situation: Situation,
+  { before, order, meanMs }: { before: number; order: Order; meanMs: number },
+): Queueing[] {
+  const { here, around } = situation;
+  const queueing = [{ before, slots: slotsFor(task, situation) }];
+  // How long those have been running is not known: they are taken to be half through.
+  const addCap = (name: string, cap: number, ahead: number): void => {
+    const busy = Math.min(cap, here.running.get(name) ?? 0);
+    const busyMs = Array.from({ length: busy }, () => meanMs / 2);
+    queueing.push({ before: ahead, slots: { busyMs, free: cap - busy } });
+  };
+  if (order.agentMaxRunning > 0) addCap(`agent/${task.agent}`, order.agentMaxRunning, here.aheadOfAgent);
+  for (const label of task.labels ?? []) {
+    const cap = labelCap(order, label);
+    if (cap !== undefined) addCap(`label/${label}`, cap, 0);
+  }
+  // With several logins the bound of one keeps nothing from starting at another.
+  const [login = "", ...others] = new Set(around.executors.map(({ account }) => account));
+  const bound = others.length === 0 ? here.bounds.get(login) : undefined;
+  if (bound !== undefined) addCap(scopes.account(task.engine, login), bound, Math.floor(before / shardsOf(around)));
+  return queueing;
+}
+
+/** Slots that the task could have by then: of a pinned one whose executor is away, those of the others. */
+function slotsFor(task: Waiting, { here, around }: Situation): Slots {
+  const own = ableExecutors(around.executors, task.pin);
+  const able = own.length > 0 ? own : ableExecutors(around.executors, undefined);
+  const open = able.filter((each) => !isShut(each, task, here));
+  const used = open.length > 0 ? open : able;
+  return {
+    // Of more runs than slots the first to end make no room.
+    busyMs: used.flatMap(({ held, slots }) =>
+      held.toSorted((a, b) => b - a).flatMap((leasedMs, i) => (i < slots ? Math.max(0, here.nowMs - leasedMs) : [])),
+    ),
+    free: used.reduce((sum, { slots, held }) => sum + Math.max(0, slots - held.length), 0),
+  };
+}
+
+const shardsOf = ({ elsewhere }: Situation["around"]): number => 1 + elsewhere.length;
+
+/** Until the rate limits have refilled for those before it and itself. A shard has its part of an engine's. */
+function ratesMs({ engine, agent }: Waiting, { here, around }: Situation, before: number, order: Order): number {
+  const ofShard = Math.ceil((before + 1) / shardsOf(around));
+  return Math.max(
+    rateWaitMs(here, { kind: "engine", name: engine, rates: order.engineRates }, ofShard),
+    rateWaitMs(here, { kind: "agent", name: agent, rates: order.agentRates }, here.aheadOfAgent + 1),
+  );
+}

@@ -1,0 +1,72 @@
+import { MOST_AGEING, type Order, START_TARGET_MS, setFor } from "../order/order.js";
+import { CLASSES, type PriorityClass } from "../task/task.js";
+import type { Situation, Standing, Waiting } from "./situation.js";
+
+/** Picks that are played one by one; what comes later goes on in the same proportion. */
+const MOST_PLAYED = 10_000;
+
+/**
+ * How many waiting tasks of its engine are leased before this one, when all that waits may start and nothing more comes: the rule of
+ * claim_tasks.lua, played with what waits now. A run costs its agent the average, and classes stay as late as they are.
+ */
+export function tasksBefore(task: Waiting, { here, around }: Situation, order: Order): number {
+  if (task.pin !== undefined) return 0;
+  const before = picksBefore(task, agentsBefore(task, here, order), here, order);
+  // Shards with work get equal turns, after urgent tasks that may overtake. Which is next is each replica's own matter, so every other
+  // one has half a turn more.
+  const elsewhere = around.elsewhere.reduce((sum, { urgent, others }) => {
+    if (task.class === "urgent") return sum + Math.min(urgent, before + 0.5);
+    const overtake = Math.min(urgent, order.urgentMax || urgent);
+    return sum + overtake + Math.min(urgent + others - overtake, before + 0.5);
+  }, 0);
+  return before + Math.round(elsewhere);
+}
+
+/** Within its class: the older ones of its agent, and the turns of other agents up to that of this task. */
+function agentsBefore({ agent }: Waiting, { turns, turnTime, aheadOfAgent, cost }: Standing, order: Order): number {
+  const charge = (name: string): number => cost / (setFor(order.agentWeights, name) ?? 1);
+  const time = turnTime + aheadOfAgent * charge(agent);
+  return turns.reduce((sum, other) => {
+    if (other.agent === agent || other.time > time) return sum;
+    const turnsUntil = (time - other.time) / charge(other.agent);
+    const tied = Number.isInteger(turnsUntil) && other.agent > agent ? 0 : 1;
+    return sum + Math.min(other.waiting, Math.floor(turnsUntil) + tied);
+  }, aheadOfAgent);
+}
+
+/** Of all classes, when `before` of its own class come first. */
+function picksBefore(task: Waiting, before: number, { nowMs, classes, running }: Standing, order: Order): number {
+  const oldestOf = (each: PriorityClass): number => classes[each].oldestMs ?? task.since ?? task.created;
+  const lateness = (each: PriorityClass): number =>
+    Math.min(1 + Math.max(0, nowMs - oldestOf(each)) / START_TARGET_MS[each], MOST_AGEING);
+  const weights = mapClasses((each) => order.weights[each] * lateness(each));
+  const credit = mapClasses((each) => classes[each].credit);
+  const waiting = { ...mapClasses((each) => classes[each].waiting), [task.class]: before + 1 };
+  const overtaking = order.urgentMax === 0 ? Number.POSITIVE_INFINITY : order.urgentMax;
+  let room = overtaking - (running.get(`urgent/${task.engine}`) ?? 0);
+
+  const pick = (): PriorityClass => {
+    if (waiting.urgent > 0 && room > 0) {
+      room -= 1;
+      return "urgent";
+    }
+    const present = CLASSES.filter((each) => waiting[each] > 0);
+    const sum = present.reduce((total, each) => total + weights[each], 0);
+    for (const each of CLASSES) credit[each] = waiting[each] > 0 ? credit[each] + weights[each] / sum : 0;
+    const best = present.reduce((most, each) => (credit[each] > credit[most] ? each : most));
+    credit[best] -= 1;
+    return best;
+  };
+  for (let picks = 0; picks < MOST_PLAYED; picks += 1) {
+    const picked = pick();
+    waiting[picked] -= 1;
+    if (waiting[task.class] === 0) return picks;
+  }
+  const own = before + 1 - waiting[task.class];
+  const all = CLASSES.reduce((sum, each) => sum + (each === task.class ? 0 : classes[each].waiting), before);
+  return own === 0 ? all : Math.min(all, Math.round((MOST_PLAYED * (before + 1)) / own));
+}
+
+function mapClasses(value: (priority: PriorityClass) => number): Record<PriorityClass, number> {
+  return { urgent: value("urgent"), high: value("high"), normal: value("normal"), low: value("low") };
+}

@@ -1,0 +1,15 @@
+import type { Task } from "../task/task.js";
+import type { RunTime } from "./run-times.js";
+import type { Standing, Surroundings, Waiting } from "./situation.js";
+
+/** What questions about a task need of its storage. */
+export interface SituationStore {
+  standing(task: Waiting): Promise<Standing>;
+  surroundings(task: Waiting): Promise<Surroundings>;
+}
+
+/** Learns how long runs take. */
+export interface RunTimeStore {
+  /** Remembers how long a run took. One that is told twice counts twice. */
+  rememberRun(task: Pick<Task, "id" | "engine">, run: RunTime): Promise<void>;
+}

@@ -1,0 +1,28 @@
+import { labelCap, type Order } from "../order/order.js";
+import type { Clock } from "../task/clock.js";
+import { afterBlock, afterLoss } from "../task/decide.js";
+import type { Move } from "../task/move.js";
+import type { Task } from "../task/task.js";
+import type { BlockedStore, GateReads } from "./gate-store.js";
+import { isClosed } from "./gates.js";
+
+/**
+ * Puts tasks that a label kept back into their lines again: as many as may run when the label has a cap, all when its gate has
+ * opened. The claim that finds one too many keeps it back again. A task that cannot run, since its prompt is lost, ends.
+ */
+export async function returnBlocked(
+  store: GateReads & BlockedStore & Clock,
+  order: Order,
+  decideAndMove: (id: string, decide: (task: Task) => Move | undefined) => Promise<unknown>,
+): Promise<void> {
+  const [gates, nowMs] = [await store.gates(), await store.now("")];
+  const ids = await store.blockedIds((reason, running) => {
+    // What is about to expire ends by its alarm.
+    if (reason === "late" || isClosed(gates.get(reason), nowMs)) return 0;
+    const cap = labelCap(order, reason.slice("label/".length)) ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, cap - running);
+  });
+  await Promise.all(
+    ids.map((id) => decideAndMove(id, (task) => (task.blocked === "broken" ? afterLoss(task) : afterBlock(task)))),
+  );
+}

@@ -1,0 +1,130 @@
+import { neverStarted } from "../task/decide.js";
+import type { Failure, PriorityClass, Task } from "../task/task.js";
+
+/** What a gate stands before, such as `engine/claude-code`; see `scopes`. */
+export type Scope = string;
+
+/** A closed gate, or one that has opened and still lets work through on a ramp. Times are ms since 1970. */
+export interface Gate {
+  readonly who: string;
+  readonly why: string;
+  readonly closed: number;
+  /** When it opens, or did; absent: only by a person. */
+  readonly opens?: number;
+  /** For how long from then on work is let through on a ramp; absent: all at once. */
+  readonly ramp?: number;
+  /** How often in a row it was closed for the same cause, where that matters. */
+  readonly times?: number;
+  /** The lease whose failure closed it last, where `times` counts them: a Fail that comes again is no other failure. */
+  readonly lease?: string;
+  /** Leases that its ramp has let through. */
+  readonly let?: number;
+  /** Of an emergency stop: how far it goes; from 2 on nothing starts. */
+  readonly level?: number;
+  /** Of an emergency stop. */
+  readonly id?: string;
+}
+
+/** Why a gate is to be closed. */
+export interface Closing {
+  readonly scope: Scope;
+  readonly gate: Omit<Gate, "closed">;
+  /** `extend`: a gate that is closed already stays as it is, but for a later time of opening. */
+  readonly how: "replace" | "extend";
+  /** Other services are told. */
+  readonly told: boolean;
+  /** A login ended: who found out. Told once for each closing. */
+  readonly login?: { readonly engine: string; readonly account: string; readonly executor: string };
+}
+
+export const scopes = {
+  all: "all",
+  /** See `EmergencyStore`. */
+  emergency: "emergency",
+  class: (priority: PriorityClass): Scope => `class/${priority}`,
+  engine: (engine: string): Scope => `engine/${engine}`,
+  agent: (agent: string): Scope => `agent/${agent}`,
+  /** Any text is allowed in a label's value, and "/" separates the parts of a name. */
+  label: (key: string, value: string): Scope => `label/${labelName(key, value)}`,
+  account: (engine: string, account: string): Scope => `account/${engine}/${account}`,
+  /** CCSP's own: an executor that cannot start an engine. */
+  executor: (executor: string, engine: string): Scope => `executor/${executor}/${engine}`,
+};
+
+/** It lets nothing start. One on its ramp does. */
+export const isClosed = (gate: Gate | undefined, nowMs: number): gate is Gate =>
+  gate !== undefined && (gate.level ?? 2) >= 2 && (gate.opens ?? Number.POSITIVE_INFINITY) > nowMs;
+
+/** When a gate lets the next through, if that is known: one on its ramp lets through twice as many with each sixth of it. */
+export function opensForNext(gate: Gate, nowMs: number): number | undefined {
+  const { opens, ramp = 0, let: through = 0 } = gate;
+  if (isClosed(gate, nowMs) || opens === undefined) return opens;
+  return through === 0 ? opens : Math.min(opens + ramp, Math.ceil(opens + (ramp * Math.log2(through + 1)) / 6));
+}
+
+/** A scope for people. */
+export function scopeWords(scope: Scope): string {
+  const [kind = "", first = "", ...rest] = scope.split("/");
+  if (kind === "label") return `label ${labelOf(scope.slice("label/".length)).join("=")}`;
+  if (kind === "account") return rest[0] === "" ? `the login of ${first}` : `the login ${rest.join("/")} of ${first}`;
+  if (kind === "executor") return `${rest.join("/")} at executor ${first}`;
+  return scope === scopes.all ? "everything" : scope.replace("/", " ");
+}
+
+/** A label in names of Redis and in records: nothing in it needs to be escaped. */
+export const labelName = (key: string, value: string): string =>
+  `${encodeURIComponent(key)}=${encodeURIComponent(value)}`;
+
+/** What a label's name stands for. */
+export function labelOf(name: string): readonly [key: string, value: string] {
+  const [key = "", value = ""] = name.split("=").map(decodeURIComponent);
+  return [key, value];
+}
+
+const FIRST_EXECUTOR_PAUSE_MS = 5_000;
+const LONGEST_EXECUTOR_PAUSE_MS = 300_000;
+
+/**
+ * The gate that a failure closes, so that no other task meets the same; undefined for most. `readyMs` is when the failed task is
+ * tried again, `before` the gate in that scope.
+ */
+export function gateAfterFailure(
+  task: Task,
+  error: Failure,
+  {
+    nowMs,
+    readyMs,
+    rampMs,
+    before,
+  }: { nowMs: number; readyMs: number; rampMs: number; before: (scope: Scope) => Gate | undefined },
+): Closing | undefined {
+  const { engine, account = "", executor = "" } = task;
+  const login = account === "" ? `the login of ${engine}` : `the login ${account} of ${engine}`;
+  if (error.category === "USAGE_WINDOW") {
+    const why = `the usage window of ${login} is closed`;
+    const gate = { who: "ccsp", why, opens: readyMs, ramp: rampMs };
+    return { scope: scopes.account(engine, account), gate, how: "extend", told: true };
+  }
+  if (error.category === "SESSION_TIMEOUT") {
+    const gate = { who: "ccsp", why: `${login} is refused: a person has to renew it, then resume`, ramp: rampMs };
+    const found = { engine, account, executor };
+    // Whatever else had closed it: only a person can tell when it may open, and has to hear of it.
+    return { scope: scopes.account(engine, account), gate, how: "replace", told: true, login: found };
+  }
+  if (neverStarted(task, error)) {
+    const scope = scopes.executor(executor, engine);
+    const lease = `${task.id} ${task.fence ?? 0}`;
+    const last = before(scope);
+    if (last?.lease === lease) return undefined;
+    const times = (last?.times ?? 0) + 1;
+    const pauseMs = Math.min(FIRST_EXECUTOR_PAUSE_MS * 2 ** (times - 1), LONGEST_EXECUTOR_PAUSE_MS);
+    const why = `${executor} could not start ${engine}`;
+    return {
+      scope,
+      gate: { who: "ccsp", why, opens: nowMs + pauseMs, ramp: rampMs, times, lease },
+      how: "replace",
+      told: false,
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,41 @@
+import type { Emergency } from "../emergency/emergency.js";
+import type { StartConditions } from "../task/alarm.js";
+import type { PriorityClass, Task, TaskRetry } from "../task/task.js";
+import type { Place } from "../task/task-store.js";
+import type { FullBound } from "./bounds.js";
+
+/** Stores new tasks. Every change is atomic; it may be asked for twice and then happens once. */
+export interface IntakeStore {
+  enqueue(task: NewTask): Promise<EnqueueOutcome>;
+  /** Each for itself, as if it had been alone; answers in their order. Never rejects. */
+  enqueueAll(tasks: readonly NewTask[]): Promise<readonly PromiseSettledResult<EnqueueOutcome>[]>;
+}
+
+export interface NewTask extends Place {
+  readonly class: PriorityClass;
+  readonly agent: string;
+  readonly max: number;
+  readonly spec: string;
+  readonly trace: string;
+  readonly prompts: Uint8Array;
+  /** Absent when the call cannot be repeated. */
+  readonly request?: {
+    readonly id: string;
+    readonly hash: string;
+    /** Of the payload which means the same, where there is one. */
+    readonly otherHash?: (() => string) | undefined;
+  };
+  /** Not before this time (ms since 1970). */
+  readonly start?: number;
+  readonly conditions?: StartConditions;
+  /** As `labelName` has them. */
+  readonly labels?: readonly string[];
+  readonly retry?: TaskRetry;
+  readonly cacheKey?: string;
+}
+
+export type EnqueueOutcome =
+  | { readonly outcome: "added"; readonly task: Task }
+  | { readonly outcome: "known" | "conflict"; readonly id: string }
+  | { readonly outcome: "full"; readonly bound: FullBound }
+  | { readonly outcome: "stopped"; readonly stop: Emergency };

@@ -1,0 +1,74 @@
+/** Memory of the Redis node that a shard is on. */
+export interface NodeMemory {
+  /** Which process of Redis it is: of shards on one node it is the same. */
+  readonly node: string;
+  /** What counts towards the limit. */
+  readonly usedBytes: number;
+  /** The limit; 0: there is none. */
+  readonly mostBytes: number;
+  /** What Redis does at the limit. */
+  readonly policy: string;
+}
+
+/** Whether a shard's node has memory for new work. */
+export interface Room {
+  isFull(shard: number): boolean;
+  /** Redis itself said so, before anybody looked. */
+  noteFull(shard: number): void;
+}
+
+/** Of its limit; the rest is kept for what tasks that were accepted still have to store: reports, results, ends. */
+const FULL_AT = 0.9;
+
+export const usedShare = ({ usedBytes, mostBytes }: NodeMemory): number => (mostBytes > 0 ? usedBytes / mostBytes : 0);
+
+export const hasRoom = (memory: NodeMemory): boolean => usedShare(memory) <= FULL_AT;
+
+/** Bytes that the queue's bounds let it store in one shard. */
+export interface Allowed {
+  readonly waiting: number;
+  readonly ended: number;
+  readonly transcripts: number;
+  readonly cached: number;
+}
+
+/**
+ * What is wrong with the memory of Redis for a queue that is allowed so much: `fatal`, why it must not start; `doubts`, what an operator
+ * should know. `nodes` has one entry for each shard.
+ */
+export function judgeMemory(
+  nodes: readonly NodeMemory[],
+  allowed: Allowed,
+): { readonly fatal?: string; readonly doubts: readonly string[] } {
+  const limited = nodes.filter(({ mostBytes }) => mostBytes > 0);
+  const throwing = limited.find(({ policy }) => policy.startsWith("allkeys-"));
+  if (throwing) {
+    return {
+      fatal: `Redis' maxmemory-policy is ${throwing.policy}: it throws accepted tasks away when memory is full; set noeviction`,
+      doubts: [],
+    };
+  }
+  const doubts: string[] = [];
+  const evicting = limited.find(({ policy }) => policy !== "" && policy !== "noeviction");
+  if (evicting) {
+    doubts.push(
+      `Redis' maxmemory-policy is ${evicting.policy}: it forgets request ids, conversations and executors when memory is full; set noeviction`,
+    );
+  }
+  const { waiting, ended, transcripts, cached } = allowed;
+  const shardBytes = waiting + ended + transcripts + cached;
+  for (const node of new Set(limited.map((each) => each.node))) {
+    const shards = limited.filter((each) => each.node === node);
+    const room = Math.floor((shards[0]?.mostBytes ?? 0) * FULL_AT);
+    const needed = Math.ceil(shards.length * shardBytes);
+    if (waiting > 0 && needed <= room) continue;
+    const bound = waiting > 0 ? "" : ", and waiting tasks of any size besides (CCSP_QUEUE_MAX_WAITING_BYTES is 0)";
+    doubts.push(
+      `the queue may store ${needed} bytes in a Redis that has room for ${room}${bound}: new tasks are refused as QUEUE_FULL when ` +
+        "memory is full; raise maxmemory, or lower CCSP_QUEUE_MAX_WAITING_BYTES, CCSP_QUEUE_MAX_ENDED_BYTES, " +
+        "CCSP_QUEUE_TRANSCRIPT_BYTES or CCSP_QUEUE_CACHE_REDIS_BYTES",
+    );
+    break;
+  }
+  return { doubts };
+}

@@ -1,0 +1,77 @@
+import { Refusal } from "@ccsp/errors";
+import { Faults } from "../fields/faults.js";
+import { isAgentId } from "../fields/ids.js";
+import type { StartConditions } from "../task/alarm.js";
+import { CLASSES, type PriorityClass } from "../task/task.js";
+import { checkSpec, type SpecInput } from "./validate-spec.js";
+
+export type { SpecInput } from "./validate-spec.js";
+
+/** What a task's fields may be. Everything else is fixed by the contract (task.proto). */
+export interface SpecLimits {
+  readonly maxPromptBytes: number;
+  /** The default first. */
+  readonly engines: readonly string[];
+}
+
+export interface EnqueueInput {
+  readonly agentId: string;
+  readonly requestId: string;
+  readonly spec: SpecInput | undefined;
+}
+
+/** What a valid request means once its defaults are filled in. */
+export interface Accepted<S> {
+  readonly spec: S;
+  readonly engine: string;
+  readonly class: PriorityClass;
+  readonly maxAttempts: number;
+  readonly start?: number;
+  readonly conditions?: StartConditions;
+}
+
+const DEFAULT_ATTEMPTS = 3;
+
+/** Throws INVALID_FIELD that names every wrong field, or ENGINE_UNKNOWN when that is all. */
+export function acceptTask<S extends SpecInput>(
+  input: EnqueueInput & { readonly spec: S | undefined },
+  limits: SpecLimits,
+): Accepted<S> {
+  const faults = new Faults();
+  faults.unless(isAgentId(input.agentId), "agent_id", "must be 1 to 128 of A-Z a-z 0-9 . _ @ -");
+  faults.unless(/^[\x20-\x7e]{0,128}$/.test(input.requestId), "request_id", "must be at most 128 printable ASCII");
+  const { spec } = input;
+  if (spec === undefined) {
+    faults.add("spec", "is missing");
+    throw faults.refusal();
+  }
+  checkSpec(spec, { maxPromptBytes: limits.maxPromptBytes, nowMs: Date.now() }, faults);
+  if (faults.found) throw faults.refusal();
+
+  const engine = spec.engine || (limits.engines[0] ?? "");
+  if (!limits.engines.includes(engine)) {
+    throw new Refusal("ENGINE_UNKNOWN", `spec.engine: this installation has no engine ${JSON.stringify(engine)}`, {
+      metadata: { engine, engines: limits.engines.join(",") },
+      fields: [{ field: "spec.engine", description: `is none of ${limits.engines.join(", ")}` }],
+    });
+  }
+  const priority = CLASSES[spec.priority - 1] ?? "normal";
+  const accepted = { spec, engine, class: priority, maxAttempts: spec.maxAttempts || DEFAULT_ATTEMPTS };
+  const conditions = conditionsOf(spec);
+  if (!spec.startTime && !conditions) return accepted;
+  return {
+    ...accepted,
+    ...(spec.startTime && { start: spec.startTime.getTime() }),
+    ...(conditions && { conditions }),
+  };
+}
+
+function conditionsOf({ startDeadline, affinity }: SpecInput): StartConditions | undefined {
+  if (!startDeadline && !affinity) return undefined;
+  const { executorId, fallbackAfter } = affinity ?? {};
+  return {
+    ...(startDeadline && { deadline: startDeadline.getTime() }),
+    ...(executorId !== undefined && { pin: executorId }),
+    ...(fallbackAfter && { pinMs: Number(fallbackAfter.seconds) * 1000 + Math.round(fallbackAfter.nanos / 1e6) }),
+  };
+}

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { ageOfId } from "../task/shard.js";
+import type { Task } from "../task/task.js";
+import { ANY_TASK } from "./filter.js";
+import { listTasks, MOST_LOOKED_AT, newestFirst } from "./scan.js";
+
+const AGENTS = ["alice", "bob", "carol"] as const;
+
+/** A store of tasks that are named by their age; each agent's are in a shard of their own. Counts what is read. */
+function storeOf(owners: readonly number[]) {
+  const tasks = owners.map((owner, age): Task => {
+    const id = `${owner}-${String(age).padStart(26, "0")}`;
+    const agent = AGENTS[owner] ?? "";
+    return {
+      id,
+      agent,
+      engine: "",
+      class: "low",
+      state: age % 2 ? "QUEUED" : "FAILED",
+      max: 1,
+      created: 0,
+      size: 0,
+      spec: "",
+    };
+  });
+  const reads = { records: 0, most: 0 };
+  return {
+    reads,
+    newest: tasks.map(({ id }) => id).toReversed(),
+    async owners() {
+      return AGENTS.filter((agent) => tasks.some((task) => task.agent === agent));
+    },
+    async listIds(agent: string, before: string | undefined, count: number) {
+      const own = tasks.filter((task) => task.agent === agent).map(({ id }) => id);
+      return own
+        .filter((id) => before === undefined || ageOfId(id) < ageOfId(before))
+        .toReversed()
+        .slice(0, count);
+    },
+    async findAll(ids: readonly string[]) {
+      reads.records += ids.length;
+      reads.most = Math.max(reads.most, ids.length);
+      return ids.flatMap((id) => tasks.find((task) => task.id === id) ?? []);
+    },
+  };
+}
+
+describe("tasks of all agents", () => {
+  it("are walked newest first, each once, wherever they are and however many are read at first", async () => {
+    const owners = fc.array(fc.nat({ max: AGENTS.length - 1 }), { maxLength: 120 });
+    await fc.assert(
+      fc.asyncProperty(owners, fc.integer({ min: 1, max: 40 }), async (all, first) => {
+        const store = storeOf(all);
+        const seen = [];
+        for await (const { id } of newestFirst(store, { agent: undefined, first })) seen.push(id);
+        assert.deepEqual(seen, store.newest);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("come in pages that are full as long as there is enough, and reads no more than a page needs", async () => {
+    const store = storeOf(Array.from({ length: 1_000 }, (_, i) => i % 3));
+    const page = await listTasks(store, { filter: ANY_TASK, pageSize: 50, pageToken: "" });
+    assert.deepEqual(
+      page.tasks.map(({ id }) => id),
+      store.newest.slice(0, 50),
+    );
+    assert.equal(store.reads.records, 51);
+  });
+
+  it("are looked at up to a bound, and the page after goes on behind it", async () => {
+    const store = storeOf(Array.from({ length: MOST_LOOKED_AT + 10 }, () => 0));
+    const filter = { ...ANY_TASK, states: ["SUCCEEDED"] as const };
+    const page = await listTasks(store, { filter, pageSize: 50, pageToken: "" });
+    assert.deepEqual(page.tasks, []);
+    assert.ok(store.reads.records <= MOST_LOOKED_AT + store.reads.most && store.reads.most <= 500);
+    store.reads.records = 0;
+    const rest = await listTasks(store, { filter, pageSize: 50, pageToken: page.nextPageToken });
+    assert.equal(rest.nextPageToken, "");
+    assert.equal(store.reads.records, 10);
+  });
+});

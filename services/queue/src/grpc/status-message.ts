@@ -1,0 +1,49 @@
+import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Status } from "../application/status.js";
+import { isClosed, type Scope, scopes } from "../domain/gates/gates.js";
+import type { SpecLimits } from "../domain/intake/validate.js";
+import { toDuration } from "../messages/duration.js";
+import { toEmergencyStatus } from "../messages/emergency-message.js";
+import { toGateMessage } from "../messages/gate-message.js";
+import { priorityOf } from "../messages/words.js";
+
+/** The status as the contract has it. */
+export function toStatusMessage(
+  { depths, agents, counts, executors, gates, nowMs, emergency }: Status,
+  limits: SpecLimits,
+): GetStatusResponse {
+  const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scope), nowMs));
+  return {
+    depths: depths.map(({ engine, class: priority, waiting, oldestAgeMs, running, parked }) => ({
+      engine,
+      priority: priorityOf(priority),
+      waiting: BigInt(waiting),
+      oldestAge: oldestAgeMs === undefined ? undefined : toDuration(oldestAgeMs),
+      running: BigInt(running),
+      parked: BigInt(parked),
+      paused: closed(scopes.emergency, scopes.all, scopes.engine(engine), scopes.class(priority)),
+    })),
+    leased: BigInt(counts.leased),
+    parked: BigInt(counts.parked),
+    ended: BigInt(counts.ended),
+    engines: [...limits.engines],
+    executors: executors.map(({ id, leases, seenMs, draining, offers }) => ({
+      executorId: id,
+      leases,
+      lastSyncTime: new Date(seenMs),
+      draining,
+      engines: [...offers],
+    })),
+    maxPromptBytes: BigInt(limits.maxPromptBytes),
+    scheduled: BigInt(counts.scheduled),
+    gates: [...gates].flatMap(([scope, gate]) => toGateMessage(scope, gate, nowMs) ?? []),
+    emergency: emergency && toEmergencyStatus(emergency),
+    agents: agents.map(({ agent, waiting, running }) => ({
+      agentId: agent,
+      waiting: BigInt(waiting),
+      running: BigInt(running),
+      paused: closed(scopes.agent(agent)),
+    })),
+    waitingBytes: BigInt(counts.waitingBytes),
+  };
+}

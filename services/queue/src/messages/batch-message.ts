@@ -1,0 +1,18 @@
+import { Refusal } from "@ccsp/errors";
+import type { EnqueueBatchResponse, EnqueueOutcome } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { FullTask } from "../domain/task/task-store.js";
+import { toDuration } from "./duration.js";
+
+/** What became of each task of a batch. Throws what is a fault of ours. */
+export const toBatchResponse = (settled: readonly PromiseSettledResult<FullTask>[]): EnqueueBatchResponse => ({
+  outcomes: settled.map(outcomeOf),
+});
+
+function outcomeOf(settled: PromiseSettledResult<FullTask>): EnqueueOutcome {
+  if (settled.status === "fulfilled") return { outcome: { $case: "taskId", value: settled.value.task.id } };
+  const fault: unknown = settled.reason;
+  if (!(fault instanceof Refusal)) throw fault;
+  const { reason, message, retryAfterMs } = fault;
+  const retryAfter = retryAfterMs === undefined ? undefined : toDuration(retryAfterMs);
+  return { outcome: { $case: "refused", value: { reason, message, retryAfter } } };
+}
