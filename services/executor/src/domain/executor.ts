@@ -174,8 +174,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
     } catch (err) {
       if (signal.aborted) return;
       failures++;
-      // Runs go on while the queue is away; each ends with its own lease.
-      if (failures === 1) log.warn({ err }, "queue does not answer");
+      if (failures === 1) {
+        // Services start in any order. Later, runs go on while the queue is away; each ends with its own lease.
+        if (lastSyncAt === undefined)
+          log.info({ why: err instanceof Error ? err.message : String(err) }, "waits for the queue");
+        else log.warn({ err }, "queue does not answer");
+      }
       return await clock.wait(backoffMs(failures), signal);
     }
     if (answer === "stale") return await clock.wait(backoffMs(1), signal);
