@@ -99,7 +99,7 @@ function createTerminalPrinter(io: Io, after: number): Printer {
     if (midLine && lines.length > 0) say(io, "");
     if (lines.length > 0) midLine = false;
     if (event.type === "started") message = undefined;
-    // Whoever saw the beginning elsewhere has it there.
+    // A watch that begins later in the log does not repeat the answer: its reader saw the beginning before.
     if (event.type === "ended" && event.result && shown !== event.result.text && after === 0) {
       await writeLine(io, event.result.text);
     }

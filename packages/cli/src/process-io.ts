@@ -12,7 +12,7 @@ export function processIo(): Io {
     process.stderr.write(`ccsp: the output cannot be written: ${error.message}\n`);
     process.exit(EXIT.failed);
   });
-  // Nobody is left to be told.
+  // A fault of stderr itself cannot be reported anywhere.
   process.stderr.on("error", () => {});
   return {
     env: process.env,

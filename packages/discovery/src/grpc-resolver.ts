@@ -63,7 +63,7 @@ export function registerScheme(scheme: string, open: OpenSource): void {
       const failure = (message: string): experimental.StatusOr<experimental.Endpoint[]> => {
         const details = `${target}: ${message}`;
         const metadata = new Metadata();
-        // Nobody is there to be tried again: whoever called hears so at once.
+        // No instance is known, so a retry cannot help: the call fails at once.
         metadata.set("grpc-retry-pushback-ms", "-1");
         return experimental.statusOrFromError({ code: status.UNAVAILABLE, details, metadata });
       };

@@ -6,8 +6,8 @@ import { FIRST_MESSAGE } from "./text.js";
 export interface ToldText {
   heard(event: EngineEvent): void;
   /**
-   * What is still to be told, so that the last message that stands is `answer`: its rest, or all of it in place of that message. Nothing for an
-   * empty answer: a run may end with a tool, and what was said before it stays.
+   * The events that make the last message equal `answer`: its missing rest, or, when it differs, all of it in place of that message.
+   * There are none for an empty answer: a run may end with a tool, and the text before the tool stays.
    */
   settle(answer: string): readonly EngineEvent[];
 }

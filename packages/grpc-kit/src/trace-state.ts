@@ -3,8 +3,8 @@ const MAX_MEMBERS = 32;
 const LONG_MEMBER = 128;
 
 /**
- * What is kept of a caller's `tracestate`: at most 32 members and 512 characters, as W3C Trace Context has it. Where that is too long, members of
- * more than 128 characters go first, then the last ones. A span holds it as long as it lives, and OpenTelemetry holds what came.
+ * Shortens a caller's `tracestate` to 32 members and 512 characters, the bounds of W3C Trace Context. It drops members of more than
+ * 128 characters first, then the last ones. OpenTelemetry sets no bound, and a span keeps the text as long as it lives.
  */
 export function boundTraceState(text: string): string {
   const members = text.split(",").map((member) => member.trim());

@@ -30,7 +30,7 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
     return;
   }
 
-  // What Node and tracing complain about may fail to be written, as on a full disk. Nobody is left to be told.
+  // What Node and tracing complain about may fail to be written, as on a full disk. Such a fault cannot be reported anywhere.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const { config, warnings } = command;
   const log = deps.createLogger(config.service);

@@ -70,7 +70,7 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
       started.abort();
       running = 0;
     }
-    // Whoever stopped it knows why it failed, and the engine is not to blame.
+    // The one who stopped the probe knows why it failed. It is no fault of the engine.
     if (!outcome.ok) signal.throwIfAborted();
     const totalMs = clock.now() - startedAt;
     const failure = outcome.ok ? undefined : outcome.failure;

@@ -44,7 +44,7 @@ export function sessionTimeoutData({ engine, account, executor }: NonNullable<Cl
 const commandScope = (scope: Scope): string =>
   scope.startsWith("label/") ? `label/${labelOf(scope.slice("label/".length)).join("=")}` : scope;
 
-/** A task may have five times as much. A partition keeps about 100,000 events whatever their size, in memory that empties by newer ones only. */
+/** A task may have more. A partition keeps about 100,000 events, whatever their size. Names are escaped, so a character is a byte. */
 const MOST_LABEL_BYTES = 2_048;
 
 function firstLabels(names: readonly string[]): Readonly<Record<string, string>> {
