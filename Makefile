@@ -9,7 +9,7 @@ MOCHA := mocha --reporter ./mocha-reporter.cjs
 ALL := $(MOCHA) --parallel --jobs 2 $(UNIT) $(LIVE)
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup demo up down logs test test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
+.PHONY: help setup packages demo up down logs test test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check bench-submit bench-queue bench-strangers bench-ttft gen lint types format proto build clean
 
 help:
@@ -32,11 +32,15 @@ logs: ## follow their logs
 setup: ## get what this machine lacks, into this folder; build (the others do it when needed)
 	@deploy/setup.sh
 
+# Enough to check and to compile: no Redis, no Consul.
+packages:
+	@deploy/setup.sh node
+
 ##@ Test it
 test: setup ## all tests, two files at a time
 	@$(ALL)
 
-test-unit: setup ## tests that start nothing
+test-unit: packages ## tests that start nothing
 	@$(MOCHA) $(UNIT)
 
 test-integration: setup ## tests that start Redis, Consul, servers, engines
@@ -63,7 +67,7 @@ update-engine: setup ## the newest Claude Code CLI: install and record it, and p
 soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts
 
-check: setup proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
+check: proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
 	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
 
 soak-queue: setup ## the queue beside its model in random courses of 100,000 steps on each kind of Redis (STEPS=5000: fewer; SEED: the same)
@@ -86,27 +90,28 @@ bench-ttft: setup ## first text through the fleet, with a process that waited an
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/ttft.ts
 
 ##@ Change it
-build: setup ## compile the TypeScript sources
+build: ## compile the TypeScript sources
+	@deploy/setup.sh node build
 
-gen: setup ## generate the stubs and the descriptor in packages/protos from proto/
+gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
 	@.ci/generate .
 
-proto: setup ## lint proto/, compare it with main for breaking changes and with the generated code
+proto: packages ## lint proto/, compare it with main for breaking changes and with the generated code
 	@cd proto && buf lint
 	@.ci/proto-breaking
 	@.ci/proto-generated
 
-types: setup ## check the types of sources and tests
+types: packages ## check the types of sources and tests
 	@tsc -p tsconfig.json --noEmit
 
-lint: setup ## lint TypeScript, Lua and shell, format, import order, and what nothing uses; changes nothing
+lint: packages ## lint TypeScript, Lua and shell, format, import order, and what nothing uses; changes nothing
 	@oxlint --type-aware --quiet packages services
 	@biome check .
 	@knip --no-progress --no-config-hints
 	@node .ci/lint-lua.mjs
 	@node .ci/lint-shell.mjs
 
-format: setup ## format and sort imports
+format: packages ## format and sort imports
 	@biome check --write .
 
 clean: ## delete what was built (deploy/setup.sh --help says what else there is)
