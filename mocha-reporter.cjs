@@ -30,7 +30,9 @@ class Reporter extends reporters.Spec {
     }
     const interrupted = () => {
       this.stats.duration = Date.now() - this.stats.start;
-      console.log("\nINTERRUPTED. Side by side, only files that had ended are counted; failures of the others are printed above.");
+      console.log(
+        "\nINTERRUPTED. Side by side, only files that had ended are counted; failures of the others are printed above.",
+      );
       this.epilogue();
       release();
       if (!runner.isParallelMode()) process.exit(130);
