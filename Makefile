@@ -3,13 +3,17 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
-LIVE := 'packages/*/test/**/*.test.ts' 'services/*/test/**/*.test.ts'
+E2E := 'packages/e2e/test/**/*.test.ts'
+# Long files first, so that the jobs end together.
+LIVE := 'services/*/test/**/*.test.ts' 'packages/!(e2e)/test/**/*.test.ts'
+SLOW := 'packages/*/test/**/*.slow.test.ts' 'services/*/test/**/*.slow.test.ts'
 MOCHA := mocha --reporter ./mocha-reporter.cjs
+FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
 # Files side by side: most of a test's time it waits for processes.
-ALL := $(MOCHA) --parallel --jobs 2 $(UNIT) $(LIVE)
+SIDE_BY_SIDE := --parallel --jobs 2
 CCSP := node packages/cli/bin/ccsp.js
 
-.PHONY: help setup packages demo up down logs test test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
+.PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
   chaos check bench-submit bench-queue bench-strangers bench-ttft gen lint types format proto build clean
 
 help:
@@ -37,24 +41,27 @@ packages:
 	@deploy/setup.sh node
 
 ##@ Test it
-test: setup ## all tests, two files at a time
-	@$(ALL)
+test: setup ## all tests but the slow ones, two files at a time
+	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
+
+test-slow: setup ## proofs that take over 30 s: files *.slow.test.ts
+	@$(MOCHA) $(SLOW)
 
 test-unit: packages ## tests that start nothing
 	@$(MOCHA) $(UNIT)
 
 test-integration: setup ## tests that start Redis, Consul, servers, engines
-	@$(MOCHA) --ignore 'packages/e2e/**' $(LIVE)
+	@$(FAST) $(LIVE)
 
 test-e2e: setup ## tests of the whole fleet
-	@$(MOCHA) 'packages/e2e/test/**/*.test.ts'
+	@$(FAST) $(E2E)
 
 coverage: setup ## which lines the unit and integration tests run, into coverage/index.html
-	@c8 $(MOCHA) --parallel --jobs 2 --ignore 'packages/e2e/**' $(UNIT) $(LIVE); status=$$?; rm -rf coverage/tmp; exit $$status
+	@c8 $(FAST) $(SIDE_BY_SIDE) $(LIVE) $(UNIT); status=$$?; rm -rf coverage/tmp; exit $$status
 
 test-node22: setup ## all tests on Node 22, the oldest that is supported, which it gets
 	@deploy/setup.sh node22
-	@PATH="$(CURDIR)/.tools/node22/bin:$$PATH" $(ALL)
+	@PATH="$(CURDIR)/.tools/node22/bin:$$PATH" $(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
 test-real-cli: setup ## what is proved with the real Claude Code CLI (CLAUDE=old: on 2.1.197, which it gets)
 	@$(if $(CLAUDE),deploy/setup.sh claude-$(CLAUDE))
