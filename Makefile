@@ -11,6 +11,7 @@ MOCHA := mocha --reporter ./mocha-reporter.cjs
 FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
 # Files side by side: most of a test's time it waits for processes.
 SIDE_BY_SIDE := --parallel --jobs 2
+ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
 
 .PHONY: help setup packages demo up down logs test test-slow test-unit test-integration test-e2e coverage test-node22 test-real-cli update-engine soak-executor soak-queue \
@@ -44,8 +45,10 @@ packages:
 test: setup ## all tests but the slow ones, two files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
-test-slow: setup ## proofs that take over 30 s: files *.slow.test.ts
-	@$(MOCHA) $(SLOW)
+test-slow: setup ## proofs that take over 30 s: files *.slow.test.ts, the queue beside its model in 60,000 steps, one task on Node 22
+	@deploy/setup.sh node22
+	@status=0; CCSP_SOAK_STEPS=10000 $(MOCHA) $(SLOW) services/queue/test/random.test.ts || status=1; \
+	  $(ON_NODE22) $(MOCHA) $(UNIT) packages/e2e/test/one-task.test.ts || status=1; exit $$status
 
 test-unit: packages ## tests that start nothing
 	@$(MOCHA) $(UNIT)
@@ -61,18 +64,18 @@ coverage: setup ## which lines the unit and integration tests run, into coverage
 
 test-node22: setup ## all tests on Node 22, the oldest that is supported, which it gets
 	@deploy/setup.sh node22
-	@PATH="$(CURDIR)/.tools/node22/bin:$$PATH" $(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
+	@$(ON_NODE22) $(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
 test-real-cli: setup ## what is proved with the real Claude Code CLI (CLAUDE=old: on 2.1.197, which it gets)
 	@$(if $(CLAUDE),deploy/setup.sh claude-$(CLAUDE))
 	@$(if $(CLAUDE),CCSP_TEST_CLAUDE_CODE_BIN="$$(readlink -f .tools/claude-$(CLAUDE)/claude)") $(MOCHA) \
-	  $$(grep -lE '\b(CLAUDE_CODE_BIN|simulatedEngine|startWorld)\b' -r packages/*/test services/*/test --include='*.test.ts')
+	  $$(grep -lE '\b(CLAUDE_CODE_BIN|simulatedEngine|startWorld|realCli)\b' -r packages/*/test services/executor/test --include='*.test.ts')
 
 update-engine: setup ## the newest Claude Code CLI: install and record it, and print what changed since the recordings before (VERSION=…: that one)
 	@deploy/update-engine.sh $(VERSION)
 
 soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
-	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.test.ts
+	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.slow.test.ts
 
 check: proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
 	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
