@@ -21,7 +21,7 @@ async function writtenAtRest(pid: number): Promise<number> {
 }
 
 describe("an engine that misbehaves", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
   const failures: readonly (readonly [string, string, keyof typeof ErrorCategory])[] = [
