@@ -45,9 +45,9 @@ packages:
 test: setup ## all tests but the slow ones, two files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
-test-slow: setup ## proofs that take over 30 s: files *.slow.test.ts, the queue beside its model in 60,000 steps, one task on Node 22
+test-slow: setup ## proofs that take over 30 s: files *.slow.test.ts, the queue beside its model in 30,000 steps, one task on Node 22
 	@deploy/setup.sh node22
-	@status=0; CCSP_SOAK_STEPS=10000 $(MOCHA) $(SLOW) services/queue/test/random.test.ts || status=1; \
+	@status=0; CCSP_SOAK_STEPS=5000 $(MOCHA) $(SLOW) services/queue/test/random.test.ts || status=1; \
 	  $(ON_NODE22) $(MOCHA) $(UNIT) packages/e2e/test/one-task.test.ts || status=1; exit $$status
 
 test-unit: packages ## tests that start nothing
