@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { text } from "node:stream/consumers";
 import type { AttachmentInput, CategoryName, TaskInput } from "@ccsp/client";
-import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { CATEGORY_NAMES } from "@ccsp/errors";
 import { type Command, Option } from "commander";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
-import { durationMs, label, namesOf, number, oneOf, someText, texts, timeAhead, wholeNumber } from "./option-values.js";
+import { durationMs, label, number, oneOf, someText, texts, timeAhead, wholeNumber } from "./option-values.js";
 import { CLASS_NAMES } from "./priority.js";
 
 /** What `run`, `submit`, `estimate` and `schedule put` accept about the task. */
@@ -52,7 +52,6 @@ export function withStart(command: Command): Command {
 
 /** What to run, and how. */
 export function withSpec(command: Command): Command {
-  const categories = namesOf(ErrorCategory);
   return command
     .option("--engine <name>", "engine to run it (default: the installation's)")
     .addOption(new Option("--priority <class>", "class of the task").choices(CLASS_NAMES))
@@ -76,8 +75,8 @@ export function withSpec(command: Command): Command {
     .addOption(
       new Option(
         "--never-on <category>",
-        `no further run after this, may be repeated: ${categories.join(", ")}`,
-      ).argParser(oneOf(categories)),
+        `no further run after this, may be repeated: ${CATEGORY_NAMES.join(", ")}`,
+      ).argParser(oneOf(CATEGORY_NAMES)),
     )
     .option("--executor <id>", "the executor that is to run it (default: any)", someText)
     .option("--fallback-after <time>", "after which any executor may have it (default: never)", durationMs)

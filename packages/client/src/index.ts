@@ -1,4 +1,4 @@
-export type { FieldViolation, Reason } from "@ccsp/errors";
+export type { CategoryName, FieldViolation, Reason } from "@ccsp/errors";
 export type {
   EstimateTaskResponse as Estimate,
   ExplainTaskResponse as Explanation,
@@ -48,7 +48,6 @@ export {
   type AffinityInput,
   type AttachmentInput,
   type CacheInput,
-  type CategoryName,
   type ConversationInput,
   type LimitsInput,
   type PermissionModeName,

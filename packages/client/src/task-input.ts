@@ -1,4 +1,4 @@
-import type { FieldViolation } from "@ccsp/errors";
+import { CATEGORY_NAMES, type CategoryName, type FieldViolation } from "@ccsp/errors";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import {
   type Check,
@@ -61,9 +61,6 @@ export type PriorityName = "urgent" | "high" | "normal" | "low";
 /** What the engine may do without asking; the operator's policy says which of these an agent may have. `manual` is another name for `default`. */
 export type PermissionModeName = "plan" | "default" | "manual" | "acceptEdits" | "skip";
 
-/** Such as `RATE_LIMIT`. */
-export type CategoryName = Exclude<keyof typeof ErrorCategory, "UNSPECIFIED" | "UNRECOGNIZED">;
-
 /** What a run may use at most. */
 export interface LimitsInput {
   readonly wallTimeMs?: number;
@@ -120,10 +117,6 @@ const MODES: Readonly<Record<PermissionModeName, PermissionMode>> = {
   skip: PermissionMode.SKIP,
 };
 
-const CATEGORIES = Object.keys(ErrorCategory).filter(
-  (name) => /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED",
-);
-
 const content: Check = (value) => (value instanceof Uint8Array ? undefined : text(value));
 
 const FIELDS: Fields<TaskInput> = {
@@ -161,7 +154,7 @@ const LIMITS: Fields<LimitsInput> = {
 const RETRY: Fields<RetryInput> = {
   firstBackoffMs: ["spec.retry.first_backoff", integer],
   maxBackoffMs: ["spec.retry.max_backoff", integer],
-  neverOn: ["spec.retry.never_on", listOf(oneOf(CATEGORIES))],
+  neverOn: ["spec.retry.never_on", listOf(oneOf(CATEGORY_NAMES))],
 };
 
 const AFFINITY: Fields<AffinityInput> = {

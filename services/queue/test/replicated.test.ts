@@ -111,7 +111,7 @@ describe("a store that waits for replicas", () => {
 
   it("reads again what was put back or forgotten while an end waited", async () => {
     const { task, fence } = await start();
-    await world.queue.fail(task.id, fence, failure("BAD_REQUEST", { retryable: false }), {});
+    await world.queue.fail(task.id, fence, failure("INVALID_REQUEST", { retryable: false }), {});
     const failed = await world.store.find(task.id);
     const page = await world.store.readLog(task.id, 0, 10);
     assert.ok(failed && page);
@@ -155,7 +155,7 @@ describe("a store that waits for replicas", () => {
     const failLongAgo = async () => {
       world.clock.now -= 120_000;
       const { task, fence } = await start();
-      await world.queue.fail(task.id, fence, failure("BAD_REQUEST", { retryable: false }), {});
+      await world.queue.fail(task.id, fence, failure("INVALID_REQUEST", { retryable: false }), {});
       world.clock.now += 120_000;
       return task.id;
     };
@@ -192,7 +192,7 @@ describe("a store that waits for replicas", () => {
         async move(...args) {
           const outcome = await world.store.move(...args);
           const [grant] = (await executor(world, { id: "ex-2" }).sync()).grants;
-          await world.queue.fail(id, grant?.fence ?? 0, failure("BAD_REQUEST", { retryable: false }), {});
+          await world.queue.fail(id, grant?.fence ?? 0, failure("INVALID_REQUEST", { retryable: false }), {});
           return outcome;
         },
       };

@@ -285,7 +285,7 @@ function promises(options: WorldOptions): void {
     it("comes after as many failed runs as the task may have, and a provider's limit is none of them", async () => {
       const id = await add({ max: 2 });
       const outcomes: string[] = [];
-      for (const category of ["RATE_LIMIT", "NETWORK_ERROR", "OVERLOADED", "NETWORK_ERROR"]) {
+      for (const category of ["RATE_LIMIT", "NETWORK_ERROR", "OVERLOADED", "NETWORK_ERROR"] as const) {
         const { fence } = await leaseOne(executor(world, { boot: `b-${outcomes.length}` }));
         await start(id, fence);
         outcomes.push(await world.queue.fail(id, fence, failure(category), {}));

@@ -1,6 +1,8 @@
 import {
   type EngineEvent,
+  type ErrorCategory as ErrorCategoryName,
   FIRST_MESSAGE,
+  isErrorCategory,
   type PermissionMode,
   type RunFailure,
   type RunResources,
@@ -92,7 +94,7 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
   }
   if (event.type === "taken-back") return { $case: "textTakenBack", value: { message: event.message } };
   if (event.type === "tool") return { $case: "toolUse", value: { name: event.name } };
-  return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
+  return { $case: "engineNotice", value: { category: toCategory(event.category), message: event.message } };
 }
 
 /** `queueWait`, `executorId` and `conversationId` are the queue's to set. */
@@ -133,14 +135,18 @@ export function toUsage(usage: Usage | undefined): UsageMessage | undefined {
   );
 }
 
+/** A plugin may bring a word that is none. */
+const toCategory = (word: ErrorCategoryName): ErrorCategory =>
+  isErrorCategory(word) ? ErrorCategory[word] : ErrorCategory.UNKNOWN_ERROR;
+
 const MAX_MESSAGE_CHARS = 500;
 
 export function toTaskError(failure: RunFailure): TaskError {
   return {
-    category: ErrorCategory[failure.category],
+    category: toCategory(failure.category),
     message: failure.message.slice(0, MAX_MESSAGE_CHARS),
     retryable: failure.retryable,
-    source: ErrorSource[failure.source],
+    source: ErrorSource[failure.source] ?? ErrorSource.UNSPECIFIED,
     retryAfter: failure.retryAfterMs === undefined ? undefined : toDuration(failure.retryAfterMs),
   };
 }

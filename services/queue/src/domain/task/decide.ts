@@ -1,3 +1,4 @@
+import type { CategoryName } from "@ccsp/errors";
 import type { Move, RunFacts } from "./move.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type Task } from "./task.js";
 
@@ -44,7 +45,7 @@ interface CategoryRule {
 }
 
 /** What each kind of failure means for the next try; the others follow the installation. */
-const CATEGORY_RULES: Readonly<Record<string, CategoryRule>> = {
+const CATEGORY_RULES: Readonly<Partial<Record<CategoryName, CategoryRule>>> = {
   // A burst limit refills within a minute.
   RATE_LIMIT: { baseMs: 5_000, maxMs: 300_000, limit: "refusal" },
   // Without a time from the provider: windows are hours long, and each try that comes too early is a run for nothing.
@@ -224,7 +225,12 @@ export function afterBlock(task: Task): Move | undefined {
 /** A queued task whose prompt is gone: a fault, or a Redis that came back without it. */
 export function afterLoss(task: Task): Move | undefined {
   if (task.state !== "QUEUED") return undefined;
-  const error = { category: "UNKNOWN_ERROR", message: "its prompt was lost", retryable: false, source: "CCSP" };
+  const error: Failure = {
+    category: "UNKNOWN_ERROR",
+    message: "its prompt was lost",
+    retryable: false,
+    source: "CCSP",
+  };
   return { from: "QUEUED", ...failed({ error }) };
 }
 
@@ -265,7 +271,7 @@ function failed(set: Partial<Task> & { error: Failure }, facts: object = {}) {
 }
 
 function cancelled(reason: string, facts: object = {}) {
-  const error = { category: "CANCELLED", message: reason || "cancelled", retryable: false, source: "AGENT" };
+  const error: Failure = { category: "CANCELLED", message: reason || "cancelled", retryable: false, source: "AGENT" };
   return {
     to: "CANCELLED",
     set: { cancel: reason, error },
