@@ -50,6 +50,7 @@ export {
   type CacheInput,
   type ConversationInput,
   type LimitsInput,
+  PERMISSION_MODES,
   type PermissionModeName,
   PRIORITIES,
   type PriorityName,
