@@ -16,9 +16,18 @@ export type {
   RunResources,
   RunResult,
   RunSuccess,
-  TaskPart,
   Usage,
 } from "./engine.js";
+export {
+  askedOptions,
+  type EngineOptions,
+  NO_OPTIONS,
+  OPTION_PARTS,
+  type OptionPart,
+  optionsOf,
+  partOf,
+  type TaskPart,
+} from "./engine-options.js";
 export { findExecutable } from "./executable.js";
 export {
   ERROR_CATEGORIES,

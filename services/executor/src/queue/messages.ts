@@ -3,6 +3,8 @@ import {
   type ErrorCategory as ErrorCategoryName,
   FIRST_MESSAGE,
   isErrorCategory,
+  NO_OPTIONS,
+  optionsOf,
   type PermissionMode,
   type RunFailure,
   type RunResources,
@@ -37,20 +39,15 @@ export function toMs(duration: Duration | undefined): number | undefined {
 export function toLease(message: LeaseMessage): Lease {
   const { spec } = message;
   return {
+    ...optionsOf(spec ?? NO_OPTIONS),
     taskId: message.taskId,
     fence: message.fence,
     agentId: message.agentId,
     engine: spec?.engine ?? "",
     prompt: spec?.prompt ?? "",
-    model: spec?.model ?? "",
-    fallbackModels: spec?.fallbackModels ?? [],
-    systemPrompt: spec?.systemPrompt ?? "",
     attachments: spec?.attachments ?? [],
     includeFiles: spec?.includeFiles ?? [],
     workingFolder: spec?.workingFolder ?? "",
-    availableTools: spec?.availableTools ?? [],
-    allowedTools: spec?.allowedTools ?? [],
-    deniedTools: spec?.deniedTools ?? [],
     permissionMode: toPermissionMode(spec?.permissionMode ?? PermissionModeMessage.UNSPECIFIED),
     conversation: spec?.conversation && { ...spec.conversation, held: toHeld(message.conversation) },
     limits: {
