@@ -176,7 +176,6 @@ export function newTask(task: Partial<NewTask> & { class?: PriorityClass } = {},
     class: "normal",
     max: 3,
     spec: "",
-    trace: "",
     prompts: Buffer.from("prompt"),
     ...task,
   };

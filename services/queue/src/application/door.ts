@@ -53,41 +53,35 @@ export interface Enqueued extends FullTask {
 interface Asked {
   readonly task: NewTask;
   readonly spec: TaskSpec;
-  /** Of the result cache. */
-  readonly key: string | undefined;
 }
 
 export function createDoor({ queue, limits, newId, admit = anybody, cache, conversations }: DoorDeps): Door {
   const read = (request: TaskRequest, trace: string, id?: string): Asked => {
-    const { spec: asked, engine, class: priority, maxAttempts, start, conditions } = acceptTask(request, limits);
-    const whole = { ...asked, engine, maxAttempts };
-    const { spec, prompts, hash, otherHash } = storeSpec(whole);
+    const { spec, task: accepted } = acceptTask(request, limits);
+    const stored = storeSpec(spec);
     const { agentId: agent, requestId } = request;
-    const key = cache?.keyOf(agent, whole);
+    const cacheKey = cache?.keyOf(agent, spec);
     const task: Writable<NewTask> = {
+      ...accepted,
       id: id ?? newId(agent),
-      agent,
-      engine,
-      class: priority,
-      max: maxAttempts,
-      spec,
-      prompts,
-      trace,
-      labels: Object.entries(asked.labels).map(([name, value]) => labelName(name, value)),
+      spec: stored.spec,
+      prompts: stored.prompts,
     };
     // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
-    if (start !== undefined) task.start = start;
-    if (conditions) task.conditions = conditions;
-    if (asked.retry) task.retry = retryOf(asked.retry);
-    if (requestId !== "") task.request = { id: requestId, hash: hash(), otherHash };
-    if (key !== undefined) task.cacheKey = key;
-    return { task, spec: whole, key };
+    const labels = Object.entries(spec.labels);
+    if (labels.length > 0) task.labels = labels.map(([name, value]) => labelName(name, value));
+    if (trace !== "") task.trace = trace;
+    if (spec.retry) task.retry = retryOf(spec.retry);
+    if (requestId !== "") task.request = { id: requestId, hash: stored.hash(), otherHash: stored.otherHash };
+    if (cacheKey !== undefined) task.cacheKey = cacheKey;
+    return { task, spec };
   };
 
-  const needsLookUp = ({ spec, key }: Asked): boolean => key !== undefined || spec.conversation !== undefined;
+  const needsLookUp = ({ task, spec }: Asked): boolean =>
+    task.cacheKey !== undefined || spec.conversation !== undefined;
 
-  const lookUpAndStore = async ({ task, spec, key }: Asked): Promise<FullTask> => {
-    const result = key === undefined ? undefined : await cache?.find(key, spec);
+  const lookUpAndStore = async ({ task, spec }: Asked): Promise<FullTask> => {
+    const result = task.cacheKey === undefined ? undefined : await cache?.find(task.cacheKey, spec);
     const followed = spec.conversation && (await conversations?.follow(task.agent, task.engine, spec.conversation));
     const own = spec.affinity || !followed ? task.conditions : { ...task.conditions, ...followed };
     const conditions = result ? toBeAnswered(own) : own;

@@ -103,24 +103,12 @@ async function withOthers(
 const mayStartNow = ({ start, conditions }: NewTask): boolean => start === undefined && conditions?.pin === undefined;
 const isRefused = ({ outcome }: EnqueueOutcome): boolean => outcome === "full" || outcome === "stopped";
 
-type Accepted = Omit<Task, "id" | "state" | "created" | "size">;
-
 /** What of a record is known before Redis has seen it. */
-function recordOf(task: NewTask): Accepted {
-  const { agent, engine, class: priority, max, spec, trace, conditions, cacheKey, labels, retry } = task;
-  const record: { -readonly [F in keyof Accepted]: Accepted[F] } = { agent, engine, class: priority, max, spec };
-  // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
-  if (trace) record.trace = trace;
-  if (cacheKey !== undefined) record.cacheKey = cacheKey;
-  if (conditions) Object.assign(record, conditions);
-  if (labels?.length) record.labels = labels;
-  if (retry) record.retry = retry;
-  return record;
-}
+type NewRecord = Omit<Task, "id" | "state" | "created" | "size">;
 
 interface Entry {
   readonly task: NewTask;
-  readonly record: Accepted;
+  readonly record: NewRecord;
   /** What the bounds count. */
   readonly size: number;
   /** As the script's header has it. */
@@ -128,11 +116,12 @@ interface Entry {
 }
 
 function entryOf(task: NewTask): Entry {
-  const record = recordOf(task);
+  const { id, prompts, request, conditions, start = conditions && 0, ...record } = task;
+  Object.assign(record, conditions);
   const members = JSON.stringify(record).slice(1);
-  const size = Buffer.byteLength(members) + 1 + task.prompts.byteLength;
-  const { id, agent, request, trace, start = task.conditions && 0 } = task;
-  const line = `${id} ${CLASSES.indexOf(task.class) + 1} ${agent} ${size} ${request?.hash ?? ""} ${trace} ${start ?? ""} ${members}`;
+  const size = Buffer.byteLength(members) + 1 + prompts.byteLength;
+  const head = [id, CLASSES.indexOf(task.class) + 1, task.agent, size, request?.hash, task.trace, start];
+  const line = `${head.join(" ")} ${members}`;
   return { task, record, size, line };
 }
 
