@@ -1,4 +1,5 @@
 import { invalidFields } from "@ccsp/errors";
+import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { TaskCache } from "../cache/task-cache.js";
@@ -26,22 +27,14 @@ export interface DoorDeps {
   readonly conversations?: Pick<Conversations, "follow"> | undefined;
 }
 
-/** What somebody asks for. */
-export interface TaskRequest {
-  readonly agentId: string;
-  /** Empty: the call cannot be repeated. */
-  readonly requestId: string;
-  readonly spec: TaskSpec | undefined;
-}
-
 /** Every task comes in here, whether an agent or a schedule brings it. */
 export interface Door {
   /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
-  readonly enqueue: (request: TaskRequest, id?: string) => Promise<Enqueued>;
+  readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
   /** The id of a new task of this agent. */
   readonly newId: (agent: string) => string;
   /** Each for itself, those that need nothing else together into Redis. */
-  readonly enqueueAll: (requests: readonly TaskRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
+  readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
 }
 
 /** A task, with its spec as it was asked for, which is how it is stored. */
@@ -56,7 +49,7 @@ interface Asked {
 }
 
 export function createDoor({ queue, limits, newId, admit = anybody, cache, conversations }: DoorDeps): Door {
-  const read = (request: TaskRequest, trace: string, id?: string): Asked => {
+  const read = (request: EnqueueRequest, trace: string, id?: string): Asked => {
     const { spec, task: accepted } = acceptTask(request, limits);
     const stored = storeSpec(spec);
     const { agentId: agent, requestId } = request;
@@ -150,7 +143,7 @@ const MAX_BATCH = 1_000;
 /** Each task of a batch for itself, in their order. Throws INVALID_FIELD for the batch itself. */
 export async function enqueueBatch(
   door: Pick<Door, "enqueueAll">,
-  { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<TaskRequest, "agentId">[] },
+  { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<EnqueueRequest, "agentId">[] },
 ): Promise<PromiseSettledResult<FullTask>[]> {
   if (items.length === 0 || items.length > MAX_BATCH) {
     throw invalidFields([{ field: "items", description: `has ${items.length} tasks, not 1 to ${MAX_BATCH}` }]);
