@@ -10,18 +10,19 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
-  fleet: [],
+  timing: [],
+  fleet: ["timing"],
   testkit: ["fleet"],
   errors: ["protos"],
   "engine-kit": ["config"],
   "engine-opencode": ["config", "engine-kit"],
-  lifecycle: ["config"],
-  telemetry: [],
+  lifecycle: ["config", "timing"],
+  telemetry: ["timing"],
   discovery: ["config"],
-  "redis-kit": ["errors"],
-  events: ["protos", "redis-kit"],
-  "grpc-kit": ["errors", "protos"],
-  client: ["errors", "grpc-kit", "protos"],
+  "redis-kit": ["errors", "timing"],
+  events: ["protos", "redis-kit", "timing"],
+  "grpc-kit": ["errors", "protos", "timing"],
+  client: ["errors", "grpc-kit", "protos", "timing"],
 };
 /** A service builds on leaves; the client is what agents use to reach services, engine plugins are loaded by name, fleet and testkit are for tests. */
 const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(

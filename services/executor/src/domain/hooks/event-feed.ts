@@ -1,5 +1,6 @@
 import type { EngineEvent, HookRun } from "@ccsp/engine-kit";
-import type { Clock } from "../clock.js";
+import { within } from "@ccsp/timing";
+import { type Clock, timerOf } from "../clock.js";
 import type { HookCalls, InstalledHook } from "./hook-calls.js";
 
 /** Events that wait for a hook: at most so many, with so many UTF-16 units of text, and one. */
@@ -70,10 +71,8 @@ export function createEventFeed({ installed, run, calls, clock, onBroken }: Even
       working ??= work();
     },
     async end(stopped) {
-      const done = new AbortController();
-      const all = Promise.resolve(working).finally(() => done.abort());
-      if (installed.required && !stopped) return await all;
-      await Promise.race([all, clock.wait(installed.timeoutMs, done.signal)]);
+      if (installed.required && !stopped) return await working;
+      await within(installed.timeoutMs, Promise.resolve(working), () => undefined, { timer: timerOf(clock) });
       over = true;
       calls.dropped(installed, waiting.length);
       waiting = [];
