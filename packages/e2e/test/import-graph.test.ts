@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SERVICES } from "@ccsp/fleet";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -11,7 +12,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
   timing: [],
-  fleet: ["timing"],
+  fleet: ["config", "timing"],
   testkit: ["fleet"],
   errors: ["protos"],
   "engine-kit": ["config"],
@@ -19,7 +20,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   lifecycle: ["config", "timing"],
   telemetry: ["timing"],
   discovery: ["config"],
-  "redis-kit": ["errors", "timing"],
+  "redis-kit": ["config", "errors", "timing"],
   events: ["protos", "redis-kit", "timing"],
   "grpc-kit": ["errors", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
@@ -30,7 +31,6 @@ const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(
 );
 /** What puts the services together. Nothing but these uses services, and no leaf and no service uses these. */
 const APPS = ["cli", "demo", "e2e"];
-const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];
 
 /**
  * The folders of the queue's `src`, and which others each may use: only ones that stand above it, so that there are no circles. What lies beside

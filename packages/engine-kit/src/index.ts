@@ -1,3 +1,4 @@
+export { findExecutable } from "@ccsp/config";
 export { categoryOfStatus, classify, ENDINGS, type Rule, type Symptoms, type Words } from "./classify.js";
 export type {
   ConversationState,
@@ -19,7 +20,6 @@ export type {
   TaskPart,
   Usage,
 } from "./engine.js";
-export { findExecutable } from "./executable.js";
 export {
   ERROR_CATEGORIES,
   type ErrorCategory,
