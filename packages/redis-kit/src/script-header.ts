@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ScriptBinding, scriptSource } from "./script.js";
+import type { ScriptBinding } from "./script.js";
 
 /** The comment at the top of a Lua file, which is its contract. */
 export interface ScriptHeader {
@@ -94,30 +94,8 @@ function numbered(path: string, section: string, lines: readonly string[]): stri
 }
 
 /**
- * What is wrong with the Lua files in a folder, for the test of a service: `assert.deepEqual(luaFaults(folder, scripts), [])`. Each file has to be
- * bound, or be a part of one that is, and to agree with its binding (`scriptFaults`). Each script has to run when the memory of Redis is full, but
- * those that `refusedWhenFull` names.
- */
-export function luaFaults(
-  folder: URL,
-  scripts: readonly ScriptBinding[],
-  { refusedWhenFull = [] }: { readonly refusedWhenFull?: readonly string[] } = {},
-): string[] {
-  const used = new Set(scripts.flatMap(({ file, parts = [] }) => [file, ...parts].map(({ pathname }) => pathname)));
-  const unused = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
-    (path) => path.endsWith(".lua") && !used.has(new URL(path, folder).pathname),
-  );
-  const flags = scripts.flatMap((script) => {
-    const name = basename(script.file.pathname, ".lua");
-    const isRefused = !scriptSource(script).startsWith("#!lua flags=allow-oom\n");
-    if (isRefused === refusedWhenFull.includes(name)) return [];
-    return [`${name}.lua: ${isRefused ? "does not run" : "runs"} when the memory of Redis is full`];
-  });
-  return [...scripts.flatMap(scriptFaults), ...unused.map((path) => `${path}: nothing binds it`), ...flags];
-}
-
-/**
- * Compares a binding with its file. Answers what is wrong: another name than the file's, other keys than the header's, no RETURN, KEYS or ARGV read past
+ * Compares a binding with its file, for a service's test: `for (const script of scripts) assert.deepEqual(scriptFaults(script), [])`.
+ * Answers what is wrong: another name than the file's, other keys than the header's, no RETURN, KEYS or ARGV read past
  * those that the header names, or a key that the code builds itself (which breaks on a cluster).
  */
 export function scriptFaults(binding: ScriptBinding): string[] {
