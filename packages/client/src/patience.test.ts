@@ -5,7 +5,12 @@ import { NotFoundError, UnavailableError } from "./errors.js";
 import { createPatience, type Pace } from "./patience.js";
 
 const NOTHING = {
-  ...{ reason: undefined, metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] },
+  reason: undefined,
+  metadata: {},
+  fields: [],
+  retryAfterMs: undefined,
+  quota: [],
+  preconditions: [],
 };
 const away = new CallError(status.UNAVAILABLE, "nobody there");
 

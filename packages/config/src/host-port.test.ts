@@ -24,8 +24,20 @@ describe("an address", () => {
 
   it("is nothing else", () => {
     for (const text of [
-      ...["", "3001", ":3001", "host", "host:", "host:x", "host:-1", "host:65536", "::1:3001", "[host]:1"],
-      ...["http://h:1", "a:1,b:2", "a:1/x", "a b:1"],
+      "",
+      "3001",
+      ":3001",
+      "host",
+      "host:",
+      "host:x",
+      "host:-1",
+      "host:65536",
+      "::1:3001",
+      "[host]:1",
+      "http://h:1",
+      "a:1,b:2",
+      "a:1/x",
+      "a b:1",
     ]) {
       assert.equal(parseHostPort(text), undefined, text);
     }

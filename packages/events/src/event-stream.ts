@@ -56,7 +56,14 @@ export function encodeEvent(event: {
   const { id, time, data, taskId: task = "", agentId: agent = "", traceparent: trace = "" } = event;
   const about = Object.entries({ task, agent, trace }).filter(([, value]) => value !== "");
   return [
-    ...["type", EVENT_TYPES[data.$case], "time", String(time.getTime()), "data", encodeEventData(data), "id", id],
+    "type",
+    EVENT_TYPES[data.$case],
+    "time",
+    String(time.getTime()),
+    "data",
+    encodeEventData(data),
+    "id",
+    id,
     ...about.flat(),
   ];
 }

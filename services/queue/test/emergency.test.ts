@@ -92,7 +92,9 @@ for (const { shards, twice } of [
       let sequence = 0n;
       const request = (maxWaitSeconds: number) =>
         syncRequest({
-          ...{ executorId: id, sequence: ++sequence, emergency: receipt },
+          executorId: id,
+          sequence: ++sequence,
+          emergency: receipt,
           leases: [...held.values()].map(({ taskId, fence }) => ({ taskId, fence })),
           engines: [{ engine: "claude-code", freeSlots: slots - held.size, slots, version: "1", account: "" }],
           maxWait: { seconds: BigInt(maxWaitSeconds), nanos: 0 },

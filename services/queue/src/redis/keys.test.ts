@@ -11,9 +11,16 @@ describe("each key of the queue", () => {
     const keys = [
       ...Object.values(single),
       ...Object.values(engine("<engine>")).map((key) => key.replace(/(urgent|high|normal|low)$/, "<class>")),
-      ...[runs("<engine>"), log("<id>"), result("<id>", "<digest>"), confirmation("<class>:<agent>:<token>")],
-      ...[conversation("<id>"), cacheKeys.answer("<digest>")],
-      ...[executor("<id>"), request("<agent>", "<request id>"), scheduleKeys.times, scheduleKeys.of("<agent>")],
+      runs("<engine>"),
+      log("<id>"),
+      result("<id>", "<digest>"),
+      confirmation("<class>:<agent>:<token>"),
+      conversation("<id>"),
+      cacheKeys.answer("<digest>"),
+      executor("<id>"),
+      request("<agent>", "<request id>"),
+      scheduleKeys.times,
+      scheduleKeys.of("<agent>"),
     ];
     const missing = keys
       .map((key) => `\`${key.replace("ccsp:queue:{0}:", "")}\``)

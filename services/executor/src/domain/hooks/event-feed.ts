@@ -38,7 +38,9 @@ export function createEventFeed({ installed, run, calls, clock, onBroken }: Even
 
   async function tell(event: EngineEvent): Promise<void> {
     const told = await calls.call({
-      ...{ installed, point: "on-event", taskId: run.request.taskId },
+      installed,
+      point: "on-event",
+      taskId: run.request.taskId,
       act: (hook, signal) => hook.onEvent?.(run, event, signal),
       // A hook that fails once fails with every word, as a rule.
       level: failures === 0 ? "warn" : "debug",
