@@ -1,3 +1,4 @@
+export { findExecutable } from "@ccsp/config";
 export { categoryOfStatus, classify, ENDINGS, type Rule, type Symptoms, type Words } from "./classify.js";
 export type {
   ConversationState,
@@ -28,7 +29,6 @@ export {
   partOf,
   type TaskPart,
 } from "./engine-options.js";
-export { findExecutable } from "./executable.js";
 export {
   ERROR_CATEGORIES,
   type ErrorCategory,

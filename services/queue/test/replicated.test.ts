@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { EnqueueRequest, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { type RedisClient, within } from "@ccsp/redis-kit";
+import type { RedisClient } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
+import { within } from "@ccsp/timing";
 import { createDoor } from "../src/application/door.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { createBulk } from "../src/domain/search/bulk.js";
@@ -74,7 +75,7 @@ describe("a store that waits for replicas", () => {
       await eventually(() => assert.equal(stored, i));
     }
     await Promise.all(refused);
-    await within(1_500, connection.ping(), () => new Error("there is more to wait for"));
+    await within(1_500, connection.ping(), () => assert.fail("there is more to wait for"));
   }).timeout(40_000);
 
   it("answers a repeated request whose task was forgotten as `local` does", async () => {

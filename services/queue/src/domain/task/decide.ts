@@ -1,4 +1,5 @@
 import type { CategoryName } from "@ccsp/errors";
+import { backoffMs } from "@ccsp/timing";
 import type { Move, RunFacts } from "./move.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type Task } from "./task.js";
 
@@ -72,12 +73,12 @@ export function retryTime(
   const maxMs = Math.max(own?.maxMs ?? rule.maxMs ?? LONGEST_BACKOFF_MS, baseMs);
   // Of a limit only the limited runs count: an hour of other failures makes no window longer.
   const runs = rule.limit ? (task.limited ?? 0) + 1 : Math.max(task.attempt ?? 0, (task.spent ?? 0) + 1);
-  const backoffMs = Math.min(baseMs * 2 ** (runs - 1), maxMs) * (0.5 + policy.random() / 2);
+  const waitMs = backoffMs(runs, { firstMs: baseMs, longestMs: maxMs, random: policy.random });
   const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
   // A window that opened while the run ended is named too. A second time it may be a clock that is wrong.
   const opened = error.retryAfterMs === 0 && runs === 1;
   const named = error.category === "USAGE_WINDOW" && (saidMs > 0 || opened);
-  return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(backoffMs, saidMs)));
+  return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(waitMs, saidMs)));
 }
 
 /** What follows a failed run that holds `fence`. `readyMs` is its `retryTime` at `nowMs`. `facts` go into the event. */
