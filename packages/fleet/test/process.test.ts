@@ -99,7 +99,10 @@ describe("startProcess", () => {
       { nodeArgs: process.execArgv, onLine: said.onLine },
     );
     const child = Number(await said.line);
-    assert.ok(alive(child));
+    // Before that it is setpriv, which may not have asked yet to end with its parent.
+    while (!readFileSync(`/proc/${child}/cmdline`, "utf8").startsWith("/bin/sleep\0")) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     parent.kill("SIGKILL");
     await gone(child);
   });
