@@ -1,6 +1,13 @@
 import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
-import { type CallContext, type GrpcServer, type Handlers, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import {
+  type CallContext,
+  type GrpcServer,
+  type Handlers,
+  implementSome,
+  type ServeOptions,
+  serveGrpc,
+} from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Metadata } from "@grpc/grpc-js";
@@ -21,7 +28,10 @@ export interface FakeGateway {
   start(): Promise<void>;
 }
 
-export async function startFakeGateway(script: readonly TaskEvent["event"][] = []): Promise<FakeGateway> {
+export async function startFakeGateway(
+  script: readonly TaskEvent["event"][] = [],
+  credentials?: ServeOptions["credentials"],
+): Promise<FakeGateway> {
   const tasks = new Map<string, Task>();
   const logs = new Map<string, TaskEvent[]>();
   const requests = new Map<string, number>();
@@ -117,6 +127,7 @@ export async function startFakeGateway(script: readonly TaskEvent["event"][] = [
       listen: { host: "127.0.0.1", port },
       services: [implementSome(AgentServiceService, handlers)],
       log: pino({ level: "silent" }),
+      credentials,
       lameDuckMs: 0,
       drainMs: 1_000,
     });

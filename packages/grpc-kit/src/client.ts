@@ -2,16 +2,16 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
   connectivityState,
-  credentials,
   Client as GrpcClient,
   Metadata,
   status,
 } from "@grpc/grpc-js";
 import type { Span } from "@opentelemetry/api";
-import { CallError, toCallError } from "./call-error.js";
+import { CallError, toCallError, whyNotConnected } from "./call-error.js";
 import { joinMetadata } from "./call-metadata.js";
 import { beginCallSpan, endCallSpan, noSpan } from "./call-span.js";
 import { channelOptions } from "./channel-options.js";
+import { PLAIN } from "./credentials.js";
 import { instanceComes, instancesAreDown } from "./instance-comes.js";
 import { createReadAhead } from "./read-ahead.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
@@ -47,7 +47,10 @@ export interface ClientOptions<D extends ServiceShape = ServiceShape> {
   /** Deadline of a unary call that names none itself. */
   readonly timeoutMs?: number | undefined;
   readonly maxMessageBytes?: number | undefined;
+  /** Plain if left out. */
   readonly credentials?: ChannelCredentials | undefined;
+  /** The name that the server's certificate has to be for, in place of the target's host. */
+  readonly serverName?: string | undefined;
   readonly channelOptions?: ChannelOptions | undefined;
   /** Called for each call; for what all calls carry, such as a token. */
   readonly metadata?: (() => Metadata) | undefined;
@@ -79,8 +82,9 @@ export function createClient<D extends ServiceShape>(
   options: ClientOptions<D> = {},
 ): Client<D> & Connection {
   const { timeoutMs = 10_000, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, untraced = [] } = options;
-  const client = new GrpcClient(target, options.credentials ?? credentials.createInsecure(), {
+  const client = new GrpcClient(target, options.credentials ?? PLAIN.channel, {
     ...channelOptions(maxMessageBytes),
+    ...(options.serverName !== undefined && { "grpc.ssl_target_name_override": options.serverName }),
     ...options.channelOptions,
   });
 
@@ -245,7 +249,7 @@ async function onceReachable<T>(outgoing: Outgoing, deadline: Date | undefined, 
       const details = [NO_DETAILS, { cause: error }] as const;
       if (signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled`, ...details);
       const why = `${target} could not be reached before the deadline of ${method.path}`;
-      throw new CallError(status.UNAVAILABLE, why, ...details);
+      throw new CallError(status.UNAVAILABLE, `${why}: ${whyNotConnected(String(error))}`, ...details);
     }
   }
 }

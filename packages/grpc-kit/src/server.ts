@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server, type ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { type Admit, createAdmission } from "./admission.js";
 import type { CallerLimits } from "./caller-limits.js";
+import { PLAIN } from "./credentials.js";
 import type { Implementation } from "./handlers.js";
 import { type Listener, listen } from "./listener.js";
 import { countRefused, observeCalls } from "./metrics.js";
@@ -14,6 +15,8 @@ import { UnreadBytes } from "./unread.js";
 export interface ServeOptions {
   /** Port 0 takes a free one; `GrpcServer.port` says which. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Plain if left out. */
+  readonly credentials?: ServerCredentials | undefined;
   readonly services: readonly Implementation[];
   readonly log: Logger;
   readonly registry?: Registry | undefined;
@@ -74,6 +77,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     repeatWithinMs = 1_000,
     callerUnreadBytes = DEFAULT_CALLER_UNREAD_BYTES,
     strangers,
+    credentials = PLAIN.server,
   } = options;
   const serving: Serving = {
     log,
@@ -110,7 +114,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     services.map((service) => service.serviceName),
   );
 
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const injector = server.createConnectionInjector(credentials);
   const listener = await listen({
     ...options.listen,
     accept: (socket) => injector.injectConnection(socket),
