@@ -218,10 +218,10 @@ describe("client", () => {
     await renewing.submit({ prompt: "hello" }, { traceparent });
     renewing.close();
     assert.deepEqual(
-      gateway.headers.map((header) => header.get("authorization")[0]),
+      gateway.headers.map((header) => header["authorization"]),
       ["Bearer token-1", "Bearer token-2"],
     );
-    assert.deepEqual(gateway.headers[1]?.get("traceparent"), [traceparent]);
+    assert.deepEqual(gateway.headers[1]?.["traceparent"], traceparent);
   });
 
   it("does not send, nor repeat in a message, a token that no header can hold", async () => {

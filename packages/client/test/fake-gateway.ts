@@ -10,14 +10,13 @@ import {
 } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Metadata } from "@grpc/grpc-js";
 import pino from "pino";
 
 /** An AgentService with tasks in memory, which can be restarted and told to misbehave. Each new task has the script as its log. */
 export interface FakeGateway {
   readonly target: string;
   /** Of every call so far. */
-  readonly headers: readonly Metadata[];
+  readonly headers: readonly CallContext["headers"][];
   /** How often a task was asked for, by request id. */
   readonly requests: ReadonlyMap<string, number>;
   watchers(): number;
@@ -35,7 +34,7 @@ export async function startFakeGateway(
   const tasks = new Map<string, Task>();
   const logs = new Map<string, TaskEvent[]>();
   const requests = new Map<string, number>();
-  const headers: Metadata[] = [];
+  const headers: CallContext["headers"][] = [];
   const news = new EventTarget();
   let watchers = 0;
   let refusal: Refusal | undefined;

@@ -10,6 +10,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
+  identity: [],
   fleet: [],
   testkit: ["fleet"],
   errors: ["protos"],
@@ -20,7 +21,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   discovery: ["config"],
   "redis-kit": ["errors"],
   events: ["protos", "redis-kit"],
-  "grpc-kit": ["errors", "protos"],
+  "grpc-kit": ["errors", "identity", "protos"],
   client: ["errors", "grpc-kit", "protos"],
 };
 /** A service builds on leaves; the client is what agents use to reach services, engine plugins are loaded by name, fleet and testkit are for tests. */

@@ -3,12 +3,12 @@ import {
   type ChannelOptions,
   connectivityState,
   Client as GrpcClient,
-  Metadata,
+  type Metadata,
   status,
 } from "@grpc/grpc-js";
 import type { Span } from "@opentelemetry/api";
 import { CallError, toCallError, whyNotConnected } from "./call-error.js";
-import { joinMetadata } from "./call-metadata.js";
+import { joinMetadata, type PlainMetadata } from "./call-metadata.js";
 import { beginCallSpan, endCallSpan, noSpan } from "./call-span.js";
 import { channelOptions } from "./channel-options.js";
 import { PLAIN } from "./credentials.js";
@@ -25,7 +25,7 @@ export interface CallOptions {
   readonly deadline?: Date | undefined;
   /** Milliseconds from now; together with `deadline` the earlier one counts. */
   readonly timeoutMs?: number | undefined;
-  readonly metadata?: Metadata | undefined;
+  readonly metadata?: PlainMetadata | undefined;
   /**
    * Of a stream whose first message answers the call: until that came it is like a unary call, which waits until an instance can be
    * reached, and which has a deadline. The stream itself then has none, unless it is given one.
@@ -53,7 +53,7 @@ export interface ClientOptions<D extends ServiceShape = ServiceShape> {
   readonly serverName?: string | undefined;
   readonly channelOptions?: ChannelOptions | undefined;
   /** Called for each call; for what all calls carry, such as a token. */
-  readonly metadata?: (() => Metadata) | undefined;
+  readonly metadata?: (() => PlainMetadata) | undefined;
   /** Methods whose calls make no span, and carry no trace context. */
   readonly untraced?: readonly (keyof D)[] | undefined;
 }

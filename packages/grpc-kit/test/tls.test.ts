@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:tls";
+import type { Identity } from "@ccsp/identity";
 import { type Authority, createAuthority } from "@ccsp/testkit";
 import type { ChannelCredentials } from "@grpc/grpc-js";
-import { channelTls, type GrpcServer, serverTls } from "../src/index.js";
+import { channelTls, type GrpcServer, type Strangers, serverTls } from "../src/index.js";
 import { Fixture } from "./fixture.js";
 import { drain, entry, failure, type Queue, type QueueHandlers } from "./queue-stub.js";
 import { healthClient } from "./standard-clients.js";
+
+const GATEWAY: Identity = {
+  ...{ kind: "service", subject: "gateway", scopes: [] },
+  ...{ proof: "certificate", expireTime: new Date(0) },
+};
 
 /** A stream does not wait for a server that may come: it fails at once. */
 const refused = (queue: Queue) => failure(drain(queue.watch({ taskId: "t1" })));
@@ -64,6 +70,37 @@ describe("a server with TLS", () => {
       assert.match(error.message, /^127\.0\.0\.1:\d+ could not be reached for/);
     }
     assert.deepEqual(calls, []);
+  });
+
+  it("has the certificate proven to who lets calls in, and their answer in each handler's context", async () => {
+    const seen: (Identity | undefined)[] = [];
+    const strangers: Strangers = {
+      async admit(_method, { authorization, peerCertificate }) {
+        assert.ok(peerCertificate);
+        assert.equal(authorization, "Bearer x");
+        return { ...GATEWAY, subject: String(peerCertificate.subject.CN) };
+      },
+      ...{ streamsPerConnection: 10, connectionsPerAddress: 10 },
+      perCaller: { unfinishedRequests: 10, bodyMs: 60_000, abandonedPerSecond: 1_000 },
+    };
+    const credentials = serverTls({ ca, ...(await authority.issue("queue")) });
+    const server = await fixture.serve(
+      {
+        async get(_request, { identity }) {
+          seen.push(identity);
+          return { task: undefined };
+        },
+        async *watch(_request, { identity }) {
+          seen.push(identity);
+        },
+      },
+      { credentials, strangers },
+    );
+    const queue = connectTo(server, await withCertificate());
+    const metadata = { authorization: "Bearer x" };
+    await queue.get({}, { metadata });
+    await drain(queue.watch({}, { metadata }));
+    assert.deepEqual(seen, [GATEWAY, GATEWAY]);
   });
 
   it("is refused by a client that does not know its authority, or looks for another name", async () => {

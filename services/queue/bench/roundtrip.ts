@@ -3,7 +3,6 @@ import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { Metadata } from "@grpc/grpc-js";
 import { ECHO } from "./echo.js";
 import { median, medianRatio, oneByOne, quantile } from "./measure.js";
 import { ENGINE, PROMPT } from "./ours.js";
@@ -111,16 +110,14 @@ function startExecutor(address: string) {
 
 let token: string | undefined;
 
-function withToken(): Metadata {
+function withToken() {
   token ??= signToken({
     sub: "agent-0",
     aud: "ccsp",
     scope: "tasks:submit tasks:read",
     exp: Math.floor(Date.now() / 1000) + 3600,
   });
-  const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${token}`);
-  return metadata;
+  return { authorization: `Bearer ${token}` };
 }
 
 function signToken(claims: object): string {
