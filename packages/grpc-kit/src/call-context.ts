@@ -3,7 +3,8 @@ import type { Identity } from "@ccsp/identity";
 import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
 import { identityOf } from "./caller-identity.js";
-import { CallUnread, type Unread, type UnreadBytes } from "./unread.js";
+import type { UnreadBytes } from "./caller-room.js";
+import { CallUnread, type Unread } from "./unread.js";
 
 /**
  * What a handler knows about the call besides the request. Pass it on as the options of outgoing calls: their deadline

@@ -11,18 +11,18 @@ export type PlainMetadata = Readonly<Record<string, string>>;
  */
 const MAX_BYTES = 16 * 1024;
 
-/** Joins what all calls carry with what this call carries, which wins. Throws `CallError` MESSAGE_TOO_LARGE, naming the largest entry. */
-export function joinMetadata(parts: readonly (PlainMetadata | undefined)[]): Metadata {
-  const joined = new Metadata();
-  for (const part of parts) for (const [key, value] of Object.entries(part ?? {})) joined.set(key, value);
+/** Throws `CallError` MESSAGE_TOO_LARGE, naming the largest entry. */
+export function toMetadata(values: PlainMetadata = {}): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(values)) metadata.set(key, value);
 
-  const sizes = Object.entries(joined.toHttp2Headers()).map(([key, value]) => ({ key, bytes: sizeOf(key, value) }));
+  const sizes = Object.entries(metadata.toHttp2Headers()).map(([key, value]) => ({ key, bytes: sizeOf(key, value) }));
   const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > MAX_BYTES) {
     const [largest] = sizes.toSorted((a, b) => b.bytes - a.bytes);
     throw tooLarge(total, largest?.key ?? "");
   }
-  return joined;
+  return metadata;
 }
 
 /** As HTTP/2 counts it: 32 bytes for each entry besides its text. */

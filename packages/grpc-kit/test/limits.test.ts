@@ -70,7 +70,7 @@ describe("a server's limits", () => {
   it("cuts what a refusal quotes, so that its trailer fits", async () => {
     const queue = await fixture.serveAndConnect({
       async get() {
-        const description = `is wrong: ${"🙂".repeat(MIB)}`;
+        const description = `is wrong: ${"🙂".repeat(MIB / 100)}`;
         throw invalidFields(Array.from({ length: 100 }, (_, i) => ({ field: `labels[${i}]`, description })));
       },
     });

@@ -92,6 +92,7 @@ describe("a server with TLS", () => {
         },
         async *watch(_request, { identity }) {
           seen.push(identity);
+          yield entry(1);
         },
       },
       { credentials, strangers },

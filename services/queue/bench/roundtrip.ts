@@ -21,7 +21,8 @@ export async function benchRoundtrip(url: string, { say, ratio }: Report): Promi
   const queue = await startQueue(url);
   const gateway = await startGateway(queue.address);
   const echo = await startEcho();
-  const agent = createClient(AgentServiceService, gateway.address, { metadata: withToken });
+  const agent = createClient(AgentServiceService, gateway.address);
+  const metadata = withToken();
   const toEcho = await connectRaw(echo.address, 1);
   const executor = startExecutor(queue.address);
   // When the steps of the task under way were, in ms.
@@ -29,7 +30,7 @@ export async function benchRoundtrip(url: string, { say, ratio }: Report): Promi
   const run = async () => {
     const start = performance.now();
     let [accepted, ended] = [0, false];
-    for await (const { message } of agent.runTask({ spec: TaskSpec.fromPartial({ prompt: PROMPT }) })) {
+    for await (const { message } of agent.runTask({ spec: TaskSpec.fromPartial({ prompt: PROMPT }) }, { metadata })) {
       if (message?.$case === "task") accepted = performance.now();
       ended = message?.$case === "event" && message.value.event?.$case === "taskEnded";
     }
@@ -108,10 +109,8 @@ function startExecutor(address: string) {
   };
 }
 
-let token: string | undefined;
-
 function withToken() {
-  token ??= signToken({
+  const token = signToken({
     sub: "agent-0",
     aud: "ccsp",
     scope: "tasks:submit tasks:read",
