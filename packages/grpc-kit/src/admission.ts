@@ -22,8 +22,8 @@ import { encodeRefusal } from "./status-details.js";
 export type Admit = (method: string, caller: CallerCredentials) => Promise<Identity | undefined>;
 
 export interface AdmissionOptions {
-  readonly admit: Admit;
-  readonly limits: CallerLimits;
+  readonly admit: Admit | undefined;
+  readonly limits: CallerLimits | undefined;
   readonly nowMs: () => number;
   /** Whether a peer's connection is open. */
   readonly isOpen: (peer: string) => boolean;
@@ -31,7 +31,11 @@ export interface AdmissionOptions {
 
 /** What every call passes before it is served. What waits here holds no more than HTTP/2's window of its body. */
 export function createAdmission(options: AdmissionOptions, serving: Serving): ServerInterceptor {
-  const shared: Shared = { ...options, serving, callerOf: createCallers(options.limits, options.nowMs) };
+  const shared: Shared = {
+    ...options,
+    serving,
+    callerOf: options.limits && createCallers(options.limits, options.nowMs),
+  };
   return ({ path }, call) => {
     const arrival = new Arrival(path, call, shared);
     const responder = new ResponderBuilder()
@@ -48,7 +52,7 @@ export function createAdmission(options: AdmissionOptions, serving: Serving): Se
 /** What the calls of one server share. */
 interface Shared extends AdmissionOptions {
   readonly serving: Serving;
-  readonly callerOf: (caller: string) => CallerState;
+  readonly callerOf: ((caller: string) => CallerState) | undefined;
 }
 
 /** One call, from its metadata to its end. */
@@ -89,10 +93,19 @@ class Arrival {
   }
 
   async #letIn(metadata: Metadata, forward: () => void): Promise<void> {
-    const { admit, limits, callerOf } = this.#shared;
-    const identity = await admit(this.#method, credentialsOf(this.#call, metadata));
+    const { admit } = this.#shared;
+    const identity = await admit?.(this.#method, credentialsOf(this.#call, metadata));
     if (this.#over) return;
     if (identity) setIdentity(metadata, identity);
+    this.#bound(metadata, identity, forward);
+  }
+
+  #bound(metadata: Metadata, identity: Identity | undefined, forward: () => void): void {
+    const { limits, callerOf } = this.#shared;
+    if (!limits || !callerOf) {
+      forward();
+      return;
+    }
     const name = identity ? `${identity.kind} ${identity.subject}` : this.#peer.slice(0, this.#peer.lastIndexOf(":"));
     const state = callerOf(name);
     state.check();
@@ -129,7 +142,7 @@ class Arrival {
     const late = Number(this.#call.getDeadline()) <= Date.now();
     // Its caller may have been forgotten since it began, as one that does nothing.
     if (!this.#over && !late && this.#caller !== undefined)
-      callerOf(this.#caller).abandon(isOpen(this.#peer) ? undefined : this.#peer);
+      callerOf?.(this.#caller).abandon(isOpen(this.#peer) ? undefined : this.#peer);
     this.#over = true;
   }
 }

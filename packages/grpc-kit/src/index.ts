@@ -1,3 +1,4 @@
+export type { Admit } from "./admission.js";
 export type { CallContext } from "./call-context.js";
 export { CallError } from "./call-error.js";
 export { type CallOptions, type Client, type Connection, createClient } from "./client.js";

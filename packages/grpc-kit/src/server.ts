@@ -32,13 +32,14 @@ export interface ServeOptions {
   readonly repeatWithinMs?: number | undefined;
   /** Most bytes that one caller may have sent to it without reading them, of the calls that are counted for it (`context.unread`). */
   readonly callerUnreadBytes?: number | undefined;
-  /** Without it everybody is let in, and only what one stream holds is bounded: for servers whose callers are services. */
+  /** Proves who calls. Without it every call is served, and no handler knows whose it is. */
+  readonly admit?: Admit | undefined;
+  /** Without it only what one stream holds is bounded: for servers whose callers are services. */
   readonly strangers?: Strangers | undefined;
 }
 
-/** How a server deals with callers that nobody vouches for. */
+/** The bounds on callers that nobody vouches for, and on their connections. */
 export interface Strangers {
-  readonly admit: Admit;
   readonly perCaller: CallerLimits;
   /** Calls under way on one connection; more of them wait at the client. */
   readonly streamsPerConnection: number;
@@ -73,6 +74,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     stalledMs = 60_000,
     repeatWithinMs = 1_000,
     callerUnreadBytes = DEFAULT_CALLER_UNREAD_BYTES,
+    admit,
     strangers,
     credentials = PLAIN.server,
   } = options;
@@ -87,7 +89,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     repeatWithinMs,
     unread: new UnreadBytes({ callerBytes: callerUnreadBytes, waitMs: stalledMs }),
   };
-  const server = newServer({ maxMessageBytes, strangers, isOpen: (peer) => listener.isOpen(peer) }, serving);
+  const server = newServer({ maxMessageBytes, admit, strangers, isOpen: (peer) => listener.isOpen(peer) }, serving);
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);
     server.addService(definition, handlers);
@@ -118,10 +120,12 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
 function newServer(
   {
     maxMessageBytes,
+    admit,
     strangers,
     isOpen,
   }: {
     readonly maxMessageBytes: number;
+    readonly admit: Admit | undefined;
     readonly strangers: Strangers | undefined;
     readonly isOpen: (peer: string) => boolean;
   },
@@ -129,9 +133,9 @@ function newServer(
 ): Server {
   const nowMs = () => performance.now();
   const server = new Server({
-    ...(strangers && {
-      "grpc.max_concurrent_streams": strangers.streamsPerConnection,
-      interceptors: [createAdmission({ admit: strangers.admit, limits: strangers.perCaller, nowMs, isOpen }, serving)],
+    ...(strangers && { "grpc.max_concurrent_streams": strangers.streamsPerConnection }),
+    ...((admit ?? strangers) && {
+      interceptors: [createAdmission({ admit, limits: strangers?.perCaller, nowMs, isOpen }, serving)],
     }),
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing, so that their streams are cancelled.

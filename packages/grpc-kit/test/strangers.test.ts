@@ -7,7 +7,7 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { Registry } from "prom-client";
-import type { GrpcServer, Strangers } from "../src/index.js";
+import type { Admit, GrpcServer, Strangers } from "../src/index.js";
 import { Fixture } from "./fixture.js";
 import { gate } from "./gate.js";
 import { entry, failure, type Queue, type QueueHandlers, taskNamed } from "./queue-stub.js";
@@ -33,15 +33,15 @@ describe("a server for strangers", () => {
     }: { perCaller?: Partial<Strangers["perCaller"]> } & Partial<Omit<Strangers, "perCaller">> = {},
   ) => {
     const registry = new Registry();
+    const admit: Admit = async (_method, { authorization }) => {
+      if (authorization === undefined) throw new Refusal("TOKEN_MISSING", "who are you?");
+      return agent(authorization);
+    };
     const strangers: Strangers = {
-      async admit(_method, { authorization }) {
-        if (authorization === undefined) throw new Refusal("TOKEN_MISSING", "who are you?");
-        return agent(authorization);
-      },
       ...{ streamsPerConnection: 100, connectionsPerAddress: 100, ...limits },
       perCaller: { unfinishedRequests: 10, bodyMs: 60_000, abandonedPerSecond: 1_000, ...perCaller },
     };
-    const server = await fixture.serve(handlers, { strangers, registry });
+    const server = await fixture.serve(handlers, { admit, strangers, registry });
     const refused = async () => (await registry.metrics()).match(/^rpc_server_refused_total.*$/gm) ?? [];
     return { server, refused, calls: () => registry.metrics() };
   };

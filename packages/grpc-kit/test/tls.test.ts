@@ -4,7 +4,7 @@ import { connect } from "node:tls";
 import type { Identity } from "@ccsp/identity";
 import { type Authority, createAuthority } from "@ccsp/testkit";
 import type { ChannelCredentials } from "@grpc/grpc-js";
-import { channelTls, type GrpcServer, type Strangers, serverTls } from "../src/index.js";
+import { type Admit, channelTls, type GrpcServer, serverTls } from "../src/index.js";
 import { Fixture } from "./fixture.js";
 import { drain, entry, failure, type Queue, type QueueHandlers } from "./queue-stub.js";
 import { healthClient } from "./standard-clients.js";
@@ -74,14 +74,10 @@ describe("a server with TLS", () => {
 
   it("has the certificate proven to who lets calls in, and their answer in each handler's context", async () => {
     const seen: (Identity | undefined)[] = [];
-    const strangers: Strangers = {
-      async admit(_method, { authorization, peerCertificate }) {
-        assert.ok(peerCertificate);
-        assert.equal(authorization, "Bearer x");
-        return { ...GATEWAY, subject: String(peerCertificate.subject.CN) };
-      },
-      ...{ streamsPerConnection: 10, connectionsPerAddress: 10 },
-      perCaller: { unfinishedRequests: 10, bodyMs: 60_000, abandonedPerSecond: 1_000 },
+    const admit: Admit = async (_method, { authorization, peerCertificate }) => {
+      assert.ok(peerCertificate);
+      assert.equal(authorization, "Bearer x");
+      return { ...GATEWAY, subject: String(peerCertificate.subject.CN) };
     };
     const credentials = serverTls({ ca, ...(await authority.issue("queue")) });
     const server = await fixture.serve(
@@ -95,7 +91,7 @@ describe("a server with TLS", () => {
           yield entry(1);
         },
       },
-      { credentials, strangers },
+      { admit, credentials },
     );
     const queue = connectTo(server, await withCertificate());
     const metadata = { authorization: "Bearer x" };

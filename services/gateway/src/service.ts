@@ -66,7 +66,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         drainMs,
         lameDuckMs,
         callerUnreadBytes,
-        strangers: { admit: guard.admit, ...limits },
+        admit: guard.admit,
+        strangers: limits,
       }),
     );
     const id = `gateway-${service.instance}`;

@@ -48,7 +48,8 @@ async function startGateway(queue: FakeQueue) {
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
     services: [implement(AgentServiceService, handlers)],
-    strangers: { admit: guard.admit, ...LIMITS },
+    admit: guard.admit,
+    strangers: LIMITS,
     log,
     lameDuckMs: 0,
     drainMs: 1_000,

@@ -1,5 +1,5 @@
 import { Refusal, visible } from "@ccsp/errors";
-import type { CallContext, Strangers } from "@ccsp/grpc-kit";
+import type { Admit, CallContext } from "@ccsp/grpc-kit";
 import type { CallerCredentials, Identity } from "@ccsp/identity";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { trace } from "@opentelemetry/api";
@@ -22,7 +22,7 @@ export interface AgentCall {
 
 export interface Guard {
   /** Before anything of a request is read. */
-  readonly admit: Strangers["admit"];
+  readonly admit: Admit;
   unary<Request, Response>(
     rpc: Rpc,
     handle: (request: Request, call: AgentCall) => Promise<Response>,
