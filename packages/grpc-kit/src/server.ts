@@ -66,15 +66,14 @@ const MANY = 1_000_000;
  * Serves the implementations with health and reflection. Rejects when the address cannot be bound, naming it.
  */
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
-  const { services, log } = options;
   const {
-    maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+    services,
+    log,
     drainMs = 20_000,
     lameDuckMs = 500,
     stalledMs = 60_000,
     repeatWithinMs = 1_000,
     callerUnreadBytes = DEFAULT_CALLER_UNREAD_BYTES,
-    admit,
     strangers,
     credentials = PLAIN.server,
   } = options;
@@ -89,13 +88,15 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     repeatWithinMs,
     unread: new UnreadBytes({ callerBytes: callerUnreadBytes, waitMs: stalledMs }),
   };
-  const server = newServer({ maxMessageBytes, admit, strangers, isOpen: (peer) => listener.isOpen(peer) }, serving);
+  const server = newServer(options, (peer) => listener.isOpen(peer), serving);
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);
     server.addService(definition, handlers);
   }
-  const names = services.map((service) => service.serviceName);
-  const standard = addStandardServices(server, names);
+  const standard = addStandardServices(
+    server,
+    services.map((service) => service.serviceName),
+  );
 
   const injector = server.createConnectionInjector(credentials);
   const listener = await listen({
@@ -118,17 +119,8 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
 }
 
 function newServer(
-  {
-    maxMessageBytes,
-    admit,
-    strangers,
-    isOpen,
-  }: {
-    readonly maxMessageBytes: number;
-    readonly admit: Admit | undefined;
-    readonly strangers: Strangers | undefined;
-    readonly isOpen: (peer: string) => boolean;
-  },
+  { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, admit, strangers }: ServeOptions,
+  isOpen: (peer: string) => boolean,
   serving: Serving,
 ): Server {
   const nowMs = () => performance.now();
