@@ -12,9 +12,8 @@ import type { QueueKeys } from "./keys.js";
 import type { ResultChunks } from "./result-chunks.js";
 import type { Scripts } from "./scripts.js";
 
-/** `findLeased` is of the claim, which remembers what it leased. */
 type Reads = Clock &
-  Omit<TaskReads, "findLeased"> &
+  TaskReads &
   TaskContents &
   ListStore &
   LogStore &
