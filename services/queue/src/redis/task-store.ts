@@ -4,7 +4,6 @@ import type { Room } from "../domain/intake/memory.js";
 import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order/order.js";
 import type { TaskStore } from "../domain/store.js";
 import { CLASSES } from "../domain/task/task.js";
-import type { Wakes } from "../domain/wakes/wakes.js";
 import { createCandidateReads } from "./candidate-reads.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeReadable } from "./decode.js";
@@ -27,8 +26,6 @@ export interface StoreOptions {
   readonly retentionMs: number;
   /** Where there is memory for new tasks; everywhere when absent. */
   readonly room?: Room;
-  /** Told the topic of a change as soon as the change is sent: see `Wakes.hint`. */
-  readonly hint?: Wakes["hint"];
   /** Asked as tasks are sent: see `Idle.offer`. */
   readonly offer?: Offering;
   /** Ms since 1970; for tests. Redis' own clock when absent. */
@@ -38,7 +35,7 @@ export interface StoreOptions {
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
 export function createTaskStore(
   redis: RedisClient,
-  { shard, engines, bounds, retentionMs, room = unlimited, hint = nobody, offer = nobodyWaits, now }: StoreOptions,
+  { shard, engines, bounds, retentionMs, room = unlimited, offer = nobodyWaits, now }: StoreOptions,
 ): TaskStore {
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
@@ -60,7 +57,7 @@ export function createTaskStore(
       now: () => reads.now(""),
       executors: (withinMs) => status.executors(withinMs),
     }),
-    ...createTaskCalls(scripts, keys, { chunks, bounds, clock, hint }),
+    ...createTaskCalls(scripts, keys, { chunks, bounds, clock }),
     ...createGateCalls(redis, scripts, keys, { engines, clock }),
     ...createConfirmations(redis, scripts, keys),
     ...createEmergencyCalls(redis, scripts, keys, clock),
@@ -119,9 +116,8 @@ export function createTaskStore(
   return { ...guarded(redis, store), enqueue, enqueueAll: enqueue.all };
 }
 
-const nobody = (): void => undefined;
 const nobodyWaits = (): boolean => false;
-const unlimited: Room = { isFull: () => false, noteFull: nobody };
+const unlimited: Room = { isFull: () => false, noteFull: () => undefined };
 
 /** Of claim_tasks, from ARGV 11 on. */
 const orderArgs = (order: Order): readonly ScriptArgument[] => [
