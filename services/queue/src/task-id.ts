@@ -1,4 +1,3 @@
-import { randomFillSync } from "node:crypto";
 import { monotonicFactory } from "ulid";
 import { shardOfAgent } from "./domain/task/shard.js";
 
@@ -7,19 +6,6 @@ import { shardOfAgent } from "./domain/task/shard.js";
  * that tasks which one replica accepted keep their order.
  */
 export function createTaskIds(shards: number): (agent: string) => string {
-  const next = monotonicFactory(createRandom());
+  const next = monotonicFactory();
   return (agent) => `${shardOfAgent(agent, shards)}-${next().toLowerCase()}`;
-}
-
-/** From 0 to less than 1, each from a byte: an id asks for sixteen, and the system is asked once for many ids. */
-function createRandom(): () => number {
-  const bytes = new Uint8Array(1024);
-  let at = bytes.length;
-  return () => {
-    if (at === bytes.length) {
-      randomFillSync(bytes);
-      at = 0;
-    }
-    return (bytes[at++] ?? 0) / 256;
-  };
 }
