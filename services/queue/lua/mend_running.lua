@@ -26,10 +26,8 @@ local count = {
   end,
 }
 for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
-  local record = redis.call('HGET', tasks, id)
-  local good, r = pcall(cjson.decode, record or '')
-  -- One that cannot be read is in nobody's way.
-  if good and type(r) == 'table' and r.agent and r.engine and r.executor then
+  local r = decode_record(redis.call('HGET', tasks, id))
+  if r and r.agent and r.engine and r.executor then
     count_lease(count, r, 1)
   end
 end

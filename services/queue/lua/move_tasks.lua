@@ -160,15 +160,6 @@ local function end_lease(r, id, used)
   end
 end
 
--- The record of a run that succeeded, without writing all of it again: members are added at its end, of two with one name the last
--- counts. Nil for other changes, which may take a member away.
-local function add_end(raw, r, before, set)
-  if r.state == 'SUCCEEDED' and HELD[before] and not next(set) then
-    return string.sub(raw, 1, -2) .. ',"state":"SUCCEEDED","ended":' .. now_text .. ',"kept":' .. r.kept
-      .. ',"resultBytes":' .. r.resultBytes .. ',"settled":"' .. r.settled .. '"}'
-  end
-end
-
 local moves, log = {}, LOGS
 for i = 1, tonumber(ARGV[5]) do
   moves[i] = cjson.decode(ARGV[5 + i])
@@ -260,7 +251,7 @@ local function move_task(line, result)
     loads.add('ended/bytes', r.kept)
     push_two(to_ended, now_text, id)
   end
-  push_two(to_tasks, id, add_end(raw, r, before, move.set) or cjson.encode(r))
+  push_two(to_tasks, id, cjson.encode(r))
 
   if r.state == 'SUCCEEDED' then
     if not r.chunks then

@@ -44,6 +44,6 @@ repeat
 until more == 0 or #entries == most or room <= 0
 
 local record = redis.call('HGET', tasks, id)
-local succeeded = record and more == 0 and string.find(record, '"state":"SUCCEEDED"', 1, true)
-local result = succeeded and redis.call('HGET', results, id) or false
+local task = more == 0 and decode_record(record) or {}
+local result = task.state == 'SUCCEEDED' and redis.call('HGET', results, id) or false
 return { record, result, redis.call('XLEN', log), more, unpack(entries) }

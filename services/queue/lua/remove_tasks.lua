@@ -18,10 +18,9 @@ local tasks, prompts, results, ended, owned, load = unpack(KEYS)
 local loads = open_tally(load)
 for i, id in ipairs(ARGV) do
   local raw = redis.call('HGET', tasks, id)
-  local good, r = pcall(cjson.decode, raw or 'null')
-  local read = good and type(r) == 'table'
-  if not raw or read and r.ended or not read and redis.call('ZSCORE', ended, id) then
-    if read then
+  local r = decode_record(raw)
+  if not raw or r and r.ended or not r and redis.call('ZSCORE', ended, id) then
+    if r then
       redis.call('ZREM', owned, r.agent .. '/' .. id)
       loads.add('ended/bytes', -(r.kept or 0))
     end

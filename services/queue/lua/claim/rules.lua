@@ -20,11 +20,6 @@ local function open_rules(keys, ask, settings)
     return label_max[label] or label_max[string.match(label, '^[^=]*')]
   end
 
-  local function labels_of(record)
-    local labels = string.find(record, '"labels":[', 1, true) and string.match(record, '"labels":(%b[])')
-    return string.gmatch(labels or '', '"([^"]+)"')
-  end
-
   -- How many may start, whatever their class and agent. Then what alone allows no more and may allow it to others: 'login' or 'executor'.
   function rules.room(most)
     for _, scope in ipairs(of_all) do
@@ -59,15 +54,11 @@ local function open_rules(keys, ask, settings)
 
   -- What keeps a task back though its turn has come: `late`, it should have started by now and is about to expire; or the label whose
   -- gate is closed, or of which as many run as may.
-  function rules.blocked(record)
-    local deadline = ask.deadlines and string.find(record, '"deadline":', 1, true) and string.match(record, '"deadline":([^,}]+)')
-    if deadline and tonumber(deadline) <= ask.now and not string.find(record, '"attempt":', 1, true) then
+  function rules.blocked(r)
+    if r.deadline and r.deadline <= ask.now and not r.attempt then
       return 'late'
     end
-    if not labels_matter then
-      return nil
-    end
-    for label in labels_of(record) do
+    for _, label in ipairs(labels_matter and r.labels or {}) do
       local scope, cap = 'label/' .. label, cap_of(label)
       if gates.room(scope) <= 0 or cap and running.of(scope) >= cap then
         return scope
@@ -75,32 +66,24 @@ local function open_rules(keys, ask, settings)
     end
   end
 
-  function rules.may_start(class, agent, record)
-    return rules.class_may(class) and rules.agent_may(agent) and not rules.blocked(record)
+  function rules.may_start(r)
+    return rules.class_may(r.class) and rules.agent_may(r.agent) and not rules.blocked(r)
   end
 
-  -- Counts a lease, with finish() as what shared/count_lease.lua says.
-  function rules.count(class, agent, record)
-    running.add('agent/' .. agent, 1)
-    if class == 'urgent' then
-      running.add('urgent/' .. ask.engine, 1)
-    end
-    for label in labels_of(record) do
-      running.add('label/' .. label, 1)
-    end
-    gates.pass('class/', class, 1)
-    gates.pass('agent/', agent, 1)
-    of_agent.pay(agent, 1, ask.cost)
+  -- Counts a lease.
+  function rules.count(r)
+    count_lease(running, r, 1)
+    gates.pass('class/', r.class, 1)
+    gates.pass('agent/', r.agent, 1)
+    of_agent.pay(r.agent, 1, ask.cost)
   end
 
-  -- Counts all of a claim's leases where they count alike, and writes the counts.
+  -- Counts a claim's leases at the gates and rates of all of them, and writes the counts.
   function rules.finish(leases)
     for _, scope in ipairs({ login, own, unpack(of_all) }) do
       gates.pass(scope, '', leases)
     end
     of_engine.pay(ask.engine, leases, ask.cost)
-    running.add(login, leases)
-    running.add('executor/' .. ask.executor, leases)
     running.save()
   end
 

@@ -61,7 +61,15 @@ export function bindScripts(redis: RedisClient) {
       lua("sync_executor"),
       ["executor", "executors", "tasks", "leases", "running", "meta", "gates"],
       list,
-      ["shared/clock", "shared/held", "shared/batch", "outage/ahead", "outage/run", "outage/notice"].map(lua),
+      [
+        "shared/clock",
+        "shared/held",
+        "shared/record",
+        "shared/batch",
+        "outage/ahead",
+        "outage/run",
+        "outage/notice",
+      ].map(lua),
     ),
     claim: bindScript(
       redis,
@@ -74,7 +82,15 @@ export function bindScripts(redis: RedisClient) {
       ],
       list,
       [
-        ...["shared/clock", "shared/batch", "shared/due", "shared/tally", "outage/run"],
+        ...[
+          "shared/clock",
+          "shared/record",
+          "shared/batch",
+          "shared/due",
+          "shared/tally",
+          "shared/count_lease",
+          "outage/run",
+        ],
         ...["gates", "rates", "rules", "turns", "classes"].map((part) => `claim/${part}`),
       ].map(lua),
     ),
@@ -113,7 +129,7 @@ export function bindScripts(redis: RedisClient) {
       lua("remove_tasks"),
       ["tasks", "prompts", "results", "ended", "owned", "load", "...belongings"],
       anything,
-      [lua("shared/tally")],
+      ["shared/tally", "shared/record"].map(lua),
     ),
     closeGate: bindScript(
       redis,
@@ -154,6 +170,7 @@ export function bindScripts(redis: RedisClient) {
     ]),
     mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases", "meta"], anything, [
       lua("shared/clock"),
+      lua("shared/record"),
       lua("shared/count_lease"),
     ]),
     noticeOutage: bindScript(
@@ -166,7 +183,7 @@ export function bindScripts(redis: RedisClient) {
     putChunk: bindScript(redis, lua("put_chunk"), ["result"], anything),
     keepReceipt: bindScript(redis, lua("keep_receipt"), ["receipts"], anything),
     keepConfirmation: bindScript(redis, lua("keep_confirmation"), ["confirmation"], anything),
-    readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply),
+    readLog: bindScript(redis, lua("read_log"), ["tasks", "results", "log"], logReply, [lua("shared/record")]),
     readClock: bindScript(redis, lua("read_clock"), ["tasks"], Number, [lua("shared/clock")]),
   };
 }
