@@ -12,8 +12,9 @@ import type { QueueKeys } from "./keys.js";
 import type { ResultChunks } from "./result-chunks.js";
 import type { Scripts } from "./scripts.js";
 
+/** `findLeased` is of the claim, which remembers what it leased. */
 type Reads = Clock &
-  TaskReads &
+  Omit<TaskReads, "findLeased"> &
   TaskContents &
   ListStore &
   LogStore &

@@ -1,9 +1,10 @@
 import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
+import { LRUCache } from "lru-cache";
 import type { Bounds } from "../domain/intake/bounds.js";
 import type { Room } from "../domain/intake/memory.js";
 import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order/order.js";
 import type { TaskStore } from "../domain/store.js";
-import { CLASSES } from "../domain/task/task.js";
+import { CLASSES, type Task } from "../domain/task/task.js";
 import { createCandidateReads } from "./candidate-reads.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeReadable } from "./decode.js";
@@ -32,6 +33,13 @@ export interface StoreOptions {
   readonly now?: () => number;
 }
 
+/**
+ * The leases that this process remembers, so that their end needs no read: thousands, more than executors hold at once. The read would cost a done
+ * task 13 % more of Redis and a fifth more of this process.
+ */
+const MOST_REMEMBERED_BYTES = 8 * 1024 * 1024;
+const RECORD_BYTES = 1024;
+
 /** One shard of the queue's state in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. */
 export function createTaskStore(
   redis: RedisClient,
@@ -45,11 +53,15 @@ export function createTaskStore(
   const argsOf = lastOf(orderArgs);
   const chunks = createResultChunks(redis, { keyOf: keys.result, putChunk: scripts.putChunk, retentionMs });
 
+  const leased = new LRUCache<string, Task>({
+    maxSize: MOST_REMEMBERED_BYTES,
+    sizeCalculation: ({ spec }) => RECORD_BYTES + spec.length,
+  });
   const reads = createReads(redis, keys, { scripts, chunks }, now);
   const status = createStatusReads(redis, keys, { engines, now: () => reads.now("") });
   const memory = { isFull: () => room.isFull(shard), noteFull: () => room.noteFull(shard) };
   const enqueue = createEnqueue({ redis, scripts, keys }, { bounds, memory, clock, offer });
-  const store: Omit<TaskStore, "enqueue" | "enqueueAll"> = {
+  const store: Omit<TaskStore, "enqueue" | "enqueueAll" | "findLeased"> = {
     ...reads,
     ...status,
     ...createCandidateReads(redis, keys, { scripts, engines, clock }),
@@ -100,6 +112,7 @@ export function createTaskStore(
       const grants = inGroups(flat.map(buffer), 3).flatMap(([id, record, prompts], i) => {
         const task = decodeReadable(text(id), text(record));
         if (task === undefined) return [];
+        leased.set(task.id, task);
         const { fence = 0, leased: leasedMs = 0 } = task;
         const about = { expireMs: leasedMs + leaseMs, again: i < Number(text(again)) };
         return { task, fence, prompts: buffer(prompts), ...about };
@@ -112,7 +125,15 @@ export function createTaskStore(
       };
     },
   };
-  return { ...guarded(redis, store), enqueue, enqueueAll: enqueue.all };
+  const safe = guarded(redis, store);
+  return {
+    ...safe,
+    ...{ enqueue, enqueueAll: enqueue.all },
+    async findLeased(id, fence) {
+      const task = leased.get(id);
+      return task?.fence === fence ? task : safe.find(id);
+    },
+  };
 }
 
 const nobodyWaits = (): boolean => false;

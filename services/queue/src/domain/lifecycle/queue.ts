@@ -202,10 +202,10 @@ export function createQueue(
       if (task) await makeMove(task, afterAnswer(task, facts), result);
     },
 
-    /** Answers the task as it was before its end, or later. */
+    /** Answers the task as it was when it was leased, or later. */
     async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<Task> {
       // For what a lease does not change: whatever the state, a holder's result ends the task.
-      const task = isTaskId(id) ? await store.find(id) : undefined;
+      const task = isTaskId(id) ? await store.findLeased(id, fence) : undefined;
       const outcome = task && (await makeMove(task, afterCompletion(fence, facts), result));
       if (!task || (outcome !== "ok" && outcome !== "done")) throw refused(id, outcome);
       if (task.bound) await store.adaptBound({ engine: task.engine, account: task.account ?? "" }, "succeeded");

@@ -71,6 +71,7 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
 
     find: async (id) => ofTask(id)?.find(id),
     findConfirmed: async (id, what) => ofTask(id)?.findConfirmed(id, what),
+    findLeased: async (id, fence) => ofTask(id)?.findLeased(id, fence),
     async findAll(ids) {
       const found = await all((store, shard) => store.findAll(ids.filter((id) => shardOfTask(id) === shard)));
       const byId = new Map(found.flat().map((task) => [task.id, task]));

@@ -9,6 +9,8 @@ export interface TaskReads {
    * is as safe.
    */
   findConfirmed(id: string, what?: "end" | "whole"): Promise<Task | undefined>;
+  /** The task that is held under this fence, as it was when it was leased or later; any task when it is not held so. */
+  findLeased(id: string, fence: number): Promise<Task | undefined>;
 }
 
 /** Reads what is stored apart from a task's record. */
