@@ -40,21 +40,8 @@
 --       8 lease length (ms)
 --       9 bytes of prompts after which no more is added
 --       10 work channel
---       11 how many urgent tasks of the engine may run by overtaking; 0: any number
---       12 how many tasks of an agent may run; 0: any number
---       13 agent -> weight (JSON); 1 when absent
---       14 label, or key of labels -> how many tasks with it may run (JSON)
---       15 engine -> requests and tokens a minute (JSON)
---       16 agent -> the same
---       17 most that age multiplies a weight by
---       18 weight of urgent, then of high, normal and low
---       19 see 18
---       20 see 18
---       21 see 18
---       22 start target (ms) of urgent, then of high, normal and low
---       23 see 22
---       24 see 22
---       25 see 22
+--       11 order (JSON): the settings of domain/order, and mostAgeing, the most that age multiplies a weight by; startTargets: class ->
+--          time (ms) within which its tasks should start
 -- RETURN {'stale'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
 --        tasks in line of which this says nothing, 'login' or 'executor' for what kept it from more or '', '1' when
 --        tasks wait for this executor alone or '', id, record, prompts, …}
@@ -71,7 +58,7 @@
 local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
 local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local agent_weights = read_json(ARGV[13])
+local order = cjson.decode(ARGV[11])
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
 -- Tasks that leave their line unleased, and pinned ones that are looked at, in one call at most: it has to stay short.
 local most_blocked, most_pins = 100, 500
@@ -108,14 +95,8 @@ fence, cost = tonumber(fence or 0), tonumber(cost or 1)
 local any_alarms = redis.call('EXISTS', alarms) == 1
 local rules = open_rules(
   { gates = gates, rates = rates, running = running },
-  { now = now, executor = name, engine = engine, account = account, cost = cost, deadlines = any_alarms },
-  {
-    urgent_max = tonumber(ARGV[11]),
-    agent_max = tonumber(ARGV[12]),
-    label_max = ARGV[14],
-    engine_rates = ARGV[15],
-    agent_rates = ARGV[16],
-  }
+  { now = now, executor = name, engine = engine, account = account, cost = cost },
+  order
 )
 local wanted, kept = most, ''
 if hold or run ~= run_id() then
@@ -140,7 +121,7 @@ end
 local function lease(class, id, r, text)
   fence = math.max(fence + 1, now)
   r.state, r.fence, r.executor, r.boot, r.account, r.leased, r.reports = 'LEASED', fence, name, boot, account, now, 0
-  r.charged, r.weight, r.bound = cost, agent_weights[r.agent] or 1, rules.bound or nil
+  r.charged, r.weight, r.bound = cost, order.agentWeights[r.agent] or 1, rules.bound or nil
   rules.count(r)
   take(class, r.size)
   take(r.agent, r.size)
@@ -248,14 +229,13 @@ local function next_of_class(turns, class)
 end
 
 -- Only classes in which something waits are looked into.
-local weights, targets, oldest, turns = {}, {}, {}, {}
+local oldest, turns = {}, {}
 for class = 1, 4 do
-  weights[class], targets[class] = tonumber(ARGV[17 + class]), tonumber(ARGV[21 + class])
   local keys = { lines = KEYS[14 + class], heads = KEYS[18 + class], turns = KEYS[22 + class] }
   oldest[class] = most > 0 and tonumber(redis.call('ZRANGE', keys.heads, 0, 0, 'WITHSCORES')[2]) or nil
   turns[class] = oldest[class] and open_turns(keys, batch, time_of(class))
 end
-local classes = open_classes(saved, oldest, weights, targets, tonumber(ARGV[17]), now)
+local classes = open_classes(CLASSES, saved, oldest, order, now)
 while most > 0 and bytes < most_bytes do
   local class, pays = classes.pick(rules.urgent_overtakes)
   local task = class and next_of_class(turns[class], class)

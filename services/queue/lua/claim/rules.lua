@@ -1,15 +1,11 @@
 -- What may start now: gates, caps, bounds and rates, for one executor that asks for runs of one engine and account.
 
-local function read_json(text)
-  return text == '{}' and {} or cjson.decode(text)
-end
-
-local function open_rules(keys, ask, settings)
+local function open_rules(keys, ask, order)
   local rules, running = {}, open_tally(keys.running)
   local gates = open_gates(keys.gates, ask.now)
-  local of_engine = open_rates(keys.rates, 'engine', read_json(settings.engine_rates), ask.now)
-  local of_agent = open_rates(keys.rates, 'agent', read_json(settings.agent_rates), ask.now)
-  local label_max = read_json(settings.label_max)
+  local of_engine = open_rates(keys.rates, 'engine', order.engineRates, ask.now)
+  local of_agent = open_rates(keys.rates, 'agent', order.agentRates, ask.now)
+  local label_max = order.labelMaxRunning
   local labels_matter = next(label_max) ~= nil or gates.any('label/')
   local login = 'account/' .. ask.engine .. '/' .. ask.account
   local bound = gates.bound('bound/' .. ask.engine .. '/' .. ask.account)
@@ -39,7 +35,7 @@ local function open_rules(keys, ask, settings)
   end
 
   function rules.urgent_overtakes()
-    return settings.urgent_max == 0 or running.of('urgent/' .. ask.engine) < settings.urgent_max
+    return order.urgentMax == 0 or running.of('urgent/' .. ask.engine) < order.urgentMax
   end
 
   -- How long until the rate of an agent that may not start has refilled; nil when it waits for something else.
@@ -48,7 +44,7 @@ local function open_rules(keys, ask, settings)
   end
 
   function rules.agent_may(agent)
-    local free = settings.agent_max == 0 or running.of('agent/' .. agent) < settings.agent_max
+    local free = order.agentMaxRunning == 0 or running.of('agent/' .. agent) < order.agentMaxRunning
     return free and gates.room('agent/', agent) > 0 and of_agent.room(agent, ask.cost) > 0
   end
 

@@ -1,10 +1,10 @@
-import { orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
+import { orUnavailable, type RedisClient } from "@ccsp/redis-kit";
 import { LRUCache } from "lru-cache";
 import type { Bounds } from "../domain/intake/bounds.js";
 import type { Room } from "../domain/intake/memory.js";
 import { MOST_AGEING, type Order, START_TARGET_MS } from "../domain/order/order.js";
 import type { TaskStore } from "../domain/store.js";
-import { CLASSES, type Task } from "../domain/task/task.js";
+import type { Task } from "../domain/task/task.js";
 import { createCandidateReads } from "./candidate-reads.js";
 import { createConfirmations } from "./confirmations.js";
 import { decodeReadable } from "./decode.js";
@@ -50,7 +50,7 @@ export function createTaskStore(
   const clock = (): number | "" => now?.() ?? "";
   const { tasks, prompts, leases, alarms, pinned, blocked, executors, meta, running, load } = keys;
   const { bench, gates, rates, refills } = keys;
-  const argsOf = lastOf(orderArgs);
+  const orderOf = lastOf(orderArg);
   const chunks = createResultChunks(redis, { keyOf: keys.result, putChunk: scripts.putChunk, retentionMs });
 
   const leased = new LRUCache<string, Task>({
@@ -106,7 +106,7 @@ export function createTaskStore(
           ...keys.engine(engine),
         },
         ...[executor, clock(), boot, String(sequence), engine, account, count, leaseMs, maxBytes, channels.work],
-        ...argsOf(order),
+        orderOf(order),
       );
       if (word === "stale") return word;
       const grants = inGroups(flat.map(buffer), 3).flatMap(([id, record, prompts], i) => {
@@ -139,14 +139,8 @@ export function createTaskStore(
 const nobodyWaits = (): boolean => false;
 const unlimited: Room = { isFull: () => false, noteFull: () => undefined };
 
-/** Of claim_tasks, from ARGV 11 on. */
-const orderArgs = (order: Order): readonly ScriptArgument[] => [
-  ...[order.urgentMax, order.agentMaxRunning, JSON.stringify(order.agentWeights)],
-  ...[order.labelMaxRunning, order.engineRates, order.agentRates].map((each) => JSON.stringify(each)),
-  MOST_AGEING,
-  ...CLASSES.map((priority) => order.weights[priority]),
-  ...CLASSES.map((priority) => START_TARGET_MS[priority]),
-];
+const orderArg = (order: Order): string =>
+  JSON.stringify({ ...order, mostAgeing: MOST_AGEING, startTargets: START_TARGET_MS });
 
 /** Remembers what it made last, for an argument that never changes while a process runs. */
 function lastOf<T, R>(make: (from: T) => R): (from: T) => R {
