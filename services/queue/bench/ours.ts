@@ -71,7 +71,7 @@ export async function openOurs(url: string) {
     ...{ store, queue, newTask, complete },
     /** Leases of one Sync, of as many prompts as there are. */
     async claim(mark: SyncMark, count: number, leaseMs = LEASE_MS): Promise<readonly Grant[]> {
-      const wanted = { engine: ENGINE, account: "", count, leaseMs, maxBytes: 1e8, order: ORDER };
+      const wanted = { engine: ENGINE, account: "", count, leaseMs, maxBytes: 1e8, order: ORDER, early: false };
       const claimed = await store.claim({ ...mark, ...wanted });
       if (typeof claimed === "string") throw new Error("the Sync was not the newest");
       return claimed.grants;

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- claim_tasks: lease the next tasks of one engine to an executor.
 --
--- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq
+-- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq, '1' when its Sync has to settle something
 --       2 tasks         hash  id -> record (JSON)
 --       3 prompts       hash  id -> TaskSpec with the prompts and attachments only
 --       4 leases        zset  ids by lease expiry (ms)
@@ -42,7 +42,8 @@
 --       10 work channel
 --       11 order (JSON): the settings of domain/order, and mostAgeing, the most that age multiplies a weight by; startTargets: class ->
 --          time (ms) within which its tasks should start
--- RETURN {'stale'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
+--       12 'early' when the caller has not seen yet what its Sync found, else ''
+-- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
 --        tasks in line of which this says nothing, 'login' or 'executor' for what kept it from more or '', '1' when
 --        tasks wait for this executor alone or '', id, record, prompts, …}
 --
@@ -64,9 +65,11 @@ local CLASSES = { 'urgent', 'high', 'normal', 'low' }
 local most_blocked, most_pins = 100, 500
 local now = time_given(ARGV[2])
 
-local last = redis.call('HMGET', executor, 'boot', 'seq', 'granted')
+local last = redis.call('HMGET', executor, 'boot', 'seq', 'granted', 'unsettled')
 if last[1] ~= boot or last[2] ~= seq then
   return { 'stale' }
+elseif ARGV[12] == 'early' and last[4] == '1' then
+  return { 'unsettled' }
 end
 
 local reply, bytes = { 'ok', '', '', '0', '', '' }, 0

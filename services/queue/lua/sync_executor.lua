@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, '1' when it has to
+--                          settle something
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
@@ -24,14 +25,15 @@
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
 -- be made twice. 'again' renews nothing: the heartbeat counts from the start of the call. A boot that was followed by
 -- another is stale, however late its calls arrive, while it is among the last 1,000 characters of such boots and the executor is kept (a
--- day). Forgotten leases are those that Redis lost with its last moments: the caller lets them go on.
+-- day). Forgotten leases are those that Redis lost with its last moments: the caller lets them go on. Where it has either to settle, a
+-- claim that was sent together with this call waits for that.
 
 local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
 local name, boot, seq, mode = ARGV[1], ARGV[3], tonumber(ARGV[4]), ARGV[7]
 local now = time_given(ARGV[2])
 
-local last = redis.call('HMGET', executor, 'boot', 'seq', 'retired', 'granted')
+local last = redis.call('HMGET', executor, 'boot', 'seq', 'retired', 'granted', 'unsettled')
 local last_boot, last_seq, retired, granted = last[1] or '', tonumber(last[2] or 0), last[3] or ' ', last[4] or ' '
 if string.find(retired, ' ' .. boot .. ' ', 1, true) then
   return { 'stale' }
@@ -114,11 +116,14 @@ if tonumber(redis.call('HGET', running, 'executor/' .. name) or 0) ~= known then
     end
   end
 end
+local unsettled = #unlisted + #forgotten > 0 and '1' or ''
 if mode == 'first' then
   redis.call('HSET', executor, 'boot', boot, 'seq', seq, 'seen', now, 'draining', ARGV[6], 'offers', ARGV[8],
-    'retired', retired, 'granted', granted)
+    'retired', retired, 'granted', granted, 'unsettled', unsettled)
   redis.call('PEXPIRE', executor, 86400000)
   redis.call('ZADD', executors, now, name)
+elseif unsettled ~= (last[5] or '') then
+  redis.call('HSET', executor, 'unsettled', unsettled)
 end
 local hold = string.format('%.0f', held_back(outage, now))
 return { 'ok', lost, cancelled, unlisted, forgotten, hold, redis.call('HGET', gates, 'emergency') or '' }

@@ -94,6 +94,24 @@ function promises(options: WorldOptions): void {
       assert.deepEqual([again.task.deliveries, again.task.spent], [1, undefined]);
     });
 
+    it("that its holder does not name is settled before a claim grants more that was asked for together with that Sync", async () => {
+      await add();
+      const { id, fence, ex } = await leaseOne();
+      await add();
+      ex.held.clear();
+      const mark = ex.request();
+      const findings = await world.store.sync({ ...mark, leaseMs: LEASE_MS, again: false });
+      assert.deepEqual(findings !== "stale" && findings.unlisted, [{ id, fence }]);
+      const wanted = { engine: "claude-code", account: "", count: 2, leaseMs: LEASE_MS, maxBytes: 1_000 };
+      const claim = { ...mark, ...wanted, order: ORDER };
+      assert.equal(await world.store.claim({ ...claim, early: true }), "unsettled");
+      await world.queue.freeLease(id, { how: "undelivered", fence });
+      const claimed = await world.store.claim({ ...claim, early: false });
+      assert.ok(typeof claimed !== "string");
+      assert.equal(claimed.grants.length, 2);
+      assert.equal(claimed.grants[0]?.task.id, id);
+    });
+
     it("that has ended is told as lost to an executor that names it before it was reported", async () => {
       await add();
       const { id, fence, ex } = await leaseOne();
@@ -230,6 +248,7 @@ function promises(options: WorldOptions): void {
         leaseMs: LEASE_MS,
         maxBytes: 1_000,
         order: ORDER,
+        early: false,
       };
       await ex.sync({ freeSlots: 0 });
       assert.equal(await world.store.claim(old), "stale");

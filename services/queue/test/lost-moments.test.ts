@@ -101,7 +101,7 @@ for (const shards of [1, 4]) {
       await lose();
       await add();
       const offer = { engine: "claude-code", account: "", count: 1, leaseMs: LEASE_MS, maxBytes: 1e6 };
-      const claim = { executor: "idle", boot: "boot-1", sequence: 1n, ...offer, order: world.order };
+      const claim = { executor: "idle", boot: "boot-1", sequence: 1n, ...offer, order: world.order, early: false };
       assert.deepEqual(await world.store.claim(claim), { grants: [], left: 0, pins: false });
       assert.equal((await idle.sync()).grants.length, 1, "it is all that Redis knows, and holds nothing");
     });

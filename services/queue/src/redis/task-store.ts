@@ -98,7 +98,7 @@ export function createTaskStore(
 
     noticeOutage: async (leaseMs) => scripts.noticeOutage({ meta, leases, executors }, clock(), leaseMs),
 
-    async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order }) {
+    async claim({ executor, boot, sequence, engine, account, count, leaseMs, maxBytes, order, early }) {
       const [word, wait, again, left, kept, own, ...flat] = await scripts.claim(
         {
           executor: keys.executor(executor),
@@ -107,8 +107,9 @@ export function createTaskStore(
         },
         ...[executor, clock(), boot, String(sequence), engine, account, count, leaseMs, maxBytes, channels.work],
         orderOf(order),
+        early ? "early" : "",
       );
-      if (word === "stale") return word;
+      if (word === "stale" || word === "unsettled") return word;
       const grants = inGroups(flat.map(buffer), 3).flatMap(([id, record, prompts], i) => {
         const task = decodeReadable(text(id), text(record));
         if (task === undefined) return [];

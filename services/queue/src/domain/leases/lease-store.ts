@@ -8,7 +8,7 @@ export interface LeaseStore {
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
   /** Gives holders of leases time to renew them when nobody could for a while; called before each look at `overdueLeases`. */
   noticeOutage(leaseMs: number): Promise<void>;
-  claim(claim: Claim): Promise<"stale" | Claimed>;
+  claim(claim: Claim): Promise<"stale" | "unsettled" | Claimed>;
   /** How many urgent tasks of an engine wait that may overtake now. */
   mayOvertake(engine: string, urgentMax: number): Promise<number>;
 }
@@ -50,6 +50,8 @@ export interface Claim extends SyncMark {
   /** Prompts after which no more is added: an answer must fit into a message. */
   readonly maxBytes: number;
   readonly order: Order;
+  /** Asked for without the findings of its Sync, which was asked for just before: when these have to be settled first, it grants nothing. */
+  readonly early: boolean;
 }
 
 export interface Claimed {

@@ -74,18 +74,26 @@ export function createSync(
     return { ...findings, lost };
   };
 
+  /** Asks Redis just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. */
   const claim = async (
     { executor, boot, sequence, offers }: SyncInput,
+    looking: SyncFindings | Promise<SyncFindings>,
     noteClaim: (engine: string, claim: Claimed) => void,
   ) => {
     const grants: Grant[] = [];
-    let [bytes, waitMs] = [0, TICK_MS];
+    let [bytes, waitMs, early] = [0, TICK_MS, looking instanceof Promise];
     for (const { engine, account, freeSlots } of offers) {
       if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
       const maxBytes = MAX_GRANT_BYTES - bytes;
       const wanted = { engine, account, count: freeSlots, leaseMs, maxBytes, order };
-      const got = await store.claim({ executor, boot, sequence, ...wanted });
-      if (got === "stale") throw syncStale();
+      const claimed = { executor, boot, sequence, ...wanted };
+      let got = await store.claim({ ...claimed, early });
+      if (typeof got === "string" && early) {
+        await looking;
+        early = false;
+        got = await store.claim({ ...claimed, early });
+      }
+      if (typeof got === "string") throw syncStale();
       noteClaim(engine, got);
       for (const grant of got.grants) {
         bytes += grant.prompts.byteLength;
@@ -117,14 +125,18 @@ export function createSync(
         // Word of its engines says that there may be a task, and nothing of what it holds: it claims, and looks when the tick is due.
         const stillSeen =
           seen && ms - seen.ms < TICK_MS && seen.findings.holdMs === 0 && woken.engines.size > 0 && !woken.others;
-        const findings = seen && stillSeen ? seen.findings : await look(input, again);
-        if (input.emergency && !again) await store.keepReceipt(input.executor, input.emergency);
+        const looking = seen && stillSeen ? seen.findings : look(input, again);
+        if (input.emergency && !again) {
+          await looking;
+          await store.keepReceipt(input.executor, input.emergency);
+        }
         // Nobody would hear of what is claimed for a caller that gave up.
         const claimsNothing = input.draining || signal.aborted;
         const wanted = stillSeen ? { ...input, offers: open.filter(({ engine }) => woken.engines.has(engine)) } : input;
-        const { grants, waitMs } = claimsNothing
-          ? { grants: [], waitMs: TICK_MS }
-          : await claim(wanted, waiting.claimed);
+        const [findings, { grants, waitMs }] = await Promise.all([
+          looking,
+          claimsNothing ? { grants: [], waitMs: TICK_MS } : claim(wanted, looking, waiting.claimed),
+        ]);
         const { cancelled, lost, holdMs, emergency } = findings;
         const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();

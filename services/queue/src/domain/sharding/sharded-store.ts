@@ -197,6 +197,7 @@ function createShardedClaim(shards: readonly LeaseStore[]): LeaseStore["claim"] 
 
   return async (claim) => {
     const granted = await Promise.all(shards.map((store) => store.claim({ ...claim, count: 0 })));
+    if (granted.includes("unsettled")) return "unsettled";
     const repeated = new Set(granted.flatMap((answer) => grantsOf(answer).map(({ task }) => task.id)));
     const urgent = await Promise.all(shards.map((store) => store.mayOvertake(claim.engine, claim.order.urgentMax)));
     const first = nextFirst.get(claim.engine) ?? 0;
@@ -212,7 +213,7 @@ function createShardedClaim(shards: readonly LeaseStore[]): LeaseStore["claim"] 
       const maxBytes = claim.maxBytes - bytesOf(all);
       if (granted.includes("stale") || count <= 0 || maxBytes <= 0) continue;
       // A shard's answer begins with what it granted before.
-      const more = { ...claim, count: before.length + count, maxBytes: bytesOf(before) + maxBytes };
+      const more = { ...claim, count: before.length + count, maxBytes: bytesOf(before) + maxBytes, early: false };
       const answer = (await shards[shard]?.claim(more)) ?? NOTHING;
       granted[shard] = answer;
       if (most === claim.count && grantsOf(answer).length > before.length) nextFirst.set(claim.engine, shard + 1);
