@@ -46,6 +46,9 @@
 -- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
 --        tasks in line of which this says nothing, 'login' or 'executor' for what kept it from more or '', '1' when
 --        tasks wait for this executor alone or '', id, record, prompts, …}
+-- NEEDS time_given (shared/clock), decode_record (shared/record), open_batch, push, push_two (shared/batch),
+--       open_tally (shared/tally), tell_due (shared/due), run_id (outage/run), open_rules (claim/rules),
+--       open_turns, open_line, peek (claim/turns), open_classes (claim/classes)
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).

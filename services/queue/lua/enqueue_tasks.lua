@@ -38,6 +38,8 @@
 -- RETURN the time of acceptance, then for each task, in turn: 'added' | 'again' and its record | 'known' or 'conflict' and
 --        the id of the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
 --        'stopped' and the emergency stop (JSON)
+-- NEEDS time_given (shared/clock), open_batch, push_two (shared/batch), tell_due (shared/due),
+--       add_event, trim_events (shared/events)
 --
 -- Line: id, class (1 to 4), agent, bytes that the bounds count, payload hash or '' when the call has no request id, traceparent
 -- or '', start (ms; 0: none, but the record has conditions) or '', and the record's members as JSON but for state and times; a space

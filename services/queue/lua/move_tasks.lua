@@ -40,6 +40,10 @@
 --       6 these (JSON, see below), each once, then for each task, in turn: its line (see below), result or ''
 -- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', 'full ' and the field of `load` that is at its
 --        bound, or 'fault ' and what is wrong with its record
+-- NEEDS time_given (shared/clock), HELD (shared/held), open_batch, push, push_two (shared/batch),
+--       open_tally (shared/tally), count_lease (shared/count_lease), tell_due (shared/due),
+--       add_event, trim_events (shared/events), is_ahead (outage/ahead), lift_bench (move/bench),
+--       open_charges (move/charge), resume_lease (move/resume)
 --
 -- A line: id, which of the moves, fence (held by the caller) or '', tokens of the run or '', and the rest of the event's JSON members; a
 -- space between them. So ends of runs are mostly the same move, which is sent and decoded once.

@@ -9,6 +9,7 @@
 --       4 bytes after which it ends; one entry may be larger
 -- RETURN {record or nothing, result or nothing, how many entries the stream has, 1 when there are more, else 0,
 --         {entry id, {field, value, …}}, …}
+-- NEEDS decode_record (shared/record)
 --
 -- In one look: a task that has ended and a page that nothing follows are then the whole truth, and whoever watches for the end needs to
 -- ask for nothing more. A success is no entry (see move_tasks.lua): its result comes with the page that it follows, unless it is stored

@@ -10,6 +10,7 @@
 --       7 ...belongings  any  for each task, in their order, its log (stream) and its result in chunks (hash)
 -- ARGV  1 for each task its id
 -- RETURN 'ok'
+-- NEEDS decode_record (shared/record), open_tally (shared/tally)
 --
 -- A task that has not ended is kept. Of a record that cannot be read its place in `ended` tells; its name in `owned` stays, as nobody
 -- knows its agent. The request id is kept for its own time, so that a repeated call does not run the task again.

@@ -20,6 +20,8 @@
 --       9 task ids and fences that the executor holds, in turn
 -- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id, fence, …},
 --        for how long nothing may be granted (ms), the gate of the emergency stop (JSON) or ''}
+-- NEEDS time_given (shared/clock), HELD (shared/held), decode_record (shared/record),
+--       open_batch, push_two (shared/batch), is_ahead (outage/ahead), notice_restart, held_back (outage/notice)
 --
 -- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
-import { scriptFaults, scriptSource } from "@ccsp/redis-kit";
+import { filesOf, scriptFaults, scriptSource } from "@ccsp/redis-kit";
 import { Redis } from "ioredis";
 import { allScripts } from "./all-scripts.js";
 
@@ -12,7 +12,7 @@ describe("the queue's Lua scripts", () => {
   const scripts = allScripts(redis);
 
   for (const script of scripts) {
-    it(`${basename(script.file.pathname)} has a header that agrees with its binding, and builds no key`, () => {
+    it(`${basename(script.file.pathname)} has a header that agrees with its binding and its parts, and builds no key`, () => {
       assert.deepEqual(scriptFaults(script), []);
     });
   }
@@ -25,7 +25,7 @@ describe("the queue's Lua scripts", () => {
   });
 
   it("have no part that nobody uses", () => {
-    const parts = scripts.flatMap((script) => script.parts ?? []).map(({ pathname }) => pathname);
+    const parts = scripts.flatMap(({ file }) => filesOf(file).slice(0, -1)).map(({ file }) => file.pathname);
     const folders = readdirSync(lua, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => new URL(`${name}/`, lua));

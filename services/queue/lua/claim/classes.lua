@@ -1,6 +1,8 @@
 -- Classes by smooth weighted round robin: each pick adds to every waiting class its share of the weights and takes 1 from the
 -- class with the most credit, which is picked. A weight grows with the age of the class's oldest, up to a bound that keeps any other
 -- class from being outweighed without end. Urgent comes first and pays nothing while it may overtake.
+--
+-- DEFINES open_classes
 
 -- `names`: of the classes, the most pressing first. `oldest`: when the oldest of each was accepted, where something waits.
 local function open_classes(names, saved, oldest, order, now)

@@ -1,4 +1,8 @@
 -- What may start now: gates, caps, bounds and rates, for one executor that asks for runs of one engine and account.
+--
+-- DEFINES open_rules
+-- NEEDS open_tally (shared/tally), count_lease (shared/count_lease), open_gates (claim/gates),
+--       open_rates (claim/rates)
 
 local function open_rules(keys, ask, order)
   local rules, running = {}, open_tally(keys.running)
