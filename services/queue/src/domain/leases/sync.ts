@@ -76,7 +76,7 @@ export function createSync(
 
   /**
    * Asks the store just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. To wait for the
-   * look each time costs a done task 6 % more of Redis, 10 % more of this process, and a seventh of its rate.
+   * look each time costs a done task a tenth of its rate, and more (docs/benchmarks.md).
    */
   const claim = async (
     { executor, boot, sequence, offers }: SyncInput,
