@@ -65,7 +65,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
 
     // Ends what an earlier boot left, before any work is claimed.
     const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
-    const setpriv = await findExecutable("setpriv", config.searchPath);
+    const setpriv = findExecutable("setpriv", config.searchPath);
     const cgroups = supervision.cgroup
       ? await openCgroups({ path: supervision.cgroup, executorId, bootId, log })
       : undefined;
