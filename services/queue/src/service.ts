@@ -53,13 +53,12 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     await fixFormat(redis.client);
     await fixShards(redis.client, shards);
     const { retentionMs } = config;
-    const hint = (topic: string) => wakes.hint(topic);
     const { offer } = idle;
     const registry = createMetrics("queue");
     const memoryReads = createMemoryReads(redis.client, shards);
     await checkMemory(memoryReads, config, log);
     const room = await open("memory watch", watchMemory({ reads: memoryReads, registry, log }));
-    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, room, hint, offer });
+    const local = createShards(redis.client, shards, { engines, bounds: shardBounds, retentionMs, room, offer });
     const replicas = durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
     const store = replicas ? replicated(local, replicas) : local;
     if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
