@@ -4,7 +4,8 @@ import { ENDINGS } from "./classify.js";
 import type { EngineEvent, RunRequest } from "./engine.js";
 import { followRun } from "./follow-run.js";
 import type { EngineContext } from "./plugin.js";
-import type { RunExit, SupervisedRun } from "./supervisor.js";
+import type { RunExit } from "./run-handle.js";
+import type { SupervisedRun } from "./supervisor.js";
 import { emptyTranscript, type RunReader } from "./transcript.js";
 
 const request: RunRequest = {

@@ -5,7 +5,8 @@ import { createLineSplitter, type LineSplitter, LineTooLong } from "./line-split
 import { outcomeOf } from "./outcome.js";
 import type { EngineContext } from "./plugin.js";
 import { redact } from "./redact.js";
-import type { RunExit, SupervisedRun } from "./supervisor.js";
+import type { RunExit } from "./run-handle.js";
+import type { SupervisedRun } from "./supervisor.js";
 import { createWholeText, wellFormed } from "./text.js";
 import { createToldText } from "./told-text.js";
 import type { RunReader, Transcript } from "./transcript.js";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RedisClient } from "./connect.js";
+import type { RedisClient } from "./redis-client.js";
 
 export type ScriptArgument = string | number | Buffer;
 

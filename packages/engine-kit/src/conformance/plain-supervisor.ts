@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
+import type { Overrun, RunExit } from "../run-handle.js";
 import { STANDARD_PATH } from "../settings.js";
-import type { Overrun, RunExit, RunFolder, Supervisor } from "../supervisor.js";
+import type { RunFolder, Supervisor } from "../supervisor.js";
 import type { SupervisorNeeds } from "./rig.js";
 
 const GRACE_MS = 500;

@@ -1,26 +1,13 @@
-import type { Engine } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import { type Attempt, type AttemptDeps, startAttempt } from "./attempt.js";
 import { createEmergencyStop, isNews } from "./emergency.js";
-import { engineUnknown } from "./engine-unknown.js";
 import { createHeldLeases } from "./held-leases.js";
+import { engineUnknown, type InstalledEngine } from "./installed-engine.js";
 import { createLoginChecks } from "./login-checks.js";
 import { backoffMs } from "./persist.js";
 import { createProbe, type ProbeReport } from "./probe.js";
 import type { EngineOffer, Lease, LeaseId, SyncAnswer, SyncRequest } from "./queue.js";
 import type { WarmProcesses } from "./warm.js";
-
-/** An engine with what this executor knows of it. */
-export interface InstalledEngine {
-  readonly engine: Engine;
-  /** Runs at once, until `setSlots` says otherwise. */
-  readonly slots: number;
-  readonly version: string;
-  /** Oldest version that is known to be reliable; undefined: any. */
-  readonly minimumVersion: string | undefined;
-  /** `built-in`, or the package or path that it was loaded from. */
-  readonly origin: string;
-}
 
 export interface ExecutorOptions extends AttemptDeps {
   readonly executorId: string;
