@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { RunOptions, SupervisedRun } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import type { Clock } from "../domain/clock.js";
-import type { LaunchedProcess } from "../supervision/launched.js";
+import type { LaunchedProcess } from "../supervision/launched-run.js";
 import { createWarmPool, type WarmPoolOptions } from "./pool.js";
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
