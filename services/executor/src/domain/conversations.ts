@@ -22,7 +22,7 @@ export interface KeptCopies {
 }
 
 /** Repeats a call to the queue until it is answered. */
-type Ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) => Promise<T | "lost">;
+export type Ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) => Promise<T | "lost">;
 
 /** What attempts ask about the conversations that their tasks are turns of. */
 export interface Conversations {

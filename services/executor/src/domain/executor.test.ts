@@ -141,7 +141,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
     clock,
     log: pino({ level: "silent" }),
     admit,
-    hooks: { start: (engine, _lease, request) => engine.start(request) },
+    hooks: { start: ({ engine, request }) => engine.start(request) },
     conversations: {
       begin: async () => undefined,
       keep: async () => ({ conversationId: "", transcriptFault: "", counted: async () => {} }),

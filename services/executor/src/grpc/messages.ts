@@ -5,7 +5,7 @@ import type {
   RunStatus,
 } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type { Attempt } from "../domain/attempt.js";
-import type { EngineStatus as Status } from "../domain/executor.js";
+import type { EngineStatus as Status } from "../domain/engine-slots.js";
 import type { HookStatus as InstalledHook } from "../domain/hooks/hook-calls.js";
 import { toDuration } from "../queue/messages.js";
 

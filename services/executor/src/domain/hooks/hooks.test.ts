@@ -46,6 +46,8 @@ const named = (name: string, hook: Hook, differs: Partial<InstalledHook> = {}): 
   ...differs,
 });
 
+const logins = { begin: () => async (outcome: RunOutcome) => outcome };
+
 /** Hooks around an engine that says `events` and ends with `outcome`; time passes when the test says so. */
 function setUp(hooks: readonly InstalledHook[], { events = [] as readonly EngineEvent[], outcome = DONE } = {}) {
   let now = 0;
@@ -94,7 +96,7 @@ function setUp(hooks: readonly InstalledHook[], { events = [] as readonly Engine
     log: pino({ level: "silent" }),
     metrics: { hookCalled: (hook, point, how) => void (how === "ok" || counted.push(`${hook} ${point} ${how}`)) },
   });
-  const start = (request = REQUEST) => all.start(engine, { agentId: "agent", attempt: 2 }, request);
+  const start = (request = REQUEST) => all.start({ engine, lease: { agentId: "agent", attempt: 2 }, request, logins });
   return {
     started,
     counted,
@@ -280,7 +282,8 @@ describe("hooks", () => {
       ...{ name: "e", capabilities: { streaming: false, usage: false, takes: [] }, version: async () => "" },
       start: fails,
     };
-    await assert.rejects(hooks.start(broken, { agentId: "", attempt: 1 }, REQUEST), /planted/);
+    const lease = { agentId: "", attempt: 1 };
+    await assert.rejects(hooks.start({ engine: broken, lease, request: REQUEST, logins }), /planted/);
     const crash: RunOutcome = { ok: false, failure: runFailure("ENGINE_CRASH", ""), usage: undefined, costUsd: 2 };
     const x = setUp([witness], { outcome: crash });
     const run = await x.start();
