@@ -95,7 +95,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     const opened = await open("hooks", openHooks(config.hooks, log));
     const hooks = createHooks(opened.hooks, { clock: systemClock, metrics, log });
     const engines = await openEngines(config.engines, {
-      supervisor: warm.of,
+      supervisor: (engine) => warm.of(engine),
       metrics,
       policed: policedParts(config.policy),
       log,

@@ -82,3 +82,5 @@ export function createWaitingProcesses(metrics: WarmMetrics, onDeath: (kind: Kin
     },
   };
 }
+
+export type WaitingProcesses = ReturnType<typeof createWaitingProcesses>;
