@@ -83,7 +83,10 @@ class LeaseExecutor implements Executor {
     this.#held = createHeldLeases(clock, options.graceMs);
     this.#slots = new EngineSlots(engines, { running: (engine) => this.#running(engine), warm });
     this.#sync = new SyncLoop({
-      ...{ queue, clock, log: this.#log, holds: (id) => this.#held.find(id) !== undefined },
+      queue,
+      clock,
+      log: this.#log,
+      holds: (id) => this.#held.find(id) !== undefined,
       state: () => this.#state(),
       apply: (answer, sent, sentAt) => this.#apply(answer, sent, sentAt),
     });

@@ -2,7 +2,7 @@ import type { ExitCause, Overrun, RunExit, RunOptions, RunResources, SupervisedR
 import { readStat } from "./proc.js";
 import type { SupervisedProcess } from "./process.js";
 import type { RunPlace } from "./run-place.js";
-import { type WatchedOutput, watchOutput } from "./watched-output.js";
+import { WatchedOutput } from "./watched-output.js";
 
 /** A process that waits for its input: supervised in all but the clocks of a run. */
 export interface LaunchedProcess {
@@ -96,7 +96,7 @@ export class LaunchedRun implements LaunchedProcess, SupervisedRun {
     const spentCpuMs = waited ? (readStat(process.pid)?.cpuMs ?? 0) : 0;
     process.write(prepared ?? input);
     this.#startedAt = performance.now();
-    const output = watchOutput(process, {
+    const output = new WatchedOutput(process, {
       ...clocks,
       wallMs,
       onOverrun: (why) => {

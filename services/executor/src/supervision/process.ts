@@ -5,7 +5,7 @@ import type { Cgroup } from "./cgroup.js";
 import { COOKIE_NAME } from "./cookie.js";
 import { killAll, signal } from "./kill.js";
 import { HAS_PROC, readStat } from "./proc.js";
-import type { WatchedTree } from "./process-watch.js";
+import type { Tree } from "./tree.js";
 
 export interface ProcessOptions {
   readonly command: string;
@@ -15,7 +15,7 @@ export interface ProcessOptions {
   readonly cwd: string;
   readonly cookie: string;
   /** Finds the processes with that cookie. */
-  readonly tree: WatchedTree;
+  readonly tree: Tree;
   /** Where it is to live; undefined: where this process does. */
   readonly cgroup: Cgroup | undefined;
   /** From SIGTERM to SIGKILL. */

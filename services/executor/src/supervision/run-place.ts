@@ -1,14 +1,14 @@
 import type { Overrun, RunFolder } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Cgroup, Cgroups } from "./cgroup.js";
-import type { ProcessWatch, WatchedTree } from "./process-watch.js";
+import type { ProcessWatch } from "./process-watch.js";
 import { createRunFolder, type OwnedRunFolder } from "./run-folder.js";
-import type { TreeLimits } from "./tree.js";
+import type { Tree, TreeLimits } from "./tree.js";
 
 /** What a run has on this host while it lives. */
 export interface RunPlace {
   readonly folder: RunFolder;
-  readonly tree: WatchedTree;
+  readonly tree: Tree;
   readonly cgroup: Cgroup | undefined;
   /** Called when the run passes a limit of memory or number. */
   onOverrun: (why: Overrun) => void;

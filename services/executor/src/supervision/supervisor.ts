@@ -4,7 +4,7 @@ import type { Cgroups } from "./cgroup.js";
 import { formatCookie } from "./cookie.js";
 import { type LaunchedProcess, LaunchedRun } from "./launched-run.js";
 import { startProcess } from "./process.js";
-import { createProcessWatch, type ProcessWatch } from "./process-watch.js";
+import { ProcessWatch } from "./process-watch.js";
 import { openRunPlace } from "./run-place.js";
 import type { TreeLimits } from "./tree.js";
 
@@ -49,7 +49,7 @@ class HostSupervisor implements Launcher {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#watch = createProcessWatch({ prefix: this.#cookieOf(""), log: options.log });
+    this.#watch = new ProcessWatch({ prefix: this.#cookieOf(""), log: options.log });
   }
 
   /** Detached in engines. */
@@ -67,8 +67,15 @@ class HostSupervisor implements Launcher {
       const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
       const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
       const process = await startProcess({
-        ...{ command, args, env: { ...always, ...env, ...traced }, cwd: folder.work },
-        ...{ cookie, tree, cgroup, graceMs, setpriv },
+        command,
+        args,
+        env: { ...always, ...env, ...traced },
+        cwd: folder.work,
+        cookie,
+        tree,
+        cgroup,
+        graceMs,
+        setpriv,
       });
       const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
       return new LaunchedRun({ process, place, clocks: this.#options, input, onFault });
