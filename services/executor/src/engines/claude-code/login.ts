@@ -83,7 +83,8 @@ async function ended(signal: AbortSignal, endsSoon: () => Promise<boolean>): Pro
 }
 
 const watched = <W extends string>(reader: RunReader<W>, end: () => void): RunReader<W> => ({
-  ...reader,
+  transcript: reader.transcript,
+  end: (exit) => reader.end?.(exit) ?? [],
   read(piece) {
     const events = reader.read(piece);
     if (events?.some(({ type }) => type !== "notice")) end();
