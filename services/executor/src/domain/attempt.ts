@@ -17,7 +17,7 @@ import type { Hooks } from "./hooks/hooks.js";
 import type { LoginChecks } from "./login-checks.js";
 import { persist } from "./persist.js";
 import type { Lease, QueuePort } from "./queue.js";
-import { createReporter } from "./reporter.js";
+import { Reporter } from "./reporter.js";
 import { createRunTail } from "./run-tail.js";
 import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
 
@@ -180,7 +180,7 @@ export class Attempt {
   async #report(run: EngineRun, { traceparent }: AttemptSpan): Promise<() => Promise<void>> {
     const { queue, clock } = this.#deps;
     const signal = this.#unheld.signal;
-    const reporter = createReporter({ queue, lease: this.lease, clock, signal, onLost: () => this.stop("lost") });
+    const reporter = new Reporter({ queue, lease: this.lease, clock, signal, onLost: () => this.stop("lost") });
     reporter.started({ traceparent });
     for await (const event of run.events) {
       this.tail.hear(event);

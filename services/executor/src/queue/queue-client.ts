@@ -73,10 +73,11 @@ class GrpcQueue implements QueuePort {
 
   async report(lease: LeaseId, { sequence, started, events }: Report, signal: AbortSignal): Promise<Answer> {
     const { taskId, fence } = lease;
-    const send = (some: typeof events) => {
-      const message = { taskId, fence, reportSequence: sequence, started, events: some.map(toTaskEvent) };
-      return this.#ask(lease, "Report", signal, () => this.#client.report(message, { signal }));
-    };
+    const send = (some: typeof events) =>
+      this.#ask(lease, "Report", signal, async () => {
+        const message = { taskId, fence, reportSequence: sequence, started, events: some.map(toTaskEvent) };
+        return this.#client.report(message, { signal });
+      });
     const answer = await send(events);
     // A queue of release 0.1.0 refuses the whole report for an event that it does not know.
     const known = events.filter(({ type }) => type !== "taken-back");
@@ -85,7 +86,7 @@ class GrpcQueue implements QueuePort {
 
   complete(lease: LeaseId, engine: string, result: KeptResult, signal: AbortSignal): Promise<Answer> {
     const { taskId, fence } = lease;
-    return this.#ask(lease, "Complete", signal, () => {
+    return this.#ask(lease, "Complete", signal, async () => {
       const { conversationId: engineConversationId, transcriptFault = "" } = result;
       const message = { taskId, fence, result: toTaskResult(engine, result), engineConversationId, transcriptFault };
       return this.#client.complete(message, { signal, timeoutMs: ENDING_MS });
@@ -94,7 +95,7 @@ class GrpcQueue implements QueuePort {
 
   fail(lease: LeaseId, { failure, usage, costUsd }: FailedAttempt, signal: AbortSignal): Promise<Answer> {
     const { taskId, fence } = lease;
-    return this.#ask(lease, "Fail", signal, () => {
+    return this.#ask(lease, "Fail", signal, async () => {
       const cost = costUsd === undefined ? {} : { costUsd };
       const message = { taskId, fence, error: toTaskError(failure), usage: toUsage(usage), ...cost };
       return this.#client.fail(message, { signal, timeoutMs: ENDING_MS });

@@ -46,12 +46,9 @@ interface Use extends Pick<UseOptions, "waited" | "collect"> {
   readonly spentCpuMs: number;
 }
 
-/**
- * A process tree with its place on this host, from its start to its end: it waits for its input, and is a run from `use` on. Its methods may be
- * called detached, as engines do.
- */
-export class LaunchedRun implements LaunchedProcess, SupervisedRun {
-  readonly exited: Promise<RunExit>;
+/** A process tree with its place on this host, from its start to its end: it waits for its input, and is a run from `use` on. */
+export class LaunchedRun implements LaunchedProcess {
+  readonly #exited: Promise<RunExit>;
   readonly gone: Promise<void>;
   readonly #options: LaunchedRunOptions;
   #use: Use | undefined;
@@ -62,7 +59,7 @@ export class LaunchedRun implements LaunchedProcess, SupervisedRun {
   constructor(options: LaunchedRunOptions) {
     this.#options = options;
     options.place.onOverrun = (why) => this.#overrun(why);
-    this.exited = this.#end();
+    this.#exited = this.#end();
     this.gone = this.#goneOrTold();
   }
 
@@ -72,19 +69,6 @@ export class LaunchedRun implements LaunchedProcess, SupervisedRun {
 
   get alive() {
     return this.#options.process.alive;
-  }
-
-  get resources(): RunResources {
-    const { cpuMs, peakMemoryBytes } = this.#options.place.tree.resources;
-    return { cpuMs: this.#ownCpuMs(cpuMs), peakMemoryBytes };
-  }
-
-  get processes() {
-    return this.#options.place.tree.processes;
-  }
-
-  get output() {
-    return this.#used().output.chunks;
   }
 
   memoryBytes() {
@@ -105,7 +89,7 @@ export class LaunchedRun implements LaunchedProcess, SupervisedRun {
       },
     });
     this.#use = { output, spentCpuMs, waited, collect };
-    return this;
+    return this.#face(output);
   }
 
   async end(): Promise<void> {
@@ -113,27 +97,47 @@ export class LaunchedRun implements LaunchedProcess, SupervisedRun {
     await this.gone;
   }
 
-  readonly progress = (): void => this.#used().output.progress();
+  /** A plain object: engines take single methods from it, and spread it to change a part. */
+  #face(output: WatchedOutput): SupervisedRun {
+    const { process, place } = this.#options;
+    const ownCpuMs = (cpuMs: number | undefined) => this.#ownCpuMs(cpuMs);
+    return {
+      pid: process.pid,
+      output: output.chunks,
+      exited: this.#exited,
+      progress: () => output.progress(),
+      get resources() {
+        const { cpuMs, peakMemoryBytes } = place.tree.resources;
+        return { cpuMs: ownCpuMs(cpuMs), peakMemoryBytes };
+      },
+      get processes() {
+        return place.tree.processes;
+      },
+      stop: () => this.#stop(output),
+      kill: () => this.#kill(output),
+      endInput: (ms) => this.#endInput(ms),
+    };
+  }
 
-  readonly stop = async (): Promise<void> => {
-    this.#use?.output.cut();
+  async #stop(output: WatchedOutput): Promise<void> {
+    output.cut();
     await this.#options.process.stop();
-    await this.exited;
-  };
+    await this.#exited;
+  }
 
-  readonly kill = async (): Promise<void> => {
-    this.#use?.output.cut();
+  async #kill(output: WatchedOutput): Promise<void> {
+    output.cut();
     await this.#options.process.kill();
-    await this.exited;
-  };
+    await this.#exited;
+  }
 
-  readonly endInput = (ms: number | undefined): void => {
+  #endInput(ms: number | undefined): void {
     const { process, place } = this.#options;
     place.tree.glance();
     process.endInput();
     clearTimeout(this.#lingering);
     this.#lingering = ms === undefined ? undefined : setTimeout(() => void process.stop().catch(unheard), ms);
-  };
+  }
 
   /** It passed a limit of memory or number. */
   #overrun(why: Overrun): void {
@@ -152,7 +156,7 @@ export class LaunchedRun implements LaunchedProcess, SupervisedRun {
   /** The reader of a run learns of a failure from `exited`; one that waits has no reader. */
   async #goneOrTold(): Promise<void> {
     try {
-      await this.exited;
+      await this.#exited;
     } catch (err) {
       if (!this.#use) this.#options.onFault(err, "something is left of a process that waited");
     }
@@ -195,11 +199,6 @@ export class LaunchedRun implements LaunchedProcess, SupervisedRun {
 
   #ownCpuMs(cpuMs: number | undefined): number | undefined {
     return cpuMs && Math.max(0, cpuMs - (this.#use?.spentCpuMs ?? 0));
-  }
-
-  #used(): Use {
-    if (!this.#use) throw new Error("a process that waits for its input is no run yet");
-    return this.#use;
   }
 }
 

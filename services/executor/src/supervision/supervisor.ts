@@ -52,9 +52,9 @@ class HostSupervisor implements Launcher {
     this.#watch = new ProcessWatch({ prefix: this.#cookieOf(""), log: options.log });
   }
 
-  /** Detached in engines. */
-  readonly start = async (run: RunOptions): Promise<SupervisedRun> =>
-    (await this.launch(run)).use({ ...run, waited: false });
+  async start(run: RunOptions): Promise<SupervisedRun> {
+    return (await this.launch(run)).use({ ...run, waited: false });
+  }
 
   async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
     const { run, command, prepare, traceparent, workingFolder } = launched;
