@@ -16,7 +16,7 @@ export interface HostFiles {
 
 /** What a run is to be, or why there is none. */
 export type Admission =
-  | { readonly request: Omit<RunRequest, "traceparent">; readonly refused?: undefined }
+  | { readonly request: RunRequest; readonly refused?: undefined }
   | { readonly refused: RunFailure };
 
 /** Decides on a lease before anything is started for it. */
@@ -48,10 +48,10 @@ export function createAdmission(policy: Policy, files: HostFiles): Admit {
       ...{ name: `attachments/${name}`, content, origin: undefined },
     }));
     const { taskId, fence, prompt, model, fallbackModels, systemPrompt, permissionMode } = lease;
-    const { availableTools, allowedTools } = lease;
+    const { availableTools, allowedTools, traceparent } = lease;
     return {
       request: {
-        ...{ taskId, fence, prompt, model, fallbackModels, systemPrompt, availableTools, allowedTools },
+        ...{ taskId, fence, prompt, model, fallbackModels, systemPrompt, availableTools, allowedTools, traceparent },
         files: [...attached, ...included],
         workingFolder: workingFolder || undefined,
         deniedTools: [...new Set([...policy.deniedTools, ...lease.deniedTools])],

@@ -152,7 +152,7 @@ export class Attempt {
     return { request: { ...admission.request, conversation } };
   }
 
-  async #runEngine(span: AttemptSpan, asked: Omit<RunRequest, "traceparent">): Promise<RunOutcome> {
+  async #runEngine(span: AttemptSpan, asked: RunRequest): Promise<RunOutcome> {
     const { lease, engine, logins } = this.#options;
     const { hooks, clock, metrics } = this.#deps;
     const engineSpan = span.engine();
