@@ -15,8 +15,8 @@ import { openConversationFolder } from "./conversations/conversation-folder.js";
 import { createAdmission } from "./domain/admission.js";
 import { systemClock } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
-import { createExecutor, type Executor } from "./domain/executor.js";
-import { createHooks, type Hooks } from "./domain/hooks/hooks.js";
+import { Executor } from "./domain/executor.js";
+import { Hooks } from "./domain/hooks/hooks.js";
 import { policedParts } from "./domain/policy.js";
 import type { QueuePort } from "./domain/queue.js";
 import { enginePlugins } from "./engines/config.js";
@@ -34,7 +34,7 @@ import { createSupervisor, type Launcher } from "./supervision/supervisor.js";
 import { createAttemptTracing } from "./telemetry/attempt-spans.js";
 import { createExecutorMetrics } from "./telemetry/metrics.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
-import { createWarmPool } from "./warm/pool.js";
+import { WarmPool } from "./warm/pool.js";
 
 /** It comes by the second and belongs to no task. */
 const UNTRACED = { untraced: ["sync"] } as const;
@@ -95,7 +95,7 @@ async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; 
   const { graceMs } = supervision;
   const metrics = createExecutorMetrics(registry);
 
-  const warm = createWarmPool({
+  const warm = new WarmPool({
     ...config.warm,
     startsAtOnce: availableParallelism(),
     launcher: await openSupervisor(boot),
@@ -104,7 +104,7 @@ async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; 
     log,
   });
   const opened = await open("hooks", openHooks(config.hooks, log));
-  const hooks = createHooks(opened.hooks, { clock: systemClock, metrics, log });
+  const hooks = new Hooks(opened.hooks, { clock: systemClock, metrics, log });
   const engines = await openEngines(config.engines, {
     supervisor: (engine) => warm.of(engine),
     metrics,
@@ -119,7 +119,7 @@ async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; 
   });
   await open("conversations", kept);
 
-  const executor = createExecutor({
+  const executor = new Executor({
     executorId,
     bootId,
     engines,

@@ -37,7 +37,7 @@ export interface AttemptOptions {
   readonly lease: Lease;
   readonly engine: Engine;
   readonly version: string;
-  readonly logins: LoginChecks;
+  readonly logins: Pick<LoginChecks, "begin">;
   /** Older attempts at the same task on this executor are gone. */
   readonly previous: Promise<unknown>;
 }

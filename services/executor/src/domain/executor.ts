@@ -4,7 +4,7 @@ import { EmergencyStop } from "./emergency.js";
 import { EngineSlots, type EngineStatus } from "./engine-slots.js";
 import { createHeldLeases, type HeldLeases } from "./held-leases.js";
 import type { InstalledEngine } from "./installed-engine.js";
-import { createLoginChecks, type LoginChecks } from "./login-checks.js";
+import { LoginChecks } from "./login-checks.js";
 import { createProbe, type Probe, type ProbeReport } from "./probe.js";
 import type { Lease, LeaseId, SyncAnswer } from "./queue.js";
 import { SyncLoop, type SyncState } from "./sync-loop.js";
@@ -23,23 +23,6 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly drainMs: number;
   /** How long `close` then waits for the ends of engines and for answers of the queue. */
   readonly giveBackMs: number;
-}
-
-/** Takes leases from the queue and runs them. */
-export interface Executor {
-  status(): ExecutorStatus;
-  /** The newest attempt at a task that is held here; undefined: none is. */
-  find(taskId: string): Attempt | undefined;
-  /** Runs above a lower number go on. Throws ENGINE_UNKNOWN. */
-  setSlots(engine: string, slots: number): void;
-  /** Takes no more work, or takes it again; runs go on. */
-  setDraining(draining: boolean): void;
-  /** See `Probe.run`. Rejects with SUBMIT_STOPPED while an emergency stop lets nothing start. */
-  probe(engine: string, signal: AbortSignal): Promise<ProbeReport>;
-  /** Throws with the reason when the queue did not answer lately. */
-  checkSync(): void;
-  /** Begins to take work; once. */
-  start(): RunningExecutor;
 }
 
 export interface RunningExecutor {
@@ -61,9 +44,8 @@ export interface ExecutorStatus {
 /** For the last Sync: what it gives back ends by time too. */
 const GOODBYE_MS = 1_000;
 
-export const createExecutor = (options: ExecutorOptions): Executor => new LeaseExecutor(options);
-
-class LeaseExecutor implements Executor {
+/** Takes leases from the queue and runs them. */
+export class Executor {
   readonly #options: ExecutorOptions;
   readonly #log: Logger;
   readonly #held: HeldLeases;
@@ -97,7 +79,7 @@ class LeaseExecutor implements Executor {
       onEmpty: () => this.#sync.renew(),
       log: this.#log,
     });
-    this.#logins = createLoginChecks({ probe: (engine, signal) => this.probe(engine, signal) });
+    this.#logins = new LoginChecks({ probe: (engine, signal) => this.probe(engine, signal) });
   }
 
   status(): ExecutorStatus {
@@ -106,16 +88,19 @@ class LeaseExecutor implements Executor {
     return { executorId, bootId, draining: this.#isDraining(), engines, attempts };
   }
 
+  /** The newest attempt at a task that is held here; undefined: none is. */
   find(taskId: string): Attempt | undefined {
     return this.#held.attempts().findLast((attempt) => attempt.lease.taskId === taskId);
   }
 
+  /** Runs above a lower number go on. Throws ENGINE_UNKNOWN. */
   setSlots(engine: string, slots: number): void {
     this.#slots.set(engine, slots);
     this.#log.info({ engine, slots }, "slots changed");
     this.#sync.renew();
   }
 
+  /** Takes no more work, or takes it again; runs go on. */
   setDraining(draining: boolean): void {
     this.#log.info({ draining }, "draining changed");
     this.#drained = draining;
@@ -123,6 +108,7 @@ class LeaseExecutor implements Executor {
     this.#sync.renew();
   }
 
+  /** See `Probe.run`. Rejects with SUBMIT_STOPPED while an emergency stop lets nothing start. */
   async probe(engine: string, signal: AbortSignal): Promise<ProbeReport> {
     try {
       return await this.#probe.run(engine, AbortSignal.any([signal, this.#emergency.stopped]));
@@ -131,10 +117,12 @@ class LeaseExecutor implements Executor {
     }
   }
 
+  /** Throws with the reason when the queue did not answer lately. */
   checkSync(): void {
     this.#sync.check();
   }
 
+  /** Begins to take work; once. */
   start(): RunningExecutor {
     const looped = this.#sync.run();
     return { close: () => this.#close(looped) };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type RunFailure, type RunOutcome, runFailure } from "@ccsp/engine-kit";
-import { createLoginChecks } from "./login-checks.js";
+import { LoginChecks } from "./login-checks.js";
 import type { ProbeReport } from "./probe.js";
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -12,7 +12,7 @@ const succeeded = { ok: true } as RunOutcome;
 function setUp() {
   const ends: ((outcome: RunOutcome) => void)[] = [];
   const probes: { readonly signal: AbortSignal; answer(failure?: RunFailure): void; refuse(): void }[] = [];
-  const checks = createLoginChecks({
+  const checks = new LoginChecks({
     probe: (_engine, signal) =>
       new Promise((resolve, reject) => {
         const report = { firstTextMs: 1, totalMs: 1, engineVersion: "1", model: "m" };

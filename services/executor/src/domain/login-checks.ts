@@ -9,26 +9,19 @@ export interface LoginCheckDeps {
 /** The outcome of one run as its end is to be told; waits for no probe once `ended` aborts. */
 export type Judge = (outcome: RunOutcome, ended: AbortSignal) => Promise<RunOutcome>;
 
-/**
- * Finds out what a 403 (ACCESS_DENIED) refuses: the task, or the login that all tasks of an engine use. Providers say 403 for both, and so do
- * proxies in front of them. So a probe asks the engine's default model for the least that there is. If the provider refuses that too, the
- * run fails with SESSION_TIMEOUT, which closes the login's gate. If it answers, the failure is the task's own. The result is not
- * kept: each executor asks again when it meets the next 403.
- */
-export interface LoginChecks {
-  /** A run of this engine has started. */
-  begin(engine: string): Judge;
-}
-
 interface Check {
   readonly report: Promise<ProbeReport | undefined>;
   readonly unwanted: AbortController;
   waiting: number;
 }
 
-export const createLoginChecks = (deps: LoginCheckDeps): LoginChecks => new ProbedLogins(deps);
-
-class ProbedLogins implements LoginChecks {
+/**
+ * Finds out what a 403 (ACCESS_DENIED) refuses: the task, or the login that all tasks of an engine use. Providers say 403 for both, and so do
+ * proxies in front of them. So a probe asks the engine's default model for the least that there is. If the provider refuses that too, the
+ * run fails with SESSION_TIMEOUT, which closes the login's gate. If it answers, the failure is the task's own. The result is not
+ * kept: each executor asks again when it meets the next 403.
+ */
+export class LoginChecks {
   readonly #deps: LoginCheckDeps;
   /** Checks that have not begun: all refusals until then share one. */
   readonly #coming = new Map<string, Check>();
@@ -40,6 +33,7 @@ class ProbedLogins implements LoginChecks {
     this.#deps = deps;
   }
 
+  /** A run of this engine has started. */
   begin(engine: string): Judge {
     const before = this.#successes(engine);
     return async (outcome, ended) => {

@@ -19,15 +19,6 @@ export interface WarmPoolOptions extends WarmConfig {
   readonly log: Logger;
 }
 
-/**
- * Processes that were started before there was a run for them. Each serves one run of the key that it was started for; others are started in the
- * background. A run for which none waits is started as if there were no pool.
- */
-export interface WarmPool extends WarmProcesses {
-  /** The supervisor that one engine is given. */
-  of(engine: string): Supervisor;
-}
-
 /** A start takes half a second of processor time: no more than half a core goes into those that nobody waits for. */
 const PACE_MS = 1_000;
 /** Between two looks at ages and memory, when nothing is to be started. */
@@ -35,9 +26,11 @@ const LOOK_MS = 5_000;
 /** For so long a cold start keeps a processor busy, and a run that got a waiting process until its first words. */
 const BUSY_MS = { cold: 1_500, warm: 250 };
 
-export const createWarmPool = (options: WarmPoolOptions): WarmPool => new ProcessPool(options);
-
-class ProcessPool implements WarmPool {
+/**
+ * Processes that were started before there was a run for them. Each serves one run of the key that it was started for; others are started in the
+ * background. A run for which none waits is started as if there were no pool.
+ */
+export class WarmPool implements WarmProcesses {
   readonly #options: WarmPoolOptions;
   readonly #demand: Demand;
   readonly #kinds = new Map<string, Kind>();
@@ -64,6 +57,7 @@ class ProcessPool implements WarmPool {
     });
   }
 
+  /** The supervisor that one engine is given. */
   of(engine: string): Supervisor {
     return { start: (options) => this.#start(engine, options) };
   }

@@ -12,7 +12,7 @@ import {
 import { pino } from "pino";
 import type { Clock } from "../clock.js";
 import type { InstalledHook } from "./hook-calls.js";
-import { createHooks } from "./hooks.js";
+import { Hooks } from "./hooks.js";
 
 const REQUEST: RunRequest = {
   ...{ taskId: "t", fence: 1n, prompt: "p", model: "", fallbackModels: [], systemPrompt: "", files: [] },
@@ -91,7 +91,7 @@ function setUp(hooks: readonly InstalledHook[], { events = [] as readonly Engine
     },
   };
   const counted: string[] = [];
-  const all = createHooks(hooks, {
+  const all = new Hooks(hooks, {
     clock,
     log: pino({ level: "silent" }),
     metrics: { hookCalled: (hook, point, how) => void (how === "ok" || counted.push(`${hook} ${point} ${how}`)) },
@@ -273,7 +273,7 @@ describe("hooks", () => {
   it("know of runs that could not be started or were stopped", async () => {
     const ends: string[] = [];
     const witness = named("witness", { onError: async (_run, { category }) => void ends.push(category) });
-    const hooks = createHooks([witness], {
+    const hooks = new Hooks([witness], {
       clock: { now: () => 0, date: () => 0, wait: never },
       log: pino({ level: "silent" }),
       metrics: { hookCalled: () => {} },

@@ -16,31 +16,18 @@ import { type Handler, HookedRun, type StartedEngine, type Worker } from "./hook
 import { changed, checkHandled, refusalOf } from "./request-change.js";
 import { failedBy, hookFailed, RunEnd, STOPPED } from "./run-end.js";
 
-/** The operator's hooks around each run of an engine. */
-export interface Hooks {
-  /** In their order. */
-  status(): readonly HookStatus[];
-  /**
-   * Starts a run as `engine.start` does, with every hook at its points: those before it have been called when this resolves, the others
-   * before its `outcome` resolves. Each run ends with after-execute or on-error, once, whether or not an engine was started. No hook is waited
-   * for, and no engine started, once the request is unwanted.
-   */
-  start(start: StartOptions): Promise<EngineRun>;
-}
-
 export interface StartOptions {
   readonly engine: Engine;
   readonly lease: Pick<Lease, "agentId" | "attempt">;
   readonly request: RunRequest;
-  readonly logins: LoginChecks;
+  readonly logins: Pick<LoginChecks, "begin">;
 }
-
-export const createHooks = (hooks: readonly InstalledHook[], deps: HookDeps): Hooks => new RunHooks(hooks, deps);
 
 /** What a run is started with. */
 type Starter = Pick<StartOptions, "engine" | "logins">;
 
-class RunHooks implements Hooks {
+/** The operator's hooks around each run of an engine. */
+export class Hooks {
   readonly #hooks: readonly InstalledHook[];
   readonly #deps: HookDeps;
   readonly #calls: HookCalls;
@@ -53,10 +40,16 @@ class RunHooks implements Hooks {
     this.#end = new RunEnd(hooks, this.#calls);
   }
 
+  /** In their order. */
   status(): readonly HookStatus[] {
     return this.#hooks.map((hook) => this.#calls.status(hook));
   }
 
+  /**
+   * Starts a run as `engine.start` does, with every hook at its points: those before it have been called when this resolves, the others
+   * before its `outcome` resolves. Each run ends with after-execute or on-error, once, whether or not an engine was started. No hook is waited
+   * for, and no engine started, once the request is unwanted.
+   */
   async start({ engine, logins, lease: { agentId, attempt }, request }: StartOptions): Promise<EngineRun> {
     const { run, refused } = await this.#before({ agentId, attempt, engine: engine.name, request }, engine);
     try {
