@@ -79,7 +79,7 @@ export class WatchedOutput {
     }
     const { silenceMs, stallMs } = this.#options;
     this.#silence = setTimeout(() => this.#pass("silence"), silenceMs);
-    if (!this.#cut) this.#stall = setTimeout(() => this.#pass("stall"), stallMs - this.#stalledMs);
+    if (!this.#cut) this.#stall = setTimeout(() => this.#pass("stall"), Math.max(0, stallMs - this.#stalledMs));
   }
 
   #heard(): void {
