@@ -1,4 +1,4 @@
-export type { FieldViolation, Reason } from "@ccsp/errors";
+export type { CategoryName, FieldViolation, Reason } from "@ccsp/errors";
 export type {
   EstimateTaskResponse as Estimate,
   ExplainTaskResponse as Explanation,
@@ -48,9 +48,9 @@ export {
   type AffinityInput,
   type AttachmentInput,
   type CacheInput,
-  type CategoryName,
   type ConversationInput,
   type LimitsInput,
+  PERMISSION_MODES,
   type PermissionModeName,
   PRIORITIES,
   type PriorityName,

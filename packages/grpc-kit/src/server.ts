@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "@ccsp/timing";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
@@ -147,25 +148,16 @@ async function stop(running: {
   standard.endStreams();
   const shutDown = new Promise<void>((resolve, reject) => server.tryShutdown((err) => (err ? reject(err) : resolve())));
   // tryShutdown does not wait for connections that were injected; the listener does.
-  const drained = Promise.all([shutDown, listener.close()]).then(() => undefined);
-  if (await settledWithin(drainMs, drained)) return;
+  const drained = Promise.all([shutDown, listener.close()]).then(() => true);
+  const drainedWithin = (ms: number) => within(ms, drained, () => false);
+  if (await drainedWithin(drainMs)) return;
 
   serving.log.warn({ drainMs, calls: serving.unary.size }, "calls that did not finish in time are ended");
   for (const call of serving.unary) call.stop(SHUTTING_DOWN);
   // Ends connections, which clients see as CANCELLED and do not retry: it is only for who does not read.
-  if (!(await settledWithin(FLUSH_MS, drained))) {
+  if (!(await drainedWithin(FLUSH_MS))) {
     server.forceShutdown();
     listener.end();
   }
   await drained;
-}
-
-async function settledWithin(ms: number, work: Promise<void>): Promise<boolean> {
-  const timer = new AbortController();
-  const late = sleep(ms, false, { signal: timer.signal }).catch(() => true);
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    timer.abort();
-  }
 }

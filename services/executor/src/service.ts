@@ -145,7 +145,7 @@ async function openSupervisor({ config, bootId, open, log }: Boot): Promise<Laun
   const { executorId, supervision } = config;
   const { silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
   const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
-  const setpriv = await findExecutable("setpriv", config.searchPath);
+  const setpriv = findExecutable("setpriv", config.searchPath);
   const cgroups = supervision.cgroup
     ? await openCgroups({ path: supervision.cgroup, executorId, bootId, log })
     : undefined;

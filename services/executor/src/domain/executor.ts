@@ -1,5 +1,7 @@
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { Attempt, type AttemptDeps } from "./attempt.js";
+import { timerOf } from "./clock.js";
 import { EmergencyStop } from "./emergency.js";
 import { EngineSlots, type EngineStatus } from "./engine-slots.js";
 import { createHeldLeases, type HeldLeases } from "./held-leases.js";
@@ -221,18 +223,16 @@ export class Executor {
     while (held.attempts().length > 0) await Promise.all(held.attempts().map((attempt) => attempt.over));
   }
 
-  async #within(ms: number, work: Promise<void>): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([work.finally(() => done.abort()), this.#options.clock.wait(ms, done.signal)]);
+  #within(ms: number, work: Promise<void>, over?: AbortController): Promise<void> {
+    return within(ms, work, () => undefined, { timer: timerOf(this.#options.clock), over });
   }
 
   /** A lease may have been on its way to a call that was given up: an empty list gives it back now, not at its expiry. */
   async #sayGoodbye(): Promise<void> {
-    const late = new AbortController();
-    const said = this.#sync.sayGoodbye(late.signal).catch(() => {
+    const over = new AbortController();
+    const said = this.#sync.sayGoodbye(over.signal).catch(() => {
       this.#log.info("queue does not answer; what it still counts as leased here ends by time");
     });
-    await this.#within(GOODBYE_MS, said);
-    late.abort();
+    await this.#within(GOODBYE_MS, said, over);
   }
 }

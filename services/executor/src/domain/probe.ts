@@ -101,7 +101,8 @@ function stopOn(signal: AbortSignal, run: EngineRun, log: Logger): void {
 
 const HI: Omit<RunRequest, "fence"> = {
   ...promptOnly("Hi"),
-  ...{ taskId: "probe", startNow: true },
+  taskId: "probe",
+  startNow: true,
   limits: { wallMs: WALL_MS, outputBytes: OUTPUT_BYTES, turns: undefined, budgetUsd: undefined },
 };
 

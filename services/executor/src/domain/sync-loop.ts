@@ -1,7 +1,8 @@
+import { backoffMs } from "@ccsp/timing";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
 import { isNews } from "./emergency.js";
-import { backoffMs } from "./persist.js";
+import { QUEUE_AWAY } from "./persist.js";
 import type { EngineOffer, LeaseId, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
 
 /** What a call tells the queue, as it is now. */
@@ -92,9 +93,9 @@ export class SyncLoop {
     } catch (err) {
       if (signal.aborted) return;
       this.#failed(err);
-      return await clock.wait(backoffMs(this.#failures), signal);
+      return await clock.wait(backoffMs(this.#failures, QUEUE_AWAY), signal);
     }
-    if (answer === "stale") return await clock.wait(backoffMs(1), signal);
+    if (answer === "stale") return await clock.wait(backoffMs(1, QUEUE_AWAY), signal);
     this.#answered(answer);
     apply(answer, request.leases, sentAt);
     const pauseMs = this.#pauseMs(request, answer, sentAt);

@@ -41,7 +41,10 @@ export const toHookStatus = ({
   calls,
   failures,
 }: InstalledHook): HookStatus => ({
-  ...{ name, origin, points: [...points], required },
+  name,
+  origin,
+  points: [...points],
+  required,
   timeout: toDuration(timeoutMs),
   calls: BigInt(calls),
   failures: BigInt(failures),

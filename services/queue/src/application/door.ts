@@ -1,4 +1,5 @@
 import { invalidFields } from "@ccsp/errors";
+import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { TaskCache } from "../cache/task-cache.js";
@@ -26,22 +27,14 @@ export interface DoorDeps {
   readonly conversations?: Pick<Conversations, "follow"> | undefined;
 }
 
-/** What somebody asks for. */
-export interface TaskRequest {
-  readonly agentId: string;
-  /** Empty: the call cannot be repeated. */
-  readonly requestId: string;
-  readonly spec: TaskSpec | undefined;
-}
-
 /** Every task comes in here, whether an agent or a schedule brings it. */
 export interface Door {
   /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
-  readonly enqueue: (request: TaskRequest, id?: string) => Promise<Enqueued>;
+  readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
   /** The id of a new task of this agent. */
   readonly newId: (agent: string) => string;
   /** Each for itself, those that need nothing else together into Redis. */
-  readonly enqueueAll: (requests: readonly TaskRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
+  readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
 }
 
 /** A task, with its spec as it was asked for, which is how it is stored. */
@@ -53,41 +46,30 @@ export interface Enqueued extends FullTask {
 interface Asked {
   readonly task: NewTask;
   readonly spec: TaskSpec;
-  /** Of the result cache. */
-  readonly key: string | undefined;
 }
 
 export function createDoor({ queue, limits, newId, admit = anybody, cache, conversations }: DoorDeps): Door {
-  const read = (request: TaskRequest, trace: string, id?: string): Asked => {
-    const { spec: asked, engine, class: priority, maxAttempts, start, conditions } = acceptTask(request, limits);
-    const whole = { ...asked, engine, maxAttempts };
-    const { spec, prompts, hash, otherHash } = storeSpec(whole);
+  const read = (request: EnqueueRequest, trace: string, id?: string): Asked => {
+    const { spec, task: accepted } = acceptTask(request, limits);
     const { agentId: agent, requestId } = request;
-    const key = cache?.keyOf(agent, whole);
-    const task: Writable<NewTask> = {
-      id: id ?? newId(agent),
-      agent,
-      engine,
-      class: priority,
-      max: maxAttempts,
-      spec,
-      prompts,
-      trace,
-      labels: Object.entries(asked.labels).map(([name, value]) => labelName(name, value)),
-    };
+    const cacheKey = cache?.keyOf(agent, spec);
+    const { spec: rest, prompts, hash, otherHash } = storeSpec(spec);
+    const task: Writable<NewTask> = Object.assign(accepted, { id: id ?? newId(agent), spec: rest, prompts });
     // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
-    if (start !== undefined) task.start = start;
-    if (conditions) task.conditions = conditions;
-    if (asked.retry) task.retry = retryOf(asked.retry);
+    const labels = Object.entries(spec.labels);
+    if (labels.length > 0) task.labels = labels.map(([name, value]) => labelName(name, value));
+    if (trace !== "") task.trace = trace;
+    if (spec.retry) task.retry = retryOf(spec.retry);
     if (requestId !== "") task.request = { id: requestId, hash: hash(), otherHash };
-    if (key !== undefined) task.cacheKey = key;
-    return { task, spec: whole, key };
+    if (cacheKey !== undefined) task.cacheKey = cacheKey;
+    return { task, spec };
   };
 
-  const needsLookUp = ({ spec, key }: Asked): boolean => key !== undefined || spec.conversation !== undefined;
+  const needsLookUp = ({ task, spec }: Asked): boolean =>
+    task.cacheKey !== undefined || spec.conversation !== undefined;
 
-  const lookUpAndStore = async ({ task, spec, key }: Asked): Promise<FullTask> => {
-    const result = key === undefined ? undefined : await cache?.find(key, spec);
+  const lookUpAndStore = async ({ task, spec }: Asked): Promise<FullTask> => {
+    const result = task.cacheKey === undefined ? undefined : await cache?.find(task.cacheKey, spec);
     const followed = spec.conversation && (await conversations?.follow(task.agent, task.engine, spec.conversation));
     const own = spec.affinity || !followed ? task.conditions : { ...task.conditions, ...followed };
     const conditions = result ? toBeAnswered(own) : own;
@@ -156,7 +138,7 @@ const MAX_BATCH = 1_000;
 /** Each task of a batch for itself, in their order. Throws INVALID_FIELD for the batch itself. */
 export async function enqueueBatch(
   door: Pick<Door, "enqueueAll">,
-  { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<TaskRequest, "agentId">[] },
+  { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<EnqueueRequest, "agentId">[] },
 ): Promise<PromiseSettledResult<FullTask>[]> {
   if (items.length === 0 || items.length > MAX_BATCH) {
     throw invalidFields([{ field: "items", description: `has ${items.length} tasks, not 1 to ${MAX_BATCH}` }]);

@@ -100,7 +100,10 @@ export class HookedRun implements EngineRun {
     const listening = end.hooks.filter(({ points }) => points.includes("on-event"));
     return listening.map((installed) =>
       createEventFeed({
-        ...{ installed, run: this.#run, calls: end.calls, clock },
+        installed,
+        run: this.#run,
+        calls: end.calls,
+        clock,
         onBroken: () => {
           this.#broken ??= hookFailed(installed, "on-event");
           this.#endWork().catch((err: unknown) => log.error({ err }, "run could not be stopped for its hook"));

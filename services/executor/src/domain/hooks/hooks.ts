@@ -68,7 +68,10 @@ export class Hooks {
     for (const installed of this.#at(point)) {
       const now = run;
       const called = await this.#calls.call({
-        ...{ installed, point, taskId: run.request.taskId, ended: asked.request.unwanted },
+        installed,
+        point,
+        taskId: run.request.taskId,
+        ended: asked.request.unwanted,
         async act(hook, signal) {
           const change = await hook.beforeExecute?.(now, signal);
           return { request: changed(now.request, change, engine), refused: refusalOf(installed.name, change) };
@@ -89,7 +92,10 @@ export class Hooks {
     const { taskId, conversation, unwanted: ended } = run.request;
     for (const installed of conversation ? [] : this.#at(point)) {
       const called = await this.#calls.call({
-        ...{ installed, point, taskId, ended },
+        installed,
+        point,
+        taskId,
+        ended,
         act: (hook, signal) => hook.execute?.(run, signal),
       });
       if (isUnwanted(run)) return { refused: STOPPED };
@@ -107,7 +113,11 @@ export class Hooks {
       by: `hook ${installed.name}`,
       handle: async (ended) => {
         const done = await this.#calls.call({
-          ...{ installed, point: "execute", taskId, ended, ms: limits.wallMs },
+          installed,
+          point: "execute",
+          taskId,
+          ended,
+          ms: limits.wallMs,
           act: async (_hook, signal) => checkHandled(await handler(signal)),
         });
         if (!done.failed && done.value) return done.value;

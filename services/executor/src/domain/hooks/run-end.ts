@@ -19,7 +19,9 @@ export class RunEnd {
       const point = told.ok ? "after-execute" : "on-error";
       if (!installed.points.includes(point)) continue;
       const called = await this.calls.call({
-        ...{ installed, point, taskId: run.request.taskId },
+        installed,
+        point,
+        taskId: run.request.taskId,
         act: (hook, signal) =>
           told.ok ? hook.afterExecute?.(run, told.result, signal) : hook.onError?.(run, told.failure, signal),
       });

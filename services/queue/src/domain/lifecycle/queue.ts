@@ -1,4 +1,4 @@
-import { Refusal } from "@ccsp/errors";
+import { type CategoryName, Refusal } from "@ccsp/errors";
 import { endsRuns, submitStopped } from "../emergency/emergency.js";
 import type { EmergencyStore } from "../emergency/emergency-store.js";
 import { readReason } from "../fields/text.js";
@@ -51,7 +51,7 @@ export interface QueueObserver {
   accepted(task: NewTask): void;
   ended(state: State): void;
   /** A run failed or was lost; `retried`: the task goes on. */
-  failed(category: string, retried: boolean): void;
+  failed(category: CategoryName, retried: boolean): void;
   leased(task: Task): void;
   leaseExpired(): void;
   /** A lease was used up before its run had started. */
