@@ -1,4 +1,5 @@
 export type { CategoryName, FieldViolation, Reason } from "@ccsp/errors";
+export type { Tls } from "@ccsp/grpc-kit";
 export type {
   EstimateTaskResponse as Estimate,
   ExplainTaskResponse as Explanation,

@@ -11,6 +11,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
+  identity: [],
   timing: [],
   fleet: ["config", "timing"],
   testkit: ["fleet"],
@@ -22,7 +23,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   discovery: ["config"],
   "redis-kit": ["config", "errors", "timing"],
   events: ["protos", "redis-kit", "timing"],
-  "grpc-kit": ["errors", "protos", "timing"],
+  "grpc-kit": ["errors", "identity", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
 };
 /** A service builds on leaves; the client is what agents use to reach services, engine plugins are loaded by name, fleet and testkit are for tests. */

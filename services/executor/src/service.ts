@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
 import { findExecutable } from "@ccsp/engine-kit";
-import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceContext, ServiceDefinition } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -58,9 +58,9 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
   define: (settings) => defineExecutor(settings, plugins),
 
   async start(config, context) {
-    const boot: Boot = { ...context, config, bootId: ulid(), registry: createMetrics("executor") };
+    const boot: Boot = { ...context, config, bootId: ulid(), registry: createMetrics("executor"), credentials: PLAIN };
     const { executor, hooks } = await openExecutor(boot);
-    const { open, log, stopping, registry } = boot;
+    const { open, log, stopping, registry, credentials } = boot;
     const { service } = config;
     const { consulUrl, drainMs, lameDuckMs } = service;
 
@@ -70,7 +70,15 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     const services = [implement(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))];
     const server = await open(
       "grpc",
-      serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),
+      serveGrpc({
+        listen: service.listen,
+        credentials: credentials.server,
+        services,
+        log,
+        registry,
+        drainMs,
+        lameDuckMs,
+      }),
     );
     const id = `executor-${service.instance}`;
     const { port } = server;
@@ -86,6 +94,7 @@ interface Boot extends ServiceContext {
   readonly config: ExecutorConfig;
   readonly bootId: string;
   readonly registry: Registry;
+  readonly credentials: typeof PLAIN;
 }
 
 /** The executor with all that its runs need; it takes no work yet. */
@@ -168,9 +177,12 @@ async function openSupervisor({ config, bootId, open, log }: Boot): Promise<Laun
   );
 }
 
-async function openQueue({ config, open, log }: Boot): Promise<QueuePort> {
+async function openQueue({ config, open, log, credentials }: Boot): Promise<QueuePort> {
   await open("discovery", registerSchemes({ consulUrl: config.service.consulUrl, log }));
-  const client = createClient(QueueServiceService, config.queueTarget, UNTRACED);
+  const client = createClient(QueueServiceService, config.queueTarget, {
+    ...UNTRACED,
+    credentials: credentials.channel,
+  });
   await open("queue client", { close: async () => client.close() });
   return createQueuePort(client, log);
 }

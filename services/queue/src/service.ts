@@ -1,5 +1,5 @@
 import { announce } from "@ccsp/discovery";
-import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import { implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis, redisAway } from "@ccsp/redis-kit";
@@ -147,7 +147,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const services = [implement(QueueServiceService, handlers, UNTRACED)];
     const server = await open(
       "grpc",
-      serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs, callerUnreadBytes }),
+      serveGrpc({ listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs, callerUnreadBytes }),
     );
     const id = `queue-${service.instance}`;
     const { port } = server;
