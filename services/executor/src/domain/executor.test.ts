@@ -3,7 +3,7 @@ import { type Engine, type EngineRun, NO_OPTIONS, type RunOutcome, runFailure } 
 import { pino } from "pino";
 import { createAdmission } from "./admission.js";
 import type { Clock } from "./clock.js";
-import { createExecutor } from "./executor.js";
+import { Executor } from "./executor.js";
 import type { Answer, Lease, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
 
@@ -123,7 +123,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
       };
     },
   };
-  const executor = createExecutor({
+  const executor = new Executor({
     executorId: "x",
     bootId: "b",
     engines: [{ engine, slots: 2, version: "1", minimumVersion: undefined, origin: "built-in" }],
@@ -136,7 +136,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
     clock,
     log: pino({ level: "silent" }),
     admit,
-    hooks: { start: (engine, _lease, request) => engine.start(request) },
+    hooks: { start: ({ engine, request }) => engine.start(request) },
     conversations: {
       begin: async () => undefined,
       keep: async () => ({ conversationId: "", transcriptFault: "", counted: async () => {} }),

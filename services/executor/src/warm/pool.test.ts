@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { RunOptions, SupervisedRun } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import type { Clock } from "../domain/clock.js";
-import type { LaunchedProcess } from "../supervision/launched.js";
-import { createWarmPool, type WarmPoolOptions } from "./pool.js";
+import type { LaunchedProcess } from "../supervision/launched-run.js";
+import { WarmPool, type WarmPoolOptions } from "./pool.js";
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 const MB = 1024 ** 2;
@@ -65,7 +65,7 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
       return ended;
     },
   };
-  const pool = createWarmPool({
+  const pool = new WarmPool({
     count: 2,
     memoryBytes: 1_000 * MB,
     maxAgeMs: 10 * MINUTE,

@@ -13,7 +13,7 @@ import {
 import { pino } from "pino";
 import type { Clock } from "../clock.js";
 import type { InstalledHook } from "./hook-calls.js";
-import { createHooks } from "./hooks.js";
+import { Hooks } from "./hooks.js";
 
 const REQUEST: RunRequest = {
   ...NO_OPTIONS,
@@ -40,6 +40,8 @@ const named = (name: string, hook: Hook, differs: Partial<InstalledHook> = {}): 
   ...{ name, origin: "a test", points: HOOK_POINTS, required: false, timeoutMs: 1_000, hook },
   ...differs,
 });
+
+const logins = { begin: () => async (outcome: RunOutcome) => outcome };
 
 /** Hooks around an engine that says `events` and ends with `outcome`; time passes when the test says so. */
 function setUp(hooks: readonly InstalledHook[], { events = [] as readonly EngineEvent[], outcome = DONE } = {}) {
@@ -84,12 +86,12 @@ function setUp(hooks: readonly InstalledHook[], { events = [] as readonly Engine
     },
   };
   const counted: string[] = [];
-  const all = createHooks(hooks, {
+  const all = new Hooks(hooks, {
     clock,
     log: pino({ level: "silent" }),
     metrics: { hookCalled: (hook, point, how) => void (how === "ok" || counted.push(`${hook} ${point} ${how}`)) },
   });
-  const start = (request = REQUEST) => all.start(engine, { agentId: "agent", attempt: 2 }, request);
+  const start = (request = REQUEST) => all.start({ engine, lease: { agentId: "agent", attempt: 2 }, request, logins });
   return {
     started,
     counted,
@@ -266,7 +268,7 @@ describe("hooks", () => {
   it("know of runs that could not be started or were stopped", async () => {
     const ends: string[] = [];
     const witness = named("witness", { onError: async (_run, { category }) => void ends.push(category) });
-    const hooks = createHooks([witness], {
+    const hooks = new Hooks([witness], {
       clock: { now: () => 0, date: () => 0, wait: never },
       log: pino({ level: "silent" }),
       metrics: { hookCalled: () => {} },
@@ -275,7 +277,8 @@ describe("hooks", () => {
       ...{ name: "e", capabilities: { streaming: false, usage: false, takes: [] }, version: async () => "" },
       start: fails,
     };
-    await assert.rejects(hooks.start(broken, { agentId: "", attempt: 1 }, REQUEST), /planted/);
+    const lease = { agentId: "", attempt: 1 };
+    await assert.rejects(hooks.start({ engine: broken, lease, request: REQUEST, logins }), /planted/);
     const crash: RunOutcome = { ok: false, failure: runFailure("ENGINE_CRASH", ""), usage: undefined, costUsd: 2 };
     const x = setUp([witness], { outcome: crash });
     const run = await x.start();
