@@ -4,7 +4,7 @@ import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { openRedis, redisAway } from "@ccsp/redis-kit";
 import { createMetrics, serveOps, watchClockAhead } from "@ccsp/telemetry";
-import { createDoor } from "./application/door.js";
+import { createSubmissions } from "./application/submissions.js";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
@@ -20,7 +20,7 @@ import { createQueue } from "./domain/lifecycle/queue.js";
 import { orderOfShard } from "./domain/order/order.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { checkMemory, watchMemory } from "./memory-watch.js";
-import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
+import { observeBreaker, observeQueue, observeSubmissions } from "./metrics.js";
 import { startReaping } from "./reap-loop.js";
 import { fixFormat } from "./redis/format.js";
 import { createMemoryReads } from "./redis/memory.js";
@@ -122,10 +122,22 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       breaker.pass();
       return meter.begin();
     };
-    const door = observeDoor(registry, createDoor({ queue, limits, newId, admit, cache, conversations }));
+    const submissions = observeSubmissions(
+      registry,
+      createSubmissions({ queue, limits, newId, admit, cache, conversations }),
+    );
     const schedules = await open(
       "schedules",
-      openSchedules({ redis: redis.client, replicas, room, wakes, enqueue: door.enqueue, limits, registry, log }),
+      openSchedules({
+        redis: redis.client,
+        replicas,
+        room,
+        wakes,
+        enqueue: submissions.enqueue,
+        limits,
+        registry,
+        log,
+      }),
     );
     const handlers = queueHandlers({
       queue,
@@ -136,7 +148,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       wakes,
       limits,
       order: shardOrder,
-      door,
+      submissions,
       cache,
       conversations,
       schedules: schedules.handlers,

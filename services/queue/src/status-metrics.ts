@@ -30,7 +30,7 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
 
   const waiting = gauge(
     "waiting",
-    "Tasks that wait for an executor; of those kept back by a label or an affinity at most 2,000 of each shard",
+    "Tasks that wait for an executor; of those that a label or an affinity defers at most 2,000 of each shard",
     "engine",
     "class",
   );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EnqueueRequest, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type RedisClient, within } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
-import { createDoor } from "../src/application/door.js";
+import { createSubmissions } from "../src/application/submissions.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
@@ -281,13 +281,13 @@ describe("a batch", () => {
     try {
       const shard = { ...world.store, ...silent };
       await assert.rejects(createShardedStore([shard, shard]).enqueueAll([newTask()]), /did not answer for each task/);
-      const door = createDoor({
+      const submissions = createSubmissions({
         ...{ queue: { ...world.queue, ...silent }, limits: { maxPromptBytes: 100, engines: ENGINES } },
         newId: () => newTask().id,
       });
       const spec = { prompt: "p", engine: "claude-code" };
       await assert.rejects(
-        door.enqueueAll([EnqueueRequest.fromPartial({ agentId: "alice", spec })]),
+        submissions.enqueueAll([EnqueueRequest.fromPartial({ agentId: "alice", spec })]),
         /did not answer for each task/,
       );
     } finally {

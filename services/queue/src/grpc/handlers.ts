@@ -3,10 +3,10 @@ import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createComplete } from "../application/complete.js";
 import { deliver } from "../application/deliver.js";
-import { type Door, enqueueBatch } from "../application/door.js";
 import { createRunLearner } from "../application/run-learner.js";
 import { readStatus, type StatusReadStore } from "../application/status.js";
 import { createStatusFeed } from "../application/status-feed.js";
+import { enqueueBatch, type Submissions } from "../application/submissions.js";
 import type { TaskCache } from "../cache/task-cache.js";
 import { conversationHandlers } from "../conversations/handlers.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
@@ -51,7 +51,7 @@ export interface HandlerDeps {
   readonly limits: SpecLimits;
   /** Of a shard. */
   readonly order: Order;
-  readonly door: Door;
+  readonly submissions: Submissions;
   /** Absent: nothing is cached. */
   readonly cache?: TaskCache | undefined;
   readonly conversations: TaskConversations;
@@ -70,7 +70,7 @@ export function queueHandlers({
   wakes,
   limits,
   order,
-  door,
+  submissions,
   cache,
   conversations,
   schedules,
@@ -83,10 +83,10 @@ export function queueHandlers({
 
   return {
     async enqueue(request) {
-      return { task: toTaskMessage(await door.enqueue(request)) };
+      return { task: toTaskMessage(await submissions.enqueue(request)) };
     },
     async enqueueBatch(request) {
-      return toBatchResponse(await enqueueBatch(door, request));
+      return toBatchResponse(await enqueueBatch(submissions, request));
     },
     ...conversationHandlers(conversations),
     ...schedules,
@@ -132,8 +132,8 @@ export function queueHandlers({
 
     async *run(request, { signal, unread }) {
       unread.countFor(request.agentId);
-      const id = door.newId(request.agentId);
-      const accept = () => door.enqueue(request, id);
+      const id = submissions.newId(request.agentId);
+      const accept = () => submissions.enqueue(request, id);
       const reserve = (bytes: number) => unread.reserve(bytes);
       for await (const { accepted, watched } of runTask({ store, wakes, reserve }, { id, accept }, signal)) {
         if (accepted) yield { task: toTaskMessage(accepted), event: watched && toTaskEvent(watched) };

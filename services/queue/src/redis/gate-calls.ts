@@ -74,9 +74,9 @@ export function createGateCalls(
         ],
       ),
 
-    liftRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),
+    unthrottleRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),
 
-    liftBench: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
+    unthrottle: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
 
     mendRunning: () => scripts.mendRunning({ running, tasks, leases, meta }, clock(), MEND_EVERY_MS),
 

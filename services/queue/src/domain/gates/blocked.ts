@@ -7,8 +7,8 @@ import type { BlockedStore, GateReads } from "./gate-store.js";
 import { isClosed } from "./gates.js";
 
 /**
- * Puts tasks that a label kept back into their lines again: as many as may run when the label has a cap, all when its gate has
- * opened. The claim that finds one too many keeps it back again. A task that cannot run, since its prompt is lost, ends.
+ * Puts blocked tasks into their lines again: as many as may run when their label has a cap, all when its gate has opened. The
+ * claim that finds one too many blocks it again. A task that cannot run, since its prompt is lost, ends.
  */
 export async function returnBlocked(
   store: GateReads & BlockedStore & Clock,

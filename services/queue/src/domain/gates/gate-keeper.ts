@@ -18,7 +18,7 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
     async resume(scope: Scope, by: { who: string; why: string }): Promise<boolean> {
       const resumed = await store.openGate(scope, by);
       const [kind, name = ""] = scope.split("/");
-      if (kind === "agent") await store.liftBench(name);
+      if (kind === "agent") await store.unthrottle(name);
       return resumed;
     },
 

@@ -144,8 +144,8 @@ export function createShardedStore(shards: readonly TaskStore[]): TaskStore {
 
     openDueGates: async () => void (await all((store) => store.openDueGates())),
     adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
-    liftRefilled: async () => void (await all((store) => store.liftRefilled())),
-    liftBench: async (agent) => void (await all((store) => store.liftBench(agent))),
+    unthrottleRefilled: async () => void (await all((store) => store.unthrottleRefilled())),
+    unthrottle: async (agent) => void (await all((store) => store.unthrottle(agent))),
     mendRunning: async () => void (await all((store) => store.mendRunning())),
     blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
     firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),

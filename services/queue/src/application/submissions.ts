@@ -14,10 +14,10 @@ import { retryOf } from "../messages/failure.js";
 import { cachedFacts } from "../messages/run-facts.js";
 import { storeSpec } from "../messages/task-message.js";
 
-export interface DoorDeps {
+export interface SubmissionDeps {
   readonly queue: Pick<Queue, "enqueue" | "enqueueAll" | "answer" | "get">;
   readonly limits: SpecLimits;
-  readonly newId: Door["newId"];
+  readonly newId: Submissions["newId"];
   /** Called for each task that comes; throws when it may not. What it returns is called when the task is answered. */
   readonly admit?: (() => () => void) | undefined;
   /** Absent: every task is run. */
@@ -34,8 +34,8 @@ export interface TaskRequest {
   readonly spec: TaskSpec | undefined;
 }
 
-/** Every task comes in here, whether an agent or a schedule brings it. */
-export interface Door {
+/** The one way in for new tasks, of agents and of schedules. */
+export interface Submissions {
   /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
   readonly enqueue: (request: TaskRequest, id?: string) => Promise<Enqueued>;
   /** The id of a new task of this agent. */
@@ -57,7 +57,14 @@ interface Asked {
   readonly key: string | undefined;
 }
 
-export function createDoor({ queue, limits, newId, admit = anybody, cache, conversations }: DoorDeps): Door {
+export function createSubmissions({
+  queue,
+  limits,
+  newId,
+  admit = anybody,
+  cache,
+  conversations,
+}: SubmissionDeps): Submissions {
   const read = (request: TaskRequest, trace: string, id?: string): Asked => {
     const { spec: asked, engine, class: priority, maxAttempts, start, conditions } = acceptTask(request, limits);
     const whole = { ...asked, engine, maxAttempts };
@@ -155,11 +162,11 @@ const MAX_BATCH = 1_000;
 
 /** Each task of a batch for itself, in their order. Throws INVALID_FIELD for the batch itself. */
 export async function enqueueBatch(
-  door: Pick<Door, "enqueueAll">,
+  submissions: Pick<Submissions, "enqueueAll">,
   { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<TaskRequest, "agentId">[] },
 ): Promise<PromiseSettledResult<FullTask>[]> {
   if (items.length === 0 || items.length > MAX_BATCH) {
     throw invalidFields([{ field: "items", description: `has ${items.length} tasks, not 1 to ${MAX_BATCH}` }]);
   }
-  return door.enqueueAll(items.map(({ spec, requestId }) => ({ agentId, spec, requestId })));
+  return submissions.enqueueAll(items.map(({ spec, requestId }) => ({ agentId, spec, requestId })));
 }
