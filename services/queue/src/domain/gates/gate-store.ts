@@ -1,9 +1,10 @@
-import type { Closing, Gate, Scope } from "./gates.js";
+import type { Closing, Gate, GatesByName } from "./gates.js";
+import type { Scope } from "./scope.js";
 
 /** Reads gates. */
 export interface GateReads {
   /** Closed gates, and those that opened and are on their ramp. */
-  gates(): Promise<ReadonlyMap<Scope, Gate>>;
+  gates(): Promise<GatesByName>;
 }
 
 /** Opens and closes gates. */

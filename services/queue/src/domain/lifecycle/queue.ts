@@ -5,6 +5,7 @@ import { readReason } from "../fields/text.js";
 import { returnBlocked } from "../gates/blocked.js";
 import type { Gates } from "../gates/gate-keeper.js";
 import type { BlockedStore, GateStore, LimitStore } from "../gates/gate-store.js";
+import { scopeName } from "../gates/scope.js";
 import { type Bounds, boundNamed, queueFull } from "../intake/bounds.js";
 import type { EnqueueOutcome, IntakeStore, NewTask } from "../intake/intake-store.js";
 import { settleAnswers } from "../intake/settle-all.js";
@@ -80,7 +81,7 @@ export function createQueue(
   const returnLabels = async ({ id: ended, state, labels }: Place & Partial<Task>): Promise<void> => {
     if (labels === undefined || state === undefined || !isHeld(state)) return;
     for (const label of labels.filter((each) => labelCap(limits.order, each) !== undefined)) {
-      const id = await store.firstBlocked(ended, `label/${label}`);
+      const id = await store.firstBlocked(ended, scopeName({ kind: "label", label }));
       if (id !== undefined) await decideAndMove(id, afterBlock);
     }
   };
