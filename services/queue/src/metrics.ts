@@ -2,7 +2,7 @@ import { Refusal } from "@ccsp/errors";
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { Submissions } from "./application/submissions.js";
 import type { BreakerObserver } from "./domain/intake/breaker.js";
-import type { QueueObserver } from "./domain/lifecycle/queue.js";
+import type { QueueObserver } from "./domain/lifecycle/observer.js";
 import { startedInTime } from "./domain/order/objective.js";
 
 /** What happened at this replica. */
