@@ -8,7 +8,8 @@ import type {
 import { createByFilter } from "../application/by-filter.js";
 import { Faults } from "../domain/fields/faults.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
-import type { BulkStore, Clearing, Counts } from "../domain/search/bulk.js";
+import type { BulkStore, Clearing } from "../domain/search/bulk.js";
+import type { Counts } from "../domain/search/change-all.js";
 import type { TaskFilter } from "../domain/search/filter.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { classOf } from "../messages/words.js";
