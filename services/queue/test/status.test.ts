@@ -3,7 +3,7 @@ import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { readStatus } from "../src/application/status.js";
 import { reap } from "../src/domain/due/reaper.js";
 import { labelName } from "../src/domain/task/labels.js";
-import { toStatusMessage } from "../src/grpc/status-message.js";
+import { toStatusMessage } from "../src/application/status-message.js";
 import { scopes } from "./scopes.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
 

@@ -8,7 +8,7 @@ import { labelName } from "../domain/task/labels.js";
 import { CLASSES, STATES, type Task } from "../domain/task/task.js";
 import { storeSpec, toTaskMessage } from "../messages/task-message.js";
 import { priorityOf } from "../messages/words.js";
-import { readBulkFilter } from "./filter.js";
+import { readBulkFilter } from "./read-filter.js";
 
 const read = (filter: Parameters<typeof TaskFilter.fromPartial>[0]) => {
   const faults = new Faults();

@@ -1,5 +1,4 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Status } from "../application/status.js";
 import { isClosed } from "../domain/gates/gates.js";
 import { readScope, type Scope, scopeName } from "../domain/gates/scope.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
@@ -7,6 +6,7 @@ import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { priorityOf } from "../messages/words.js";
+import type { Status } from "./status.js";
 
 const ALL: Scope = { kind: "all" };
 const EMERGENCY: Scope = { kind: "emergency" };
