@@ -6,7 +6,7 @@ import { labelName } from "../domain/task/labels.js";
 import { retryOf } from "../messages/failure.js";
 import { storeSpec } from "../messages/task-message.js";
 
-/** What somebody asks for. */
+/** What an agent or a schedule asks for. */
 export interface TaskRequest {
   readonly agentId: string;
   /** Empty: the call cannot be repeated. */

@@ -14,7 +14,7 @@ export type Scope =
   | { readonly kind: "account"; readonly engine: string; readonly account: string }
   /** CCSP's own: an executor that cannot start an engine. */
   | { readonly kind: "executor"; readonly executor: string; readonly engine: string }
-  /** Of another release. Its gate is kept as it is, and not shown. */
+  /** A kind that this release does not know. Its gate is kept as it is, and not shown. */
   | { readonly kind: "unknown"; readonly name: string };
 
 /** The name under which a scope is stored, such as `engine/claude-code`. It also names what runs in that scope. */

@@ -3,7 +3,7 @@ import { engineTopic, executorTopic, GATES_TOPIC, type Listener, type Wakes } fr
 import type { Claimed } from "./lease-store.js";
 import { createSleepers, loginOf, nameOf, ONE, type Sleeper, type Sleepers } from "./sleepers.js";
 
-/** What came of a claim, for whom to wake next. */
+/** What a claim found. It decides which executors are woken next. */
 export type Claim = Pick<Claimed, "waitMs" | "left" | "kept" | "pins">;
 
 /** One Sync that waits. */

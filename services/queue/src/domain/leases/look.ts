@@ -11,7 +11,7 @@ export function createLook(
   { store, queue }: { store: LeaseStore; queue: Pick<Queue, "freeLease" | "resumeLease"> },
   leaseMs: number,
 ) {
-  // One that could not be confirmed for the moment keeps nobody waiting: the next Sync finds it again, if it is not done.
+  // A lease that cannot be freed for the moment delays no answer. The next Sync finds it again.
   const freeUnlisted = (id: string, fence: number): Promise<void> =>
     queue.freeLease(id, { how: "undelivered", fence }).catch((error: unknown) => {
       if (!(error instanceof Refusal && error.reason === "DEPENDENCY_UNAVAILABLE")) throw error;

@@ -8,7 +8,7 @@ const EMERGENCY: Scope = { kind: "emergency" };
 
 type CopiedStore = GateStore & EmergencyStore & Clock;
 
-/** How another shard closes what the first has closed: as it has it, and telling nobody. */
+/** How another shard closes what the first has closed: in the same way, and without an event. */
 export const COPY = { how: "replace", told: false } as const;
 
 /**
