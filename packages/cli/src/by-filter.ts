@@ -56,7 +56,9 @@ export function taskFilter(options: FilterOptions & { readonly agent?: string })
   const named = [agent, engine, priority, state, label, error, since, until].some((each) => each !== undefined);
   if (!named) return undefined;
   return TaskFilter.fromPartial({
-    ...{ agentId: agent ?? "", engine: engine ?? "", labels: { ...label } },
+    agentId: agent ?? "",
+    engine: engine ?? "",
+    labels: { ...label },
     ...(since && { createdAfter: since }),
     ...(until && { createdBefore: until }),
     states: (state ?? []).map((name) => TaskState[name]),

@@ -1,5 +1,6 @@
 import type { CategoryName, ListFilter, PriorityName, TaskStateName } from "@ccsp/client";
-import { ErrorCategory, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { CATEGORY_NAMES } from "@ccsp/errors";
+import { TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type Command, Option } from "commander";
 import { label, namesOf, oneOf, timeAgo } from "./option-values.js";
 import { CLASS_NAMES } from "./priority.js";
@@ -16,7 +17,6 @@ export interface FilterOptions {
 }
 
 const STATES = namesOf(TaskState);
-const CATEGORIES = namesOf(ErrorCategory);
 
 export function withFilter(command: Command): Command {
   const repeated = (flags: string, what: string, names: readonly string[]) =>
@@ -28,7 +28,7 @@ export function withFilter(command: Command): Command {
     .option("--label <key=value>", "only with this label, may be repeated", label)
     .option("--since <time>", "only accepted then or later: 2026-01-31T09:00Z, or how long ago, such as 2h", timeAgo)
     .option("--until <time>", "only accepted before then", timeAgo)
-    .addOption(repeated("--error <category>", "those that failed of this", CATEGORIES));
+    .addOption(repeated("--error <category>", "those that failed of this", CATEGORY_NAMES));
 }
 
 export function filterOf({ state, engine, priority, label: labels, since, until, error }: FilterOptions): ListFilter & {

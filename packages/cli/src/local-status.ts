@@ -1,11 +1,11 @@
 import { askHealth } from "@ccsp/fleet";
-import { createClient } from "@ccsp/grpc-kit";
 import { GetUsageResponse, MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import {
   ListNotificationsResponse,
   NotificationServiceService,
 } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { serviceClient } from "./service-client.js";
 import type { FleetState } from "./state.js";
 
 /** The state of one replica with the dependencies that do not answer, or why it cannot be told. */
@@ -32,14 +32,10 @@ export async function localStatus(services: FleetState["services"]): Promise<Loc
   const target = (wanted: string) => `127.0.0.1:${services.find(({ name }) => name === wanted)?.ports.grpc ?? 0}`;
   const [replicas, queue, usage, notifications] = await Promise.all([
     Promise.all(services.map(readiness)),
-    answered(createClient(QueueServiceService, target("queue")), (client) =>
-      client.getStatus({}, { timeoutMs: ANSWER_MS }),
-    ),
-    answered(createClient(MonitorServiceService, target("monitor")), (client) =>
-      client.getUsage({}, { timeoutMs: ANSWER_MS }),
-    ),
-    answered(createClient(NotificationServiceService, target("notification")), (client) =>
-      client.listNotifications({ pageSize: 5 }, { timeoutMs: ANSWER_MS }),
+    answered(serviceClient(QueueServiceService, target("queue"), ANSWER_MS), (client) => client.getStatus({})),
+    answered(serviceClient(MonitorServiceService, target("monitor"), ANSWER_MS), (client) => client.getUsage({})),
+    answered(serviceClient(NotificationServiceService, target("notification"), ANSWER_MS), (client) =>
+      client.listNotifications({ pageSize: 5 }),
     ),
   ]);
   return { services: replicas, queue, usage, notifications };

@@ -1,11 +1,12 @@
 import { findInstances, registerSchemes } from "@ccsp/discovery";
-import { type Client, createClient } from "@ccsp/grpc-kit";
+import type { Client } from "@ccsp/grpc-kit";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { type Command, Option } from "commander";
 import { pino } from "pino";
 import { CliError, EXIT } from "./exit.js";
 import type { Io } from "./io.js";
+import { serviceClient } from "./service-client.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
 
 export type QueueClient = Client<QueueServiceService>;
@@ -44,7 +45,7 @@ export async function atQueue<T>(io: Io, options: QueueOptions, use: (queue: Que
   const target = options.queue || io.env["CCSP_QUEUE_TARGET"] || (await inFleet(io, "queue")) || consulQueue(io);
   const consulUrl = io.env["CCSP_CONSUL_URL"] || undefined;
   const schemes = registerSchemes({ consulUrl, log: pino({ level: "silent" }) });
-  const client = createClient(QueueServiceService, target, { timeoutMs: ANSWER_MS });
+  const client = serviceClient(QueueServiceService, target, ANSWER_MS);
   try {
     return await use(client);
   } finally {
@@ -84,7 +85,7 @@ export async function atExecutors<T>(
   const addresses = await executorAddresses(io, options);
   const opened = addresses.map((address) => ({
     address,
-    client: createClient(ExecutorServiceService, address, { timeoutMs: EXECUTOR_MS }),
+    client: serviceClient(ExecutorServiceService, address, EXECUTOR_MS),
   }));
   try {
     return await use(opened);

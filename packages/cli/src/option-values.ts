@@ -1,3 +1,4 @@
+import { parseDuration } from "@ccsp/config";
 import { InvalidArgumentError } from "commander";
 
 /** For commander, as the others here: the value that an option's text means. */
@@ -22,19 +23,11 @@ export function wholeNumber(min = 0): (value: string) => number {
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** `90s`, `10m`, `2h`, `7d` in milliseconds. */
 export function durationMs(value: string): number {
-  const ms = msOf(value);
+  const ms = parseDuration(value);
   if (ms === undefined) throw new InvalidArgumentError("Write it as 90s, 10m, 2h or 7d.");
   return ms;
-}
-
-function msOf(value: string): number | undefined {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? [];
-  const scale = unit === undefined ? undefined : UNITS[unit];
-  return scale === undefined ? undefined : Math.round(Number(amount) * scale);
 }
 
 export function label(value: string, labels: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -50,7 +43,7 @@ export const timeAgo = (value: string): Date => time(value, -1);
 export const timeAhead = (value: string): Date => time(value, 1);
 
 function time(value: string, sign: 1 | -1): Date {
-  const ms = msOf(value);
+  const ms = parseDuration(value);
   const date = /^\d{4}-\d\d-\d\d/.test(value) ? Date.parse(value) : Number.NaN;
   const at = ms === undefined ? date : Date.now() + sign * ms;
   if (!Number.isNaN(at)) return new Date(at);

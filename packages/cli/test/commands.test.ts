@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MissedRuns, type Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { ErrorCategory, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, PermissionMode, Priority, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { startFakeAgentService } from "./fake-agent-service.js";
 import { ccsp, type Invocation } from "./memory-io.js";
 
@@ -124,7 +124,8 @@ describe("ccsp's commands", () => {
     const times = "--start-time 2030-01-01T00:00Z --start-deadline 2030-01-01T01:00Z";
     const retry = "--first-backoff 500ms --max-backoff 1m --never-on timeout --never-on NETWORK_ERROR";
     const place = "--executor ex-1 --fallback-after 2m --cache-max-age 1h --conversation 0-x --fork";
-    const tools = "--available-tool Read --available-tool Bash --allowed-tool Bash(git:*) --denied-tool Edit";
+    const tools =
+      "--available-tool Read --available-tool Bash --allowed-tool Bash(git:*) --denied-tool Edit --permission-mode accept-edits";
     const options = `${line} ${more} ${times} ${retry} ${place} ${tools}`.split(" ");
     const { code, stdout, stderr } = await at([...options, "--attach", NOTES, "--system-prompt", "be brief"]);
     assert.equal(code, 0, stderr);
@@ -140,6 +141,7 @@ describe("ccsp's commands", () => {
       availableTools: ["Read", "Bash"],
       allowedTools: ["Bash(git:*)"],
       deniedTools: ["Edit"],
+      permissionMode: PermissionMode.ACCEPT_EDITS,
       labels: { a: "b", c: "d=e" },
       limits: { wallTime: { seconds: 90n, nanos: 0 }, outputBytes: 0n, turns: 3, budgetUsd: 0.5 },
       maxAttempts: 2,

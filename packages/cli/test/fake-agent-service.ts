@@ -51,8 +51,8 @@ export async function startFakeAgentService() {
   const tokens: string[] = [];
 
   const admit = ({ headers }: CallContext) => {
-    tokens.push(String(headers.get("authorization")[0]).replace("Bearer ", ""));
-    if (headers.get("authorization")[0] === "Bearer expired") throw new Refusal("TOKEN_EXPIRED", "the token expired");
+    tokens.push(String(headers["authorization"]).replace("Bearer ", ""));
+    if (headers["authorization"] === "Bearer expired") throw new Refusal("TOKEN_EXPIRED", "the token expired");
   };
   const find = (id: string): Task => {
     const task = tasks.get(id);

@@ -42,12 +42,19 @@ function infected<T>(value: T): T {
 }
 
 const TASK = Task.fromPartial({
-  ...{ id: "t", state: TaskState.FAILED, agentId: "a", traceId: "x", attempt: 1, createTime: new Date(0) },
+  id: "t",
+  state: TaskState.FAILED,
+  agentId: "a",
+  traceId: "x",
+  attempt: 1,
+  createTime: new Date(0),
   spec: { prompt: "p", engine: "e", model: "m", labels: { team: "docs" } },
   error: { category: ErrorCategory.OVERLOADED, message: "529" },
 });
 const DONE = Task.fromPartial({
-  ...{ ...TASK, state: TaskState.SUCCEEDED, error: undefined },
+  ...TASK,
+  state: TaskState.SUCCEEDED,
+  error: undefined,
   result: { text: "answer", engine: "e", engineVersion: "1", model: "m", conversationId: "c" },
 });
 const BLOCKERS = [{ kind: BlockerKind.GATE, message: "paused by ada" }];
@@ -159,24 +166,33 @@ describe("what others wrote, as ccsp shows it", () => {
     });
 
   const commands = [
-    ...[
-      "run p",
-      "run done",
-      "submit p",
-      "watch t",
-      "watch done",
-      "get t",
-      "get done",
-      "list",
-      "cancel t",
-      "retry t",
-      "explain t",
-      "estimate p",
-    ],
-    ...["schedule list", "status", "queue status", "queue list", "queue get t", "queue explain t", "queue log t"],
-    ...["queue cancel t", "queue retry t", "pause agent/a --why lunch", "emergency stop --level kill --why leak"],
-    ...[`executor list --executors HERE`, `executor runs --executors HERE`, `executor tail t --executors HERE`],
-    ...["executor drain y --executors HERE"],
+    "run p",
+    "run done",
+    "submit p",
+    "watch t",
+    "watch done",
+    "get t",
+    "get done",
+    "list",
+    "cancel t",
+    "retry t",
+    "explain t",
+    "estimate p",
+    "schedule list",
+    "status",
+    "queue status",
+    "queue list",
+    "queue get t",
+    "queue explain t",
+    "queue log t",
+    "queue cancel t",
+    "queue retry t",
+    "pause agent/a --why lunch",
+    "emergency stop --level kill --why leak",
+    `executor list --executors HERE`,
+    `executor runs --executors HERE`,
+    `executor tail t --executors HERE`,
+    "executor drain y --executors HERE",
   ];
   for (const command of commands) {
     for (const json of ["", " --json"]) {

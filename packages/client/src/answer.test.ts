@@ -4,7 +4,11 @@ import { createAnswer } from "./answer.js";
 import type { RunEvent } from "./run-event.js";
 
 const text = (said: string, message: number): RunEvent => ({
-  ...{ type: "text", sequence: 1, attempt: 1, message, text: said },
+  type: "text",
+  sequence: 1,
+  attempt: 1,
+  message,
+  text: said,
 });
 const back = (message: number): RunEvent => ({ type: "taken-back", sequence: 1, attempt: 1, message });
 const tool: RunEvent = { type: "tool", sequence: 1, attempt: 1, name: "Bash" };

@@ -1,5 +1,4 @@
 import type { CallOptions } from "@ccsp/grpc-kit";
-import { Metadata } from "@grpc/grpc-js";
 import { AuthenticationError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
 
@@ -36,9 +35,8 @@ export function createCaller({ token, resumeMs, closed }: CallerOptions): Caller
     async options({ signal: given, traceparent }) {
       const signal = until(given);
       signal.throwIfAborted();
-      const metadata = new Metadata();
-      metadata.set("authorization", `Bearer ${sendable(typeof token === "string" ? token : await token())}`);
-      if (traceparent !== undefined) metadata.set("traceparent", traceparent);
+      const authorization = `Bearer ${sendable(typeof token === "string" ? token : await token())}`;
+      const metadata = { authorization, ...(traceparent !== undefined && { traceparent }) };
       signal.throwIfAborted();
       return { metadata, signal };
     },

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { createClient } from "@ccsp/grpc-kit";
+import { channelTls, createClient, type Tls } from "@ccsp/grpc-kit";
 import {
   AgentServiceService,
   type EstimateTaskResponse as Estimate,
@@ -21,6 +21,8 @@ export interface ClientOptions {
   /** gRPC target of the gateway: `host:port`, `dns:///…`, or another scheme that this process has registered. */
   readonly target: string;
   readonly token: Token;
+  /** Connects by TLS 1.3; `{}` does for a gateway whose certificate is of an authority of this machine. Plain if left out. */
+  readonly tls?: (Tls & { readonly serverName?: string | undefined }) | undefined;
   /** How long calls and streams keep trying while nothing can be reached, in milliseconds. 60 s. */
   readonly resumeMs?: number;
 }
@@ -84,8 +86,10 @@ export interface CcspClient {
 }
 
 /** Opens no connection before the first call. */
-export function createCcspClient({ target, token, resumeMs = 60_000 }: ClientOptions): CcspClient {
-  const agent = createClient(AgentServiceService, target);
+export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: ClientOptions): CcspClient {
+  const agent = createClient(AgentServiceService, target, {
+    ...(tls && { credentials: channelTls(tls), serverName: tls.serverName }),
+  });
   const closing = new AbortController();
   // Every call listens to it; Node takes more than ten for a leak and says so on the agent's stderr.
   setMaxListeners(0, closing.signal);

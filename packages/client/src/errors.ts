@@ -1,6 +1,6 @@
-import type { FieldViolation, Reason } from "@ccsp/errors";
+import { type CategoryName, categoryNameOf, type FieldViolation, type Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
-import { ErrorCategory, errorCategoryToJSON, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { ErrorCategory, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 
 /** What a refusal carries besides its message; empty where the server said nothing. */
 export interface ErrorDetails {
@@ -89,7 +89,7 @@ export class TaskFailedError extends Error {
   readonly state: "FAILED" | "CANCELLED" | "EXPIRED";
   readonly error: TaskError | undefined;
   /** The error's category, such as `RATE_LIMIT`. */
-  readonly category: string;
+  readonly category: CategoryName;
 
   constructor(taskId: string, state: "FAILED" | "CANCELLED" | "EXPIRED", error: TaskError | undefined) {
     super(`task ${taskId} ended ${state}${error?.message ? `: ${error.message}` : ""}`);
@@ -101,10 +101,7 @@ export class TaskFailedError extends Error {
 }
 
 /** `RATE_LIMIT` and so on. A category newer than this client is `UNKNOWN_ERROR`. */
-export function categoryName(category: ErrorCategory): string {
-  const name = errorCategoryToJSON(category).replace(/^ERROR_CATEGORY_/, "");
-  return name === "UNRECOGNIZED" || name === "UNSPECIFIED" ? "UNKNOWN_ERROR" : name;
-}
+export const categoryName = (category: ErrorCategory): CategoryName => categoryNameOf(category) ?? "UNKNOWN_ERROR";
 
 type Class = new (reason: Reason, message: string, details: ErrorDetails) => CcspError;
 

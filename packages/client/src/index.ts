@@ -1,4 +1,5 @@
-export type { FieldViolation, Reason } from "@ccsp/errors";
+export type { CategoryName, FieldViolation, Reason } from "@ccsp/errors";
+export type { Tls } from "@ccsp/grpc-kit";
 export type {
   EstimateTaskResponse as Estimate,
   ExplainTaskResponse as Explanation,
@@ -48,9 +49,9 @@ export {
   type AffinityInput,
   type AttachmentInput,
   type CacheInput,
-  type CategoryName,
   type ConversationInput,
   type LimitsInput,
+  PERMISSION_MODES,
   type PermissionModeName,
   PRIORITIES,
   type PriorityName,

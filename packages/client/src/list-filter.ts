@@ -1,6 +1,7 @@
+import type { CategoryName } from "@ccsp/errors";
 import { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type CategoryName, PRIORITIES, type PriorityName } from "./task-input.js";
+import { PRIORITIES, type PriorityName } from "./task-input.js";
 
 /** Which of the agent's tasks are meant: every field that is set has to match. */
 export interface ListFilter {

@@ -5,7 +5,12 @@ import { NotFoundError, UnavailableError } from "./errors.js";
 import { createPatience, type Pace } from "./patience.js";
 
 const NOTHING = {
-  ...{ reason: undefined, metadata: {}, fields: [], retryAfterMs: undefined, quota: [], preconditions: [] },
+  reason: undefined,
+  metadata: {},
+  fields: [],
+  retryAfterMs: undefined,
+  quota: [],
+  preconditions: [],
 };
 const away = new CallError(status.UNAVAILABLE, "nobody there");
 
@@ -16,7 +21,7 @@ function clock() {
   const time = { ms: 0, pauses: [] as number[] };
   const pace: Pace = {
     now: () => time.ms,
-    spread: (ms) => ms,
+    random: () => 1,
     wait: async (pause) => {
       time.ms += pause;
       time.pauses.push(pause);
@@ -46,7 +51,7 @@ describe("patience", () => {
 
   it("never comes back sooner than it was told, however its own pauses are spread", async () => {
     const { time, ...pace } = clock();
-    const patience = createPatience(10_000, undefined, { ...pace, spread: (ms) => ms / 2 });
+    const patience = createPatience(10_000, undefined, { ...pace, random: () => 0 });
     await patience.outlast(overloaded(2_500));
     await patience.outlast(overloaded(2_500));
     assert.deepEqual(time.pauses, [2_550, 2_600]);

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { CallError } from "@ccsp/grpc-kit";
+import { backoffMs, pause } from "@ccsp/timing";
 import { status } from "@grpc/grpc-js";
 import { toCcspError } from "./errors.js";
 
@@ -8,8 +8,8 @@ export interface Pace {
   /** Milliseconds, only ever growing. */
   readonly now: () => number;
   readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
-  /** A pause in place of one of so many milliseconds: the clients of a restarted gateway do not come back in one instant. */
-  readonly spread: (ms: number) => number;
+  /** 0 to 1, so that the clients of a restarted gateway do not come back at the same instant. */
+  readonly random: () => number;
 }
 
 /** Decides whether a failed call is worth repeating, and when. */
@@ -32,7 +32,7 @@ const SHORTEST_TRY_MS = 1_000;
 export function createPatience(
   resumeMs: number,
   signal: AbortSignal | undefined,
-  { now, wait, spread }: Pace = realPace,
+  { now, wait, random }: Pace = realPace,
 ): Patience {
   let failures = 0;
   let since: number | undefined;
@@ -56,9 +56,9 @@ export function createPatience(
       const { retryAfterMs = 0 } = error;
       const left = leftMs() - retryAfterMs;
       if (left <= 0) throw toCcspError(told ?? error);
-      const pause = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS, left);
       failures += 1;
-      await wait(retryAfterMs + spread(pause), signal);
+      const growth = { firstMs: FIRST_PAUSE_MS, longestMs: Math.min(LONGEST_PAUSE_MS, left), random };
+      await wait(retryAfterMs + backoffMs(failures, growth), signal);
       if (signal?.aborted) throw signal.reason;
     },
   };
@@ -72,9 +72,6 @@ function worthRepeating(error: unknown): error is CallError {
 
 const realPace: Pace = {
   now: () => performance.now(),
-  async wait(ms, signal) {
-    const paused = delay(ms, undefined, signal && { signal });
-    await paused.catch(() => undefined); // an abort is seen by the caller, who knows the reason
-  },
-  spread: (ms) => ms / 2 + (Math.random() * ms) / 2,
+  wait: pause, // the caller sees an abort, and knows the reason
+  random: Math.random,
 };

@@ -1,3 +1,4 @@
+import type { CategoryName } from "@ccsp/errors";
 import {
   type StateChanged,
   type Task,
@@ -37,7 +38,7 @@ export type RunEvent =
     }
   | { readonly type: "taken-back"; readonly sequence: number; readonly attempt: number; readonly message: number }
   | { readonly type: "tool"; readonly sequence: number; readonly attempt: number; readonly name: string }
-  | { readonly type: "notice"; readonly sequence: number; readonly category: string; readonly message: string }
+  | { readonly type: "notice"; readonly sequence: number; readonly category: CategoryName; readonly message: string }
   | {
       readonly type: "waiting";
       readonly sequence: number;

@@ -46,7 +46,7 @@ describe("toSpec", () => {
       availableTools: ["Read", "Bash"],
       allowedTools: ["Read"],
       deniedTools: ["Bash"],
-      permissionMode: "acceptEdits",
+      permissionMode: "accept-edits",
     });
     assert.deepEqual(spec, {
       prompt: "hello",
@@ -75,6 +75,13 @@ describe("toSpec", () => {
       allowedTools: ["Read"],
       deniedTools: ["Bash"],
       permissionMode: PermissionMode.ACCEPT_EDITS,
+    });
+  });
+
+  it("reads the word for a permission mode that releases before wrote, and offers today's", () => {
+    assert.equal(toSpec({ prompt: "x", permissionMode: "acceptEdits" }).permissionMode, PermissionMode.ACCEPT_EDITS);
+    assert.deepEqual(faultsOf({ prompt: "x", permissionMode: "bypassPermissions" }), {
+      "spec.permission_mode": "permissionMode is not one of plan, default, manual, accept-edits, skip",
     });
   });
 

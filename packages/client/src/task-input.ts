@@ -1,22 +1,25 @@
-import type { FieldViolation } from "@ccsp/errors";
+import { CATEGORY_NAMES, type CategoryName } from "@ccsp/errors";
 import { ErrorCategory, PermissionMode, Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { InvalidTaskError } from "./errors.js";
 import {
-  type Check,
-  check,
+  bytes,
   date,
+  duration,
   type Fields,
+  faultsOf,
   flag,
   int32,
-  integer,
+  int64,
   isRecord,
+  kindOf,
   listOf,
   number,
   oneOf,
-  record,
+  part,
   text,
   texts,
-} from "./checks.js";
-import { InvalidTaskError } from "./errors.js";
+  toMessage,
+} from "./fields.js";
 
 /** What to run. Everything but `prompt` has a default of the installation. */
 export interface TaskInput {
@@ -58,11 +61,11 @@ export interface TaskInput {
 
 export type PriorityName = "urgent" | "high" | "normal" | "low";
 
-/** What the engine may do without asking; the operator's policy says which of these an agent may have. `manual` is another name for `default`. */
-export type PermissionModeName = "plan" | "default" | "manual" | "acceptEdits" | "skip";
-
-/** Such as `RATE_LIMIT`. */
-export type CategoryName = Exclude<keyof typeof ErrorCategory, "UNSPECIFIED" | "UNRECOGNIZED">;
+/**
+ * What the engine may do without asking. The operator's policy says which of these an agent may have. `manual` is another name for `default`;
+ * `acceptEdits` is `accept-edits`, as releases up to 0.2.0 spelt it, and will not be read by the next one.
+ */
+export type PermissionModeName = "plan" | "default" | "manual" | "accept-edits" | "acceptEdits" | "skip";
 
 /** What a run may use at most. */
 export interface LimitsInput {
@@ -116,69 +119,54 @@ const MODES: Readonly<Record<PermissionModeName, PermissionMode>> = {
   plan: PermissionMode.PLAN,
   default: PermissionMode.DEFAULT,
   manual: PermissionMode.DEFAULT,
+  "accept-edits": PermissionMode.ACCEPT_EDITS,
   acceptEdits: PermissionMode.ACCEPT_EDITS,
   skip: PermissionMode.SKIP,
 };
+/** The words for permission modes, without the spelling of before. */
+export const PERMISSION_MODES: readonly PermissionModeName[] = ["plan", "default", "manual", "accept-edits", "skip"];
 
-const CATEGORIES = Object.keys(ErrorCategory).filter(
-  (name) => /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED",
-);
+const CATEGORIES = Object.fromEntries(CATEGORY_NAMES.map((name) => [name, ErrorCategory[name]]));
 
-const content: Check = (value) => (value instanceof Uint8Array ? undefined : text(value));
+type Part<K extends keyof TaskSpec> = NonNullable<TaskSpec[K]>;
 
-const FIELDS: Fields<TaskInput> = {
-  prompt: ["spec.prompt", text],
-  engine: ["spec.engine", text],
-  priority: ["spec.priority", oneOf(Object.keys(PRIORITIES))],
-  model: ["spec.model", text],
-  fallbackModels: ["spec.fallback_models", listOf(text)],
-  systemPrompt: ["spec.system_prompt", text],
-  labels: ["spec.labels", texts],
-  limits: ["spec.limits", record],
-  maxAttempts: ["spec.max_attempts", int32],
-  retry: ["spec.retry", record],
-  startTime: ["spec.start_time", date],
-  startDeadline: ["spec.start_deadline", date],
-  affinity: ["spec.affinity", record],
-  cache: ["spec.cache", record],
-  conversation: ["spec.conversation", record],
-  attachments: ["spec.attachments", listOf(record)],
-  includeFiles: ["spec.include_files", listOf(text)],
-  workingFolder: ["spec.working_folder", text],
-  availableTools: ["spec.available_tools", listOf(text)],
-  allowedTools: ["spec.allowed_tools", listOf(text)],
-  deniedTools: ["spec.denied_tools", listOf(text)],
-  permissionMode: ["spec.permission_mode", oneOf(Object.keys(MODES))],
+const LIMITS: Fields<LimitsInput, Part<"limits">> = {
+  wallTimeMs: duration,
+  outputBytes: int64,
+  turns: int32,
+  budgetUsd: number,
 };
 
-const LIMITS: Fields<LimitsInput> = {
-  wallTimeMs: ["spec.limits.wall_time", integer],
-  outputBytes: ["spec.limits.output_bytes", integer],
-  turns: ["spec.limits.turns", int32],
-  budgetUsd: ["spec.limits.budget_usd", number],
+const RETRY: Fields<RetryInput, Part<"retry">> = {
+  firstBackoffMs: duration,
+  maxBackoffMs: duration,
+  neverOn: listOf(oneOf(CATEGORIES)),
 };
 
-const RETRY: Fields<RetryInput> = {
-  firstBackoffMs: ["spec.retry.first_backoff", integer],
-  maxBackoffMs: ["spec.retry.max_backoff", integer],
-  neverOn: ["spec.retry.never_on", listOf(oneOf(CATEGORIES))],
-};
-
-const AFFINITY: Fields<AffinityInput> = {
-  executorId: ["spec.affinity.executor_id", text],
-  fallbackAfterMs: ["spec.affinity.fallback_after", integer],
-};
-
-const CACHE: Fields<CacheInput> = { maxAgeMs: ["spec.cache.max_age", integer] };
-
-const CONVERSATION: Fields<ConversationInput> = {
-  id: ["spec.conversation.id", text],
-  fork: ["spec.conversation.fork", flag],
-};
-
-const ATTACHMENT: Fields<AttachmentInput> = {
-  name: ["spec.attachments.name", text],
-  content: ["spec.attachments.content", content],
+/** Each field of a task: its check, and what it is in the message. Its name in the API follows from its name here. */
+const TASK: Fields<TaskInput, TaskSpec> = {
+  prompt: text,
+  engine: text,
+  priority: oneOf(PRIORITIES),
+  model: text,
+  fallbackModels: listOf(text),
+  systemPrompt: text,
+  labels: texts,
+  limits: part(LIMITS),
+  maxAttempts: int32,
+  retry: part(RETRY),
+  startTime: date,
+  startDeadline: date,
+  affinity: part<AffinityInput, Part<"affinity">>({ executorId: text, fallbackAfterMs: duration }),
+  cache: part<CacheInput, Part<"cache">>({ maxAgeMs: duration }),
+  conversation: part<ConversationInput, Part<"conversation">>({ id: text, fork: flag }),
+  attachments: listOf(part<AttachmentInput, TaskSpec["attachments"][number]>({ name: text, content: bytes })),
+  includeFiles: listOf(text),
+  workingFolder: text,
+  availableTools: listOf(text),
+  allowedTools: listOf(text),
+  deniedTools: listOf(text),
+  permissionMode: oneOf(MODES, PERMISSION_MODES),
 };
 
 /**
@@ -186,72 +174,15 @@ const ATTACHMENT: Fields<AttachmentInput> = {
  * acceptable is the server's matter.
  */
 export function toSpec(input: TaskInput): TaskSpec {
-  const wrong = record(input);
-  const faults = wrong === undefined ? faultsOf(input) : [{ field: "spec", description: `the task ${wrong}` }];
+  const faults = isRecord(input) ? faultsOf(input, TASK) : [noTask(input)];
+  if (isRecord(input) && input.prompt === undefined) {
+    faults.unshift({ field: "spec.prompt", description: "prompt is missing" });
+  }
   if (faults.length > 0) {
     const message = `invalid task: ${faults.map(({ field, description }) => `${field}: ${description}`).join("; ")}`;
     throw new InvalidTaskError("INVALID_FIELD", message, { fields: faults });
   }
-  const { priority, limits, retry, affinity, cache, conversation, attachments, permissionMode, ...plain } = input;
-  const { labels, fallbackModels = [], includeFiles = [], ...lists } = plain;
-  const { availableTools = [], allowedTools = [], deniedTools = [], ...same } = lists;
-  return TaskSpec.fromPartial({
-    ...same,
-    fallbackModels: [...fallbackModels],
-    includeFiles: [...includeFiles],
-    availableTools: [...availableTools],
-    allowedTools: [...allowedTools],
-    deniedTools: [...deniedTools],
-    ...(labels && { labels: { ...labels } }),
-    ...(priority && { priority: PRIORITIES[priority] }),
-    ...(permissionMode && { permissionMode: MODES[permissionMode] }),
-    ...(limits && { limits: limitsOf(limits) }),
-    ...(retry && { retry: retryOf(retry) }),
-    ...(affinity && {
-      affinity: { executorId: affinity.executorId, fallbackAfter: durationOf(affinity.fallbackAfterMs) },
-    }),
-    ...(cache && { cache: { maxAge: durationOf(cache.maxAgeMs) } }),
-    ...(conversation && { conversation: { id: conversation.id ?? "", fork: conversation.fork ?? false } }),
-    attachments: (attachments ?? []).map((each) => ({ name: each.name, content: Buffer.from(each.content) })),
-  });
+  return TaskSpec.fromPartial(toMessage(input, TASK));
 }
 
-function limitsOf({ wallTimeMs, outputBytes, turns, budgetUsd }: LimitsInput) {
-  return {
-    ...(wallTimeMs !== undefined && { wallTime: durationOf(wallTimeMs) }),
-    ...(outputBytes !== undefined && { outputBytes: BigInt(outputBytes) }),
-    ...(turns !== undefined && { turns }),
-    ...(budgetUsd !== undefined && { budgetUsd }),
-  };
-}
-
-function retryOf({ firstBackoffMs, maxBackoffMs, neverOn = [] }: RetryInput) {
-  return {
-    firstBackoff: durationOf(firstBackoffMs),
-    maxBackoff: durationOf(maxBackoffMs),
-    neverOn: neverOn.map((name) => ErrorCategory[name]),
-  };
-}
-
-function durationOf(ms: number | undefined) {
-  if (ms === undefined) return undefined;
-  // Truncation gives both parts the number's sign, as google.protobuf.Duration wants it: the server refuses negatives.
-  return { seconds: BigInt(Math.trunc(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
-}
-
-function faultsOf(input: TaskInput): FieldViolation[] {
-  const missing = input.prompt === undefined ? [{ field: "spec.prompt", description: "prompt is missing" }] : [];
-  const within = (value: unknown, fields: Parameters<typeof check>[1], prefix: string) =>
-    isRecord(value) ? check(value, fields, prefix) : [];
-  const attachments: readonly unknown[] = Array.isArray(input.attachments) ? input.attachments : [];
-  return [
-    ...missing,
-    ...check(input, FIELDS),
-    ...within(input.limits, LIMITS, "limits."),
-    ...within(input.retry, RETRY, "retry."),
-    ...within(input.affinity, AFFINITY, "affinity."),
-    ...within(input.cache, CACHE, "cache."),
-    ...within(input.conversation, CONVERSATION, "conversation."),
-    ...attachments.flatMap((each, i) => within(each, ATTACHMENT, `attachments[${i}].`)),
-  ];
-}
+const noTask = (input: unknown) => ({ field: "spec", description: `the task is not an object but ${kindOf(input)}` });

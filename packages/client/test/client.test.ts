@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { type Reason, Refusal } from "@ccsp/errors";
+import { serverTls } from "@ccsp/grpc-kit";
 import { ErrorCategory, StateChanged, TaskEnded, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { eventually } from "@ccsp/testkit";
+import { type Authority, createAuthority, eventually } from "@ccsp/testkit";
 import {
   AuthenticationError,
   type CcspClient,
   CcspError,
+  type ClientOptions,
   ConflictError,
   createCcspClient,
   InvalidTaskError,
@@ -216,10 +218,10 @@ describe("client", () => {
     await renewing.submit({ prompt: "hello" }, { traceparent });
     renewing.close();
     assert.deepEqual(
-      gateway.headers.map((header) => header.get("authorization")[0]),
+      gateway.headers.map((header) => header["authorization"]),
       ["Bearer token-1", "Bearer token-2"],
     );
-    assert.deepEqual(gateway.headers[1]?.get("traceparent"), [traceparent]);
+    assert.deepEqual(gateway.headers[1]?.["traceparent"], traceparent);
   });
 
   it("does not send, nor repeat in a message, a token that no header can hold", async () => {
@@ -266,4 +268,31 @@ describe("client", () => {
       });
     });
   }
+});
+
+describe("a client with TLS", () => {
+  let authority: Authority;
+  before(async function () {
+    authority = await createAuthority(this);
+  });
+  after(() => authority?.close());
+
+  it("gets answers of a gateway whose authority it knows, and of no other", async () => {
+    const { ca } = authority;
+    const gateway = await startFakeGateway([], serverTls({ ca, ...(await authority.issue("gateway")) }));
+    const own = await authority.issue("alice");
+    const connect = (tls: ClientOptions["tls"], resumeMs = 100) =>
+      createCcspClient({ target: gateway.target, token: "t", tls, resumeMs });
+    const known = connect({ ca, ...own, serverName: "gateway" }, 60_000);
+    const unaware = connect({ ...own, serverName: "gateway" });
+    const plain = connect(undefined);
+    try {
+      assert.equal((await known.capabilities()).agentId, "alice");
+      for (const client of [unaware, plain]) await assert.rejects(client.capabilities(), UnavailableError);
+      assert.equal(gateway.headers.length, 1);
+    } finally {
+      for (const client of [known, unaware, plain]) client.close();
+      await gateway.stop();
+    }
+  });
 });

@@ -1,16 +1,22 @@
 import { once } from "node:events";
 import { Refusal } from "@ccsp/errors";
-import { type CallContext, type GrpcServer, type Handlers, implementSome, serveGrpc } from "@ccsp/grpc-kit";
+import {
+  type CallContext,
+  type GrpcServer,
+  type Handlers,
+  implementSome,
+  type ServeOptions,
+  serveGrpc,
+} from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Metadata } from "@grpc/grpc-js";
 import pino from "pino";
 
 /** An AgentService with tasks in memory, which can be restarted and told to misbehave. Each new task has the script as its log. */
 export interface FakeGateway {
   readonly target: string;
   /** Of every call so far. */
-  readonly headers: readonly Metadata[];
+  readonly headers: readonly CallContext["headers"][];
   /** How often a task was asked for, by request id. */
   readonly requests: ReadonlyMap<string, number>;
   watchers(): number;
@@ -21,11 +27,14 @@ export interface FakeGateway {
   start(): Promise<void>;
 }
 
-export async function startFakeGateway(script: readonly TaskEvent["event"][] = []): Promise<FakeGateway> {
+export async function startFakeGateway(
+  script: readonly TaskEvent["event"][] = [],
+  credentials?: ServeOptions["credentials"],
+): Promise<FakeGateway> {
   const tasks = new Map<string, Task>();
   const logs = new Map<string, TaskEvent[]>();
   const requests = new Map<string, number>();
-  const headers: Metadata[] = [];
+  const headers: CallContext["headers"][] = [];
   const news = new EventTarget();
   let watchers = 0;
   let refusal: Refusal | undefined;
@@ -117,6 +126,7 @@ export async function startFakeGateway(script: readonly TaskEvent["event"][] = [
       listen: { host: "127.0.0.1", port },
       services: [implementSome(AgentServiceService, handlers)],
       log: pino({ level: "silent" }),
+      credentials,
       lameDuckMs: 0,
       drainMs: 1_000,
     });

@@ -1,17 +1,21 @@
 /** From long to short. */
 const UNITS = [
+  ["d", 86_400_000],
   ["h", 3_600_000],
   ["m", 60_000],
   ["s", 1_000],
   ["ms", 1],
 ] as const;
 
-/** "500ms", "30s", "5m", "2h" in milliseconds; undefined for anything else, a bare number among it: its unit would be a guess. */
+/**
+ * "500ms", "30s", "5m", "1.5h", "7d" in milliseconds, rounded to whole ones. Undefined for anything else, also for a bare number: its unit would
+ * be a guess.
+ */
 export function parseDuration(text: string): number | undefined {
-  const match = /^(\d+)(ms|s|m|h)$/.exec(text);
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   const unit = UNITS.find(([name]) => name === match?.[2]);
   if (match === null || unit === undefined) return undefined;
-  const value = Number(match[1]) * unit[1];
+  const value = Math.round(Number(match[1]) * unit[1]);
   return Number.isSafeInteger(value) ? value : undefined;
 }
 

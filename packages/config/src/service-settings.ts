@@ -1,4 +1,5 @@
-import type { ListenAddress, Settings } from "./settings.js";
+import type { HostPort } from "./host-port.js";
+import type { Settings } from "./settings.js";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 const LOOPBACK = "127.0.0.1";
@@ -7,8 +8,8 @@ const ANY = "0.0.0.0";
 /** What every service has. */
 export interface ServiceSettings {
   readonly name: string;
-  readonly listen: ListenAddress;
-  readonly opsListen: ListenAddress;
+  readonly listen: HostPort;
+  readonly opsListen: HostPort;
   /** Where others reach this process: what it registers in Consul. */
   readonly advertiseHost: string;
   /** Undefined: not registered. */

@@ -1,7 +1,5 @@
 import { formatDuration, parseDuration } from "./duration.js";
-import { type ListenAddress, parseListen } from "./listen.js";
-
-export type { ListenAddress };
+import { type HostPort, parseHostPort } from "./host-port.js";
 
 /** What `--help` shows of one setting. */
 export interface SettingDescription {
@@ -32,7 +30,7 @@ export interface Settings {
   list(name: string, doc: string, options: { default: readonly string[]; pattern?: RegExp }): readonly string[];
   oneOf<T extends string>(name: string, doc: string, values: readonly T[], options: { default: T }): T;
   /** Written as host:port or [v6 address]:port; port 0 takes a free one. */
-  listen(name: string, doc: string, options: { default: string }): ListenAddress;
+  listen(name: string, doc: string, options: { default: string }): HostPort;
   /** For what only several settings together show: illegal. */
   fault(message: string): void;
   /** For what is legal but suspicious; say why. */
@@ -133,15 +131,15 @@ export class EnvSettings implements Settings {
     return this.#read({ name, doc, default: options.default, parse }) ?? options.default;
   }
 
-  listen(name: string, doc: string, options: { default: string }): ListenAddress {
-    const parse = (value: string): ListenAddress => {
-      const address = parseListen(value);
+  listen(name: string, doc: string, options: { default: string }): HostPort {
+    const parse = (value: string): HostPort => {
+      const address = parseHostPort(value, { lowest: 0 });
       if (address === undefined) throw new Unfit("must be host:port or [v6 address]:port, with a port up to 65535");
       return address;
     };
     return (
       this.#read({ name, doc, default: options.default, parse }) ??
-      parseListen(options.default) ?? { host: "", port: 0 }
+      parseHostPort(options.default, { lowest: 0 }) ?? { host: "", port: 0 }
     );
   }
 

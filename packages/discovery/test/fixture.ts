@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createClient, type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { announce, registerSchemes } from "../src/index.js";
 
@@ -34,11 +35,12 @@ export class Fixture {
     this.own(registerSchemes({ consulUrl, log }));
   }
 
-  async serve(name: string): Promise<GrpcServer> {
+  async serve(name: string, credentials?: ServerCredentials): Promise<GrpcServer> {
     return this.own(
       await serveGrpc({
         listen: { host: "127.0.0.1", port: 0 },
         services: [namedQueue(name)],
+        credentials,
         log,
         drainMs: 1_000,
         lameDuckMs: 0,
@@ -61,14 +63,20 @@ export class Fixture {
   }
 
   /** Asks a target for the name of the instance that answers. */
-  connect(target: string): {
+  connect(
+    target: string,
+    credentials?: ChannelCredentials,
+  ): {
     whoAnswers(timeoutMs?: number): Promise<string>;
     watch(): Promise<void>;
     /** A stream whose first message answers the call. */
     run(timeoutMs: number): Promise<void>;
   } {
     const client = this.own(
-      createClient(QueueServiceService, target, { channelOptions: { "grpc.use_local_subchannel_pool": 1 } }),
+      createClient(QueueServiceService, target, {
+        credentials,
+        channelOptions: { "grpc.use_local_subchannel_pool": 1 },
+      }),
     );
     return {
       async whoAnswers(timeoutMs = 10_000) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { CallError } from "@ccsp/grpc-kit";
-import { eventually } from "@ccsp/testkit";
+import { CallError, channelTls, serverTls } from "@ccsp/grpc-kit";
+import { createAuthority, eventually } from "@ccsp/testkit";
 import { type Findings, registerScheme } from "../src/grpc-resolver.js";
 import { Fixture } from "./fixture.js";
 
@@ -86,6 +86,25 @@ describe("a scheme of our own in grpc-js", () => {
 
   it("fails a call at once when grpc's own resolver knows no such name", async () => {
     await assert.rejects(fixture.connect("dns:///nobody.invalid:1").whoAnswers(600_000), /nobody\.invalid/);
+  });
+
+  it("lets a channel with TLS check that a server is what the target names, whatever its address", async function () {
+    const authority = fixture.own(await createAuthority(this));
+    const { ca } = authority;
+    const own = await authority.issue("executor");
+    for (const [name, why] of [
+      ["queue", undefined],
+      ["monitor", /queue\. is not in the cert's altnames/],
+    ] as const) {
+      const opened = madeUp(`tls-${name}`);
+      const server = await fixture.serve(name, serverTls({ ca, ...(await authority.issue(name)) }));
+      const client = fixture.connect(`tls-${name}:///queue`, channelTls({ ca, ...own }));
+      const answer = why ? client.watch() : client.whoAnswers();
+      const [source] = await eventually(() => (assert.equal(opened.length, 1), opened));
+      source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
+      if (why) await assert.rejects(answer, why);
+      else assert.equal(await answer, name);
+    }
   });
 
   it("closes its source with the channel", async () => {

@@ -24,9 +24,15 @@ export async function runDirectly(simulator: Simulator, prompt: string): Promise
       cwd: work,
       stdio: ["pipe", "pipe", "ignore"],
       env: {
-        ...{ PATH: "/usr/local/bin:/usr/bin:/bin", HOME: home, TMPDIR: home, CLAUDE_CONFIG_DIR: join(home, ".claude") },
-        ...{ ANTHROPIC_API_KEY: "fake-key-for-the-simulator", ANTHROPIC_BASE_URL: simulator.url },
-        ...{ CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_TELEMETRY: "1", DISABLE_AUTOUPDATER: "1" },
+        PATH: "/usr/local/bin:/usr/bin:/bin",
+        HOME: home,
+        TMPDIR: home,
+        CLAUDE_CONFIG_DIR: join(home, ".claude"),
+        ANTHROPIC_API_KEY: "fake-key-for-the-simulator",
+        ANTHROPIC_BASE_URL: simulator.url,
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+        DISABLE_TELEMETRY: "1",
+        DISABLE_AUTOUPDATER: "1",
       },
     });
     const exited = once(child, "exit");

@@ -9,7 +9,6 @@ import { fileURLToPath } from "node:url";
 import { CallError, createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { Metadata } from "@grpc/grpc-js";
 import { startWorld, type World } from "../src/world.js";
 
 const SECONDS = 8;
@@ -30,9 +29,7 @@ async function measure(): Promise<void> {
   const own = <C extends { close(): void }>(each: C): C => (open.push(each), each);
   const connected = () => own(createClient(AgentServiceService, world.fleet.gatewayAddress, OWN_CONNECTION));
   const as = async (agent: string) => {
-    const metadata = new Metadata();
-    metadata.set("authorization", `Bearer ${await world.token(agent)}`);
-    return { metadata };
+    return { metadata: { authorization: `Bearer ${await world.token(agent)}` } };
   };
   try {
     const [honest, mallory] = [await as("honest"), await as("mallory")];
@@ -67,7 +64,7 @@ async function measure(): Promise<void> {
 
     const before = await rss(world);
     const readers = Array.from({ length: WATCHERS }, () =>
-      readNothing(world.fleet.gatewayAddress, large, String(mallory.metadata.get("authorization")[0])),
+      readNothing(world.fleet.gatewayAddress, large, mallory.metadata.authorization),
     );
     await delay(3_000);
     const unread = await steadily(() => client.getTask({ taskId }, honest));
@@ -99,8 +96,7 @@ async function attack(): Promise<void> {
   const { address, token, taskId }: { address: string; token: string; taskId: string } = JSON.parse(
     process.env["ATTACK"] ?? "",
   );
-  const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${token}`);
+  const metadata = { authorization: `Bearer ${token}` };
   const outcomes: Record<string, number> = {};
   const stop = new AbortController();
   process.once("message", () => stop.abort());

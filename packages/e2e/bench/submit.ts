@@ -5,7 +5,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { Metadata } from "@grpc/grpc-js";
 import { startWorld } from "../src/world.js";
 
 const PER_SECOND = 200;
@@ -14,8 +13,7 @@ const SECONDS = 10;
 const world = await startWorld({ engine: "scripted", slots: 1 });
 const client = createClient(AgentServiceService, world.fleet.gatewayAddress);
 try {
-  const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${await world.token("bench")}`);
+  const metadata = { authorization: `Bearer ${await world.token("bench")}` };
   const submit = (prompt: string) => () =>
     client.submitTask({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }, { metadata });
   // The only slot is taken, so that engines do not compete with what is measured.

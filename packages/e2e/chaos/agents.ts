@@ -46,8 +46,14 @@ const AWAY: readonly status[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, s
 /** Agents that submit, watch and cancel. `done` resolves when each task was accepted and each watcher saw an end. */
 export function startAgents(options: AgentsOptions): { readonly record: AgentsRecord; readonly done: Promise<void> } {
   const record: AgentsRecord = {
-    ...{ accepted: new Map(), watched: new Map(), ends: new Map(), unexpected: [] },
-    ...{ retries: 0, repeats: 0, cancels: 0, resumes: 0 },
+    accepted: new Map(),
+    watched: new Map(),
+    ends: new Map(),
+    unexpected: [],
+    retries: 0,
+    repeats: 0,
+    cancels: 0,
+    resumes: 0,
   };
   const queue = createClient(QueueServiceService, options.target);
   const done = submitAll(queue, options, record).finally(() => queue.close());

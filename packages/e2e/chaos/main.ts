@@ -56,9 +56,17 @@ async function main(): Promise<number> {
   print(`seed ${seed}: ${tasks} tasks, ${minutes} minutes of faults, Redis ${redis}`);
   try {
     const { violations, counts } = await runChaos({
-      ...{ tasks, seed, redis, replicas: 4, executors: 8 },
-      ...{ chaosMs: minutes * 60_000, faultEveryMs: 1_000, drainMs: 90_000, watchedShare: 0.1 },
-      ...{ print, stop: stop.signal },
+      tasks,
+      seed,
+      redis,
+      replicas: 4,
+      executors: 8,
+      chaosMs: minutes * 60_000,
+      faultEveryMs: 1_000,
+      drainMs: 90_000,
+      watchedShare: 0.1,
+      print,
+      stop: stop.signal,
     });
     for (const [what, number] of Object.entries(counts)) print(`${String(number).padStart(7)}  ${what}`);
     for (const [what, found] of groupBy(violations, (violation) => violation.what)) {

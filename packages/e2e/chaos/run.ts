@@ -52,7 +52,11 @@ async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
   setMaxListeners(0, over.signal);
   stop.addEventListener("abort", () => over.abort(), { once: true });
   const agents = startAgents({
-    ...{ target: world.agentsTarget, tasks, spreadMs: chaosMs * SUBMIT_SHARE, watchedShare, stop: over.signal },
+    target: world.agentsTarget,
+    tasks,
+    spreadMs: chaosMs * SUBMIT_SHARE,
+    watchedShare,
+    stop: over.signal,
     random: createRandom(`${seed}/agents`),
   });
   const chaos = startChaos(world, { everyMs: options.faultEveryMs, random: createRandom(`${seed}/faults`) });

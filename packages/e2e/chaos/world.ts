@@ -130,7 +130,12 @@ async function openWorld(
   const agentsTarget = await linksTo("agents");
   await answers(directTarget);
   return {
-    ...{ storage, replicas, executors, complaints, agentsTarget, directTarget },
+    storage,
+    replicas,
+    executors,
+    complaints,
+    agentsTarget,
+    directTarget,
     get links() {
       return [...links, ...storage.links];
     },

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CcspClient, type TaskInput, TaskState } from "@ccsp/client";
+import { eventsKey } from "@ccsp/events";
 import { CLAUDE_CODE_BIN, eventually } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { collect } from "../src/collect.js";
@@ -147,7 +148,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
 
   it("is in no event and no notification", async () => {
     const events = await eventually(async () => {
-      const entries = await redis.xrange("ccsp:events:{0}", "-", "+");
+      const entries = await redis.xrange(eventsKey(0), "-", "+");
       for (const type of ["task.completed", "task.failed", "task.cancelled", "session.timeout"]) {
         assert.ok(
           entries.some(([, fields]) => fields.includes(type)),

@@ -5,7 +5,11 @@ import type { Entry, Happening } from "../chaos/journal.js";
 import { findViolations } from "../chaos/proof.js";
 
 const entry = (fence: string, happening: Happening, task = "t-1"): Entry => ({
-  ...{ at: 1, executor: "ex-1", boot: "boot-1", task, fence },
+  at: 1,
+  executor: "ex-1",
+  boot: "boot-1",
+  task,
+  fence,
   ...happening,
 });
 const log = (...lines: Partial<TaskFacts["log"][number]>[]): TaskFacts["log"] =>
@@ -13,7 +17,10 @@ const log = (...lines: Partial<TaskFacts["log"][number]>[]): TaskFacts["log"] =>
 
 const START = [{}, {}, { text: "7:1;" }, { text: "7:2;" }] as const;
 const TASK: TaskFacts = {
-  ...{ agent: "ann", state: "SUCCEEDED", attempt: 1, result: "task 1 by ex-1 with 7" },
+  agent: "ann",
+  state: "SUCCEEDED",
+  attempt: 1,
+  result: "task 1 by ex-1 with 7",
   log: log(...START, { ended: "SUCCEEDED" }),
 };
 const JOURNAL = [
@@ -95,7 +102,8 @@ describe("The proof of a chaos run", () => {
     },
     "an end was left": {
       agents: {
-        ...{ accepted: new Map([["t-1", "ann"]]), watched: new Map() },
+        accepted: new Map([["t-1", "ann"]]),
+        watched: new Map(),
         ends: new Map([["t-1", TaskState.CANCELLED]]),
       },
     },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { needsConsul } from "@ccsp/fleet";
+import { needsConsul, SERVICES } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
 import { startWorld, type World } from "../src/world.js";
@@ -27,11 +27,10 @@ describe("Consul stopped and started again empty", function () {
       runs += 1;
     }
     await world.fleet.consul?.restart();
-    await eventually(
-      async () =>
-        assert.deepEqual(await registered(world), ["executor", "gateway", "monitor", "notification", "queue"]),
-      { timeoutMs: 30_000, what: "the services to register again" },
-    );
+    await eventually(async () => assert.deepEqual(await registered(world), SERVICES.toSorted()), {
+      timeoutMs: 30_000,
+      what: "the services to register again",
+    });
     assert.equal((await collect(client.run({ prompt: "after" }))).ended.state, "SUCCEEDED");
   });
 });

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import type { CcspClient } from "@ccsp/client";
-import type { ServiceName } from "@ccsp/fleet";
+import { SERVICES } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
 import { startWorld, type World } from "../src/world.js";
-
-const SERVICES: readonly ServiceName[] = ["gateway", "queue", "executor", "monitor", "notification"];
 
 describe("SIGTERM of each service under load", function () {
   this.timeout(120_000);

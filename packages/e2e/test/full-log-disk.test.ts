@@ -3,10 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type RedisServer, startRedis } from "@ccsp/fleet";
+import { type RedisServer, SERVICES, startRedis } from "@ccsp/fleet";
 import { eventually, SCRIPTED_ENGINE, type ServiceProcess, startServiceProcess } from "@ccsp/testkit";
 
-const SERVICES = fileURLToPath(new URL("../../../services", import.meta.url));
+const FOLDER = fileURLToPath(new URL("../../../services", import.meta.url));
 
 describe("A service whose log disk is full", function () {
   this.timeout(60_000);
@@ -15,7 +15,7 @@ describe("A service whose log disk is full", function () {
   let env: Readonly<Record<string, string>>;
   const running: ServiceProcess[] = [];
   const start = async (name: string): Promise<ServiceProcess> => {
-    const service = await startServiceProcess({ name, folder: join(SERVICES, name), env, output: "/dev/full" });
+    const service = await startServiceProcess({ name, folder: join(FOLDER, name), env, output: "/dev/full" });
     running.push(service);
     return service;
   };
@@ -41,7 +41,7 @@ describe("A service whose log disk is full", function () {
     await rm(dir, { recursive: true, force: true });
   });
 
-  for (const name of ["queue", "gateway", "executor", "monitor", "notification"]) {
+  for (const name of SERVICES) {
     it(`gets ready and serves as ${name}, counts what it could not write, and stops in order`, async () => {
       const service = name === "queue" ? running[0] : await start(name);
       assert(service);

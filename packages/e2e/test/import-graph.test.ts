@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SERVICES } from "@ccsp/fleet";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -10,18 +11,20 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
-  fleet: [],
+  identity: [],
+  timing: [],
+  fleet: ["config", "timing"],
   testkit: ["fleet"],
   errors: ["protos"],
   "engine-kit": ["config"],
   "engine-opencode": ["config", "engine-kit"],
-  lifecycle: ["config"],
-  telemetry: [],
+  lifecycle: ["config", "timing"],
+  telemetry: ["timing"],
   discovery: ["config"],
-  "redis-kit": ["errors"],
-  events: ["protos", "redis-kit"],
-  "grpc-kit": ["errors", "protos"],
-  client: ["errors", "grpc-kit", "protos"],
+  "redis-kit": ["config", "errors", "timing"],
+  events: ["protos", "redis-kit", "timing"],
+  "grpc-kit": ["errors", "identity", "protos", "timing"],
+  client: ["errors", "grpc-kit", "protos", "timing"],
 };
 /** A service builds on leaves; the client is what agents use to reach services, engine plugins are loaded by name, fleet and testkit are for tests. */
 const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(
@@ -29,7 +32,6 @@ const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(
 );
 /** What puts the services together. Nothing but these uses services, and no leaf and no service uses these. */
 const APPS = ["cli", "demo", "e2e"];
-const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"];
 
 /**
  * The folders of the queue's `src`, and which others each may use: only ones that stand above it, so that there are no circles. What lies beside

@@ -95,7 +95,8 @@ describe("today's client, at a gateway that answers as 0.1.0 does", () => {
       TaskEvent.fromPartial({ sequence, attempt: 1, event: { $case: "textDelta", value: { text } } });
     const state = TaskState.SUCCEEDED;
     const ended = TaskEvent.fromPartial({
-      ...{ sequence: 3, attempt: 1 },
+      sequence: 3,
+      attempt: 1,
       event: { $case: "taskEnded", value: { state, result: { text: "half and half" } } },
     });
     const server = new Server();

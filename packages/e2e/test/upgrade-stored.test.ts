@@ -86,13 +86,30 @@ describe("what release 0.1.0 stored, in today's queue", function () {
       for (const { id, state } of tasks) states[names.get(id) ?? id] = TaskState[state];
     }
     assert.deepEqual(states, {
-      ...{ succeeded: "SUCCEEDED", large: "SUCCEEDED", cached: "SUCCEEDED", "from cache": "SUCCEEDED" },
-      ...{ failed: "FAILED", spent: "FAILED", parked: "PARKED", limited: "PARKED", "closing its login": "PARKED" },
+      succeeded: "SUCCEEDED",
+      large: "SUCCEEDED",
+      cached: "SUCCEEDED",
+      "from cache": "SUCCEEDED",
+      failed: "FAILED",
+      spent: "FAILED",
+      parked: "PARKED",
+      limited: "PARKED",
+      "closing its login": "PARKED",
       // The task that began a conversation has its id.
-      ...{ conversation: "SUCCEEDED", cancelled: "CANCELLED" },
-      ...{ cancelling: "CANCELLING", running: "RUNNING", leased: "LEASED", scheduled: "SCHEDULED" },
-      ...{ "next turn": "QUEUED", waiting: "QUEUED", "with a deadline": "QUEUED", urgent: "QUEUED" },
-      ...{ "with tools": "QUEUED", "behind a gate": "QUEUED", "behind a label": "QUEUED", pinned: "QUEUED" },
+      conversation: "SUCCEEDED",
+      cancelled: "CANCELLED",
+      cancelling: "CANCELLING",
+      running: "RUNNING",
+      leased: "LEASED",
+      scheduled: "SCHEDULED",
+      "next turn": "QUEUED",
+      waiting: "QUEUED",
+      "with a deadline": "QUEUED",
+      urgent: "QUEUED",
+      "with tools": "QUEUED",
+      "behind a gate": "QUEUED",
+      "behind a label": "QUEUED",
+      pinned: "QUEUED",
       "of opencode": "QUEUED",
     });
     const { tasks } = await client.list(
@@ -175,7 +192,9 @@ describe("what release 0.1.0 stored, in today's queue", function () {
       const sync = async (freeSlots: number) => {
         const answer = await own.sync(
           SyncRequest.fromPartial({
-            ...{ executorId: "ex-1", bootId: "boot-1", sequence: ++sequence },
+            executorId: "ex-1",
+            bootId: "boot-1",
+            sequence: ++sequence,
             leases: [...held].map(([taskId, fence]) => ({ taskId, fence })),
             // The window of its first login is closed.
             engines: [{ engine: ENGINE, freeSlots, slots: 20, version: "2.1.197", account: "second" }],
@@ -203,7 +222,8 @@ describe("what release 0.1.0 stored, in today's queue", function () {
       );
       await own.fail(
         FailRequest.fromPartial({
-          ...{ taskId: idOf("cancelling"), fence: held.get(idOf("cancelling")) ?? 0n },
+          taskId: idOf("cancelling"),
+          fence: held.get(idOf("cancelling")) ?? 0n,
           error: { category: ErrorCategory.CANCELLED, message: "it was cancelled" },
         }),
       );
@@ -248,7 +268,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
     };
     // One of the 9 that waited was cancelled, and two were put back.
     assert.equal(await waiting(), 10);
-    const low = { ...{ priority: Priority.LOW, agentId: "", who: "olga" }, confirmationToken: "" };
+    const low = { priority: Priority.LOW, agentId: "", who: "olga", confirmationToken: "" };
     const dry = await client.clearQueue(low);
     assert.equal(dry.tasks, 1n);
     assert.equal((await client.clearQueue({ ...low, confirmationToken: dry.confirmationToken })).tasks, 1n);

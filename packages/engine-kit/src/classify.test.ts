@@ -25,7 +25,9 @@ describe("classification", () => {
     const rule = { when: { text }, category: "NETWORK_ERROR", message: "m" } as const;
     const long = `begin${"connection ".repeat(100_000)}end`;
     classify([rule, { when: { stderr: text }, category: "NETWORK_ERROR", message: "m" }], {
-      ...{ ...nothing, text: long, stderr: long },
+      ...nothing,
+      text: long,
+      stderr: long,
     });
     assert.equal(seen.length, 2);
     for (const said of seen) {

@@ -1,3 +1,4 @@
+import type { EngineOptions, TaskPart } from "./engine-options.js";
 import type { ErrorCategory, RunFailure } from "./failure.js";
 import type { RunFacts } from "./supervisor.js";
 
@@ -24,46 +25,19 @@ export interface EngineCapabilities {
   readonly takes: readonly TaskPart[];
 }
 
-/** In the words of `ccsp.task.v1.TaskSpec`. */
-export type TaskPart =
-  | "model"
-  | "fallback_models"
-  | "system_prompt"
-  | "conversation"
-  | "attachments"
-  | "include_files"
-  | "working_folder"
-  | "available_tools"
-  | "allowed_tools"
-  | "denied_tools"
-  | "permission_mode"
-  | "limits.turns"
-  | "limits.budget_usd";
-
 /** What an engine may do without asking; the words of `ccsp.task.v1.PermissionMode`. */
 export type PermissionMode = "plan" | "default" | "accept-edits" | "skip";
 
 /** One run, ready to be started. */
-export interface RunRequest {
+export interface RunRequest extends EngineOptions {
   /** Names the run: in the processes' environment, in folder names. */
   readonly taskId: string;
   readonly fence: bigint;
   readonly prompt: string;
-  /** In the engine's own words; empty: its default. */
-  readonly model: string;
-  /** For when `model` is overloaded, in this order. */
-  readonly fallbackModels: readonly string[];
-  /** Added to the engine's own; may be empty. */
-  readonly systemPrompt: string;
   /** What the engine gets to read: `writeFiles` puts it into the run's folder. */
   readonly files: readonly RunFile[];
   /** Absolute path of the folder to work in; undefined: the throwaway one. `runOptions` passes it on. */
   readonly workingFolder: string | undefined;
-  /** Built-in tools that there are, by name; empty: the engine's default. In the engine's own words, as those below. */
-  readonly availableTools: readonly string[];
-  /** Tools that may be used without asking, perhaps with a rule each; takes none away. */
-  readonly allowedTools: readonly string[];
-  readonly deniedTools: readonly string[];
   readonly permissionMode: PermissionMode;
   /** Undefined: nobody will go on from this run. */
   readonly conversation?: ConversationTurn | undefined;

@@ -2,23 +2,20 @@ import assert from "node:assert/strict";
 import { pino } from "pino";
 import { ENDINGS } from "./classify.js";
 import type { EngineEvent, RunRequest } from "./engine.js";
+import { NO_OPTIONS } from "./engine-options.js";
 import { followRun } from "./follow-run.js";
 import type { EngineContext } from "./plugin.js";
 import type { RunExit, SupervisedRun } from "./supervisor.js";
 import { emptyTranscript, type RunReader } from "./transcript.js";
 
 const request: RunRequest = {
+  ...NO_OPTIONS,
   taskId: "t",
   fence: 1n,
   prompt: "the canary sings",
-  model: "",
-  fallbackModels: [],
   systemPrompt: "softly",
   files: [],
   workingFolder: undefined,
-  availableTools: [],
-  allowedTools: [],
-  deniedTools: [],
   permissionMode: "default",
   limits: { wallMs: 1_000, outputBytes: 20, turns: undefined, budgetUsd: undefined },
   traceparent: "",

@@ -1,3 +1,4 @@
+export { findExecutable } from "@ccsp/config";
 export { categoryOfStatus, classify, ENDINGS, type Rule, type Symptoms, type Words } from "./classify.js";
 export type {
   ConversationState,
@@ -16,10 +17,18 @@ export type {
   RunResources,
   RunResult,
   RunSuccess,
-  TaskPart,
   Usage,
 } from "./engine.js";
-export { findExecutable } from "./executable.js";
+export {
+  askedOptions,
+  type EngineOptions,
+  NO_OPTIONS,
+  OPTION_PARTS,
+  type OptionPart,
+  optionsOf,
+  partOf,
+  type TaskPart,
+} from "./engine-options.js";
 export {
   ERROR_CATEGORIES,
   type ErrorCategory,

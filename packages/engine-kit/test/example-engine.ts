@@ -24,7 +24,7 @@ export const enginePlugin: EnginePlugin<{ readonly bin: string; readonly path: s
   }),
 
   async open({ bin, path }, context) {
-    const command = await findExecutable(bin, path);
+    const command = findExecutable(bin, path);
     if (command === undefined) throw new Error(`there is no "${bin}": install it, or set CCSP_MY_AGENT_BIN`);
     return {
       name: "my-agent",

@@ -10,7 +10,7 @@ export const enginePlugin: EnginePlugin<OpenCodeConfig> = {
   define: defineOpenCode,
 
   async open({ bin: name, searchPath, envFile, ...profile }, context) {
-    const bin = await findExecutable(name, searchPath);
+    const bin = findExecutable(name, searchPath);
     if (bin === undefined) {
       const where = name.includes("/") ? "is no executable file" : "is not on PATH";
       throw new Error(`the OpenCode CLI "${name}" ${where}: install it, or set CCSP_OPENCODE_BIN to its path`);

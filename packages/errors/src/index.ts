@@ -1,3 +1,4 @@
+export { CATEGORY_NAMES, type CategoryName, categoryNameOf, isCategoryName, type SourceName } from "./failure-words.js";
 export { REASONS, type Reason } from "./reason.js";
 export {
   type FieldViolation,

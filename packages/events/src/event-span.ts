@@ -1,6 +1,6 @@
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { EVENT_TYPES } from "./event-stream.js";
+import { EVENT_TYPES, EVENTS } from "./event-stream.js";
 
 /**
  * Runs `work` in a CONSUMER span of the event's own trace, so that a task's trace shows what its events led to. The
@@ -15,7 +15,7 @@ export function withEventSpan<T>(name: string, event: Event, work: () => Promise
     "messaging.system.name": "redis",
     "messaging.operation.name": "process",
     "messaging.operation.type": "process",
-    "messaging.destination.name": "ccsp:events",
+    "messaging.destination.name": EVENTS,
     "messaging.message.id": event.id,
     "ccsp.event.type": event.data === undefined ? "" : EVENT_TYPES[event.data.$case],
     "ccsp.task.id": event.taskId,

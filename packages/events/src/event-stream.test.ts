@@ -59,8 +59,18 @@ const samples: EventData[] = [
 ];
 
 const entry = (data: EventData): string[] => [
-  ...["type", EVENT_TYPES[data.$case], "time", "1700000000123", "task", "t1", "agent", "a1", "trace", "00-ab-cd-01"],
-  ...["data", encodeEventData(data)],
+  "type",
+  EVENT_TYPES[data.$case],
+  "time",
+  "1700000000123",
+  "task",
+  "t1",
+  "agent",
+  "a1",
+  "trace",
+  "00-ab-cd-01",
+  "data",
+  encodeEventData(data),
 ];
 
 describe("event stream", () => {

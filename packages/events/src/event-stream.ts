@@ -20,12 +20,15 @@ export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
 
 const FIELDS = new Map(Object.entries(EVENT_TYPES).map(([field, type]) => [type, field]));
 
+/** The stream, which is one key for each partition. */
+export const EVENTS = "ccsp:events";
+
 /**
  * The stream of one partition. Partition n shares the hash tag `{n}` with the queue's shard n, since a state change and
  * its event are one script, and a script's keys must be on one node.
  */
 export function eventsKey(partition: number): string {
-  return `ccsp:events:{${partition}}`;
+  return `${EVENTS}:{${partition}}`;
 }
 
 /** Where a group's entries go that could not be handled (README.md, "Poison"). */
@@ -53,7 +56,14 @@ export function encodeEvent(event: {
   const { id, time, data, taskId: task = "", agentId: agent = "", traceparent: trace = "" } = event;
   const about = Object.entries({ task, agent, trace }).filter(([, value]) => value !== "");
   return [
-    ...["type", EVENT_TYPES[data.$case], "time", String(time.getTime()), "data", encodeEventData(data), "id", id],
+    "type",
+    EVENT_TYPES[data.$case],
+    "time",
+    String(time.getTime()),
+    "data",
+    encodeEventData(data),
+    "id",
+    id,
     ...about.flat(),
   ];
 }

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { MAX_BLOCK_MS, type RedisClient } from "@ccsp/redis-kit";
+import { type Backoff, backoffMs, pause } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { decodeEvent } from "./event-stream.js";
 import { type Entry, type Group, isReply } from "./group.js";
-import { backoffMs, type Redelivery } from "./redelivery.js";
+import { type Redelivery, redeliveryMs } from "./redelivery.js";
 
 /** What became of one delivery. */
 export type Outcome = "handled" | "failed" | "parked" | "unknown";
@@ -21,6 +21,8 @@ export interface PartitionReaderOptions {
 }
 
 const BATCH = 32;
+/** Between tries to read while Redis is away. */
+const READING: Backoff = { firstMs: 200, longestMs: 5_000 };
 // So that an entry that is due by this clock is due by that of Redis, whose milliseconds begin elsewhere.
 const MARGIN_MS = 20;
 
@@ -45,7 +47,7 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
       }
       failing.delete(entry.id);
       if (!(await deliver(options, entry)))
-        failing.set(entry.id, Date.now() + backoffMs(rule, entry.deliveries) + MARGIN_MS);
+        failing.set(entry.id, Date.now() + redeliveryMs(rule, entry.deliveries) + MARGIN_MS);
     }
   };
 
@@ -59,7 +61,7 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
       return;
     }
     const waitMs = Math.max(1, Math.min(nextMs - Date.now(), MAX_BLOCK_MS / 2));
-    if (failing.size >= maxPending) await sleep(waitMs, undefined, { signal: stop });
+    if (failing.size >= maxPending) await pause(waitMs, stop);
     else await work(await group.read(reader, Math.min(BATCH, maxPending - failing.size), waitMs));
   };
 
@@ -76,7 +78,7 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
       }
       faults += 1;
       log.warn({ err, faults }, "reading events failed, trying again");
-      await sleep(Math.min(100 * 2 ** faults, 5_000), undefined, { signal: stop }).catch(() => undefined);
+      await pause(backoffMs(faults, READING), stop);
     }
   }
 }

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
-import { backoffMs, dueAfterMs, REDELIVERY } from "./redelivery.js";
+import { dueAfterMs, REDELIVERY, redeliveryMs } from "./redelivery.js";
 
 const entry = (consumer: string, deliveries: number) => ({ id: "1-1", consumer, idleMs: 0, deliveries });
 
 describe("redelivery", () => {
   it("waits twice as long after each delivery, up to a minute", () => {
-    const waits = [1, 2, 3, 7, 8, 9, 1_000].map((deliveries) => backoffMs(REDELIVERY, deliveries));
+    const waits = [1, 2, 3, 7, 8, 9, 1_000].map((deliveries) => redeliveryMs(REDELIVERY, deliveries));
     assert.deepEqual(waits, [500, 1_000, 2_000, 32_000, 60_000, 60_000, 60_000]);
   });
 
   it("gives an outage about ten minutes before anything is parked", () => {
     let totalMs = 0;
     for (let deliveries = 1; deliveries < REDELIVERY.maxDeliveries; deliveries += 1) {
-      totalMs += backoffMs(REDELIVERY, deliveries);
+      totalMs += redeliveryMs(REDELIVERY, deliveries);
     }
     assert.ok(totalMs > 9 * 60_000 && totalMs < 12 * 60_000, `${totalMs} ms`);
   });

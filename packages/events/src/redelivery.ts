@@ -1,3 +1,5 @@
+import { backoffMs } from "@ccsp/timing";
+
 /** When a pending entry is given to a handler again, and when it is given up. Times in ms. */
 export interface Redelivery {
   /** Wait after the first failure; doubles with each delivery. */
@@ -32,12 +34,12 @@ export interface PendingEntry {
 }
 
 /** How long an entry must be left alone after its n-th delivery before it is delivered again. */
-export function backoffMs(rule: Redelivery, deliveries: number): number {
-  return Math.min(rule.firstBackoffMs * 2 ** Math.max(0, deliveries - 1), rule.maxBackoffMs);
+export function redeliveryMs({ firstBackoffMs, maxBackoffMs }: Redelivery, deliveries: number): number {
+  return backoffMs(deliveries, { firstMs: firstBackoffMs, longestMs: maxBackoffMs });
 }
 
 /** Idle time that an entry needs before `consumer` may take it; the owner's own is due after the back-off alone. */
 export function dueAfterMs(rule: Redelivery, entry: PendingEntry, consumer: string): number {
-  const backoff = backoffMs(rule, entry.deliveries);
+  const backoff = redeliveryMs(rule, entry.deliveries);
   return entry.consumer === consumer ? backoff : Math.max(backoff, rule.abandonedMs);
 }

@@ -1,5 +1,5 @@
-const FIRST_DELAY_MS = 200;
-const LONGEST_DELAY_MS = 10_000;
+import { backoffMs } from "@ccsp/timing";
+
 /** What was up for so long counts as healthy again. */
 const STEADY_MS = 10_000;
 
@@ -7,10 +7,9 @@ const STEADY_MS = 10_000;
 export type Backoff = (lastedMs: number) => number;
 
 export function createBackoff(): Backoff {
-  let nextMs = FIRST_DELAY_MS;
+  let failures = 0;
   return (lastedMs) => {
-    const delayMs = lastedMs >= STEADY_MS ? FIRST_DELAY_MS : nextMs;
-    nextMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
-    return delayMs;
+    failures = lastedMs >= STEADY_MS ? 1 : failures + 1;
+    return backoffMs(failures, { firstMs: 200, longestMs: 10_000 });
   };
 }

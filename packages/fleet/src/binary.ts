@@ -1,6 +1,6 @@
-import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findExecutable } from "@ccsp/config";
 
 /** The repository that this package lies in. */
 const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -12,13 +12,13 @@ const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export function findBinary(name: string, variable: string): string {
   const named = process.env[variable];
   if (named !== undefined && named !== "") {
-    if (executable(named)) return named;
+    const found = findExecutable(resolve(named), "");
+    if (found) return found;
     throw new Error(`${variable} names ${named}, which is not an executable file`);
   }
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), join(REPOSITORY_ROOT, ".tools", "bin")];
-  for (const folder of folders) {
-    if (folder !== "" && executable(join(folder, name))) return join(folder, name);
-  }
+  const searchPath = [process.env["PATH"] ?? "", join(REPOSITORY_ROOT, ".tools", "bin")].join(delimiter);
+  const found = findExecutable(name, searchPath);
+  if (found) return found;
   throw new Error(`${name} was not found: run \`make setup\`, put it on PATH, or name it in ${variable}`);
 }
 
@@ -34,14 +34,5 @@ export function whyNoConsul(): string | undefined {
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  }
-}
-
-function executable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
   }
 }

@@ -45,13 +45,19 @@ async function agentArgs(command: string, httpPort: number): Promise<string[]> {
     "serf_wan = -1",
     ...((await version(command)) < 1.14 ? [] : ["grpc_tls = -1"]),
   ];
-  return [
-    ...["agent", "-dev", "-bind", "127.0.0.1", "-client", "127.0.0.1", "-disable-host-node-id", "-log-level", "warn"],
-    ...["-node", `ccsp-${httpPort}`, "-http-port", String(httpPort)],
-    ...["-serf-lan-port", String(await freePort()), "-server-port", String(await freePort())],
-    ...["-hcl", `ports { ${ports.join("\n")} }`],
-    ...["-hcl", "disable_update_check = true", "-hcl", "disable_anonymous_signature = true"],
-  ];
+  const settings = [
+    ["bind", "127.0.0.1"],
+    ["client", "127.0.0.1"],
+    ["log-level", "warn"],
+    ["node", `ccsp-${httpPort}`],
+    ["http-port", String(httpPort)],
+    ["serf-lan-port", String(await freePort())],
+    ["server-port", String(await freePort())],
+    ["hcl", `ports { ${ports.join("\n")} }`],
+    ["hcl", "disable_update_check = true"],
+    ["hcl", "disable_anonymous_signature = true"],
+  ] as const;
+  return ["agent", "-dev", "-disable-host-node-id", ...settings.flatMap(([name, value]) => [`-${name}`, value])];
 }
 
 /** As a number such as 1.14, or NaN for one that says it in another way: then it is new. */

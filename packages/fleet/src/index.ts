@@ -15,4 +15,4 @@ export {
 } from "./process.js";
 export { type RedisOptions, type RedisServer, startRedis } from "./redis.js";
 export type { Restartable } from "./restartable.js";
-export type { ServiceName } from "./services.js";
+export { DEFAULT_PORTS, SERVICES, type ServiceName } from "./services.js";

@@ -43,10 +43,18 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const port = options.port ?? (await freePort());
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), "ccsp-redis-")));
   await openPrivateFolder(dir);
+  const settings = {
+    bind: "127.0.0.1",
+    port: String(port),
+    dir,
+    save: "",
+    daemonize: "no",
+    appendonly: options.appendOnly ? "yes" : "no",
+    appendfsync: "always",
+  };
   const args = [
     ...(options.configFile === undefined ? [] : [options.configFile]),
-    ...["--bind", "127.0.0.1", "--port", String(port), "--dir", dir, "--save", "", "--daemonize", "no"],
-    ...["--appendonly", options.appendOnly ? "yes" : "no", "--appendfsync", "always"],
+    ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
     ...(options.args ?? []),
   ];
 

@@ -1,4 +1,6 @@
-export type ServiceName = "gateway" | "queue" | "executor" | "monitor" | "notification";
+export const SERVICES = ["gateway", "queue", "executor", "monitor", "notification"] as const;
+
+export type ServiceName = (typeof SERVICES)[number];
 
 interface Ports {
   readonly grpc: number;

@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Fleet, type FleetOptions, startFleet, whyNoConsul } from "@ccsp/fleet";
+import { type Fleet, type FleetOptions, SERVICES, startFleet, whyNoConsul } from "@ccsp/fleet";
 
 const REDIS_CONF = fileURLToPath(new URL("../../../deploy/redis.conf", import.meta.url));
 
@@ -15,7 +15,7 @@ const SERVICE = `
     console.error("CCSP_X must be a number");
     process.exit(2);
   }
-  const names = name === "ccsp" ? ["gateway", "queue", "executor", "monitor", "notification"] : [name];
+  const names = name === "ccsp" ? ${JSON.stringify(SERVICES)} : [name];
   for (const one of names) {
     const [host, port] = process.env["CCSP_" + one.toUpperCase() + "_OPS_LISTEN"].split(":");
     const answerTo = ({ url }) => (url === "/health?verbose" ? { state: "ready", failing: {} } : process.env);
@@ -187,7 +187,7 @@ async function createStubRepository(): Promise<string> {
   };
   await put("packages/telemetry/dist/register.js", "");
   await put("packages/cli/bin/ccsp.js", SERVICE);
-  for (const name of ["gateway", "queue", "executor", "monitor", "notification"]) {
+  for (const name of SERVICES) {
     await put(`services/${name}/dist/main.js`, SERVICE);
   }
   await mkdir(join(root, "deploy"));

@@ -1,100 +1,150 @@
+import type { CallerCredentials, Identity } from "@ccsp/identity";
 import {
   type Metadata,
   ResponderBuilder,
   ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
   type ServerInterceptor,
+  type ServerListener,
   ServerListenerBuilder,
 } from "@grpc/grpc-js";
-import type { CallContext } from "./call-context.js";
 import { endCallSpan, inCallSpan } from "./call-span.js";
-import { type CallerLimits, createCallers, limited } from "./caller-limits.js";
+import { credentialsOf, setIdentity } from "./caller-identity.js";
+import { type CallerLimits, type CallerState, createCallers, limited } from "./caller-limits.js";
 import { refusalFor } from "./failures.js";
 import type { Serving } from "./serve-call.js";
 import { encodeRefusal } from "./status-details.js";
 
 /**
- * Decides by a call's metadata alone, before a byte of its body is read, whether it is let in: answers who calls, for the bounds on one caller;
- * undefined: whoever is at that address. Throw a `Refusal` to refuse it.
+ * Decides by what a caller presents, before a byte of the request is read, whether the call is let in: answers who calls, for the handler's context
+ * and for the bounds on one caller; undefined: whoever is at that address. Throw a `Refusal` to refuse it.
  */
-export type Admit = (call: Pick<CallContext, "headers" | "method" | "peer">) => Promise<string | undefined>;
+export type Admit = (method: string, caller: CallerCredentials) => Promise<Identity | undefined>;
 
 export interface AdmissionOptions {
-  readonly admit: Admit;
-  readonly limits: CallerLimits;
+  readonly admit: Admit | undefined;
+  readonly limits: CallerLimits | undefined;
   readonly nowMs: () => number;
   /** Whether a peer's connection is open. */
   readonly isOpen: (peer: string) => boolean;
 }
 
 /** What every call passes before it is served. What waits here holds no more than HTTP/2's window of its body. */
-export function createAdmission(
-  { admit, limits, nowMs, isOpen }: AdmissionOptions,
-  serving: Serving,
-): ServerInterceptor {
-  const callerOf = createCallers(limits, nowMs);
-
-  return ({ path: method }, call) => {
-    const began = nowMs();
-    const peer = call.getPeer();
-    let over = false;
-    let caller: string | undefined;
-    let arrived = (): void => undefined;
-
-    const refuse = (headers: Metadata, error: unknown): void => {
-      if (over) return;
-      over = true;
-      arrived();
-      const refusal = refusalFor(error, { method, signal: new AbortController().signal }, serving.log);
-      const encoded = encodeRefusal(refusal);
-      if (refusal.reason === "CALLER_LIMIT") serving.refused(refusal.quota[0]?.subject ?? "");
-      serving.observe(method, encoded.code, (nowMs() - began) / 1e3);
-      inCallSpan(method)(headers, (span) => endCallSpan(span, encoded.code, encoded.details));
-      call.sendStatus(encoded);
-    };
-
-    const letIn = async (headers: Metadata, forward: () => void): Promise<void> => {
-      const name = (await admit({ headers, method, peer })) ?? peer.slice(0, peer.lastIndexOf(":"));
-      if (over) return;
-      const state = callerOf(name);
-      state.check();
-      caller = name;
-      let timer: NodeJS.Timeout | undefined;
-      const leave = state.begin(() => {
-        timer = setTimeout(() => refuse(headers, tooLate(limits.bodyMs)), limits.bodyMs);
-        forward();
-      });
-      arrived = () => {
-        clearTimeout(timer);
-        leave();
-      };
-    };
-
-    const listener = new ServerListenerBuilder()
-      .withOnReceiveMetadata((headers, forward) => {
-        letIn(headers, () => forward(headers)).catch((error: unknown) => refuse(headers, error));
-      })
-      .withOnReceiveHalfClose((forward) => {
-        arrived();
-        forward();
-      })
-      .withOnCancel(() => {
-        arrived();
-        const late = Number(call.getDeadline()) <= Date.now();
-        // Also called when the answer is out.
-        // Its caller may have been forgotten since it began, as one that does nothing.
-        if (!over && !late && caller !== undefined) callerOf(caller).abandon(isOpen(peer) ? undefined : peer);
-        over = true;
-      })
-      .build();
+export function createAdmission(options: AdmissionOptions, serving: Serving): ServerInterceptor {
+  const shared: Shared = {
+    ...options,
+    serving,
+    callerOf: options.limits && createCallers(options.limits, options.nowMs),
+  };
+  return ({ path }, call) => {
+    const arrival = new Arrival(path, call, shared);
     const responder = new ResponderBuilder()
-      .withStart((start) => start(listener))
+      .withStart((start) => start(arrival.listener()))
       .withSendStatus((status, send) => {
-        over = true;
+        arrival.answered();
         send(status);
       })
       .build();
     return new ServerInterceptingCall(call, responder);
   };
+}
+
+/** What the calls of one server share. */
+interface Shared extends AdmissionOptions {
+  readonly serving: Serving;
+  readonly callerOf: ((caller: string) => CallerState) | undefined;
+}
+
+/** One call, from its metadata to its end. */
+class Arrival {
+  readonly #method: string;
+  readonly #call: ServerInterceptingCallInterface;
+  readonly #shared: Shared;
+  readonly #began: number;
+  readonly #peer: string;
+  #over = false;
+  #caller: string | undefined;
+  /** Its body need not be waited for any more. */
+  #arrived = (): void => undefined;
+
+  constructor(method: string, call: ServerInterceptingCallInterface, shared: Shared) {
+    this.#method = method;
+    this.#call = call;
+    this.#shared = shared;
+    this.#began = shared.nowMs();
+    this.#peer = call.getPeer();
+  }
+
+  listener(): ServerListener {
+    return new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, forward) => {
+        this.#letIn(metadata, () => forward(metadata)).catch((error: unknown) => this.#refuse(metadata, error));
+      })
+      .withOnReceiveHalfClose((forward) => {
+        this.#arrived();
+        forward();
+      })
+      .withOnCancel(() => this.#cancelled())
+      .build();
+  }
+
+  answered(): void {
+    this.#over = true;
+  }
+
+  async #letIn(metadata: Metadata, forward: () => void): Promise<void> {
+    const { admit } = this.#shared;
+    const identity = await admit?.(this.#method, credentialsOf(this.#call, metadata));
+    if (this.#over) return;
+    if (identity) setIdentity(metadata, identity);
+    this.#bound(metadata, identity, forward);
+  }
+
+  #bound(metadata: Metadata, identity: Identity | undefined, forward: () => void): void {
+    const { limits, callerOf } = this.#shared;
+    if (!limits || !callerOf) {
+      forward();
+      return;
+    }
+    const name = identity ? `${identity.kind} ${identity.subject}` : this.#peer.slice(0, this.#peer.lastIndexOf(":"));
+    const state = callerOf(name);
+    state.check();
+    this.#caller = name;
+    let timer: NodeJS.Timeout | undefined;
+    const leave = state.begin(() => {
+      timer = setTimeout(() => this.#refuse(metadata, tooLate(limits.bodyMs)), limits.bodyMs);
+      forward();
+    });
+    this.#arrived = () => {
+      clearTimeout(timer);
+      leave();
+    };
+  }
+
+  #refuse(metadata: Metadata, error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#arrived();
+    const { serving, nowMs } = this.#shared;
+    const method = this.#method;
+    const refusal = refusalFor(error, { method, signal: new AbortController().signal }, serving.log);
+    const encoded = encodeRefusal(refusal);
+    if (refusal.reason === "CALLER_LIMIT") serving.refused(refusal.quota[0]?.subject ?? "");
+    serving.observe(method, encoded.code, (nowMs() - this.#began) / 1e3);
+    inCallSpan(method)(metadata, (span) => endCallSpan(span, encoded.code, encoded.details));
+    this.#call.sendStatus(encoded);
+  }
+
+  /** Also called when the answer is out. */
+  #cancelled(): void {
+    this.#arrived();
+    const { callerOf, isOpen } = this.#shared;
+    const late = Number(this.#call.getDeadline()) <= Date.now();
+    // Its caller may have been forgotten since it began, as one that does nothing.
+    if (!this.#over && !late && this.#caller !== undefined)
+      callerOf?.(this.#caller).abandon(isOpen(this.#peer) ? undefined : this.#peer);
+    this.#over = true;
+  }
 }
 
 const tooLate = (bodyMs: number) =>

@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { Refusal } from "@ccsp/errors";
 import { Metadata } from "@grpc/grpc-js";
 import { type IncomingCall, OpenCall } from "./call-context.js";
-import { UnreadBytes } from "./unread.js";
+import { UnreadBytes } from "./caller-room.js";
 
 describe("a call that is cancelled", () => {
   const MINUTE_MS = 60_000;

@@ -1,7 +1,10 @@
 import { Refusal } from "@ccsp/errors";
-import type { Metadata, ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { Identity } from "@ccsp/identity";
+import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
-import { CallUnread, type Unread, type UnreadBytes } from "./unread.js";
+import { identityOf } from "./caller-identity.js";
+import type { UnreadBytes } from "./caller-room.js";
+import { CallUnread, type Unread } from "./unread.js";
 
 /**
  * What a handler knows about the call besides the request. Pass it on as the options of outgoing calls: their deadline
@@ -11,7 +14,10 @@ export interface CallContext {
   /** Aborts when the caller gave up, when the deadline passed, and when a stopping server ends the call. */
   readonly signal: AbortSignal;
   readonly deadline: Date | undefined;
-  readonly headers: Metadata;
+  /** The call's metadata: the first value of each key. */
+  readonly headers: Readonly<Record<string, string | Buffer>>;
+  /** Who calls, as the server's `admit` has proven; undefined where it asks for no proof. */
+  readonly identity: Identity | undefined;
   /** Full method name, `/ccsp.queue.v1.QueueService/Sync`. */
   readonly method: string;
   readonly peer: string;
@@ -60,8 +66,12 @@ export class OpenCall implements CallContext {
     return Number.isFinite(deadline) ? new Date(deadline) : undefined;
   }
 
-  get headers(): Metadata {
-    return this.#call.metadata;
+  get headers(): Readonly<Record<string, string | Buffer>> {
+    return this.#call.metadata.getMap();
+  }
+
+  get identity(): Identity | undefined {
+    return identityOf(this.#call.metadata);
   }
 
   get method(): string {

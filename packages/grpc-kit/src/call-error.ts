@@ -72,10 +72,17 @@ export function toCallError(error: unknown, call: FailedCall): CallError {
 
 /** What grpc-js says of a call, for people: its own words name balancers, and how long each step took. */
 function inWords(details: string, { method, target }: FailedCall): string {
-  const [, why] = /No connection established\..*Last error: (?:Error: )?(.+?)\.? Resolution note:/s.exec(details) ?? [];
+  const why = whyNotConnected(details);
   if (why !== undefined) return `${target} could not be reached for ${method}: ${why}`;
   const [, seconds] = /^Deadline exceeded after ([\d.]+)s,/.exec(details) ?? [];
   return `${method} at ${target}: ${seconds === undefined ? details : `no answer within ${seconds} s`}`;
+}
+
+/** Why no connection came to be; undefined when the call failed in another way. A fault of TLS without OpenSSL's codes and file names. */
+export function whyNotConnected(details: string): string | undefined {
+  const [, why] = /No connection established\..*Last error: (?:Error: )?(.+?)\.? Resolution note:/s.exec(details) ?? [];
+  const [, fault] = /:error:[^:]*:SSL routines:[^:]*:([^:]+):/.exec(why ?? "") ?? [];
+  return fault ?? why;
 }
 
 function isServiceError(error: unknown): error is Error & { code: status; details: string; metadata: Metadata } {

@@ -2,24 +2,27 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { CallError } from "./call-error.js";
 import { NO_DETAILS } from "./status-details.js";
 
+/** Metadata as plain values. */
+export type PlainMetadata = Readonly<Record<string, string>>;
+
 /**
  * gRPC core takes no more by default, and HTTP/2 peers that are sent far more end the connection with everything else on
  * it. Refused before it is sent, it is a clear error of one call.
  */
 const MAX_BYTES = 16 * 1024;
 
-/** Joins what all calls carry with what this call carries. Throws `CallError` MESSAGE_TOO_LARGE, naming the largest entry. */
-export function joinMetadata(parts: readonly (Metadata | undefined)[]): Metadata {
-  const joined = new Metadata();
-  for (const part of parts) if (part) joined.merge(part);
+/** Throws `CallError` MESSAGE_TOO_LARGE, naming the largest entry. */
+export function toMetadata(values: PlainMetadata = {}): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(values)) metadata.set(key, value);
 
-  const sizes = Object.entries(joined.toHttp2Headers()).map(([key, value]) => ({ key, bytes: sizeOf(key, value) }));
+  const sizes = Object.entries(metadata.toHttp2Headers()).map(([key, value]) => ({ key, bytes: sizeOf(key, value) }));
   const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > MAX_BYTES) {
     const [largest] = sizes.toSorted((a, b) => b.bytes - a.bytes);
     throw tooLarge(total, largest?.key ?? "");
   }
-  return joined;
+  return metadata;
 }
 
 /** As HTTP/2 counts it: 32 bytes for each entry besides its text. */

@@ -69,8 +69,12 @@ function addressOf(target: string): Record<string, string | number> {
 
 /** For the server these are faults of its own; the other codes tell the caller of the caller's. */
 const SERVER_FAULTS: ReadonlySet<status> = new Set([
-  ...[status.UNKNOWN, status.DEADLINE_EXCEEDED, status.UNIMPLEMENTED],
-  ...[status.INTERNAL, status.UNAVAILABLE, status.DATA_LOSS],
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+  status.UNIMPLEMENTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+  status.DATA_LOSS,
 ]);
 
 /** Of a call that was served: an error only for what is the server's fault. `why`: what the caller is told, for people who look at the trace. */

@@ -1,22 +1,12 @@
-import {
-  type ChannelCredentials,
-  type ChannelOptions,
-  connectivityState,
-  credentials,
-  Client as GrpcClient,
-  Metadata,
-  status,
-} from "@grpc/grpc-js";
-import type { Span } from "@opentelemetry/api";
-import { CallError, toCallError } from "./call-error.js";
-import { joinMetadata } from "./call-metadata.js";
-import { beginCallSpan, endCallSpan, noSpan } from "./call-span.js";
+import { type ChannelCredentials, type ChannelOptions, Client as GrpcClient, status } from "@grpc/grpc-js";
+import { CallError } from "./call-error.js";
+import { type PlainMetadata, toMetadata } from "./call-metadata.js";
+import { beginCallSpan, noSpan } from "./call-span.js";
 import { channelOptions } from "./channel-options.js";
-import { instanceComes, instancesAreDown } from "./instance-comes.js";
-import { createReadAhead } from "./read-ahead.js";
+import { PLAIN } from "./credentials.js";
+import { callUnary, type Outgoing, readStream } from "./make-call.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
 import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
-import { NO_DETAILS } from "./status-details.js";
 
 /** A `CallContext` fits here, so that a handler passes its own deadline and cancellation on. */
 export interface CallOptions {
@@ -25,7 +15,7 @@ export interface CallOptions {
   readonly deadline?: Date | undefined;
   /** Milliseconds from now; together with `deadline` the earlier one counts. */
   readonly timeoutMs?: number | undefined;
-  readonly metadata?: Metadata | undefined;
+  readonly metadata?: PlainMetadata | undefined;
   /**
    * Of a stream whose first message answers the call: until that came it is like a unary call, which waits until an instance can be
    * reached, and which has a deadline. The stream itself then has none, unless it is given one.
@@ -47,10 +37,11 @@ export interface ClientOptions<D extends ServiceShape = ServiceShape> {
   /** Deadline of a unary call that names none itself. */
   readonly timeoutMs?: number | undefined;
   readonly maxMessageBytes?: number | undefined;
+  /** Plain if left out. */
   readonly credentials?: ChannelCredentials | undefined;
+  /** The name that the server's certificate has to be for, in place of the target's host. */
+  readonly serverName?: string | undefined;
   readonly channelOptions?: ChannelOptions | undefined;
-  /** Called for each call; for what all calls carry, such as a token. */
-  readonly metadata?: (() => Metadata) | undefined;
   /** Methods whose calls make no span, and carry no trace context. */
   readonly untraced?: readonly (keyof D)[] | undefined;
 }
@@ -79,8 +70,9 @@ export function createClient<D extends ServiceShape>(
   options: ClientOptions<D> = {},
 ): Client<D> & Connection {
   const { timeoutMs = 10_000, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, untraced = [] } = options;
-  const client = new GrpcClient(target, options.credentials ?? credentials.createInsecure(), {
+  const client = new GrpcClient(target, options.credentials ?? PLAIN.channel, {
     ...channelOptions(maxMessageBytes),
+    ...(options.serverName !== undefined && { "grpc.ssl_target_name_override": options.serverName }),
     ...options.channelOptions,
   });
 
@@ -104,7 +96,7 @@ export function createClient<D extends ServiceShape>(
     const prepare = (request: object, call: CallOptions = {}): Outgoing => {
       if (closed) throw new CallError(status.CANCELLED, `the client of ${target} is closed`);
       if (call.signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled before it started`);
-      const metadata = joinMetadata([options.metadata?.(), call.metadata]);
+      const metadata = toMetadata(call.metadata);
       return {
         client,
         target,
@@ -123,151 +115,6 @@ export function createClient<D extends ServiceShape>(
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made in a loop over D's own methods
   return methods as Client<D> & Connection;
-}
-
-interface Outgoing {
-  readonly client: GrpcClient;
-  readonly target: string;
-  readonly method: MethodShape;
-  readonly request: object;
-  readonly signal: AbortSignal | undefined;
-  readonly metadata: Metadata;
-  readonly span: Span | undefined;
-  readonly deadline: Date | undefined;
-  /** Of a stream that `answersFirst`; a deadline of the call itself takes its place. */
-  readonly answerWithinMs?: number;
-}
-
-async function callUnary(prepare: () => Outgoing): Promise<unknown> {
-  const outgoing = prepare();
-  try {
-    const response = await onceReachable(outgoing, outgoing.deadline, () => sendUnary(outgoing));
-    endCallSpan(outgoing.span, status.OK);
-    return response;
-  } catch (error) {
-    const failure = failed(outgoing, error);
-    endCallSpan(outgoing.span, failure.code, failure.message);
-    throw failure;
-  }
-}
-
-function sendUnary(outgoing: Outgoing): Promise<unknown> {
-  const { client, method, signal, metadata } = outgoing;
-  return new Promise((resolve, reject) => {
-    const call = client.makeUnaryRequest(
-      method.path,
-      serialize(method),
-      method.responseDeserialize,
-      outgoing.request,
-      metadata,
-      grpcOptions(outgoing),
-      (err, response) => {
-        signal?.removeEventListener("abort", cancel);
-        if (err) reject(err);
-        else resolve(response);
-      },
-    );
-    const cancel = () => call.cancel();
-    signal?.addEventListener("abort", cancel, { once: true });
-  });
-}
-
-async function* readStream(prepare: () => Outgoing): AsyncGenerator<unknown, void, undefined> {
-  const outgoing = prepare();
-  const { signal, span, deadline, answerWithinMs } = outgoing;
-  let call: OpenStream | undefined;
-  const cancel = () => call?.cancel();
-  signal?.addEventListener("abort", cancel, { once: true });
-  let late: CallError | undefined;
-  const giveUp = (): void => {
-    late = answeredTooLate(outgoing);
-    cancel();
-  };
-  const timer = answerWithinMs === undefined || deadline ? undefined : setTimeout(giveUp, answerWithinMs);
-  const answerBy = answerWithinMs === undefined ? undefined : (deadline ?? new Date(Date.now() + answerWithinMs));
-  let [code, why] = [status.CANCELLED, "its reader left"];
-  try {
-    const { stream, first } = await onceReachable(outgoing, answerBy, async () => {
-      const opened = openStream(outgoing);
-      call = opened;
-      return { stream: opened, first: await opened.messages.next() };
-    });
-    clearTimeout(timer);
-    for (let next = first; !next.done; next = await stream.messages.next()) {
-      stream.taken();
-      yield next.value;
-    }
-    code = status.OK;
-  } catch (error) {
-    const failure = late ?? failed(outgoing, error);
-    [code, why] = [failure.code, failure.message];
-    throw failure;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", cancel);
-    call?.cancel();
-    endCallSpan(span, code, why);
-  }
-}
-
-interface OpenStream {
-  readonly messages: AsyncIterator<unknown>;
-  /** The reader has the next message. */
-  taken(): void;
-  cancel(): void;
-}
-
-function openStream(outgoing: Outgoing): OpenStream {
-  const { client, method, metadata, request } = outgoing;
-  const ahead = createReadAhead(method.responseDeserialize);
-  const call = client.makeServerStreamRequest(
-    method.path,
-    serialize(method),
-    ahead.deserialize,
-    request,
-    metadata,
-    grpcOptions(outgoing),
-  );
-  ahead.limit(call);
-  const messages = call[Symbol.asyncIterator]();
-  return { messages, taken: () => ahead.taken(), cancel: () => call.cancel() };
-}
-
-/** Sends again when an instance can be reached, as long as none of those that are known can; without a deadline it is sent once. */
-async function onceReachable<T>(outgoing: Outgoing, deadline: Date | undefined, send: () => Promise<T>): Promise<T> {
-  const { client, target, method, signal } = outgoing;
-  for (;;) {
-    try {
-      return await send();
-    } catch (error) {
-      if (deadline === undefined || !instancesAreDown(error)) throw error;
-      if (await instanceComes(client, { deadline, signal })) continue;
-      const details = [NO_DETAILS, { cause: error }] as const;
-      if (signal?.aborted) throw new CallError(status.CANCELLED, `${method.path} was cancelled`, ...details);
-      const why = `${target} could not be reached before the deadline of ${method.path}`;
-      throw new CallError(status.UNAVAILABLE, why, ...details);
-    }
-  }
-}
-
-function answeredTooLate({ client, target, method, answerWithinMs }: Outgoing): CallError {
-  // grpc-js does not say of a cancelled call whether it was sent.
-  return client.getChannel().getConnectivityState(false) === connectivityState.READY
-    ? new CallError(status.DEADLINE_EXCEEDED, `${method.path} at ${target}: no answer within ${answerWithinMs} ms`)
-    : new CallError(status.UNAVAILABLE, `${target} could not be reached for ${method.path} in ${answerWithinMs} ms`);
-}
-
-function failed({ target, method, signal }: Outgoing, error: unknown): CallError {
-  return toCallError(error, { target, method: method.path, cancelled: signal?.aborted ?? false });
-}
-
-function serialize(method: MethodShape): (value: object) => Buffer {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Client<D> has checked the request's type
-  return (value) => method.requestSerialize(value as never);
-}
-
-function grpcOptions({ deadline }: Outgoing): { deadline?: Date } {
-  return deadline ? { deadline } : {};
 }
 
 function earliest(call: CallOptions, fallbackMs: number | undefined): Date | undefined {

@@ -1,6 +1,8 @@
+export type { Admit } from "./admission.js";
 export type { CallContext } from "./call-context.js";
 export { CallError } from "./call-error.js";
 export { type CallOptions, type Client, type Connection, createClient } from "./client.js";
+export { type Credentials, channelTls, PLAIN, serverTls, type Tls } from "./credentials.js";
 export { type Handlers, type Implementation, implement, implementSome } from "./handlers.js";
 export { sizeOf } from "./read-ahead.js";
 export { STATUS_OF } from "./reason-status.js";

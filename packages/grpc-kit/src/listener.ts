@@ -26,29 +26,65 @@ export interface ListenOptions {
  * host.
  */
 export async function listen({ host, port, accept, perAddress, refused }: ListenOptions): Promise<Listener> {
-  const counts = new Map<string, number>();
-  const sockets = new Map<string, Socket>();
-
-  const connected = (socket: Socket): void => {
+  const connections = new Connections();
+  const { servers, bound } = await listenOnAll({ host, port }, (socket) => {
     const address = socket.remoteAddress ?? "";
-    const count = counts.get(address) ?? 0;
-    if (count >= perAddress) {
+    if (connections.of(address) >= perAddress) {
       socket.destroy();
       refused(address);
       return;
     }
-    counts.set(address, count + 1);
-    const peer = `${address}:${socket.remotePort}`;
-    sockets.set(peer, socket);
-    socket.once("close", () => {
-      sockets.delete(peer);
-      const left = (counts.get(address) ?? 1) - 1;
-      if (left === 0) counts.delete(address);
-      else counts.set(address, left);
-    });
+    connections.add(address, socket);
     accept(socket);
-  };
+  });
 
+  let closed: Promise<void> | undefined;
+  return {
+    port: bound,
+    isOpen: (peer) => connections.isOpen(peer),
+    close() {
+      closed ??= Promise.all(servers.map(close)).then(() => undefined);
+      return closed;
+    },
+    end: () => connections.end(),
+  };
+}
+
+/** What is connected now. */
+class Connections {
+  readonly #counts = new Map<string, number>();
+  readonly #sockets = new Map<string, Socket>();
+
+  /** How many an address has. */
+  of(address: string): number {
+    return this.#counts.get(address) ?? 0;
+  }
+
+  isOpen(peer: string): boolean {
+    return this.#sockets.has(peer);
+  }
+
+  add(address: string, socket: Socket): void {
+    const peer = `${address}:${socket.remotePort}`;
+    this.#sockets.set(peer, socket);
+    this.#counts.set(address, this.of(address) + 1);
+    socket.once("close", () => {
+      this.#sockets.delete(peer);
+      const left = this.of(address) - 1;
+      if (left === 0) this.#counts.delete(address);
+      else this.#counts.set(address, left);
+    });
+  }
+
+  end(): void {
+    for (const socket of this.#sockets.values()) socket.destroy();
+  }
+}
+
+async function listenOnAll(
+  { host, port }: Pick<ListenOptions, "host" | "port">,
+  connected: (socket: Socket) => void,
+): Promise<{ readonly servers: readonly Server[]; readonly bound: number }> {
   const servers: Server[] = [];
   let bound = port;
   let fault: unknown;
@@ -65,25 +101,9 @@ export async function listen({ host, port, accept, perAddress, refused }: Listen
   } catch (error) {
     fault = error;
   }
-  if (servers.length === 0) {
-    const why = fault instanceof Error ? fault.message : "the host has no address";
-    throw new Error(`gRPC cannot listen on ${host.includes(":") ? `[${host}]` : host}:${port}: ${why}`, {
-      cause: fault,
-    });
-  }
-
-  let closed: Promise<void> | undefined;
-  return {
-    port: bound,
-    isOpen: (peer) => sockets.has(peer),
-    close() {
-      closed ??= Promise.all(servers.map(close)).then(() => undefined);
-      return closed;
-    },
-    end() {
-      for (const socket of sockets.values()) socket.destroy();
-    },
-  };
+  if (servers.length > 0) return { servers, bound };
+  const why = fault instanceof Error ? fault.message : "the host has no address";
+  throw new Error(`gRPC cannot listen on ${host.includes(":") ? `[${host}]` : host}:${port}: ${why}`, { cause: fault });
 }
 
 function close(server: Server): Promise<void> {

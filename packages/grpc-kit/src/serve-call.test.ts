@@ -4,8 +4,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { untraced } from "./call-span.js";
+import { UnreadBytes } from "./caller-room.js";
 import { type Serving, serveUnary } from "./serve-call.js";
-import { UnreadBytes } from "./unread.js";
 
 describe("a unary call that is over for its caller", () => {
   it("is over here at once, and stays so when its handler answers after all", async () => {

@@ -5,11 +5,11 @@ import type { Logger } from "pino";
 import { type CallContext, type IncomingCall, OpenCall } from "./call-context.js";
 import { CallError } from "./call-error.js";
 import { endServedSpan, type InCallSpan } from "./call-span.js";
+import type { UnreadBytes } from "./caller-room.js";
 import { refusalFor } from "./failures.js";
 import type { ObserveCall } from "./metrics.js";
 import { createOutlet } from "./outlet.js";
 import { encodeRefusal } from "./status-details.js";
-import type { UnreadBytes } from "./unread.js";
 
 /** What one server shares with the calls that it serves. */
 export interface Serving {
@@ -118,17 +118,21 @@ function begin({
   const fail = (error: unknown) => {
     const refusal = refusalFor(error, open, serving.log);
     const encoded = encodeRefusal(refusal);
-    // This process has tried four times already: four tries of each hop in front of it would be 16, and 64.
-    if (refusal.cause instanceof CallError) encoded.metadata.set(...NO_RETRY);
-    // Four waits for storage that hangs would be most of the caller's time, in silence: whoever is patient is told, and calls again.
     const waited = performance.now() - started >= serving.repeatWithinMs;
-    if (refusal.reason === "DEPENDENCY_UNAVAILABLE" && waited) encoded.metadata.set(...NO_RETRY);
-    // Four tries would be four times the load, and would come sooner than it says.
-    if (refusal.reason === "OVERLOADED") encoded.metadata.set(...NO_RETRY);
+    if (forbidsRetry(refusal, waited)) encoded.metadata.set(...NO_RETRY);
     end(encoded.code, encoded.details);
     return encoded;
   };
   return { open, end, fail };
+}
+
+function forbidsRetry({ cause, reason }: Refusal, waited: boolean): boolean {
+  // This process has tried four times already: four tries of each hop in front of it would be 16, and 64.
+  if (cause instanceof CallError) return true;
+  // Four tries would be four times the load, and would come sooner than it says.
+  if (reason === "OVERLOADED") return true;
+  // Four waits for storage that hangs would be most of the caller's time, in silence. A patient caller is told, and calls again.
+  return reason === "DEPENDENCY_UNAVAILABLE" && waited;
 }
 
 /** Sends each message when the one before has left, or will soon. */

@@ -1,19 +1,22 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server, type ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { type Admit, createAdmission } from "./admission.js";
 import type { CallerLimits } from "./caller-limits.js";
+import { UnreadBytes } from "./caller-room.js";
+import { PLAIN } from "./credentials.js";
 import type { Implementation } from "./handlers.js";
-import { type Listener, listen } from "./listener.js";
+import { listen } from "./listener.js";
 import { countRefused, observeCalls } from "./metrics.js";
-import { type Serving, SHUTTING_DOWN } from "./serve-call.js";
-import { addStandardServices, type StandardServices } from "./standard-services.js";
-import { UnreadBytes } from "./unread.js";
+import type { Serving } from "./serve-call.js";
+import { addStandardServices } from "./standard-services.js";
+import { stopServer } from "./stop-server.js";
 
 export interface ServeOptions {
   /** Port 0 takes a free one; `GrpcServer.port` says which. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Plain if left out. */
+  readonly credentials?: ServerCredentials | undefined;
   readonly services: readonly Implementation[];
   readonly log: Logger;
   readonly registry?: Registry | undefined;
@@ -29,13 +32,14 @@ export interface ServeOptions {
   readonly repeatWithinMs?: number | undefined;
   /** Most bytes that one caller may have sent to it without reading them, of the calls that are counted for it (`context.unread`). */
   readonly callerUnreadBytes?: number | undefined;
-  /** Without it everybody is let in, and only what one stream holds is bounded: for servers whose callers are services. */
+  /** Proves who calls. Without it every call is served, and no handler knows whose it is. */
+  readonly admit?: Admit | undefined;
+  /** Without it only what one stream holds is bounded: for servers whose callers are services. */
   readonly strangers?: Strangers | undefined;
 }
 
-/** How a server deals with callers that nobody vouches for. */
+/** The bounds on callers that nobody vouches for, and on their connections. */
 export interface Strangers {
-  readonly admit: Admit;
   readonly perCaller: CallerLimits;
   /** Calls under way on one connection; more of them wait at the client. */
   readonly streamsPerConnection: number;
@@ -58,22 +62,20 @@ const DEFAULT_CALLER_UNREAD_BYTES = 2 * DEFAULT_MAX_MESSAGE_BYTES;
 
 const MANY = 1_000_000;
 
-/** For the last answers to reach clients that read. */
-const FLUSH_MS = 250;
-
 /**
  * Serves the implementations with health and reflection. Rejects when the address cannot be bound, naming it.
  */
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
-  const { services, log } = options;
   const {
-    maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+    services,
+    log,
     drainMs = 20_000,
     lameDuckMs = 500,
     stalledMs = 60_000,
     repeatWithinMs = 1_000,
     callerUnreadBytes = DEFAULT_CALLER_UNREAD_BYTES,
     strangers,
+    credentials = PLAIN.server,
   } = options;
   const serving: Serving = {
     log,
@@ -86,21 +88,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     repeatWithinMs,
     unread: new UnreadBytes({ callerBytes: callerUnreadBytes, waitMs: stalledMs }),
   };
-  const nowMs = () => performance.now();
-  const isOpen = (peer: string): boolean => listener.isOpen(peer);
-  const server = new Server({
-    ...(strangers && {
-      "grpc.max_concurrent_streams": strangers.streamsPerConnection,
-      interceptors: [createAdmission({ admit: strangers.admit, limits: strangers.perCaller, nowMs, isOpen }, serving)],
-    }),
-    "grpc.max_receive_message_length": maxMessageBytes,
-    // Finds clients that vanished without closing, so that their streams are cancelled.
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.keepalive_timeout_ms": 10_000,
-  });
-  // Bounded by caller, where callers are strangers; a connection may be that of a proxy or a gateway, whose callers one of them must not cut off.
-  // grpc-js 1.14.7 passes no such option on, and is pinned: strangers.test.ts fails where this is in vain. Node 24 has them.
-  Object.assign(server["commonServerOptions"], { streamResetBurst: MANY, streamResetRate: MANY });
+  const server = newServer(options, (peer) => listener.isOpen(peer), serving);
   for (const service of services) {
     const { definition, handlers } = service.bind(serving);
     server.addService(definition, handlers);
@@ -110,7 +98,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     services.map((service) => service.serviceName),
   );
 
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const injector = server.createConnectionInjector(credentials);
   const listener = await listen({
     ...options.listen,
     accept: (socket) => injector.injectConnection(socket),
@@ -124,48 +112,30 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   return {
     port: listener.port,
     close() {
-      closing ??= stop({ server, listener, serving, standard, drainMs, lameDuckMs });
+      closing ??= stopServer({ server, listener, serving, standard, drainMs, lameDuckMs });
       return closing;
     },
   };
 }
 
-async function stop(running: {
-  server: Server;
-  listener: Listener;
-  serving: Serving;
-  standard: StandardServices;
-  drainMs: number;
-  lameDuckMs: number;
-}): Promise<void> {
-  const { server, listener, serving, standard, drainMs, lameDuckMs } = running;
-  standard.setNotServing();
-  await sleep(lameDuckMs);
-
-  serving.stopping = true;
-  for (const stream of serving.streams) stream.stop(SHUTTING_DOWN);
-  standard.endStreams();
-  const shutDown = new Promise<void>((resolve, reject) => server.tryShutdown((err) => (err ? reject(err) : resolve())));
-  // tryShutdown does not wait for connections that were injected; the listener does.
-  const drained = Promise.all([shutDown, listener.close()]).then(() => undefined);
-  if (await settledWithin(drainMs, drained)) return;
-
-  serving.log.warn({ drainMs, calls: serving.unary.size }, "calls that did not finish in time are ended");
-  for (const call of serving.unary) call.stop(SHUTTING_DOWN);
-  // Ends connections, which clients see as CANCELLED and do not retry: it is only for who does not read.
-  if (!(await settledWithin(FLUSH_MS, drained))) {
-    server.forceShutdown();
-    listener.end();
-  }
-  await drained;
-}
-
-async function settledWithin(ms: number, work: Promise<void>): Promise<boolean> {
-  const timer = new AbortController();
-  const late = sleep(ms, false, { signal: timer.signal }).catch(() => true);
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    timer.abort();
-  }
+function newServer(
+  { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, admit, strangers }: ServeOptions,
+  isOpen: (peer: string) => boolean,
+  serving: Serving,
+): Server {
+  const nowMs = () => performance.now();
+  const server = new Server({
+    ...(strangers && { "grpc.max_concurrent_streams": strangers.streamsPerConnection }),
+    ...((admit ?? strangers) && {
+      interceptors: [createAdmission({ admit, limits: strangers?.perCaller, nowMs, isOpen }, serving)],
+    }),
+    "grpc.max_receive_message_length": maxMessageBytes,
+    // Finds clients that vanished without closing, so that their streams are cancelled.
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+  });
+  // Bounded by caller, where callers are strangers; a connection may be that of a proxy or a gateway, whose callers one of them must not cut off.
+  // grpc-js 1.14.7 passes no such option on, and is pinned: strangers.test.ts fails where this is in vain. Node 24 has them.
+  Object.assign(server["commonServerOptions"], { streamResetBurst: MANY, streamResetRate: MANY });
+  return server;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { CallUnread, SMALL_BYTES, UnreadBytes } from "./unread.js";
+import { UnreadBytes } from "./caller-room.js";
+import { CallUnread, SMALL_BYTES } from "./unread.js";
 
 const BIG = 10 * SMALL_BYTES;
 const limited = (error: unknown): boolean => error instanceof Refusal && error.reason === "CALLER_LIMIT";

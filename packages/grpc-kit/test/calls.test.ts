@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { invalidFields, Refusal } from "@ccsp/errors";
-import { Metadata, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import type { CallContext } from "../src/index.js";
 import { Fixture } from "./fixture.js";
@@ -20,15 +20,14 @@ describe("a unary call", () => {
         return taskNamed(`${taskId}!`);
       },
     });
-    const metadata = new Metadata();
-    metadata.set("authorization", "Bearer x");
+    const metadata = { authorization: "Bearer x" };
     const deadline = new Date(Date.now() + 5_000);
     const { task } = await queue.get({ taskId: "t1" }, { metadata, deadline });
 
     const context = await seen.opened;
     assert.equal(task?.id, "t1!");
     assert.equal(context.method, "/ccsp.queue.v1.QueueService/Get");
-    assert.deepEqual(context.headers.get("authorization"), ["Bearer x"]);
+    assert.deepEqual(context.headers["authorization"], "Bearer x");
     assert.ok(context.deadline && Math.abs(context.deadline.getTime() - deadline.getTime()) < 1_000);
   });
 
@@ -111,6 +110,7 @@ describe("a unary call", () => {
       throw new Error("thrown on the way out");
     };
     const queue = await fixture.serveAndConnect({ get: slow }, { server: { log } });
+    await queue.reachable();
     const error = await failure(queue.get({}, { timeoutMs: 60_000, deadline: new Date(Date.now() + 100) }));
     assert.equal(error.code, status.DEADLINE_EXCEEDED);
     assert.equal(error.reason, "DEADLINE_EXCEEDED");

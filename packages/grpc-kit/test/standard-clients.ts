@@ -11,8 +11,12 @@ export interface HealthClient {
   close(): void;
 }
 
-export function healthClient(port: number): HealthClient {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+export function healthClient(
+  port: number,
+  { secure = credentials.createInsecure(), serverName = "" } = {},
+): HealthClient {
+  const named = serverName && { "grpc.ssl_target_name_override": serverName };
+  const client = new Client(`127.0.0.1:${port}`, secure, { ...named });
   const { Check, Watch } = healthService;
   if (!Check || !Watch) throw new Error("grpc-health-check has no Check and Watch");
   return {

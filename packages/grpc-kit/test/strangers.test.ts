@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, constants } from "node:http2";
 import { Refusal } from "@ccsp/errors";
+import type { Identity } from "@ccsp/identity";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually } from "@ccsp/testkit";
-import { Metadata, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { Registry } from "prom-client";
-import type { GrpcServer, Strangers } from "../src/index.js";
+import type { Admit, GrpcServer, Strangers } from "../src/index.js";
 import { Fixture } from "./fixture.js";
 import { gate } from "./gate.js";
 import { entry, failure, type Queue, type QueueHandlers, taskNamed } from "./queue-stub.js";
@@ -15,11 +16,10 @@ const BODY = QueueServiceService.get.requestSerialize({ taskId: "t1", agentId: "
 /** As gRPC frames a message. */
 const FRAMED = Buffer.concat([Buffer.from([0, 0, 0, 0, BODY.length]), BODY]);
 
-const as = (name: string) => {
-  const metadata = new Metadata();
-  metadata.set("authorization", name);
-  return { metadata };
+const agent = (subject: string): Identity => {
+  return { kind: "agent", subject, scopes: [], proof: "token", expireTime: new Date(Date.now() + 60_000) };
 };
+const as = (name: string) => ({ metadata: { authorization: name } });
 
 describe("a server for strangers", () => {
   const fixture = new Fixture();
@@ -33,16 +33,15 @@ describe("a server for strangers", () => {
     }: { perCaller?: Partial<Strangers["perCaller"]> } & Partial<Omit<Strangers, "perCaller">> = {},
   ) => {
     const registry = new Registry();
+    const admit: Admit = async (_method, { authorization }) => {
+      if (authorization === undefined) throw new Refusal("TOKEN_MISSING", "who are you?");
+      return agent(authorization);
+    };
     const strangers: Strangers = {
-      async admit({ headers }) {
-        const [name] = headers.get("authorization");
-        if (name === undefined) throw new Refusal("TOKEN_MISSING", "who are you?");
-        return String(name);
-      },
       ...{ streamsPerConnection: 100, connectionsPerAddress: 100, ...limits },
       perCaller: { unfinishedRequests: 10, bodyMs: 60_000, abandonedPerSecond: 1_000, ...perCaller },
     };
-    const server = await fixture.serve(handlers, { strangers, registry });
+    const server = await fixture.serve(handlers, { admit, strangers, registry });
     const refused = async () => (await registry.metrics()).match(/^rpc_server_refused_total.*$/gm) ?? [];
     return { server, refused, calls: () => registry.metrics() };
   };

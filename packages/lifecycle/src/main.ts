@@ -1,10 +1,10 @@
 import { hostname } from "node:os";
 import type { ServiceSettings } from "@ccsp/config";
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { readCommand } from "./command-line.js";
 import type { ServiceDefinition } from "./definition.js";
 import { runService } from "./run.js";
-import { within } from "./within.js";
 
 /** On top of what the longest close, a gRPC server's drain, takes by its settings. */
 const CLOSE_MARGIN_MS = 5_000;
@@ -42,7 +42,10 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
   const code = await runService(log, (context) => service.start(config, context), {
     closeMs: drainMs + lameDuckMs + CLOSE_MARGIN_MS,
   });
-  await within(FLUSH_MS, deps.flush()).catch((error: unknown) => log.warn({ err: error }, "spans may be lost"));
+  const unflushed = (why: object) => log.warn(why, "spans may be lost");
+  await within(FLUSH_MS, deps.flush(), () => unflushed({ afterMs: FLUSH_MS })).catch((err: unknown) =>
+    unflushed({ err }),
+  );
   log.info({ code }, "stopped");
   process.exitCode = code;
   setTimeout(() => {

@@ -1,5 +1,5 @@
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import { within } from "./within.js";
 
 /** Something that was opened and has to be closed again. */
 export interface Resource {
@@ -40,7 +40,9 @@ export class OpenResources {
       const resource = await this.#arrived(name, arrival);
       if (resource === undefined) continue;
       try {
-        await within(this.#closeMs, resource.close());
+        await within(this.#closeMs, resource.close(), () => {
+          throw new Error(`not done after ${this.#closeMs} ms`);
+        });
         this.#log.debug({ resource: name }, "closed");
       } catch (error) {
         this.#log.error({ err: error, resource: name }, "close failed");
@@ -56,11 +58,9 @@ export class OpenResources {
       (resource) => ({ resource }),
       () => ({ resource: undefined }),
     );
-    try {
-      return (await within(ARRIVAL_MS, settled)).resource;
-    } catch {
-      this.#log.warn({ resource: name }, "still opening, left behind");
-      return undefined;
-    }
+    const arrived = await within(ARRIVAL_MS, settled, () =>
+      this.#log.warn({ resource: name }, "still opening, left behind"),
+    );
+    return arrived?.resource;
   }
 }

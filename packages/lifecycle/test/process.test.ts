@@ -24,7 +24,14 @@ describe("a service as a process", () => {
       const { code, stdout } = await child.ended;
       assert.equal(code, 0);
       assert.deepEqual(messages(stdout), [
-        ...["opening a", "opening b", "ready", "stopping", "closed b", "closed a", "flushed", "stopped"],
+        "opening a",
+        "opening b",
+        "ready",
+        "stopping",
+        "closed b",
+        "closed a",
+        "flushed",
+        "stopped",
       ]);
       assert.match(stdout.join("\n"), new RegExp(`"signal":"${signal}"`));
     });
@@ -37,7 +44,11 @@ describe("a service as a process", () => {
     const { code, stdout } = await child.ended;
     assert.equal(code, 0);
     assert.deepEqual(messages(stdout).slice(0, 5), [
-      ...["opening a", "opening b", "stopping before the start was done", "still opening, left behind", "closed a"],
+      "opening a",
+      "opening b",
+      "stopping before the start was done",
+      "still opening, left behind",
+      "closed a",
     ]);
     assert.ok(!messages(stdout).includes("opening c"));
   });
@@ -49,7 +60,13 @@ describe("a service as a process", () => {
     const { code, stdout } = await child.ended;
     assert.equal(code, 0);
     assert.deepEqual(messages(stdout), [
-      ...["opening a", "opening b", "stopping before the start was done", "closed b", "closed a", "flushed", "stopped"],
+      "opening a",
+      "opening b",
+      "stopping before the start was done",
+      "closed b",
+      "closed a",
+      "flushed",
+      "stopped",
     ]);
   });
 

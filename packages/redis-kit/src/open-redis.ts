@@ -1,8 +1,8 @@
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { type ConnectionUse, createRedisClient, type RedisClient } from "./connect.js";
 import { parseRedisUrl, type RedisAddress } from "./redis-url.js";
 import { longestWaitMs } from "./unanswered.js";
-import { within } from "./within.js";
 
 /** Half of what a call has patience for. */
 const LATE_MS = 1_000;
@@ -66,14 +66,16 @@ export async function openRedis(
     release,
     ping: async () => {
       if (client.status !== "ready") throw new Error(`Redis at ${address.at} is not connected`);
-      await within(1_000, client.ping(), () => new Error(`Redis at ${address.at} did not answer within 1 s`));
+      await within(1_000, client.ping(), () => {
+        throw new Error(`Redis at ${address.at} did not answer within 1 s`);
+      });
     },
     answers: () => client.status === "ready" && longestWaitMs(client) < LATE_MS,
     close: async () => {
       const open = [...clients];
       clients.clear();
       // QUIT waits for the answers that are under way; a Redis that is away has none to give.
-      if (client.status === "ready") await within(2_000, client.quit(), () => new Error("QUIT")).catch(() => undefined);
+      if (client.status === "ready") await within(2_000, client.quit(), () => "late").catch(() => undefined);
       for (const each of open) release(each);
     },
   };
@@ -104,7 +106,7 @@ async function ready(client: RedisClient, address: RedisAddress, startMs: number
   try {
     await within(startMs, Promise.race([connected, failed]), () => {
       const why = last === undefined ? "no answer" : last.message || last.name;
-      return new Error(`Redis at ${address.at} was not ready within ${startMs} ms: ${why}`);
+      throw new Error(`Redis at ${address.at} was not ready within ${startMs} ms: ${why}`);
     });
   } finally {
     listeners.abort();

@@ -1,4 +1,5 @@
 import { memoryFull, Refusal } from "@ccsp/errors";
+import { type Timer, within } from "@ccsp/timing";
 import type { RedisClient } from "./connect.js";
 import { longestWaitMs } from "./unanswered.js";
 
@@ -45,24 +46,26 @@ export const redisAway = (cause?: Error): Refusal =>
   });
 
 async function unlessSilent<T>(redis: RedisClient, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  let last: NodeJS.Immediate | undefined;
-  const silent = new Promise<never>((_, reject) => {
+  const timer: Timer = (ms, act) => {
+    let wait: NodeJS.Timeout | undefined;
+    let last: NodeJS.Immediate | undefined;
     const look = (isLast: boolean): void => {
-      const leftMs = PATIENCE_MS - longestWaitMs(redis);
-      if (leftMs > 0) timer = setTimeout(look, leftMs, false);
-      else if (isLast) reject(new Silent());
+      const leftMs = ms - longestWaitMs(redis);
+      if (leftMs > 0) wait = setTimeout(look, leftMs, false);
+      else if (isLast) act();
       // A process that stood still has not read yet what came meanwhile: it does between its timers and this.
       else last = setImmediate(look, true);
     };
-    timer = setTimeout(look, PATIENCE_MS, false);
-  });
-  try {
-    return await Promise.race([work, silent]);
-  } finally {
-    clearTimeout(timer);
-    clearImmediate(last);
-  }
+    wait = setTimeout(look, ms, false);
+    return () => {
+      clearTimeout(wait);
+      clearImmediate(last);
+    };
+  };
+  const late = () => {
+    throw new Silent();
+  };
+  return within(PATIENCE_MS, work, late, { timer });
 }
 
 class Silent extends Error {

@@ -1,23 +1,20 @@
+import { type HostPort, parseHostPort } from "@ccsp/config";
+
 /** Where Redis is, as read from one URL. `at` is for messages: hosts and ports, never the password. */
 export type RedisAddress = {
   readonly at: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
 } & (
-  | { readonly kind: "standalone"; readonly node: RedisNode; readonly tls: boolean; readonly db: number }
+  | { readonly kind: "standalone"; readonly node: HostPort; readonly tls: boolean; readonly db: number }
   | {
       readonly kind: "sentinel";
-      readonly sentinels: readonly RedisNode[];
+      readonly sentinels: readonly HostPort[];
       readonly master: string;
       readonly db: number;
     }
-  | { readonly kind: "cluster"; readonly nodes: readonly RedisNode[] }
+  | { readonly kind: "cluster"; readonly nodes: readonly HostPort[] }
 );
-
-export interface RedisNode {
-  readonly host: string;
-  readonly port: number;
-}
 
 const FORMS =
   "redis://[user:pass@]host:port[/db], rediss:// with TLS, redis+sentinel://[user:pass@]host:port,host:port/master[/db] " +
@@ -58,11 +55,10 @@ export function parseRedisUrl(url: string): RedisAddress {
   }
 }
 
-function parseNode(text: string, defaultPort: number): RedisNode {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
-  const port = match?.[2] === undefined ? defaultPort : Number(match[2]);
-  if (match?.[1] === undefined || port < 1 || port > 65535) throw fault("a host is not host or host:port");
-  return { host: match[1].replace(/^\[|\]$/g, ""), port };
+function parseNode(text: string, defaultPort: number): HostPort {
+  const node = parseHostPort(text, { defaultPort });
+  if (node === undefined) throw fault("a host is not host or host:port");
+  return node;
 }
 
 function parseDb(text: string | undefined): number {

@@ -22,8 +22,17 @@ describe("the logger", () => {
   });
 
   const hidden = [
-    ...["prompt", "systemPrompt", "text", "token", "authorization", "Authorization"],
-    ...["secret", "password", "apiKey", "api_key", "x-api-key"],
+    "prompt",
+    "systemPrompt",
+    "text",
+    "token",
+    "authorization",
+    "Authorization",
+    "secret",
+    "password",
+    "apiKey",
+    "api_key",
+    "x-api-key",
   ];
   for (const field of hidden) {
     it(`hides ${field} in the logged object and in objects and lists inside it`, () => {

@@ -13,8 +13,17 @@ export interface LoggerOptions {
 
 /** Fields that hold what people typed, what engines answered, or a secret. */
 const HIDDEN_FIELDS = [
-  ...["prompt", "systemPrompt", "text"],
-  ...["token", "authorization", "Authorization", "secret", "password", "apiKey", "api_key", "x-api-key"],
+  "prompt",
+  "systemPrompt",
+  "text",
+  "token",
+  "authorization",
+  "Authorization",
+  "secret",
+  "password",
+  "apiKey",
+  "api_key",
+  "x-api-key",
 ];
 /** In the logged object itself and in up to three levels inside it, as in `err.request.headers.authorization`. */
 const HIDDEN_PATHS = ["", "*", "*.*", "*.*.*"].flatMap((inside) =>

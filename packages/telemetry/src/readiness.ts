@@ -1,3 +1,5 @@
+import { within } from "@ccsp/timing";
+
 /** Passes by returning, fails by throwing. */
 export type Check = () => Promise<void> | void;
 
@@ -16,19 +18,13 @@ export async function runChecks(
 }
 
 async function faultOf(check: Check, limitMs: number): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, limitMs, `no answer within ${limitMs} ms`);
-  });
+  const passes = async () => {
+    await check();
+    return undefined;
+  };
   try {
-    return await Promise.race([passes(check), late]);
+    return await within(limitMs, passes(), () => `no answer within ${limitMs} ms`);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  } finally {
-    clearTimeout(timer);
   }
-}
-
-async function passes(check: Check): Promise<undefined> {
-  await check();
 }

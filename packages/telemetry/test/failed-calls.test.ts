@@ -8,7 +8,7 @@ import { startTraced } from "./traced-process.js";
 interface Called {
   readonly target: string;
   readonly queue: ReturnType<typeof createClient<typeof QueueServiceService>>;
-  readonly metadata: Metadata;
+  readonly metadata: { readonly traceparent: string };
   /** Resolves once the server's handler waits for ever, with this task. */
   waiting(taskId: string): Promise<unknown>;
 }
@@ -73,8 +73,7 @@ describe("the span of a served call that fails", () => {
       const queue = createClient(QueueServiceService, target);
       const waiting = (taskId: string) => eventually(() => server.logged(`${taskId} waits`));
       for (const [index, { call, what, code }] of FAILED_CALLS.entries()) {
-        const metadata = new Metadata();
-        metadata.set("traceparent", `00-${traceId(index)}-00f067aa0ba902b7-01`);
+        const metadata = { traceparent: `00-${traceId(index)}-00f067aa0ba902b7-01` };
         await assert.rejects(call({ target, queue, metadata, waiting }), { code }, what);
       }
       // On the same connection, hence after the last cancel, which the server's end would otherwise overtake.
@@ -155,10 +154,10 @@ describe("the span of a call that does not succeed, where it is made", () => {
 
 /** The caller waits on: else its own timer, which cancels the call, might be the first. */
 function getWithDeadlineOfServerOnly({ target, metadata }: Called): Promise<void> {
-  metadata.set("grpc-timeout", "100m");
+  const headers = Metadata.fromHttp2Headers({ ...metadata, "grpc-timeout": "100m" });
   const client = new QueueServiceClient(target, credentials.createInsecure());
   return new Promise((resolve, reject) => {
-    client.get({ taskId: "late", agentId: "" }, metadata, (error) => {
+    client.get({ taskId: "late", agentId: "" }, headers, (error) => {
       client.close();
       if (error) reject(error);
       else resolve();

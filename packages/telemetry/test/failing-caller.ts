@@ -1,6 +1,5 @@
 import { createClient } from "@ccsp/grpc-kit";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { Metadata } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
 import { contextFromTraceparent, shutdownTracing } from "../src/index.js";
 
@@ -12,8 +11,7 @@ await context.with(contextFromTraceparent(process.env["TRACEPARENT"] ?? ""), asy
   await queue.get({ taskId: "late" }, { timeoutMs: 100 }).catch(() => undefined);
   await drain("refused").catch(() => undefined);
   for await (const _ of queue.watch({ taskId: "left" })) break;
-  const metadata = new Metadata();
-  metadata.set("traceparent", process.env["NAMED"] ?? "");
+  const metadata = { traceparent: process.env["NAMED"] ?? "" };
   await queue.get({ taskId: "refused" }, { metadata }).catch(() => undefined);
 });
 queue.close();

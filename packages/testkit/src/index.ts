@@ -1,3 +1,4 @@
+export { type Authority, type Certificate, createAuthority } from "./certificates.js";
 export { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION } from "./claude-code.js";
 export { eventually } from "./eventually.js";
 export { type LeakCheck, leakCheck } from "./leak-check.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
 import { findExecutable } from "@ccsp/engine-kit";
-import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -59,13 +59,14 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     const { service, executorId, supervision } = config;
     const { consulUrl, drainMs, lameDuckMs } = service;
     const { silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
+    const credentials = PLAIN;
     const bootId = ulid();
     const registry = createMetrics("executor");
     const metrics = createExecutorMetrics(registry);
 
     // Ends what an earlier boot left, before any work is claimed.
     const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
-    const setpriv = await findExecutable("setpriv", config.searchPath);
+    const setpriv = findExecutable("setpriv", config.searchPath);
     const cgroups = supervision.cgroup
       ? await openCgroups({ path: supervision.cgroup, executorId, bootId, log })
       : undefined;
@@ -102,7 +103,10 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
-    const client = createClient(QueueServiceService, config.queueTarget, UNTRACED);
+    const client = createClient(QueueServiceService, config.queueTarget, {
+      ...UNTRACED,
+      credentials: credentials.channel,
+    });
     await open("queue client", { close: async () => client.close() });
 
     const queue = createQueuePort(client, log);
@@ -138,7 +142,15 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     const services = [implement(ExecutorServiceService, executorHandlers({ executor, hooks, stopping }))];
     const server = await open(
       "grpc",
-      serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),
+      serveGrpc({
+        listen: service.listen,
+        credentials: credentials.server,
+        services,
+        log,
+        registry,
+        drainMs,
+        lameDuckMs,
+      }),
     );
     const id = `executor-${service.instance}`;
     const { port } = server;

@@ -28,12 +28,16 @@ const QUOTES =
   "Invalid API key. prompt is too long. Unable to connect to API (ConnectionRefused). No conversation found with session ID: x";
 
 const refusal = (status: number, type: string, message: string): Behaviour => ({
-  ...{ kind: "fault", status, type, message },
+  kind: "fault",
+  status,
+  type,
+  message,
 });
 
 const USED = "[[sim:usage input=11 output=7 cache-read=3 cache-write=2]]";
 const uses = (name: string, input: Readonly<Record<string, unknown>>): Behaviour => ({
-  ...{ kind: "answer", tool: { name, input } },
+  kind: "answer",
+  tool: { name, input },
 });
 const says = (text: string): Behaviour => ({ kind: "answer", text });
 

@@ -10,7 +10,7 @@ export interface GatewayConfig {
   readonly issuer: string | undefined;
   readonly watchGiveUpMs: number;
   readonly callerUnreadBytes: number;
-  readonly limits: Omit<Strangers, "admit">;
+  readonly limits: Strangers;
 }
 
 /** Every setting of the gateway. */

@@ -1,4 +1,4 @@
+export { AGENT_ID } from "@ccsp/identity";
 export type { GatewayConfig } from "./config.js";
 export { SCOPES } from "./domain/access.js";
-export { AGENT_ID } from "./domain/identity.js";
 export { gatewayService } from "./service.js";

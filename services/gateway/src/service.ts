@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { announce, registerSchemes } from "@ccsp/discovery";
-import { createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -22,6 +22,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs, ...config }, { open, log, stopping }) {
     const { callerUnreadBytes, limits } = config;
     const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
+    const credentials = PLAIN;
     const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be fetched anew"));
     const authenticator = createAuthenticator({ keys: tokenKeys, audience, issuer });
     const registry = createMetrics("gateway");
@@ -33,7 +34,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     });
 
     await open("discovery", registerSchemes({ consulUrl, log }));
-    const queue = createClient(QueueServiceService, queueTarget);
+    const queue = createClient(QueueServiceService, queueTarget, { credentials: credentials.channel });
     await open("queue client", { close: async () => queue.close() });
     const ops = await open(
       "ops",
@@ -58,13 +59,15 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       "grpc",
       serveGrpc({
         listen: service.listen,
+        credentials: credentials.server,
         services: [implement(AgentServiceService, handlers)],
         log,
         registry,
         drainMs,
         lameDuckMs,
         callerUnreadBytes,
-        strangers: { admit: guard.admit, ...limits },
+        admit: guard.admit,
+        strangers: limits,
       }),
     );
     const id = `gateway-${service.instance}`;

@@ -5,7 +5,7 @@ import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.
 import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
-import { Metadata, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import { SignJWT } from "jose";
 import pino from "pino";
 import { createAuthenticator } from "../src/auth/authenticator.js";
@@ -28,9 +28,7 @@ async function as(sub: string, scope = ALL): Promise<CallOptions> {
     .setAudience("ccsp")
     .setExpirationTime("5m")
     .sign(SECRET);
-  const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${token}`);
-  return { metadata };
+  return { metadata: { authorization: `Bearer ${token}` } };
 }
 
 /** The gateway's handlers on a real server, in front of a queue in memory. */
@@ -50,7 +48,8 @@ async function startGateway(queue: FakeQueue) {
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
     services: [implement(AgentServiceService, handlers)],
-    strangers: { admit: guard.admit, ...LIMITS },
+    admit: guard.admit,
+    strangers: LIMITS,
     log,
     lameDuckMs: 0,
     drainMs: 1_000,

@@ -8,6 +8,7 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { createAuthenticator } from "../src/auth/authenticator.js";
 import { type KeySettings, loadTokenKeys } from "../src/auth/token-keys.js";
 
+const sends = (authorization: string) => ({ authorization, address: "" });
 const never = (error: unknown) => assert.fail(String(error));
 const NONE: KeySettings = { secret: undefined, secretFile: undefined, jwksFile: undefined, jwksUrl: undefined };
 
@@ -32,7 +33,7 @@ describe("the gateway's keys", () => {
       .setExpirationTime("1m")
       .sign(new TextEncoder().encode(secret));
     const authenticator = createAuthenticator({ keys, audience: "ccsp", issuer: undefined });
-    assert.equal((await authenticator.authenticate(`Bearer ${token}`)).agentId, "alice");
+    assert.equal((await authenticator.authenticate(sends(`Bearer ${token}`))).subject, "alice");
   });
 
   it("verify EdDSA with a key set from an address, and keep no shared secret beside it", async () => {
@@ -50,7 +51,7 @@ describe("the gateway's keys", () => {
         .setExpirationTime("1m")
         .sign(privateKey);
       const authenticator = createAuthenticator({ keys, audience: "ccsp", issuer: undefined });
-      assert.equal((await authenticator.authenticate(`Bearer ${token}`)).agentId, "alice");
+      assert.equal((await authenticator.authenticate(sends(`Bearer ${token}`))).subject, "alice");
     } finally {
       server.closeAllConnections();
       server.close();

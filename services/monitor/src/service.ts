@@ -1,6 +1,6 @@
 import { announce } from "@ccsp/discovery";
 import { consumeEvents, withEventSpan } from "@ccsp/events";
-import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import { implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { MonitorServiceService } from "@ccsp/protos/ccsp/monitor/v1/monitor_service.js";
 import { openRedis } from "@ccsp/redis-kit";
@@ -43,7 +43,7 @@ export const monitorService: ServiceDefinition<MonitorConfig> = {
     const services = [implement(MonitorServiceService, monitorHandlers(store))];
     const server = await open(
       "grpc",
-      serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),
+      serveGrpc({ listen: service.listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs }),
     );
     const id = `monitor-${instance}`;
     await open("consul", announce({ consulUrl, name: "monitor", id, host: advertiseHost, port: server.port, log }));

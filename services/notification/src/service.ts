@@ -1,6 +1,6 @@
 import { announce } from "@ccsp/discovery";
 import { consumeEvents, withEventSpan } from "@ccsp/events";
-import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import { implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
@@ -53,7 +53,7 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
     const services = [implement(NotificationServiceService, notificationHandlers(deliveries))];
     const server = await open(
       "grpc",
-      serveGrpc({ listen: service.listen, services, log, registry, drainMs, lameDuckMs }),
+      serveGrpc({ listen: service.listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs }),
     );
     const id = `notification-${instance}`;
     await open(

@@ -5,7 +5,12 @@ import { pino } from "pino";
 import { createRedisDeliveryLog, KEYS } from "../src/redis/redis-delivery-log.js";
 
 const delivery = (id: string, channel = "file", eventType = "task.completed") => ({
-  ...{ id, channel, eventType, taskId: "t", agentId: "a", summary: "日本語 🙂" },
+  id,
+  channel,
+  eventType,
+  taskId: "t",
+  agentId: "a",
+  summary: "日本語 🙂",
   eventTime: new Date(1_000),
   deliveryTime: new Date(2_000),
 });

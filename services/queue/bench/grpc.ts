@@ -24,7 +24,8 @@ const variants = Array.from({ length: 32 }, (_, index) => ({
 const SINGLE = variants.map((each) => Buffer.from(EnqueueRequest.encode({ ...each, requestId: "" }).finish()));
 const BATCHED = variants.slice(0, 8).map(({ agentId }) => {
   const items = Array.from({ length: BATCH }, (_, index) => ({
-    ...{ spec: variants[(index * 8) % variants.length]?.spec, requestId: "" },
+    spec: variants[(index * 8) % variants.length]?.spec,
+    requestId: "",
   }));
   return Buffer.from(EnqueueBatchRequest.encode({ agentId, items }).finish());
 });

@@ -61,7 +61,7 @@ export async function openOurs(url: string) {
     agent: agentAt(index),
     engine: ENGINE,
     class: CLASSES[Math.floor(index / AGENTS) % CLASSES.length] ?? "normal",
-    ...{ max: 3, spec: "", trace: "", prompts: Buffer.from(PROMPT) },
+    ...{ max: 3, spec: "", prompts: Buffer.from(PROMPT) },
   });
 
   const complete = ({ task, fence }: Grant) => queue.complete(task.id, fence, RESULT, FACTS);

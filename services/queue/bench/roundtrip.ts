@@ -3,7 +3,6 @@ import { createClient } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { Metadata } from "@grpc/grpc-js";
 import { ECHO } from "./echo.js";
 import { median, medianRatio, oneByOne, quantile } from "./measure.js";
 import { ENGINE, PROMPT } from "./ours.js";
@@ -22,7 +21,8 @@ export async function benchRoundtrip(url: string, { say, ratio }: Report): Promi
   const queue = await startQueue(url);
   const gateway = await startGateway(queue.address);
   const echo = await startEcho();
-  const agent = createClient(AgentServiceService, gateway.address, { metadata: withToken });
+  const agent = createClient(AgentServiceService, gateway.address);
+  const metadata = withToken();
   const toEcho = await connectRaw(echo.address, 1);
   const executor = startExecutor(queue.address);
   // When the steps of the task under way were, in ms.
@@ -30,7 +30,7 @@ export async function benchRoundtrip(url: string, { say, ratio }: Report): Promi
   const run = async () => {
     const start = performance.now();
     let [accepted, ended] = [0, false];
-    for await (const { message } of agent.runTask({ spec: TaskSpec.fromPartial({ prompt: PROMPT }) })) {
+    for await (const { message } of agent.runTask({ spec: TaskSpec.fromPartial({ prompt: PROMPT }) }, { metadata })) {
       if (message?.$case === "task") accepted = performance.now();
       ended = message?.$case === "event" && message.value.event?.$case === "taskEnded";
     }
@@ -109,18 +109,14 @@ function startExecutor(address: string) {
   };
 }
 
-let token: string | undefined;
-
-function withToken(): Metadata {
-  token ??= signToken({
+function withToken() {
+  const token = signToken({
     sub: "agent-0",
     aud: "ccsp",
     scope: "tasks:submit tasks:read",
     exp: Math.floor(Date.now() / 1000) + 3600,
   });
-  const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${token}`);
-  return metadata;
+  return { authorization: `Bearer ${token}` };
 }
 
 function signToken(claims: object): string {

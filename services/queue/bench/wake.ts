@@ -85,8 +85,12 @@ async function startExecutors(count: number, address: string) {
     for (let sequence = 1n; !stop.signal.aborted; sequence += 1n) {
       const { leases } = await client.sync(
         {
-          ...{ executorId: `ex-${index}`, bootId: boot, sequence, leases: [] },
-          ...{ draining: false, maxWait: { seconds: sequence === 1n ? 0n : 20n, nanos: 0 } },
+          executorId: `ex-${index}`,
+          bootId: boot,
+          sequence,
+          leases: [],
+          draining: false,
+          maxWait: { seconds: sequence === 1n ? 0n : 20n, nanos: 0 },
           engines: [{ engine: ENGINE, freeSlots: 1, version: "", account: "", slots: 1 }],
         },
         { timeoutMs: 30_000, signal: stop.signal },

@@ -37,7 +37,9 @@ export async function benchWatch(url: string, { say, ratio }: Report): Promise<v
     const event = TaskEvent.fromPartial({ event: { $case: "textDelta", value: { text } } });
     return client.of(index).report(
       {
-        ...{ taskId: task.id, fence: BigInt(fence), reportSequence },
+        taskId: task.id,
+        fence: BigInt(fence),
+        reportSequence,
         ...(reportSequence === 1
           ? { started: { traceparent: "" }, events: [] }
           : { started: undefined, events: [event] }),

@@ -47,7 +47,9 @@ export function defineOrder(settings: Settings): Order {
         .map((each) => readRate(each)),
     );
   return {
-    ...{ urgentMax, weights: classWeights(high, normal, low), agentMaxRunning },
+    urgentMax,
+    weights: classWeights(high, normal, low),
+    agentMaxRunning,
     agentWeights: Object.fromEntries(agentWeights.map(readNumber)),
     labelMaxRunning: Object.fromEntries(labelMaxRunning.map(readNumber).map(([label, max]) => [labelPart(label), max])),
     engineRates: rates("CCSP_QUEUE_ENGINE_RATES", "engines"),

@@ -1,5 +1,5 @@
 import { announce } from "@ccsp/discovery";
-import { implement, serveGrpc } from "@ccsp/grpc-kit";
+import { implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
@@ -87,7 +87,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const { callerUnreadBytes } = config;
     const { port } = await open(
       "grpc",
-      serveGrpc({ listen, services, log, registry, drainMs, lameDuckMs, callerUnreadBytes }),
+      serveGrpc({ listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs, callerUnreadBytes }),
     );
     const id = `queue-${service.instance}`;
     await open("consul", announce({ consulUrl, name: "queue", id, host, port, log }));

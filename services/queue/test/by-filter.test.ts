@@ -382,8 +382,14 @@ const BY_AGENT = [
 
 function filterOf(filter: Partial<TaskFilter>): TaskFilter {
   return {
-    ...{ agentId: "", states: [], engine: "", priorities: [], labels: {}, errorCategories: [] },
-    ...{ createdAfter: undefined, createdBefore: undefined },
+    agentId: "",
+    states: [],
+    engine: "",
+    priorities: [],
+    labels: {},
+    errorCategories: [],
+    createdAfter: undefined,
+    createdBefore: undefined,
     ...filter,
   };
 }

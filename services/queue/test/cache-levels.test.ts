@@ -10,6 +10,7 @@ import { openDiskLevel } from "../src/cache/disk-level.js";
 import type { Answer } from "../src/cache/level.js";
 import { openCache } from "../src/cache/open-cache.js";
 import { createRedisLevel } from "../src/cache/redis-level.js";
+import { cacheKeys } from "../src/redis/keys.js";
 import { log, startWorld, type World } from "./world.js";
 
 const answer = (text: string, madeMs = 12_345.5): Answer => ({ madeMs, result: Buffer.from(text) });
@@ -159,7 +160,7 @@ describe("the Redis level", () => {
     assert.equal(await level.find("l"), undefined);
     clock.now += 60_000;
     assert.equal(await level.put("l", answer("x".repeat(500))), "stored");
-    for (const key of await world.redis.client.keys("ccsp:queue:cache:*")) {
+    for (const key of await world.redis.client.keys(cacheKeys.answer("*"))) {
       const ttl = await world.redis.client.pttl(key);
       assert.ok(ttl > 0 && ttl <= 120_000, `${key} lives for ${ttl} ms`);
     }

@@ -211,9 +211,18 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.deepEqual(
       fields.map(({ field }) => field),
       [
-        ...["agent_id", "request_id", "spec.prompt", "spec.priority", "spec.model", "spec.max_attempts"],
-        ...["spec.labels[Not Ok]", "spec.labels[ok]"],
-        ...["spec.limits.wall_time", "spec.limits.output_bytes", "spec.limits.turns", "spec.limits.budget_usd"],
+        "agent_id",
+        "request_id",
+        "spec.prompt",
+        "spec.priority",
+        "spec.model",
+        "spec.max_attempts",
+        "spec.labels[Not Ok]",
+        "spec.labels[ok]",
+        "spec.limits.wall_time",
+        "spec.limits.output_bytes",
+        "spec.limits.turns",
+        "spec.limits.budget_usd",
       ],
     );
     await refused(client.enqueue({ agentId: "a", spec: undefined }), status.INVALID_ARGUMENT, "INVALID_FIELD");

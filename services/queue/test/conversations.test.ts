@@ -79,8 +79,10 @@ for (const shards of [1, 4]) {
       const second = await lease();
       const first = await world.store.find(id);
       assert.deepEqual(second.conversation, {
-        ...{ engineConversationId: "e-1", executorId: "ex-1" },
-        ...{ turnFence: BigInt(first?.fence ?? 0), transcriptFault: "" },
+        engineConversationId: "e-1",
+        executorId: "ex-1",
+        turnFence: BigInt(first?.fence ?? 0),
+        transcriptFault: "",
       });
       assert.equal(await load(second), "one");
       await save(second, "one two");
@@ -97,8 +99,11 @@ for (const shards of [1, 4]) {
       const large = await lease();
       const transcriptFault = "its transcript is too large";
       await client.complete({
-        ...{ taskId: large.taskId, fence: large.fence, result: result() },
-        ...{ engineConversationId: "e-1", transcriptFault },
+        taskId: large.taskId,
+        fence: large.fence,
+        result: result(),
+        engineConversationId: "e-1",
+        transcriptFault,
       });
       assert.equal((await resultOf(large.taskId))?.conversationId, id);
       world.clock.now += 9 * 60_000;
@@ -108,7 +113,10 @@ for (const shards of [1, 4]) {
       assert.deepEqual((await client.sync(other)).leases, [], "another executor got it");
       const held = await lease();
       assert.deepEqual(held.conversation, {
-        ...{ engineConversationId: "e-1", executorId: "ex-1", turnFence: large.fence, transcriptFault },
+        engineConversationId: "e-1",
+        executorId: "ex-1",
+        turnFence: large.fence,
+        transcriptFault,
       });
       await refused(load(held), "CONVERSATION_NOT_FOUND");
     });
@@ -118,14 +126,20 @@ for (const shards of [1, 4]) {
       await enqueue(follow(id));
       const lost = await lease();
       await client.complete({
-        ...{ taskId: lost.taskId, fence: lost.fence, result: result() },
-        ...{ engineConversationId: "", transcriptFault: "x".repeat(300) },
+        taskId: lost.taskId,
+        fence: lost.fence,
+        result: result(),
+        engineConversationId: "",
+        transcriptFault: "x".repeat(300),
       });
       assert.equal((await resultOf(lost.taskId))?.conversationId, "");
       await enqueue(follow(id));
       const next = await lease("ex-2");
       assert.deepEqual(next.conversation, {
-        ...{ engineConversationId: "", executorId: "ex-1", turnFence: lost.fence, transcriptFault: "x".repeat(256) },
+        engineConversationId: "",
+        executorId: "ex-1",
+        turnFence: lost.fence,
+        transcriptFault: "x".repeat(256),
       });
       await refused(load(next), "CONVERSATION_NOT_FOUND");
     });

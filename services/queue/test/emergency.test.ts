@@ -66,7 +66,7 @@ for (const { shards, twice } of [
     const states = async (ids: readonly string[]) =>
       Promise.all(ids.map(async (id) => (await world(0).store.find(id))?.state));
     const told = async () => {
-      const entries = await world(0).redis.client.xrange("ccsp:events:{0}", "-", "+");
+      const entries = await world(0).redis.client.xrange(queueKeys(0).events, "-", "+");
       const events = entries.map(([id, fields]) => decodeEvent(0, id, fields));
       return events.flatMap((event) => (event?.data?.$case.startsWith("emergency") ? [event.data?.value] : []));
     };
@@ -92,7 +92,9 @@ for (const { shards, twice } of [
       let sequence = 0n;
       const request = (maxWaitSeconds: number) =>
         syncRequest({
-          ...{ executorId: id, sequence: ++sequence, emergency: receipt },
+          executorId: id,
+          sequence: ++sequence,
+          emergency: receipt,
           leases: [...held.values()].map(({ taskId, fence }) => ({ taskId, fence })),
           engines: [{ engine: "claude-code", freeSlots: slots - held.size, slots, version: "1", account: "" }],
           maxWait: { seconds: BigInt(maxWaitSeconds), nanos: 0 },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import * as fc from "fast-check";
+import { queueKeys } from "../src/redis/keys.js";
 import { executor, failure, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
 for (const twice of [false, true]) {
@@ -89,7 +90,12 @@ function fairness({ twice }: { twice: boolean }): void {
     await Promise.all(
       ends.map(({ id, fence, tokens }) => world.queue.complete(id, fence, Buffer.from(""), { tokens })),
     );
-    const turns = await world.redis.client.zrange("ccsp:queue:{0}:turns:claude-code:normal", "0", "-1", "WITHSCORES");
+    const turns = await world.redis.client.zrange(
+      queueKeys(0).engine("claude-code").normalTurns,
+      "0",
+      "-1",
+      "WITHSCORES",
+    );
     assert.deepEqual(turns, ["a", "5000", "b", "10000"]);
   });
 
@@ -126,7 +132,12 @@ function fairness({ twice }: { twice: boolean }): void {
         await world.queue.cancel(id, agent, "");
         await world.queue.fail(id, fence, failure("CANCELLED", { retryable: false }), {});
       } else await world.queue.release(id, fence, "draining");
-      const turns = await world.redis.client.zrange("ccsp:queue:{0}:turns:claude-code:normal", "0", "-1", "WITHSCORES");
+      const turns = await world.redis.client.zrange(
+        queueKeys(0).engine("claude-code").normalTurns,
+        "0",
+        "-1",
+        "WITHSCORES",
+      );
       assert.equal(turns[1], turns[3]);
     });
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { reap } from "../src/domain/due/reaper.js";
 import { afterParking, DELIVERY_BUDGET } from "../src/domain/task/decide.js";
+import { queueKeys } from "../src/redis/keys.js";
 import { inEveryRedis, keep, reason, tasksOf } from "./task-world.js";
 import { executor, failure, LEASE_MS, logOf, ORDER, startWorld, type World, type WorldOptions } from "./world.js";
 
@@ -19,7 +20,7 @@ function promises(options: WorldOptions): void {
       const first = await leaseOne();
       await world.queue.release(first.id, first.fence, "");
       first.ex.held.clear();
-      await world.redis.client.del("ccsp:queue:{0}:meta");
+      await world.redis.client.del(queueKeys(0).meta);
       world.clock.now += 1_000;
       const second = await leaseOne(first.ex);
       assert.ok(second.fence > first.fence, `${second.fence} > ${first.fence}`);
@@ -47,7 +48,7 @@ function promises(options: WorldOptions): void {
       const broken = await leaseOne();
       await add();
       const { id } = await leaseOne(executor(world, { id: "ex-2" }));
-      await world.redis.client.hset("ccsp:queue:{0}:tasks", broken.id, "no record");
+      await world.redis.client.hset(queueKeys(0).tasks, broken.id, "no record");
       return id;
     };
 
@@ -159,11 +160,11 @@ function promises(options: WorldOptions): void {
       const ex = executor(world, { slots: 2 });
       await ex.sync();
       await ex.sync();
-      const before = await world.redis.client.zrangebyscore("ccsp:queue:{0}:leases", "-inf", "+inf", "WITHSCORES");
+      const before = await world.redis.client.zrangebyscore(queueKeys(0).leases, "-inf", "+inf", "WITHSCORES");
       world.clock.now += 10;
       await assert.rejects(executor(world, { slots: 2 }).sync({ sequence: 1n }), reason("SYNC_STALE"));
       assert.deepEqual(
-        await world.redis.client.zrangebyscore("ccsp:queue:{0}:leases", "-inf", "+inf", "WITHSCORES"),
+        await world.redis.client.zrangebyscore(queueKeys(0).leases, "-inf", "+inf", "WITHSCORES"),
         before,
       );
     });

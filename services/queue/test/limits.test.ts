@@ -57,7 +57,7 @@ function limits({ twice }: WorldOptions): void {
   const tick = () => reap(world.store, world.queue, KEEP);
   const ids = (tasks: readonly { id: string }[]) => tasks.map(({ id }) => id);
   const told = async (type: string) => {
-    const entries = await world.redis.client.xrange("ccsp:events:{0}", "-", "+");
+    const entries = await world.redis.client.xrange(queueKeys(0).events, "-", "+");
     return entries.map(([id, fields]) => decodeEvent(0, id, fields)?.data).filter((data) => data?.$case === type);
   };
 
@@ -171,7 +171,7 @@ function limits({ twice }: WorldOptions): void {
       for (const each of [...second.slice(3), ...third]) await complete(each);
       for (let i = 0; i < 20; i++) await add();
       for (let round = 0; round < 9; round++) for (const each of await take(9)) await complete(each);
-      assert.equal(await world.redis.client.hlen("ccsp:queue:{0}:gates"), 0);
+      assert.equal(await world.redis.client.hlen(queueKeys(0).gates), 0);
     });
 
     it("do not halve twice for runs that failed together", async () => {
@@ -247,7 +247,7 @@ function limits({ twice }: WorldOptions): void {
 
     it("heal a count that leaked", async () => {
       await open({ labelMaxRunning: { repo: 1 } });
-      await world.redis.client.hincrby("ccsp:queue:{0}:running", `label/${labelName("repo", "x")}`, 1);
+      await world.redis.client.hincrby(queueKeys(0).running, `label/${labelName("repo", "x")}`, 1);
       const id = await add(label("x"));
       assert.deepEqual(await take(), []);
       await tick();
@@ -371,14 +371,14 @@ function limits({ twice }: WorldOptions): void {
 
   describe("on what is broken", () => {
     beforeEach(() => open());
-    const keys = { tasks: "ccsp:queue:{0}:tasks", prompts: "ccsp:queue:{0}:prompts" };
+    const keys = { tasks: queueKeys(0).tasks, prompts: queueKeys(0).prompts };
 
     it("pass over a place in line without a record", async () => {
       const gone = await add();
       const id = await add();
       await world.redis.client.hdel(keys.tasks, gone);
       assert.deepEqual(ids(await take()), [id]);
-      await world.redis.client.del("ccsp:queue:{0}:load", "ccsp:queue:{0}:owned");
+      await world.redis.client.del(queueKeys(0).load, queueKeys(0).owned);
       await complete((await world.store.find(id)) as never);
       await world.redis.client.flushall();
     });

@@ -45,7 +45,10 @@ for (const shards of [1, 4]) {
     const find = async (id: string) => (await world.store.find(id)) ?? assert.fail(`${id} is gone`);
     const report = (id: string, fence: number | bigint, number: number) =>
       world.queue.report({
-        ...{ id, fence: Number(fence), number, entries: [Buffer.from(`text ${number}`)] },
+        id,
+        fence: Number(fence),
+        number,
+        entries: [Buffer.from(`text ${number}`)],
         ...(number === 1 && { started: { traceparent: "run" } }),
       });
     const complete = (id: string, fence: number | bigint) =>

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { EnqueueRequest, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { type RedisClient, within } from "@ccsp/redis-kit";
+import type { RedisClient } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
+import { within } from "@ccsp/timing";
 import { createSubmissions } from "../src/application/submissions.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { createBulk } from "../src/domain/search/bulk.js";
@@ -74,7 +75,7 @@ describe("a store that waits for replicas", () => {
       await eventually(() => assert.equal(stored, i));
     }
     await Promise.all(refused);
-    await within(1_500, connection.ping(), () => new Error("there is more to wait for"));
+    await within(1_500, connection.ping(), () => assert.fail("there is more to wait for"));
   }).timeout(40_000);
 
   it("answers a repeated request whose task was forgotten as `local` does", async () => {
@@ -111,7 +112,7 @@ describe("a store that waits for replicas", () => {
 
   it("reads again what was put back or forgotten while an end waited", async () => {
     const { task, fence } = await start();
-    await world.queue.fail(task.id, fence, failure("BAD_REQUEST", { retryable: false }), {});
+    await world.queue.fail(task.id, fence, failure("INVALID_REQUEST", { retryable: false }), {});
     const failed = await world.store.find(task.id);
     const page = await world.store.readLog(task.id, 0, 10);
     assert.ok(failed && page);
@@ -155,7 +156,7 @@ describe("a store that waits for replicas", () => {
     const failLongAgo = async () => {
       world.clock.now -= 120_000;
       const { task, fence } = await start();
-      await world.queue.fail(task.id, fence, failure("BAD_REQUEST", { retryable: false }), {});
+      await world.queue.fail(task.id, fence, failure("INVALID_REQUEST", { retryable: false }), {});
       world.clock.now += 120_000;
       return task.id;
     };
@@ -192,7 +193,7 @@ describe("a store that waits for replicas", () => {
         async move(...args) {
           const outcome = await world.store.move(...args);
           const [grant] = (await executor(world, { id: "ex-2" }).sync()).grants;
-          await world.queue.fail(id, grant?.fence ?? 0, failure("BAD_REQUEST", { retryable: false }), {});
+          await world.queue.fail(id, grant?.fence ?? 0, failure("INVALID_REQUEST", { retryable: false }), {});
           return outcome;
         },
       };

@@ -67,7 +67,8 @@ describe("a task that opts in to cached answers", () => {
     await enqueue(one.client, opted());
     await run(one);
     const items = [opted({ prompt: "another" }), opted(), opted({ cache: undefined })].map((asked) => ({
-      ...{ spec: asked, requestId: "" },
+      spec: asked,
+      requestId: "",
     }));
     const { outcomes } = await one.client.enqueueBatch({ agentId: "alice", items });
     const states = await Promise.all(
@@ -194,7 +195,11 @@ describe("a task that opts in to cached answers", () => {
       ["task.enqueued", "task.completed"],
     );
     assert.deepEqual(JSON.parse(heard[1]?.["data"] ?? ""), {
-      ...{ engine: "claude-code", attempt: 0, model: "m-1", executorId: "", priority: "PRIORITY_NORMAL" },
+      engine: "claude-code",
+      attempt: 0,
+      model: "m-1",
+      executorId: "",
+      priority: "PRIORITY_NORMAL",
       queueWait: { seconds: "0", nanos: 0 },
     });
   });

@@ -28,7 +28,7 @@ for (const twice of [false, true]) {
       const worker = executor(world);
       const [grant] = (await worker.sync()).grants;
       assert.ok(grant);
-      await world.queue.fail(task.id, grant.fence, failure("BAD_REQUEST", { retryable: false }), {});
+      await world.queue.fail(task.id, grant.fence, failure("INVALID_REQUEST", { retryable: false }), {});
       return task.id;
     };
     const isFull = (what: RegExp) => (error: unknown) => {

@@ -8,6 +8,7 @@ import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { queueService } from "../src/index.js";
+import { queueKeys } from "../src/redis/keys.js";
 import { spec, syncRequest } from "./grpc-world.js";
 import { log } from "./world.js";
 
@@ -79,7 +80,7 @@ describe("the queue service", () => {
       syncRequest({ sequence: 2n, leases: held, maxWait: { seconds: 9n, nanos: 0 } }),
     );
     const raw = new Redis(redis.url);
-    await eventually(async () => assert.equal(await raw.hget("ccsp:queue:{0}:executor:ex-1", "seq"), "2"));
+    await eventually(async () => assert.equal(await raw.hget(queueKeys(0).executor("ex-1"), "seq"), "2"));
     raw.disconnect();
     await service.stop();
     await ended;

@@ -5,6 +5,7 @@ import { type Bounds, NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
 import { afterCancel, afterCompletion } from "../src/domain/task/decide.js";
 import type { PriorityClass } from "../src/domain/task/task.js";
+import { queueKeys } from "../src/redis/keys.js";
 import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createTaskStore } from "../src/redis/task-store.js";
 import { inEveryRedis, keep, reason, tasksOf } from "./task-world.js";
@@ -119,7 +120,7 @@ function promises(options: WorldOptions): void {
         ["added", "added", "full"],
       );
       assert.equal(await state(id), "LEASED");
-      assert.equal(await world.redis.client.hlen("ccsp:queue:{0}:tasks"), 3);
+      assert.equal(await world.redis.client.hlen(queueKeys(0).tasks), 3);
     });
 
     for (const [what, bounds, other, bound] of [
@@ -158,14 +159,14 @@ function promises(options: WorldOptions): void {
       const first = await world.store.enqueue(task);
       world.clock.now += 5;
       assert.deepEqual(await world.store.enqueue(task), first);
-      assert.equal(await world.redis.client.xlen("ccsp:events:{0}"), 1);
+      assert.equal(await world.redis.client.xlen(queueKeys(0).events), 1);
     });
 
     it("stores a task once that comes twice in the same moment", async () => {
       const task = newTask();
       const outcomes = await Promise.all([world.store.enqueue(task), world.store.enqueue(task)]);
       assert.deepEqual(outcomes[1], outcomes[0]);
-      assert.equal(await world.redis.client.hget("ccsp:queue:{0}:load", "all/tasks"), "1");
+      assert.equal(await world.redis.client.hget(queueKeys(0).load, "all/tasks"), "1");
     });
 
     it("answers a repeated request id with its task also when that has ended, also when the queue is full", async () => {
@@ -176,7 +177,7 @@ function promises(options: WorldOptions): void {
       const full = bounded({ all: { tasks: 1, bytes: 0 } });
       assert.deepEqual(await full.enqueue(newTask({ request })), { outcome: "known", id });
       assert.equal((await world.queue.enqueue(newTask({ request }))).task.state, "CANCELLED");
-      const ttl = await world.redis.client.pttl("ccsp:queue:{0}:request:alice:r");
+      const ttl = await world.redis.client.pttl(queueKeys(0).request("alice", "r"));
       assert.ok(ttl > 86_000_000 && ttl <= 86_400_000, String(ttl));
     });
 
@@ -265,7 +266,7 @@ function promises(options: WorldOptions): void {
       const chunks = (await world.keys()).filter((key) => key.includes(":result:"));
       assert.equal(chunks.length, 2, "the second holder's chunks are there, and named by no task");
       for (const key of chunks) assert.ok((await world.redis.client.pttl(key)) > keep.retentionMs, "and expire");
-      assert.equal(await world.redis.client.hlen("ccsp:queue:{0}:results"), 0);
+      assert.equal(await world.redis.client.hlen(queueKeys(0).results), 0);
       await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
       assert.equal((await world.keys()).filter((key) => key.includes(":result:")).length, 1);
     });
@@ -285,7 +286,7 @@ function promises(options: WorldOptions): void {
     it("comes after as many failed runs as the task may have, and a provider's limit is none of them", async () => {
       const id = await add({ max: 2 });
       const outcomes: string[] = [];
-      for (const category of ["RATE_LIMIT", "NETWORK_ERROR", "OVERLOADED", "NETWORK_ERROR"]) {
+      for (const category of ["RATE_LIMIT", "NETWORK_ERROR", "OVERLOADED", "NETWORK_ERROR"] as const) {
         const { fence } = await leaseOne(executor(world, { boot: `b-${outcomes.length}` }));
         await start(id, fence);
         outcomes.push(await world.queue.fail(id, fence, failure(category), {}));

@@ -15,7 +15,7 @@ import { createQueue, type Queue, type QueueLimits } from "../src/domain/lifecyc
 import type { LogEntry, LogStore } from "../src/domain/log/log-store.js";
 import { classWeights, type Order } from "../src/domain/order/order.js";
 import type { TaskStore } from "../src/domain/store.js";
-import type { PriorityClass, State } from "../src/domain/task/task.js";
+import type { Failure, PriorityClass, State } from "../src/domain/task/task.js";
 import type { Wakes } from "../src/domain/wakes/wakes.js";
 import { createShards } from "../src/redis/shards.js";
 import { openWakes } from "../src/redis/wakes.js";
@@ -177,13 +177,15 @@ export function newTask(task: Partial<NewTask> & { class?: PriorityClass } = {},
     class: "normal",
     max: 3,
     spec: "",
-    trace: "",
     prompts: Buffer.from("prompt"),
     ...task,
   };
 }
 
-export const failure = (category = "NETWORK_ERROR", more: { retryable?: boolean; retryAfterMs?: number } = {}) => ({
+export const failure = (
+  category: Failure["category"] = "NETWORK_ERROR",
+  more: { retryable?: boolean; retryAfterMs?: number } = {},
+): Failure => ({
   category,
   message: `it was ${category}`,
   retryable: true,

@@ -1,4 +1,4 @@
-import type { ServiceName } from "@ccsp/fleet";
+import { SERVICES, type ServiceName } from "@ccsp/fleet";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
@@ -86,7 +86,7 @@ async function prepare(io: Io, state: StateDir, { ports, simulator }: UpFlags): 
   const running = await findFleet(state);
   if (running) throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
   if (ports === "default") await assertFree(DEFAULT_SERVICES);
-  if (!simulator) await findOwnEngine(io.env);
+  if (!simulator) findOwnEngine(io.env);
   await ensureSecret(state);
 }
 
@@ -108,11 +108,9 @@ function argumentsOf({ single, simulator, replicas: counts = {}, ports }: UpFlag
   ];
 }
 
-const SERVICES: readonly string[] = ["gateway", "queue", "executor", "monitor", "notification"] satisfies ServiceName[];
-
 function replicas(value: string, before: Replicas = {}): Replicas {
   const [, name = "", count = ""] = /^([a-z]+)=(\d+)$/.exec(value) ?? [];
-  if (!SERVICES.includes(name) || Number(count) < 1 || Number(count) > 20) {
+  if (!SERVICES.some((each) => each === name) || Number(count) < 1 || Number(count) > 20) {
     throw new InvalidArgumentError(`Write it as service=number, 1 to 20, with a service of ${SERVICES.join(", ")}.`);
   }
   return { ...before, [name]: Number(count) };

@@ -1,6 +1,4 @@
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { findExecutable } from "@ccsp/config";
 import { CliError, EXIT } from "../exit.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -19,16 +17,10 @@ export async function openSimulatedEngine(): Promise<FleetEngine> {
 }
 
 /** The user's own CLI. Throws, saying what to do, when there is none: executors would only fail to start, one after the other. */
-export async function findOwnEngine(env: Env): Promise<FleetEngine> {
+export function findOwnEngine(env: Env): FleetEngine {
   const own: FleetEngine = { settings: {}, close: async () => {} };
   if (env["CCSP_CLAUDE_CODE_BIN"]) return own; // the executor says what is wrong with it, if anything is
-  for (const folder of (env["PATH"] ?? "").split(delimiter).filter(Boolean)) {
-    const found = await access(join(folder, "claude"), constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found) return own;
-  }
+  if (findExecutable("claude", env["PATH"] ?? "")) return own;
   throw new CliError(
     EXIT.usage,
     "there is no `claude` on PATH for the executor to run. Install the Claude Code CLI, name it in CCSP_CLAUDE_CODE_BIN, " +

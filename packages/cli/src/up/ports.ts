@@ -1,11 +1,14 @@
 import { createServer } from "node:net";
+import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
 import { CliError, EXIT } from "../exit.js";
 import type { FleetState } from "../state.js";
 
 /** Where `ccsp up` puts services unless told otherwise. */
-export const DEFAULT_SERVICES: FleetState["services"] = ["gateway", "queue", "executor", "monitor", "notification"].map(
-  (name, index) => ({ name, index: 0, ports: { grpc: 3000 + index, ops: 9000 + index } }),
-);
+export const DEFAULT_SERVICES: FleetState["services"] = SERVICES.map((name) => ({
+  name,
+  index: 0,
+  ports: DEFAULT_PORTS[name],
+}));
 
 /** Throws, naming them all, when other programs listen on ports that the services are to have. */
 export async function assertFree(services: FleetState["services"]): Promise<void> {

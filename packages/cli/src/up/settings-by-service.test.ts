@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { SERVICES } from "@ccsp/fleet";
 import { settingsByService } from "./settings-by-service.js";
 
 describe("what each service of a fleet gets of the settings", () => {
@@ -23,7 +24,7 @@ describe("what each service of a fleet gets of the settings", () => {
   });
 
   it("is what several have for each of them", async () => {
-    const all = ["executor", "gateway", "monitor", "notification", "queue"];
+    const all = SERVICES.toSorted();
     assert.deepEqual(await having("CCSP_LOG_LEVEL", "debug"), all);
     assert.deepEqual(await having("CCSP_LOG_LEVEL", "faulty"), all);
     assert.deepEqual(await having("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"), all);

@@ -12,5 +12,7 @@ export const TEST_LIMITS: RunRequest["limits"] = {
 /** A request that asks for nothing but its prompt. */
 export const plainRequest = (taskId: string, prompt: string): RunRequest => ({
   ...promptOnly(prompt),
-  ...{ taskId, fence: 1n, limits: TEST_LIMITS },
+  taskId,
+  fence: 1n,
+  limits: TEST_LIMITS,
 });

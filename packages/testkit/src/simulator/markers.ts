@@ -141,7 +141,9 @@ const READERS: Readonly<Record<string, Reader>> = {
   html: ({ refusals }, args) => {
     const times = args.number("times");
     refusals.push({
-      ...{ kind: "raw", contentType: "text/html", body: HTML },
+      kind: "raw",
+      contentType: "text/html",
+      body: HTML,
       status: args.number("status") ?? 200,
       ...(times === undefined ? {} : { times }),
     });

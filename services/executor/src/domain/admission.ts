@@ -1,4 +1,4 @@
-import { type Engine, type RunFailure, type RunFile, type RunRequest, runFailure } from "@ccsp/engine-kit";
+import { type Engine, optionsOf, type RunFailure, type RunFile, type RunRequest, runFailure } from "@ccsp/engine-kit";
 import { type Found, judgePath, limitsOf, mayLook, OUTSIDE, type Policy, type Root, refusals } from "./policy.js";
 import type { Lease } from "./queue.js";
 import { unsupported } from "./unsupported.js";
@@ -47,11 +47,11 @@ export function createAdmission(policy: Policy, files: HostFiles): Admit {
     const attached = lease.attachments.map(({ name, content }) => ({
       ...{ name: `attachments/${name}`, content, origin: undefined },
     }));
-    const { taskId, fence, prompt, model, fallbackModels, systemPrompt, permissionMode } = lease;
-    const { availableTools, allowedTools } = lease;
+    const { taskId, fence, prompt, permissionMode } = lease;
     return {
       request: {
-        ...{ taskId, fence, prompt, model, fallbackModels, systemPrompt, availableTools, allowedTools },
+        ...optionsOf(lease),
+        ...{ taskId, fence, prompt },
         files: [...attached, ...included],
         workingFolder: workingFolder || undefined,
         deniedTools: [...new Set([...policy.deniedTools, ...lease.deniedTools])],

@@ -1,3 +1,5 @@
+import { pause, type Timer } from "@ccsp/timing";
+
 /** Time as the executor's rules see it, so that tests own it. */
 export interface Clock {
   /** Milliseconds that only grow; not a date. */
@@ -12,15 +14,14 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => Date.now(),
-  wait: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const done = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal?.addEventListener("abort", done, { once: true });
-    }),
+  wait: pause,
 };
+
+/** This clock for `within`; the time counts as over, too, when `ended` aborts. */
+export const timerOf =
+  (clock: Clock, ended?: AbortSignal): Timer =>
+  (ms, act) => {
+    const stopped = new AbortController();
+    void clock.wait(ms, ended ? AbortSignal.any([stopped.signal, ended]) : stopped.signal).then(act);
+    return () => stopped.abort();
+  };

@@ -1,23 +1,15 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import type { RunResult } from "@ccsp/engine-kit";
+import { NO_OPTIONS, type RunResult } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import { createConversations, type KeptCopies } from "./conversations.js";
 import type { Answer, HeldTurn, Lease, LeasedConversation, QueuePort } from "./queue.js";
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 const leaseOf = (conversation: LeasedConversation | undefined): Lease => ({
-  ...{
-    taskId: "t",
-    fence: 7n,
-    agentId: "a",
-    engine: "e",
-    prompt: "p",
-    model: "",
-    fallbackModels: [],
-    systemPrompt: "",
-  },
-  ...{ attachments: [], includeFiles: [], workingFolder: "", availableTools: [], allowedTools: [], deniedTools: [] },
+  ...NO_OPTIONS,
+  ...{ taskId: "t", fence: 7n, agentId: "a", engine: "e", prompt: "p" },
+  ...{ attachments: [], includeFiles: [], workingFolder: "" },
   ...{ permissionMode: undefined, attempt: 1, traceparent: "", previousTraceparent: "" },
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   conversation,

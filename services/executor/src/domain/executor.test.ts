@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Engine, type EngineRun, type RunOutcome, runFailure } from "@ccsp/engine-kit";
+import { type Engine, type EngineRun, NO_OPTIONS, type RunOutcome, runFailure } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import { createAdmission } from "./admission.js";
 import type { Clock } from "./clock.js";
@@ -24,20 +24,15 @@ const success: RunOutcome = {
 };
 
 const leaseOf = (taskId: string, fence = 1n): Lease => ({
+  ...NO_OPTIONS,
   taskId,
   fence,
   agentId: "a",
   engine: "fake",
   prompt: "p",
-  model: "",
-  fallbackModels: [],
-  systemPrompt: "",
   attachments: [],
   includeFiles: [],
   workingFolder: "",
-  availableTools: [],
-  allowedTools: [],
-  deniedTools: [],
   permissionMode: undefined,
   conversation: undefined,
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },

@@ -1,11 +1,13 @@
 import type { Engine } from "@ccsp/engine-kit";
+import { backoffMs, within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { type Attempt, type AttemptDeps, startAttempt } from "./attempt.js";
+import { timerOf } from "./clock.js";
 import { createEmergencyStop, isNews } from "./emergency.js";
 import { engineUnknown } from "./engine-unknown.js";
 import { createHeldLeases } from "./held-leases.js";
 import { createLoginChecks } from "./login-checks.js";
-import { backoffMs } from "./persist.js";
+import { QUEUE_AWAY } from "./persist.js";
 import { createProbe, type ProbeReport } from "./probe.js";
 import type { EngineOffer, Lease, LeaseId, SyncAnswer, SyncRequest } from "./queue.js";
 import type { WarmProcesses } from "./warm.js";
@@ -180,9 +182,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
           log.info({ why: err instanceof Error ? err.message : String(err) }, "waits for the queue");
         else log.warn({ err }, "queue does not answer");
       }
-      return await clock.wait(backoffMs(failures), signal);
+      return await clock.wait(backoffMs(failures, QUEUE_AWAY), signal);
     }
-    if (answer === "stale") return await clock.wait(backoffMs(1), signal);
+    if (answer === "stale") return await clock.wait(backoffMs(1, QUEUE_AWAY), signal);
     if (failures > 0) log.info("queue answers again");
     failures = 0;
     lastSyncAt = clock.now();
@@ -251,19 +253,17 @@ export function createExecutor(options: ExecutorOptions): Executor {
     while (held.attempts().length > 0) await Promise.all(held.attempts().map((attempt) => attempt.over));
   }
 
-  const within = async (ms: number, work: Promise<void>): Promise<void> => {
-    const done = new AbortController();
-    await Promise.race([work.finally(() => done.abort()), clock.wait(ms, done.signal)]);
-  };
+  const upTo = async (ms: number, work: Promise<void>, over?: AbortController) =>
+    within(ms, work, () => undefined, { timer: timerOf(clock), over });
 
   async function close(looped: Promise<void>): Promise<void> {
     stopping = true;
     idle.abort();
     const noneWaits = allowWarm();
     log.info({ runs: held.attempts().length }, "draining");
-    await within(options.drainMs, allOver());
+    await upTo(options.drainMs, allOver());
     for (const attempt of held.attempts()) attempt.stop("release");
-    await within(options.giveBackMs, allOver());
+    await upTo(options.giveBackMs, allOver());
     for (const attempt of held.attempts()) attempt.abandon();
     await allOver();
     await noneWaits;
@@ -275,16 +275,15 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   /** A lease may have been on its way to a call that was given up: an empty list gives it back now, not at its expiry. */
   async function sayGoodbye(): Promise<void> {
-    const late = new AbortController();
+    const over = new AbortController();
     const call = async () => {
       try {
-        await queue.sync(next([], 0), late.signal);
+        await queue.sync(next([], 0), over.signal);
       } catch {
         log.info("queue does not answer; what it still counts as leased here ends by time");
       }
     };
-    await within(GOODBYE_MS, call());
-    late.abort();
+    await upTo(GOODBYE_MS, call(), over);
   }
 
   return {

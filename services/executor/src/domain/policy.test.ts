@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NO_OPTIONS } from "@ccsp/engine-kit";
 import { judgePath, limitsOf, mayLook, type Policy, policedParts, refusals } from "./policy.js";
 import type { Lease } from "./queue.js";
 
@@ -14,17 +15,9 @@ const policy: Policy = {
   includeBytes: 100,
 };
 const nothing: Lease = {
-  ...{
-    taskId: "t",
-    fence: 1n,
-    agentId: "a",
-    engine: "e",
-    prompt: "p",
-    model: "",
-    fallbackModels: [],
-    systemPrompt: "",
-  },
-  ...{ attachments: [], includeFiles: [], workingFolder: "", availableTools: [], allowedTools: [], deniedTools: [] },
+  ...NO_OPTIONS,
+  ...{ taskId: "t", fence: 1n, agentId: "a", engine: "e", prompt: "p" },
+  ...{ attachments: [], includeFiles: [], workingFolder: "" },
   ...{
     permissionMode: undefined,
     conversation: undefined,

@@ -31,8 +31,13 @@ const running = (onStart: () => void): Engine => ({
     const stop = async () => end({ ok: false, failure, usage: undefined, costUsd: undefined });
     setImmediate(onStart);
     return {
-      ...{ pid: 1, processes: 1, resources: { cpuMs: 0, peakMemoryBytes: 0 } },
-      ...{ events: (async function* () {})(), outcome, stop, kill: stop },
+      pid: 1,
+      processes: 1,
+      resources: { cpuMs: 0, peakMemoryBytes: 0 },
+      events: (async function* () {})(),
+      outcome,
+      stop,
+      kill: stop,
     };
   },
 });

@@ -1,4 +1,4 @@
-import type { EngineEvent, PermissionMode, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
+import type { EngineEvent, EngineOptions, PermissionMode, RunFailure, RunResult, Usage } from "@ccsp/engine-kit";
 
 /**
  * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.
@@ -86,21 +86,15 @@ export interface EmergencyOrder {
 }
 
 /** A right to one attempt, with what to run. */
-export interface Lease extends LeaseId {
+export interface Lease extends LeaseId, EngineOptions {
   readonly agentId: string;
   readonly engine: string;
   readonly prompt: string;
-  readonly model: string;
-  readonly fallbackModels: readonly string[];
-  readonly systemPrompt: string;
   readonly attachments: readonly Attachment[];
   /** Paths on this host. */
   readonly includeFiles: readonly string[];
   /** A path on this host; empty: a throwaway folder. */
   readonly workingFolder: string;
-  readonly availableTools: readonly string[];
-  readonly allowedTools: readonly string[];
-  readonly deniedTools: readonly string[];
   /** Undefined: this executor's default. `unknown`: one that this version does not know. */
   readonly permissionMode: PermissionMode | "unknown" | undefined;
   /** Undefined: nobody will go on from this task. */

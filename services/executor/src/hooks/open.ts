@@ -1,5 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { HOOK_POINTS, type Hook, type HookPoint } from "@ccsp/engine-kit";
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import type { InstalledHook } from "../domain/hooks/hook-calls.js";
 import type { HookConfig } from "./config.js";
@@ -18,10 +18,10 @@ export async function openHooks(configs: readonly HookConfig[], log: Logger): Pr
   const close = async () => {
     for (const { name, hook } of hooks.toReversed()) {
       const closed = async () => await hook.close?.();
-      const late = delay(CLOSE_MS, undefined, { ref: false }).then(() =>
-        Promise.reject(new Error("it takes too long")),
-      );
-      await Promise.race([closed(), late]).catch((err: unknown) =>
+      const late = () => {
+        throw new Error("it takes too long");
+      };
+      await within(CLOSE_MS, closed(), late).catch((err: unknown) =>
         log.error({ err, hook: name }, "hook could not be closed"),
       );
     }

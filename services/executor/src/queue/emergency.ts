@@ -15,6 +15,7 @@ const LEVELS: Readonly<Partial<Record<EmergencyLevel, EmergencyOrder["level"]>>>
 export const toOrder = ({ id, level }: OrderMessage): EmergencyOrder => ({ id, level: LEVELS[level] ?? "kill" });
 
 export const toReceiptMessage = ({ id, ended, remaining }: EmergencyReceipt): ReceiptMessage => ({
-  ...{ id, remaining },
+  id,
+  remaining,
   ended: [...ended],
 });

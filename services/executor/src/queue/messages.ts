@@ -1,6 +1,10 @@
 import {
   type EngineEvent,
+  type ErrorCategory as ErrorCategoryName,
   FIRST_MESSAGE,
+  isErrorCategory,
+  NO_OPTIONS,
+  optionsOf,
   type PermissionMode,
   type RunFailure,
   type RunResources,
@@ -35,20 +39,15 @@ export function toMs(duration: Duration | undefined): number | undefined {
 export function toLease(message: LeaseMessage): Lease {
   const { spec } = message;
   return {
+    ...optionsOf(spec ?? NO_OPTIONS),
     taskId: message.taskId,
     fence: message.fence,
     agentId: message.agentId,
     engine: spec?.engine ?? "",
     prompt: spec?.prompt ?? "",
-    model: spec?.model ?? "",
-    fallbackModels: spec?.fallbackModels ?? [],
-    systemPrompt: spec?.systemPrompt ?? "",
     attachments: spec?.attachments ?? [],
     includeFiles: spec?.includeFiles ?? [],
     workingFolder: spec?.workingFolder ?? "",
-    availableTools: spec?.availableTools ?? [],
-    allowedTools: spec?.allowedTools ?? [],
-    deniedTools: spec?.deniedTools ?? [],
     permissionMode: toPermissionMode(spec?.permissionMode ?? PermissionModeMessage.UNSPECIFIED),
     conversation: spec?.conversation && { ...spec.conversation, held: toHeld(message.conversation) },
     limits: {
@@ -92,7 +91,7 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
   }
   if (event.type === "taken-back") return { $case: "textTakenBack", value: { message: event.message } };
   if (event.type === "tool") return { $case: "toolUse", value: { name: event.name } };
-  return { $case: "engineNotice", value: { category: ErrorCategory[event.category], message: event.message } };
+  return { $case: "engineNotice", value: { category: toCategory(event.category), message: event.message } };
 }
 
 /** `queueWait`, `executorId` and `conversationId` are the queue's to set. */
@@ -133,14 +132,18 @@ export function toUsage(usage: Usage | undefined): UsageMessage | undefined {
   );
 }
 
+/** A plugin may bring a word that is none. */
+const toCategory = (word: ErrorCategoryName): ErrorCategory =>
+  isErrorCategory(word) ? ErrorCategory[word] : ErrorCategory.UNKNOWN_ERROR;
+
 const MAX_MESSAGE_CHARS = 500;
 
 export function toTaskError(failure: RunFailure): TaskError {
   return {
-    category: ErrorCategory[failure.category],
+    category: toCategory(failure.category),
     message: failure.message.slice(0, MAX_MESSAGE_CHARS),
     retryable: failure.retryable,
-    source: ErrorSource[failure.source],
+    source: ErrorSource[failure.source] ?? ErrorSource.UNSPECIFIED,
     retryAfter: failure.retryAfterMs === undefined ? undefined : toDuration(failure.retryAfterMs),
   };
 }

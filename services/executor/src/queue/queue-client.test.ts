@@ -44,8 +44,12 @@ describe("the queue as the executor sees it", () => {
   it("sends a report again without what a queue of 0.1.0 refuses, so that its text is not lost", async () => {
     const sent: (string | undefined)[][] = [];
     const client = {
-      ...{ sync: unused, complete: unused, fail: unused, release: unused },
-      ...{ saveConversation: unused, loadConversation: unused },
+      sync: unused,
+      complete: unused,
+      fail: unused,
+      release: unused,
+      saveConversation: unused,
+      loadConversation: unused,
       report: async ({ events = [] }: Partial<ReportRequest>) => {
         sent.push(events.map(({ event }) => event?.$case));
         if (events.some(({ event }) => event?.$case === "textTakenBack")) {
@@ -70,8 +74,14 @@ describe("the queue as the executor sees it", () => {
 
   it("says how long leases last, also of a queue of the release before, which does not", async () => {
     const request = {
-      ...{ executorId: "x", bootId: "b", sequence: 1, leases: [], engines: [], draining: false },
-      ...{ maxWaitMs: 0, emergency: undefined },
+      executorId: "x",
+      bootId: "b",
+      sequence: 1,
+      leases: [],
+      engines: [],
+      draining: false,
+      maxWaitMs: 0,
+      emergency: undefined,
     };
     const nextSync = { seconds: 10n, nanos: 0 };
     const answered = async (part: Partial<SyncResponse>) => {

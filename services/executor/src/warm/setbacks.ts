@@ -1,6 +1,6 @@
-/** Doubled with each setback, up to the longest. */
-const FIRST_MS = 2_000;
-const LONGEST_MS = 10 * 60_000;
+import { backoffMs } from "@ccsp/timing";
+
+const PAUSES = { firstMs: 2_000, longestMs: 10 * 60_000 };
 
 /** After processes of a key died while they waited, or could not be started: how long none of it is started. */
 export function createSetbacks() {
@@ -8,7 +8,7 @@ export function createSetbacks() {
   return {
     add(key: string, nowMs: number): void {
       const many = (keys.get(key)?.many ?? 0) + 1;
-      keys.set(key, { many, untilMs: nowMs + Math.min(LONGEST_MS, FIRST_MS * 2 ** (many - 1)) });
+      keys.set(key, { many, untilMs: nowMs + backoffMs(many, PAUSES) });
     },
     /** One of them served a run, or the key is forgotten. */
     clear(key: string): void {

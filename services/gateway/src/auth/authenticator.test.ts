@@ -15,8 +15,10 @@ type Claims = { [K in keyof JWTPayload]: JWTPayload[K] | undefined };
 const sign = (claims: Claims, { secret = SECRET, alg = "HS256" } = {}) =>
   new SignJWT(JSON.parse(JSON.stringify({ ...GOOD, ...claims }))).setProtectedHeader({ alg }).sign(secret);
 
+const sends = (authorization: string | undefined) => ({ authorization, address: "" });
+
 async function refused(authorization: string | undefined, reason: Reason, message: RegExp, by = authenticator) {
-  await assert.rejects(by.authenticate(authorization), (error) => {
+  await assert.rejects(by.authenticate(sends(authorization)), (error) => {
     assert.ok(error instanceof Refusal, String(error));
     assert.equal(error.reason, reason);
     assert.match(error.message, message);
@@ -28,12 +30,15 @@ async function refused(authorization: string | undefined, reason: Reason, messag
 
 describe("authenticator", () => {
   it("names agent and scopes of a good token", async () => {
-    const identity = await authenticator.authenticate(`Bearer ${await sign({})}`);
-    assert.deepEqual(identity, { agentId: "alice", scopes: ["tasks:submit", "tasks:read"] });
+    const identity = await authenticator.authenticate(sends(`Bearer ${await sign({})}`));
+    assert.deepEqual(identity, {
+      ...{ kind: "agent", subject: "alice", scopes: ["tasks:submit", "tasks:read"], proof: "token" },
+      expireTime: new Date(NOW + 60_000),
+    });
   });
 
   it("takes a token without scopes as one that allows nothing", async () => {
-    const { scopes } = await authenticator.authenticate(`bearer ${await sign({ scope: undefined })}`);
+    const { scopes } = await authenticator.authenticate(sends(`bearer ${await sign({ scope: undefined })}`));
     assert.deepEqual(scopes, []);
   });
 
@@ -63,7 +68,7 @@ describe("authenticator", () => {
   });
 
   it("takes a token for several audiences when this one is among them", async () => {
-    await authenticator.authenticate(`Bearer ${await sign({ aud: ["elsewhere", "ccsp"] })}`);
+    await authenticator.authenticate(sends(`Bearer ${await sign({ aud: ["elsewhere", "ccsp"] })}`));
     await refused(`Bearer ${await sign({ aud: ["elsewhere", "ccs"] })}`, "TOKEN_INVALID", /another audience/);
   });
 
@@ -94,10 +99,11 @@ describe("authenticator", () => {
       now: () => nowMs,
     });
     const authorization = `Bearer ${await sign({ exp: NOW / 1000 + 90 })}`;
-    for (let calls = 0; calls < 3; calls += 1) assert.equal((await by.authenticate(authorization)).agentId, "alice");
+    for (let calls = 0; calls < 3; calls += 1)
+      assert.equal((await by.authenticate(sends(authorization))).subject, "alice");
     assert.equal(looked, 1);
     nowMs += 61_000;
-    await by.authenticate(authorization);
+    await by.authenticate(sends(authorization));
     assert.equal(looked, 2);
     nowMs += 60_000;
     await refused(authorization, "TOKEN_EXPIRED", /expired at/, by);
@@ -120,7 +126,7 @@ describe("authenticator", () => {
   });
 
   it("allows for clocks that differ by a few seconds", async () => {
-    await authenticator.authenticate(`Bearer ${await sign({ exp: NOW / 1000 - 3, nbf: NOW / 1000 + 3 })}`);
+    await authenticator.authenticate(sends(`Bearer ${await sign({ exp: NOW / 1000 - 3, nbf: NOW / 1000 + 3 })}`));
   });
 
   const invalid: readonly { what: string; claims: Claims; message: RegExp }[] = [
@@ -178,7 +184,7 @@ describe("authenticator", () => {
       const signed = (key: typeof ours.privateKey, kid: string) =>
         new SignJWT(GOOD).setProtectedHeader({ alg, kid }).sign(key);
 
-      assert.equal((await by.authenticate(`Bearer ${await signed(ours.privateKey, "ours")}`)).agentId, "alice");
+      assert.equal((await by.authenticate(sends(`Bearer ${await signed(ours.privateKey, "ours")}`))).subject, "alice");
       await refused(`Bearer ${await signed(theirs.privateKey, "ours")}`, "TOKEN_INVALID", /signature is wrong/, by);
       await refused(`Bearer ${await signed(theirs.privateKey, "theirs")}`, "TOKEN_INVALID", /not in the key set/, by);
     });

@@ -1,16 +1,16 @@
 import { Refusal } from "@ccsp/errors";
+import { AGENT_ID, type CallerCredentials, type Identity } from "@ccsp/identity";
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
-import { AGENT_ID, type Identity } from "../domain/identity.js";
 import type { TokenKeys } from "./token-keys.js";
 import { createVerifiedTokens } from "./verified-tokens.js";
 
 /** Proves who calls. */
 export interface Authenticator {
   /**
-   * Takes the value of the `authorization` metadata. Refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED and a
-   * message that says what is wrong without repeating the token; DEPENDENCY_UNAVAILABLE when the keys cannot be fetched.
+   * Refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED and a message that says what is wrong without repeating the
+   * token; DEPENDENCY_UNAVAILABLE when the keys cannot be fetched.
    */
-  authenticate(authorization: string | undefined): Promise<Identity>;
+  authenticate(caller: CallerCredentials): Promise<Identity>;
 }
 
 export interface AuthenticatorOptions {
@@ -23,6 +23,9 @@ export interface AuthenticatorOptions {
 
 /** Clocks of issuer and gateway may differ by this much, for `exp` and `nbf` alike. */
 const CLOCK_TOLERANCE_S = 5;
+
+/** The last moment that a Date can hold. */
+const LAST_MS = 8.64e15;
 
 /** Verifies JWTs: signature, audience, issuer, time, and that `sub` names an agent. */
 export function createAuthenticator({ keys, audience, issuer, now = Date.now }: AuthenticatorOptions): Authenticator {
@@ -43,7 +46,7 @@ export function createAuthenticator({ keys, audience, issuer, now = Date.now }: 
         ...(issuer !== undefined && { issuer }),
       });
       const identity = identityOf(payload);
-      verified.keep(token, identity, { nowMs, expireMs: (payload.exp ?? 0) * 1000 });
+      verified.keep(token, identity, nowMs);
       return identity;
     } catch (error) {
       throw refusalOf(error, { audience, issuer });
@@ -51,7 +54,7 @@ export function createAuthenticator({ keys, audience, issuer, now = Date.now }: 
   }
 
   return {
-    async authenticate(authorization) {
+    async authenticate({ authorization }) {
       const token = bearer(authorization);
       return verified.find(token, now()) ?? verify(token);
     },
@@ -84,14 +87,15 @@ function notAccepted(algorithm: string, keys: TokenKeys): Refusal {
   return invalid(`the token is signed with ${shown}, which is not accepted here (accepted: ${accepted})`);
 }
 
-function identityOf({ sub, scope }: JWTPayload): Identity {
+function identityOf({ sub, scope, exp = 0 }: JWTPayload): Identity {
   if (typeof sub !== "string" || !AGENT_ID.test(sub)) {
     throw invalid("the token's `sub` is no agent id: 1 to 128 of `A-Z a-z 0-9 . _ @ -`");
   }
   if (scope !== undefined && typeof scope !== "string") {
     throw invalid("the token's `scope` is not a string of scopes separated by spaces");
   }
-  return { agentId: sub, scopes: (scope ?? "").split(" ").filter((word) => word !== "") };
+  const scopes = (scope ?? "").split(" ").filter((word) => word !== "");
+  return { kind: "agent", subject: sub, scopes, proof: "token", expireTime: new Date(Math.min(exp * 1000, LAST_MS)) };
 }
 
 function refusalOf(error: unknown, expected: { audience: string; issuer: string | undefined }): unknown {

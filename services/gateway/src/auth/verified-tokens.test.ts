@@ -1,43 +1,47 @@
 import assert from "node:assert/strict";
+import type { Identity } from "@ccsp/identity";
 import { createVerifiedTokens } from "./verified-tokens.js";
 
-const alice = { agentId: "alice", scopes: ["tasks:read"] };
-const LATER = { nowMs: 0, expireMs: 3_600_000 };
+const until = (ms: number): Identity => {
+  return { kind: "agent", subject: "alice", scopes: ["tasks:read"], proof: "token", expireTime: new Date(ms) };
+};
+const alice = until(3_600_000);
 
 describe("verified tokens", () => {
   it("are known for a minute, and for no longer than they are valid", () => {
     const tokens = createVerifiedTokens();
-    tokens.keep("long", alice, LATER);
-    tokens.keep("short", alice, { nowMs: 0, expireMs: 10_000 });
+    tokens.keep("long", alice, 0);
+    const brief = until(10_000);
+    tokens.keep("short", brief, 0);
     assert.equal(tokens.find("long", 59_999), alice);
     assert.equal(tokens.find("long", 60_000), undefined);
-    assert.equal(tokens.find("short", 9_999), alice);
+    assert.equal(tokens.find("short", 9_999), brief);
     assert.equal(tokens.find("short", 10_000), undefined);
   });
 
   it("are the whole token and nothing that resembles it", () => {
     const tokens = createVerifiedTokens();
-    tokens.keep("header.payload.signature", alice, LATER);
+    tokens.keep("header.payload.signature", alice, 0);
     assert.equal(tokens.find("header.payload.", 0), undefined);
     assert.equal(tokens.find("header.payload.signaturf", 0), undefined);
   });
 
   it("stay while they are used, whatever number of others comes", () => {
     const tokens = createVerifiedTokens();
-    tokens.keep("hot", alice, LATER);
+    tokens.keep("hot", alice, 0);
     for (let index = 0; index < 10_000; index += 1) {
-      tokens.keep(`stranger-${index}`, alice, LATER);
+      tokens.keep(`stranger-${index}`, alice, 0);
       assert.equal(tokens.find("hot", 0), alice, `after ${index + 1} strangers`);
     }
   });
 
   it("are bounded in number, the one that was not used for longest going first, and in size", () => {
     const tokens = createVerifiedTokens();
-    for (let index = 0; index <= 1_000; index += 1) tokens.keep(`token-${index}`, alice, LATER);
+    for (let index = 0; index <= 1_000; index += 1) tokens.keep(`token-${index}`, alice, 0);
     assert.equal(tokens.find("token-0", 0), undefined);
     assert.equal(tokens.find("token-1", 0), alice);
     assert.equal(tokens.find("token-1000", 0), alice);
-    tokens.keep("x".repeat(2_049), alice, LATER);
+    tokens.keep("x".repeat(2_049), alice, 0);
     assert.equal(tokens.find("x".repeat(2_049), 0), undefined);
   });
 });

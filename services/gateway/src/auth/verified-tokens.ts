@@ -1,11 +1,10 @@
+import type { Identity } from "@ccsp/identity";
 import { LRUCache } from "lru-cache";
-import type { Identity } from "../domain/identity.js";
 
 /** Tokens that were verified a moment ago: agents send the same one with every call, and a signature costs more than a look-up. */
 export interface VerifiedTokens {
   find(token: string, nowMs: number): Identity | undefined;
-  /** `expireMs` is the token's own end. */
-  keep(token: string, identity: Identity, time: { readonly nowMs: number; readonly expireMs: number }): void;
+  keep(token: string, identity: Identity, nowMs: number): void;
 }
 
 /** So long a token outlives a key that was taken back. */
@@ -24,9 +23,9 @@ export function createVerifiedTokens(): VerifiedTokens {
       kept.delete(token);
       return undefined;
     },
-    keep(token, identity, { nowMs, expireMs }) {
+    keep(token, identity, nowMs) {
       if (token.length > MAX_LENGTH) return;
-      kept.set(token, { identity, untilMs: Math.min(expireMs, nowMs + KEEP_MS) });
+      kept.set(token, { identity, untilMs: Math.min(identity.expireTime.getTime(), nowMs + KEEP_MS) });
     },
   };
 }

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { Refusal } from "@ccsp/errors";
+import type { Identity } from "@ccsp/identity";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { authorise, MUTATING, type Rpc, SCOPES } from "./access.js";
 
 const RPCS = Object.keys(SCOPES).filter((name): name is Rpc => Object.hasOwn(SCOPES, name));
-const agent = (...scopes: string[]) => ({ agentId: "alice", scopes });
+const agent = (...scopes: string[]): Identity => {
+  return { kind: "agent", subject: "alice", scopes, proof: "token", expireTime: new Date() };
+};
 
 describe("access", () => {
   it("has a row for every RPC of AgentService and no other", () => {

@@ -1,5 +1,5 @@
 import { Refusal } from "@ccsp/errors";
-import type { Identity } from "./identity.js";
+import type { Identity } from "@ccsp/identity";
 
 /** What a token can allow. */
 export type Scope = "tasks:submit" | "tasks:read" | "tasks:cancel";
@@ -36,10 +36,10 @@ export const MUTATING: ReadonlySet<Rpc> = new Set<Rpc>([
 ]);
 
 /** Refuses with SCOPE_MISSING, which names the first scope that the caller lacks. */
-export function authorise(rpc: Rpc, { agentId, scopes }: Identity): void {
+export function authorise(rpc: Rpc, { kind, subject, scopes }: Identity): void {
   const missing = SCOPES[rpc].find((scope) => !scopes.includes(scope));
   if (missing === undefined) return;
-  throw new Refusal("SCOPE_MISSING", `agent ${agentId} may not do this: its token lacks the scope ${missing}`, {
+  throw new Refusal("SCOPE_MISSING", `${kind} ${subject} may not do this: its token lacks the scope ${missing}`, {
     metadata: { scope: missing },
   });
 }

@@ -1,15 +1,18 @@
 import { Refusal, visible } from "@ccsp/errors";
-import type { CallContext, Strangers } from "@ccsp/grpc-kit";
+import type { Admit, CallContext } from "@ccsp/grpc-kit";
+import type { CallerCredentials, Identity } from "@ccsp/identity";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { trace } from "@opentelemetry/api";
 import type { Authenticator } from "../auth/authenticator.js";
 import { authorise, type Rpc, SCOPES } from "../domain/access.js";
-import type { Identity } from "../domain/identity.js";
 import type { Audit, AuditEntry } from "./audit.js";
 import { passOn } from "./refusals.js";
 
 /** A call that was let in. */
-export interface AgentCall extends Identity {
+export interface AgentCall {
+  readonly identity: Identity;
+  /** Its subject: whose tasks these are. */
+  readonly agentId: string;
   readonly context: CallContext;
   /** Remembers the task for audit and trace. */
   concerns(taskId: string): void;
@@ -18,8 +21,8 @@ export interface AgentCall extends Identity {
 }
 
 export interface Guard {
-  /** Before anything of a request is read. Answers the agent. */
-  readonly admit: Strangers["admit"];
+  /** Before anything of a request is read. */
+  readonly admit: Admit;
   unary<Request, Response>(
     rpc: Rpc,
     handle: (request: Request, call: AgentCall) => Promise<Response>,
@@ -49,46 +52,14 @@ function isRpc(name: string): name is Rpc {
 /** Longer than any task's id: what an agent asks for may be megabytes of anything, and goes to log and trace before the queue looks at it. */
 const MAX_ID_LENGTH = 64;
 
-/** Lets calls in by their metadata: authenticate and authorise. Then wraps every handler: audit, and translate what the queue refuses. */
-export function createGuard({ authenticator, audit, onDenied }: GuardOptions): Guard {
-  // By the metadata that the call has from its admission to its handler.
-  const letIn = new WeakMap<CallContext["headers"], Identity>();
-
-  function enter(context: CallContext, entry: AuditEntry): AgentCall {
-    const identity = letIn.get(context.headers);
-    if (!identity) throw new Error(`${context.method} was not let in`);
-    entry.agent(identity.agentId);
-    context.unread.countFor(identity.agentId);
-    trace.getActiveSpan()?.setAttribute("ccsp.agent.id", identity.agentId);
-    return {
-      ...identity,
-      context,
-      concerns(taskId) {
-        const bounded = visible(taskId.slice(0, MAX_ID_LENGTH));
-        entry.task(bounded);
-        trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
-      },
-      accepted: () => entry.accepted(),
-    };
-  }
-
+/** Lets calls in before they are read: authenticate and authorise. Then wraps every handler: audit, and translate what the queue refuses. */
+export function createGuard(options: GuardOptions): Guard {
+  const { audit } = options;
   return {
-    async admit({ headers, method, peer }) {
+    async admit(method, caller) {
       const rpc = RPC_OF.get(method);
       // Health and reflection.
-      if (rpc === undefined) return undefined;
-      const entry = audit(rpc, peer);
-      try {
-        const identity = await authenticator.authenticate(headers.get("authorization")[0]?.toString());
-        entry.agent(identity.agentId);
-        authorise(rpc, identity);
-        letIn.set(headers, identity);
-        return identity.agentId;
-      } catch (error) {
-        if (error instanceof Refusal) onDenied?.(error.reason);
-        entry.failed(error);
-        throw error;
-      }
+      return rpc === undefined ? undefined : letIn(rpc, caller, options);
     },
     unary: (rpc, handle) => async (request, context) => {
       const entry = audit(rpc, context.peer);
@@ -109,5 +80,44 @@ export function createGuard({ authenticator, audit, onDenied }: GuardOptions): G
           throw passOn(error);
         }
       },
+  };
+}
+
+/** Answers who calls when that is proven and allowed. */
+async function letIn(
+  rpc: Rpc,
+  caller: CallerCredentials,
+  { authenticator, audit, onDenied }: GuardOptions,
+): Promise<Identity> {
+  const entry = audit(rpc, caller.address);
+  try {
+    const identity = await authenticator.authenticate(caller);
+    entry.agent(identity.subject);
+    authorise(rpc, identity);
+    return identity;
+  } catch (error) {
+    if (error instanceof Refusal) onDenied?.(error.reason);
+    entry.failed(error);
+    throw error;
+  }
+}
+
+function enter(context: CallContext, entry: AuditEntry): AgentCall {
+  const { identity } = context;
+  if (!identity) throw new Error(`${context.method} was not let in`);
+  const agentId = identity.subject;
+  entry.agent(agentId);
+  context.unread.countFor(agentId);
+  trace.getActiveSpan()?.setAttribute("ccsp.agent.id", agentId);
+  return {
+    identity,
+    agentId,
+    context,
+    concerns(taskId) {
+      const bounded = visible(taskId.slice(0, MAX_ID_LENGTH));
+      entry.task(bounded);
+      trace.getActiveSpan()?.setAttribute("ccsp.task.id", bounded);
+    },
+    accepted: () => entry.accepted(),
   };
 }

@@ -100,7 +100,7 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
           capabilities = { engines, maxPromptBytes, oldMs: performance.now() + CAPABILITIES_MS };
         }
         const { engines, maxPromptBytes } = capabilities;
-        return { engines, maxPromptBytes, version, agentId: call.agentId, scopes: [...call.scopes] };
+        return { engines, maxPromptBytes, version, agentId: call.agentId, scopes: [...call.identity.scopes] };
       },
     ),
   };

@@ -25,6 +25,7 @@ function clock() {
   let ms = 0;
   return {
     now: () => ms,
+    random: () => 1,
     wait: async (pause: number) => {
       ms += pause;
     },

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { type CallContext, CallError, type Client, sizeOf } from "@ccsp/grpc-kit";
 import type { RunTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { QueueServiceService, RunRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { backoffMs, pause } from "@ccsp/timing";
 import { status } from "@grpc/grpc-js";
 
 export type QueueClient = Client<QueueServiceService>;
@@ -26,10 +26,12 @@ export interface ResumePolicy {
   /** Milliseconds on any clock; for tests. */
   readonly now?: () => number;
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** 0 to 1, so that the watchers of one replica do not come back at the same instant. */
+  readonly random?: () => number;
 }
 
-const FIRST_WAIT_MS = 50;
-const LONGEST_WAIT_MS = 2_000;
+/** Waits before a stream that broke is asked for again. */
+const RETURNING = { firstMs: 50, longestMs: 2_000 };
 
 /**
  * Streams a task's log and goes on at another replica of the queue when the one that streams stops or dies: the agent sees
@@ -50,7 +52,13 @@ async function* follow(
   queue: Pick<QueueClient, "watch">,
   { taskId, agentId, afterSequence }: WatchPosition,
   { signal, deadline, unread }: WatchContext,
-  { giveUpMs, now = () => performance.now(), wait = pause, ...from }: ResumePolicy & { readonly begun: boolean },
+  {
+    giveUpMs,
+    now = () => performance.now(),
+    wait = pause,
+    random = Math.random,
+    ...from
+  }: ResumePolicy & { readonly begun: boolean },
 ): AsyncGenerator<TaskEvent, void> {
   let { begun } = from;
   let last = afterSequence;
@@ -79,7 +87,7 @@ async function* follow(
       if (!begun || !isBrokenOff(error, signal) || now() - brokenSince >= giveUpMs) throw error;
     }
     if (postponed !== undefined) await unread.reserve(postponed);
-    else await wait(Math.min(FIRST_WAIT_MS * 2 ** (failures - 1), LONGEST_WAIT_MS), signal);
+    else await wait(backoffMs(failures, { ...RETURNING, random }), signal);
   }
 }
 
@@ -94,6 +102,7 @@ export async function* runInQueue(
   policy: ResumePolicy,
 ): AsyncGenerator<RunMessage, void> {
   const { signal, deadline, unread } = context;
+  const { wait = pause, random = Math.random } = policy;
   let taskId: string | undefined;
   let last = 0;
   let postponed: number | undefined;
@@ -118,7 +127,7 @@ export async function* runInQueue(
     if (taskId === undefined || !isBrokenOff(error, signal)) throw error;
   }
   if (postponed !== undefined) await unread.reserve(postponed);
-  else await (policy.wait ?? pause)(FIRST_WAIT_MS, signal);
+  else await wait(backoffMs(1, { ...RETURNING, random }), signal);
   const from = { taskId, agentId: request.agentId, afterSequence: last };
   const rest = follow(queue, from, context, { ...policy, begun: true });
   for await (const value of rest) yield { $case: "event", value };
@@ -127,9 +136,4 @@ export async function* runInQueue(
 /** Another replica may go on with it. */
 function isBrokenOff(error: unknown, signal: AbortSignal): boolean {
   return !signal.aborted && error instanceof CallError && error.code === status.UNAVAILABLE;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  // Half of it at random, so that the watchers of one replica do not come back in one instant.
-  await delay(ms / 2 + (Math.random() * ms) / 2, undefined, { signal });
 }

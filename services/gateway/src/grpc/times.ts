@@ -17,7 +17,11 @@ export function sendable(spec: TaskSpec | undefined): TaskSpec | undefined {
 export const sendableSchedule = (schedule: Schedule): Schedule => ({
   ...schedule,
   spec: sendable(schedule.spec),
-  ...{ createTime: undefined, lastTaskId: "", lastRunTime: undefined, nextRunTimes: [], lastFault: "" },
+  createTime: undefined,
+  lastTaskId: "",
+  lastRunTime: undefined,
+  nextRunTimes: [],
+  lastFault: "",
 });
 
 const isUnsendable = (time: Date | undefined): boolean => time !== undefined && Number.isNaN(time.getTime());

@@ -12,8 +12,8 @@ const BATCH = 64;
 
 /** Keys of one hour. The {braces} put both on one cluster node, and different hours on different ones. */
 function usageKeys(hourMs: number): { sums: string; seen: string } {
-  const hour = new Date(hourMs).toISOString().slice(0, 13);
-  return { sums: `ccsp:usage:{${hour}}:sums`, seen: `ccsp:usage:{${hour}}:seen` };
+  const prefix = `ccsp:usage:{${new Date(hourMs).toISOString().slice(0, 13)}}:`;
+  return { sums: `${prefix}sums`, seen: `${prefix}seen` };
 }
 
 export function bindUsageScripts(redis: RedisClient) {

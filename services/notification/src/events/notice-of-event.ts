@@ -1,6 +1,7 @@
+import { categoryNameOf } from "@ccsp/errors";
 import { EVENT_TYPES } from "@ccsp/events";
 import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
-import { errorCategoryToJSON, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import type { TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Notice } from "../domain/notification.js";
 
 /** Longest text of others in a summary; the whole of it is in the task. */
@@ -71,7 +72,7 @@ const because = (why: string): string => (why === "" ? "" : `: ${oneLine(why)}`)
 
 function reasonOf(error: TaskError | undefined): string {
   if (error === undefined) return "no reason given";
-  const category = errorCategoryToJSON(error.category).replace("ERROR_CATEGORY_", "");
+  const category = categoryNameOf(error.category) ?? "UNKNOWN_ERROR";
   const message = oneLine(error.message);
   return message === "" ? category : `${category}, ${message}`;
 }

@@ -3,8 +3,9 @@ import type { DeliveryLog } from "../domain/delivery-log.js";
 import type { Delivery } from "../domain/notification.js";
 import { fromJsonLine, toJsonLine } from "../message.js";
 
-/** The {braces} put both on one cluster node. */
-export const KEYS = { log: "ccsp:notify:{log}:entries", delivered: "ccsp:notify:{log}:delivered" } as const;
+/** The {braces} put all keys on one cluster node. */
+const PREFIX = "ccsp:notify:{log}:";
+export const KEYS = { log: `${PREFIX}entries`, delivered: `${PREFIX}delivered` } as const;
 
 /** Deliveries that can be listed; about 4 MB. */
 const KEPT = 10_000;

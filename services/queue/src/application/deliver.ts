@@ -1,6 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import type { Grant } from "../domain/leases/lease-store.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
+import type { Failure } from "../domain/task/task.js";
 
 /**
  * What an executor is told of its grants, as `read` has them. A task whose specification or conversation cannot be read ends, and no other
@@ -33,7 +34,7 @@ async function end({ task, fence }: Grant, queue: Pick<Queue, "fail">): Promise<
   });
 }
 
-const UNREADABLE = {
+const UNREADABLE: Failure = {
   category: "UNKNOWN_ERROR",
   message: "what is stored of the task cannot be read",
   retryable: false,

@@ -63,13 +63,13 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
       // What the prompt will say changes nothing here.
       const asked = spec && { ...spec, prompt: spec.prompt || "-" };
       const accepted = acceptTask({ agentId, requestId: "", spec: asked }, limits);
-      const { engine, conversation, labels, affinity, model } = { ...accepted.spec, engine: accepted.engine };
+      const { engine, conversation, labels, affinity, model } = accepted.spec;
       const followed = conversation && (await conversations.follow(agentId, engine, conversation));
       const created = await store.now("");
-      const { start = created, conditions } = accepted;
+      const { start = created, conditions } = accepted.task;
       const task: Waiting = {
         // After every task that there is.
-        ...{ id: "~", agent: agentId, engine, class: accepted.class, created },
+        ...{ id: "~", agent: agentId, engine, class: accepted.task.class, created },
         ...(start > created ? { state: "SCHEDULED", since: start, ready: start } : { state: "QUEUED" }),
         labels: Object.entries(labels).map(([key, value]) => labelName(key, value)),
         ...{ ...conditions, ...(affinity ? undefined : followed) },

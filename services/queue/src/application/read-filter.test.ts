@@ -101,8 +101,8 @@ const TASKS = fc.record({
       ...{ created: times, category: fc.option(failures) },
     })
     .map(({ category, ...task }): Task => {
-      const error = { category: category ?? "", message: "", retryable: true, source: "CCSP" };
-      return { id: "0-x", max: 3, size: 0, spec: "", ...task, ...(category && { error }) };
+      const error = category && ({ category, message: "", retryable: true, source: "CCSP" } as const);
+      return { id: "0-x", max: 3, size: 0, spec: "", ...task, ...(error && { error }) };
     }),
   labels,
 });

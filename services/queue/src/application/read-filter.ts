@@ -1,10 +1,10 @@
+import { categoryNameOf } from "@ccsp/errors";
 import type { ListRequest, TaskFilter as TaskFilterMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Faults } from "../domain/fields/faults.js";
 import { isAgentId } from "../domain/fields/ids.js";
 import { ANY_TASK, type TaskFilter } from "../domain/search/filter.js";
 import { labelName } from "../domain/task/labels.js";
 import type { State } from "../domain/task/task.js";
-import { categoryOf } from "../messages/failure.js";
 import { classOf, stateOf } from "../messages/words.js";
 
 /** The filter of a change of many tasks: a forgotten one must not mean all. */
@@ -55,6 +55,6 @@ function readFilter(filter: TaskFilterMessage, faults: Faults): TaskFilter {
     labels: Object.entries(filter.labels).map(([key, value]) => labelName(key, value)),
     ...(fromMs !== undefined && { fromMs }),
     ...(beforeMs !== undefined && { beforeMs }),
-    categories: allKnown("error_categories", filter.errorCategories, categoryOf),
+    categories: allKnown("error_categories", filter.errorCategories, categoryNameOf),
   };
 }

@@ -1,3 +1,4 @@
+import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { TaskCache } from "../cache/task-cache.js";
 import type { NewTask } from "../domain/intake/intake-store.js";
@@ -5,14 +6,6 @@ import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
 import { labelName } from "../domain/task/labels.js";
 import { retryOf } from "../messages/failure.js";
 import { storeSpec } from "../messages/task-message.js";
-
-/** What an agent or a schedule asks for. */
-export interface TaskRequest {
-  readonly agentId: string;
-  /** Empty: the call cannot be repeated. */
-  readonly requestId: string;
-  readonly spec: TaskSpec | undefined;
-}
 
 /** A request that was found good. */
 export interface Asked {
@@ -31,33 +24,23 @@ export interface ReadDeps {
 
 /** The task that a request asks for. `id`: the task's; a new one when it is absent. Throws INVALID_FIELD and ENGINE_UNKNOWN. */
 export function readRequest(
-  request: TaskRequest,
+  request: EnqueueRequest,
   { trace, id }: { readonly trace: string; readonly id?: string | undefined },
   { limits, newId, cache }: ReadDeps,
 ): Asked {
-  const { spec: asked, engine, class: priority, maxAttempts, start, conditions } = acceptTask(request, limits);
-  const whole = { ...asked, engine, maxAttempts };
-  const { spec, prompts, hash, otherHash } = storeSpec(whole);
+  const { spec, task: accepted } = acceptTask(request, limits);
   const { agentId: agent, requestId } = request;
-  const cacheKey = cache?.keyOf(agent, whole);
-  const task: Writable<NewTask> = {
-    id: id ?? newId(agent),
-    agent,
-    engine,
-    class: priority,
-    max: maxAttempts,
-    spec,
-    prompts,
-    trace,
-    labels: Object.entries(asked.labels).map(([name, value]) => labelName(name, value)),
-  };
+  const cacheKey = cache?.keyOf(agent, spec);
+  const { spec: rest, prompts, hash, otherHash } = storeSpec(spec);
+  const task: Writable<NewTask> = Object.assign(accepted, { id: id ?? newId(agent), spec: rest, prompts });
   // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
-  if (start !== undefined) task.start = start;
-  if (conditions) task.conditions = conditions;
-  if (asked.retry) task.retry = retryOf(asked.retry);
+  const labels = Object.entries(spec.labels);
+  if (labels.length > 0) task.labels = labels.map(([name, value]) => labelName(name, value));
+  if (trace !== "") task.trace = trace;
+  if (spec.retry) task.retry = retryOf(spec.retry);
   if (requestId !== "") task.request = { id: requestId, hash: hash(), otherHash };
   if (cacheKey !== undefined) task.cacheKey = cacheKey;
-  return { task, spec: whole };
+  return { task, spec };
 }
 
 type Writable<T> = { -readonly [F in keyof T]: T[F] };

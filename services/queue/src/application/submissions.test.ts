@@ -20,7 +20,15 @@ function submissionsFor(most: number) {
     if (agent === "refused") throw new Refusal("QUEUE_FULL", "no room");
     stored.push(id);
     const task: Task = {
-      ...{ id, agent, engine: "e", class: "low", state: "QUEUED", max: 1, created: 1, size: 1, spec: "" },
+      id,
+      agent,
+      engine: "e",
+      class: "low",
+      state: "QUEUED",
+      max: 1,
+      created: 1,
+      size: 1,
+      spec: "",
     };
     return { task, prompts: undefined, result: undefined };
   };

@@ -1,4 +1,5 @@
 import { invalidFields } from "@ccsp/errors";
+import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { currentTraceparent } from "@ccsp/telemetry";
 import type { Conversations } from "../conversations/conversations.js";
@@ -8,7 +9,7 @@ import type { Queue } from "../domain/lifecycle/queue.js";
 import { toBeAnswered } from "../domain/task/alarm.js";
 import type { FullTask } from "../domain/task/task-store.js";
 import { cachedFacts } from "../messages/run-facts.js";
-import { type Asked, type ReadDeps, readRequest, type TaskRequest } from "./read-request.js";
+import { type Asked, type ReadDeps, readRequest } from "./read-request.js";
 
 export interface SubmissionDeps extends ReadDeps, LookUpDeps {
   readonly queue: Pick<Queue, "enqueue" | "enqueueAll" | "answer" | "get">;
@@ -19,11 +20,11 @@ export interface SubmissionDeps extends ReadDeps, LookUpDeps {
 /** The one way in for new tasks, of agents and of schedules. */
 export interface Submissions {
   /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
-  readonly enqueue: (request: TaskRequest, id?: string) => Promise<Enqueued>;
+  readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
   /** The id of a new task of this agent. */
   readonly newId: ReadDeps["newId"];
   /** Each for itself, those that need nothing else together into Redis. */
-  readonly enqueueAll: (requests: readonly TaskRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
+  readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
 }
 
 /** A task, with its spec as it was asked for, which is how it is stored. */
@@ -111,7 +112,7 @@ const MAX_BATCH = 1_000;
 /** Each task of a batch for itself, in their order. Throws INVALID_FIELD for the batch itself. */
 export async function enqueueBatch(
   submissions: Pick<Submissions, "enqueueAll">,
-  { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<TaskRequest, "agentId">[] },
+  { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<EnqueueRequest, "agentId">[] },
 ): Promise<PromiseSettledResult<FullTask>[]> {
   if (items.length === 0 || items.length > MAX_BATCH) {
     throw invalidFields([{ field: "items", description: `has ${items.length} tasks, not 1 to ${MAX_BATCH}` }]);

@@ -23,13 +23,20 @@ describe("a cache key", () => {
   it("differs with everything that shapes the run, and with the owner", () => {
     const keys = [
       key(),
-      ...[{ prompt: "hello " }, { engine: "other" }, { model: "m" }, { systemPrompt: "s" }, { fallbackModels: ["m"] }],
-      ...[
-        { attachments: [{ name: "a", content: Buffer.from("1") }] },
-        { attachments: [{ name: "a", content: Buffer.from("2") }] },
-      ],
-      ...[{ includeFiles: ["/a"] }, { workingFolder: "/a" }, { allowedTools: ["Read"] }, { deniedTools: ["Read"] }],
-      ...[{ permissionMode: PermissionMode.PLAN }, { limits: { turns: 1 } }, { limits: { turns: 2 } }],
+      { prompt: "hello " },
+      { engine: "other" },
+      { model: "m" },
+      { systemPrompt: "s" },
+      { fallbackModels: ["m"] },
+      { attachments: [{ name: "a", content: Buffer.from("1") }] },
+      { attachments: [{ name: "a", content: Buffer.from("2") }] },
+      { includeFiles: ["/a"] },
+      { workingFolder: "/a" },
+      { allowedTools: ["Read"] },
+      { deniedTools: ["Read"] },
+      { permissionMode: PermissionMode.PLAN },
+      { limits: { turns: 1 } },
+      { limits: { turns: 2 } },
     ].map((each) => (typeof each === "object" ? key(each) : each));
     keys.push(cacheKey("bob", spec()), cacheKey("", spec()));
     assert.equal(new Set(keys).size, keys.length);

@@ -14,8 +14,14 @@ export function cacheKey(owner: string, spec: TaskSpec): string | undefined {
   if (spec.cache === undefined || spec.conversation !== undefined) return undefined;
   const same = TaskSpec.encode({
     ...spec,
-    ...{ priority: Priority.UNSPECIFIED, labels: {}, maxAttempts: 0, startTime: undefined, startDeadline: undefined },
-    ...{ retry: undefined, affinity: undefined, cache: undefined },
+    priority: Priority.UNSPECIFIED,
+    labels: {},
+    maxAttempts: 0,
+    startTime: undefined,
+    startDeadline: undefined,
+    retry: undefined,
+    affinity: undefined,
+    cache: undefined,
   }).finish();
   // An owner has no line break, so no two pairs are one text.
   return createHash("sha256").update(`${VERSION} ${owner}\n`).update(same).digest("base64url");

@@ -23,10 +23,13 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export function defineCache(settings: Settings): CacheConfig {
   const level = (name: string, where: string, ttl: string, mib: number): LevelConfig => ({
     ttlMs: settings.durationMs(`CCSP_QUEUE_CACHE_${name}_TTL`, `how long ${where} keeps an answer`, {
-      ...{ default: ttl, min: 1_000, max: DAY_MS },
+      default: ttl,
+      min: 1_000,
+      max: DAY_MS,
     }),
     maxBytes: settings.integer(`CCSP_QUEUE_CACHE_${name}_BYTES`, `bytes of answers that ${where} keeps; 0: none`, {
-      ...{ default: mib * MIB, min: 0 },
+      default: mib * MIB,
+      min: 0,
     }),
   });
   return {

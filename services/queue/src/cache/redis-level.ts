@@ -1,8 +1,7 @@
 import type { RedisClient } from "@ccsp/redis-kit";
+import { cacheKeys } from "../redis/keys.js";
 import type { LevelConfig } from "./config.js";
 import { decodeAnswer, encodeAnswer, type Level } from "./level.js";
-
-const PREFIX = "ccsp:queue:cache:";
 
 /**
  * Answers in Redis, for all replicas. Redis is to hold the queue first, and evicts nothing, so what is written in one TTL is
@@ -12,12 +11,12 @@ export function createRedisLevel(redis: RedisClient, { ttlMs, maxBytes }: LevelC
   return {
     name: "redis",
     async find(key) {
-      const bytes = await redis.getBuffer(PREFIX + key);
+      const bytes = await redis.getBuffer(cacheKeys.answer(key));
       return bytes === null ? undefined : decodeAnswer(bytes);
     },
     async put(key, answer) {
       const bytes = encodeAnswer(answer);
-      const budget = `${PREFIX}bytes:${Math.floor(now() / ttlMs)}`;
+      const budget = cacheKeys.bytes(Math.floor(now() / ttlMs));
       const [[, written] = []] =
         (await redis
           .multi()
@@ -29,7 +28,7 @@ export function createRedisLevel(redis: RedisClient, { ttlMs, maxBytes }: LevelC
         await redis.decrby(budget, bytes.byteLength);
         return "full";
       }
-      await redis.set(PREFIX + key, bytes, "PX", ttlMs);
+      await redis.set(cacheKeys.answer(key), bytes, "PX", ttlMs);
       return "stored";
     },
   };

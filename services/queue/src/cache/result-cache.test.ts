@@ -11,7 +11,9 @@ function level(
 ): Level & { readonly kept: Map<string, Answer>; fault: (() => Promise<never>) | undefined } {
   const kept = new Map<string, Answer>();
   return {
-    ...{ name, kept, fault: undefined },
+    name,
+    kept,
+    fault: undefined,
     async find(key) {
       return this.fault ? this.fault() : kept.get(key);
     },
@@ -45,8 +47,13 @@ describe("the result cache", () => {
     assert.equal(textOf(await cache.find("k", undefined)), "one");
     assert.equal(await cache.find("other", undefined), undefined);
     assert.deepEqual(seen, [
-      ...["memory stored", "redis stored", "disk stored"],
-      ...["memory hit", "memory miss", "redis miss", "disk miss"],
+      "memory stored",
+      "redis stored",
+      "disk stored",
+      "memory hit",
+      "memory miss",
+      "redis miss",
+      "disk miss",
     ]);
   });
 

@@ -1,4 +1,4 @@
-import { within } from "@ccsp/redis-kit";
+import { within } from "@ccsp/timing";
 import type { Answer, Level, LevelName } from "./level.js";
 
 /** What happened, for metrics. */
@@ -96,7 +96,10 @@ function createAsk({ now, patienceMs }: Required<Pick<CacheOptions, "now" | "pat
   return async (level, work) => {
     if ((pausedUntil.get(level.name) ?? 0) > now()) return undefined;
     try {
-      return { said: await within(patienceMs, work(), () => new Error(`took longer than ${patienceMs} ms`)) };
+      const late = () => {
+        throw new Error(`took longer than ${patienceMs} ms`);
+      };
+      return { said: await within(patienceMs, work(), late) };
     } catch {
       pausedUntil.set(level.name, now() + PAUSE_MS);
       return undefined;

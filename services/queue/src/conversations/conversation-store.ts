@@ -24,12 +24,8 @@ export function bindConversationScripts(redis: RedisClient) {
 function keysOf(id: string) {
   const shard = shardOfTask(id);
   if (shard === undefined) return undefined;
-  const { tasks, meta } = queueKeys(shard);
-  const prefix = `ccsp:queue:{${shard}}:`;
-  return {
-    ...{ tasks, meta, transcripts: `${prefix}transcripts`, kept: `${prefix}transcripts-kept` },
-    conversation: `${prefix}conversation:${id}`,
-  };
+  const { tasks, meta, transcripts, transcriptsKept: kept, conversation } = queueKeys(shard);
+  return { tasks, meta, transcripts, kept, conversation: conversation(id) };
 }
 
 function keysFor(id: string): NonNullable<ReturnType<typeof keysOf>> {

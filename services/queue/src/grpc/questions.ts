@@ -24,7 +24,8 @@ export function questionHandlers(
       if (why === undefined) return { ...NOTHING, state };
       const { aheadInClass, aheadOfAgent, blockers, earliestMs, start } = why;
       return {
-        ...{ ...NOTHING, state },
+        ...NOTHING,
+        state,
         aheadInClass: BigInt(aheadInClass),
         aheadOfAgent: BigInt(aheadOfAgent),
         blockers: blockers.map(toBlockerMessage),
@@ -53,6 +54,7 @@ function toEstimateMessage(estimate: Estimate | undefined): StartEstimate | unde
 }
 
 const toBlockerMessage = ({ kind, message, untilMs }: Blocker): BlockerMessage => ({
-  ...{ kind: BlockerKind[kind], message },
+  kind: BlockerKind[kind],
+  message,
   until: untilMs === undefined ? undefined : new Date(untilMs),
 });

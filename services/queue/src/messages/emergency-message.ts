@@ -28,12 +28,17 @@ export const toOrder = ({ id, level }: Emergency): EmergencyOrder => ({ id, leve
 export function toEmergencyStatus({ stop, receipts }: EmergencyState): EmergencyStatus {
   const { id, level, who, why, calledMs } = stop;
   return {
-    ...{ id, level: LEVELS[level], who, why, time: new Date(calledMs) },
+    id,
+    level: LEVELS[level],
+    who,
+    why,
+    time: new Date(calledMs),
     receipts: [...receipts].map(([executorId, receipt]) => ({ executorId, receipt: receipt && toReceipt(receipt) })),
   };
 }
 
 const toReceipt = ({ id, ended, remaining }: EmergencyReceipt): ReceiptMessage => ({
-  ...{ id, remaining },
+  id,
+  remaining,
   ended: [...ended],
 });

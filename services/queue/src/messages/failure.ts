@@ -1,4 +1,4 @@
-import { visible } from "@ccsp/errors";
+import { categoryNameOf, isCategoryName, type SourceName, visible } from "@ccsp/errors";
 import { ErrorCategory, ErrorSource, type RetryPolicy, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { cut } from "../domain/fields/text.js";
 import type { Failure, TaskRetry } from "../domain/task/task.js";
@@ -12,28 +12,27 @@ const MAX_RETRY_AFTER_MS = 32 * 24 * 60 * 60 * 1000;
 /** A category or source of a newer executor becomes UNKNOWN_ERROR or unspecified; message and retry_after are cut to what may be stored. */
 export function failureOf(error: TaskError): Failure {
   return {
-    category: categoryOf(error.category) ?? "UNKNOWN_ERROR",
+    category: categoryNameOf(error.category) ?? "UNKNOWN_ERROR",
     message: cut(visible(error.message), MAX_MESSAGE_BYTES),
     retryable: error.retryable,
-    source: nameOf(ErrorSource, error.source) ?? "UNSPECIFIED",
+    source: sourceNameOf(ErrorSource[error.source]),
     ...(error.retryAfter && { retryAfterMs: clamp(durationMs(error.retryAfter)) }),
   };
 }
 
 export function toTaskError(failure: Failure): TaskError {
-  const { category, source } = failure;
   return {
-    category: isCategory(category) ? ErrorCategory[category] : ErrorCategory.UNKNOWN_ERROR,
+    category: ErrorCategory[failure.category],
     message: failure.message,
     retryable: failure.retryable,
-    source: isSource(source) ? ErrorSource[source] : ErrorSource.UNSPECIFIED,
+    source: ErrorSource[failure.source],
     retryAfter: failure.retryAfterMs === undefined ? undefined : toDuration(failure.retryAfterMs),
   };
 }
 
 /** A policy as the domain has it; categories of a newer client say nothing here. */
 export function retryOf({ firstBackoff, maxBackoff, neverOn }: RetryPolicy): TaskRetry {
-  const never = neverOn.flatMap((category) => categoryOf(category) ?? []);
+  const never = neverOn.flatMap((category) => categoryNameOf(category) ?? []);
   return {
     ...(firstBackoff && { baseMs: durationMs(firstBackoff) }),
     ...(maxBackoff && { maxMs: durationMs(maxBackoff) }),
@@ -42,14 +41,16 @@ export function retryOf({ firstBackoff, maxBackoff, neverOn }: RetryPolicy): Tas
   };
 }
 
-/** The domain's name of a category; undefined for none and for one of a newer version. */
-export const categoryOf = (category: ErrorCategory): string | undefined => nameOf(ErrorCategory, category);
+/** A stored failure: a word that a later release wrote there is read as one that means "not known". */
+export const readStoredFailure = (failure: Failure): Failure => ({
+  ...failure,
+  category: isCategoryName(failure.category) ? failure.category : "UNKNOWN_ERROR",
+  source: sourceNameOf(failure.source),
+});
 
-const isCategory = (name: string): name is keyof typeof ErrorCategory => name in ErrorCategory;
-const isSource = (name: string): name is keyof typeof ErrorSource => name in ErrorSource;
+const isSourceName = (word: string | undefined): word is SourceName =>
+  word !== undefined && word !== "UNRECOGNIZED" && Object.hasOwn(ErrorSource, word) && /^[A-Z]/.test(word);
 
-function nameOf(names: Readonly<Record<number, string>>, value: number): string | undefined {
-  return value > 0 ? names[value] : undefined;
-}
+const sourceNameOf = (word: string | undefined): SourceName => (isSourceName(word) ? word : "UNSPECIFIED");
 
 const clamp = (ms: number): number => Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);

@@ -34,7 +34,8 @@ export function createCandidateReads(
       .filter((each) => engine === undefined || each === engine)
       .flatMap((each) =>
         priorities.map((priority) => ({
-          ...{ zset: keys.engine(each)[`${priority}Lines`], range: ofAgent(agent) },
+          zset: keys.engine(each)[`${priority}Lines`],
+          range: ofAgent(agent),
           read: readPlace,
         })),
       );
@@ -93,7 +94,8 @@ export function createCandidateReads(
       const { members, at } = await (source.range ? readNamed : readAll)(source, place.at, count);
       const next = at === undefined ? { ...place, source: place.source + 1, at: "" } : { ...place, at };
       return {
-        ...{ asOf: place.asOf, found: members.map(source.read) },
+        asOf: place.asOf,
+        found: members.map(source.read),
         ...(next.source < sources.length && { next: encode(next) }),
       };
     },

@@ -1,11 +1,13 @@
 import type { LogEntry } from "../domain/log/log-store.js";
 import type { Note } from "../domain/task/move.js";
 import { STATES, type Task } from "../domain/task/task.js";
+import { readStoredFailure } from "../messages/failure.js";
 
-/** Only the scripts write records, so their shape is trusted. */
+/** Only the scripts write records, so their shape is trusted. The words of a failure are not: a later release may have more. */
 export function decodeTask(id: string, record: Buffer | string): Task {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-  return Object.assign(JSON.parse(record.toString()) as Omit<Task, "id">, { id });
+  const task = Object.assign(JSON.parse(record.toString()) as Omit<Task, "id">, { id });
+  return task.error === undefined ? task : Object.assign(task, { error: readStoredFailure(task.error) });
 }
 
 /** For a look at many tasks, in which one that cannot be read is in nobody's way: undefined, as if it were gone. */
@@ -48,7 +50,8 @@ function decodeContent(values: ReadonlyMap<string, Buffer>): LogEntry["content"]
   const state = STATES.find((each) => each === String(values.get("state")));
   if (state === undefined) throw new Error(`a log entry has the unknown state ${String(values.get("state"))}`);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by move_tasks.lua from a Note
-  return { kind: "state", state, note: JSON.parse(values.get("note")?.toString() ?? "{}") as Note };
+  const note = JSON.parse(values.get("note")?.toString() ?? "{}") as Note;
+  return { kind: "state", state, note: note.error ? { ...note, error: readStoredFailure(note.error) } : note };
 }
 
 /** The stream id after which the entries follow a sequence; for an exclusive range. */

@@ -31,7 +31,12 @@ export function createEmergencyCalls(
       const data = how === "raise" ? emergencyStopData({ id, level, who, why }) : "";
       const raised = await scripts.raiseEmergency(
         { gates, events },
-        ...[clock(), stop, how, data, channels.work, EMERGENCY_TOPIC],
+        clock(),
+        stop,
+        how,
+        data,
+        channels.work,
+        EMERGENCY_TOPIC,
       );
       return decodeEmergency(raised);
     },

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { within } from "@ccsp/redis-kit";
+import { within } from "@ccsp/timing";
 
 interface Call<T, R> {
   readonly item: T;
@@ -51,7 +51,9 @@ export function groupInTurn<K, T, R>(
       giveUp = () => calls.delete(call);
     });
     try {
-      return await within(patienceMs, answer, late);
+      return await within(patienceMs, answer, () => {
+        throw late();
+      });
     } finally {
       giveUp();
     }

@@ -3,9 +3,12 @@ import { CLASSES, type PriorityClass } from "../domain/task/task.js";
 
 export type QueueKeys = ReturnType<typeof queueKeys>;
 
+const QUEUE = "ccsp:queue:";
+const prefixOf = (shard: number): string => `${QUEUE}{${shard}}:`;
+
 /** Every key of one shard. They share a hash tag, so they are on one node of a Redis Cluster, as a script needs it. */
 export function queueKeys(shard: number) {
-  const prefix = `ccsp:queue:{${shard}}:`;
+  const prefix = prefixOf(shard);
   const engines = new Map<string, EngineKeys>();
   return {
     tasks: `${prefix}tasks`,
@@ -30,6 +33,8 @@ export function queueKeys(shard: number) {
     receipts: `${prefix}receipts`,
     /** Written to have something that replicas can be asked for. */
     barrier: `${prefix}barrier`,
+    transcripts: `${prefix}transcripts`,
+    transcriptsKept: `${prefix}transcripts-kept`,
     events: eventsKey(shard),
     /** Of one engine and its classes. Engines are few, so their keys are made once. */
     engine(name: string): EngineKeys {
@@ -41,6 +46,7 @@ export function queueKeys(shard: number) {
     log: (id: string) => `${prefix}log:${id}`,
     /** A large result in chunks; see `createResultChunks`. */
     result: (id: string, digest: string) => `${prefix}result:${id}:${digest}`,
+    conversation: (id: string) => `${prefix}conversation:${id}`,
     confirmation: (name: string) => `${prefix}confirmation:${name}`,
     executor: (id: string) => `${prefix}executor:${id}`,
     request: (agent: string, requestId: string) => `${prefix}request:${agent}:${requestId}`,
@@ -49,12 +55,19 @@ export function queueKeys(shard: number) {
 
 /** Schedules are few: all are in one slot, whatever the shard of their agent. */
 export const scheduleKeys = {
-  times: "ccsp:queue:{0}:schedule-times",
-  of: (agent: string) => `ccsp:queue:{0}:schedules:${agent}`,
+  times: `${prefixOf(0)}schedule-times`,
+  of: (agent: string) => `${prefixOf(0)}schedules:${agent}`,
+} as const;
+
+/** Cached answers belong to no shard: each may be on any node. */
+export const cacheKeys = {
+  answer: (digest: string) => `${QUEUE}cache:${digest}`,
+  /** Bytes that are written in one TTL. */
+  bytes: (period: number) => `${QUEUE}cache:bytes:${period}`,
 } as const;
 
 /** Pub/sub of all shards: `log` carries task ids with a space between them, `work` carries topics (`engine:…`, `executor:…`, `gates`, `due`, …). */
-export const channels = { log: "ccsp:queue:log", work: "ccsp:queue:work" } as const;
+export const channels = { log: `${QUEUE}log`, work: `${QUEUE}work` } as const;
 
 type EngineKeys = ReturnType<typeof engineKeys>;
 

@@ -37,7 +37,8 @@ export function createReads(
 ): Reads {
   const now = async (): Promise<number> => clock?.() ?? (await scripts.readClock({ tasks: keys.tasks }));
   const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(keys.tasks, ...ids), {
-    ...{ count: 64, bytes: Number.POSITIVE_INFINITY },
+    count: 64,
+    bytes: Number.POSITIVE_INFINITY,
     bytesOf: () => 0,
   });
   const find = async (id: string): Promise<Task | undefined> => {
@@ -89,7 +90,10 @@ export function createReads(
     async readLog(id, sequence, count) {
       const [record, result, length, more, ...page] = await scripts.readLog(
         { tasks: keys.tasks, results: keys.results, log: keys.log(id) },
-        ...[id, streamIdOf(sequence), count, PAGE_BYTES],
+        id,
+        streamIdOf(sequence),
+        count,
+        PAGE_BYTES,
       );
       if (record === null) return undefined;
       const task = decodeTask(id, record);
@@ -106,7 +110,8 @@ export function createReads(
       const { leases, parked, alarms, gates, refills } = keys;
       const [at, ...times] = await scripts.readDue(
         { leases, parked, alarms, gates, refills },
-        ...[clock?.() ?? "", seen?.[0] ?? 0],
+        clock?.() ?? "",
+        seen?.[0] ?? 0,
       );
       const now = Number(at);
       // A timer may fire within the millisecond before.

@@ -48,7 +48,12 @@ export function readSchedule(schedule: ScheduleMessage | undefined, limits: Spec
   }
   faults.check();
   return {
-    ...{ agent, name, cron, timeZone, paused, missed: missed ?? "skip" },
+    agent,
+    name,
+    cron,
+    timeZone,
+    paused,
+    missed: missed ?? "skip",
     spec: spec === undefined ? "" : Buffer.from(TaskSpec.encode(spec).finish()).toString("base64"),
   };
 }
@@ -56,7 +61,11 @@ export function readSchedule(schedule: ScheduleMessage | undefined, limits: Spec
 export function toScheduleMessage(schedule: Schedule): ScheduleMessage {
   const { agent, name, cron, timeZone, missed, paused, created, lastTask, lastRun, next, fault } = schedule;
   return {
-    ...{ agentId: agent, name, cron, timeZone, paused },
+    agentId: agent,
+    name,
+    cron,
+    timeZone,
+    paused,
     spec: readableSpecOf(schedule),
     missedRuns: MISSED.find(({ word }) => word === missed)?.value ?? MissedRuns.SKIP,
     createTime: new Date(created),

@@ -59,8 +59,14 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
       run(async () =>
         scripts.swap(
           { schedules: scheduleKeys.of(agent), times },
-          ...[agent, name, encode(before), encode(after), lookMs ?? ""],
-          ...[bounded ? MOST_SCHEDULES : "", MOST_SCHEDULE_BYTES, channels.work],
+          agent,
+          name,
+          encode(before),
+          encode(after),
+          lookMs ?? "",
+          bounded ? MOST_SCHEDULES : "",
+          MOST_SCHEDULE_BYTES,
+          channels.work,
         ),
       ),
 

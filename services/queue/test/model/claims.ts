@@ -105,8 +105,13 @@ function hindrance({ tasks, gates, now, order }: ClaimWorld, claimer: Claimer, t
 
 function scopesOf(claimer: Claimer, { agent, class: priority, labels }: ModelTask): string[] {
   return [
-    ...["all", `class/${priority}`, `engine/${claimer.engine}`, `agent/${agent}`, `account/${claimer.engine}/`],
-    ...[`executor/${claimer.id}/${claimer.engine}`, ...labels.map((label) => `label/${label}`)],
+    "all",
+    `class/${priority}`,
+    `engine/${claimer.engine}`,
+    `agent/${agent}`,
+    `account/${claimer.engine}/`,
+    `executor/${claimer.id}/${claimer.engine}`,
+    ...labels.map((label) => `label/${label}`),
   ];
 }
 

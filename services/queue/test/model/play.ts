@@ -202,7 +202,7 @@ export class Play {
     const { shards } = this.world;
     return {
       ...newTask({ agent: AGENTS[n % 3] ?? "", class: CLASSES[n % 4] ?? "low", max: 1 + (n % 3) }, shards),
-      ...{ engine: ENGINES[n % 7 === 6 ? 1 : 0], labels: n % 5 < 2 ? [labelName("k", String(n % 2))] : [] },
+      ...{ engine: ENGINES[n % 7 === 6 ? 1 : 0], ...(n % 5 < 2 && { labels: [labelName("k", String(n % 2))] }) },
       request: { id: `request-${this.requests.length}-${n}`, hash: "hash" },
     };
   }

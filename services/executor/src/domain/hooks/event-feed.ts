@@ -1,5 +1,6 @@
 import type { EngineEvent, HookRun } from "@ccsp/engine-kit";
-import type { Clock } from "../clock.js";
+import { within } from "@ccsp/timing";
+import { type Clock, timerOf } from "../clock.js";
 import type { HookCalls, InstalledHook } from "./hook-calls.js";
 
 /** Events that wait for a hook: at most so many, with so many UTF-16 units of text, and one. */
@@ -37,7 +38,9 @@ export function createEventFeed({ installed, run, calls, clock, onBroken }: Even
 
   async function tell(event: EngineEvent): Promise<void> {
     const told = await calls.call({
-      ...{ installed, point: "on-event", taskId: run.request.taskId },
+      installed,
+      point: "on-event",
+      taskId: run.request.taskId,
       act: (hook, signal) => hook.onEvent?.(run, event, signal),
       // A hook that fails once fails with every word, as a rule.
       level: failures === 0 ? "warn" : "debug",
@@ -70,10 +73,8 @@ export function createEventFeed({ installed, run, calls, clock, onBroken }: Even
       working ??= work();
     },
     async end(stopped) {
-      const done = new AbortController();
-      const all = Promise.resolve(working).finally(() => done.abort());
-      if (installed.required && !stopped) return await all;
-      await Promise.race([all, clock.wait(installed.timeoutMs, done.signal)]);
+      if (installed.required && !stopped) return await working;
+      await within(installed.timeoutMs, Promise.resolve(working), () => undefined, { timer: timerOf(clock) });
       over = true;
       calls.dropped(installed, waiting.length);
       waiting = [];

@@ -1,6 +1,7 @@
 import type { Hook, HookPoint } from "@ccsp/engine-kit";
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.js";
+import { type Clock, timerOf } from "../clock.js";
 
 /** A hook with what the operator says of it. */
 export interface InstalledHook {
@@ -76,11 +77,8 @@ export function createHookCalls({ clock, metrics, log }: HookDeps): HookCalls {
       const signal = ended ? AbortSignal.any([over.signal, ended]) : over.signal;
       let outcome: HookOutcome = "ok";
       try {
-        // What throws before it has promised anything counts like what rejects.
-        const acted = Promise.resolve()
-          .then(() => act(hook, signal))
-          .then((value) => ({ value }));
-        const done = await Promise.race([acted, clock.wait(ms, signal).then(() => undefined)]);
+        const acted = async () => ({ value: await act(hook, signal) });
+        const done = await within(ms, acted(), () => undefined, { over, timer: timerOf(clock, ended) });
         if (done) return { failed: false, value: done.value };
         if (ended?.aborted) return { failed: true, late: false };
         outcome = "timeout";
@@ -90,7 +88,6 @@ export function createHookCalls({ clock, metrics, log }: HookDeps): HookCalls {
         outcome = "failed";
         log[level]({ task: taskId, hook: name, point, err }, "hook failed");
       } finally {
-        over.abort();
         if (outcome !== "ok") count.failures++;
         metrics.hookCalled(name, point, outcome);
       }

@@ -5,6 +5,7 @@ import {
   type EngineRun,
   HOOK_POINTS,
   type Hook,
+  NO_OPTIONS,
   type RunOutcome,
   type RunRequest,
   runFailure,
@@ -15,15 +16,9 @@ import type { InstalledHook } from "./hook-calls.js";
 import { createHooks } from "./hooks.js";
 
 const REQUEST: RunRequest = {
-  ...{ taskId: "t", fence: 1n, prompt: "p", model: "", fallbackModels: [], systemPrompt: "", files: [] },
-  ...{
-    workingFolder: undefined,
-    availableTools: [],
-    allowedTools: [],
-    deniedTools: [],
-    permissionMode: "default",
-    traceparent: "",
-  },
+  ...NO_OPTIONS,
+  ...{ taskId: "t", fence: 1n, prompt: "p", files: [] },
+  ...{ workingFolder: undefined, permissionMode: "default", traceparent: "" },
   limits: { wallMs: 60_000, outputBytes: 1_000, turns: undefined, budgetUsd: undefined },
 };
 

@@ -1,4 +1,4 @@
-import type { PermissionMode, RunRequest } from "@ccsp/engine-kit";
+import { askedOptions, type EngineOptions, type PermissionMode, type RunRequest } from "@ccsp/engine-kit";
 
 /** Where in the run's folder things are that the arguments name. */
 export interface Places {
@@ -11,23 +11,21 @@ export interface Places {
 }
 
 /** What of a request the CLI has to be told when it starts. */
-export type FixedAtStart = Pick<
-  RunRequest,
-  | "model"
-  | "fallbackModels"
-  | "limits"
-  | "availableTools"
-  | "allowedTools"
-  | "deniedTools"
-  | "permissionMode"
-  | "conversation"
-  | "systemPrompt"
->;
+export interface FixedAtStart extends EngineOptions, Pick<RunRequest, "limits" | "permissionMode" | "conversation"> {}
+
+/** The argument of each option; the system prompt goes by a file. */
+const ARGUMENTS: Readonly<Record<Exclude<keyof EngineOptions, "systemPrompt">, string>> = {
+  model: "--model",
+  fallbackModels: "--fallback-model",
+  // The first says which tools there are, the second which of them need no permission.
+  availableTools: "--tools",
+  allowedTools: "--allowedTools",
+  deniedTools: "--disallowedTools",
+};
 
 /** The CLI's arguments. Everybody on the host can read them: the prompt goes by stdin, the system prompt by a file. */
 export function commandLine(request: FixedAtStart, places: Places): readonly string[] {
-  const { model, fallbackModels, limits, permissionMode, conversation } = request;
-  const { availableTools, allowedTools, deniedTools } = request;
+  const { limits, permissionMode, conversation } = request;
   return [
     "-p",
     ...["--input-format", "stream-json"],
@@ -37,18 +35,18 @@ export function commandLine(request: FixedAtStart, places: Places): readonly str
     ...(conversation ? [] : ["--no-session-persistence"]),
     ...(places.conversation ? [`--resume=${places.conversation}`] : []),
     ...(conversation?.fork ? ["--fork-session"] : []),
-    ...(model ? [`--model=${model}`] : []),
-    ...(fallbackModels.length > 0 ? [`--fallback-model=${fallbackModels.join(",")}`] : []),
     ...(places.systemPrompt ? [`--append-system-prompt-file=${places.systemPrompt}`] : []),
     ...(places.files ? [`--add-dir=${places.files}`] : []),
-    // The first says which tools there are, the second which of them need no permission.
-    ...(availableTools.length > 0 ? [`--tools=${availableTools.join(",")}`] : []),
-    ...(allowedTools.length > 0 ? [`--allowedTools=${allowedTools.join(",")}`] : []),
-    ...(deniedTools.length > 0 ? [`--disallowedTools=${deniedTools.join(",")}`] : []),
+    ...optionArguments(request),
     ...(limits.turns ? [`--max-turns=${limits.turns}`] : []),
     ...(limits.budgetUsd ? [`--max-budget-usd=${limits.budgetUsd}`] : []),
   ];
 }
+
+const optionArguments = (options: EngineOptions): readonly string[] =>
+  askedOptions(options).flatMap(([option, value]) =>
+    option === "systemPrompt" ? [] : [`${ARGUMENTS[option]}=${[value].flat().join(",")}`],
+  );
 
 const MODES: Readonly<Record<PermissionMode, string>> = {
   plan: "plan",

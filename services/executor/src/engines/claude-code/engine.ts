@@ -1,4 +1,4 @@
-import { askVersion, type Engine, type EngineContext, followRun, runOptions } from "@ccsp/engine-kit";
+import { askVersion, type Engine, type EngineContext, followRun, OPTION_PARTS, runOptions } from "@ccsp/engine-kit";
 import { userTurn } from "./command-line.js";
 import { forgetWorkingFolder, readConversation } from "./conversation.js";
 import {
@@ -33,16 +33,8 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
       streaming: true,
       usage: true,
       takes: [
-        ...([
-          "model",
-          "fallback_models",
-          "system_prompt",
-          "conversation",
-          "attachments",
-          "include_files",
-          "working_folder",
-        ] as const),
-        ...(["available_tools", "allowed_tools", "denied_tools", "permission_mode"] as const),
+        ...OPTION_PARTS,
+        ...(["conversation", "attachments", "include_files", "working_folder", "permission_mode"] as const),
         ...(["limits.turns", "limits.budget_usd"] as const),
       ],
     },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RunRequest } from "@ccsp/engine-kit";
+import { NO_OPTIONS, type RunRequest } from "@ccsp/engine-kit";
 import { type ClaudeCodeProfile, configFolder, credentialsFile } from "./environment.js";
 import { warmKey } from "./preparation.js";
 
@@ -8,15 +8,9 @@ const profile = (differs: Partial<ClaudeCodeProfile>): ClaudeCodeProfile => ({
   ...differs,
 });
 const request: RunRequest = {
-  ...{ taskId: "t", fence: 1n, prompt: "p", model: "", fallbackModels: [], systemPrompt: "", files: [] },
-  ...{
-    workingFolder: undefined,
-    availableTools: [],
-    allowedTools: [],
-    deniedTools: [],
-    permissionMode: "default",
-    traceparent: "",
-  },
+  ...NO_OPTIONS,
+  ...{ taskId: "t", fence: 1n, prompt: "p", files: [] },
+  ...{ workingFolder: undefined, permissionMode: "default", traceparent: "" },
   limits: { wallMs: 1, outputBytes: 1, turns: undefined, budgetUsd: undefined },
 };
 const SHARED = [

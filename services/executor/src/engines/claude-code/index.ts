@@ -10,7 +10,7 @@ export const enginePlugin: EnginePlugin<ClaudeCodeConfig> = {
   define: defineClaudeCode,
 
   async open({ bin: name, searchPath, envFile, env, account, ...login }, context) {
-    const bin = await findExecutable(name, searchPath);
+    const bin = findExecutable(name, searchPath);
     if (bin === undefined) {
       const where = name.includes("/") ? "is no executable file" : "is not on PATH";
       throw new Error(`the Claude Code CLI "${name}" ${where}: install it, or set CCSP_CLAUDE_CODE_BIN to its path`);

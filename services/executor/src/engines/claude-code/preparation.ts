@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type RunFile, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
+import { optionsOf, type RunFile, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
 import { type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
@@ -30,12 +30,8 @@ const NOWHERE = { systemPrompt: undefined, files: undefined, conversation: undef
 
 /** Nothing else of the request: closures keep what they can see. */
 function fixedAtStart(request: RunRequest): FixedAtStart {
-  const { model, fallbackModels, limits, availableTools, allowedTools, deniedTools } = request;
-  const { permissionMode, conversation, systemPrompt } = request;
-  return {
-    ...{ model, fallbackModels, limits, availableTools, allowedTools, deniedTools },
-    ...{ permissionMode, conversation, systemPrompt },
-  };
+  const { limits, permissionMode, conversation } = request;
+  return { ...optionsOf(request), limits, permissionMode, conversation };
 }
 
 function prepareStart(profile: ClaudeCodeProfile, start: FixedAtStart, told: ToldOfFiles | undefined): Prepare {

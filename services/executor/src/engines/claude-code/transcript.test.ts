@@ -59,9 +59,21 @@ describe("the transcript of a run", () => {
     const retry = { type: "system", subtype: "api_retry", attempt: 1, max_retries: 2, error_status: null };
     const [one, two, all] = ["half a ", "half a ", "half a PONG"];
     const lines = [
-      ...[start("m1"), delta(one), stopBlock, stop, retry],
-      ...[start("m2"), delta(two), stopBlock, stop, retry],
-      ...[start("m3"), delta(all), whole("m3", all), stopBlock, stop],
+      start("m1"),
+      delta(one),
+      stopBlock,
+      stop,
+      retry,
+      start("m2"),
+      delta(two),
+      stopBlock,
+      stop,
+      retry,
+      start("m3"),
+      delta(all),
+      whole("m3", all),
+      stopBlock,
+      stop,
     ];
     const events = read(lines);
     assert.equal(answerOf(events), all);

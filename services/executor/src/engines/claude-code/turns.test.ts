@@ -5,8 +5,13 @@ const init = { type: "system", subtype: "init", claude_code_version: "2.1.332", 
 const tasks = (...left: readonly object[]) => ({ type: "system", subtype: "background_tasks_changed", tasks: left });
 const used = (costUSD: number) => ({ m: { inputTokens: 10, outputTokens: 5, costUSD } });
 const result = (text: string, more: object = {}) => ({
-  ...{ type: "result", subtype: "success", is_error: false, result: text, num_turns: 2 },
-  ...{ queued_turn_count: 0, model_usage_since_last_result: used(0.5) },
+  type: "result",
+  subtype: "success",
+  is_error: false,
+  result: text,
+  num_turns: 2,
+  queued_turn_count: 0,
+  model_usage_since_last_result: used(0.5),
   ...more,
 });
 const exit = (code: number | null) => ({ code, signal: null, stderr: "", overrun: undefined, runMs: 1 });

@@ -7,22 +7,45 @@ import type { ExecutorSlots, Situation, Standing, Waiting } from "./situation.js
 
 const NOW = 100_000;
 const ORDER: Order = {
-  ...{ urgentMax: 1, weights: classWeights(16, 4, 1), agentMaxRunning: 2, agentWeights: {} },
-  ...{ labelMaxRunning: { repo: 1 }, engineRates: { e: [60, 0] }, agentRates: {} },
+  urgentMax: 1,
+  weights: classWeights(16, 4, 1),
+  agentMaxRunning: 2,
+  agentWeights: {},
+  labelMaxRunning: { repo: 1 },
+  engineRates: { e: [60, 0] },
+  agentRates: {},
 };
 const TASK: Waiting = {
-  ...{ id: "~", agent: "alice", engine: "e", class: "urgent", state: "QUEUED", created: NOW, labels: ["repo=a"] },
+  id: "~",
+  agent: "alice",
+  engine: "e",
+  class: "urgent",
+  state: "QUEUED",
+  created: NOW,
+  labels: ["repo=a"],
 };
 const NONE = { waiting: 0, oldestMs: undefined, credit: 0 };
 const closed = (more: Partial<Gate> = {}): Gate => ({ who: "ada", why: "w", closed: 0, ...more });
 const executor = (more: Partial<ExecutorSlots> = {}): ExecutorSlots => ({
-  ...{ id: "ex-1", account: "", slots: 1, held: [], draining: false },
+  id: "ex-1",
+  account: "",
+  slots: 1,
+  held: [],
+  draining: false,
   ...more,
 });
 const situation = (here: Partial<Standing> = {}, executors: readonly ExecutorSlots[] = [executor()]): Situation => ({
   here: {
-    ...{ nowMs: NOW, gates: new Map(), bounds: new Map(), running: new Map(), buckets: new Map(), cost: 1 },
-    ...{ classes: { urgent: NONE, high: NONE, normal: NONE, low: NONE }, turns: [], turnTime: 0, aheadOfAgent: 0 },
+    nowMs: NOW,
+    gates: new Map(),
+    bounds: new Map(),
+    running: new Map(),
+    buckets: new Map(),
+    cost: 1,
+    classes: { urgent: NONE, high: NONE, normal: NONE, low: NONE },
+    turns: [],
+    turnTime: 0,
+    aheadOfAgent: 0,
     ...here,
   },
   around: { executors, aheadInClass: 0, waiting: { urgent: 0, others: 0 }, elsewhere: [], runs: [] },

@@ -8,17 +8,29 @@ import { learnRunTimes } from "./run-times.js";
 import type { Situation, Standing, Waiting } from "./situation.js";
 
 const ORDER: Order = {
-  ...{ urgentMax: 1, weights: classWeights(16, 4, 1) },
-  ...{ agentMaxRunning: 0, agentWeights: {}, labelMaxRunning: {}, engineRates: {}, agentRates: {} },
+  urgentMax: 1,
+  weights: classWeights(16, 4, 1),
+  agentMaxRunning: 0,
+  agentWeights: {},
+  labelMaxRunning: {},
+  engineRates: {},
+  agentRates: {},
 };
 const TASK: Waiting = { id: "~", agent: "alice", engine: "e", class: "normal", state: "QUEUED", created: 1_000 };
 const RUNS = learnRunTimes([60_000, 60_000, 60_000].map((ms) => ({ ms, model: "" })));
 
 const NONE = { waiting: 0, oldestMs: undefined, credit: 0 };
 const here = (more: Partial<Standing> = {}): Standing => ({
-  ...{ nowMs: 1_000, gates: new Map(), bounds: new Map(), running: new Map(), buckets: new Map(), cost: 1 },
+  nowMs: 1_000,
+  gates: new Map(),
+  bounds: new Map(),
+  running: new Map(),
+  buckets: new Map(),
+  cost: 1,
   classes: { urgent: NONE, high: NONE, normal: { ...NONE, waiting: more.aheadOfAgent ?? 0 }, low: NONE },
-  ...{ turns: [], turnTime: 0, aheadOfAgent: 0 },
+  turns: [],
+  turnTime: 0,
+  aheadOfAgent: 0,
   ...more,
 });
 const situation = ({
@@ -32,7 +44,10 @@ const situation = ({
     executors: [
       { id: "ex-1", account: "", slots, draining: false, held: Array.from({ length: held }, () => 1_000 - runningMs) },
     ],
-    ...{ aheadInClass: 0, waiting: { urgent: 0, others: 0 }, elsewhere: [], runs: [] },
+    aheadInClass: 0,
+    waiting: { urgent: 0, others: 0 },
+    elsewhere: [],
+    runs: [],
   },
 });
 const estimate = (at: Situation, { task = TASK, order = ORDER, runs = RUNS } = {}): Estimate | undefined =>

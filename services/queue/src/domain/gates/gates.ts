@@ -1,3 +1,4 @@
+import { backoffMs } from "@ccsp/timing";
 import { neverStarted } from "../task/decide.js";
 import type { Failure, Task } from "../task/task.js";
 import { loginWords, type Scope } from "./scope.js";
@@ -49,8 +50,7 @@ export function opensForNext(gate: Gate, nowMs: number): number | undefined {
   return through === 0 ? opens : Math.min(opens + ramp, Math.ceil(opens + (ramp * Math.log2(through + 1)) / 6));
 }
 
-const FIRST_EXECUTOR_PAUSE_MS = 5_000;
-const LONGEST_EXECUTOR_PAUSE_MS = 300_000;
+const EXECUTOR_PAUSES = { firstMs: 5_000, longestMs: 300_000 };
 
 /**
  * The gate that a failure closes, so that no other task meets the same; undefined for most. `readyMs` is when the failed task is
@@ -89,7 +89,7 @@ export function gateAfterFailure(
     const last = before(scope);
     if (last?.lease === lease) return undefined;
     const times = (last?.times ?? 0) + 1;
-    const pauseMs = Math.min(FIRST_EXECUTOR_PAUSE_MS * 2 ** (times - 1), LONGEST_EXECUTOR_PAUSE_MS);
+    const pauseMs = backoffMs(times, EXECUTOR_PAUSES);
     const why = `${executor} could not start ${engine}`;
     return {
       scope,

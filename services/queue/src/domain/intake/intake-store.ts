@@ -1,6 +1,6 @@
 import type { Emergency } from "../emergency/emergency.js";
 import type { StartConditions } from "../task/alarm.js";
-import type { PriorityClass, Task, TaskRetry } from "../task/task.js";
+import type { Task } from "../task/task.js";
 import type { Place } from "../task/task-store.js";
 import type { FullBound } from "./bounds.js";
 
@@ -11,12 +11,10 @@ export interface IntakeStore {
   enqueueAll(tasks: readonly NewTask[]): Promise<readonly PromiseSettledResult<EnqueueOutcome>[]>;
 }
 
-export interface NewTask extends Place {
-  readonly class: PriorityClass;
-  readonly agent: string;
-  readonly max: number;
-  readonly spec: string;
-  readonly trace: string;
+/** The members of its record, and what is stored apart from that. */
+export interface NewTask
+  extends Place,
+    Pick<Task, "agent" | "class" | "max" | "spec" | "trace" | "labels" | "retry" | "cacheKey"> {
   readonly prompts: Uint8Array;
   /** Absent when the call cannot be repeated. */
   readonly request?: {
@@ -28,10 +26,6 @@ export interface NewTask extends Place {
   /** Not before this time (ms since 1970). */
   readonly start?: number;
   readonly conditions?: StartConditions;
-  /** As `labelName` has them. */
-  readonly labels?: readonly string[];
-  readonly retry?: TaskRetry;
-  readonly cacheKey?: string;
 }
 
 export type EnqueueOutcome =

@@ -3,7 +3,10 @@ import { hasRoom, judgeMemory, type NodeMemory } from "./memory.js";
 
 const MIB = 1024 * 1024;
 const node = (more: Partial<NodeMemory> = {}): NodeMemory => ({
-  ...{ node: "a", usedBytes: MIB, mostBytes: 100 * MIB, policy: "noeviction" },
+  node: "a",
+  usedBytes: MIB,
+  mostBytes: 100 * MIB,
+  policy: "noeviction",
   ...more,
 });
 const allowed = { waiting: 40 * MIB, ended: 40 * MIB, transcripts: 5 * MIB, cached: 5 * MIB };

@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
+import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { acceptTask, type SpecInput } from "./validate.js";
 
 const limits = { maxPromptBytes: 10, engines: ["claude-code", "opencode"] };
-const spec = (more: Partial<SpecInput> = {}): SpecInput => ({
-  ...{ prompt: "hi", engine: "", priority: 0, model: "", systemPrompt: "", limits: undefined, labels: {} },
-  ...{ maxAttempts: 0, startTime: undefined, startDeadline: undefined, retry: undefined, affinity: undefined },
-  ...{ cache: undefined, conversation: undefined, fallbackModels: [], attachments: [], includeFiles: [] },
-  ...{ workingFolder: "", availableTools: [], allowedTools: [], deniedTools: [], permissionMode: 0 },
-  ...more,
-});
+const spec = (more: Partial<SpecInput>): SpecInput => ({ ...TaskSpec.fromPartial({ prompt: "hi" }), ...more });
 const accept = (more: Partial<SpecInput> = {}, agentId = "a@b.c_d-1") =>
   acceptTask({ agentId, requestId: "", spec: spec(more) }, limits);
 const wrong = (more: Partial<SpecInput>, agentId?: string): string[] => {
@@ -26,15 +21,20 @@ const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
 const file = (name: string, bytes = 1) => ({ name, content: Buffer.alloc(bytes) });
 const run = { wallTime: undefined, outputBytes: 0n, turns: 0, budgetUsd: 0 };
 
+// Does not compile when the contract has a field that nobody checks.
+const CHECKED: [Exclude<keyof TaskSpec, keyof SpecInput>] extends [never] ? true : never = true;
+
 describe("a request for a task", () => {
+  it("has no field that is not checked", () => assert.ok(CHECKED));
+
   it("gets the defaults: first engine, normal, three attempts", () => {
-    const { engine, class: priority, maxAttempts } = accept();
-    assert.deepEqual([engine, priority, maxAttempts], ["claude-code", "normal", 3]);
+    const { engine, class: priority, max } = accept().task;
+    assert.deepEqual([engine, priority, max], ["claude-code", "normal", 3]);
   });
 
   it("keeps what it names", () => {
-    const { engine, class: priority, maxAttempts } = accept({ engine: "opencode", priority: 1, maxAttempts: 10 });
-    assert.deepEqual([engine, priority, maxAttempts], ["opencode", "urgent", 10]);
+    const { engine, class: priority, max } = accept({ engine: "opencode", priority: 1, maxAttempts: 10 }).task;
+    assert.deepEqual([engine, priority, max], ["opencode", "urgent", 10]);
   });
 
   it("counts a prompt in bytes of UTF-8", () => {
@@ -149,10 +149,10 @@ describe("a request for a task", () => {
   it("says when and where it may start, in ms", () => {
     const startTime = inDays(1);
     const affinity = { executorId: "ex-1", fallbackAfter: seconds(1, 5_000_000) };
-    const { start, conditions } = accept({ startTime, startDeadline: inDays(2), affinity });
+    const { start, conditions } = accept({ startTime, startDeadline: inDays(2), affinity }).task;
     assert.deepEqual(start, startTime.getTime());
     assert.deepEqual([conditions?.pin, conditions?.pinMs], ["ex-1", 1_005]);
-    assert.ok(!("conditions" in accept()));
+    assert.ok(!("conditions" in accept().task));
   });
 
   it("has an owner whose name cannot be mistaken for two", () => {

@@ -2,7 +2,8 @@ import { Refusal } from "@ccsp/errors";
 import { Faults } from "../fields/faults.js";
 import { isAgentId } from "../fields/ids.js";
 import type { StartConditions } from "../task/alarm.js";
-import { CLASSES, type PriorityClass } from "../task/task.js";
+import { CLASSES } from "../task/task.js";
+import type { NewTask } from "./intake-store.js";
 import { checkSpec, type SpecInput } from "./validate-spec.js";
 
 export type { SpecInput } from "./validate-spec.js";
@@ -20,14 +21,11 @@ export interface EnqueueInput {
   readonly spec: SpecInput | undefined;
 }
 
-/** What a valid request means once its defaults are filled in. */
+/** What a valid request means. */
 export interface Accepted<S> {
+  /** With its defaults filled in. */
   readonly spec: S;
-  readonly engine: string;
-  readonly class: PriorityClass;
-  readonly maxAttempts: number;
-  readonly start?: number;
-  readonly conditions?: StartConditions;
+  readonly task: Pick<NewTask, "agent" | "engine" | "class" | "max" | "start" | "conditions">;
 }
 
 const DEFAULT_ATTEMPTS = 3;
@@ -55,16 +53,20 @@ export function acceptTask<S extends SpecInput>(
       fields: [{ field: "spec.engine", description: `is none of ${limits.engines.join(", ")}` }],
     });
   }
-  const priority = CLASSES[spec.priority - 1] ?? "normal";
-  const accepted = { spec, engine, class: priority, maxAttempts: spec.maxAttempts || DEFAULT_ATTEMPTS };
-  const conditions = conditionsOf(spec);
-  if (!spec.startTime && !conditions) return accepted;
-  return {
-    ...accepted,
-    ...(spec.startTime && { start: spec.startTime.getTime() }),
-    ...(conditions && { conditions }),
+  const max = spec.maxAttempts || DEFAULT_ATTEMPTS;
+  const task: Writable<Accepted<S>["task"]> = {
+    agent: input.agentId,
+    engine,
+    class: CLASSES[spec.priority - 1] ?? "normal",
+    max,
   };
+  const conditions = conditionsOf(spec);
+  if (spec.startTime) task.start = spec.startTime.getTime();
+  if (conditions) task.conditions = conditions;
+  return { spec: { ...spec, engine, maxAttempts: max }, task };
 }
+
+type Writable<T> = { -readonly [F in keyof T]: T[F] };
 
 function conditionsOf({ startDeadline, affinity }: SpecInput): StartConditions | undefined {
   if (!startDeadline && !affinity) return undefined;

@@ -4,17 +4,15 @@ import { startedInTime } from "./objective.js";
 
 describe("the start objective", () => {
   const leased = (afterMs: number, more: Partial<Task> = {}): Task => ({
-    ...{
-      id: "0-x",
-      agent: "a",
-      engine: "e",
-      class: "high",
-      state: "LEASED",
-      max: 3,
-      created: 1_000,
-      size: 1,
-      spec: "",
-    },
+    id: "0-x",
+    agent: "a",
+    engine: "e",
+    class: "high",
+    state: "LEASED",
+    max: 3,
+    created: 1_000,
+    size: 1,
+    spec: "",
     leased: (more.since ?? 1_000) + afterMs,
     ...more,
   });

@@ -1,3 +1,4 @@
+import type { CategoryName } from "@ccsp/errors";
 import type { PriorityClass, State, Task } from "../task/task.js";
 
 /** Which tasks are meant: every field that is set has to match. An empty list means any. */
@@ -13,7 +14,7 @@ export interface TaskFilter {
   /** Accepted before this time. */
   readonly beforeMs?: number;
   /** The newest failure is one of these. A task that succeeded shows none. */
-  readonly categories: readonly string[];
+  readonly categories: readonly CategoryName[];
 }
 
 export const ANY_TASK: TaskFilter = { states: [], classes: [], labels: [], categories: [] };

@@ -1,5 +1,5 @@
 import type { Move } from "./move.js";
-import { isEnded, isHeld, type Task } from "./task.js";
+import { type Failure, isEnded, isHeld, type Task } from "./task.js";
 
 /** On which a task may start; what is absent is none. */
 export interface StartConditions {
@@ -33,7 +33,7 @@ export function afterAlarm(task: Task, nowMs: number): Move | undefined {
   if (isHeld(state) || isEnded(state)) return undefined;
   if (deadline !== undefined && attempt === 0 && deadline <= nowMs) {
     const message = "its start deadline passed before it could start";
-    const error = { category: "TIMEOUT", message, retryable: false, source: "CCSP" };
+    const error: Failure = { category: "TIMEOUT", message, retryable: false, source: "CCSP" };
     return {
       ...{ from: state, to: "EXPIRED", due: "alarms" },
       ...{ set: { error }, note: { error }, event: { type: "expired" } },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { CategoryName } from "@ccsp/errors";
 import {
   afterCancel,
   afterFailure,
@@ -16,7 +17,7 @@ const task = (more: Partial<Task> = {}): Task => ({
   ...{ fence: 7, attempt: 1 },
   ...more,
 });
-const error = (category: string, more: Partial<Failure> = {}): Failure => ({
+const error = (category: CategoryName, more: Partial<Failure> = {}): Failure => ({
   ...{ category, message: "m", retryable: true, source: "PROVIDER" },
   ...more,
 });
@@ -53,7 +54,7 @@ describe("what follows a failed run", () => {
   });
 
   it("waits by its kind where the provider says no time, whatever failed before", () => {
-    const wait = (category: string, limited: number) =>
+    const wait = (category: CategoryName, limited: number) =>
       Number(fail(task({ attempt: 9, limited }), error(category)).set.ready) - 10_000;
     assert.deepEqual([wait("RATE_LIMIT", 0), wait("RATE_LIMIT", 1), wait("RATE_LIMIT", 99)], [5_000, 10_000, 300_000]);
     assert.deepEqual([wait("USAGE_WINDOW", 0), wait("USAGE_WINDOW", 99)], [300_000, 3_600_000]);
@@ -84,7 +85,7 @@ describe("what follows a failed run", () => {
     assert.equal(fail(task({ spent: 1 }), error("NETWORK_ERROR")).to, "PARKED");
   });
 
-  for (const category of ["RATE_LIMIT", "USAGE_WINDOW", "OVERLOADED"]) {
+  for (const category of ["RATE_LIMIT", "USAGE_WINDOW", "OVERLOADED"] as const) {
     it(`costs no attempt when the provider said ${category}`, () => {
       const move = fail(task({ spent: 2, attempt: 9 }), error(category));
       assert.deepEqual([move.to, move.set.spent], ["PARKED", 2]);
@@ -104,7 +105,7 @@ describe("what follows a failed run", () => {
     return { runs: most, waitedMs, error: undefined, spent: undefined };
   };
 
-  for (const category of ["OVERLOADED", "RATE_LIMIT", "SESSION_TIMEOUT"]) {
+  for (const category of ["OVERLOADED", "RATE_LIMIT", "SESSION_TIMEOUT"] as const) {
     it(`is the end with its cause when ${category} comes back always, and costs no attempt until then`, () => {
       const ended = always(error(category, { message: "the provider is broken (500)" }));
       assert.deepEqual([ended.runs, ended.spent, ended.error?.category], [REFUSALS.runs, 0, category]);

@@ -1,3 +1,5 @@
+import type { CategoryName } from "@ccsp/errors";
+import { backoffMs } from "@ccsp/timing";
 import type { Move, RunFacts } from "./move.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type Task } from "./task.js";
 
@@ -44,7 +46,7 @@ interface CategoryRule {
 }
 
 /** What each kind of failure means for the next try; the others follow the installation. */
-const CATEGORY_RULES: Readonly<Record<string, CategoryRule>> = {
+const CATEGORY_RULES: Readonly<Partial<Record<CategoryName, CategoryRule>>> = {
   // A burst limit refills within a minute.
   RATE_LIMIT: { baseMs: 5_000, maxMs: 300_000, limit: "refusal" },
   // Without a time from the provider: windows are hours long, and each try that comes too early is a run for nothing.
@@ -71,12 +73,12 @@ export function retryTime(
   const maxMs = Math.max(own?.maxMs ?? rule.maxMs ?? LONGEST_BACKOFF_MS, baseMs);
   // Of a limit only the limited runs count: an hour of other failures makes no window longer.
   const runs = rule.limit ? (task.limited ?? 0) + 1 : Math.max(task.attempt ?? 0, (task.spent ?? 0) + 1);
-  const backoffMs = Math.min(baseMs * 2 ** (runs - 1), maxMs) * (0.5 + policy.random() / 2);
+  const waitMs = backoffMs(runs, { firstMs: baseMs, longestMs: maxMs, random: policy.random });
   const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
   // A window that opened while the run ended is named too. A second time it may be a clock that is wrong.
   const opened = error.retryAfterMs === 0 && runs === 1;
   const named = error.category === "USAGE_WINDOW" && (saidMs > 0 || opened);
-  return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(backoffMs, saidMs)));
+  return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(waitMs, saidMs)));
 }
 
 /** What follows a failed run that holds `fence`. `readyMs` is its `retryTime` at `nowMs`. `facts` go into the event. */
@@ -224,7 +226,12 @@ export function afterBlock(task: Task): Move | undefined {
 /** A queued task whose prompt is gone: a fault, or a Redis that came back without it. */
 export function afterLoss(task: Task): Move | undefined {
   if (task.state !== "QUEUED") return undefined;
-  const error = { category: "UNKNOWN_ERROR", message: "its prompt was lost", retryable: false, source: "CCSP" };
+  const error: Failure = {
+    category: "UNKNOWN_ERROR",
+    message: "its prompt was lost",
+    retryable: false,
+    source: "CCSP",
+  };
   return { from: "QUEUED", ...failed({ error }) };
 }
 
@@ -265,7 +272,7 @@ function failed(set: Partial<Task> & { error: Failure }, facts: object = {}) {
 }
 
 function cancelled(reason: string, facts: object = {}) {
-  const error = { category: "CANCELLED", message: reason || "cancelled", retryable: false, source: "AGENT" };
+  const error: Failure = { category: "CANCELLED", message: reason || "cancelled", retryable: false, source: "AGENT" };
   return {
     to: "CANCELLED",
     set: { cancel: reason, error },

@@ -1,3 +1,5 @@
+import type { CategoryName, SourceName } from "@ccsp/errors";
+
 /**
  * A task's states, and the ways between them:
  *
@@ -34,12 +36,12 @@ export const isEnded = (state: State): boolean =>
 export const CLASSES = ["urgent", "high", "normal", "low"] as const;
 export type PriorityClass = (typeof CLASSES)[number];
 
-/** Why a run failed. `category` and `source` are the names of the contract without their prefix. */
+/** Why a run failed. */
 export interface Failure {
-  readonly category: string;
+  readonly category: CategoryName;
   readonly message: string;
   readonly retryable: boolean;
-  readonly source: string;
+  readonly source: SourceName;
   readonly retryAfterMs?: number;
 }
 
@@ -48,7 +50,7 @@ export interface TaskRetry {
   readonly baseMs?: number;
   readonly maxMs?: number;
   /** Categories after which it is not tried again. */
-  readonly never?: readonly string[];
+  readonly never?: readonly CategoryName[];
 }
 
 /** A task as it is stored. Times are ms since 1970 on Redis' clock; what is absent has not happened yet. */

@@ -1,0 +1,10 @@
+import { type Client, type Connection, createClient, PLAIN, type ServiceShape } from "@ccsp/grpc-kit";
+
+/** A client of a service behind the gateway. The one place that says how this command proves to them who it is. */
+export function serviceClient<D extends ServiceShape>(
+  definition: D,
+  target: string,
+  timeoutMs: number,
+): Client<D> & Connection {
+  return createClient(definition, target, { timeoutMs, credentials: PLAIN.channel });
+}

@@ -1,0 +1,146 @@
+import type { FieldViolation } from "@ccsp/errors";
+import type { DeepPartial } from "@ccsp/protos/ccsp/task/v1/task.js";
+
+/** Says what is wrong with a value's type; undefined: nothing. */
+type Check = (value: unknown) => string | undefined;
+
+/** How a value of an input is checked, and what it is in a message. */
+export interface Field<In, Out> {
+  readonly check: Check;
+  /** The faults of a value's own fields, where it has some. `path` is the value's. */
+  readonly inside?: (value: unknown, path: string) => FieldViolation[];
+  readonly message: (value: In) => Out;
+}
+
+/** What a field is called in the message: a time in `…Ms` is a Duration there. */
+type MessageKey<K> = K extends `${infer Name}Ms` ? Name : K;
+
+/** One row for each field of an input: `In` as programs write it, `Out` as the message has it. */
+export type Fields<In, Out> = {
+  readonly [K in keyof In & string]-?: MessageKey<K> extends keyof Out
+    ? Field<NonNullable<In[K]>, DeepPartial<NonNullable<Out[MessageKey<K>]>>>
+    : never;
+};
+
+type AnyFields = Readonly<Record<string, Field<never, unknown>>>;
+
+/** The message of an input without faults. What is absent there is absent here. */
+export function toMessage<In extends object, Out>(input: In, fields: Fields<In, Out>): DeepPartial<Out> {
+  const rows: AnyFields = fields;
+  const given = Object.entries(input).flatMap(([key, value]: [string, unknown]) =>
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the row of its own key: `Fields` says so
+    value === undefined ? [] : [[key.replace(/Ms$/, ""), rows[key]?.message(value as never)]],
+  );
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- likewise
+  return Object.fromEntries(given) as DeepPartial<Out>;
+}
+
+/** Every field of `input` that is of a wrong type or not known. */
+export function faultsOf(input: object, fields: AnyFields, path = ""): FieldViolation[] {
+  return Object.entries(input).flatMap(([key, value]: [string, unknown]) => {
+    const at = `${path}${key}`;
+    const row = Object.hasOwn(fields, key) ? fields[key] : undefined;
+    if (!row) return [{ field: `spec.${at}`, description: `${at} is not a field of a task` }];
+    if (value === undefined) return [];
+    const fault = row.check(value);
+    const own = fault === undefined ? [] : [{ field: apiName(at), description: `${at} ${fault}` }];
+    return [...own, ...(row.inside?.(value, at) ?? [])];
+  });
+}
+
+/** `limits.wallTimeMs` is `spec.limits.wall_time`; which item of a list it is in is not part of the name. */
+const apiName = (path: string): string =>
+  `spec.${path
+    .replaceAll(/\[\d+\]/g, "")
+    .replace(/Ms$/, "")
+    .replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+
+const as = <T>(check: Check): Field<T, T> => ({ check, message: (value) => value });
+
+const isText: Check = (value) => (typeof value === "string" ? undefined : `is not a string but ${kindOf(value)}`);
+const isNumber: Check = (value) => (Number.isFinite(value) ? undefined : `is not a number but ${kindOf(value)}`);
+const isInteger: Check = (value) =>
+  Number.isSafeInteger(value) ? undefined : (isNumber(value) ?? "is not a whole number");
+
+export const text = as<string>(isText);
+export const number = as<number>(isNumber);
+export const flag = as<boolean>((value) =>
+  typeof value === "boolean" ? undefined : `is not true or false but ${kindOf(value)}`,
+);
+
+/** The wire type is 32 bits wide: a larger number would arrive as another one. */
+export const int32 = as<number>(
+  (value) => isInteger(value) ?? (Math.abs(Number(value)) < 2 ** 31 ? undefined : "is larger than any limit"),
+);
+
+export const int64: Field<number, bigint> = { check: isInteger, message: BigInt };
+
+export const date = as<Date>((value) => {
+  if (!(value instanceof Date)) return `is not a Date but ${kindOf(value)}`;
+  return Number.isNaN(value.getTime()) ? "is not a valid time" : undefined;
+});
+
+/** Milliseconds. */
+export const duration: Field<number, { seconds: bigint; nanos: number }> = {
+  check: isInteger,
+  // Truncation gives both parts the number's sign, as google.protobuf.Duration wants it: the server refuses negatives.
+  message: (ms) => ({ seconds: BigInt(Math.trunc(ms / 1000)), nanos: (ms % 1000) * 1_000_000 }),
+};
+
+export const bytes: Field<Uint8Array | string, Buffer> = {
+  check: (value) => (value instanceof Uint8Array ? undefined : isText(value)),
+  message: (value) => Buffer.from(value),
+};
+
+const isObject: Check = (value) => (isRecord(value) ? undefined : `is not an object but ${kindOf(value)}`);
+
+export const texts = as<Readonly<Record<string, string>>>((value) => {
+  if (!isRecord(value)) return isObject(value);
+  const bad = Object.entries(value).find(([, item]) => typeof item !== "string");
+  return bad && `has a value under ${JSON.stringify(bad[0])} that is not a string but ${kindOf(bad[1])}`;
+});
+
+/** `offered`: the words that a fault names, where some are only read for programs of before. */
+export function oneOf<W extends string, Out>(
+  words: Readonly<Record<W, Out>>,
+  offered: readonly string[] = Object.keys(words),
+): Field<W, Out> {
+  return {
+    check: (value) =>
+      typeof value === "string" && Object.hasOwn(words, value) ? undefined : `is not one of ${offered.join(", ")}`,
+    message: (word) => words[word],
+  };
+}
+
+export function listOf<In, Out>(item: Field<In, Out>): Field<readonly In[], Out[]> {
+  const check: Check = (value) => {
+    if (!Array.isArray(value)) return `is not an array but ${kindOf(value)}`;
+    const at = value.findIndex((each) => item.check(each) !== undefined);
+    return at < 0 ? undefined : `has an item ${at} that ${item.check(value[at])}`;
+  };
+  return {
+    check,
+    inside: (value, path) =>
+      Array.isArray(value) ? value.flatMap((each, i) => item.inside?.(each, `${path}[${i}]`) ?? []) : [],
+    message: (items) => items.map((each) => item.message(each)),
+  };
+}
+
+/** An object with fields of its own. */
+export function part<In extends object, Out>(fields: Fields<In, Out>): Field<In, DeepPartial<Out>> {
+  return {
+    check: isObject,
+    inside: (value, path) => (isRecord(value) ? faultsOf(value, fields, `${path}.`) : []),
+    message: (value) => toMessage(value, fields),
+  };
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

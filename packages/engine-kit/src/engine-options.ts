@@ -1,0 +1,64 @@
+/**
+ * What a task may ask of its engine and CCSP hands on as it is. The names are those of `ccsp.task.v1.TaskSpec`, the values are in the engine's own
+ * words. An empty value asks for nothing.
+ */
+export interface EngineOptions {
+  readonly model: string;
+  /** For when `model` is overloaded, in this order. */
+  readonly fallbackModels: readonly string[];
+  /** Added to the engine's own. */
+  readonly systemPrompt: string;
+  /** Built-in tools that there are, by name; empty: the engine's default. */
+  readonly availableTools: readonly string[];
+  /** Tools that may be used without asking, perhaps with a rule each; takes none away. */
+  readonly allowedTools: readonly string[];
+  readonly deniedTools: readonly string[];
+}
+
+export const NO_OPTIONS: EngineOptions = {
+  model: "",
+  fallbackModels: [],
+  systemPrompt: "",
+  availableTools: [],
+  allowedTools: [],
+  deniedTools: [],
+};
+
+type Snake<S extends string> = S extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${Snake<Rest>}`
+  : "";
+
+/** An option as a part of a task: `fallbackModels` is `fallback_models`. */
+export type OptionPart = Snake<keyof EngineOptions>;
+
+/** What not every engine honours of a task, in the words of `ccsp.task.v1.TaskSpec`. */
+export type TaskPart =
+  | OptionPart
+  | "conversation"
+  | "attachments"
+  | "include_files"
+  | "working_folder"
+  | "permission_mode"
+  | "limits.turns"
+  | "limits.budget_usd";
+
+type Value = EngineOptions[keyof EngineOptions];
+const isOption = (name: string): name is keyof EngineOptions => Object.hasOwn(NO_OPTIONS, name);
+const NAMES: readonly (keyof EngineOptions)[] = Object.keys(NO_OPTIONS).filter(isOption);
+
+/** The options alone of what has more. */
+export function optionsOf(from: EngineOptions): EngineOptions {
+  return Object.assign({ ...NO_OPTIONS }, ...NAMES.map((name) => ({ [name]: from[name] })));
+}
+
+/** Those that ask for something. */
+export const askedOptions = (options: EngineOptions): readonly (readonly [keyof EngineOptions, Value])[] =>
+  NAMES.flatMap((name) => (options[name].length > 0 ? [[name, options[name]] as const] : []));
+
+export function partOf(option: keyof EngineOptions): OptionPart {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same as `Snake`
+  return option.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) as OptionPart;
+}
+
+/** For the capabilities of an engine that honours every option. */
+export const OPTION_PARTS: readonly OptionPart[] = NAMES.map(partOf);

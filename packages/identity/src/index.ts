@@ -1,0 +1,1 @@
+export { AGENT_ID, type CallerCredentials, type Identity } from "./identity.js";

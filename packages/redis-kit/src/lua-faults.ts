@@ -1,0 +1,27 @@
+import { readdirSync } from "node:fs";
+import { basename } from "node:path";
+import { type ScriptBinding, scriptSource } from "./script.js";
+import { scriptFaults } from "./script-header.js";
+
+/**
+ * What is wrong with the Lua files in a folder, for the test of a service: `assert.deepEqual(luaFaults(folder, scripts), [])`. Each file has to be
+ * bound, or be a part of one that is, and to agree with its binding (`scriptFaults`). Each script has to run when the memory of Redis is full, but
+ * those that `refusedWhenFull` names.
+ */
+export function luaFaults(
+  folder: URL,
+  scripts: readonly ScriptBinding[],
+  { refusedWhenFull = [] }: { readonly refusedWhenFull?: readonly string[] } = {},
+): string[] {
+  const used = new Set(scripts.flatMap(({ file, parts = [] }) => [file, ...parts].map(({ pathname }) => pathname)));
+  const unused = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+    (path) => path.endsWith(".lua") && !used.has(new URL(path, folder).pathname),
+  );
+  const flags = scripts.flatMap((script) => {
+    const name = basename(script.file.pathname, ".lua");
+    const isRefused = !scriptSource(script).startsWith("#!lua flags=allow-oom\n");
+    if (isRefused === refusedWhenFull.includes(name)) return [];
+    return [`${name}.lua: ${isRefused ? "does not run" : "runs"} when the memory of Redis is full`];
+  });
+  return [...scripts.flatMap(scriptFaults), ...unused.map((path) => `${path}: nothing binds it`), ...flags];
+}

@@ -1,0 +1,42 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { skip } from "./skip.js";
+
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** A certificate authority of one test. PEM throughout. */
+export interface Authority {
+  readonly ca: string;
+  /** A certificate for a host or a service of this name, at 127.0.0.1 too. */
+  issue(name: string): Promise<Certificate>;
+  /** Removes its files. */
+  close(): Promise<void>;
+}
+
+const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
+
+/** Node makes keys and no certificates. Without the command `openssl`, 3.0 or newer, it skips what `context`, the `this` of a hook or test, stands for. */
+export async function createAuthority(context: Parameters<typeof skip>[0]): Promise<Authority> {
+  const run = promisify(execFile);
+  await run("openssl", ["version"]).catch(() => skip(context, "the command openssl is not installed"));
+  const folder = await mkdtemp(join(tmpdir(), "ccsp-certificates-"));
+  const make = async (name: string, ...args: string[]): Promise<Certificate> => {
+    const [key, certificate] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+    const files = ["-subj", `/CN=${name}`, "-keyout", key, "-out", certificate];
+    await run("openssl", ["req", "-x509", ...KEY, ...files, ...args]);
+    return { certificate: await readFile(certificate, "utf8"), key: await readFile(key, "utf8") };
+  };
+  const { certificate } = await make("ca");
+  const signed = ["-CA", join(folder, "ca.pem"), "-CAkey", join(folder, "ca.key")];
+  return {
+    ca: certificate,
+    issue: (name) => make(name, ...signed, "-addext", `subjectAltName=DNS:${name},IP:127.0.0.1`),
+    close: () => rm(folder, { recursive: true }),
+  };
+}
