@@ -63,7 +63,8 @@ describe("a consul:/// target", function () {
     const after = await fixture.start("a", consul.url, "moved");
     await before.vanish();
     const client = fixture.connect("consul:///moved");
-    assert.equal(await client.whoAnswers(), "a");
+    // A busy machine may have missed a check of the one that lives.
+    assert.equal(await eventually(() => client.whoAnswers()), "a");
     assert.deepEqual(await portsOf(consul.url, "moved"), [after.port]);
   });
 

@@ -61,7 +61,7 @@ export async function startServiceProcess(options: {
         assert.equal(await ops("/ready"), 200);
         assert.deepEqual(await failing(), {});
       },
-      { timeoutMs: 15_000 },
+      { timeoutMs: 60_000 },
     );
   } catch (error) {
     await stop();

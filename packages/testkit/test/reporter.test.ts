@@ -14,13 +14,15 @@ for (const [how, flags] of [
   describe(`the reporter, ${how}`, function () {
     this.timeout(60_000);
 
-    const run = (file: string) => {
-      const reporter = ["--reporter", "./mocha-reporter.cjs", `packages/testkit/test/reporter/${file}`];
+    const run = (...files: string[]) => {
+      const paths = files.map((file) => `packages/testkit/test/reporter/${file}`);
+      const reporter = ["--reporter", "./mocha-reporter.cjs", ...paths];
       const child = spawn(process.execPath, [...MOCHA, ...flags, ...reporter], { cwd: ROOT, detached: true });
       let output = "";
       for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data));
       const exited = once(child, "close");
-      return { output: () => output, exited, kill: () => process.kill(-(child.pid ?? 0), "SIGKILL") };
+      const kill = (signal: NodeJS.Signals = "SIGKILL") => process.kill(-(child.pid ?? 0), signal);
+      return { output: () => output, exited, kill };
     };
 
     it("prints a failure in full, with its file, while the file still runs", async () => {
@@ -38,6 +40,18 @@ for (const [how, flags] of [
         tests.kill();
         await tests.exited;
       }
+    });
+
+    it("counts and names what had ended when it is interrupted", async () => {
+      const tests = run("fails.ts", "skips.ts", "fails-then-hangs.ts");
+      await eventually(() => assert.match(tests.output(), /fails-then-hangs\.ts:4:/));
+      await eventually(() => assert.match(tests.output(), /✔ passes/));
+      // As Ctrl-C does it.
+      tests.kill("SIGINT");
+      await tests.exited;
+      const [, end = "", ...again] = tests.output().split("INTERRUPTED");
+      assert.equal(again.length, 0);
+      assert.match(end, /1\) a file that ends[^]*3 skipped:[^]*\n1 passed, [12] failed\n/);
     });
 
     it("counts and names what was skipped at the end, with the reason where the test gives one", async () => {

@@ -27,7 +27,7 @@ function makeCgroup(): string | undefined {
 }
 
 describe("a run in a cgroup of its own", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let path = "";
   let cgroups: Cgroups;
   let start: Supervised["start"];

@@ -27,7 +27,7 @@ async function withExecutor(
 const ECHO = fileURLToPath(new URL("plugins/echo.mjs", import.meta.url));
 
 describe("controlling an executor", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
   it("lists its engines with where they come from and what they can do", () =>

@@ -19,18 +19,17 @@ const QUEUE = fileURLToPath(new URL("../../queue", import.meta.url));
 describe("conversations, with the real CLI and the real queue", function () {
   this.timeout(120_000);
   const opened: (() => Promise<unknown>)[] = [];
+  const shared: (() => Promise<unknown>)[] = [];
   let dir: string;
   let redis: RedisServer;
   let simulator: Simulator;
   let target: string;
   let queue: Client<QueueServiceService> & { close(): void };
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), "ccsp-conversations-test-"));
-    opened.push(() => rm(dir, { recursive: true, force: true }));
+  before(async () => {
     simulator = await startSimulator();
-    opened.push(() => simulator.close());
+    shared.push(() => simulator.close());
     redis = await startRedis();
-    opened.push(() => redis.stop());
+    shared.push(() => redis.stop());
     const service = await startServiceProcess({
       name: "queue",
       folder: QUEUE,
@@ -41,14 +40,20 @@ describe("conversations, with the real CLI and the real queue", function () {
         CCSP_QUEUE_CONVERSATION_AFFINITY: "500ms",
       },
     });
-    opened.push(() => service.stop());
+    shared.push(() => service.stop());
     target = service.address;
     queue = createClient(QueueServiceService, target);
-    opened.push(async () => queue.close());
+    shared.push(async () => queue.close());
   });
-  afterEach(async () => {
-    for (const close of opened.splice(0).toReversed()) await close();
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "ccsp-conversations-test-"));
+    opened.push(() => rm(dir, { recursive: true, force: true }));
   });
+  const closeAll = async (list: (() => Promise<unknown>)[]) => {
+    for (const close of list.splice(0).toReversed()) await close();
+  };
+  afterEach(() => closeAll(opened));
+  after(() => closeAll(shared));
 
   /** An executor with a folder of its own, and where its conversations came from. */
   const start = async (id: string, more: Record<string, string> = {}) => {
@@ -130,12 +135,11 @@ describe("conversations, with the real CLI and the real queue", function () {
     for (const [number, before] of [
       ["two", /turn one/],
       ["three", /turn one[^]*turn two/],
-      ["four", /turn one[^]*turn two[^]*turn three/],
     ] as const) {
       await resultOf(`turn ${number}`, { id, fork: false });
       assert.match(told(), before);
     }
-    assert.deepEqual(only.restored, ["disk", "disk", "disk"]);
+    assert.deepEqual(only.restored, ["disk", "disk"]);
   });
 
   it("are forked without being changed, and a task without one is in none", async () => {
@@ -164,7 +168,7 @@ describe("conversations, with the real CLI and the real queue", function () {
         assert.equal(pids.length, 1);
         return pids;
       },
-      { timeoutMs: 20_000 },
+      { timeoutMs: 60_000 },
     );
     const { conversationId: id } = await resultOf("the root", begin);
     assert.ok(!(await waiting()).includes(pid), "still waits");

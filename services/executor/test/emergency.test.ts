@@ -22,7 +22,7 @@ const receiptOf = (rig: Rig, id: string) =>
   });
 
 describe("an executor at an emergency stop", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
   it("ends its runs however they resist, gives them back, and says which processes are gone", () =>

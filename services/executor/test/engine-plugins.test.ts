@@ -33,7 +33,7 @@ async function faultsOf(env: Record<string, string>): Promise<string> {
 }
 
 describe("the engines of an executor", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
 
   it("may come from a module that it does not know, with settings of their own", () =>
     withRig(ECHO, async (rig) => {

@@ -13,7 +13,7 @@ interface Seen {
 }
 
 describe("what an engine gets", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
 
   it("is an environment of exactly the listed variables", async () => {
     // Node gives the second to every child of its own accord.

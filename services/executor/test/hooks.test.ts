@@ -46,7 +46,7 @@ async function faultsOf(env: Record<string, string>): Promise<string> {
 }
 
 describe("the hooks of an executor", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
   it("change and refuse what reaches the engine, and know how it ended: the example, with the real CLI", async () => {

@@ -10,7 +10,7 @@ const WAITS = 'touch "$TMPDIR/waits"; read line;';
 const BUSY_THEN_WAITS = `i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; ${WAITS} echo "$line"`;
 
 describe("a process that waits for its input", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let supervisor: Supervised;
   beforeEach(async () => {
     supervisor = await supervised();

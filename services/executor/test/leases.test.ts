@@ -13,7 +13,7 @@ import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 const endingsOf = (rig: Rig, taskId: string) => rig.queue.told(taskId).calls.filter((call) => call !== "report");
 
 describe("the executor and its leases", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
   it("has ended every process of a run before it confirms a cancel, however they resist", () =>

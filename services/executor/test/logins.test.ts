@@ -39,7 +39,7 @@ async function cancel(rig: Rig, tasks: readonly string[]): Promise<void> {
 const addAll = (rig: Rig, prompts: readonly string[]) => prompts.map((prompt) => rig.queue.add(prompt));
 
 describe("runs that share an interactive login", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   afterEach(() => expectProcesses(0));
 
   it("start at once while it is good for long", () =>
@@ -112,7 +112,7 @@ describe("runs that share an interactive login", function () {
 });
 
 describe("a login of Claude Code", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
 
   it("comes from variables that the operator lists, and from no other, and is in no command line", () => {
     const secrets = { CLAUDE_CODE_OAUTH_TOKEN: "secret-of-a-test", NOT_LISTED: "secret-of-others" };

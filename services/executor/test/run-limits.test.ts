@@ -17,7 +17,7 @@ const living = () => findProcesses(({ executorId }) => executorId === SUPERVISIO
 const word = ({ cause, overrun, code, signal }: RunExit) => [cause, overrun, code, signal];
 
 describe("a run's limits and what is recorded of it", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   let start: Supervised["start"];
   let close: Supervised["close"];
   let dir: string;

@@ -10,7 +10,7 @@ import { exitOf, readAll, type Supervised, supervised } from "./supervised.js";
 const NOBODY = 65_534;
 
 describe("the supervisor", function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let dir: string;
   let start: Supervised["start"];
   let close: Supervised["close"];

@@ -13,7 +13,7 @@ const OLD_TRACE = "1af7651916cd43dd8448eb211c80319c";
 const OLD_SPAN = "c7ad6b7169203331";
 
 describe("the trace of an attempt", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it("goes on from the queue's span through the engine's process, without prompt or answer", async () => {
     const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
@@ -39,7 +39,7 @@ describe("the trace of an attempt", function () {
           assert.ok(ended?.how === "complete");
           return ended.request;
         },
-        { timeoutMs: 20_000 },
+        { timeoutMs: 60_000 },
       );
       const { env }: { env: Record<string, string> } = JSON.parse(request.result?.text ?? "");
       await executor.stop();

@@ -47,7 +47,7 @@ const oneWaits = (before: readonly number[] = []): Promise<number> =>
       assert.equal(pids.length, 1, `${pids.length} wait`);
       return pids[0] ?? 0;
     },
-    { timeoutMs: 15_000 },
+    { timeoutMs: 60_000 },
   );
 
 async function reportOf(rig: Rig, spec: Partial<TaskSpec> = {}): Promise<Report> {
@@ -65,7 +65,7 @@ async function learn(rig: Rig, spec: Partial<TaskSpec> = {}): Promise<number> {
 const statusOf = async (executor: Executor) => (await executor.getExecutorStatus({})).engines[0];
 
 describe("an executor that keeps processes waiting", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   afterEach(() => expectProcesses(0));
 
   it("gives a task of a known kind a process that was there before the task, and replaces it", () =>
@@ -164,7 +164,7 @@ describe("an executor that keeps processes waiting", function () {
 });
 
 describe("an executor that is killed while processes wait", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let dir: string;
   let queue: FakeQueue;
   const started: ManagedProcess[] = [];
@@ -190,7 +190,7 @@ describe("an executor that is killed while processes wait", function () {
     const first = await boot();
     for (const prompt of ["one", "two"]) {
       const task = queue.add(prompt);
-      await eventually(() => assert.ok(queue.told(task).ended), { timeoutMs: 20_000 });
+      await eventually(() => assert.ok(queue.told(task).ended), { timeoutMs: 60_000 });
     }
     const pid = await oneWaits();
     process.kill(pid, "SIGSTOP");
@@ -199,7 +199,7 @@ describe("an executor that is killed while processes wait", function () {
     assert.ok(readStat(pid));
     const syncs = queue.syncs.length;
     await boot();
-    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 20_000 });
+    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 60_000 });
     assert.equal(readStat(pid), undefined);
   });
 });

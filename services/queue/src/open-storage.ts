@@ -29,9 +29,8 @@ export async function openStorage(
   await checkMemory(memoryReads, config, log);
   const room = await open("memory watch", watchMemory({ reads: memoryReads, registry, log }));
   const bounds = boundsOfShard(config.bounds, shards);
-  const hint = (topic: string) => wakes.hint(topic);
   const { offer } = idle;
-  const local = createShards(redis.client, shards, { engines, bounds, retentionMs, room, hint, offer });
+  const local = createShards(redis.client, shards, { engines, bounds, retentionMs, room, offer });
   const replicas = config.durability === "local" ? undefined : createReplicas(await redis.duplicate(), config.replicas);
   if (replicas) await warnOfUnasked(redis.client, config.replicas, log);
   const store = replicas ? replicated(local, replicas) : local;

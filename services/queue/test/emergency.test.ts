@@ -32,7 +32,8 @@ for (const { shards, twice } of [
     let redis: RedisServer;
     let worlds: World[];
     let replicas: Awaited<ReturnType<typeof serveReplica>>[];
-    before(async () => {
+    before(async function () {
+      this.timeout(60_000);
       redis = await startRedis();
       worlds = [await startWorld({ server: redis, shards, twice }), await startWorld({ server: redis, shards })];
       // Far longer than a test, but where one waits for an executor that is gone.

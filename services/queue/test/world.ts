@@ -103,7 +103,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     bounds,
     retentionMs: 86_400_000,
     ...(options.room && { room: options.room }),
-    hint: (topic) => wakes.hint(topic),
     offer: idle.offer,
     now: () => clock.now,
   });

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 import type { Rule } from "../classify.js";
 
-/** Long enough for any pattern that people can read. */
-const CHECK_MS = 5_000;
+/** Long enough for any pattern that people can read, also on a busy machine. */
+const CHECK_MS = 30_000;
 
 /**
  * Patterns of these rules whose time may grow faster than the text that they are held against, and what is known of each. Decided by what the

@@ -1,9 +1,8 @@
 import type { ScriptArgument } from "@ccsp/redis-kit";
 import { type Bounds, boundsByName } from "../domain/intake/bounds.js";
 import type { FullOutcome, Move, MoveOutcome } from "../domain/task/move.js";
-import { isEnded, type Task } from "../domain/task/task.js";
+import type { Task } from "../domain/task/task.js";
 import type { Place, Report, TaskChanges } from "../domain/task/task-store.js";
-import { logTopic, type Wakes } from "../domain/wakes/wakes.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
 import { GROUP, groupCalls, groupCallsBy } from "./group-calls.js";
@@ -28,12 +27,10 @@ export function createTaskCalls(
     chunks,
     bounds,
     clock,
-    hint,
   }: {
     readonly chunks: ResultChunks;
     readonly bounds: Bounds;
     readonly clock: () => number | "";
-    readonly hint: Wakes["hint"];
   },
 ): TaskChanges {
   const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
@@ -56,13 +53,10 @@ export function createTaskCalls(
         each.push(moveLine(place, which, move), asBuffer(result));
       }
       // What is spread comes last: see createEnqueue.
-      const answer = scripts.move(
+      return scripts.move(
         { logs, ...ofMoves, ...keys.engine(engine) },
         ...[clock(), engine, channels.log, channels.work, moves.size, ...moves.keys(), ...each],
       );
-      // Nothing follows an end: whoever sees it early does not look twice.
-      for (const { place, move } of calls) if (isEnded(move.to)) hint(logTopic(place.id));
-      return answer;
     },
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
   );

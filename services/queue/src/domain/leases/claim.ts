@@ -12,7 +12,10 @@ export function createClaim(
   { store, observer }: { store: LeaseStore; observer: Pick<QueueObserver, "leased"> },
   { leaseMs, order }: { readonly leaseMs: number; readonly order: Order },
 ) {
-  /** Asks Redis just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. */
+  /**
+   * Asks the store just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. To wait for the
+   * look each time costs a done task a tenth of its rate, and more (docs/benchmarks.md).
+   */
   return async (
     { executor, boot, sequence, offers }: Pick<Heartbeat, "executor" | "boot" | "sequence" | "offers">,
     looking: SyncFindings | Promise<SyncFindings>,

@@ -11,7 +11,7 @@ import { processesOf } from "./processes.js";
 import { testEnv } from "./rig.js";
 
 /** `make soak-executor` asks for 1,000. */
-const RUNS = Number(process.env["CCSP_SOAK_RUNS"] ?? 60);
+const RUNS = Number(process.env["CCSP_SOAK_RUNS"] ?? 300);
 const SLOTS = 4;
 const SEED = 20_251;
 /** What the first runs load and open stays: code, the channel to the queue. */

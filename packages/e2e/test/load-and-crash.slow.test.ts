@@ -12,7 +12,7 @@ const TASKS = 200;
 const PRIORITIES = ["urgent", "high", "normal", "low"] as const;
 
 describe("200 tasks from 4 agents through the real CLI, with 2 executors, while every part is killed in turn", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let world: World;
   before(async () => {
     world = await startWorld({ replicas: { executor: 2 }, env: { CCSP_QUEUE_LEASE: "5s" } });

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { type LeakCheck, leakCheck } from "@ccsp/testkit";
+import { runChaos } from "../chaos/run.js";
+
+/** Chosen at random and kept: it decides which faults come, so the run is as much the same as it can be. */
+const SEED = "2026-11-25";
+const TASKS = 1_000;
+/** On each kind of Redis, faults that have to have come. */
+const FAULTS = {
+  standalone: ["restart redis"],
+  sentinel: ["kill redis master", "move redis master"],
+  cluster: ["kill redis master", "move redis master"],
+} as const;
+
+for (const redis of ["standalone", "sentinel", "cluster"] as const) {
+  describe(`1,000 tasks while replicas, executors, links and Redis fail, ${redis} (make chaos has 10,000)`, function () {
+    this.timeout(600_000);
+    let leaks: LeakCheck;
+    before(() => void (leaks = leakCheck()));
+    after(() => leaks.check());
+
+    it("ends each accepted task exactly once, and every side saw the same", async () => {
+      const { violations, counts } = await runChaos({
+        ...{ redis, replicas: 3, executors: 4, seed: SEED, tasks: TASKS },
+        // A task that meets a rate limit four times in a row waits for up to 75 s in all.
+        ...{ chaosMs: 30_000, faultEveryMs: 500, drainMs: 200_000, watchedShare: 0.2 },
+        ...{ print: () => undefined, stop: new AbortController().signal },
+      });
+      assert.deepEqual(violations, []);
+      assert.equal(counts["accepted"], TASKS);
+      for (const fault of ["kill replica", "kill executor", ...FAULTS[redis]]) {
+        assert.ok((counts[fault] ?? 0) > 0, `${fault}: ${JSON.stringify(counts)}`);
+      }
+    });
+  });
+}

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import type { RunOptions } from "@ccsp/engine-kit";
+import type { SupervisorNeeds } from "@ccsp/engine-kit/conformance";
+import { describeEngine } from "@ccsp/engine-kit/conformance";
+import { eventually } from "@ccsp/testkit";
+import { readStat } from "../src/supervision/proc.js";
+import { realCli, supervisor } from "./real-cli-rig.js";
+
+/** Every process has waited before it gets its input, as those of the pool have. */
+const waitingSupervisor = (needs: SupervisorNeeds) => {
+  const launcher = supervisor(needs);
+  const start = async (run: RunOptions) => {
+    if (run.warmKey === undefined) return await launcher.start(run);
+    const process = await launcher.launch({ ...run, workingFolder: undefined, traceparent: "" });
+    await untilIdle(process.pid);
+    return process.use({ ...run, waited: true });
+  };
+  return { start, close: launcher.close };
+};
+
+/** Resolves when the process takes no processor time any more. */
+async function untilIdle(pid: number): Promise<void> {
+  let before = -1;
+  await eventually(() => {
+    const now = readStat(pid)?.cpuMs ?? 0;
+    const grew = now - before;
+    before = now;
+    assert.ok(now > 100 && grew === 0, `${now} ms`);
+  });
+}
+
+describeEngine("claude-code, the real CLI in processes that waited", {
+  ...realCli,
+  createSupervisor: waitingSupervisor,
+});
