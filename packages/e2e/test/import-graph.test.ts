@@ -67,7 +67,10 @@ const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   "store.ts": [
     ...["due", "emergency", "executors", "explain", "gates", "intake", "leases", "log", "search", "status", "task"],
   ],
-  sharding: ["due", "emergency", "executors", "explain", "gates", "leases", "search", "status", "store.ts", "task"],
+  sharding: [
+    ...["due", "emergency", "executors", "explain", "gates", "intake", "leases", "log", "search", "status", "task"],
+    "store.ts",
+  ],
 };
 
 interface Member {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { reap } from "../src/domain/due/reaper.js";
-import { labelName, scopes } from "../src/domain/gates/gates.js";
+import type { Scope } from "../src/domain/gates/scope.js";
+import { labelName } from "../src/domain/task/labels.js";
+import { scopes } from "./scopes.js";
 import { executor, newTask, RAMP_MS, startWorld, type World } from "./world.js";
 
 for (const { twice, shards } of [
@@ -27,9 +29,9 @@ function gates(get: () => World): void {
   let calls = 0;
   const take = async (slots = 9, more: Parameters<typeof executor>[1] = {}) =>
     (await executor(get(), { id: `ex-${++calls}`, slots, ...more }).sync()).grants.map(({ task }) => task.id);
-  const pause = (scope: string, more: { opensMs?: number } = {}) =>
+  const pause = (scope: Scope, more: { opensMs?: number } = {}) =>
     get().gates.pause(scope, { who: "ada", why: "maintenance", ...more });
-  const resume = (scope: string) => get().gates.resume(scope, { who: "ada", why: "done" });
+  const resume = (scope: Scope) => get().gates.resume(scope, { who: "ada", why: "done" });
   const tick = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const told = async () => {
     const entries = await get().redis.client.xrange("ccsp:events:{0}", "-", "+");
@@ -167,7 +169,7 @@ describe("a gate that a shard's mending opens", () => {
     const gate = { who: "ada", why: "maintenance" };
     const { closed } = await world.store.closeGate({ scope: scopes.all, gate, how: "replace", told: false });
     assert.equal(await world.store.openGate(scopes.all, undefined, closed - 1), false);
-    assert.equal((await world.store.gates()).get(scopes.all)?.opens, undefined);
+    assert.equal((await world.store.gates()).get("all")?.opens, undefined);
     assert.equal(await world.store.openGate(scopes.all, undefined, closed), true);
   });
 });

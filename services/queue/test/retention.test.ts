@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { reap } from "../src/domain/due/reaper.js";
-import { scopes } from "../src/domain/gates/gates.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
 import { listTasks } from "../src/domain/search/scan.js";
+import { scopes } from "./scopes.js";
 import { inEveryRedis, keep, tasksOf } from "./task-world.js";
 import { executor, failure, startWorld, type World, type WorldOptions } from "./world.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { eventually } from "@ccsp/testkit";
-import { scopes } from "../src/domain/gates/gates.js";
 import { channels } from "../src/redis/keys.js";
+import { scopes } from "./scopes.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 /** Two replicas over one Redis, with executors that wait at each. */

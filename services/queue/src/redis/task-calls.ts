@@ -40,13 +40,13 @@ export function createTaskCalls(
     ...{ blocked, bench, rates, events },
   };
 
-  const atDoor = boundsByName(bounds);
+  const namedBounds = boundsByName(bounds);
   const move = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
     async (engine, calls) => {
       const [moves, logs, each] = [new Map<string, number>(), new Array<string>(), new Array<ScriptArgument>()];
       for (const { place, move, result = EMPTY } of calls) {
-        const arg = moveArg(move, atDoor);
+        const arg = moveArg(move, namedBounds);
         const which = moves.get(arg) ?? moves.size + 1;
         moves.set(arg, which);
         if (move.note) logs.push(keys.log(place.id));

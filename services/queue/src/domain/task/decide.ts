@@ -217,7 +217,7 @@ export function afterPriority(task: Task, priority: PriorityClass): Move | undef
   return { from: task.state, to: task.state, set: { class: priority }, note };
 }
 
-/** A queued task that a label kept back and that may try again. */
+/** A task that a label blocked may try again. */
 export function afterBlock(task: Task): Move | undefined {
   if (task.state !== "QUEUED" || task.blocked === undefined) return undefined;
   return { from: "QUEUED", to: "QUEUED", set: {} };

@@ -3,12 +3,12 @@ import { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, Priority, type Task as TaskMessage, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import * as fc from "fast-check";
 import { Faults } from "../domain/fields/faults.js";
-import { labelName } from "../domain/gates/gates.js";
 import { matches } from "../domain/search/filter.js";
+import { labelName } from "../domain/task/labels.js";
 import { CLASSES, STATES, type Task } from "../domain/task/task.js";
 import { storeSpec, toTaskMessage } from "../messages/task-message.js";
 import { priorityOf } from "../messages/words.js";
-import { readBulkFilter } from "./filter.js";
+import { readBulkFilter } from "./read-filter.js";
 
 const read = (filter: Parameters<typeof TaskFilter.fromPartial>[0]) => {
   const faults = new Faults();
