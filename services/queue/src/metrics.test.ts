@@ -95,17 +95,15 @@ describe("the queue's metrics", () => {
     showTargets(registry);
     const observer = observeQueue(registry);
     const task: Task = {
-      ...{
-        id: "0-x",
-        agent: "a",
-        engine: "e",
-        class: "high",
-        state: "LEASED",
-        max: 3,
-        created: 1_000,
-        size: 1,
-        spec: "",
-      },
+      id: "0-x",
+      agent: "a",
+      engine: "e",
+      class: "high",
+      state: "LEASED",
+      max: 3,
+      created: 1_000,
+      size: 1,
+      spec: "",
       leased: 2_000,
     };
     observer.leased(task);

@@ -79,7 +79,18 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     );
 
     const handlers = queueHandlers({
-      ...{ queue, sync, gates, emergency, store, wakes, limits, order, submissions, cache, conversations, clock },
+      queue,
+      sync,
+      gates,
+      emergency,
+      store,
+      wakes,
+      limits,
+      order,
+      submissions,
+      cache,
+      conversations,
+      clock,
       schedules: schedules.handlers,
     });
     const services = [implement(QueueServiceService, handlers, UNTRACED)];

@@ -60,7 +60,9 @@ function due(options: WorldOptions): void {
     await open();
     const now = world.clock.now;
     const soon = [
-      ...[{ start: now + 999 }, { conditions: { deadline: now + 999 } }, { conditions: { pin: "ex-9", pinMs: 999 } }],
+      { start: now + 999 },
+      { conditions: { deadline: now + 999 } },
+      { conditions: { pin: "ex-9", pinMs: 999 } },
     ];
     for (const more of soon) {
       assert.equal(await words(() => world.queue.enqueue(task(more))), 1);

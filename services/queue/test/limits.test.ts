@@ -309,7 +309,9 @@ function limits({ twice }: WorldOptions): void {
       await world.store.sync({ ...mark, leaseMs: 1_000, again: false });
       const claim = { ...mark, engine: "claude-code", account: "", count: 9, leaseMs: 1_000, maxBytes: 1_000 };
       assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), {
-        ...{ grants: [], left: 0, pins: false },
+        grants: [],
+        left: 0,
+        pins: false,
         waitMs: 10_000,
       });
       world.clock.now += 10_000;

@@ -283,7 +283,8 @@ describe("a batch", () => {
       const shard = { ...world.store, ...silent };
       await assert.rejects(createShardedStore([shard, shard]).enqueueAll([newTask()]), /did not answer for each task/);
       const submissions = createSubmissions({
-        ...{ queue: { ...world.queue, ...silent }, limits: { maxPromptBytes: 100, engines: ENGINES } },
+        queue: { ...world.queue, ...silent },
+        limits: { maxPromptBytes: 100, engines: ENGINES },
         newId: () => newTask().id,
       });
       const spec = { prompt: "p", engine: "claude-code" };

@@ -42,12 +42,20 @@ describe("schedules", () => {
     const { enqueue } = createSubmissions({ queue: world.queue, limits, newId: createTaskIds(1) });
     const registry = new Registry();
     const schedules = openSchedules({
-      ...{ redis: world.redis.client, wakes: world.wakes, enqueue, limits, registry, log },
+      redis: world.redis.client,
+      wakes: world.wakes,
+      enqueue,
+      limits,
+      registry,
+      log,
       clock: () => world.clock.now,
     });
     closing.push(schedules.close);
     const server = await serveGrpc({
-      ...{ listen: { host: "127.0.0.1", port: 0 }, log, lameDuckMs: 0, drainMs: 500 },
+      listen: { host: "127.0.0.1", port: 0 },
+      log,
+      lameDuckMs: 0,
+      drainMs: 500,
       services: [implementSome(QueueServiceService, schedules.handlers)],
     });
     closing.push(async () => server.close());
@@ -62,7 +70,8 @@ describe("schedules", () => {
 
   const schedule = (more: Partial<Schedule> = {}): Schedule => ({
     ...Schedule.fromPartial({ agentId: "alice", name: "report", cron: "0 * * * *" }),
-    ...{ spec: spec(), ...more },
+    spec: spec(),
+    ...more,
   });
 
   const moveTo = async (time: string) => {
@@ -133,7 +142,9 @@ describe("schedules", () => {
     await client.putSchedule({ schedule: schedule() });
     // Somebody made this run's task from another version of the schedule, and died before it could say so.
     const { enqueue } = createSubmissions({
-      ...{ queue: world.queue, limits: { maxPromptBytes: 1024, engines: ENGINES }, newId: createTaskIds(1) },
+      queue: world.queue,
+      limits: { maxPromptBytes: 1024, engines: ENGINES },
+      newId: createTaskIds(1),
     });
     const stored = await createScheduleStore(world.redis.client).find({ agent: "alice", name: "report" });
     assert.ok(stored);

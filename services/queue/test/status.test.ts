@@ -48,14 +48,10 @@ for (const shards of [1, 4]) {
       assert.deepEqual(
         agents.map(({ agentId, waiting, running }) => [agentId, waiting, running]),
         [
-          ...[
-            ["bob", 1n, 1n],
-            ["carol", 2n, 0n],
-          ],
-          ...[
-            ["dave", 1n, 0n],
-            ["erin", 1n, 0n],
-          ],
+          ["bob", 1n, 1n],
+          ["carol", 2n, 0n],
+          ["dave", 1n, 0n],
+          ["erin", 1n, 0n],
         ],
       );
     });

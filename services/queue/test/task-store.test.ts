@@ -106,7 +106,9 @@ function promises(options: WorldOptions): void {
     const bounded = (bounds: Partial<Bounds>) =>
       createTaskStore(world.redis.client, {
         retentionMs: 86_400_000,
-        ...{ shard: 0, engines: ENGINES, bounds: { ...NO_BOUNDS, ...bounds } },
+        shard: 0,
+        engines: ENGINES,
+        bounds: { ...NO_BOUNDS, ...bounds },
         now: () => world.clock.now,
       });
 
@@ -325,7 +327,10 @@ function promises(options: WorldOptions): void {
       await world.queue.fail(id, (await leaseOne()).fence, failure(), {});
       assert.equal((await cancel(id)).state, "CANCELLED");
       assert.deepEqual(await world.store.counts(), {
-        ...{ leased: 0, parked: 0, scheduled: 0, ended: 1 },
+        leased: 0,
+        parked: 0,
+        scheduled: 0,
+        ended: 1,
         waitingBytes: 0,
       });
     });

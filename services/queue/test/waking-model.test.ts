@@ -12,8 +12,11 @@ const SEED = Number(process.env["CCSP_SEED"] ?? Math.floor(Math.random() * 2 ** 
 const ENGINE = "claude-code";
 const LOGINS = ["a", "b"];
 const GATES = [
-  ...[scopes.all, scopes.account(ENGINE, "a"), scopes.account(ENGINE, "b")],
-  ...[scopes.executor("ex-0", ENGINE), scopes.executor("ex-3", ENGINE)],
+  scopes.all,
+  scopes.account(ENGINE, "a"),
+  scopes.account(ENGINE, "b"),
+  scopes.executor("ex-0", ENGINE),
+  scopes.executor("ex-3", ENGINE),
 ];
 
 /** An executor that waits all the time, at one of the replicas, unless it is cut off. */

@@ -134,7 +134,9 @@ describe("a new task", function () {
     const [one] = replicas();
     assert.ok(one);
     await one.store.closeGate({
-      ...{ scope: scopes.executor("ex-0", "claude-code"), how: "replace", told: false },
+      scope: scopes.executor("ex-0", "claude-code"),
+      how: "replace",
+      told: false,
       gate: { who: "ccsp", why: "it does not start", opens: one.clock.now + 60_000 },
     });
     await wait(one, "ex-0");

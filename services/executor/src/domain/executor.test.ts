@@ -43,15 +43,27 @@ const leaseOf = (taskId: string, fence = 1n): Lease => ({
 
 const admit = createAdmission(
   {
-    ...{ roots: [], permissionModes: ["default"], deniedTools: [], wallMs: 1_000_000, maxWallMs: 1_000_000 },
-    ...{ outputBytes: 1_000, maxTurns: undefined, maxBudgetUsd: undefined, includeBytes: 0 },
+    roots: [],
+    permissionModes: ["default"],
+    deniedTools: [],
+    wallMs: 1_000_000,
+    maxWallMs: 1_000_000,
+    outputBytes: 1_000,
+    maxTurns: undefined,
+    maxBudgetUsd: undefined,
+    includeBytes: 0,
   },
   { look: async () => undefined, read: async () => "changed" },
 );
 
 const NO_NEWS: SyncAnswer = {
-  ...{ leases: [], cancellations: [], lostTaskIds: [], emergency: undefined },
-  ...{ nextSyncMs: 10_000, leaseMs: 30_000, timeMs: undefined },
+  leases: [],
+  cancellations: [],
+  lostTaskIds: [],
+  emergency: undefined,
+  nextSyncMs: 10_000,
+  leaseMs: 30_000,
+  timeMs: undefined,
 };
 
 /** An executor whose queue, engine and time the test moves by hand. */

@@ -24,7 +24,8 @@ function setUp() {
       }),
   });
   return {
-    ...{ probes, ends },
+    probes,
+    ends,
     async start() {
       const judge = checks.begin("fake");
       const ending = new AbortController();

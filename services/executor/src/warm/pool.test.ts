@@ -92,7 +92,12 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
     /** A run with this key; answers what it was started as. */
     async start(warmKey: string | undefined): Promise<string> {
       const request: RunOptions = {
-        ...{ run: `task-${++runs}:1`, command: "/bin/engine", input: "", wallMs: 1, traceparent: "", warmKey },
+        run: `task-${++runs}:1`,
+        command: "/bin/engine",
+        input: "",
+        wallMs: 1,
+        traceparent: "",
+        warmKey,
         prepare: async () => ({ args: [], env: {} }),
       };
       await supervisor.start(request);
@@ -148,7 +153,12 @@ describe("the pool of waiting processes", () => {
     assert.equal(await start("b"), "task-3:1");
     assert.equal(await start(undefined), "task-4:1");
     await pool.of("f").start({
-      ...{ run: "other:1", command: "/bin/engine", input: "", wallMs: 1, traceparent: "", warmKey: "a" },
+      run: "other:1",
+      command: "/bin/engine",
+      input: "",
+      wallMs: 1,
+      traceparent: "",
+      warmKey: "a",
       prepare: async () => ({ args: [], env: {} }),
     });
     assert.equal(names().length, 1);

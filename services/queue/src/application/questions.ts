@@ -69,10 +69,15 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
       const { start = created, conditions } = accepted.task;
       const task: Waiting = {
         // After every task that there is.
-        ...{ id: "~", agent: agentId, engine, class: accepted.task.class, created },
+        id: "~",
+        agent: agentId,
+        engine,
+        class: accepted.task.class,
+        created,
         ...(start > created ? { state: "SCHEDULED", since: start, ready: start } : { state: "QUEUED" }),
         labels: Object.entries(labels).map(([key, value]) => labelName(key, value)),
-        ...{ ...conditions, ...(affinity ? undefined : followed) },
+        ...conditions,
+        ...(affinity ? undefined : followed),
       };
       const situation = await situationOf(task);
       const blockers = blockersOf(task, situation, order);

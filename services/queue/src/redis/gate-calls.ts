@@ -51,7 +51,13 @@ export function createGateCalls(
       const woken = scope.kind === "emergency" ? [EMERGENCY_TOPIC, ...topics] : topics;
       const opened = await scripts.openGate(
         { gates, events },
-        ...[scopeName(scope), clock(), ...told, randomUUID(), closedMs ?? "", channels.work, ...woken],
+        scopeName(scope),
+        clock(),
+        ...told,
+        randomUUID(),
+        closedMs ?? "",
+        channels.work,
+        ...woken,
       );
       return opened === "ok";
     },
@@ -63,16 +69,14 @@ export function createGateCalls(
     adaptBound: ({ engine, account }, what) =>
       scripts.adaptBound(
         { gates, running },
-        ...[
-          `${engine}/${account}`,
-          clock(),
-          what,
-          HALVE_EVERY_MS,
-          GROW_AFTER,
-          channels.work,
-          GATES_TOPIC,
-          engineTopic(engine),
-        ],
+        `${engine}/${account}`,
+        clock(),
+        what,
+        HALVE_EVERY_MS,
+        GROW_AFTER,
+        channels.work,
+        GATES_TOPIC,
+        engineTopic(engine),
       ),
 
     unthrottleRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),

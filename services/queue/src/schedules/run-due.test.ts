@@ -50,12 +50,22 @@ function world(start: string) {
     observer: { made: () => void counts.made++, refused: () => void counts.refused++ },
   };
   return {
-    ...{ clock, tasks, counts, made, stored, deps },
+    clock,
+    tasks,
+    counts,
+    made,
+    stored,
+    deps,
     one: (name = "report") => stored.get(`alice/${name}`)?.schedule,
     async put(more: { name?: string; cron?: string; missed?: MissedRuns; paused?: boolean; spec?: string } = {}) {
       const asked = {
-        ...{ agent: "alice", name: "report", cron: "0 * * * *", timeZone: "UTC", spec: "" },
-        ...{ missed: "skip" as MissedRuns, paused: false },
+        agent: "alice",
+        name: "report",
+        cron: "0 * * * *",
+        timeZone: "UTC",
+        spec: "",
+        missed: "skip" as MissedRuns,
+        paused: false,
         ...more,
       };
       const before = await store.find(asked);

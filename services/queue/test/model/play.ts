@@ -24,8 +24,12 @@ import * as model from "./tasks.js";
 const AGENTS = ["alice", "bob", "carol"];
 const EXECUTORS = ["ex-1", "ex-2", "ex-3"];
 export const SCOPES = [
-  ...[scopes.all, scopes.class("high"), scopes.engine("claude-code"), scopes.agent("alice")],
-  ...[scopes.label("k", "0"), scopes.account("claude-code", "")],
+  scopes.all,
+  scopes.class("high"),
+  scopes.engine("claude-code"),
+  scopes.agent("alice"),
+  scopes.label("k", "0"),
+  scopes.account("claude-code", ""),
 ];
 /** Caps on everything that can have one. */
 export const CAPS = { agentMaxRunning: 2, labelMaxRunning: { k: 1 } };
@@ -202,7 +206,8 @@ export class Play {
     const { shards } = this.world;
     return {
       ...newTask({ agent: AGENTS[n % 3] ?? "", class: CLASSES[n % 4] ?? "low", max: 1 + (n % 3) }, shards),
-      ...{ engine: ENGINES[n % 7 === 6 ? 1 : 0], ...(n % 5 < 2 && { labels: [labelName("k", String(n % 2))] }) },
+      engine: ENGINES[n % 7 === 6 ? 1 : 0],
+      ...(n % 5 < 2 && { labels: [labelName("k", String(n % 2))] }),
       request: { id: `request-${this.requests.length}-${n}`, hash: "hash" },
     };
   }

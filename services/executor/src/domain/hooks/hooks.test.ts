@@ -17,16 +17,27 @@ import { Hooks } from "./hooks.js";
 
 const REQUEST: RunRequest = {
   ...NO_OPTIONS,
-  ...{ taskId: "t", fence: 1n, prompt: "p", files: [] },
-  ...{ workingFolder: undefined, permissionMode: "default", traceparent: "" },
+  taskId: "t",
+  fence: 1n,
+  prompt: "p",
+  files: [],
+  workingFolder: undefined,
+  permissionMode: "default",
+  traceparent: "",
   limits: { wallMs: 60_000, outputBytes: 1_000, turns: undefined, budgetUsd: undefined },
 };
 
 const DONE: RunOutcome = {
   ok: true,
   result: {
-    ...{ text: "from the engine", usage: undefined, costUsd: 1, conversationId: "", engineVersion: "1" },
-    ...{ model: "m", turns: 1, runMs: 1 },
+    text: "from the engine",
+    usage: undefined,
+    costUsd: 1,
+    conversationId: "",
+    engineVersion: "1",
+    model: "m",
+    turns: 1,
+    runMs: 1,
   },
 };
 
@@ -37,7 +48,12 @@ const fails = async () => {
 };
 
 const named = (name: string, hook: Hook, differs: Partial<InstalledHook> = {}): InstalledHook => ({
-  ...{ name, origin: "a test", points: HOOK_POINTS, required: false, timeoutMs: 1_000, hook },
+  name,
+  origin: "a test",
+  points: HOOK_POINTS,
+  required: false,
+  timeoutMs: 1_000,
+  hook,
   ...differs,
 });
 
@@ -139,8 +155,14 @@ describe("hooks", () => {
     assert.deepEqual([run.pid, run.processes], [7, 1]);
     assert.deepEqual([x.started[0]?.prompt, x.started[0]?.model], ["pab", "b"]);
     assert.deepEqual(log, [
-      ...["a before p agent 2 fake", "b before pa agent 2 fake", "a execute", "b execute"],
-      ...["a text", "b text", "a after pab from the engine", "b after pab from the engine"],
+      "a before p agent 2 fake",
+      "b before pa agent 2 fake",
+      "a execute",
+      "b execute",
+      "a text",
+      "b text",
+      "a after pab from the engine",
+      "b after pab from the engine",
     ]);
     assert.deepEqual(
       x.status().map(({ name, calls, failures }) => [name, calls, failures]),
@@ -274,7 +296,9 @@ describe("hooks", () => {
       metrics: { hookCalled: () => {} },
     });
     const broken: Engine = {
-      ...{ name: "e", capabilities: { streaming: false, usage: false, takes: [] }, version: async () => "" },
+      name: "e",
+      capabilities: { streaming: false, usage: false, takes: [] },
+      version: async () => "",
       start: fails,
     };
     const lease = { agentId: "", attempt: 1 };

@@ -22,10 +22,24 @@ const SYNTHETIC = "<synthetic>";
 
 /** Lines that the reader knows and passes over: they are not about the answer. Others are counted as not understood. */
 const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
-  ...["status", "background_tasks_changed", "thinking_tokens", "compact_boundary", "informational", "model_fallback"],
-  ...["model_refusal_fallback", "model_refusal_no_fallback"],
-  ...["task_started", "task_progress", "task_updated", "task_notification", "task_summary"],
-  ...["hook_started", "hook_progress", "hook_response", "notification", "commands_changed"],
+  "status",
+  "background_tasks_changed",
+  "thinking_tokens",
+  "compact_boundary",
+  "informational",
+  "model_fallback",
+  "model_refusal_fallback",
+  "model_refusal_no_fallback",
+  "task_started",
+  "task_progress",
+  "task_updated",
+  "task_notification",
+  "task_summary",
+  "hook_started",
+  "hook_progress",
+  "hook_response",
+  "notification",
+  "commands_changed",
 ]);
 
 /** Reads `--output-format stream-json --verbose --include-partial-messages`. */

@@ -51,8 +51,12 @@ const pair = ({ tasks, bytes }: Bound): Pair => [tasks, bytes];
 
 /** As scripts get them: of `all`, of each class, and of any one `agent`. */
 export const boundsByName = ({ all, class: of, agent }: Bounds): Readonly<Record<string, Pair>> => ({
-  ...{ all: pair(all), agent: pair(agent) },
-  ...{ urgent: pair(of.urgent), high: pair(of.high), normal: pair(of.normal), low: pair(of.low) },
+  all: pair(all),
+  agent: pair(agent),
+  urgent: pair(of.urgent),
+  high: pair(of.high),
+  normal: pair(of.normal),
+  low: pair(of.low),
 });
 
 /** Throws QUEUE_FULL when a move was not made because a bound had no room. */

@@ -58,8 +58,12 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
     wait(executor: string, offers: readonly Offer[], topics: readonly string[]): Waiting {
       const listener = wakes.listen([...topics, executorTopic(executor)]);
       const sleeper: Sleeper = {
-        ...{ executor, offers: new Map(offers.map((offer) => [offer.engine, offer])), asleep: false },
-        ...{ pending: new Map(), claiming: new Map(), pins: new Set() },
+        executor,
+        offers: new Map(offers.map((offer) => [offer.engine, offer])),
+        asleep: false,
+        pending: new Map(),
+        claiming: new Map(),
+        pins: new Set(),
         wake: (engine) => listener.remind(engineTopic(engine)),
       };
       sleepers.add(sleeper);

@@ -69,7 +69,10 @@ const confirmationOf = ({ class: priority, agent = "" }: Clearing, token: string
   `${priority}:${agent}:${token}`;
 
 const clearing = ({ class: priority, agent }: Clearing, beforeMs: number): TaskFilter => ({
-  ...{ ...ANY_TASK, classes: [priority], states: ["QUEUED", "PARKED", "SCHEDULED"], beforeMs },
+  ...ANY_TASK,
+  classes: [priority],
+  states: ["QUEUED", "PARKED", "SCHEDULED"],
+  beforeMs,
   ...(agent !== undefined && { agent }),
 });
 

@@ -20,7 +20,10 @@ export function shardsOf(stores: readonly [TaskStore, ...TaskStore[]]): Shards {
   const [first, ...others] = stores;
   const all: Shards["all"] = (ask) => Promise.all(stores.map(ask));
   return {
-    ...{ first, others, stores, all },
+    first,
+    others,
+    stores,
+    all,
     shardOfAgent: (agent) => shardOfAgent(agent, stores.length),
     ofAgent: (agent) => stores[shardOfAgent(agent, stores.length)] ?? first,
     ofTask: (id) => stores[shardOfTask(id) ?? stores.length],

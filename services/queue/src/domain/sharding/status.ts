@@ -43,7 +43,8 @@ function sumDepths(depths: readonly Depth[]): Depth[] {
     const ages = [sum?.oldestAgeMs, depth.oldestAgeMs].filter((age) => age !== undefined);
     const oldestAgeMs = ages.length === 0 ? undefined : Math.max(...ages);
     sums.set(place, {
-      ...{ ...depth, oldestAgeMs },
+      ...depth,
+      oldestAgeMs,
       waiting: depth.waiting + (sum?.waiting ?? 0),
       running: depth.running + (sum?.running ?? 0),
       parked: depth.parked + (sum?.parked ?? 0),
