@@ -2,7 +2,6 @@ import { type EnginePlugin, findExecutable, readEnvironmentFile } from "@ccsp/en
 import { type ClaudeCodeConfig, defineClaudeCode } from "./config.js";
 import { createClaudeCode } from "./engine.js";
 
-/** The Claude Code CLI. */
 export const enginePlugin: EnginePlugin<ClaudeCodeConfig> = {
   name: "claude-code",
   // Older versions are known to hang, to lose results and to leave processes behind.
