@@ -18,7 +18,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 /** SIGKILL works immediately, except on a process that waits for a broken disk. */
 const DEATH_MS = 5_000;
 const LOOK_AGAIN_MS = 20;
-/** One scan can miss a process: the one that it found may have started another and ended during the scan. */
+/** One scan can miss a process if its parent starts it and also ends during the scan. */
 const CLEAN_LOOKS = 2;
 
 /**

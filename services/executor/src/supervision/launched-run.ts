@@ -9,7 +9,7 @@ export interface LaunchedProcess {
   readonly pid: number;
   /** Whether it can get its input. */
   readonly alive: boolean;
-  /** Memory of all its processes; it counts its share of the pages that processes share. 0 if unknown. Expensive. */
+  /** Memory of all its processes: their own pages and their share of shared pages. 0 if unknown. Expensive. */
   memoryBytes(): number;
   /** Gives the process its input, once. From then on it is a run. */
   use(options: UseOptions): SupervisedRun;
