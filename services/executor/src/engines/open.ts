@@ -5,7 +5,7 @@ import type { ExecutorMetrics } from "../telemetry/metrics.js";
 import type { EngineConfig } from "./config.js";
 
 export interface OpenEnginesDeps {
-  /** Gets the engine's name. */
+  /** Returns the supervisor for the engine with this name. */
   readonly supervisor: (engine: string) => Supervisor;
   readonly metrics: Pick<ExecutorMetrics, "unknownLine" | "unknownFailure">;
   /** Parts of a task that the operator's policy sets for every run. */

@@ -60,7 +60,8 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     message: "the answer has more tokens than the model may write, and is cut off",
   },
   {
-    // The CLI calls each 403 a failed authentication, even if a proxy in front of the provider sent it.
+    // The CLI calls each 403 a failed authentication, even if a proxy in front of the provider sent it. So this rule
+    // comes before the rule on `error`.
     when: { status: [403] },
     category: "ACCESS_DENIED",
     message: "the provider refused this request or its model (403)",

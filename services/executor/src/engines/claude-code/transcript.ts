@@ -64,7 +64,8 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     assistant: (line) => this.#assistant(line),
     user: () => [],
     /**
-     * Reports prompts that the CLI gives itself. For example, the model may ask for a prompt that wakes it (2.1.332).
+     * These lines report prompts that the CLI gives itself. For example, the model may ask for a prompt that wakes it
+     * (2.1.332).
      */
     command_lifecycle: () => [],
     rate_limit_event: (line) => this.#rateLimit(line),
