@@ -10,8 +10,11 @@ import { drain, entry, failure, type Queue, type QueueHandlers } from "./queue-s
 import { healthClient } from "./standard-clients.js";
 
 const GATEWAY: Identity = {
-  ...{ kind: "service", subject: "gateway", scopes: [] },
-  ...{ proof: "certificate", expireTime: new Date(0) },
+  kind: "service",
+  subject: "gateway",
+  scopes: [],
+  proof: "certificate",
+  expireTime: new Date(0),
 };
 
 /** A stream does not wait for a server that may come: it fails at once. */

@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { type ScriptBinding, scriptSource } from "./script.js";
 import { scriptFaults } from "./script-header.js";
+import { filesOf } from "./script-parts.js";
 
 /**
  * What is wrong with the Lua files in a folder, for the test of a service: `assert.deepEqual(luaFaults(folder, scripts), [])`. Each file has to be
@@ -13,7 +14,7 @@ export function luaFaults(
   scripts: readonly ScriptBinding[],
   { refusedWhenFull = [] }: { readonly refusedWhenFull?: readonly string[] } = {},
 ): string[] {
-  const used = new Set(scripts.flatMap(({ file, parts = [] }) => [file, ...parts].map(({ pathname }) => pathname)));
+  const used = new Set(scripts.flatMap(({ file }) => filesOf(file).map((each) => each.file.pathname)));
   const unused = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
     (path) => path.endsWith(".lua") && !used.has(new URL(path, folder).pathname),
   );

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ScriptBinding } from "./script.js";
+import { filesOf, partFaults } from "./script-parts.js";
 
 /** The comment at the top of a Lua file, which is its contract. */
 export interface ScriptHeader {
@@ -24,10 +25,11 @@ export interface ScriptHeader {
  * --       2 ready  list  ids, oldest first
  * -- ARGV  1 job id
  * -- RETURN 'ok' | 'full'
+ * -- NEEDS time_given (shared/clock)
  * --
  * -- Why it is so.
  * ```
- * A line `#!lua flags=…` may stand before it (see `scriptSource`). A line without a number continues the one above; the last key may be any number of keys: `2 ...logs  stream`. Throws an Error that names the file and the line that does not fit.
+ * A line `#!lua flags=…` may stand before it (see `scriptSource`). A line without a number continues the one above; the last key may be any number of keys: `2 ...logs  stream`. NEEDS, which may be absent, is for `filesOf`. Throws an Error that names the file and the line that does not fit.
  */
 function readScriptHeader(file: URL): ScriptHeader {
   const path = basename(fileURLToPath(file));
@@ -39,20 +41,21 @@ function readScriptHeader(file: URL): ScriptHeader {
 
 /** `readScriptHeader` without the file: `lines` are the comment lines at its top. */
 export function parseScriptHeader(path: string, lines: readonly string[]): ScriptHeader {
-  const sections: Record<"purpose" | "KEYS" | "ARGV" | "RETURN" | "why", string[]> = {
+  const sections: Record<"purpose" | "KEYS" | "ARGV" | "RETURN" | "NEEDS" | "why", string[]> = {
     purpose: [],
     KEYS: [],
     ARGV: [],
     RETURN: [],
+    NEEDS: [],
     why: [],
   };
   let section: keyof typeof sections = "purpose";
   for (const line of lines) {
     let text = line.slice(2).trim();
-    // After the blank line below RETURN come reasons, in which the words mean nothing.
-    if (section === "RETURN" && text === "") section = "why";
-    const [, word] = /^-- ?(KEYS|ARGV|RETURN)\b/.exec(line) ?? [];
-    if (section !== "why" && (word === "KEYS" || word === "ARGV" || word === "RETURN")) {
+    // After the blank line below RETURN and NEEDS come reasons, in which the words mean nothing.
+    if ((section === "RETURN" || section === "NEEDS") && text === "") section = "why";
+    const [, word] = /^-- ?(KEYS|ARGV|RETURN|NEEDS)\b/.exec(line) ?? [];
+    if (section !== "why" && (word === "KEYS" || word === "ARGV" || word === "RETURN" || word === "NEEDS")) {
       section = word;
       text = text.slice(word.length).trim();
     }
@@ -96,14 +99,16 @@ function numbered(path: string, section: string, lines: readonly string[]): stri
 /**
  * Compares a binding with its file, for a service's test: `for (const script of scripts) assert.deepEqual(scriptFaults(script), [])`.
  * Answers what is wrong: another name than the file's, other keys than the header's, no RETURN, KEYS or ARGV read past
- * those that the header names, or a key that the code builds itself (which breaks on a cluster).
+ * those that the header names, a key that the code builds itself (which breaks on a cluster), or a name of a part that a file uses, defines or needs
+ * other than it says.
  */
 export function scriptFaults(binding: ScriptBinding): string[] {
   const path = basename(fileURLToPath(binding.file));
   const header = readScriptHeader(binding.file);
-  const files = [...(binding.parts ?? []), binding.file];
-  const code = files.map((file) => readFileSync(file, "utf8").replace(/--.*$/gm, "")).join("\n");
-  const faults: string[] = [];
+  const code = filesOf(binding.file)
+    .map(({ text }) => text.replace(/--.*$/gm, ""))
+    .join("\n");
+  const faults = partFaults(binding.file);
   const inHeader = header.keys.map((key) => key.name).join(", ");
   if (`${header.name}.lua` !== path) faults.push(`${path}: the header calls it ${header.name}`);
   if (inHeader !== binding.keys.join(", ")) {

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RedisClient } from "./connect.js";
+import type { RedisClient } from "./redis-client.js";
+import { filesOf } from "./script-parts.js";
 
 export type ScriptArgument = string | number | Buffer;
 
@@ -10,20 +10,17 @@ export interface ScriptBinding {
   readonly file: URL;
   /** Names of KEYS, in order. */
   readonly keys: readonly string[];
-  /** Lua files that are put before it: steps with names, so that one atomic change need not be one long text. */
-  readonly parts?: readonly URL[];
 }
 
 /**
- * The text that Redis gets: the parts, then the file. The file's first line may be `#!lua flags=…`, which says what Redis lets the
+ * The text that Redis gets: the parts that the file needs (see `filesOf`), then the file. The file's first line may be `#!lua flags=…`, which says what Redis lets the
  * script do (https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags); it stays the first. With `flags=allow-oom` a script runs
  * at `maxmemory` too: for all but new work, so that a full Redis can be emptied.
  */
-export function scriptSource({ file, parts = [] }: Pick<ScriptBinding, "file" | "parts">): string {
-  const text = readFileSync(file, "utf8");
-  const [flags = ""] = /^#!lua.*\n/.exec(text) ?? [];
-  const before = parts.map((part) => readFileSync(part, "utf8"));
-  return flags + [...before, text.slice(flags.length)].join("\n");
+export function scriptSource({ file }: Pick<ScriptBinding, "file">): string {
+  const whole = filesOf(file).map(({ text }) => text);
+  const [flags = ""] = /^#!lua.*\n/m.exec(whole.at(-1) ?? "") ?? [];
+  return flags + whole.join("\n").replace(flags, "");
 }
 
 /** Keys of a call, by name. The name `...logs` stands for `logs: string[]`. */
@@ -40,8 +37,8 @@ export interface Script<K extends string, R> extends ScriptBinding {
 /**
  * Binds one Lua file to a client. `keys` is the order of KEYS in the file's header; each call must give all of them
  * and nothing else. The last may begin with `...`: it takes any number of keys. `decode` gets the reply with strings as
- * Buffers; what it throws rejects the call. `parts` are Lua files of local functions; they run before the file, as one
- * script with it.
+ * Buffers; what it throws rejects the call. The parts that the file's header needs run before it, as one script with it: steps with names, so
+ * that one atomic change need not be one long text.
  *
  * A server that does not know the script (a restart, SCRIPT FLUSH, another cluster node) is sent it again by itself; not
  * inside MULTI. **A script may run twice for one call**: when the connection breaks before the answer, the command is
@@ -53,9 +50,8 @@ export function bindScript<const K extends string, R>(
   file: URL,
   keys: readonly K[],
   decode: (reply: unknown) => R,
-  parts: readonly URL[] = [],
 ): Script<K, R> {
-  const lua = scriptSource({ file, parts });
+  const lua = scriptSource({ file });
   // No command of Redis has a colon in its name, so a file may be called like one.
   const command = `script:${basename(fileURLToPath(file), ".lua")}`;
   // Without `numberOfKeys`: each call says how many.
@@ -70,7 +66,7 @@ export function bindScript<const K extends string, R>(
     const send = (): Promise<unknown> => Reflect.apply(run, redis, [inOrder.length, ...inOrder, ...args]);
     return decode(await untilKnown(send));
   };
-  return Object.assign(script, { keys, file, parts });
+  return Object.assign(script, { keys, file });
 }
 
 const TRIES = 4;

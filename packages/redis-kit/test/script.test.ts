@@ -88,13 +88,22 @@ describe("bindScript", () => {
     ]);
   });
 
-  it("puts the parts of a script before it, and looks for faults in them too", async () => {
-    const part = luaFile("parts/shout");
-    const loud = bindScript(redis.client, luaFile("peek_loudly"), ["values"], String, [part]);
+  it("puts the parts that a script needs before it, and before them what they need", async () => {
+    const loud = bindScript(redis.client, luaFile("peek_loudly"), ["values"], String);
     await redis.client.hset("test:{t}:values", "a", "hi");
     assert.equal(await loud({ values: "test:{t}:values" }, "a"), "HI!");
     assert.deepEqual(scriptFaults(loud), []);
-    const wrong = { file: luaFile("peek_loudly"), keys: ["values"], parts: [luaFile("wrong_header")] };
-    assert.equal(scriptFaults(wrong).length, 3);
+  });
+
+  it("lets a test find a name of a part that a script or a part uses, defines or needs other than it says", () => {
+    assert.deepEqual(scriptFaults({ file: luaFile("wrong_parts"), keys: ["values"] }).toSorted(), [
+      "parts/wrong.lua: does not define mumble",
+      "parts/wrong.lua: does not use MARK",
+      "wrong_parts.lua: does not use mumble",
+      "wrong_parts.lua: does not use shout",
+      "wrong_parts.lua: does not use whisper",
+      "wrong_parts.lua: parts/shout defines no whisper",
+      "wrong_parts.lua: uses MARK of parts/mark.lua",
+    ]);
   });
 });

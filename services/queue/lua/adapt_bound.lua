@@ -12,6 +12,7 @@
 --       6 work channel
 --       7 topics to wake
 -- RETURN 'ok'
+-- NEEDS time_given (shared/clock)
 --
 -- An overload halves the limit, never below 1, at most once in a time: runs that were started together fail together. It is
 -- gone when as many may run again as did when it began. An overloaded run is still counted when this is called.

@@ -40,25 +40,15 @@
 --       8 lease length (ms)
 --       9 bytes of prompts after which no more is added
 --       10 work channel
---       11 how many urgent tasks of the engine may run by overtaking; 0: any number
---       12 how many tasks of an agent may run; 0: any number
---       13 agent -> weight (JSON); 1 when absent
---       14 label, or key of labels -> how many tasks with it may run (JSON)
---       15 engine -> requests and tokens a minute (JSON)
---       16 agent -> the same
---       17 most that age multiplies a weight by
---       18 weight of urgent, then of high, normal and low
---       19 see 18
---       20 see 18
---       21 see 18
---       22 start target (ms) of urgent, then of high, normal and low
---       23 see 22
---       24 see 22
---       25 see 22
---       26 'early' when nobody has seen yet what its Sync found, else ''
+--       11 order (JSON): the settings of domain/order, and mostAgeing, the most that age multiplies a weight by; startTargets: class ->
+--          time (ms) within which its tasks should start
+--       12 'early' when the caller has not seen yet what its Sync found, else ''
 -- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
 --        tasks in line of which this says nothing, 'login' or 'executor' for what kept it from more or '', '1' when
 --        tasks wait for this executor alone or '', id, record, prompts, …}
+-- NEEDS time_given (shared/clock), decode_record (shared/record), open_batch, push, push_two (shared/batch),
+--       open_tally (shared/tally), tell_due (shared/due), run_id (outage/run), open_rules (claim/rules),
+--       open_turns, open_line, peek (claim/turns), open_classes (claim/classes)
 --
 -- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
 -- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
@@ -67,14 +57,13 @@
 -- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up; that alone during a hold,
 -- which sync_executor ends, and in a Redis that was started again since sync_executor last looked, which is the first to see it: so a
 -- waiting Sync may claim without a look before. The fence is at least the time in ms: a Redis that came back without its last second still
--- grants none twice. A record gets members added at its end: of two with one name the last counts.
+-- grants none twice.
 
 local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
 local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local agent_weights = read_json(ARGV[13])
+local order = cjson.decode(ARGV[11])
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
-local CLOSING_BRACE = string.byte('}')
 -- Tasks that leave their line unleased, and pinned ones that are looked at, in one call at most: it has to stay short.
 local most_blocked, most_pins = 100, 500
 local now = time_given(ARGV[2])
@@ -82,7 +71,7 @@ local now = time_given(ARGV[2])
 local last = redis.call('HMGET', executor, 'boot', 'seq', 'granted', 'unsettled')
 if last[1] ~= boot or last[2] ~= seq then
   return { 'stale' }
-elseif ARGV[26] == 'early' and last[4] == '1' then
+elseif ARGV[12] == 'early' and last[4] == '1' then
   return { 'unsettled' }
 end
 
@@ -95,16 +84,14 @@ local function answer(id, record, text)
   reply[#reply + 1] = text
   most = most - 1
 end
--- Both are false when they are missing; a record that is no JSON object counts as missing.
+-- Record and prompts; what is missing is nil or false.
 local function read(id)
-  local record, text = redis.call('HGET', tasks, id), redis.call('HGET', prompts, id)
-  return record and string.byte(record, -1) == CLOSING_BRACE and record, text
+  return decode_record(redis.call('HGET', tasks, id)), redis.call('HGET', prompts, id)
 end
 for id in string.gmatch(last[3], '%S+') do
-  local record, text = read(id)
-  local good, r = pcall(cjson.decode, record and text and record or '')
-  if good and r.state == 'LEASED' and r.executor == name and r.engine == engine then
-    answer(id, record, text)
+  local r, text = read(id)
+  if r and text and r.state == 'LEASED' and r.executor == name and r.engine == engine then
+    answer(id, cjson.encode(r), text)
   end
 end
 reply[3] = tostring((#reply - HEAD) / 3)
@@ -114,14 +101,8 @@ fence, cost = tonumber(fence or 0), tonumber(cost or 1)
 local any_alarms = redis.call('EXISTS', alarms) == 1
 local rules = open_rules(
   { gates = gates, rates = rates, running = running },
-  { now = now, executor = name, engine = engine, account = account, cost = cost, deadlines = any_alarms },
-  {
-    urgent_max = tonumber(ARGV[11]),
-    agent_max = tonumber(ARGV[12]),
-    label_max = ARGV[14],
-    engine_rates = ARGV[15],
-    agent_rates = ARGV[16],
-  }
+  { now = now, executor = name, engine = engine, account = account, cost = cost },
+  order
 )
 local wanted, kept = most, ''
 if hold or run ~= run_id() then
@@ -137,39 +118,28 @@ local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', ro
 local to_refills = batch.of('ZADD', KEYS[27])
 local to_blocked, from_pinned, from_alarms = batch.of('ZADD', blocked), batch.of('ZREM', pinned), batch.of('ZREM', alarms)
 local expiry = string.format('%.0f', now + lease_ms)
--- The end of the record of every lease of this call, and after it the agent's weight. In this order: sync_executor.lua finds it so.
-local lease_facts = string.format(
-  ',"executor":"%s","boot":"%s","account":"%s","leased":%.0f,"reports":0,"charged":%.14g%s,"weight":',
-  name,
-  boot,
-  account,
-  now,
-  cost,
-  rules.bound and ',"bound":true' or ''
-)
 -- What leaves the line: tasks and bytes by class, which is a number, and by agent.
 local taken_tasks, taken_bytes = {}, {}
 local function take(key, size)
   taken_tasks[key], taken_bytes[key] = (taken_tasks[key] or 0) + 1, (taken_bytes[key] or 0) + size
 end
 -- Answers what the lease costs its agent.
-local function lease(class, agent, id, record, text)
+local function lease(class, id, r, text)
   fence = math.max(fence + 1, now)
-  rules.count(CLASSES[class], agent, record)
-  local size = tonumber(string.match(record, '"size":(%d+)'))
-  take(class, size)
-  take(agent, size)
+  r.state, r.fence, r.executor, r.boot, r.account, r.leased, r.reports = 'LEASED', fence, name, boot, account, now, 0
+  r.charged, r.weight, r.bound = cost, order.agentWeights[r.agent] or 1, rules.bound or nil
+  rules.count(r)
+  take(class, r.size)
+  take(r.agent, r.size)
   if any_alarms then
     push(from_alarms, id)
   end
-  local weight = agent_weights[agent] or 1
-  record = string.sub(record, 1, -2) .. ',"state":"LEASED","fence":' .. string.format('%.0f', fence)
-    .. lease_facts .. weight .. '}'
+  local record = cjson.encode(r)
   push_two(to_tasks, id, record)
   push_two(to_leases, expiry, id)
   granted[#granted + 1] = id
   answer(id, record, text)
-  return cost / weight
+  return cost / r.weight
 end
 
 local saved = redis.call('HMGET', rota, 'urgent', 'high', 'normal', 'low', 'time:urgent', 'time:high', 'time:normal', 'time:low')
@@ -178,9 +148,10 @@ local function time_of(class)
 end
 
 -- It is in no line until the reaper looks at it.
-local function set_aside(reason, age, id, record)
+local function set_aside(reason, age, id, r)
+  r.blocked = reason
   push_two(to_blocked, 0, reason .. age .. id)
-  push_two(to_tasks, id, string.sub(record, 1, -2) .. ',"blocked":"' .. reason .. '"}')
+  push_two(to_tasks, id, cjson.encode(r))
 end
 
 -- What is pinned to this executor goes first, at its agent's cost. What may not start holds up nothing behind it.
@@ -190,17 +161,16 @@ for class = 1, most > 0 and peek(open_line(pinned, mine)) and 4 or 0 do
   while most > 0 and bytes < most_bytes and most_pins > 0 and peek(pins) do
     local member = peek(pins)
     local age, id = string.match(member, '(/%x+/)([^/]+)$')
-    local record, text = read(id)
-    local agent = record and string.match(record, '"agent":"([^"]+)"')
-    if not (agent and text) then
+    local r, text = read(id)
+    if not (r and text) then
       push(from_pinned, member)
-      if record then
-        set_aside('broken', age, id, record)
+      if r then
+        set_aside('broken', age, id, r)
       end
-    elseif rules.may_start(CLASSES[class], agent, record) then
+    elseif rules.may_start(r) then
       local turns = KEYS[22 + class]
-      local before = tonumber(redis.call('ZSCORE', turns, agent)) or time_of(class)
-      redis.call('ZADD', turns, before + lease(class, agent, id, record, text), agent)
+      local before = tonumber(redis.call('ZSCORE', turns, r.agent)) or time_of(class)
+      redis.call('ZADD', turns, before + lease(class, id, r, text), r.agent)
       push(from_pinned, member)
     end
     pins.at, most_pins = pins.at + 1, most_pins - 1
@@ -222,14 +192,14 @@ end
 local function next_of_line(line, skip)
   while peek(line) and most_blocked > 0 do
     local id = string.sub(peek(line), line.id_at)
-    local record, text = read(id)
-    local reason = not text and 'broken' or record and rules.blocked(record)
+    local r, text = read(id)
+    local reason = not text and 'broken' or r and rules.blocked(r)
     local member = skip(line)
-    if record and not reason then
-      return { id = id, record = record, text = text }
-    elseif record then
+    if r and not reason then
+      return { id = id, record = r, text = text }
+    elseif r then
       most_blocked = most_blocked - 1
-      set_aside(reason, string.match(member, '/%x+/'), id, record)
+      set_aside(reason, string.match(member, '/%x+/'), id, r)
     end
   end
 end
@@ -265,14 +235,13 @@ local function next_of_class(turns, class)
 end
 
 -- Only classes in which something waits are looked into.
-local weights, targets, oldest, turns = {}, {}, {}, {}
+local oldest, turns = {}, {}
 for class = 1, 4 do
-  weights[class], targets[class] = tonumber(ARGV[17 + class]), tonumber(ARGV[21 + class])
   local keys = { lines = KEYS[14 + class], heads = KEYS[18 + class], turns = KEYS[22 + class] }
   oldest[class] = most > 0 and tonumber(redis.call('ZRANGE', keys.heads, 0, 0, 'WITHSCORES')[2]) or nil
   turns[class] = oldest[class] and open_turns(keys, batch, time_of(class))
 end
-local classes = open_classes(saved, oldest, weights, targets, tonumber(ARGV[17]), now)
+local classes = open_classes(CLASSES, saved, oldest, order, now)
 while most > 0 and bytes < most_bytes do
   local class, pays = classes.pick(rules.urgent_overtakes)
   local task = class and next_of_class(turns[class], class)
@@ -280,7 +249,7 @@ while most > 0 and bytes < most_bytes do
     if pays then
       classes.pay(class)
     end
-    turns[class].pay(task.agent, lease(class, task.agent.name, task.id, task.record, task.text))
+    turns[class].pay(task.agent, lease(class, task.id, task.record, task.text))
   elseif class then
     classes.close(class)
   else

@@ -11,6 +11,7 @@
 --       6 data of the event session.timeout (JSON), or ''
 --       7 work channel
 -- RETURN gate as it is now
+-- NEEDS time_given (shared/clock), tell_due (shared/due), add_event (shared/events)
 --
 -- Closing a gate as it is closed already changes nothing, so that a repeat writes no second event.
 

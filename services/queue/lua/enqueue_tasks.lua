@@ -38,6 +38,8 @@
 -- RETURN the time of acceptance, then for each task, in turn: 'added' | 'again' and its record | 'known' or 'conflict' and
 --        the id of the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
 --        'stopped' and the emergency stop (JSON)
+-- NEEDS time_given (shared/clock), open_batch, push_two (shared/batch), tell_due (shared/due),
+--       add_event, trim_events (shared/events)
 --
 -- Line: id, class (1 to 4), agent, bytes that the bounds count, payload hash or '' when the call has no request id, traceparent
 -- or '', start (ms; 0: none, but the record has conditions) or '', and the record's members as JSON but for state and times; a space
@@ -80,7 +82,7 @@ for i = 11, #ARGV, 2 do
     id = id,
     class = class,
     agent = agent,
-    size = size,
+    bytes = tonumber(size),
     hash = hash,
     trace = trace,
     start = start,
@@ -147,13 +149,53 @@ end
 local stop = redis.call('HGET', KEYS[22], 'emergency')
 local stopped = stop and not cjson.decode(stop).opens
 
+-- Why the task is not stored, with what belongs to that word; nil when it is.
+local function guard(line, before, request)
+  if before then
+    return 'again', before
+  end
+  local asked = request and redis.call('GET', request)
+  if asked then
+    local known, known_hash = string.match(asked, '^(%S+) (%S+)$')
+    return known_hash == line.hash and 'known' or 'conflict', known
+  elseif stopped then
+    return 'stopped', stop
+  end
+  local of_its_class, of_its_agent = of_class[line.class], of_agent[line.agent]
+  local full = bounds.memory or find_full(all, line.bytes) or find_full(of_its_class, line.bytes) or find_full(of_its_agent, line.bytes)
+  if full then
+    return 'full', full
+  end
+end
+
 local created = string.format('%.0f', now)
 local NO_CONDITIONS = {}
+-- Puts the task where it waits. Answers how its record begins.
+local function enter(line)
+  local id, class, agent, start = line.id, line.class, line.agent, tonumber(line.start)
+  for _, scope in ipairs({ all, of_class[class], of_agent[agent] }) do
+    add_load(scope, line.bytes)
+  end
+  local conditions = start and cjson.decode('{' .. line.record) or NO_CONDITIONS
+  local alarm = math.min(conditions.deadline or math.huge, conditions.pinMs and now + conditions.pinMs or math.huge)
+  if alarm < math.huge then
+    redis.call('ZADD', alarms, alarm, id)
+    soonest = math.min(soonest, alarm)
+  end
+  if not start or start <= now then
+    put_in_line(id, class, agent, conditions.pin)
+    return '{"state":"QUEUED","created":'
+  end
+  redis.call('ZADD', parked, start, id)
+  soonest = math.min(soonest, start)
+  redis.call('HINCRBY', load, 'scheduled', 1)
+  return string.format('{"state":"SCHEDULED","since":%.0f,"ready":%.0f,"created":', start, start)
+end
+
 local request_key = 22
 local function enqueue(line, before)
-  local id, class, agent, size, hash = line.id, line.class, line.agent, line.size, line.hash
-  local request
-  if hash ~= '' then
+  local id, agent, request = line.id, line.agent, nil
+  if line.hash ~= '' then
     request_key = request_key + 1
     request = KEYS[request_key]
   end
@@ -163,49 +205,18 @@ local function enqueue(line, before)
     before = redis.call('HGET', tasks, id)
   end
   added[id] = true
-  if before then
-    return 'again', before
+  local refused, value = guard(line, before, request)
+  if refused then
+    return refused, value
   end
-  local asked = request and redis.call('GET', request)
-  if asked then
-    local known, known_hash = string.match(asked, '^(%S+) (%S+)$')
-    return known_hash == hash and 'known' or 'conflict', known
-  end
-  if stopped then
-    return 'stopped', stop
-  end
-  local bytes = tonumber(size)
-  local full = bounds.memory or find_full(all, bytes) or find_full(of_class[class], bytes) or find_full(of_agent[agent], bytes)
-  if full then
-    return 'full', full
-  end
-  add_load(all, bytes)
-  add_load(of_class[class], bytes)
-  add_load(of_agent[agent], bytes)
-
-  local start = tonumber(line.start)
-  local conditions = start and cjson.decode('{' .. line.record) or NO_CONDITIONS
-  local state = '{"state":"QUEUED","created":'
-  if start and start > now then
-    state = string.format('{"state":"SCHEDULED","since":%.0f,"ready":%.0f,"created":', start, start)
-    redis.call('ZADD', parked, start, id)
-    soonest = math.min(soonest, start)
-    redis.call('HINCRBY', load, 'scheduled', 1)
-  else
-    put_in_line(id, class, agent, conditions.pin)
-  end
-  local alarm = math.min(conditions.deadline or math.huge, conditions.pinMs and now + conditions.pinMs or math.huge)
-  if alarm < math.huge then
-    redis.call('ZADD', alarms, alarm, id)
-    soonest = math.min(soonest, alarm)
-  end
-  push_two(to_tasks, id, state .. created .. ',"size":' .. size .. ',' .. line.record)
+  local state = enter(line)
+  push_two(to_tasks, id, state .. created .. ',"size":' .. line.bytes .. ',' .. line.record)
   push_two(to_prompts, id, line.prompts)
   push_two(to_owned, 0, agent .. '/' .. id)
   if request then
-    redis.call('SET', request, id .. ' ' .. hash, 'PX', ARGV[4])
+    redis.call('SET', request, id .. ' ' .. line.hash, 'PX', ARGV[4])
   end
-  add_event(events, 'task.enqueued', created, ARGV[5 + class], id, agent, line.trace)
+  add_event(events, 'task.enqueued', created, ARGV[5 + line.class], id, agent, line.trace)
   return 'added'
 end
 

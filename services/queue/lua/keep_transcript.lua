@@ -12,6 +12,7 @@
 --       5 fence, or '' to drop what is kept for this task
 --       6 transcript
 -- RETURN 'ok' | 'lost'
+-- NEEDS time_given (shared/clock), HELD (shared/held)
 --
 -- The oldest go first. What is dropped can still be gone on with where an executor has it on its disk.
 

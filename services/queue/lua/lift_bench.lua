@@ -6,6 +6,7 @@
 -- ARGV  1 agent, or '' for all of them
 --       2 work channel
 -- RETURN 'ok'
+-- NEEDS lift_bench (move/bench)
 
 lift_bench(KEYS[1], ARGV[1], ARGV[2])
 return 'ok'

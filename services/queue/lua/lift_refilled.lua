@@ -7,6 +7,7 @@
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 work channel
 -- RETURN 'ok'
+-- NEEDS time_given (shared/clock), lift_bench (move/bench)
 
 local bench, refills = unpack(KEYS)
 local now = time_given(ARGV[1])

@@ -8,6 +8,7 @@
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 how long after that it is done again (ms)
 -- RETURN 'ok' | 'early'
+-- NEEDS time_given (shared/clock), decode_record (shared/record), count_lease (shared/count_lease)
 --
 -- A count that leaks would keep work back for ever. The leases are what counts: whoever begins or ends one writes the counts in the same
 -- script, and this makes them right whatever went wrong. It reads every lease, so all replicas together do it once in a while.
@@ -26,10 +27,8 @@ local count = {
   end,
 }
 for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
-  local record = redis.call('HGET', tasks, id)
-  local good, r = pcall(cjson.decode, record or '')
-  -- One that cannot be read is in nobody's way.
-  if good and type(r) == 'table' and r.agent and r.engine and r.executor then
+  local r = decode_record(redis.call('HGET', tasks, id))
+  if r and r.agent and r.engine and r.executor then
     count_lease(count, r, 1)
   end
 end

@@ -40,6 +40,10 @@
 --       6 these (JSON, see below), each once, then for each task, in turn: its line (see below), result or ''
 -- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', 'full ' and the field of `load` that is at its
 --        bound, or 'fault ' and what is wrong with its record
+-- NEEDS time_given (shared/clock), HELD (shared/held), open_batch, push, push_two (shared/batch),
+--       open_tally (shared/tally), count_lease (shared/count_lease), tell_due (shared/due),
+--       add_event, trim_events (shared/events), is_ahead (outage/ahead), lift_bench (move/bench),
+--       open_charges (move/charge), resume_lease (move/resume)
 --
 -- A line: id, which of the moves, fence (held by the caller) or '', tokens of the run or '', and the rest of the event's JSON members; a
 -- space between them. So ends of runs are mostly the same move, which is sent and decoded once.
@@ -71,7 +75,7 @@ local batch = open_batch()
 local from_leases = batch.of('ZREM', leases)
 local to_tasks, to_results, to_ended = batch.of('HSET', tasks), batch.of('HSET', results), batch.of('ZADD', ended)
 local any_benched = redis.call('EXISTS', bench) == 1
-local queued, named, soonest = false, {}, math.huge
+local queued, named, logged, soonest = false, {}, {}, math.huge
 local loads, leased = open_tally(load), open_tally(running)
 
 local function count_waiting(r, sign)
@@ -160,60 +164,29 @@ local function end_lease(r, id, used)
   end
 end
 
--- The record of a run that succeeded, without writing all of it again: members are added at its end, of two with one name the last
--- counts. Nil for other changes, which may take a member away.
-local function add_end(raw, r, before, set)
-  if r.state == 'SUCCEEDED' and HELD[before] and not next(set) then
-    return string.sub(raw, 1, -2) .. ',"state":"SUCCEEDED","ended":' .. now_text .. ',"kept":' .. r.kept
-      .. ',"resultBytes":' .. r.resultBytes .. ',"settled":"' .. r.settled .. '"}'
-  end
-end
-
-local moves, log = {}, LOGS
-for i = 1, tonumber(ARGV[5]) do
-  moves[i] = cjson.decode(ARGV[5 + i])
-end
-local event_start = '{"engine":"' .. engine .. '","attempt":'
-local logged, moved = {}, {}
-local function move_task(line, result)
-  local id, which, fence_text, used, data = string.match(line, '^(%S+) (%d+) (%S*) (%S*) (.*)$')
-  local move = moves[tonumber(which)]
-  log = log + (move.note and 1 or 0)
-  local fence = tonumber(fence_text)
-  local settled = move.settle and fence_text .. ' ' .. move.settle
-  -- It is moved twice in this call: the second time has to see what the first one did.
-  if moved[id] then
-    batch.write()
-  end
-  moved[id] = true
-  local raw = redis.call('HGET', tasks, id)
-  if not raw then
-    return 'missing'
-  end
-  local r = cjson.decode(raw)
+-- Why the move does not apply, or nil when it does.
+local function guard(move, r, id, fence, settled)
   if settled and r.settled == settled then
     return 'done'
-  end
-  if fence and not (HELD[r.state] and r.fence == fence) then
+  elseif fence and not (HELD[r.state] and r.fence == fence) then
     return is_ahead(r, fence, now) and 'ahead' or 'lost'
-  end
-  if move.leaseMs and not is_ahead(r, move.set.fence, now) then
+  elseif move.leaseMs and not is_ahead(r, move.set.fence, now) then
     return HELD[r.state] and r.fence == move.set.fence and r.executor == move.set.executor and 'done' or 'lost'
-  end
-  if move.from and r.state ~= move.from then
+  elseif move.from and r.state ~= move.from then
     return 'moved'
   end
   local full = move.bounds and find_full(move.bounds, r)
   if full then
     return 'full ' .. full
-  end
-  if move.set.class == r.class then -- a change of class, made before
+  elseif move.set.class == r.class then -- a change of class, made before
     return 'done'
-  end
-  if move.due and tonumber(redis.call('ZSCORE', DUE[move.due], id) or now + 1) > now then
+  elseif move.due and tonumber(redis.call('ZSCORE', DUE[move.due], id) or now + 1) > now then
     return 'early'
   end
+end
 
+-- Takes the task out of the indexes and counts of its state. Where it ends a lease, `used` is what the run cost, or nil.
+local function leave(move, r, id, used)
   if r.state == 'QUEUED' then
     take_from_line(r, id)
   elseif WAITING[r.state] then
@@ -223,25 +196,35 @@ local function move_task(line, result)
     loads.add('ended/bytes', -(r.kept or 0))
     r.kept = nil
   elseif move.leaseMs or move.to ~= 'CANCELLING' then
-    end_lease(r, id, tonumber(used))
+    end_lease(r, id, used)
   end
-  local before = r.state
   if WAITING[r.state] then
     count_waiting(r, -1)
   end
+  if r.state == 'SCHEDULED' and move.to ~= r.state then
+    loads.add('scheduled', -1)
+  end
+end
+
+local function put_end(r, id, result)
+  if r.state == 'SUCCEEDED' and not r.chunks then
+    r.resultBytes = #result
+    push_two(to_results, id, result)
+  end
+  r.ended, r.kept = now, r.size + (r.logged or 0) + (r.resultBytes or 0)
+  loads.add('ended/bytes', r.kept)
+  push_two(to_ended, now_text, id)
+end
+
+-- Makes the record that of the next state, and puts the task into the indexes and counts of that.
+local function enter(move, r, id, settled, result)
   r.blocked = nil
   for field, value in pairs(move.set) do
     r[field] = value ~= cjson.null and value or nil
   end
-  if move.to == 'SUCCEEDED' and not r.chunks then
-    r.resultBytes = #result
-  end
   r.state, r.settled = move.to, settled or r.settled
   if WAITING[r.state] then
     count_waiting(r, 1)
-  end
-  if before == 'SCHEDULED' and r.state ~= before then
-    loads.add('scheduled', -1)
   end
   set_alarm(r, id, move.due)
   if move.leaseMs then
@@ -253,31 +236,58 @@ local function move_task(line, result)
   elseif WAITING[r.state] then
     redis.call('ZADD', parked, r.ready, id)
     soonest = math.min(soonest, r.ready)
-  elseif r.state == 'CANCELLING' then
-    redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
-  else
-    r.ended, r.kept = now, r.size + (r.logged or 0) + (r.resultBytes or 0)
-    loads.add('ended/bytes', r.kept)
-    push_two(to_ended, now_text, id)
+  elseif r.state ~= 'CANCELLING' then
+    put_end(r, id, result)
   end
-  push_two(to_tasks, id, add_end(raw, r, before, move.set) or cjson.encode(r))
+  push_two(to_tasks, id, cjson.encode(r))
+end
 
+-- Tells the task's holder, its log and the event stream. `log` is the key of the log, `data` the rest of the event's members.
+local function tell(move, r, id, log, data)
+  if r.state == 'CANCELLING' and not move.leaseMs then
+    redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
+  end
   if r.state == 'SUCCEEDED' then
-    if not r.chunks then
-      push_two(to_results, id, result)
-    end
     local wait = r.leased - r.created
     data = string.format('%s,"executorId":"%s","queueWait":{"seconds":"%d","nanos":%d}', data, r.executor, wait / 1000,
       wait % 1000 * 1000000)
     logged[#logged + 1] = id
   elseif move.note then
-    redis.call('XADD', KEYS[log], '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
+    redis.call('XADD', log, '0-*', 'time', now, 'attempt', r.attempt or 0, 'state', r.state, 'note', move.note)
     logged[#logged + 1] = id
   end
   if move.event then
-    data = event_start .. (r.attempt or 0) .. data .. '}'
+    data = string.format('{"engine":"%s","attempt":%d%s}', engine, r.attempt or 0, data)
     add_event(events, move.event, now_text, data, id, r.agent, r.trace)
   end
+end
+
+local moves, logs, moved = {}, LOGS, {}
+for i = 1, tonumber(ARGV[5]) do
+  moves[i] = cjson.decode(ARGV[5 + i])
+end
+local function move_task(line, result)
+  local id, which, fence, used, data = string.match(line, '^(%S+) (%d+) (%S*) (%S*) (.*)$')
+  local move = moves[tonumber(which)]
+  local settled = move.settle and fence .. ' ' .. move.settle
+  logs = logs + (move.note and 1 or 0)
+  -- It is moved twice in this call: the second time has to see what the first one did.
+  if moved[id] then
+    batch.write()
+  end
+  moved[id] = true
+  local raw = redis.call('HGET', tasks, id)
+  if not raw then
+    return 'missing'
+  end
+  local r = cjson.decode(raw)
+  local refused = guard(move, r, id, tonumber(fence), settled)
+  if refused then
+    return refused
+  end
+  leave(move, r, id, tonumber(used))
+  enter(move, r, id, settled, result)
+  tell(move, r, id, KEYS[logs], data)
   return 'ok'
 end
 

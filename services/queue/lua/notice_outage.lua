@@ -7,6 +7,7 @@
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 lease length (ms)
 -- RETURN 'ok'
+-- NEEDS read_clock (shared/clock), give_time, notice_restart (outage/notice)
 --
 -- Called before each search for expired leases, by every replica. When the last call, of whichever replica, is more than a third of a lease
 -- ago, then executors could not renew either: they call that often. That is judged by the server's clock alone.

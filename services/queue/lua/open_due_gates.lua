@@ -7,6 +7,7 @@
 --       3 work channel
 --       4 topics to wake
 -- RETURN 'ok'
+-- NEEDS time_given (shared/clock)
 --
 -- Safe to run in every replica at once. A gate that opened by time raises no event: its closing said when.
 

@@ -12,6 +12,7 @@
 --       7 work channel
 --       8 topics to wake
 -- RETURN 'ok' | 'open'
+-- NEEDS time_given (shared/clock), add_event (shared/events)
 --
 -- It is kept as opened now, for its ramp and so that a repeat of this call is recognised; open_due_gates forgets it.
 

@@ -10,6 +10,7 @@
 --       5 work channel
 --       6 topic to wake
 -- RETURN stop in force (JSON)
+-- NEEDS time_given (shared/clock), add_event (shared/events)
 --
 -- It is the gate `emergency`: enqueue_tasks accepts nothing while it is closed, claim_tasks starts nothing from level 2 on.
 -- A level that is not higher changes nothing, and neither does the same stop, so that a repeat writes no second event.

@@ -2,6 +2,7 @@
 --
 -- KEYS  1 tasks  hash  id -> record (JSON)
 -- RETURN now (ms)
+-- NEEDS read_clock (shared/clock)
 --
 -- A script because TIME alone has no key: a Redis Cluster would ask any node, whose clock is not that of the shard's node.
 

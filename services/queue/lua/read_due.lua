@@ -8,6 +8,7 @@
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 after which time (ms): what was due by then was seen
 -- RETURN {now, when a task is due next, when a gate opens next, when a rate has refilled next}, each (ms) or ''
+-- NEEDS time_given (shared/clock)
 --
 -- One look at all: a sleeper until the earliest of them misses none.
 

@@ -9,6 +9,7 @@
 --       4 bytes after which it ends; one entry may be larger
 -- RETURN {record or nothing, result or nothing, how many entries the stream has, 1 when there are more, else 0,
 --         {entry id, {field, value, …}}, …}
+-- NEEDS decode_record (shared/record)
 --
 -- In one look: a task that has ended and a page that nothing follows are then the whole truth, and whoever watches for the end needs to
 -- ask for nothing more. A success is no entry (see move_tasks.lua): its result comes with the page that it follows, unless it is stored
@@ -44,6 +45,6 @@ repeat
 until more == 0 or #entries == most or room <= 0
 
 local record = redis.call('HGET', tasks, id)
-local succeeded = record and more == 0 and string.find(record, '"state":"SUCCEEDED"', 1, true)
-local result = succeeded and redis.call('HGET', results, id) or false
+local task = more == 0 and decode_record(record) or {}
+local result = task.state == 'SUCCEEDED' and redis.call('HGET', results, id) or false
 return { record, result, redis.call('XLEN', log), more, unpack(entries) }

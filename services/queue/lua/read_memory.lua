@@ -2,6 +2,7 @@
 --
 -- KEYS  1 tasks  hash  id -> record (JSON)
 -- RETURN id of the Redis process, bytes that count towards maxmemory, maxmemory (0: none), maxmemory-policy
+-- NEEDS run_id (outage/run)
 --
 -- A script because INFO alone has no key: a Redis Cluster would ask any node. What waits to be sent to replicas or written to
 -- the append-only file does not count.

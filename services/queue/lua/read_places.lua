@@ -7,6 +7,7 @@
 --       5 ...lines  zset  of an engine and class: agent/age/id of waiting tasks, all with score 0
 -- ARGV  1 now (ms), or '' for the server's clock
 -- RETURN {now (ms), '1' when they do, else ''}
+-- NEEDS time_given (shared/clock)
 --
 -- Each waiting task is in exactly one of these places, so that their sizes say whether one is missing: that of an engine which this
 -- installation no longer has.

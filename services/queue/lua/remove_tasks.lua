@@ -10,6 +10,7 @@
 --       7 ...belongings  any  for each task, in their order, its log (stream) and its result in chunks (hash)
 -- ARGV  1 for each task its id
 -- RETURN 'ok'
+-- NEEDS decode_record (shared/record), open_tally (shared/tally)
 --
 -- A task that has not ended is kept. Of a record that cannot be read its place in `ended` tells; its name in `owned` stays, as nobody
 -- knows its agent. The request id is kept for its own time, so that a repeated call does not run the task again.
@@ -18,10 +19,9 @@ local tasks, prompts, results, ended, owned, load = unpack(KEYS)
 local loads = open_tally(load)
 for i, id in ipairs(ARGV) do
   local raw = redis.call('HGET', tasks, id)
-  local good, r = pcall(cjson.decode, raw or 'null')
-  local read = good and type(r) == 'table'
-  if not raw or read and r.ended or not read and redis.call('ZSCORE', ended, id) then
-    if read then
+  local r = decode_record(raw)
+  if not raw or r and r.ended or not r and redis.call('ZSCORE', ended, id) then
+    if r then
       redis.call('ZREM', owned, r.agent .. '/' .. id)
       loads.add('ended/bytes', -(r.kept or 0))
     end

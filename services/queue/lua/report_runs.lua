@@ -9,6 +9,8 @@
 --       3 for each report, in turn: task id, fence, number of the report within this fence, 'started' in the attempt's first report
 --         else '', traceparent of the attempt with 'started', how many entries, and these (TaskEvent), oldest first
 -- RETURN for each report 'ok' | 'lost' | 'ahead', or 'fault ' and what is wrong with its task's record
+-- NEEDS time_given (shared/clock), HELD (shared/held), add_event, trim_events (shared/events),
+--       is_ahead (outage/ahead)
 --
 -- A lease past its expiry that nobody reclaimed yet still belongs to its holder: going on is better than a second run. 'ahead' says that Redis
 -- forgot the lease, and that its holder's next Sync lets it go on. Numbers have no gaps: one after reports that Redis forgot starts the run.

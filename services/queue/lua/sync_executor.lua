@@ -20,6 +20,8 @@
 --       9 task ids and fences that the executor holds, in turn
 -- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id, fence, …},
 --        for how long nothing may be granted (ms), the gate of the emergency stop (JSON) or ''}
+-- NEEDS time_given (shared/clock), HELD (shared/held), decode_record (shared/record),
+--       open_batch, push_two (shared/batch), is_ahead (outage/ahead), notice_restart, held_back (outage/notice)
 --
 -- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
 -- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
@@ -51,26 +53,12 @@ elseif seq > last_seq then
 end
 notice_restart(outage, now, tonumber(ARGV[5]))
 
--- Of a lease that nothing has changed yet, as claim_tasks wrote it, only this is read: the rest of its record is of no use here.
-local function find_new(raw, fence)
-  local _, last = string.find(raw, '"state":"LEASED","fence":' .. fence .. ',"executor":"' .. name .. '","boot":"' .. boot .. '"', 1, true)
-  if last and not string.find(raw, '"state":', last, true) then
-    return { state = 'LEASED', fence = tonumber(fence), executor = name, boot = boot }
-  end
-end
-
--- Records of ids, in their order; one that cannot be read is no record, so that it is in nobody's way.
-local function find_all(ids, fences)
+-- Records of ids, in their order; false for one that there is not.
+local function find_all(ids)
   local found = {}
   for from = 1, #ids, 1000 do
-    local to = math.min(from + 999, #ids)
-    for i, raw in ipairs(redis.call('HMGET', tasks, unpack(ids, from, to))) do
-      local at = from + i - 1
-      found[at] = raw and fences and find_new(raw, fences[at])
-      if not found[at] then
-        local good, r = pcall(cjson.decode, raw or '')
-        found[at] = good and r
-      end
+    for i, raw in ipairs(redis.call('HMGET', tasks, unpack(ids, from, math.min(from + 999, #ids)))) do
+      found[from + i - 1] = decode_record(raw) or false
     end
   end
   return found
@@ -87,7 +75,7 @@ local named, fences = {}, {}
 for i = 9, #ARGV, 2 do
   named[#named + 1], fences[#fences + 1] = ARGV[i], ARGV[i + 1]
 end
-local found = find_all(named, fences)
+local found = find_all(named)
 for i, id in ipairs(named) do
   local r, fence = found[i], fences[i]
   if r and r.fence == tonumber(fence) and is_here(r) and r.boot == boot then

@@ -1,9 +1,11 @@
 -- Classes by smooth weighted round robin: each pick adds to every waiting class its share of the weights and takes 1 from the
 -- class with the most credit, which is picked. A weight grows with the age of the class's oldest, up to a bound that keeps any other
 -- class from being outweighed without end. Urgent comes first and pays nothing while it may overtake.
+--
+-- DEFINES open_classes
 
--- `oldest`: when the oldest of each class was accepted, where something waits.
-local function open_classes(saved, oldest, weights, targets, most_ageing, now)
+-- `names`: of the classes, the most pressing first. `oldest`: when the oldest of each was accepted, where something waits.
+local function open_classes(names, saved, oldest, order, now)
   local classes, credit, shares = {}, {}, {}
   for class = 1, 4 do
     credit[class] = tonumber(saved[class] or 0)
@@ -14,7 +16,8 @@ local function open_classes(saved, oldest, weights, targets, most_ageing, now)
     for class = 1, 4 do
       shares[class] = 0
       if oldest[class] then
-        shares[class] = weights[class] * math.min(1 + math.max(0, now - oldest[class]) / targets[class], most_ageing)
+        local ageing = 1 + math.max(0, now - oldest[class]) / order.startTargets[names[class]]
+        shares[class] = order.weights[names[class]] * math.min(ageing, order.mostAgeing)
       end
       sum = sum + shares[class]
     end

@@ -1,6 +1,8 @@
 -- Gates: how many more leases each scope lets through. An entry is there while its gate is closed, and while it has opened and
 -- lets work through on a ramp: one at once, twice as many with each sixth of the ramp. Beside them are the bounds of
 -- adaptive concurrency (`bound/…`), which limit how many run at once.
+--
+-- DEFINES open_gates
 
 local function open_gates(key, now)
   local gates, rooms, ramps, bounds, soonest = {}, {}, {}, {}, math.huge

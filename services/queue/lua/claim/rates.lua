@@ -1,5 +1,7 @@
 -- Rate limits: token buckets that hold a minute's worth, refill evenly, and may go into debt. A limit is {requests, tokens} a minute,
 -- 0 for any number; `*` is the one of every name that has none of its own. A bucket is kept once it was used.
+--
+-- DEFINES open_rates
 
 local function open_rates(key, kind, limits, now)
   local rates, buckets, waits, wait, limited = {}, {}, {}, math.huge, next(limits) ~= nil

@@ -1,15 +1,15 @@
 -- What may start now: gates, caps, bounds and rates, for one executor that asks for runs of one engine and account.
+--
+-- DEFINES open_rules
+-- NEEDS open_tally (shared/tally), count_lease (shared/count_lease), open_gates (claim/gates),
+--       open_rates (claim/rates)
 
-local function read_json(text)
-  return text == '{}' and {} or cjson.decode(text)
-end
-
-local function open_rules(keys, ask, settings)
+local function open_rules(keys, ask, order)
   local rules, running = {}, open_tally(keys.running)
   local gates = open_gates(keys.gates, ask.now)
-  local of_engine = open_rates(keys.rates, 'engine', read_json(settings.engine_rates), ask.now)
-  local of_agent = open_rates(keys.rates, 'agent', read_json(settings.agent_rates), ask.now)
-  local label_max = read_json(settings.label_max)
+  local of_engine = open_rates(keys.rates, 'engine', order.engineRates, ask.now)
+  local of_agent = open_rates(keys.rates, 'agent', order.agentRates, ask.now)
+  local label_max = order.labelMaxRunning
   local labels_matter = next(label_max) ~= nil or gates.any('label/')
   local login = 'account/' .. ask.engine .. '/' .. ask.account
   local bound = gates.bound('bound/' .. ask.engine .. '/' .. ask.account)
@@ -18,11 +18,6 @@ local function open_rules(keys, ask, settings)
 
   local function cap_of(label)
     return label_max[label] or label_max[string.match(label, '^[^=]*')]
-  end
-
-  local function labels_of(record)
-    local labels = string.find(record, '"labels":[', 1, true) and string.match(record, '"labels":(%b[])')
-    return string.gmatch(labels or '', '"([^"]+)"')
   end
 
   -- How many may start, whatever their class and agent. Then what alone allows no more and may allow it to others: 'login' or 'executor'.
@@ -44,7 +39,7 @@ local function open_rules(keys, ask, settings)
   end
 
   function rules.urgent_overtakes()
-    return settings.urgent_max == 0 or running.of('urgent/' .. ask.engine) < settings.urgent_max
+    return order.urgentMax == 0 or running.of('urgent/' .. ask.engine) < order.urgentMax
   end
 
   -- How long until the rate of an agent that may not start has refilled; nil when it waits for something else.
@@ -53,21 +48,17 @@ local function open_rules(keys, ask, settings)
   end
 
   function rules.agent_may(agent)
-    local free = settings.agent_max == 0 or running.of('agent/' .. agent) < settings.agent_max
+    local free = order.agentMaxRunning == 0 or running.of('agent/' .. agent) < order.agentMaxRunning
     return free and gates.room('agent/', agent) > 0 and of_agent.room(agent, ask.cost) > 0
   end
 
   -- What keeps a task back though its turn has come: `late`, it should have started by now and is about to expire; or the label whose
   -- gate is closed, or of which as many run as may.
-  function rules.blocked(record)
-    local deadline = ask.deadlines and string.find(record, '"deadline":', 1, true) and string.match(record, '"deadline":([^,}]+)')
-    if deadline and tonumber(deadline) <= ask.now and not string.find(record, '"attempt":', 1, true) then
+  function rules.blocked(r)
+    if r.deadline and r.deadline <= ask.now and not r.attempt then
       return 'late'
     end
-    if not labels_matter then
-      return nil
-    end
-    for label in labels_of(record) do
+    for _, label in ipairs(labels_matter and r.labels or {}) do
       local scope, cap = 'label/' .. label, cap_of(label)
       if gates.room(scope) <= 0 or cap and running.of(scope) >= cap then
         return scope
@@ -75,32 +66,24 @@ local function open_rules(keys, ask, settings)
     end
   end
 
-  function rules.may_start(class, agent, record)
-    return rules.class_may(class) and rules.agent_may(agent) and not rules.blocked(record)
+  function rules.may_start(r)
+    return rules.class_may(r.class) and rules.agent_may(r.agent) and not rules.blocked(r)
   end
 
-  -- Counts a lease, with finish() as what shared/count_lease.lua says.
-  function rules.count(class, agent, record)
-    running.add('agent/' .. agent, 1)
-    if class == 'urgent' then
-      running.add('urgent/' .. ask.engine, 1)
-    end
-    for label in labels_of(record) do
-      running.add('label/' .. label, 1)
-    end
-    gates.pass('class/', class, 1)
-    gates.pass('agent/', agent, 1)
-    of_agent.pay(agent, 1, ask.cost)
+  -- Counts a lease.
+  function rules.count(r)
+    count_lease(running, r, 1)
+    gates.pass('class/', r.class, 1)
+    gates.pass('agent/', r.agent, 1)
+    of_agent.pay(r.agent, 1, ask.cost)
   end
 
-  -- Counts all of a claim's leases where they count alike, and writes the counts.
+  -- Counts a claim's leases at the gates and rates of all of them, and writes the counts.
   function rules.finish(leases)
     for _, scope in ipairs({ login, own, unpack(of_all) }) do
       gates.pass(scope, '', leases)
     end
     of_engine.pay(ask.engine, leases, ask.cost)
-    running.add(login, leases)
-    running.add('executor/' .. ask.executor, leases)
     running.save()
   end
 

@@ -1,6 +1,9 @@
 -- Turns of the agents of one class, by start-time fair queueing: the agent with the least virtual time is next, and pays for an
 -- average run, which move_tasks corrects. Who leaves the turns, since it has nothing waiting or may not run now, comes back at
 -- the class's virtual time, which is that of the latest turn: time away is not saved up.
+--
+-- DEFINES open_turns, open_line, peek
+-- NEEDS push, push_two (shared/batch)
 
 -- The next of a list that is read in pages that double, or nil. `read(list, place, count)` answers a page; what it reads must not
 -- change meanwhile. Skip it by `list.at = list.at + 1`.

@@ -1,4 +1,6 @@
 -- Lets benched agents run again: the next claim of the engine puts them back into their turns. `agent` is one of them, or '' for all.
+--
+-- DEFINES lift_bench
 
 local function lift_bench(bench, agent, work_channel)
   local first, last = '[agent/', '(agent0'

@@ -1,4 +1,6 @@
 -- What runs cost once they have ended: their agents and the rate limits were charged for average runs at the claim.
+--
+-- DEFINES open_charges
 
 local function open_charges(keys, engine)
   local charges = {}

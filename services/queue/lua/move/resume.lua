@@ -1,4 +1,6 @@
 -- Begins a lease that its holder told of, since Redis forgot that it granted it. `lease_ms`: its length.
+--
+-- DEFINES resume_lease
 
 local function resume_lease(keys, r, id, lease_ms, now)
   r.leased = math.max(r.created, math.min(r.fence, now))

@@ -1,6 +1,9 @@
 -- What an outage of Redis means for leases. Nobody could renew them, so each gets a whole length from now. A Redis that was started again, or
 -- that took over from another, may also have forgotten its last grants, and forgotten that it granted them: so it grants nothing until
 -- every executor that it knows has said what it has, for half a lease at most.
+--
+-- DEFINES give_time, notice_restart, held_back
+-- NEEDS run_id (outage/run)
 
 local function give_time(keys, now, lease_ms)
   for _, id in ipairs(redis.call('ZRANGE', keys.leases, 0, -1)) do

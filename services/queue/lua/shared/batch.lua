@@ -1,5 +1,7 @@
 -- Commands of which many become one: ZADD, ZREM or HSET for a key, written together at the end. Each command that Redis replicates
 -- or appends to its file costs as much as what it does; and what is read in pages stays as it was at the start.
+--
+-- DEFINES open_batch, push, push_two
 
 local MOST_ARGUMENTS = 4000
 

@@ -1,4 +1,7 @@
 -- The server's clock (ms).
+--
+-- DEFINES read_clock, time_given
+
 local function read_clock()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)

@@ -1,4 +1,6 @@
--- What a lease counts as while it lasts; claim/rules.lua counts the same from records that it does not decode. `running` is a tally.
+-- What a lease counts as while it lasts. `running` is a tally.
+--
+-- DEFINES count_lease
 
 local function count_lease(running, r, change)
   running.add('agent/' .. r.agent, change)

@@ -1,5 +1,7 @@
 -- The stream of events, in the fields that packages/events reads. What has nothing to say is left out: of an entry appended to the file,
 -- each argument costs Redis a twentieth.
+--
+-- DEFINES add_event, trim_events
 
 local function add_event(events, type, time, data, task, agent, trace)
   if not task then

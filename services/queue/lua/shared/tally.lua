@@ -1,5 +1,7 @@
 -- Counts in a hash: what a call adds to each is kept here and written at the end, as two commands. A count of 0 is no field, and there is
 -- none below: should one be wrong, it is right again when nothing is left.
+--
+-- DEFINES open_tally
 
 local MOST_NAMES = 1000
 

@@ -9,13 +9,7 @@ const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.
 /** Binds what changes conversations and transcripts. */
 export function bindConversationScripts(redis: RedisClient) {
   return {
-    keep: bindScript(
-      redis,
-      lua("keep_transcript"),
-      ["tasks", "transcripts", "kept", "meta"],
-      oneOf("ok", "lost"),
-      ["shared/clock", "shared/held"].map(lua),
-    ),
+    keep: bindScript(redis, lua("keep_transcript"), ["tasks", "transcripts", "kept", "meta"], oneOf("ok", "lost")),
     put: bindScript(redis, lua("put_turn"), ["conversation"], oneOf("ok", "later")),
   };
 }

@@ -5,8 +5,7 @@ import { queueKeys } from "./keys.js";
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
 
 /** Binds what reads how full a node is. */
-export const bindMemory = (redis: RedisClient) =>
-  bindScript(redis, lua("read_memory"), ["tasks"], decode, [lua("outage/run")]);
+export const bindMemory = (redis: RedisClient) => bindScript(redis, lua("read_memory"), ["tasks"], decode);
 
 /** Reads it for one shard each, in their order. One rejects when its node stays away for 10 s. */
 export function createMemoryReads(redis: RedisClient, shards: number): readonly (() => Promise<NodeMemory>)[] {

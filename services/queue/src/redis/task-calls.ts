@@ -1,9 +1,8 @@
 import type { ScriptArgument } from "@ccsp/redis-kit";
 import { type Bounds, boundsByName } from "../domain/intake/bounds.js";
 import type { FullOutcome, Move, MoveOutcome } from "../domain/task/move.js";
-import { isEnded, type Task } from "../domain/task/task.js";
+import type { Task } from "../domain/task/task.js";
 import type { Place, Report, TaskChanges } from "../domain/task/task-store.js";
-import { logTopic, type Wakes } from "../domain/wakes/wakes.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
 import { GROUP, groupCalls, groupCallsBy } from "./group-calls.js";
@@ -28,41 +27,54 @@ export function createTaskCalls(
     chunks,
     bounds,
     clock,
-    hint,
   }: {
     readonly chunks: ResultChunks;
     readonly bounds: Bounds;
     readonly clock: () => number | "";
-    readonly hint: Wakes["hint"];
   },
 ): TaskChanges {
   const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
   const ofMoves = {
-    ...{ tasks, results, leases, parked, alarms, pinned, ended, running, load, meta },
-    ...{ blocked, bench, rates, events },
+    tasks,
+    results,
+    leases,
+    parked,
+    alarms,
+    pinned,
+    ended,
+    running,
+    load,
+    meta,
+    blocked,
+    bench,
+    rates,
+    events,
   };
 
-  const atDoor = boundsByName(bounds);
+  const namedBounds = boundsByName(bounds);
   const move = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
     async (engine, calls) => {
       const [moves, logs, each] = [new Map<string, number>(), new Array<string>(), new Array<ScriptArgument>()];
       for (const { place, move, result = EMPTY } of calls) {
-        const arg = moveArg(move, atDoor);
+        const arg = moveArg(move, namedBounds);
         const which = moves.get(arg) ?? moves.size + 1;
         moves.set(arg, which);
         if (move.note) logs.push(keys.log(place.id));
         each.push(moveLine(place, which, move), asBuffer(result));
       }
       // What is spread comes last: see createEnqueue.
-      const answer = scripts.move(
+      return scripts.move(
         { logs, ...ofMoves, ...keys.engine(engine) },
-        ...[clock(), engine, channels.log, channels.work, moves.size, ...moves.keys(), ...each],
+        clock(),
+        engine,
+        channels.log,
+        channels.work,
+        moves.size,
+        ...moves.keys(),
+        ...each,
       );
-      // Nothing follows an end: whoever sees it early does not look twice.
-      for (const { place, move } of calls) if (isEnded(move.to)) hint(logTopic(place.id));
-      return answer;
     },
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
   );
@@ -71,9 +83,15 @@ export function createTaskCalls(
     async (reports) =>
       scripts.report(
         { tasks, events, logs: reports.map(({ id }) => keys.log(id)) },
-        ...[clock(), channels.log],
+        clock(),
+        channels.log,
         ...reports.flatMap(({ id, fence, number, started, entries }) => [
-          ...[id, fence, number, started ? "started" : "", started?.traceparent ?? "", entries.length],
+          id,
+          fence,
+          number,
+          started ? "started" : "",
+          started?.traceparent ?? "",
+          entries.length,
           ...entries.map(asBuffer),
         ]),
       ),
@@ -84,7 +102,7 @@ export function createTaskCalls(
     async (ended) => {
       const belongings = ended.flatMap(({ id, chunks = "none" }) => [keys.log(id), keys.result(id, chunks)]);
       await scripts.remove(
-        { ...{ tasks, prompts, results, ended: keys.ended, owned, load }, belongings },
+        { tasks, prompts, results, ended: keys.ended, owned, load, belongings },
         ...ended.map(({ id }) => id),
       );
       return ended.map(({ id }) => id);

@@ -38,10 +38,6 @@ export async function openWakes(
       }
       return listener;
     },
-    hint(topic) {
-      const [first] = listeners.get(topic) ?? [];
-      first?.(topic);
-    },
     tell(topic) {
       // Word may be lost, as when Redis is away.
       redis.publish(channels.work, topic).catch(() => undefined);

@@ -1,5 +1,8 @@
 -- Upper case, with a mark.
+--
+-- DEFINES shout
+-- NEEDS MARK (parts/mark)
 
 local function shout(text)
-  return string.upper(text) .. '!'
+  return string.upper(text) .. MARK
 end

@@ -35,7 +35,6 @@ function createWakes() {
       listeners.set(listener, topics);
       return listener;
     },
-    hint() {},
     tell: (topic) => void told.push(topic),
   };
   /** Word from another process. */

@@ -2,11 +2,6 @@
 export interface Wakes {
   /** Hears from now on, so listen first and read then. */
   listen(topics: readonly string[]): Listener;
-  /**
-   * Wakes one listener of the topic in this process, the one that listens longest, before the word that will wake all. For who has just sent
-   * the change: what the listener asks the store for comes right behind it, and needs no wake-up of its own.
-   */
-  hint(topic: string): void;
   /** Wakes the listeners of the topic of every process. */
   tell(topic: string): void;
 }

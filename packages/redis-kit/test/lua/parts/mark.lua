@@ -1,0 +1,5 @@
+-- What is at the end of what is shouted.
+--
+-- DEFINES MARK
+
+local MARK = '!'
