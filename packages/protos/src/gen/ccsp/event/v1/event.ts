@@ -300,7 +300,7 @@ export interface EmergencyStopped {
   level: string;
   /** Who called the stop. */
   who: string;
-  /** Why. */
+  /** Why the stop was called. */
   why: string;
 }
 
@@ -310,7 +310,7 @@ export interface EmergencyResumed {
   id: string;
   /** Who ended the stop. */
   who: string;
-  /** Why. */
+  /** Why the stop was ended. */
   why: string;
 }
 

@@ -86,7 +86,7 @@ export interface ListEnginesResponse {
 
 /** An engine and what it can do. */
 export interface EngineInfo {
-  /** State and version. */
+  /** State and version of the engine. */
   status:
     | EngineStatus
     | undefined;

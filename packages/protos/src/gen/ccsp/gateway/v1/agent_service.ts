@@ -146,7 +146,7 @@ export interface GetCapabilitiesRequest {
 
 /** Response for `GetCapabilities`. */
 export interface GetCapabilitiesResponse {
-  /** Engines, the default first. */
+  /** Names of the engines. The first is the default. */
   engines: string[];
   /** Largest prompt, in bytes. */
   maxPromptBytes: bigint;

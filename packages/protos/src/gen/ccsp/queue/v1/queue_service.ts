@@ -389,7 +389,7 @@ export interface EngineOffer {
 
 /** Response for `Sync`. */
 export interface SyncResponse {
-  /** New leases. */
+  /** Leases that the queue grants with this answer. */
   leases: Lease[];
   /** Held leases that are cancelled. The executor must stop each run and then call Fail. */
   cancellations: CancelOrder[];
@@ -421,7 +421,7 @@ export interface SyncResponse {
   time: Date | undefined;
 }
 
-/** See `SyncResponse.emergency`. */
+/** An order to stop work in an emergency. See `SyncResponse.emergency`. */
 export interface EmergencyOrder {
   /** Id of the order. It is new with each EmergencyStop that raised the level. */
   id: string;
@@ -429,7 +429,7 @@ export interface EmergencyOrder {
   level: EmergencyLevel;
 }
 
-/** What an executor ended for an emergency stop. */
+/** Reports what an executor ended for an emergency stop. */
 export interface EmergencyReceipt {
   /** Id of the order. */
   id: string;
@@ -493,7 +493,7 @@ export interface HeldConversation {
   transcriptFault: string;
 }
 
-/** See `SyncResponse.cancellations`. */
+/** An order to stop a cancelled run. See `SyncResponse.cancellations`. */
 export interface CancelOrder {
   /** Id of the task. */
   taskId: string;
@@ -523,7 +523,7 @@ export interface ReportRequest {
   events: TaskEvent[];
 }
 
-/** See `ReportRequest.started`. */
+/** Says that the engine of an attempt has started. See `ReportRequest.started`. */
 export interface RunStarted {
   /** W3C trace context of the attempt's span. The next attempt links to it. */
   traceparent: string;
@@ -717,7 +717,7 @@ export interface GetStatusResponse {
   maxPromptBytes: bigint;
   /** Number of tasks that wait for their start time. */
   scheduled: bigint;
-  /** Closed gates. */
+  /** Gates that are closed, or that have opened and are on a ramp. */
   gates: Gate[];
   /** The emergency stop in force. Absent when there is none. */
   emergency:
@@ -929,7 +929,7 @@ export interface PauseQueueResponse {
 
 /** Request for `ResumeQueue`. */
 export interface ResumeQueueRequest {
-  /** What to resume. */
+  /** The scope of the gate to open. */
   scope:
     | GateScope
     | undefined;
@@ -10597,7 +10597,7 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
   /**
-   * Reads one task.
+   * Reads one task with its result.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -11034,7 +11034,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /**
-   * Reads one task.
+   * Reads one task with its result.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -11400,7 +11400,7 @@ export interface QueueServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchResponse>;
   /**
-   * Reads one task.
+   * Reads one task with its result.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.

@@ -788,7 +788,7 @@ export interface TaskError {
 export interface TaskEvent {
   /** Position in the log. */
   sequence: number;
-  /** When the queue stored it. */
+  /** When the queue stored the entry. */
   time:
     | Date
     | undefined;
