@@ -1,6 +1,5 @@
 import { SignJWT } from "jose";
 
-/** The form of an agent id. */
 export const AGENT_ID = /^[A-Za-z0-9._@-]{1,128}$/;
 
 /** The agent id that stands for a person in a local fleet. */

@@ -6,7 +6,7 @@ export function stateName(state: TaskState): string {
   return TaskState[state] ?? `state ${state}`;
 }
 
-/** What people want to know after a run, one line each. A number that is not known is shown as unknown. */
+/** A summary of a run for people, with one fact on a line. A number that is not known is shown as unknown. */
 export function summary(result: TaskResult): string[] {
   const { usage, costUsd, queueWait, runTime, engine, engineVersion, model, cached, conversationId } = result;
   const refused = [...new Set(result.permissionDenials.map(({ tool }) => tool))];

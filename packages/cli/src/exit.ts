@@ -2,7 +2,7 @@ import { CcspError, InvalidTaskError } from "@ccsp/client";
 import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
 
-/** What scripts can read from the exit code. --help and README.md document it. */
+/** The exit codes, which scripts can read. --help and README.md document it. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -80,7 +80,7 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   SYNC_STALE: EXIT.failed,
 };
 
-/** What `--json` shows of an error. */
+/** The form in which `--json` shows an error. */
 export function errorJson(error: unknown): object {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields };

@@ -17,7 +17,7 @@ export interface ServiceStatus {
 }
 
 /**
- * What a local fleet reports about itself. A part that does not answer is left out, and the readiness of its service
+ * The report of a local fleet about itself. A part that does not answer is left out, and the readiness of its service
  * says so.
  */
 export interface LocalStatus {

@@ -36,7 +36,7 @@ function goOn(pid: number): void {
   }
 }
 
-/** Starts Redis as soon as nothing holds it. */
+/** Starts Redis when the file that holds it is gone. */
 const REDIS_SCRIPT = `#!/bin/sh
 PATH='${process.env["PATH"]}'
 echo $$ >>"$0.pids"

@@ -1,6 +1,6 @@
 import type { RunEvent } from "./run-event.js";
 
-/** The answer, as far as the events have shown it. */
+/** The part of the answer that the events have shown so far. */
 export interface Answer {
   hear(event: RunEvent): void;
   /**

@@ -2,7 +2,7 @@ import { type CategoryName, categoryNameOf, type FieldViolation, type Reason } f
 import { CallError } from "@ccsp/grpc-kit";
 import { ErrorCategory, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 
-/** What a refusal carries besides its message. A field is empty when the server did not set it. */
+/** The details that a refusal carries besides its message. A field is empty when the server did not set it. */
 export interface ErrorDetails {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly fields?: readonly FieldViolation[];
@@ -88,7 +88,7 @@ export class QueueFullError extends CcspError {
 
 /**
  * SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, SLOW_READER, CALLER_LIMIT, DEADLINE_EXCEEDED: CCSP gave no answer
- * for as long as the client waits.
+ * in the time that the client waits.
  */
 export class UnavailableError extends CcspError {
   override readonly name = "UnavailableError";

@@ -13,7 +13,7 @@ type RunEntry = { readonly task: Task } | { readonly event: TaskEvent };
 /**
  * The log of a task, from the entry after a sequence until the gateway ends the stream. It continues across broken
  * streams and restarts of the gateway: each entry comes once and in order. The log of a task that was put back has more
- * than one end. Throws when no gateway could be reached for as long as the caller's patience lasts.
+ * than one end. Throws when no gateway could be reached until the caller's patience ended.
  */
 export function followTask(
   agent: Pick<Agent, "watchTask">,

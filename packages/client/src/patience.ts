@@ -22,8 +22,8 @@ export interface Patience {
    */
   tryMs(): number;
   /**
-   * Waits before the next try. The waits grow, and each is at least as long as the server asked. When no further try
-   * makes sense, it throws the error that the agent should see.
+   * Waits before the next try. The waits grow, and none is shorter than the server asked. When no further try makes
+   * sense, it throws the error that the agent should see.
    */
   outlast(error: unknown): Promise<void>;
 }

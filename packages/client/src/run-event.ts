@@ -12,8 +12,8 @@ import { categoryName } from "./errors.js";
 export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED";
 
 /**
- * What happens to a run, in order. `sequence` is the position in the task's log: a watcher that reconnects sends the
- * last one that it saw.
+ * An event in the life of a run, in order. `sequence` is the position in the task's log: a watcher that reconnects
+ * sends the last one that it saw.
  *
  * - `accepted`: the task is stored. Always the first event.
  * - `started`: the engine of an attempt runs. Text of an earlier attempt is no longer valid.

@@ -15,8 +15,8 @@ export interface ScheduleInput {
   readonly timeZone?: string;
   readonly task: TaskInput;
   /**
-   * What to do about times that passed while no queue was running: make no task, one task for all of them, or one task
-   * for each. Default: `skip`.
+   * How to handle times that passed while no queue was running: make no task, one task for all of them, or one task for
+   * each. Default: `skip`.
    */
   readonly missedRuns?: "skip" | "run-once" | "run-all";
   /** The schedule makes no tasks for now. */

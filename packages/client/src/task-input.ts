@@ -65,7 +65,7 @@ export interface TaskInput {
 export type PriorityName = "urgent" | "high" | "normal" | "low";
 
 /**
- * What the engine may do without asking. The policy of the operator says which of these modes an agent may use.
+ * Actions that the engine may do without asking. The policy of the operator says which of these modes an agent may use.
  * `manual` is another name for `default`. `acceptEdits` is the spelling of `accept-edits` in releases up to 0.2.0; the
  * next release will not accept it.
  */

@@ -1,7 +1,7 @@
 import { formatDuration, parseDuration } from "./duration.js";
 import { type HostPort, parseHostPort } from "./host-port.js";
 
-/** What `--help` shows about one setting. */
+/** The facts that `--help` shows about one setting. */
 export interface SettingDescription {
   readonly name: string;
   readonly doc: string;

@@ -1,8 +1,6 @@
 import { type Address, fingerprint } from "./address.js";
 
-/**
- * What the channel gets after an answer of Consul: a new list, the news that no instance exists ("nobody"), or nothing.
- */
+/** News for the channel after an answer of Consul: a new list, that no instance exists, or nothing. */
 export type News = { readonly found: readonly Address[] } | "nobody" | undefined;
 
 /**

@@ -7,7 +7,7 @@ export interface FieldViolation {
   readonly description: string;
 }
 
-/** What has to change before the same call can succeed. Waiting alone does not help. */
+/** A condition that has to change before the same call can succeed. Waiting alone does not help. */
 export interface Precondition {
   /** Kind of condition, such as `EMERGENCY_STOP`. */
   readonly type: string;

@@ -12,7 +12,7 @@ export interface Identity {
   readonly expireTime: Date;
 }
 
-/** What a caller presents to prove its identity, as values that every transport has. */
+/** Credentials that a caller presents to prove its identity, as values that every transport has. */
 export interface CallerCredentials {
   /** The value of the header `authorization`. */
   readonly authorization?: string | undefined;

@@ -13,7 +13,7 @@ export interface UpOptions {
   readonly ports: "default" | "free";
 }
 
-/** What a fleet needs to run. Engine and output are closed when the fleet has stopped. */
+/** The parts that a fleet needs to run. Engine and output are closed when the fleet has stopped. */
 export interface FleetParts {
   readonly state: StateDir;
   readonly lock: FolderLock;

@@ -73,11 +73,11 @@ export interface BadRequest {
 export interface BadRequest_FieldViolation {
   /** Path of the field in the request, such as `spec.limits.wall_time`. */
   field: string;
-  /** What the field must be. Text for people. */
+  /** The rule for the field. Text for people. */
   description: string;
 }
 
-/** What has to be true before the call can succeed. */
+/** Conditions that must hold before the call can succeed. */
 export interface PreconditionFailure {
   /** Every unmet condition. */
   violations: PreconditionFailure_Violation[];
@@ -89,7 +89,7 @@ export interface PreconditionFailure_Violation {
   type: string;
   /** The subject of the condition, such as a task id. */
   subject: string;
-  /** What to do about it. Text for people. */
+  /** The way to meet the condition. Text for people. */
   description: string;
 }
 

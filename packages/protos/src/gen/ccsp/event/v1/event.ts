@@ -37,7 +37,7 @@ export interface Event {
   agentId: string;
   /** W3C trace context (`traceparent`) of the task. May be empty. */
   traceparent: string;
-  /** What happened. The comment of each field gives the name of the event type on the wire. */
+  /** The event itself. The comment of each field gives the name of the event type on the wire. */
   data:
     | //
     /** `task.enqueued` */
@@ -110,7 +110,7 @@ export interface TaskRetried {
   readyTime:
     | Date
     | undefined;
-  /** What the attempt used. Absent when it is not known. */
+  /** Usage of the attempt. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
@@ -143,7 +143,7 @@ export interface TaskCompleted {
   attempt: number;
   /** Id of the executor. */
   executorId: string;
-  /** What the run used. Absent when it is not known. */
+  /** Usage of the run. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
@@ -182,7 +182,7 @@ export interface TaskFailed {
   error:
     | TaskError
     | undefined;
-  /** What the last attempt used. Absent when it is not known. */
+  /** Usage of the last attempt. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
@@ -213,7 +213,7 @@ export interface TaskCancelled {
   attempt: number;
   /** Reason that the cancel gave. */
   reason: string;
-  /** What the run used until it was stopped. Absent when it is not known. */
+  /** Usage of the run until it was stopped. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
@@ -261,7 +261,7 @@ export interface TaskExpired_LabelsEntry {
 export interface GateClosed {
   /** The tasks that the gate holds, such as `engine/claude-code`. */
   scope: string;
-  /** Who closed the gate. */
+  /** Name of the person or program that closed the gate. */
   who: string;
   /** Why the gate was closed. */
   why: string;
@@ -273,7 +273,7 @@ export interface GateClosed {
 export interface GateOpened {
   /** The tasks that the gate held. */
   scope: string;
-  /** Who opened the gate. */
+  /** Name of the person or program that opened the gate. */
   who: string;
   /** Why the gate was opened. May be empty. */
   why: string;
@@ -298,7 +298,7 @@ export interface EmergencyStopped {
   id: string;
   /** Level of the stop: NO_SUBMIT, NO_START, PARK_RUNNING or KILL. */
   level: string;
-  /** Who called the stop. */
+  /** Name of the person or program that called the stop. */
   who: string;
   /** Why the stop was called. */
   why: string;
@@ -308,7 +308,7 @@ export interface EmergencyStopped {
 export interface EmergencyResumed {
   /** Id of the stop. */
   id: string;
-  /** Who ended the stop. */
+  /** Name of the person or program that ended the stop. */
   who: string;
   /** Why the stop was ended. */
   why: string;

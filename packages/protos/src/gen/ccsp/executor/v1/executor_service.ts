@@ -93,7 +93,7 @@ export interface EngineInfo {
   /** Oldest version that is known to work. Empty means any version. */
   minimumVersion: string;
   /**
-   * What a request may ask of the engine, by the field names of `TaskSpec`: `system_prompt`, `conversation`,
+   * Features that a request may ask of the engine, by the field names of `TaskSpec`: `system_prompt`, `conversation`,
    * `attachments`, …
    */
   capabilities: string[];
@@ -125,7 +125,7 @@ export interface GetRunResponse {
     | undefined;
   /** The end of the text that the engine has written: at most 16 KiB, in whole characters. */
   tail: string;
-  /** What the processes of the run have used so far. */
+  /** Resources that the processes of the run have used so far. */
   resources:
     | RunResources
     | undefined;

@@ -2611,7 +2611,7 @@ export const DeleteScheduleResponse: MessageFns<DeleteScheduleResponse> = {
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
   /**
-   * Submits a task. Returns as soon as the queue has stored the task safely. Scope `tasks:submit`.
+   * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
    * A call with a `request_id` is safe to repeat for 24 hours.
    *
@@ -2619,11 +2619,11 @@ export const AgentServiceService = {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
-   *   no memory left. `QuotaFailure` names the bound. Wait as long as `RetryInfo` says, then call again.
+   *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.
-   * - UNAVAILABLE `OVERLOADED`: wait as long as `RetryInfo` says, then call again.
+   * - UNAVAILABLE `OVERLOADED`: wait for the time in `RetryInfo`, then call again.
    */
   submitTask: {
     path: "/ccsp.gateway.v1.AgentService/SubmitTask" as const,
@@ -2845,7 +2845,7 @@ export const AgentServiceService = {
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
   /**
-   * Submits a task. Returns as soon as the queue has stored the task safely. Scope `tasks:submit`.
+   * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
    * A call with a `request_id` is safe to repeat for 24 hours.
    *
@@ -2853,11 +2853,11 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
-   *   no memory left. `QuotaFailure` names the bound. Wait as long as `RetryInfo` says, then call again.
+   *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.
-   * - UNAVAILABLE `OVERLOADED`: wait as long as `RetryInfo` says, then call again.
+   * - UNAVAILABLE `OVERLOADED`: wait for the time in `RetryInfo`, then call again.
    */
   submitTask: handleUnaryCall<SubmitTaskRequest, SubmitTaskResponse>;
   /**
@@ -2961,7 +2961,7 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
 
 export interface AgentServiceClient extends Client {
   /**
-   * Submits a task. Returns as soon as the queue has stored the task safely. Scope `tasks:submit`.
+   * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
    * A call with a `request_id` is safe to repeat for 24 hours.
    *
@@ -2969,11 +2969,11 @@ export interface AgentServiceClient extends Client {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
-   *   no memory left. `QuotaFailure` names the bound. Wait as long as `RetryInfo` says, then call again.
+   *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.
-   * - UNAVAILABLE `OVERLOADED`: wait as long as `RetryInfo` says, then call again.
+   * - UNAVAILABLE `OVERLOADED`: wait for the time in `RetryInfo`, then call again.
    */
   submitTask(
     request: SubmitTaskRequest,

@@ -43,7 +43,7 @@ export interface GetUsageResponse {
   rows: UsageRow[];
 }
 
-/** What one agent used of one model. */
+/** Usage of one model by one agent. */
 export interface UsageRow {
   /** Id of the agent. */
   agentId: string;

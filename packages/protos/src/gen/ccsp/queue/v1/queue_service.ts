@@ -194,7 +194,7 @@ export function blockerKindToJSON(object: BlockerKind): string {
   }
 }
 
-/** What to do about run times that were missed. */
+/** How to handle run times that were missed. */
 export enum MissedRuns {
   /** UNSPECIFIED - Means SKIP in a request. An answer never has it. */
   UNSPECIFIED = 0,
@@ -355,7 +355,7 @@ export interface SyncRequest {
   maxWait:
     | Duration
     | undefined;
-  /** What the executor ended for the emergency stop in force. Absent when the executor knows of no stop. */
+  /** Runs that the executor ended for the emergency stop in force. Absent when the executor knows of no stop. */
   emergency: EmergencyReceipt | undefined;
 }
 
@@ -445,7 +445,7 @@ export interface EndedRun {
   taskId: string;
   /** Id of the process group that was ended. 0 when no process had been started. */
   pid: number;
-  /** Number of ended processes, as far as they were counted. */
+  /** Number of ended processes. It may be too low: the executor may not have counted all. */
   processes: number;
 }
 
@@ -478,7 +478,7 @@ export interface Lease {
   conversation: HeldConversation | undefined;
 }
 
-/** What an executor needs to know about a conversation. */
+/** Facts that an executor needs about a conversation. */
 export interface HeldConversation {
   /** Id that the engine itself gave the conversation. */
   engineConversationId: string;
@@ -570,7 +570,7 @@ export interface FailRequest {
   error:
     | TaskError
     | undefined;
-  /** What the failed run used. Absent when it is not known. */
+  /** Usage of the failed run. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
@@ -783,7 +783,7 @@ export interface Gate {
   scope:
     | GateScope
     | undefined;
-  /** Who closed the gate: a person, an agent, or `ccsp` itself. */
+  /** Name of the one that closed the gate: a person, an agent, or `ccsp` itself. */
   who: string;
   /** Why the gate was closed. */
   why: string;
@@ -805,7 +805,7 @@ export interface EmergencyStatus {
   id: string;
   /** Level of the stop. */
   level: EmergencyLevel;
-  /** Who called the stop. */
+  /** Name of the person or program that called the stop. */
   who: string;
   /** Why the stop was called. */
   why: string;
@@ -813,7 +813,7 @@ export interface EmergencyStatus {
   time:
     | Date
     | undefined;
-  /** What the executors have ended for the stop so far. */
+  /** Receipts of the executors for the stop so far. */
   receipts: ExecutorReceipt[];
 }
 
@@ -821,7 +821,7 @@ export interface EmergencyStatus {
 export interface ExecutorReceipt {
   /** Id of the executor. */
   executorId: string;
-  /** What the executor ended. Absent: it has not answered yet. */
+  /** Runs that the executor ended. Absent: the executor has not answered yet. */
   receipt: EmergencyReceipt | undefined;
 }
 
@@ -831,7 +831,7 @@ export interface CancelTasksRequest {
   filter:
     | TaskFilter
     | undefined;
-  /** Only count the tasks, change nothing. */
+  /** Only count the tasks and change nothing. */
   dryRun: boolean;
   /** Reason, shown in the logs of the tasks. At most 256 bytes. */
   reason: string;
@@ -867,7 +867,7 @@ export interface RetryTasksRequest {
   filter:
     | TaskFilter
     | undefined;
-  /** Only count the tasks, change nothing. */
+  /** Only count the tasks and change nothing. */
   dryRun: boolean;
   /** Reason, shown in the logs of the tasks. At most 256 bytes. */
   reason: string;
@@ -899,11 +899,11 @@ export interface SetPriorityResponse {
 
 /** Request for `PauseQueue`. */
 export interface PauseQueueRequest {
-  /** What to pause. `emergency` is not allowed. */
+  /** The scope to pause. `emergency` is not allowed. */
   scope:
     | GateScope
     | undefined;
-  /** Who makes the request. 1-128 visible characters. */
+  /** Name of the person or program that makes the request. 1-128 visible characters. */
   who: string;
   /**
    * Reason. 1-256 bytes of free text. Line breaks are kept. Control characters and marks of writing direction are
@@ -933,7 +933,7 @@ export interface ResumeQueueRequest {
   scope:
     | GateScope
     | undefined;
-  /** Who makes the request. 1-128 visible characters. */
+  /** Name of the person or program that makes the request. 1-128 visible characters. */
   who: string;
   /** Reason. Required for `emergency`. At most 256 bytes. */
   why: string;
@@ -953,7 +953,7 @@ export interface ClearQueueRequest {
   agentId: string;
   /** Empty for the dry run. Otherwise the token that the dry run returned. */
   confirmationToken: string;
-  /** Who makes the request. 1-128 visible characters. */
+  /** Name of the person or program that makes the request. 1-128 visible characters. */
   who: string;
 }
 
@@ -979,7 +979,7 @@ export interface AgentCount {
 export interface EmergencyStopRequest {
   /** Level of the stop. */
   level: EmergencyLevel;
-  /** Who calls the stop. 1-128 visible characters. */
+  /** Name of the person or program that calls the stop. 1-128 visible characters. */
   who: string;
   /**
    * Reason. 1-256 bytes of free text. Line breaks are kept. Control characters and marks of writing direction are
@@ -1116,7 +1116,7 @@ export interface Schedule {
   spec:
     | TaskSpec
     | undefined;
-  /** What to do about run times that passed while no queue was running. */
+  /** How to handle run times that passed while no queue was running. */
   missedRuns: MissedRuns;
   /** The schedule makes no tasks for now. */
   paused: boolean;
@@ -10401,9 +10401,9 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
  * given. The network and the gateway decide who may call it. In calls about one task and in List, an empty `agent_id`
  * means an operator: the queue finds the tasks of every agent. The gateway never sends an empty `agent_id`.
  *
- * Promised: a task that was answered with OK survives the death of any process (and the death of Redis as far as its
- * persistence setting promises). A task may start more than once. Only the holder of the newest fence can end it, and
- * it ends exactly once.
+ * Promised: a task that was answered with OK survives the death of any process (and the death of Redis, within the
+ * limits of its persistence setting). A task may start more than once. Only the holder of the newest fence can end it,
+ * and it ends exactly once.
  *
  * Not promised: that a task starts only once, or that log entries of a lost attempt stop at once.
  *
@@ -10422,14 +10422,14 @@ export const QueueServiceService = {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, in total or of this agent, or the memory of Redis is full.
-   *   `QuotaFailure` names the bound. Wait as long as `RetryInfo` says, then call again.
+   *   `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were
    *   over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force. `PreconditionFailure` says who called it and
    *   why.
-   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait as long as `RetryInfo` says, then call
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait for the time in `RetryInfo`, then call
    *   again.
    */
   enqueue: {
@@ -10667,7 +10667,7 @@ export const QueueServiceService = {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait as long as `RetryInfo` says, then
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait for the time in `RetryInfo`, then
    *   call again.
    */
   retryTask: {
@@ -10686,7 +10686,7 @@ export const QueueServiceService = {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on waiting tasks was reached. The queue put back as many tasks as the
-   *   bound allowed, in no promised order. Wait as long as `RetryInfo` says, then call again for the others.
+   *   bound allowed, in no promised order. Wait for the time in `RetryInfo`, then call again for the others.
    */
   retryTasks: {
     path: "/ccsp.queue.v1.QueueService/RetryTasks" as const,
@@ -10932,14 +10932,14 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, in total or of this agent, or the memory of Redis is full.
-   *   `QuotaFailure` names the bound. Wait as long as `RetryInfo` says, then call again.
+   *   `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were
    *   over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force. `PreconditionFailure` says who called it and
    *   why.
-   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait as long as `RetryInfo` says, then call
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait for the time in `RetryInfo`, then call
    *   again.
    */
   enqueue: handleUnaryCall<EnqueueRequest, EnqueueResponse>;
@@ -11072,7 +11072,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait as long as `RetryInfo` says, then
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait for the time in `RetryInfo`, then
    *   call again.
    */
   retryTask: handleUnaryCall<RetryTaskRequest, RetryTaskResponse>;
@@ -11083,7 +11083,7 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on waiting tasks was reached. The queue put back as many tasks as the
-   *   bound allowed, in no promised order. Wait as long as `RetryInfo` says, then call again for the others.
+   *   bound allowed, in no promised order. Wait for the time in `RetryInfo`, then call again for the others.
    */
   retryTasks: handleUnaryCall<RetryTasksRequest, RetryTasksResponse>;
   /**
@@ -11200,14 +11200,14 @@ export interface QueueServiceClient extends Client {
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, in total or of this agent, or the memory of Redis is full.
-   *   `QuotaFailure` names the bound. Wait as long as `RetryInfo` says, then call again.
+   *   `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
    * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were
    *   over.
    * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
    *   queue has removed it.
    * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force. `PreconditionFailure` says who called it and
    *   why.
-   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait as long as `RetryInfo` says, then call
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait for the time in `RetryInfo`, then call
    *   again.
    */
   enqueue(
@@ -11488,7 +11488,7 @@ export interface QueueServiceClient extends Client {
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait as long as `RetryInfo` says, then
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait for the time in `RetryInfo`, then
    *   call again.
    */
   retryTask(
@@ -11513,7 +11513,7 @@ export interface QueueServiceClient extends Client {
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on waiting tasks was reached. The queue put back as many tasks as the
-   *   bound allowed, in no promised order. Wait as long as `RetryInfo` says, then call again for the others.
+   *   bound allowed, in no promised order. Wait for the time in `RetryInfo`, then call again for the others.
    */
   retryTasks(
     request: RetryTasksRequest,

@@ -16,7 +16,10 @@ export const protobufFileName = "ccsp/task/v1/task.proto";
 
 /** The messages that every part of CCSP shares: what a task is, what happens to it, and how it ends. */
 
-/** What an engine may do without asking. The policy of the operator says which of these modes an agent may ask for. */
+/**
+ * Actions that an engine may do without asking. The policy of the operator says which of these modes an agent may ask
+ * for.
+ */
 export enum PermissionMode {
   /** UNSPECIFIED - Means the default of the installation. */
   UNSPECIFIED = 0,
@@ -475,7 +478,7 @@ export function errorSourceToJSON(object: ErrorSource): string {
   }
 }
 
-/** What an agent asks for. Every field except `prompt` has a default. */
+/** A task as an agent submits it. Every field except `prompt` has a default. */
 export interface TaskSpec {
   /** The text that the engine gets. 1 byte to 1 MiB of UTF-8 by default (`CCSP_MAX_PROMPT_BYTES`). */
   prompt: string;
@@ -561,7 +564,7 @@ export interface TaskSpec {
   allowedTools: string[];
   /** Tools that the engine must not use. Same bounds as `allowed_tools`. */
   deniedTools: string[];
-  /** What the engine may do without asking. */
+  /** Actions that the engine may do without asking. */
   permissionMode: PermissionMode;
   /**
    * Built-in tools that the engine has. Empty means the engine's default. Names without rules; same bounds as
@@ -655,7 +658,7 @@ export interface Task {
   id: string;
   /** Id of the agent that submitted the task. */
   agentId: string;
-  /** What the agent asked for. In lists, `prompt` and `system_prompt` are left out. */
+  /** The task as the agent submitted it. In lists, `prompt` and `system_prompt` are left out. */
   spec:
     | TaskSpec
     | undefined;
@@ -689,7 +692,7 @@ export interface Task {
   readyTime: Date | undefined;
 }
 
-/** What an engine used. An absent number is not known; it does not mean zero. */
+/** Usage of an engine. An absent number is not known; it does not mean zero. */
 export interface Usage {
   /** Number of prompt tokens that were not read from a cache. */
   inputTokens: bigint;
@@ -705,7 +708,7 @@ export interface Usage {
 export interface TaskResult {
   /** The engine's answer. */
   text: string;
-  /** What the run used. Absent when the engine did not report it. */
+  /** Usage of the run. Absent when the engine did not report it. */
   usage:
     | Usage
     | undefined;
@@ -744,7 +747,7 @@ export interface TaskResult {
    * the result. Set by the queue.
    */
   cached: boolean;
-  /** What the processes of the run used on their host. */
+  /** Resources that the processes of the run used on their host. */
   resources:
     | RunResources
     | undefined;
@@ -760,7 +763,7 @@ export interface PermissionDenial {
   input: string;
 }
 
-/** What all processes of a run used together. An absent number is not known. */
+/** Resources that all processes of a run used together. An absent number is not known. */
 export interface RunResources {
   /** CPU time, user and system. */
   cpuTime:
@@ -778,7 +781,7 @@ export interface TaskError {
   message: string;
   /** Whether another attempt may succeed. */
   retryable: boolean;
-  /** Which side caused the failure, as far as known. */
+  /** Side that caused the failure, if it is known. */
   source: ErrorSource;
   /** Shortest sensible wait before the next try. Absent when the engine gave none. */
   retryAfter: Duration | undefined;
