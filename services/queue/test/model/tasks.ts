@@ -116,8 +116,8 @@ export function readyAfter(task: ModelTask, { category, retryAfterMs }: Failure,
   const limit = LIMITS[category];
   const runs = limit ? task.limited + 1 : Math.max(task.attempt, task.spent + 1);
   const [firstMs, mostMs] = limit ?? [1_000, 60_000];
-  // For a usage window, the time that the provider names is the time itself. A window that is open already counts so
-  // only once.
+  // For a usage window, the time that the provider names is used as it is. A time of 0, for a window that is open
+  // already, counts only after the first such run.
   const named = category === "USAGE_WINDOW" && retryAfterMs !== undefined && (retryAfterMs > 0 || runs === 1);
   if (named) return now + retryAfterMs + 30_000;
   return now + Math.max(Math.min(firstMs * 2 ** (runs - 1), mostMs), retryAfterMs ?? 0);
