@@ -1,6 +1,6 @@
 /**
  * The options of a task that CCSP passes to the engine unchanged. The names are those of `ccsp.task.v1.TaskSpec`, and
- * the values are in the engine's own words. An empty value asks for nothing.
+ * the values are in the engine's own words. With an empty value, the task does not ask for the option.
  */
 export interface EngineOptions {
   readonly model: string;
