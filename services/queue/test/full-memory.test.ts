@@ -8,6 +8,7 @@ import { createConversationStore } from "../src/conversations/conversation-store
 import { reap } from "../src/domain/due/reaper.js";
 import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
 import { createBulk } from "../src/domain/search/bulk.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { watchMemory } from "../src/memory-watch.js";
 import { createMemoryReads } from "../src/redis/memory.js";
 import { createReplicas } from "../src/redis/replicas.js";
@@ -120,7 +121,7 @@ for (const { kind, start } of SETUPS) {
       await queue.complete(second.task.id, second.fence, large, {});
       assert.equal(await queue.fail(third.task.id, third.fence, failure("OVERLOADED"), {}), "PARKED");
       await queue.release(fourth.task.id, fourth.fence, "draining");
-      await queue.cancel(fifth.task.id, "alice", "enough");
+      await queue.cancel(fifth.task.id, asAgent("alice"), "enough");
       worker.held.clear();
       await worker.sync();
       const ended = await store.find(second.task.id);
@@ -151,8 +152,8 @@ for (const { kind, start } of SETUPS) {
       await gates.pause(scopes.all, ADA);
       await gates.pause(scopes.agent("alice"), ADA);
       await gates.resume(scopes.all, ADA);
-      await queue.setPriority(id, "alice", "high");
-      await queue.cancel(id, "alice", "");
+      await queue.setPriority(id, asAgent("alice"), "high");
+      await queue.cancel(id, asAgent("alice"), "");
       const bulk = createBulk({ store, queue });
       const { token } = await bulk.prepareClear({ class: "low" }, signal);
       await bulk.clear({ class: "low" }, { token, reason: "" }, signal);

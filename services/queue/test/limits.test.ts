@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { reap } from "../src/domain/due/reaper.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
+import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
 import { labelName } from "../src/domain/task/labels.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
@@ -408,17 +409,17 @@ function limits({ twice }: WorldOptions): void {
       const leased = await one();
       await start(leased);
       assert.equal(await fail(leased), "FAILED");
-      const { task } = await world.queue.retry(id, "alice", "the network is back");
+      const { task } = await world.queue.retry(id, asAgent("alice"), "the network is back");
       assert.deepEqual([task.state, task.attempt, task.spent, task.ended], ["QUEUED", 1, 0, undefined]);
-      await world.queue.retry(id, "", "");
+      await world.queue.retry(id, OPERATOR, "");
       const again = await one();
       assert.equal(again.id, id);
       await start(again);
       await complete(again);
       const states = (await logOf(world.store, id)).map(({ content }) => content.kind === "state" && content.state);
       assert.deepEqual(states, ["RUNNING", "FAILED", "QUEUED", "RUNNING", "SUCCEEDED"]);
-      await assert.rejects(world.queue.retry(id, "alice", ""), { reason: "TASK_NOT_FAILED" });
-      await assert.rejects(world.queue.retry(id, "bob", ""), { reason: "TASK_NOT_FOUND" });
+      await assert.rejects(world.queue.retry(id, asAgent("alice"), ""), { reason: "TASK_NOT_FAILED" });
+      await assert.rejects(world.queue.retry(id, asAgent("bob"), ""), { reason: "TASK_NOT_FOUND" });
     });
 
     it("change the class of a task that waits or is parked, which keeps its age", async () => {
@@ -427,14 +428,14 @@ function limits({ twice }: WorldOptions): void {
       const low = await add({ class: "low" });
       await add({ class: "high" });
       for (const id of [parked, low]) {
-        const { task } = await world.queue.setPriority(id, "alice", "urgent");
+        const { task } = await world.queue.setPriority(id, asAgent("alice"), "urgent");
         assert.deepEqual([task.class, task.id], ["urgent", id]);
       }
       assert.equal((await logOf(world.store, low)).length, 1, "it is told once");
       world.clock.now += 60_000;
       await tick();
       assert.deepEqual(ids(await take(2)), [parked, low]);
-      const { task } = await world.queue.setPriority(low, "", "low");
+      const { task } = await world.queue.setPriority(low, OPERATOR, "low");
       assert.deepEqual([task.state, task.class], ["LEASED", "urgent"]);
     });
   });

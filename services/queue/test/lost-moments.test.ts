@@ -5,6 +5,7 @@ import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { reap } from "../src/domain/due/reaper.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
@@ -190,7 +191,7 @@ for (const shards of [1, 4]) {
       assert.equal(ex.held.size, 2);
       const fence = Number(ex.held.get(cancelled));
       await lose();
-      await world.queue.cancel(cancelled, "alice", "enough");
+      await world.queue.cancel(cancelled, asAgent("alice"), "enough");
       await assert.rejects(complete(unknown, fence), { reason: "LEASE_LOST" });
       assert.deepEqual((await ex.sync()).lost.toSorted(), [cancelled, unknown].toSorted());
     });
@@ -205,7 +206,7 @@ for (const shards of [1, 4]) {
       older.held.clear();
       const is = await leaseOne(newer);
       await lose();
-      await world.queue.cancel(id, "alice", "enough");
+      await world.queue.cancel(id, asAgent("alice"), "enough");
       await newer.sync();
       const { cancelled, lost } = await newer.sync();
       assert.deepEqual([cancelled.map((each) => each.fence), lost], [[is.fence], []]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
+import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
 import { observeQueue } from "../src/metrics.js";
 import { measureQueue } from "../src/status-metrics.js";
 import { scopes } from "./scopes.js";
@@ -72,8 +73,8 @@ for (const shards of [1, 4]) {
       ex.held.clear();
       const [second] = (await ex.sync()).grants;
       await queue.fail(id, second?.fence ?? 0, failure("TIMEOUT"), {});
-      await queue.retry(id, "", "again");
-      await queue.cancel(id, "alice", "enough");
+      await queue.retry(id, OPERATOR, "again");
+      await queue.cancel(id, asAgent("alice"), "enough");
       assert.equal(await value('ccsp_queue_failures_total{category="TIMEOUT",retried="false"}'), 1);
       assert.equal(await value('ccsp_queue_failures_total{category="CANCELLED",retried="false"}'), 0);
       assert.equal(await value("ccsp_queue_deliveries_lost_total"), 0);

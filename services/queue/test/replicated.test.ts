@@ -9,6 +9,7 @@ import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
 import { createShardedStore } from "../src/domain/sharding/sharded-store.js";
 import type { TaskStore } from "../src/domain/store.js";
+import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
 import { afterRevival } from "../src/domain/task/decide.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { createReplicas } from "../src/redis/replicas.js";
@@ -84,7 +85,7 @@ describe("a store that waits for replicas", () => {
     const { id } = (await queue.enqueue(task)).task;
     const again = { ...task, id: newTask().id };
     assert.equal((await queue.enqueue(again)).task.id, id);
-    await queue.cancel(id, "alice", "");
+    await queue.cancel(id, asAgent("alice"), "");
     const ended = await world.store.find(id);
     assert.ok(ended);
     await world.store.remove(ended);
@@ -130,11 +131,11 @@ describe("a store that waits for replicas", () => {
         readLog: async (...where: Parameters<TaskStore["readLog"]>) => early(page, world.store.readLog(...where)),
       };
     };
-    await world.queue.retry(task.id, "alice", "");
+    await world.queue.retry(task.id, asAgent("alice"), "");
     assert.equal((await waiting(readEarly(), 0).findConfirmed(task.id))?.state, "QUEUED");
     const read = await waiting(readEarly(), 0).readLog(task.id, 0, 10);
     assert.equal(read?.task.state, "QUEUED");
-    await world.queue.cancel(task.id, "alice", "");
+    await world.queue.cancel(task.id, asAgent("alice"), "");
     await world.store.remove(failed);
     assert.equal(await waiting(readEarly(), 0).findConfirmed(task.id), undefined);
   });
@@ -142,10 +143,10 @@ describe("a store that waits for replicas", () => {
   it("tells of no end that a failover could take back, however it is asked", async () => {
     const id = await succeed();
     const queue = queueOver(waiting(world.store));
-    await assert.rejects(queue.retry(id, "", ""), unconfirmed, "and not that it has succeeded");
-    await assert.rejects(queue.findFor(id, ""), unconfirmed, "as ExplainTask asks");
-    await assert.rejects(queue.get(id, "alice"), unconfirmed);
-    await assert.rejects(queueOver(waiting(world.store, 0)).retry(id, "", ""), {
+    await assert.rejects(queue.retry(id, OPERATOR, ""), unconfirmed, "and not that it has succeeded");
+    await assert.rejects(queue.findFor(id, OPERATOR), unconfirmed, "as ExplainTask asks");
+    await assert.rejects(queue.get(id, asAgent("alice")), unconfirmed);
+    await assert.rejects(queueOver(waiting(world.store, 0)).retry(id, OPERATOR, ""), {
       reason: "TASK_NOT_FAILED",
     });
   }).timeout(20_000);
@@ -164,10 +165,10 @@ describe("a store that waits for replicas", () => {
     it("does not say so before they have it, nor to who asks again", async () => {
       const id = await failLongAgo();
       const queue = queueOver(waiting(world.store));
-      await assert.rejects(queue.retry(id, "alice", ""), unconfirmed);
+      await assert.rejects(queue.retry(id, asAgent("alice"), ""), unconfirmed);
       assert.equal((await world.store.find(id))?.state, "QUEUED", "it was put back even so");
-      await assert.rejects(queue.retry(id, "alice", ""), unconfirmed, "again");
-      assert.equal((await queueOver(waiting(world.store, 0)).retry(id, "alice", "")).task.state, "QUEUED");
+      await assert.rejects(queue.retry(id, asAgent("alice"), ""), unconfirmed, "again");
+      assert.equal((await queueOver(waiting(world.store, 0)).retry(id, asAgent("alice"), "")).task.state, "QUEUED");
     }).timeout(20_000);
 
     it("does not count it before they have it", async () => {

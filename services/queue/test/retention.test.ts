@@ -3,6 +3,7 @@ import { reap } from "../src/domain/due/reaper.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
 import { listTasks } from "../src/domain/search/scan.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { scopes } from "./scopes.js";
 import { inEveryRedis, keep, tasksOf } from "./task-world.js";
@@ -63,7 +64,7 @@ function promises(options: WorldOptions): void {
       const { fence } = await leaseOne();
       await start(id, fence);
       await world.queue.fail(id, fence, failure(), {});
-      await world.queue.retry(id, "alice", "");
+      await world.queue.retry(id, asAgent("alice"), "");
       assert.equal(Number(await world.redis.client.hget(queueKeys(0).load, "ended/bytes")), 0);
     });
 
@@ -71,7 +72,7 @@ function promises(options: WorldOptions): void {
       const ids: string[] = [];
       for (let i = 0; i < 250; i++) {
         ids.push(await add());
-        if (i < 240) await world.queue.cancel(ids[i] ?? "", "alice", "");
+        if (i < 240) await world.queue.cancel(ids[i] ?? "", asAgent("alice"), "");
         world.clock.now++;
       }
       await reap(world.store, world.queue, { ...keep, maxEnded: 5 });
@@ -85,7 +86,7 @@ function promises(options: WorldOptions): void {
 
     it("keeps no other ended task, and is forgotten with them", async () => {
       const ids = [await add(), await add(), await add()];
-      for (const id of ids) await world.queue.cancel(id, "alice", "");
+      for (const id of ids) await world.queue.cancel(id, asAgent("alice"), "");
       await addBroken(ids[0] ?? "");
       await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
       assert.equal((await world.store.counts()).ended, 0);

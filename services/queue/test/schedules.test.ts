@@ -5,6 +5,7 @@ import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Registry } from "prom-client";
 import { createSubmissions } from "../src/application/submissions.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { channels, scheduleKeys } from "../src/redis/keys.js";
 import { createMakeTask } from "../src/schedules/make-task.js";
 import { openSchedules } from "../src/schedules/open-schedules.js";
@@ -99,7 +100,7 @@ describe("schedules", () => {
     assert.equal(report?.lastRunTime?.toISOString(), "2026-01-01T09:00:00.000Z");
     assert.equal(report?.nextRunTimes[0]?.toISOString(), "2026-01-01T10:00:00.000Z");
     assert.equal(report?.spec?.prompt, "say hello");
-    assert.equal((await world.queue.get(report?.lastTaskId ?? "", "alice")).task.state, "QUEUED");
+    assert.equal((await world.queue.get(report?.lastTaskId ?? "", asAgent("alice"))).task.state, "QUEUED");
 
     await client.deleteSchedule({ agentId: "alice", name: "report" });
     await assert.rejects(

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { reap } from "../src/domain/due/reaper.js";
 import { type Bounds, NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { afterCancel, afterCompletion } from "../src/domain/task/decide.js";
 import type { PriorityClass } from "../src/domain/task/task.js";
 import { queueKeys } from "../src/redis/keys.js";
@@ -174,7 +175,7 @@ function promises(options: WorldOptions): void {
     it("answers a repeated request id with its task also when that has ended, also when the queue is full", async () => {
       const request = { id: "r", hash: "h" };
       const id = await add({ request });
-      await world.queue.cancel(id, "alice", "");
+      await world.queue.cancel(id, asAgent("alice"), "");
       await add();
       const full = bounded({ all: { tasks: 1, bytes: 0 } });
       assert.deepEqual(await full.enqueue(newTask({ request })), { outcome: "known", id });
@@ -186,7 +187,7 @@ function promises(options: WorldOptions): void {
     it("does not run a task again whose request id outlived it", async () => {
       const request = { id: "r", hash: "h" };
       const id = await add({ request });
-      await world.queue.cancel(id, "alice", "");
+      await world.queue.cancel(id, asAgent("alice"), "");
       await world.store.remove({ id });
       await assert.rejects(world.queue.enqueue(newTask({ request })), reason("TASK_NOT_FOUND"));
     });
@@ -230,7 +231,7 @@ function promises(options: WorldOptions): void {
       const { id, fence } = await leaseOne();
       await Promise.all([
         ...["one", "two"].map((result) => world.queue.complete(id, fence, Buffer.from(result), {})),
-        world.queue.cancel(id, "alice", ""),
+        world.queue.cancel(id, asAgent("alice"), ""),
       ]);
       assert.equal(await state(id), "SUCCEEDED");
       assert.equal(String(await world.store.findResult({ id })), "one");
@@ -262,7 +263,7 @@ function promises(options: WorldOptions): void {
       const { id, fence } = await leaseOne();
       await world.queue.complete(id, fence, result, {});
       await world.queue.complete(id, fence, randomBytes(CHUNK_BYTES * 3), {});
-      const { task, result: read } = await world.queue.get(id, "alice");
+      const { task, result: read } = await world.queue.get(id, asAgent("alice"));
       assert.deepEqual(Buffer.from(read ?? []), result);
       assert.equal(task.resultBytes, result.byteLength);
       const chunks = (await world.keys()).filter((key) => key.includes(":result:"));
@@ -313,7 +314,7 @@ function promises(options: WorldOptions): void {
   });
 
   describe("a cancel", () => {
-    const cancel = async (id: string) => (await world.queue.cancel(id, "alice", "changed my mind")).task;
+    const cancel = async (id: string) => (await world.queue.cancel(id, asAgent("alice"), "changed my mind")).task;
 
     it("ends a queued task at once", async () => {
       const id = await add();

@@ -3,6 +3,7 @@ import type { ListRequest, TaskFilter as TaskFilterMessage } from "@ccsp/protos/
 import type { Faults } from "../domain/fields/faults.js";
 import { isAgentId } from "../domain/fields/ids.js";
 import { ANY_TASK, type TaskFilter } from "../domain/search/filter.js";
+import type { Caller } from "../domain/task/caller.js";
 import { labelName } from "../domain/task/labels.js";
 import type { State } from "../domain/task/task.js";
 import { classOf, stateOf } from "../messages/words.js";
@@ -15,16 +16,20 @@ export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Fa
   return ANY_TASK;
 }
 
-/** The agent and states of the request itself and the rest of its filter, as one; undefined when no task can match. */
-export function readListFilter({ agentId, states, filter }: ListRequest, faults: Faults): TaskFilter | undefined {
+/** The caller, the states of the request itself and the rest of its filter, as one. Undefined when no task can match. */
+export function readListFilter(
+  { states, filter }: ListRequest,
+  caller: Caller,
+  faults: Faults,
+): TaskFilter | undefined {
   faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs into agent_id");
   faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs into states");
-  checkAgent("agent_id", agentId, faults);
+  if (caller.kind === "agent") checkAgent("agent_id", caller.id, faults);
   // A state that no task can be in yet still filters.
   const known = states.flatMap((state): State | [] => stateOf(state) ?? []);
   if (states.length > 0 && known.length === 0) return undefined;
   const rest = filter ? readFilter({ ...filter, agentId: "", states: [] }, faults) : ANY_TASK;
-  return { ...rest, ...(agentId !== "" && { agent: agentId }), states: known };
+  return { ...rest, ...(caller.kind === "agent" && { agent: caller.id }), states: known };
 }
 
 /** The empty one means every agent. */

@@ -8,6 +8,7 @@ import type { Queue } from "../domain/lifecycle/queue.js";
 import type { BulkStore } from "../domain/search/bulk.js";
 import type { Counts } from "../domain/search/change-all.js";
 import { toTaskMessage } from "../messages/task-message.js";
+import { callerOf } from "./caller.js";
 
 type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 
@@ -17,11 +18,11 @@ const MOST_AGENTS = 100;
 export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
   const byFilter = createByFilter(deps);
   return {
-    async list(request) {
+    async list(request, context) {
       const faults = new Faults();
       const { pageSize, pageToken } = request;
       faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
-      const filter = readListFilter(request, faults);
+      const filter = readListFilter(request, callerOf(context, request.agentId), faults);
       faults.check();
       if (filter === undefined) return { tasks: [], nextPageToken: "" };
       const page = await byFilter.list(filter, { pageSize, pageToken });

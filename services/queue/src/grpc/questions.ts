@@ -11,6 +11,7 @@ import type { Blocker } from "../domain/explain/blockers.js";
 import type { Estimate } from "../domain/explain/estimate.js";
 import { toDuration } from "../messages/duration.js";
 import { toState } from "../messages/words.js";
+import { callerOf } from "./caller.js";
 
 /** The RPCs that answer when and why a task starts. */
 export function questionHandlers(
@@ -18,8 +19,8 @@ export function questionHandlers(
 ): Pick<Handlers<QueueServiceService>, "explainTask" | "estimateTask"> {
   const questions = createQuestions(deps);
   return {
-    async explainTask({ taskId, agentId }) {
-      const { task, why } = await questions.explain(taskId, agentId);
+    async explainTask({ taskId, agentId }, context) {
+      const { task, why } = await questions.explain(taskId, callerOf(context, agentId));
       const state = toState(task.state);
       if (why === undefined) return { ...NOTHING, state };
       const { aheadInClass, aheadOfAgent, blockers, earliestMs, start } = why;

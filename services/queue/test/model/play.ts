@@ -9,6 +9,7 @@ import { createQueue } from "../../src/domain/lifecycle/queue.js";
 import { type Bulk, createBulk } from "../../src/domain/search/bulk.js";
 import type { Counts } from "../../src/domain/search/change-all.js";
 import { ANY_TASK } from "../../src/domain/search/filter.js";
+import { asAgent, OPERATOR } from "../../src/domain/task/caller.js";
 import { labelName } from "../../src/domain/task/labels.js";
 import { shardOfAgent } from "../../src/domain/task/shard.js";
 import { CLASSES, type State } from "../../src/domain/task/task.js";
@@ -318,13 +319,13 @@ export class Play {
   }
 
   private async cancel(task: model.ModelTask): Promise<void> {
-    const answer = await this.world.queue.cancel(task.id, task.agent, "enough");
+    const answer = await this.world.queue.cancel(task.id, asAgent(task.agent), "enough");
     model.cancel(task);
     assert.equal(answer.task.state, task.state);
   }
 
   private async retry(task: model.ModelTask): Promise<void> {
-    const answer = this.world.queue.retry(task.id, task.agent, "");
+    const answer = this.world.queue.retry(task.id, asAgent(task.agent), "");
     const waiting = [...this.tasks.values()].filter((other) => other.agent === task.agent && model.waits(other));
     const room = waiting.length < BOUNDS.agent.tasks;
     if (!room && model.failed(task)) return expectRefusal(answer, "QUEUE_FULL");
@@ -334,7 +335,7 @@ export class Play {
 
   private async setPriority(task: model.ModelTask, n: number): Promise<void> {
     const priority = CLASSES[n % 4] ?? "low";
-    await this.world.queue.setPriority(task.id, "", priority);
+    await this.world.queue.setPriority(task.id, OPERATOR, priority);
     model.setPriority(task, priority);
   }
 
