@@ -61,7 +61,7 @@ function events(get: () => World): void {
   };
   /** Runs the reaper as two replicas do: at the same time, and once more. */
   const tick = async () => {
-    const round = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+    const round = () => reap(get(), { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
     await Promise.all([round(), round()]);
     await round();
   };

@@ -38,7 +38,7 @@ function explain(shards: number): void {
     // The executor is present with its slots, and takes nothing yet.
     return { ...ex, look: () => ex.sync({ freeSlots: 0 }) };
   };
-  const tick = () => reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+  const tick = () => reap(world, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const pause = (scope: Scope, more: { opensMs?: number } = {}) =>
     world.gates.pause(scope, { who: "ada", why: "maintenance", ...more });
   const resume = (scope: Scope) => world.gates.resume(scope, { who: "ada", why: "done" });

@@ -133,7 +133,7 @@ for (const { kind, start } of SETUPS) {
       await conversations.advance(first.task.id, first.task, turn);
       world.clock.now += 3_600_000;
       await store.noticeOutage(30_000);
-      await reap(store, queue, RETENTION);
+      await reap(world, RETENTION);
       assert.equal(await store.find(first.task.id), undefined, "it was forgotten");
     });
 
@@ -154,7 +154,7 @@ for (const { kind, start } of SETUPS) {
       await gates.resume(scopes.all, ADA);
       await queue.setPriority(id, asAgent("alice"), "high");
       await queue.cancel(id, asAgent("alice"), "");
-      const bulk = createBulk({ store, queue });
+      const bulk = createBulk(world);
       const { token } = await bulk.prepareClear({ class: "low" }, signal);
       await bulk.clear({ class: "low" }, { token, reason: "" }, signal);
       assert.equal((await store.find(low.id))?.state, "CANCELLED");

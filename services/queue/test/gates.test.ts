@@ -34,7 +34,7 @@ function gates(get: () => World): void {
   const pause = (scope: Scope, more: { opensMs?: number } = {}) =>
     get().gates.pause(scope, { who: "ada", why: "maintenance", ...more });
   const resume = (scope: Scope) => get().gates.resume(scope, { who: "ada", why: "done" });
-  const tick = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+  const tick = () => reap(get(), { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const told = async () => {
     const entries = await get().redis.client.xrange(queueKeys(0).events, "-", "+");
     const data = entries.map(([id, fields]) => decodeEvent(0, id, fields)?.data);

@@ -4,6 +4,7 @@ import { CallError, type Client, createClient, implement, serveGrpc } from "@ccs
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
+import { createByFilter } from "../src/application/by-filter.js";
 import { createSubmissions } from "../src/application/submissions.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
@@ -21,7 +22,7 @@ export async function serveReplica(
   world: World,
   { cache, receiptsWithinMs }: { cache?: TaskCache; receiptsWithinMs?: number } = {},
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
-  const { queue, sync, gates, store, wakes, shards, order } = world;
+  const { queue, moves, sync, gates, store, wakes, shards, order } = world;
   const emergency = createEmergencyStop(
     { store, queue, wakes },
     receiptsWithinMs === undefined ? {} : { receiptsWithinMs },
@@ -44,6 +45,7 @@ export async function serveReplica(
     limits,
     order,
     submissions,
+    byFilter: createByFilter({ store, moves }),
     cache,
     conversations,
     schedules: scheduleHandlers(

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { reap } from "../src/domain/due/reaper.js";
-import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
 import { labelName } from "../src/domain/task/labels.js";
 import { queueKeys } from "../src/redis/keys.js";
@@ -11,8 +10,8 @@ import {
   executor,
   failure,
   logOf,
-  NOBODY,
   newTask,
+  queueOver,
   REFUSALS,
   startWorld,
   type World,
@@ -55,7 +54,7 @@ function limits({ twice }: WorldOptions): void {
     world.queue.fail(id, fence, failure(...error), {});
   const complete = ({ id, fence }: { id: string; fence: number }, tokens?: number) =>
     world.queue.complete(id, fence, Buffer.from(""), tokens === undefined ? {} : { tokens });
-  const tick = () => reap(world.store, world.queue, KEEP);
+  const tick = () => reap(world, KEEP);
   const ids = (tasks: readonly { id: string }[]) => tasks.map(({ id }) => id);
   const told = async (type: string) => {
     const entries = await world.redis.client.xrange(queueKeys(0).events, "-", "+");
@@ -209,7 +208,7 @@ function limits({ twice }: WorldOptions): void {
       const [one, other] = await take(2, { id: "broken" });
       assert.ok(one && other);
       const dying = { ...world.store, move: () => Promise.reject(new Error("the replica is gone")) };
-      const replica = createQueue({ store: dying, gates: world.gates, observer: NOBODY }, world.limits);
+      const { queue: replica } = queueOver({ ...world, store: dying });
       await assert.rejects(replica.fail(one.id, one.fence, failure("ENGINE_CRASH"), {}), /the replica is gone/);
       const pauseMs = async () => {
         const gate = (await world.store.gates()).get("executor/broken/claude-code");

@@ -132,7 +132,7 @@ for (const shards of [1, 4]) {
         await world.queue.fail(id, was.fence, failure(), {});
         older.held.clear();
         world.clock.now += 10;
-        await reap(world.store, world.queue, KEEP);
+        await reap(world, KEEP);
         const is = await leaseOne(newer);
         await lose();
 
@@ -152,7 +152,7 @@ for (const shards of [1, 4]) {
       const lose = await rememberMoment();
       await leaseOne(cut);
       world.clock.now += LEASE_MS + 1;
-      await reap(world.store, world.queue, KEEP);
+      await reap(world, KEEP);
       const is = await leaseOne(newer);
       await lose();
       assert.deepEqual((await cut.sync()).lost, [], "nobody else said that it holds it");
@@ -173,7 +173,7 @@ for (const shards of [1, 4]) {
       const scheduled = await add({ agent: "carol", start: world.clock.now + 1_000 });
       const lose = await rememberMoment();
       world.clock.now += 2_000;
-      await reap(world.store, world.queue, KEEP);
+      await reap(world, KEEP);
       await ex.sync();
       assert.deepEqual([...ex.held.keys()].toSorted(), [parked, pinned, scheduled].toSorted());
       await lose();
@@ -218,7 +218,7 @@ for (const shards of [1, 4]) {
       const { fence } = await leaseOne(executor(world));
       const round = async () => {
         await world.store.noticeOutage(LEASE_MS);
-        await reap(world.store, world.queue, KEEP);
+        await reap(world, KEEP);
       };
       await round();
       const outages = {

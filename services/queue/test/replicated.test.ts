@@ -4,7 +4,6 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { within } from "@ccsp/timing";
 import { createSubmissions } from "../src/application/submissions.js";
-import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
 import { createShardedStore } from "../src/domain/sharding/sharded-store.js";
@@ -16,7 +15,7 @@ import { createReplicas } from "../src/redis/replicas.js";
 import { replicated } from "../src/redis/replicated.js";
 import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore, replicatedSchedules } from "../src/schedules/schedule-store.js";
-import { ENGINES, executor, failure, NOBODY, newTask, startWorld, type World } from "./world.js";
+import { ENGINES, executor, failure, newTask, queueOver, startWorld, type World } from "./world.js";
 
 const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
 
@@ -34,9 +33,7 @@ describe("a store that waits for replicas", () => {
   afterEach(() => world.redis.release(connection));
 
   const waiting = (store: TaskStore, replicas = 1) => replicated(store, createReplicas(connection, replicas));
-  const queueOver = (store: TaskStore) => {
-    return createQueue({ store, gates: world.gates, observer: NOBODY }, world.limits);
-  };
+  const over = (store: TaskStore) => ({ store, ...queueOver({ ...world, store }) });
   const start = async () => {
     await world.store.enqueue(newTask());
     const [grant] = (await executor(world).sync()).grants;
@@ -80,7 +77,7 @@ describe("a store that waits for replicas", () => {
   }).timeout(40_000);
 
   it("answers a repeated request whose task was forgotten as `local` does", async () => {
-    const queue = queueOver(waiting(world.store, 0));
+    const { queue } = over(waiting(world.store, 0));
     const task = newTask({ request: { id: "r", hash: "h" } });
     const { id } = (await queue.enqueue(task)).task;
     const again = { ...task, id: newTask().id };
@@ -92,7 +89,7 @@ describe("a store that waits for replicas", () => {
     await assert.rejects(queue.enqueue(again), { reason: "TASK_NOT_FOUND" });
     await world.redis.client.del(queueKeys(0).request("alice", "r"));
     const old: TaskStore = { ...world.store, enqueue: async () => ({ outcome: "known", id }) };
-    await assert.rejects(queueOver(waiting(old, 0)).enqueue(again), unconfirmed, "nobody knows it");
+    await assert.rejects(over(waiting(old, 0)).queue.enqueue(again), unconfirmed, "nobody knows it");
   });
 
   it("counts a Fail whose task was leased and settled again while it waited", async () => {
@@ -142,11 +139,11 @@ describe("a store that waits for replicas", () => {
 
   it("tells of no end that a failover could take back, however it is asked", async () => {
     const id = await succeed();
-    const queue = queueOver(waiting(world.store));
+    const { queue } = over(waiting(world.store));
     await assert.rejects(queue.retry(id, OPERATOR, ""), unconfirmed, "and not that it has succeeded");
     await assert.rejects(queue.findFor(id, OPERATOR), unconfirmed, "as ExplainTask asks");
     await assert.rejects(queue.get(id, asAgent("alice")), unconfirmed);
-    await assert.rejects(queueOver(waiting(world.store, 0)).retry(id, OPERATOR, ""), {
+    await assert.rejects(over(waiting(world.store, 0)).queue.retry(id, OPERATOR, ""), {
       reason: "TASK_NOT_FAILED",
     });
   }).timeout(20_000);
@@ -164,11 +161,11 @@ describe("a store that waits for replicas", () => {
 
     it("does not say so before they have it, nor to who asks again", async () => {
       const id = await failLongAgo();
-      const queue = queueOver(waiting(world.store));
+      const { queue } = over(waiting(world.store));
       await assert.rejects(queue.retry(id, asAgent("alice"), ""), unconfirmed);
       assert.equal((await world.store.find(id))?.state, "QUEUED", "it was put back even so");
       await assert.rejects(queue.retry(id, asAgent("alice"), ""), unconfirmed, "again");
-      assert.equal((await queueOver(waiting(world.store, 0)).retry(id, asAgent("alice"), "")).task.state, "QUEUED");
+      assert.equal((await over(waiting(world.store, 0)).queue.retry(id, asAgent("alice"), "")).task.state, "QUEUED");
     }).timeout(20_000);
 
     it("does not count it before they have it", async () => {
@@ -176,10 +173,10 @@ describe("a store that waits for replicas", () => {
       const change = { filter, reason: "", dryRun: false };
       await failLongAgo();
       const none = waiting(world.store);
-      await assert.rejects(createBulk({ store: none, queue: queueOver(none) }).retry(change, signal), unconfirmed);
+      await assert.rejects(createBulk(over(none)).retry(change, signal), unconfirmed);
       await failLongAgo();
       const all = waiting(world.store, 0);
-      const { changed } = await createBulk({ store: all, queue: queueOver(all) }).retry(change, signal);
+      const { changed } = await createBulk(over(all)).retry(change, signal);
       assert.deepEqual([...changed], [["alice", 1]]);
     }).timeout(20_000);
 

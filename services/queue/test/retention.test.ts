@@ -26,10 +26,10 @@ function promises(options: WorldOptions): void {
       await world.queue.complete(id, fence, Buffer.from("x"), {});
       await executor(world).sync({ sequence: 9n });
       world.clock.now += keep.retentionMs - 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal(await state(id), "SUCCEEDED");
       world.clock.now += 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       const left = (await world.redis.client.keys("*")).toSorted();
       const { events, executor: executorKey, meta, request, engine } = queueKeys(0);
       const { rota, normalTurns } = engine("claude-code");
@@ -53,9 +53,9 @@ function promises(options: WorldOptions): void {
         await world.queue.complete(id, fence, answer, {});
         world.clock.now++;
       }
-      await reap(world.store, world.queue, { ...keep, maxEndedBytes: 64_000 });
+      await reap(world, { ...keep, maxEndedBytes: 64_000 });
       assert.deepEqual((await world.store.listIds("alice", undefined, 500)).toReversed(), ids.slice(4));
-      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      await reap(world, { ...keep, maxEnded: 0 });
       assert.equal(await world.redis.client.hexists(queueKeys(0).load, "ended/bytes"), 0);
     });
 
@@ -75,7 +75,7 @@ function promises(options: WorldOptions): void {
         if (i < 240) await world.queue.cancel(ids[i] ?? "", asAgent("alice"), "");
         world.clock.now++;
       }
-      await reap(world.store, world.queue, { ...keep, maxEnded: 5 });
+      await reap(world, { ...keep, maxEnded: 5 });
       const left = await world.store.listIds("alice", undefined, 500);
       assert.deepEqual(left.toReversed(), ids.slice(235));
     });
@@ -88,7 +88,7 @@ function promises(options: WorldOptions): void {
       const ids = [await add(), await add(), await add()];
       for (const id of ids) await world.queue.cancel(id, asAgent("alice"), "");
       await addBroken(ids[0] ?? "");
-      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      await reap(world, { ...keep, maxEnded: 0 });
       assert.equal((await world.store.counts()).ended, 0);
       assert.deepEqual(await world.redis.client.hkeys(queueKeys(0).tasks), []);
     });
@@ -105,7 +105,7 @@ function promises(options: WorldOptions): void {
       const ids = await Promise.all(Array.from({ length: 250 }, () => add({ start })));
       await addBroken(ids.toSorted()[0] ?? "");
       world.clock.now = start;
-      await assert.rejects(reap(world.store, world.queue, keep), AggregateError);
+      await assert.rejects(reap(world, keep), AggregateError);
       assert.equal((await executor(world, { slots: 300 }).sync()).grants.length, 249);
     });
 
@@ -136,7 +136,7 @@ function promises(options: WorldOptions): void {
     world.clock.now = closed.opensMs;
     const fault = new Error("cannot be read");
     const broken = { overdueLeases: async () => Promise.reject(fault), mendRunning: async () => Promise.reject(fault) };
-    await assert.rejects(reap({ ...world.store, ...broken }, world.queue, keep), { errors: [fault, fault] });
+    await assert.rejects(reap({ ...world, store: { ...world.store, ...broken } }, keep), { errors: [fault, fault] });
     assert.equal(await state(id), "QUEUED");
     assert.equal((await world.store.gates()).size, 0);
   });

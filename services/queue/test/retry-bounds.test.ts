@@ -40,7 +40,7 @@ for (const twice of [false, true]) {
 
     it("keeps the bounds of what comes new: an agent gets back as many as may wait", async () => {
       const ids = [await fail(), await fail(), await fail()];
-      const bulk = createBulk({ store: world.store, queue: world.queue });
+      const bulk = createBulk(world);
       const retry = () => bulk.retry(change, new AbortController().signal);
       await assert.rejects(retry(), isFull(/tasks of agent alice waiting: at most 2/));
       const states = (await world.store.findAll(ids)).map(({ state }) => state);

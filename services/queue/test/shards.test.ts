@@ -103,7 +103,7 @@ describe("a queue of four shards", () => {
 
   describe("whose gate a process left half done, by dying or by losing a shard for a moment,", () => {
     const KEEP = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
-    const tick = () => reap(world.store, world.queue, KEEP);
+    const tick = () => reap(world, KEEP);
     const pause = (scope: Scope, why: string, opensMs?: number) =>
       world.gates.pause(scope, { who: "ada", why, ...(opensMs !== undefined && { opensMs }) });
     const forgetIn = (shard: number, scope: Scope) => world.redis.client.hdel(queueKeys(shard).gates, scopeName(scope));

@@ -95,7 +95,7 @@ for (const shards of [1, 4]) {
     it("counts nothing that has ended", async () => {
       const { id, agent } = await add();
       await world.queue.cancel(id, asAgent(agent), "");
-      await reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+      await reap(world, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
       const { depths, agents, ended } = await status();
       assert.deepEqual([depths.some(({ waiting, parked }) => waiting + parked > 0n), agents, ended], [false, [], 1n]);
     });

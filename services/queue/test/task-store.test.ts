@@ -67,7 +67,7 @@ function promises(options: WorldOptions): void {
       await add();
       await world.queue.fail(first, fence, failure(), {});
       world.clock.now += 2_000;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal((await leaseOne(executor(world, { id: "ex-2" }))).id, first);
     });
 
@@ -270,7 +270,7 @@ function promises(options: WorldOptions): void {
       assert.equal(chunks.length, 2, "the second holder's chunks are there, and named by no task");
       for (const key of chunks) assert.ok((await world.redis.client.pttl(key)) > keep.retentionMs, "and expire");
       assert.equal(await world.redis.client.hlen(queueKeys(0).results), 0);
-      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      await reap(world, { ...keep, maxEnded: 0 });
       assert.equal((await world.keys()).filter((key) => key.includes(":result:")).length, 1);
     });
 
@@ -279,7 +279,7 @@ function promises(options: WorldOptions): void {
       const { id, fence } = await leaseOne();
       await world.queue.fail(id, fence, failure(), {});
       world.clock.now += 1_000;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal(await world.queue.fail(id, fence, failure(), {}), "QUEUED");
       await leaseOne(executor(world, { id: "ex-2" }));
       assert.equal(await world.queue.fail(id, fence, failure(), {}), "PARKED");
@@ -294,7 +294,7 @@ function promises(options: WorldOptions): void {
         await start(id, fence);
         outcomes.push(await world.queue.fail(id, fence, failure(category), {}));
         world.clock.now += 60_000;
-        await reap(world.store, world.queue, keep);
+        await reap(world, keep);
       }
       assert.deepEqual(outcomes, ["PARKED", "PARKED", "PARKED", "FAILED"]);
       assert.equal((await world.store.find(id))?.attempt, 4);
@@ -305,10 +305,10 @@ function promises(options: WorldOptions): void {
       const { fence } = await leaseOne();
       await world.queue.fail(id, fence, failure("RATE_LIMIT", { retryAfterMs: 3_600_000 }), {});
       world.clock.now += 3_599_999;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal(await state(id), "PARKED");
       world.clock.now += 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal(await state(id), "QUEUED");
     });
   });
@@ -365,7 +365,7 @@ function promises(options: WorldOptions): void {
         if (how === "fail") await world.queue.fail(id, fence, failure("ENGINE_CRASH"), {});
         if (how === "release") await world.queue.release(id, fence, "");
         if (how === "expire") world.clock.now += LEASE_MS + 1;
-        if (how === "expire") await reap(world.store, world.queue, keep);
+        if (how === "expire") await reap(world, keep);
         if (how === "forget") ex.held.clear();
         if (how === "forget") await ex.sync();
         assert.equal(await state(id), "CANCELLED", how);

@@ -155,7 +155,7 @@ describe("watching a task", function () {
     const watching = collect(id);
     await world.queue.fail(id, fence, failure(), {});
     world.clock.now += 1_000;
-    await reap(world.store, world.queue, { retentionMs: 1_000_000, maxEnded: 10, maxEndedBytes: 1e12 });
+    await reap(world, { retentionMs: 1_000_000, maxEnded: 10, maxEndedBytes: 1e12 });
     const [grant] = (await executor(world, { id: "ex-2" }).sync()).grants;
     await world.queue.report({ id, fence: grant?.fence ?? 0, number: 1, started: { traceparent: "" }, entries: [] });
     await world.queue.fail(id, grant?.fence ?? 0, failure("INVALID_REQUEST", { retryable: false }), {});

@@ -1,5 +1,5 @@
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
-import type { Queue } from "../domain/lifecycle/queue.js";
+import type { Moves } from "../domain/lifecycle/moves.js";
 import { type BulkChange, type BulkStore, type Clearing, createBulk } from "../domain/search/bulk.js";
 import type { Counts } from "../domain/search/change-all.js";
 import type { TaskFilter } from "../domain/search/filter.js";
@@ -7,13 +7,15 @@ import { listTasks } from "../domain/search/scan.js";
 
 const PAGE_SIZE = 50;
 
+export type ByFilter = ReturnType<typeof createByFilter>;
+
 /** What is asked of tasks that a filter names. */
-export function createByFilter({ store, queue }: { readonly store: BulkStore; readonly queue: Queue }) {
-  const bulk = createBulk({ store, queue });
+export function createByFilter(deps: { readonly store: BulkStore; readonly moves: Moves }) {
+  const bulk = createBulk(deps);
   return {
     /** `pageSize` may be 0, for the usual one. Throws INVALID_FIELD for the token. */
     list: (filter: TaskFilter, { pageSize, pageToken }: { readonly pageSize: number; readonly pageToken: string }) =>
-      listTasks(store, { filter, pageSize: pageSize || PAGE_SIZE, pageToken }),
+      listTasks(deps.store, { filter, pageSize: pageSize || PAGE_SIZE, pageToken }),
 
     cancel: (change: BulkChange, signal: AbortSignal) => bulk.cancel(change, signal),
     retry: (change: BulkChange, signal: AbortSignal) => bulk.retry(change, signal),

@@ -1,11 +1,9 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { ClearQueueResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createByFilter } from "../application/by-filter.js";
+import type { ByFilter } from "../application/by-filter.js";
 import { readChange, readClear, readRetry } from "../application/read-change.js";
 import { readListFilter } from "../application/read-filter.js";
 import { Faults } from "../domain/fields/faults.js";
-import type { Queue } from "../domain/lifecycle/queue.js";
-import type { BulkStore } from "../domain/search/bulk.js";
 import type { Counts } from "../domain/search/change-all.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { callerOf } from "./caller.js";
@@ -15,8 +13,7 @@ type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 const MOST_AGENTS = 100;
 
 /** The RPCs whose request names tasks by a filter instead of by their ids. */
-export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
-  const byFilter = createByFilter(deps);
+export function filterHandlers(byFilter: ByFilter): Pick<Handlers<QueueServiceService>, Rpc> {
   return {
     async list(request, context) {
       const faults = new Faults();

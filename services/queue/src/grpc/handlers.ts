@@ -1,8 +1,8 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ByFilter } from "../application/by-filter.js";
 import type { QuestionDeps } from "../application/questions.js";
 import { conversationHandlers } from "../conversations/handlers.js";
-import type { BulkStore } from "../domain/search/bulk.js";
 import type { ScheduleHandlers } from "../schedules/handlers.js";
 import { filterHandlers } from "./by-filter.js";
 import { type ControlDeps, controlHandlers } from "./control.js";
@@ -13,7 +13,7 @@ import { type TaskDeps, taskHandlers } from "./tasks.js";
 export type HandlerDeps = TaskDeps &
   LeaseDeps &
   ControlDeps &
-  QuestionDeps & { readonly store: BulkStore; readonly schedules: ScheduleHandlers };
+  QuestionDeps & { readonly byFilter: ByFilter; readonly schedules: ScheduleHandlers };
 
 /**
  * All RPCs of QueueService. They only convert messages: the rules are in domain/, and application/ joins several rooms.
@@ -23,7 +23,7 @@ export const queueHandlers = (deps: HandlerDeps): Handlers<QueueServiceService> 
   ...leaseHandlers(deps),
   ...controlHandlers(deps),
   ...questionHandlers(deps),
-  ...filterHandlers(deps),
+  ...filterHandlers(deps.byFilter),
   ...conversationHandlers(deps.conversations),
   ...deps.schedules,
 });

@@ -1,6 +1,5 @@
 import { Refusal } from "@ccsp/errors";
 import { readReason } from "../fields/text.js";
-import { type Bounds, refuseFull } from "../intake/bounds.js";
 import type { Caller } from "../task/caller.js";
 import { afterCancel, afterPriority, afterRevival } from "../task/decide.js";
 import type { PriorityClass, Task } from "../task/task.js";
@@ -12,7 +11,7 @@ import type { Moves } from "./moves.js";
  * What an agent may do with its task, and an operator with every task. Each call throws TASK_NOT_FOUND for a task that
  * the caller may not see.
  */
-export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves: Moves }, bounds: Bounds) {
+export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves: Moves }) {
   return {
     findFor: (id: string, caller: Caller): Promise<Task> => findTask(store, id, caller),
 
@@ -30,8 +29,7 @@ export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves
       const reason = readReason(why);
       const task = await findTask(store, id, caller);
       if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
-      const { outcome } = await moves.decideAndMove(id, (current) => afterRevival(current, reason));
-      refuseFull(bounds, outcome);
+      await moves.decideAndMove(id, (current) => afterRevival(current, reason));
       // The whole task even when nothing changed: an earlier call may have put it back and waited for replicas in vain.
       return findFullTask(store, id, caller, "whole");
     },

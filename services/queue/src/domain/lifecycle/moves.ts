@@ -1,5 +1,6 @@
 import type { BlockedStore } from "../gates/gate-store.js";
 import { scopeName } from "../gates/scope.js";
+import { type Bounds, refuseFull } from "../intake/bounds.js";
 import { labelCap, type Order } from "../order/order.js";
 import { afterBlock } from "../task/decide.js";
 import type { Move, MoveOutcome } from "../task/move.js";
@@ -15,7 +16,7 @@ export interface Moves {
   readonly makeMove: (task: Place & Partial<Task>, move: Move, result?: Uint8Array) => Promise<MoveOutcome>;
   /**
    * Decides and moves, and decides again when the task changed in between. Each round means that another caller made
-   * progress. `to` is the state that the task is in then.
+   * progress. `to` is the state that the task is in then. Throws QUEUE_FULL when a bound on what waits has no room.
    */
   readonly decideAndMove: (id: string, decide: Decide) => Promise<Moved>;
 }
@@ -27,7 +28,7 @@ export interface Moved {
 
 export function createMoves(
   { store, observer }: { store: TaskReads & TaskChanges & BlockedStore; observer: QueueObserver },
-  order: Order,
+  { bounds, order }: { readonly bounds: Bounds; readonly order: Order },
 ): Moves {
   /** The end of a run lets one more task of each of its capped labels try. */
   const returnLabels = async ({ id: ended, state, labels }: Place & Partial<Task>): Promise<void> => {
@@ -52,6 +53,7 @@ export function createMoves(
       const move = task && (await decide(task));
       if (!task || !move) return { outcome: task ? "ok" : "missing", to: task?.state };
       const outcome = await makeMove(task, move);
+      refuseFull(bounds, outcome);
       if (outcome !== "moved") return { outcome, to: move.to };
     }
   };

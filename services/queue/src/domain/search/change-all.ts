@@ -1,4 +1,4 @@
-import type { Queue } from "../lifecycle/queue.js";
+import type { Moves } from "../lifecycle/moves.js";
 import type { Move } from "../task/move.js";
 import type { State, Task } from "../task/task.js";
 import { isSurelyMeant, matches, type TaskFilter } from "./filter.js";
@@ -22,12 +22,9 @@ export interface Change {
   readonly reached: (state: State) => boolean;
 }
 
-/** Changes one task. */
-export type Changer = Pick<Queue, "decideAndMove" | "refuseFull">;
-
 interface ChangeDeps {
   readonly store: WalkStore & ListStore;
-  readonly queue: Changer;
+  readonly moves: Moves;
 }
 
 /** A task that matched when it was found. */
@@ -40,7 +37,7 @@ interface Found {
 
 /** Changes every task that the filter matches, or counts them only. Throws what the first change threw that failed. */
 export async function changeAll(
-  { store, queue }: ChangeDeps,
+  { store, moves }: ChangeDeps,
   filter: TaskFilter,
   change: Change,
   { dryRun, signal }: { readonly dryRun: boolean; readonly signal: AbortSignal },
@@ -60,7 +57,7 @@ export async function changeAll(
   };
   const changePage = async (found: readonly Found[]): Promise<void> => {
     // All of them have an end before one that failed is told of.
-    const settled = await Promise.allSettled(found.map((task) => changeOne(queue, task, { filter, change })));
+    const settled = await Promise.allSettled(found.map((task) => changeOne(moves, task, { filter, change })));
     for (const [i, each] of settled.entries()) {
       const task = found[i];
       if (task && each.status === "fulfilled" && each.value) count(counts.changed, task);
@@ -96,14 +93,13 @@ export async function changeAll(
 }
 
 async function changeOne(
-  queue: Changer,
+  moves: Moves,
   { id, asOf }: Found,
   { filter, change: { states, after, reached } }: { readonly filter: TaskFilter; readonly change: Change },
 ): Promise<boolean> {
-  const { outcome, to } = await queue.decideAndMove(id, (task) =>
+  const { outcome, to } = await moves.decideAndMove(id, (task) =>
     states.includes(task.state) && task.created <= asOf && matches(task, filter) ? after(task) : undefined,
   );
-  queue.refuseFull(outcome);
   return outcome === "ok" && to !== undefined && reached(to);
 }
 
