@@ -4,11 +4,11 @@ import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
 import type { Logger } from "pino";
-import { createByFilter } from "./application/by-filter.js";
 import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
 import { openConversations } from "./conversations/open-conversations.js";
+import { createApplication } from "./create-application.js";
 import { type ReaperDeps, reap, reapDue } from "./domain/due/reaper.js";
 import { createEmergencyStop } from "./domain/emergency/emergency-stop.js";
 import { createGates } from "./domain/gates/gate-keeper.js";
@@ -73,12 +73,11 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     );
     const { replicas, room } = storage;
     const { enqueue } = submissions;
-    const schedules = await open(
+    const { schedules } = await open(
       "schedules",
-      openSchedules({ redis: redis.client, replicas, room, wakes, enqueue, limits, registry, log }),
+      openSchedules({ redis: redis.client, replicas, room, wakes, enqueue, registry, log }),
     );
 
-    const byFilter = createByFilter({ store, moves });
     const handlers = queueHandlers({
       queue,
       sync,
@@ -87,13 +86,11 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       store,
       wakes,
       limits,
-      order,
       submissions,
-      byFilter,
-      cache,
       conversations,
       clock,
-      schedules: schedules.handlers,
+      schedules,
+      ...createApplication({ store, queue, moves, order, limits, cache, conversations }),
     });
     const services = [implement(QueueServiceService, handlers, UNTRACED)];
     const { listen, drainMs, lameDuckMs, consulUrl, advertiseHost: host } = service;

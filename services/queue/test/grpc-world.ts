@@ -4,14 +4,14 @@ import { CallError, type Client, createClient, implement, serveGrpc } from "@ccs
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
-import { createByFilter } from "../src/application/by-filter.js";
 import { createSubmissions } from "../src/application/submissions.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
+import { createApplication } from "../src/create-application.js";
 import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
-import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
+import { createSchedules } from "../src/schedules/schedules.js";
 import { createTaskIds } from "../src/task-id.js";
 import { ENGINES, log, type World } from "./world.js";
 
@@ -43,15 +43,10 @@ export async function serveReplica(
     store,
     wakes,
     limits,
-    order,
     submissions,
-    byFilter: createByFilter({ store, moves }),
-    cache,
     conversations,
-    schedules: scheduleHandlers(
-      createScheduleStore(world.redis.client, () => world.clock.now),
-      limits,
-    ),
+    schedules: createSchedules(createScheduleStore(world.redis.client, () => world.clock.now)),
+    ...createApplication({ store, queue, moves, order, limits, cache, conversations }),
     clock: { now: () => world.clock.now },
   });
   const services = [implement(QueueServiceService, handlers)];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { EnqueueRequest, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { RedisClient } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { within } from "@ccsp/timing";
@@ -13,8 +13,8 @@ import { afterRevival } from "../src/domain/task/decide.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { createReplicas } from "../src/redis/replicas.js";
 import { replicated } from "../src/redis/replicated.js";
-import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore, replicatedSchedules } from "../src/schedules/schedule-store.js";
+import { createSchedules } from "../src/schedules/schedules.js";
 import { ENGINES, executor, failure, newTask, queueOver, startWorld, type World } from "./world.js";
 
 const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
@@ -208,17 +208,10 @@ describe("a store that waits for replicas", () => {
   });
 
   describe("for a schedule", () => {
-    const limits = { maxPromptBytes: 1_000, engines: ENGINES };
-    const schedule = (cron = "0 9 * * *") =>
-      Schedule.fromPartial({ agentId: "alice", name: "daily", cron, spec: { prompt: "p", engine: "claude-code" } });
+    const daily = { agent: "alice", name: "daily", timeZone: "UTC", spec: "", missed: "skip", paused: false } as const;
     const local = () => createScheduleStore(world.redis.client, () => world.clock.now);
     const put = async (replicas: number, stored = local(), cron = "0 9 * * *") => {
-      const { putSchedule } = scheduleHandlers(
-        replicatedSchedules(stored, createReplicas(connection, replicas)),
-        limits,
-      );
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
-      await putSchedule({ schedule: schedule(cron) }, {} as Parameters<typeof putSchedule>[1]);
+      await createSchedules(replicatedSchedules(stored, createReplicas(connection, replicas))).put({ ...daily, cron });
     };
 
     it("does not say that it is stored before they have it, nor to who asks again", async () => {

@@ -2,10 +2,7 @@ import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { Moves } from "../domain/lifecycle/moves.js";
 import { type BulkChange, type BulkStore, type Clearing, createBulk } from "../domain/search/bulk.js";
 import type { Counts } from "../domain/search/change-all.js";
-import type { TaskFilter } from "../domain/search/filter.js";
-import { listTasks } from "../domain/search/scan.js";
-
-const PAGE_SIZE = 50;
+import { type Listing, listTasks } from "../domain/search/scan.js";
 
 export type ByFilter = ReturnType<typeof createByFilter>;
 
@@ -13,9 +10,8 @@ export type ByFilter = ReturnType<typeof createByFilter>;
 export function createByFilter(deps: { readonly store: BulkStore; readonly moves: Moves }) {
   const bulk = createBulk(deps);
   return {
-    /** `pageSize` may be 0, for the usual one. Throws INVALID_FIELD for the token. */
-    list: (filter: TaskFilter, { pageSize, pageToken }: { readonly pageSize: number; readonly pageToken: string }) =>
-      listTasks(deps.store, { filter, pageSize: pageSize || PAGE_SIZE, pageToken }),
+    /** Throws INVALID_FIELD for the token. */
+    list: (which: Listing) => listTasks(deps.store, which),
 
     cancel: (change: BulkChange, signal: AbortSignal) => bulk.cancel(change, signal),
     retry: (change: BulkChange, signal: AbortSignal) => bulk.retry(change, signal),

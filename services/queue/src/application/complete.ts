@@ -8,7 +8,7 @@ import type { RunLearner } from "./run-learner.js";
 
 const MAX_RESULT_BYTES = 12 * 1024 * 1024;
 
-export interface CompleteDeps {
+interface CompleteDeps {
   readonly queue: Pick<Queue, "complete">;
   readonly conversations: Pick<TaskConversations, "ofResult">;
   /** Absent: nothing is cached. */
@@ -17,7 +17,7 @@ export interface CompleteDeps {
 }
 
 /** What a lease's holder says of a run that succeeded. */
-export interface Completion {
+interface Completion {
   readonly taskId: string;
   readonly fence: number;
   readonly result: TaskResult | undefined;
@@ -25,6 +25,8 @@ export interface Completion {
   readonly engineConversationId: string;
   readonly transcriptFault: string;
 }
+
+export type Complete = ReturnType<typeof createComplete>;
 
 /** Ends a task with its result, and tells the conversation, the cache and the estimates of it. Throws LEASE_LOST and INVALID_FIELD. */
 export function createComplete({ queue, conversations, cache, learn }: CompleteDeps) {

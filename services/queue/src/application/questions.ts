@@ -13,7 +13,7 @@ import type { Clock } from "../domain/task/clock.js";
 import { labelName } from "../domain/task/labels.js";
 import { isEnded, isHeld, type Task } from "../domain/task/task.js";
 
-export interface QuestionDeps {
+interface QuestionDeps {
   readonly queue: Pick<Queue, "findFor">;
   readonly store: SituationStore & Clock;
   readonly order: Order;
@@ -30,6 +30,8 @@ export interface Why {
   readonly earliestMs: number | undefined;
   readonly start: Estimate | undefined;
 }
+
+export type Questions = ReturnType<typeof createQuestions>;
 
 /** What can be asked about when a task starts. Changes nothing. */
 export function createQuestions({ queue, store, order, limits, conversations }: QuestionDeps) {

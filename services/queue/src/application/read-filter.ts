@@ -1,12 +1,15 @@
 import { categoryNameOf } from "@ccsp/errors";
 import type { ListRequest, TaskFilter as TaskFilterMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Faults } from "../domain/fields/faults.js";
+import { Faults } from "../domain/fields/faults.js";
 import { isAgentId } from "../domain/fields/ids.js";
 import { ANY_TASK, type TaskFilter } from "../domain/search/filter.js";
+import type { Listing } from "../domain/search/scan.js";
 import type { Caller } from "../domain/task/caller.js";
 import { labelName } from "../domain/task/labels.js";
 import type { State } from "../domain/task/task.js";
 import { classOf, stateOf } from "../messages/words.js";
+
+const PAGE_SIZE = 50;
 
 /** The filter of a change of many tasks: a forgotten one must not mean all. */
 export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Faults): TaskFilter {
@@ -16,12 +19,18 @@ export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Fa
   return ANY_TASK;
 }
 
+/** What List asks for. Undefined when no task can match. Throws INVALID_FIELD. */
+export function readList(request: ListRequest, caller: Caller): Listing | undefined {
+  const faults = new Faults();
+  const { pageSize, pageToken } = request;
+  faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
+  const filter = readListFilter(request, caller, faults);
+  faults.check();
+  return filter && { filter, pageSize: pageSize || PAGE_SIZE, pageToken };
+}
+
 /** The caller, the states of the request itself and the rest of its filter, as one. Undefined when no task can match. */
-export function readListFilter(
-  { states, filter }: ListRequest,
-  caller: Caller,
-  faults: Faults,
-): TaskFilter | undefined {
+function readListFilter({ states, filter }: ListRequest, caller: Caller, faults: Faults): TaskFilter | undefined {
   faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs into agent_id");
   faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs into states");
   if (caller.kind === "agent") checkAgent("agent_id", caller.id, faults);

@@ -2,8 +2,7 @@ import type { Handlers } from "@ccsp/grpc-kit";
 import type { ClearQueueResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { ByFilter } from "../application/by-filter.js";
 import { readChange, readClear, readRetry } from "../application/read-change.js";
-import { readListFilter } from "../application/read-filter.js";
-import { Faults } from "../domain/fields/faults.js";
+import { readList } from "../application/read-filter.js";
 import type { Counts } from "../domain/search/change-all.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { callerOf } from "./caller.js";
@@ -16,13 +15,9 @@ const MOST_AGENTS = 100;
 export function filterHandlers(byFilter: ByFilter): Pick<Handlers<QueueServiceService>, Rpc> {
   return {
     async list(request, context) {
-      const faults = new Faults();
-      const { pageSize, pageToken } = request;
-      faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
-      const filter = readListFilter(request, callerOf(context, request.agentId), faults);
-      faults.check();
-      if (filter === undefined) return { tasks: [], nextPageToken: "" };
-      const page = await byFilter.list(filter, { pageSize, pageToken });
+      const which = readList(request, callerOf(context, request.agentId));
+      if (which === undefined) return { tasks: [], nextPageToken: "" };
+      const page = await byFilter.list(which);
       const tasks = page.tasks.map((task) => toTaskMessage({ task, prompts: undefined, result: undefined }));
       return { tasks, nextPageToken: page.nextPageToken };
     },

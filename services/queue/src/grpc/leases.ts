@@ -1,12 +1,9 @@
 import { visible } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createComplete } from "../application/complete.js";
+import type { Complete } from "../application/complete.js";
 import { deliver } from "../application/deliver.js";
-import { createRunLearner } from "../application/run-learner.js";
-import type { TaskCache } from "../cache/task-cache.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
-import type { RunTimeStore } from "../domain/explain/situation-store.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { Sync } from "../domain/leases/sync.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
@@ -20,9 +17,7 @@ import { readFailure, readReport, readSync } from "./requests.js";
 export interface LeaseDeps {
   readonly queue: Queue;
   readonly sync: Sync;
-  readonly store: RunTimeStore;
-  /** Absent: no results are cached. */
-  readonly cache?: TaskCache | undefined;
+  readonly complete: Complete;
   readonly conversations: TaskConversations;
   /** Redis' time, in ms since 1970. */
   readonly clock: { now(): number };
@@ -34,13 +29,10 @@ type Rpc = "sync" | "report" | "complete" | "fail" | "release";
 export function leaseHandlers({
   queue,
   sync,
-  store,
-  cache,
+  complete,
   conversations,
   clock,
 }: LeaseDeps): Pick<Handlers<QueueServiceService>, Rpc> {
-  const learn = createRunLearner(store, () => performance.now());
-  const complete = createComplete({ queue, conversations, cache, learn });
   return {
     async sync(request, context) {
       const answer = await sync(readSync(request, context), context.signal);

@@ -6,7 +6,7 @@ import {
   type QueueServiceService,
   type StartEstimate,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createQuestions, type QuestionDeps } from "../application/questions.js";
+import type { Questions } from "../application/questions.js";
 import type { Blocker } from "../domain/explain/blockers.js";
 import type { Estimate } from "../domain/explain/estimate.js";
 import { toDuration } from "../messages/duration.js";
@@ -15,9 +15,8 @@ import { callerOf } from "./caller.js";
 
 /** The RPCs that answer when and why a task starts. */
 export function questionHandlers(
-  deps: QuestionDeps,
+  questions: Questions,
 ): Pick<Handlers<QueueServiceService>, "explainTask" | "estimateTask"> {
-  const questions = createQuestions(deps);
   return {
     async explainTask({ taskId, agentId }, context) {
       const { task, why } = await questions.explain(taskId, callerOf(context, agentId));

@@ -1,5 +1,6 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { readPriority } from "../application/read-change.js";
 import { enqueueBatch, type Submissions } from "../application/submissions.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import type { LogStore } from "../domain/log/log-store.js";
@@ -11,7 +12,6 @@ import { toTaskEvent } from "../messages/log-message.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { toRunResponse, toWatchResponse } from "../messages/watch-message.js";
 import { callerOf } from "./caller.js";
-import { readPriority } from "./requests.js";
 
 export interface TaskDeps {
   readonly queue: Queue;

@@ -10,10 +10,17 @@ const FEWEST_IDS = 10;
 /** Tasks that one List looks at, so that a filter which matches little holds up nobody. */
 export const MOST_LOOKED_AT = 5_000;
 
+export interface Listing {
+  readonly filter: TaskFilter;
+  readonly pageSize: number;
+  /** Of the page before; "" for the first page. */
+  readonly pageToken: string;
+}
+
 /** A page of the tasks that match, newest first; `nextPageToken` is "" on the last page. Throws INVALID_FIELD for the token. */
 export async function listTasks(
   store: ListStore,
-  { filter, pageSize, pageToken }: { filter: TaskFilter; pageSize: number; pageToken: string },
+  { filter, pageSize, pageToken }: Listing,
 ): Promise<{ tasks: readonly Task[]; nextPageToken: string }> {
   const tasks: Task[] = [];
   const before = readPageToken(pageToken);
