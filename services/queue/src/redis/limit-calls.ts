@@ -3,8 +3,9 @@ import { engineTopic, GATES_TOPIC } from "../domain/wakes/wakes.js";
 import { channels } from "./keys.js";
 import type { Shard } from "./shard.js";
 
-/** Adaptive concurrency: runs that started together also fail together, within this time. They halve the bound only once. */
+/** Overloads halve a bound of adaptive concurrency at most once in this time, because runs that started together also fail together. */
 const HALVE_EVERY_MS = 10_000;
+/** Successes after which a bound grows by one. */
 const GROW_AFTER = 3;
 /** The script reads each lease, which costs Redis 3 µs per lease. */
 const MEND_EVERY_MS = 30_000;
