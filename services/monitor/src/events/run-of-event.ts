@@ -3,9 +3,9 @@ import type { Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { MOST_TOKENS, microUsd, NO_TOKENS, type Run, type Tokens } from "../domain/run.js";
 
 /**
- * The run whose end this event tells of; undefined for an event that ends none. A retry ends a run that failed; a task
- * that failed before any attempt started had none, and one that was cancelled had one to count when it says what the run used. A lease that failed without a run tells of the attempt before once more, so
- * a failed run counts by task and attempt.
+ * The run that ended with this event; undefined for an event that ends no run. A retry ends a run that failed. A task that
+ * failed before its first attempt started had no run. A cancelled task had one if the event says what the run used. A lease
+ * that fails without a run reports the attempt before it once more, so a failed run counts by task and attempt.
  */
 export function runOfEvent(event: Event): Run | undefined {
   const { data } = event;
@@ -13,16 +13,17 @@ export function runOfEvent(event: Event): Run | undefined {
   if (data?.$case === "taskCancelled") {
     const { attempt, usage, costUsd } = data.value;
     if (usage === undefined && costUsd === undefined) return undefined;
-    return run(event, { ...data.value, id: `${event.taskId} ${attempt}`, model: "", failed: false });
+    return run(event, { ...data.value, id: `${event.taskId} ${attempt}`, failed: false });
   }
   if (data?.$case !== "taskFailed" && data?.$case !== "taskRetried") return undefined;
   const { attempt } = data.value;
   const id = `${event.taskId} ${attempt}`;
-  return attempt > 0 ? run(event, { ...data.value, id, model: "", failed: true }) : undefined;
+  return attempt > 0 ? run(event, { ...data.value, id, failed: true }) : undefined;
 }
 
 interface Ended {
   readonly id: string;
+  /** The model that answered; of a run that failed or was cancelled, the model that the task asked for. */
   readonly model: string;
   readonly failed: boolean;
   readonly usage: Usage | undefined;
@@ -41,7 +42,7 @@ function run(event: Event, { id, model, failed, usage, costUsd }: Ended): Run {
   };
 }
 
-/** Negative and absurd counts come from a broken engine; they would take away from what others used, or fit into no sum. */
+/** A broken engine sends negative or absurd counts. They would lower what other runs used, or exceed what a sum can hold. */
 function tokens(usage: Usage): Tokens {
   const count = (value: bigint): bigint => (value > 0n && value <= MOST_TOKENS ? value : 0n);
   return {
