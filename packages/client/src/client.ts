@@ -7,9 +7,9 @@ import {
   type ExplainTaskResponse as Explanation,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type CallSettings, createCaller, type Token } from "./caller.js";
+import { type Caller, type CallSettings, createCaller, type Token } from "./caller.js";
 import { CcspError } from "./errors.js";
-import { followRun, followTask } from "./follow.js";
+import { type Agent, followRun, followTask } from "./follow.js";
 import { type ListFilter, toFilter } from "./list-filter.js";
 import { createRun, type Run } from "./run.js";
 import { type RunEvent, toRunEvent } from "./run-event.js";
@@ -108,17 +108,26 @@ export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: Clie
   // agent's stderr.
   setMaxListeners(0, closing.signal);
   const caller = createCaller({ token, resumeMs, closed: closing.signal });
-
-  async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
-    const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
-    for await (const entry of followRun(agent, caller, request)) {
-      const event = "task" in entry ? ({ type: "accepted", task: entry.task } as const) : toRunEvent(entry.event);
-      if (event) yield event;
-    }
-  }
-
   return {
-    run: (task, settings = {}) => createRun(runEvents(task, settings)),
+    ...createTaskCalls(agent, caller),
+    schedules: createSchedules(agent, caller),
+
+    async capabilities(settings = {}) {
+      const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));
+      return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
+    },
+
+    close() {
+      // grpc-js lets streams run when their channel is closed, so the signal ends them.
+      closing.abort(new CcspError("CALL_CANCELLED", "the client was closed"));
+      agent.close();
+    },
+  };
+}
+
+function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedules" | "capabilities" | "close"> {
+  return {
+    run: (task, settings = {}) => createRun(runEvents(agent, caller, task, settings)),
 
     async submit(task, settings = {}) {
       const request = { spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
@@ -133,16 +142,7 @@ export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: Clie
       return present((await caller.unary(settings, (options) => agent.getTask({ taskId }, options))).task);
     },
 
-    async *list({ states = [], pageSize = 0, ...settings } = {}) {
-      const filter = toFilter(settings);
-      let pageToken = "";
-      do {
-        const request = { states: states.map((name) => TaskState[name]), pageSize, pageToken, filter };
-        const page = await caller.unary(settings, (options) => agent.listTasks(request, options));
-        yield* page.tasks;
-        pageToken = page.nextPageToken;
-      } while (pageToken !== "");
-    },
+    list: (settings = {}) => listTasks(agent, caller, settings),
 
     async cancel(taskId, reason = "", settings = {}) {
       return present((await caller.unary(settings, (options) => agent.cancelTask({ taskId, reason }, options))).task);
@@ -162,20 +162,35 @@ export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: Clie
 
     estimate: (task, settings = {}) =>
       caller.unary(settings, (options) => agent.estimateTask({ spec: toSpec(task) }, options)),
-
-    schedules: createSchedules(agent, caller),
-
-    async capabilities(settings = {}) {
-      const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));
-      return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
-    },
-
-    close() {
-      // grpc-js lets streams run when their channel is closed, so the signal ends them.
-      closing.abort(new CcspError("CALL_CANCELLED", "the client was closed"));
-      agent.close();
-    },
   };
+}
+
+async function* runEvents(
+  agent: Agent,
+  caller: Caller,
+  task: TaskInput,
+  settings: SubmitSettings,
+): AsyncGenerator<RunEvent, void> {
+  const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
+  for await (const entry of followRun(agent, caller, request)) {
+    const event = "task" in entry ? ({ type: "accepted", task: entry.task } as const) : toRunEvent(entry.event);
+    if (event) yield event;
+  }
+}
+
+async function* listTasks(
+  agent: Agent,
+  caller: Caller,
+  { states = [], pageSize = 0, ...settings }: ListSettings,
+): AsyncGenerator<Task, void> {
+  const filter = toFilter(settings);
+  let pageToken = "";
+  do {
+    const request = { states: states.map((name) => TaskState[name]), pageSize, pageToken, filter };
+    const page = await caller.unary(settings, (options) => agent.listTasks(request, options));
+    yield* page.tasks;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
 }
 
 function present(task: Task | undefined): Task {
