@@ -3,14 +3,20 @@ import type { Note } from "../domain/task/move.js";
 import { STATES, type Task } from "../domain/task/task.js";
 import { readStoredFailure } from "../messages/failure.js";
 
-/** Only the scripts write records, so their shape is trusted. The words of a failure are not trusted, because a later release may have more. */
+/**
+ * Only the scripts write records, so their shape is trusted. The words of a failure are not trusted, because a later
+ * release may have more.
+ */
 export function decodeTask(id: string, record: Buffer | string): Task {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   const task = Object.assign(JSON.parse(record.toString()) as Omit<Task, "id">, { id });
   return task.error === undefined ? task : Object.assign(task, { error: readStoredFailure(task.error) });
 }
 
-/** The same for a read of many tasks. A record that cannot be read is undefined, as if the task were gone, so the other tasks can be read. */
+/**
+ * The same for a read of many tasks. A record that cannot be read is undefined, as if the task were gone, so the other
+ * tasks can be read.
+ */
 export function decodeReadable(id: string, record: Buffer | string): Task | undefined {
   try {
     return decodeTask(id, record);
@@ -32,9 +38,9 @@ export function decodeEntry([streamId, fields]: [Buffer, Buffer[]]): LogEntry {
 }
 
 /**
- * The entries at the end of a log that say that its task succeeded; none for any other task. The stream of the log does not have them: the
- * record itself says SUCCEEDED (see move_tasks.lua). A task that was answered without a run also has an entry for its text, which is stored
- * only as its result. `length` is the number of entries in the stream.
+ * The entries at the end of a log that say that its task succeeded; none for any other task. The stream of the log does
+ * not have them: the record itself says SUCCEEDED (see move_tasks.lua). A task that was answered without a run also has
+ * an entry for its text, which is stored only as its result. `length` is the number of entries in the stream.
  */
 export function successOf({ state, ended = 0, attempt = 0, fence }: Task, length: number): readonly LogEntry[] {
   if (state !== "SUCCEEDED") return [];

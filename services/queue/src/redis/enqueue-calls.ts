@@ -23,7 +23,10 @@ interface EnqueueOptions {
   readonly offer: Offering;
 }
 
-/** `IntakeStore.enqueue` and, as `all`, its `enqueueAll`. Tasks of one engine that come at the same time go to Redis in one call. */
+/**
+ * `IntakeStore.enqueue` and, as `all`, its `enqueueAll`. Tasks of one engine that come at the same time go to Redis in
+ * one call.
+ */
 export function createEnqueue(
   shard: Shard,
   { bounds, memory, offer }: EnqueueOptions,
@@ -48,8 +51,8 @@ export function createEnqueue(
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
       args.push(line, asBuffer(task.prompts));
     }
-    // V8 gives an object literal that begins with a spread and then gets more members a hidden class of its own at each call. That
-    // costs 1 to 2 µs, and the object is slow to read.
+    // V8 gives an object literal that begins with a spread and then gets more members a hidden class of its own at each
+    // call. That costs 1 to 2 µs, and the object is slow to read.
     const answer = scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args);
     const outcomes = await withOthers(readOutcomes(entries, await answer), group, (again) =>
       sendWithin(limits, engine, again),
@@ -89,8 +92,8 @@ function createEventData(): (engine: string) => readonly string[] {
 }
 
 /**
- * A request id that is known with another hash may have been stored with the hash of the other payload, which means the same. Such tasks
- * are sent once more, with that hash.
+ * A request id that is known with another hash may have been stored with the hash of the other payload, which means the
+ * same. Such tasks are sent once more, with that hash.
  */
 async function withOthers(
   outcomes: EnqueueOutcome[],
@@ -117,7 +120,8 @@ type NewRecord = Omit<Task, "id" | "state" | "created" | "size">;
 function recordOf(task: NewTask): NewRecord {
   const { agent, engine, class: priority, max, spec, trace, conditions, cacheKey, labels, retry } = task;
   const record: { -readonly [F in keyof NewRecord]: NewRecord[F] } = { agent, engine, class: priority, max, spec };
-  // Members are set one by one. This runs for every task of a batch, and `...rest` would double the cost of an entry (1.1 to 2.3 µs).
+  // Members are set one by one. This runs for every task of a batch, and `...rest` would double the cost of an entry
+  // (1.1 to 2.3 µs).
   if (trace !== undefined) record.trace = trace;
   if (cacheKey !== undefined) record.cacheKey = cacheKey;
   if (conditions) Object.assign(record, conditions);
@@ -167,7 +171,8 @@ function outcomeOf(entry: Entry, word: string, value: string): EnqueueOutcome {
 
 /** The task as the script stored it. It is made here, so it needs no read. */
 function newTask({ task: { id, start = 0 }, record, size }: Entry, created: number): Task {
-  // This changes the record itself, which no other code needs any more. A copy would cost a tenth of all that a task costs here.
+  // This changes the record itself, which no other code needs any more. A copy would cost a tenth of all that a task
+  // costs here.
   if (start <= created) return Object.assign(record, { id, created, size, state: "QUEUED" as const });
   return Object.assign(record, { id, created, size, state: "SCHEDULED" as const, since: start, ready: start });
 }

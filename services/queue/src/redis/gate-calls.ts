@@ -69,8 +69,8 @@ const decode = (json: string): Gate & { readonly limit?: number } => JSON.parse(
 const BOUND = "bound/";
 
 /**
- * Splits the hash of gates into gates and limits. A limit says how many runs a login may have at the same time after its provider was
- * overloaded. Its name is `engine/account`.
+ * Splits the hash of gates into gates and limits. A limit says how many runs a login may have at the same time after
+ * its provider was overloaded. Its name is `engine/account`.
  */
 export function decodeGates(entries: Readonly<Record<string, string>>) {
   const gates = new Map<string, Gate>();

@@ -6,8 +6,8 @@ export interface GroupBounds<T> {
 }
 
 /**
- * The bounds of one script call that takes tasks or changes. Redis works on 25 of them for half a millisecond. This process prepares the
- * next group in that time: with 50 in flight, one group is here and one is in Redis.
+ * The bounds of one script call that takes tasks or changes. Redis works on 25 of them for half a millisecond. This
+ * process prepares the next group in that time: with 50 in flight, one group is here and one is in Redis.
  */
 export const GROUP = { count: 25, bytes: 1024 * 1024 };
 
@@ -21,9 +21,10 @@ type Settle<R> = (result: PromiseSettledResult<R>) => void;
 type Add<T, R> = (item: T, settle: Settle<R>) => void;
 
 /**
- * Turns a call for many items into a call for one item. All items of one turn of the event loop go out together, in one call or in several
- * calls that are each within the bounds. So an item costs less when this process is busier, and an item that is alone in its turn does
- * not wait. `run` answers in the order of its items. When it rejects, every item of its group rejects.
+ * Turns a call for many items into a call for one item. All items of one turn of the event loop go out together, in one
+ * call or in several calls that are each within the bounds. So an item costs less when this process is busier, and an
+ * item that is alone in its turn does not wait. `run` answers in the order of its items. When it rejects, every item of
+ * its group rejects.
  */
 export function groupCalls<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,

@@ -8,9 +8,10 @@ interface Call<T, R> {
 }
 
 /**
- * Turns a call for many items into a call for one item, like `groupCalls`. This one is for calls that take long even for few items. For each
- * key, one group is under way at a time. All items that come in that time are the next group. An item that waited for `patienceMs` rejects
- * with `late()` and is in no later group. `run` answers in the order of its items. When it rejects, every item of its group rejects.
+ * Turns a call for many items into a call for one item, like `groupCalls`. This one is for calls that take long even
+ * for few items. For each key, one group is under way at a time. All items that come in that time are the next group.
+ * An item that waited for `patienceMs` rejects with `late()` and is in no later group. `run` answers in the order of
+ * its items. When it rejects, every item of its group rejects.
  */
 export function groupInTurn<K, T, R>(
   run: (key: K, items: readonly T[]) => Promise<readonly R[]>,

@@ -25,7 +25,8 @@ export function queueKeys(shard: number) {
     alarms: `${prefix}alarms`,
     pinned: `${prefix}pinned`,
     blocked: `${prefix}blocked`,
-    // Throttled agents. This name is in stored data and does not change, and neither does `rota`, the turn order of classes.
+    // Throttled agents. This name is in stored data and does not change, and neither does `rota`, the turn order of
+    // classes.
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
     rates: `${prefix}rates`,
@@ -66,7 +67,10 @@ export const cacheKeys = {
   bytes: (period: number) => `${QUEUE}cache:bytes:${period}`,
 } as const;
 
-/** Pub/sub channels of all shards. `log` carries task ids, separated by spaces. `work` carries topics (`engine:…`, `executor:…`, `gates`, `due`, …). */
+/**
+ * Pub/sub channels of all shards. `log` carries task ids, separated by spaces. `work` carries topics (`engine:…`,
+ * `executor:…`, `gates`, `due`, …).
+ */
 export const channels = { log: `${QUEUE}log`, work: `${QUEUE}work` } as const;
 
 type EngineKeys = ReturnType<typeof engineKeys>;

@@ -2,7 +2,10 @@ import type { ListStore } from "../domain/search/search-store.js";
 import { decodeReadable } from "./decode.js";
 import type { Shard } from "./shard.js";
 
-/** Reads tasks of agents, in order. A member of `owned` is `agent/id`. "0" follows "/" in ASCII, so `agent0` is the end of an agent's members. */
+/**
+ * Reads tasks of agents, in order. A member of `owned` is `agent/id`. "0" follows "/" in ASCII, so `agent0` is the end
+ * of an agent's members.
+ */
 export const createListReads = ({ redis, keys: { owned, tasks } }: Shard): ListStore => ({
   async owners() {
     const owners: string[] = [];

@@ -25,7 +25,10 @@ export type Replicas = ReturnType<typeof createReplicas>;
 export const bindBarrier = (redis: RedisClient) =>
   bindScript(redis, new URL("../../lua/write_barrier.lua", import.meta.url), ["barrier"], () => undefined);
 
-/** Asks whether `replicas` of Redis have a change. No other code may use `connection`, because WAIT delays all commands after it. */
+/**
+ * Asks whether `replicas` of Redis have a change. No other code may use `connection`, because WAIT delays all commands
+ * after it.
+ */
 export function createReplicas(connection: RedisClient, replicas = 1) {
   const barrier = bindBarrier(connection);
   const barrierText = scriptSource(barrier);
@@ -33,7 +36,10 @@ export function createReplicas(connection: RedisClient, replicas = 1) {
     (shard, changes) => askAll({ connection, barrier, barrierText, replicas }, queueKeys(shard), changes),
     { keyOf: ({ id }) => shardOfTask(id) ?? 0, patienceMs: PATIENCE_MS, late: noReplica },
   );
-  /** Whether Redis shows the change and the replicas have it. Throws DEPENDENCY_UNAVAILABLE when too few replicas answer. */
+  /**
+   * Whether Redis shows the change and the replicas have it. Throws DEPENDENCY_UNAVAILABLE when too few replicas
+   * answer.
+   */
   const isKept = async (change: Change): Promise<boolean> => change.isShownBy(await asRefusal(() => ask(change)));
   return {
     isKept,
@@ -45,9 +51,9 @@ export function createReplicas(connection: RedisClient, replicas = 1) {
 }
 
 /**
- * WAIT counts the replicas that have the last write of its own connection. So this function writes something after the changes. Then it
- * reads whether the changes are still there: a replica may have become the master since. It may never have received the change, or
- * its task may have ended in another way there.
+ * WAIT counts the replicas that have the last write of its own connection. So this function writes something after the
+ * changes. Then it reads whether the changes are still there: a replica may have become the master since. It may never
+ * have received the change, or its task may have ended in another way there.
  */
 async function askAll(
   { connection, barrier, barrierText, replicas }: Connection,
@@ -55,7 +61,8 @@ async function askAll(
   changes: readonly Change[],
 ): Promise<unknown[]> {
   const commands = [
-    // EVAL sends the text of the script. With EVALSHA, a script that Redis does not know would be sent again after the WAIT.
+    // EVAL sends the text of the script. With EVALSHA, a script that Redis does not know would be sent again after the
+    // WAIT.
     ["eval", barrierText, 1, keys.barrier],
     ["wait", replicas, WAIT_MS],
     ...changes.map(({ look }) => look(keys)),
@@ -69,8 +76,8 @@ async function askAll(
       return answers;
     }
     if (!isRedirection(fault) || performance.now() - begunMs > PATIENCE_MS) throw fault;
-    // ioredis follows no redirection for a pipeline with a WAIT, because WAIT names no key. It follows one for a single command. After this
-    // command, the connection knows which node has the shard.
+    // ioredis follows no redirection for a pipeline with a WAIT, because WAIT names no key. It follows one for a single
+    // command. After this command, the connection knows which node has the shard.
     await barrier({ barrier: keys.barrier });
   }
 }

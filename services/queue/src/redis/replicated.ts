@@ -9,15 +9,16 @@ import { decodeTask } from "./decode.js";
 import { type Change, type Replicas, takenBack } from "./replicas.js";
 
 /**
- * A caller that reads an end older than this does not wait for replicas, so results can be read while a replica is away for long. The age is
- * by Redis' clock, like the end itself.
+ * A caller that reads an end older than this does not wait for replicas, so results can be read while a replica is away
+ * for long. The age is by Redis' clock, like the end itself.
  */
 const RECENT_MS = 60_000;
 
 /**
- * The same store, but some answers wait until the replicas of Redis have the change too: that a task was accepted, put back, failed or
- * ended. A repeated call waits too, and so does a call that reads an end. When the replicas do not answer within 2 s, the call throws
- * DEPENDENCY_UNAVAILABLE. The change may have been made all the same, and the caller has to repeat the call.
+ * The same store, but some answers wait until the replicas of Redis have the change too: that a task was accepted, put
+ * back, failed or ended. A repeated call waits too, and so does a call that reads an end. When the replicas do not
+ * answer within 2 s, the call throws DEPENDENCY_UNAVAILABLE. The change may have been made all the same, and the caller
+ * has to repeat the call.
  */
 export function replicated(store: TaskStore, { isKept, confirm }: Replicas): TaskStore {
   const confirmEnqueued = async (task: NewTask, answer: EnqueueOutcome): Promise<EnqueueOutcome> => {
@@ -25,7 +26,8 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
     if (answer.outcome === "known") await confirm(requestOf(task, answer.id));
     return answer;
   };
-  // This reads the time from Redis. `RedisClock` is not exact enough: it estimates, and only the clock of the first shard.
+  // This reads the time from Redis. `RedisClock` is not exact enough: it estimates, and only the clock of the first
+  // shard.
   const isEndSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
     !isEnded(state) ||
     (await store.now(id)) - ended > RECENT_MS ||
@@ -53,8 +55,8 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
     },
     async move(task, move, result) {
       const outcome = await store.move(task, move, result);
-      // Every Fail waits. Its executor learns that the attempt is over, so the lease must not come back. And a repeated Fail is decided
-      // anew, so `to` does not say whether the first one ended the task.
+      // Every Fail waits. Its executor learns that the attempt is over, so the lease must not come back. And a repeated
+      // Fail is decided anew, so `to` does not say whether the first one ended the task.
       const told = isEnded(move.to) || move.settle === "fail" || putsBack(move);
       if (told && (outcome === "ok" || outcome === "done")) {
         await confirm(recordOf(task.id, (record) => isMadeBy(move, record, task)));

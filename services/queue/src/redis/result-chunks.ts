@@ -3,7 +3,10 @@ import { asBuffer } from "./decode.js";
 import type { Shard } from "./shard.js";
 import { createShared } from "./shared.js";
 
-/** A larger result is stored in chunks of this size. So Redis, which does one thing at a time, is never busy for long with one value. */
+/**
+ * A larger result is stored in chunks of this size. So Redis, which does one thing at a time, is never busy for long
+ * with one value.
+ */
 export const CHUNK_BYTES = 256 * 1024;
 /** How much longer than its retention a result in chunks lives when no call removes it. */
 const SPARE_MS = 24 * 3_600_000;
@@ -11,9 +14,9 @@ const SPARE_MS = 24 * 3_600_000;
 export type ResultChunks = ReturnType<typeof createResultChunks>;
 
 /**
- * Large results. Each is a hash of its own: number of the chunk -> bytes. It is written before its task ends, and its name has a digest of the
- * content. So a holder that lost its lease overwrites nothing, and neither does one that calls twice. A result that no ended task
- * names expires. `retentionMs` is how long the task is kept.
+ * Large results. Each is a hash of its own: number of the chunk -> bytes. It is written before its task ends, and its
+ * name has a digest of the content. So a holder that lost its lease overwrites nothing, and neither does one that calls
+ * twice. A result that no ended task names expires. `retentionMs` is how long the task is kept.
  */
 export function createResultChunks({ redis, scripts, keys }: Shard, retentionMs: number) {
   const readWhole = async (key: string): Promise<Uint8Array | undefined> => {
@@ -40,7 +43,10 @@ export function createResultChunks({ redis, scripts, keys }: Shard, retentionMs:
       return digest;
     },
 
-    /** Undefined when it is not there. Callers that read it while another one still holds it get the same bytes, not a copy. */
+    /**
+     * Undefined when it is not there. Callers that read it while another one still holds it get the same bytes, not a
+     * copy.
+     */
     read: (id: string, digest: string): Promise<Uint8Array | undefined> => readShared(keys.result(id, digest)),
   };
 }

@@ -150,7 +150,8 @@ const isFull = (word: string): word is FullOutcome => word.startsWith("full ");
 
 function knownWord<T extends string>(word: string, known: readonly T[]): T {
   const found = known.find((each) => each === word);
-  // Redis refused a command inside the script. That may be an outage, such as NOREPLICAS, so the error has the form of Redis' own refusals.
+  // Redis refused a command inside the script. That may be an outage, such as NOREPLICAS, so the error has the form of
+  // Redis' own refusals.
   if (word.startsWith("fault ")) throw Object.assign(new Error(word.slice("fault ".length)), { name: "ReplyError" });
   if (found === undefined) throw new Error(`script answered ${JSON.stringify(word)}`);
   return found;

@@ -7,7 +7,9 @@ const PAGE = 500;
 /** The most runs whose records are read. */
 export const MOST_HELD = 20_000;
 
-/** The first tasks in a sorted set, without those that cannot be read. Its members are ids, or have the id at their end. */
+/**
+ * The first tasks in a sorted set, without those that cannot be read. Its members are ids, or have the id at their end.
+ */
 export async function readTasksIn(
   { redis, keys: { tasks } }: Shard,
   zset: string,

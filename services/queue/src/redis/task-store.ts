@@ -31,8 +31,9 @@ export interface StoreOptions extends ShardOptions {
 }
 
 /**
- * This process remembers the leases that it granted, so the end of such a lease needs no read. The limit allows thousands of them, more than
- * executors hold at the same time. With the read, a done task would cost 13 % more of Redis and a fifth more of this process.
+ * This process remembers the leases that it granted, so the end of such a lease needs no read. The limit allows
+ * thousands of them, more than executors hold at the same time. With the read, a done task would cost 13 % more of
+ * Redis and a fifth more of this process.
  */
 const MOST_REMEMBERED_BYTES = 8 * 1024 * 1024;
 const RECORD_BYTES = 1024;
@@ -80,7 +81,10 @@ export function createTaskStore(
 
 const UNLIMITED: Room = { isFull: () => false, noteFull: () => undefined };
 
-/** The same store. Each of its methods throws DEPENDENCY_UNAVAILABLE for an outage of Redis, and any other error as it is. */
+/**
+ * The same store. Each of its methods throws DEPENDENCY_UNAVAILABLE for an outage of Redis, and any other error as it
+ * is.
+ */
 function guarded<S extends object>(redis: RedisClient, store: S): S {
   const methods = Object.entries(store).map(([name, method]: [string, (...args: unknown[]) => Promise<unknown>]) => [
     name,

@@ -3,8 +3,8 @@ import { type Listener, logTopic, type Wakes } from "../domain/wakes/wakes.js";
 import { channels } from "./keys.js";
 
 /**
- * Wake-ups from Redis' pub/sub. `subscriber` is a connection only for this. After a loss it subscribes again by itself and wakes all
- * listeners, because messages were missed. `redis` publishes to other processes.
+ * Wake-ups from Redis' pub/sub. `subscriber` is a connection only for this. After a loss it subscribes again by itself
+ * and wakes all listeners, because messages were missed. `redis` publishes to other processes.
  */
 export async function openWakes(
   subscriber: RedisClient,

@@ -5,14 +5,16 @@ import type { Shard } from "./shard.js";
 /** A part of the tasks, in one sorted set. */
 interface Source {
   readonly zset: string;
-  /** The members between these two, in the order of their names. When absent, the scan reads all members in no order. */
+  /**
+   * The members between these two, in the order of their names. When absent, the scan reads all members in no order.
+   */
   readonly range?: readonly [first: string, last: string];
   readonly read: (member: string) => Candidate;
 }
 
 /**
- * Scans the tasks that a filter may mean. The scan reads the indexes of the states that are asked for, or the index of owners when that is
- * shorter.
+ * Scans the tasks that a filter may mean. The scan reads the indexes of the states that are asked for, or the index of
+ * owners when that is shorter.
  */
 export const createWalks = (shard: Shard): WalkStore => ({
   earliestNow: shard.now,
