@@ -1,9 +1,7 @@
 import type { PriorityClass } from "../domain/task/task.js";
 import type { Shard } from "./shard.js";
 
-/**
- * How many tasks of an engine and class are in its waiting line, and since when the oldest one waits (ms since 1970).
- */
+/** How many tasks of an engine and class are in the waiting line, and since when the oldest waits (ms since 1970). */
 export async function readClassLine(
   { redis, keys }: Shard,
   { engine, class: priority }: { readonly engine: string; readonly class: PriorityClass },

@@ -3,20 +3,14 @@ import type { Note } from "../domain/task/move.js";
 import { STATES, type Task } from "../domain/task/task.js";
 import { readStoredFailure } from "../messages/failure.js";
 
-/**
- * Only the scripts write records, so their shape is trusted. The words of a failure are not trusted, because a later
- * release may have more.
- */
+/** Only the scripts write records, so their shape is trusted. A later release may have more words for a failure. */
 export function decodeTask(id: string, record: Buffer | string): Task {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   const task = Object.assign(JSON.parse(record.toString()) as Omit<Task, "id">, { id });
   return task.error === undefined ? task : Object.assign(task, { error: readStoredFailure(task.error) });
 }
 
-/**
- * The same for a read of many tasks. A record that cannot be read is undefined, as if the task were gone, so the other
- * tasks can be read.
- */
+/** The same for a read of many tasks, which must not fail because of one: undefined for a record that cannot be read. */
 export function decodeReadable(id: string, record: Buffer | string): Task | undefined {
   try {
     return decodeTask(id, record);

@@ -11,10 +11,7 @@ import { emergencyStopData } from "../messages/event-data.js";
 import { channels } from "./keys.js";
 import type { Shard } from "./shard.js";
 
-/**
- * Receipts expire this long after the last one. Executors repeat theirs while a stop is in force, so those of that stop
- * stay.
- */
+/** Receipts expire this long after the last one. Executors repeat theirs while a stop is in force, so they stay. */
 const RECEIPTS_LAST_MS = 60 * 60 * 1000;
 
 /** The emergency stop of one shard. The stop of the first shard is in force for all of them. */

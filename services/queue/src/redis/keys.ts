@@ -25,8 +25,7 @@ export function queueKeys(shard: number) {
     alarms: `${prefix}alarms`,
     pinned: `${prefix}pinned`,
     blocked: `${prefix}blocked`,
-    // Throttled agents. This name is in stored data and does not change, and neither does `rota`, the turn order of
-    // classes.
+    // Throttled agents. Stored names do not change: neither this one nor `rota`, the turn order of classes.
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
     rates: `${prefix}rates`,

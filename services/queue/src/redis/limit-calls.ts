@@ -3,10 +3,7 @@ import { engineTopic, GATES_TOPIC } from "../domain/wakes/wakes.js";
 import { channels } from "./keys.js";
 import type { Shard } from "./shard.js";
 
-/**
- * Overloads halve a bound of adaptive concurrency at most once in this time, because runs that started together also
- * fail together.
- */
+/** A bound is halved at most once in this time, because runs that started together are overloaded together. */
 const HALVE_EVERY_MS = 10_000;
 /** Successes after which a bound grows by one. */
 const GROW_AFTER = 3;

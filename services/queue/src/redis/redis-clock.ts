@@ -1,9 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/**
- * The clock of a host drifts by less than a millisecond in this time. A failover may give Redis the clock of another
- * host.
- */
+/** A host's clock drifts by less than 1 ms in this time. A failover may give Redis the clock of another host. */
 const EVERY_MS = 10_000;
 /** An answer that took longer is not used, because it is too inexact. */
 const LONGEST_MS = 1_000;

@@ -25,10 +25,7 @@ export type Replicas = ReturnType<typeof createReplicas>;
 export const bindBarrier = (redis: RedisClient) =>
   bindScript(redis, new URL("../../lua/write_barrier.lua", import.meta.url), ["barrier"], () => undefined);
 
-/**
- * Asks whether `replicas` of Redis have a change. No other code may use `connection`, because WAIT delays all commands
- * after it.
- */
+/** Asks whether `replicas` of Redis have a change. WAIT delays all later commands, so `connection` is only for this. */
 export function createReplicas(connection: RedisClient, replicas = 1) {
   const barrier = bindBarrier(connection);
   const barrierText = scriptSource(barrier);
@@ -36,10 +33,7 @@ export function createReplicas(connection: RedisClient, replicas = 1) {
     (shard, changes) => askAll({ connection, barrier, barrierText, replicas }, queueKeys(shard), changes),
     { keyOf: ({ id }) => shardOfTask(id) ?? 0, patienceMs: PATIENCE_MS, late: noReplica },
   );
-  /**
-   * Whether Redis shows the change and the replicas have it. Throws DEPENDENCY_UNAVAILABLE when too few replicas
-   * answer.
-   */
+  /** Whether the change is there and on the replicas. Throws DEPENDENCY_UNAVAILABLE when too few of them answer. */
   const isKept = async (change: Change): Promise<boolean> => change.isShownBy(await asRefusal(() => ask(change)));
   return {
     isKept,
@@ -61,8 +55,7 @@ async function askAll(
   changes: readonly Change[],
 ): Promise<unknown[]> {
   const commands = [
-    // EVAL sends the text of the script. With EVALSHA, a script that Redis does not know would be sent again after the
-    // WAIT.
+    // EVAL, not EVALSHA: a script that Redis does not know would be sent again after the WAIT.
     ["eval", barrierText, 1, keys.barrier],
     ["wait", replicas, WAIT_MS],
     ...changes.map(({ look }) => look(keys)),

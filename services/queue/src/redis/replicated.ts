@@ -26,8 +26,7 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
     if (answer.outcome === "known") await confirm(requestOf(task, answer.id));
     return answer;
   };
-  // This reads the time from Redis. `RedisClock` is not exact enough: it estimates, and only the clock of the first
-  // shard.
+  // `RedisClock` does not do here: it estimates, and only the clock of the first shard.
   const isEndSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
     !isEnded(state) ||
     (await store.now(id)) - ended > RECENT_MS ||

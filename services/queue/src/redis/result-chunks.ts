@@ -3,10 +3,7 @@ import { asBuffer } from "./decode.js";
 import type { Shard } from "./shard.js";
 import { createShared } from "./shared.js";
 
-/**
- * A larger result is stored in chunks of this size. So Redis, which does one thing at a time, is never busy for long
- * with one value.
- */
+/** A larger result is stored in chunks of this size, so Redis is never busy for long with one command. */
 export const CHUNK_BYTES = 256 * 1024;
 /** How much longer than its retention a result in chunks lives when no call removes it. */
 const SPARE_MS = 24 * 3_600_000;
@@ -43,10 +40,7 @@ export function createResultChunks({ redis, scripts, keys }: Shard, retentionMs:
       return digest;
     },
 
-    /**
-     * Undefined when it is not there. Callers that read it while another one still holds it get the same bytes, not a
-     * copy.
-     */
+    /** Undefined when it is not there. Callers that hold it at the same time get the same bytes, not copies. */
     read: (id: string, digest: string): Promise<Uint8Array | undefined> => readShared(keys.result(id, digest)),
   };
 }

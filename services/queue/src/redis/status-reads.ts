@@ -6,10 +6,7 @@ import { readClassLine } from "./class-line.js";
 import type { Shard } from "./shard.js";
 import { MOST_HELD, readTasksIn } from "./task-pages.js";
 
-/**
- * Each of three indexes can have as many entries as there are tasks: blocked tasks, pinned tasks, and tasks that wait
- * for a time.
- */
+/** The most tasks that are read from an index of blocked, pinned or parked tasks. Each of these can have all tasks. */
 const MOST_READ = 2_000;
 
 /** Counts what waits and runs, from the indexes. Where an index does not say the class of a task, its record does. */
@@ -90,9 +87,6 @@ export const createExecutorReads = ({ redis, keys, now }: Shard): ExecutorStore 
   },
 });
 
-/**
- * Only this service writes them, so their shape is trusted. An executor that last called an older release has none in
- * its record.
- */
+/** Only this service writes them, so their shape is trusted. A record by an older release has none. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
 const decodeOffers = (json: string | null | undefined): readonly Offer[] => JSON.parse(json ?? "[]") as Offer[];

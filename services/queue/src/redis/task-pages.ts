@@ -7,9 +7,7 @@ const PAGE = 500;
 /** The most runs whose records are read. */
 export const MOST_HELD = 20_000;
 
-/**
- * The first tasks in a sorted set, without those that cannot be read. Its members are ids, or have the id at their end.
- */
+/** The first tasks in a sorted set whose members end with an id. Tasks that cannot be read are left out. */
 export async function readTasksIn(
   { redis, keys: { tasks } }: Shard,
   zset: string,

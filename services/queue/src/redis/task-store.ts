@@ -81,10 +81,7 @@ export function createTaskStore(
 
 const UNLIMITED: Room = { isFull: () => false, noteFull: () => undefined };
 
-/**
- * The same store. Each of its methods throws DEPENDENCY_UNAVAILABLE for an outage of Redis, and any other error as it
- * is.
- */
+/** The same store, with each method inside `orUnavailable`. */
 function guarded<S extends object>(redis: RedisClient, store: S): S {
   const methods = Object.entries(store).map(([name, method]: [string, (...args: unknown[]) => Promise<unknown>]) => [
     name,

@@ -5,17 +5,12 @@ import type { Shard } from "./shard.js";
 /** A part of the tasks, in one sorted set. */
 interface Source {
   readonly zset: string;
-  /**
-   * The members between these two, in the order of their names. When absent, the scan reads all members in no order.
-   */
+  /** Members between these two, in the order of their names. When absent, all members are read, in no order. */
   readonly range?: readonly [first: string, last: string];
   readonly read: (member: string) => Candidate;
 }
 
-/**
- * Scans the tasks that a filter may mean. The scan reads the indexes of the states that are asked for, or the index of
- * owners when that is shorter.
- */
+/** Scans the tasks that a filter may mean: by the indexes of their states, or by that of owners when it is shorter. */
 export const createWalks = (shard: Shard): WalkStore => ({
   earliestNow: shard.now,
   beginWalk: async (where) => encode(await begin(shard, where)),
