@@ -126,8 +126,16 @@ export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: Clie
 }
 
 function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedules" | "capabilities" | "close"> {
+  async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
+    const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
+    for await (const entry of followRun(agent, caller, request)) {
+      const event = "task" in entry ? ({ type: "accepted", task: entry.task } as const) : toRunEvent(entry.event);
+      if (event) yield event;
+    }
+  }
+
   return {
-    run: (task, settings = {}) => createRun(runEvents(agent, caller, task, settings)),
+    run: (task, settings = {}) => createRun(runEvents(task, settings)),
 
     async submit(task, settings = {}) {
       const request = { spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
@@ -142,7 +150,16 @@ function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedu
       return present((await caller.unary(settings, (options) => agent.getTask({ taskId }, options))).task);
     },
 
-    list: (settings = {}) => listTasks(agent, caller, settings),
+    async *list({ states = [], pageSize = 0, ...settings } = {}) {
+      const filter = toFilter(settings);
+      let pageToken = "";
+      do {
+        const request = { states: states.map((name) => TaskState[name]), pageSize, pageToken, filter };
+        const page = await caller.unary(settings, (options) => agent.listTasks(request, options));
+        yield* page.tasks;
+        pageToken = page.nextPageToken;
+      } while (pageToken !== "");
+    },
 
     async cancel(taskId, reason = "", settings = {}) {
       return present((await caller.unary(settings, (options) => agent.cancelTask({ taskId, reason }, options))).task);
@@ -163,34 +180,6 @@ function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedu
     estimate: (task, settings = {}) =>
       caller.unary(settings, (options) => agent.estimateTask({ spec: toSpec(task) }, options)),
   };
-}
-
-async function* runEvents(
-  agent: Agent,
-  caller: Caller,
-  task: TaskInput,
-  settings: SubmitSettings,
-): AsyncGenerator<RunEvent, void> {
-  const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
-  for await (const entry of followRun(agent, caller, request)) {
-    const event = "task" in entry ? ({ type: "accepted", task: entry.task } as const) : toRunEvent(entry.event);
-    if (event) yield event;
-  }
-}
-
-async function* listTasks(
-  agent: Agent,
-  caller: Caller,
-  { states = [], pageSize = 0, ...settings }: ListSettings,
-): AsyncGenerator<Task, void> {
-  const filter = toFilter(settings);
-  let pageToken = "";
-  do {
-    const request = { states: states.map((name) => TaskState[name]), pageSize, pageToken, filter };
-    const page = await caller.unary(settings, (options) => agent.listTasks(request, options));
-    yield* page.tasks;
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "");
 }
 
 function present(task: Task | undefined): Task {

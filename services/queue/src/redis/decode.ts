@@ -10,7 +10,7 @@ export function decodeTask(id: string, record: Buffer | string): Task {
   return task.error === undefined ? task : Object.assign(task, { error: readStoredFailure(task.error) });
 }
 
-/** The same for a read of many tasks, which must not fail because of one: undefined for a record that cannot be read. */
+/** The same for a read of many tasks, which must not fail for one: undefined for a record that cannot be read. */
 export function decodeReadable(id: string, record: Buffer | string): Task | undefined {
   try {
     return decodeTask(id, record);

@@ -24,12 +24,7 @@ export interface ShardOptions {
 export function createShard(redis: RedisClient, { shard, engines, now }: ShardOptions): Shard {
   const keys = queueKeys(shard);
   const scripts = bindScripts(redis);
-  return {
-    redis,
-    keys,
-    scripts,
-    engines,
-    clock: () => now?.() ?? "",
-    now: async () => now?.() ?? (await scripts.readClock({ tasks: keys.tasks })),
-  };
+  const clock = () => now?.() ?? "";
+  const readNow = async () => now?.() ?? (await scripts.readClock({ tasks: keys.tasks }));
+  return { redis, keys, scripts, engines, clock, now: readNow };
 }

@@ -71,17 +71,12 @@ export const createExecutorReads = ({ redis, keys, now }: Shard): ExecutorStore 
     const ids = await redis.zrangebyscore(keys.executors, (await now()) - seenWithinMs, "+inf");
     return Promise.all(
       ids.map(async (id): Promise<ExecutorView> => {
-        const [[seen, draining, offers], leases] = await Promise.all([
+        const [[seen, drains, offers], leases] = await Promise.all([
           redis.hmget(keys.executor(id), "seen", "draining", "offers"),
           redis.hget(keys.running, `executor/${id}`),
         ]);
-        return {
-          id,
-          leases: Number(leases),
-          seenMs: Number(seen),
-          draining: draining === "1",
-          offers: decodeOffers(offers),
-        };
+        const draining = drains === "1";
+        return { id, leases: Number(leases), seenMs: Number(seen), draining, offers: decodeOffers(offers) };
       }),
     );
   },

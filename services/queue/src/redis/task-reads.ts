@@ -8,17 +8,15 @@ import type { Shard } from "./shard.js";
 /** A page of a log ends after this many bytes, because Redis and this process do nothing else while they handle it. */
 const PAGE_BYTES = 256 * 1024;
 
+const RECORDS = { count: 64, bytes: Number.POSITIVE_INFINITY, bytesOf: () => 0 };
+
 /** Reads one task and its log. `findLeased` is in `createTaskStore`, because it needs what claims leased. */
 export function createTaskReads(
   { redis, scripts, keys }: Shard,
   chunks: ResultChunks,
 ): Omit<TaskReads, "findLeased"> & TaskContents & LogStore {
   const { tasks, prompts, results } = keys;
-  const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(tasks, ...ids), {
-    count: 64,
-    bytes: Number.POSITIVE_INFINITY,
-    bytesOf: () => 0,
-  });
+  const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(tasks, ...ids), RECORDS);
   const find: TaskReads["find"] = async (id) => {
     const record = await findRecord(id);
     return record === null ? undefined : decodeTask(id, record);

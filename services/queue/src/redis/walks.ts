@@ -60,16 +60,12 @@ function byState(shard: Shard, where: Where): Source[] {
 }
 
 function inLine({ engines, keys }: Shard, { engine, classes, agent }: Where): Source[] {
+  const range = ofAgent(agent);
   const priorities = classes.length > 0 ? classes : CLASSES;
-  return engines
-    .filter((each) => engine === undefined || each === engine)
-    .flatMap((each) =>
-      priorities.map((priority) => ({
-        zset: keys.engine(each)[`${priority}Lines`],
-        range: ofAgent(agent),
-        read: readPlace,
-      })),
-    );
+  const meant = engines.filter((each) => engine === undefined || each === engine);
+  return meant.flatMap((each) =>
+    priorities.map((priority) => ({ zset: keys.engine(each)[`${priority}Lines`], range, read: readPlace })),
+  );
 }
 
 const byAgent = ({ keys }: Shard, { agent }: Where): Source[] => [
