@@ -273,7 +273,10 @@ describe("ccsp's commands", () => {
     assert.deepEqual(states, [TaskState.FAILED]);
     const { createdAfter, ...rest } = filter ?? {};
     assert.deepEqual(rest, {
-      ...{ agentId: "", states: [], engine: "fake", labels: { a: "b", c: "d=e" } },
+      agentId: "",
+      states: [],
+      engine: "fake",
+      labels: { a: "b", c: "d=e" },
       priorities: [Priority.LOW, Priority.HIGH],
       createdBefore: new Date("2026-01-31T09:00:00Z"),
       errorCategories: [ErrorCategory.RATE_LIMIT],

@@ -21,7 +21,9 @@ import {
 import pino from "pino";
 
 const BLOCKED = {
-  ...{ aheadInClass: 3n, aheadOfAgent: 1n, earliestStartTime: new Date("2030-01-01T00:00:00Z") },
+  aheadInClass: 3n,
+  aheadOfAgent: 1n,
+  earliestStartTime: new Date("2030-01-01T00:00:00Z"),
   blockers: [
     {
       kind: BlockerKind.GATE,

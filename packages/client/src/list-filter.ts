@@ -21,7 +21,8 @@ export interface ListFilter {
 export function toFilter(filter: ListFilter): TaskFilter {
   const { engine = "", priorities = [], labels = {}, createdAfter, createdBefore, errorCategories = [] } = filter;
   return TaskFilter.fromPartial({
-    ...{ engine, labels: { ...labels } },
+    engine,
+    labels: { ...labels },
     ...(createdAfter && { createdAfter }),
     ...(createdBefore && { createdBefore }),
     priorities: priorities.map((name) => PRIORITIES[name]),

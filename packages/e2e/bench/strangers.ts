@@ -129,7 +129,11 @@ function readNothing(address: string, taskId: string, authorization: string): { 
   session.on("error", () => undefined);
   const { path, requestSerialize } = AgentServiceService.watchTask;
   const stream = session.request({
-    ...{ ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers", authorization },
+    ":method": "POST",
+    ":path": path,
+    "content-type": "application/grpc",
+    te: "trailers",
+    authorization,
   });
   stream.on("error", () => undefined);
   const body = requestSerialize({ taskId, afterSequence: 0 });

@@ -21,10 +21,18 @@ for (const redis of ["standalone", "sentinel", "cluster"] as const) {
 
     it("ends each accepted task exactly once, and every side saw the same", async () => {
       const { violations, counts } = await runChaos({
-        ...{ redis, replicas: 3, executors: 4, seed: SEED, tasks: TASKS },
+        redis,
+        replicas: 3,
+        executors: 4,
+        seed: SEED,
+        tasks: TASKS,
         // A task that meets a rate limit four times in a row waits for up to 75 s in all.
-        ...{ chaosMs: 30_000, faultEveryMs: 500, drainMs: 200_000, watchedShare: 0.2 },
-        ...{ print: () => undefined, stop: new AbortController().signal },
+        chaosMs: 30_000,
+        faultEveryMs: 500,
+        drainMs: 200_000,
+        watchedShare: 0.2,
+        print: () => undefined,
+        stop: new AbortController().signal,
       });
       assert.deepEqual(violations, []);
       assert.equal(counts["accepted"], TASKS);

@@ -1,6 +1,6 @@
 import type { EngineOptions, TaskPart } from "./engine-options.js";
 import type { ErrorCategory, RunFailure } from "./failure.js";
-import type { RunFacts } from "./supervisor.js";
+import type { RunFacts, RunHandle, RunResources } from "./run-handle.js";
 
 /** Something that can run a task: one agent CLI. An engine knows its own command line and output; nothing else does. */
 export interface Engine {
@@ -83,9 +83,7 @@ export interface RunLimits {
 }
 
 /** A run under way. */
-export interface EngineRun {
-  /** Process id, which is also the id of the process group. */
-  readonly pid: number;
+export interface EngineRun extends RunHandle {
   /**
    * What the engine says, as it says it. Has to be read to its end, once; the engine is not read ahead of the reader, so a
    * slow reader slows the engine down. Never throws.
@@ -93,14 +91,6 @@ export interface EngineRun {
   readonly events: AsyncIterable<EngineEvent>;
   /** How it ended. Resolves after `events` has ended and every process of the run is gone. Never rejects. */
   readonly outcome: Promise<RunOutcome>;
-  /** What its processes took so far. */
-  readonly resources: RunResources;
-  /** How many it has, as far as they were counted. */
-  readonly processes: number;
-  /** Ends every process of the run: asks, waits, kills. Resolves when none is left. Idempotent. */
-  stop(): Promise<void>;
-  /** The same without asking and waiting, also while a `stop` waits. */
-  kill(): Promise<void>;
 }
 
 /**
@@ -156,12 +146,6 @@ export interface PermissionDenial {
   readonly tool: string;
   /** What it was to do: the beginning of its input as JSON. */
   readonly input: string;
-}
-
-/** What a run's processes took, all of them together. Undefined numbers are unknown. */
-export interface RunResources {
-  readonly cpuMs: number | undefined;
-  readonly peakMemoryBytes: number | undefined;
 }
 
 export interface Usage {

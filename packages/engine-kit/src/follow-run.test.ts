@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { pino } from "pino";
 import { ENDINGS } from "./classify.js";
-import type { EngineEvent, RunRequest } from "./engine.js";
+import type { EngineEvent, RunOutcome, RunRequest } from "./engine.js";
 import { NO_OPTIONS } from "./engine-options.js";
+import { runFailure } from "./failure.js";
 import { followRun } from "./follow-run.js";
 import type { EngineContext } from "./plugin.js";
-import type { RunExit, SupervisedRun } from "./supervisor.js";
+import type { RunExit } from "./run-handle.js";
+import type { SupervisedRun } from "./supervisor.js";
 import { emptyTranscript, type RunReader } from "./transcript.js";
+import { wrapRun } from "./wrap-run.js";
 
 const request: RunRequest = {
   ...NO_OPTIONS,
@@ -95,6 +98,17 @@ describe("following a run", () => {
     const outcome = await followed.outcome;
     assert.equal(outcome.ok && outcome.result.text, "two");
     assert.deepEqual(seen.inputEnded, [5_000, undefined, 5_000]);
+  });
+
+  it("can be wrapped with another outcome, and still tells of its processes and ends them", async () => {
+    const { seen, followed } = setUp(["done one\n"]);
+    const failure = runFailure("UNKNOWN_ERROR", "of the wrapper");
+    const failed: RunOutcome = { ok: false, failure, usage: undefined, costUsd: undefined };
+    const wrapped = wrapRun(followed, { outcome: Promise.resolve(failed) });
+    await textOf(wrapped.events);
+    await Promise.all([wrapped.stop(), wrapped.kill()]);
+    assert.deepEqual([wrapped.pid, wrapped.processes, wrapped.resources.cpuMs, seen.stopped], [7, 1, 1, 2]);
+    assert.equal(await wrapped.outcome, failed);
   });
 
   it("counts lines that are not understood, and their bytes, but no empty ones", async () => {

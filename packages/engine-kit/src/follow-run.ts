@@ -5,10 +5,12 @@ import { createLineSplitter, type LineSplitter, LineTooLong } from "./line-split
 import { outcomeOf } from "./outcome.js";
 import type { EngineContext } from "./plugin.js";
 import { redact } from "./redact.js";
-import type { RunExit, SupervisedRun } from "./supervisor.js";
+import type { RunExit } from "./run-handle.js";
+import type { SupervisedRun } from "./supervisor.js";
 import { createWholeText, wellFormed } from "./text.js";
 import { createToldText } from "./told-text.js";
 import type { RunReader, Transcript } from "./transcript.js";
+import { runBy } from "./wrap-run.js";
 
 export interface FollowOptions<W extends string> {
   readonly request: RunRequest;
@@ -28,78 +30,117 @@ const lineBytes = (outputBytes: number) => 4 * outputBytes + 1024 * 1024;
 /**
  * Reads a run to its end: the reader says what each piece of output means, and the transcript it fills, the process's exit and the
  * rules make the outcome. Counts what the run prints, be it text or noise, against `limits.outputBytes`, closes stdin when the
- * result has come, and ends the process when whoever reads `events` leaves.
+ * result has come, and ends the process when the reader of `events` leaves.
  */
-export function followRun<W extends string>(run: SupervisedRun, options: FollowOptions<W>): EngineRun {
-  const { request, reader, rules, context, cut = "lines" } = options;
-  const { outputBytes } = request.limits;
-  const { transcript } = reader;
-  const pieces = cut === "lines" ? createLineSplitter(lineBytes(outputBytes)) : uncut;
-  const whole = createWholeText();
-  const told = createToldText();
-  let printed = 0;
-  let ended = false;
-  let outputLimit: RunFailure | undefined;
-  let unwanted = false;
-  const { promise: outcome, resolve } = withResolver<RunOutcome>();
+export const followRun = <W extends string>(run: SupervisedRun, options: FollowOptions<W>): EngineRun =>
+  new Follower(run, options).followed();
 
-  function* tell(events: readonly EngineEvent[]): Generator<EngineEvent> {
-    for (const said of events) {
-      const event = whole(said);
-      if (event === undefined) continue;
-      if (event.type === "text" || event.type === "tool") run.progress();
-      printed += Buffer.byteLength(wordsOf(event));
-      told.heard(event);
-      yield event;
-    }
-    if (printed > outputBytes) outputLimit ??= tooMuch(outputBytes);
+class Follower<W extends string> {
+  readonly #run: SupervisedRun;
+  readonly #options: FollowOptions<W>;
+  readonly #pieces: LineSplitter;
+  readonly #whole = createWholeText();
+  readonly #told = createToldText();
+  readonly #outcome = Promise.withResolvers<RunOutcome>();
+  /** Bytes of words and noise. */
+  #printed = 0;
+  /** The transcript has an ending, and the run was told to end. */
+  #ending = false;
+  #outputLimit: RunFailure | undefined;
+  #unwanted = false;
+
+  constructor(run: SupervisedRun, options: FollowOptions<W>) {
+    this.#run = run;
+    this.#options = options;
+    const lines = (options.cut ?? "lines") === "lines";
+    this.#pieces = lines ? createLineSplitter(lineBytes(options.request.limits.outputBytes)) : uncut;
   }
 
-  function* read(piece: Buffer): Generator<EngineEvent> {
-    const events = reader.read(piece);
-    if (events === undefined) {
-      if (piece.length > 0) context.onUnknownLine();
-      printed += piece.length;
-    }
-    yield* tell(events ?? []);
-    const over = transcript.ending !== undefined;
-    // Not before: some engines exit without writing all of a large result when their input ends early.
-    if (over !== ended) run.endInput(over ? AFTER_RESULT_MS : undefined);
-    ended = over;
+  /** To be called once. */
+  followed(): EngineRun {
+    const run = this.#run;
+    return runBy(run, {
+      events: this.#events(),
+      outcome: this.#outcome.promise,
+      stop: () => {
+        this.#unwanted = true;
+        return run.stop();
+      },
+      kill: () => {
+        this.#unwanted = true;
+        return run.kill();
+      },
+    });
   }
 
-  async function* events(): AsyncGenerator<EngineEvent> {
+  async *#events(): AsyncGenerator<EngineEvent> {
     let fault: unknown = new Error("the reader left");
     try {
-      for await (const chunk of run.output) {
-        for (const piece of pieces.push(chunk)) {
-          yield* read(piece);
-          if (outputLimit) return;
+      for await (const chunk of this.#run.output) {
+        for (const piece of this.#pieces.push(chunk)) {
+          yield* this.#read(piece);
+          if (this.#outputLimit) return;
         }
       }
-      // A last line without its end is cut off, or whole.
-      yield* read(pieces.rest());
-      const exit = await exitOf(run);
-      // How it exits when it is made to says nothing of its work.
-      if (exit.overrun === undefined && !unwanted) yield* tell(reader.end?.(exit) ?? []);
-      if (transcript.ending?.ok) yield* told.settle(wellFormed(transcript.ending.text));
+      yield* this.#readEnd();
       fault = undefined;
     } catch (err) {
       fault = err;
-      if (err instanceof LineTooLong) outputLimit = tooMuch(outputBytes);
+      if (err instanceof LineTooLong) this.#outputLimit = tooMuch(this.#outputBytes);
     } finally {
-      resolve(end(fault));
+      this.#outcome.resolve(this.#end(fault));
     }
   }
 
-  async function end(fault: unknown): Promise<RunOutcome> {
+  *#read(piece: Buffer): Generator<EngineEvent> {
+    const { reader, context } = this.#options;
+    const events = reader.read(piece);
+    if (events === undefined) {
+      if (piece.length > 0) context.onUnknownLine();
+      this.#printed += piece.length;
+    }
+    yield* this.#tell(events ?? []);
+    const ending = reader.transcript.ending !== undefined;
+    // Not before: some engines exit without writing all of a large result when their input ends early.
+    if (ending !== this.#ending) this.#run.endInput(ending ? AFTER_RESULT_MS : undefined);
+    this.#ending = ending;
+  }
+
+  /** The output has ended. */
+  async *#readEnd(): AsyncGenerator<EngineEvent> {
+    const { reader } = this.#options;
+    // A last line without its end is cut off, or whole.
+    yield* this.#read(this.#pieces.rest());
+    const exit = await exitOf(this.#run);
+    // How it exits when it is made to says nothing of its work.
+    if (exit.overrun === undefined && !this.#unwanted) yield* this.#tell(reader.end?.(exit) ?? []);
+    const { ending } = reader.transcript;
+    if (ending?.ok) yield* this.#told.settle(wellFormed(ending.text));
+  }
+
+  *#tell(events: readonly EngineEvent[]): Generator<EngineEvent> {
+    for (const said of events) {
+      const event = this.#whole(said);
+      if (event === undefined) continue;
+      if (event.type === "text" || event.type === "tool") this.#run.progress();
+      this.#printed += Buffer.byteLength(wordsOf(event));
+      this.#told.heard(event);
+      yield event;
+    }
+    if (this.#printed > this.#outputBytes) this.#outputLimit ??= tooMuch(this.#outputBytes);
+  }
+
+  async #end(fault: unknown): Promise<RunOutcome> {
+    const { reader, rules } = this.#options;
+    const outputLimit = this.#outputLimit;
     try {
-      // Whoever stopped reading early has left the process behind.
-      if (outputLimit || fault) await run.stop();
-      const exit = await run.exited;
+      // A reader that left early has left the process behind.
+      if (outputLimit || fault) await this.#run.stop();
+      const exit = await this.#run.exited;
       if (fault && !outputLimit) throw fault;
+      const { transcript } = reader;
       const ended = outcomeOf({ transcript, exit, rules, outputLimit, dateMs: Date.now() });
-      if (!ended.ok) keepSample(ended.failure, exit, options);
+      if (!ended.ok) keepSample(ended.failure, exit, this.#options);
       const { cause, code, signal, runMs, resources, waited } = exit;
       return { ...ended, facts: { cause, code, signal, runMs, resources, waited } };
     } catch (err) {
@@ -110,25 +151,9 @@ export function followRun<W extends string>(run: SupervisedRun, options: FollowO
     }
   }
 
-  return {
-    pid: run.pid,
-    events: events(),
-    outcome,
-    get resources() {
-      return run.resources;
-    },
-    get processes() {
-      return run.processes;
-    },
-    stop() {
-      unwanted = true;
-      return run.stop();
-    },
-    kill() {
-      unwanted = true;
-      return run.kill();
-    },
-  };
+  get #outputBytes(): number {
+    return this.#options.request.limits.outputBytes;
+  }
 }
 
 /** Counts what no rule knows, and keeps of it, and of crashes, what may be shown. */
@@ -176,11 +201,3 @@ const uncut: LineSplitter = {
 
 const tooMuch = (bytes: number): RunFailure =>
   runFailure("OUTPUT_LIMIT", `the engine printed more than ${bytes} bytes`);
-
-function withResolver<T>(): { promise: Promise<T>; resolve: (value: T | Promise<T>) => void } {
-  let resolve: (value: T | Promise<T>) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
-}

@@ -14,7 +14,6 @@ export type {
   RunLimits,
   RunOutcome,
   RunRequest,
-  RunResources,
   RunResult,
   RunSuccess,
   Usage,
@@ -48,19 +47,10 @@ export { createLineSplitter, type LineSplitter, LineTooLong } from "./line-split
 export { type EndOfRun, outcomeOf } from "./outcome.js";
 export type { EngineContext, EnginePlugin } from "./plugin.js";
 export { promptOnly } from "./prompt-only.js";
+export type { ExitCause, Overrun, RunExit, RunFacts, RunHandle, RunResources } from "./run-handle.js";
 export { readEnvironmentFile, STANDARD_PATH, searchPath } from "./settings.js";
 export { askVersion, runOptions } from "./start.js";
-export type {
-  ExitCause,
-  Overrun,
-  Prepared,
-  RunExit,
-  RunFacts,
-  RunFolder,
-  RunOptions,
-  SupervisedRun,
-  Supervisor,
-} from "./supervisor.js";
+export type { Prepared, RunFolder, RunOptions, SupervisedRun, Supervisor } from "./supervisor.js";
 export { FIRST_MESSAGE, wellFormed } from "./text.js";
 export { type Ending, emptyTranscript, type RunReader, type Transcript } from "./transcript.js";
 export { wrapRun } from "./wrap-run.js";

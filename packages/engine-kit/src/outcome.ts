@@ -1,7 +1,7 @@
 import { classify, type Rule } from "./classify.js";
 import type { RunOutcome } from "./engine.js";
 import { type RunFailure, runFailure } from "./failure.js";
-import type { Overrun, RunExit } from "./supervisor.js";
+import type { Overrun, RunExit } from "./run-handle.js";
 import { wellFormed } from "./text.js";
 import type { Transcript } from "./transcript.js";
 

@@ -1,4 +1,4 @@
-import type { RunResources } from "./engine.js";
+import type { RunExit, RunHandle } from "./run-handle.js";
 
 /** Runs processes for engines. Implemented by the executor; an engine starts nothing by itself. */
 export interface Supervisor {
@@ -51,10 +51,8 @@ export interface RunFolder {
   readonly tmp: string;
 }
 
-/** A process tree with its folders and clocks. */
-export interface SupervisedRun {
-  /** Also the id of the process group. */
-  readonly pid: number;
+/** A process tree with its folders and clocks. `stop` and `kill` resolve with `exited`. */
+export interface SupervisedRun extends RunHandle {
   /**
    * What it writes to stdout until a limit has passed or `stop` or `kill` is called: what comes after that does not count. Read no faster than it
    * is taken. To be read to its end, once.
@@ -62,46 +60,11 @@ export interface SupervisedRun {
   readonly output: AsyncIterable<Buffer>;
   /** Resolves when every process of the run is gone, and its folder too if it can be removed. */
   readonly exited: Promise<RunExit>;
-  /** Ends the run: asks, waits, kills. Resolves with `exited`. Idempotent. */
-  readonly stop: () => Promise<void>;
-  /** Kills it at once, also while a `stop` waits. Resolves with `exited`. Idempotent. */
-  readonly kill: () => Promise<void>;
   /** What was read meant something new, text or the use of a tool. Who never calls it is taken to go nowhere. */
   progress(): void;
-  /** What its processes took so far, as the last look at them found. */
-  readonly resources: RunResources;
-  /** How many it had then. */
-  readonly processes: number;
   /**
    * Closes the process's stdin, and ends the run when that has not ended it within `ms`; undefined: only its limits end it. The last call
    * counts.
    */
   endInput(ms: number | undefined): void;
 }
-
-export interface RunExit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The beginning of what it wrote to stderr. */
-  readonly stderr: string;
-  /** The limit for which it was ended. */
-  readonly overrun: Overrun | undefined;
-  readonly cause?: ExitCause | undefined;
-  /** From the start of the process, or from when one that waited got its input. */
-  readonly runMs: number;
-  readonly resources?: RunResources | undefined;
-  /** Its process was there before it. */
-  readonly waited?: boolean | undefined;
-}
-
-/** What is told of every run: in the log, in spans, in metrics. */
-export type RunFacts = Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources" | "waited">;
-
-/** In one word: it exited by itself, by a signal from elsewhere, because it was asked to, or for a limit. */
-export type ExitCause = "exited" | "signal" | "stopped" | Overrun;
-
-/**
- * Why a run was ended from outside: its time was up, it said nothing for too long, it talked and did nothing new for too long, it
- * used too much memory, it had too many processes.
- */
-export type Overrun = "wall" | "silence" | "stall" | "memory" | "processes";

@@ -1,6 +1,6 @@
 import type { Words } from "./classify.js";
 import type { EngineEvent, PermissionDenial, Usage } from "./engine.js";
-import type { RunExit } from "./supervisor.js";
+import type { RunExit } from "./run-handle.js";
 
 /**
  * What an engine has said in a run so far, as far as the run's end depends on it. An engine's reader fills it in. `W` names the

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { EngineEvent } from "@ccsp/engine-kit";
 import { answerOf } from "@ccsp/engine-kit/conformance";
 import { array, boolean, assert as check, nat, property, record, string } from "fast-check";
-import { createAnswer } from "./answer.js";
+import { Answer } from "./answer.js";
 
 const textsOf = (events: readonly EngineEvent[]) =>
   events.flatMap((event) => (event.type === "text" ? event.text : []));
@@ -15,7 +15,7 @@ function pieces(text: string, cuts: readonly number[]): string[] {
 
 describe("an answer of OpenCode", () => {
   it("is told once where a new part begins as the one that was broken off", () => {
-    const answer = createAnswer();
+    const answer = new Answer();
     const events = [
       ...answer.add({ message: "m", part: "1" }, "half a "),
       ...answer.add({ message: "m", part: "2" }, "ha"),
@@ -27,7 +27,7 @@ describe("an answer of OpenCode", () => {
   });
 
   it("is taken back and told anew where it begins otherwise", () => {
-    const answer = createAnswer();
+    const answer = new Answer();
     const events = [
       ...answer.complete({ message: "m", part: "1" }, "First. "),
       ...answer.add({ message: "m", part: "2" }, "half a PI"),
@@ -50,7 +50,7 @@ describe("an answer of OpenCode", () => {
     });
     check(
       property(array(part, { minLength: 1, maxLength: 8 }), (parts) => {
-        const answer = createAnswer();
+        const answer = new Answer();
         const events: EngineEvent[] = [];
         let message = 0;
         let before = "";

@@ -7,132 +7,155 @@ import {
   type Json,
   numberAt,
   parseObject,
+  type RunExit,
   type RunReader,
   textAt,
 } from "@ccsp/engine-kit";
-import { createAnswer } from "./answer.js";
+import { Answer } from "./answer.js";
 import { type OpenCodeWord, RULES } from "./rules.js";
 
 const MOST_BLANK = 3;
 
 /** Reads `opencode run --format json` with the lines that relay.mjs adds. `model`: the one that was asked for. */
-export function createReader(model: string): RunReader<OpenCodeWord> {
-  const transcript = { ...emptyTranscript<OpenCodeWord>(), model };
-  const answer = createAnswer();
-  /** Messages that sum the conversation up when it grew too long: they are no answer. */
-  const summaries = new Set<string | undefined>();
-  let turns = 0;
-  /** Steps in a row to which nothing was answered. */
-  let blank = 0;
-  /** Why the last step ended. */
-  let reason: string | undefined;
-  let idle = false;
-  let failure: string | undefined;
+export const createReader = (model: string): RunReader<OpenCodeWord> => new Reader(model);
 
-  const worked = (events: readonly EngineEvent[]): readonly EngineEvent[] => {
-    if (events.length > 0) transcript.worked = true;
-    return events;
+type Events = readonly EngineEvent[];
+
+class Reader implements RunReader<OpenCodeWord> {
+  readonly transcript = emptyTranscript<OpenCodeWord>();
+  readonly #answer = new Answer();
+  /** Messages that sum the conversation up when it grew too long: they are no answer. */
+  readonly #summaries = new Set<string | undefined>();
+  #turns = 0;
+  /** Steps in a row to which nothing was answered. */
+  #blank = 0;
+  /** Why the last step ended. */
+  #reason: string | undefined;
+  #idle = false;
+  #failure: string | undefined;
+
+  /** By the type of the line. */
+  readonly #readers: Readonly<Record<string, (line: Json) => Events>> = {
+    step_start: () => [],
+    text: (line) => this.#text(line),
+    "relay.text": (line) => this.#piece(line),
+    reasoning: () => [],
+    tool_use: (line) => this.#tool(line),
+    step_finish: (line) => this.#step(line),
+    "relay.summary": (line) => {
+      this.#summaries.add(textAt(line, "message"));
+      return [];
+    },
+    "relay.subagent_step": (line) => {
+      this.#addUsage(line);
+      return [];
+    },
+    "relay.retry": (line) => this.#retry(line),
+    // The CLI's own line of the same error may say less.
+    "relay.error": (line) => this.#fail(at(line, "error")),
+    error: (line) => (this.#failure === undefined ? this.#fail(at(line, "error")) : []),
+    "relay.idle": () => {
+      this.#idle = true;
+      this.#finish(undefined);
+      return [];
+    },
   };
 
-  const fail = (error: Json | undefined) => {
-    failure = textAt(error, "data", "message") ?? textAt(error, "name") ?? "";
+  constructor(model: string) {
+    this.transcript.model = model;
+  }
+
+  read(bytes: Buffer): Events | undefined {
+    const line = parseObject(bytes);
+    const type = textAt(line, "type");
+    if (line === undefined || type === undefined || !Object.hasOwn(this.#readers, type)) return undefined;
+    return this.#readers[type]?.(line);
+  }
+
+  end({ code }: RunExit): Events {
+    this.#finish(code);
+    return [];
+  }
+
+  #text(line: Json): Events {
+    const ids = { part: textAt(line, "part", "id"), message: textAt(line, "part", "messageID") };
+    // OpenCode also writes in the user's name, to go on after it has summed up.
+    if (this.#summaries.has(ids.message) || at(line, "part", "synthetic") === true) return [];
+    return this.#worked(this.#answer.complete(ids, textAt(line, "part", "text") ?? ""));
+  }
+
+  #piece(line: Json): Events {
+    const ids = { part: textAt(line, "part"), message: textAt(line, "message") };
+    return this.#worked(this.#answer.add(ids, textAt(line, "text") ?? ""));
+  }
+
+  #tool(line: Json): Events {
+    const { transcript } = this;
+    const state = textAt(line, "part", "state", "status");
+    const rejected = state === "error" && /rejected permission/.test(textAt(line, "part", "state", "error") ?? "");
+    if (rejected) transcript.words = { ...transcript.words, tool: "rejected" };
+    if (state === "completed") transcript.worked = true;
+    return [{ type: "tool", name: textAt(line, "part", "tool") ?? "" }];
+  }
+
+  #step(line: Json): Events {
+    this.transcript.conversationId = textAt(line, "sessionID");
+    this.#turns += 1;
+    this.#reason = textAt(line, "part", "reason");
+    this.#addUsage(line);
+    const nothing = this.#reason === "unknown" && countAt(line, "part", "tokens", "output") === 0;
+    this.#blank = nothing ? this.#blank + 1 : 0;
+    // It would ask for ever (1.18.33): HTML with status 200, say, is to it an answer without a word.
+    if (this.#blank === MOST_BLANK) this.#stop("blank");
+    if (this.#idle) this.#finish(undefined);
+    return [];
+  }
+
+  #retry(line: Json): Events {
+    const { transcript } = this;
+    const status = numberAt(line, "status");
+    if (at(line, "givesUp") === true) {
+      this.#failure = textAt(line, "message") ?? "";
+      transcript.status = status;
+      transcript.retryAtMs = countAt(line, "retryAt");
+      this.#finish(undefined);
+    }
+    return [retryNotice(line, status)];
+  }
+
+  #fail(error: Json | undefined): Events {
+    const { transcript } = this;
+    this.#failure = textAt(error, "data", "message") ?? textAt(error, "name") ?? "";
     transcript.words = { ...transcript.words, error: textAt(error, "name") };
     transcript.status = numberAt(error, "data", "statusCode");
-  };
-
-  /** A last step that is no answer, though OpenCode takes it for one. */
-  const stop = (why: "length" | "blank") => {
-    transcript.words = { ...transcript.words, reason: why };
-    transcript.ending = { ok: false, text: "", turns };
-  };
+    return [];
+  }
 
   /** Nobody writes after it: where the process does not end by itself, it is ended. */
-  const finish = (exitCode: number | null | undefined) => {
-    if (failure !== undefined) transcript.ending = { ok: false, text: failure, turns };
-    // A step that wanted a tool and was not followed by another is no end: the tool was rejected.
-    else if ((idle || exitCode === 0) && reason === "length") stop(reason);
-    else if ((idle || exitCode === 0) && reason !== undefined && reason !== "tool-calls") {
-      transcript.ending = { ok: true, text: answer.text(), turns };
+  #finish(exitCode: number | null | undefined): void {
+    const reason = this.#reason;
+    const ended = this.#idle || exitCode === 0;
+    if (this.#failure !== undefined) {
+      this.transcript.ending = { ok: false, text: this.#failure, turns: this.#turns };
+    } else if (ended && reason === "length") {
+      this.#stop(reason);
+      // A step that wanted a tool and was not followed by another is no end: the tool was rejected.
+    } else if (ended && reason !== undefined && reason !== "tool-calls") {
+      this.transcript.ending = { ok: true, text: this.#answer.text(), turns: this.#turns };
     }
-  };
+  }
 
-  const readers: Readonly<Record<string, (line: Json) => readonly EngineEvent[]>> = {
-    step_start: () => [],
+  /** A last step that is no answer, though OpenCode takes it for one. */
+  #stop(why: "length" | "blank"): void {
+    const { transcript } = this;
+    transcript.words = { ...transcript.words, reason: why };
+    transcript.ending = { ok: false, text: "", turns: this.#turns };
+  }
 
-    text(line) {
-      const ids = { part: textAt(line, "part", "id"), message: textAt(line, "part", "messageID") };
-      // OpenCode also writes in the user's name, to go on after it has summed up.
-      if (summaries.has(ids.message) || at(line, "part", "synthetic") === true) return [];
-      return worked(answer.complete(ids, textAt(line, "part", "text") ?? ""));
-    },
-
-    "relay.text": (line) =>
-      worked(answer.add({ part: textAt(line, "part"), message: textAt(line, "message") }, textAt(line, "text") ?? "")),
-
-    reasoning: () => [],
-
-    tool_use(line) {
-      const state = textAt(line, "part", "state", "status");
-      const rejected = state === "error" && /rejected permission/.test(textAt(line, "part", "state", "error") ?? "");
-      if (rejected) transcript.words = { ...transcript.words, tool: "rejected" };
-      if (state === "completed") transcript.worked = true;
-      return [{ type: "tool", name: textAt(line, "part", "tool") ?? "" }];
-    },
-
-    step_finish(line) {
-      transcript.conversationId = textAt(line, "sessionID");
-      turns += 1;
-      reason = textAt(line, "part", "reason");
-      addUsage(line);
-      blank = reason === "unknown" && countAt(line, "part", "tokens", "output") === 0 ? blank + 1 : 0;
-      // It would ask for ever (1.18.33): HTML with status 200, say, is to it an answer without a word.
-      if (blank === MOST_BLANK) stop("blank");
-      if (idle) finish(undefined);
-      return [];
-    },
-
-    "relay.summary"(line) {
-      summaries.add(textAt(line, "message"));
-      return [];
-    },
-
-    "relay.subagent_step"(line) {
-      addUsage(line);
-      return [];
-    },
-
-    "relay.retry"(line) {
-      const status = numberAt(line, "status");
-      if (at(line, "givesUp") === true) {
-        failure = textAt(line, "message") ?? "";
-        transcript.status = status;
-        transcript.retryAtMs = countAt(line, "retryAt");
-        finish(undefined);
-      }
-      return [retryNotice(line, status)];
-    },
-
-    // The CLI's own line of the same error may say less.
-    "relay.error"(line) {
-      fail(at(line, "error"));
-      return [];
-    },
-
-    error(line) {
-      if (failure === undefined) fail(at(line, "error"));
-      return [];
-    },
-
-    "relay.idle"() {
-      idle = true;
-      finish(undefined);
-      return [];
-    },
-  };
-
-  function addUsage(line: Json): void {
-    const tokens = at(line, "part", "tokens");
+  #addUsage(line: Json): void {
+    const { transcript } = this;
     const { usage } = transcript;
+    const tokens = at(line, "part", "tokens");
     transcript.costUsd = (transcript.costUsd ?? 0) + (numberAt(line, "part", "cost") ?? 0);
     transcript.usage = {
       inputTokens: (usage?.inputTokens ?? 0) + (countAt(tokens, "input") ?? 0),
@@ -142,19 +165,10 @@ export function createReader(model: string): RunReader<OpenCodeWord> {
     };
   }
 
-  return {
-    transcript,
-    read(bytes) {
-      const line = parseObject(bytes);
-      const type = textAt(line, "type");
-      if (line === undefined || type === undefined || !Object.hasOwn(readers, type)) return undefined;
-      return readers[type]?.(line);
-    },
-    end({ code }) {
-      finish(code);
-      return [];
-    },
-  };
+  #worked(events: Events): Events {
+    if (events.length > 0) this.transcript.worked = true;
+    return events;
+  }
 }
 
 function retryNotice(line: Json, status: number | undefined): EngineEvent {

@@ -15,7 +15,11 @@ describe("a unary call that is over for its caller", () => {
       log: pino({ level: "silent" }),
       refused: () => undefined,
       observe: (_path, code) => void observed.push(status[code]),
-      ...{ streams: new Set(), unary: new Set(), stopping: false, stalledMs: 1_000, repeatWithinMs: 1_000 },
+      streams: new Set(),
+      unary: new Set(),
+      stopping: false,
+      stalledMs: 1_000,
+      repeatWithinMs: 1_000,
       unread: new UnreadBytes({ callerBytes: 1, waitMs: 1 }),
     };
     let answer = (_response: object): void => undefined;

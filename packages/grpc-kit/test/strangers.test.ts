@@ -38,7 +38,9 @@ describe("a server for strangers", () => {
       return agent(authorization);
     };
     const strangers: Strangers = {
-      ...{ streamsPerConnection: 100, connectionsPerAddress: 100, ...limits },
+      streamsPerConnection: 100,
+      connectionsPerAddress: 100,
+      ...limits,
       perCaller: { unfinishedRequests: 10, bodyMs: 60_000, abandonedPerSecond: 1_000, ...perCaller },
     };
     const server = await fixture.serve(handlers, { admit, strangers, registry });
@@ -55,12 +57,10 @@ describe("a server for strangers", () => {
   /** Starts a call and sends only its headers. */
   const begin = (session: ClientHttp2Session, name?: string, path: string = QueueServiceService.get.path) => {
     const stream = session.request({
-      ...{
-        ":method": "POST",
-        ":path": path,
-        "content-type": "application/grpc",
-        te: "trailers",
-      },
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
       ...(name !== undefined && { authorization: name }),
     });
     stream.on("error", () => undefined);

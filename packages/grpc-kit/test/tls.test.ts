@@ -10,8 +10,11 @@ import { drain, entry, failure, type Queue, type QueueHandlers } from "./queue-s
 import { healthClient } from "./standard-clients.js";
 
 const GATEWAY: Identity = {
-  ...{ kind: "service", subject: "gateway", scopes: [] },
-  ...{ proof: "certificate", expireTime: new Date(0) },
+  kind: "service",
+  subject: "gateway",
+  scopes: [],
+  proof: "certificate",
+  expireTime: new Date(0),
 };
 
 /** Uses a stream because a stream does not wait for a server to come: it fails immediately. */

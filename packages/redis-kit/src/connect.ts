@@ -1,8 +1,7 @@
 import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
+import type { RedisClient } from "./redis-client.js";
 import type { RedisAddress } from "./redis-url.js";
 import { watchAnswers } from "./unanswered.js";
-
-export type RedisClient = Redis | Cluster;
 
 /** How a connection is used: `commands` answers soon or fails; `blocking` waits, for XREADGROUP BLOCK and SUBSCRIBE. */
 export type ConnectionUse = "commands" | "blocking";

@@ -1,6 +1,7 @@
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
-import { type ConnectionUse, createRedisClient, type RedisClient } from "./connect.js";
+import { type ConnectionUse, createRedisClient } from "./connect.js";
+import type { RedisClient } from "./redis-client.js";
 import { parseRedisUrl, type RedisAddress } from "./redis-url.js";
 import { longestWaitMs } from "./unanswered.js";
 

@@ -1,6 +1,6 @@
 import { memoryFull, Refusal } from "@ccsp/errors";
 import { type Timer, within } from "@ccsp/timing";
-import type { RedisClient } from "./connect.js";
+import type { RedisClient } from "./redis-client.js";
 import { longestWaitMs } from "./unanswered.js";
 
 // Redis is there and says "not now". Anything else that it answers is a fault of ours.

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RedisClient } from "./connect.js";
+import type { RedisClient } from "./redis-client.js";
 import { filesOf } from "./script-parts.js";
 
 export type ScriptArgument = string | number | Buffer;

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import type { RedisClient } from "./connect.js";
+import type { RedisClient } from "./redis-client.js";
 
 /** When each command was given that is not answered yet, oldest first. */
 const unanswered = new WeakMap<RedisClient, Set<{ readonly sinceMs: number }>>();

@@ -24,11 +24,15 @@ interface FailedCall {
 
 const FAILED_CALLS: readonly FailedCall[] = [
   {
-    ...{ what: "a unary call that the handler refuses", method: "Get", code: status.NOT_FOUND },
+    what: "a unary call that the handler refuses",
+    method: "Get",
+    code: status.NOT_FOUND,
     call: ({ queue, metadata }) => queue.get({ taskId: "refused" }, { metadata }),
   },
   {
-    ...{ what: "a unary call that its caller cancels", method: "Get", code: status.CANCELLED },
+    what: "a unary call that its caller cancels",
+    method: "Get",
+    code: status.CANCELLED,
     async call({ queue, metadata, waiting }) {
       const caller = new AbortController();
       const call = queue.get({ taskId: "cancelled" }, { metadata, signal: caller.signal });
@@ -36,22 +40,24 @@ const FAILED_CALLS: readonly FailedCall[] = [
     },
   },
   {
-    ...{
-      what: "a unary call past its deadline",
-      method: "Get",
-      code: status.DEADLINE_EXCEEDED,
-      why: "the deadline passed",
-    },
+    what: "a unary call past its deadline",
+    method: "Get",
+    code: status.DEADLINE_EXCEEDED,
+    why: "the deadline passed",
     call: getWithDeadlineOfServerOnly,
   },
   {
-    ...{ what: "a stream that fails after its first message", method: "Watch", code: status.NOT_FOUND },
+    what: "a stream that fails after its first message",
+    method: "Watch",
+    code: status.NOT_FOUND,
     async call({ queue, metadata }) {
       for await (const _ of queue.watch({ taskId: "refused" }, { metadata }));
     },
   },
   {
-    ...{ what: "a stream that its caller cancels after the first message", method: "Watch", code: status.CANCELLED },
+    what: "a stream that its caller cancels after the first message",
+    method: "Watch",
+    code: status.CANCELLED,
     async call({ queue, metadata }) {
       const caller = new AbortController();
       for await (const _ of queue.watch({ taskId: "left" }, { metadata, signal: caller.signal })) caller.abort();
@@ -98,7 +104,10 @@ describe("the span of a served call that fails", () => {
         }),
         [
           {
-            ...{ kind: "server", name: rpcMethod, parentSpanId: "00f067aa0ba902b7", error: why },
+            kind: "server",
+            name: rpcMethod,
+            parentSpanId: "00f067aa0ba902b7",
+            error: why,
             attributes: why === undefined ? rpc : { ...rpc, "error.type": status[code] },
           },
         ],
@@ -128,9 +137,14 @@ describe("the span of a call that does not succeed, where it is made", () => {
       assert.match(late, /no answer within/);
       assert.deepEqual(
         spans.map(({ kind, name, parentSpanId, attributes, error }) => [
-          ...[kind, parentSpanId, name.replace("ccsp.queue.v1.QueueService/", "")],
-          ...[attributes["rpc.status_code"], attributes["error.type"], error],
-          ...[attributes["server.address"], attributes["server.port"] === port],
+          kind,
+          parentSpanId,
+          name.replace("ccsp.queue.v1.QueueService/", ""),
+          attributes["rpc.status_code"],
+          attributes["error.type"],
+          error,
+          attributes["server.address"],
+          attributes["server.port"] === port,
         ]),
         [
           ["Get", "NOT_FOUND", "NOT_FOUND", "no such task"],

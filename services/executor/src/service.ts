@@ -4,19 +4,21 @@ import { type Env, load } from "@ccsp/config";
 import { announce, registerSchemes } from "@ccsp/discovery";
 import { findExecutable } from "@ccsp/engine-kit";
 import { createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
-import type { ServiceDefinition } from "@ccsp/lifecycle";
+import type { ServiceContext, ServiceDefinition } from "@ccsp/lifecycle";
 import { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createMetrics, serveOps, watchClockAhead } from "@ccsp/telemetry";
+import type { Registry } from "prom-client";
 import { ulid } from "ulid";
 import { defineExecutor, type ExecutorConfig, type Plugins } from "./config.js";
 import { openConversationFolder } from "./conversations/conversation-folder.js";
 import { createAdmission } from "./domain/admission.js";
 import { systemClock } from "./domain/clock.js";
 import { createConversations } from "./domain/conversations.js";
-import { createExecutor } from "./domain/executor.js";
-import { createHooks } from "./domain/hooks/hooks.js";
+import { Executor } from "./domain/executor.js";
+import { Hooks } from "./domain/hooks/hooks.js";
 import { policedParts } from "./domain/policy.js";
+import type { QueuePort } from "./domain/queue.js";
 import { enginePlugins } from "./engines/config.js";
 import { openEngines } from "./engines/open.js";
 import { loadEngines } from "./engines/registry.js";
@@ -28,11 +30,11 @@ import { loadHooks } from "./hooks/registry.js";
 import { createQueuePort } from "./queue/queue-client.js";
 import { openCgroups } from "./supervision/cgroup.js";
 import { openExecutorFolder } from "./supervision/executor-folder.js";
-import { createSupervisor } from "./supervision/supervisor.js";
+import { createSupervisor, type Launcher } from "./supervision/supervisor.js";
 import { createAttemptTracing } from "./telemetry/attempt-spans.js";
 import { createExecutorMetrics } from "./telemetry/metrics.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
-import { createWarmPool } from "./warm/pool.js";
+import { WarmPool } from "./warm/pool.js";
 
 /** It comes by the second and belongs to no task. */
 const UNTRACED = { untraced: ["sync"] } as const;
@@ -55,86 +57,12 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
   summary: "ExecutorService: runs engine CLIs on this host",
   define: (settings) => defineExecutor(settings, plugins),
 
-  async start(config, { open, log, stopping }) {
-    const { service, executorId, supervision } = config;
+  async start(config, context) {
+    const boot: Boot = { ...context, config, bootId: ulid(), registry: createMetrics("executor"), credentials: PLAIN };
+    const { executor, hooks } = await openExecutor(boot);
+    const { open, log, stopping, registry, credentials } = boot;
+    const { service } = config;
     const { consulUrl, drainMs, lameDuckMs } = service;
-    const { silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
-    const credentials = PLAIN;
-    const bootId = ulid();
-    const registry = createMetrics("executor");
-    const metrics = createExecutorMetrics(registry);
-
-    // Ends what an earlier boot left, before any work is claimed.
-    const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
-    const setpriv = findExecutable("setpriv", config.searchPath);
-    const cgroups = supervision.cgroup
-      ? await openCgroups({ path: supervision.cgroup, executorId, bootId, log })
-      : undefined;
-    const supervisor = createSupervisor({
-      executorId,
-      bootId,
-      folder: folder.runs,
-      temporary: folder.temporary,
-      path,
-      silenceMs,
-      stallMs,
-      graceMs,
-      limits: { memoryBytes, processes },
-      cgroups,
-      setpriv,
-      log,
-    });
-    await open("supervisor", supervisor);
-    const warm = createWarmPool({
-      ...config.warm,
-      startsAtOnce: availableParallelism(),
-      launcher: supervisor,
-      metrics: createWarmMetrics(registry),
-      clock: systemClock,
-      log,
-    });
-    const opened = await open("hooks", openHooks(config.hooks, log));
-    const hooks = createHooks(opened.hooks, { clock: systemClock, metrics, log });
-    const engines = await openEngines(config.engines, {
-      supervisor: warm.of,
-      metrics,
-      policed: policedParts(config.policy),
-      log,
-    });
-
-    await open("discovery", registerSchemes({ consulUrl, log }));
-    const client = createClient(QueueServiceService, config.queueTarget, {
-      ...UNTRACED,
-      credentials: credentials.channel,
-    });
-    await open("queue client", { close: async () => client.close() });
-
-    const queue = createQueuePort(client, log);
-    const kept = await openConversationFolder({
-      path: join(config.dir, "conversations"),
-      ...config.conversations,
-      log,
-    });
-    await open("conversations", kept);
-
-    const executor = createExecutor({
-      executorId,
-      bootId,
-      engines,
-      warm,
-      onClockAhead: watchClockAhead(registry, { service: "executor", of: "the queue's", log }),
-      queue,
-      tracing: createAttemptTracing(executorId),
-      metrics,
-      clock: systemClock,
-      log,
-      admit: createAdmission(config.policy, hostFiles),
-      hooks,
-      conversations: createConversations({ executorId, queue, kept, log }),
-      graceMs,
-      drainMs: config.drainMs,
-      giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
-    });
 
     const checks = { queue: () => executor.checkSync() };
     const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
@@ -160,3 +88,101 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     ops.setReady();
   },
 });
+
+/** One start of the executor. */
+interface Boot extends ServiceContext {
+  readonly config: ExecutorConfig;
+  readonly bootId: string;
+  readonly registry: Registry;
+  readonly credentials: typeof PLAIN;
+}
+
+/** The executor with all that its runs need; it takes no work yet. */
+async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; readonly hooks: Hooks }> {
+  const { config, bootId, registry, open, log } = boot;
+  const { executorId, supervision } = config;
+  const { graceMs } = supervision;
+  const metrics = createExecutorMetrics(registry);
+
+  const warm = new WarmPool({
+    ...config.warm,
+    startsAtOnce: availableParallelism(),
+    launcher: await openSupervisor(boot),
+    metrics: createWarmMetrics(registry),
+    clock: systemClock,
+    log,
+  });
+  const opened = await open("hooks", openHooks(config.hooks, log));
+  const hooks = new Hooks(opened.hooks, { clock: systemClock, metrics, log });
+  const engines = await openEngines(config.engines, {
+    supervisor: (engine) => warm.of(engine),
+    metrics,
+    policed: policedParts(config.policy),
+    log,
+  });
+  const queue = await openQueue(boot);
+  const kept = await openConversationFolder({
+    path: join(config.dir, "conversations"),
+    ...config.conversations,
+    log,
+  });
+  await open("conversations", kept);
+
+  const executor = new Executor({
+    executorId,
+    bootId,
+    engines,
+    warm,
+    queue,
+    metrics,
+    log,
+    hooks,
+    graceMs,
+    onClockAhead: watchClockAhead(registry, { service: "executor", of: "the queue's", log }),
+    tracing: createAttemptTracing(executorId),
+    clock: systemClock,
+    admit: createAdmission(config.policy, hostFiles),
+    conversations: createConversations({ executorId, queue, kept, log }),
+    drainMs: config.drainMs,
+    giveBackMs: graceMs + GIVE_BACK_MARGIN_MS,
+  });
+  return { executor, hooks };
+}
+
+/** Ends what an earlier boot left, before any work is claimed. */
+async function openSupervisor({ config, bootId, open, log }: Boot): Promise<Launcher> {
+  const { executorId, supervision } = config;
+  const { silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;
+  const folder = await open("folder", openExecutorFolder({ path: config.dir, executorId, bootId, log }));
+  const setpriv = findExecutable("setpriv", config.searchPath);
+  const cgroups = supervision.cgroup
+    ? await openCgroups({ path: supervision.cgroup, executorId, bootId, log })
+    : undefined;
+  return await open(
+    "supervisor",
+    createSupervisor({
+      executorId,
+      bootId,
+      folder: folder.runs,
+      temporary: folder.temporary,
+      path,
+      silenceMs,
+      stallMs,
+      graceMs,
+      limits: { memoryBytes, processes },
+      cgroups,
+      setpriv,
+      log,
+    }),
+  );
+}
+
+async function openQueue({ config, open, log, credentials }: Boot): Promise<QueuePort> {
+  await open("discovery", registerSchemes({ consulUrl: config.service.consulUrl, log }));
+  const client = createClient(QueueServiceService, config.queueTarget, {
+    ...UNTRACED,
+    credentials: credentials.channel,
+  });
+  await open("queue client", { close: async () => client.close() });
+  return createQueuePort(client, log);
+}

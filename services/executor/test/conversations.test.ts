@@ -63,7 +63,10 @@ describe("conversations, with the real CLI and the real queue", function () {
       {
         ...testEnv(0, dir),
         ...simulatedEngine(simulator),
-        ...{ CCSP_QUEUE_TARGET: target, CCSP_EXECUTOR_ID: id, CCSP_EXECUTOR_DIR: folder, ...more },
+        CCSP_QUEUE_TARGET: target,
+        CCSP_EXECUTOR_ID: id,
+        CCSP_EXECUTOR_DIR: folder,
+        ...more,
       },
       (line) => {
         const from = /"from":"(disk|queue)".*conversation restored/.exec(line)?.[1];

@@ -54,8 +54,10 @@ describe("an executor at an emergency stop", function () {
 
   it("kills what has not ended yet when the level is raised, and its newest receipt tells of all", () =>
     withRig(NO_GRACE, async (rig) => {
-      const [good, bad] = [rig.queue.add("[[hang]]"), rig.queue.add("[[ignore-sigterm]][[hang]]")];
-      await eventually(() => expectProcesses(2));
+      // It has a grandchild when it ignores SIGTERM already; a process alone may not have come so far.
+      const stubborn = "[[ignore-sigterm]][[grandchild-setsid]][[hang]]";
+      const [good, bad] = [rig.queue.add("[[hang]]"), rig.queue.add(stubborn)];
+      await eventually(() => expectProcesses(3));
       rig.queue.emergency(park("e1"));
       await eventually(() => assert.equal(rig.queue.syncs.at(-1)?.emergency?.remaining, 1));
       rig.queue.emergency(kill("e2"));

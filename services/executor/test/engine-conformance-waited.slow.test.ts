@@ -15,7 +15,7 @@ const waitingSupervisor = (needs: SupervisorNeeds) => {
     await untilIdle(process.pid);
     return process.use({ ...run, waited: true });
   };
-  return { start, close: launcher.close };
+  return { start, close: () => launcher.close() };
 };
 
 /** Resolves when the process takes no processor time any more. */

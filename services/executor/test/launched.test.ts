@@ -75,4 +75,16 @@ describe("a process that waits for its input", function () {
     assert.equal(await readAll(run), "early\nlate\n");
     await run.exited;
   });
+
+  it("is a run that its engine may take apart, or spread to change a part, as plugins do", async () => {
+    const launched = await supervisor.launch('read line; echo "$line"; cat');
+    const run = launched.use({ input: "hello\n", wallMs: 10_000, waited: false });
+    const { endInput, stop } = run;
+    const changed = { ...run };
+    assert.equal(changed.pid, launched.pid);
+    endInput(5_000);
+    assert.equal(await readAll(changed), "hello\n");
+    await stop();
+    assert.equal((await changed.exited).code, 0);
+  });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunExit, RunFolder, SupervisedRun } from "@ccsp/engine-kit";
 import { pino } from "pino";
-import type { LaunchedProcess } from "../src/supervision/launched.js";
+import type { LaunchedProcess } from "../src/supervision/launched-run.js";
 import { createSupervisor, type SupervisorOptions } from "../src/supervision/supervisor.js";
 
 /** Of this test process: others may run the same tests beside it. */

@@ -7,7 +7,8 @@ import type { NewTask } from "../src/domain/intake/intake-store.js";
 import { createIdle } from "../src/domain/leases/idle.js";
 import type { Grant, SyncMark } from "../src/domain/leases/lease-store.js";
 import { createSync } from "../src/domain/leases/sync.js";
-import { createQueue, type QueueObserver } from "../src/domain/lifecycle/queue.js";
+import type { QueueObserver } from "../src/domain/lifecycle/observer.js";
+import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { classWeights, type Order } from "../src/domain/order/order.js";
 import { CLASSES } from "../src/domain/task/task.js";
 import { createTaskStore } from "../src/redis/task-store.js";
@@ -26,15 +27,24 @@ const BOUNDS: Bounds = {
   agent: BOUND,
 };
 export const ORDER: Order = {
-  ...{ urgentMax: 1, weights: classWeights(16, 4, 1) },
-  ...{ agentMaxRunning: 0, agentWeights: {}, labelMaxRunning: {}, engineRates: {}, agentRates: {} },
+  urgentMax: 1,
+  weights: classWeights(16, 4, 1),
+  agentMaxRunning: 0,
+  agentWeights: {},
+  labelMaxRunning: {},
+  engineRates: {},
+  agentRates: {},
 };
 const RESULT = TaskResult.encode(TaskResult.fromPartial({ text: "done" })).finish();
 // What the run used, so that the agent's charge is corrected.
 const FACTS = { tokens: 100 };
 const NOBODY: QueueObserver = {
-  ...{ accepted() {}, ended() {}, failed() {} },
-  ...{ leased() {}, leaseExpired() {}, deliveryLost() {} },
+  accepted() {},
+  ended() {},
+  failed() {},
+  leased() {},
+  leaseExpired() {},
+  deliveryLost() {},
 };
 
 export type Ours = Awaited<ReturnType<typeof openOurs>>;
@@ -60,7 +70,9 @@ export async function openOurs(url: string) {
     agent: agentAt(index),
     engine: ENGINE,
     class: CLASSES[Math.floor(index / AGENTS) % CLASSES.length] ?? "normal",
-    ...{ max: 3, spec: "", prompts: Buffer.from(PROMPT) },
+    max: 3,
+    spec: "",
+    prompts: Buffer.from(PROMPT),
   });
 
   const complete = ({ task, fence }: Grant) => queue.complete(task.id, fence, RESULT, FACTS);
@@ -68,7 +80,10 @@ export async function openOurs(url: string) {
     queue.report({ id: task.id, fence, number: 1, started: { traceparent: "" }, entries: [] });
 
   return {
-    ...{ store, queue, newTask, complete },
+    store,
+    queue,
+    newTask,
+    complete,
     /** Leases of one Sync, of as many prompts as there are. */
     async claim(mark: SyncMark, count: number, leaseMs = LEASE_MS): Promise<readonly Grant[]> {
       const wanted = { engine: ENGINE, account: "", count, leaseMs, maxBytes: 1e8, order: ORDER, early: false };
@@ -92,7 +107,11 @@ export async function openOurs(url: string) {
         if (failures.length > 0) throw failures[0];
         const { grants } = await sync(
           {
-            ...{ executor: "ex-1", boot: "boot-1", sequence: ++sequence, draining: false, maxWaitMs: 0 },
+            executor: "ex-1",
+            boot: "boot-1",
+            sequence: ++sequence,
+            draining: false,
+            maxWaitMs: 0,
             held: [...held].map(([id, fence]) => ({ id, fence })),
             offers: [{ engine: ENGINE, account: "", freeSlots: slots - held.size, slots, version: "" }],
           },

@@ -83,7 +83,11 @@ function startExecutor(address: string) {
     for (let sequence = 1n; !stop.signal.aborted; sequence += 1n) {
       const { leases } = await client.sync(
         {
-          ...{ executorId: "ex-1", bootId: "boot-1", sequence, leases: [...held.values()], draining: false },
+          executorId: "ex-1",
+          bootId: "boot-1",
+          sequence,
+          leases: [...held.values()],
+          draining: false,
           engines: [{ engine: ENGINE, freeSlots: 4, version: "", account: "", slots: 4 }],
           maxWait: { seconds: 20n, nanos: 0 },
         },

@@ -47,17 +47,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
     redisUrl: redisUrl(settings),
     shards: queueShards(settings),
-    durability: settings.oneOf(
-      "CCSP_QUEUE_DURABILITY",
-      "what a task's acceptance, its end and a schedule wait for: `local`, Redis itself; `replicated`, CCSP_QUEUE_REPLICAS as well",
-      ["local", "replicated"],
-      { default: "local" },
-    ),
-    replicas: settings.integer(
-      "CCSP_QUEUE_REPLICAS",
-      "how many replicas of Redis have a change when `replicated` answers; set it to all that there are, since a failover may promote any",
-      { default: 1, min: 1, max: 16 },
-    ),
+    ...defineDurability(settings),
     engines: settings.list("CCSP_ENGINES", "engines of this installation, the default first", {
       default: ["claude-code"],
       pattern: /^[a-z0-9][a-z0-9-]{0,62}$/,
@@ -68,32 +58,7 @@ export function defineQueue(settings: Settings): QueueConfig {
       max: 4 * 1024 * 1024,
     }),
     bounds: defineBounds(settings),
-    overload: {
-      loopDelayMs: settings.durationMs(
-        "CCSP_QUEUE_OVERLOAD_LOOP_DELAY",
-        "average delay of the event loop above which tasks are refused",
-        {
-          default: "500ms",
-          min: 0,
-        },
-      ),
-      oldestCallMs: settings.durationMs(
-        "CCSP_QUEUE_OVERLOAD_CALL",
-        "age of the oldest unanswered task above which more are refused",
-        {
-          default: "2s",
-          min: 0,
-        },
-      ),
-      callsUnderWay: settings.integer(
-        "CCSP_QUEUE_OVERLOAD_CALLS",
-        "unanswered tasks above which more are refused; 0: any number",
-        {
-          default: 20_000,
-          min: 0,
-        },
-      ),
-    },
+    overload: defineOverload(settings),
     order: defineOrder(settings),
     gateRampMs: settings.durationMs("CCSP_QUEUE_GATE_RAMP", "over what time work comes back behind a gate that opens", {
       default: "60s",
@@ -109,6 +74,67 @@ export function defineQueue(settings: Settings): QueueConfig {
         max: 3_600_000,
       },
     ),
+    ...defineRetries(settings),
+    ...defineRetention(settings),
+    cache: defineCache(settings),
+    conversations: defineConversations(settings),
+    callerUnreadBytes: callerUnreadBytes(settings),
+  };
+  if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
+  if (config.leaseMs < 10_000) {
+    settings.warn("CCSP_QUEUE_LEASE is below 10s: a pause of an executor or of Redis then looks like its death");
+  }
+  return config;
+}
+
+function defineDurability(settings: Settings): Pick<QueueConfig, "durability" | "replicas"> {
+  return {
+    durability: settings.oneOf(
+      "CCSP_QUEUE_DURABILITY",
+      "what a task's acceptance, its end and a schedule wait for: `local`, Redis itself; `replicated`, CCSP_QUEUE_REPLICAS as well",
+      ["local", "replicated"],
+      { default: "local" },
+    ),
+    replicas: settings.integer(
+      "CCSP_QUEUE_REPLICAS",
+      "how many replicas of Redis have a change when `replicated` answers; set it to all that there are, since a failover may promote any",
+      { default: 1, min: 1, max: 16 },
+    ),
+  };
+}
+
+/** The load above which tasks are refused. */
+function defineOverload(settings: Settings): Strain {
+  return {
+    loopDelayMs: settings.durationMs(
+      "CCSP_QUEUE_OVERLOAD_LOOP_DELAY",
+      "average delay of the event loop above which tasks are refused",
+      {
+        default: "500ms",
+        min: 0,
+      },
+    ),
+    oldestCallMs: settings.durationMs(
+      "CCSP_QUEUE_OVERLOAD_CALL",
+      "age of the oldest unanswered task above which more are refused",
+      {
+        default: "2s",
+        min: 0,
+      },
+    ),
+    callsUnderWay: settings.integer(
+      "CCSP_QUEUE_OVERLOAD_CALLS",
+      "unanswered tasks above which more are refused; 0: any number",
+      {
+        default: 20_000,
+        min: 0,
+      },
+    ),
+  };
+}
+
+function defineRetries(settings: Settings): Pick<QueueConfig, "retryBaseMs" | "refusals"> {
+  return {
     retryBaseMs: settings.durationMs("CCSP_QUEUE_RETRY_BASE", "wait after a first failure; doubles up to a minute", {
       default: "1s",
       min: 1,
@@ -126,6 +152,11 @@ export function defineQueue(settings: Settings): QueueConfig {
         { default: "6h", min: 1_000 },
       ),
     },
+  };
+}
+
+function defineRetention(settings: Settings): Pick<QueueConfig, "retentionMs" | "maxEnded" | "maxEndedBytes"> {
+  return {
     retentionMs: settings.durationMs("CCSP_QUEUE_RETENTION", "how long ended tasks are kept", {
       default: "24h",
       min: 1_000,
@@ -136,15 +167,7 @@ export function defineQueue(settings: Settings): QueueConfig {
     maxEndedBytes: settings.integer("CCSP_QUEUE_MAX_ENDED_BYTES", "and their bytes: specs, logs and results", {
       default: 1024 ** 3,
     }),
-    cache: defineCache(settings),
-    conversations: defineConversations(settings),
-    callerUnreadBytes: callerUnreadBytes(settings),
   };
-  if (config.engines.length === 0) settings.fault("CCSP_ENGINES names no engine");
-  if (config.leaseMs < 10_000) {
-    settings.warn("CCSP_QUEUE_LEASE is below 10s: a pause of an executor or of Redis then looks like its death");
-  }
-  return config;
 }
 
 /** What waits at most: QUEUED, PARKED and SCHEDULED tasks. */

@@ -4,12 +4,12 @@ import { Refusal } from "@ccsp/errors";
 import { watchClockAhead } from "@ccsp/telemetry";
 import { pino } from "pino";
 import { Registry } from "prom-client";
-import type { Door } from "./application/door.js";
+import type { Submissions } from "./application/submissions.js";
 import { observeCache } from "./cache/metrics.js";
 import type { Gate } from "./domain/gates/gates.js";
 import type { Task } from "./domain/task/task.js";
 import { showMemory } from "./memory-watch.js";
-import { observeBreaker, observeDoor, observeQueue } from "./metrics.js";
+import { observeBreaker, observeQueue, observeSubmissions } from "./metrics.js";
 import { observeSchedules } from "./schedules/metrics.js";
 import { type MeasuredStore, measureQueue, showTargets } from "./status-metrics.js";
 
@@ -31,7 +31,7 @@ const STORE: MeasuredStore = {
     ]),
   now: async () => NOW,
 };
-const DOOR: Door = {
+const SUBMISSIONS: Submissions = {
   newId: () => "t",
   enqueue: async () => Promise.reject(new Refusal("QUEUE_FULL", "full")),
   enqueueAll: async (requests) => requests.map(() => ({ status: "rejected", reason: new Error("a fault") })),
@@ -95,17 +95,15 @@ describe("the queue's metrics", () => {
     showTargets(registry);
     const observer = observeQueue(registry);
     const task: Task = {
-      ...{
-        id: "0-x",
-        agent: "a",
-        engine: "e",
-        class: "high",
-        state: "LEASED",
-        max: 3,
-        created: 1_000,
-        size: 1,
-        spec: "",
-      },
+      id: "0-x",
+      agent: "a",
+      engine: "e",
+      class: "high",
+      state: "LEASED",
+      max: 3,
+      created: 1_000,
+      size: 1,
+      spec: "",
       leased: 2_000,
     };
     observer.leased(task);
@@ -120,12 +118,12 @@ describe("the queue's metrics", () => {
     ]);
   });
 
-  it("count each task that the door refuses, alone or in a batch, by the reason that it was given", async () => {
+  it("count each task that is refused, alone or in a batch, by the reason that it was given", async () => {
     const registry = new Registry();
-    const door = observeDoor(registry, DOOR);
+    const submissions = observeSubmissions(registry, SUBMISSIONS);
     const request = { agentId: "a", spec: undefined, requestId: "" };
-    await assert.rejects(door.enqueue(request), { reason: "QUEUE_FULL" });
-    assert.equal((await door.enqueueAll([request, request])).length, 2);
+    await assert.rejects(submissions.enqueue(request), { reason: "QUEUE_FULL" });
+    assert.equal((await submissions.enqueueAll([request, request])).length, 2);
     assertShows(await linesOf(registry), [
       'ccsp_queue_tasks_refused_total{reason="QUEUE_FULL"} 1',
       'ccsp_queue_tasks_refused_total{reason="INTERNAL"} 2',
@@ -138,7 +136,7 @@ describe("the queue's metrics", () => {
     showTargets(registry);
     observeQueue(registry);
     observeBreaker(registry);
-    observeDoor(registry, DOOR);
+    observeSubmissions(registry, SUBMISSIONS);
     observeSchedules(registry);
     observeCache(registry);
     showMemory(registry);

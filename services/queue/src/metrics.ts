@@ -1,8 +1,8 @@
 import { Refusal } from "@ccsp/errors";
 import { Counter, Histogram, type Registry } from "prom-client";
-import type { Door } from "./application/door.js";
+import type { Submissions } from "./application/submissions.js";
 import type { BreakerObserver } from "./domain/intake/breaker.js";
-import type { QueueObserver } from "./domain/lifecycle/queue.js";
+import type { QueueObserver } from "./domain/lifecycle/observer.js";
 import { startedInTime } from "./domain/order/objective.js";
 
 /** What happened at this replica. */
@@ -64,7 +64,7 @@ export function observeQueue(registry: Registry): QueueObserver {
   };
 }
 
-/** What the breaker at the door refused at this replica. */
+/** Counts the tasks that the breaker refused at this replica. */
 export function observeBreaker(registry: Registry): BreakerObserver {
   const refused = new Counter({
     name: "ccsp_queue_overloaded_total",
@@ -74,8 +74,8 @@ export function observeBreaker(registry: Registry): BreakerObserver {
   return { refused: () => refused.inc() };
 }
 
-/** The same door, which counts whom it refuses: each task of a batch, and each try of a schedule. */
-export function observeDoor(registry: Registry, door: Door): Door {
+/** The same, and it counts what is refused: each task of a batch, and each try of a schedule. */
+export function observeSubmissions(registry: Registry, submissions: Submissions): Submissions {
   const refused = new Counter({
     name: "ccsp_queue_tasks_refused_total",
     help: "Tasks that were not stored, by the reason that the caller was given",
@@ -84,14 +84,14 @@ export function observeDoor(registry: Registry, door: Door): Door {
   });
   const count = (fault: unknown): void => refused.inc({ reason: fault instanceof Refusal ? fault.reason : "INTERNAL" });
   return {
-    newId: door.newId,
+    newId: submissions.newId,
     enqueue: (request, id) =>
-      door.enqueue(request, id).catch((fault: unknown) => {
+      submissions.enqueue(request, id).catch((fault: unknown) => {
         count(fault);
         throw fault;
       }),
     async enqueueAll(requests) {
-      const settled = await door.enqueueAll(requests);
+      const settled = await submissions.enqueueAll(requests);
       for (const each of settled) if (each.status === "rejected") count(each.reason);
       return settled;
     },

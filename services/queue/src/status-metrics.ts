@@ -1,7 +1,8 @@
 import { Gauge, type Registry } from "prom-client";
 import { type ExecutorStore, PRESENT_MS } from "./domain/executors/executor-store.js";
 import type { GateReads } from "./domain/gates/gate-store.js";
-import { isClosed, scopes } from "./domain/gates/gates.js";
+import { isClosed } from "./domain/gates/gates.js";
+import { readScope, type Scope, scopeName } from "./domain/gates/scope.js";
 import { START_TARGET_MS } from "./domain/order/order.js";
 import type { StatusStore } from "./domain/status/status-store.js";
 import type { Clock } from "./domain/task/clock.js";
@@ -9,8 +10,8 @@ import { CLASSES } from "./domain/task/task.js";
 
 export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Clock;
 
-/** What gates stand before; see `scopes`. The emergency stop is shown by its level. */
-const GATED = ["all", "class", "engine", "account", "executor", "agent", "label"] as const;
+/** What gates block. The emergency stop is shown by its level. */
+const GATED = ["all", "class", "engine", "account", "executor", "agent", "label"] as const satisfies Scope["kind"][];
 
 /** What waits and runs, read when it is scraped: once for all gauges, and every replica shows the same. */
 export function measureQueue(registry: Registry, store: MeasuredStore): void {
@@ -30,7 +31,7 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
 
   const waiting = gauge(
     "waiting",
-    "Tasks that wait for an executor; of those kept back by a label or an affinity at most 2,000 of each shard",
+    "Tasks that wait for an executor; of those that a label or an affinity defers at most 2,000 of each shard",
     "engine",
     "class",
   );
@@ -78,8 +79,8 @@ async function read(store: MeasuredStore) {
     ...([store.depths(), store.counts(), store.executors(PRESENT_MS)] as const),
     ...([store.gates(), store.now("")] as const),
   ]);
-  const closed = [...gates].flatMap(([scope, gate]) => (isClosed(gate, nowMs) ? (scope.split("/")[0] ?? "") : []));
-  const stop = gates.get(scopes.emergency);
+  const closed = [...gates].flatMap(([name, gate]) => (isClosed(gate, nowMs) ? readScope(name).kind : []));
+  const stop = gates.get(scopeName({ kind: "emergency" }));
   // One that was resumed is kept for a while, as every gate that opened.
   const level = stop && stop.opens === undefined ? (stop.level ?? 0) : 0;
   return { depths, counts, present, closed, level };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { NextDue } from "../src/domain/due/due-store.js";
 import { reapDue } from "../src/domain/due/reaper.js";
-import { scopes } from "../src/domain/gates/gates.js";
 import { DUE_TOPIC } from "../src/domain/wakes/wakes.js";
 import { channels } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
+import { scopes } from "./scopes.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
 const NOTHING = { tasks: Number.POSITIVE_INFINITY, gates: Number.POSITIVE_INFINITY, refills: Number.POSITIVE_INFINITY };
@@ -60,7 +60,9 @@ function due(options: WorldOptions): void {
     await open();
     const now = world.clock.now;
     const soon = [
-      ...[{ start: now + 999 }, { conditions: { deadline: now + 999 } }, { conditions: { pin: "ex-9", pinMs: 999 } }],
+      { start: now + 999 },
+      { conditions: { deadline: now + 999 } },
+      { conditions: { pin: "ex-9", pinMs: 999 } },
     ];
     for (const more of soon) {
       assert.equal(await words(() => world.queue.enqueue(task(more))), 1);
@@ -93,13 +95,13 @@ function due(options: WorldOptions): void {
       const opensMs = world.clock.now + 500;
       assert.ok((await words(() => world.gates.pause(scope, { who: "ada", why: "lunch", opensMs }))) >= 1);
       await world.queue.enqueue(task({ labels: ["k=v"] }));
-      const ex = executor(world, { id: `ex-${scope}` });
+      const ex = executor(world, { id: `ex-${scope.kind}` });
       assert.equal((await ex.sync()).grants.length, 0);
       assert.deepEqual(await next(), { ...NOTHING, gates: 501 });
       world.clock.now += 500;
       await reapDue(world.store, world.queue, { ...ALL, tasks: false, refills: false });
       const [grant] = (await ex.sync()).grants;
-      assert.ok(grant, scope);
+      assert.ok(grant, scope.kind);
       await world.queue.complete(grant.task.id, grant.fence, Buffer.from(""), {});
       await next();
     }

@@ -3,9 +3,9 @@ import { CallError } from "@ccsp/grpc-kit";
 import { BlockerKind, type EstimateTaskResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { eventually } from "@ccsp/testkit";
-import { scopes } from "../src/domain/gates/gates.js";
 import { durationMs } from "../src/messages/duration.js";
 import { type QueueClient, result, serveReplica, spec, syncRequest } from "./grpc-world.js";
+import { scopes } from "./scopes.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 for (const shards of [1, 4]) describe(`EstimateTask in ${shards} shards`, () => estimates(shards));

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { decodeEvent, EVENTS_KEPT, eventsKey } from "@ccsp/events";
 import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { reap } from "../src/domain/due/reaper.js";
-import { labelName } from "../src/domain/gates/gates.js";
+import { labelName } from "../src/domain/task/labels.js";
 import { storeSpec } from "../src/messages/task-message.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
 

@@ -8,7 +8,6 @@ import { startRedisCluster } from "@ccsp/testkit";
 import { Cluster, Redis } from "ioredis";
 import { createConversationStore } from "../src/conversations/conversation-store.js";
 import { reap } from "../src/domain/due/reaper.js";
-import { scopes } from "../src/domain/gates/gates.js";
 import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import type { QueueKeys } from "../src/redis/keys.js";
 import { createMemoryReads } from "../src/redis/memory.js";
@@ -17,6 +16,7 @@ import { CHUNK_BYTES } from "../src/redis/result-chunks.js";
 import { createShards } from "../src/redis/shards.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
 import { allScripts } from "./all-scripts.js";
+import { scopes } from "./scopes.js";
 import { watchScripts } from "./script-watch.js";
 import { ENGINES, executor, LEASE_MS, newTask, startWorld, type World } from "./world.js";
 

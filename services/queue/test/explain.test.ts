@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { BlockerKind, type ExplainTaskResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { reap } from "../src/domain/due/reaper.js";
-import { labelName, scopes } from "../src/domain/gates/gates.js";
+import type { Scope } from "../src/domain/gates/scope.js";
+import { labelName } from "../src/domain/task/labels.js";
 import { questionHandlers } from "../src/grpc/questions.js";
+import { scopes } from "./scopes.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
 for (const shards of [1, 4]) describe(`ExplainTask in ${shards} shards`, () => explain(shards));
@@ -37,9 +39,9 @@ function explain(shards: number): void {
     return { ...ex, look: () => ex.sync({ freeSlots: 0 }) };
   };
   const tick = () => reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
-  const pause = (scope: string, more: { opensMs?: number } = {}) =>
+  const pause = (scope: Scope, more: { opensMs?: number } = {}) =>
     world.gates.pause(scope, { who: "ada", why: "maintenance", ...more });
-  const resume = (scope: string) => world.gates.resume(scope, { who: "ada", why: "done" });
+  const resume = (scope: Scope) => world.gates.resume(scope, { who: "ada", why: "done" });
 
   describe("with no limits set", () => {
     beforeEach(() => open());
@@ -52,7 +54,7 @@ function explain(shards: number): void {
       "claude-code at executor ex-1": scopes.executor("ex-1", "claude-code"),
       "class normal": scopes.class("normal"),
       "agent alice": scopes.agent("alice"),
-      "label repo=a/b=c": `label/${label}`,
+      "label repo=a/b=c": scopes.label("repo", "a/b=c"),
     };
     for (const [whose, scope] of Object.entries(SCOPES)) {
       it(`names the closed gate of ${whose}, with who, why and until when, and not once it is open`, async () => {

@@ -7,7 +7,6 @@ import { Registry } from "prom-client";
 import { createConversationStore } from "../src/conversations/conversation-store.js";
 import { reap } from "../src/domain/due/reaper.js";
 import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
-import { scopes } from "../src/domain/gates/gates.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { watchMemory } from "../src/memory-watch.js";
 import { createMemoryReads } from "../src/redis/memory.js";
@@ -15,6 +14,7 @@ import { createReplicas } from "../src/redis/replicas.js";
 import { replicated } from "../src/redis/replicated.js";
 import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
+import { scopes } from "./scopes.js";
 import { ENGINES, executor, failure, log, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
 const ADA = { who: "ada", why: "no room" };
@@ -149,7 +149,7 @@ for (const { kind, start } of SETUPS) {
       const { id } = await enqueue();
       await limitMemory(1);
       await gates.pause(scopes.all, ADA);
-      await gates.pause("agent/alice", ADA);
+      await gates.pause(scopes.agent("alice"), ADA);
       await gates.resume(scopes.all, ADA);
       await queue.setPriority(id, "alice", "high");
       await queue.cancel(id, "alice", "");

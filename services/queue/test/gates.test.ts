@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { reap } from "../src/domain/due/reaper.js";
-import { labelName, scopes } from "../src/domain/gates/gates.js";
+import type { Scope } from "../src/domain/gates/scope.js";
+import { labelName } from "../src/domain/task/labels.js";
+import { queueKeys } from "../src/redis/keys.js";
+import { scopes } from "./scopes.js";
 import { executor, newTask, RAMP_MS, startWorld, type World } from "./world.js";
 
 for (const { twice, shards } of [
@@ -27,12 +30,12 @@ function gates(get: () => World): void {
   let calls = 0;
   const take = async (slots = 9, more: Parameters<typeof executor>[1] = {}) =>
     (await executor(get(), { id: `ex-${++calls}`, slots, ...more }).sync()).grants.map(({ task }) => task.id);
-  const pause = (scope: string, more: { opensMs?: number } = {}) =>
+  const pause = (scope: Scope, more: { opensMs?: number } = {}) =>
     get().gates.pause(scope, { who: "ada", why: "maintenance", ...more });
-  const resume = (scope: string) => get().gates.resume(scope, { who: "ada", why: "done" });
+  const resume = (scope: Scope) => get().gates.resume(scope, { who: "ada", why: "done" });
   const tick = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const told = async () => {
-    const entries = await get().redis.client.xrange("ccsp:events:{0}", "-", "+");
+    const entries = await get().redis.client.xrange(queueKeys(0).events, "-", "+");
     const data = entries.map(([id, fields]) => decodeEvent(0, id, fields)?.data);
     return data.filter((each) => each?.$case.startsWith("gate") || each?.$case === "sessionTimeout");
   };
@@ -59,12 +62,12 @@ function gates(get: () => World): void {
 
   it("keeps back nothing else", async () => {
     const others = [
-      ...[scopes.class("high"), scopes.engine("opencode"), scopes.agent("bob")],
-      ...[
-        scopes.label("repo", "other"),
-        scopes.account("claude-code", "other"),
-        scopes.executor("other", "claude-code"),
-      ],
+      scopes.class("high"),
+      scopes.engine("opencode"),
+      scopes.agent("bob"),
+      scopes.label("repo", "other"),
+      scopes.account("claude-code", "other"),
+      scopes.executor("other", "claude-code"),
     ];
     for (const scope of others) await pause(scope);
     const id = await add({ labels: [label] });
@@ -135,7 +138,9 @@ function gates(get: () => World): void {
     await world.store.sync({ ...mark, leaseMs: 1_000, again: false });
     const claim = { ...mark, engine: "claude-code", account: "", count: 1, leaseMs: 1_000, maxBytes: 1_000 };
     assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), {
-      ...{ grants: [], left: 0, pins: false },
+      grants: [],
+      left: 0,
+      pins: false,
       waitMs: 1_234,
     });
   });
@@ -167,7 +172,7 @@ describe("a gate that a shard's mending opens", () => {
     const gate = { who: "ada", why: "maintenance" };
     const { closed } = await world.store.closeGate({ scope: scopes.all, gate, how: "replace", told: false });
     assert.equal(await world.store.openGate(scopes.all, undefined, closed - 1), false);
-    assert.equal((await world.store.gates()).get(scopes.all)?.opens, undefined);
+    assert.equal((await world.store.gates()).get("all")?.opens, undefined);
     assert.equal(await world.store.openGate(scopes.all, undefined, closed), true);
   });
 });

@@ -4,7 +4,7 @@ import { CallError, type Client, createClient, implement, serveGrpc } from "@ccs
 import { QueueServiceService, type SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { status } from "@grpc/grpc-js";
-import { createDoor } from "../src/application/door.js";
+import { createSubmissions } from "../src/application/submissions.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
 import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
@@ -33,7 +33,7 @@ export async function serveReplica(
     tasks: store,
     share: (all) => all,
   });
-  const door = createDoor({ queue, limits, newId, cache, conversations });
+  const submissions = createSubmissions({ queue, limits, newId, cache, conversations });
   const handlers = queueHandlers({
     queue,
     sync,
@@ -43,7 +43,7 @@ export async function serveReplica(
     wakes,
     limits,
     order,
-    door,
+    submissions,
     cache,
     conversations,
     schedules: scheduleHandlers(

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { reap } from "../src/domain/due/reaper.js";
-import { labelName, scopes } from "../src/domain/gates/gates.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
+import { labelName } from "../src/domain/task/labels.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
+import { scopes } from "./scopes.js";
 import {
   executor,
   failure,
@@ -142,7 +143,7 @@ function limits({ twice }: WorldOptions): void {
         const [one, other] = await take(2, { account: "team" });
         await close(one ?? assert.fail());
         await fail(other ?? assert.fail(), "SESSION_TIMEOUT");
-        const gate = (await world.store.gates()).get(login);
+        const gate = (await world.store.gates()).get("account/claude-code/team");
         assert.match(gate?.why ?? "", /is refused/);
         assert.equal(gate?.opens, undefined);
         assert.equal((await told("sessionTimeout")).length, n + 1);
@@ -308,7 +309,9 @@ function limits({ twice }: WorldOptions): void {
       await world.store.sync({ ...mark, leaseMs: 1_000, again: false });
       const claim = { ...mark, engine: "claude-code", account: "", count: 9, leaseMs: 1_000, maxBytes: 1_000 };
       assert.deepEqual(await world.store.claim({ ...claim, order: world.order, early: false }), {
-        ...{ grants: [], left: 0, pins: false },
+        grants: [],
+        left: 0,
+        pins: false,
         waitMs: 10_000,
       });
       world.clock.now += 10_000;

@@ -3,6 +3,7 @@ import { Registry } from "prom-client";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { observeQueue } from "../src/metrics.js";
 import { measureQueue } from "../src/status-metrics.js";
+import { scopes } from "./scopes.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
 
 for (const shards of [1, 4]) {
@@ -86,7 +87,7 @@ for (const shards of [1, 4]) {
       assert.equal(await value('ccsp_queue_running{engine="claude-code",class="normal"}'), 1);
       assert.equal(await value('ccsp_queue_executors{draining="true"}'), 1);
       assert.equal(await value('ccsp_queue_slots{engine="claude-code"}'), 3);
-      await world.gates.pause("engine/claude-code", { who: "ada", why: "w", opensMs: world.clock.now + 10 });
+      await world.gates.pause(scopes.engine("claude-code"), { who: "ada", why: "w", opensMs: world.clock.now + 10 });
       assert.equal(await value('ccsp_queue_gates_closed{scope="engine"}'), 1);
       world.clock.now += 30_001;
       assert.equal(await value('ccsp_queue_gates_closed{scope="engine"}'), 0);

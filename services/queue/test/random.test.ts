@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { decodeEvent, type EventData } from "@ccsp/events";
 import * as fc from "fast-check";
 import { reap } from "../src/domain/due/reaper.js";
-import { scopes } from "../src/domain/gates/gates.js";
 import { isEnded, isHeld, type Task } from "../src/domain/task/task.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { BOUNDS, CAPS, KEEP, Play, SCOPES } from "./model/play.js";
 import { type Step, step } from "./model/steps.js";
 import type { ModelTask } from "./model/tasks.js";
+import { scopes } from "./scopes.js";
 import { watchScripts } from "./script-watch.js";
 import { TOPOLOGIES } from "./topologies.js";
 import { ENGINES, executor, logOf, startWorld, type World } from "./world.js";
@@ -134,12 +134,13 @@ async function compareHistories(world: World, expected: Pick<Play, "tasks" | "to
 
 function toldScope(data: EventData | undefined): string {
   if (data?.$case === "gateClosed" || data?.$case === "gateOpened") return data.value.scope;
-  return data?.$case === "sessionTimeout" ? scopes.account(data.value.engine, data.value.account) : "";
+  return data?.$case === "sessionTimeout" ? `account/${data.value.engine}/${data.value.account}` : "";
 }
 
 /** One good executor of each engine, until nothing is left. */
 async function letRun(world: World): Promise<void> {
-  for (const scope of [...SCOPES, "account/opencode/"]) await world.gates.resume(scope, { who: "w", why: "" });
+  for (const scope of [...SCOPES, scopes.account("opencode", "")])
+    await world.gates.resume(scope, { who: "w", why: "" });
   const good = ENGINES.map((engine) => executor(world, { id: `good-${engine}`, slots: 50, engine }));
   for (let round = 0; round < 40; round++) {
     const { leased, parked, scheduled, waitingBytes } = await world.store.counts();

@@ -3,7 +3,7 @@ import { EnqueueRequest, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_servi
 import type { RedisClient } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { within } from "@ccsp/timing";
-import { createDoor } from "../src/application/door.js";
+import { createSubmissions } from "../src/application/submissions.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
@@ -282,13 +282,14 @@ describe("a batch", () => {
     try {
       const shard = { ...world.store, ...silent };
       await assert.rejects(createShardedStore([shard, shard]).enqueueAll([newTask()]), /did not answer for each task/);
-      const door = createDoor({
-        ...{ queue: { ...world.queue, ...silent }, limits: { maxPromptBytes: 100, engines: ENGINES } },
+      const submissions = createSubmissions({
+        queue: { ...world.queue, ...silent },
+        limits: { maxPromptBytes: 100, engines: ENGINES },
         newId: () => newTask().id,
       });
       const spec = { prompt: "p", engine: "claude-code" };
       await assert.rejects(
-        door.enqueueAll([EnqueueRequest.fromPartial({ agentId: "alice", spec })]),
+        submissions.enqueueAll([EnqueueRequest.fromPartial({ agentId: "alice", spec })]),
         /did not answer for each task/,
       );
     } finally {

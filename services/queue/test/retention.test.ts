@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { reap } from "../src/domain/due/reaper.js";
-import { scopes } from "../src/domain/gates/gates.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
 import { listTasks } from "../src/domain/search/scan.js";
+import { queueKeys } from "../src/redis/keys.js";
+import { scopes } from "./scopes.js";
 import { inEveryRedis, keep, tasksOf } from "./task-world.js";
 import { executor, failure, startWorld, type World, type WorldOptions } from "./world.js";
 
@@ -29,10 +30,9 @@ function promises(options: WorldOptions): void {
       world.clock.now += 1;
       await reap(world.store, world.queue, keep);
       const left = (await world.redis.client.keys("*")).toSorted();
-      const mine = ["executor:ex-1", "meta", "request:alice:r", "rota:claude-code", "turns:claude-code:normal"].map(
-        (key) => `ccsp:queue:{0}:${key}`,
-      );
-      assert.deepEqual(left, ["ccsp:events:{0}", ...mine]);
+      const { events, executor: executorKey, meta, request, engine } = queueKeys(0);
+      const { rota, normalTurns } = engine("claude-code");
+      assert.deepEqual(left, [events, executorKey("ex-1"), meta, request("alice", "r"), rota, normalTurns]);
     });
 
     it("forgets nothing that has not ended", async () => {
@@ -55,7 +55,7 @@ function promises(options: WorldOptions): void {
       await reap(world.store, world.queue, { ...keep, maxEndedBytes: 64_000 });
       assert.deepEqual((await world.store.listIds("alice", undefined, 500)).toReversed(), ids.slice(4));
       await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
-      assert.equal(await world.redis.client.hexists("ccsp:queue:{0}:load", "ended/bytes"), 0);
+      assert.equal(await world.redis.client.hexists(queueKeys(0).load, "ended/bytes"), 0);
     });
 
     it("counts nothing of a task that was put back", async () => {
@@ -64,7 +64,7 @@ function promises(options: WorldOptions): void {
       await start(id, fence);
       await world.queue.fail(id, fence, failure(), {});
       await world.queue.retry(id, "alice", "");
-      assert.equal(Number(await world.redis.client.hget("ccsp:queue:{0}:load", "ended/bytes")), 0);
+      assert.equal(Number(await world.redis.client.hget(queueKeys(0).load, "ended/bytes")), 0);
     });
 
     it("forgets the oldest ended tasks above the bound", async () => {
@@ -81,7 +81,7 @@ function promises(options: WorldOptions): void {
   });
 
   describe("a record that cannot be read", () => {
-    const addBroken = async (id: string) => world.redis.client.hset("ccsp:queue:{0}:tasks", id, "no record");
+    const addBroken = async (id: string) => world.redis.client.hset(queueKeys(0).tasks, id, "no record");
 
     it("keeps no other ended task, and is forgotten with them", async () => {
       const ids = [await add(), await add(), await add()];
@@ -89,14 +89,14 @@ function promises(options: WorldOptions): void {
       await addBroken(ids[0] ?? "");
       await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
       assert.equal((await world.store.counts()).ended, 0);
-      assert.deepEqual(await world.redis.client.hkeys("ccsp:queue:{0}:tasks"), []);
+      assert.deepEqual(await world.redis.client.hkeys(queueKeys(0).tasks), []);
     });
 
     it("is forgotten only in the place of an ended one", async () => {
       const id = await add();
       await addBroken(id);
       await world.store.remove({ id });
-      assert.deepEqual(await world.redis.client.hkeys("ccsp:queue:{0}:tasks"), [id]);
+      assert.deepEqual(await world.redis.client.hkeys(queueKeys(0).tasks), [id]);
     });
 
     it("holds up none of those whose time came after its own", async () => {

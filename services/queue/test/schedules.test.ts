@@ -4,7 +4,7 @@ import { CallError, createClient, implementSome, serveGrpc } from "@ccsp/grpc-ki
 import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Registry } from "prom-client";
-import { createDoor } from "../src/application/door.js";
+import { createSubmissions } from "../src/application/submissions.js";
 import { channels, scheduleKeys } from "../src/redis/keys.js";
 import { createMakeTask } from "../src/schedules/make-task.js";
 import { openSchedules } from "../src/schedules/open-schedules.js";
@@ -39,15 +39,23 @@ describe("schedules", () => {
   /** One replica: its loop, and its RPCs behind a real server. */
   const replica = async () => {
     const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
-    const { enqueue } = createDoor({ queue: world.queue, limits, newId: createTaskIds(1) });
+    const { enqueue } = createSubmissions({ queue: world.queue, limits, newId: createTaskIds(1) });
     const registry = new Registry();
     const schedules = openSchedules({
-      ...{ redis: world.redis.client, wakes: world.wakes, enqueue, limits, registry, log },
+      redis: world.redis.client,
+      wakes: world.wakes,
+      enqueue,
+      limits,
+      registry,
+      log,
       clock: () => world.clock.now,
     });
     closing.push(schedules.close);
     const server = await serveGrpc({
-      ...{ listen: { host: "127.0.0.1", port: 0 }, log, lameDuckMs: 0, drainMs: 500 },
+      listen: { host: "127.0.0.1", port: 0 },
+      log,
+      lameDuckMs: 0,
+      drainMs: 500,
       services: [implementSome(QueueServiceService, schedules.handlers)],
     });
     closing.push(async () => server.close());
@@ -62,7 +70,8 @@ describe("schedules", () => {
 
   const schedule = (more: Partial<Schedule> = {}): Schedule => ({
     ...Schedule.fromPartial({ agentId: "alice", name: "report", cron: "0 * * * *" }),
-    ...{ spec: spec(), ...more },
+    spec: spec(),
+    ...more,
   });
 
   const moveTo = async (time: string) => {
@@ -132,8 +141,10 @@ describe("schedules", () => {
     const { client } = await replica();
     await client.putSchedule({ schedule: schedule() });
     // Somebody made this run's task from another version of the schedule, and died before it could say so.
-    const { enqueue } = createDoor({
-      ...{ queue: world.queue, limits: { maxPromptBytes: 1024, engines: ENGINES }, newId: createTaskIds(1) },
+    const { enqueue } = createSubmissions({
+      queue: world.queue,
+      limits: { maxPromptBytes: 1024, engines: ENGINES },
+      newId: createTaskIds(1),
     });
     const stored = await createScheduleStore(world.redis.client).find({ agent: "alice", name: "report" });
     assert.ok(stored);

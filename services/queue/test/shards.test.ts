@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { reap } from "../src/domain/due/reaper.js";
-import { scopes } from "../src/domain/gates/gates.js";
+import { type Scope, scopeName } from "../src/domain/gates/scope.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { fixShards } from "../src/redis/shards.js";
+import { scopes } from "./scopes.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 const SHARDS = 4;
@@ -102,22 +103,22 @@ describe("a queue of four shards", () => {
   describe("whose gate a process left half done, by dying or by losing a shard for a moment,", () => {
     const KEEP = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
     const tick = () => reap(world.store, world.queue, KEEP);
-    const pause = (scope: string, why: string, opensMs?: number) =>
+    const pause = (scope: Scope, why: string, opensMs?: number) =>
       world.gates.pause(scope, { who: "ada", why, ...(opensMs !== undefined && { opensMs }) });
-    const forgetIn = (shard: number, scope: string) => world.redis.client.hdel(queueKeys(shard).gates, scope);
-    const copyIn = async (shard: number, scope: string) =>
-      JSON.parse((await world.redis.client.hget(queueKeys(shard).gates, scope)) ?? "{}") as { why?: string };
+    const forgetIn = (shard: number, scope: Scope) => world.redis.client.hdel(queueKeys(shard).gates, scopeName(scope));
+    const copyIn = async (shard: number, scope: Scope) =>
+      JSON.parse((await world.redis.client.hget(queueKeys(shard).gates, scopeName(scope))) ?? "{}") as { why?: string };
     const startAll = async () => (await executor(world, { id: "all", boot: String(++boots), slots: 9 }).sync()).grants;
     let boots = 0;
 
     for (const scope of [scopes.all, scopes.engine("claude-code")]) {
-      it(`closes ${scope} everywhere when the first shard has it closed, as it has it`, async () => {
+      it(`closes ${scopeName(scope)} everywhere when the first shard has it closed, as it has it`, async () => {
         for (const agent of AGENTS) await add({ agent });
         await pause(scope, "before");
-        const before = await world.redis.client.hget(queueKeys(3).gates, scope);
+        const before = await world.redis.client.hget(queueKeys(3).gates, scopeName(scope));
         await pause(scope, "now", world.clock.now + 60_000);
         await forgetIn(2, scope);
-        await world.redis.client.hset(queueKeys(3).gates, scope, before ?? "");
+        await world.redis.client.hset(queueKeys(3).gates, scopeName(scope), before ?? "");
         await tick();
         assert.deepEqual(await startAll(), []);
         for (const shard of [0, 1, 2, 3]) assert.equal((await copyIn(shard, scope)).why, "now", `shard ${shard}`);
@@ -126,7 +127,7 @@ describe("a queue of four shards", () => {
         assert.equal((await startAll()).length, AGENTS.length);
       });
 
-      it(`opens ${scope} everywhere when the first shard has it open`, async () => {
+      it(`opens ${scopeName(scope)} everywhere when the first shard has it open`, async () => {
         for (const agent of AGENTS) await add({ agent });
         await pause(scope, "maintenance");
         await forgetIn(0, scope);
@@ -149,7 +150,7 @@ describe("a queue of four shards", () => {
     it("shows the gates by which the first shard acts", async () => {
       await pause(scopes.all, "maintenance");
       await forgetIn(1, scopes.all);
-      assert.deepEqual([...(await world.store.gates()).keys()], [scopes.all]);
+      assert.deepEqual([...(await world.store.gates()).keys()], ["all"]);
     });
   });
 

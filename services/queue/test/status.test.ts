@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { readStatus } from "../src/application/status.js";
+import { toStatusMessage } from "../src/application/status-message.js";
 import { reap } from "../src/domain/due/reaper.js";
-import { labelName, scopes } from "../src/domain/gates/gates.js";
-import { toStatusMessage } from "../src/grpc/status-message.js";
+import { labelName } from "../src/domain/task/labels.js";
+import { scopes } from "./scopes.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
 
 for (const shards of [1, 4]) {
@@ -47,14 +48,10 @@ for (const shards of [1, 4]) {
       assert.deepEqual(
         agents.map(({ agentId, waiting, running }) => [agentId, waiting, running]),
         [
-          ...[
-            ["bob", 1n, 1n],
-            ["carol", 2n, 0n],
-          ],
-          ...[
-            ["dave", 1n, 0n],
-            ["erin", 1n, 0n],
-          ],
+          ["bob", 1n, 1n],
+          ["carol", 2n, 0n],
+          ["dave", 1n, 0n],
+          ["erin", 1n, 0n],
         ],
       );
     });
@@ -73,9 +70,9 @@ for (const shards of [1, 4]) {
       ];
       for (const { scope, found } of cases) {
         await world.gates.pause(scope, { who: "ada", why: "w", opensMs: world.clock.now + 10 });
-        assert.deepEqual(await paused(), found, scope);
+        assert.deepEqual(await paused(), found, scope.kind);
         world.clock.now += 10;
-        assert.deepEqual(await paused(), [0, 0], `${scope} has opened`);
+        assert.deepEqual(await paused(), [0, 0], `${scope.kind} has opened`);
         await world.gates.resume(scope, { who: "ada", why: "" });
       }
     });

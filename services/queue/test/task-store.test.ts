@@ -102,11 +102,13 @@ function promises(options: WorldOptions): void {
   });
 
   describe("admission", () => {
-    /** The same Redis behind a door with these bounds. */
+    /** A store over the same Redis, with these bounds. */
     const bounded = (bounds: Partial<Bounds>) =>
       createTaskStore(world.redis.client, {
         retentionMs: 86_400_000,
-        ...{ shard: 0, engines: ENGINES, bounds: { ...NO_BOUNDS, ...bounds } },
+        shard: 0,
+        engines: ENGINES,
+        bounds: { ...NO_BOUNDS, ...bounds },
         now: () => world.clock.now,
       });
 
@@ -325,7 +327,10 @@ function promises(options: WorldOptions): void {
       await world.queue.fail(id, (await leaseOne()).fence, failure(), {});
       assert.equal((await cancel(id)).state, "CANCELLED");
       assert.deepEqual(await world.store.counts(), {
-        ...{ leased: 0, parked: 0, scheduled: 0, ended: 1 },
+        leased: 0,
+        parked: 0,
+        scheduled: 0,
+        ended: 1,
         waitingBytes: 0,
       });
     });

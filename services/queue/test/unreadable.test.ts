@@ -97,8 +97,18 @@ describe("what is stored and cannot be read", () => {
     const put = (name: string) =>
       client.putSchedule({
         schedule: {
-          ...{ agentId: "alice", name, cron: "* * * * *", timeZone: "", spec: spec(), missedRuns: 0, paused: false },
-          ...{ createTime: undefined, lastTaskId: "", lastRunTime: undefined, nextRunTimes: [], lastFault: "" },
+          agentId: "alice",
+          name,
+          cron: "* * * * *",
+          timeZone: "",
+          spec: spec(),
+          missedRuns: 0,
+          paused: false,
+          createTime: undefined,
+          lastTaskId: "",
+          lastRunTime: undefined,
+          nextRunTimes: [],
+          lastFault: "",
         },
       });
     for (const name of ["bad", "good", "no-json"]) await put(name);

@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
 import { eventually } from "@ccsp/testkit";
 import * as fc from "fast-check";
-import { scopes } from "../src/domain/gates/gates.js";
+import { scopeName } from "../src/domain/gates/scope.js";
 import { CLASSES, type Task } from "../src/domain/task/task.js";
 import { decodeTask } from "../src/redis/decode.js";
 import { queueKeys } from "../src/redis/keys.js";
+import { scopes } from "./scopes.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 const SEED = Number(process.env["CCSP_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const ENGINE = "claude-code";
 const LOGINS = ["a", "b"];
 const GATES = [
-  ...[scopes.all, scopes.account(ENGINE, "a"), scopes.account(ENGINE, "b")],
-  ...[scopes.executor("ex-0", ENGINE), scopes.executor("ex-3", ENGINE)],
+  scopes.all,
+  scopes.account(ENGINE, "a"),
+  scopes.account(ENGINE, "b"),
+  scopes.executor("ex-0", ENGINE),
+  scopes.executor("ex-3", ENGINE),
 ];
 
 /** An executor that waits all the time, at one of the replicas, unless it is cut off. */
@@ -155,8 +159,8 @@ async function act(op: string, n: number, { replicas, players, closed }: Scene):
       return player.connect(n);
     default: {
       const scope = GATES[n % GATES.length] ?? scopes.all;
-      if (closed.delete(scope)) return void (await world.gates.resume(scope, { who: "w", why: "" }));
-      closed.add(scope);
+      if (closed.delete(scopeName(scope))) return void (await world.gates.resume(scope, { who: "w", why: "" }));
+      closed.add(scopeName(scope));
       await world.gates.pause(scope, { who: "w", why: "y" });
     }
   }
@@ -169,7 +173,9 @@ async function left(world: World, players: readonly Player[], closed: ReadonlySe
   const idle = players.filter(({ isThere, calls, slots }) => isThere && calls.held.size < slots);
   const mayTake = ({ id, account }: Player, { pin }: Task): boolean =>
     (pin === undefined || pin === id) &&
-    ![scopes.all, scopes.account(ENGINE, account), scopes.executor(id, ENGINE)].some((scope) => closed.has(scope));
+    ![scopes.all, scopes.account(ENGINE, account), scopes.executor(id, ENGINE)].some((scope) =>
+      closed.has(scopeName(scope)),
+    );
   return tasks
     .filter((task) => task.state === "QUEUED" && idle.some((player) => mayTake(player, task)))
     .map(({ id }) => id);

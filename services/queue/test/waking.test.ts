@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { eventually } from "@ccsp/testkit";
-import { scopes } from "../src/domain/gates/gates.js";
 import { channels } from "../src/redis/keys.js";
+import { scopes } from "./scopes.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 /** Two replicas over one Redis, with executors that wait at each. */
@@ -134,7 +134,9 @@ describe("a new task", function () {
     const [one] = replicas();
     assert.ok(one);
     await one.store.closeGate({
-      ...{ scope: scopes.executor("ex-0", "claude-code"), how: "replace", told: false },
+      scope: scopes.executor("ex-0", "claude-code"),
+      how: "replace",
+      told: false,
       gate: { who: "ccsp", why: "it does not start", opens: one.clock.now + 60_000 },
     });
     await wait(one, "ex-0");

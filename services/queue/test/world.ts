@@ -10,7 +10,8 @@ import type { NewTask } from "../src/domain/intake/intake-store.js";
 import type { Room } from "../src/domain/intake/memory.js";
 import { createIdle, type Idle } from "../src/domain/leases/idle.js";
 import { createSync, type Sync } from "../src/domain/leases/sync.js";
-import { createQueue, type Queue, type QueueLimits, type QueueObserver } from "../src/domain/lifecycle/queue.js";
+import type { QueueObserver } from "../src/domain/lifecycle/observer.js";
+import { createQueue, type Queue, type QueueLimits } from "../src/domain/lifecycle/queue.js";
 import type { LogEntry, LogStore } from "../src/domain/log/log-store.js";
 import { classWeights, type Order } from "../src/domain/order/order.js";
 import type { TaskStore } from "../src/domain/store.js";
@@ -26,15 +27,24 @@ export const LEASE_MS = 30_000;
 export const REFUSALS = { runs: 50, waitMs: 6 * 60 * 60 * 1000 };
 export const RAMP_MS = 60_000;
 export const ORDER: Order = {
-  ...{ urgentMax: 2, weights: classWeights(16, 4, 1) },
-  ...{ agentMaxRunning: 0, agentWeights: {}, labelMaxRunning: {}, engineRates: {}, agentRates: {} },
+  urgentMax: 2,
+  weights: classWeights(16, 4, 1),
+  agentMaxRunning: 0,
+  agentWeights: {},
+  labelMaxRunning: {},
+  engineRates: {},
+  agentRates: {},
 };
 export const ENGINES = ["claude-code", "opencode"] as const;
 
 /** Whom nothing is told that a test does not look at. */
 export const NOBODY: QueueObserver = {
-  ...{ accepted: () => undefined, ended: () => undefined, failed: () => undefined },
-  ...{ leased: () => undefined, leaseExpired: () => undefined, deliveryLost: () => undefined },
+  accepted: () => undefined,
+  ended: () => undefined,
+  failed: () => undefined,
+  leased: () => undefined,
+  leaseExpired: () => undefined,
+  deliveryLost: () => undefined,
 };
 
 /** The first thousand entries. */
@@ -117,7 +127,20 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   );
   const nodes = (): Redis[] => (redis.client instanceof Cluster ? redis.client.nodes("master") : [redis.client]);
   return {
-    ...{ server, redis, shards, store, wakes, idle, order, limits, gates, queue, sync, stopping, clock, seen },
+    server,
+    redis,
+    shards,
+    store,
+    wakes,
+    idle,
+    order,
+    limits,
+    gates,
+    queue,
+    sync,
+    stopping,
+    clock,
+    seen,
     async reset() {
       await Promise.all(nodes().map((node) => node.flushall()));
       Object.assign(seen, { ended: [], leased: [], expired: 0 });

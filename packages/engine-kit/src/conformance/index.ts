@@ -21,131 +21,153 @@ const TEXT = "Grüße, 日本語 🎉 — done";
 
 /** Declares mocha tests of what the executor expects of every engine. */
 export function describeEngine(name: string, rig: EngineRig): void {
-  const { prompts, plugin } = rig;
-
   describe(`the engine ${name}`, function () {
     this.timeout(TEST_MS);
-    let env: Readonly<Record<string, string>> = {};
-    let bench: Bench;
-    const open = async (silenceMs: number) => {
-      bench = await openBench(rig, env, silenceMs);
-    };
+    const suite = new Suite(rig);
     before(async () => {
-      env = await rig.env();
+      suite.env = await rig.env();
     });
-    beforeEach(() => open(NEVER_MS));
+    beforeEach(() => suite.open(NEVER_MS));
     afterEach(async () => {
       try {
-        await bench.checkNothingLeft();
+        await suite.bench.checkNothingLeft();
       } finally {
-        await bench.close();
+        await suite.bench.close();
       }
     });
     after(() => rig.close?.());
 
-    it("has one name, and says its version or that it has none", async () => {
-      assert.equal(bench.engine.name, plugin.name);
-      assert.match(await bench.engine.version(), /^$|\d/);
-    });
+    describeAnswers(suite, rig);
+    describeEnds(suite, rig);
+    describeFailures(suite, rig);
+  });
+}
 
-    it("brings its answer in whole characters, in pieces and as a whole, and understands all of its output", async () => {
-      const { text, outcome } = await bench.run(prompts.answer(TEXT));
+/** The engine under test, opened anew for each test. */
+class Suite {
+  env: Readonly<Record<string, string>> = {};
+  readonly #rig: EngineRig;
+  #bench: Bench | undefined;
+
+  constructor(rig: EngineRig) {
+    this.#rig = rig;
+  }
+
+  get bench(): Bench {
+    return this.#bench ?? assert.fail("no engine is open");
+  }
+
+  async open(silenceMs: number): Promise<void> {
+    this.#bench = await openBench(this.#rig, this.env, silenceMs);
+  }
+}
+
+function describeAnswers(suite: Suite, { prompts, plugin, rules }: EngineRig): void {
+  it("has one name, and says its version or that it has none", async () => {
+    assert.equal(suite.bench.engine.name, plugin.name);
+    assert.match(await suite.bench.engine.version(), /^$|\d/);
+  });
+
+  it("brings its answer in whole characters, in pieces and as a whole, and understands all of its output", async () => {
+    const { text, outcome } = await suite.bench.run(prompts.answer(TEXT));
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    assert.equal(outcome.result.text.trimEnd(), TEXT);
+    assert.equal(text, outcome.result.text);
+    assert.ok(outcome.result.runMs > 0);
+    assert.equal(suite.bench.unknownLines, 0);
+  });
+
+  for (const { prompt, text: expected } of prompts.detours ?? []) {
+    it(`comes to the text of its result by way of another: ${JSON.stringify(prompt)}`, async () => {
+      const { text, outcome } = await suite.bench.run(prompt);
       assert.ok(outcome.ok, JSON.stringify(outcome));
-      assert.equal(outcome.result.text.trimEnd(), TEXT);
-      assert.equal(text, outcome.result.text);
-      assert.ok(outcome.result.runMs > 0);
-      assert.equal(bench.unknownLines, 0);
+      assert.deepEqual([text, outcome.result.text], [expected, expected]);
     });
+  }
 
-    for (const { prompt, text: expected } of prompts.detours ?? []) {
-      it(`comes to the text of its result by way of another: ${JSON.stringify(prompt)}`, async () => {
-        const { text, outcome } = await bench.run(prompt);
-        assert.ok(outcome.ok, JSON.stringify(outcome));
-        assert.deepEqual([text, outcome.result.text], [expected, expected]);
-      });
-    }
-
-    const { rules } = rig;
-    if (rules) {
-      it("has no pattern in its rules that may take longer than in proportion to the text", () => {
-        assert.deepEqual(slowPatterns(rules), []);
-      });
-    }
-
-    it("says what it used, if it says so of itself", async () => {
-      const { usage } = prompts;
-      assert.equal(usage !== undefined, bench.engine.capabilities.usage);
-      const { outcome } = await bench.run(usage?.prompt ?? prompts.answer(TEXT));
-      assert.ok(outcome.ok);
-      assert.deepEqual(outcome.result.usage, usage?.usage);
+  if (rules) {
+    it("has no pattern in its rules that may take longer than in proportion to the text", () => {
+      assert.deepEqual(slowPatterns(rules), []);
     });
+  }
 
-    it("tells of its text while it writes it, if it says so of itself, and is cancelled then", async function () {
-      if (!bench.engine.capabilities.streaming) this.skip();
-      const run = await bench.start(prompts.hangAfterText);
-      const events = run.events[Symbol.asyncIterator]();
-      assert.notEqual(await firstText(events), "");
-      await run.stop();
-      while (!(await events.next()).done);
-      assert.equal((await run.outcome).ok, false);
+  it("says what it used, if it says so of itself", async () => {
+    const { usage } = prompts;
+    assert.equal(usage !== undefined, suite.bench.engine.capabilities.usage);
+    const { outcome } = await suite.bench.run(usage?.prompt ?? prompts.answer(TEXT));
+    assert.ok(outcome.ok);
+    assert.deepEqual(outcome.result.usage, usage?.usage);
+  });
+
+  it("brings a huge answer intact", async () => {
+    const { prompt, text: expected } = prompts.huge;
+    const { text, outcome } = await suite.bench.run(prompt);
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    assert.ok(outcome.result.text.trimEnd() === expected.trimEnd(), "the result differs");
+    assert.ok(text === outcome.result.text, "the pieces differ");
+  });
+}
+
+function describeEnds(suite: Suite, { prompts }: EngineRig): void {
+  it("tells of its text while it writes it, if it says so of itself, and is cancelled then", async function () {
+    if (!suite.bench.engine.capabilities.streaming) this.skip();
+    const run = await suite.bench.start(prompts.hangAfterText);
+    const events = run.events[Symbol.asyncIterator]();
+    assert.notEqual(await firstText(events), "");
+    await run.stop();
+    while (!(await events.next()).done);
+    assert.equal((await run.outcome).ok, false);
+  });
+
+  it("is cancelled before it has said anything, however often it is asked", async () => {
+    const run = await suite.bench.start(prompts.hang);
+    const read = collect(run);
+    await Promise.all([run.stop(), run.stop()]);
+    await read;
+    assert.equal((await run.outcome).ok, false);
+    await run.stop();
+  });
+
+  it("ends when its reader leaves", async () => {
+    const run = await suite.bench.start(prompts.huge.prompt);
+    for await (const _event of run.events) break;
+    assert.equal((await run.outcome).ok, false);
+  });
+
+  it("keeps the prompt off every command line", async function () {
+    if (process.platform !== "linux") this.skip();
+    const canary = `canary-${process.hrtime.bigint()}`;
+    const run = await suite.bench.start(`${prompts.hangAfterText}\n${canary}`);
+    if (suite.bench.engine.capabilities.streaming) await firstText(run.events[Symbol.asyncIterator]());
+    for (const line of await commandLines()) assert.ok(!line.includes(canary), line);
+    await run.stop();
+  });
+}
+
+function describeFailures(suite: Suite, { prompts }: EngineRig): void {
+  for (const { prompt, category } of prompts.failures) {
+    it(`fails with ${category} on ${JSON.stringify(prompt)}`, async () => {
+      const { outcome } = await suite.bench.run(prompt);
+      assert.ok(!outcome.ok, "succeeded");
+      assert.equal(outcome.failure.category, category, outcome.failure.message);
+      assert.ok(!outcome.failure.message.includes(prompt), "the message has the prompt");
     });
+  }
 
-    it("is cancelled before it has said anything, however often it is asked", async () => {
-      const run = await bench.start(prompts.hang);
-      const read = collect(run);
-      await Promise.all([run.stop(), run.stop()]);
-      await read;
-      assert.equal((await run.outcome).ok, false);
-      await run.stop();
-    });
+  it("fails with TIMEOUT when its time is up", async () => {
+    const { outcome } = await suite.bench.run(prompts.hang, { wallMs: WALL_MS });
+    assert.equal(!outcome.ok && outcome.failure.category, "TIMEOUT");
+  });
 
-    it("ends when whoever reads it leaves", async () => {
-      const run = await bench.start(prompts.huge.prompt);
-      for await (const _event of run.events) break;
-      assert.equal((await run.outcome).ok, false);
-    });
+  it("fails with ENGINE_HANG when it says nothing for too long", async () => {
+    await suite.bench.close();
+    await suite.open(SILENCE_MS);
+    const { outcome } = await suite.bench.run(prompts.hang);
+    assert.equal(!outcome.ok && outcome.failure.category, "ENGINE_HANG");
+  });
 
-    it("keeps the prompt off every command line", async function () {
-      if (process.platform !== "linux") this.skip();
-      const canary = `canary-${process.hrtime.bigint()}`;
-      const run = await bench.start(`${prompts.hangAfterText}\n${canary}`);
-      if (bench.engine.capabilities.streaming) await firstText(run.events[Symbol.asyncIterator]());
-      for (const line of await commandLines()) assert.ok(!line.includes(canary), line);
-      await run.stop();
-    });
-
-    for (const { prompt, category } of prompts.failures) {
-      it(`fails with ${category} on ${JSON.stringify(prompt)}`, async () => {
-        const { outcome } = await bench.run(prompt);
-        assert.ok(!outcome.ok, "succeeded");
-        assert.equal(outcome.failure.category, category, outcome.failure.message);
-        assert.ok(!outcome.failure.message.includes(prompt), "the message has the prompt");
-      });
-    }
-
-    it("fails with TIMEOUT when its time is up", async () => {
-      const { outcome } = await bench.run(prompts.hang, { wallMs: WALL_MS });
-      assert.equal(!outcome.ok && outcome.failure.category, "TIMEOUT");
-    });
-
-    it("fails with ENGINE_HANG when it says nothing for too long", async () => {
-      await bench.close();
-      await open(SILENCE_MS);
-      const { outcome } = await bench.run(prompts.hang);
-      assert.equal(!outcome.ok && outcome.failure.category, "ENGINE_HANG");
-    });
-
-    it("brings a huge answer intact", async () => {
-      const { prompt, text: expected } = prompts.huge;
-      const { text, outcome } = await bench.run(prompt);
-      assert.ok(outcome.ok, JSON.stringify(outcome));
-      assert.ok(outcome.result.text.trimEnd() === expected.trimEnd(), "the result differs");
-      assert.ok(text === outcome.result.text, "the pieces differ");
-    });
-
-    it("fails with OUTPUT_LIMIT when it prints more than it may", async () => {
-      const { outcome } = await bench.run(prompts.huge.prompt, { outputBytes: 100_000 });
-      assert.equal(!outcome.ok && outcome.failure.category, "OUTPUT_LIMIT");
-    });
+  it("fails with OUTPUT_LIMIT when it prints more than it may", async () => {
+    const { outcome } = await suite.bench.run(prompts.huge.prompt, { outputBytes: 100_000 });
+    assert.equal(!outcome.ok && outcome.failure.category, "OUTPUT_LIMIT");
   });
 }

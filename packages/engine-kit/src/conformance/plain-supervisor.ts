@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
+import type { Overrun, RunExit } from "../run-handle.js";
 import { STANDARD_PATH } from "../settings.js";
-import type { Overrun, RunExit, RunFolder, Supervisor } from "../supervisor.js";
+import type { RunFolder, SupervisedRun, Supervisor } from "../supervisor.js";
 import type { SupervisorNeeds } from "./rig.js";
 
 const GRACE_MS = 500;
@@ -13,106 +14,140 @@ const PATH = [...STANDARD_PATH, dirname(process.execPath)].join(delimiter);
  * As much of the executor's supervisor as a test of an engine needs: process group, folders, environment, the clocks for time and
  * silence. It does not find processes that left their group.
  */
-export function createPlainSupervisor({ folder, silenceMs }: SupervisorNeeds): Supervisor {
-  return {
-    async start({ command, prepare, input, wallMs, traceparent, workingFolder, collect }) {
-      const made = await createFolders(folder);
-      const place = { ...made, work: workingFolder ?? made.work };
-      const { args, env, input: prepared = input } = await prepare(place);
-      // Node would give every child its own NODE_V8_COVERAGE, whatever `env` has.
-      const always = { NODE_V8_COVERAGE: undefined, PATH, HOME: place.home, TMPDIR: place.tmp, LANG: "C.UTF-8" };
-      const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
-      const child = spawn(command, [...args], {
-        cwd: place.work,
-        env: { ...always, ...env, ...traced },
-        detached: true,
-      });
-      await once(child, "spawn");
-      const startedAt = performance.now();
-      const pid = child.pid ?? 0;
-      const timers = new Set<NodeJS.Timeout>();
-      let overrun: Overrun | undefined;
-      let asked = false;
-      // What it says while it is being ended does not count.
-      let cut = false;
-      let stderr = "";
-      child.stderr.on("data", (chunk: Buffer) => {
-        stderr = (stderr + chunk.toString("utf8")).slice(0, 2_048);
-      });
-      child.stdin.on("error", () => {});
-      child.stdin.write(prepared);
+export const createPlainSupervisor = ({ folder, silenceMs }: SupervisorNeeds): Supervisor => ({
+  async start({ command, prepare, input, wallMs, traceparent, workingFolder, collect }) {
+    const made = await createFolders(folder);
+    const place = { ...made, work: workingFolder ?? made.work };
+    const { args, env, input: prepared = input } = await prepare(place);
+    // Node would give every child its own NODE_V8_COVERAGE, whatever `env` has.
+    const always = { NODE_V8_COVERAGE: undefined, PATH, HOME: place.home, TMPDIR: place.tmp, LANG: "C.UTF-8" };
+    const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
+    const child = spawn(command, [...args], {
+      cwd: place.work,
+      env: { ...always, ...env, ...traced },
+      detached: true,
+    });
+    await once(child, "spawn");
+    return new PlainRun(child, {
+      input: prepared,
+      wallMs,
+      silenceMs,
+      async remove() {
+        await collect?.(place).catch(() => {});
+        await rm(place.path, { recursive: true, force: true, maxRetries: 5 });
+      },
+    });
+  },
+});
 
-      const exited = new Promise<RunExit>((resolve, reject) => {
-        child.once("exit", (code, signal) => {
-          signalGroup(pid, "SIGKILL");
-          for (const timer of timers) clearTimeout(timer);
-          const runMs = performance.now() - startedAt;
-          const cause = overrun ?? (asked ? "stopped" : signal ? "signal" : "exited");
-          const remove = () => rm(place.path, { recursive: true, force: true, maxRetries: 5 });
-          const collected = Promise.resolve(collect?.(place)).catch(() => {});
-          collected.then(remove).then(() => resolve({ code, signal, stderr, overrun, cause, runMs }), reject);
-        });
-      });
-      exited.catch(() => {});
+interface PlainRunOptions {
+  readonly input: string;
+  readonly wallMs: number;
+  readonly silenceMs: number;
+  readonly remove: () => Promise<void>;
+}
 
-      const after = (ms: number, act: () => void) => {
-        const timer = setTimeout(act, ms);
-        timers.add(timer);
-        return () => clearTimeout(timer);
-      };
-      let lingers = () => {};
-      const end = () => {
-        signalGroup(pid, "SIGTERM");
-        after(GRACE_MS, () => signalGroup(pid, "SIGKILL"));
-      };
-      const pass = (why: Overrun) => {
-        cut = true;
-        overrun ??= why;
-        end();
-      };
-      after(wallMs, () => pass("wall"));
+/** Its methods may be called detached, as those of the executor's runs. */
+class PlainRun implements SupervisedRun {
+  readonly pid: number;
+  readonly output: AsyncIterable<Buffer>;
+  readonly exited: Promise<RunExit>;
+  readonly resources = { cpuMs: undefined, peakMemoryBytes: undefined };
+  readonly processes = 1;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #options: PlainRunOptions;
+  readonly #startedAt = performance.now();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #overrun: Overrun | undefined;
+  #asked = false;
+  /** What it says while it is being ended does not count. */
+  #cut = false;
+  #stderr = "";
+  #lingers = () => {};
 
-      async function* output(): AsyncGenerator<Buffer> {
-        const chunks = child.stdout.iterator();
-        try {
-          for (;;) {
-            const heard = after(silenceMs, () => pass("silence"));
-            const next: IteratorResult<Buffer, undefined> = await chunks.next();
-            heard();
-            if (next.done) return;
-            if (!cut) yield next.value;
-          }
-        } finally {
-          // Its end stays open while something is left in it.
-          child.stdout.destroy();
-        }
-      }
+  constructor(child: ChildProcessWithoutNullStreams, options: PlainRunOptions) {
+    this.#child = child;
+    this.#options = options;
+    this.pid = child.pid ?? 0;
+    child.stderr.on("data", (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString("utf8")).slice(0, 2_048);
+    });
+    child.stdin.on("error", () => {});
+    child.stdin.write(options.input);
+    this.exited = this.#exit();
+    this.exited.catch(() => {});
+    this.#after(options.wallMs, () => this.#pass("wall"));
+    this.output = this.#read();
+  }
 
-      return {
-        pid,
-        output: output(),
-        exited,
-        resources: { cpuMs: undefined, peakMemoryBytes: undefined },
-        processes: 1,
-        progress() {},
-        async stop() {
-          asked = cut = true;
-          if (child.exitCode === null && child.signalCode === null) end();
-          await exited;
-        },
-        async kill() {
-          asked = cut = true;
-          signalGroup(pid, "SIGKILL");
-          await exited;
-        },
-        endInput(ms) {
-          child.stdin.end();
-          lingers();
-          lingers = ms === undefined ? () => {} : after(ms, end);
-        },
-      };
-    },
+  readonly progress = (): void => {};
+
+  readonly stop = async (): Promise<void> => {
+    this.#asked = this.#cut = true;
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#end();
+    await this.exited;
   };
+
+  readonly kill = async (): Promise<void> => {
+    this.#asked = this.#cut = true;
+    signalGroup(this.pid, "SIGKILL");
+    await this.exited;
+  };
+
+  readonly endInput = (ms: number | undefined): void => {
+    this.#child.stdin.end();
+    this.#lingers();
+    this.#lingers = ms === undefined ? () => {} : this.#after(ms, () => this.#end());
+  };
+
+  async #exit(): Promise<RunExit> {
+    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+      this.#child.once("exit", (...exit) => {
+        signalGroup(this.pid, "SIGKILL");
+        resolve(exit);
+      });
+    });
+    for (const timer of this.#timers) clearTimeout(timer);
+    const runMs = performance.now() - this.#startedAt;
+    const overrun = this.#overrun;
+    const cause = overrun ?? (this.#asked ? "stopped" : signal ? "signal" : "exited");
+    await this.#options.remove();
+    return { code, signal, stderr: this.#stderr, overrun, cause, runMs };
+  }
+
+  async *#read(): AsyncGenerator<Buffer> {
+    const chunks = this.#child.stdout.iterator();
+    try {
+      for (;;) {
+        const heard = this.#after(this.#options.silenceMs, () => this.#pass("silence"));
+        const next: IteratorResult<Buffer, undefined> = await chunks.next();
+        heard();
+        if (next.done) return;
+        if (!this.#cut) yield next.value;
+      }
+    } finally {
+      // Its end stays open while something is left in it.
+      this.#child.stdout.destroy();
+    }
+  }
+
+  /** Answers what stops the clock. */
+  #after(ms: number, act: () => void): () => void {
+    const timer = setTimeout(act, ms);
+    this.#timers.add(timer);
+    return () => clearTimeout(timer);
+  }
+
+  #pass(why: Overrun): void {
+    this.#cut = true;
+    this.#overrun ??= why;
+    this.#end();
+  }
+
+  #end(): void {
+    signalGroup(this.pid, "SIGTERM");
+    this.#after(GRACE_MS, () => signalGroup(this.pid, "SIGKILL"));
+  }
 }
 
 async function createFolders(parent: string): Promise<RunFolder> {

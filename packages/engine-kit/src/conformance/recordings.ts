@@ -8,7 +8,8 @@ import type { EngineEvent, EngineRun, RunOutcome, RunRequest } from "../engine.j
 import { createLineSplitter } from "../line-splitter.js";
 import { outcomeOf } from "../outcome.js";
 import type { EnginePlugin } from "../plugin.js";
-import type { RunExit, Supervisor } from "../supervisor.js";
+import type { RunExit } from "../run-handle.js";
+import type { Supervisor } from "../supervisor.js";
 import type { RunReader } from "../transcript.js";
 import { createPlainSupervisor } from "./plain-supervisor.js";
 import { plainRequest, TEST_LIMITS } from "./request.js";

@@ -26,91 +26,113 @@ const MOST_COPIES = 10_000;
 /** One that is being written. */
 const PENDING = ".pending";
 
-/**
- * Copies of conversations on disk, for their owner only: `<hash of engine and id>-<fence of the turn>`. Each is whole: it gets its name when it
- * is written. Which of them counts the queue says, by its fence. Rejects when the folder cannot be used. `close` removes it when there is
- * nothing in it.
- */
+/** Opens the folder, and removes what was being written when an earlier boot ended. Rejects when the folder cannot be used. */
 export async function openConversationFolder(
   options: ConversationFolderOptions,
 ): Promise<KeptCopies & { close(): Promise<void> }> {
-  const { path, bytes: mostBytes, keptMs, log } = options;
+  const { path } = options;
   await mkdir(path, { recursive: true, mode: 0o700 });
   const copies = new Map<string, Copy>();
+  for (const name of await readdir(path)) {
+    const { size, mtimeMs } = await stat(join(path, name));
+    if (name.endsWith(PENDING)) await rm(join(path, name), { force: true });
+    else copies.set(name, { bytes: size, atMs: mtimeMs, counts: false });
+  }
+  const folder = new ConversationFolder(options, copies);
+  await folder.prune();
+  return folder;
+}
 
-  const remove = async (name: string): Promise<void> => {
-    copies.delete(name);
-    await rm(join(path, name), { force: true });
-  };
+/**
+ * Copies of conversations on disk, for their owner only: `<hash of engine and id>-<fence of the turn>`. Each is whole: it gets its name when it
+ * is written. Which of them counts the queue says, by its fence.
+ */
+class ConversationFolder implements KeptCopies {
+  readonly #options: ConversationFolderOptions;
+  readonly #copies: Map<string, Copy>;
 
-  const namesOf = (key: string): string[] => [...copies.keys()].filter((name) => keyOf(name) === key);
+  constructor(options: ConversationFolderOptions, copies: Map<string, Copy>) {
+    this.#options = options;
+    this.#copies = copies;
+  }
+
+  find(copy: CopyId): Promise<Uint8Array | undefined> {
+    return this.#orLog(async () => {
+      const name = copy.fence === 0n ? this.#namesOf(hashOf(copy)).reduce(newer, "") : fileOf(copy);
+      return this.#copies.has(name) ? new Uint8Array(await readFile(this.#at(name))) : undefined;
+    }, undefined);
+  }
+
+  put(copy: CopyId, bytes: Uint8Array): Promise<boolean> {
+    return this.#orLog(async () => {
+      if (bytes.byteLength > this.#options.bytes) return false;
+      const name = fileOf(copy);
+      const pending = this.#at(`${name}${PENDING}`);
+      try {
+        await writeFile(pending, bytes, { mode: 0o600 });
+        await rename(pending, this.#at(name));
+      } catch (err) {
+        // A full disk leaves half of it.
+        await rm(pending, { force: true });
+        throw err;
+      }
+      this.#copies.set(name, { bytes: bytes.byteLength, atMs: Date.now(), counts: false });
+      await this.prune();
+      return true;
+    }, false);
+  }
+
+  counted(copy: CopyId): Promise<void> {
+    return this.#orLog(async () => {
+      const name = fileOf(copy);
+      const own = this.#copies.get(name);
+      if (own) this.#copies.set(name, { ...own, counts: true });
+      const names = this.#namesOf(hashOf(copy));
+      const newest = names.filter((each) => this.#copies.get(each)?.counts).reduce(newer, name);
+      for (const each of names) if (fenceOf(each) < fenceOf(newest)) await this.#remove(each);
+    }, undefined);
+  }
 
   /** Removes what is too old, then the oldest of what is too much. */
-  async function prune(): Promise<void> {
-    const oldestFirst = [...copies].toSorted(([, a], [, b]) => a.atMs - b.atMs);
+  async prune(): Promise<void> {
+    const { bytes: mostBytes, keptMs } = this.#options;
+    const oldestFirst = [...this.#copies].toSorted(([, a], [, b]) => a.atMs - b.atMs);
     let total = oldestFirst.reduce((sum, [, { bytes }]) => sum + bytes, 0);
     let count = oldestFirst.length;
     for (const [name, { bytes, atMs }] of oldestFirst) {
       if (total <= mostBytes && count <= MOST_COPIES && Date.now() - atMs <= keptMs) return;
-      await remove(name);
+      await this.#remove(name);
       total -= bytes;
       count--;
     }
   }
 
-  const orLog = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
+  /** Removes the folder when there is nothing in it. */
+  async close(): Promise<void> {
+    await rmdir(this.#options.path).catch(() => {});
+  }
+
+  #at(name: string): string {
+    return join(this.#options.path, name);
+  }
+
+  #namesOf(key: string): string[] {
+    return [...this.#copies.keys()].filter((name) => keyOf(name) === key);
+  }
+
+  async #remove(name: string): Promise<void> {
+    this.#copies.delete(name);
+    await rm(this.#at(name), { force: true });
+  }
+
+  async #orLog<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
     try {
       return await work();
     } catch (err) {
-      log.error({ err }, "conversations on disk cannot be used");
+      this.#options.log.error({ err }, "conversations on disk cannot be used");
       return otherwise;
     }
-  };
-
-  for (const name of await readdir(path)) {
-    const { size, mtimeMs } = await stat(join(path, name));
-    copies.set(name, { bytes: size, atMs: mtimeMs, counts: false });
   }
-  for (const name of [...copies.keys()].filter((each) => each.endsWith(PENDING))) await remove(name);
-  await prune();
-
-  return {
-    find: (copy) =>
-      orLog(async () => {
-        const name = copy.fence === 0n ? namesOf(hashOf(copy)).reduce(newer, "") : fileOf(copy);
-        return copies.has(name) ? new Uint8Array(await readFile(join(path, name))) : undefined;
-      }, undefined),
-
-    put: (copy, bytes) =>
-      orLog(async () => {
-        if (bytes.byteLength > mostBytes) return false;
-        const name = fileOf(copy);
-        const pending = join(path, `${name}${PENDING}`);
-        try {
-          await writeFile(pending, bytes, { mode: 0o600 });
-          await rename(pending, join(path, name));
-        } catch (err) {
-          // A full disk leaves half of it.
-          await rm(pending, { force: true });
-          throw err;
-        }
-        copies.set(name, { bytes: bytes.byteLength, atMs: Date.now(), counts: false });
-        await prune();
-        return true;
-      }, false),
-
-    counted: (copy) =>
-      orLog(async () => {
-        const name = fileOf(copy);
-        const own = copies.get(name);
-        if (own) copies.set(name, { ...own, counts: true });
-        const names = namesOf(hashOf(copy));
-        const newest = names.filter((each) => copies.get(each)?.counts).reduce(newer, name);
-        for (const each of names) if (fenceOf(each) < fenceOf(newest)) await remove(each);
-      }, undefined),
-
-    close: () => rmdir(path).catch(() => {}),
-  };
 }
 
 /** Ids come from engines, and are not for file names. */

@@ -16,7 +16,7 @@ export interface HostFiles {
 
 /** What a run is to be, or why there is none. */
 export type Admission =
-  | { readonly request: Omit<RunRequest, "traceparent">; readonly refused?: undefined }
+  | { readonly request: RunRequest; readonly refused?: undefined }
   | { readonly refused: RunFailure };
 
 /** Decides on a lease before anything is started for it. */
@@ -45,13 +45,18 @@ export function createAdmission(policy: Policy, files: HostFiles): Admit {
     const included = await readAll(paths, reals, policy.includeBytes, files);
     if (typeof included === "string") return refuse([included]);
     const attached = lease.attachments.map(({ name, content }) => ({
-      ...{ name: `attachments/${name}`, content, origin: undefined },
+      name: `attachments/${name}`,
+      content,
+      origin: undefined,
     }));
-    const { taskId, fence, prompt, permissionMode } = lease;
+    const { taskId, fence, prompt, permissionMode, traceparent } = lease;
     return {
       request: {
         ...optionsOf(lease),
-        ...{ taskId, fence, prompt },
+        taskId,
+        fence,
+        prompt,
+        traceparent,
         files: [...attached, ...included],
         workingFolder: workingFolder || undefined,
         deniedTools: [...new Set([...policy.deniedTools, ...lease.deniedTools])],

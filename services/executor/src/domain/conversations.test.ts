@@ -8,26 +8,33 @@ import type { Answer, HeldTurn, Lease, LeasedConversation, QueuePort } from "./q
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 const leaseOf = (conversation: LeasedConversation | undefined): Lease => ({
   ...NO_OPTIONS,
-  ...{ taskId: "t", fence: 7n, agentId: "a", engine: "e", prompt: "p" },
-  ...{ attachments: [], includeFiles: [], workingFolder: "" },
-  ...{ permissionMode: undefined, attempt: 1, traceparent: "", previousTraceparent: "" },
+  taskId: "t",
+  fence: 7n,
+  agentId: "a",
+  engine: "e",
+  prompt: "p",
+  attachments: [],
+  includeFiles: [],
+  workingFolder: "",
+  permissionMode: undefined,
+  attempt: 1,
+  traceparent: "",
+  previousTraceparent: "",
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   conversation,
 });
 /** A turn that goes on from one whose lease had this fence. */
 const turnAt = (executorId: string, fence = 7n, differs: Partial<HeldTurn> = {}) =>
-  leaseOf({ id: "c", fork: false, held: { ...{ engineId: "e-1", executorId, fence, fault: "" }, ...differs } });
+  leaseOf({ id: "c", fork: false, held: { engineId: "e-1", executorId, fence, fault: "", ...differs } });
 const resultOf = (transcript: Uint8Array | undefined, conversationId = "e-1"): RunResult => ({
-  ...{
-    text: "",
-    usage: undefined,
-    costUsd: undefined,
-    conversationId,
-    engineVersion: "",
-    model: "",
-    turns: 1,
-    runMs: 1,
-  },
+  text: "",
+  usage: undefined,
+  costUsd: undefined,
+  conversationId,
+  engineVersion: "",
+  model: "",
+  turns: 1,
+  runMs: 1,
   transcript,
 });
 

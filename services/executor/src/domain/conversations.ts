@@ -22,7 +22,7 @@ export interface KeptCopies {
 }
 
 /** Repeats a call to the queue until it is answered. */
-type Ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) => Promise<T | "lost">;
+export type Ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) => Promise<T | "lost">;
 
 /** What attempts ask about the conversations that their tasks are turns of. */
 export interface Conversations {
@@ -58,46 +58,78 @@ const compress = promisify(gzip);
 const expand = promisify(gunzip);
 
 /** Conversations are kept twice, compressed: on this disk, for the next turn here, and at the queue, for one anywhere. */
-export function createConversations({ executorId, queue, kept, log }: ConversationsDeps): Conversations {
-  async function find(lease: Lease, held: HeldTurn, ask: Ask): Promise<Uint8Array | undefined> {
-    const here = held.fence === 0n ? undefined : await findHere(lease, held);
-    if (here) return here;
-    const bytes = await ask((signal) => queue.loadConversation(lease, signal));
-    if (typeof bytes !== "string") return await restored(lease, "queue", bytes);
-    // A queue of the release before does not say which turn it means; another executor's is not on this disk.
-    return held.fence === 0n && held.executorId === executorId ? await findHere(lease, held) : undefined;
+export const createConversations = (deps: ConversationsDeps): Conversations => new TwiceKept(deps);
+
+class TwiceKept implements Conversations {
+  readonly #deps: ConversationsDeps;
+
+  constructor(deps: ConversationsDeps) {
+    this.#deps = deps;
   }
 
-  async function findHere({ engine, taskId }: Lease, { engineId, fence }: HeldTurn): Promise<Uint8Array | undefined> {
+  async begin(lease: Lease, ask: Ask): Promise<ConversationTurn | { readonly gone: string } | undefined> {
+    const { conversation } = lease;
+    if (conversation === undefined) return undefined;
+    const { id, fork, held } = conversation;
+    if (id === "") return { from: undefined, fork: false };
+    if (held === undefined) return { gone: "it was forgotten" };
+    const transcript = await this.#find(lease, held, ask).catch((err: unknown) => {
+      this.#deps.log.error({ err, task: lease.taskId }, "conversation could not be restored");
+      return undefined;
+    });
+    return transcript ? { from: { id: held.engineId, transcript }, fork } : { gone: this.#whyGone(held) };
+  }
+
+  async keep(lease: Lease, { transcript, conversationId: engineId }: RunResult, ask: Ask): Promise<KeptTurn> {
+    const { kept, log } = this.#deps;
+    if (lease.conversation === undefined) return { ...lost(""), counted: async () => {} };
+    const copy = { engine: lease.engine, engineId, fence: lease.fence };
+    const left = transcript !== undefined && engineId !== "";
+    const turn = left ? await this.#save(lease, copy, transcript, ask) : lost("its engine left no transcript");
+    if (turn.transcriptFault !== "") {
+      const about = { task: lease.taskId, fault: turn.transcriptFault, here: turn.conversationId !== "" };
+      log.warn(about, "turn of a conversation is not at the queue");
+    }
+    return { ...turn, counted: () => kept.counted(copy) };
+  }
+
+  async #find(lease: Lease, held: HeldTurn, ask: Ask): Promise<Uint8Array | undefined> {
+    const { executorId, queue } = this.#deps;
+    const here = held.fence === 0n ? undefined : await this.#findHere(lease, held);
+    if (here) return here;
+    const bytes = await ask((signal) => queue.loadConversation(lease, signal));
+    if (typeof bytes !== "string") return await this.#restored(lease, "queue", bytes);
+    // A queue of the release before does not say which turn it means; another executor's is not on this disk.
+    return held.fence === 0n && held.executorId === executorId ? await this.#findHere(lease, held) : undefined;
+  }
+
+  async #findHere({ engine, taskId }: Lease, { engineId, fence }: HeldTurn): Promise<Uint8Array | undefined> {
+    const { kept, log } = this.#deps;
     const bytes = await kept.find({ engine, engineId, fence });
     try {
-      return bytes && (await restored({ taskId }, "disk", bytes));
+      return bytes && (await this.#restored({ taskId }, "disk", bytes));
     } catch (err) {
       log.error({ err, task: taskId }, "copy of a conversation on disk is broken: the queue is asked for its own");
       return undefined;
     }
   }
 
-  async function restored({ taskId }: Pick<Lease, "taskId">, from: "disk" | "queue", bytes: Uint8Array) {
+  async #restored({ taskId }: Pick<Lease, "taskId">, from: "disk" | "queue", bytes: Uint8Array): Promise<Uint8Array> {
     const transcript = await expand(bytes, { maxOutputLength: MOST_BYTES });
-    log.info({ task: taskId, from, bytes: bytes.byteLength }, "conversation restored");
+    this.#deps.log.info({ task: taskId, from, bytes: bytes.byteLength }, "conversation restored");
     return transcript;
   }
 
-  function whyGone({ executorId: there, engineId, fault }: HeldTurn): string {
+  #whyGone({ executorId: there, engineId, fault }: HeldTurn): string {
     if (fault === "") return "it was forgotten, or nobody has its transcript any more";
     if (engineId === "") return `nobody can go on from its newest turn: ${fault}`;
-    const where = there === executorId ? "and it is not on this disk any more" : `only ${there} may have it`;
+    const where = there === this.#deps.executorId ? "and it is not on this disk any more" : `only ${there} may have it`;
     return `its newest turn cannot be gone on with here: ${fault}; ${where}`;
   }
 
   /** Keeps what the run left, here and at the queue. */
-  async function save(
-    lease: Lease,
-    copy: CopyId,
-    transcript: Uint8Array,
-    ask: Ask,
-  ): Promise<Omit<KeptTurn, "counted">> {
+  async #save(lease: Lease, copy: CopyId, transcript: Uint8Array, ask: Ask): Promise<Omit<KeptTurn, "counted">> {
+    const { kept, queue } = this.#deps;
     if (transcript.byteLength > MOST_BYTES) {
       return lost(`its transcript has ${transcript.byteLength} bytes, and at most ${MOST_BYTES} are kept`);
     }
@@ -109,36 +141,6 @@ export function createConversations({ executorId, queue, kept, log }: Conversati
     const why = `its transcript has ${bytes.byteLength} bytes compressed, and the queue keeps at most ${MOST_SAVED_BYTES}`;
     return here ? { conversationId: copy.engineId, transcriptFault: why } : lost(why);
   }
-
-  return {
-    async begin(lease, ask) {
-      const { conversation } = lease;
-      if (conversation === undefined) return undefined;
-      const { id, fork, held } = conversation;
-      if (id === "") return { from: undefined, fork: false };
-      if (held === undefined) return { gone: "it was forgotten" };
-      const transcript = await find(lease, held, ask).catch((err: unknown) => {
-        log.error({ err, task: lease.taskId }, "conversation could not be restored");
-        return undefined;
-      });
-      return transcript ? { from: { id: held.engineId, transcript }, fork } : { gone: whyGone(held) };
-    },
-
-    async keep(lease, { transcript, conversationId: engineId }, ask) {
-      if (lease.conversation === undefined) return { ...lost(""), counted: async () => {} };
-      const copy = { engine: lease.engine, engineId, fence: lease.fence };
-      const left = transcript !== undefined && engineId !== "";
-      const turn = left ? await save(lease, copy, transcript, ask) : lost("its engine left no transcript");
-      if (turn.transcriptFault !== "") {
-        const { conversationId, transcriptFault: fault } = turn;
-        log.warn(
-          { task: lease.taskId, fault, here: conversationId !== "" },
-          "turn of a conversation is not at the queue",
-        );
-      }
-      return { ...turn, counted: () => kept.counted(copy) };
-    },
-  };
 }
 
 const lost = (transcriptFault: string) => ({ conversationId: "", transcriptFault });

@@ -14,70 +14,84 @@ export interface EmergencyDeps {
 }
 
 /** Carries out the emergency stop that the queue's answers order, until one of them orders none. */
-export function createEmergencyStop({ attempts, others, onEmpty, log }: EmergencyDeps) {
-  let order: EmergencyOrder | undefined;
-  let stopped = new AbortController();
+export class EmergencyStop {
+  readonly #deps: EmergencyDeps;
+  #order: EmergencyOrder | undefined;
+  #stopped = new AbortController();
   /** Also of lower levels before: the newest receipt tells everything. */
-  let ended: EndedRun[] = [];
-  const ending = new WeakSet<Attempt>();
+  #ended: EndedRun[] = [];
+  readonly #ending = new WeakSet<Attempt>();
 
-  const remaining = (): number => attempts().filter(({ running }) => running).length + others();
-  const endsRuns = (): boolean => order?.level === "park-running" || order?.level === "kill";
-
-  function end(attempt: Attempt): void {
-    if (!attempt.running) return;
-    // Counted now: when it is gone there is nothing to count.
-    const { processes } = attempt;
-    attempt.stop(order?.level === "kill" ? "kill" : "park");
-    if (ending.has(attempt)) return;
-    ending.add(attempt);
-    void attempt.engineGone.then(() => count(attempt, processes));
+  constructor(deps: EmergencyDeps) {
+    this.#deps = deps;
   }
 
-  /** Ends what the order does not let go on; what waits for a hook or for its login has no process yet, and is to get none. */
-  function take(attempt: Attempt): void {
-    if (endsRuns()) end(attempt);
-    else if (stopped.signal.aborted && attempt.running && attempt.pid === undefined) attempt.stop("park");
+  /** Aborts while nothing may be started, with the refusal for who tries. */
+  get stopped(): AbortSignal {
+    return this.#stopped.signal;
   }
 
-  function count({ lease: { taskId }, pid = 0 }: Attempt, seen: number): void {
-    // A look may not have found its process; where there was none a hook did the run, or it had not started.
-    ended.push({ taskId, pid, processes: Math.max(seen, pid === 0 ? 0 : 1) });
-    look();
+  /** What the newest answer says. False: nothing new. */
+  follow(newest: EmergencyOrder | undefined): boolean {
+    const { log, attempts } = this.#deps;
+    if (newest?.id === this.#order?.id) return false;
+    this.#order = newest;
+    if (newest === undefined) {
+      log.warn("the emergency stop is over");
+      this.#stopped = new AbortController();
+      this.#ended = [];
+      return true;
+    }
+    log.warn({ ...newest, remaining: this.#remaining() }, "emergency stop");
+    if (newest.level !== "no-submit") this.#stopped.abort(startsNothing(newest));
+    for (const attempt of attempts()) this.take(attempt);
+    return true;
+  }
+
+  /**
+   * Ends what the order does not let go on; what waits for a hook or for its login has no process yet, and is to get none. Also for an attempt
+   * that has just begun: its lease may have been granted before the stop.
+   */
+  take(attempt: Attempt): void {
+    if (this.#endsRuns()) this.#end(attempt);
+    else if (this.stopped.aborted && attempt.running && attempt.pid === undefined) attempt.stop("park");
+  }
+
+  /** For the next Sync; undefined: no run is to be ended. */
+  receipt(): EmergencyReceipt | undefined {
+    if (!this.#order || !this.#endsRuns()) return undefined;
+    return { id: this.#order.id, ended: this.#ended, remaining: this.#remaining() };
   }
 
   /** To be called when one of the others has ended. */
-  function look(): void {
-    if (endsRuns() && remaining() === 0) onEmpty();
+  look(): void {
+    if (this.#endsRuns() && this.#remaining() === 0) this.#deps.onEmpty();
   }
 
-  return {
-    /** What the newest answer says. False: nothing new. */
-    follow(newest: EmergencyOrder | undefined): boolean {
-      if (newest?.id === order?.id) return false;
-      order = newest;
-      if (newest === undefined) {
-        log.warn("the emergency stop is over");
-        stopped = new AbortController();
-        ended = [];
-        return true;
-      }
-      log.warn({ ...newest, remaining: remaining() }, "emergency stop");
-      if (newest.level !== "no-submit") stopped.abort(startsNothing(newest));
-      for (const attempt of attempts()) take(attempt);
-      return true;
-    },
-    /** An attempt that has just begun: its lease may have been granted before the stop. */
-    take,
-    /** For the next Sync; undefined: no run is to be ended. */
-    receipt: (): EmergencyReceipt | undefined =>
-      order && endsRuns() ? { id: order.id, ended, remaining: remaining() } : undefined,
-    /** Aborts while nothing may be started, with the refusal for who tries. */
-    get stopped(): AbortSignal {
-      return stopped.signal;
-    },
-    look,
-  };
+  #remaining(): number {
+    const { attempts, others } = this.#deps;
+    return attempts().filter(({ running }) => running).length + others();
+  }
+
+  #endsRuns(): boolean {
+    return this.#order?.level === "park-running" || this.#order?.level === "kill";
+  }
+
+  #end(attempt: Attempt): void {
+    if (!attempt.running) return;
+    // Counted now: when it is gone there is nothing to count.
+    const { processes } = attempt;
+    attempt.stop(this.#order?.level === "kill" ? "kill" : "park");
+    if (this.#ending.has(attempt)) return;
+    this.#ending.add(attempt);
+    void attempt.engineGone.then(() => this.#count(attempt, processes));
+  }
+
+  #count({ lease: { taskId }, pid = 0 }: Attempt, seen: number): void {
+    // A look may not have found its process; where there was none a hook did the run, or it had not started.
+    this.#ended.push({ taskId, pid, processes: Math.max(seen, pid === 0 ? 0 : 1) });
+    this.look();
+  }
 }
 
 const startsNothing = ({ id }: EmergencyOrder): Refusal =>

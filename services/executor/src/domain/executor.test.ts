@@ -3,7 +3,7 @@ import { type Engine, type EngineRun, NO_OPTIONS, type RunOutcome, runFailure } 
 import { pino } from "pino";
 import { createAdmission } from "./admission.js";
 import type { Clock } from "./clock.js";
-import { createExecutor } from "./executor.js";
+import { Executor } from "./executor.js";
 import type { Answer, Lease, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
 
@@ -43,15 +43,27 @@ const leaseOf = (taskId: string, fence = 1n): Lease => ({
 
 const admit = createAdmission(
   {
-    ...{ roots: [], permissionModes: ["default"], deniedTools: [], wallMs: 1_000_000, maxWallMs: 1_000_000 },
-    ...{ outputBytes: 1_000, maxTurns: undefined, maxBudgetUsd: undefined, includeBytes: 0 },
+    roots: [],
+    permissionModes: ["default"],
+    deniedTools: [],
+    wallMs: 1_000_000,
+    maxWallMs: 1_000_000,
+    outputBytes: 1_000,
+    maxTurns: undefined,
+    maxBudgetUsd: undefined,
+    includeBytes: 0,
   },
   { look: async () => undefined, read: async () => "changed" },
 );
 
 const NO_NEWS: SyncAnswer = {
-  ...{ leases: [], cancellations: [], lostTaskIds: [], emergency: undefined },
-  ...{ nextSyncMs: 10_000, leaseMs: 30_000, timeMs: undefined },
+  leases: [],
+  cancellations: [],
+  lostTaskIds: [],
+  emergency: undefined,
+  nextSyncMs: 10_000,
+  leaseMs: 30_000,
+  timeMs: undefined,
 };
 
 /** An executor whose queue, engine and time the test moves by hand. */
@@ -123,7 +135,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
       };
     },
   };
-  const executor = createExecutor({
+  const executor = new Executor({
     executorId: "x",
     bootId: "b",
     engines: [{ engine, slots: 2, version: "1", minimumVersion: undefined, origin: "built-in" }],
@@ -136,7 +148,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
     clock,
     log: pino({ level: "silent" }),
     admit,
-    hooks: { start: (engine, _lease, request) => engine.start(request) },
+    hooks: { start: ({ engine, request }) => engine.start(request) },
     conversations: {
       begin: async () => undefined,
       keep: async () => ({ conversationId: "", transcriptFault: "", counted: async () => {} }),

@@ -72,4 +72,6 @@ export function createHeldLeases(clock: Clock, graceMs: number) {
   };
 }
 
+export type HeldLeases = ReturnType<typeof createHeldLeases>;
+
 const key = ({ taskId, fence }: LeaseId): string => `${taskId}:${fence}`;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { type Engine, type EngineRun, type RunFailure, type RunOutcome, runFailure } from "@ccsp/engine-kit";
-import { plainRequest } from "@ccsp/engine-kit/conformance";
-import { createLoginChecks } from "./login-checks.js";
+import { type RunFailure, type RunOutcome, runFailure } from "@ccsp/engine-kit";
+import { LoginChecks } from "./login-checks.js";
 import type { ProbeReport } from "./probe.js";
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -9,24 +8,11 @@ const denied = runFailure("ACCESS_DENIED", "the provider refused this request or
 const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage: undefined, costUsd: undefined });
 const succeeded = { ok: true } as RunOutcome;
 
-/** An engine whose runs end, and probes that answer, when the test says so. */
+/** Runs that end, and probes that answer, when the test says so. */
 function setUp() {
   const ends: ((outcome: RunOutcome) => void)[] = [];
   const probes: { readonly signal: AbortSignal; answer(failure?: RunFailure): void; refuse(): void }[] = [];
-  let stopped = 0;
-  const engine: Engine = {
-    name: "fake",
-    capabilities: { streaming: true, usage: true, takes: [] },
-    version: async () => "1",
-    start: async () =>
-      ({
-        pid: 7,
-        outcome: new Promise<RunOutcome>((resolve) => ends.push(resolve)),
-        stop: async () => void stopped++,
-        kill: async () => void stopped++,
-      }) as EngineRun,
-  };
-  const checks = createLoginChecks({
+  const checks = new LoginChecks({
     probe: (_engine, signal) =>
       new Promise((resolve, reject) => {
         const report = { firstTextMs: 1, totalMs: 1, engineVersion: "1", model: "m" };
@@ -37,15 +23,18 @@ function setUp() {
         });
       }),
   });
-  const checked = checks.checked(engine);
   return {
-    ...{ probes, ends },
-    stopped: () => stopped,
+    probes,
+    ends,
     async start() {
-      const run = await checked.start(plainRequest("t", "p"));
-      const category = run.outcome.then((came) => (came.ok ? "ok" : came.failure.category));
-      const retryable = run.outcome.then((came) => !came.ok && came.failure.retryable);
-      return { run, category, retryable, end: ends.at(-1) ?? assert.fail() };
+      const judge = checks.begin("fake");
+      const ending = new AbortController();
+      const outcome = new Promise<RunOutcome>((resolve) => ends.push(resolve)).then((came) =>
+        judge(came, ending.signal),
+      );
+      const category = outcome.then((came) => (came.ok ? "ok" : came.failure.category));
+      const retryable = outcome.then((came) => !came.ok && came.failure.retryable);
+      return { category, retryable, end: ends.at(-1) ?? assert.fail(), stop: () => ending.abort() };
     },
   };
 }
@@ -121,13 +110,13 @@ describe("a refusal of the provider", () => {
   });
 
   it("waits for no probe once its run is ended, and then nobody asks", async () => {
-    const { start, probes, stopped } = setUp();
-    const { run, end, category } = await start();
+    const { start, probes } = setUp();
+    const { stop, end, category } = await start();
     end(failed(denied));
     await settled();
-    await run.stop();
+    stop();
     assert.equal(await category, "ACCESS_DENIED");
-    assert.deepEqual([probes[0]?.signal.aborted, stopped()], [true, 1]);
+    assert.equal(probes[0]?.signal.aborted, true);
   });
 
   it("gets the probe that whoever gave up had waited for", async () => {
@@ -137,7 +126,7 @@ describe("a refusal of the provider", () => {
     await settled();
     second.end(failed(denied));
     await settled();
-    await second.run.stop();
+    second.stop();
     await second.category;
     third.end(failed(denied));
     await settled();

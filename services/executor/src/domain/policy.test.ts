@@ -16,15 +16,19 @@ const policy: Policy = {
 };
 const nothing: Lease = {
   ...NO_OPTIONS,
-  ...{ taskId: "t", fence: 1n, agentId: "a", engine: "e", prompt: "p" },
-  ...{ attachments: [], includeFiles: [], workingFolder: "" },
-  ...{
-    permissionMode: undefined,
-    conversation: undefined,
-    attempt: 1,
-    traceparent: "",
-    previousTraceparent: "",
-  },
+  taskId: "t",
+  fence: 1n,
+  agentId: "a",
+  engine: "e",
+  prompt: "p",
+  attachments: [],
+  includeFiles: [],
+  workingFolder: "",
+  permissionMode: undefined,
+  conversation: undefined,
+  attempt: 1,
+  traceparent: "",
+  previousTraceparent: "",
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
 };
 const refusalsOf = (asked: Partial<Lease>, differs: Partial<Policy> = {}) =>

@@ -2,8 +2,7 @@ import type { EngineRun, RunFailure, RunOutcome, RunRequest } from "@ccsp/engine
 import { promptOnly, runFailure } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
-import { engineUnknown } from "./engine-unknown.js";
-import type { InstalledEngine } from "./executor.js";
+import { engineUnknown, type InstalledEngine } from "./installed-engine.js";
 import { UNSTARTED } from "./unstarted.js";
 
 /** What came of a probe. */
@@ -102,7 +101,8 @@ function stopOn(signal: AbortSignal, run: EngineRun, log: Logger): void {
 
 const HI: Omit<RunRequest, "fence"> = {
   ...promptOnly("Hi"),
-  ...{ taskId: "probe", startNow: true },
+  taskId: "probe",
+  startNow: true,
   limits: { wallMs: WALL_MS, outputBytes: OUTPUT_BYTES, turns: undefined, budgetUsd: undefined },
 };
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { answerOf } from "@ccsp/engine-kit/conformance";
 import type { Clock } from "./clock.js";
 import type { Answer, Report } from "./queue.js";
-import { createReporter } from "./reporter.js";
+import { Reporter } from "./reporter.js";
 
 /** A queue that answers when the test says so, and a clock that stands still. */
 function setUp() {
@@ -20,7 +20,7 @@ function setUp() {
         waits.push({ ms, end: resolve });
       }),
   };
-  const reporter = createReporter({
+  const reporter = new Reporter({
     queue: {
       report: (_lease, report) => {
         reports.push(report);

@@ -12,16 +12,6 @@ const PENDING_SIZE = 4 * REPORT_SIZE;
 /** What an event without text counts as. */
 const EVENT_SIZE = 64;
 
-/** Writes one attempt's log. */
-export interface Reporter {
-  /** Says that the engine has started: the attempt's first report. */
-  started(started: NonNullable<Report["started"]>): void;
-  /** Takes one event, in order. Resolves when there is room for the next; at once when the lease is lost. */
-  add(event: EngineEvent): Promise<void>;
-  /** Resolves when everything was answered, or when the lease is lost. */
-  flushed(): Promise<void>;
-}
-
 export interface ReporterOptions {
   readonly queue: Pick<QueuePort, "report">;
   readonly lease: LeaseId;
@@ -32,90 +22,102 @@ export interface ReporterOptions {
   readonly onLost: () => void;
 }
 
-export function createReporter({ queue, lease, clock, signal, onLost }: ReporterOptions): Reporter {
-  let pending: EngineEvent[] = [];
-  let unanswered = 0;
-  let first: Report["started"];
-  let sequence = 0;
-  let over = false;
-  let sending: Promise<void> | undefined;
-  let ending = false;
-  let gathering = new AbortController();
-  let waiting: (() => void)[] = [];
+/** Writes one attempt's log. */
+export class Reporter {
+  readonly #options: ReporterOptions;
+  #pending: EngineEvent[] = [];
+  #unanswered = 0;
+  #first: Report["started"];
+  #sequence = 0;
+  #over = false;
+  #sending: Promise<void> | undefined;
+  #ending = false;
+  #gathering = new AbortController();
+  #waiting: (() => void)[] = [];
 
-  const isFull = () => !over && unanswered > PENDING_SIZE;
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
 
-  async function send(): Promise<void> {
-    while (!over && (first !== undefined || pending.length > 0)) {
-      const events = takeBatch();
-      const report: Report = { sequence: ++sequence, started: first, events };
-      first = undefined;
-      const answer = await persist((abort) => queue.report(lease, report, abort), { clock, signal });
-      unanswered -= sizeOf(events);
-      // A report that the queue refuses is a fault of ours; the whole answer may still arrive with the result.
-      if (answer === "lost") {
-        over = true;
-        onLost();
-      }
-      const resumed = waiting;
-      waiting = [];
-      for (const resume of resumed) resume();
-      if (!over && !ending && sizeOf(pending) < REPORT_SIZE) {
-        gathering = new AbortController();
-        await clock.wait(GATHER_MS, gathering.signal);
-      }
+  /** Says that the engine has started: the attempt's first report. */
+  started(started: NonNullable<Report["started"]>): void {
+    this.#first = started;
+    this.#start();
+  }
+
+  /** Takes one event, in order. Resolves when there is room for the next; at once when the lease is lost. */
+  async add(event: EngineEvent): Promise<void> {
+    if (this.#over) return;
+    for (const part of split(event)) this.#push(part);
+    if (this.#unanswered >= REPORT_SIZE) this.#gathering.abort();
+    this.#start();
+    while (!this.#over && this.#unanswered > PENDING_SIZE) {
+      await new Promise<void>((resume) => this.#waiting.push(resume));
     }
   }
 
-  function start(): void {
-    sending ??= send().finally(() => {
-      sending = undefined;
-      // Something may have come between the last look at `pending` and now.
-      if (!over && pending.length > 0) start();
+  /** Resolves when everything was answered, or when the lease is lost. */
+  async flushed(): Promise<void> {
+    this.#ending = true;
+    this.#gathering.abort();
+    for (let last = this.#sending; last !== undefined; last = this.#sending) await last;
+  }
+
+  #start(): void {
+    this.#sending ??= this.#send().finally(() => {
+      this.#sending = undefined;
+      // Something may have come between the last look at what is pending and now.
+      if (!this.#over && this.#pending.length > 0) this.#start();
     });
   }
 
-  function push(event: EngineEvent): void {
-    const last = pending.at(-1);
-    unanswered += sizeOf([event]);
-    if (event.type === "text" && last?.type === "text" && canJoin(last, event)) {
-      pending[pending.length - 1] = { ...event, text: last.text + event.text };
-    } else {
-      pending.push(event);
+  async #send(): Promise<void> {
+    while (!this.#over && (this.#first !== undefined || this.#pending.length > 0)) {
+      await this.#sendBatch();
+      if (!this.#over && !this.#ending && sizeOf(this.#pending) < REPORT_SIZE) {
+        this.#gathering = new AbortController();
+        await this.#options.clock.wait(GATHER_MS, this.#gathering.signal);
+      }
     }
   }
 
-  function takeBatch(): EngineEvent[] {
+  async #sendBatch(): Promise<void> {
+    const { queue, lease, clock, signal, onLost } = this.#options;
+    const events = this.#takeBatch();
+    const report: Report = { sequence: ++this.#sequence, started: this.#first, events };
+    this.#first = undefined;
+    const answer = await persist((abort) => queue.report(lease, report, abort), { clock, signal });
+    this.#unanswered -= sizeOf(events);
+    // A report that the queue refuses is a fault of ours; the whole answer may still arrive with the result.
+    if (answer === "lost") {
+      this.#over = true;
+      onLost();
+    }
+    const resumed = this.#waiting;
+    this.#waiting = [];
+    for (const resume of resumed) resume();
+  }
+
+  #push(event: EngineEvent): void {
+    const last = this.#pending.at(-1);
+    this.#unanswered += sizeOf([event]);
+    if (event.type === "text" && last?.type === "text" && canJoin(last, event)) {
+      this.#pending[this.#pending.length - 1] = { ...event, text: last.text + event.text };
+    } else {
+      this.#pending.push(event);
+    }
+  }
+
+  #takeBatch(): EngineEvent[] {
     let count = 1;
-    let size = sizeOf(pending.slice(0, 1));
-    for (const event of pending.slice(1)) {
+    let size = sizeOf(this.#pending.slice(0, 1));
+    for (const event of this.#pending.slice(1)) {
       size += sizeOf([event]);
       if (size > REPORT_SIZE) break;
       count++;
     }
-    const batch = pending.slice(0, count);
-    pending = pending.slice(count);
-    return batch;
+    return this.#pending.splice(0, count);
   }
-
-  return {
-    started(started) {
-      first = started;
-      start();
-    },
-    async add(event) {
-      if (over) return;
-      for (const part of split(event)) push(part);
-      if (unanswered >= REPORT_SIZE) gathering.abort();
-      start();
-      while (isFull()) await new Promise<void>((resume) => waiting.push(resume));
-    },
-    async flushed() {
-      ending = true;
-      gathering.abort();
-      for (let last = sending; last !== undefined; last = sending) await last;
-    },
-  };
 }
 
 const sizeOf = (events: readonly EngineEvent[]): number =>

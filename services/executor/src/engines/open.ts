@@ -1,6 +1,6 @@
 import type { Supervisor, TaskPart } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
-import type { InstalledEngine } from "../domain/executor.js";
+import type { InstalledEngine } from "../domain/installed-engine.js";
 import type { ExecutorMetrics } from "../telemetry/metrics.js";
 import type { EngineConfig } from "./config.js";
 

@@ -5,7 +5,7 @@ import type {
   RunStatus,
 } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
 import type { Attempt } from "../domain/attempt.js";
-import type { EngineStatus as Status } from "../domain/executor.js";
+import type { EngineStatus as Status } from "../domain/engine-slots.js";
 import type { HookStatus as InstalledHook } from "../domain/hooks/hook-calls.js";
 import { toDuration } from "../queue/messages.js";
 
@@ -41,7 +41,10 @@ export const toHookStatus = ({
   calls,
   failures,
 }: InstalledHook): HookStatus => ({
-  ...{ name, origin, points: [...points], required },
+  name,
+  origin,
+  points: [...points],
+  required,
   timeout: toDuration(timeoutMs),
   calls: BigInt(calls),
   failures: BigInt(failures),

@@ -1,7 +1,16 @@
 import { CallError, type Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Logger } from "pino";
-import type { Answer, LeaseId, QueuePort } from "../domain/queue.js";
+import type {
+  Answer,
+  FailedAttempt,
+  KeptResult,
+  LeaseId,
+  QueuePort,
+  Report,
+  SyncAnswer,
+  SyncRequest,
+} from "../domain/queue.js";
 import { toOrder, toReceiptMessage } from "./emergency.js";
 import { toDuration, toLease, toMs, toTaskError, toTaskEvent, toTaskResult, toUsage } from "./messages.js";
 
@@ -23,9 +32,102 @@ const HEARTBEATS = 3;
 const AWAY: readonly string[] = ["DEPENDENCY_UNAVAILABLE", "SHUTTING_DOWN", "DEADLINE_EXCEEDED"];
 
 /** QueueService as the domain sees it. */
-export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
+export const createQueuePort = (client: QueueClient, log: Logger): QueuePort => new GrpcQueue(client, log);
+
+class GrpcQueue implements QueuePort {
+  readonly #client: QueueClient;
+  readonly #log: Logger;
+
+  constructor(client: QueueClient, log: Logger) {
+    this.#client = client;
+    this.#log = log;
+  }
+
+  async sync(request: SyncRequest, signal: AbortSignal): Promise<SyncAnswer | "stale"> {
+    const { sequence, leases, engines, maxWaitMs, emergency } = request;
+    const message = {
+      ...request,
+      sequence: BigInt(sequence),
+      leases: [...leases],
+      engines: [...engines],
+      maxWait: toDuration(maxWaitMs),
+      emergency: emergency && toReceiptMessage(emergency),
+    };
+    try {
+      const answer = await this.#client.sync(message, { signal, timeoutMs: maxWaitMs + SYNC_MARGIN_MS });
+      const nextSyncMs = toMs(answer.nextSync) ?? 0;
+      return {
+        leases: answer.leases.map(toLease),
+        cancellations: answer.cancellations,
+        lostTaskIds: answer.lostTaskIds,
+        nextSyncMs,
+        leaseMs: toMs(answer.leaseLength) ?? HEARTBEATS * nextSyncMs,
+        timeMs: answer.time?.getTime(),
+        emergency: answer.emergency && toOrder(answer.emergency),
+      };
+    } catch (err) {
+      if (err instanceof CallError && err.reason === "SYNC_STALE") return "stale";
+      throw err;
+    }
+  }
+
+  async report(lease: LeaseId, { sequence, started, events }: Report, signal: AbortSignal): Promise<Answer> {
+    const { taskId, fence } = lease;
+    const send = (some: typeof events) =>
+      this.#ask(lease, "Report", signal, async () => {
+        const message = { taskId, fence, reportSequence: sequence, started, events: some.map(toTaskEvent) };
+        return this.#client.report(message, { signal });
+      });
+    const answer = await send(events);
+    // A queue of release 0.1.0 refuses the whole report for an event that it does not know.
+    const known = events.filter(({ type }) => type !== "taken-back");
+    return answer === "refused" && known.length < events.length ? send(known) : answer;
+  }
+
+  complete(lease: LeaseId, engine: string, result: KeptResult, signal: AbortSignal): Promise<Answer> {
+    const { taskId, fence } = lease;
+    return this.#ask(lease, "Complete", signal, async () => {
+      const { conversationId: engineConversationId, transcriptFault = "" } = result;
+      const message = { taskId, fence, result: toTaskResult(engine, result), engineConversationId, transcriptFault };
+      return this.#client.complete(message, { signal, timeoutMs: ENDING_MS });
+    });
+  }
+
+  fail(lease: LeaseId, { failure, usage, costUsd }: FailedAttempt, signal: AbortSignal): Promise<Answer> {
+    const { taskId, fence } = lease;
+    return this.#ask(lease, "Fail", signal, async () => {
+      const cost = costUsd === undefined ? {} : { costUsd };
+      const message = { taskId, fence, error: toTaskError(failure), usage: toUsage(usage), ...cost };
+      return this.#client.fail(message, { signal, timeoutMs: ENDING_MS });
+    });
+  }
+
+  release(lease: LeaseId, reason: string, signal: AbortSignal): Promise<Answer> {
+    const { taskId, fence } = lease;
+    return this.#ask(lease, "Release", signal, () => this.#client.release({ taskId, fence, reason }, { signal }));
+  }
+
+  saveConversation(lease: LeaseId, transcript: Uint8Array, signal: AbortSignal): Promise<Answer> {
+    const { taskId, fence } = lease;
+    const message = { taskId, fence, transcript: Buffer.from(transcript) };
+    return this.#ask(lease, "SaveConversation", signal, () =>
+      this.#client.saveConversation(message, { signal, timeoutMs: ENDING_MS }),
+    );
+  }
+
+  async loadConversation(lease: LeaseId, signal: AbortSignal): Promise<Uint8Array | Exclude<Answer, "ok">> {
+    const { taskId, fence } = lease;
+    let transcript = new Uint8Array();
+    const answer = await this.#ask(lease, "LoadConversation", signal, async () => {
+      const loaded = await this.#client.loadConversation({ taskId, fence }, { signal, timeoutMs: ENDING_MS });
+      transcript = new Uint8Array(loaded.transcript);
+      return loaded;
+    });
+    return answer === "ok" ? transcript : answer;
+  }
+
   /** Turns the errors that repeating cannot mend into words. */
-  async function ask(
+  async #ask(
     { taskId, fence }: LeaseId,
     method: string,
     signal: AbortSignal,
@@ -42,103 +144,11 @@ export function createQueuePort(client: QueueClient, log: Logger): QueuePort {
       // What is no CallError never left: it could not be written as a message.
       if (reason === "CONVERSATION_NOT_FOUND") return "refused";
       if (reason === "INVALID_FIELD" || reason === "MESSAGE_TOO_LARGE") {
-        log.error(about, "queue refused a call");
+        this.#log.error(about, "queue refused a call");
         return "refused";
       }
-      if (!AWAY.includes(reason ?? "")) log.warn(about, "queue could not answer a call, which is repeated");
+      if (!AWAY.includes(reason ?? "")) this.#log.warn(about, "queue could not answer a call, which is repeated");
       throw err;
     }
   }
-
-  return {
-    async sync(request, signal) {
-      const { sequence, leases, engines, maxWaitMs, emergency } = request;
-      try {
-        const answer = await client.sync(
-          {
-            ...request,
-            sequence: BigInt(sequence),
-            leases: [...leases],
-            engines: [...engines],
-            maxWait: toDuration(maxWaitMs),
-            emergency: emergency && toReceiptMessage(emergency),
-          },
-          { signal, timeoutMs: maxWaitMs + SYNC_MARGIN_MS },
-        );
-        const nextSyncMs = toMs(answer.nextSync) ?? 0;
-        return {
-          leases: answer.leases.map(toLease),
-          cancellations: answer.cancellations,
-          lostTaskIds: answer.lostTaskIds,
-          nextSyncMs,
-          leaseMs: toMs(answer.leaseLength) ?? HEARTBEATS * nextSyncMs,
-          timeMs: answer.time?.getTime(),
-          emergency: answer.emergency && toOrder(answer.emergency),
-        };
-      } catch (err) {
-        if (err instanceof CallError && err.reason === "SYNC_STALE") return "stale";
-        throw err;
-      }
-    },
-
-    async report({ taskId, fence }, { sequence, started, events }, signal) {
-      const send = (some: typeof events) =>
-        ask({ taskId, fence }, "Report", signal, () =>
-          client.report(
-            { taskId, fence, reportSequence: sequence, started, events: some.map(toTaskEvent) },
-            { signal },
-          ),
-        );
-      const answer = await send(events);
-      // A queue of release 0.1.0 refuses the whole report for an event that it does not know.
-      const known = events.filter(({ type }) => type !== "taken-back");
-      return answer === "refused" && known.length < events.length ? send(known) : answer;
-    },
-
-    complete: ({ taskId, fence }, engine, result, signal) =>
-      ask({ taskId, fence }, "Complete", signal, () =>
-        client.complete(
-          {
-            ...{ taskId, fence, result: toTaskResult(engine, result) },
-            ...{ engineConversationId: result.conversationId, transcriptFault: result.transcriptFault ?? "" },
-          },
-          { signal, timeoutMs: ENDING_MS },
-        ),
-      ),
-
-    fail: ({ taskId, fence }, { failure, usage, costUsd }, signal) =>
-      ask({ taskId, fence }, "Fail", signal, () =>
-        client.fail(
-          {
-            taskId,
-            fence,
-            error: toTaskError(failure),
-            usage: toUsage(usage),
-            ...(costUsd !== undefined && { costUsd }),
-          },
-          { signal, timeoutMs: ENDING_MS },
-        ),
-      ),
-
-    release: ({ taskId, fence }, reason, signal) =>
-      ask({ taskId, fence }, "Release", signal, () => client.release({ taskId, fence, reason }, { signal })),
-
-    saveConversation: ({ taskId, fence }, transcript, signal) =>
-      ask({ taskId, fence }, "SaveConversation", signal, () =>
-        client.saveConversation(
-          { taskId, fence, transcript: Buffer.from(transcript) },
-          { signal, timeoutMs: ENDING_MS },
-        ),
-      ),
-
-    async loadConversation({ taskId, fence }, signal) {
-      let transcript = new Uint8Array();
-      const answer = await ask({ taskId, fence }, "LoadConversation", signal, async () => {
-        const loaded = await client.loadConversation({ taskId, fence }, { signal, timeoutMs: ENDING_MS });
-        transcript = new Uint8Array(loaded.transcript);
-        return loaded;
-      });
-      return answer === "ok" ? transcript : answer;
-    },
-  };
 }

@@ -1,8 +1,7 @@
-import type { RunResources } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import { signal } from "./kill.js";
-import { createProcessTable, type ProcessRow, readStat, reapedCpuMs } from "./proc.js";
-import { createTree, keyOf, type Tree, type TreeLimits } from "./tree.js";
+import { createProcessTable, type ProcessRow, reapedCpuMs } from "./proc.js";
+import { keyOf, Tree, type TreeLimits, type TreeOptions } from "./tree.js";
 
 export interface ProcessWatchOptions {
   /** How the cookies of all runs of this boot begin. */
@@ -10,111 +9,83 @@ export interface ProcessWatchOptions {
   readonly log: Logger;
 }
 
-/** Looks at all processes of the host at a steady rate, once for all runs. */
-export interface ProcessWatch {
-  /** Watches for processes with this cookie, before the first of them starts. Throws when that is being watched already. */
-  add(cookie: string, limits: TreeLimits, onOverrun: (why: "memory" | "processes") => void): WatchedTree;
-  close(): void;
-}
-
-export interface WatchedTree {
-  readonly resources: RunResources;
-  /** As the last look found it. */
-  readonly processes: number;
-  /** See `Tree.pssBytes`. */
-  pssBytes(): number;
-  rootStarted(pid: number): void;
-  /** Looks at the root alone, before it returns: a run may be too short for a look at all of it. */
-  glance(): void;
-  /** To be called when the root's exit is told, before anything is awaited. */
-  rootExited(): void;
-  /** Its living processes, by a look that begins after this call. */
-  look(): Promise<readonly ProcessRow[]>;
-  /** Call it when a look has found none: a process with this cookie that turns up later is a stray, and is killed. */
-  close(): void;
-}
-
 /** While there are runs. A process that eats a gigabyte a second passes its limit by half of that. */
 const LOOK_MS = 500;
 /** While there are none: only strays are looked for. */
 const SWEEP_MS = 10_000;
 
-export function createProcessWatch({ prefix, log }: ProcessWatchOptions): ProcessWatch {
-  const table = createProcessTable();
-  const trees = new Map<string, Tree>();
-  let reapedMs = reapedCpuMs();
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
+/** Looks at all processes of the host at a steady rate, once for all runs. */
+export class ProcessWatch {
+  readonly #options: ProcessWatchOptions;
+  readonly #table = createProcessTable();
+  readonly #trees = new Map<string, Tree>();
+  readonly #look = inTurn(() => this.#lookAtAll());
+  #reapedMs = reapedCpuMs();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
-  const look = inTurn(async () => {
-    const before = new Set(trees.keys());
-    const rows = await table.read();
-    const owners = ownersOf(rows, trees);
-    const found = new Map<Tree, ProcessRow[]>([...trees.values()].map((tree) => [tree, []]));
+  constructor(options: ProcessWatchOptions) {
+    this.#options = options;
+    this.#schedule();
+  }
+
+  /** Watches for processes with this cookie, before the first of them starts. Throws when that is being watched already. */
+  add(cookie: string, limits: TreeLimits, onOverrun: TreeOptions["onOverrun"]): Tree {
+    if (this.#trees.has(cookie)) throw new Error(`two runs at once have the name ${cookie}`);
+    const tree = new Tree({
+      limits,
+      onOverrun,
+      look: this.#look,
+      newlyReapedMs: () => this.#newlyReapedMs(),
+      onClose: () => void this.#trees.delete(cookie),
+    });
+    this.#trees.set(cookie, tree);
+    if (this.#trees.size === 1) this.#schedule();
+    return tree;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Runs that are waited for in the same moment share what the first of them is given. */
+  #newlyReapedMs(): number {
+    const before = this.#reapedMs;
+    this.#reapedMs = reapedCpuMs();
+    return this.#reapedMs - before;
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const before = new Set(this.#trees.keys());
+    const rows = await this.#table.read();
+    const owners = ownersOf(rows, this.#trees);
+    const found = new Map<Tree, ProcessRow[]>([...this.#trees.values()].map((tree) => [tree, []]));
     for (const row of rows.values()) {
       const owner = owners.get(row.pid);
       if (owner) found.get(owner)?.push(row);
       // One that was watched when the look began may have ended during it.
-      else if (row.cookie.startsWith(prefix) && !before.has(row.cookie)) end(row);
+      else if (row.cookie.startsWith(this.#options.prefix) && !before.has(row.cookie)) this.#end(row);
     }
     for (const [tree, members] of found) tree.take(members);
-  });
+  }
 
-  function end({ pid, cookie }: ProcessRow): void {
-    log.warn({ pid, cookie }, "ended a process that outlived its run");
+  #end({ pid, cookie }: ProcessRow): void {
+    this.#options.log.warn({ pid, cookie }, "ended a process that outlived its run");
     signal(pid, "SIGKILL");
   }
 
-  async function tick(): Promise<void> {
-    await look().catch((err: unknown) => log.error({ err }, "processes could not be looked at"));
-    if (!closed) schedule();
+  async #tick(): Promise<void> {
+    await this.#look().catch((err: unknown) => this.#options.log.error({ err }, "processes could not be looked at"));
+    if (!this.#closed) this.#schedule();
   }
 
-  function schedule(): void {
-    clearTimeout(timer);
-    timer = setTimeout(() => void tick(), trees.size > 0 ? LOOK_MS : SWEEP_MS);
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#tick(), this.#trees.size > 0 ? LOOK_MS : SWEEP_MS);
     // What is watched keeps the process alive; watching does not.
-    timer.unref();
+    this.#timer.unref();
   }
-  schedule();
-
-  return {
-    add(cookie, limits, onOverrun) {
-      if (trees.has(cookie)) throw new Error(`two runs at once have the name ${cookie}`);
-      const tree = createTree(limits, onOverrun);
-      trees.set(cookie, tree);
-      if (trees.size === 1) schedule();
-      return {
-        get resources() {
-          return tree.resources;
-        },
-        get processes() {
-          return tree.members.length;
-        },
-        pssBytes: () => tree.pssBytes(),
-        rootStarted: (pid) => tree.rootStarted(pid),
-        glance() {
-          const now = tree.root === undefined ? undefined : readStat(tree.root);
-          if (now) tree.rootHas(now.rssBytes);
-        },
-        rootExited() {
-          // Runs that are waited for in the same moment share what the first of them is given.
-          const now = reapedCpuMs();
-          tree.rootExited(now - reapedMs);
-          reapedMs = now;
-        },
-        async look() {
-          await look();
-          return tree.members;
-        },
-        close: () => void trees.delete(cookie),
-      };
-    },
-    close() {
-      closed = true;
-      clearTimeout(timer);
-    },
-  };
 }
 
 /**
@@ -147,7 +118,7 @@ function ownersOf(rows: ReadonlyMap<number, ProcessRow>, trees: ReadonlyMap<stri
   return owners;
 }
 
-/** Whoever calls while `work` is under way shares the next turn with all others who do. */
+/** All who call while `work` is under way share the next turn. */
 function inTurn(work: () => Promise<void>): () => Promise<void> {
   let current: Promise<void> | undefined;
   let next: Promise<void> | undefined;

@@ -5,7 +5,7 @@ import type { Cgroup } from "./cgroup.js";
 import { COOKIE_NAME } from "./cookie.js";
 import { killAll, signal } from "./kill.js";
 import { HAS_PROC, readStat } from "./proc.js";
-import type { WatchedTree } from "./process-watch.js";
+import type { Tree } from "./tree.js";
 
 export interface ProcessOptions {
   readonly command: string;
@@ -15,7 +15,7 @@ export interface ProcessOptions {
   readonly cwd: string;
   readonly cookie: string;
   /** Finds the processes with that cookie. */
-  readonly tree: WatchedTree;
+  readonly tree: Tree;
   /** Where it is to live; undefined: where this process does. */
   readonly cgroup: Cgroup | undefined;
   /** From SIGTERM to SIGKILL. */
@@ -33,24 +33,6 @@ export interface ProcessExit {
   readonly stderr: string;
 }
 
-/** A process that leads its own session and group. */
-export interface SupervisedProcess {
-  readonly pid: number;
-  readonly stdout: ChildProcessWithoutNullStreams["stdout"];
-  /** False as soon as the kernel knows that it ended. */
-  readonly alive: boolean;
-  /** What it reads from stdin, which stays open after it. */
-  write(input: string): void;
-  /** Closes its stdin. */
-  endInput(): void;
-  /** Resolves when the process and all that it started are gone. Rejects when some of it does not die. */
-  readonly exited: Promise<ProcessExit>;
-  /** SIGTERM to all of the tree, `graceMs` for all of it to end, SIGKILL. Resolves when none is left. Idempotent. */
-  stop(): Promise<void>;
-  /** As `stop`, without the grace, also when that is running. */
-  kill(): Promise<void>;
-}
-
 const STDERR_BYTES = 2_048;
 /** A process that left the tree unseen may hold a pipe open; after the end of the run it is listened to for this long. */
 export const AFTER_EXIT_MS = 1_000;
@@ -59,86 +41,114 @@ const LEFT_MS = 50;
 
 /** Resolves when the process runs; rejects when it cannot be started. */
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
-  const { cwd, env, cookie, tree, cgroup } = options;
+  const { cwd, env, cookie } = options;
   const [file = "", ...argv] = commandOf(options);
   // Node would give every child the executor's own NODE_V8_COVERAGE, whatever `env` has.
   const whole = { NODE_V8_COVERAGE: undefined, ...env, [COOKIE_NAME]: cookie };
   const child = spawn(file, argv, { cwd, env: whole, detached: true, stdio: "pipe" });
   // `once` rejects on "error", which is what comes in place of "spawn".
   await once(child, "spawn");
-  const pid = pidOf(child);
-  tree.rootStarted(pid);
+  return new SupervisedProcess(child, options);
+}
 
-  // When a process ends, Node reads streams that nobody listens to yet, and throws that away: a short run would have said nothing.
-  child.stdout.on("readable", () => {});
-  // The process may end before it has read its input.
-  child.stdin.on("error", () => {});
-  const stderr = keepBeginning(child.stderr);
-  const stderrClosed = new Promise<void>((resolve) => child.stderr.once("close", resolve));
+/** A process that leads its own session and group, with all that it starts. */
+export class SupervisedProcess {
+  readonly pid: number;
+  readonly stdout: ChildProcessWithoutNullStreams["stdout"];
+  /** Resolves when the process and all that it started are gone. Rejects when some of it does not die. */
+  readonly exited: Promise<ProcessExit>;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #options: Pick<ProcessOptions, "tree" | "cgroup" | "graceMs">;
+  #gone = false;
+  #grace: NodeJS.Timeout | undefined;
+  /** Aborts when SIGKILL is due. */
+  readonly #patience = new AbortController();
 
-  let gone = false;
-  let stopped = false;
-  let grace: NodeJS.Timeout | undefined;
-  // Aborts when SIGKILL is due.
-  const patience = new AbortController();
-  patience.signal.addEventListener("abort", () => {
-    if (!gone) signal(-pid, "SIGKILL");
-  });
-  const exit = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
-    child.once("exit", (code, endedBy) => {
-      tree.rootExited();
-      // What the engine left behind ends with it, whether it ended well or not; if it was asked to end, so were they, and have the
-      // same time for it. From now on the id may be another's.
-      if (grace === undefined || !HAS_PROC) signal(-pid, "SIGKILL");
-      gone = true;
-      stopped = grace !== undefined || patience.signal.aborted;
-      resolve([code, endedBy]);
+  /** `child` has just started. */
+  constructor(child: ChildProcessWithoutNullStreams, options: Pick<ProcessOptions, "tree" | "cgroup" | "graceMs">) {
+    this.#child = child;
+    this.#options = options;
+    this.pid = pidOf(child);
+    this.stdout = child.stdout;
+    options.tree.rootStarted(this.pid);
+    // When a process ends, Node reads streams that nobody listens to yet, and throws that away: a short run would have said nothing.
+    child.stdout.on("readable", () => {});
+    // The process may end before it has read its input.
+    child.stdin.on("error", () => {});
+    this.#patience.signal.addEventListener("abort", () => {
+      if (!this.#gone) signal(-this.pid, "SIGKILL");
     });
-  });
+    this.exited = this.#end(this.#rootExit());
+    // The one who needs it awaits it; there may be none, when the start of the run fails later.
+    this.exited.catch(() => {});
+  }
 
-  const look = async () => (await tree.look()).map((row) => row.pid);
-  const exited = (async (): Promise<ProcessExit> => {
-    const [code, endedBy]: [number | null, NodeJS.Signals | null] = await exit;
-    const close = setTimeout(() => child.stderr.destroy(), AFTER_EXIT_MS);
-    if (grace !== undefined) await noneLeft(look, patience.signal);
-    clearTimeout(grace);
-    await cgroup?.kill();
-    await killAll(look);
-    await stderrClosed;
-    clearTimeout(close);
-    return { code, signal: endedBy, stopped, stderr: stderr() };
-  })();
-  // Whoever needs it awaits it; nobody may, when the start of the run fails later.
-  exited.catch(() => {});
+  /** False as soon as the kernel knows that it ended. */
+  get alive(): boolean {
+    return !this.#gone && (!HAS_PROC || readStat(this.pid) !== undefined);
+  }
 
-  async function stop(): Promise<void> {
-    if (!gone && grace === undefined) {
-      grace = setTimeout(() => patience.abort(), options.graceMs);
-      signal(-pid, "SIGTERM");
+  /** What it reads from stdin, which stays open after it. */
+  write(input: string): void {
+    this.#child.stdin.write(input);
+  }
+
+  /** Closes its stdin. */
+  endInput(): void {
+    this.#child.stdin.end();
+  }
+
+  /** SIGTERM to all of the tree, `graceMs` for all of it to end, SIGKILL. Resolves when none is left. Idempotent. */
+  async stop(): Promise<void> {
+    if (!this.#gone && this.#grace === undefined) {
+      const { tree, graceMs } = this.#options;
+      this.#grace = setTimeout(() => this.#patience.abort(), graceMs);
+      signal(-this.pid, "SIGTERM");
       // Twice would be taken for impatience.
-      const outside = (await tree.look()).filter(({ group }) => group !== pid);
+      const outside = (await tree.look()).filter(({ group }) => group !== this.pid);
       for (const row of outside) signal(row.pid, "SIGTERM");
     }
-    await exited;
+    await this.exited;
   }
 
-  async function kill(): Promise<void> {
-    patience.abort();
-    await exited;
+  /** As `stop`, without the grace, also when that is running. */
+  async kill(): Promise<void> {
+    this.#patience.abort();
+    await this.exited;
   }
 
-  return {
-    pid,
-    stdout: child.stdout,
-    get alive() {
-      return !gone && (!HAS_PROC || readStat(pid) !== undefined);
-    },
-    write: (input) => void child.stdin.write(input),
-    endInput: () => child.stdin.end(),
-    exited,
-    stop,
-    kill,
-  };
+  /** Tells at once that the root is gone. */
+  #rootExit(): Promise<Omit<ProcessExit, "stderr">> {
+    return new Promise((resolve) => {
+      this.#child.once("exit", (code, endedBy) => {
+        this.#options.tree.rootExited();
+        // What the engine left behind ends with it, whether it ended well or not; if it was asked to end, so were they, and have the
+        // same time for it. From now on the id may be another's.
+        if (this.#grace === undefined || !HAS_PROC) signal(-this.pid, "SIGKILL");
+        this.#gone = true;
+        const stopped = this.#grace !== undefined || this.#patience.signal.aborted;
+        resolve({ code, signal: endedBy, stopped });
+      });
+    });
+  }
+
+  /** Waits for the root's end and ends what is left of the tree. */
+  async #end(rootExit: Promise<Omit<ProcessExit, "stderr">>): Promise<ProcessExit> {
+    const { stderr } = this.#child;
+    const { tree, cgroup } = this.#options;
+    const said = keepBeginning(stderr);
+    const closed = new Promise<void>((resolve) => stderr.once("close", resolve));
+    const exit = await rootExit;
+    const close = setTimeout(() => stderr.destroy(), AFTER_EXIT_MS);
+    const look = async () => (await tree.look()).map((row) => row.pid);
+    if (this.#grace !== undefined) await noneLeft(look, this.#patience.signal);
+    clearTimeout(this.#grace);
+    await cgroup?.kill();
+    await killAll(look);
+    await closed;
+    clearTimeout(close);
+    return { ...exit, stderr: said() };
+  }
 }
 
 /** Each of these replaces itself by the next, so that the process stays the same. */

@@ -1,11 +1,11 @@
-import type { Overrun, RunFolder, RunOptions, Supervisor } from "@ccsp/engine-kit";
+import type { RunOptions, SupervisedRun, Supervisor } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
-import type { Cgroup, Cgroups } from "./cgroup.js";
+import type { Cgroups } from "./cgroup.js";
 import { formatCookie } from "./cookie.js";
-import { type LaunchedProcess, launched } from "./launched.js";
+import { type LaunchedProcess, LaunchedRun } from "./launched-run.js";
 import { startProcess } from "./process.js";
-import { createProcessWatch, type WatchedTree } from "./process-watch.js";
-import { createRunFolder } from "./run-folder.js";
+import { ProcessWatch } from "./process-watch.js";
+import { openRunPlace } from "./run-place.js";
 import type { TreeLimits } from "./tree.js";
 
 export interface SupervisorOptions {
@@ -36,61 +36,32 @@ export interface Launcher extends Supervisor {
 
 export type LaunchOptions = Pick<RunOptions, "run" | "command" | "prepare" | "traceparent" | "workingFolder">;
 
-/** What a run has while it lives. */
-interface Belongings {
-  readonly folder: RunFolder;
-  readonly tree: WatchedTree;
-  readonly cgroup: Cgroup | undefined;
-  /** Resolves when nothing is left of it, save a folder that cannot be removed. Rejects when processes in its cgroup do not die. */
-  readonly release: () => Promise<void>;
-}
-
 /**
  * Runs engines of any kind: own session, own folders, own limits, an environment that holds what is listed here and nothing else.
  * `close` ends the sweep for strays; runs have to be over by then.
  */
-export function createSupervisor(options: SupervisorOptions): Launcher & { close(): Promise<void> } {
-  const { executorId, bootId, path, graceMs, limits, cgroups, setpriv, log } = options;
-  const watch = createProcessWatch({ prefix: formatCookie({ executorId, bootId, run: "" }), log });
+export const createSupervisor = (options: SupervisorOptions): Launcher & { close(): Promise<void> } =>
+  new HostSupervisor(options);
 
-  async function acquire(run: string, cookie: string, onOverrun: (why: Overrun) => void): Promise<Belongings> {
-    const name = run.replaceAll(/[^A-Za-z0-9._-]/g, "-");
-    const folder = await createRunFolder(options.folder, name, options.temporary);
-    // What the run brought counts all the same; the next boot tries again.
-    const removeFolder = () =>
-      folder.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run is left behind"));
-    let cgroup: Cgroup | undefined;
-    try {
-      cgroup = await cgroups?.create(run, limits);
-      const tree = watch.add(cookie, cgroup?.limitsMemory ? { ...limits, memoryBytes: 0 } : limits, onOverrun);
-      const release = async () => {
-        try {
-          await cgroup?.remove();
-        } finally {
-          tree.close();
-          await removeFolder();
-        }
-      };
-      return { folder, tree, cgroup, release };
-    } catch (err) {
-      await cgroup?.remove();
-      await removeFolder();
-      throw err;
-    }
+class HostSupervisor implements Launcher {
+  readonly #options: SupervisorOptions;
+  readonly #watch: ProcessWatch;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#watch = new ProcessWatch({ prefix: this.#cookieOf(""), log: options.log });
   }
 
-  async function launch({
-    run,
-    command,
-    prepare,
-    traceparent,
-    workingFolder,
-  }: LaunchOptions): Promise<LaunchedProcess> {
-    const cookie = formatCookie({ executorId, bootId, run });
-    let overrun: (why: Overrun) => void = () => {};
-    const belongings = await acquire(run, cookie, (why) => overrun(why));
-    const { tree, cgroup, release } = belongings;
-    const folder = { ...belongings.folder, work: workingFolder ?? belongings.folder.work };
+  async start(run: RunOptions): Promise<SupervisedRun> {
+    return (await this.launch(run)).use({ ...run, waited: false });
+  }
+
+  async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
+    const { run, command, prepare, traceparent, workingFolder } = launched;
+    const { path, graceMs, setpriv, log } = this.#options;
+    const cookie = this.#cookieOf(run);
+    const place = await openRunPlace({ ...this.#options, run, cookie, workingFolder, watch: this.#watch });
+    const { folder, tree, cgroup } = place;
     try {
       const { args, env, input } = await prepare(folder);
       const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
@@ -107,20 +78,19 @@ export function createSupervisor(options: SupervisorOptions): Launcher & { close
         setpriv,
       });
       const onFault = (err: unknown, message: string) => log.error({ err, run }, message);
-      const started = launched(process, { folder, tree, cgroup, release, clocks: options, input, onFault });
-      overrun = started.overrun;
-      return started.launched;
+      return new LaunchedRun({ process, place, clocks: this.#options, input, onFault });
     } catch (err) {
-      await release();
+      await place.release();
       throw err;
     }
   }
 
-  return {
-    launch,
-    start: async (run) => (await launch(run)).use({ ...run, waited: false }),
-    async close() {
-      watch.close();
-    },
-  };
+  async close(): Promise<void> {
+    this.#watch.close();
+  }
+
+  #cookieOf(run: string): string {
+    const { executorId, bootId } = this.#options;
+    return formatCookie({ executorId, bootId, run });
+  }
 }

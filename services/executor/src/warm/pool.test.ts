@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { RunOptions, SupervisedRun } from "@ccsp/engine-kit";
 import { pino } from "pino";
 import type { Clock } from "../domain/clock.js";
-import type { LaunchedProcess } from "../supervision/launched.js";
-import { createWarmPool, type WarmPoolOptions } from "./pool.js";
+import type { LaunchedProcess } from "../supervision/launched-run.js";
+import { WarmPool, type WarmPoolOptions } from "./pool.js";
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 const MB = 1024 ** 2;
@@ -65,7 +65,7 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
       return ended;
     },
   };
-  const pool = createWarmPool({
+  const pool = new WarmPool({
     count: 2,
     memoryBytes: 1_000 * MB,
     maxAgeMs: 10 * MINUTE,
@@ -92,7 +92,12 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
     /** A run with this key; answers what it was started as. */
     async start(warmKey: string | undefined): Promise<string> {
       const request: RunOptions = {
-        ...{ run: `task-${++runs}:1`, command: "/bin/engine", input: "", wallMs: 1, traceparent: "", warmKey },
+        run: `task-${++runs}:1`,
+        command: "/bin/engine",
+        input: "",
+        wallMs: 1,
+        traceparent: "",
+        warmKey,
         prepare: async () => ({ args: [], env: {} }),
       };
       await supervisor.start(request);
@@ -148,7 +153,12 @@ describe("the pool of waiting processes", () => {
     assert.equal(await start("b"), "task-3:1");
     assert.equal(await start(undefined), "task-4:1");
     await pool.of("f").start({
-      ...{ run: "other:1", command: "/bin/engine", input: "", wallMs: 1, traceparent: "", warmKey: "a" },
+      run: "other:1",
+      command: "/bin/engine",
+      input: "",
+      wallMs: 1,
+      traceparent: "",
+      warmKey: "a",
       prepare: async () => ({ args: [], env: {} }),
     });
     assert.equal(names().length, 1);

@@ -2,12 +2,13 @@ import type { RunOptions, SupervisedRun, Supervisor } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import type { WarmProcesses } from "../domain/warm.js";
+import type { LaunchedProcess } from "../supervision/launched-run.js";
 import type { Launcher } from "../supervision/supervisor.js";
 import type { WarmConfig } from "./config.js";
-import { createDemand } from "./demand.js";
+import { createDemand, type Demand } from "./demand.js";
 import { createSetbacks } from "./setbacks.js";
 import { judge } from "./verdict.js";
-import { createWaitingProcesses, type Kind, type WarmMetrics } from "./waiting.js";
+import { createWaitingProcesses, type Kind, type WaitingProcesses, type WarmMetrics } from "./waiting.js";
 
 export interface WarmPoolOptions extends WarmConfig {
   /** Starts at once that do not slow each other: one for each processor. */
@@ -18,15 +19,6 @@ export interface WarmPoolOptions extends WarmConfig {
   readonly log: Logger;
 }
 
-/**
- * Processes that were started before there was a run for them. Each serves one run of the key that it was started for; others are started in the
- * background. A run for which none waits is started as if there were no pool.
- */
-export interface WarmPool extends WarmProcesses {
-  /** The supervisor that one engine is given. */
-  readonly of: (engine: string) => Supervisor;
-}
-
 /** A start takes half a second of processor time: no more than half a core goes into those that nobody waits for. */
 const PACE_MS = 1_000;
 /** Between two looks at ages and memory, when nothing is to be started. */
@@ -34,143 +26,164 @@ const LOOK_MS = 5_000;
 /** For so long a cold start keeps a processor busy, and a run that got a waiting process until its first words. */
 const BUSY_MS = { cold: 1_500, warm: 250 };
 
-export function createWarmPool({
-  startsAtOnce,
-  launcher,
-  metrics,
-  clock,
-  log,
-  count,
-  memoryBytes,
-  maxAgeMs,
-}: WarmPoolOptions): WarmPool {
-  const demand = createDemand({ count, windowMs: maxAgeMs });
-  const kinds = new Map<string, Kind>();
-  const setbacks = createSetbacks();
-  const waiting = createWaitingProcesses(metrics, (kind) => {
-    log.warn({ engine: kind.engine }, "a process died while it waited for a run");
-    setbacks.add(kind.key, clock.now());
-  });
-  let allowed = true;
+/**
+ * Processes that were started before there was a run for them. Each serves one run of the key that it was started for; others are started in the
+ * background. A run for which none waits is started as if there were no pool.
+ */
+export class WarmPool implements WarmProcesses {
+  readonly #options: WarmPoolOptions;
+  readonly #demand: Demand;
+  readonly #kinds = new Map<string, Kind>();
+  readonly #setbacks = createSetbacks();
+  readonly #waiting: WaitingProcesses;
+  #allowed = true;
   /** When each of the latest runs will have started. */
-  let starting: readonly number[] = [];
+  #starting: readonly number[] = [];
   /** What the processes of each key had at the last look at one. */
-  const sizes = new Map<string, number>();
-  let names = 0;
-  let launching: Promise<void> | undefined;
-  let keeping = false;
+  readonly #sizes = new Map<string, number>();
+  #names = 0;
+  #launching: Promise<void> | undefined;
+  #keeping = false;
   /** Ends the wait under way, which is a long one while it rests. */
-  let wake = new AbortController();
-  let resting = false;
+  #wake = new AbortController();
+  #resting = false;
 
-  async function launch(kind: Kind): Promise<void> {
-    const since = clock.now();
-    try {
-      const process = await launcher.launch({ ...kind.start, run: `warm-${++names}:0`, traceparent: "" });
-      waiting.add({ kind, process, since });
-    } catch (err) {
-      log.warn({ err, engine: kind.engine }, "no process could be started to wait for a run");
-      setbacks.add(kind.key, clock.now());
+  constructor(options: WarmPoolOptions) {
+    this.#options = options;
+    this.#demand = createDemand({ count: options.count, windowMs: options.maxAgeMs });
+    this.#waiting = createWaitingProcesses(options.metrics, (kind) => {
+      options.log.warn({ engine: kind.engine }, "a process died while it waited for a run");
+      this.#setbacks.add(kind.key, options.clock.now());
+    });
+  }
+
+  /** The supervisor that one engine is given. */
+  of(engine: string): Supervisor {
+    return { start: (options) => this.#start(engine, options) };
+  }
+
+  waiting(engine: string): number {
+    return this.#waiting.of(engine);
+  }
+
+  processes(): number {
+    return this.#waiting.all().length + this.#waiting.ending() + (this.#launching ? 1 : 0);
+  }
+
+  async allow(allowed: boolean): Promise<void> {
+    this.#allowed = allowed;
+    this.#wake.abort();
+    if (allowed) {
+      void this.#keep();
+      return;
     }
-    if (!allowed) endAll();
+    this.#endAll();
+    await this.#launching;
+    await this.#waiting.ended();
   }
 
-  const isAllowed = () => allowed;
-
-  const startingNow = () => starting.filter((untilMs) => untilMs > clock.now());
-
-  const endAll = () => {
-    for (const one of waiting.all()) waiting.end(one, "off");
-  };
-
-  /** The kind that lacks a process and has the fewest, of those whose next one is likely to fit. */
-  function lacking(wanted: ReadonlyMap<string, number>, freeBytes: number): Kind | undefined {
-    const has = (key: string) => waiting.all().filter(({ kind }) => kind.key === key).length;
-    const [first] = [...wanted]
-      .filter(([key, many]) => has(key) < many && (sizes.get(key) ?? 0) <= freeBytes)
-      .filter(([key]) => setbacks.passed(key, clock.now()))
-      .toSorted(([a], [b]) => has(a) - has(b));
-    return first && kinds.get(first[0]);
-  }
-
-  /** Answers how long to wait until the next step; undefined: there is nothing to be done any more. */
-  async function step(): Promise<number | undefined> {
-    const wanted = demand.wanted(clock.now());
-    const verdict = judge(waiting.all(), wanted, { nowMs: clock.now(), maxAgeMs, memoryBytes });
-    for (const { one, why } of verdict.ends) waiting.end(one, why);
-    for (const [key, bytes] of verdict.sizes) sizes.set(key, bytes);
-    const kind = lacking(wanted, memoryBytes - verdict.bytes);
-    if (kind === undefined) return wanted.size + waiting.all().length > 0 ? LOOK_MS : undefined;
-    if (startingNow().length < startsAtOnce) {
-      launching = launch(kind);
-      await launching;
-      launching = undefined;
-    }
-    return PACE_MS;
-  }
-
-  async function keep(): Promise<void> {
-    if (keeping) return;
-    keeping = true;
-    let pauseMs: number | undefined = PACE_MS;
-    while (pauseMs !== undefined && isAllowed()) {
-      wake = new AbortController();
-      resting = pauseMs > PACE_MS;
-      await clock.wait(pauseMs, wake.signal);
-      if (wake.signal.aborted) pauseMs = PACE_MS;
-      else if (isAllowed()) pauseMs = await step().catch(unexpected);
-    }
-    keeping = false;
-  }
-
-  /** Runs go on without them. */
-  function unexpected(err: unknown): number {
-    log.error({ err }, "waiting processes could not be looked after");
-    return LOOK_MS;
-  }
-
-  function forget(key: string): void {
-    kinds.delete(key);
-    sizes.delete(key);
-    setbacks.clear(key);
-  }
-
-  async function start(engine: string, options: RunOptions): Promise<SupervisedRun> {
-    const { warmKey, command, prepare } = options;
-    const now = clock.now();
-    const process = warmKey === undefined ? undefined : waiting.take(keyOf(engine, warmKey), now - maxAgeMs);
-    const how = process ? "warm" : "cold";
-    starting = [...startingNow(), now + BUSY_MS[how]];
-    if (warmKey !== undefined && count > 0) {
-      metrics.started(engine, how);
-      const key = keyOf(engine, warmKey);
-      kinds.set(key, { key, engine, start: { command, prepare } });
-      for (const old of demand.used(key, now)) forget(old);
-      if (process) setbacks.clear(key);
-      if (resting) wake.abort();
-      if (allowed) void keep();
-    }
+  async #start(engine: string, options: RunOptions): Promise<SupervisedRun> {
+    const { launcher, log } = this.#options;
+    const process = this.#take(engine, options);
     if (process === undefined) return await launcher.start(options);
     log.debug({ engine, run: options.run, pid: process.pid }, "a process that waited serves a run");
     return process.use({ ...options, waited: true });
   }
 
-  return {
-    of: (engine) => ({ start: (options) => start(engine, options) }),
-    waiting: waiting.of,
-    processes: () => waiting.all().length + waiting.ending() + (launching ? 1 : 0),
-    async allow(now) {
-      allowed = now;
-      wake.abort();
-      if (now) {
-        void keep();
-        return;
-      }
-      endAll();
-      await launching;
-      await waiting.ended();
-    },
-  };
-}
+  /** A process for the run, if one waits; and learns from it which are worth having. */
+  #take(engine: string, { warmKey, command, prepare }: RunOptions): LaunchedProcess | undefined {
+    const { clock, maxAgeMs, count, metrics } = this.#options;
+    const now = clock.now();
+    const key = warmKey === undefined ? undefined : `${engine} ${warmKey}`;
+    const process = key === undefined ? undefined : this.#waiting.take(key, now - maxAgeMs);
+    const how = process ? "warm" : "cold";
+    this.#starting = [...this.#startingNow(), now + BUSY_MS[how]];
+    if (key === undefined || count === 0) return process;
+    metrics.started(engine, how);
+    this.#kinds.set(key, { key, engine, start: { command, prepare } });
+    for (const old of this.#demand.used(key, now)) this.#forget(old);
+    if (process) this.#setbacks.clear(key);
+    if (this.#resting) this.#wake.abort();
+    if (this.#allowed) void this.#keep();
+    return process;
+  }
 
-const keyOf = (engine: string, warmKey: string): string => `${engine} ${warmKey}`;
+  async #keep(): Promise<void> {
+    if (this.#keeping) return;
+    this.#keeping = true;
+    let pauseMs: number | undefined = PACE_MS;
+    while (pauseMs !== undefined && this.#allowed) {
+      const wake = new AbortController();
+      this.#wake = wake;
+      this.#resting = pauseMs > PACE_MS;
+      await this.#options.clock.wait(pauseMs, wake.signal);
+      pauseMs = wake.signal.aborted ? PACE_MS : await this.#stepIfAllowed();
+    }
+    this.#keeping = false;
+  }
+
+  /** Runs go on without them. */
+  async #stepIfAllowed(): Promise<number | undefined> {
+    try {
+      return this.#allowed ? await this.#step() : LOOK_MS;
+    } catch (err) {
+      this.#options.log.error({ err }, "waiting processes could not be looked after");
+      return LOOK_MS;
+    }
+  }
+
+  /** Answers how long to wait until the next step; undefined: there is nothing to be done any more. */
+  async #step(): Promise<number | undefined> {
+    const { clock, maxAgeMs, memoryBytes, startsAtOnce } = this.#options;
+    const wanted = this.#demand.wanted(clock.now());
+    const verdict = judge(this.#waiting.all(), wanted, { nowMs: clock.now(), maxAgeMs, memoryBytes });
+    for (const { one, why } of verdict.ends) this.#waiting.end(one, why);
+    for (const [key, bytes] of verdict.sizes) this.#sizes.set(key, bytes);
+    const kind = this.#lacking(wanted, memoryBytes - verdict.bytes);
+    if (kind === undefined) return wanted.size + this.#waiting.all().length > 0 ? LOOK_MS : undefined;
+    if (this.#startingNow().length < startsAtOnce) {
+      this.#launching = this.#launch(kind);
+      await this.#launching;
+      this.#launching = undefined;
+    }
+    return PACE_MS;
+  }
+
+  /** The kind that lacks a process and has the fewest, of those whose next one is likely to fit. */
+  #lacking(wanted: ReadonlyMap<string, number>, freeBytes: number): Kind | undefined {
+    const now = this.#options.clock.now();
+    const has = (key: string) => this.#waiting.all().filter(({ kind }) => kind.key === key).length;
+    const [first] = [...wanted]
+      .filter(([key, many]) => has(key) < many && (this.#sizes.get(key) ?? 0) <= freeBytes)
+      .filter(([key]) => this.#setbacks.passed(key, now))
+      .toSorted(([a], [b]) => has(a) - has(b));
+    return first && this.#kinds.get(first[0]);
+  }
+
+  async #launch(kind: Kind): Promise<void> {
+    const { clock, launcher, log } = this.#options;
+    const since = clock.now();
+    try {
+      const process = await launcher.launch({ ...kind.start, run: `warm-${++this.#names}:0`, traceparent: "" });
+      this.#waiting.add({ kind, process, since });
+    } catch (err) {
+      log.warn({ err, engine: kind.engine }, "no process could be started to wait for a run");
+      this.#setbacks.add(kind.key, clock.now());
+    }
+    if (!this.#allowed) this.#endAll();
+  }
+
+  #startingNow(): readonly number[] {
+    return this.#starting.filter((untilMs) => untilMs > this.#options.clock.now());
+  }
+
+  #endAll(): void {
+    for (const one of this.#waiting.all()) this.#waiting.end(one, "off");
+  }
+
+  #forget(key: string): void {
+    this.#kinds.delete(key);
+    this.#sizes.delete(key);
+    this.#setbacks.clear(key);
+  }
+}

@@ -1,5 +1,5 @@
 import type { RunOptions } from "@ccsp/engine-kit";
-import type { LaunchedProcess } from "../supervision/launched.js";
+import type { LaunchedProcess } from "../supervision/launched-run.js";
 
 /** What all runs of one key have in common. */
 export interface Kind {
@@ -82,3 +82,5 @@ export function createWaitingProcesses(metrics: WarmMetrics, onDeath: (kind: Kin
     },
   };
 }
+
+export type WaitingProcesses = ReturnType<typeof createWaitingProcesses>;

@@ -32,7 +32,10 @@ describe("authenticator", () => {
   it("names agent and scopes of a good token", async () => {
     const identity = await authenticator.authenticate(sends(`Bearer ${await sign({})}`));
     assert.deepEqual(identity, {
-      ...{ kind: "agent", subject: "alice", scopes: ["tasks:submit", "tasks:read"], proof: "token" },
+      kind: "agent",
+      subject: "alice",
+      scopes: ["tasks:submit", "tasks:read"],
+      proof: "token",
       expireTime: new Date(NOW + 60_000),
     });
   });

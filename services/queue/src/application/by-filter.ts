@@ -1,6 +1,7 @@
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
-import { type BulkChange, type BulkStore, type Clearing, type Counts, createBulk } from "../domain/search/bulk.js";
+import { type BulkChange, type BulkStore, type Clearing, createBulk } from "../domain/search/bulk.js";
+import type { Counts } from "../domain/search/change-all.js";
 import type { TaskFilter } from "../domain/search/filter.js";
 import { listTasks } from "../domain/search/scan.js";
 

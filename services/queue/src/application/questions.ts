@@ -5,11 +5,11 @@ import { type Estimate, estimateRun, estimateStart } from "../domain/explain/est
 import { learnRunTimes } from "../domain/explain/run-times.js";
 import type { Situation, Waiting } from "../domain/explain/situation.js";
 import type { SituationStore } from "../domain/explain/situation-store.js";
-import { labelName } from "../domain/gates/gates.js";
 import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import type { Order } from "../domain/order/order.js";
 import type { Clock } from "../domain/task/clock.js";
+import { labelName } from "../domain/task/labels.js";
 import { isEnded, isHeld, type Task } from "../domain/task/task.js";
 
 export interface QuestionDeps {
@@ -69,10 +69,15 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
       const { start = created, conditions } = accepted.task;
       const task: Waiting = {
         // After every task that there is.
-        ...{ id: "~", agent: agentId, engine, class: accepted.task.class, created },
+        id: "~",
+        agent: agentId,
+        engine,
+        class: accepted.task.class,
+        created,
         ...(start > created ? { state: "SCHEDULED", since: start, ready: start } : { state: "QUEUED" }),
         labels: Object.entries(labels).map(([key, value]) => labelName(key, value)),
-        ...{ ...conditions, ...(affinity ? undefined : followed) },
+        ...conditions,
+        ...(affinity ? undefined : followed),
       };
       const situation = await situationOf(task);
       const blockers = blockersOf(task, situation, order);

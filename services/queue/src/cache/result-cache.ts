@@ -38,22 +38,8 @@ export function createResultCache(
   levels: readonly Level[],
   { observer, now, patienceMs = PATIENCE_MS }: CacheOptions,
 ): ResultCache {
-  const pausedUntil = new Map<LevelName, number>();
+  const ask = createAsk({ now, patienceMs });
   const writing = new Set<Promise<void>>();
-
-  /** What a level says; undefined when it cannot. */
-  const ask = async <T>(level: Level, work: () => Promise<T>): Promise<{ readonly said: T } | undefined> => {
-    if ((pausedUntil.get(level.name) ?? 0) > now()) return undefined;
-    try {
-      const late = () => {
-        throw new Error(`took longer than ${patienceMs} ms`);
-      };
-      return { said: await within(patienceMs, work(), late) };
-    } catch {
-      pausedUntil.set(level.name, now() + PAUSE_MS);
-      return undefined;
-    }
-  };
 
   const putInto = async (into: readonly Level[], key: string, answer: Answer): Promise<void> => {
     await Promise.all(
@@ -99,5 +85,24 @@ export function createResultCache(
       await Promise.all(writing);
       for (const level of levels) level.close?.();
     },
+  };
+}
+
+type Ask = <T>(level: Level, work: () => Promise<T>) => Promise<{ readonly said: T } | undefined>;
+
+/** What a level says; undefined when it cannot, and for a while after that. */
+function createAsk({ now, patienceMs }: Required<Pick<CacheOptions, "now" | "patienceMs">>): Ask {
+  const pausedUntil = new Map<LevelName, number>();
+  return async (level, work) => {
+    if ((pausedUntil.get(level.name) ?? 0) > now()) return undefined;
+    try {
+      const late = () => {
+        throw new Error(`took longer than ${patienceMs} ms`);
+      };
+      return { said: await within(patienceMs, work(), late) };
+    } catch {
+      pausedUntil.set(level.name, now() + PAUSE_MS);
+      return undefined;
+    }
   };
 }

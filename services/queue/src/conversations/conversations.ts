@@ -45,36 +45,18 @@ const ONLY_THERE_MS = 10 * 60_000;
 
 /** The rules of conversations; see docs/queue-features.md. */
 export function createConversations({ store, tasks, affinityMs }: ConversationsDeps) {
-  /** Makes a turn the head, unless a later one is. Nobody goes on from the other of the two any more. */
-  async function advance(id: string, owner: Owner, head: Turn | undefined, turn: Turn): Promise<void> {
-    if ((await store.advance(id, owner, turn)) === "later") await store.dropTranscript(turn.task);
-    else if (head && head.task !== turn.task) await store.dropTranscript(head.task);
-  }
-
-  /** With its head, also when the replica that completed the last turn died before it said so. */
-  async function load(id: string): Promise<(Conversation & { readonly head: Turn }) | undefined> {
-    const found = await store.find(id);
-    if (found === undefined) return undefined;
-    const { head, next } = found;
-    if (next && next.fence > (head?.fence ?? 0) && completed(await tasks.find(next.task), next.fence)) {
-      await advance(id, found, head, next);
-      return load(id);
-    }
-    return head && { ...found, head };
-  }
-
   return {
     /** Where a task that goes on with a conversation had best start. Throws CONVERSATION_NOT_FOUND, or INVALID_FIELD. */
     async follow(agent: string, engine: string, { id }: Asked): Promise<StartConditions | undefined> {
       if (id === "") return undefined;
-      const found = await load(id);
+      const found = await load({ store, tasks }, id);
       if (found === undefined || found.agent !== agent) throw notFound(id);
       if (found.engine !== engine) {
         const description = `is a conversation with ${found.engine}, not with ${engine}`;
         throw invalidFields([{ field: "spec.conversation.id", description }]);
       }
       const { executor, engineId, fault } = found.head;
-      // Nobody can go on from it, and anybody can say so.
+      // No executor can go on from it, and any executor can say so.
       if (engineId === "") return undefined;
       if (fault !== undefined) return { pin: executor, pinMs: Math.max(affinityMs, ONLY_THERE_MS) };
       if (affinityMs === 0) return undefined;
@@ -84,7 +66,7 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
 
     /** What the holder of a task's lease goes on from: the newest turn by now. Undefined: nothing, or it was forgotten. */
     async held({ id }: Asked): Promise<Turn | undefined> {
-      return id === "" ? undefined : (await load(id))?.head;
+      return id === "" ? undefined : (await load({ store, tasks }, id))?.head;
     },
 
     /** Before a result is stored. Undefined: that this lease has no part in a conversation, or is lost. */
@@ -94,22 +76,26 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
       checkLeft(left);
       const { engineId, fault } = left;
       const conversationId = asked.id === "" || asked.fork ? task.id : asked.id;
-      const place = { engineId, executor: task.executor ?? "" };
-      const turn: Turn = {
-        task: task.id,
-        fence,
-        ...place,
-        ...(fault !== "" && { fault: cut(fault, MAX_REASON_BYTES) }),
-      };
+      const cause = fault === "" ? undefined : { fault: cut(fault, MAX_REASON_BYTES) };
+      const turn: Turn = { task: task.id, fence, engineId, executor: task.executor ?? "", ...cause };
       await store.announce(conversationId, task, turn);
       return {
         conversationId: engineId === "" ? "" : conversationId,
         async done() {
-          await advance(conversationId, task, (await store.find(conversationId))?.head, turn);
+          await advance(store, conversationId, { owner: task, head: (await store.find(conversationId))?.head, turn });
         },
       };
     },
 
+    ...createTranscripts({ store, tasks }),
+  };
+}
+
+type LoadDeps = Pick<ConversationsDeps, "store" | "tasks">;
+
+/** The engine's own record of a conversation, which another executor goes on from. */
+function createTranscripts({ store, tasks }: LoadDeps) {
+  return {
     /** Throws LEASE_LOST, INVALID_FIELD. */
     async save(taskId: string, fence: number, transcript: Uint8Array): Promise<void> {
       if (transcript.byteLength > MAX_TRANSCRIPT_BYTES) {
@@ -117,21 +103,44 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
         throw invalidFields([{ field: "transcript", description }]);
       }
       if (shardOfTask(taskId) === undefined || (await store.keepTranscript(taskId, fence, transcript)) === "lost") {
-        throw new Refusal("LEASE_LOST", "the lease is not this caller's any more");
+        throw leaseLost();
       }
     },
 
     /** Throws LEASE_LOST, CONVERSATION_NOT_FOUND. */
     async load(task: Task | undefined, fence: number, asked: Asked | undefined): Promise<Buffer> {
-      if (task?.fence !== fence || !isHeld(task.state)) {
-        throw new Refusal("LEASE_LOST", "the lease is not this caller's any more");
-      }
-      const head = asked && asked.id !== "" ? (await load(asked.id))?.head : undefined;
+      if (task?.fence !== fence || !isHeld(task.state)) throw leaseLost();
+      const head = asked && asked.id !== "" ? (await load({ store, tasks }, asked.id))?.head : undefined;
       const transcript = head && (await store.findTranscript(head.task));
       if (transcript === undefined) throw notFound(asked?.id ?? "");
       return transcript;
     },
   };
+}
+
+/** A conversation with its head, also when the replica that completed the last turn died before it said so. */
+async function load(
+  { store, tasks }: LoadDeps,
+  id: string,
+): Promise<(Conversation & { readonly head: Turn }) | undefined> {
+  const found = await store.find(id);
+  if (found === undefined) return undefined;
+  const { head, next } = found;
+  if (next && next.fence > (head?.fence ?? 0) && completed(await tasks.find(next.task), next.fence)) {
+    await advance(store, id, { owner: found, head, turn: next });
+    return load({ store, tasks }, id);
+  }
+  return head && { ...found, head };
+}
+
+/** Makes a turn the head, unless a later one is. No task goes on from the other of the two any more. */
+async function advance(
+  store: ConversationStore,
+  id: string,
+  { owner, head, turn }: { readonly owner: Owner; readonly head: Turn | undefined; readonly turn: Turn },
+): Promise<void> {
+  if ((await store.advance(id, owner, turn)) === "later") await store.dropTranscript(turn.task);
+  else if (head && head.task !== turn.task) await store.dropTranscript(head.task);
 }
 
 /** Throws INVALID_FIELD. */
@@ -149,3 +158,5 @@ function notFound(id: string): Refusal {
   const metadata = shardOfTask(id) === undefined ? {} : { conversation_id: id };
   return new Refusal("CONVERSATION_NOT_FOUND", "no such conversation of this agent, or it was forgotten", { metadata });
 }
+
+const leaseLost = (): Refusal => new Refusal("LEASE_LOST", "the lease is not this caller's any more");

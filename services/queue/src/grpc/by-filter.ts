@@ -1,19 +1,13 @@
 import type { Handlers } from "@ccsp/grpc-kit";
-import type {
-  CancelTasksRequest,
-  ClearQueueRequest,
-  ClearQueueResponse,
-  QueueServiceService,
-} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { ClearQueueResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createByFilter } from "../application/by-filter.js";
+import { readChange, readClear, readRetry } from "../application/read-change.js";
+import { readListFilter } from "../application/read-filter.js";
 import { Faults } from "../domain/fields/faults.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
-import type { BulkStore, Clearing, Counts } from "../domain/search/bulk.js";
-import type { TaskFilter } from "../domain/search/filter.js";
+import type { BulkStore } from "../domain/search/bulk.js";
+import type { Counts } from "../domain/search/change-all.js";
 import { toTaskMessage } from "../messages/task-message.js";
-import { classOf } from "../messages/words.js";
-import { checkAgent, readBulkFilter, readListFilter } from "./filter.js";
-import { checkWho } from "./gates.js";
 
 type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 
@@ -41,11 +35,7 @@ export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<H
     },
 
     async retryTasks(request, { signal }) {
-      const change = readChange(request, ({ states }, faults) => {
-        const failed = states.every((state) => state === "FAILED" || state === "EXPIRED");
-        faults.unless(failed, "filter.states", "may be FAILED and EXPIRED only");
-      });
-      const { matched, changed } = await byFilter.retry(change, signal);
+      const { matched, changed } = await byFilter.retry(readRetry(request), signal);
       return { matched: BigInt(sum(matched)), retried: BigInt(sum(changed)) };
     },
 
@@ -55,30 +45,6 @@ export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<H
       return clearAnswer(counts, token);
     },
   };
-}
-
-/** Throws INVALID_FIELD. RetryTasks asks for the same. */
-function readChange(
-  { filter, dryRun, reason }: CancelTasksRequest,
-  check: (filter: TaskFilter, faults: Faults) => void = () => {},
-) {
-  const faults = new Faults();
-  const read = readBulkFilter(filter, faults);
-  check(read, faults);
-  faults.check();
-  return { filter: read, dryRun, reason };
-}
-
-/** Throws INVALID_FIELD. */
-function readClear({ priority, agentId, confirmationToken: token, who }: ClearQueueRequest) {
-  const faults = new Faults();
-  checkAgent("agent_id", agentId, faults);
-  checkWho(who, faults);
-  const named = classOf(priority);
-  if (named === undefined) faults.add("priority", "is no known priority");
-  if (named === undefined || faults.found) throw faults.refusal();
-  const what: Clearing = { class: named, ...(agentId !== "" && { agent: agentId }) };
-  return { what, token, who };
 }
 
 function clearAnswer(counts: Counts, confirmationToken: string): ClearQueueResponse {

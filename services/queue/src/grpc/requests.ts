@@ -2,6 +2,8 @@ import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import type { FailRequest, ReportRequest, SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { readReceipt } from "../application/read-emergency.js";
+import { ACCOUNT_RULE, isAccount } from "../application/read-gates.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isExecutorId } from "../domain/fields/ids.js";
 import { cut } from "../domain/fields/text.js";
@@ -12,8 +14,6 @@ import { durationMs } from "../messages/duration.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 import { classOf } from "../messages/words.js";
-import { readReceipt } from "./emergency.js";
-import { ACCOUNT_RULE, isAccount } from "./gates.js";
 
 // W3C Trace Context, version 00. Only ever shown as a link, so another one is no reason to refuse a report.
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;

@@ -1,7 +1,9 @@
 import { encodeEventData } from "@ccsp/events";
 import { priorityToJSON, TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Emergency } from "../domain/emergency/emergency.js";
-import { type Closing, type Gate, labelOf, type Scope } from "../domain/gates/gates.js";
+import type { Closing, Gate } from "../domain/gates/gates.js";
+import { type Scope, scopeName } from "../domain/gates/scope.js";
+import { labelOf } from "../domain/task/labels.js";
 import type { MoveEvent } from "../domain/task/move.js";
 import type { PriorityClass, Task } from "../domain/task/task.js";
 import { toTaskError } from "./failure.js";
@@ -42,7 +44,7 @@ export function sessionTimeoutData({ engine, account, executor }: NonNullable<Cl
 
 /** A scope as `ccsp pause` takes it: a label as it was given. */
 const commandScope = (scope: Scope): string =>
-  scope.startsWith("label/") ? `label/${labelOf(scope.slice("label/".length)).join("=")}` : scope;
+  scope.kind === "label" ? `label/${labelOf(scope.label).join("=")}` : scopeName(scope);
 
 /** A task may have more. A partition keeps about 100,000 events, whatever their size. Names are escaped, so a character is a byte. */
 const MOST_LABEL_BYTES = 2_048;

@@ -1,29 +1,30 @@
 import type { Gate as GateMessage, GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { type Gate, labelOf, type Scope, scopes } from "../domain/gates/gates.js";
-import { CLASSES } from "../domain/task/task.js";
+import type { Gate } from "../domain/gates/gates.js";
+import type { Scope } from "../domain/gates/scope.js";
+import { labelName, labelOf } from "../domain/task/labels.js";
 import { classOf, priorityOf } from "./words.js";
 
 /** The scope that a message names; undefined when it names none, or none that there can be. */
 export function scopeOf({ scope }: GateScope): Scope | undefined {
   switch (scope?.$case) {
     case "all":
-      return scope.value ? scopes.all : undefined;
+    case "emergency":
+      return scope.value ? { kind: scope.$case } : undefined;
     case "priority": {
       const priority = classOf(scope.value);
-      return priority && scopes.class(priority);
+      return priority && { kind: "class", class: priority };
     }
     case "engine":
-      return scopes.engine(scope.value);
+      return { kind: "engine", engine: scope.value };
     case "agentId":
-      return scopes.agent(scope.value);
+      return { kind: "agent", agent: scope.value };
     case "label": {
       const at = scope.value.indexOf("=");
-      return at > 0 ? scopes.label(scope.value.slice(0, at), scope.value.slice(at + 1)) : undefined;
+      const label = labelName(scope.value.slice(0, at), scope.value.slice(at + 1));
+      return at > 0 ? { kind: "label", label } : undefined;
     }
     case "account":
-      return scopes.account(scope.value.engine, scope.value.account);
-    case "emergency":
-      return scope.value ? "emergency" : undefined;
+      return { kind: "account", engine: scope.value.engine, account: scope.value.account };
     case undefined:
     default:
       return undefined;
@@ -32,24 +33,22 @@ export function scopeOf({ scope }: GateScope): Scope | undefined {
 
 /** Undefined for a scope that is CCSP's own matter. */
 function toGateScope(scope: Scope): GateScope | undefined {
-  const [kind = "", first = "", ...rest] = scope.split("/");
-  switch (kind) {
+  switch (scope.kind) {
     case "all":
-      return { scope: { $case: "all", value: true } };
-    case "class": {
-      const priority = CLASSES.find((each) => each === first);
-      return priority && { scope: { $case: "priority", value: priorityOf(priority) } };
-    }
-    case "engine":
-      return { scope: { $case: "engine", value: first } };
-    case "agent":
-      return { scope: { $case: "agentId", value: first } };
-    case "label":
-      return { scope: { $case: "label", value: labelOf(first).join("=") } };
-    case "account":
-      return { scope: { $case: "account", value: { engine: first, account: rest.join("/") } } };
     case "emergency":
-      return { scope: { $case: "emergency", value: true } };
+      return { scope: { $case: scope.kind, value: true } };
+    case "class":
+      return { scope: { $case: "priority", value: priorityOf(scope.class) } };
+    case "engine":
+      return { scope: { $case: "engine", value: scope.engine } };
+    case "agent":
+      return { scope: { $case: "agentId", value: scope.agent } };
+    case "label":
+      return { scope: { $case: "label", value: labelOf(scope.label).join("=") } };
+    case "account":
+      return { scope: { $case: "account", value: { engine: scope.engine, account: scope.account } } };
+    case "executor":
+    case "unknown":
     default:
       return undefined;
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, ErrorSource, Priority, TaskError, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { EMERGENCY_LEVELS } from "../domain/emergency/emergency.js";
-import { labelName } from "../domain/gates/gates.js";
+import { labelName } from "../domain/task/labels.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
 import { toOrder } from "./emergency-message.js";
 import { moveData } from "./event-data.js";

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { RedisClient } from "@ccsp/redis-kit";
 import { EMERGENCY_TOPIC } from "../domain/emergency/emergency.js";
 import type { BlockedStore, GateStore, LimitStore } from "../domain/gates/gate-store.js";
-import { type Gate, type Scope, scopes } from "../domain/gates/gates.js";
+import type { Gate } from "../domain/gates/gates.js";
+import { type Scope, scopeName } from "../domain/gates/scope.js";
 import { engineTopic, GATES_TOPIC } from "../domain/wakes/wakes.js";
 import { emergencyResumeData, gateClosedData, gateOpenedData, sessionTimeoutData } from "../messages/event-data.js";
 import { channels, type QueueKeys } from "./keys.js";
@@ -30,8 +31,8 @@ export function createGateCalls(
   };
 
   const openedEvent = async (scope: Scope, by: { who: string; why: string }): Promise<[type: string, data: string]> => {
-    if (scope !== scopes.emergency) return ["gate.opened", gateOpenedData(scope, by)];
-    const stop = await redis.hget(gates, scope);
+    if (scope.kind !== "emergency") return ["gate.opened", gateOpenedData(scope, by)];
+    const stop = await redis.hget(gates, scopeName(scope));
     return ["emergency.resume", emergencyResumeData({ id: stop === null ? "" : (decode(stop).id ?? ""), ...by })];
   };
 
@@ -41,16 +42,22 @@ export function createGateCalls(
     async closeGate({ scope, gate, how, told, login }) {
       const data = told ? gateClosedData(scope, gate) : "";
       const timeout = login ? sessionTimeoutData(login) : "";
-      const args = [scope, clock(), JSON.stringify(gate), how, data, timeout, channels.work];
+      const args = [scopeName(scope), clock(), JSON.stringify(gate), how, data, timeout, channels.work];
       return decode(await scripts.closeGate({ gates, events }, ...args));
     },
 
     async openGate(scope, by, closedMs) {
       const told = by ? await openedEvent(scope, by) : NO_EVENT;
-      const woken = scope === scopes.emergency ? [EMERGENCY_TOPIC, ...topics] : topics;
+      const woken = scope.kind === "emergency" ? [EMERGENCY_TOPIC, ...topics] : topics;
       const opened = await scripts.openGate(
         { gates, events },
-        ...[scope, clock(), ...told, randomUUID(), closedMs ?? "", channels.work, ...woken],
+        scopeName(scope),
+        clock(),
+        ...told,
+        randomUUID(),
+        closedMs ?? "",
+        channels.work,
+        ...woken,
       );
       return opened === "ok";
     },
@@ -62,21 +69,19 @@ export function createGateCalls(
     adaptBound: ({ engine, account }, what) =>
       scripts.adaptBound(
         { gates, running },
-        ...[
-          `${engine}/${account}`,
-          clock(),
-          what,
-          HALVE_EVERY_MS,
-          GROW_AFTER,
-          channels.work,
-          GATES_TOPIC,
-          engineTopic(engine),
-        ],
+        `${engine}/${account}`,
+        clock(),
+        what,
+        HALVE_EVERY_MS,
+        GROW_AFTER,
+        channels.work,
+        GATES_TOPIC,
+        engineTopic(engine),
       ),
 
-    liftRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),
+    unthrottleRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),
 
-    liftBench: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
+    unthrottle: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
 
     mendRunning: () => scripts.mendRunning({ running, tasks, leases, meta }, clock(), MEND_EVERY_MS),
 
@@ -109,12 +114,12 @@ const BOUND = "bound/";
 
 /** The hash of gates, and of what a login may run at once since its provider was overloaded, by engine/account. */
 export function decodeGates(entries: Readonly<Record<string, string>>) {
-  const gates = new Map<Scope, Gate>();
+  const gates = new Map<string, Gate>();
   const limits = new Map<string, number>();
-  for (const [scope, json] of Object.entries(entries)) {
+  for (const [name, json] of Object.entries(entries)) {
     const entry = decode(json);
-    if (scope.startsWith(BOUND)) limits.set(scope.slice(BOUND.length), entry.limit ?? Number.POSITIVE_INFINITY);
-    else gates.set(scope, entry);
+    if (name.startsWith(BOUND)) limits.set(name.slice(BOUND.length), entry.limit ?? Number.POSITIVE_INFINITY);
+    else gates.set(name, entry);
   }
   return { gates, limits };
 }

@@ -25,6 +25,7 @@ export function queueKeys(shard: number) {
     alarms: `${prefix}alarms`,
     pinned: `${prefix}pinned`,
     blocked: `${prefix}blocked`,
+    // Throttled agents. The name is stored data, so it stays; so does `rota`, the shares of classes.
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
     rates: `${prefix}rates`,

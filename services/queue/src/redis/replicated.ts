@@ -22,6 +22,7 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
     if (answer.outcome === "known") await confirm(requestOf(task, answer.id));
     return answer;
   };
+  // Asks Redis for its time. `RedisClock` does not do here: it reckons, and only with the clock of the first shard.
   const isEndSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
     !isEnded(state) ||
     (await store.now(id)) - ended > RECENT_MS ||

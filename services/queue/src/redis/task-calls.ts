@@ -36,17 +36,29 @@ export function createTaskCalls(
   const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
   const { blocked, bench, rates, events } = keys;
   const ofMoves = {
-    ...{ tasks, results, leases, parked, alarms, pinned, ended, running, load, meta },
-    ...{ blocked, bench, rates, events },
+    tasks,
+    results,
+    leases,
+    parked,
+    alarms,
+    pinned,
+    ended,
+    running,
+    load,
+    meta,
+    blocked,
+    bench,
+    rates,
+    events,
   };
 
-  const atDoor = boundsByName(bounds);
+  const namedBounds = boundsByName(bounds);
   const move = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
     async (engine, calls) => {
       const [moves, logs, each] = [new Map<string, number>(), new Array<string>(), new Array<ScriptArgument>()];
       for (const { place, move, result = EMPTY } of calls) {
-        const arg = moveArg(move, atDoor);
+        const arg = moveArg(move, namedBounds);
         const which = moves.get(arg) ?? moves.size + 1;
         moves.set(arg, which);
         if (move.note) logs.push(keys.log(place.id));
@@ -55,7 +67,13 @@ export function createTaskCalls(
       // What is spread comes last: see createEnqueue.
       return scripts.move(
         { logs, ...ofMoves, ...keys.engine(engine) },
-        ...[clock(), engine, channels.log, channels.work, moves.size, ...moves.keys(), ...each],
+        clock(),
+        engine,
+        channels.log,
+        channels.work,
+        moves.size,
+        ...moves.keys(),
+        ...each,
       );
     },
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
@@ -65,9 +83,15 @@ export function createTaskCalls(
     async (reports) =>
       scripts.report(
         { tasks, events, logs: reports.map(({ id }) => keys.log(id)) },
-        ...[clock(), channels.log],
+        clock(),
+        channels.log,
         ...reports.flatMap(({ id, fence, number, started, entries }) => [
-          ...[id, fence, number, started ? "started" : "", started?.traceparent ?? "", entries.length],
+          id,
+          fence,
+          number,
+          started ? "started" : "",
+          started?.traceparent ?? "",
+          entries.length,
           ...entries.map(asBuffer),
         ]),
       ),
@@ -78,7 +102,7 @@ export function createTaskCalls(
     async (ended) => {
       const belongings = ended.flatMap(({ id, chunks = "none" }) => [keys.log(id), keys.result(id, chunks)]);
       await scripts.remove(
-        { ...{ tasks, prompts, results, ended: keys.ended, owned, load }, belongings },
+        { tasks, prompts, results, ended: keys.ended, owned, load, belongings },
         ...ended.map(({ id }) => id),
       );
       return ended.map(({ id }) => id);

@@ -77,7 +77,13 @@ export function createTaskStore(
     async sync({ executor, boot, sequence, draining, offers, held: holding, leaseMs, again }) {
       const [word, lost = [], cancelled = [], unlisted = [], forgotten = [], holdMs, stop] = await scripts.sync(
         { executor: keys.executor(executor), executors, tasks, leases, running, meta, gates },
-        ...[executor, clock(), boot, String(sequence), leaseMs, draining ? 1 : 0, again ? "again" : "first"],
+        executor,
+        clock(),
+        boot,
+        String(sequence),
+        leaseMs,
+        draining ? 1 : 0,
+        again ? "again" : "first",
         JSON.stringify(offers),
         ...holding.flatMap(({ id, fence }) => [id, String(fence)]),
       );
@@ -102,10 +108,31 @@ export function createTaskStore(
       const [word, wait, again, left, kept, own, ...flat] = await scripts.claim(
         {
           executor: keys.executor(executor),
-          ...{ tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, refills },
+          tasks,
+          prompts,
+          leases,
+          alarms,
+          pinned,
+          blocked,
+          meta,
+          running,
+          load,
+          bench,
+          gates,
+          rates,
+          refills,
           ...keys.engine(engine),
         },
-        ...[executor, clock(), boot, String(sequence), engine, account, count, leaseMs, maxBytes, channels.work],
+        executor,
+        clock(),
+        boot,
+        String(sequence),
+        engine,
+        account,
+        count,
+        leaseMs,
+        maxBytes,
+        channels.work,
         orderOf(order),
         early ? "early" : "",
       );
@@ -120,7 +147,9 @@ export function createTaskStore(
       });
       const [waitMs, keptBy] = [text(wait), text(kept)];
       return {
-        ...{ grants, left: Number(text(left)), pins: text(own) !== "" },
+        grants,
+        left: Number(text(left)),
+        pins: text(own) !== "",
         ...(waitMs !== "" && { waitMs: Number(waitMs) }),
         ...((keptBy === "login" || keptBy === "executor") && { kept: keptBy }),
       };
@@ -129,7 +158,8 @@ export function createTaskStore(
   const safe = guarded(redis, store);
   return {
     ...safe,
-    ...{ enqueue, enqueueAll: enqueue.all },
+    enqueue,
+    enqueueAll: enqueue.all,
     async findLeased(id, fence) {
       const task = leased.get(id);
       return task?.fence === fence ? task : safe.find(id);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Reason, Refusal } from "@ccsp/errors";
 import { tracer } from "@ccsp/telemetry";
 import { SpanKind } from "@opentelemetry/api";
-import type { Door } from "../application/door.js";
+import type { Submissions } from "../application/submissions.js";
 import type { Made } from "./run-due.js";
 import type { Schedule } from "./schedule.js";
 import { readableSpecOf } from "./schedule-message.js";
@@ -14,10 +14,10 @@ const RETRY_MS = 5_000;
 const spans = tracer("@ccsp/queue");
 
 /**
- * Makes a schedule's task through the door. The request id is the schedule and the time, so the queue itself sees to it that
+ * Submits a schedule's task. The request id is the schedule and the time, so the queue itself sees to it that
  * there is one task, whoever asks and how often, for the day that it remembers request ids.
  */
-export function createMakeTask(enqueue: Door["enqueue"]): (schedule: Schedule, timeMs: number) => Promise<Made> {
+export function createMakeTask(enqueue: Submissions["enqueue"]): (schedule: Schedule, timeMs: number) => Promise<Made> {
   return async (schedule, timeMs) => {
     const { agent, name } = schedule;
     const spec = readableSpecOf(schedule);

@@ -1,7 +1,7 @@
 import type { RedisClient } from "@ccsp/redis-kit";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { Door } from "../application/door.js";
+import type { Submissions } from "../application/submissions.js";
 import type { Room } from "../domain/intake/memory.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
 import type { Wakes } from "../domain/wakes/wakes.js";
@@ -20,7 +20,7 @@ export interface ScheduleDeps {
   /** Whether there is memory for more; there is when absent. */
   readonly room?: Room;
   readonly wakes: Wakes;
-  readonly enqueue: Door["enqueue"];
+  readonly enqueue: Submissions["enqueue"];
   readonly limits: SpecLimits;
   readonly registry: Registry;
   readonly log: Logger;

@@ -7,7 +7,7 @@ const at = (time: string): number => Date.parse(`2026-01-01T${time}Z`);
 const clockTime = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : new Date(ms).toISOString().slice(11, 16);
 
-/** Schedules in memory, a clock that stands, and a door that keeps what it is asked for. */
+/** Schedules in memory, a clock that stands, and a stand-in for the queue that keeps what it is asked for. */
 function world(start: string) {
   const clock = { now: at(start) };
   const stored = new Map<string, { schedule: Schedule; look: number | undefined }>();
@@ -37,11 +37,11 @@ function world(start: string) {
   };
   const tasks: string[] = [];
   const counts = { made: 0, refused: 0 };
-  const door: { answer: (name: string) => Made | undefined } = { answer: () => undefined };
+  const made: { answer: (name: string) => Made | undefined } = { answer: () => undefined };
   const deps = {
     store,
     makeTask: async ({ name }: Schedule, timeMs: number): Promise<Made> => {
-      const refusal = door.answer(name);
+      const refusal = made.answer(name);
       if (refusal) return refusal;
       const id = `${name}@${clockTime(timeMs)}`;
       if (!tasks.includes(id)) tasks.push(id);
@@ -50,12 +50,22 @@ function world(start: string) {
     observer: { made: () => void counts.made++, refused: () => void counts.refused++ },
   };
   return {
-    ...{ clock, tasks, counts, door, stored, deps },
+    clock,
+    tasks,
+    counts,
+    made,
+    stored,
+    deps,
     one: (name = "report") => stored.get(`alice/${name}`)?.schedule,
     async put(more: { name?: string; cron?: string; missed?: MissedRuns; paused?: boolean; spec?: string } = {}) {
       const asked = {
-        ...{ agent: "alice", name: "report", cron: "0 * * * *", timeZone: "UTC", spec: "" },
-        ...{ missed: "skip" as MissedRuns, paused: false },
+        agent: "alice",
+        name: "report",
+        cron: "0 * * * *",
+        timeZone: "UTC",
+        spec: "",
+        missed: "skip" as MissedRuns,
+        paused: false,
         ...more,
       };
       const before = await store.find(asked);
@@ -115,12 +125,12 @@ describe("running schedules", () => {
   it("counts no run as missed that could not even be tried a moment ago", async () => {
     const w = world("08:30:00");
     await w.put({ missed: "skip" });
-    w.door.answer = () => {
+    w.made.answer = () => {
       w.clock.now += 10;
       throw new Error("Redis was away for a moment");
     };
     await assert.rejects(w.roundAt("09:00:00"));
-    w.door.answer = () => undefined;
+    w.made.answer = () => undefined;
     w.clock.now += (await runDue(w.deps)) ?? 0;
     await runDue(w.deps);
     assert.deepEqual(w.tasks, ["report@09:00"]);
@@ -138,13 +148,13 @@ describe("running schedules", () => {
   it("tries a refused run again until the next time, shows why, and forgets it when a task was made", async () => {
     const w = world("08:30:00");
     await w.put();
-    w.door.answer = () => ({ fault: "QUEUE_FULL: tasks waiting", retryMs: 5_000 });
+    w.made.answer = () => ({ fault: "QUEUE_FULL: tasks waiting", retryMs: 5_000 });
     assert.equal(await w.roundAt("09:00:00"), 5_000);
     assert.equal(w.one()?.fault, "QUEUE_FULL: tasks waiting");
     assert.equal(clockTime(w.one()?.lastRun), "09:00");
     // Long after what counts as on time, still before the next.
     assert.equal(await w.roundAt("09:59:50"), 5_000);
-    w.door.answer = () => undefined;
+    w.made.answer = () => undefined;
     await w.roundAt("09:59:59");
     assert.deepEqual(w.tasks, ["report@09:00"]);
     assert.equal(w.one()?.fault, undefined);
@@ -159,9 +169,9 @@ describe("running schedules", () => {
     ] as const) {
       const w = world("08:30:00");
       await w.put({ missed });
-      w.door.answer = () => ({ fault: "QUEUE_FULL", retryMs: 5_000 });
+      w.made.answer = () => ({ fault: "QUEUE_FULL", retryMs: 5_000 });
       await w.roundAt("09:00:00");
-      w.door.answer = () => undefined;
+      w.made.answer = () => undefined;
       await w.roundAt("10:00:00");
       assert.deepEqual(w.tasks, expected, missed);
     }
@@ -170,7 +180,7 @@ describe("running schedules", () => {
   it("waits between tries also when several times are behind", async () => {
     const w = world("08:30:00");
     await w.put({ missed: "all" });
-    w.door.answer = () => ({ fault: "QUEUE_FULL", retryMs: 5_000 });
+    w.made.answer = () => ({ fault: "QUEUE_FULL", retryMs: 5_000 });
     assert.equal(await w.roundAt("11:30:00"), 5_000);
     assert.equal(clockTime(w.one()?.next[0]), "09:00");
   });
@@ -178,7 +188,7 @@ describe("running schedules", () => {
   it("goes on to the next time after a refusal that does not pass", async () => {
     const w = world("08:30:00");
     await w.put();
-    w.door.answer = () => ({ fault: "ENGINE_UNKNOWN: no such engine" });
+    w.made.answer = () => ({ fault: "ENGINE_UNKNOWN: no such engine" });
     assert.equal(await w.roundAt("09:00:00"), 3_600_000);
     assert.equal(w.one()?.fault, "ENGINE_UNKNOWN: no such engine");
     assert.equal(clockTime(w.one()?.next[0]), "10:00");
@@ -224,13 +234,13 @@ describe("running schedules", () => {
     const w = world("08:30:00");
     await w.put({ name: "broken" });
     await w.put({ name: "report" });
-    w.door.answer = (name) => {
+    w.made.answer = (name) => {
       if (name === "broken") throw new Error("a bug");
       return undefined;
     };
     await assert.rejects(w.roundAt("09:00:00"), /1 schedules could not be run/);
     assert.deepEqual(w.tasks, ["report@09:00"]);
-    w.door.answer = () => undefined;
+    w.made.answer = () => undefined;
     assert.equal(await w.roundAt("09:00:01"), 4_000);
     await w.roundAt("09:00:05");
     assert.deepEqual(w.tasks, ["report@09:00", "broken@09:00"]);

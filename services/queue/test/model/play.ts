@@ -2,14 +2,17 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { reap } from "../../src/domain/due/reaper.js";
 import { createGates } from "../../src/domain/gates/gate-keeper.js";
-import { labelName, scopes } from "../../src/domain/gates/gates.js";
+import { scopeName } from "../../src/domain/gates/scope.js";
 import type { NewTask } from "../../src/domain/intake/intake-store.js";
 import { createSync } from "../../src/domain/leases/sync.js";
 import { createQueue } from "../../src/domain/lifecycle/queue.js";
-import { type Bulk, type Counts, createBulk } from "../../src/domain/search/bulk.js";
+import { type Bulk, createBulk } from "../../src/domain/search/bulk.js";
+import type { Counts } from "../../src/domain/search/change-all.js";
 import { ANY_TASK } from "../../src/domain/search/filter.js";
+import { labelName } from "../../src/domain/task/labels.js";
 import { shardOfAgent } from "../../src/domain/task/shard.js";
 import { CLASSES, type State } from "../../src/domain/task/task.js";
+import { scopes } from "../scopes.js";
 import { ENGINES, executor, failure, LEASE_MS, NOBODY, newTask, RAMP_MS, type World } from "../world.js";
 import { type Claimer, checkGrants, checkNothingLeft } from "./claims.js";
 import { crashingStore, type Done, isCrash } from "./crashing.js";
@@ -21,8 +24,12 @@ import * as model from "./tasks.js";
 const AGENTS = ["alice", "bob", "carol"];
 const EXECUTORS = ["ex-1", "ex-2", "ex-3"];
 export const SCOPES = [
-  ...[scopes.all, scopes.class("high"), scopes.engine("claude-code"), scopes.agent("alice")],
-  ...[scopes.label("k", "0"), scopes.account("claude-code", "")],
+  scopes.all,
+  scopes.class("high"),
+  scopes.engine("claude-code"),
+  scopes.agent("alice"),
+  scopes.label("k", "0"),
+  scopes.account("claude-code", ""),
 ];
 /** Caps on everything that can have one. */
 export const CAPS = { agentMaxRunning: 2, labelMaxRunning: { k: 1 } };
@@ -157,12 +164,12 @@ export class Play {
       case "pause": {
         const opens = n % 2 ? { opensMs: now + LEASE_MS } : {};
         await world.gates.pause(scope, { who: "w", why: "y", ...opens });
-        for (const gates of this.gates) gates.pause(scope, "w", now, opens.opensMs);
+        for (const gates of this.gates) gates.pause(scopeName(scope), "w", now, opens.opensMs);
         return;
       }
       case "resume":
         await world.gates.resume(scope, { who: "w", why: "" });
-        for (const gates of this.gates) gates.resume(scope, now);
+        for (const gates of this.gates) gates.resume(scopeName(scope), now);
         return;
       case "reap":
         return this.reap(crash);
@@ -199,7 +206,8 @@ export class Play {
     const { shards } = this.world;
     return {
       ...newTask({ agent: AGENTS[n % 3] ?? "", class: CLASSES[n % 4] ?? "low", max: 1 + (n % 3) }, shards),
-      ...{ engine: ENGINES[n % 7 === 6 ? 1 : 0], ...(n % 5 < 2 && { labels: [labelName("k", String(n % 2))] }) },
+      engine: ENGINES[n % 7 === 6 ? 1 : 0],
+      ...(n % 5 < 2 && { labels: [labelName("k", String(n % 2))] }),
       request: { id: `request-${this.requests.length}-${n}`, hash: "hash" },
     };
   }

@@ -1,94 +1,182 @@
 import {
   type EngineEvent,
   type EngineRun,
-  type HookPoint,
+  type Handled,
   type HookRun,
   type RunFailure,
   type RunOutcome,
+  type RunResources,
   runFailure,
-  wrapRun,
+  wellFormed,
 } from "@ccsp/engine-kit";
-import { createEventFeed } from "./event-feed.js";
-import type { HookCalls, HookDeps, InstalledHook } from "./hook-calls.js";
+import type { Judge } from "../login-checks.js";
+import { UNSTARTED } from "../unstarted.js";
+import { createEventFeed, type EventFeed } from "./event-feed.js";
+import type { HookDeps } from "./hook-calls.js";
+import { failedBy, hookFailed, type RunEnd, STOPPED } from "./run-end.js";
 
-export interface HookedRunDeps extends Pick<HookDeps, "clock" | "log"> {
-  readonly hooks: readonly InstalledHook[];
-  readonly calls: HookCalls;
+/** What does a run. */
+export type Worker = StartedEngine | Handler | { readonly refused: RunFailure };
+
+export interface StartedEngine {
+  readonly engine: EngineRun;
+  /** What its failure means. */
+  readonly judge: Judge;
 }
 
-/** Has the hooks listen to a run and know how it ended, before its `outcome` says so. */
-export function followHooked(run: HookRun, inner: EngineRun, deps: HookedRunDeps): EngineRun {
-  const { hooks, calls, clock, log } = deps;
-  let stopped = false;
-  let broken: RunFailure | undefined;
-  const listening = hooks.filter(({ points }) => points.includes("on-event"));
-  const feeds = listening.map((installed) => {
-    const onBroken = () => {
-      broken ??= hookFailed(installed, "on-event");
-      inner.stop().catch((err: unknown) => log.error({ err }, "run could not be stopped for its hook"));
-    };
-    return createEventFeed({ installed, run, calls, clock, onBroken });
-  });
+/** A hook, and then perhaps the engine. */
+export interface Handler {
+  /** Who does it, in place of the version of an engine. */
+  readonly by: string;
+  /** Does the run; `failed` when it could not and the engine is to. Never rejects. Not listened to once `signal` aborts. */
+  readonly handle: (signal: AbortSignal) => Promise<Handled | "failed">;
+  /** Rejects when the engine could not be started. */
+  readonly startEngine: () => Promise<StartedEngine>;
+}
 
-  async function* events(): AsyncGenerator<EngineEvent> {
-    for await (const event of inner.events) {
-      // Whoever stops a run waits for its end, not for its hooks.
-      if (!stopped) for (const feed of feeds) await feed.add(event);
+export interface HookedRunDeps extends Pick<HookDeps, "clock" | "log"> {
+  readonly end: RunEnd;
+}
+
+/**
+ * A run with its hooks: they listen to it and know how it ended, before its `outcome` says so. Its pid is 0 until an engine has started. It
+ * ends for its owner, who calls `stop` or `kill` and knows why, or for a required hook that fails.
+ */
+export class HookedRun implements EngineRun {
+  readonly events: AsyncGenerator<EngineEvent>;
+  readonly outcome: Promise<RunOutcome>;
+  readonly #run: HookRun;
+  readonly #deps: HookedRunDeps;
+  readonly #feeds: readonly EventFeed[];
+  readonly #startedAt: number;
+  /** The run as its hooks are not told of it yet. */
+  readonly #worked = Promise.withResolvers<RunOutcome>();
+  /** Aborts when it is being ended. */
+  readonly #ending = new AbortController();
+  #engine: EngineRun | undefined;
+  /** Its owner ends it. */
+  #stopped = false;
+  #broken: RunFailure | undefined;
+
+  constructor(run: HookRun, worker: Worker, deps: HookedRunDeps) {
+    this.#run = run;
+    this.#deps = deps;
+    this.#startedAt = deps.clock.now();
+    this.#feeds = this.#listen();
+    this.events = this.#follow(this.#begin(worker));
+    this.outcome = this.#finish();
+  }
+
+  get pid(): number {
+    return this.#engine?.pid ?? 0;
+  }
+
+  get resources(): RunResources {
+    return this.#engine?.resources ?? { cpuMs: undefined, peakMemoryBytes: undefined };
+  }
+
+  get processes(): number {
+    return this.#engine?.processes ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#endWork();
+  }
+
+  async kill(): Promise<void> {
+    this.#stopped = true;
+    this.#ending.abort();
+    await this.#engine?.kill();
+  }
+
+  async #endWork(): Promise<void> {
+    this.#ending.abort();
+    await this.#engine?.stop();
+  }
+
+  #listen(): readonly EventFeed[] {
+    const { clock, log, end } = this.#deps;
+    const listening = end.hooks.filter(({ points }) => points.includes("on-event"));
+    return listening.map((installed) =>
+      createEventFeed({
+        installed,
+        run: this.#run,
+        calls: end.calls,
+        clock,
+        onBroken: () => {
+          this.#broken ??= hookFailed(installed, "on-event");
+          this.#endWork().catch((err: unknown) => log.error({ err }, "run could not be stopped for its hook"));
+        },
+      }),
+    );
+  }
+
+  #begin(worker: Worker): AsyncIterable<EngineEvent> {
+    if ("engine" in worker) return this.#beginEngine(worker);
+    if ("handle" in worker) return this.#handled(worker);
+    this.#worked.resolve(failedBy(worker.refused));
+    return (async function* () {})();
+  }
+
+  #beginEngine({ engine, judge }: StartedEngine): AsyncIterable<EngineEvent> {
+    this.#engine = engine;
+    this.#worked.resolve(engine.outcome.then((came) => judge(came, this.#ending.signal)));
+    return engine.events;
+  }
+
+  async *#handled({ by, handle, startEngine }: Handler): AsyncGenerator<EngineEvent> {
+    let outcome = failedBy(STOPPED);
+    try {
+      const done = await handle(this.#ending.signal);
+      if (this.#ending.signal.aborted) return;
+      if (done === "failed") {
+        const events = this.#beginEngine(await startEngine());
+        if (this.#ending.signal.aborted) void this.#engine?.stop().catch(() => {});
+        yield* events;
+        return;
+      }
+      outcome = this.#outcomeOf(done, by);
+      if (outcome.ok && outcome.result.text !== "") yield { type: "text", text: outcome.result.text };
+    } catch {
+      outcome = failedBy(UNSTARTED);
+    } finally {
+      // Changes nothing when the engine has it.
+      this.#worked.resolve(outcome);
+    }
+  }
+
+  #outcomeOf(done: Handled, by: string): RunOutcome {
+    if ("failure" in done) return failedBy(done.failure);
+    const text = wellFormed(done.text);
+    if (Buffer.byteLength(text) > this.#run.request.limits.outputBytes) return TOO_MUCH;
+    const { usage, costUsd, model = "" } = done;
+    const runMs = this.#deps.clock.now() - this.#startedAt;
+    return {
+      ok: true,
+      result: { text, usage, costUsd, model, conversationId: "", engineVersion: by, turns: 1, runMs },
+    };
+  }
+
+  async *#follow(events: AsyncIterable<EngineEvent>): AsyncGenerator<EngineEvent> {
+    for await (const event of events) {
+      // The owner who stops a run waits for its end, not for its hooks.
+      if (!this.#stopped) for (const feed of this.#feeds) await feed.add(event);
       yield event;
     }
   }
 
-  async function finish(): Promise<RunOutcome> {
-    const outcome = await inner.outcome;
-    await Promise.all(feeds.map((feed) => feed.end(stopped)));
-    if (!stopped || outcome.ok) return await tellEnd(run, broken ? failedBy(broken, outcome) : outcome, deps);
-    // Whoever stopped it knows why, and says so to the queue.
-    await tellEnd(run, failedBy(STOPPED, outcome), deps);
+  async #finish(): Promise<RunOutcome> {
+    const outcome = await this.#worked.promise;
+    await Promise.all(this.#feeds.map((feed) => feed.end(this.#stopped)));
+    const { end } = this.#deps;
+    if (!this.#stopped || outcome.ok) {
+      return await end.tell(this.#run, this.#broken ? failedBy(this.#broken, outcome) : outcome);
+    }
+    // The owner who stopped it knows why, and says so to the queue.
+    await end.tell(this.#run, failedBy(STOPPED, outcome));
     return outcome;
   }
-
-  return wrapRun(inner, {
-    events: events(),
-    outcome: finish(),
-    stop() {
-      stopped = true;
-      return inner.stop();
-    },
-    kill() {
-      stopped = true;
-      return inner.kill();
-    },
-  });
 }
 
-/** Tells every hook, in order, how the run ended. A required one that fails makes a failure of it, which those after it are told. */
-export async function tellEnd(
-  run: HookRun,
-  outcome: RunOutcome,
-  { hooks, calls }: Pick<HookedRunDeps, "hooks" | "calls">,
-): Promise<RunOutcome> {
-  let known = outcome;
-  for (const installed of hooks) {
-    const told = known;
-    const point = told.ok ? "after-execute" : "on-error";
-    if (!installed.points.includes(point)) continue;
-    const called = await calls.call({
-      ...{ installed, point, taskId: run.request.taskId },
-      act: (hook, signal) =>
-        told.ok ? hook.afterExecute?.(run, told.result, signal) : hook.onError?.(run, told.failure, signal),
-    });
-    if (called.failed && installed.required && told.ok) known = failedBy(hookFailed(installed, point), told);
-  }
-  return known;
-}
-
-/** The same end as a failure; what it cost stays. */
-export function failedBy(failure: RunFailure, outcome?: RunOutcome): RunOutcome {
-  const { usage, costUsd } = outcome?.ok ? outcome.result : { usage: outcome?.usage, costUsd: outcome?.costUsd };
-  return { ok: false, failure, usage, costUsd, facts: outcome?.facts };
-}
-
-export const hookFailed = ({ name }: InstalledHook, point: HookPoint): RunFailure =>
-  runFailure("HOOK_FAILED", `the required hook ${name} failed at ${point}; the executor's log says why`);
-
-export const STOPPED = runFailure("CANCELLED", "the run was stopped");
+const TOO_MUCH = failedBy(runFailure("OUTPUT_LIMIT", "the hook answered more bytes than the run may print"));

@@ -13,20 +13,31 @@ import {
 import { pino } from "pino";
 import type { Clock } from "../clock.js";
 import type { InstalledHook } from "./hook-calls.js";
-import { createHooks } from "./hooks.js";
+import { Hooks } from "./hooks.js";
 
 const REQUEST: RunRequest = {
   ...NO_OPTIONS,
-  ...{ taskId: "t", fence: 1n, prompt: "p", files: [] },
-  ...{ workingFolder: undefined, permissionMode: "default", traceparent: "" },
+  taskId: "t",
+  fence: 1n,
+  prompt: "p",
+  files: [],
+  workingFolder: undefined,
+  permissionMode: "default",
+  traceparent: "",
   limits: { wallMs: 60_000, outputBytes: 1_000, turns: undefined, budgetUsd: undefined },
 };
 
 const DONE: RunOutcome = {
   ok: true,
   result: {
-    ...{ text: "from the engine", usage: undefined, costUsd: 1, conversationId: "", engineVersion: "1" },
-    ...{ model: "m", turns: 1, runMs: 1 },
+    text: "from the engine",
+    usage: undefined,
+    costUsd: 1,
+    conversationId: "",
+    engineVersion: "1",
+    model: "m",
+    turns: 1,
+    runMs: 1,
   },
 };
 
@@ -37,9 +48,16 @@ const fails = async () => {
 };
 
 const named = (name: string, hook: Hook, differs: Partial<InstalledHook> = {}): InstalledHook => ({
-  ...{ name, origin: "a test", points: HOOK_POINTS, required: false, timeoutMs: 1_000, hook },
+  name,
+  origin: "a test",
+  points: HOOK_POINTS,
+  required: false,
+  timeoutMs: 1_000,
+  hook,
   ...differs,
 });
+
+const logins = { begin: () => async (outcome: RunOutcome) => outcome };
 
 /** Hooks around an engine that says `events` and ends with `outcome`; time passes when the test says so. */
 function setUp(hooks: readonly InstalledHook[], { events = [] as readonly EngineEvent[], outcome = DONE } = {}) {
@@ -84,12 +102,12 @@ function setUp(hooks: readonly InstalledHook[], { events = [] as readonly Engine
     },
   };
   const counted: string[] = [];
-  const all = createHooks(hooks, {
+  const all = new Hooks(hooks, {
     clock,
     log: pino({ level: "silent" }),
     metrics: { hookCalled: (hook, point, how) => void (how === "ok" || counted.push(`${hook} ${point} ${how}`)) },
   });
-  const start = (request = REQUEST) => all.start(engine, { agentId: "agent", attempt: 2 }, request);
+  const start = (request = REQUEST) => all.start({ engine, lease: { agentId: "agent", attempt: 2 }, request, logins });
   return {
     started,
     counted,
@@ -137,8 +155,14 @@ describe("hooks", () => {
     assert.deepEqual([run.pid, run.processes], [7, 1]);
     assert.deepEqual([x.started[0]?.prompt, x.started[0]?.model], ["pab", "b"]);
     assert.deepEqual(log, [
-      ...["a before p agent 2 fake", "b before pa agent 2 fake", "a execute", "b execute"],
-      ...["a text", "b text", "a after pab from the engine", "b after pab from the engine"],
+      "a before p agent 2 fake",
+      "b before pa agent 2 fake",
+      "a execute",
+      "b execute",
+      "a text",
+      "b text",
+      "a after pab from the engine",
+      "b after pab from the engine",
     ]);
     assert.deepEqual(
       x.status().map(({ name, calls, failures }) => [name, calls, failures]),
@@ -266,16 +290,19 @@ describe("hooks", () => {
   it("know of runs that could not be started or were stopped", async () => {
     const ends: string[] = [];
     const witness = named("witness", { onError: async (_run, { category }) => void ends.push(category) });
-    const hooks = createHooks([witness], {
+    const hooks = new Hooks([witness], {
       clock: { now: () => 0, date: () => 0, wait: never },
       log: pino({ level: "silent" }),
       metrics: { hookCalled: () => {} },
     });
     const broken: Engine = {
-      ...{ name: "e", capabilities: { streaming: false, usage: false, takes: [] }, version: async () => "" },
+      name: "e",
+      capabilities: { streaming: false, usage: false, takes: [] },
+      version: async () => "",
       start: fails,
     };
-    await assert.rejects(hooks.start(broken, { agentId: "", attempt: 1 }, REQUEST), /planted/);
+    const lease = { agentId: "", attempt: 1 };
+    await assert.rejects(hooks.start({ engine: broken, lease, request: REQUEST, logins }), /planted/);
     const crash: RunOutcome = { ok: false, failure: runFailure("ENGINE_CRASH", ""), usage: undefined, costUsd: 2 };
     const x = setUp([witness], { outcome: crash });
     const run = await x.start();

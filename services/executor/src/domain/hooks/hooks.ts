@@ -8,37 +8,70 @@ import {
   type RunRequest,
   runFailure,
 } from "@ccsp/engine-kit";
+import type { LoginChecks } from "../login-checks.js";
 import type { Lease } from "../queue.js";
 import { UNSTARTED } from "../unstarted.js";
-import { startHandled } from "./handled-run.js";
-import { createHookCalls, type HookDeps, type HookStatus, type InstalledHook } from "./hook-calls.js";
-import { failedBy, followHooked, hookFailed, STOPPED, tellEnd } from "./hooked-run.js";
+import { createHookCalls, type HookCalls, type HookDeps, type HookStatus, type InstalledHook } from "./hook-calls.js";
+import { type Handler, HookedRun, type StartedEngine, type Worker } from "./hooked-run.js";
 import { changed, checkHandled, refusalOf } from "./request-change.js";
+import { failedBy, hookFailed, RunEnd, STOPPED } from "./run-end.js";
+
+export interface StartOptions {
+  readonly engine: Engine;
+  readonly lease: Pick<Lease, "agentId" | "attempt">;
+  readonly request: RunRequest;
+  readonly logins: Pick<LoginChecks, "begin">;
+}
+
+/** What a run is started with. */
+type Starter = Pick<StartOptions, "engine" | "logins">;
 
 /** The operator's hooks around each run of an engine. */
-export interface Hooks {
+export class Hooks {
+  readonly #hooks: readonly InstalledHook[];
+  readonly #deps: HookDeps;
+  readonly #calls: HookCalls;
+  readonly #end: RunEnd;
+
+  constructor(hooks: readonly InstalledHook[], deps: HookDeps) {
+    this.#hooks = hooks;
+    this.#deps = deps;
+    this.#calls = createHookCalls(deps);
+    this.#end = new RunEnd(hooks, this.#calls);
+  }
+
   /** In their order. */
-  status(): readonly HookStatus[];
+  status(): readonly HookStatus[] {
+    return this.#hooks.map((hook) => this.#calls.status(hook));
+  }
+
   /**
    * Starts a run as `engine.start` does, with every hook at its points: those before it have been called when this resolves, the others
    * before its `outcome` resolves. Each run ends with after-execute or on-error, once, whether or not an engine was started. No hook is waited
    * for, and no engine started, once the request is unwanted.
    */
-  start(engine: Engine, lease: Pick<Lease, "agentId" | "attempt">, request: RunRequest): Promise<EngineRun>;
-}
-
-export function createHooks(hooks: readonly InstalledHook[], deps: HookDeps): Hooks {
-  const calls = createHookCalls(deps);
-  const at = (point: HookPoint) => hooks.filter(({ points }) => points.includes(point));
+  async start({ engine, logins, lease: { agentId, attempt }, request }: StartOptions): Promise<EngineRun> {
+    const { run, refused } = await this.#before({ agentId, attempt, engine: engine.name, request }, engine);
+    try {
+      const worker = refused ? { refused } : await this.#execute(run, { engine, logins });
+      return new HookedRun(run, worker, { ...this.#deps, end: this.#end });
+    } catch (err) {
+      await this.#end.tell(run, failedBy(isUnwanted(run) ? STOPPED : UNSTARTED));
+      throw err;
+    }
+  }
 
   /** The request as the hooks leave it, or why there is no run. */
-  async function before(asked: HookRun, engine: Engine): Promise<{ run: HookRun; refused?: RunFailure }> {
+  async #before(asked: HookRun, engine: Engine): Promise<{ run: HookRun; refused?: RunFailure }> {
     const point = "before-execute";
     let run = asked;
-    for (const installed of at(point)) {
+    for (const installed of this.#at(point)) {
       const now = run;
-      const called = await calls.call({
-        ...{ installed, point, taskId: run.request.taskId, ended: asked.request.unwanted },
+      const called = await this.#calls.call({
+        installed,
+        point,
+        taskId: run.request.taskId,
+        ended: asked.request.unwanted,
         async act(hook, signal) {
           const change = await hook.beforeExecute?.(now, signal);
           return { request: changed(now.request, change, engine), refused: refusalOf(installed.name, change) };
@@ -53,32 +86,38 @@ export function createHooks(hooks: readonly InstalledHook[], deps: HookDeps): Ho
     return { run };
   }
 
-  /** The run itself, by a hook that takes it or by the engine; or why there is none. */
-  async function execute(run: HookRun, engine: Engine): Promise<EngineRun | RunFailure> {
+  /** What does the run: a hook that takes it, or the engine; or why there is none. */
+  async #execute(run: HookRun, starter: Starter): Promise<Worker> {
     const point = "execute";
     const { taskId, conversation, unwanted: ended } = run.request;
-    for (const installed of conversation ? [] : at(point)) {
-      const called = await calls.call({
-        ...{ installed, point, taskId, ended },
+    for (const installed of conversation ? [] : this.#at(point)) {
+      const called = await this.#calls.call({
+        installed,
+        point,
+        taskId,
+        ended,
         act: (hook, signal) => hook.execute?.(run, signal),
       });
-      if (isUnwanted(run)) return STOPPED;
-      if (called.failed && installed.required) return hookFailed(installed, point);
-      if (!called.failed && called.value) return handled(run, engine, installed, called.value);
+      if (isUnwanted(run)) return { refused: STOPPED };
+      if (called.failed && installed.required) return { refused: hookFailed(installed, point) };
+      if (!called.failed && called.value) return this.#handler(run.request, starter, installed, called.value);
     }
-    return await engine.start(run.request);
+    return await startEngine(run.request, starter);
   }
 
-  function handled({ request }: HookRun, engine: Engine, installed: InstalledHook, handler: RunHandler): EngineRun {
+  #handler(request: RunRequest, starter: Starter, installed: InstalledHook, handler: RunHandler): Handler {
     const { limits, taskId } = request;
-    const startedAt = deps.clock.now();
-    return startHandled({
-      request,
+    const { clock } = this.#deps;
+    const startedAt = clock.now();
+    return {
       by: `hook ${installed.name}`,
-      clock: deps.clock,
-      async handle(ended) {
-        const done = await calls.call({
-          ...{ installed, point: "execute", taskId, ended, ms: limits.wallMs },
+      handle: async (ended) => {
+        const done = await this.#calls.call({
+          installed,
+          point: "execute",
+          taskId,
+          ended,
+          ms: limits.wallMs,
           act: async (_hook, signal) => checkHandled(await handler(signal)),
         });
         if (!done.failed && done.value) return done.value;
@@ -86,35 +125,22 @@ export function createHooks(hooks: readonly InstalledHook[], deps: HookDeps): Ho
         return installed.required ? { failure: hookFailed(installed, "execute") } : "failed";
       },
       startEngine() {
-        const wallMs = Math.max(1, limits.wallMs - (deps.clock.now() - startedAt));
-        return engine.start({ ...request, limits: { ...limits, wallMs } });
+        const wallMs = Math.max(1, limits.wallMs - (clock.now() - startedAt));
+        return startEngine({ ...request, limits: { ...limits, wallMs } }, starter);
       },
-    });
+    };
   }
 
-  return {
-    status: () => hooks.map((hook) => calls.status(hook)),
-    async start(engine, { agentId, attempt }, request) {
-      if (hooks.length === 0) return await engine.start(request);
-      const { run, refused } = await before({ agentId, attempt, engine: engine.name, request }, engine);
-      const started = await Promise.resolve(refused ?? execute(run, engine)).catch(async (err: unknown) => {
-        await tellEnd(run, failedBy(isUnwanted(run) ? STOPPED : UNSTARTED), { hooks, calls });
-        throw err;
-      });
-      return followHooked(run, "category" in started ? noRun(started) : started, { ...deps, hooks, calls });
-    },
-  };
+  #at(point: HookPoint): readonly InstalledHook[] {
+    return this.#hooks.filter(({ points }) => points.includes(point));
+  }
+}
+
+async function startEngine(request: RunRequest, { engine, logins }: Starter): Promise<StartedEngine> {
+  const run = await engine.start(request);
+  return { engine: run, judge: logins.begin(engine.name) };
 }
 
 const isUnwanted = ({ request }: HookRun): boolean => request.unwanted?.aborted === true;
-
-/** What is left of a run that was not started. */
-const noRun = (failure: RunFailure): EngineRun => ({
-  ...{ pid: 0, processes: 0, resources: { cpuMs: undefined, peakMemoryBytes: undefined } },
-  events: (async function* () {})(),
-  outcome: Promise.resolve(failedBy(failure)),
-  stop: async () => {},
-  kill: async () => {},
-});
 
 const OVER = runFailure("TIMEOUT", "the run's time was up");

@@ -28,8 +28,12 @@ export function commandLine(request: FixedAtStart, places: Places): readonly str
   const { limits, permissionMode, conversation } = request;
   return [
     "-p",
-    ...["--input-format", "stream-json"],
-    ...["--output-format", "stream-json", "--verbose", "--include-partial-messages"],
+    "--input-format",
+    "stream-json",
+    "--output-format",
+    "stream-json",
+    "--verbose",
+    "--include-partial-messages",
     `--permission-mode=${MODES[permissionMode]}`,
     // What nobody goes on from need not be on a disk.
     ...(conversation ? [] : ["--no-session-persistence"]),

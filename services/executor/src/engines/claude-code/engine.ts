@@ -64,12 +64,10 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
           if (stays && request.workingFolder === undefined) await forgetWorkingFolder(config, folder.work);
         },
       });
-      const run = await starting.catch((err: unknown) => {
-        turn?.end();
-        throw err;
-      });
-      const followed = followRun(run, { request, reader, rules: RULES, context });
-      return turn ? turn.watch(followed) : followed;
+      // The turn is passed on at the end of a run that has shown nothing, and when there is no run.
+      if (turn) starting.then((run) => run.exited).then(turn.end, turn.end);
+      const followed = turn?.watch(reader) ?? reader;
+      return followRun(await starting, { request, reader: followed, rules: RULES, context });
     },
   };
 }

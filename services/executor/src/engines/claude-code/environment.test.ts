@@ -4,13 +4,22 @@ import { type ClaudeCodeProfile, configFolder, credentialsFile } from "./environ
 import { warmKey } from "./preparation.js";
 
 const profile = (differs: Partial<ClaudeCodeProfile>): ClaudeCodeProfile => ({
-  ...{ home: undefined, apiKey: undefined, baseUrl: undefined, declared: {}, maxRetries: 2 },
+  home: undefined,
+  apiKey: undefined,
+  baseUrl: undefined,
+  declared: {},
+  maxRetries: 2,
   ...differs,
 });
 const request: RunRequest = {
   ...NO_OPTIONS,
-  ...{ taskId: "t", fence: 1n, prompt: "p", files: [] },
-  ...{ workingFolder: undefined, permissionMode: "default", traceparent: "" },
+  taskId: "t",
+  fence: 1n,
+  prompt: "p",
+  files: [],
+  workingFolder: undefined,
+  permissionMode: "default",
+  traceparent: "",
   limits: { wallMs: 1, outputBytes: 1, turns: undefined, budgetUsd: undefined },
 };
 const SHARED = [

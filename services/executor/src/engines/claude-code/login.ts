@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { type EngineRun, numberAt, parseObject, wrapRun } from "@ccsp/engine-kit";
+import { numberAt, parseObject, type RunReader } from "@ccsp/engine-kit";
 
 /** A place in the line of runs that may have to refresh the login. */
 export interface Turn {
-  /** Passes the turn on when the run has shown that its login works, or is over. */
-  watch(run: EngineRun): EngineRun;
+  /** Passes the turn on when the run has shown that its login works: it wrote text, or used a tool. */
+  watch<W extends string>(reader: RunReader<W>): RunReader<W>;
   /** Passes it on now. */
-  end(): void;
+  readonly end: () => void;
 }
 
 export interface LoginOptions {
@@ -58,7 +58,7 @@ export function createLogin({ file, now = Date.now }: LoginOptions): Login {
         throw new Error("nobody wants the run any more: it leaves the line of those that may refresh the login");
       }
       if (!(await endsSoon())) end();
-      return { end, watch: (run) => watched(run, end) };
+      return { end, watch: (reader) => watched(reader, end) };
     },
   };
 }
@@ -82,20 +82,15 @@ async function ended(signal: AbortSignal, endsSoon: () => Promise<boolean>): Pro
   }
 }
 
-function watched(run: EngineRun, end: () => void): EngineRun {
-  async function* events() {
-    try {
-      for await (const event of run.events) {
-        if (event.type !== "notice") end();
-        yield event;
-      }
-    } finally {
-      end();
-    }
-  }
-  void run.outcome.then(end);
-  return wrapRun(run, { events: events() });
-}
+const watched = <W extends string>(reader: RunReader<W>, end: () => void): RunReader<W> => ({
+  transcript: reader.transcript,
+  end: (exit) => reader.end?.(exit) ?? [],
+  read(piece) {
+    const events = reader.read(piece);
+    if (events?.some(({ type }) => type !== "notice")) end();
+    return events;
+  },
+});
 
 /** When the access token ends; undefined where there is none. */
 async function readEnd(file: string): Promise<number | undefined> {

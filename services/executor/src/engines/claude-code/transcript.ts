@@ -7,6 +7,7 @@ import {
   listAt,
   numberAt,
   parseObject,
+  type RunExit,
   type RunReader,
   textAt,
 } from "@ccsp/engine-kit";
@@ -21,124 +22,151 @@ const SYNTHETIC = "<synthetic>";
 
 /** Lines that the reader knows and passes over: they are not about the answer. Others are counted as not understood. */
 const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
-  ...["status", "background_tasks_changed", "thinking_tokens", "compact_boundary", "informational", "model_fallback"],
-  ...["model_refusal_fallback", "model_refusal_no_fallback"],
-  ...["task_started", "task_progress", "task_updated", "task_notification", "task_summary"],
-  ...["hook_started", "hook_progress", "hook_response", "notification", "commands_changed"],
+  "status",
+  "background_tasks_changed",
+  "thinking_tokens",
+  "compact_boundary",
+  "informational",
+  "model_fallback",
+  "model_refusal_fallback",
+  "model_refusal_no_fallback",
+  "task_started",
+  "task_progress",
+  "task_updated",
+  "task_notification",
+  "task_summary",
+  "hook_started",
+  "hook_progress",
+  "hook_response",
+  "notification",
+  "commands_changed",
 ]);
 
 /** Reads `--output-format stream-json --verbose --include-partial-messages`. */
-export function createTranscriptReader(): RunReader<ClaudeWord> {
-  const transcript = emptyTranscript<ClaudeWord>();
-  const written = createWritten();
+export const createTranscriptReader = (): RunReader<ClaudeWord> => new TranscriptReader();
 
-  const worked = (events: readonly EngineEvent[]): readonly EngineEvent[] => {
-    if (events.some((event) => event.type === "text" && event.text !== "")) transcript.worked = true;
-    return events;
-  };
+type Events = readonly EngineEvent[];
 
-  const turns = createTurns();
-  const spent = createSpent();
-  const denials = createDenials();
+class TranscriptReader implements RunReader<ClaudeWord> {
+  readonly transcript = emptyTranscript<ClaudeWord>();
+  readonly #written = createWritten();
+  readonly #turns = createTurns();
+  readonly #spent = createSpent();
+  readonly #denials = createDenials();
 
-  const readers: Readonly<Record<string, (line: Json) => readonly EngineEvent[] | undefined>> = {
-    system(line) {
-      const subtype = textAt(line, "subtype") ?? "";
-      if (subtype === "init") {
-        turns.begin();
-        // The cause of an earlier turn's failure is not this turn's.
-        transcript.words = { ...transcript.words, error: undefined };
-        transcript.version = textAt(line, "claude_code_version");
-        transcript.conversationId = textAt(line, "session_id");
-        transcript.model ??= textAt(line, "model");
-        return [];
-      }
-      if (subtype === "background_tasks_changed") turns.tasks(line);
-      if (subtype === "permission_denied") return denials.now(line);
-      if (subtype === "api_retry") return [retryNotice(line)];
-      return KNOWN_SYSTEM.has(subtype) ? [] : undefined;
-    },
-
-    stream_event(line) {
-      // What a sub-agent writes is not the answer.
-      if (textAt(line, "parent_tool_use_id") !== undefined) return [];
-      const type = textAt(line, "event", "type");
-      if (type === "message_start") return written.begin(textAt(line, "event", "message", "id"));
-      if (type === "content_block_start") return written.next();
-      if (textAt(line, "event", "delta", "type") !== "text_delta") return [];
-      return worked(written.add(textAt(line, "event", "delta", "text") ?? ""));
-    },
-
-    assistant(line) {
-      if (textAt(line, "message", "model") === SYNTHETIC) {
-        transcript.words = { ...transcript.words, error: textAt(line, "error") };
-        return [];
-      }
-      const ours = textAt(line, "parent_tool_use_id") === undefined;
-      const id = textAt(line, "message", "id");
-      return listAt(line, "message", "content").flatMap((block): readonly EngineEvent[] => {
-        const type = textAt(block, "type");
-        if (type === "text" && ours) return worked(written.stands(id, textAt(block, "text") ?? ""));
-        if (type !== "tool_use") return [];
-        transcript.worked = true;
-        return [{ type: "tool", name: textAt(block, "name") ?? "" }];
-      });
-    },
-
+  /** By the type of the line. */
+  readonly #readers: Readonly<Record<string, (line: Json) => Events | undefined>> = {
+    system: (line) => this.#system(line),
+    stream_event: (line) => this.#streamEvent(line),
+    assistant: (line) => this.#assistant(line),
     user: () => [],
-
     /** Tells of prompts that the CLI gives itself, such as one that the model asked to be woken with (2.1.332). */
     command_lifecycle: () => [],
-
-    rate_limit_event(line) {
-      const status = textAt(line, "rate_limit_info", "status");
-      const name = textAt(line, "rate_limit_info", "rateLimitType");
-      const seconds = countAt(line, "rate_limit_info", "resetsAt");
-      // Of a login the CLI calls a burst of requests rejected too (2.1.197), but no window is named then.
-      const closed = status === "rejected" && (name !== undefined || seconds !== undefined);
-      transcript.words = { ...transcript.words, window: closed ? status : undefined };
-      transcript.retryAtMs = closed && seconds !== undefined ? seconds * 1000 : undefined;
-      if (!closed) return [];
-      return [{ type: "notice", category: "USAGE_WINDOW", message: `the ${name ?? "usage"} window is closed` }];
-    },
-
-    result(line) {
-      turns.end(line);
-      spent.add(line);
-      transcript.conversationId = textAt(line, "session_id") ?? transcript.conversationId;
-      transcript.model = spent.model ?? transcript.model;
-      transcript.usage = spent.usage;
-      transcript.costUsd = spent.costUsd;
-      transcript.status = numberAt(line, "api_error_status");
-      transcript.words = {
-        ...transcript.words,
-        subtype: textAt(line, "subtype"),
-        stopReason: textAt(line, "stop_reason"),
-        terminalReason: textAt(line, "terminal_reason"),
-      };
-      const events = denials.add(line);
-      transcript.denials = denials.all;
-      return [...events, ...written.next()];
-    },
+    rate_limit_event: (line) => this.#rateLimit(line),
+    result: (line) => this.#result(line),
   };
 
-  return {
-    transcript,
-    read(bytes) {
-      const line = parseObject(bytes);
-      const type = textAt(line, "type");
-      if (line === undefined || type === undefined || !Object.hasOwn(readers, type)) return undefined;
-      const events = readers[type]?.(line);
-      transcript.ending = turns.ending;
-      return events;
-    },
-    end({ stderr, code }) {
-      transcript.ending = turns.exit(code) ?? transcript.ending;
-      // Before the session has begun the CLI has not seen the prompt: its complaint is about how it was started.
-      if (transcript.version === undefined) transcript.complaint = /^error: .{1,200}$/m.exec(stderr)?.[0];
+  read(bytes: Buffer): Events | undefined {
+    const line = parseObject(bytes);
+    const type = textAt(line, "type");
+    if (line === undefined || type === undefined || !Object.hasOwn(this.#readers, type)) return undefined;
+    const events = this.#readers[type]?.(line);
+    this.transcript.ending = this.#turns.ending;
+    return events;
+  }
+
+  end({ stderr, code }: RunExit): Events {
+    const { transcript } = this;
+    transcript.ending = this.#turns.exit(code) ?? transcript.ending;
+    // Before the session has begun the CLI has not seen the prompt: its complaint is about how it was started.
+    if (transcript.version === undefined) transcript.complaint = /^error: .{1,200}$/m.exec(stderr)?.[0];
+    return [];
+  }
+
+  #system(line: Json): Events | undefined {
+    const subtype = textAt(line, "subtype") ?? "";
+    if (subtype === "init") return this.#begin(line);
+    if (subtype === "background_tasks_changed") this.#turns.tasks(line);
+    if (subtype === "permission_denied") return this.#denials.now(line);
+    if (subtype === "api_retry") return [retryNotice(line)];
+    return KNOWN_SYSTEM.has(subtype) ? [] : undefined;
+  }
+
+  #begin(line: Json): Events {
+    const { transcript } = this;
+    this.#turns.begin();
+    // The cause of an earlier turn's failure is not this turn's.
+    transcript.words = { ...transcript.words, error: undefined };
+    transcript.version = textAt(line, "claude_code_version");
+    transcript.conversationId = textAt(line, "session_id");
+    transcript.model ??= textAt(line, "model");
+    return [];
+  }
+
+  #streamEvent(line: Json): Events {
+    // What a sub-agent writes is not the answer.
+    if (textAt(line, "parent_tool_use_id") !== undefined) return [];
+    const type = textAt(line, "event", "type");
+    if (type === "message_start") return this.#written.begin(textAt(line, "event", "message", "id"));
+    if (type === "content_block_start") return this.#written.next();
+    if (textAt(line, "event", "delta", "type") !== "text_delta") return [];
+    return this.#worked(this.#written.add(textAt(line, "event", "delta", "text") ?? ""));
+  }
+
+  #assistant(line: Json): Events {
+    const { transcript } = this;
+    if (textAt(line, "message", "model") === SYNTHETIC) {
+      transcript.words = { ...transcript.words, error: textAt(line, "error") };
       return [];
-    },
-  };
+    }
+    const ours = textAt(line, "parent_tool_use_id") === undefined;
+    const id = textAt(line, "message", "id");
+    return listAt(line, "message", "content").flatMap((block): Events => {
+      const type = textAt(block, "type");
+      if (type === "text" && ours) return this.#worked(this.#written.stands(id, textAt(block, "text") ?? ""));
+      if (type !== "tool_use") return [];
+      transcript.worked = true;
+      return [{ type: "tool", name: textAt(block, "name") ?? "" }];
+    });
+  }
+
+  #rateLimit(line: Json): Events {
+    const { transcript } = this;
+    const status = textAt(line, "rate_limit_info", "status");
+    const name = textAt(line, "rate_limit_info", "rateLimitType");
+    const seconds = countAt(line, "rate_limit_info", "resetsAt");
+    // The CLI calls a burst of requests of a login rejected too (2.1.197), but no window is named then.
+    const closed = status === "rejected" && (name !== undefined || seconds !== undefined);
+    transcript.words = { ...transcript.words, window: closed ? status : undefined };
+    transcript.retryAtMs = closed && seconds !== undefined ? seconds * 1000 : undefined;
+    if (!closed) return [];
+    return [{ type: "notice", category: "USAGE_WINDOW", message: `the ${name ?? "usage"} window is closed` }];
+  }
+
+  #result(line: Json): Events {
+    const { transcript } = this;
+    this.#turns.end(line);
+    this.#spent.add(line);
+    transcript.conversationId = textAt(line, "session_id") ?? transcript.conversationId;
+    transcript.model = this.#spent.model ?? transcript.model;
+    transcript.usage = this.#spent.usage;
+    transcript.costUsd = this.#spent.costUsd;
+    transcript.status = numberAt(line, "api_error_status");
+    transcript.words = {
+      ...transcript.words,
+      subtype: textAt(line, "subtype"),
+      stopReason: textAt(line, "stop_reason"),
+      terminalReason: textAt(line, "terminal_reason"),
+    };
+    const events = this.#denials.add(line);
+    transcript.denials = this.#denials.all;
+    return [...events, ...this.#written.next()];
+  }
+
+  #worked(events: Events): Events {
+    if (events.some((event) => event.type === "text" && event.text !== "")) this.transcript.worked = true;
+    return events;
+  }
 }
 
 function retryNotice(line: Json): EngineEvent {

@@ -30,9 +30,9 @@ export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promi
     if (due.gates) {
       await attempt(store.openDueGates());
       await attempt(queue.returnBlocked());
-      await attempt(store.liftBench());
+      await attempt(store.unthrottle());
     }
-    if (due.refills) await attempt(store.liftRefilled());
+    if (due.refills) await attempt(store.unthrottleRefilled());
   });
 }
 
@@ -54,8 +54,8 @@ export async function reap(store: ReaperStore, queue: Queue, retention: Retentio
     await attempt(enforceEmergency(store, queue));
     await attempt(store.openDueGates());
     await attempt(queue.returnBlocked());
-    await attempt(store.liftBench());
-    await attempt(store.liftRefilled());
+    await attempt(store.unthrottle());
+    await attempt(store.unthrottleRefilled());
   });
 }
 

@@ -1,4 +1,5 @@
-import { isClosed, opensForNext, type Scope, scopes, scopeWords } from "../gates/gates.js";
+import { isClosed, opensForNext } from "../gates/gates.js";
+import { type Scope, scopeName, scopeWords } from "../gates/scope.js";
 import { labelCap, type Order } from "../order/order.js";
 import { ANSWERING } from "../task/alarm.js";
 import { isEnded, isHeld } from "../task/task.js";
@@ -38,19 +39,19 @@ const freeSlots = (executors: readonly ExecutorSlots[]): number =>
   executors.reduce((sum, { slots, held }) => sum + Math.max(0, slots - held.length), 0);
 
 const gatesBefore = ({ id, account }: ExecutorSlots, { engine }: Waiting): readonly Scope[] => [
-  scopes.account(engine, account),
-  scopes.executor(id, engine),
+  { kind: "account", engine, account },
+  { kind: "executor", executor: id, engine },
 ];
 
 export const isShut = (executor: ExecutorSlots, task: Waiting, here: Standing): boolean =>
   gatesBefore(executor, task).some((scope) => closedBy(scope, here) !== undefined);
 
 function closedBy(scope: Scope, { gates, nowMs }: Standing): Blocker | undefined {
-  const gate = gates.get(scope);
+  const gate = gates.get(scopeName(scope));
   if (gate === undefined) return undefined;
   const untilMs = opensForNext(gate, nowMs);
   if (isClosed(gate, nowMs)) {
-    const what = scope === scopes.emergency ? "an emergency stop is in force" : `${scopeWords(scope)} is paused`;
+    const what = scope.kind === "emergency" ? "an emergency stop is in force" : `${scopeWords(scope)} is paused`;
     return { kind: "GATE", message: `${what}, by ${gate.who}: ${gate.why}`, untilMs };
   }
   if (untilMs === undefined || untilMs <= nowMs) return undefined;
@@ -61,17 +62,19 @@ function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]):
   const { engine, agent, class: priority, labels = [] } = task;
   const each = (...named: readonly Scope[]): Blocker[] => named.flatMap((scope) => closedBy(scope, here) ?? []);
   return [
-    ...each(scopes.emergency, scopes.all, scopes.engine(engine)),
+    ...each({ kind: "emergency" }, { kind: "all" }, { kind: "engine", engine }),
     ...everyExecutorShut(task, here, able),
-    ...each(scopes.class(priority), scopes.agent(agent), ...labels.map((label) => `label/${label}`)),
+    ...each({ kind: "class", class: priority }, { kind: "agent", agent }, ...labels.map(labelScope)),
   ];
 }
+
+const labelScope = (label: string): Scope => ({ kind: "label", label });
 
 /** A login's gate matters when no other login can run the task; the first that opens lets it start. */
 function everyExecutorShut(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
   if (able.length === 0 || able.some((each) => !isShut(each, task, here))) return [];
-  const shut = new Set(able.flatMap((each) => gatesBefore(each, task)));
-  const closed = [...shut].flatMap((scope) => closedBy(scope, here) ?? []);
+  const shut = new Map(able.flatMap((each) => gatesBefore(each, task)).map((scope) => [scopeName(scope), scope]));
+  const closed = [...shut.values()].flatMap((scope) => closedBy(scope, here) ?? []);
   const times = closed.flatMap(({ untilMs }) => untilMs ?? []);
   const message = closed.map((each) => each.message).join("; ");
   return [{ kind: "GATE", message, untilMs: times.length === 0 ? undefined : Math.min(...times) }];
@@ -87,22 +90,23 @@ function timesOf({ state, ready, error }: Waiting): Blocker[] {
 function capsOf(task: Waiting, here: Standing, order: Order, open: readonly ExecutorSlots[]): Blocker[] {
   const { agent, engine, labels = [] } = task;
   const blockers: Blocker[] = [];
-  const check = (name: string, cap: number, whose: string): void => {
-    const running = here.running.get(name) ?? 0;
+  const runningIn = (scope: Scope): number => here.running.get(scopeName(scope)) ?? 0;
+  const check = (scope: Scope, cap: number, whose = scopeWords(scope)): void => {
+    const running = runningIn(scope);
     const message = `${running} tasks of ${whose} run, of at most ${cap} at once`;
     if (running >= cap) blockers.push({ kind: "CAP", message });
   };
-  if (order.agentMaxRunning > 0) check(`agent/${agent}`, order.agentMaxRunning, `agent ${agent}`);
+  if (order.agentMaxRunning > 0) check({ kind: "agent", agent }, order.agentMaxRunning);
   for (const label of labels) {
     const cap = labelCap(order, label);
-    if (cap !== undefined) check(`label/${label}`, cap, scopeWords(`label/${label}`));
+    if (cap !== undefined) check(labelScope(label), cap);
   }
   const bounded = new Set(open.map(({ account }) => account));
   const isFull = (account: string): boolean =>
-    (here.running.get(scopes.account(engine, account)) ?? 0) >= (here.bounds.get(account) ?? Number.POSITIVE_INFINITY);
+    runningIn({ kind: "account", engine, account }) >= (here.bounds.get(account) ?? Number.POSITIVE_INFINITY);
   if (bounded.size > 0 && [...bounded].every(isFull)) {
     for (const account of bounded) {
-      const scope = scopes.account(engine, account);
+      const scope: Scope = { kind: "account", engine, account };
       check(scope, here.bounds.get(account) ?? 0, `${scopeWords(scope)}, whose provider was overloaded,`);
     }
   }

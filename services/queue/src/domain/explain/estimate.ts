@@ -1,4 +1,4 @@
-import { scopes } from "../gates/gates.js";
+import { type Scope, scopeName } from "../gates/scope.js";
 import { labelCap, type Order } from "../order/order.js";
 import { ableExecutors, type Blocker, isShut } from "./blockers.js";
 import { playDrains, type Slots } from "./drain.js";
@@ -68,20 +68,22 @@ function queueingOf(
   const { here, around } = situation;
   const queueing = [{ before, slots: slotsFor(task, situation) }];
   // How long those have been running is not known: they are taken to be half through.
-  const addCap = (name: string, cap: number, ahead: number): void => {
-    const busy = Math.min(cap, here.running.get(name) ?? 0);
+  const addCap = (scope: Scope, cap: number, ahead: number): void => {
+    const busy = Math.min(cap, here.running.get(scopeName(scope)) ?? 0);
     const busyMs = Array.from({ length: busy }, () => meanMs / 2);
     queueing.push({ before: ahead, slots: { busyMs, free: cap - busy } });
   };
-  if (order.agentMaxRunning > 0) addCap(`agent/${task.agent}`, order.agentMaxRunning, here.aheadOfAgent);
+  if (order.agentMaxRunning > 0) addCap({ kind: "agent", agent: task.agent }, order.agentMaxRunning, here.aheadOfAgent);
   for (const label of task.labels ?? []) {
     const cap = labelCap(order, label);
-    if (cap !== undefined) addCap(`label/${label}`, cap, 0);
+    if (cap !== undefined) addCap({ kind: "label", label }, cap, 0);
   }
   // With several logins the bound of one keeps nothing from starting at another.
   const [login = "", ...others] = new Set(around.executors.map(({ account }) => account));
   const bound = others.length === 0 ? here.bounds.get(login) : undefined;
-  if (bound !== undefined) addCap(scopes.account(task.engine, login), bound, Math.floor(before / shardsOf(around)));
+  if (bound !== undefined) {
+    addCap({ kind: "account", engine: task.engine, account: login }, bound, Math.floor(before / shardsOf(around)));
+  }
   return queueing;
 }
 

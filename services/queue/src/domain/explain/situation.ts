@@ -1,4 +1,4 @@
-import type { Gate, Scope } from "../gates/gates.js";
+import type { GatesByName } from "../gates/gates.js";
 import type { PriorityClass, Task } from "../task/task.js";
 import type { RunTime } from "./run-times.js";
 
@@ -9,7 +9,7 @@ export type Waiting = Pick<Task, "id" | "agent" | "engine" | "class" | "state" |
 /** What a task meets in its own shard, as a claim counts it there. Times are ms since 1970. */
 export interface Standing {
   readonly nowMs: number;
-  readonly gates: ReadonlyMap<Scope, Gate>;
+  readonly gates: GatesByName;
   /** How many runs a login of the engine may have at once since its provider was overloaded. */
   readonly bounds: ReadonlyMap<string, number>;
   /** How many run, by what caps count: `agent/<id>`, `urgent/<engine>`, `label/<name>`, `account/<engine>/<login>`. */

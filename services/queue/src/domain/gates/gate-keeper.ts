@@ -1,6 +1,7 @@
 import type { Failure, Task } from "../task/task.js";
 import type { GateStore, LimitStore } from "./gate-store.js";
-import { type Gate, gateAfterFailure, type Scope, scopes } from "./gates.js";
+import { type Gate, gateAfterFailure } from "./gates.js";
+import { type Scope, scopeName } from "./scope.js";
 
 export type Gates = ReturnType<typeof createGates>;
 
@@ -10,15 +11,14 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
     /** Closes a gate, or gives a closed one another reason and time. */
     async pause(scope: Scope, { who, why, opensMs }: { who: string; why: string; opensMs?: number }): Promise<Gate> {
       // What opens by itself opens for all that waited since, and nobody looks on.
-      const byItself = opensMs !== undefined && { opens: opensMs, ...(rampedScope(scope) && { ramp: rampMs }) };
+      const byItself = opensMs !== undefined && { opens: opensMs, ...(RAMPED.has(scope.kind) && { ramp: rampMs }) };
       return store.closeGate({ scope, gate: { who, why, ...byItself }, how: "replace", told: true });
     },
 
     /** Answers whether the gate had been closed. */
     async resume(scope: Scope, by: { who: string; why: string }): Promise<boolean> {
       const resumed = await store.openGate(scope, by);
-      const [kind, name = ""] = scope.split("/");
-      if (kind === "agent") await store.liftBench(name);
+      if (scope.kind === "agent") await store.unthrottle(scope.agent);
       return resumed;
     },
 
@@ -34,11 +34,16 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
       const { engine, account = "" } = task;
       if (error.category === "OVERLOADED") await store.adaptBound({ engine, account }, "overloaded");
       const closed = await store.gates();
-      const closing = gateAfterFailure(task, error, { nowMs, readyMs, rampMs, before: (scope) => closed.get(scope) });
+      const closing = gateAfterFailure(task, error, {
+        nowMs,
+        readyMs,
+        rampMs,
+        before: (scope) => closed.get(scopeName(scope)),
+      });
       if (closing) await store.closeGate(closing);
     },
   };
 }
 
-/** Behind these everything waits at once; an agent or a label has few. */
-const rampedScope = (scope: Scope): boolean => scope === scopes.all || /^(class|engine|account)\//.test(scope);
+/** Very many tasks may wait behind one of these, but few behind an agent's or a label's. */
+const RAMPED: ReadonlySet<Scope["kind"]> = new Set(["all", "class", "engine", "account"]);

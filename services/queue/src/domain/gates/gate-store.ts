@@ -1,9 +1,10 @@
-import type { Closing, Gate, Scope } from "./gates.js";
+import type { Closing, Gate, GatesByName } from "./gates.js";
+import type { Scope } from "./scope.js";
 
 /** Reads gates. */
 export interface GateReads {
   /** Closed gates, and those that opened and are on their ramp. */
-  gates(): Promise<ReadonlyMap<Scope, Gate>>;
+  gates(): Promise<GatesByName>;
 }
 
 /** Opens and closes gates. */
@@ -18,14 +19,14 @@ export interface GateStore extends GateReads {
   openDueGates(): Promise<void>;
 }
 
-/** Keeps the limits on what runs: bounds of adaptive concurrency, agents that sit out, rates. */
+/** Keeps the limits on what runs: bounds of adaptive concurrency, throttled agents, rates. */
 export interface LimitStore {
   /** How many runs of a login may go on at once, after the provider was overloaded or one of them succeeded. */
   adaptBound(login: { engine: string; account: string }, what: "overloaded" | "succeeded"): Promise<void>;
-  /** Lets an agent that had to sit out try again; all of them when none is named. */
-  liftBench(agent?: string): Promise<void>;
-  /** Lets agents try again that sat out until their rate has refilled, when it has. */
-  liftRefilled(): Promise<void>;
+  /** Lets a throttled agent try again: one whose gate, cap or rate let nothing start. Without a name: all of them. */
+  unthrottle(agent?: string): Promise<void>;
+  /** Lets the agents try again whose rate has refilled. */
+  unthrottleRefilled(): Promise<void>;
   /** Counts again what is leased, should a count be wrong; twice a minute, however often it is called. */
   mendRunning(): Promise<void>;
 }

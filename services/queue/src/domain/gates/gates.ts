@@ -1,9 +1,10 @@
 import { backoffMs } from "@ccsp/timing";
 import { neverStarted } from "../task/decide.js";
-import type { Failure, PriorityClass, Task } from "../task/task.js";
+import type { Failure, Task } from "../task/task.js";
+import { loginWords, type Scope } from "./scope.js";
 
-/** What a gate stands before, such as `engine/claude-code`; see `scopes`. */
-export type Scope = string;
+/** Gates by the name of their scope: see `scopeName`. */
+export type GatesByName = ReadonlyMap<string, Gate>;
 
 /** A closed gate, or one that has opened and still lets work through on a ramp. Times are ms since 1970. */
 export interface Gate {
@@ -38,20 +39,6 @@ export interface Closing {
   readonly login?: { readonly engine: string; readonly account: string; readonly executor: string };
 }
 
-export const scopes = {
-  all: "all",
-  /** See `EmergencyStore`. */
-  emergency: "emergency",
-  class: (priority: PriorityClass): Scope => `class/${priority}`,
-  engine: (engine: string): Scope => `engine/${engine}`,
-  agent: (agent: string): Scope => `agent/${agent}`,
-  /** Any text is allowed in a label's value, and "/" separates the parts of a name. */
-  label: (key: string, value: string): Scope => `label/${labelName(key, value)}`,
-  account: (engine: string, account: string): Scope => `account/${engine}/${account}`,
-  /** CCSP's own: an executor that cannot start an engine. */
-  executor: (executor: string, engine: string): Scope => `executor/${executor}/${engine}`,
-};
-
 /** It lets nothing start. One on its ramp does. */
 export const isClosed = (gate: Gate | undefined, nowMs: number): gate is Gate =>
   gate !== undefined && (gate.level ?? 2) >= 2 && (gate.opens ?? Number.POSITIVE_INFINITY) > nowMs;
@@ -61,25 +48,6 @@ export function opensForNext(gate: Gate, nowMs: number): number | undefined {
   const { opens, ramp = 0, let: through = 0 } = gate;
   if (isClosed(gate, nowMs) || opens === undefined) return opens;
   return through === 0 ? opens : Math.min(opens + ramp, Math.ceil(opens + (ramp * Math.log2(through + 1)) / 6));
-}
-
-/** A scope for people. */
-export function scopeWords(scope: Scope): string {
-  const [kind = "", first = "", ...rest] = scope.split("/");
-  if (kind === "label") return `label ${labelOf(scope.slice("label/".length)).join("=")}`;
-  if (kind === "account") return rest[0] === "" ? `the login of ${first}` : `the login ${rest.join("/")} of ${first}`;
-  if (kind === "executor") return `${rest.join("/")} at executor ${first}`;
-  return scope === scopes.all ? "everything" : scope.replace("/", " ");
-}
-
-/** A label in names of Redis and in records: nothing in it needs to be escaped. */
-export const labelName = (key: string, value: string): string =>
-  `${encodeURIComponent(key)}=${encodeURIComponent(value)}`;
-
-/** What a label's name stands for. */
-export function labelOf(name: string): readonly [key: string, value: string] {
-  const [key = "", value = ""] = name.split("=").map(decodeURIComponent);
-  return [key, value];
 }
 
 const EXECUTOR_PAUSES = { firstMs: 5_000, longestMs: 300_000 };
@@ -99,20 +67,24 @@ export function gateAfterFailure(
   }: { nowMs: number; readyMs: number; rampMs: number; before: (scope: Scope) => Gate | undefined },
 ): Closing | undefined {
   const { engine, account = "", executor = "" } = task;
-  const login = account === "" ? `the login of ${engine}` : `the login ${account} of ${engine}`;
+  const login: Scope = { kind: "account", engine, account };
   if (error.category === "USAGE_WINDOW") {
-    const why = `the usage window of ${login} is closed`;
+    const why = `the usage window of ${loginWords(login)} is closed`;
     const gate = { who: "ccsp", why, opens: readyMs, ramp: rampMs };
-    return { scope: scopes.account(engine, account), gate, how: "extend", told: true };
+    return { scope: login, gate, how: "extend", told: true };
   }
   if (error.category === "SESSION_TIMEOUT") {
-    const gate = { who: "ccsp", why: `${login} is refused: a person has to renew it, then resume`, ramp: rampMs };
+    const gate = {
+      who: "ccsp",
+      why: `${loginWords(login)} is refused: a person has to renew it, then resume`,
+      ramp: rampMs,
+    };
     const found = { engine, account, executor };
     // Whatever else had closed it: only a person can tell when it may open, and has to hear of it.
-    return { scope: scopes.account(engine, account), gate, how: "replace", told: true, login: found };
+    return { scope: login, gate, how: "replace", told: true, login: found };
   }
   if (neverStarted(task, error)) {
-    const scope = scopes.executor(executor, engine);
+    const scope: Scope = { kind: "executor", executor, engine };
     const lease = `${task.id} ${task.fence ?? 0}`;
     const last = before(scope);
     if (last?.lease === lease) return undefined;

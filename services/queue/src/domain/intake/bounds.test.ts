@@ -7,7 +7,7 @@ const bounds: Bounds = {
   agent: { tasks: 3, bytes: 0 },
 };
 
-describe("the bounds at the door", () => {
+describe("the bounds on what waits", () => {
   it("are named with their setting when one is hit, with a time to come back at", () => {
     for (const [bound, subject, description] of [
       [{ scope: "all", name: "", what: "bytes" }, "bytes waiting", "at most 1000 (CCSP_QUEUE_MAX_WAITING_BYTES)"],

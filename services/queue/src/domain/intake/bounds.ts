@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { memoryFull, Refusal } from "@ccsp/errors";
+import type { MoveOutcome } from "../task/move.js";
 import type { PriorityClass } from "../task/task.js";
 
 /** How much may wait: QUEUED, PARKED and SCHEDULED tasks, and the bytes of their specs. 0: any number. */
@@ -50,9 +51,19 @@ const pair = ({ tasks, bytes }: Bound): Pair => [tasks, bytes];
 
 /** As scripts get them: of `all`, of each class, and of any one `agent`. */
 export const boundsByName = ({ all, class: of, agent }: Bounds): Readonly<Record<string, Pair>> => ({
-  ...{ all: pair(all), agent: pair(agent) },
-  ...{ urgent: pair(of.urgent), high: pair(of.high), normal: pair(of.normal), low: pair(of.low) },
+  all: pair(all),
+  agent: pair(agent),
+  urgent: pair(of.urgent),
+  high: pair(of.high),
+  normal: pair(of.normal),
+  low: pair(of.low),
 });
+
+/** Throws QUEUE_FULL when a move was not made because a bound had no room. */
+export function refuseFull(bounds: Bounds, outcome: MoveOutcome): void {
+  const bound = outcome.startsWith("full ") ? boundNamed(outcome.slice("full ".length)) : undefined;
+  if (bound) throw queueFull(bounds, bound);
+}
 
 /** The bound by the name of its count, such as `agent/alice/tasks`, or `memory`; undefined when that is none. */
 export function boundNamed(name: string): FullBound | undefined {

@@ -26,7 +26,7 @@ function breaker(bounds = BOUNDS) {
   return { state, passes };
 }
 
-describe("the breaker at the door", () => {
+describe("the breaker", () => {
   for (const what of ["loopDelayMs", "oldestCallMs", "callsUnderWay"] as const) {
     it(`lets calls through up to the bound of ${what}, and refuses them beyond it`, () => {
       const { state, passes } = breaker();

@@ -1,11 +1,11 @@
 import { randomInt } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 
-/** How hard the door has it at this moment; as bounds: from which it is too hard. */
+/** The load of this replica now. As bounds: the load above which it refuses tasks. */
 export interface Strain {
   /** How late the event loop is, on average lately. */
   readonly loopDelayMs: number;
-  /** For how long the oldest call at the door has been under way. */
+  /** How long the oldest submission has been under way. */
   readonly oldestCallMs: number;
   readonly callsUnderWay: number;
 }

@@ -47,8 +47,14 @@ describe("a request for a task", () => {
       const texts = { model: bad, fallbackModels: [bad], labels: { ok: bad }, allowedTools: [bad], deniedTools: [bad] };
       const files = { workingFolder: `/${bad}`, includeFiles: [`/${bad}`] };
       assert.deepEqual(wrong({ ...texts, ...files, conversation: { id: bad, fork: false } }), [
-        ...["spec.model", "spec.fallback_models[0]", "spec.labels[ok]", "spec.conversation.id"],
-        ...["spec.include_files[0]", "spec.working_folder", "spec.allowed_tools[0]", "spec.denied_tools[0]"],
+        "spec.model",
+        "spec.fallback_models[0]",
+        "spec.labels[ok]",
+        "spec.conversation.id",
+        "spec.include_files[0]",
+        "spec.working_folder",
+        "spec.allowed_tools[0]",
+        "spec.denied_tools[0]",
       ]);
     }
     const names = { model: "modèle 日本", labels: { ok: "שלום 🙂" }, allowedTools: ["Bash(git log:*)"] };
@@ -68,8 +74,12 @@ describe("a request for a task", () => {
       maxAttempts: -1,
     });
     assert.deepEqual(fields, [
-      ...["spec.system_prompt", "spec.model", "spec.max_attempts", "spec.labels"],
-      ...["spec.limits.wall_time", "spec.limits.output_bytes"],
+      "spec.system_prompt",
+      "spec.model",
+      "spec.max_attempts",
+      "spec.labels",
+      "spec.limits.wall_time",
+      "spec.limits.output_bytes",
     ]);
   });
 
@@ -142,7 +152,9 @@ describe("a request for a task", () => {
 
   it("names each wrong file, path and tool by its place", () => {
     assert.deepEqual(wrong({ attachments: [file("a"), file("b/c"), file("a")], includeFiles: ["/a", "b"] }), [
-      ...["spec.attachments[1].name", "spec.attachments[2].name", "spec.include_files[1]"],
+      "spec.attachments[1].name",
+      "spec.attachments[2].name",
+      "spec.include_files[1]",
     ]);
   });
 

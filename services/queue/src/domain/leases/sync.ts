@@ -1,18 +1,15 @@
-import { Refusal } from "@ccsp/errors";
 import { EMERGENCY_TOPIC, type Emergency, type EmergencyReceipt, endsRuns } from "../emergency/emergency.js";
 import type { EmergencyStore } from "../emergency/emergency-store.js";
-import type { Offer } from "../executors/executor-store.js";
-import type { Queue, QueueObserver } from "../lifecycle/queue.js";
+import type { QueueObserver } from "../lifecycle/observer.js";
+import type { Queue } from "../lifecycle/queue.js";
 import type { Order } from "../order/order.js";
-import { isTaskId } from "../task/shard.js";
 import { TICK_MS } from "../wakes/wakes.js";
+import { createClaim } from "./claim.js";
 import type { Idle } from "./idle.js";
-import type { Claimed, Grant, Heartbeat, LeaseStore, SyncFindings, SyncMark } from "./lease-store.js";
+import type { Grant, LeaseStore, SyncFindings, SyncMark } from "./lease-store.js";
+import { createLook, type Presence } from "./look.js";
 
-export interface SyncInput extends SyncMark {
-  readonly held: Heartbeat["held"];
-  readonly offers: readonly Offer[];
-  readonly draining: boolean;
+export interface SyncInput extends Presence {
   readonly maxWaitMs: number;
   /** What it ended for an emergency stop; absent: it knows of none that ends runs. */
   readonly emergency?: EmergencyReceipt;
@@ -40,8 +37,6 @@ export interface SyncOptions {
 /** How often an executor is heard while the store waits for what all of them hold. */
 const HOLD_TICK_MS = 1_000;
 const LONGEST_WAIT_MS = 20_000;
-// Half of what a message may have, since one prompt more than this is possible.
-const MAX_GRANT_BYTES = 8 * 1024 * 1024;
 
 export type Sync = (input: SyncInput, signal: AbortSignal) => Promise<SyncAnswer>;
 
@@ -52,61 +47,8 @@ export function createSync(
 ): Sync {
   const { store, queue, idle, observer } = deps;
   const told = createTold();
-
-  // One that could not be confirmed for the moment keeps nobody waiting: the next Sync finds it again, if it is not done.
-  const freeUnlisted = (id: string, fence: number): Promise<void> =>
-    queue.freeLease(id, { how: "undelivered", fence }).catch((error: unknown) => {
-      if (!(error instanceof Refusal && error.reason === "DEPENDENCY_UNAVAILABLE")) throw error;
-    });
-
-  const look = async (input: SyncInput, again: boolean): Promise<SyncFindings> => {
-    const { executor, boot, sequence, draining, offers } = input;
-    const strange = input.held.filter(({ id }) => !isTaskId(id));
-    const held = strange.length > 0 ? input.held.filter(({ id }) => isTaskId(id)) : input.held;
-    const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
-    if (findings === "stale") throw syncStale();
-    for (const { id, fence } of findings.unlisted) await freeUnlisted(id, fence);
-    const lost = [...findings.lost, ...strange.map(({ id }) => id)];
-    const accountOf = (engine: string): string => offers.find((offer) => offer.engine === engine)?.account ?? "";
-    for (const { id, fence } of findings.forgotten) {
-      if (!(await queue.resumeLease(id, { executor, boot, fence, accountOf }, leaseMs))) lost.push(id);
-    }
-    return { ...findings, lost };
-  };
-
-  /**
-   * Asks the store just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. To wait for the
-   * look each time costs a done task a tenth of its rate, and more (docs/benchmarks.md).
-   */
-  const claim = async (
-    { executor, boot, sequence, offers }: SyncInput,
-    looking: SyncFindings | Promise<SyncFindings>,
-    noteClaim: (engine: string, claim: Claimed) => void,
-  ) => {
-    const grants: Grant[] = [];
-    let [bytes, waitMs, early] = [0, TICK_MS, looking instanceof Promise];
-    for (const { engine, account, freeSlots } of offers) {
-      if (freeSlots <= 0 || bytes >= MAX_GRANT_BYTES) continue;
-      const maxBytes = MAX_GRANT_BYTES - bytes;
-      const wanted = { engine, account, count: freeSlots, leaseMs, maxBytes, order };
-      const claimed = { executor, boot, sequence, ...wanted };
-      let got = await store.claim({ ...claimed, early });
-      if (typeof got === "string" && early) {
-        await looking;
-        early = false;
-        got = await store.claim({ ...claimed, early });
-      }
-      if (typeof got === "string") throw syncStale();
-      noteClaim(engine, got);
-      for (const grant of got.grants) {
-        bytes += grant.prompts.byteLength;
-        if (!grant.again) observer.leased(grant.task);
-      }
-      grants.push(...got.grants);
-      if (got.pins) waitMs = Math.min(waitMs, got.waitMs ?? TICK_MS);
-    }
-    return { grants, waitMs };
-  };
+  const look = createLook({ store, queue }, leaseMs);
+  const claim = createClaim({ store, observer }, { leaseMs, order });
 
   return async (asked, signal) => {
     const offers = asked.offers.filter(({ engine }) => engines.includes(engine));
@@ -175,8 +117,4 @@ function createTold() {
       else ids.delete(processOf(input));
     },
   };
-}
-
-function syncStale(): Refusal {
-  return new Refusal("SYNC_STALE", "a newer Sync of this executor was seen");
 }

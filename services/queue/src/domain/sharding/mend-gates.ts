@@ -1,11 +1,14 @@
 import type { EmergencyStore } from "../emergency/emergency-store.js";
 import type { GateStore } from "../gates/gate-store.js";
-import { type Gate, isClosed, type Scope, scopes } from "../gates/gates.js";
+import { type Gate, isClosed } from "../gates/gates.js";
+import { readScope, type Scope, scopeName } from "../gates/scope.js";
 import type { Clock } from "../task/clock.js";
+
+const EMERGENCY: Scope = { kind: "emergency" };
 
 type CopiedStore = GateStore & EmergencyStore & Clock;
 
-/** How another shard closes what the first has closed: as it has it, and telling nobody. */
+/** How another shard closes what the first has closed: in the same way, and without an event. */
 export const COPY = { how: "replace", told: false } as const;
 
 /**
@@ -19,8 +22,8 @@ export async function mendGates(first: CopiedStore, others: readonly CopiedStore
   );
   const [stop, gates, nowMs] = [await first.emergency(), await first.gates(), await first.now("")];
 
-  const mendGate = async (scope: Scope, copy: Gate | undefined, store: CopiedStore): Promise<void> => {
-    const gate = gates.get(scope);
+  const mendGate = async (name: string, copy: Gate | undefined, store: CopiedStore): Promise<void> => {
+    const [scope, gate] = [readScope(name), gates.get(name)];
     if (isClosed(gate, nowMs)) {
       if (!isClosed(copy, nowMs) || !isAlike(gate, copy)) await store.closeGate({ ...COPY, scope, gate });
     } else if (isClosed(copy, nowMs)) {
@@ -30,10 +33,10 @@ export async function mendGates(first: CopiedStore, others: readonly CopiedStore
   await Promise.all(
     copies.map(async (copy) => {
       if (stop && copy.stop?.id !== stop.id) await copy.store.raiseEmergency(stop, "copy");
-      if (!stop && copy.stop) await copy.store.openGate(scopes.emergency, undefined, copy.stop.calledMs);
+      if (!stop && copy.stop) await copy.store.openGate(EMERGENCY, undefined, copy.stop.calledMs);
       const known = new Set([...gates.keys(), ...copy.gates.keys()]);
-      known.delete(scopes.emergency);
-      await Promise.all([...known].map((scope) => mendGate(scope, copy.gates.get(scope), copy.store)));
+      known.delete(scopeName(EMERGENCY));
+      await Promise.all([...known].map((name) => mendGate(name, copy.gates.get(name), copy.store)));
     }),
   );
 }

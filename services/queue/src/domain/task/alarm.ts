@@ -19,7 +19,9 @@ const ANSWERED_WITHIN_MS = 60_000;
 
 /** So that nobody runs the task meanwhile. If its answer does not come, it waits from then on as it would have without. */
 export const toBeAnswered = ({ pin, pinMs, ...others }: StartConditions = {}): StartConditions => ({
-  ...{ ...others, pin: ANSWERING, pinMs: ANSWERED_WITHIN_MS },
+  ...others,
+  pin: ANSWERING,
+  pinMs: ANSWERED_WITHIN_MS,
   ...(pin !== undefined && { nextPin: pin }),
   ...(pinMs !== undefined && { nextPinMs: pinMs }),
 });
@@ -35,8 +37,12 @@ export function afterAlarm(task: Task, nowMs: number): Move | undefined {
     const message = "its start deadline passed before it could start";
     const error: Failure = { category: "TIMEOUT", message, retryable: false, source: "CCSP" };
     return {
-      ...{ from: state, to: "EXPIRED", due: "alarms" },
-      ...{ set: { error }, note: { error }, event: { type: "expired" } },
+      from: state,
+      to: "EXPIRED",
+      due: "alarms",
+      set: { error },
+      note: { error },
+      event: { type: "expired" },
     };
   }
   if (pin === undefined || pinMs === undefined || created + pinMs > nowMs) return undefined;

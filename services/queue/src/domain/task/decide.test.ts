@@ -13,12 +13,24 @@ import {
 import type { Failure, State, Task } from "./task.js";
 
 const task = (more: Partial<Task> = {}): Task => ({
-  ...{ id: "0-x", agent: "a", engine: "e", class: "normal", state: "RUNNING", max: 3, created: 0, size: 9, spec: "" },
-  ...{ fence: 7, attempt: 1 },
+  id: "0-x",
+  agent: "a",
+  engine: "e",
+  class: "normal",
+  state: "RUNNING",
+  max: 3,
+  created: 0,
+  size: 9,
+  spec: "",
+  fence: 7,
+  attempt: 1,
   ...more,
 });
 const error = (category: CategoryName, more: Partial<Failure> = {}): Failure => ({
-  ...{ category, message: "m", retryable: true, source: "PROVIDER" },
+  category,
+  message: "m",
+  retryable: true,
+  source: "PROVIDER",
   ...more,
 });
 const REFUSALS = { runs: 50, waitMs: 21_600_000 };

@@ -88,7 +88,9 @@ export function afterFailure(
   { nowMs, readyMs, refusals }: { nowMs: number; readyMs: number; refusals: RefusalBudget },
 ): Move {
   const common = {
-    ...{ from: task.state, fence, settle: "fail" as const },
+    from: task.state,
+    fence,
+    settle: "fail" as const,
     ...(tokens !== undefined && { used: tokens }),
   };
   // The cancel asked for the end, so whatever the run failed of is not tried again.
@@ -203,7 +205,9 @@ export function afterCancel(task: Task, reason: string): Move | undefined {
 export function afterRevival(task: Task, reason: string): Move | undefined {
   if (task.state !== "FAILED" && task.state !== "EXPIRED") return undefined;
   return {
-    ...{ from: task.state, to: "QUEUED", bounded: true },
+    from: task.state,
+    to: "QUEUED",
+    bounded: true,
     set: { spent: 0, limited: 0, refused: 0, refusedMs: 0, deliveries: 0, ended: null, deadline: null },
     note: { reason: reason || "put back" },
     event: { type: "retried" },
@@ -217,7 +221,7 @@ export function afterPriority(task: Task, priority: PriorityClass): Move | undef
   return { from: task.state, to: task.state, set: { class: priority }, note };
 }
 
-/** A queued task that a label kept back and that may try again. */
+/** A task that a label blocked may try again. */
 export function afterBlock(task: Task): Move | undefined {
   if (task.state !== "QUEUED" || task.blocked === undefined) return undefined;
   return { from: "QUEUED", to: "QUEUED", set: {} };
@@ -243,7 +247,8 @@ export function afterParking({ state }: Task): Move {
 /** The end of a waiting task whose answer was there before: it waited for nobody, and nobody ran it. */
 export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts): Move {
   return {
-    ...{ from: "QUEUED", to: "SUCCEEDED" },
+    from: "QUEUED",
+    to: "SUCCEEDED",
     set: { leased: created, executor: "" },
     event: { type: "completed", facts },
   };

@@ -2,7 +2,7 @@ import { isVisible, VISIBLE_RULE, visible } from "@ccsp/errors";
 import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isAgentId, isLabelKey, isLabelValue } from "../domain/fields/ids.js";
-import { type Scope, scopes } from "../domain/gates/gates.js";
+import type { Scope } from "../domain/gates/scope.js";
 import { durationMs } from "../messages/duration.js";
 import { scopeOf } from "../messages/gate-message.js";
 
@@ -18,7 +18,7 @@ export function readPause(
 ) {
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
-  faults.unless(scope !== scopes.emergency, "scope", "is closed by EmergencyStop only");
+  faults.unless(scope?.kind !== "emergency", "scope", "is closed by EmergencyStop only");
   // Not of a resume: what a release with other rules has closed must open.
   if (asked?.scope?.$case === "label") checkLabel(asked.scope.value, faults);
   checkWords({ who, why }, faults);
@@ -29,7 +29,7 @@ export function readPause(
     const field = openAfter ? "open_after" : "until";
     faults.unless(inMs > 0 && inMs <= MAX_PAUSE_MS, field, "must be in the future, at most a year ahead");
   }
-  faults.check();
+  if (scope === undefined || faults.found) throw faults.refusal();
   return { scope, who, why: visible(why), ...(opensMs !== undefined && { opensMs }) };
 }
 
@@ -38,8 +38,8 @@ export function readResume({ scope: asked, who, why }: ResumeQueueRequest, engin
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
   checkWords({ who, why }, faults);
-  faults.unless(scope !== scopes.emergency || why !== "", "why", "is required to end an emergency stop");
-  faults.check();
+  faults.unless(scope?.kind !== "emergency" || why !== "", "why", "is required to end an emergency stop");
+  if (scope === undefined || faults.found) throw faults.refusal();
   return { scope, who, why: visible(why) };
 }
 
@@ -55,22 +55,20 @@ export function checkWords({ who, why }: { who: string; why: string }, faults: F
   faults.unless(Buffer.byteLength(why) <= MAX_WHY_BYTES, "why", `is longer than ${MAX_WHY_BYTES} bytes`);
 }
 
-function checkScope(asked: PauseQueueRequest["scope"], engines: readonly string[], faults: Faults): Scope {
+function checkScope(asked: PauseQueueRequest["scope"], engines: readonly string[], faults: Faults): Scope | undefined {
   const scope = asked && scopeOf(asked);
   if (scope === undefined) {
     faults.add(
       "scope",
       "must name exactly one: all, a class, an engine, an agent, a label as key=value, or an account",
     );
-    return "";
+    return undefined;
   }
-  const named = asked?.scope;
-  const engine = named?.$case === "engine" ? named.value : named?.$case === "account" ? named.value.engine : undefined;
-  faults.unless(engine === undefined || engines.includes(engine), "scope", `is no engine of ${engines.join(", ")}`);
-  if (named?.$case === "agentId") faults.unless(isAgentId(named.value), "scope.agent_id", "is no agent id");
-  if (named?.$case === "account") {
-    faults.unless(isAccount(named.value.account), "scope.account", ACCOUNT_RULE);
+  if (scope.kind === "engine" || scope.kind === "account") {
+    faults.unless(engines.includes(scope.engine), "scope", `is no engine of ${engines.join(", ")}`);
   }
+  if (scope.kind === "agent") faults.unless(isAgentId(scope.agent), "scope.agent_id", "is no agent id");
+  if (scope.kind === "account") faults.unless(isAccount(scope.account), "scope.account", ACCOUNT_RULE);
   return scope;
 }
 

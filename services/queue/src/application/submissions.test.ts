@@ -5,10 +5,10 @@ import type { NewTask } from "../domain/intake/intake-store.js";
 import type { Task } from "../domain/task/task.js";
 import type { FullTask } from "../domain/task/task-store.js";
 import { toBatchResponse } from "../messages/batch-message.js";
-import { createDoor, enqueueBatch } from "./door.js";
+import { createSubmissions, enqueueBatch } from "./submissions.js";
 
-/** A door at which `most` calls may be under way, in front of a queue that stores when it is told to. */
-function doorFor(most: number) {
+/** Lets `most` calls be under way, before a queue that stores when it is told to. */
+function submissionsFor(most: number) {
   let underWay = 0;
   const stored: string[] = [];
   let store = () => {};
@@ -32,7 +32,7 @@ function doorFor(most: number) {
     };
     return { task, prompts: undefined, result: undefined };
   };
-  const door = createDoor({
+  const submissions = createSubmissions({
     queue: {
       enqueue,
       enqueueAll: (tasks) => Promise.allSettled(tasks.map(enqueue)),
@@ -47,31 +47,31 @@ function doorFor(most: number) {
       return () => void (underWay -= 1);
     },
   });
-  return { door, stored, store: () => store(), underWay: () => underWay };
+  return { submissions, stored, store: () => store(), underWay: () => underWay };
 }
 
 const request = (agentId: string, prompt = "x") => ({ agentId, requestId: "", spec: TaskSpec.fromPartial({ prompt }) });
 const reason = (expected: string) => (error: unknown) => error instanceof Refusal && error.reason === expected;
 
-describe("the door", () => {
+describe("submissions", () => {
   it("has a task under way until it is stored, refused or found wrong", async () => {
-    const { door, stored, store, underWay } = doorFor(2);
-    const calls = Promise.allSettled([door.enqueue(request("alice")), door.enqueue(request("refused"))]);
+    const { submissions, stored, store, underWay } = submissionsFor(2);
+    const calls = Promise.allSettled([submissions.enqueue(request("alice")), submissions.enqueue(request("refused"))]);
     assert.equal(underWay(), 2);
-    await assert.rejects(door.enqueue(request("bob")), reason("OVERLOADED"));
+    await assert.rejects(submissions.enqueue(request("bob")), reason("OVERLOADED"));
     assert.equal(underWay(), 2, "one that was not let in is not under way, and does not leave either");
     store();
     await calls;
     assert.equal(underWay(), 0);
-    await assert.rejects(door.enqueue(request("alice", "")), reason("INVALID_FIELD"));
+    await assert.rejects(submissions.enqueue(request("alice", "")), reason("INVALID_FIELD"));
     assert.equal(underWay(), 0);
     assert.deepEqual(stored, ["task of alice"]);
   });
 
   it("counts each task of a batch, and refuses those for which there is no room one by one", async () => {
-    const { door, stored, store, underWay } = doorFor(2);
+    const { submissions, stored, store, underWay } = submissionsFor(2);
     const items = ["x", "", "y", "z"].map((prompt) => ({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }));
-    const batch = enqueueBatch(door, { agentId: "alice", items });
+    const batch = enqueueBatch(submissions, { agentId: "alice", items });
     assert.equal(underWay(), 2);
     store();
     const { outcomes } = toBatchResponse(await batch);

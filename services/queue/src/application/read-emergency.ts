@@ -7,7 +7,7 @@ import type { EmergencyReceipt } from "../domain/emergency/emergency.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isTaskId } from "../domain/task/shard.js";
 import { levelOf } from "../messages/emergency-message.js";
-import { checkWords } from "./gates.js";
+import { checkWords } from "./read-gates.js";
 
 // Many times what an executor can hold: it also ended what it was given in the meantime.
 const MAX_ENDED = 10_000;

@@ -3,12 +3,12 @@ import { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory, Priority, type Task as TaskMessage, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import * as fc from "fast-check";
 import { Faults } from "../domain/fields/faults.js";
-import { labelName } from "../domain/gates/gates.js";
 import { matches } from "../domain/search/filter.js";
+import { labelName } from "../domain/task/labels.js";
 import { CLASSES, STATES, type Task } from "../domain/task/task.js";
 import { storeSpec, toTaskMessage } from "../messages/task-message.js";
 import { priorityOf } from "../messages/words.js";
-import { readBulkFilter } from "./filter.js";
+import { readBulkFilter } from "./read-filter.js";
 
 const read = (filter: Parameters<typeof TaskFilter.fromPartial>[0]) => {
   const faults = new Faults();
@@ -45,8 +45,11 @@ describe("a task filter", () => {
 
   it("names every field that no task can have", () => {
     const wrong = {
-      ...{ agentId: "a/b", states: [TaskState.UNSPECIFIED, TaskState.QUEUED], priorities: [77 as Priority] },
-      ...{ errorCategories: [ErrorCategory.UNSPECIFIED], createdAfter: new Date(Number.NaN) },
+      agentId: "a/b",
+      states: [TaskState.UNSPECIFIED, TaskState.QUEUED],
+      priorities: [77 as Priority],
+      errorCategories: [ErrorCategory.UNSPECIFIED],
+      createdAfter: new Date(Number.NaN),
     };
     assert.throws(
       () => read(wrong),
@@ -54,8 +57,11 @@ describe("a task filter", () => {
         assert.ok(error instanceof Error && "fields" in error && Array.isArray(error.fields));
         const fields = error.fields.map(({ field }: { field: string }) => field);
         assert.deepEqual(fields.toSorted(), [
-          ...["filter.agent_id", "filter.created_after", "filter.error_categories[0]"],
-          ...["filter.priorities[0]", "filter.states[0]"],
+          "filter.agent_id",
+          "filter.created_after",
+          "filter.error_categories[0]",
+          "filter.priorities[0]",
+          "filter.states[0]",
         ]);
         return true;
       },
@@ -78,7 +84,7 @@ function shows(task: TaskMessage, filter: TaskFilter): boolean {
 }
 
 const NO_SPEC = toTaskMessage({
-  task: { ...{ id: "", agent: "", engine: "", spec: "", class: "low", state: "QUEUED" }, max: 1, created: 0, size: 0 },
+  task: { id: "", agent: "", engine: "", spec: "", class: "low", state: "QUEUED", max: 1, created: 0, size: 0 },
   prompts: undefined,
   result: undefined,
 }).spec!;
@@ -97,8 +103,12 @@ const some = <T>(value: fc.Arbitrary<T>) => sometimes(fc.uniqueArray(value, { mi
 const TASKS = fc.record({
   task: fc
     .record({
-      ...{ agent: agents, engine: engines, class: fc.constantFrom(...CLASSES), state: fc.constantFrom(...STATES) },
-      ...{ created: times, category: fc.option(failures) },
+      agent: agents,
+      engine: engines,
+      class: fc.constantFrom(...CLASSES),
+      state: fc.constantFrom(...STATES),
+      created: times,
+      category: fc.option(failures),
     })
     .map(({ category, ...task }): Task => {
       const error = category && ({ category, message: "", retryable: true, source: "CCSP" } as const);

@@ -1,18 +1,22 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Status } from "../application/status.js";
-import { isClosed, type Scope, scopes } from "../domain/gates/gates.js";
+import { isClosed } from "../domain/gates/gates.js";
+import { readScope, type Scope, scopeName } from "../domain/gates/scope.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
 import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { priorityOf } from "../messages/words.js";
+import type { Status } from "./status.js";
+
+const ALL: Scope = { kind: "all" };
+const EMERGENCY: Scope = { kind: "emergency" };
 
 /** The status as the contract has it. */
 export function toStatusMessage(
   { depths, agents, counts, executors, gates, nowMs, emergency }: Status,
   limits: SpecLimits,
 ): GetStatusResponse {
-  const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scope), nowMs));
+  const closed = (...scopes: Scope[]): boolean => scopes.some((scope) => isClosed(gates.get(scopeName(scope)), nowMs));
   return {
     depths: depths.map(({ engine, class: priority, waiting, oldestAgeMs, running, parked }) => ({
       engine,
@@ -21,7 +25,7 @@ export function toStatusMessage(
       oldestAge: oldestAgeMs === undefined ? undefined : toDuration(oldestAgeMs),
       running: BigInt(running),
       parked: BigInt(parked),
-      paused: closed(scopes.emergency, scopes.all, scopes.engine(engine), scopes.class(priority)),
+      paused: closed(EMERGENCY, ALL, { kind: "engine", engine }, { kind: "class", class: priority }),
     })),
     leased: BigInt(counts.leased),
     parked: BigInt(counts.parked),
@@ -36,13 +40,13 @@ export function toStatusMessage(
     })),
     maxPromptBytes: BigInt(limits.maxPromptBytes),
     scheduled: BigInt(counts.scheduled),
-    gates: [...gates].flatMap(([scope, gate]) => toGateMessage(scope, gate, nowMs) ?? []),
+    gates: [...gates].flatMap(([name, gate]) => toGateMessage(readScope(name), gate, nowMs) ?? []),
     emergency: emergency && toEmergencyStatus(emergency),
     agents: agents.map(({ agent, waiting, running }) => ({
       agentId: agent,
       waiting: BigInt(waiting),
       running: BigInt(running),
-      paused: closed(scopes.agent(agent)),
+      paused: closed({ kind: "agent", agent }),
     })),
     waitingBytes: BigInt(counts.waitingBytes),
   };

@@ -2,8 +2,8 @@ import { categoryNameOf } from "@ccsp/errors";
 import type { ListRequest, TaskFilter as TaskFilterMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Faults } from "../domain/fields/faults.js";
 import { isAgentId } from "../domain/fields/ids.js";
-import { labelName } from "../domain/gates/gates.js";
 import { ANY_TASK, type TaskFilter } from "../domain/search/filter.js";
+import { labelName } from "../domain/task/labels.js";
 import type { State } from "../domain/task/task.js";
 import { classOf, stateOf } from "../messages/words.js";
 

@@ -1,0 +1,74 @@
+import { type RunFailure, type RunOutcome, type RunResult, runFailure } from "@ccsp/engine-kit";
+import type { Ask, Conversations } from "./conversations.js";
+import type { Lease, QueuePort } from "./queue.js";
+import type { AttemptEnd } from "./trace.js";
+import { UNSTARTED } from "./unstarted.js";
+
+/** Why an attempt is to end before its engine does. */
+export type StopCause = "cancel" | "release" | "park" | "kill" | "lost";
+
+/** Causes for which the lease is given back, and what the task's log says of it. */
+const GIVEN_BACK = { release: "the executor takes no more work", park: "an emergency stop parked it" } as const;
+
+export const isGivenBack = (cause: StopCause): cause is keyof typeof GIVEN_BACK => cause in GIVEN_BACK;
+
+export interface AttemptEndOptions {
+  readonly lease: Lease;
+  /** Of the engine, where the run itself does not say it. */
+  readonly version: string;
+  readonly queue: QueuePort;
+  readonly conversations: Conversations;
+  readonly ask: Ask;
+}
+
+/** Tells the queue how an attempt ended. Answers `LOST` when the queue no longer has the lease down as ours. */
+export class EndTeller {
+  readonly #options: AttemptEndOptions;
+
+  constructor(options: AttemptEndOptions) {
+    this.#options = options;
+  }
+
+  /** `outcome` is undefined when there was no run; `cause` when nobody ended it. */
+  async tell(outcome: RunOutcome | undefined, cause: Exclude<StopCause, "lost"> | undefined): Promise<AttemptEnd> {
+    // A cancel that comes when the work is done changes nothing.
+    if (outcome?.ok) return await this.#complete(outcome.result);
+    if (cause === "cancel") return await this.#fail(cancelled, outcome);
+    if (cause === "kill") return await this.#fail(killed, outcome);
+    if (cause !== undefined) return await this.#release(GIVEN_BACK[cause]);
+    return await this.#fail(outcome?.failure ?? UNSTARTED, outcome);
+  }
+
+  async #complete(ran: RunResult): Promise<AttemptEnd> {
+    const { lease, version, queue, conversations, ask } = this.#options;
+    // Before the result is told: the next turn may start as soon as it is.
+    const { counted, ...turn } = await conversations.keep(lease, ran, ask);
+    const result = { ...ran, engineVersion: ran.engineVersion || version, ...turn };
+    const answer = await ask((signal) => queue.complete(lease, lease.engine, result, signal));
+    if (answer === "refused") return await this.#fail(undeliverable);
+    if (answer === "lost") return "LOST";
+    await counted();
+    return "SUCCEEDED";
+  }
+
+  async #release(reason: string): Promise<AttemptEnd> {
+    const { lease, queue, ask } = this.#options;
+    const answer = await ask((signal) => queue.release(lease, reason, signal));
+    return answer === "ok" ? "RELEASED" : "LOST";
+  }
+
+  async #fail(failure: RunFailure, outcome?: RunOutcome): Promise<AttemptEnd> {
+    const { lease, queue, ask } = this.#options;
+    const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
+    const answer = await ask((signal) => queue.fail(lease, { failure, usage, costUsd }, signal));
+    // Unended it would be run again, for ever: nothing would count the attempt.
+    if (answer === "refused" && failure !== undeliverable) return await this.#fail(undeliverable);
+    return answer === "ok" ? failure.category : "LOST";
+  }
+}
+
+const killed = runFailure("CANCELLED", "an emergency stop killed it", { source: "CCSP" });
+
+const cancelled = runFailure("CANCELLED", "the task was cancelled");
+
+const undeliverable = runFailure("OUTPUT_LIMIT", "the queue refused the result", { source: "CCSP" });

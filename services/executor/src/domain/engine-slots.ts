@@ -1,0 +1,56 @@
+import { engineUnknown, type InstalledEngine } from "./installed-engine.js";
+import type { EngineOffer } from "./queue.js";
+import type { WarmProcesses } from "./warm.js";
+
+export type EngineStatus = InstalledEngine & {
+  readonly running: number;
+  /** Processes that wait for a run of it. */
+  readonly warm: number;
+};
+
+/** How many runs each engine may have at once, and has. */
+export class EngineSlots {
+  readonly #engines: readonly InstalledEngine[];
+  readonly #slots: Map<string, number>;
+  readonly #running: (engine: string) => number;
+  readonly #warm: Pick<WarmProcesses, "waiting">;
+
+  constructor(
+    engines: readonly InstalledEngine[],
+    { running, warm }: { readonly running: (engine: string) => number; readonly warm: Pick<WarmProcesses, "waiting"> },
+  ) {
+    this.#engines = engines;
+    this.#slots = new Map(engines.map(({ engine, slots }) => [engine.name, slots]));
+    this.#running = running;
+    this.#warm = warm;
+  }
+
+  find(engine: string): InstalledEngine | undefined {
+    return this.#engines.find((installed) => installed.engine.name === engine);
+  }
+
+  /** Throws ENGINE_UNKNOWN. */
+  set(engine: string, slots: number): void {
+    if (!this.#slots.has(engine)) throw engineUnknown(engine);
+    this.#slots.set(engine, slots);
+  }
+
+  status(): EngineStatus[] {
+    return this.#engines.map((installed) => {
+      const { name } = installed.engine;
+      const slots = this.#slots.get(name) ?? installed.slots;
+      return { ...installed, slots, running: this.#running(name), warm: this.#warm.waiting(name) };
+    });
+  }
+
+  /** No slot is free where nothing more is `taken`. */
+  offers(taken: boolean): EngineOffer[] {
+    return this.status().map(({ engine, version, slots, running }) => ({
+      engine: engine.name,
+      account: engine.account ?? "",
+      freeSlots: taken ? Math.max(0, slots - running) : 0,
+      slots,
+      version,
+    }));
+  }
+}

@@ -1,0 +1,74 @@
+import type { Overrun, RunFolder } from "@ccsp/engine-kit";
+import type { Logger } from "pino";
+import type { Cgroup, Cgroups } from "./cgroup.js";
+import type { ProcessWatch } from "./process-watch.js";
+import { createRunFolder, type OwnedRunFolder } from "./run-folder.js";
+import type { Tree, TreeLimits } from "./tree.js";
+
+/** What a run has on this host while it lives. */
+export interface RunPlace {
+  readonly folder: RunFolder;
+  readonly tree: Tree;
+  readonly cgroup: Cgroup | undefined;
+  /** Called when the run passes a limit of memory or number. */
+  onOverrun: (why: Overrun) => void;
+  /** Resolves when nothing is left of it, save a folder that cannot be removed. Rejects when processes in its cgroup do not die. */
+  release(): Promise<void>;
+}
+
+export interface RunPlaceOptions {
+  readonly run: string;
+  readonly cookie: string;
+  /** In place of its throwaway folder to work in. */
+  readonly workingFolder: string | undefined;
+  /** Runs get their folders in here, and their temporary folders in `temporary`. */
+  readonly folder: string;
+  readonly temporary: string;
+  readonly limits: TreeLimits;
+  readonly cgroups: Cgroups | undefined;
+  readonly watch: ProcessWatch;
+  readonly log: Logger;
+}
+
+/** Makes the folders and the cgroup, and watches for processes. Leaves nothing behind when it rejects. */
+export async function openRunPlace(options: RunPlaceOptions): Promise<RunPlace> {
+  const { run, workingFolder, cgroups, limits, log } = options;
+  const owned = await createRunFolder(options.folder, run.replaceAll(/[^A-Za-z0-9._-]/g, "-"), options.temporary);
+  // What the run brought counts all the same; the next boot tries again.
+  const removeFolder = () =>
+    owned.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run is left behind"));
+  let cgroup: Cgroup | undefined;
+  try {
+    cgroup = await cgroups?.create(run, limits);
+    return watchedPlace({ ...owned, work: workingFolder ?? owned.work }, cgroup, removeFolder, options);
+  } catch (err) {
+    await cgroup?.remove();
+    await removeFolder();
+    throw err;
+  }
+}
+
+function watchedPlace(
+  folder: OwnedRunFolder,
+  cgroup: Cgroup | undefined,
+  removeFolder: () => Promise<void>,
+  { cookie, limits, watch }: RunPlaceOptions,
+): RunPlace {
+  const watched = cgroup?.limitsMemory ? { ...limits, memoryBytes: 0 } : limits;
+  const tree = watch.add(cookie, watched, (why) => place.onOverrun(why));
+  const place: RunPlace = {
+    folder,
+    tree,
+    cgroup,
+    onOverrun() {},
+    async release() {
+      try {
+        await cgroup?.remove();
+      } finally {
+        tree.close();
+        await removeFolder();
+      }
+    },
+  };
+  return place;
+}

@@ -1,0 +1,42 @@
+import type {
+  CancelTasksRequest,
+  ClearQueueRequest,
+  RetryTasksRequest,
+} from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { Faults } from "../domain/fields/faults.js";
+import type { BulkChange, Clearing } from "../domain/search/bulk.js";
+import type { TaskFilter } from "../domain/search/filter.js";
+import { classOf } from "../messages/words.js";
+import { checkAgent, readBulkFilter } from "./read-filter.js";
+import { checkWho } from "./read-gates.js";
+
+/** What CancelTasks asks for. Throws INVALID_FIELD. */
+export function readChange(
+  { filter, dryRun, reason }: CancelTasksRequest | RetryTasksRequest,
+  check: (filter: TaskFilter, faults: Faults) => void = () => {},
+): BulkChange {
+  const faults = new Faults();
+  const read = readBulkFilter(filter, faults);
+  check(read, faults);
+  faults.check();
+  return { filter: read, dryRun, reason };
+}
+
+/** What RetryTasks asks for. Throws INVALID_FIELD. */
+export const readRetry = (request: RetryTasksRequest): BulkChange =>
+  readChange(request, ({ states }, faults) => {
+    const failed = states.every((state) => state === "FAILED" || state === "EXPIRED");
+    faults.unless(failed, "filter.states", "may be FAILED and EXPIRED only");
+  });
+
+/** What ClearQueue asks for. Throws INVALID_FIELD. */
+export function readClear({ priority, agentId, confirmationToken: token, who }: ClearQueueRequest) {
+  const faults = new Faults();
+  checkAgent("agent_id", agentId, faults);
+  checkWho(who, faults);
+  const named = classOf(priority);
+  if (named === undefined) faults.add("priority", "is no known priority");
+  if (named === undefined || faults.found) throw faults.refusal();
+  const what: Clearing = { class: named, ...(agentId !== "" && { agent: agentId }) };
+  return { what, token, who };
+}

@@ -1,0 +1,121 @@
+import { invalidFields } from "@ccsp/errors";
+import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { currentTraceparent } from "@ccsp/telemetry";
+import type { Conversations } from "../conversations/conversations.js";
+import type { NewTask } from "../domain/intake/intake-store.js";
+import { settleAll } from "../domain/intake/settle-all.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
+import { toBeAnswered } from "../domain/task/alarm.js";
+import type { FullTask } from "../domain/task/task-store.js";
+import { cachedFacts } from "../messages/run-facts.js";
+import { type Asked, type ReadDeps, readRequest } from "./read-request.js";
+
+export interface SubmissionDeps extends ReadDeps, LookUpDeps {
+  readonly queue: Pick<Queue, "enqueue" | "enqueueAll" | "answer" | "get">;
+  /** Called for each task that comes; throws when it may not. What it returns is called when the task is answered. */
+  readonly admit?: (() => () => void) | undefined;
+}
+
+/** The one way in for new tasks, of agents and of schedules. */
+export interface Submissions {
+  /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
+  readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
+  /** The id of a new task of this agent. */
+  readonly newId: ReadDeps["newId"];
+  /** Each for itself, those that need nothing else together into Redis. */
+  readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
+}
+
+/** A task, with its spec as it was asked for, which is how it is stored. */
+export interface Enqueued extends FullTask {
+  readonly spec: TaskSpec;
+}
+
+export function createSubmissions({ admit = anybody, ...deps }: SubmissionDeps): Submissions {
+  const { queue, newId } = deps;
+  return {
+    newId,
+
+    async enqueue(request, id) {
+      const leave = admit();
+      try {
+        const asked = readRequest(request, { trace: currentTraceparent(), id }, deps);
+        const stored = await (needsLookUp(asked) ? lookUpAndStore(asked, deps) : queue.enqueue(asked.task));
+        return { spec: asked.spec, ...stored };
+      } finally {
+        leave();
+      }
+    },
+
+    async enqueueAll(requests) {
+      const trace = currentTraceparent();
+      const leaves: (() => void)[] = [];
+      const plain: NewTask[] = [];
+      const others = settleAll(requests, (request) => {
+        leaves.push(admit());
+        const asked = readRequest(request, { trace }, deps);
+        if (needsLookUp(asked)) return lookUpAndStore(asked, deps);
+        plain.push(asked.task);
+        return undefined;
+      });
+      try {
+        const stored = (await queue.enqueueAll(plain)).values();
+        return (await others).map((result) => {
+          const settled = isSettled(result) ? result : stored.next().value;
+          if (settled === undefined) throw new Error("the queue did not answer for each task");
+          return settled;
+        });
+      } finally {
+        for (const leave of leaves) leave();
+      }
+    },
+  };
+}
+
+interface LookUpDeps extends Pick<ReadDeps, "cache"> {
+  readonly queue: Pick<Queue, "enqueue" | "answer" | "get">;
+  /** Absent: no task goes on with another. */
+  readonly conversations?: Pick<Conversations, "follow"> | undefined;
+}
+
+const needsLookUp = ({ task, spec }: Asked): boolean => task.cacheKey !== undefined || spec.conversation !== undefined;
+
+/** Stores a task that may have a cached answer, or goes on with a conversation. */
+async function lookUpAndStore({ task, spec }: Asked, { queue, cache, conversations }: LookUpDeps): Promise<FullTask> {
+  const result = task.cacheKey === undefined ? undefined : await cache?.find(task.cacheKey, spec);
+  const followed = spec.conversation && (await conversations?.follow(task.agent, task.engine, spec.conversation));
+  const own = spec.affinity || !followed ? task.conditions : { ...task.conditions, ...followed };
+  const conditions = result ? toBeAnswered(own) : own;
+  const stored = await queue.enqueue(conditions ? { ...task, conditions } : task);
+  return result ? answered(stored, result, queue) : stored;
+}
+
+async function answered(task: FullTask, result: TaskResult, queue: LookUpDeps["queue"]): Promise<FullTask> {
+  const { id, agent } = task.task;
+  try {
+    await queue.answer(id, TaskResult.encode(result).finish(), cachedFacts(result));
+    return await queue.get(id, agent);
+  } catch {
+    // It was accepted: after a minute it waits like any other.
+    return task;
+  }
+}
+
+const isSettled = <T>(result: PromiseSettledResult<T | undefined>): result is PromiseSettledResult<T> =>
+  result.status === "rejected" || result.value !== undefined;
+
+const anybody = () => () => undefined;
+
+const MAX_BATCH = 1_000;
+
+/** Each task of a batch for itself, in their order. Throws INVALID_FIELD for the batch itself. */
+export async function enqueueBatch(
+  submissions: Pick<Submissions, "enqueueAll">,
+  { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<EnqueueRequest, "agentId">[] },
+): Promise<PromiseSettledResult<FullTask>[]> {
+  if (items.length === 0 || items.length > MAX_BATCH) {
+    throw invalidFields([{ field: "items", description: `has ${items.length} tasks, not 1 to ${MAX_BATCH}` }]);
+  }
+  return submissions.enqueueAll(items.map(({ spec, requestId }) => ({ agentId, spec, requestId })));
+}

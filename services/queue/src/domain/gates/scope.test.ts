@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import * as fc from "fast-check";
+import { readScope, type Scope, scopeName } from "./scope.js";
+
+const STORED: Readonly<Record<string, Scope>> = {
+  all: { kind: "all" },
+  emergency: { kind: "emergency" },
+  "class/high": { kind: "class", class: "high" },
+  "engine/claude-code": { kind: "engine", engine: "claude-code" },
+  "agent/alice@x": { kind: "agent", agent: "alice@x" },
+  "label/repo=a%2Fb": { kind: "label", label: "repo=a%2Fb" },
+  "account/claude-code/": { kind: "account", engine: "claude-code", account: "" },
+  "account/claude-code/team": { kind: "account", engine: "claude-code", account: "team" },
+  "executor/ex-1/claude-code": { kind: "executor", executor: "ex-1", engine: "claude-code" },
+};
+
+describe("a scope", () => {
+  it("is stored under one name, by which it is read again", () => {
+    for (const [name, scope] of Object.entries(STORED)) {
+      assert.deepEqual(readScope(name), scope);
+      assert.equal(scopeName(scope), name);
+    }
+  });
+
+  it("keeps its name, whatever another release has stored", () => {
+    for (const name of ["region/eu", "all/x", "class/later", "account/claude-code", "engine/a/b", ""]) {
+      assert.deepEqual(readScope(name), { kind: "unknown", name });
+    }
+    const kinds = ["all", "class", "engine", "agent", "label", "account", "executor", "emergency"];
+    const parts = fc.array(fc.constantFrom("a", "", "=", "high", "%", "\n", ...kinds), { maxLength: 4 });
+    const names = fc.tuple(fc.constantFrom(...kinds), parts).map(([kind, rest]) => [kind, ...rest].join("/"));
+    fc.assert(fc.property(names, (name) => scopeName(readScope(name)) === name));
+  });
+});

@@ -1,0 +1,38 @@
+import { Refusal } from "@ccsp/errors";
+import type { Queue } from "../lifecycle/queue.js";
+import { isTaskId } from "../task/shard.js";
+import type { Heartbeat, LeaseStore, SyncFindings } from "./lease-store.js";
+
+/** What an executor says of itself in a Sync. */
+export type Presence = Omit<Heartbeat, "leaseMs" | "again">;
+
+/** Renews what an executor holds, and settles what differs from what the store has. Throws SYNC_STALE. */
+export function createLook(
+  { store, queue }: { store: LeaseStore; queue: Pick<Queue, "freeLease" | "resumeLease"> },
+  leaseMs: number,
+) {
+  // A lease that cannot be freed for the moment delays no answer. The next Sync finds it again.
+  const freeUnlisted = (id: string, fence: number): Promise<void> =>
+    queue.freeLease(id, { how: "undelivered", fence }).catch((error: unknown) => {
+      if (!(error instanceof Refusal && error.reason === "DEPENDENCY_UNAVAILABLE")) throw error;
+    });
+
+  return async (presence: Presence, again: boolean): Promise<SyncFindings> => {
+    const { executor, boot, sequence, draining, offers } = presence;
+    const strange = presence.held.filter(({ id }) => !isTaskId(id));
+    const held = strange.length > 0 ? presence.held.filter(({ id }) => isTaskId(id)) : presence.held;
+    const findings = await store.sync({ executor, boot, sequence, draining, offers, held, leaseMs, again });
+    if (findings === "stale") throw syncStale();
+    for (const { id, fence } of findings.unlisted) await freeUnlisted(id, fence);
+    const lost = [...findings.lost, ...strange.map(({ id }) => id)];
+    const accountOf = (engine: string): string => offers.find((offer) => offer.engine === engine)?.account ?? "";
+    for (const { id, fence } of findings.forgotten) {
+      if (!(await queue.resumeLease(id, { executor, boot, fence, accountOf }, leaseMs))) lost.push(id);
+    }
+    return { ...findings, lost };
+  };
+}
+
+export function syncStale(): Refusal {
+  return new Refusal("SYNC_STALE", "a newer Sync of this executor was seen");
+}

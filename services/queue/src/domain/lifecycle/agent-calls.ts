@@ -1,0 +1,52 @@
+import { Refusal } from "@ccsp/errors";
+import { readReason } from "../fields/text.js";
+import { type Bounds, refuseFull } from "../intake/bounds.js";
+import { afterCancel, afterPriority, afterRevival } from "../task/decide.js";
+import type { PriorityClass, Task } from "../task/task.js";
+import type { FullTask } from "../task/task-store.js";
+import { type FullTaskReads, findFullTask, findTask } from "./find-task.js";
+import type { Moves } from "./moves.js";
+
+/**
+ * What an agent may do with its task, and an operator with every task: `agent` is "" for an operator. Each call throws
+ * TASK_NOT_FOUND for a task of another agent.
+ */
+export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves: Moves }, bounds: Bounds) {
+  return {
+    findFor: (id: string, agent: string): Promise<Task> => findTask(store, id, agent),
+
+    get: (id: string, agent: string): Promise<FullTask> => findFullTask(store, id, agent),
+
+    async cancel(id: string, agent: string, why: string): Promise<FullTask> {
+      const reason = readReason(why);
+      await findTask(store, id, agent);
+      await moves.decideAndMove(id, (task) => afterCancel(task, reason));
+      return findFullTask(store, id, agent);
+    },
+
+    /** Puts a failed task back. Throws TASK_NOT_FAILED and QUEUE_FULL. */
+    async retry(id: string, agent: string, why: string): Promise<FullTask> {
+      const reason = readReason(why);
+      const task = await findTask(store, id, agent);
+      if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
+      const { outcome } = await moves.decideAndMove(id, (current) => afterRevival(current, reason));
+      refuseFull(bounds, outcome);
+      // The whole task even when nothing changed: an earlier call may have put it back and waited for replicas in vain.
+      return findFullTask(store, id, agent, "whole");
+    },
+
+    /** Changes the class of a task that waits. */
+    async setPriority(id: string, agent: string, priority: PriorityClass): Promise<FullTask> {
+      await findTask(store, id, agent);
+      await moves.decideAndMove(id, (task) => afterPriority(task, priority));
+      return findFullTask(store, id, agent);
+    },
+  };
+}
+
+function notFailed({ id, state }: Task): Refusal {
+  const metadata = { task_id: id, state };
+  return new Refusal("TASK_NOT_FAILED", `the task ended as ${state}: only FAILED and EXPIRED ones can be put back`, {
+    metadata,
+  });
+}

@@ -1,0 +1,23 @@
+import { taskNotFound } from "../task/not-found.js";
+import { isTaskId } from "../task/shard.js";
+import type { Task } from "../task/task.js";
+import type { FullTask, TaskContents, TaskReads } from "../task/task-store.js";
+
+export type FullTaskReads = TaskReads & TaskContents;
+
+/** A task of this agent. `agent` is "" for an operator, who may see every task. Throws TASK_NOT_FOUND. */
+export async function findTask(store: TaskReads, id: string, agent: string, what?: "whole"): Promise<Task> {
+  const task = isTaskId(id) ? await store.findConfirmed(id, what) : undefined;
+  if (task === undefined || (agent !== "" && task.agent !== agent)) throw taskNotFound(id);
+  return task;
+}
+
+/** The same, with its prompts and its result. */
+export async function findFullTask(store: FullTaskReads, id: string, agent: string, what?: "whole"): Promise<FullTask> {
+  const task = await findTask(store, id, agent, what);
+  return {
+    task,
+    prompts: await store.findPrompts(task.id),
+    result: task.state === "SUCCEEDED" ? await store.findResult(task) : undefined,
+  };
+}

@@ -1,0 +1,67 @@
+import type { BlockedStore } from "../gates/gate-store.js";
+import { scopeName } from "../gates/scope.js";
+import { labelCap, type Order } from "../order/order.js";
+import { afterBlock } from "../task/decide.js";
+import type { Move, MoveOutcome } from "../task/move.js";
+import { isEnded, isHeld, type State, type Task } from "../task/task.js";
+import type { Place, TaskChanges, TaskReads } from "../task/task-store.js";
+import type { QueueObserver } from "./observer.js";
+
+type Decide = (task: Task) => Promise<Move | undefined> | Move | undefined;
+
+/** Changes one task. Every change of a task that exists is made here. */
+export interface Moves {
+  /** Makes a move that was decided. */
+  readonly makeMove: (task: Place & Partial<Task>, move: Move, result?: Uint8Array) => Promise<MoveOutcome>;
+  /**
+   * Decides and moves, and decides again when the task changed in between. Each round means that another caller made
+   * progress. `to` is the state that the task is in then.
+   */
+  readonly decideAndMove: (id: string, decide: Decide) => Promise<Moved>;
+}
+
+export interface Moved {
+  readonly outcome: MoveOutcome;
+  readonly to: State | undefined;
+}
+
+export function createMoves(
+  { store, observer }: { store: TaskReads & TaskChanges & BlockedStore; observer: QueueObserver },
+  order: Order,
+): Moves {
+  /** The end of a run lets one more task of each of its capped labels try. */
+  const returnLabels = async ({ id: ended, state, labels }: Place & Partial<Task>): Promise<void> => {
+    if (labels === undefined || state === undefined || !isHeld(state)) return;
+    for (const label of labels.filter((each) => labelCap(order, each) !== undefined)) {
+      const id = await store.firstBlocked(ended, scopeName({ kind: "label", label }));
+      if (id !== undefined) await decideAndMove(id, afterBlock);
+    }
+  };
+
+  const makeMove: Moves["makeMove"] = async (task, move, result) => {
+    const outcome = await store.move(task, move, result);
+    // A repeat returns them too: the answer to the first call may have been lost.
+    if (task.labels && (outcome === "ok" || outcome === "done")) await returnLabels(task);
+    if (outcome === "ok") observe(move, observer);
+    return outcome;
+  };
+
+  const decideAndMove: Moves["decideAndMove"] = async (id, decide) => {
+    for (;;) {
+      const task = await store.find(id);
+      const move = task && (await decide(task));
+      if (!task || !move) return { outcome: task ? "ok" : "missing", to: task?.state };
+      const outcome = await makeMove(task, move);
+      if (outcome !== "moved") return { outcome, to: move.to };
+    }
+  };
+
+  return { makeMove, decideAndMove };
+}
+
+function observe({ to, set, event }: Move, observer: QueueObserver): void {
+  if (isEnded(to)) observer.ended(to);
+  const { type, error } = event ?? {};
+  if (error && (type === "retried" || type === "failed")) observer.failed(error.category, type === "retried");
+  if (set.deliveries) observer.deliveryLost();
+}

@@ -1,0 +1,129 @@
+import type { Queue } from "../lifecycle/queue.js";
+import type { Move } from "../task/move.js";
+import type { State, Task } from "../task/task.js";
+import { isSurelyMeant, matches, type TaskFilter } from "./filter.js";
+import type { CandidatePage, Cursor, ListStore, WalkStore, Where } from "./search-store.js";
+
+/** Changes of one page: they go into Redis in groups, and others have their turn in between. */
+const AT_ONCE = 128;
+/** A millisecond of Redis. */
+const COUNTED_AT_ONCE = 1_000;
+
+/** Numbers of tasks, by agent. */
+export type Counts = ReadonlyMap<string, number>;
+
+export interface Change {
+  /** In which states the tasks are that are meant. */
+  readonly states: readonly State[];
+  /** At most: as long as one finds more, since a task can go back behind it, as one does whose lease is released. */
+  readonly walks: number;
+  readonly after: (task: Task) => Move | undefined;
+  /** A meant task that is in this state now has been changed, by this call or another. */
+  readonly reached: (state: State) => boolean;
+}
+
+/** Changes one task. */
+export type Changer = Pick<Queue, "decideAndMove" | "refuseFull">;
+
+interface ChangeDeps {
+  readonly store: WalkStore & ListStore;
+  readonly queue: Changer;
+}
+
+/** A task that matched when it was found. */
+interface Found {
+  readonly id: string;
+  readonly agent: string;
+  /** A task that was accepted later is not meant. */
+  readonly asOf: number;
+}
+
+/** Changes every task that the filter matches, or counts them only. Throws what the first change threw that failed. */
+export async function changeAll(
+  { store, queue }: ChangeDeps,
+  filter: TaskFilter,
+  change: Change,
+  { dryRun, signal }: { readonly dryRun: boolean; readonly signal: AbortSignal },
+): Promise<{ readonly matched: Counts; readonly changed: Counts }> {
+  const counts = { matched: new Map<string, number>(), changed: new Map<string, number>() };
+  const { agent, engine, classes } = filter;
+  const states = change.states.filter((state) => filter.states.length === 0 || filter.states.includes(state));
+  const where: Where = { states, classes, engine, agent };
+  const start = await store.beginWalk(where);
+  const met = new Set<string>();
+
+  /** Answers the tasks of a page that were not met before. */
+  const meet = async (page: CandidatePage): Promise<readonly Found[]> => {
+    const found = (await matching(store, page, { filter, states })).filter(({ id }) => met.size < met.add(id).size);
+    for (const task of found) count(counts.matched, task);
+    return found;
+  };
+  const changePage = async (found: readonly Found[]): Promise<void> => {
+    // All of them have an end before one that failed is told of.
+    const settled = await Promise.allSettled(found.map((task) => changeOne(queue, task, { filter, change })));
+    for (const [i, each] of settled.entries()) {
+      const task = found[i];
+      if (task && each.status === "fulfilled" && each.value) count(counts.changed, task);
+    }
+    const failed = settled.find((each) => each.status === "rejected");
+    if (failed) throw failed.reason;
+  };
+  /** Two pages are under way at once, so that Redis and this process do not wait for each other by turns. */
+  const walk = async (): Promise<void> => {
+    let underWay = Promise.resolve();
+    try {
+      for (let cursor: Cursor | undefined = start; cursor !== undefined; ) {
+        const page: CandidatePage = await store.candidates(where, dryRun ? COUNTED_AT_ONCE : AT_ONCE, cursor);
+        signal.throwIfAborted();
+        const found = await meet(page);
+        const before = underWay;
+        if (!dryRun) underWay = changePage(found);
+        underWay.catch(() => undefined);
+        await before;
+        cursor = page.next;
+      }
+    } finally {
+      await underWay;
+    }
+  };
+
+  for (let walks = 0; walks < (dryRun ? 1 : change.walks) && states.length > 0; walks++) {
+    const metBefore = met.size;
+    await walk();
+    if (met.size === metBefore) break;
+  }
+  return counts;
+}
+
+async function changeOne(
+  queue: Changer,
+  { id, asOf }: Found,
+  { filter, change: { states, after, reached } }: { readonly filter: TaskFilter; readonly change: Change },
+): Promise<boolean> {
+  const { outcome, to } = await queue.decideAndMove(id, (task) =>
+    states.includes(task.state) && task.created <= asOf && matches(task, filter) ? after(task) : undefined,
+  );
+  queue.refuseFull(outcome);
+  return outcome === "ok" && to !== undefined && reached(to);
+}
+
+/** Those of a page that the filter means. Reads only the records that the page cannot decide by itself. */
+async function matching(
+  store: ListStore,
+  { asOf, found }: CandidatePage,
+  { filter, states }: { readonly filter: TaskFilter; readonly states: readonly State[] },
+): Promise<readonly Found[]> {
+  const sure = found.flatMap(({ id, waits }): Found[] => {
+    const isSure = waits && waits.sinceMs <= asOf && isSurelyMeant(filter, waits.sinceMs);
+    return isSure ? [{ id, agent: waits.agent, asOf }] : [];
+  });
+  if (sure.length === found.length) return sure;
+  const known = new Set(sure.map(({ id }) => id));
+  const records = await store.findAll(found.map(({ id }) => id).filter((id) => !known.has(id)));
+  const read = records.filter((task) => states.includes(task.state) && task.created <= asOf && matches(task, filter));
+  return [...sure, ...read.map(({ id, agent }) => ({ id, agent, asOf }))];
+}
+
+function count(counts: Map<string, number>, { agent }: Found): void {
+  counts.set(agent, (counts.get(agent) ?? 0) + 1);
+}

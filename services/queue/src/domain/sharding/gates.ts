@@ -1,0 +1,44 @@
+import type { EmergencyStore } from "../emergency/emergency-store.js";
+import type { BlockedStore, GateStore, LimitStore } from "../gates/gate-store.js";
+import { COPY, mendGates } from "./mend-gates.js";
+import type { Shards } from "./shards.js";
+
+/** What the first shard has is in force, so half a closing or half an opening is never taken for a whole one. */
+export const shardedGates = ({ all, first, others }: Shards): GateStore => ({
+  gates: () => first.gates(),
+  async closeGate(closing) {
+    const gate = await first.closeGate(closing);
+    await Promise.all(others.map((store) => store.closeGate({ ...COPY, scope: closing.scope, gate })));
+    return gate;
+  },
+  async openGate(scope, by) {
+    const opened = await first.openGate(scope, by);
+    const copies = await Promise.all(others.map((store) => store.openGate(scope)));
+    return opened || copies.includes(true);
+  },
+  mendGates: () => mendGates(first, others),
+  openDueGates: async () => void (await all((store) => store.openDueGates())),
+});
+
+/** An emergency stop, like a gate. */
+export const shardedEmergency = ({ first, others, idsOfAll }: Shards): EmergencyStore => ({
+  emergency: () => first.emergency(),
+  async raiseEmergency(stop, how) {
+    const raised = await first.raiseEmergency(stop, how);
+    await Promise.all(others.map((store) => store.raiseEmergency(raised, "copy")));
+    return raised;
+  },
+  keepReceipt: (...args) => first.keepReceipt(...args),
+  receipts: (id) => first.receipts(id),
+  heldIds: () => idsOfAll((store) => store.heldIds()),
+});
+
+/** Each shard limits its own tasks. */
+export const shardedLimits = ({ all, idsOfAll, ofTask }: Shards): LimitStore & BlockedStore => ({
+  adaptBound: async (...args) => void (await all((store) => store.adaptBound(...args))),
+  unthrottleRefilled: async () => void (await all((store) => store.unthrottleRefilled())),
+  unthrottle: async (agent) => void (await all((store) => store.unthrottle(agent))),
+  mendRunning: async () => void (await all((store) => store.mendRunning())),
+  blockedIds: (room) => idsOfAll((store) => store.blockedIds(room)),
+  firstBlocked: async (id, reason) => ofTask(id)?.firstBlocked(id, reason),
+});

@@ -1,0 +1,45 @@
+import type { ConfirmationStore, Cursor, ListStore, WalkStore } from "../search/search-store.js";
+import { idInShard, shardOfTask } from "../task/shard.js";
+import type { Shards } from "./shards.js";
+
+/** A list of an agent's tasks is in its shard. */
+export const shardedLists = ({ all, idsOfAll, ofAgent, shardOfAgent }: Shards): ListStore => ({
+  owners: () => idsOfAll((store) => store.owners()),
+  listIds: (agent, before, count) =>
+    ofAgent(agent).listIds(agent, before && idInShard(before, shardOfAgent(agent)), count),
+  async findAll(ids) {
+    const found = await all((store, shard) => store.findAll(ids.filter((id) => shardOfTask(id) === shard)));
+    const byId = new Map(found.flat().map((task) => [task.id, task]));
+    return ids.flatMap((id) => byId.get(id) ?? []);
+  },
+});
+
+/** A walk goes through the shards one after the other. */
+export const shardedWalks = ({ all, first, shardOfAgent, stores }: Shards): WalkStore => ({
+  earliestNow: async () => Math.min(...(await all((store) => store.earliestNow()))),
+  // In all shards at once, so that what is accepted meanwhile is in none of them.
+  async beginWalk(where) {
+    const inAll = await all(async (store, shard) => ({ shard, at: await store.beginWalk(where) }));
+    const meant = where.agent === undefined ? inAll : inAll.slice(shardOfAgent(where.agent)).slice(0, 1);
+    return encodeWalk(meant);
+  },
+  async candidates(where, count, cursor) {
+    const [here, ...rest] = decodeWalk(cursor);
+    if (here === undefined) throw new Error("there is no shard");
+    const page = await (stores[here.shard] ?? first).candidates(where, count, here.at);
+    const ahead = page.next === undefined ? rest : [{ ...here, at: page.next }, ...rest];
+    const { asOf, found } = page;
+    return { asOf, found, ...(ahead.length > 0 && { next: encodeWalk(ahead) }) };
+  },
+});
+
+export const shardedConfirmations = ({ first }: Shards): ConfirmationStore => ({
+  keepConfirmation: (...args) => first.keepConfirmation(...args),
+  takeConfirmation: (name) => first.takeConfirmation(name),
+});
+
+/** How far a walk is in each shard that it has not gone through. */
+type Walk = readonly { readonly shard: number; readonly at: Cursor }[];
+const encodeWalk = (walk: Walk): Cursor => JSON.stringify(walk);
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encodeWalk` makes them
+const decodeWalk = (cursor: Cursor): Walk => JSON.parse(cursor) as Walk;

@@ -1,0 +1,64 @@
+import type { ExecutorStore, ExecutorView } from "../executors/executor-store.js";
+import { joinSurroundings } from "../explain/situation.js";
+import type { RunTimeStore, SituationStore } from "../explain/situation-store.js";
+import { byLoad, type Counts, type Depth, type StatusStore } from "../status/status-store.js";
+import type { Shards } from "./shards.js";
+
+/** The sums of all shards. */
+export const shardedStatus = ({ all }: Shards): StatusStore & ExecutorStore => ({
+  depths: async () => sumDepths((await all((store) => store.depths())).flat()),
+  async counts() {
+    const counts = await all((store) => store.counts());
+    const sum = (count: keyof Counts) => counts.reduce((total, each) => total + each[count], 0);
+    const [leased, parked, scheduled] = [sum("leased"), sum("parked"), sum("scheduled")];
+    return { leased, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
+  },
+  // An agent is in one shard.
+  async agentLoads(count) {
+    const loads = await all((store) => store.agentLoads(count));
+    return loads.flat().toSorted(byLoad).slice(0, count);
+  },
+  executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
+});
+
+/** A task waits in its own shard, for executors that ask all of them. */
+export const shardedSituations = ({ all, ofAgent, ofTask, shardOfAgent }: Shards): SituationStore & RunTimeStore => ({
+  standing: (task) => ofAgent(task.agent).standing(task),
+  rememberRun: async (task, run) => ofTask(task.id)?.rememberRun(task, run),
+  async surroundings(task) {
+    const own = shardOfAgent(task.agent);
+    const around = await all((store) => store.surroundings(task));
+    const present = around[own];
+    if (present === undefined) throw new Error("there is no shard");
+    const others = around.filter((_, shard) => shard !== own);
+    return joinSurroundings(present, others);
+  },
+});
+
+function sumDepths(depths: readonly Depth[]): Depth[] {
+  const sums = new Map<string, Depth>();
+  for (const depth of depths) {
+    const place = `${depth.engine}/${depth.class}`;
+    const sum = sums.get(place);
+    const ages = [sum?.oldestAgeMs, depth.oldestAgeMs].filter((age) => age !== undefined);
+    const oldestAgeMs = ages.length === 0 ? undefined : Math.max(...ages);
+    sums.set(place, {
+      ...depth,
+      oldestAgeMs,
+      waiting: depth.waiting + (sum?.waiting ?? 0),
+      running: depth.running + (sum?.running ?? 0),
+      parked: depth.parked + (sum?.parked ?? 0),
+    });
+  }
+  return [...sums.values()];
+}
+
+function joinExecutors(views: readonly ExecutorView[]): ExecutorView[] {
+  const joined = new Map<string, ExecutorView>();
+  for (const view of views) {
+    const other = joined.get(view.id);
+    const latest = other && other.seenMs > view.seenMs ? other : view;
+    joined.set(view.id, { ...latest, leases: view.leases + (other?.leases ?? 0) });
+  }
+  return [...joined.values()];
+}

@@ -1,0 +1,56 @@
+import type { Handlers } from "@ccsp/grpc-kit";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { readStop } from "../application/read-emergency.js";
+import { readPause, readResume } from "../application/read-gates.js";
+import { readStatus, type StatusReadStore } from "../application/status.js";
+import { createStatusFeed } from "../application/status-feed.js";
+import { toStatusMessage } from "../application/status-message.js";
+import type { EmergencyStop } from "../domain/emergency/emergency-stop.js";
+import type { Gates } from "../domain/gates/gate-keeper.js";
+import type { SpecLimits } from "../domain/intake/validate.js";
+import { toEmergencyStatus } from "../messages/emergency-message.js";
+import { toGateMessage } from "../messages/gate-message.js";
+
+export interface ControlDeps {
+  readonly gates: Gates;
+  readonly emergency: EmergencyStop;
+  readonly store: StatusReadStore;
+  readonly limits: SpecLimits;
+}
+
+type Rpc = "pauseQueue" | "resumeQueue" | "emergencyStop" | "getStatus" | "watchQueue";
+
+/** What an operator sees of the whole queue, and does with it. */
+export function controlHandlers({
+  gates,
+  emergency,
+  store,
+  limits,
+}: ControlDeps): Pick<Handlers<QueueServiceService>, Rpc> {
+  const getStatus = async () => toStatusMessage(await readStatus(store), limits);
+  const watchStatus = createStatusFeed(getStatus);
+  return {
+    async pauseQueue(request) {
+      const nowMs = await store.now("");
+      const { scope, ...pause } = readPause(request, limits.engines, nowMs);
+      const gate = await gates.pause(scope, pause);
+      return { gate: toGateMessage(scope, gate, nowMs) };
+    },
+
+    async resumeQueue(request) {
+      const { scope, who, why } = readResume(request, limits.engines);
+      return { resumed: await gates.resume(scope, { who, why }) };
+    },
+
+    async emergencyStop(request, { signal }) {
+      const { confirmed, ...state } = await emergency.stop(readStop(request), signal);
+      return { status: toEmergencyStatus(state), confirmed };
+    },
+
+    getStatus,
+
+    async *watchQueue(_request, { signal }) {
+      for await (const status of watchStatus(signal)) yield { status };
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { visible } from "@ccsp/errors";
+import type { Handlers } from "@ccsp/grpc-kit";
+import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { createComplete } from "../application/complete.js";
+import { deliver } from "../application/deliver.js";
+import { createRunLearner } from "../application/run-learner.js";
+import type { TaskCache } from "../cache/task-cache.js";
+import type { TaskConversations } from "../conversations/task-conversations.js";
+import type { RunTimeStore } from "../domain/explain/situation-store.js";
+import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
+import type { Sync } from "../domain/leases/sync.js";
+import type { Queue } from "../domain/lifecycle/queue.js";
+import { toDuration } from "../messages/duration.js";
+import { toOrder } from "../messages/emergency-message.js";
+import { failFacts } from "../messages/run-facts.js";
+import { toState } from "../messages/words.js";
+import { toLease } from "./lease-message.js";
+import { readFailure, readReport, readSync } from "./requests.js";
+
+export interface LeaseDeps {
+  readonly queue: Queue;
+  readonly sync: Sync;
+  readonly store: RunTimeStore;
+  /** Absent: nothing is cached. */
+  readonly cache?: TaskCache | undefined;
+  readonly conversations: TaskConversations;
+  /** Ms since 1970, by Redis. */
+  readonly clock: { now(): number };
+}
+
+type Rpc = "sync" | "report" | "complete" | "fail" | "release";
+
+/** What an executor says of its leases. */
+export function leaseHandlers({
+  queue,
+  sync,
+  store,
+  cache,
+  conversations,
+  clock,
+}: LeaseDeps): Pick<Handlers<QueueServiceService>, Rpc> {
+  const learn = createRunLearner(store, () => performance.now());
+  const complete = createComplete({ queue, conversations, cache, learn });
+  return {
+    async sync(request, context) {
+      const answer = await sync(readSync(request, context), context.signal);
+      return {
+        leases: await deliver(
+          answer.grants,
+          async (grant) => ({ ...toLease(grant), conversation: await conversations.ofLease(grant.task) }),
+          queue,
+        ),
+        cancellations: answer.cancelled.map(({ id, fence, reason }) => ({ taskId: id, fence: BigInt(fence), reason })),
+        lostTaskIds: [...answer.lost],
+        nextSync: toDuration(answer.nextSyncMs),
+        leaseLength: toDuration(answer.leaseMs),
+        emergency: answer.emergency && toOrder(answer.emergency),
+        time: new Date(clock.now()),
+      };
+    },
+
+    async report(request) {
+      await queue.report(readReport(request));
+      return {};
+    },
+
+    async complete(request) {
+      await complete({ ...request, fence: Number(request.fence) });
+      return {};
+    },
+
+    async fail(request) {
+      const error = readFailure(request);
+      return { state: toState(await queue.fail(request.taskId, Number(request.fence), error, failFacts(request))) };
+    },
+
+    async release({ taskId, fence, reason }) {
+      await queue.release(taskId, Number(fence), cut(visible(reason), MAX_REASON_BYTES));
+      return {};
+    },
+  };
+}
