@@ -4,12 +4,12 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 E2E := 'packages/e2e/test/**/*.test.ts'
-# Long files first, so that the jobs end together.
+# Long files come first, so that the parallel jobs end at about the same time.
 LIVE := 'services/*/test/**/*.test.ts' 'packages/!(e2e)/test/**/*.test.ts'
 SLOW := 'packages/*/test/**/*.slow.test.ts' 'services/*/test/**/*.slow.test.ts'
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
-# Files side by side: most of a test's time it waits for processes.
+# Runs files in parallel, because a test mostly waits for processes.
 SIDE_BY_SIDE := --parallel --jobs 2
 ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
@@ -37,7 +37,7 @@ logs: ## follow their logs
 setup: ## get what this machine lacks, into this folder; build (the others do it when needed)
 	@deploy/setup.sh
 
-# Enough to check and to compile: no Redis, no Consul.
+# Gets only what checks and the compiler need: no Redis and no Consul.
 packages:
 	@deploy/setup.sh node
 

@@ -73,7 +73,7 @@ describe("openRedis on Sentinel", () => {
       const ended = [redis.client, subscriber].map((client) => once(client, "end"));
       await redis.close();
       await Promise.all(ended);
-      // An ended connection waits a shorter time than this before its next try, and that try would change its status
+      // 10 s is longer than an ended connection waits before it connects again. A new try would change the status
       // immediately.
       mock.timers.tick(10_000);
       assert.deepEqual([redis.client.status, subscriber.status], ["end", "end"]);

@@ -4,7 +4,7 @@ import type { Notice } from "./notification.js";
 
 export type Told = "ok" | "repeat" | "failed";
 
-/** Thrown when a channel did not take a notice; the others were served. Give the notice again later. */
+/** Thrown if a channel did not accept a notice. The other channels have accepted it. Pass the notice again later. */
 export class UndeliveredError extends Error {
   readonly channels: readonly string[];
 
@@ -16,9 +16,10 @@ export class UndeliveredError extends Error {
 
 export interface Notifier {
   /**
-   * Gives the notice to each channel that has not taken it yet, side by side: a channel that is down keeps nothing from
-   * the others. Resolves when all have it. At least once per channel: a channel may get it again when the process dies, or
-   * Redis is away, between its answer and the note of it.
+   * Passes the notice to each channel that has not accepted it yet, to all of them at the same time. So a channel that
+   * is down does not delay the others. Resolves when all channels have accepted it. Delivers at least once per channel:
+   * a channel may get the notice again if the process dies, or Redis is down, after the channel's answer and before the
+   * record of it.
    */
   notify(notice: Notice): Promise<void>;
 }
