@@ -235,7 +235,7 @@ part_consul() {
   [[ -z ${CONSUL_BIN:-} ]] || { fault "consul: CONSUL_BIN names $CONSUL_BIN, which cannot be run" "$how"; return 1; }
   can_unpack_debian && [[ $(. /etc/os-release && echo "$ID") == debian ]] ||
     { without_consul "it can be fetched on Debian only" "$how"; return; }
-  # Every make target runs this script. So a failed download is not retried each time.
+  # Most make targets run this part. So a failed download is not retried within a day.
   [[ -z $(find "$absent" -mtime -1 2>/dev/null) ]] || { without_consul "$(cat "$absent")" "$how"; return; }
   say "consul from Debian's $CONSUL_SUITE into .tools/consul"
   if ! logged consul fetch_consul; then

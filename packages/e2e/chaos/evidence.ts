@@ -96,7 +96,6 @@ function toLogFacts(event: TaskEvent): LogFacts {
   return facts;
 }
 
-/** Reads the whole event stream. */
 export async function readEvents(redisUrl: string): Promise<Pick<Evidence, "events" | "eventsTrimmed">> {
   const redis = clientOf(redisUrl);
   try {

@@ -6,7 +6,6 @@ import { onceReachable } from "./once-reachable.js";
 import { createReadAhead } from "./read-ahead.js";
 import type { MethodShape } from "./service-shape.js";
 
-/** One call that a client makes. */
 export interface Outgoing {
   readonly client: GrpcClient;
   readonly target: string;

@@ -42,7 +42,6 @@ const SLOW_READER = new Refusal(
 /** Forbids the caller's channel to repeat the call by itself (gRFC A6). The caller itself may repeat it. */
 const NO_RETRY = ["grpc-retry-pushback-ms", "-1"] as const;
 
-/** How one method is served. */
 export interface Served<R> {
   readonly handle: (request: unknown, context: CallContext) => R;
   /** Throws if the response cannot be encoded, which is a bug. */

@@ -7,7 +7,6 @@ export interface MonitorConfig {
   readonly partitions: number;
 }
 
-/** Defines every setting of the monitor. */
 export function define(settings: Settings): MonitorConfig {
   return {
     service: serviceSettings(settings, { name: "monitor", grpcPort: 3003, opsPort: 9003 }),

@@ -10,7 +10,6 @@ export interface NotificationConfig {
   readonly filePath: string;
 }
 
-/** Defines every setting of the notification service. */
 export function define(settings: Settings): NotificationConfig {
   const filePath = settings.text("CCSP_NOTIFICATION_FILE", "JSON-lines file that notifications are appended to", {
     default: "./.ccsp/notifications.jsonl",
