@@ -16,7 +16,7 @@ const TAKEOVER = { timeoutMs: 30_000, what: "another master" };
 /**
  * Starts a master, two replicas and three Sentinels. The master accepts no write while no replica is connected. The
  * queue answers a call only when both replicas have the change, for two reasons. Sentinel may choose either of them.
- * And a replica that Sentinel has not told yet still follows a master that was replaced.
+ * And a replica that Sentinel has not informed yet still follows a master that was replaced.
  */
 export async function startSentinels(): Promise<Storage> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-chaos-sentinel-"));

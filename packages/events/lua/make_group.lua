@@ -6,8 +6,8 @@
 --       2 from: '0' the oldest kept entry, '$' the next new entry
 -- RETURN 'ok' | 'there'
 --
--- A group that exists keeps its position. This is a script because, when its memory is full, Redis refuses the plain
--- command even if the group exists.
+-- A group that exists keeps its position. This is a script because a full Redis refuses the plain command, even if the
+-- group exists.
 
 local reply = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
 if not reply.err then

@@ -2,15 +2,11 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { CallError } from "./call-error.js";
 import { NO_DETAILS } from "./status-details.js";
 
-/**
- * gRPC core accepts no more metadata by default. An HTTP/2 peer that receives far more ends the connection, with all
- * other calls on it. The client refuses too much metadata before it sends, so only one call fails, with a clear error.
- */
 export type PlainMetadata = Readonly<Record<string, string>>;
 
 /**
- * gRPC core takes no more by default, and HTTP/2 peers that are sent far more end the connection with everything else on
- * it. Refused before it is sent, it is a clear error of one call.
+ * gRPC core accepts no more metadata by default. An HTTP/2 peer that receives far more ends the connection, with all
+ * other calls on it. The client refuses too much metadata before it sends, so only one call fails, with a clear error.
  */
 const MAX_BYTES = 16 * 1024;
 

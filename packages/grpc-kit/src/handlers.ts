@@ -101,7 +101,7 @@ function encoderOf(method: MethodShape): (response: unknown) => Buffer {
 
 /**
  * The definition that grpc-js serves. A request that cannot be decoded is the caller's fault and becomes a refusal.
- * grpc-js itself would answer INTERNAL and log nothing here. Responses arrive encoded.
+ * grpc-js itself would answer INTERNAL and log nothing here. Responses are already encoded.
  */
 function servedDefinition(methods: ServiceShape): ServiceDefinition {
   const definition = Object.entries(methods).map(([name, method]) => [

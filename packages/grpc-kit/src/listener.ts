@@ -53,7 +53,6 @@ export async function listen({ host, port, accept, perAddress, refused }: Listen
   };
 }
 
-/** The connections that are open now. */
 class Connections {
   readonly #counts = new Map<string, number>();
   readonly #sockets = new Map<string, Socket>();
