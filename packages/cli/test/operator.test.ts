@@ -29,7 +29,7 @@ describe("ccsp's commands for operators", function () {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** Words of a command line; what has spaces comes after. */
+  /** `line` is a command line that is split at spaces. Arguments with spaces follow in `more`. */
   const at = (line: string, ...more: string[]) => ccsp([...line.split(" "), ...more], { env });
   const ok = async (line: string, ...more: string[]): Promise<string> => {
     const { code, stdout, stderr } = await at(line, ...more);

@@ -81,7 +81,7 @@ describe("an executor that is killed", function () {
     await eventually(() => expectProcesses(2, task), { timeoutMs: 60_000 });
     executor.kill("SIGKILL");
     await executor.exited;
-    // The engine itself goes with the executor; its grandchild does not know.
+    // The engine itself dies with the executor. Its grandchild gets no signal.
     await eventually(() => expectProcesses(1, task));
 
     const syncs = queue.syncs.length;

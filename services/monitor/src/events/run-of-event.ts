@@ -17,16 +17,17 @@ export function runOfEvent(event: Event): Run | undefined {
   if (data?.$case === "taskCancelled") {
     const { attempt, usage, costUsd } = data.value;
     if (usage === undefined && costUsd === undefined) return undefined;
-    return run(event, { ...data.value, id: `${event.taskId} ${attempt}`, model: "", failed: false });
+    return run(event, { ...data.value, id: `${event.taskId} ${attempt}`, failed: false });
   }
   if (data?.$case !== "taskFailed" && data?.$case !== "taskRetried") return undefined;
   const { attempt } = data.value;
   const id = `${event.taskId} ${attempt}`;
-  return attempt > 0 ? run(event, { ...data.value, id, model: "", failed: true }) : undefined;
+  return attempt > 0 ? run(event, { ...data.value, id, failed: true }) : undefined;
 }
 
 interface Ended {
   readonly id: string;
+  /** The model that answered; of a run that failed or was cancelled, the model that the task asked for. */
   readonly model: string;
   readonly failed: boolean;
   readonly usage: Usage | undefined;
