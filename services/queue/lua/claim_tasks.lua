@@ -1,20 +1,21 @@
 #!lua flags=allow-oom
 -- claim_tasks: lease the next tasks of one engine to an executor.
 --
--- KEYS  1 executor      hash  boot, seq; granted: ids granted in answer to this seq; unsettled: '1' when its Sync has leases
---                             to settle first
+-- KEYS  1 executor      hash  boot, seq; granted: ids granted in answer to this seq; unsettled: '1' when its Sync has
+--                             leases to settle first
 --       2 tasks         hash  id -> record (JSON)
 --       3 prompts       hash  id -> TaskSpec with the prompts and attachments only
 --       4 leases        zset  ids by lease expiry (ms)
 --       5 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
 --       6 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
 --       7 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
---       8 meta          hash  fence: the newest; cost:engine: average tokens of a run; run: id of the Redis process; hold:
---                             there while no lease is granted
---       9 running       hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
+--       8 meta          hash  fence: the newest; cost:engine: average tokens of a run; run: id of the Redis process;
+--                             hold: there while no lease is granted
+--       9 running       hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label ->
+--                             leases
 --       10 load         hash  all, class/… or agent/…, then /tasks or /bytes -> how much waits
---       11 bench        zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of agents
---                             that may run again, all with score 0
+--       11 bench        zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of
+--                             agents that may run again, all with score 0
 --       12 gates        hash  scope -> gate (JSON)
 --       13 rates        hash  requests|tokens/engine|agent/name -> level and time (ms)
 --       14 rota         hash  turn order of this engine: class -> credit; time:class -> virtual time
@@ -41,26 +42,26 @@
 --       8 lease length (ms)
 --       9 bytes of prompts after which no more tasks are added
 --       10 work channel
---       11 order (JSON): the settings of domain/order; mostAgeing: the greatest factor by which age multiplies a weight;
---          startTargets: class -> time (ms) within which its tasks should start
+--       11 order (JSON): the settings of domain/order; mostAgeing: the greatest factor by which age multiplies a
+--          weight; startTargets: class -> time (ms) within which its tasks should start
 --       12 'early' when the caller does not know yet what its Sync found, else ''
 -- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the tasks below were
---        granted before, how many tasks are left in line (0 when the script saw that none of them may start), 'login' or
---        'executor' when only this held more tasks or '', '1' when tasks wait for this executor alone or '', id, record,
---        prompts, …}
+--        granted before, how many tasks are left in line (0 when the script saw that none of them may start), 'login'
+--        or 'executor' when only this held more tasks or '', '1' when tasks wait for this executor alone or '', id,
+--        record, prompts, …}
 -- NEEDS time_given (shared/clock), decode_record (shared/record), open_batch, push, push_two (shared/batch),
 --       open_tally (shared/tally), tell_due (shared/due), run_id (outage/run), open_rules (claim/rules),
 --       open_turns, open_line, peek (claim/turns), open_classes (claim/classes)
 --
--- The script picks a class (claim/classes.lua), an agent of that class (claim/turns.lua), and the agent's oldest task that
--- the rules let start (claim/rules.lua, gates.lua, rates.lua). Changes to lists that are read in pages are written at the
--- end (shared/batch.lua).
+-- The script picks a class (claim/classes.lua), an agent of that class (claim/turns.lua), and the agent's oldest task
+-- that the rules let start (claim/rules.lua, gates.lua, rates.lua). Changes to lists that are read in pages are written
+-- at the end (shared/batch.lua).
 -- An agent that may not run is throttled: it goes from the turns to the skip list `bench`. A task that a label holds
 -- leaves its line. So each is checked once, and not by every claim.
--- When the script runs twice for one sequence, it returns what it granted the first time, with the same fences, and then
--- grants more up to the bound. In two cases it grants no more: during a hold, which sync_executor ends, and when Redis was
--- restarted since sync_executor last ran, because sync_executor has to notice a restart first. So a waiting Sync may claim
--- without calling sync_executor before.
+-- When the script runs twice for one sequence, it returns what it granted the first time, with the same fences, and
+-- then grants more up to the bound. In two cases it grants no more: during a hold, which sync_executor ends, and when
+-- Redis was restarted since sync_executor last ran, because sync_executor has to notice a restart first. So a waiting
+-- Sync may claim without calling sync_executor before.
 -- A fence is at least the time in ms. So a Redis that came back without its last second still grants no fence twice.
 
 local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
@@ -68,8 +69,8 @@ local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARG
 local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local order = cjson.decode(ARGV[11])
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
--- Bounds for one call, because it has to stay short: tasks that leave their line without a lease, and pinned tasks that are
--- checked.
+-- Bounds for one call, because it has to stay short: tasks that leave their line without a lease, and pinned tasks that
+-- are checked.
 local most_blocked, most_pins = 100, 500
 local now = time_given(ARGV[2])
 
@@ -194,8 +195,8 @@ for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, '[back/' .. engine .. '
   redis.call('ZREM', bench, member)
 end
 
--- Returns the oldest task of a line that may start; nil when there is none. A task without prompts is broken: it leaves the
--- line, and the reaper ends it.
+-- Returns the oldest task of a line that may start; nil when there is none. A task without prompts is broken: it leaves
+-- the line, and the reaper ends it.
 local function next_of_line(line, skip)
   while peek(line) and most_blocked > 0 do
     local id = string.sub(peek(line), line.id_at)

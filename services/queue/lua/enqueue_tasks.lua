@@ -1,4 +1,5 @@
--- enqueue_tasks: store new tasks of one engine and put each where it waits. Each task is accepted or refused on its own.
+-- enqueue_tasks: store new tasks of one engine and put each where it waits. Each task is accepted or refused on its
+-- own.
 --
 -- KEYS  1 tasks         hash    id -> record (JSON)
 --       2 prompts       hash    id -> TaskSpec with the prompts and attachments only
@@ -30,29 +31,29 @@
 --       5 bounds (JSON): [tasks, bytes] of all, urgent, high, normal, low, and of each agent; 0: no bound;
 --         memory: Redis has no memory for new tasks
 --       6 event data (JSON) of an urgent task
---       7 of a high one
---       8 of a normal one
---       9 of a low one
+--       7 the same of a high task
+--       8 the same of a normal task
+--       9 the same of a low task
 --       10 'tell' to wake executors for tasks that any executor may take, or '' when enough executors are awake
 --       11 for each task: its line (see below), prompts
--- RETURN the time of acceptance, then for each task: 'added' | 'again' and its record | 'known' or 'conflict' and the id of
---        the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
+-- RETURN the time of acceptance, then for each task: 'added' | 'again' and its record | 'known' or 'conflict' and the
+--        id of the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
 --        'stopped' and the emergency stop (JSON)
 -- NEEDS time_given (shared/clock), open_batch, push_two (shared/batch), tell_due (shared/due),
 --       add_event, trim_events (shared/events)
 --
--- A line describes a task: id, class (1 to 4), agent, bytes that the bounds count, payload hash ('' without a request id),
--- traceparent or '', start (ms; 0: no start time, but the record has conditions; '': neither), and the members of the
--- record as JSON, without state and times. A space separates them. One argument is cheaper than eight.
--- The conditions of a start are members of the record: deadline (ms) of the first start, pin (the executor that the task
--- waits for), pinMs (for how long). Each may be absent. This script does not use the other conditions.
--- The script writes no log entry. The first entry of a log, QUEUED or SCHEDULED at `created`, is read from the record. So a
--- waiting task needs no stream.
+-- A line describes a task: id, class (1 to 4), agent, bytes that the bounds count, payload hash ('' without a request
+-- id), traceparent or '', start (ms; 0: no start time, but the record has conditions; '': neither), and the members of
+-- the record as JSON, without state and times. A space separates them. One argument is cheaper than eight.
+-- The conditions of a start are members of the record: deadline (ms) of the first start, pin (the executor that the
+-- task waits for), pinMs (for how long). Each may be absent. This script does not use the other conditions.
+-- The script writes no log entry. The first entry of a log, QUEUED or SCHEDULED at `created`, is read from the record.
+-- So a waiting task needs no stream.
 -- The age of a task is its time of acceptance, or its start time. It has 11 hex digits, so that it sorts by name.
 -- An agent that had no waiting task gets turns from now on. It does not save up turns that it did not use before.
 -- When memory is full, Redis refuses this script before its first write. All other scripts of the queue still run.
--- Each command costs about the same as the work that it does. So the script reads for all tasks at once what their lines
--- name, and also writes for all tasks at once.
+-- Each command costs about the same as the work that it does. So the script reads for all tasks at once what their
+-- lines name, and also writes for all tasks at once.
 
 local tasks, prompts, owned, load, parked, alarms, pinned, events, rota = unpack(KEYS)
 local engine, bounds = ARGV[2], cjson.decode(ARGV[5])

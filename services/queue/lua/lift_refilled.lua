@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- lift_refilled: let throttled agents run again when their rate has refilled.
 --
--- KEYS  1 bench    zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of agents that
---                        may run again, all with score 0
+-- KEYS  1 bench    zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of agents
+--                        that may run again, all with score 0
 --       2 refills  zset  throttled agents by the time at which their rate has refilled (ms)
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 work channel

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- mend_running: count the leases again.
 --
--- KEYS  1 running  hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
+-- KEYS  1 running  hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label ->
+--                        leases
 --       2 tasks    hash  id -> record (JSON)
 --       3 leases   zset  ids by lease expiry (ms)
 --       4 meta     hash  mended: time of the last count (ms)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- move_tasks: take tasks of one engine from the state that the caller saw to the next state, with indexes, log entry and
--- event. Each task is moved or refused on its own.
+-- move_tasks: take tasks of one engine from the state that the caller saw to the next state, with indexes, log entry
+-- and event. Each task is moved or refused on its own.
 --
 -- KEYS  1 tasks         hash    id -> record (JSON)
 --       2 results       hash    id -> TaskResult
@@ -9,13 +9,14 @@
 --       5 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
 --       6 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
 --       7 ended         zset    ids by end (ms)
---       8 running       hash    urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
+--       8 running       hash    urgent/engine, agent/agent, account/engine/account, executor/executor and label/label
+--                               -> leases
 --       9 load          hash    all, class/… or agent/…, then /tasks or /bytes -> how much waits; scheduled -> tasks;
 --                               ended/bytes -> bytes that ended tasks take
 --       10 meta         hash    fence: the newest; cost:engine: average tokens of a run
 --       11 blocked      zset    reason/age/id of queued tasks that are in no line, all with score 0
---       12 bench        zset    skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of agents
---                               that may run again, all with score 0
+--       12 bench        zset    skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of
+--                               agents that may run again, all with score 0
 --       13 rates        hash    requests|tokens/engine|agent/name -> level and time (ms)
 --       14 events       stream
 --       15 rota         hash    time:class -> virtual time
@@ -31,36 +32,36 @@
 --       25 highTurns    zset    the same
 --       26 normalTurns  zset    the same
 --       27 lowTurns     zset    the same
---       28 ...logs      stream  one for each task whose move has a note, in their order; entries 0-1, 0-2, … are sequences
---                               2, 3, …
+--       28 ...logs      stream  one for each task whose move has a note, in their order; entries 0-1, 0-2, … are
+--                               sequences 2, 3, …
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 log channel
 --       4 work channel
 --       5 how many moves follow
 --       6 the moves (JSON, see below), each once, then for each task: its line (see below), result or ''
--- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', 'full ' and the field of `load` that is at its
---        bound, or 'fault ' and what is wrong with its record
+-- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', 'full ' and the field of
+--        `load` that is at its bound, or 'fault ' and what is wrong with its record
 -- NEEDS time_given (shared/clock), HELD (shared/held), open_batch, push, push_two (shared/batch),
 --       open_tally (shared/tally), count_lease (shared/count_lease), tell_due (shared/due),
 --       add_event, trim_events (shared/events), is_ahead (outage/ahead), lift_bench (move/bench),
 --       open_charges (move/charge), resume_lease (move/resume)
 --
--- A line describes a task: id, number of its move, fence (that the caller holds) or '', tokens of the run or '', and the
--- remaining JSON members of the event. A space separates them. Most ends of runs have the same move, and so it is sent and
--- decoded once.
--- A move has: to, set {field: value}, and where they apply: from (the state that the caller saw), settle (what the fence
--- is used up for), due (only when its time in leases, parked or alarms has come), note (of the log entry, as JSON; without
--- it there is no entry), leaseMs (length of a lease that begins, see move/resume.lua), bounds (of what waits, as in
--- enqueue_tasks), event (type). A field that is set to null is deleted.
+-- A line describes a task: id, number of its move, fence (that the caller holds) or '', tokens of the run or '', and
+-- the remaining JSON members of the event. A space separates them. Most ends of runs have the same move, and so it is
+-- sent and decoded once.
+-- A move has: to, set {field: value}, and where they apply: from (the state that the caller saw), settle (what the
+-- fence is used up for), due (only when its time in leases, parked or alarms has come), note (of the log entry, as
+-- JSON; without it there is no entry), leaseMs (length of a lease that begins, see move/resume.lua), bounds (of what
+-- waits, as in enqueue_tasks), event (type). A field that is set to null is deleted.
 --
--- Only this script takes a task out of a state, except that claim_tasks and report_runs start it. So this file alone says
--- what a state means for the indexes. The domain decides the next state from a record that it read before.
--- 'moved': the task has changed since then, and the domain decides again. 'ahead': Redis lost the caller's lease, and the
--- next Sync of its holder restores it. 'early': what was due has been renewed since. 'done': this same call was made before.
--- A retried task keeps its class and age.
--- A success gets no log entry, because no entry comes after it: it is read from the record. So a task without reports needs
--- no stream.
+-- Only this script takes a task out of a state, except that claim_tasks and report_runs start it. So this file alone
+-- says what a state means for the indexes. The domain decides the next state from a record that it read before.
+-- 'moved': the task has changed since then, and the domain decides again. 'ahead': Redis lost the caller's lease, and
+-- the next Sync of its holder restores it. 'early': what was due has been renewed since. 'done': this same call was
+-- made before. A retried task keeps its class and age.
+-- A success gets no log entry, because no entry comes after it: it is read from the record. So a task without reports
+-- needs no stream.
 -- The claim charged the agent for an average run. This script corrects that by the tokens that the run used: 0 when it
 -- never started, and no correction when the tokens are not known.
 
@@ -102,7 +103,8 @@ local function find_full(bounds, r)
   end
 end
 
--- Sets when time alone changes a waiting task: its first run did not start in time, or it stops waiting for its executor.
+-- Sets when time alone changes a waiting task: its first run did not start in time, or it stops waiting for its
+-- executor.
 local function set_alarm(r, id, due)
   local expiry = r.deadline and not r.attempt and r.deadline or math.huge
   local at = math.min(expiry, r.pin and r.pinMs and r.created + r.pinMs or math.huge)
@@ -190,8 +192,8 @@ local function guard(move, r, id, fence, settled)
   end
 end
 
--- Takes the task out of the indexes and counts of its state. When this ends a lease, `used` is the tokens of the run, or
--- nil when they are not known.
+-- Takes the task out of the indexes and counts of its state. When this ends a lease, `used` is the tokens of the run,
+-- or nil when they are not known.
 local function leave(move, r, id, used)
   if r.state == 'QUEUED' then
     take_from_line(r, id)
@@ -248,8 +250,8 @@ local function enter(move, r, id, settled, result)
   push_two(to_tasks, id, cjson.encode(r))
 end
 
--- Notifies the holder of the task, and writes the log entry and the event. `log`: key of the log. `data`: remaining JSON
--- members of the event.
+-- Notifies the holder of the task, and writes the log entry and the event. `log`: key of the log. `data`: remaining
+-- JSON members of the event.
 local function tell(move, r, id, log, data)
   if r.state == 'CANCELLING' and not move.leaseMs then
     redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)

@@ -13,8 +13,8 @@
 -- NEEDS time_given (shared/clock), add_event (shared/events)
 --
 -- The stop is the gate `emergency`. While it is closed, enqueue_tasks accepts no task, and from level 2 on claim_tasks
--- starts no task. The same stop changes nothing, and neither does 'raise' with a level that is not higher. So a repeated
--- call writes no second event.
+-- starts no task. The same stop changes nothing, and neither does 'raise' with a level that is not higher. So a
+-- repeated call writes no second event.
 
 local gates, events = KEYS[1], KEYS[2]
 local now = time_given(ARGV[1])

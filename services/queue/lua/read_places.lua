@@ -6,7 +6,7 @@
 --       4 blocked   zset  reason/age/id of queued tasks that are in no line, all with score 0
 --       5 ...lines  zset  one for each engine and class: agent/age/id of waiting tasks, all with score 0
 -- ARGV  1 now (ms), or '' for the server's clock
--- RETURN {now (ms), '1' when they do, else ''}
+-- RETURN {now (ms), '1' when they hold every such task, else ''}
 -- NEEDS time_given (shared/clock)
 --
 -- Each waiting task is in exactly one of these places. So their sizes say whether a place is missing: a waiting line of

@@ -12,9 +12,9 @@
 -- RETURN 'ok'
 -- NEEDS decode_record (shared/record), open_tally (shared/tally)
 --
--- A task that has not ended stays. When its record cannot be read, its entry in `ended` decides; then its entry in `owned`
--- stays, because the agent is not known. The request id stays for its own time, so that a repeated call does not run the
--- task again.
+-- A task that has not ended stays. When its record cannot be read, its entry in `ended` decides; then its entry in
+-- `owned` stays, because the agent is not known. The request id stays for its own time, so that a repeated call does
+-- not run the task again.
 
 local tasks, prompts, results, ended, owned, load = unpack(KEYS)
 local loads = open_tally(load)

@@ -19,20 +19,20 @@
 --       7 'first', or 'again' when a waiting call checks once more
 --       8 what the executor offers (JSON; this script does not read it)
 --       9 for each lease that the executor holds: task id, fence
--- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …},
---        {forgotten id, fence, …}, for how long no lease may be granted (ms), the gate of the emergency stop (JSON) or ''}
+-- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id,
+--        fence, …}, for how long no lease may be granted (ms), the gate of the emergency stop (JSON) or ''}
 -- NEEDS time_given (shared/clock), HELD (shared/held), decode_record (shared/record),
 --       open_batch, push_two (shared/batch), is_ahead (outage/ahead), notice_restart, held_back (outage/notice)
 --
--- Unlisted leases: an earlier answer granted them, or an earlier boot had them, and the executor does not have them now.
--- The caller takes them back one by one. Leases that this sequence itself was granted are not among them, so the same
--- call can be made twice.
+-- Unlisted leases: an earlier answer granted them, or an earlier boot had them, and the executor does not have them
+-- now. The caller takes them back one by one. Leases that this sequence itself was granted are not among them, so the
+-- same call can be made twice.
 -- Forgotten leases: Redis lost them with its last writes. The caller restores them.
 -- When there are unlisted or forgotten leases, a claim that was sent together with this call waits until they are
 -- settled.
 -- 'again' renews no lease: the heartbeat counts from the start of the call.
--- A boot that was followed by another boot is stale, however late its calls arrive. This holds while its id is among the
--- last 1,000 characters of such boot ids, and while the executor's hash is kept (a day after its last call).
+-- A boot that was followed by another boot is stale, however late its calls arrive. This holds while its id is among
+-- the last 1,000 characters of such boot ids, and while the executor's hash is kept (a day after its last call).
 
 local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }

@@ -1,11 +1,12 @@
--- Picks classes by smooth weighted round robin. Each pick adds to every waiting class its share of the weights. It picks the
--- class with the most credit and takes 1 from it. The weight of a class grows with the age of its oldest task, up to a
--- bound, so that no class outweighs the others without limit. Urgent comes first and pays nothing while it may overtake.
+-- Picks classes by smooth weighted round robin. Each pick adds to every waiting class its share of the weights. It
+-- picks the class with the most credit and takes 1 from it. The weight of a class grows with the age of its oldest
+-- task, up to a bound, so that no class outweighs the others without limit. Urgent comes first and pays nothing while
+-- it may overtake.
 --
 -- DEFINES open_classes
 
--- `names`: names of the classes, the most urgent first. `oldest`: for each class with waiting tasks, when its oldest one
--- was accepted (ms).
+-- `names`: names of the classes, the most urgent first. `oldest`: for each class with waiting tasks, when its oldest
+-- one was accepted (ms).
 local function open_classes(names, saved, oldest, order, now)
   local classes, credit, shares = {}, {}, {}
   for class = 1, 4 do

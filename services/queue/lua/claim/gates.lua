@@ -1,6 +1,7 @@
--- Says how many more leases the gate of each scope lets through. A gate has an entry while it is closed. It also has one
--- after it has opened, while it lets work through on a ramp: one lease at first, twice as many with each sixth of the ramp.
--- The same hash has the bounds of adaptive concurrency (`bound/…`), which limit how many tasks run at the same time.
+-- Says how many more leases the gate of each scope lets through. A gate has an entry while it is closed. It also has
+-- one after it has opened, while it lets work through on a ramp: one lease at first, twice as many with each sixth of
+-- the ramp. The same hash has the bounds of adaptive concurrency (`bound/…`), which limit how many tasks run at the
+-- same time.
 --
 -- DEFINES open_gates
 

@@ -1,6 +1,6 @@
--- Rate limits as token buckets. A bucket holds the amount of one minute, refills evenly and may go into debt. A limit is
--- {requests, tokens} per minute; 0 means no limit. `*` is the limit of every name that has no limit of its own. A bucket is
--- stored when it is first used.
+-- Rate limits as token buckets. A bucket holds the amount of one minute, refills evenly and may go into debt. A limit
+-- is {requests, tokens} per minute; 0 means no limit. `*` is the limit of every name that has no limit of its own. A
+-- bucket is stored when it is first used.
 --
 -- DEFINES open_rates
 
@@ -21,8 +21,8 @@ local function open_rates(key, kind, limits, now)
     return buckets[field]
   end
 
-  -- Returns how many runs of `cost` tokens may start. A run that costs more than one minute's amount starts when its bucket
-  -- is full.
+  -- Returns how many runs of `cost` tokens may start. A run that costs more than one minute's amount starts when its
+  -- bucket is full.
   function rates.room(name, cost)
     local room, refill = math.huge, 0
     if not limited then

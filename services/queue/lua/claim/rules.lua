@@ -1,4 +1,5 @@
--- Says what may start now by gates, caps, bounds and rates, for one executor that asks for runs of one engine and account.
+-- Says what may start now by gates, caps, bounds and rates, for one executor that asks for runs of one engine and
+-- account.
 --
 -- DEFINES open_rules
 -- NEEDS open_tally (shared/tally), count_lease (shared/count_lease), open_gates (claim/gates),
@@ -20,8 +21,8 @@ local function open_rules(keys, ask, order)
     return label_max[label] or label_max[string.match(label, '^[^=]*')]
   end
 
-  -- Returns how many tasks may start, whatever their class and agent. The second value is 'login' or 'executor' when only
-  -- that one holds more tasks, so that another login or executor may start them; else ''.
+  -- Returns how many tasks may start, whatever their class and agent. The second value is 'login' or 'executor' when
+  -- only that one holds more tasks, so that another login or executor may start them; else ''.
   function rules.room(most)
     for _, scope in ipairs(of_all) do
       most = math.min(most, gates.room(scope))
@@ -53,8 +54,8 @@ local function open_rules(keys, ask, order)
     return free and gates.room('agent/', agent) > 0 and of_agent.room(agent, ask.cost) > 0
   end
 
-  -- Returns why a task may not start though its turn has come; nil when it may. `late`: its start deadline has passed, and
-  -- it is about to expire. Otherwise the scope of a label whose gate is closed or whose cap is reached.
+  -- Returns why a task may not start though its turn has come; nil when it may. `late`: its start deadline has passed,
+  -- and it is about to expire. Otherwise the scope of a label whose gate is closed or whose cap is reached.
   function rules.blocked(r)
     if r.deadline and r.deadline <= ask.now and not r.attempt then
       return 'late'

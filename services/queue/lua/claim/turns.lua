@@ -1,14 +1,14 @@
--- Turns of the agents of one class, by start-time fair queueing. The agent with the least virtual time is next. It pays for
--- an average run, and move_tasks corrects that later. An agent leaves the turns when it has no waiting task or may not run
--- now. It comes back at the virtual time of the class, which is the virtual time of the latest turn. So an agent saves up
--- no turns while it is away.
+-- Turns of the agents of one class, by start-time fair queueing. The agent with the least virtual time is next. It pays
+-- for an average run, and move_tasks corrects that later. An agent leaves the turns when it has no waiting task or may
+-- not run now. It comes back at the virtual time of the class, which is the virtual time of the latest turn. So an
+-- agent saves up no turns while it is away.
 --
 -- DEFINES open_turns, open_line, peek
 -- NEEDS push, push_two (shared/batch)
 
--- Returns the next element of a list; nil at its end. The list is read in pages, each twice as large as the page before.
--- `read(list, place, count)` returns a page. The stored list must not change between two pages. `list.at = list.at + 1`
--- skips the element.
+-- Returns the next element of a list; nil at its end. The list is read in pages, each twice as large as the page
+-- before. `read(list, place, count)` returns a page. The stored list must not change between two pages. `list.at =
+-- list.at + 1` skips the element.
 local function peek(list)
   if list.at > #list.page and not list.done then
     list.page, list.at = list:read(list.place, list.count), 1

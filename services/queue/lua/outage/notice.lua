@@ -28,8 +28,8 @@ local function notice_restart(keys, now, lease_ms)
   end
 end
 
--- Returns for how long no lease may be granted yet (ms), or 0. It waits until certain executors have called again: those
--- that called within one lease length before the last call that Redis still knows.
+-- Returns for how long no lease may be granted yet (ms), or 0. It waits until certain executors have called again:
+-- those that called within one lease length before the last call that Redis still knows.
 local function held_back(keys, now)
   local hold = redis.call('HGET', keys.meta, 'hold')
   if not hold then

@@ -1,5 +1,5 @@
--- Decodes the record of a task. Returns nil when there is no record or it cannot be read, because one broken record must
--- not stop a script that handles other tasks too.
+-- Decodes the record of a task. Returns nil when there is no record or it cannot be read, because one broken record
+-- must not stop a script that handles other tasks too.
 --
 -- DEFINES decode_record
 

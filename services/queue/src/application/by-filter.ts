@@ -19,8 +19,8 @@ export function createByFilter({ store, queue }: { readonly store: BulkStore; re
     retry: (change: BulkChange, signal: AbortSignal) => bulk.retry(change, signal),
 
     /**
-     * Without a token, it only counts the tasks, and returns a token. A second call with this token cancels them. Throws
-     * CONFIRMATION_INVALID.
+     * Without a token, it only counts the tasks, and returns a token. A second call with this token cancels them.
+     * Throws CONFIRMATION_INVALID.
      */
     async clear(
       what: Clearing,

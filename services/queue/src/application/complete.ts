@@ -27,8 +27,8 @@ export interface Completion {
 }
 
 /**
- * Ends a task with its result, and passes the result to the conversation, the cache and the estimates. Throws LEASE_LOST and
- * INVALID_FIELD.
+ * Ends a task with its result, and passes the result to the conversation, the cache and the estimates. Throws
+ * LEASE_LOST and INVALID_FIELD.
  */
 export function createComplete({ queue, conversations, cache, learn }: CompleteDeps) {
   return async (completion: Completion): Promise<void> => {

@@ -4,8 +4,8 @@ import type { Queue } from "../domain/lifecycle/queue.js";
 import type { Failure } from "../domain/task/task.js";
 
 /**
- * Reads each grant with `read`, for the answer to an executor. When the spec or the conversation of a task cannot be read, only this
- * task ends, and the other grants are returned.
+ * Reads each grant with `read`, for the answer to an executor. When the spec or the conversation of a task cannot be
+ * read, only this task ends, and the other grants are returned.
  */
 export async function deliver<L>(
   grants: readonly Grant[],
@@ -27,7 +27,10 @@ export async function deliver<L>(
   return told.flat();
 }
 
-/** Ends a task that cannot be read. If this fails, the next Sync takes the lease back, because the executor does not name it. */
+/**
+ * Ends a task that cannot be read. If this fails, the next Sync takes the lease back, because the executor does not
+ * name it.
+ */
 async function end({ task, fence }: Grant, queue: Pick<Queue, "fail">): Promise<void> {
   await queue.fail(task.id, fence, UNREADABLE, {}).catch((fault: unknown) => {
     if (!(fault instanceof Refusal)) throw fault;

@@ -58,7 +58,10 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
       return { task, why };
     },
 
-    /** When a task would start that is submitted now, and how long it would run. Throws INVALID_FIELD, ENGINE_UNKNOWN and CONVERSATION_NOT_FOUND. */
+    /**
+     * When a task would start that is submitted now, and how long it would run. Throws INVALID_FIELD, ENGINE_UNKNOWN
+     * and CONVERSATION_NOT_FOUND.
+     */
     async estimate(agentId: string, spec: TaskSpec | undefined) {
       // The estimate does not depend on the prompt, so a request may leave it out.
       const asked = spec && { ...spec, prompt: spec.prompt || "-" };

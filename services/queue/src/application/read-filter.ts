@@ -7,7 +7,10 @@ import { labelName } from "../domain/task/labels.js";
 import type { State } from "../domain/task/task.js";
 import { classOf, stateOf } from "../messages/words.js";
 
-/** Reads the filter of a change of many tasks. A filter without a set field is a fault: a forgotten filter must not mean all tasks. */
+/**
+ * Reads the filter of a change of many tasks. A filter without a set field is a fault: a forgotten filter must not mean
+ * all tasks.
+ */
 export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Faults): TaskFilter {
   const read = filter && readFilter(filter, faults);
   if (read && Object.values(read).some((value) => !Array.isArray(value) || value.length > 0)) return read;

@@ -10,7 +10,7 @@ const MAX_WHO = 128;
 const MAX_WHY_BYTES = 256;
 const MAX_PAUSE_MS = 366 * 24 * 60 * 60 * 1000;
 
-/** Throws INVALID_FIELD. */
+/** Reads a PauseQueue request. Throws INVALID_FIELD. */
 export function readPause(
   { scope: asked, who, why, until, openAfter }: PauseQueueRequest,
   engines: readonly string[],
@@ -33,7 +33,7 @@ export function readPause(
   return { scope, who, why: visible(why), ...(opensMs !== undefined && { opensMs }) };
 }
 
-/** Throws INVALID_FIELD. */
+/** Reads a ResumeQueue request. Throws INVALID_FIELD. */
 export function readResume({ scope: asked, who, why }: ResumeQueueRequest, engines: readonly string[]) {
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
@@ -49,7 +49,10 @@ export function checkWho(who: string, faults: Faults): void {
   faults.unless(isVisible(who), "who", VISIBLE_RULE);
 }
 
-/** Checks `who`, which is a name, and `why`, which is free text. Invisible characters of `why` are stored in a visible form. */
+/**
+ * Checks `who`, which is a name, and `why`, which is free text. Invisible characters of `why` are stored in a visible
+ * form.
+ */
 export function checkWords({ who, why }: { who: string; why: string }, faults: Faults): void {
   checkWho(who, faults);
   faults.unless(Buffer.byteLength(why) <= MAX_WHY_BYTES, "why", `is longer than ${MAX_WHY_BYTES} bytes`);

@@ -22,7 +22,10 @@ export interface ReadDeps {
   readonly cache?: TaskCache | undefined;
 }
 
-/** Reads the task that a request asks for. `id` is its id. Absent: it gets a new id. Throws INVALID_FIELD and ENGINE_UNKNOWN. */
+/**
+ * Reads the task that a request asks for. `id` is its id. Absent: it gets a new id. Throws INVALID_FIELD and
+ * ENGINE_UNKNOWN.
+ */
 export function readRequest(
   request: EnqueueRequest,
   { trace, id }: { readonly trace: string; readonly id?: string | undefined },

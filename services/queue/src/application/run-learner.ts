@@ -4,10 +4,15 @@ import type { Task } from "../domain/task/task.js";
 import { durationMs } from "../messages/duration.js";
 import { loadSpec } from "../messages/task-message.js";
 
-/** At most ten runs of an engine are remembered per second. This is enough to learn from, and costs little beside the run itself. */
+/**
+ * At most ten runs of an engine are remembered per second. This is enough to learn from, and costs little beside the
+ * run itself.
+ */
 const LEARN_EVERY_MS = 100;
 
-/** Learns from each run that succeeded. It does not delay the caller and never throws: a lost sample does not matter. */
+/**
+ * Learns from each run that succeeded. It does not delay the caller and never throws: a lost sample does not matter.
+ */
 export type RunLearner = (task: Task, result: TaskResult) => void;
 
 export function createRunLearner(store: RunTimeStore, nowMs: () => number): RunLearner {

@@ -13,13 +13,19 @@ import { type Asked, type ReadDeps, readRequest } from "./read-request.js";
 
 export interface SubmissionDeps extends ReadDeps, LookUpDeps {
   readonly queue: Pick<Queue, "enqueue" | "enqueueAll" | "answer" | "get">;
-  /** Called for each task that comes. It throws when the task is refused. The function that it returns is called after the answer. */
+  /**
+   * Called for each task that comes. It throws when the task is refused. The function that it returns is called after
+   * the answer.
+   */
   readonly admit?: (() => () => void) | undefined;
 }
 
 /** The only intake of new tasks, from agents and from schedules. */
 export interface Submissions {
-  /** Throws the refusal of the RPC. `id`: the id of a new task, made by `newId`. Absent: it makes one. */
+  /**
+   * Throws the refusal of the RPC. `id`: the id of a new task, made by `newId`. Absent: it makes one. A repeated request
+   * keeps the id of its first call.
+   */
   readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
   /** Makes the id of a new task of this agent. */
   readonly newId: ReadDeps["newId"];
@@ -97,7 +103,8 @@ async function answered(task: FullTask, result: TaskResult, queue: LookUpDeps["q
     await queue.answer(id, TaskResult.encode(result).finish(), cachedFacts(result));
     return await queue.get(id, agent);
   } catch {
-    // The task is accepted, so the call does not fail. After a minute, the task waits like any other (see `toBeAnswered`).
+    // The task is accepted, so the call does not fail. After a minute, the task waits like any other (see
+    // `toBeAnswered`).
     return task;
   }
 }
@@ -109,7 +116,10 @@ const anybody = () => () => undefined;
 
 const MAX_BATCH = 1_000;
 
-/** Enqueues each task of a batch on its own. The results have the order of the tasks. Throws INVALID_FIELD for the batch itself. */
+/**
+ * Enqueues each task of a batch on its own. The results have the order of the tasks. Throws INVALID_FIELD for the batch
+ * itself.
+ */
 export async function enqueueBatch(
   submissions: Pick<Submissions, "enqueueAll">,
   { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<EnqueueRequest, "agentId">[] },

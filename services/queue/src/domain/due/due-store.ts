@@ -3,9 +3,14 @@ export interface DueStore {
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
   dueAlarms(count: number): Promise<readonly string[]>;
-  /** When something is due next. It skips what was due at `seen` of an earlier answer. Without `seen` it skips nothing. */
+  /**
+   * When something is due next. It skips what was due at `seen` of an earlier answer. Without `seen` it skips nothing.
+   */
   nextDue(seen?: NextDue["seen"]): Promise<NextDue>;
-  /** Ended tasks to delete, at most `count`, the oldest first: tasks above the bounds on all, then tasks that are too old. */
+  /**
+   * Ended tasks to delete, at most `count`, the oldest first: tasks above the bounds on all, then tasks that are too
+   * old.
+   */
   expiredEnds(retention: Retention, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
 }
@@ -13,7 +18,9 @@ export interface DueStore {
 export interface NextDue {
   /** For each shard, the time of this check (ms): everything due until then was found. */
   readonly seen: readonly number[];
-  /** In how many ms something is due: a task, a gate that opens, the rate of an agent that has refilled. Infinity: none. */
+  /**
+   * In how many ms something is due: a task, a gate that opens, the rate of an agent that has refilled. Infinity: none.
+   */
   readonly waits: { readonly tasks: number; readonly gates: number; readonly refills: number };
 }
 

@@ -19,10 +19,10 @@ export type ReaperStore = DueStore & TaskReads & TaskChanges & Clock & GateStore
 export type Due = Readonly<Record<keyof NextDue["waits"], boolean>>;
 
 /**
- * Handles what is due: expired leases, parked tasks whose time has come, alarms of waiting tasks, gates that open, and agents whose
- * rate has refilled. All replicas may run it at the same time, because each change checks again whether it still applies. It takes
- * batches until one is not full. A failure, such as a task that cannot be read, does not stop the rest: all faults are thrown
- * together when the round is over.
+ * Handles what is due: expired leases, parked tasks whose time has come, alarms of waiting tasks, gates that open, and
+ * agents whose rate has refilled. All replicas may run it at the same time, because each change checks again whether it
+ * still applies. It takes batches until one is not full. A failure, such as a task that cannot be read, does not stop
+ * the rest: all faults are thrown together when the round is over.
  */
 export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promise<void> {
   await inRound(async (attempt, inBatches) => {
@@ -37,8 +37,8 @@ export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promi
 }
 
 /**
- * Like `reapDue`, but handles everything, because a wake-up may have been lost. It also deletes ended tasks, and finishes what a
- * process that died left half done.
+ * Like `reapDue`, but handles everything, because a wake-up may have been lost. It also deletes ended tasks, and
+ * finishes what a process that died left half done.
  */
 export async function reap(store: ReaperStore, queue: Queue, retention: Retention): Promise<void> {
   await inRound(async (attempt, inBatches) => {
@@ -84,7 +84,10 @@ async function reapTasks(store: ReaperStore, queue: Queue, inBatches: InBatches)
   );
 }
 
-/** Collects the faults of `parts` and throws them at the end. Throws at once when Redis is away: all later parts would fail too. */
+/**
+ * Collects the faults of `parts` and throws them at the end. Throws at once when Redis is away: all later parts would
+ * fail too.
+ */
 async function inRound(parts: (attempt: Attempt, inBatches: InBatches) => Promise<void>): Promise<void> {
   const faults: unknown[] = [];
   const attempt: Attempt = (part) => part.catch((fault: unknown) => void faults.push(fault));

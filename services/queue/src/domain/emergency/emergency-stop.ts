@@ -50,7 +50,10 @@ export function createEmergencyStop(
   { receiptsWithinMs = RECEIPTS_WITHIN_MS } = {},
 ) {
   return {
-    /** Calls a stop. Answers when all receipts say that no run remains, or after `receiptsWithinMs` with those that came. */
+    /**
+     * Calls a stop. Answers when all receipts say that no run remains, or after `receiptsWithinMs` with those that
+     * came.
+     */
     async stop(
       asked: { readonly level: EmergencyLevel; readonly who: string; readonly why: string },
       signal: AbortSignal,
@@ -81,8 +84,8 @@ interface Canceller {
 }
 
 /**
- * For a kill, cancels every task that an executor holds. A task whose executor is out of reach ends when its lease ends. So no
- * task that a kill met runs again.
+ * For a kill, cancels every task that an executor holds. A task whose executor is out of reach ends when its lease
+ * ends. So no task that a kill met runs again.
  */
 async function cancelHeld(stop: Emergency, store: EmergencyStore, queue: Canceller): Promise<void> {
   if (stop.level !== "kill") return;

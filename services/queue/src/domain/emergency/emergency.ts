@@ -6,7 +6,7 @@ export type EmergencyLevel = (typeof EMERGENCY_LEVELS)[number];
 
 /** An emergency stop in force. */
 export interface Emergency {
-  /** New with each raise of the level. */
+  /** Each raise of the level gets a new id. */
   readonly id: string;
   readonly level: EmergencyLevel;
   readonly who: string;
@@ -15,7 +15,7 @@ export interface Emergency {
   readonly calledMs: number;
 }
 
-/** What an executor says that it ended for an emergency stop. */
+/** The report of an executor about the runs that it ended for an emergency stop. */
 export interface EmergencyReceipt {
   readonly id: string;
   /** Runs whose processes have all ended. */

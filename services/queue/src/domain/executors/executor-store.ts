@@ -11,7 +11,7 @@ export interface Offer {
   readonly freeSlots: number;
   /** All slots, busy or free. */
   readonly slots: number;
-  /** For people. */
+  /** The version of the engine. It is only shown to people. */
   readonly version: string;
 }
 

@@ -10,15 +10,15 @@ import type { ExecutorSlots, Situation, Standing, Waiting } from "./situation.js
 /** One reason why a task does not start. */
 export interface Blocker {
   readonly kind: "START_TIME" | "PARKED" | "GATE" | "NO_EXECUTOR" | "AFFINITY" | "CAP" | "RATE" | "NO_SLOT" | "TURN";
-  /** For people. */
+  /** A sentence for people. */
   readonly message: string;
   /** When it ends by itself (ms since 1970), if this is known. */
   readonly untilMs?: number | undefined;
 }
 
 /**
- * All reasons why a task does not start, in the order in which they have to end. Empty when the task is next, is held or has
- * ended.
+ * All reasons why a task does not start, in the order in which they have to end. Empty when the task is next, is held
+ * or has ended.
  */
 export function blockersOf(task: Waiting, situation: Situation, order: Order): readonly Blocker[] {
   if (isHeld(task.state) || isEnded(task.state)) return [];
@@ -73,7 +73,10 @@ function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]):
 
 const labelScope = (label: string): Scope => ({ kind: "label", label });
 
-/** A gate of a login or an executor is a blocker only when every able executor is behind one. The first that opens ends it. */
+/**
+ * A gate of a login or an executor is a blocker only when every able executor is behind one. The first that opens ends
+ * it.
+ */
 function everyExecutorShut(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
   if (able.length === 0 || able.some((each) => !isShut(each, task, here))) return [];
   const shut = new Map(able.flatMap((each) => gatesBefore(each, task)).map((scope) => [scopeName(scope), scope]));
@@ -151,7 +154,8 @@ function slotsOf(
   if (freeSlots(able) === 0) blockers.push({ kind: "NO_SLOT", message: `all ${slots} slots for ${engine} are taken` });
   const before = tasksBefore(task, situation, order);
   if (before === 0 || before < free) return blockers;
-  // At its bound, an urgent task still takes turns. So the bound matters only when other tasks have their turn before it.
+  // At its bound, an urgent task still takes turns. So the bound matters only when other tasks have their turn before
+  // it.
   const running = here.running.get(`urgent/${engine}`) ?? 0;
   if (task.class === "urgent" && order.urgentMax > 0 && running >= order.urgentMax) {
     const message = `${running} urgent tasks of ${engine} run, and no more than ${order.urgentMax} may overtake`;

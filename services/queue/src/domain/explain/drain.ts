@@ -12,11 +12,12 @@ const DRAWS = 41;
 const MOST_PLAYED = 500;
 
 /**
- * Simulates how long it takes until a task with `before` tasks before it can start (ms), in several futures. Returns the times, the
- * shortest first. This is the bootstrap (B. Efron, "Bootstrap Methods: Another Look at the Jackknife", The Annals of Statistics 7,
- * 1979) of a queue with several servers. Each run takes as long as one of the past runs. A run that is under way takes as long as a
- * past run that took longer than it has taken so far. The futures are the same in each call, and the n-th run takes equally long
- * for any number of slots. So more slots, or fewer tasks before, never make the start later.
+ * Simulates how long it takes until a task with `before` tasks before it can start (ms), in several futures. Returns
+ * the times, the shortest first. This is the bootstrap (B. Efron, "Bootstrap Methods: Another Look at the Jackknife",
+ * The Annals of Statistics 7, 1979) of a queue with several servers. Each run takes as long as one of the past runs. A
+ * run that is under way takes as long as a past run that took longer than it has taken so far. The futures are the same
+ * in each call, and the n-th run takes equally long for any number of slots. So more slots, or fewer tasks before,
+ * never make the start later.
  */
 export function playDrains(before: number, { busyMs, free }: Slots, runs: RunTimes): readonly number[] {
   const played = Math.min(before, MOST_PLAYED);

@@ -21,12 +21,13 @@ interface Queueing {
 }
 
 /**
- * Estimates when a waiting task starts. It simulates how the tasks before it leave the engine's slots, and separately each cap as
- * if only that cap held tasks. The latest of these times counts, together with the known end times of the blockers.
+ * Estimates when a waiting task starts. It simulates how the tasks before it leave the engine's slots, and separately
+ * each cap as if only that cap held tasks. The latest of these times counts, together with the known end times of the
+ * blockers.
  *
- * The estimate ignores tasks that come later and overtake, runs that fail and come again, and executors that come and go. So it is
- * right while the load does not change. Undefined when something blocks the task for an unknown time. Also undefined when run
- * times matter and none are known.
+ * The estimate ignores tasks that come later and overtake, runs that fail and come again, and executors that come and
+ * go. So it is right while the load does not change. Undefined when something blocks the task for an unknown time. Also
+ * undefined when run times matter and none are known.
  */
 export function estimateStart(
   task: Waiting,
@@ -88,7 +89,9 @@ function queueingOf(
   return queueing;
 }
 
-/** The slots that the task could get. When it is pinned to an executor that is away, these are the slots of the others. */
+/**
+ * The slots that the task could get. When it is pinned to an executor that is away, these are the slots of the others.
+ */
 function slotsFor(task: Waiting, { here, around }: Situation): Slots {
   const own = ableExecutors(around.executors, task.pin);
   const able = own.length > 0 ? own : ableExecutors(around.executors, undefined);
@@ -105,7 +108,10 @@ function slotsFor(task: Waiting, { here, around }: Situation): Slots {
 
 const shardsOf = ({ elsewhere }: Situation["around"]): number => 1 + elsewhere.length;
 
-/** How long (ms) until the rate limits have refilled for the task and those before it. A shard has its share of an engine's limit. */
+/**
+ * How long (ms) until the rate limits have refilled for the task and those before it. A shard has its share of an
+ * engine's limit.
+ */
 function ratesMs({ engine, agent }: Waiting, { here, around }: Situation, before: number, order: Order): number {
   const ofShard = Math.ceil((before + 1) / shardsOf(around));
   return Math.max(

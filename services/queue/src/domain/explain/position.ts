@@ -6,15 +6,15 @@ import type { Situation, Standing, Waiting } from "./situation.js";
 const MOST_PLAYED = 10_000;
 
 /**
- * How many waiting tasks of the same engine are leased before this task. It simulates the rules of claim_tasks.lua with the tasks
- * that wait now. It assumes that all of them may start, that no task comes later, that each run costs its agent the average, and
- * that the lateness of the classes does not change.
+ * How many waiting tasks of the same engine are leased before this task. It simulates the rules of claim_tasks.lua with
+ * the tasks that wait now. It assumes that all of them may start, that no task comes later, that each run costs its
+ * agent the average, and that the lateness of the classes does not change.
  */
 export function tasksBefore(task: Waiting, { here, around }: Situation, order: Order): number {
   if (task.pin !== undefined) return 0;
   const before = picksBefore(task, agentsBefore(task, here, order), here, order);
-  // Shards with work get equal turns, after the urgent tasks that may overtake. Each replica decides by itself which shard is next.
-  // So each other shard has half a turn more on average.
+  // Shards with work get equal turns, after the urgent tasks that may overtake. Each replica decides by itself which
+  // shard is next. So each other shard has half a turn more on average.
   const elsewhere = around.elsewhere.reduce((sum, { urgent, others }) => {
     if (task.class === "urgent") return sum + Math.min(urgent, before + 0.5);
     const overtake = Math.min(urgent, order.urgentMax || urgent);
@@ -23,7 +23,10 @@ export function tasksBefore(task: Waiting, { here, around }: Situation, order: O
   return before + Math.round(elsewhere);
 }
 
-/** How many tasks of its class come before it: the older ones of its agent, and those of other agents that have their turn first. */
+/**
+ * How many tasks of its class come before it: the older ones of its agent, and those of other agents that have their
+ * turn first.
+ */
 function agentsBefore({ agent }: Waiting, { turns, turnTime, aheadOfAgent, cost }: Standing, order: Order): number {
   const charge = (name: string): number => cost / (setFor(order.agentWeights, name) ?? 1);
   const time = turnTime + aheadOfAgent * charge(agent);

@@ -9,8 +9,9 @@ export interface RateLimit {
 }
 
 /**
- * How long (ms) until `runs` runs of average cost may have started, by the token buckets of claim/rates.lua. 0 means at once. A
- * bucket holds the amount of one minute and refills evenly. A run that costs more than this starts when the bucket is full.
+ * How long (ms) until `runs` runs of average cost may have started, by the token buckets of claim/rates.lua. 0 means at
+ * once. A bucket holds the amount of one minute and refills evenly. A run that costs more than this starts when the
+ * bucket is full.
  */
 export function rateWaitMs({ buckets, cost, nowMs }: Standing, { kind, name, rates }: RateLimit, runs: number): number {
   const limits = setFor(rates, name) ?? rates["*"] ?? [0, 0];

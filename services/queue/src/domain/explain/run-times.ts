@@ -17,9 +17,9 @@ export interface RunTimes {
 }
 
 /**
- * Learns from a sliding window of runs. A quantile is the inverse of the empirical distribution: definition 1 of R. J. Hyndman and
- * Y. Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50 (1996). It uses only the runs of `model` when
- * there are enough (20). Undefined when there are no runs.
+ * Learns from a sliding window of runs. A quantile is the inverse of the empirical distribution: definition 1 of R. J.
+ * Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50 (1996). It uses only the
+ * runs of `model` when there are enough (20). Undefined when there are no runs.
  */
 export function learnRunTimes(runs: readonly RunTime[], model?: string): RunTimes | undefined {
   const ofModel = model === undefined ? [] : runs.filter((run) => run.model === model);
@@ -32,7 +32,8 @@ export function learnRunTimes(runs: readonly RunTime[], model?: string): RunTime
     quantileMs(share, aboveMs = -1) {
       const shorter = countUpTo(sorted, aboveMs);
       const place = shorter + Math.max(1, Math.ceil(share * (count - shorter)));
-      // The run takes longer than every past run. So nothing is known about it, and it counts as an average run that begins now.
+      // The run takes longer than every past run. So nothing is known about it, and it counts as an average run that
+      // begins now.
       return sorted[place - 1] ?? aboveMs + meanMs;
     },
   };

@@ -2,7 +2,7 @@ import type { GatesByName } from "../gates/gates.js";
 import type { PriorityClass, Task } from "../task/task.js";
 import type { RunTime } from "./run-times.js";
 
-/** A task that waits, or one that could. */
+/** A waiting task, or a task that is not submitted yet and could wait. */
 export type Waiting = Pick<Task, "id" | "agent" | "engine" | "class" | "state" | "created"> &
   Partial<Pick<Task, "since" | "labels" | "pin" | "pinMs" | "ready" | "error">>;
 
@@ -12,7 +12,10 @@ export interface Standing {
   readonly gates: GatesByName;
   /** By login of the engine: how many concurrent runs it may have, because its provider was overloaded. */
   readonly bounds: ReadonlyMap<string, number>;
-  /** How many tasks run, by the names that caps use: `agent/<id>`, `urgent/<engine>`, `label/<name>`, `account/<engine>/<login>`. */
+  /**
+   * How many tasks run, by the names that caps use: `agent/<id>`, `urgent/<engine>`, `label/<name>`,
+   * `account/<engine>/<login>`.
+   */
   readonly running: ReadonlyMap<string, number>;
   /** Rate limits that were used, by name: `requests` or `tokens`, then `/engine/` or `/agent/`, then its name. */
   readonly buckets: ReadonlyMap<string, { readonly level: number; readonly timeMs: number }>;
@@ -72,7 +75,10 @@ export interface Situation {
   readonly around: Surroundings;
 }
 
-/** Joins the surroundings of all shards. An executor calls all shards and may hold leases in each, so its leases are added up. */
+/**
+ * Joins the surroundings of all shards. An executor calls all shards and may hold leases in each, so its leases are
+ * added up.
+ */
 export function joinSurroundings(own: Surroundings, others: readonly Surroundings[]): Surroundings {
   const all = [own, ...others];
   const executors = new Map<string, ExecutorSlots>();

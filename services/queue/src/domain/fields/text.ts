@@ -15,8 +15,8 @@ export function cut(text: string, maxBytes: number): string {
 }
 
 /**
- * The reason for logs and events: its invisible characters are made visible, and the text is cut when this made it too long. Throws
- * INVALID_FIELD.
+ * The reason for logs and events: its invisible characters are made visible, and the text is cut when this made it too
+ * long. Throws INVALID_FIELD.
  */
 export function readReason(reason: string): string {
   const faults = new Faults();

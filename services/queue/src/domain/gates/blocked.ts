@@ -8,8 +8,8 @@ import { isClosed } from "./gates.js";
 import { readScope } from "./scope.js";
 
 /**
- * Returns blocked tasks to their waiting lines: as many as the cap of their label allows, or all when the gate of the label has
- * opened. A claim that finds one too many blocks it again. A task whose prompt is lost cannot run, and ends.
+ * Returns blocked tasks to their waiting lines: as many as the cap of their label allows, or all when the gate of the
+ * label has opened. A claim that finds one too many blocks it again. A task whose prompt is lost cannot run, and ends.
  */
 export async function returnBlocked(
   store: GateReads & BlockedStore & Clock,

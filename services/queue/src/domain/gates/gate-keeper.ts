@@ -23,9 +23,10 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
     },
 
     /**
-     * Closes the gate that a failure calls for. It runs before the move that the failure leads to, so that the closing is not lost
-     * when this process dies between the two. A repeated call counts no failure twice. When the provider said after how long a usage
-     * window opens, a repeat counts this time from the repeat, and the task is tried again at the same time.
+     * Closes the gate that a failure calls for. It runs before the move that the failure leads to, so that the closing
+     * is not lost when this process dies between the two. A repeated call counts no failure twice. When the provider
+     * said after how long a usage window opens, a repeat counts this time from the repeat, and the task is tried again
+     * at the same time.
      */
     async beforeRetry(
       task: Task,
@@ -46,5 +47,8 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
   };
 }
 
-/** Gates with a ramp. Very many tasks may wait behind one of these; behind the gate of an agent or a label only few wait. */
+/**
+ * Gates with a ramp. Very many tasks may wait behind one of these; behind the gate of an agent or a label only few
+ * wait.
+ */
 const RAMPED: ReadonlySet<Scope["kind"]> = new Set(["all", "class", "engine", "account"]);

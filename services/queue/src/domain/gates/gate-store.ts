@@ -12,24 +12,26 @@ export interface GateStore extends GateReads {
   /** Returns the gate after the call. */
   closeGate(closing: Closing): Promise<Gate>;
   /**
-   * Returns whether the gate was closed. With `by`, an event tells other services who opened it. With `closedMs`, it opens the
-   * gate only when it was closed at this time.
+   * Returns whether the gate was closed. With `by`, an event tells other services who opened it. With `closedMs`, it
+   * opens the gate only when it was closed at this time.
    */
   openGate(scope: Scope, by?: { readonly who: string; readonly why: string }, closedMs?: number): Promise<boolean>;
   /**
-   * Copies the gates of the first shard to all others, including the gate of an emergency stop. A process may have died after it
-   * changed only some of the shards.
+   * Copies the gates of the first shard to all others, including the gate of an emergency stop. A process may have died
+   * after it changed only some of the shards.
    */
   mendGates(): Promise<void>;
   /** Deletes gates whose time is over, and wakes executors when a gate lets work through. */
   openDueGates(): Promise<void>;
 }
 
-/** Keeps the limits on what runs: bounds of adaptive concurrency, throttled agents, rates. */
+/** Limits on running tasks: bounds of adaptive concurrency, throttled agents, rates. */
 export interface LimitStore {
   /** Adapts how many concurrent runs a login may have, after the provider was overloaded or a run succeeded. */
   adaptBound(login: { engine: string; account: string }, what: "overloaded" | "succeeded"): Promise<void>;
-  /** Lets a throttled agent run again: its gate, cap or rate let no task start. Without a name: all throttled agents. */
+  /**
+   * Lets a throttled agent run again: its gate, cap or rate let no task start. Without a name: all throttled agents.
+   */
   unthrottle(agent?: string): Promise<void>;
   /** Lets throttled agents run again when their rate has refilled. */
   unthrottleRefilled(): Promise<void>;
@@ -40,8 +42,8 @@ export interface LimitStore {
 /** Finds blocked tasks, which are in no waiting line. */
 export interface BlockedStore {
   /**
-   * Blocked tasks, oldest first. For each reason (the scope of a label, `late` or `broken`), `room` returns how many to find. It
-   * gets the number of running tasks of that scope.
+   * Blocked tasks, oldest first. For each reason (the scope of a label, `late` or `broken`), `room` returns how many to
+   * find. It gets the number of running tasks of that scope.
    */
   blockedIds(room: (reason: string, running: number) => number): Promise<readonly string[]>;
   /** The oldest task that is blocked for this reason, in the shard of the task `id`. */

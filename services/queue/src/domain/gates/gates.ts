@@ -17,7 +17,9 @@ export interface Gate {
   readonly ramp?: number;
   /** How many times in a row it was closed for the same cause. Absent where this does not matter. */
   readonly times?: number;
-  /** With `times`: the lease whose failure closed the gate last. So a repeated Fail does not count as another failure. */
+  /**
+   * With `times`: the lease whose failure closed the gate last. So a repeated Fail does not count as another failure.
+   */
   readonly lease?: string;
   /** How many leases its ramp has let through. */
   readonly let?: number;
@@ -44,8 +46,8 @@ export const isClosed = (gate: Gate | undefined, nowMs: number): gate is Gate =>
   gate !== undefined && (gate.level ?? 2) >= 2 && (gate.opens ?? Number.POSITIVE_INFINITY) > nowMs;
 
 /**
- * When a gate lets the next task through (ms since 1970). Undefined when only a person opens it. A gate on its ramp lets twice as
- * many tasks through with each sixth of the ramp.
+ * When a gate lets the next task through (ms since 1970). Undefined when only a person opens it. A gate on its ramp
+ * lets twice as many tasks through with each sixth of the ramp.
  */
 export function opensForNext(gate: Gate, nowMs: number): number | undefined {
   const { opens, ramp = 0, let: through = 0 } = gate;
@@ -56,8 +58,8 @@ export function opensForNext(gate: Gate, nowMs: number): number | undefined {
 const EXECUTOR_PAUSES = { firstMs: 5_000, longestMs: 300_000 };
 
 /**
- * The gate that a failure closes, so that no other task meets the same failure. Undefined for most failures. `readyMs` is when the
- * failed task is tried again. `before` returns the present gate of a scope.
+ * The gate that a failure closes, so that no other task meets the same failure. Undefined for most failures. `readyMs`
+ * is when the failed task is tried again. `before` returns the present gate of a scope.
  */
 export function gateAfterFailure(
   task: Task,
@@ -83,7 +85,8 @@ export function gateAfterFailure(
       ramp: rampMs,
     };
     const found = { engine, account, executor };
-    // It replaces a gate with another cause: only a person knows when the login works again, and an event must notify them.
+    // It replaces a gate with another cause: only a person knows when the login works again, and an event must notify
+    // them.
     return { scope: login, gate, how: "replace", told: true, login: found };
   }
   if (neverStarted(task, error)) {

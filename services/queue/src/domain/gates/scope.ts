@@ -1,7 +1,7 @@
 import { labelOf } from "../task/labels.js";
 import { CLASSES, type PriorityClass } from "../task/task.js";
 
-/** Which tasks a gate blocks. */
+/** The tasks that a gate blocks. */
 export type Scope =
   | { readonly kind: "all" }
   /** See `EmergencyStore`. */
@@ -17,7 +17,9 @@ export type Scope =
   /** A kind that this release does not know. Its gate stays stored and is not shown. */
   | { readonly kind: "unknown"; readonly name: string };
 
-/** The name under which a scope is stored, such as `engine/claude-code`. The counts of running tasks use the same names. */
+/**
+ * The name under which a scope is stored, such as `engine/claude-code`. The counts of running tasks use the same names.
+ */
 export function scopeName(scope: Scope): string {
   switch (scope.kind) {
     case "all":

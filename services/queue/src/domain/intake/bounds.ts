@@ -33,7 +33,10 @@ export const NO_BOUNDS: Bounds = {
   agent: NONE,
 };
 
-/** The bounds of one shard: its share of bounds on all agents. An agent is in one shard only, so its bound is not divided. */
+/**
+ * The bounds of one shard: its share of bounds on all agents. An agent is in one shard only, so its bound is not
+ * divided.
+ */
 export function boundsOfShard({ all, class: of, agent }: Bounds, shards: number): Bounds {
   const share = ({ tasks, bytes }: Bound): Bound => ({
     tasks: Math.ceil(tasks / shards),
@@ -65,7 +68,10 @@ export function refuseFull(bounds: Bounds, outcome: MoveOutcome): void {
   if (bound) throw queueFull(bounds, bound);
 }
 
-/** The bound with the name of its count, such as `agent/alice/tasks`, or `memory`. Undefined when there is no such bound. */
+/**
+ * The bound with the name of its count, such as `agent/alice/tasks`, or `memory`. Undefined when there is no such
+ * bound.
+ */
 export function boundNamed(name: string): FullBound | undefined {
   if (name === "memory") return { scope: name };
   const [, scope, of = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(name) ?? [];

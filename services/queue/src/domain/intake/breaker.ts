@@ -16,8 +16,8 @@ export interface BreakerObserver {
 
 export interface Breaker {
   /**
-   * Throws OVERLOADED when the load is above a bound: one more call would only make all calls late. Throws DEPENDENCY_UNAVAILABLE
-   * instead when the calls wait because the storage does not answer.
+   * Throws OVERLOADED when the load is above a bound: one more call would only make all calls late. Throws
+   * DEPENDENCY_UNAVAILABLE instead when the calls wait because the storage does not answer.
    */
   pass(): void;
 }
@@ -34,8 +34,8 @@ interface BreakerDeps {
 const OPEN_MS = 1_000;
 
 /**
- * A circuit breaker. When the load is above a bound, it opens for a second and refuses every call at no cost. Then it measures
- * again. A bound of 0 means no bound.
+ * A circuit breaker. When the load is above a bound, it opens for a second and refuses every call at no cost. Then it
+ * measures again. A bound of 0 means no bound.
  */
 export function createBreaker(
   bounds: Strain,

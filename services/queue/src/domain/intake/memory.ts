@@ -17,7 +17,10 @@ export interface Room {
   noteFull(shard: number): void;
 }
 
-/** The share of the limit at which a node is full. The rest is for accepted tasks, which still store reports, results and ends. */
+/**
+ * The share of the limit at which a node is full. The rest is for accepted tasks, which still store reports, results
+ * and ends.
+ */
 const FULL_AT = 0.9;
 
 export const usedShare = ({ usedBytes, mostBytes }: NodeMemory): number => (mostBytes > 0 ? usedBytes / mostBytes : 0);
@@ -33,8 +36,8 @@ export interface Allowed {
 }
 
 /**
- * Checks the memory of Redis against the bytes that the queue is allowed to store. `fatal` says why the queue must not start.
- * `doubts` are problems that an operator should know. `nodes` has one entry for each shard.
+ * Checks the memory of Redis against the bytes that the queue is allowed to store. `fatal` says why the queue must not
+ * start. `doubts` are problems that an operator should know. `nodes` has one entry for each shard.
  */
 export function judgeMemory(
   nodes: readonly NodeMemory[],

@@ -1,6 +1,6 @@
 /**
- * Runs `work` for each item and its answer. The results have the order of the items. A rejected answer stays rejected, and an item
- * without an answer is rejected.
+ * Runs `work` for each item and its answer. The results have the order of the items. A rejected answer stays rejected,
+ * and an item without an answer is rejected.
  */
 export function settleAnswers<T, A, R>(
   items: readonly T[],
@@ -14,7 +14,10 @@ export function settleAnswers<T, A, R>(
   });
 }
 
-/** `Promise.allSettled` over the work of each item, but without a promise for synchronous work: a batch has hundreds of items. */
+/**
+ * `Promise.allSettled` over the work of each item, but without a promise for synchronous work: a batch has hundreds of
+ * items.
+ */
 export async function settleAll<T, R>(
   items: readonly T[],
   work: (item: T, index: number) => R | Promise<R>,

@@ -62,7 +62,9 @@ const MAX_PATH_BYTES = 4096;
 const MAX_NEVER_ON = 64;
 const PERMISSION_MODES = 4;
 
-/** Checks each field as task.proto says. `nowMs` is only used for the bound that a start time is at most a year ahead. */
+/**
+ * Checks each field as task.proto says. `nowMs` is only used for the bound that a start time is at most a year ahead.
+ */
 export function checkSpec(
   spec: SpecInput,
   { maxPromptBytes, nowMs }: { readonly maxPromptBytes: number; readonly nowMs: number },

@@ -30,7 +30,9 @@ export interface Accepted<S> {
 
 const DEFAULT_ATTEMPTS = 3;
 
-/** Checks a request. Throws INVALID_FIELD that names every wrong field, or ENGINE_UNKNOWN when only the engine is wrong. */
+/**
+ * Checks a request. Throws INVALID_FIELD that names every wrong field, or ENGINE_UNKNOWN when only the engine is wrong.
+ */
 export function acceptTask<S extends SpecInput>(
   input: EnqueueInput & { readonly spec: S | undefined },
   limits: SpecLimits,

@@ -3,14 +3,14 @@ import { engineTopic, executorTopic, GATES_TOPIC, type Listener, type Wakes } fr
 import type { Claimed } from "./lease-store.js";
 import { createSleepers, loginOf, nameOf, ONE, type Sleeper, type Sleepers } from "./sleepers.js";
 
-/** What a claim found. It decides which executors are woken next. */
+/** The outcome of a claim. It decides which executors are woken next. */
 export type Claim = Pick<Claimed, "waitMs" | "left" | "kept" | "pins">;
 
-/** One Sync that waits. */
+/** One waiting Sync. */
 export interface Waiting {
   /**
-   * Resolves when a wake-up came. `engines`: the engines that it is about. `others`: it is about something else too. Resolves with
-   * neither after `timeoutMs` and when `signal` aborts.
+   * Resolves when a wake-up came. `engines`: the engines that it is about. `others`: it is about something else too.
+   * Resolves with neither after `timeoutMs` and when `signal` aborts.
    */
   next(
     timeoutMs: number,
@@ -34,8 +34,8 @@ const afterTime: After = (ms, act) => {
 };
 
 /**
- * How many more executors are woken by an executor that comes back with tasks, while more tasks wait. So the number doubles each
- * time, and only few executors are woken needlessly at the end.
+ * How many more executors are woken by an executor that comes back with tasks, while more tasks wait. So the number
+ * doubles each time, and only few executors are woken needlessly at the end.
  */
 const MORE = 2;
 const LONG_MS = 60_000;
@@ -43,10 +43,10 @@ const LONG_MS = 60_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The executors that wait for work at this process. A message about tasks (a `Word`) wakes only as many executors as have slots for
- * them, the longest-waiting first. A woken executor may be unable to take the tasks, or be gone before it claims. Then it passes the
- * message on: to other executors here, and to other replicas when they have not heard of it. A message may be lost, so each executor
- * also checks by itself (see `TICK_MS`).
+ * The executors that wait for work at this process. A message about tasks (a `Word`) wakes only as many executors as
+ * have slots for them, the longest-waiting first. A woken executor may be unable to take the tasks, or be gone before
+ * it claims. Then it passes the message on: to other executors here, and to other replicas when they have not heard of
+ * it. A message may be lost, so each executor also checks by itself (see `TICK_MS`).
  */
 export function createIdle(wakes: Wakes, engines: readonly string[], after: After = afterTime) {
   const sleepers = createSleepers(engines, (engine) => wakes.tell(engineTopic(engine)));
@@ -56,12 +56,16 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
 
   return {
     /**
-     * Called just before this process stores new tasks. Wakes waiting executors for them, whose claims then follow right behind the
-     * tasks. Returns whether they have slots for all of the tasks. Then no other replica has to be notified.
+     * Called just before this process stores new tasks. Wakes waiting executors for them, whose claims then follow
+     * right behind the tasks. Returns whether they have slots for all of the tasks. Then no other replica has to be
+     * notified.
      */
     offer: (engine: string, tasks: number): boolean => sleepers.wake(engine, { tasks, told: false, avoid: [] }) === 0,
 
-    /** From now on, the executor gets messages about work for these offers, and wake-ups of its own topic and of `topics`. */
+    /**
+     * From now on, the executor gets messages about work for these offers, and wake-ups of its own topic and of
+     * `topics`.
+     */
     wait(executor: string, offers: readonly Offer[], topics: readonly string[]): Waiting {
       const listener = wakes.listen([...topics, executorTopic(executor)]);
       const sleeper: Sleeper = {
@@ -162,8 +166,8 @@ function hearWords(wakes: Wakes, engines: readonly string[], sleepers: Sleepers)
         const engine = engineOf.get(topic);
         if (engine === undefined) for (const each of engines) sleepers.wakePinned(each, true);
         else {
-          // The end of a run may have let a pinned task start. If only one executor got this message, it would always claim before
-          // the executors that such tasks wait for.
+          // The end of a run may have let a pinned task start. If only one executor got this message, it would always
+          // claim before the executors that such tasks wait for.
           sleepers.wakePinned(engine, false);
           sleepers.spread(engine, ONE);
         }

@@ -36,7 +36,10 @@ export interface SyncFindings {
   readonly unlisted: readonly { readonly id: string; readonly fence: number }[];
   /** Leases that the executor holds, and that Redis lost. */
   readonly forgotten: readonly { readonly id: string; readonly fence: number }[];
-  /** For how long no lease may be granted, because not all executors have said what they hold. 0: leases may be granted now. */
+  /**
+   * For how long no lease may be granted, because not all executors have said what they hold. 0: leases may be granted
+   * now.
+   */
   readonly holdMs: number;
   /** The stop in force. */
   readonly emergency: Emergency | undefined;
@@ -51,21 +54,29 @@ export interface Claim extends SyncMark {
   readonly maxBytes: number;
   readonly order: Order;
   /**
-   * The claim was sent right behind its Sync, before the findings of the Sync are known. It grants nothing when these findings have to be
-   * settled first.
+   * The claim was sent right behind its Sync, before the findings of the Sync are known. It grants nothing when these
+   * findings have to be settled first.
    */
   readonly early: boolean;
 }
 
 export interface Claimed {
   readonly grants: readonly Grant[];
-  /** How long (ms) until time alone lets more start: a gate opens, or a rate limit has refilled. Absent: no task waits for a time. */
+  /**
+   * How long (ms) until time alone lets more start: a gate opens, or a rate limit has refilled. Absent: no task waits
+   * for a time.
+   */
   readonly waitMs?: number;
   /** Whether tasks wait for this executor only. */
   readonly pins: boolean;
-  /** Tasks left in line when the slots are full or the claim was `kept`: other executors may take them. 0: none of them may start. */
+  /**
+   * Tasks left in line when the slots are full or the claim was `kept`: other executors may take them. 0: none of them
+   * may start.
+   */
   readonly left: number;
-  /** Why this executor may start no more tasks, although another may: the gate or bound of its login, or its own gate. */
+  /**
+   * Why this executor may start no more tasks, although another may: the gate or bound of its login, or its own gate.
+   */
   readonly kept?: "login" | "executor";
 }
 

@@ -11,7 +11,8 @@ export function createLook(
   { store, queue }: { store: LeaseStore; queue: Pick<Queue, "freeLease" | "resumeLease"> },
   leaseMs: number,
 ) {
-  // When a lease cannot be freed because Redis is away, the answer does not wait for it. The next Sync finds the lease again.
+  // When a lease cannot be freed because Redis is away, the answer does not wait for it. The next Sync finds the lease
+  // again.
   const freeUnlisted = (id: string, fence: number): Promise<void> =>
     queue.freeLease(id, { how: "undelivered", fence }).catch((error: unknown) => {
       if (!(error instanceof Refusal && error.reason === "DEPENDENCY_UNAVAILABLE")) throw error;

@@ -33,7 +33,9 @@ export const loginOf = (offer: Offer | undefined): string => `login/${offer?.acc
 
 export type Sleepers = ReturnType<typeof createSleepers>;
 
-/** The executors that wait here, by engine, the longest-waiting first. `tell` notifies other replicas about an engine. */
+/**
+ * The executors that wait here, by engine, the longest-waiting first. `tell` notifies other replicas about an engine.
+ */
 export function createSleepers(engines: readonly string[], tell: (engine: string) => void) {
   const sleepers = new Map<string, Set<Sleeper>>(engines.map((engine) => [engine, new Set()]));
   const of = (engine: string): Iterable<Sleeper> => sleepers.get(engine) ?? [];
@@ -59,8 +61,8 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
     },
 
     /**
-     * Wakes sleepers. When too few sleep, an executor that is checking just now checks once more, because it may have checked too early.
-     * This is not the executor that the message is `from`.
+     * Wakes sleepers. When too few sleep, an executor that is checking just now checks once more, because it may have
+     * checked too early. This is not the executor that the message is `from`.
      */
     spread(engine: string, word: Word, from?: Sleeper): void {
       const left = wake(engine, word);
@@ -74,8 +76,8 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
     },
 
     /**
-     * Wakes the executors for which tasks wait that no other executor may take. `busyToo` also includes executors that are checking just
-     * now, because they may have checked too early.
+     * Wakes the executors for which tasks wait that no other executor may take. `busyToo` also includes executors that
+     * are checking just now, because they may have checked too early.
      */
     wakePinned(engine: string, busyToo: boolean): void {
       for (const each of of(engine)) {

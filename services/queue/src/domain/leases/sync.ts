@@ -30,7 +30,10 @@ export interface SyncOptions {
   readonly leaseMs: number;
   readonly engines: readonly string[];
   readonly order: Order;
-  /** Aborts when this process begins to stop. Then waiting calls are answered, so that their executors ask another replica. */
+  /**
+   * Aborts when this process begins to stop. Then waiting calls are answered, so that their executors ask another
+   * replica.
+   */
   readonly stopping: AbortSignal;
 }
 
@@ -40,7 +43,10 @@ const LONGEST_WAIT_MS = 20_000;
 
 export type Sync = (input: SyncInput, signal: AbortSignal) => Promise<SyncAnswer>;
 
-/** Claim, heartbeat, cancel and drain in one call. An executor says which leases it has, and the answer says what it should have. */
+/**
+ * Claim, heartbeat, cancel and drain in one call. An executor says which leases it has, and the answer says what it
+ * should have.
+ */
 export function createSync(
   deps: { store: LeaseStore & EmergencyStore; queue: Queue; idle: Idle; observer: QueueObserver },
   { leaseMs, engines, order, stopping }: SyncOptions,
@@ -67,8 +73,8 @@ export function createSync(
     try {
       for (let again = false; ; again = true) {
         const ms = performance.now();
-        // A wake-up of an engine says only that there may be a task, and nothing about held leases. So the call claims, and checks its
-        // state only when the tick is due.
+        // A wake-up of an engine says only that there may be a task, and nothing about held leases. So the call claims,
+        // and checks its state only when the tick is due.
         const stillSeen =
           seen && ms - seen.ms < TICK_MS && seen.findings.holdMs === 0 && woken.engines.size > 0 && !woken.others;
         const looking = seen && stillSeen ? seen.findings : look(input, again);
@@ -86,7 +92,8 @@ export function createSync(
         const { cancelled, lost, holdMs, emergency } = findings;
         const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();
-        // The store waits for a new call of this executor: a check of a waiting call does not count. So it answers at once.
+        // The store waits for a new call of this executor: a check of a waiting call does not count. So it answers at
+        // once.
         const isAwaited = again && holdMs > 0;
         if (news || isAwaited || input.draining || leftMs <= 0 || stop.aborted) {
           told.note(input, emergency);
@@ -103,14 +110,17 @@ export function createSync(
   };
 }
 
-/** Remembers which emergency stop each executor was told about here. So a waiting call answers at once when this changes. */
+/**
+ * Remembers which emergency stop each executor was told about here. So a waiting call answers at once when this
+ * changes.
+ */
 function createTold() {
   const ids = new Map<string, string>();
   const processOf = ({ executor, boot }: SyncMark): string => `${executor}/${boot}`;
   return {
     isNews(input: SyncInput, emergency: Emergency | undefined): boolean {
-      // For a stop that ends runs, the executor's own receipt says what it knows. For other stops the last answer counts; it does no harm
-      // when that answer was lost.
+      // For a stop that ends runs, the executor's own receipt says what it knows. For other stops the last answer
+      // counts; it does no harm when that answer was lost.
       const unsaid = endsRuns(emergency) ? undefined : ids.get(processOf(input));
       return (input.emergency?.id ?? unsaid) !== emergency?.id;
     },

@@ -8,8 +8,8 @@ import { type FullTaskReads, findFullTask, findTask } from "./find-task.js";
 import type { Moves } from "./moves.js";
 
 /**
- * The calls of an agent about its own tasks, and of an operator about every task. `agent` is "" for an operator. Each call
- * throws TASK_NOT_FOUND for a task of another agent.
+ * The calls of an agent about its own tasks, and of an operator about every task. `agent` is "" for an operator. Each
+ * call throws TASK_NOT_FOUND for a task of another agent.
  */
 export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves: Moves }, bounds: Bounds) {
   return {
@@ -24,14 +24,15 @@ export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves
       return findFullTask(store, id, agent);
     },
 
-    /** Puts a failed task back. Throws TASK_NOT_FAILED and QUEUE_FULL. */
+    /** Queues a failed task again. Throws TASK_NOT_FAILED and QUEUE_FULL. */
     async retry(id: string, agent: string, why: string): Promise<FullTask> {
       const reason = readReason(why);
       const task = await findTask(store, id, agent);
       if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
       const { outcome } = await moves.decideAndMove(id, (current) => afterRevival(current, reason));
       refuseFull(bounds, outcome);
-      // "whole" even when nothing changed: an earlier call may have put the task back, and replicas may not have confirmed it.
+      // "whole" even when nothing changed: an earlier call may have put the task back, and replicas may not have
+      // confirmed it.
       return findFullTask(store, id, agent, "whole");
     },
 

@@ -16,8 +16,8 @@ interface HolderDeps {
 }
 
 /**
- * The calls of a lease's holder about its run. Each call throws LEASE_LOST when the caller does not have the lease any more, and
- * DEPENDENCY_UNAVAILABLE when Redis lost the lease.
+ * The calls of a lease's holder about its run. Each call throws LEASE_LOST when the caller does not have the lease any
+ * more, and DEPENDENCY_UNAVAILABLE when Redis lost the lease.
  */
 export function createHolderCalls({ store, moves, gates }: HolderDeps, retry: RetryPolicy) {
   return {
@@ -48,8 +48,8 @@ export function createHolderCalls({ store, moves, gates }: HolderDeps, retry: Re
       };
       const { outcome, to } = isTaskId(id) ? await moves.decideAndMove(id, decide) : NO_TASK;
       if (outcome === "ok" && to) return to;
-      // This was a repeat, perhaps by the Redis client itself, so the task that was read before is old. When the task has been
-      // leased again since then, the answer is the state that it got after this failure.
+      // This was a repeat, perhaps by the Redis client itself, so the task that was read before is old. When the task
+      // has been leased again since then, the answer is the state that it got after this failure.
       const task = outcome === "done" ? await store.find(id) : undefined;
       if (task) return isAfterFailure(task.state) ? task.state : "PARKED";
       throw refused(id, outcome);

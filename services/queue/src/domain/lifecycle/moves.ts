@@ -14,8 +14,8 @@ export interface Moves {
   /** Makes a move that was decided before. */
   readonly makeMove: (task: Place & Partial<Task>, move: Move, result?: Uint8Array) => Promise<MoveOutcome>;
   /**
-   * Reads the task, decides and moves. It decides again when the task changed in between, so each further round means that another
-   * caller made progress. `to` is the state of the task after the call.
+   * Reads the task, decides and moves. It decides again when the task changed in between, so each further round means
+   * that another caller made progress. `to` is the state of the task after the call.
    */
   readonly decideAndMove: (id: string, decide: Decide) => Promise<Moved>;
 }

@@ -16,7 +16,10 @@ interface OwnChangeDeps {
 /** A lease that the store lost. `accountOf` returns the login that its executor uses for an engine. */
 export type Forgotten = Omit<Holder, "account"> & { readonly accountOf: (engine: string) => string };
 
-/** Changes that the queue makes by itself: for a cached answer, an emergency stop, and leases that a Sync or the reaper finds. */
+/**
+ * Changes that the queue makes by itself: for a cached answer, an emergency stop, and leases that a Sync or the reaper
+ * finds.
+ */
 export function createOwnChanges({ store, moves, observer }: OwnChangeDeps) {
   return {
     /** Ends a waiting task with an answer from the cache. Changes nothing when an executor has the task. */
@@ -38,7 +41,10 @@ export function createOwnChanges({ store, moves, observer }: OwnChangeDeps) {
       return (outcome === "done" || outcome === "ok") && to !== undefined && isHeld(to);
     },
 
-    /** Takes back a lease that its holder does not know or did not renew. Changes nothing when the lease has ended already. */
+    /**
+     * Takes back a lease that its holder does not know or did not renew. Changes nothing when the lease has ended
+     * already.
+     */
     async freeLease(id: string, end: Exclude<LeaseEnd, { how: "released" }>): Promise<void> {
       const { outcome } = await moves.decideAndMove(id, async (task) =>
         afterLease(task, end, { parked: endsRuns(await store.emergency()) }),

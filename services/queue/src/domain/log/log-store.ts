@@ -3,7 +3,10 @@ import type { State, Task } from "../task/task.js";
 
 /** Reads the log of a task. */
 export interface LogStore {
-  /** The first log entries after `sequence`: at most `count`, fewer when they are large. Undefined: there is no such task. */
+  /**
+   * The first log entries after `sequence`: at most `count`, fewer when they are large. Undefined: there is no such
+   * task.
+   */
   readLog(id: string, sequence: number, count: number): Promise<LogPage | undefined>;
 }
 
@@ -15,8 +18,8 @@ export interface LogPage {
   /** Further entries follow. */
   readonly more: boolean;
   /**
-   * Present when the page has the entry that says SUCCEEDED, or the answer before it. Absent when the result is stored in
-   * chunks (`task.chunks`): then `findResult` reads it.
+   * Present when the page has the entry that says SUCCEEDED, or the answer before it. Absent when the result is stored
+   * in chunks (`task.chunks`): then `findResult` reads it.
    */
   readonly result: Uint8Array | undefined;
 }

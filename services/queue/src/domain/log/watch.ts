@@ -30,11 +30,12 @@ export interface Watched {
 }
 
 /**
- * Follows the log of a task after `afterSequence`, until the task has ended or `signal` aborts. An end entry that is already
- * followed by a retry does not stop it. Every watcher reads the log by itself, at its own pace. So a slow watcher delays no
- * other, and a watcher that comes back misses nothing.
+ * Follows the log of a task after `afterSequence`, until the task has ended or `signal` aborts. An end entry that is
+ * already followed by a retry does not stop it. Every watcher reads the log by itself, at its own pace. So a slow
+ * watcher delays no other, and a watcher that comes back misses nothing.
  *
- * Throws TASK_NOT_FOUND and INVALID_FIELD. TASK_NOT_FOUND also comes when the retention of the task ends during the watch.
+ * Throws TASK_NOT_FOUND and INVALID_FIELD. TASK_NOT_FOUND also comes when the retention of the task ends during the
+ * watch.
  */
 export async function* watchTask(
   deps: WatchDeps,
@@ -62,8 +63,9 @@ export interface Run {
 }
 
 /**
- * Yields the task that `accept` returns, then its log from the start, like `watchTask`. `id` is the id of the task when it is
- * new. `runTask` listens to that log before the task exists. So it reads the log of a new task only after a wake-up or a tick.
+ * Yields the task that `accept` returns, then its log from the start, like `watchTask`. `id` is the id of the task when
+ * it is new. `runTask` listens to that log before the task exists. So it reads the log of a new task only after a
+ * wake-up or a tick.
  *
  * Throws what `accept` and `watchTask` throw.
  */

@@ -26,9 +26,9 @@ export type BulkStore = WalkStore & ListStore & ConfirmationStore;
 export type Bulk = ReturnType<typeof createBulk>;
 
 /**
- * Changes all tasks that a filter matches. Each task is changed on its own, and only while it still matches. A call can stop
- * half-way: when `signal` aborts, or when a bound on waiting tasks is reached (QUEUE_FULL). Then the caller can repeat it.
- * Throws INVALID_FIELD for a reason that is too long.
+ * Changes all tasks that a filter matches. Each task is changed on its own, and only while it still matches. A call can
+ * stop half-way: when `signal` aborts, or when a bound on waiting tasks is reached (QUEUE_FULL). Then the caller can
+ * repeat it. Throws INVALID_FIELD for a reason that is too long.
  */
 export function createBulk({ store, queue }: { store: BulkStore; queue: Changer }) {
   return {
@@ -64,7 +64,10 @@ export function createBulk({ store, queue }: { store: BulkStore; queue: Changer 
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The name under which a token is stored. It has the class and agent, so a call for other tasks does not use up the token. */
+/**
+ * The name under which a token is stored. It has the class and agent, so a call for other tasks does not use up the
+ * token.
+ */
 const confirmationOf = ({ class: priority, agent = "" }: Clearing, token: string): string =>
   `${priority}:${agent}:${token}`;
 

@@ -4,7 +4,9 @@ import type { State, Task } from "../task/task.js";
 import { isSurelyMeant, matches, type TaskFilter } from "./filter.js";
 import type { CandidatePage, Cursor, ListStore, WalkStore, Where } from "./search-store.js";
 
-/** Tasks of one page that is changed. Changes go to Redis in groups, so that other calls get their turn between them. */
+/**
+ * Tasks of one page that is changed. Changes go to Redis in groups, so that other calls get their turn between them.
+ */
 const AT_ONCE = 128;
 /** Tasks of one page that is only counted: this takes Redis a millisecond. */
 const COUNTED_AT_ONCE = 1_000;
@@ -16,8 +18,8 @@ export interface Change {
   /** Only tasks in these states are changed. */
   readonly states: readonly State[];
   /**
-   * The greatest number of scans. A scan is repeated while it finds more tasks. The reason: a task can move to a place that the
-   * scan has already passed, for example when its lease is released.
+   * The greatest number of scans. A scan is repeated while it finds more tasks. The reason: a task can move to a place
+   * that the scan has already passed, for example when its lease is released.
    */
   readonly walks: number;
   readonly after: (task: Task) => Move | undefined;
@@ -41,7 +43,9 @@ interface Found {
   readonly asOf: number;
 }
 
-/** Changes every task that the filter matches, or only counts them. Throws the error of the first change that failed. */
+/**
+ * Changes every task that the filter matches, or only counts them. Throws the error of the first change that failed.
+ */
 export async function changeAll(
   { store, queue }: ChangeDeps,
   filter: TaskFilter,
@@ -71,7 +75,9 @@ export async function changeAll(
     const failed = settled.find((each) => each.status === "rejected");
     if (failed) throw failed.reason;
   };
-  /** Reads the next page while the changes of the page before are under way. So Redis and this process work in parallel. */
+  /**
+   * Reads the next page while the changes of the page before are under way. So Redis and this process work in parallel.
+   */
   const walk = async (): Promise<void> => {
     let underWay = Promise.resolve();
     try {

@@ -36,8 +36,8 @@ export function matches(task: Task, filter: TaskFilter): boolean {
 }
 
 /**
- * Whether a task surely matches, without its record. The caller knows that its agent, engine, class and state match, and that it
- * was accepted at `sinceMs` or before. False: only the record can decide.
+ * Whether a task surely matches, without its record. The caller knows that its agent, engine, class and state match,
+ * and that it was accepted at `sinceMs` or before. False: only the record can decide.
  */
 export function isSurelyMeant({ labels, fromMs, beforeMs, categories }: TaskFilter, sinceMs: number): boolean {
   const rest = labels.length === 0 && categories.length === 0 && fromMs === undefined;

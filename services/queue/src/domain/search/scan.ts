@@ -7,7 +7,10 @@ import type { ListStore } from "./search-store.js";
 /** Records in one read: this takes Redis a millisecond. */
 const MOST_AT_ONCE = 500;
 const FEWEST_IDS = 10;
-/** Tasks that one List checks. The bound exists because a filter may match few tasks, and the scan must not delay other calls. */
+/**
+ * Tasks that one List checks. The bound exists because a filter may match few tasks, and the scan must not delay other
+ * calls.
+ */
 export const MOST_LOOKED_AT = 5_000;
 
 /**
@@ -31,8 +34,9 @@ export async function listTasks(
 }
 
 /**
- * Yields every task of an agent, or of all agents when `agent` is undefined: newest first, and older than `before`. Tasks that
- * are accepted meanwhile are not included, so the scan ends. It reads `first` tasks first, then twice as many each time.
+ * Yields every task of an agent, or of all agents when `agent` is undefined: newest first, and older than `before`.
+ * Tasks that are accepted meanwhile are not included, so the scan ends. It reads `first` tasks first, then twice as
+ * many each time.
  */
 export async function* newestFirst(
   store: ListStore,
@@ -42,8 +46,8 @@ export async function* newestFirst(
   const count = Math.max(FEWEST_IDS, Math.ceil(first / Math.max(1, owners.length)));
   const lines = owners.map((owner): Line => ({ owner, ids: [], age: "", before, count, more: true }));
   await Promise.all(lines.map((line) => readOn(store, line)));
-  // Sorted, the list with the newest task last. A binary search finds the place of a list, because there may be hundreds of
-  // agents.
+  // Sorted, the list with the newest task last. A binary search finds the place of a list, because there may be
+  // hundreds of agents.
   const inOrder = lines.filter(({ ids }) => ids.length > 0).toSorted((a, b) => (a.age < b.age ? -1 : 1));
   for (let most = first; ; most = Math.min(2 * most, MOST_AT_ONCE)) {
     const ids: string[] = [];

@@ -13,16 +13,16 @@ export interface ListStore {
 /** Scans the tasks that a filter may match. */
 export interface WalkStore {
   /**
-   * Ms since 1970 on the slowest clock of all shards. A task with an earlier time of acceptance was accepted before now,
-   * whatever its shard.
+   * Ms since 1970 on the slowest clock of all shards. A task with an earlier time of acceptance was accepted before
+   * now, whatever its shard.
    */
   earliestNow(): Promise<number>;
   /** Begins a scan of the tasks that may match `where`. */
   beginWalk(where: Where): Promise<Cursor>;
   /**
-   * Returns about `count` tasks, from where the page before ended. The last page has no `next`. A task that matches `where` during
-   * the whole scan is found, perhaps twice. One exception: a task may be missed when it goes back from an executor to where it
-   * waits meanwhile. Tasks that do not match may be found too.
+   * Returns about `count` tasks, from where the page before ended. The last page has no `next`. A task that matches
+   * `where` during the whole scan is found, perhaps twice. One exception: a task may be missed when it goes back from
+   * an executor to where it waits meanwhile. Tasks that do not match may be found too.
    */
   candidates(where: Where, count: number, cursor: Cursor): Promise<CandidatePage>;
 }
@@ -44,7 +44,10 @@ export interface Where {
 }
 
 export interface CandidatePage {
-  /** When the scan began, on the clock of the shard of this page. Tasks that were accepted later do not belong to the scan. */
+  /**
+   * When the scan began, on the clock of the shard of this page. Tasks that were accepted later do not belong to the
+   * scan.
+   */
   readonly asOf: number;
   readonly found: readonly Candidate[];
   readonly next?: Cursor;

@@ -3,7 +3,10 @@ import type { BlockedStore, GateStore, LimitStore } from "../gates/gate-store.js
 import { COPY, mendGates } from "./mend-gates.js";
 import type { Shards } from "./shards.js";
 
-/** The gates of the first shard are decisive. So a closing or an opening that reached only some shards is never half in force. */
+/**
+ * The gates of the first shard are decisive. So a closing or an opening that reached only some shards is never half in
+ * force.
+ */
 export const shardedGates = ({ all, first, others }: Shards): GateStore => ({
   gates: () => first.gates(),
   async closeGate(closing) {

@@ -32,9 +32,10 @@ export const shardedLeases = ({ all, ofTask, stores }: Shards): LeaseStore => ({
 });
 
 /**
- * Claims from all shards, in three steps. First come the grants that this same Sync got before, so that a repeated Sync gets the
- * same answer. Then come urgent tasks that may overtake, in any shard. Then come the tasks that each shard would start next. The
- * shards take turns, separately for each engine: the shard after the last one that granted a task begins.
+ * Claims from all shards, in three steps. First come the grants that this same Sync got before, so that a repeated Sync
+ * gets the same answer. Then come urgent tasks that may overtake, in any shard. Then come the tasks that each shard
+ * would start next. The shards take turns, separately for each engine: the shard after the last one that granted a task
+ * begins.
  */
 function createShardedClaim(shards: readonly LeaseStore[]): LeaseStore["claim"] {
   const nextFirst = new Map<string, number>();

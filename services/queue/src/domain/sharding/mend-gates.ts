@@ -12,12 +12,12 @@ type CopiedStore = GateStore & EmergencyStore & Clock;
 export const COPY = { how: "replace", told: false } as const;
 
 /**
- * Copies the gates and the emergency stop of the first shard to all others. A process may have died halfway through a change, or a
- * shard may have been away. Each shard counts by itself how many leases a ramp has let through.
+ * Copies the gates and the emergency stop of the first shard to all others. A process may have died halfway through a
+ * change, or a shard may have been away. Each shard counts by itself how many leases a ramp has let through.
  */
 export async function mendGates(first: CopiedStore, others: readonly CopiedStore[]): Promise<void> {
-  // The others are read before the first. So a gate that another shard has and the first does not have is over. If it is closed anew
-  // meanwhile, the time of closing differs and it stays closed.
+  // The others are read before the first. So a gate that another shard has and the first does not have is over. If it
+  // is closed anew meanwhile, the time of closing differs and it stays closed.
   const copies = await Promise.all(
     others.map(async (store) => ({ store, stop: await store.emergency(), gates: await store.gates() })),
   );

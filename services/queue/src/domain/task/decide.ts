@@ -13,8 +13,9 @@ export interface RetryPolicy {
 }
 
 /**
- * How often and how long the provider may refuse a task at no cost in attempts. After that the task fails with the cause. So
- * an error that always comes back ends at some time. A closed usage window does not count: the task waits until it opens.
+ * How often and how long the provider may refuse a task at no cost in attempts. After that the task fails with the
+ * cause. So an error that always comes back ends at some time. A closed usage window does not count: the task waits
+ * until it opens.
  */
 export interface RefusalBudget {
   readonly runs: number;
@@ -29,7 +30,9 @@ const LONGEST_BACKOFF_MS = 60_000;
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
 /** Leases that may be lost before a run started. A task that no executor can start must end at some time. */
 export const DELIVERY_BUDGET = 20;
-/** Runs that may meet a closed usage window. Each waits until the window opens, so a task with so many will not recover. */
+/**
+ * Runs that may meet a closed usage window. Each waits until the window opens, so a task with so many will not recover.
+ */
 export const WINDOW_BUDGET = 1_000;
 
 interface CategoryRule {
@@ -38,8 +41,8 @@ interface CategoryRule {
   /** Longest wait. Absent: `LONGEST_BACKOFF_MS`. */
   readonly maxMs?: number;
   /**
-   * The provider said "not now". Time solves this, so it is not a fault of the task and costs no attempt. A `refusal` may
-   * come back forever, so it has a budget. A `window` opens at some time.
+   * The provider said "not now". Time solves this, so it is not a fault of the task and costs no attempt. A `refusal`
+   * may come back forever, so it has a budget. A `window` opens at some time.
    */
   readonly limit?: "refusal" | "window";
 }
@@ -48,7 +51,8 @@ interface CategoryRule {
 const CATEGORY_RULES: Readonly<Partial<Record<CategoryName, CategoryRule>>> = {
   // A burst limit refills within a minute.
   RATE_LIMIT: { baseMs: 5_000, maxMs: 300_000, limit: "refusal" },
-  // These waits are for a window without a time from the provider. Windows are hours long, and each early try wastes a run.
+  // These waits are for a window without a time from the provider. Windows are hours long, and each early try wastes a
+  // run.
   USAGE_WINDOW: { baseMs: 300_000, maxMs: 3_600_000, limit: "window" },
   // The account's bound on concurrent runs relieves the provider, not this wait.
   OVERLOADED: { baseMs: 5_000, maxMs: 300_000, limit: "refusal" },
@@ -57,8 +61,8 @@ const CATEGORY_RULES: Readonly<Partial<Record<CategoryName, CategoryRule>>> = {
 };
 
 /**
- * When a failed run may be tried again (ms since 1970): at the time that the provider said or after a back-off, whichever is
- * later. For a closed usage window, a time that the provider said is the only one that counts.
+ * When a failed run may be tried again (ms since 1970): at the time that the provider said or after a back-off,
+ * whichever is later. For a closed usage window, a time that the provider said is the only one that counts.
  */
 export function retryTime(
   task: Task,
@@ -80,7 +84,9 @@ export function retryTime(
   return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(waitMs, saidMs)));
 }
 
-/** The move after a failed run that holds `fence`. `readyMs` is its `retryTime` at `nowMs`. `facts` go into the event. */
+/**
+ * The move after a failed run that holds `fence`. `readyMs` is its `retryTime` at `nowMs`. `facts` go into the event.
+ */
 export function afterFailure(
   task: Task,
   { fence, error, facts: { tokens, event: facts = {} } = {} }: { fence: number; error: Failure; facts?: RunFacts },
@@ -138,8 +144,9 @@ export type LeaseEnd =
   | { readonly how: "expired" };
 
 /**
- * The move after a lease that ended without Complete or Fail. A run that had started costs an attempt. A lease without a run
- * costs a delivery. A released lease costs nothing, and neither does a lease that an emergency stop ended (`parked`).
+ * The move after a lease that ended without Complete or Fail. A run that had started costs an attempt. A lease without
+ * a run costs a delivery. A released lease costs nothing, and neither does a lease that an emergency stop ended
+ * (`parked`).
  */
 export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): Move {
   const common = {
@@ -184,8 +191,8 @@ export interface Holder {
 }
 
 /**
- * The move when an executor holds a lease that the store lost: the lease continues as the newest one, for `leaseMs` from now.
- * Undefined when the task has ended.
+ * The move when an executor holds a lease that the store lost: the lease continues as the newest one, for `leaseMs`
+ * from now. Undefined when the task has ended.
  */
 export function afterForgetting(task: Task, holder: Holder, leaseMs: number): Move | undefined {
   if (isEnded(task.state)) return undefined;
@@ -246,7 +253,9 @@ export function afterParking({ state }: Task): Move {
   return { from: state, to: "QUEUED", due: "parked", set: {}, note: {} };
 }
 
-/** The end of a waiting task that is answered from the cache: its wait is 0 (`leased: created`), and no executor ran it. */
+/**
+ * The end of a waiting task that is answered from the cache: its wait is 0 (`leased: created`), and no executor ran it.
+ */
 export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts): Move {
   return {
     from: "QUEUED",

@@ -1,6 +1,6 @@
 /**
- * The shard of an agent's tasks: FNV-1a (32 bits) of the agent's id, modulo the number of shards. It must be the same in every
- * version and replica, because tasks are stored by it.
+ * The shard of an agent's tasks: FNV-1a (32 bits) of the agent's id, modulo the number of shards. It must be the same
+ * in every version and replica, because tasks are stored by it.
  */
 export function shardOfAgent(agent: string, shards: number): number {
   if (shards === 1) return 0;

@@ -5,13 +5,14 @@ import type { Task } from "./task.js";
 export interface TaskReads {
   find(id: string): Promise<Task | undefined>;
   /**
-   * Reads a task for an answer to a caller. When the answer shows an end, this end is as safe from loss as an end that was
-   * confirmed to the call that made it. With `whole`, this also holds for a task that has not ended or was put back.
+   * Reads a task for an answer to a caller. When the answer shows an end, this end is as safe from loss as an end that
+   * was confirmed to the call that made it. With `whole`, this also holds for a task that has not ended or was put
+   * back.
    */
   findConfirmed(id: string, what?: "end" | "whole"): Promise<Task | undefined>;
   /**
-   * The task as it was when it was leased under this fence, or later. It does not prove that the lease is still held: when the
-   * task is not held under this fence, the answer is the task in any state, or undefined.
+   * The task as it was when it was leased under this fence, or later. It does not prove that the lease is still held:
+   * when the task is not held under this fence, the answer is the task in any state, or undefined.
    */
   findLeased(id: string, fence: number): Promise<Task | undefined>;
 }
@@ -24,7 +25,7 @@ export interface TaskContents {
 
 /** Changes a task. Every change is atomic and idempotent: a repeated call changes nothing more. */
 export interface TaskChanges {
-  /** Makes the move. The event has the members of `task` that are given. */
+  /** Makes the move. Its event only has those facts of the task that `task` gives. */
   move(task: Place & Partial<Task>, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
   /** `ahead`: Redis lost the lease. The next Sync of its holder restores it. */
   report(report: Report): Promise<"ok" | "lost" | "ahead">;

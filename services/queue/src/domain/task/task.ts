@@ -8,8 +8,8 @@ import type { CategoryName, SourceName } from "@ccsp/errors";
  *                    │◀────────┴──────────┤  lease given back or lost
  *                    └────── PARKED ◀─────┘  failed, will be tried again at a time
  *
- * A cancel ends a SCHEDULED, QUEUED or PARKED task at once. A LEASED or RUNNING task becomes CANCELLING, then CANCELLED. A task
- * whose first run did not start by its deadline ends as EXPIRED.
+ * A cancel ends a SCHEDULED, QUEUED or PARKED task at once. A LEASED or RUNNING task becomes CANCELLING, then
+ * CANCELLED. A task whose first run did not start by its deadline ends as EXPIRED.
  */
 export const STATES = [
   "SCHEDULED",
@@ -93,8 +93,8 @@ export interface Task {
   /** Runs that met a limit of the provider. */
   readonly limited?: number;
   /**
-   * Limited runs that have a budget (see `RefusalBudget`), and how long the task waited after them in total (ms). Absent in
-   * records of the release before.
+   * Limited runs that have a budget (see `RefusalBudget`), and how long the task waited after them in total (ms).
+   * Absent in records of the release before.
    */
   readonly refused?: number;
   readonly refusedMs?: number;

@@ -7,7 +7,9 @@ export interface Wakes {
 }
 
 export interface Listener {
-  /** Resolves with the topics that came since the last call. Resolves empty after `timeoutMs` and when `signal` aborts. */
+  /**
+   * Resolves with the topics that came since the last call. Resolves empty after `timeoutMs` and when `signal` aborts.
+   */
   next(timeoutMs: number, signal: AbortSignal): Promise<ReadonlySet<string>>;
   /** Wakes this listener only, as if a wake-up of the topic had come. */
   remind(topic: string): void;
@@ -20,8 +22,8 @@ export const TICK_MS = 5_000;
 export const logTopic = (taskId: string): string => `log:${taskId}`;
 export const engineTopic = (engine: string): string => `engine:${engine}`;
 /**
- * A gate lets more tasks through. The topics of the engines get a wake-up too; this topic is for executors for which tasks
- * wait that no other executor may take.
+ * A gate lets more tasks through. The topics of the engines get a wake-up too; this topic is for executors for which
+ * tasks wait that no other executor may take.
  */
 export const GATES_TOPIC = "gates";
 /** Something is due in less than a second. */
