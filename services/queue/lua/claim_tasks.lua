@@ -47,7 +47,7 @@
 --       12 'early' when the caller does not know yet what its Sync found, else ''
 -- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the tasks below were
 --        granted before, how many tasks are left in line (0 when the script saw that none of them may start), 'login'
---        or 'executor' when only this held more tasks or '', '1' when tasks wait for this executor alone or '', id,
+--        or 'executor' when only this deferred more tasks or '', '1' when tasks wait for this executor alone or '', id,
 --        record, prompts, …}
 -- NEEDS time_given (shared/clock), decode_record (shared/record), open_batch, push, push_two (shared/batch),
 --       open_tally (shared/tally), tell_due (shared/due), run_id (outage/run), open_rules (claim/rules),
@@ -56,7 +56,7 @@
 -- The script picks a class (claim/classes.lua), an agent of that class (claim/turns.lua), and the agent's oldest task
 -- that the rules let start (claim/rules.lua, gates.lua, rates.lua). Changes to lists that are read in pages are written
 -- at the end (shared/batch.lua).
--- An agent that may not run is throttled: it goes from the turns to the skip list `bench`. A task that a label holds
+-- An agent that may not run is throttled: it goes from the turns to the skip list `bench`. A task that a label defers
 -- leaves its line. So each is checked once, and not by every claim.
 -- When the script runs twice for one sequence, it returns what it granted the first time, with the same fences, and
 -- then grants more up to the bound. In two cases it grants no more: during a hold, which sync_executor ends, and when

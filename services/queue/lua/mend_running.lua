@@ -11,7 +11,7 @@
 -- RETURN 'ok' | 'early'
 -- NEEDS time_given (shared/clock), decode_record (shared/record), count_lease (shared/count_lease)
 --
--- A count that is too high by mistake would hold work forever. The leases are the source of truth. Each script that
+-- A count that is too high by mistake would defer work forever. The leases are the source of truth. Each script that
 -- begins or ends a lease also writes the counts, and this script corrects them whatever went wrong. It reads every
 -- lease, so all replicas together run it only once in the time of ARGV 2.
 

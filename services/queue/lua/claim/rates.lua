@@ -55,7 +55,7 @@ local function open_rates(key, kind, limits, now)
     end
   end
 
-  -- Returns how long (ms) until the next run of a name may start; nil when its rate held no run.
+  -- Returns how long (ms) until the next run of a name may start; nil when its rate deferred no run.
   function rates.wait_of(name)
     return waits[name]
   end

@@ -44,7 +44,7 @@ local function open_rules(keys, ask, order)
     return order.urgentMax == 0 or running.of('urgent/' .. ask.engine) < order.urgentMax
   end
 
-  -- Returns how long (ms) until the rate of a throttled agent has refilled; nil when something else holds it.
+  -- Returns how long (ms) until the rate of a throttled agent has refilled; nil when it waits for something else.
   function rules.refill_of(agent)
     return of_agent.wait_of(agent)
   end

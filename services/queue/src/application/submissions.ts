@@ -23,8 +23,8 @@ export interface SubmissionDeps extends ReadDeps, LookUpDeps {
 /** The only intake of new tasks, from agents and from schedules. */
 export interface Submissions {
   /**
-   * Throws the refusal of the RPC. `id`: the id of a new task, made by `newId`. Absent: it makes one. A repeated request
-   * keeps the id of its first call.
+   * Throws the refusal of the RPC. `id`: the id of a new task, made by `newId`. Absent: it makes one. A repeated
+   * request keeps the id of its first call.
    */
   readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
   /** Makes the id of a new task of this agent. */

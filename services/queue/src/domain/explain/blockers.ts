@@ -34,7 +34,7 @@ export function blockersOf(task: Waiting, situation: Situation, order: Order): r
   ];
 }
 
-/** Executors that would take the task if they had a free slot and no gate held them. */
+/** Executors that would take the task if they had a free slot and no closed gate. */
 export const ableExecutors = (executors: readonly ExecutorSlots[], pin: string | undefined): readonly ExecutorSlots[] =>
   executors.filter(({ id, slots, draining }) => slots > 0 && !draining && (pin === undefined || id === pin));
 

@@ -22,7 +22,7 @@ interface Queueing {
 
 /**
  * Estimates when a waiting task starts. It simulates how the tasks before it leave the engine's slots, and separately
- * each cap as if only that cap held tasks. The latest of these times counts, together with the known end times of the
+ * each cap as if it were the only one. The latest of these times counts, together with the known end times of the
  * blockers.
  *
  * The estimate ignores tasks that come later and overtake, runs that fail and come again, and executors that come and

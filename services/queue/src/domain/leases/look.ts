@@ -6,7 +6,10 @@ import type { Heartbeat, LeaseStore, SyncFindings } from "./lease-store.js";
 /** What an executor reports about itself in a Sync. */
 export type Presence = Omit<Heartbeat, "leaseMs" | "again">;
 
-/** Renews the leases that an executor holds, and settles differences to the leases in the store. Throws SYNC_STALE. */
+/**
+ * The check of an executor's state in a Sync, called a look. It renews the leases that the executor holds, and settles
+ * differences to the leases in the store. Throws SYNC_STALE.
+ */
 export function createLook(
   { store, queue }: { store: LeaseStore; queue: Pick<Queue, "freeLease" | "resumeLease"> },
   leaseMs: number,

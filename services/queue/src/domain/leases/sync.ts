@@ -37,7 +37,9 @@ export interface SyncOptions {
   readonly stopping: AbortSignal;
 }
 
-/** How often a waiting Sync checks while the store holds all grants, until all executors have said what they hold. */
+/**
+ * How often a waiting Sync checks while no lease may be granted, because not all executors have said what they hold.
+ */
 const HOLD_TICK_MS = 1_000;
 const LONGEST_WAIT_MS = 20_000;
 
