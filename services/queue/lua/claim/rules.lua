@@ -22,7 +22,7 @@ local function open_rules(keys, ask, order)
   end
 
   -- Returns how many tasks may start, whatever their class and agent. The second value is 'login' or 'executor' when
-  -- only that one holds more tasks, so that another login or executor may start them; else ''.
+  -- only that one defers more tasks, so that another login or executor may start them; else ''.
   function rules.room(most)
     for _, scope in ipairs(of_all) do
       most = math.min(most, gates.room(scope))
