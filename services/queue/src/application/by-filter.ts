@@ -6,7 +6,7 @@ import { type Listing, listTasks } from "../domain/search/scan.js";
 
 export type ByFilter = ReturnType<typeof createByFilter>;
 
-/** What is asked of tasks that a filter names. */
+/** The calls about all tasks that a filter matches. */
 export function createByFilter(deps: { readonly store: BulkStore; readonly moves: Moves }) {
   const bulk = createBulk(deps);
   return {
@@ -16,7 +16,10 @@ export function createByFilter(deps: { readonly store: BulkStore; readonly moves
     cancel: (change: BulkChange, signal: AbortSignal) => bulk.cancel(change, signal),
     retry: (change: BulkChange, signal: AbortSignal) => bulk.retry(change, signal),
 
-    /** Without a token it only counts, and answers the token with which a second call does it. Throws CONFIRMATION_INVALID. */
+    /**
+     * Without a token, it only counts the tasks, and returns a token. A second call with this token cancels them.
+     * Throws CONFIRMATION_INVALID.
+     */
     async clear(
       what: Clearing,
       { token, who }: { readonly token: string; readonly who: string },

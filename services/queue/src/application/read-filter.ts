@@ -11,7 +11,10 @@ import { classOf, stateOf } from "../messages/words.js";
 
 const PAGE_SIZE = 50;
 
-/** The filter of a change of many tasks: a forgotten one must not mean all. */
+/**
+ * Reads the filter of a change of many tasks. A filter without a set field is a fault: a forgotten filter must not mean
+ * all tasks.
+ */
 export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Faults): TaskFilter {
   const read = filter && readFilter(filter, faults);
   if (read && Object.values(read).some((value) => !Array.isArray(value) || value.length > 0)) return read;
@@ -19,7 +22,7 @@ export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Fa
   return ANY_TASK;
 }
 
-/** What List asks for. Undefined when no task can match. Throws INVALID_FIELD. */
+/** Reads a List request. Undefined when no task can match. Throws INVALID_FIELD. */
 export function readList(request: ListRequest, caller: Caller): Listing | undefined {
   const faults = new Faults();
   const { pageSize, pageToken } = request;
@@ -29,19 +32,19 @@ export function readList(request: ListRequest, caller: Caller): Listing | undefi
   return filter && { filter, pageSize: pageSize || PAGE_SIZE, pageToken };
 }
 
-/** The caller, the states of the request itself and the rest of its filter, as one. Undefined when no task can match. */
+/** Joins the caller and the states of the request with the other fields of its filter. Undefined when no task can match. */
 function readListFilter({ states, filter }: ListRequest, caller: Caller, faults: Faults): TaskFilter | undefined {
   faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs into agent_id");
   faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs into states");
   if (caller.kind === "agent") checkAgent("agent_id", caller.id, faults);
-  // A state that no task can be in yet still filters.
+  // A state that this version does not know still filters: no task can match it.
   const known = states.flatMap((state): State | [] => stateOf(state) ?? []);
   if (states.length > 0 && known.length === 0) return undefined;
   const rest = filter ? readFilter({ ...filter, agentId: "", states: [] }, faults) : ANY_TASK;
   return { ...rest, ...(caller.kind === "agent" && { agent: caller.id }), states: known };
 }
 
-/** The empty one means every agent. */
+/** Checks an agent id. The empty id is valid and means every agent. */
 export function checkAgent(field: string, agentId: string, faults: Faults): void {
   faults.unless(agentId === "" || isAgentId(agentId), field, "must be 1 to 128 of A-Z a-z 0-9 . _ @ -");
 }

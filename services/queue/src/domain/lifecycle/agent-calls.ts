@@ -8,8 +8,8 @@ import { type FullTaskReads, findFullTask, findTask } from "./find-task.js";
 import type { Moves } from "./moves.js";
 
 /**
- * What an agent may do with its task, and an operator with every task. Each call throws TASK_NOT_FOUND for a task that
- * the caller may not see.
+ * The calls of an agent about its own tasks, and of an operator about every task. Each call throws TASK_NOT_FOUND for a
+ * task that the caller may not see.
  */
 export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves: Moves }) {
   return {
@@ -24,17 +24,18 @@ export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves
       return findFullTask(store, id, caller);
     },
 
-    /** Puts a failed task back. Throws TASK_NOT_FAILED and QUEUE_FULL. */
+    /** Queues a failed task again. Throws TASK_NOT_FAILED and QUEUE_FULL. */
     async retry(id: string, caller: Caller, why: string): Promise<FullTask> {
       const reason = readReason(why);
       const task = await findTask(store, id, caller);
       if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
       await moves.decideAndMove(id, (current) => afterRevival(current, reason));
-      // The whole task even when nothing changed: an earlier call may have put it back and waited for replicas in vain.
+      // "whole" even when nothing changed: an earlier call may have put the task back, and replicas may not have
+      // confirmed it.
       return findFullTask(store, id, caller, "whole");
     },
 
-    /** Changes the class of a task that waits. */
+    /** Changes the class of a waiting task. */
     async setPriority(id: string, caller: Caller, priority: PriorityClass): Promise<FullTask> {
       await findTask(store, id, caller);
       await moves.decideAndMove(id, (task) => afterPriority(task, priority));

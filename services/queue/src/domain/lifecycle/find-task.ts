@@ -6,14 +6,14 @@ import type { FullTask, TaskContents, TaskReads } from "../task/task-store.js";
 
 export type FullTaskReads = TaskReads & TaskContents;
 
-/** A task that the caller may see. Throws TASK_NOT_FOUND. */
+/** Finds a task that the caller may see. Throws TASK_NOT_FOUND. */
 export async function findTask(store: TaskReads, id: string, caller: Caller, what?: "whole"): Promise<Task> {
   const task = isTaskId(id) ? await store.findConfirmed(id, what) : undefined;
   if (task === undefined || !maySee(caller, task)) throw taskNotFound(id);
   return task;
 }
 
-/** The same, with its prompts and its result. */
+/** Like `findTask`, with the prompts and the result of the task. */
 export async function findFullTask(
   store: FullTaskReads,
   id: string,

@@ -16,13 +16,13 @@ import type { QueueObserver } from "./observer.js";
 import { createOwnChanges } from "./own-changes.js";
 
 export interface QueueLimits {
-  /** What the store was given, for the words of a refusal. */
+  /** The bounds that the store has, for the message of a refusal. */
   readonly bounds: Bounds;
   readonly retry: RetryPolicy;
   readonly order: Order;
 }
 
-/** What the rules need of the storage. */
+/** The storage that the rules need. */
 export type LifecycleStore = IntakeStore &
   TaskReads &
   TaskContents &
@@ -43,8 +43,8 @@ interface QueueDeps {
 }
 
 /**
- * All that can be done with one task, from its acceptance to its end. Every method may throw a Refusal with the reasons of its
- * RPC. It keeps its moves to itself, so no caller can change a task past these rules.
+ * All calls about one task, from its acceptance to its end. Each may throw a Refusal with a reason of its RPC. It does
+ * not give away `moves`, so that no caller can change a task without these rules.
  */
 export function createQueue({ store, moves, gates, observer }: QueueDeps, { bounds, retry, order }: QueueLimits) {
   return {
