@@ -71,16 +71,16 @@ async function checkShard({ redis, store }: Checked, keys: QueueKeys): Promise<r
       }
       assert.deepEqual(scores(of[`${priority}Heads`]), Object.fromEntries(heads), "heads are the oldest in line");
       const turns = members(of[`${priority}Turns`]);
-      const benched = members(keys.bench).flatMap((member) => {
+      const throttled = members(keys.bench).flatMap((member) => {
         const [, first, second, third] = /^agent\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
         if (first !== undefined) return second === engine && third === priority ? [first] : [];
         const [, back, backClass, agent] = /^back\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
         return back === engine && backClass === priority && agent !== undefined ? [agent] : [];
       });
-      const known = new Set([...turns, ...benched]);
+      const known = new Set([...turns, ...throttled]);
       assert.ok(
         inLine.every(({ agent }) => known.has(agent)),
-        "who waits has its turn, or sits out",
+        "an agent that waits has its turn, or is throttled",
       );
     }
   }

@@ -285,7 +285,7 @@ function limits({ twice }: WorldOptions): void {
       );
     });
 
-    it("cost a claim nothing while many agents sit out", async () => {
+    it("cost a claim nothing while many agents are throttled", async () => {
       await open({ agentMaxRunning: 1 });
       for (let i = 0; i < 40; i++) {
         await add({ agent: `a-${i}` });

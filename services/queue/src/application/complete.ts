@@ -17,7 +17,7 @@ interface CompleteDeps {
 }
 
 /** What the holder of a lease reports about a run that succeeded. */
-interface Completion {
+export interface Completion {
   readonly taskId: string;
   readonly fence: number;
   readonly result: TaskResult | undefined;

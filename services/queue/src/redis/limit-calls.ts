@@ -33,9 +33,9 @@ export function createLimitCalls({ redis, scripts, keys, clock }: Shard): LimitS
         engineTopic(engine),
       ),
 
-    unthrottleRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),
+    unthrottleRefilled: () => scripts.unthrottleRefilled({ bench, refills }, clock(), channels.work),
 
-    unthrottle: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
+    unthrottle: (agent = "") => scripts.unthrottle({ bench }, agent, channels.work),
 
     mendRunning: () => scripts.mendRunning({ running, tasks, leases, meta }, clock(), MEND_EVERY_MS),
 
