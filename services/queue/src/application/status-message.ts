@@ -1,8 +1,8 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import { isClosed } from "../domain/gates/gates.js";
 import { readScope, type Scope, scopeName } from "../domain/gates/scope.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
-import { toDuration } from "../messages/duration.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 import { priorityOf } from "../messages/words.js";

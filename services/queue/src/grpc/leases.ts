@@ -1,13 +1,13 @@
 import { visible } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import type { Complete } from "../application/complete.js";
 import { deliver } from "../application/deliver.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { Sync } from "../domain/leases/sync.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
-import { toDuration } from "../messages/duration.js";
 import { toOrder } from "../messages/emergency-message.js";
 import { failFacts } from "../messages/run-facts.js";
 import { toState } from "../messages/words.js";

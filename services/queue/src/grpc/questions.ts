@@ -6,10 +6,10 @@ import {
   type QueueServiceService,
   type StartEstimate,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import type { Questions } from "../application/questions.js";
 import type { Blocker } from "../domain/explain/blockers.js";
 import type { Estimate } from "../domain/explain/estimate.js";
-import { toDuration } from "../messages/duration.js";
 import { toState } from "../messages/words.js";
 import { callerOf } from "./caller.js";
 

@@ -1,6 +1,7 @@
 import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import type { FailRequest, ReportRequest, SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 import { readReceipt } from "../application/read-emergency.js";
 import { ACCOUNT_RULE, isAccount } from "../application/read-gates.js";
 import { Faults } from "../domain/fields/faults.js";
@@ -9,7 +10,6 @@ import { cut } from "../domain/fields/text.js";
 import type { SyncInput } from "../domain/leases/sync.js";
 import type { Failure } from "../domain/task/task.js";
 import type { Report } from "../domain/task/task-store.js";
-import { durationMs } from "../messages/duration.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Priority, type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import { traceIdOf } from "@ccsp/telemetry";
 import type { Task } from "../domain/task/task.js";
 import type { FullTask } from "../domain/task/task-store.js";
-import { toDuration } from "./duration.js";
 import { toTaskError } from "./failure.js";
 import { priorityOf, toState } from "./words.js";
 
