@@ -2,6 +2,7 @@ import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import type { FailRequest, ReportRequest, SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { durationMs } from "@ccsp/protos/duration.js";
+import { readTraceparent } from "@ccsp/telemetry";
 import { readReceipt } from "../application/read-emergency.js";
 import { ACCOUNT_RULE, isAccount } from "../application/read-gates.js";
 import { Faults } from "../domain/fields/faults.js";
@@ -13,8 +14,6 @@ import type { Report } from "../domain/task/task-store.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 
-// W3C Trace Context, version 00. The queue only shows it as a link, so a report with another value is not refused.
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 // An executor that holds more leases than this is faulty.
 const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
@@ -94,7 +93,8 @@ export function readReport(request: ReportRequest): Report {
     fence: Number(fence),
     number: reportSequence,
     entries,
-    ...(started && { started: { traceparent: TRACEPARENT.test(started.traceparent) ? started.traceparent : "" } }),
+    // The queue only shows it as a link, so a malformed one is not refused.
+    ...(started && { started: { traceparent: readTraceparent(started.traceparent) } }),
   };
 }
 
