@@ -8,7 +8,7 @@ import {
   type ServerListener,
   ServerListenerBuilder,
 } from "@grpc/grpc-js";
-import { endCallSpan, inCallSpan } from "./call-span.js";
+import { endServedSpan, inCallSpan, untraced } from "./call-span.js";
 import { credentialsOf, setIdentity } from "./caller-identity.js";
 import { type CallerLimits, type CallerState, createCallers, limited } from "./caller-limits.js";
 import { refusalFor } from "./failures.js";
@@ -131,7 +131,8 @@ class Arrival {
     const encoded = encodeRefusal(refusal);
     if (refusal.reason === "CALLER_LIMIT") serving.refused(refusal.quota[0]?.subject ?? "");
     serving.observe(method, encoded.code, (nowMs() - this.#began) / 1e3);
-    inCallSpan(method)(metadata, (span) => endCallSpan(span, encoded.code, encoded.details));
+    const inSpan = serving.traced.has(method) ? inCallSpan(method) : untraced;
+    inSpan(metadata, (span) => endServedSpan(span, encoded.code, encoded.details));
     this.#call.sendStatus(encoded);
   }
 

@@ -19,6 +19,8 @@ type Handler<M extends MethodShape> = M["responseStream"] extends true
 /** A service with its handlers, ready for `serveGrpc`. */
 export interface Implementation {
   readonly serviceName: string;
+  /** The full names of the methods whose calls have a span. */
+  readonly traced: readonly string[];
   /** What grpc-js is given, for one server. */
   bind(serving: Serving): { readonly definition: ServiceDefinition; readonly handlers: UntypedServiceImplementation };
 }
@@ -48,8 +50,10 @@ export function implementSome<D extends ServiceShape>(
   { untraced: untracedMethods = [] }: ImplementOptions<D> = {},
 ): Implementation {
   const methods: ServiceShape = definition;
+  const traced = Object.entries(methods).flatMap(([name, { path }]) => (untracedMethods.includes(name) ? [] : [path]));
   return {
     serviceName: serviceName(methods),
+    traced,
     bind(serving) {
       const bound: UntypedServiceImplementation = {};
       for (const [name, method] of Object.entries(methods)) {
@@ -59,7 +63,7 @@ export function implementSome<D extends ServiceShape>(
           if (request === UNREADABLE) throw new Refusal("INVALID_FIELD", `the request is no message of ${method.path}`);
           return handler.call(handlers, request, context);
         };
-        const inSpan = untracedMethods.includes(name) ? untraced : inCallSpan(method.path);
+        const inSpan = traced.includes(method.path) ? inCallSpan(method.path) : untraced;
         const encode = encoderOf(method);
         bound[name] = method.responseStream
           ? serveStream({ handle, encode, inSpan }, serving)

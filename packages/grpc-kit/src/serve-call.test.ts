@@ -15,6 +15,7 @@ describe("a unary call that is over for its caller", () => {
       log: pino({ level: "silent" }),
       refused: () => undefined,
       observe: (_path, code) => void observed.push(status[code]),
+      traced: new Set(),
       streams: new Set(),
       unary: new Set(),
       stopping: false,

@@ -17,6 +17,8 @@ export interface Serving {
   readonly observe: ObserveCall;
   /** Told of each connection and call that a bound keeps out. */
   readonly refused: (limit: string) => void;
+  /** The full names of the methods whose calls have a span. */
+  readonly traced: ReadonlySet<string>;
   /** Calls under way, for the server to end when it stops. */
   readonly streams: Set<OpenCall>;
   readonly unary: Set<OpenCall>;

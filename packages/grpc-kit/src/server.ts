@@ -81,6 +81,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     log,
     observe: observeCalls(options.registry),
     refused: countRefused(options.registry),
+    traced: new Set(services.flatMap(({ traced }) => traced)),
     streams: new Set(),
     unary: new Set(),
     stopping: false,
