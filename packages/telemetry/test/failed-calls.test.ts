@@ -9,7 +9,7 @@ interface Called {
   readonly target: string;
   readonly queue: ReturnType<typeof createClient<typeof QueueServiceService>>;
   readonly metadata: { readonly traceparent: string };
-  /** Resolves once the server's handler waits for ever, with this task. */
+  /** Resolves once the server's handler for this task waits without end. */
   waiting(taskId: string): Promise<unknown>;
 }
 
@@ -17,7 +17,7 @@ interface FailedCall {
   readonly what: string;
   readonly method: "Get" | "Watch";
   readonly code: status;
-  /** What the span says of it as an error; undefined for what is the caller's own doing. */
+  /** The error message of the span. Undefined if the caller itself caused the failure. */
   readonly why?: string;
   call(called: Called): Promise<unknown>;
 }
@@ -92,7 +92,8 @@ describe("the span of a served call that fails", () => {
       }
       const refused = { traceparent: `00-${UNTRACED}-00f067aa0ba902b7-01`, authorization: "wrong" };
       await assert.rejects(queue.list({}, { metadata: refused }), { code: status.UNAUTHENTICATED });
-      // On the same connection, hence after the last cancel, which the server's end would otherwise overtake.
+      // This call is on the same connection, so it comes after the last cancel. Otherwise the end of the server could
+      // overtake that cancel.
       await assert.rejects(queue.get({ taskId: "refused" }), { code: status.NOT_FOUND });
       queue.close();
       server.child.kill("SIGTERM");
@@ -180,7 +181,7 @@ describe("the span of a call that does not succeed, where it is made", () => {
   });
 });
 
-/** The caller waits on: else its own timer, which cancels the call, might be the first. */
+/** The caller itself has no deadline here. Otherwise its own timer might cancel the call first. */
 function getWithDeadlineOfServerOnly({ target, metadata }: Called): Promise<void> {
   const headers = Metadata.fromHttp2Headers({ ...metadata, "grpc-timeout": "100m" });
   const client = new QueueServiceClient(target, credentials.createInsecure());

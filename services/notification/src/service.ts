@@ -14,7 +14,7 @@ import { notificationHandlers } from "./grpc/handlers.js";
 import { createNotificationMetrics } from "./metrics.js";
 import { createRedisDeliveryLog } from "./redis/redis-delivery-log.js";
 
-/** The notification service: tells people and systems what happened. */
+/** The notification service: it notifies people and systems of events. */
 export const notificationService: ServiceDefinition<NotificationConfig> = {
   name: "notification",
   summary: "NotificationService: delivers events to channels and lists what was delivered",

@@ -3,9 +3,13 @@ import type { Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { MOST_TOKENS, microUsd, NO_TOKENS, type Run, type Tokens } from "../domain/run.js";
 
 /**
- * The run that ended with this event; undefined for an event that ends no run. A retry ends a run that failed. A task that
- * failed before its first attempt started had no run. A cancelled task had one if the event says what the run used. A lease
- * that fails without a run reports the attempt before it once more, so a failed run counts by task and attempt.
+ * Returns the run that ended with this event, or undefined if the event ends no run.
+ *
+ * - A retry ends a failed run.
+ * - A task that failed before any attempt started had no run.
+ * - A cancelled task has a run to count only if the event reports its usage or cost.
+ * - A lease that failed without a run reports the previous attempt again. So a failed run is identified by task and
+ *   attempt.
  */
 export function runOfEvent(event: Event): Run | undefined {
   const { data } = event;
@@ -42,7 +46,10 @@ function run(event: Event, { id, model, failed, usage, costUsd }: Ended): Run {
   };
 }
 
-/** A broken engine sends negative or absurd counts. They would lower what other runs used, or exceed what a sum can hold. */
+/**
+ * Negative or absurdly high counts come from a broken engine. They would reduce the usage of other runs, or overflow
+ * the sum.
+ */
 function tokens(usage: Usage): Tokens {
   const count = (value: bigint): bigint => (value > 0n && value <= MOST_TOKENS ? value : 0n);
   return {

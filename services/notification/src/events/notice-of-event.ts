@@ -4,10 +4,10 @@ import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Notice } from "../domain/notification.js";
 
-/** Longest text of others in a summary; the whole of it is in the task. */
+/** The longest text from another source in a summary, in characters. The task has the whole text. */
 const MAX_TEXT = 200;
 
-/** What people are told of an event; undefined for one that is only for programs. */
+/** Returns the notice of an event for people. Returns undefined for an event that is only for programs. */
 export function noticeOfEvent(event: Event): Notice | undefined {
   const summary = summaryOf(event);
   if (summary === undefined || event.data === undefined) return undefined;
@@ -81,7 +81,7 @@ function reasonOf(error: TaskError | undefined): string {
   return message === "" ? category : `${category}, ${message}`;
 }
 
-/** Control characters of others must reach no terminal and break no line. */
+/** Control characters in a text from another source must not reach a terminal or break a line. */
 function oneLine(text: string): string {
   const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
   const characters = Array.from(line);
