@@ -9,8 +9,9 @@ import {
   ServerListenerBuilder,
 } from "@grpc/grpc-js";
 import { endServedSpan, inCallSpan, untraced } from "./call-span.js";
+import { callerName } from "./caller-bounds.js";
 import { credentialsOf, setIdentity } from "./caller-identity.js";
-import { type CallerLimits, type CallerState, createCallers, limited } from "./caller-limits.js";
+import { limited } from "./caller-limits.js";
 import { refusalFor } from "./failures.js";
 import type { Serving } from "./serve-call.js";
 import { encodeRefusal } from "./status-details.js";
@@ -24,8 +25,6 @@ export type Admit = (method: string, caller: CallerCredentials) => Promise<Ident
 
 export interface AdmissionOptions {
   readonly admit: Admit | undefined;
-  readonly limits: CallerLimits | undefined;
-  readonly nowMs: () => number;
   /** Whether the connection of this peer is open. */
   readonly isOpen: (peer: string) => boolean;
 }
@@ -35,17 +34,13 @@ export interface AdmissionOptions {
  * flow-control window of its body in memory.
  */
 export function createAdmission(options: AdmissionOptions, serving: Serving): ServerInterceptor {
-  const shared: Shared = {
-    ...options,
-    serving,
-    callerOf: options.limits && createCallers(options.limits, options.nowMs),
-  };
+  const shared: Shared = { ...options, serving };
   return ({ path }, call) => {
-    const arrival = new Arrival(path, call, shared);
+    const checked = new CheckedCall(path, call, shared);
     const responder = new ResponderBuilder()
-      .withStart((start) => start(arrival.listener()))
+      .withStart((start) => start(checked.listener()))
       .withSendStatus((status, send) => {
-        arrival.answered();
+        checked.answered();
         send(status);
       })
       .build();
@@ -56,11 +51,10 @@ export function createAdmission(options: AdmissionOptions, serving: Serving): Se
 /** The state that all calls of one server share. */
 interface Shared extends AdmissionOptions {
   readonly serving: Serving;
-  readonly callerOf: ((caller: string) => CallerState) | undefined;
 }
 
 /** One call, from its metadata to its end. */
-class Arrival {
+class CheckedCall {
   readonly #method: string;
   readonly #call: ServerInterceptingCallInterface;
   readonly #shared: Shared;
@@ -75,7 +69,7 @@ class Arrival {
     this.#method = method;
     this.#call = call;
     this.#shared = shared;
-    this.#began = shared.nowMs();
+    this.#began = performance.now();
     this.#peer = call.getPeer();
   }
 
@@ -105,13 +99,14 @@ class Arrival {
   }
 
   #bound(metadata: Metadata, identity: Identity | undefined, forward: () => void): void {
-    const { limits, callerOf } = this.#shared;
-    if (!limits || !callerOf) {
+    const { callers } = this.#shared.serving;
+    const { limits } = callers;
+    const name = callerName(identity, this.#peer);
+    const state = callers.stateOf(name);
+    if (!limits || !state) {
       forward();
       return;
     }
-    const name = identity ? `${identity.kind} ${identity.subject}` : this.#peer.slice(0, this.#peer.lastIndexOf(":"));
-    const state = callerOf(name);
     state.check();
     this.#caller = name;
     let timer: NodeJS.Timeout | undefined;
@@ -129,12 +124,12 @@ class Arrival {
     if (this.#over) return;
     this.#over = true;
     this.#arrived();
-    const { serving, nowMs } = this.#shared;
+    const { serving } = this.#shared;
     const method = this.#method;
     const refusal = refusalFor(error, { method, signal: new AbortController().signal }, serving.log);
     const encoded = encodeRefusal(refusal);
     if (refusal.reason === "CALLER_LIMIT") serving.refused(refusal.quota[0]?.subject ?? "");
-    serving.observe(method, encoded.code, (nowMs() - this.#began) / 1e3);
+    serving.observe(method, encoded.code, (performance.now() - this.#began) / 1e3);
     const inSpan = serving.traced.has(method) ? inCallSpan(method) : untraced;
     inSpan(metadata, (span) => endServedSpan(span, encoded.code, encoded.details));
     this.#call.sendStatus(encoded);
@@ -143,12 +138,11 @@ class Arrival {
   /** grpc-js calls this also after the answer was sent. */
   #cancelled(): void {
     this.#arrived();
-    const { callerOf, isOpen } = this.#shared;
+    const { serving, isOpen } = this.#shared;
     const late = Number(this.#call.getDeadline()) <= Date.now();
-    // `createCallers` may have deleted this caller since the call began, because the caller was idle. So look it up
-    // again.
+    // The bounds may have forgotten this caller since the call began, because it was idle. So look it up again.
     if (!this.#over && !late && this.#caller !== undefined)
-      callerOf?.(this.#caller).abandon(isOpen(this.#peer) ? undefined : this.#peer);
+      serving.callers.stateOf(this.#caller)?.abandon(isOpen(this.#peer) ? undefined : this.#peer);
     this.#over = true;
   }
 }

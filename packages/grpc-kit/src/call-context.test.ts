@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { Refusal } from "@ccsp/errors";
 import { Metadata } from "@grpc/grpc-js";
 import { type IncomingCall, OpenCall } from "./call-context.js";
-import { UnreadBytes } from "./caller-room.js";
+import { CallerBounds } from "./caller-bounds.js";
 
 describe("a call that is cancelled", () => {
   const MINUTE_MS = 60_000;
@@ -16,7 +16,7 @@ describe("a call that is cancelled", () => {
   ] as const) {
     it(`stops with ${reason} ${when}`, () => {
       const call = incoming(Date.now() + leftMs);
-      const { signal } = new OpenCall(call, new UnreadBytes({ callerBytes: 1, waitMs: 1 }));
+      const { signal } = new OpenCall(call, new CallerBounds());
       call.emit("cancelled");
       assert.ok(signal.reason instanceof Refusal);
       assert.equal(signal.reason.reason, reason);

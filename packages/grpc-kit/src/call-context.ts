@@ -2,9 +2,9 @@ import { Refusal } from "@ccsp/errors";
 import type { Identity } from "@ccsp/identity";
 import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
+import type { CallerBounds } from "./caller-bounds.js";
 import { identityOf } from "./caller-identity.js";
-import type { UnreadBytes } from "./caller-room.js";
-import { CallUnread, type Unread } from "./unread.js";
+import type { CallUnread, Unread } from "./unread.js";
 
 /**
  * What a handler knows about the call, apart from the request. A handler passes it as the options of its outgoing
@@ -50,9 +50,9 @@ export class OpenCall implements CallContext {
   #aborter: AbortController | undefined;
   #onStop: ((refusal: Refusal) => void) | undefined;
 
-  constructor(call: IncomingCall, unread: UnreadBytes) {
+  constructor(call: IncomingCall, callers: CallerBounds) {
     this.#call = call;
-    this.unread = new CallUnread(unread, () => this.signal);
+    this.unread = callers.unreadOf(() => this.signal);
     // grpc-js emits "cancelled" for a cancel, a broken connection and a passed deadline. It also emits it after it sent
     // any status.
     call.on("cancelled", () => {

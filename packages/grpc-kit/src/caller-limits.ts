@@ -31,17 +31,14 @@ export function limited(limit: Limit, description: string, retryAfterMs: number)
 /** The current use of one caller's limits. */
 export class CallerState {
   readonly #limits: CallerLimits;
-  readonly #nowMs: () => number;
   #unfinished = 0;
   readonly #waiting = new Set<() => void>();
   #abandoned = 0;
   #lost: string | undefined;
-  #atMs: number;
+  #atMs = performance.now();
 
-  constructor(limits: CallerLimits, nowMs: () => number) {
+  constructor(limits: CallerLimits) {
     this.#limits = limits;
-    this.#nowMs = nowMs;
-    this.#atMs = nowMs();
   }
 
   get idle(): boolean {
@@ -92,23 +89,10 @@ export class CallerState {
   }
 
   #level(): number {
-    const nowMs = this.#nowMs();
+    const nowMs = performance.now();
     const gone = (this.#limits.abandonedPerSecond * (nowMs - this.#atMs)) / 1_000;
     this.#abandoned = Math.max(0, this.#abandoned - gone);
     this.#atMs = nowMs;
     return this.#abandoned;
   }
-}
-
-/** Returns the state of each caller of one server. It deletes the state of callers that are idle. */
-export function createCallers(limits: CallerLimits, nowMs: () => number): (caller: string) => CallerState {
-  const callers = new Map<string, CallerState>();
-  return (caller) => {
-    const known = callers.get(caller);
-    if (known) return known;
-    for (const [name, state] of callers) if (state.idle) callers.delete(name);
-    const state = new CallerState(limits, nowMs);
-    callers.set(caller, state);
-    return state;
-  };
 }

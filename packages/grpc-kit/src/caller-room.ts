@@ -78,7 +78,7 @@ export class CallerRoom {
 }
 
 /**
- * The limits of all callers of one server. A message that is larger than the limit of a caller counts as the whole
+ * The limits of all callers. A message that is larger than the limit of a caller counts as the whole
  * limit.
  */
 export class UnreadBytes {

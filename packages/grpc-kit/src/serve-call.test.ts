@@ -4,7 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { untraced } from "./call-span.js";
-import { UnreadBytes } from "./caller-room.js";
+import { CallerBounds } from "./caller-bounds.js";
 import { type Serving, serveUnary } from "./serve-call.js";
 
 describe("a unary call that is over for its caller", () => {
@@ -21,7 +21,7 @@ describe("a unary call that is over for its caller", () => {
       stopping: false,
       stalledMs: 1_000,
       repeatWithinMs: 1_000,
-      unread: new UnreadBytes({ callerBytes: 1, waitMs: 1 }),
+      callers: new CallerBounds(),
     };
     let answer = (_response: object): void => undefined;
     const work = new Promise<object>((resolve) => (answer = resolve));

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { type CallContext, type IncomingCall, OpenCall } from "./call-context.js";
 import { CallError } from "./call-error.js";
 import { endServedSpan, type InCallSpan } from "./call-span.js";
-import type { UnreadBytes } from "./caller-room.js";
+import type { CallerBounds } from "./caller-bounds.js";
 import { refusalFor } from "./failures.js";
 import type { ObserveCall } from "./metrics.js";
 import { createOutlet } from "./outlet.js";
@@ -31,7 +31,7 @@ export interface Serving {
    * repeat it.
    */
   readonly repeatWithinMs: number;
-  readonly unread: UnreadBytes;
+  readonly callers: CallerBounds;
 }
 
 export const SHUTTING_DOWN = new Refusal("SHUTTING_DOWN", "this process is stopping; call again");
@@ -111,7 +111,7 @@ function begin({
   span: Span | undefined;
 }) {
   const started = performance.now();
-  const open = new OpenCall(call, serving.unread);
+  const open = new OpenCall(call, serving.callers);
   underWay.add(open);
   const end = (code: status, why?: string) => {
     serving.observe(open.method, code, (performance.now() - started) / 1e3);

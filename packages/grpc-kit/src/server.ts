@@ -2,8 +2,7 @@ import { Server, type ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { type Admit, createAdmission } from "./admission.js";
-import type { CallerLimits } from "./caller-limits.js";
-import { UnreadBytes } from "./caller-room.js";
+import { CallerBounds } from "./caller-bounds.js";
 import { PLAIN } from "./credentials.js";
 import type { Implementation } from "./handlers.js";
 import { listen } from "./listener.js";
@@ -39,23 +38,15 @@ export interface ServeOptions {
    * does not repeat it.
    */
   readonly repeatWithinMs?: number | undefined;
-  /**
-   * The most bytes that the server may hold for one caller who does not read them. It counts the calls that name their
-   * caller with `context.unread.countFor`.
-   */
-  readonly callerUnreadBytes?: number | undefined;
   /** Proves the identity of callers. Without it, the server serves every call, and handlers do not know the caller. */
   readonly admit?: Admit | undefined;
-  /**
-   * The limits on callers and connections. Without it, only the memory of one stream is limited. Omit it for servers
-   * whose callers are services.
-   */
-  readonly strangers?: Strangers | undefined;
+  /** The bounds on one caller. Other servers of the process may share them. Default: its own, without `limits`. */
+  readonly callers?: CallerBounds | undefined;
+  /** Without it, an address may have any number of connections. Omit it for servers whose callers are services. */
+  readonly connections?: ConnectionBounds | undefined;
 }
 
-/** The limits on callers that are not trusted, and on their connections. */
-export interface Strangers {
-  readonly perCaller: CallerLimits;
+export interface ConnectionBounds {
   /** The most open calls on one connection. Further calls wait at the client. */
   readonly streamsPerConnection: number;
   readonly connectionsPerAddress: number;
@@ -77,8 +68,6 @@ export interface GrpcServer {
 }
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
-/** The size of two of the largest messages. */
-const DEFAULT_CALLER_UNREAD_BYTES = 2 * DEFAULT_MAX_MESSAGE_BYTES;
 
 const MANY = 1_000_000;
 
@@ -94,8 +83,8 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     lameDuckMs = 500,
     stalledMs = 60_000,
     repeatWithinMs = 1_000,
-    callerUnreadBytes = DEFAULT_CALLER_UNREAD_BYTES,
-    strangers,
+    callers = new CallerBounds({ waitMs: stalledMs }),
+    connections,
     credentials = PLAIN.server,
   } = options;
   const serving: Serving = {
@@ -108,7 +97,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
     stopping: false,
     stalledMs,
     repeatWithinMs,
-    unread: new UnreadBytes({ callerBytes: callerUnreadBytes, waitMs: stalledMs }),
+    callers,
   };
   const server = newServer(options, (peer) => listener.isOpen(peer), serving);
   for (const service of services) {
@@ -124,7 +113,7 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const listener = await listen({
     ...options.listen,
     accept: (socket) => injector.injectConnection(socket),
-    perAddress: strangers?.connectionsPerAddress ?? Number.POSITIVE_INFINITY,
+    perAddress: connections?.connectionsPerAddress ?? Number.POSITIVE_INFINITY,
     refused(address) {
       serving.refused("connections");
       log.debug({ address }, "a connection was refused: its address has as many as it may");
@@ -141,16 +130,14 @@ export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
 }
 
 function newServer(
-  { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, admit, strangers }: ServeOptions,
+  { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, admit, connections }: ServeOptions,
   isOpen: (peer: string) => boolean,
   serving: Serving,
 ): Server {
-  const nowMs = () => performance.now();
+  const { callers } = serving;
   const server = new Server({
-    ...(strangers && { "grpc.max_concurrent_streams": strangers.streamsPerConnection }),
-    ...((admit ?? strangers) && {
-      interceptors: [createAdmission({ admit, limits: strangers?.perCaller, nowMs, isOpen }, serving)],
-    }),
+    ...(connections && { "grpc.max_concurrent_streams": connections.streamsPerConnection }),
+    ...((admit ?? callers.limits) && { interceptors: [createAdmission({ admit, isOpen }, serving)] }),
     "grpc.max_receive_message_length": maxMessageBytes,
     // Finds clients that vanished without closing the connection. Their streams are then cancelled.
     "grpc.keepalive_time_ms": 30_000,
@@ -159,7 +146,7 @@ function newServer(
   // Raises Node's limit on stream resets per connection. One connection may be that of a proxy or a gateway with many
   // callers, and one of them must not cut off the others. If callers are not trusted, the server limits abandoned calls
   // per caller instead. grpc-js 1.14.7 has no option for this limit, so the code sets a private field, and the version
-  // is pinned. strangers.test.ts fails if the field has no effect. Node 24 has these options.
+  // is pinned. caller-bounds.test.ts fails if the field has no effect. Node 24 has these options.
   Object.assign(server["commonServerOptions"], { streamResetBurst: MANY, streamResetRate: MANY });
   return server;
 }

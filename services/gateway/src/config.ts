@@ -1,5 +1,5 @@
 import { callerUnreadBytes, type ServiceSettings, type Settings, serviceSettings } from "@ccsp/config";
-import type { Strangers } from "@ccsp/grpc-kit";
+import type { CallerBoundsOptions, ConnectionBounds } from "@ccsp/grpc-kit";
 import { type KeySettings, MIN_SECRET_BYTES } from "./auth/token-keys.js";
 
 export interface GatewayConfig {
@@ -9,8 +9,8 @@ export interface GatewayConfig {
   readonly audience: string;
   readonly issuer: string | undefined;
   readonly watchGiveUpMs: number;
-  readonly callerUnreadBytes: number;
-  readonly limits: Strangers;
+  readonly callers: CallerBoundsOptions;
+  readonly connections: ConnectionBounds;
 }
 
 export function define(settings: Settings): GatewayConfig {
@@ -25,8 +25,7 @@ export function define(settings: Settings): GatewayConfig {
       "how long an agent's stream is kept while no queue replica can be reached",
       { default: "30s", min: 0 },
     ),
-    callerUnreadBytes: callerUnreadBytes(settings),
-    limits: {
+    connections: {
       streamsPerConnection: settings.integer("CCSP_GATEWAY_STREAMS", "calls under way on one connection; more wait", {
         default: 2_000,
         min: 1,
@@ -36,7 +35,10 @@ export function define(settings: Settings): GatewayConfig {
         "connections from one address; raise it behind a proxy that opens one for each agent",
         { default: 1_000, min: 1 },
       ),
-      perCaller: {
+    },
+    callers: {
+      unreadBytes: callerUnreadBytes(settings),
+      limits: {
         unfinishedRequests: settings.integer(
           "CCSP_GATEWAY_UNFINISHED_REQUESTS",
           "requests of one agent that arrive at a time; more wait",

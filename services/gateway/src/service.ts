@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { announce, registerSchemes } from "@ccsp/discovery";
-import { createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { CallerBounds, createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -20,7 +20,6 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   define,
 
   async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs, ...config }, { open, log, stopping }) {
-    const { callerUnreadBytes, limits } = config;
     const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
     const credentials = PLAIN;
     const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be fetched anew"));
@@ -66,9 +65,9 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         registry,
         drainMs,
         lameDuckMs,
-        callerUnreadBytes,
+        callers: new CallerBounds(config.callers),
+        connections: config.connections,
         admit: guard.admit,
-        strangers: limits,
       }),
     );
     const id = `gateway-${service.instance}`;

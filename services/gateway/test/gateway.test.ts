@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Reason, Refusal } from "@ccsp/errors";
-import { CallError, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { CallError, CallerBounds, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -49,7 +49,7 @@ async function startGateway(queue: FakeQueue) {
     listen: { host: "127.0.0.1", port: 0 },
     services: [implement(AgentServiceService, handlers)],
     admit: guard.admit,
-    strangers: LIMITS,
+    callers: new CallerBounds({ limits: LIMITS }),
     log,
     lameDuckMs: 0,
     drainMs: 1_000,
@@ -76,11 +76,7 @@ const failsWith = (code: status, reason: Reason) => (error: unknown) => {
   return true;
 };
 
-const LIMITS = {
-  streamsPerConnection: 1_000,
-  connectionsPerAddress: 100,
-  perCaller: { unfinishedRequests: 32, bodyMs: 10_000, abandonedPerSecond: 100 },
-};
+const LIMITS = { unfinishedRequests: 32, bodyMs: 10_000, abandonedPerSecond: 100 };
 
 describe("gateway", () => {
   let queue: FakeQueue;

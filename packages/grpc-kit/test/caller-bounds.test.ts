@@ -7,7 +7,13 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { Registry } from "prom-client";
-import type { Admit, GrpcServer, Strangers } from "../src/index.js";
+import {
+  type Admit,
+  CallerBounds,
+  type CallerBoundsOptions,
+  type ConnectionBounds,
+  type GrpcServer,
+} from "../src/index.js";
 import { Fixture } from "./fixture.js";
 import { gate } from "./gate.js";
 import { entry, failure, type Queue, type QueueHandlers, taskNamed } from "./queue-stub.js";
@@ -21,29 +27,27 @@ const agent = (subject: string): Identity => {
 };
 const as = (name: string) => ({ metadata: { authorization: name } });
 
-describe("a server for strangers", () => {
+describe("a server that bounds its callers", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
+  const bounds = (limits?: Partial<CallerBoundsOptions["limits"]>) =>
+    new CallerBounds({ limits: { unfinishedRequests: 10, bodyMs: 60_000, abandonedPerSecond: 1_000, ...limits } });
   const serve = async (
     handlers: Partial<QueueHandlers> = {},
-    {
-      perCaller,
-      ...limits
-    }: { perCaller?: Partial<Strangers["perCaller"]> } & Partial<Omit<Strangers, "perCaller">> = {},
+    { callers = bounds(), ...connections }: { callers?: CallerBounds } & Partial<ConnectionBounds> = {},
   ) => {
     const registry = new Registry();
     const admit: Admit = async (_method, { authorization }) => {
       if (authorization === undefined) throw new Refusal("TOKEN_MISSING", "who are you?");
       return agent(authorization);
     };
-    const strangers: Strangers = {
-      streamsPerConnection: 100,
-      connectionsPerAddress: 100,
-      ...limits,
-      perCaller: { unfinishedRequests: 10, bodyMs: 60_000, abandonedPerSecond: 1_000, ...perCaller },
-    };
-    const server = await fixture.serve(handlers, { admit, strangers, registry });
+    const server = await fixture.serve(handlers, {
+      admit,
+      callers,
+      connections: { streamsPerConnection: 100, connectionsPerAddress: 100, ...connections },
+      registry,
+    });
     const refused = async () => (await registry.metrics()).match(/^rpc_server_refused_total.*$/gm) ?? [];
     return { server, refused, calls: () => registry.metrics() };
   };
@@ -88,7 +92,7 @@ describe("a server for strangers", () => {
     let began = 0;
     const { server } = await serve(
       { get: async ({ taskId }) => ((began += 1), taskNamed(taskId)) },
-      { perCaller: { unfinishedRequests: 2 } },
+      { callers: bounds({ unfinishedRequests: 2 }) },
     );
     const session = await raw(server);
     const [first, second] = [begin(session, "alice"), begin(session, "alice")];
@@ -103,8 +107,26 @@ describe("a server for strangers", () => {
     second.close(constants.NGHTTP2_CANCEL);
   });
 
+  it("gives a caller that uses two servers of a process each bound once, if they share the bounds", async () => {
+    const callers = bounds({ unfinishedRequests: 1 });
+    let began = 0;
+    const get = async ({ taskId }: { taskId: string }) => ((began += 1), taskNamed(taskId));
+    const [one, other] = [await serve({ get }, { callers }), await serve({ get }, { callers })];
+    const first = begin(await raw(one.server), "alice");
+    const session = await raw(other.server);
+    const second = begin(session, "alice");
+    second.end(FRAMED);
+    await served(fixture.connect(one.server), "bob");
+    await served(fixture.connect(other.server), "bob");
+    assert.equal(began, 2, "the second waits for the first, which is at another server");
+    const answer = once(second, "response");
+    first.end(FRAMED);
+    await answer;
+    assert.equal(began, 4);
+  });
+
   it("ends a request whose body does not come in time, with the reason, and serves those that wait", async () => {
-    const { server, refused } = await serve({}, { perCaller: { unfinishedRequests: 1, bodyMs: 50 } });
+    const { server, refused } = await serve({}, { callers: bounds({ unfinishedRequests: 1, bodyMs: 50 }) });
     const session = await raw(server);
     const [slow, next] = [begin(session, "alice"), begin(session, "alice")];
     next.end(FRAMED);
@@ -122,7 +144,7 @@ describe("a server for strangers", () => {
           await gate().opened;
         },
       },
-      { perCaller: { abandonedPerSecond: 1 } },
+      { callers: bounds({ abandonedPerSecond: 1 }) },
     );
     const clients = Array.from({ length: 4 }, () => fixture.connect(server));
     const watchAndLeave = async (queue: Queue) => {
@@ -145,7 +167,7 @@ describe("a server for strangers", () => {
           await gate().opened;
         },
       },
-      { perCaller: { abandonedPerSecond: 1 } },
+      { callers: bounds({ abandonedPerSecond: 1 }) },
     );
     const alice = fixture.connect(server);
     const streams = Array.from({ length: 10 }, () => alice.watch({}, as("alice"))[Symbol.asyncIterator]());
@@ -171,7 +193,7 @@ describe("a server for strangers", () => {
           }
         },
       },
-      { perCaller: { abandonedPerSecond: 1 } },
+      { callers: bounds({ abandonedPerSecond: 1 }) },
     );
     const session = await raw(server);
     const streams = Array.from({ length: 50 }, () => begin(session, "alice", QueueServiceService.watch.path));
