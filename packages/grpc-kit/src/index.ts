@@ -1,4 +1,5 @@
 export type { Admit } from "./admission.js";
+export { admitBy } from "./admit-by.js";
 export type { CallContext } from "./call-context.js";
 export { CallError } from "./call-error.js";
 export { CallerBounds, type CallerBoundsOptions, callerName } from "./caller-bounds.js";
