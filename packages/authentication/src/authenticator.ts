@@ -1,7 +1,8 @@
 import { Refusal } from "@ccsp/errors";
 import { AGENT_ID, type CallerCredentials, type Identity } from "@ccsp/identity";
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
-import type { TokenKeys } from "./token-keys.js";
+import type { AuthenticationSettings } from "./settings.js";
+import { loadTokenKeys, type TokenKeys } from "./token-keys.js";
 import { createVerifiedTokens } from "./verified-tokens.js";
 
 /** Proves the identity of callers. */
@@ -21,11 +22,23 @@ export interface AuthenticatorOptions {
   readonly now?: () => number;
 }
 
-/** The clocks of issuer and gateway may differ by this much. It applies to `exp` and `nbf`. */
+/** The clocks of the issuer and of this process may differ by this much. It applies to `exp` and `nbf`. */
 const CLOCK_TOLERANCE_S = 5;
 
 /** The last moment that a Date can represent. */
 const LAST_MS = 8.64e15;
+
+/**
+ * Loads the keys that the settings name, and creates an authenticator with them. Throws if a file is missing or wrong;
+ * the error names its setting. Calls `onStale` when the address of a key set does not answer and the last keys stay in
+ * use.
+ */
+export async function loadAuthenticator(
+  { keys, audience, issuer }: AuthenticationSettings,
+  onStale: (error: unknown) => void,
+): Promise<Authenticator> {
+  return createAuthenticator({ keys: await loadTokenKeys(keys, onStale), audience, issuer });
+}
 
 /**
  * Creates an authenticator for JWTs. It verifies the signature, the audience, the issuer and the times, and that `sub`
@@ -66,10 +79,10 @@ export function createAuthenticator({ keys, audience, issuer, now = Date.now }: 
 
 function bearer(authorization: string | undefined): string {
   if (!authorization) {
-    throw new Refusal("TOKEN_MISSING", "the call has no token: send `authorization: Bearer <token>` metadata");
+    throw new Refusal("TOKEN_MISSING", "the call has no token: send `authorization: Bearer <token>`");
   }
   const token = /^Bearer +([^\s]+) *$/i.exec(authorization)?.[1];
-  if (token === undefined) throw invalid("the `authorization` metadata is not of the form `Bearer <token>`");
+  if (token === undefined) throw invalid("the value of `authorization` is not of the form `Bearer <token>`");
   return token;
 }
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { ConfigError, type Env, load } from "@ccsp/config";
-import { define } from "./config.js";
+import { authenticationSettings } from "./settings.js";
 
 const faultsOf = (env: Env): readonly string[] => {
   try {
-    load(env, define);
+    load(env, authenticationSettings);
     return [];
   } catch (error) {
     assert.ok(error instanceof ConfigError);
@@ -12,7 +12,7 @@ const faultsOf = (env: Env): readonly string[] => {
   }
 };
 
-describe("gateway settings", () => {
+describe("the settings of authentication", () => {
   it("want at least one key to verify tokens with, and name the settings that give one", () => {
     const [fault, ...others] = faultsOf({});
     assert.deepEqual(others, []);
@@ -40,7 +40,7 @@ describe("gateway settings", () => {
   });
 
   it("warn of a key set that is fetched without TLS", () => {
-    const { warnings } = load({ CCSP_JWT_JWKS_URL: "http://issuer.example/jwks.json" }, define);
+    const { warnings } = load({ CCSP_JWT_JWKS_URL: "http://issuer.example/jwks.json" }, authenticationSettings);
     assert.match(warnings.join(), /plain http/);
   });
 });

@@ -1,8 +1,7 @@
-import { Refusal } from "@ccsp/errors";
-import { CallError } from "@ccsp/grpc-kit";
-import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import { MUTATING, type Rpc } from "../domain/access.js";
+import { isRefusal, reasonOf } from "../queue/refusals.js";
+import { ACCESS } from "./access.js";
+import type { Rpc } from "./call.js";
 
 /**
  * The audit entry of one call. It is written once, when the outcome is known. A call that only reads writes none.
@@ -32,7 +31,7 @@ export function createAudit(log: Logger): Audit {
   const audit = log.child({ audit: true }, { redact: [] });
   return (rpc, peer) => {
     const fields: { method: Rpc; peer: string; agent?: string; task?: string } = { method: rpc, peer };
-    let open = MUTATING.has(rpc);
+    let open = ACCESS[rpc].audited;
     const write = (outcome: object) => {
       if (open) audit.info({ ...fields, ...outcome }, "audit");
       open = false;
@@ -41,20 +40,7 @@ export function createAudit(log: Logger): Audit {
       agent: (id) => void (fields.agent = id),
       task: (id) => void (fields.task = id),
       accepted: () => write({ outcome: "accepted" }),
-      failed: (error) => write({ outcome: decided(error) ? "refused" : "unknown", reason: reasonOf(error) }),
+      failed: (error) => write({ outcome: isRefusal(error) ? "refused" : "unknown", reason: reasonOf(error) }),
     };
   };
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Refusal || error instanceof CallError ? error.reason : undefined) ?? "INTERNAL";
-}
-
-/**
- * Whether the error shows that no change was made. The gateway makes its own refusals before it calls the queue. Errors
- * of the queue show it too, except those below, which do not say what the queue did.
- */
-function decided(error: unknown): boolean {
-  if (!(error instanceof CallError)) return error instanceof Refusal;
-  return !error.unanswered && error.reason !== "INTERNAL" && error.code !== status.UNKNOWN;
 }

@@ -5,17 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mock } from "node:test";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { createAuthenticator } from "../src/auth/authenticator.js";
-import { type KeySettings, loadTokenKeys } from "../src/auth/token-keys.js";
+import { createAuthenticator } from "../src/authenticator.js";
+import { type KeySettings, loadTokenKeys } from "../src/token-keys.js";
 
 const sends = (authorization: string) => ({ authorization, address: "" });
 const never = (error: unknown) => assert.fail(String(error));
 const NONE: KeySettings = { secret: undefined, secretFile: undefined, jwksFile: undefined, jwksUrl: undefined };
 
-describe("the gateway's keys", () => {
+describe("the keys of tokens", () => {
   let dir: string;
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), "ccsp-gateway-"));
+    dir = await mkdtemp(join(tmpdir(), "ccsp-keys-"));
   });
   after(() => rm(dir, { recursive: true, force: true }));
 

@@ -1,5 +1,6 @@
 import { Refusal } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
+import { status } from "@grpc/grpc-js";
 
 /**
  * Translates the error of a call to the queue for the agent. If the queue cannot be reached, the agent gets one refusal
@@ -18,4 +19,18 @@ export function passOn(error: unknown): unknown {
     retryAfterMs: error.retryAfterMs,
     cause: error,
   });
+}
+
+/** The reason of an error, as audit lines name it. */
+export function reasonOf(error: unknown): string {
+  return (error instanceof Refusal || error instanceof CallError ? error.reason : undefined) ?? "INTERNAL";
+}
+
+/**
+ * Whether the error shows that no change was made. The gateway makes its own refusals before it calls the queue. Errors
+ * of the queue show it too, except those below, which do not say what the queue did.
+ */
+export function isRefusal(error: unknown): boolean {
+  if (!(error instanceof CallError)) return error instanceof Refusal;
+  return !error.unanswered && error.reason !== "INTERNAL" && error.code !== status.UNKNOWN;
 }

@@ -1,4 +1,4 @@
-import { type CallContext, CallError, type Client, sizeOf } from "@ccsp/grpc-kit";
+import { CallError, type Client, sizeOf, type Unread } from "@ccsp/grpc-kit";
 import type { RunTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { QueueServiceService, RunRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -16,9 +16,11 @@ export interface WatchPosition {
 /** The messages that an agent gets of a run, one after the other. */
 export type RunMessage = NonNullable<RunTaskResponse["message"]>;
 
-type WatchContext = Pick<CallContext, "signal" | "deadline"> & {
-  readonly unread: Pick<CallContext["unread"], "reserve" | "tryReserve">;
-};
+interface WatchContext {
+  readonly signal: AbortSignal;
+  readonly deadline: Date | undefined;
+  readonly unread: Pick<Unread, "reserve" | "tryReserve">;
+}
 
 export interface ResumePolicy {
   /** How long a watch may fail to reach a replica before the agent gets the error, in ms. */
