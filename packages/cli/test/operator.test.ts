@@ -42,7 +42,7 @@ describe("ccsp's commands for operators", function () {
     return state.replace("TASK_STATE_", "");
   };
   const becomes = (id: string, state: string) =>
-    eventually(async () => assert.equal(await stateOf(id), state), { timeoutMs: 60_000, what: `${id} to be ${state}` });
+    eventually(async () => assert.equal(await stateOf(id), state), { timeoutMs: 45_000, what: `${id} to be ${state}` });
 
   it("emergency stop kills what runs and lets nobody in, queue status shows it, and emergency resume ends it", async () => {
     const id = await submit("[[ignore-sigterm]][[hang]]");

@@ -15,7 +15,7 @@ const wordsOf = (names: object): string[] =>
 
 // Several packages contain these rules, because none of them may use another.
 describe("rules that several packages know", () => {
-  it("are one for agent ids: every user name makes one", () => {
+  it("are one for agent ids: the name of any user makes a valid one", () => {
     for (const user of ["ada", "ada@example.com", "Ada L. / 愛", "x".repeat(200), ""]) {
       assert.match(agentOf(user), AGENT_ID);
     }

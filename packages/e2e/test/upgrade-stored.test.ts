@@ -23,7 +23,7 @@ const HOUR_MS = 3_600_000;
 
 type QueueClient = ReturnType<typeof createClient<typeof QueueServiceService>> & { close(): void };
 
-describe("what release 0.1.0 stored, in today's queue", function () {
+describe("what release 0.2.0 stored, in today's queue", function () {
   this.timeout(60_000);
   let redis: RedisServer;
   let raw: Redis;
@@ -38,7 +38,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
     closing.push(() => redis.stop().then(() => undefined));
     raw = new Redis(redis.url);
     closing.push(() => raw.disconnect());
-    stored = await restoreStored(raw, "0.1.0", options);
+    stored = await restoreStored(raw, "0.2.0", options);
     const env = { CCSP_REDIS_URL: redis.url, CCSP_ENGINES: `${ENGINE},opencode` };
     const lease = options?.leaseMs === undefined ? {} : { CCSP_QUEUE_LEASE: `${options.leaseMs}ms` };
     const queue = await startServiceProcess({ name: "queue", folder: QUEUE, env: { ...env, ...lease } });
@@ -179,7 +179,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
     assert.equal(task?.result?.text, "a cached answer");
   });
 
-  for (const version of ["today", "0.1.0"]) {
+  for (const version of ["today", "0.2.0"]) {
     it(`goes on with the executor that holds leases, of ${version}, which then gets what waits`, async () => {
       const queue = await start();
       const client = clientOf(queue);

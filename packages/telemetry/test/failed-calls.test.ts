@@ -82,7 +82,7 @@ describe("the span of a served call that fails", () => {
     receiver = await startOtlpReceiver();
     const server = startTraced("./failing-server.ts", [], { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint });
     try {
-      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 60_000, what: "the server" });
+      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 45_000, what: "the server" });
       const target = `127.0.0.1:${String(port)}`;
       const queue = createClient(QueueServiceService, target);
       const waiting = (taskId: string) => eventually(() => server.logged(`${taskId} waits`));
@@ -140,7 +140,7 @@ describe("the span of a call that does not succeed, where it is made", () => {
     const receiver = await startOtlpReceiver();
     const server = startTraced("./failing-server.ts", [], {});
     try {
-      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 60_000, what: "the server" });
+      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 45_000, what: "the server" });
       const caller = startTraced("./failing-caller.ts", [`127.0.0.1:${String(port)}`], {
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
         TRACEPARENT: `00-${"1".repeat(32)}-00f067aa0ba902b7-01`,

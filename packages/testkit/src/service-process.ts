@@ -70,7 +70,7 @@ export async function startServiceProcess(options: {
         assert.equal(await ops("/ready"), 200);
         assert.deepEqual(await failing(), {});
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 45_000 },
     );
   } catch (error) {
     await stop();

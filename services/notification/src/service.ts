@@ -56,5 +56,8 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
   },
 };
 
-/** Each channel has its own place in the stream, so a slow channel delays no other. The file's group is older than this rule. */
+/**
+ * Each channel has its own consumer group, so a slow channel does not delay the others. The group of the file channel
+ * has another name because it is older than this rule.
+ */
 const groupOf = (channel: string): string => (channel === "file" ? "notification" : `notification.${channel}`);

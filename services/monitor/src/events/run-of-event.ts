@@ -27,7 +27,7 @@ export function runOfEvent(event: Event): Run | undefined {
 
 interface Ended {
   readonly id: string;
-  /** The model that answered; of a run that failed or was cancelled, the model that the task asked for. */
+  /** The model that answered. For a failed or cancelled run, it is the model that the task requested. */
   readonly model: string;
   readonly failed: boolean;
   readonly usage: Usage | undefined;

@@ -2,13 +2,13 @@ import type { Channel } from "./channel.js";
 import type { DeliveryLog } from "./delivery-log.js";
 import type { Notice } from "./notification.js";
 
-/** `repeat`: the channel had this notice before. */
+/** `repeat` means that the channel had accepted this notice before. */
 export type Told = "ok" | "repeat" | "failed";
 
 /**
- * A function that gives a notice to the channel, unless the channel took it before. It rejects when the channel did not take
- * the notice: call it again later. At least once: the channel may get a notice again when the process dies, or Redis is away,
- * between the channel's answer and the record of it.
+ * Returns a function that passes a notice to the channel, except if the channel has accepted it before. It rejects if
+ * the channel does not accept the notice. Then call it again later. It delivers at least once: the channel may get a
+ * notice again if the process dies, or Redis is down, after the channel's answer and before the record of it.
  */
 export function createNotifier(options: {
   channel: Channel;

@@ -21,7 +21,7 @@ export function noticeOfEvent(event: Event): Notice | undefined {
   };
 }
 
-/** Undefined for an event that is only for programs. Lint asks for a case here for each new kind of event. */
+/** Returns undefined for an event that is only for programs. Lint requires a case here for each new kind of event. */
 function summaryOf({ taskId, agentId, data }: Event): string | undefined {
   const task = `Task ${taskId} of ${agentId}`;
   switch (data?.$case) {
@@ -68,7 +68,7 @@ function summaryOf({ taskId, agentId, data }: Event): string | undefined {
   return undefined;
 }
 
-/** The reason after a colon; nothing for a reason that says nothing. */
+/** Returns the reason after a colon. Returns an empty text if the reason is empty. */
 function because(why: string): string {
   const line = oneLine(why);
   return line === "" ? "" : `: ${line}`;
