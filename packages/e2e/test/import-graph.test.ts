@@ -66,6 +66,13 @@ const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
   application: ["queue"],
   grpc: ["application"],
 };
+/** The folders of grpc-kit's `src`, in the same way. */
+const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  bounds: [],
+  client: ["bounds", "wire"],
+  server: ["bounds", "wire"],
+};
 /**
  * The rooms of the queue's `src/domain` (CONTRIBUTING.md), in the same way. `store.ts` is the whole storage: all ports
  * of the rooms together.
@@ -226,6 +233,7 @@ describe("The import graph", () => {
   });
 
   for (const [what, folder, table] of [
+    ["folder of grpc-kit", "packages/grpc-kit/src", GRPC_KIT_LAYERS],
     ["folder of the gateway", "services/gateway/src", GATEWAY_LAYERS],
     ["folder of the queue", "services/queue/src", QUEUE_LAYERS],
     ["room of the queue", "services/queue/src/domain", QUEUE_ROOMS],

@@ -1,12 +1,17 @@
 import { type ChannelCredentials, type ChannelOptions, Client as GrpcClient, status } from "@grpc/grpc-js";
-import { CallError } from "./call-error.js";
+import { CallError } from "../wire/call-error.js";
+import { beginCallSpan, noSpan } from "../wire/call-span.js";
+import { PLAIN } from "../wire/credentials.js";
+import {
+  DEFAULT_MAX_MESSAGE_BYTES,
+  type MethodShape,
+  type RequestOf,
+  type ResponseOf,
+  type ServiceShape,
+} from "../wire/service-shape.js";
 import { type PlainMetadata, toMetadata } from "./call-metadata.js";
-import { beginCallSpan, noSpan } from "./call-span.js";
 import { channelOptions } from "./channel-options.js";
-import { PLAIN } from "./credentials.js";
 import { callUnary, type Outgoing, readStream } from "./make-call.js";
-import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
-import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
 
 /**
  * The options of one call. A `CallContext` has the same fields, so a handler can pass on its own deadline and

@@ -1,10 +1,16 @@
 import { Refusal } from "@ccsp/errors";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import { SMALL_BYTES } from "../bounds/unread.js";
+import { inCallSpan, untraced } from "../wire/call-span.js";
+import {
+  type MethodShape,
+  type RequestOf,
+  type ResponseOf,
+  type ServiceShape,
+  serviceName,
+} from "../wire/service-shape.js";
 import type { CallContext } from "./call-context.js";
-import { inCallSpan, untraced } from "./call-span.js";
 import { type Serving, serveStream, serveUnary } from "./serve-call.js";
-import { type MethodShape, type RequestOf, type ResponseOf, type ServiceShape, serviceName } from "./service-shape.js";
-import { SMALL_BYTES } from "./unread.js";
 
 /**
  * The handlers of a generated service definition. A unary method is `async (request, context) => response`, and a

@@ -2,9 +2,9 @@ import { Refusal } from "@ccsp/errors";
 import type { Identity } from "@ccsp/identity";
 import type { ServerUnaryCall, ServerWritableStream } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
-import type { CallerBounds } from "./caller-bounds.js";
+import type { CallerBounds } from "../bounds/caller-bounds.js";
+import type { CallUnread, Unread } from "../bounds/unread.js";
 import { identityOf } from "./caller-identity.js";
-import type { CallUnread, Unread } from "./unread.js";
 
 /**
  * What a handler knows about the call, apart from the request. A handler passes it as the options of its outgoing

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { Refusal } from "@ccsp/errors";
 import { Metadata } from "@grpc/grpc-js";
+import { CallerBounds } from "../bounds/caller-bounds.js";
 import { type IncomingCall, OpenCall } from "./call-context.js";
-import { CallerBounds } from "./caller-bounds.js";
 
 describe("a call that is cancelled", () => {
   const MINUTE_MS = 60_000;

@@ -1,10 +1,10 @@
 import { connectivityState, type Client as GrpcClient, type Metadata, status } from "@grpc/grpc-js";
 import type { Span } from "@opentelemetry/api";
-import { CallError, toCallError } from "./call-error.js";
-import { endCallSpan } from "./call-span.js";
+import { CallError, toCallError } from "../wire/call-error.js";
+import { endCallSpan } from "../wire/call-span.js";
+import type { MethodShape } from "../wire/service-shape.js";
 import { onceReachable } from "./once-reachable.js";
 import { createReadAhead } from "./read-ahead.js";
-import type { MethodShape } from "./service-shape.js";
 
 export interface Outgoing {
   readonly client: GrpcClient;

@@ -1,8 +1,8 @@
 import { Refusal } from "@ccsp/errors";
 import type { CallerCredentials, Identity } from "@ccsp/identity";
 import type { Logger } from "pino";
+import type { ServiceShape } from "../wire/service-shape.js";
 import type { Admit } from "./admission.js";
-import type { ServiceShape } from "./service-shape.js";
 
 /** Health and reflection need no proof: what watches a server has none. */
 const OPEN_TO_ALL = /^\/grpc\.(health|reflection)\./;

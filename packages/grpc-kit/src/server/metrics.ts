@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { Counter, Histogram, type Registry } from "prom-client";
-import { splitPath } from "./service-shape.js";
+import { splitPath } from "../wire/service-shape.js";
 
 /** Reports one finished call. `path` is the full method name. */
 export type ObserveCall = (path: string, code: status, seconds: number) => void;

@@ -1,5 +1,5 @@
 import type { ClientReadableStream } from "@grpc/grpc-js";
-import { SMALL_BYTES } from "./unread.js";
+import { SMALL_BYTES } from "../bounds/unread.js";
 
 /**
  * A stream's reader may be this many bytes behind before the client stops reading from the server. A single message may

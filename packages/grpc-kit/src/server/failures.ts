@@ -1,7 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import type { Logger } from "pino";
+import { CallError } from "../wire/call-error.js";
 import type { CallContext } from "./call-context.js";
-import { CallError } from "./call-error.js";
 
 /**
  * Returns the refusal that answers a failed call. After an abort, it is the abort's refusal, also if the handler threw

@@ -1,9 +1,10 @@
 import { Server, type ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { CallerBounds } from "../bounds/caller-bounds.js";
+import { PLAIN } from "../wire/credentials.js";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "../wire/service-shape.js";
 import { type Admit, createAdmission } from "./admission.js";
-import { CallerBounds } from "./caller-bounds.js";
-import { PLAIN } from "./credentials.js";
 import type { Implementation } from "./handlers.js";
 import { listen } from "./listener.js";
 import { countRefused, observeCalls } from "./metrics.js";
@@ -66,8 +67,6 @@ export interface GrpcServer {
    */
   close(): Promise<void>;
 }
-
-export const DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 const MANY = 1_000_000;
 

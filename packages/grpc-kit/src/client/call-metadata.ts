@@ -1,6 +1,6 @@
 import { Metadata, status } from "@grpc/grpc-js";
-import { CallError } from "./call-error.js";
-import { NO_DETAILS } from "./status-details.js";
+import { CallError } from "../wire/call-error.js";
+import { NO_DETAILS } from "../wire/status-details.js";
 
 export type PlainMetadata = Readonly<Record<string, string>>;
 

@@ -1,6 +1,6 @@
 import { connectivityState, type Client as GrpcClient, status } from "@grpc/grpc-js";
-import { CallError, whyNotConnected } from "./call-error.js";
-import { decodeDetails, NO_DETAILS } from "./status-details.js";
+import { CallError, whyNotConnected } from "../wire/call-error.js";
+import { decodeDetails, NO_DETAILS } from "../wire/status-details.js";
 
 /**
  * Sends the call. If no known instance can be reached, it waits for one and sends again, until the deadline. Without a

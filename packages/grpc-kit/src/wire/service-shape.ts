@@ -11,6 +11,9 @@ export interface MethodShape {
   readonly responseDeserialize: (bytes: Buffer) => object;
 }
 
+/** The largest message that a server and a client read, if their options name no other. */
+export const DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
 /** A generated service definition, such as `QueueServiceService`. */
 export type ServiceShape = Readonly<Record<string, MethodShape>>;
 

@@ -1,6 +1,6 @@
 import type { ServerWritableStream } from "@grpc/grpc-js";
+import { SMALL_BYTES } from "../bounds/unread.js";
 import type { OpenCall } from "./call-context.js";
-import { SMALL_BYTES } from "./unread.js";
 
 /**
  * A stream may have this many bytes, in this many messages, written and not yet taken by its reader. A single message

@@ -8,13 +8,13 @@ import {
   type ServerListener,
   ServerListenerBuilder,
 } from "@grpc/grpc-js";
-import { endServedSpan, inCallSpan, untraced } from "./call-span.js";
-import { callerName } from "./caller-bounds.js";
+import { callerName } from "../bounds/caller-bounds.js";
+import { limited } from "../bounds/caller-limits.js";
+import { endServedSpan, inCallSpan, untraced } from "../wire/call-span.js";
+import { encodeRefusal } from "../wire/status-details.js";
 import { credentialsOf, setIdentity } from "./caller-identity.js";
-import { limited } from "./caller-limits.js";
 import { refusalFor } from "./failures.js";
 import type { Serving } from "./serve-call.js";
-import { encodeRefusal } from "./status-details.js";
 
 /**
  * Decides from the caller's credentials whether the server accepts the call. It runs before the server reads a byte of

@@ -2,14 +2,14 @@ import { Refusal } from "@ccsp/errors";
 import { type handleServerStreamingCall, type handleUnaryCall, type ServerWritableStream, status } from "@grpc/grpc-js";
 import type { Span } from "@opentelemetry/api";
 import type { Logger } from "pino";
+import type { CallerBounds } from "../bounds/caller-bounds.js";
+import { CallError } from "../wire/call-error.js";
+import { endServedSpan, type InCallSpan } from "../wire/call-span.js";
+import { encodeRefusal } from "../wire/status-details.js";
 import { type CallContext, type IncomingCall, OpenCall } from "./call-context.js";
-import { CallError } from "./call-error.js";
-import { endServedSpan, type InCallSpan } from "./call-span.js";
-import type { CallerBounds } from "./caller-bounds.js";
 import { refusalFor } from "./failures.js";
 import type { ObserveCall } from "./metrics.js";
 import { createOutlet } from "./outlet.js";
-import { encodeRefusal } from "./status-details.js";
 
 /** The state that one server shares with its calls. */
 export interface Serving {

@@ -3,8 +3,8 @@ import { EventEmitter } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { pino } from "pino";
-import { untraced } from "./call-span.js";
-import { CallerBounds } from "./caller-bounds.js";
+import { CallerBounds } from "../bounds/caller-bounds.js";
+import { untraced } from "../wire/call-span.js";
 import { type Serving, serveUnary } from "./serve-call.js";
 
 describe("a unary call that is over for its caller", () => {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { status } from "@grpc/grpc-js";
 import { pino } from "pino";
-import { CallError } from "./call-error.js";
+import { CallError } from "../wire/call-error.js";
+import { NO_DETAILS } from "../wire/status-details.js";
 import { refusalFor } from "./failures.js";
-import { NO_DETAILS } from "./status-details.js";
 
 function answer(error: unknown, signal = new AbortController().signal) {
   const logged: string[] = [];
