@@ -4,7 +4,7 @@ import { UnreadBytes } from "./caller-room.js";
 import { CallUnread } from "./unread.js";
 
 export interface CallerBoundsOptions {
-  /** Without them a caller may have any number of calls. Omit them if the callers are services. */
+  /** Without them, a caller may have any number of calls. Omit them if the callers are services. */
   readonly limits?: CallerLimits | undefined;
   /**
    * The most bytes that the process may hold for one caller who does not read them. It counts the calls that name their
@@ -41,12 +41,12 @@ export class CallerBounds {
     return state;
   }
 
-  /** For one call. `signal` aborts when the call ends early. Close it when the call is over. */
+  /** What one call uses of its caller's room. `signal` aborts when the call ends early. Close it when the call is over. */
   unreadOf(signal: () => AbortSignal): CallUnread {
     return new CallUnread(this.#unread, signal);
   }
 }
 
-/** Names a caller in the same way on every transport: by its identity, or by the host of `address` if it proved none. */
+/** Names a caller alike on every transport: by its identity, or by the host of `address` if it proved none. */
 export const callerName = (identity: Identity | undefined, address: string): string =>
   identity ? `${identity.kind} ${identity.subject}` : address.slice(0, address.lastIndexOf(":"));

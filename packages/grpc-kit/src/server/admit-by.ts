@@ -8,13 +8,14 @@ import type { Admit } from "./admission.js";
 const OPEN_TO_ALL = /^\/grpc\.(health|reflection)\./;
 
 /**
- * Returns the `admit` of a server whose calls are let in by a table: one row for each RPC of the service. `check` returns
- * the caller's identity, or refuses by what the row asks for. For example:
+ * Returns the `admit` of a server that lets calls in by a table: one row for each RPC of the service. `check` returns the
+ * caller's identity, or refuses by what the row asks for. For example:
  *
- * `admitBy(QueueServiceService, ACCESS, async (caller, { scopes }) => authorise(scopes, await authenticate(caller)), log)`
+ *     const check = async (caller, { scopes }) => authorise(scopes, await authenticate(caller));
+ *     const admit = admitBy(QueueServiceService, { sync: { scopes: [] }, ... }, check, log);
  *
- * A served RPC without a row is refused to every caller with INTERNAL, and logged: its rule was forgotten. Only health and
- * reflection are let in without a row.
+ * A served RPC without a row is refused to every caller with INTERNAL, and logged: its rule was forgotten. Only health
+ * and reflection are let in without a row.
  */
 export function admitBy<D extends ServiceShape, Row>(
   definition: D,

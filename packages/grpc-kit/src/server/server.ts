@@ -43,7 +43,7 @@ export interface ServeOptions {
   readonly admit?: Admit | undefined;
   /** The bounds on one caller. Other servers of the process may share them. Default: its own, without `limits`. */
   readonly callers?: CallerBounds | undefined;
-  /** Without it, an address may have any number of connections. Omit it for servers whose callers are services. */
+  /** Without it, connections are not bounded. Omit it for servers whose callers are services. */
   readonly connections?: ConnectionBounds | undefined;
 }
 
