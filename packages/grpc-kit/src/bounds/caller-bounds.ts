@@ -41,7 +41,7 @@ export class CallerBounds {
     return state;
   }
 
-  /** What one call uses of its caller's room. `signal` aborts when the call ends early. Close it when the call is over. */
+  /** What one call uses of its caller's room. `signal` aborts when the call ends early. Close it when the call ends. */
   unreadOf(signal: () => AbortSignal): CallUnread {
     return new CallUnread(this.#unread, signal);
   }

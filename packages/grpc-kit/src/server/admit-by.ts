@@ -8,8 +8,8 @@ import type { Admit } from "./admission.js";
 const OPEN_TO_ALL = /^\/grpc\.(health|reflection)\./;
 
 /**
- * Returns the `admit` of a server that lets calls in by a table: one row for each RPC of the service. `check` returns the
- * caller's identity, or refuses by what the row asks for. For example:
+ * Returns the `admit` of a server that lets calls in by a table: one row for each RPC of the service. `check` returns
+ * the caller's identity, or refuses by what the row asks for. For example:
  *
  *     const check = async (caller, { scopes }) => authorise(scopes, await authenticate(caller));
  *     const admit = admitBy(QueueServiceService, { sync: { scopes: [] }, ... }, check, log);
