@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { RunOptions } from "@ccsp/engine-kit";
 import type { EngineRig, SupervisorNeeds } from "@ccsp/engine-kit/conformance";
 import { hugeText, type Simulator, simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { pino } from "pino";
@@ -19,7 +20,7 @@ after(async () => {
 });
 
 /** The executor's own. */
-export const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
+export const launcherFor = ({ folder, silenceMs }: SupervisorNeeds) =>
   createSupervisor({
     // Of this test process: strays of a same one, run beside it, would be ended.
     executorId: `conformance-test-${process.pid}`,
@@ -35,6 +36,15 @@ export const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
     setpriv: undefined,
     log: pino({ level: "silent" }),
   });
+
+/** The same, without processes that wait for a run. */
+export const supervisor = (needs: SupervisorNeeds) => {
+  const launcher = launcherFor(needs);
+  return {
+    start: async (run: RunOptions) => (await launcher.launch(run)).use(run, { waited: false }),
+    close: () => launcher.close(),
+  };
+};
 
 let simulator: Simulator;
 /** What the conformance suite needs of the real Claude Code CLI. */

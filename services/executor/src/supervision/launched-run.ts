@@ -12,14 +12,16 @@ export interface LaunchedProcess {
   /** Memory of all its processes, with its share of what they share; 0 where that is not told. Dear. */
   memoryBytes(): number;
   /** Gives it its input, once: it is a run from now on. */
-  use(options: UseOptions): SupervisedRun;
+  use(run: RunInput, how: HowUsed): SupervisedRun;
   /** Kills it, if it was not used. Resolves with `gone`. Idempotent. */
   end(): Promise<void>;
   /** Resolves when nothing is left of it, save a folder that cannot be removed. Never rejects. */
   readonly gone: Promise<void>;
 }
 
-export interface UseOptions extends Pick<RunOptions, "input" | "wallMs" | "collect"> {
+export type RunInput = Pick<RunOptions, "input" | "wallMs" | "collect">;
+
+export interface HowUsed {
   /** It was started before the run was there: the time that it took until now is not the run's. */
   readonly waited: boolean;
 }
@@ -40,7 +42,7 @@ export interface RunClocks {
 }
 
 /** What it has as a run. */
-interface Use extends Pick<UseOptions, "waited" | "collect"> {
+interface Use extends HowUsed, Pick<RunInput, "collect"> {
   readonly output: WatchedOutput;
   /** What its process had taken before. */
   readonly spentCpuMs: number;
@@ -75,7 +77,7 @@ export class LaunchedRun implements LaunchedProcess {
     return this.#options.place.tree.pssBytes();
   }
 
-  use({ input, wallMs, collect, waited }: UseOptions): SupervisedRun {
+  use({ input, wallMs, collect }: RunInput, { waited }: HowUsed): SupervisedRun {
     const { process, clocks, input: prepared } = this.#options;
     const spentCpuMs = waited ? (readStat(process.pid)?.cpuMs ?? 0) : 0;
     process.write(prepared ?? input);

@@ -1,4 +1,4 @@
-import type { RunOptions, SupervisedRun, Supervisor } from "@ccsp/engine-kit";
+import type { RunOptions } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Cgroups } from "./cgroup.js";
 import { formatCookie } from "./cookie.js";
@@ -28,9 +28,9 @@ export interface SupervisorOptions {
   readonly log: Logger;
 }
 
-/** Starts processes before there is a run for them. */
-export interface Launcher extends Supervisor {
-  /** As `start`, without input and clocks. */
+/** Starts processes. Each waits for its input, and is a run from `use` on. */
+export interface Launcher {
+  /** Rejects when the process cannot be started; its folders are gone then. */
   launch(options: LaunchOptions): Promise<LaunchedProcess>;
 }
 
@@ -50,10 +50,6 @@ class HostSupervisor implements Launcher {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#watch = new ProcessWatch({ prefix: this.#cookieOf(""), log: options.log });
-  }
-
-  async start(run: RunOptions): Promise<SupervisedRun> {
-    return (await this.launch(run)).use({ ...run, waited: false });
   }
 
   async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
