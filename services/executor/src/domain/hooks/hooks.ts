@@ -9,22 +9,17 @@ import {
   runFailure,
 } from "@ccsp/engine-kit";
 import type { LoginChecks } from "../login-checks.js";
-import type { Lease } from "../queue.js";
 import { UNSTARTED } from "../unstarted.js";
 import { createHookCalls, type HookCalls, type HookDeps, type HookStatus, type InstalledHook } from "./hook-calls.js";
 import { type Handler, HookedRun, type StartedEngine, type Worker } from "./hooked-run.js";
 import { changed, checkHandled, refusalOf } from "./request-change.js";
 import { failedBy, hookFailed, RunEnd, STOPPED } from "./run-end.js";
 
-export interface StartOptions {
+/** What a run is started with. */
+export interface Starter {
   readonly engine: Engine;
-  readonly lease: Pick<Lease, "agentId" | "attempt">;
-  readonly request: RunRequest;
   readonly logins: Pick<LoginChecks, "begin">;
 }
-
-/** What a run is started with. */
-type Starter = Pick<StartOptions, "engine" | "logins">;
 
 /** The operator's hooks around each run of an engine. */
 export class Hooks {
@@ -50,10 +45,10 @@ export class Hooks {
    * before its `outcome` resolves. Each run ends with after-execute or on-error, once, whether or not an engine was started. No hook is waited
    * for, and no engine started, once the request is unwanted.
    */
-  async start({ engine, logins, lease: { agentId, attempt }, request }: StartOptions): Promise<EngineRun> {
-    const { run, refused } = await this.#before({ agentId, attempt, engine: engine.name, request }, engine);
+  async start(asked: HookRun, starter: Starter): Promise<EngineRun> {
+    const { run, refused } = await this.#before(asked, starter.engine);
     try {
-      const worker = refused ? { refused } : await this.#execute(run, { engine, logins });
+      const worker = refused ? { refused } : await this.#execute(run, starter);
       return new HookedRun(run, worker, { ...this.#deps, end: this.#end });
     } catch (err) {
       await this.#end.tell(run, failedBy(isUnwanted(run) ? STOPPED : UNSTARTED));
