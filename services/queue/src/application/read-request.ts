@@ -31,14 +31,13 @@ export function readRequest(
   const { spec, task: accepted } = acceptTask(request, limits);
   const { agentId: agent, requestId } = request;
   const cacheKey = cache?.keyOf(agent, spec);
-  const { spec: rest, prompts, hash, otherHash } = storeSpec(spec);
-  const task: Writable<NewTask> = Object.assign(accepted, { id: id ?? newId(agent), spec: rest, prompts });
+  const stored = storeSpec(spec, requestId);
+  const task: Writable<NewTask> = Object.assign(accepted, { id: id ?? newId(agent) }, stored);
   // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
   const labels = Object.entries(spec.labels);
   if (labels.length > 0) task.labels = labels.map(([name, value]) => labelName(name, value));
   if (trace !== "") task.trace = trace;
   if (spec.retry) task.retry = retryOf(spec.retry);
-  if (requestId !== "") task.request = { id: requestId, hash: hash(), otherHash };
   if (cacheKey !== undefined) task.cacheKey = cacheKey;
   return { task, spec };
 }
