@@ -1,23 +1,17 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cgroup } from "./cgroup.js";
 import { COOKIE_NAME } from "./cookie.js";
 import { killAll, signal } from "./kill.js";
 import { HAS_PROC, readStat } from "./proc.js";
-import type { Tree } from "./tree.js";
+import type { RunPlace } from "./run-place.js";
 
 export interface ProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** All that the process sees, save the cookie, which is added. */
+  /** All that the process sees, save the cookie of its place, which is added. */
   readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  readonly cookie: string;
-  /** Finds the processes with that cookie. */
-  readonly tree: Tree;
-  /** Where it is to live; undefined: where this process does. */
-  readonly cgroup: Cgroup | undefined;
+  readonly place: RunPlace;
   /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
   /** Path of util-linux' setpriv: the process then dies with this one, however this one ends. */
@@ -41,11 +35,11 @@ const LEFT_MS = 50;
 
 /** Resolves when the process runs; rejects when it cannot be started. */
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
-  const { cwd, env, cookie } = options;
+  const { env, place } = options;
   const [file = "", ...argv] = commandOf(options);
   // Node would give every child the executor's own NODE_V8_COVERAGE, whatever `env` has.
-  const whole = { NODE_V8_COVERAGE: undefined, ...env, [COOKIE_NAME]: cookie };
-  const child = spawn(file, argv, { cwd, env: whole, detached: true, stdio: "pipe" });
+  const whole = { NODE_V8_COVERAGE: undefined, ...env, [COOKIE_NAME]: place.cookie };
+  const child = spawn(file, argv, { cwd: place.folder.work, env: whole, detached: true, stdio: "pipe" });
   // `once` rejects on "error", which is what comes in place of "spawn".
   await once(child, "spawn");
   return new SupervisedProcess(child, options);
@@ -58,19 +52,19 @@ export class SupervisedProcess {
   /** Resolves when the process and all that it started are gone. Rejects when some of it does not die. */
   readonly exited: Promise<ProcessExit>;
   readonly #child: ChildProcessWithoutNullStreams;
-  readonly #options: Pick<ProcessOptions, "tree" | "cgroup" | "graceMs">;
+  readonly #options: Pick<ProcessOptions, "place" | "graceMs">;
   #gone = false;
   #grace: NodeJS.Timeout | undefined;
   /** Aborts when SIGKILL is due. */
   readonly #patience = new AbortController();
 
   /** `child` has just started. */
-  constructor(child: ChildProcessWithoutNullStreams, options: Pick<ProcessOptions, "tree" | "cgroup" | "graceMs">) {
+  constructor(child: ChildProcessWithoutNullStreams, options: Pick<ProcessOptions, "place" | "graceMs">) {
     this.#child = child;
     this.#options = options;
     this.pid = pidOf(child);
     this.stdout = child.stdout;
-    options.tree.rootStarted(this.pid);
+    options.place.tree.rootStarted(this.pid);
     // When a process ends, Node reads streams that nobody listens to yet, and throws that away: a short run would have said nothing.
     child.stdout.on("readable", () => {});
     // The process may end before it has read its input.
@@ -101,11 +95,11 @@ export class SupervisedProcess {
   /** SIGTERM to all of the tree, `graceMs` for all of it to end, SIGKILL. Resolves when none is left. Idempotent. */
   async stop(): Promise<void> {
     if (!this.#gone && this.#grace === undefined) {
-      const { tree, graceMs } = this.#options;
+      const { place, graceMs } = this.#options;
       this.#grace = setTimeout(() => this.#patience.abort(), graceMs);
       signal(-this.pid, "SIGTERM");
       // Twice would be taken for impatience.
-      const outside = (await tree.look()).filter(({ group }) => group !== this.pid);
+      const outside = (await place.tree.look()).filter(({ group }) => group !== this.pid);
       for (const row of outside) signal(row.pid, "SIGTERM");
     }
     await this.exited;
@@ -121,7 +115,7 @@ export class SupervisedProcess {
   #rootExit(): Promise<Omit<ProcessExit, "stderr">> {
     return new Promise((resolve) => {
       this.#child.once("exit", (code, endedBy) => {
-        this.#options.tree.rootExited();
+        this.#options.place.tree.rootExited();
         // What the engine left behind ends with it, whether it ended well or not; if it was asked to end, so were they, and have the
         // same time for it. From now on the id may be another's.
         if (this.#grace === undefined || !HAS_PROC) signal(-this.pid, "SIGKILL");
@@ -135,7 +129,7 @@ export class SupervisedProcess {
   /** Waits for the root's end and ends what is left of the tree. */
   async #end(rootExit: Promise<Omit<ProcessExit, "stderr">>): Promise<ProcessExit> {
     const { stderr } = this.#child;
-    const { tree, cgroup } = this.#options;
+    const { tree, cgroup } = this.#options.place;
     const said = keepBeginning(stderr);
     const closed = new Promise<void>((resolve) => stderr.once("close", resolve));
     const exit = await rootExit;
@@ -152,7 +146,7 @@ export class SupervisedProcess {
 }
 
 /** Each of these replaces itself by the next, so that the process stays the same. */
-function commandOf({ command, args, cgroup, setpriv }: ProcessOptions): readonly string[] {
+function commandOf({ command, args, place: { cgroup }, setpriv }: ProcessOptions): readonly string[] {
   const enter = cgroup ? ["/bin/sh", "-c", 'echo 0 >"$1" && shift && exec "$@"', "sh", cgroup.procs] : [];
   const dieWithUs = setpriv ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
   return [...enter, ...dieWithUs, command, ...args];

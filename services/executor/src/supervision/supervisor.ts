@@ -57,7 +57,7 @@ class HostSupervisor implements Launcher {
     const { path, graceMs, setpriv, log } = this.#options;
     const cookie = this.#cookieOf(run);
     const place = await openRunPlace({ ...this.#options, run, cookie, workingFolder, watch: this.#watch });
-    const { folder, tree, cgroup } = place;
+    const { folder } = place;
     try {
       const { args, env, input } = await prepare(folder);
       const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
@@ -66,10 +66,7 @@ class HostSupervisor implements Launcher {
         command,
         args,
         env: { ...always, ...env, ...traced },
-        cwd: folder.work,
-        cookie,
-        tree,
-        cgroup,
+        place,
         graceMs,
         setpriv,
       });
