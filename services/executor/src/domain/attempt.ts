@@ -14,7 +14,7 @@ import type { Clock } from "./clock.js";
 import type { Ask, Conversations } from "./conversations.js";
 import type { Hooks } from "./hooks/hooks.js";
 import { failedBy } from "./hooks/run-end.js";
-import type { LoginChecks } from "./login-checks.js";
+import type { Logins } from "./login-checks.js";
 import { persist } from "./persist.js";
 import type { Lease, QueuePort } from "./queue.js";
 import { Reporter } from "./reporter.js";
@@ -37,7 +37,7 @@ export interface AttemptOptions {
   readonly lease: Lease;
   readonly engine: Engine;
   readonly version: string;
-  readonly logins: Pick<LoginChecks, "begin">;
+  readonly logins: Logins;
   /** Older attempts at the same task on this executor are gone. */
   readonly previous: Promise<unknown>;
 }
@@ -157,7 +157,7 @@ export class Attempt {
       const { traceparent } = engineSpan;
       const request = { ...admission.request, conversation, unwanted: this.#unwanted.signal, traceparent };
       const { agentId, attempt } = lease;
-      const run = await hooks.start({ agentId, attempt, engine: engine.name, request }, { engine, logins });
+      const run = await hooks.start({ agentId, attempt, engine: engine.name, request }, engine, logins);
       this.#run = run;
       this.#startedAt = new Date(clock.date());
       this.#log.info({ engine: engine.name, pid: run.pid }, "engine started");

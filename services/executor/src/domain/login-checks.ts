@@ -7,7 +7,10 @@ export interface LoginCheckDeps {
 }
 
 /** The outcome of one run as its end is to be told; waits for no probe once `ended` aborts. */
-export type Judge = (outcome: RunOutcome, ended: AbortSignal) => Promise<RunOutcome>;
+type Judge = (outcome: RunOutcome, ended: AbortSignal) => Promise<RunOutcome>;
+
+/** What a run needs of the checks. */
+export type Logins = Pick<LoginChecks, "begin">;
 
 interface Check {
   readonly report: Promise<ProbeReport | undefined>;

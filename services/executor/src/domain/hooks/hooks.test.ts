@@ -108,7 +108,7 @@ function setUp(hooks: readonly InstalledHook[], { events = [] as readonly Engine
     metrics: { hookCalled: (hook, point, how) => void (how === "ok" || counted.push(`${hook} ${point} ${how}`)) },
   });
   const start = (request = REQUEST) =>
-    all.start({ agentId: "agent", attempt: 2, engine: engine.name, request }, { engine, logins });
+    all.start({ agentId: "agent", attempt: 2, engine: engine.name, request }, engine, logins);
   return {
     started,
     counted,
@@ -303,7 +303,7 @@ describe("hooks", () => {
       start: fails,
     };
     const asked = { agentId: "", attempt: 1, engine: broken.name, request: REQUEST };
-    await assert.rejects(hooks.start(asked, { engine: broken, logins }), /planted/);
+    await assert.rejects(hooks.start(asked, broken, logins), /planted/);
     const crash: RunOutcome = { ok: false, failure: runFailure("ENGINE_CRASH", ""), usage: undefined, costUsd: 2 };
     const x = setUp([witness], { outcome: crash });
     const run = await x.start();
