@@ -1,18 +1,16 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { optionsOf, type RunFile, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
+import { optionsOf, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
 import { type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
 
 type Prepare = RunOptions["prepare"];
 
-/** How the CLI is started for a request. Keeps of the prompt nothing, unless there are files that it has to be told of. */
-export function preparation(profile: ClaudeCodeProfile, request: RunRequest): Prepare {
-  const { files, prompt } = request;
-  return prepareStart(profile, fixedAtStart(request), files.length > 0 ? { files, prompt } : undefined);
-}
+/** How the CLI is started for a request. Keeps nothing of the prompt, unless there are files that the CLI has to be told of. */
+export const preparation = (profile: ClaudeCodeProfile, request: RunRequest): Prepare =>
+  prepareStart(profile, fixedAtStart(request), request.files.length > 0 ? request : undefined);
 
 /**
  * What all requests have in common whose processes are started alike. Undefined for one that brings what the CLI reads when it starts, and where
@@ -34,22 +32,21 @@ function fixedAtStart(request: RunRequest): FixedAtStart {
   return { ...optionsOf(request), limits, permissionMode, conversation };
 }
 
-function prepareStart(profile: ClaudeCodeProfile, start: FixedAtStart, told: ToldOfFiles | undefined): Prepare {
+function prepareStart(
+  profile: ClaudeCodeProfile,
+  start: FixedAtStart,
+  withFiles: Pick<RunRequest, "prompt" | "files"> | undefined,
+): Prepare {
   return async (folder) => {
     const systemPrompt = start.systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
     if (systemPrompt) await writeFile(systemPrompt, start.systemPrompt, { mode: 0o600 });
     const from = start.conversation?.from;
     const conversation = from && (await placeConversation(folder, from));
-    const { folder: files, notice } = await writeFiles(folder, told?.files ?? []);
+    const { folder: files, notice } = await writeFiles(folder, withFiles?.files ?? []);
     return {
       args: commandLine(start, { systemPrompt, files, conversation }),
       env: environment(profile, folder),
-      input: told && userTurn(told.prompt, notice),
+      input: withFiles && userTurn(withFiles.prompt, notice),
     };
   };
-}
-
-interface ToldOfFiles {
-  readonly files: readonly RunFile[];
-  readonly prompt: string;
 }
