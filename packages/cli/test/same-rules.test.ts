@@ -8,13 +8,13 @@ import { LEVELS } from "../src/commands/emergency.js";
 import { AGENT_ID, agentOf, SCOPES } from "../src/create-token.js";
 import { CLASS_NAMES } from "../src/priority.js";
 
-/** What a program may say of an enum, as it is written here. */
+/** The names of an enum that a program may use, in the form in which they are written here. */
 const wordsOf = (names: object): string[] =>
   Object.keys(names)
     .filter((name) => /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED")
     .map((name) => name.toLowerCase().replace("_", "-"));
 
-// Written down in more than one package, since none of these may use another.
+// Several packages contain these rules, because none of them may use another.
 describe("rules that several packages know", () => {
   it("are one for agent ids: at the gateway, at the queue and where tokens are made", () => {
     assert.equal(GATEWAY_AGENT_ID.source, AGENT_ID.source);

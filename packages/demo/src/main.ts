@@ -1,4 +1,4 @@
-// `make demo`: one prompt through the whole of CCSP on this machine, with everything real but the model.
+// `make demo`: sends one prompt through all of CCSP on this machine. Everything is real except the model.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
 
-/** What has to be undone, newest first. */
+/** The resources to close at the end, newest first. */
 const opened: { close(): Promise<unknown> }[] = [];
 const open = <R>(resource: R, close: (resource: R) => Promise<unknown>): R => {
   opened.push({ close: () => close(resource) });
@@ -36,7 +36,7 @@ try {
 } finally {
   say("\nStopping everything …");
   for (const resource of opened.toReversed()) {
-    // What cannot be closed must not keep the rest open: there are processes among it.
+    // A resource that fails to close must not prevent the others from closing: some of them are processes.
     await resource.close().catch((error: unknown) => say(`could not be stopped: ${String(error)}`));
   }
   say("Stopped. Next: `make up` keeps a fleet running, `make` lists everything else.");

@@ -3,19 +3,25 @@ import type { Logger } from "pino";
 import { consulApi, type Instance } from "./consul-api.js";
 
 export interface Announcement {
-  /** Deregisters. Takes 3 s at most; a failure is logged only: Consul drops the instance itself a minute later. */
+  /**
+   * Deregisters the instance. Takes at most 3 s. A failure is only logged, because Consul itself removes the instance a
+   * minute later.
+   */
   close(): Promise<void>;
 }
 
-/** Also the time in which a Consul that forgot everything hears of this instance again. */
+/**
+ * Interval between checks of the registration. After Consul has lost its data, it hears of this instance again within
+ * this time.
+ */
 const VERIFY_MS = 2_000;
 
 /**
- * Registers an instance in Consul with a gRPC health check that Consul's agent runs, and registers it again whenever
- * Consul does not know it any more. Resolves after the first try, whatever came of it: a Consul that is away neither
- * fails nor delays a start for more than 3 s. Without `consulUrl` it does nothing.
+ * Registers an instance in Consul with a gRPC health check, which Consul's agent runs. Registers it again whenever
+ * Consul no longer knows it. Resolves after the first try, even when that try failed: if Consul does not answer, the
+ * start does not fail and waits at most 3 s. Without `consulUrl`, it does nothing.
  *
- * Call it when the server answers, and close it before the server stops.
+ * Call it when the server answers calls. Close it before the server stops.
  */
 export async function announce(
   options: Instance & { readonly consulUrl: string | undefined; readonly log: Logger },
@@ -25,7 +31,8 @@ export async function announce(
   const api = consulApi(consulUrl);
   const instance: Instance = { name, id, host, port };
   const closed = new AbortController();
-  // What Consul knows under this id at first may be a predecessor that crashed, at another address.
+  // At first, Consul may know this id from a process that crashed, with another address. So the first check always
+  // registers.
   let registered = false;
   let away = false;
 

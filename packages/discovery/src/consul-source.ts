@@ -4,23 +4,29 @@ import type { ConsulApi } from "./consul-api.js";
 import type { Findings, Source } from "./grpc-resolver.js";
 import { KnownInstances } from "./known-instances.js";
 
-/** Long enough for a restarted Consul to hear from all instances again, which verify their registration every 2 s. */
+/**
+ * Time for which an empty answer is ignored. In this time, a restarted Consul hears from all instances again: they
+ * check their registration every 2 s.
+ */
 const EMPTY_GRACE_MS = 30_000;
-/** A -dev agent that was restarted starts counting anew; a watch on the old index would hear nothing for this long. */
+/** A restarted -dev agent starts its index again. A watch on the old index would get no news for this long. */
 const WAIT_MS = 10_000;
 const RETRY_MS = 500;
-/** For an answer that came without a wait: something between here and Consul may not know of waiting. */
+/**
+ * Shortest time between two questions, for an answer that came without a wait: a proxy between here and Consul may not
+ * support waiting.
+ */
 const ASK_GAP_MS = 100;
-/** A channel whose instances are all down asks again with each failed connection. */
+/** A channel whose instances are all down asks again after each failed connection. */
 const REFRESH_GAP_MS = 250;
 
 /**
- * Watches the healthy instances of one name with blocking queries, for one channel. While Consul is away or empty, the
- * channel keeps what it has.
+ * Watches the healthy instances of one name for one channel, with blocking queries. While Consul is away or empty, the
+ * channel keeps the instances that it has.
  *
- * Not by `consul.watch` of the package: after an error that one waits on its old index, which a restarted agent takes the
- * whole wait to correct, pauses for up to 30 s, and cannot be told to look now, which a channel without a live instance
- * needs. It also reports content that did not change.
+ * It does not use `consul.watch` of the package, for four reasons. After an error, `consul.watch` waits on its old
+ * index, and a restarted agent corrects this only after the whole wait. It pauses for up to 30 s. It cannot be asked to
+ * check at once, but a channel without a live instance needs this. It also reports content that did not change.
  */
 export function openConsulSource(options: {
   readonly api: ConsulApi;
@@ -39,7 +45,7 @@ export function openConsulSource(options: {
     const answer = await api.passing(name, { index, waitMs: WAIT_MS, signal: restart.signal });
     if (away) log.info({ service: name }, "Consul answers again");
     away = false;
-    // An index that went back belongs to a new history: waiting on the old one would hear nothing.
+    // A lower index means that Consul began a new history. A wait on the old index would get no news.
     index = answer.index < index ? 0 : answer.index;
     const news = known.take(answer.addresses, performance.now());
     if (news === "nobody") findings.nobody("Consul knows no healthy instance");

@@ -7,7 +7,7 @@ import { Fixture, listed, log, portsOf } from "./fixture.js";
 
 type Asker = ReturnType<Fixture["connect"]>;
 
-/** Who answered how often. A failed call fails the test. */
+/** Counts the answers of each instance. A failed call fails the test. */
 async function ask(client: Asker, times: number): Promise<Record<string, number>> {
   const answers: Record<string, number> = {};
   for (let i = 0; i < times; i++) {
@@ -17,7 +17,10 @@ async function ask(client: Asker, times: number): Promise<Record<string, number>
   return answers;
 }
 
-/** Calls without a pause until `change` is over. Each call has a second: none may have to wait for the change's end. */
+/**
+ * Calls without a pause until `change` is done. Each call has a time limit of 1 s, so that no call can wait for the end
+ * of the change.
+ */
 async function askDuring(client: Asker, change: Promise<unknown>): Promise<void> {
   const over = new AbortController();
   const done = change.finally(() => over.abort());
@@ -63,7 +66,7 @@ describe("a consul:/// target", function () {
     const after = await fixture.start("a", consul.url, "moved");
     await before.vanish();
     const client = fixture.connect("consul:///moved");
-    // A busy machine may have missed a check of the one that lives.
+    // On a busy machine, the live instance may have missed a check.
     assert.equal(await eventually(() => client.whoAnswers()), "a");
     assert.deepEqual(await portsOf(consul.url, "moved"), [after.port]);
   });

@@ -9,16 +9,16 @@ export const log = pino({ level: "silent" });
 
 type Closable = { close(): unknown };
 
-/** A gRPC server that tells callers its own name, and its place in Consul. */
+/** A gRPC server that returns its own name to callers, and its registration in Consul. */
 export interface Instance {
   readonly port: number;
-  /** Leaves as a service does: out of Consul, then down. */
+  /** Stops in the order of a service: first leaves Consul, then stops the server. */
   stop(): Promise<void>;
-  /** Goes down without a word to Consul, which goes on listing it until its check has failed. */
+  /** Stops the server without a message to Consul. Consul lists it until its check fails. */
   vanish(): Promise<void>;
 }
 
-/** Instances, clients and schemes of one test; `close` ends whatever is left open, newest first. */
+/** The instances, clients and schemes of one test. `close` closes everything that is still open, newest first. */
 export class Fixture {
   readonly #open: Closable[] = [];
 
@@ -69,7 +69,7 @@ export class Fixture {
   ): {
     whoAnswers(timeoutMs?: number): Promise<string>;
     watch(): Promise<void>;
-    /** A stream whose first message answers the call. */
+    /** A stream. Its first message is the answer to the call. */
     run(timeoutMs: number): Promise<void>;
   } {
     const client = this.own(
@@ -98,7 +98,7 @@ export async function listed(consulUrl: string, service: string): Promise<string
   return (await healthy(consulUrl, service)).map(({ ID }) => ID).toSorted();
 }
 
-/** The ports of those that Consul lists as healthy. */
+/** The ports of the instances that Consul lists as healthy. */
 export async function portsOf(consulUrl: string, service: string): Promise<number[]> {
   return (await healthy(consulUrl, service)).map(({ Port }) => Port);
 }

@@ -14,32 +14,32 @@ export interface ExecutorConfig {
   readonly service: ServiceSettings;
   readonly queueTarget: string;
   readonly executorId: string;
-  /** Belongs to this executor alone. */
+  /** Only this executor may use it. */
   readonly dir: string;
   readonly drainMs: number;
   readonly supervision: {
     readonly silenceMs: number;
     readonly stallMs: number;
     readonly graceMs: number;
-    /** Of a run; 0: no limit. */
+    /** For each run; 0: no limit. */
     readonly memoryBytes: number;
     readonly processes: number;
-    /** Undefined: runs are watched from outside. */
+    /** Undefined: no cgroup. The supervisor watches the processes of each run instead. */
     readonly cgroup: string | undefined;
     /** PATH of engines. */
     readonly path: string;
   };
   readonly warm: WarmConfig;
   readonly policy: Policy;
-  /** What is kept of conversations on this disk. */
+  /** Limits on copies of conversations on this disk. */
   readonly conversations: { readonly bytes: number; readonly keptMs: number };
-  /** Where executables of the host are looked for. */
+  /** PATH that is searched for executables of the host. */
   readonly searchPath: string;
   readonly engines: readonly EngineConfig[];
   readonly hooks: readonly HookConfig[];
 }
 
-/** What was loaded for this configuration. */
+/** The plugins that were loaded for this configuration. */
 export interface Plugins {
   readonly engines: EngineRegistry;
   readonly hooks: HookRegistry;
@@ -47,7 +47,7 @@ export interface Plugins {
 
 const LONGEST_MS = 24 * 60 * 60 * 1_000;
 
-/** Every setting of the executor, and of the engines and hooks that it knows. */
+/** Declares every setting of the executor and of the engines and hooks that it knows. */
 export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorConfig {
   const service = serviceSettings(settings, { name: "executor", grpcPort: 3002, opsPort: 9002 });
   const executorId = settings.text(
@@ -64,7 +64,7 @@ export function defineExecutor(settings: Settings, plugins: Plugins): ExecutorCo
     service,
     queueTarget: settings.text("CCSP_QUEUE_TARGET", "gRPC target of the queue", { default: "consul:///queue" }),
     executorId,
-    // Engines get paths in it, and work elsewhere.
+    // Made absolute because engines get paths in it and work in other folders.
     dir: resolve(
       settings.text("CCSP_EXECUTOR_DIR", "folder for the throwaway folders of runs, for this executor alone", {
         default: join(tmpdir(), `ccsp-executor-${executorId}`),
@@ -141,7 +141,7 @@ function defineSupervision(settings: Settings): ExecutorConfig["supervision"] {
       default: "3s",
     }),
     path: settings.text("CCSP_EXECUTOR_PATH", "PATH of engines and their tools", {
-      // Engines that are Node scripts need it, wherever it is.
+      // The folder of this Node, wherever it is: engines that are Node scripts need it.
       default: [...new Set([...STANDARD_PATH, node])].join(delimiter),
     }),
   };

@@ -2,11 +2,11 @@ import type { Settings } from "@ccsp/config";
 import type { PermissionMode } from "@ccsp/engine-kit";
 import type { Policy } from "./domain/policy.js";
 
-/** What the queue accepts as a task's time. Past 24.8 days a Node timer would end at once. */
+/** The longest task time that the queue accepts. A Node timer longer than 24.8 days would fire immediately. */
 const LONGEST_MS = 24 * 60 * 60 * 1_000;
 const MODES: readonly PermissionMode[] = ["default", "plan", "accept-edits", "skip"];
 
-/** What the operator lets agents ask for. */
+/** Declares what the operator lets agents ask for. */
 export function definePolicy(settings: Settings): Policy {
   const roots = settings.list(
     "CCSP_EXECUTOR_ALLOWED_ROOTS",
@@ -30,7 +30,7 @@ export function definePolicy(settings: Settings): Policy {
       min: 1_000,
       max: LONGEST_MS,
     }),
-    // With the result's frame it has to fit into one message to the queue.
+    // The output and the other fields of a result must fit into one message to the queue.
     outputBytes: settings.integer("CCSP_EXECUTOR_MAX_OUTPUT_BYTES", "most bytes that an engine may print in a run", {
       default: 8 * 1024 * 1024,
       min: 1_024,

@@ -5,8 +5,9 @@ const OURS = /^@ccsp\/([a-z0-9-]+)/;
 let resolving = false;
 
 /**
- * From now on every module of this process finds our packages by their names: a plugin that is one file anywhere on the host imports
- * `@ccsp/engine-kit` as written, and a plugin of this repository is found by its name. What a module's own place has goes first.
+ * From now on, every module of this process finds our packages by their names. A plugin that is one file anywhere on
+ * the host can import `@ccsp/engine-kit`. A plugin of this repository is found by its name. A package that the module's
+ * own place provides comes first.
  */
 export function resolveOurs(): void {
   if (resolving) return;
@@ -18,12 +19,13 @@ export function resolveOurs(): void {
       try {
         return next(specifier, context);
       } catch (fault) {
-        // Beside the executor's own, and as the package names itself where it is a neighbour of the executor.
+        // Tries the executor's own packages first. Then tries the package's reference to its own name, for a package in
+        // the folder beside the executor.
         for (const parentURL of [import.meta.url, new URL(`../../../packages/${name}/`, import.meta.url).href]) {
           try {
             return next(specifier, { ...context, parentURL });
           } catch {
-            // Not there either.
+            // This place does not have the package.
           }
         }
         throw fault;

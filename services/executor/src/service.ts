@@ -36,22 +36,23 @@ import { createExecutorMetrics } from "./telemetry/metrics.js";
 import { createWarmMetrics } from "./telemetry/warm-metrics.js";
 import { WarmPool } from "./warm/pool.js";
 
-/** It comes by the second and belongs to no task. */
+/** Sync comes about once a second and belongs to no task. */
 const UNTRACED = { untraced: ["sync"] } as const;
 
-/** For the answers to Release when stopping. */
+/** Time for the answers to Release when the executor stops. */
 const GIVE_BACK_MARGIN_MS = 2_000;
 
 /**
- * The executor with its built-in engines and the engines and hooks that the environment names, which are loaded here because they have
- * settings of their own. Never rejects: what could not be loaded is a fault of the configuration.
+ * The executor with its built-in engines and with the engines and hooks that the environment names. These plugins are
+ * loaded here because they have settings of their own. Never rejects: a plugin that could not be loaded is a fault of
+ * the configuration.
  */
 export async function loadExecutorService(env: Env): Promise<ServiceDefinition<ExecutorConfig>> {
   const { config } = load(env, (settings) => ({ engines: enginePlugins(settings), hooks: hookPlugins(settings) }));
   return executorService({ engines: await loadEngines(config.engines), hooks: await loadHooks(config.hooks) });
 }
 
-/** Engine processes on this host. */
+/** Runs engine processes on this host. */
 const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> => ({
   name: "executor",
   summary: "ExecutorService: runs engine CLIs on this host",
@@ -83,7 +84,7 @@ const executorService = (plugins: Plugins): ServiceDefinition<ExecutorConfig> =>
     const id = `executor-${service.instance}`;
     const { port } = server;
     await open("consul", announce({ consulUrl, name: "executor", id, host: service.advertiseHost, port, log }));
-    // Last, so that it closes first: no new work, and everything else still answers while runs end.
+    // Opened last, so it closes first. It then takes no new work, and everything else still answers while runs end.
     await open("runs", executor.start());
     ops.setReady();
   },
@@ -97,7 +98,7 @@ interface Boot extends ServiceContext {
   readonly credentials: typeof PLAIN;
 }
 
-/** The executor with all that its runs need; it takes no work yet. */
+/** Opens the executor with all that its runs need. It takes no work yet. */
 async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; readonly hooks: Hooks }> {
   const { config, bootId, registry, open, log } = boot;
   const { executorId, supervision } = config;
@@ -149,7 +150,7 @@ async function openExecutor(boot: Boot): Promise<{ readonly executor: Executor; 
   return { executor, hooks };
 }
 
-/** Ends what an earlier boot left, before any work is claimed. */
+/** Ends the processes that an earlier boot left, before the executor claims work. */
 async function openSupervisor({ config, bootId, open, log }: Boot): Promise<Launcher> {
   const { executorId, supervision } = config;
   const { silenceMs, stallMs, graceMs, memoryBytes, processes, path } = supervision;

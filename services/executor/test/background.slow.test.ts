@@ -4,10 +4,10 @@ import { CLAUDE_CODE_BIN, CLAUDE_CODE_VERSION, eventually, type Simulator, skip,
 import { expectProcesses } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
-/** In seconds: longer than an engine is waited for after its last word. */
+/** In seconds. Longer than the executor waits for an engine after its result. */
 const PATIENCE = 8;
 const OLD = "Claude Code 2.1.197 ends background commands itself, 5 s after its answer";
-/** Run of the first process that waits, whichever task it is given. */
+/** Run of the first waiting process, whichever task it gets. */
 const WAITING = "warm-1";
 const SLOWLY = `the prompt of the sub-agent [[sim:text value="${"word ".repeat(PATIENCE)}" rate=1]]`;
 
@@ -47,7 +47,7 @@ describe("work of the real Claude Code CLI that goes on behind its answers", fun
     it(`is waited for, and the last answer is the result: a sub-agent${warm === "1" ? ", in a process that waited" : ""}`, () =>
       withCli(
         async (rig) => {
-          // A process waits for a kind of task that came twice.
+          // The executor starts a waiting process for a kind of task that it saw twice.
           if (warm === "1") for (const prompt of ["one", "two"]) await resultOf(rig, rig.queue.add(prompt));
           await eventually(() => expectProcesses(Number(warm), WAITING), { timeoutMs: 30_000 });
           const last = isOld ? [says("it found a nest")] : [says("I have sent one"), says("it found a nest")];

@@ -13,7 +13,7 @@ import { exitOf, readAll, SUPERVISION_TEST, type Supervised, supervised } from "
 const MB = 1024 * 1024;
 const BOOT = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
-/** A cgroup of the test's own, or undefined where none may be made. */
+/** A cgroup for this test only, or undefined where the test may not create one. */
 function makeCgroup(): string | undefined {
   const mount = /^\S+ \S+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(readFileSync("/proc/self/mountinfo", "utf8"))?.[1];
   if (mount === undefined) return undefined;

@@ -1,4 +1,5 @@
-// A command as an operator may declare one: reads a prompt to its end, prints an answer. The prompt's first line says which.
+// An example of a command that an operator may declare. It reads a prompt to its end and prints an answer. The prompt's
+// first line selects the answer.
 import { setTimeout as delay } from "node:timers/promises";
 
 let prompt = "";

@@ -1,4 +1,5 @@
-// Prints what changed between the recordings of a version and those of another, by default of the newest before it:
+// Prints what changed between the recordings of one version and those of another. The default for BEFORE is the newest
+// version before VERSION:
 // node --import tsx --conditions ccsp-src test/compare-recordings.ts VERSION [BEFORE]
 import { readdirSync, readFileSync } from "node:fs";
 import { parseObject, textAt } from "@ccsp/engine-kit";
@@ -37,9 +38,9 @@ function fieldsOf(of: string): Map<string, Set<string>> {
     for (const line of (textOf(of, name) ?? "").split("\n")) {
       const message = parseObject(Buffer.from(line));
       const type = textAt(message, "type");
-      // The beginning of a session is recorded in part, and the exit is not the CLI's.
+      // A recording has only a part of the session's first line. The exit line does not come from the CLI.
       if (type === undefined || type === "exit" || textAt(message, "subtype") === "init") continue;
-      // A result's subtype says how it went, not what it is.
+      // The subtype of a result says how the run ended. It does not name a kind of message.
       const subtype = type === "result" ? undefined : textAt(message, "subtype");
       const kind = [type, subtype, textAt(message, "event", "type")].filter(Boolean).join("/");
       const fields = kinds.get(kind) ?? new Set();

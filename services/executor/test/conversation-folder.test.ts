@@ -63,7 +63,7 @@ describe("copies of conversations on disk", () => {
     const copies = await open();
     await copies.put(copy("a", 1n), Buffer.from("one"));
     const [one = ""] = await readdir(join(path, "copies"));
-    // A folder in its place fails the writing, as a full disk would.
+    // A folder with the file's name makes the write fail. A full disk would do the same.
     await mkdir(join(path, "copies", one.replace(/1$/, "2.pending"), "in-the-way"), { recursive: true });
     assert.equal(await copies.put(copy("a", 2n), Buffer.from("two")), false);
     assert.equal(await find(copies, "a", 2n), undefined);

@@ -55,7 +55,7 @@ describe("conversations, with the real CLI and the real queue", function () {
   afterEach(() => closeAll(opened));
   after(() => closeAll(shared));
 
-  /** An executor with a folder of its own, and where its conversations came from. */
+  /** Starts an executor with a folder of its own. `restored` lists the sources of its conversations. */
   const start = async (id: string, more: Record<string, string> = {}) => {
     const restored: string[] = [];
     const folder = join(dir, id);
@@ -97,7 +97,7 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.ok(result);
     return result;
   };
-  /** All that the model was told by the newest request. */
+  /** All text that the newest request sent to the model. */
   const told = (): string => simulator.requests.findLast(({ path }) => path === "/v1/messages")?.said.join("\n") ?? "";
   const answer = (text: string) => `[[sim:text value="${text}"]]`;
 
@@ -112,7 +112,7 @@ describe("conversations, with the real CLI and the real queue", function () {
     assert.equal(second.conversationId, id);
     assert.match(told(), /the colour is blue[^]*blue it is[^]*which colour\?/);
     assert.deepEqual(first.restored, ["disk"]);
-    // The copy of the turn before goes when the run is over, which its result does not wait for.
+    // The executor removes the copy of the previous turn when the run is over. The result does not wait for that.
     const copies = await eventually(async () => {
       const found = await readdir(join(first.folder, "conversations"));
       assert.equal(found.length, 1, found.join());
@@ -171,7 +171,7 @@ describe("conversations, with the real CLI and the real queue", function () {
         assert.equal(pids.length, 1);
         return pids;
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 45_000 },
     );
     const { conversationId: id } = await resultOf("the root", begin);
     assert.ok(!(await waiting()).includes(pid), "still waits");

@@ -8,12 +8,12 @@ import { eventually } from "@ccsp/testkit";
 import { expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
-/** Longer than any test waits: what ends although it resists was killed at once. */
+/** Longer than any test waits. If a stubborn process ends in a test, the executor killed it immediately. */
 const NO_GRACE = { CCSP_EXECUTOR_KILL_GRACE: "60s", CCSP_DRAIN_TIMEOUT: "90s" };
 const park = (id: string) => ({ id, level: EmergencyLevel.PARK_RUNNING });
 const kill = (id: string) => ({ id, level: EmergencyLevel.KILL });
 
-/** The receipt that says that nothing is left. */
+/** Waits for the receipt that says that nothing is left. */
 const receiptOf = (rig: Rig, id: string) =>
   eventually(() => {
     const receipt = rig.queue.syncs.at(-1)?.emergency;
@@ -54,7 +54,7 @@ describe("an executor at an emergency stop", function () {
 
   it("kills what has not ended yet when the level is raised, and its newest receipt tells of all", () =>
     withRig(NO_GRACE, async (rig) => {
-      // It has a grandchild when it ignores SIGTERM already; a process alone may not have come so far.
+      // A process that has a grandchild already ignores SIGTERM. A process without one may not ignore it yet.
       const stubborn = "[[ignore-sigterm]][[grandchild-setsid]][[hang]]";
       const [good, bad] = [rig.queue.add("[[hang]]"), rig.queue.add(stubborn)];
       await eventually(() => expectProcesses(3));

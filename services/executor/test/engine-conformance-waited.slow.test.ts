@@ -6,7 +6,7 @@ import { eventually } from "@ccsp/testkit";
 import { readStat } from "../src/supervision/proc.js";
 import { launcherFor, realCli } from "./real-cli-rig.js";
 
-/** Every process has waited before it gets its input, as those of the pool have. */
+/** Every process waits before it gets its input, as the processes of the pool do. */
 const waitingSupervisor = (needs: SupervisorNeeds) => {
   const launcher = launcherFor(needs);
   const start = async (run: RunOptions) => {
@@ -18,7 +18,7 @@ const waitingSupervisor = (needs: SupervisorNeeds) => {
   return { start, close: () => launcher.close() };
 };
 
-/** Resolves when the process takes no processor time any more. */
+/** Resolves when the process uses no more processor time. */
 async function untilIdle(pid: number): Promise<void> {
   let before = -1;
   await eventually(() => {

@@ -27,5 +27,5 @@ const rig: EngineRig = {
   },
 };
 describeEngine("command, with a script", { ...rig, createSupervisor: supervisor });
-// As an engine package of its own is tested, where the executor's supervisor is not at hand.
+// A separate engine package is tested this way, because it does not have the executor's supervisor.
 describeEngine("command, with the kit's plain supervisor", rig);

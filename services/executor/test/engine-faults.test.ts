@@ -7,7 +7,9 @@ import { failureOf, resultOf, withRig } from "./rig.js";
 
 const MB = 1024 * 1024;
 
-/** What a process has written by the time it writes no more: it ended its output, or waits for room in a pipe. */
+/**
+ * The bytes that a process has written once it stops writing: it ended its output, or it waits until a pipe is read.
+ */
 async function writtenAtRest(pid: number): Promise<number> {
   let written = 0;
   let unchanged = 0;
@@ -49,7 +51,7 @@ describe("an engine that misbehaves", function () {
     }));
 
   it("is ended as hanging when it talks on and does nothing, which is no silence", () =>
-    // An engine is silent until it has started, which takes a busy machine a while.
+    // An engine is silent until it has started. On a busy machine, that takes a while.
     withRig({ CCSP_EXECUTOR_STALL_TIMEOUT: "2500ms", CCSP_EXECUTOR_SILENCE_TIMEOUT: "2s" }, async (rig) => {
       const failure = await failureOf(rig, rig.queue.add("[[stall]]"));
       assert.deepEqual([ErrorCategory[failure.category], failure.retryable], ["ENGINE_HANG", true]);

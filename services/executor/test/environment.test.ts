@@ -16,7 +16,7 @@ describe("what an engine gets", function () {
   this.timeout(60_000);
 
   it("is an environment of exactly the listed variables", async () => {
-    // Node gives the second to every child of its own accord.
+    // Node sets NODE_V8_COVERAGE in every child process by itself.
     const { NODE_V8_COVERAGE: before = "" } = process.env;
     process.env["CANARY_OF_A_TEST"] = "must not get through";
     process.env["NODE_V8_COVERAGE"] = before || "/proc/no-coverage";
@@ -75,7 +75,7 @@ describe("what an engine gets", function () {
       const [pid = 0] = await eventually(() => expectProcesses(1, task));
       const args = await eventually(() => {
         const words = commandLineOf(pid).split("\0");
-        // Before that it is what starts it.
+        // Before that, the process still runs the program that starts the engine.
         assert.ok(words.includes(SCRIPTED_ENGINE) && !words.includes("--pdeathsig"));
         return words;
       });

@@ -4,7 +4,7 @@ import { type ManagedProcess, startProcess } from "@ccsp/fleet";
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-/** Starts an executor as a process of its own, with tracing loaded, on these settings alone. */
+/** Starts an executor in a separate process, with tracing loaded. It gets only these settings. */
 export function startExecutorProcess(
   env: Readonly<Record<string, string>>,
   onLine?: (line: string) => void,

@@ -13,32 +13,32 @@ import {
 import { TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { pino } from "pino";
 
-/** What the executor told the queue of one task. */
+/** What the executor reported to the queue about one task. */
 export interface Told {
   readonly reports: ReportRequest[];
-  /** Names of all calls about it, also of refused ones. */
+  /** Names of all calls about the task, including refused calls. */
   readonly calls: string[];
   fence: bigint;
   ended?: { how: "complete"; request: CompleteRequest } | { how: "fail"; request: FailRequest } | { how: "release" };
 }
 
-/** A queue that grants what a test gives it and remembers what it was told. */
+/** A queue that grants the tasks of a test and records what the executor reports. */
 export interface FakeQueue {
   readonly port: number;
   readonly syncs: readonly SyncRequest[];
-  /** Waits for a free slot; answers the task's id. */
+  /** Adds a task, which waits for a free slot. Returns the task's id. */
   add(prompt: string, spec?: Partial<TaskSpec>, lease?: Partial<Lease>): string;
   told(taskId: string): Told;
-  /** The text of all reports so far. */
+  /** The text of all reports until now. */
   textOf(taskId: string): string;
   cancel(taskId: string): void;
-  /** The lease counts no more. */
+  /** The lease is no longer valid. */
   lose(taskId: string): void;
-  /** An emergency stop, or the end of one. It gives leases all the same. */
+  /** Orders an emergency stop; undefined ends it. This queue grants leases even during the stop. */
   emergency(order: EmergencyOrder | undefined): void;
-  /** Every call fails from now on. */
+  /** While `is` is true, every call fails. */
   readonly away: { is: boolean };
-  /** Called with each report before it is answered. */
+  /** Called with each report before the queue answers it. */
   onReport: (request: ReportRequest) => Promise<void>;
   close(): Promise<void>;
 }
@@ -47,7 +47,7 @@ const LEASE_MS = 6_000;
 
 export async function startFakeQueue(): Promise<FakeQueue> {
   const waiting: Lease[] = [];
-  /** In the answer to the last Sync. */
+  /** Leases in the answer to the last Sync. */
   const granted: Lease[] = [];
   const tasks = new Map<string, Told & { lost: boolean; cancelled: boolean }>();
   const syncs: SyncRequest[] = [];
@@ -67,7 +67,7 @@ export async function startFakeQueue(): Promise<FakeQueue> {
     async sync(request, { signal }) {
       if (away.is) throw new Refusal("DEPENDENCY_UNAVAILABLE", "away");
       syncs.push(request);
-      // What was on its way to a call that was given up. The real queue gives it a new fence.
+      // These leases were in the answer to a call that the executor gave up. The real queue gives each a new fence.
       for (const lease of granted.splice(0)) {
         const arrived = request.leases.some(({ taskId }) => taskId === lease.taskId);
         if (!arrived && tasks.get(lease.taskId)?.calls.length === 0) waiting.push(lease);

@@ -15,10 +15,10 @@ import { failureOf, type Rig, resultOf, testEnv, withRig } from "./rig.js";
 
 const path = (name: string) => fileURLToPath(new URL(`plugins/${name}.mjs`, import.meta.url));
 const PLANTED = path("planted");
-/** The one of docs/hooks.md. */
+/** The example of docs/hooks.md. */
 const EXAMPLE = fileURLToPath(new URL("../../../packages/engine-kit/test/example-hook.ts", import.meta.url));
 
-/** A rig, and what its executor says of its hooks. */
+/** A rig, and a function that lists its executor's hooks. */
 async function withHooks(
   env: Record<string, string>,
   use: (rig: Rig, list: () => Promise<readonly HookStatus[]>) => Promise<void>,

@@ -61,7 +61,7 @@ describe("an executor that is killed with eight runs, and the real queue", funct
     );
 
     const first = await boot();
-    // Engine and grandchild, and every other one has a child in its group.
+    // Each run has an engine and a grandchild. Every second run also has a child in its process group.
     const pids = await eventually(() => expectProcesses(RUNS * 2 + RUNS / 2), { timeoutMs: 30_000 });
     first.kill("SIGKILL");
     await first.exited;

@@ -4,9 +4,9 @@ import { eventually } from "@ccsp/testkit";
 import { readStat } from "../src/supervision/proc.js";
 import { exitOf, readAll, type Supervised, supervised } from "./supervised.js";
 
-/** Tells that it waits, and reads a line. */
+/** Shows that it waits, then reads a line. */
 const WAITS = 'touch "$TMPDIR/waits"; read line;';
-/** Works for a while first. */
+/** Uses processor time for a while, then waits. */
 const BUSY_THEN_WAITS = `i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; ${WAITS} echo "$line"`;
 
 describe("a process that waits for its input", function () {

@@ -9,7 +9,7 @@ import { eventually } from "@ccsp/testkit";
 import { expectProcesses, processesOf } from "./processes.js";
 import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
-/** Calls that would end the task, whether they were accepted or not. */
+/** Calls that would end the task, whether the queue accepted them or not. */
 const endingsOf = (rig: Rig, taskId: string) => rig.queue.told(taskId).calls.filter((call) => call !== "report");
 
 describe("the executor and its leases", function () {

@@ -11,7 +11,7 @@ import { failureOf, type Rig, resultOf, withRig } from "./rig.js";
 
 const MINUTE_MS = 60_000;
 
-/** An executor for four runs at once whose engine has the login of a home, with values that are no login anywhere. */
+/** An executor with four slots. Its engine has a login in a home folder. The login's values are not valid anywhere. */
 const withLogin = (
   endsInMs: number,
   use: (rig: Rig, ends: (inMs: number) => Promise<void>) => Promise<void>,
@@ -26,11 +26,11 @@ const withLogin = (
     };
     await ends(endsInMs);
     const env = { CCSP_EXECUTOR_DIR: join(outer.dir, "other"), CCSP_EXECUTOR_SLOTS: "4", CCSP_CLAUDE_CODE_API_KEY: "" };
-    // The outer one has the same id, so that processes are found; it has no work.
+    // The outer executor has the same id, so the test finds the processes. It has no work.
     await withRig({ ...env, CCSP_CLAUDE_CODE_HOME: home, ...more }, (rig) => use(rig, ends));
   });
 
-/** Ends the tasks, and waits for it. */
+/** Cancels the tasks and waits until they end. */
 async function cancel(rig: Rig, tasks: readonly string[]): Promise<void> {
   for (const task of tasks) rig.queue.cancel(task);
   for (const task of tasks) await rig.ended(task);
@@ -54,7 +54,7 @@ describe("runs that share an interactive login", function () {
       const tasks = addAll(rig, ["[[hang]]", "[[hang]]", "[[hang]]"]);
       await eventually(async () => {
         await expectProcesses(1);
-        // All were given out by then.
+        // The queue has granted all of them by then.
         assert.equal(rig.queue.syncs.at(-1)?.leases.length, 3);
       });
       await ends(60 * MINUTE_MS);

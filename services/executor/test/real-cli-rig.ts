@@ -9,7 +9,7 @@ import { createSupervisor } from "../src/supervision/supervisor.js";
 const MB = 1024 * 1024;
 
 const temporary: string[] = [];
-/** Beside the runs' folder, in which nothing may be left. */
+/** A folder beside the folder of the runs: nothing may remain in that one. */
 function temporaryOf(folder: string): string {
   const path = `${folder}-tmp`;
   temporary.push(path);
@@ -19,10 +19,11 @@ after(async () => {
   for (const path of temporary) await rm(path, { recursive: true, force: true });
 });
 
-/** The executor's own. */
+/** The executor's own launcher. */
 export const launcherFor = ({ folder, silenceMs }: SupervisorNeeds) =>
   createSupervisor({
-    // Of this test process: strays of a same one, run beside it, would be ended.
+    // Unique to this test process. Otherwise the same test in another process would end these processes as its own
+    // leftovers.
     executorId: `conformance-test-${process.pid}`,
     bootId: "boot",
     folder,
@@ -37,7 +38,7 @@ export const launcherFor = ({ folder, silenceMs }: SupervisorNeeds) =>
     log: pino({ level: "silent" }),
   });
 
-/** The same, without processes that wait for a run. */
+/** A supervisor that starts a process for each run. */
 export const supervisor = (needs: SupervisorNeeds) => {
   const launcher = launcherFor(needs);
   return {
@@ -47,7 +48,7 @@ export const supervisor = (needs: SupervisorNeeds) => {
 };
 
 let simulator: Simulator;
-/** What the conformance suite needs of the real Claude Code CLI. */
+/** What the conformance suite needs to test the real Claude Code CLI. */
 export const realCli: EngineRig = {
   plugin: claudeCode,
   async env() {

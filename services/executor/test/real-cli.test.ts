@@ -89,7 +89,7 @@ describe("the executor with the real Claude Code CLI", function () {
 
   it("says so when there is no login, when nothing listens, and when a connection breaks for good", async () => {
     const expected = [
-      // A throwaway home has none.
+      // A temporary home has no login.
       [{ CCSP_CLAUDE_CODE_API_KEY: "" }, "hello", ErrorCategory.SESSION_TIMEOUT],
       [{ CCSP_CLAUDE_CODE_BASE_URL: "http://127.0.0.1:1" }, "hello", ErrorCategory.NETWORK_ERROR],
       [{}, '[[sim:text value="one two"]][[sim:cut after=4]]', ErrorCategory.NETWORK_ERROR],
@@ -119,7 +119,7 @@ describe("the executor with the real Claude Code CLI", function () {
   it("does not succeed after its time, also when a tool left many children that do not end when they are asked to", () =>
     withCli(
       async (rig) => {
-        // Each is deaf before it is counted, and holds nothing open that the CLI reads.
+        // Each process ignores signals before the test counts it. It holds nothing open that the CLI reads.
         const deaf = "trap : TERM INT HUP; while :; do sleep 1; done";
         const command = `for i in $(seq 60); do sh -c '${deaf}' >/dev/null 2>&1 & done; wait`;
         simulator.script([
@@ -136,7 +136,7 @@ describe("the executor with the real Claude Code CLI", function () {
       { CCSP_EXECUTOR_KILL_GRACE: "5s" },
     ));
 
-  // Before its first word and in its text: the conformance suite.
+  // The conformance suite tests a cancel before the first output and during the answer's text.
   it("is cancelled while it starts, and while it uses a tool", () =>
     withCli(async (rig) => {
       const tool = `[[sim:tool name=Bash input='{"command":"tail -f /dev/null","description":"waits"}']]`;

@@ -1,4 +1,5 @@
-// Runs every case with the real CLI and writes what it printed: node --import tsx --conditions ccsp-src test/record.ts [name…]
+// Runs every case with the real CLI and writes its output: node --import tsx --conditions ccsp-src test/record.ts
+// [name…]
 import { mkdir, writeFile } from "node:fs/promises";
 import type { ConversationTurn, EngineRun } from "@ccsp/engine-kit";
 import { record } from "@ccsp/engine-kit/conformance";
@@ -6,7 +7,7 @@ import { eventually, simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { enginePlugin } from "../src/engines/claude-code/index.js";
 import { CASES, type Case } from "./recording-cases.js";
 
-/** More than the CLI asks in one run. */
+/** More answers than the CLI asks for in one run. */
 const ANSWERS = 10;
 
 const wanted = process.argv.slice(2);
@@ -44,7 +45,10 @@ async function interrupt({ pid }: EngineRun, { signal }: Case): Promise<void> {
   process.kill(-pid, signal);
 }
 
-/** Of the first line what is read: the rest lists all tools, commands and folders that the CLI has. */
+/**
+ * Keeps only the fields of the first line that the reader uses. The rest lists all tools, commands and folders that the
+ * CLI has.
+ */
 function shortened(text: string): string {
   const line: unknown = text.startsWith("{") ? JSON.parse(text) : undefined;
   if (typeof line !== "object" || line === null || !("subtype" in line) || line.subtype !== "init") return text;

@@ -2,15 +2,18 @@ import type { ErrorCategory, PermissionMode } from "@ccsp/engine-kit";
 import type { RecordedCase } from "@ccsp/engine-kit/conformance";
 import type { Behaviour } from "@ccsp/testkit";
 
-/** One run of the real Claude Code CLI against the simulator, and what it has to come to. */
+/** One run of the real Claude Code CLI against the simulator, and its expected outcome. */
 export interface Case extends RecordedCase {
-  /** What the simulator answers to all of its requests, or to each in turn, where no marker says it. */
+  /**
+   * What the simulator answers if the prompt has no marker: one answer for all requests, or one for each request in
+   * turn.
+   */
   readonly answers?: Behaviour | readonly Behaviour[];
-  /** The prompt of an earlier run, whose conversation this one goes on with. */
+  /** The prompt of an earlier run. This run continues its conversation. */
   readonly after?: string;
-  /** Sent to its process group once it waits for the model. */
+  /** Sent to the run's process group once it waits for the model. */
   readonly signal?: NodeJS.Signals;
-  /** A category, or the text of a success; `or`: what another version may come to. */
+  /** A category, or the text of a success. `or`: another outcome that some version may have. */
   readonly expects: { readonly category: ErrorCategory } | { readonly text: string; readonly or?: ErrorCategory };
 }
 
@@ -22,7 +25,7 @@ const NO_LOGIN = { CCSP_CLAUDE_CODE_ENV_FILE: "\n" };
 const NO_KEY = { CCSP_CLAUDE_CODE_API_KEY: "" };
 const ONCE = { CCSP_CLAUDE_CODE_MAX_RETRIES: "1" };
 
-/** Every wording that the rules know. An answer may quote each. */
+/** Every wording that the rules know. A normal answer may quote each of them. */
 const QUOTES =
   "API Error: 529 Overloaded. You've hit your session limit · resets 3am. 5-hour limit reached. Not logged in · Please run /login. " +
   "Invalid API key. prompt is too long. Unable to connect to API (ConnectionRefused). No conversation found with session ID: x";
@@ -78,7 +81,7 @@ export const CASES: readonly Case[] = [
     name: "cut-twice",
     prompt: '[[sim:text value="half a PONG"]] [[sim:cut after=7 times=2]]',
     env: ONCE,
-    // Where the CLI (2.1.332) begins to stream again it has a third request, and else (2.1.197) no more than the second.
+    // CLI 2.1.332 begins a new stream, and makes a third request. CLI 2.1.197 makes two requests only.
     expects: { text: "half a PONG", or: "NETWORK_ERROR" },
   },
   {
@@ -99,7 +102,8 @@ export const CASES: readonly Case[] = [
     expects: { text: "without it" },
   },
   {
-    // 2.1.332 starts it in the background; its answer and the turn that follows it come after a first result.
+    // CLI 2.1.332 starts the sub-agent in the background. So the sub-agent's answer and the turn after it follow the
+    // first result.
     name: "sub-agent",
     prompt: `[[sim:tool name=Agent input='{"description":"looks","prompt":"[[sim:text value=found]]","subagent_type":"general-purpose"}']] [[sim:text value="the end"]]`,
     expects: { text: "the end" },
@@ -235,14 +239,14 @@ export const CASES: readonly Case[] = [
     answers: { kind: "answer", text: "" },
     expects: { category: "NO_WORK_DONE" },
   },
-  // It exits with 0 then.
+  // The CLI exits with 0 after SIGINT.
   { name: "interrupted", prompt: "[[sim:hang]]", signal: "SIGINT", expects: { category: "NO_WORK_DONE" } },
   { name: "terminated", prompt: "[[sim:hang]]", signal: "SIGTERM", expects: { category: "ENGINE_CRASH" } },
   { name: "killed", prompt: "[[sim:hang]]", signal: "SIGKILL", expects: { category: "ENGINE_CRASH" } },
   {
     name: "bad-option",
     prompt: "hello",
-    // What a CLI says of an option that it does not have, or not with this value.
+    // Shows the CLI's message for an option, or for a value of an option, that it does not support.
     request: { permissionMode: "no-such-mode" as PermissionMode },
     expects: { category: "ENGINE_CRASH" },
   },

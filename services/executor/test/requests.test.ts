@@ -182,7 +182,7 @@ describe("a task's request", function () {
           const [result] = simulator.requests.flatMap(({ toolResults }) => toolResults);
           assert.match(result ?? "", /attached words/);
           const call = simulator.requests.find(({ path }) => path === "/v1/messages");
-          // Beside its tools 2.1.332 offers what stands for those that it may load later.
+          // CLI 2.1.332 also offers a placeholder for tools that it may load later.
           assert.deepEqual(
             call?.tools.filter((name) => name !== "DeferredToolPlaceholder"),
             ["Read"],

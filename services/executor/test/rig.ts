@@ -8,17 +8,17 @@ import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
 import { loadExecutorService } from "../src/index.js";
 import { type FakeQueue, startFakeQueue, type Told } from "./fake-queue.js";
 
-/** An executor in this process, on a queue that the test holds. */
+/** An executor in this process, with a queue that the test controls. */
 export interface Rig {
   readonly queue: FakeQueue;
   readonly dir: string;
   /** Resolves to how the task ended. */
   ended(taskId: string): Promise<NonNullable<Told["ended"]>>;
-  /** Begins the stop, as SIGTERM does; resolves to the exit code. */
+  /** Begins the stop, as SIGTERM does. Resolves to the exit code. */
   stop(): Promise<number>;
 }
 
-/** Of this test process: others may run the same tests beside it. */
+/** Unique to this test process: others may run the same tests at the same time. */
 export const EXECUTOR_ID = `executor-of-a-test-${process.pid}`;
 
 /** The settings with which tests run an executor. */
@@ -31,7 +31,7 @@ export const testEnv = (queuePort: number, dir: string): Record<string, string> 
   CCSP_EXECUTOR_OPS_LISTEN: "127.0.0.1:0",
   CCSP_EXECUTOR_KILL_GRACE: "500ms",
   CCSP_EXECUTOR_DRAIN: "0ms",
-  // Tests count processes.
+  // Tests count processes, so no process may wait for tasks.
   CCSP_EXECUTOR_WARM: "0",
   CCSP_LAME_DUCK: "0ms",
   CCSP_LOG_LEVEL: process.env["CCSP_LOG_LEVEL"] ?? "fatal",
@@ -39,7 +39,7 @@ export const testEnv = (queuePort: number, dir: string): Record<string, string> 
   CCSP_CLAUDE_CODE_API_KEY: "fake-key-of-a-test",
 });
 
-/** Starts one; `close` everything with `rig.stop` and the queue's own close through `withRig`. */
+/** Starts a queue and an executor for `use`, and closes both after it. */
 export async function withRig(env: Record<string, string>, use: (rig: Rig) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-executor-test-"));
   const queue = await startFakeQueue();
@@ -84,7 +84,7 @@ export async function withRig(env: Record<string, string>, use: (rig: Rig) => Pr
   }
 }
 
-/** A complete task's result, or an error that says how else it ended. */
+/** The result of a completed task. Throws an error that says how the task ended otherwise. */
 export async function resultOf(rig: Rig, taskId: string) {
   const ended = await rig.ended(taskId);
   if (ended.how !== "complete") throw new Error(`ended by ${ended.how}: ${JSON.stringify(failureIn(ended))}`);

@@ -10,7 +10,7 @@ import { readStat } from "../src/supervision/proc.js";
 import { exitOf, readAll, type ScriptOptions, SUPERVISION_TEST, type Supervised, supervised } from "./supervised.js";
 
 const MB = 1024 * 1024;
-/** Python is not everywhere; the shell of a run has this Node's path. */
+/** Not every host has Python. The shell of a run uses the path of this Node. */
 const node = (script: string) => `exec ${process.execPath} -e '${script}'`;
 
 const living = () => findProcesses(({ executorId }) => executorId === SUPERVISION_TEST);
@@ -57,7 +57,7 @@ describe("a run's limits and what is recorded of it", function () {
   });
 
   it("does not take memory that its processes share for memory of each", async () => {
-    // Forks of one that has 80 MB: six times that by RSS.
+    // Forks of a process that has 80 MB. By RSS they use six times that amount.
     const perl = "my $held = 'x' x 80e6; for (1..5) { if (!fork) { sleep 3; exit } } wait for 1..5; print length $held";
     const run = await start(`exec perl -e '${perl}'`, { limits: { memoryBytes: 300 * MB, processes: 0 } });
     assert.equal(await readAll(run), "80000000");
@@ -73,7 +73,7 @@ describe("a run's limits and what is recorded of it", function () {
   });
 
   it("overtakes a crowd that starts others as fast as it can, each in a session of its own", async () => {
-    // Each dies once it has two others; bounded in depth, so that a fault of the test ends by itself.
+    // Each process dies once it has started two others. The depth is bounded, so a test that fails still ends.
     const bomb =
       'f() { [ $1 -gt 0 ] || exec sleep 60; setsid sh -c "$2" sh $(($1-1)) "$2" & setsid sh -c "$2" sh $(($1-1)) "$2" & sleep 60; }; f "$1" "$2"';
     const run = await start(`B='${bomb}'; sh -c "$B" sh 8 "$B"`, { limits: { memoryBytes: 0, processes: 30 } });

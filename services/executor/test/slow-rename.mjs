@@ -1,4 +1,5 @@
-// Loaded before an executor: a disk whose renames take so long that whatever does not wait for them overtakes them.
+// Loaded before an executor. It simulates a disk with very slow renames: code that does not wait for a rename then runs
+// before it.
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { setTimeout as delay } from "node:timers/promises";

@@ -10,14 +10,17 @@ import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
 import { processesOf } from "./processes.js";
 import { testEnv } from "./rig.js";
 
-/** `make soak-executor` asks for 1,000. */
+/** `make soak-executor` asks for 1,000 runs. */
 const RUNS = Number(process.env["CCSP_SOAK_RUNS"] ?? 300);
 const SLOTS = 4;
 const SEED = 20_251;
-/** What the first runs load and open stays: code, the channel to the queue. */
+/**
+ * Number of runs before the first measurement. Code and the channel to the queue, which the first runs load and open,
+ * stay in memory.
+ */
 const WARM_UP_RUNS = 12;
 const MB = 1024 * 1024;
-/** Garbage that was not yet collected. A leak of 100 KB per run would be more. */
+/** Margin for garbage that is not yet collected. A leak of 100 KB per run would exceed it. */
 const MEMORY_MARGIN = 80 * MB;
 
 const PROMPTS = [
@@ -33,10 +36,10 @@ const PROMPTS = [
   "[[garbage]][[flood-stderr:64KB]]",
   "[[fail:529]]",
 ];
-/** Those that end only when they are ended. */
+/** Prompts whose runs do not end by themselves. */
 const HANGS = /hang/;
 
-/** The same numbers in every run of the test (mulberry32). */
+/** Returns a generator that gives the same numbers in every run of the test (mulberry32). */
 function randomFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -86,7 +89,10 @@ describe(`an executor after ${RUNS} runs with random cancels and crashes`, funct
   });
 });
 
-/** Runs so many, as many at once as there are slots; cancels some and kills the engines of others at random moments. Answers how they ended. */
+/**
+ * Runs `count` tasks, with all slots in use. Cancels some and kills the engines of others at random moments. Returns
+ * how they ended.
+ */
 async function many(
   count: number,
   queue: FakeQueue,
@@ -118,18 +124,18 @@ async function many(
   return ends;
 }
 
-/** SIGKILL to the process that leads the run, as by the kernel's hand. */
+/** Sends SIGKILL to the process that leads the run, as the kernel's OOM killer would. */
 async function killEngine(task: string): Promise<void> {
   for (const pid of await processesOf(task)) {
     try {
       if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("scripted-engine")) process.kill(pid, "SIGKILL");
     } catch {
-      // Gone meanwhile.
+      // The process is gone already.
     }
   }
 }
 
-/** What the executor has open, and what of its runs is on the host. */
+/** The executor's open files, and what its runs left on the host. */
 async function countsOf(pid: number, dir: string) {
   const targets = readdirSync(`/proc/${pid}/fd`).map((fd) => {
     try {

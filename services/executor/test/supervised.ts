@@ -6,7 +6,7 @@ import { pino } from "pino";
 import type { LaunchedProcess } from "../src/supervision/launched-run.js";
 import { createSupervisor, type SupervisorOptions } from "../src/supervision/supervisor.js";
 
-/** Of this test process: others may run the same tests beside it. */
+/** Unique to this test process: others may run the same tests at the same time. */
 export const SUPERVISION_TEST = `supervision-test-${process.pid}`;
 
 export interface ScriptOptions extends Partial<SupervisorOptions> {
@@ -18,7 +18,7 @@ export interface Supervised {
   readonly dir: string;
   /** Starts a shell script as a run. */
   start(script: string, options?: ScriptOptions): Promise<SupervisedRun>;
-  /** Starts one that waits for its input. */
+  /** Starts a shell script that waits for its input. */
   launch(script: string, options?: ScriptOptions): Promise<LaunchedProcess>;
   close(): Promise<void>;
 }
@@ -31,7 +31,8 @@ export async function supervised(): Promise<Supervised> {
   async function launch(script: string, { prepare = async () => {}, ...options }: ScriptOptions = {}) {
     const supervisor = createSupervisor({
       executorId: SUPERVISION_TEST,
-      // Of its own: a supervisor ends what has its boot's cookie and is no run of its.
+      // Each supervisor has its own boot id. A supervisor ends processes that have its boot's cookie and are not its
+      // own runs.
       bootId: `boot-${++runs}`,
       folder: join(dir, String(runs)),
       temporary: join(dir, "tmp"),
@@ -70,7 +71,7 @@ export async function supervised(): Promise<Supervised> {
   };
 }
 
-/** Reads a run to its end; `onText` sees all that it has said so far. */
+/** Reads a run to its end. `onText` gets all the output until now, after each piece. */
 export async function readAll(run: SupervisedRun, onText: (said: string) => void = () => {}): Promise<string> {
   let said = "";
   for await (const chunk of run.output) {

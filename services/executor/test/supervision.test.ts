@@ -6,7 +6,7 @@ import { eventually } from "@ccsp/testkit";
 import { removeTree } from "../src/supervision/run-folder.js";
 import { exitOf, readAll, type Supervised, supervised } from "./supervised.js";
 
-/** An unprivileged user, for what root may do and others may not. */
+/** An unprivileged user, for tests of actions that only root may do. */
 const NOBODY = 65_534;
 
 describe("the supervisor", function () {
@@ -34,7 +34,8 @@ describe("the supervisor", function () {
     assert.deepEqual(signalled, []);
   });
 
-  // What cleared its environment and left the group is not found; it must not hold the run, or a pipe, for that.
+  // The supervisor does not find a process that cleared its environment and left the process group. Such a process must
+  // not delay the end of the run or keep its pipe open.
   const unseen = (script: string) => `env -i setsid sh -c '${script}' & sleep 0.2; exit 0`;
 
   it("ends the output soon after the process, however much an unseen process that has its pipe goes on to write", async () => {
@@ -56,7 +57,7 @@ describe("the supervisor", function () {
   });
 
   it("does not lose a run whose folder cannot be removed", async () => {
-    // A mount in it would do; a folder whose removal fails is the same and needs no rights.
+    // A mount in the folder would make the removal fail. This stub does the same and needs no root rights.
     const run = await start("echo said", {
       async prepare(folder) {
         Object.assign(folder, { remove: () => Promise.reject(new Error("EBUSY")) });

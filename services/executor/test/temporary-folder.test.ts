@@ -11,7 +11,7 @@ import { commandLineOf, processesOf } from "./processes.js";
 import { withRig } from "./rig.js";
 import { readAll, supervised } from "./supervised.js";
 
-/** Of a path, in bytes, so that a Unix socket some levels below still fits. */
+/** Maximum path length in bytes. A Unix socket some levels below the folder still fits. */
 const SHORT = 80;
 const BOOT = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 

@@ -16,7 +16,7 @@ import { expectProcesses } from "./processes.js";
 import { EXECUTOR_ID, type Rig, resultOf, testEnv, withRig } from "./rig.js";
 
 type Executor = Client<ExecutorServiceService>;
-/** What the scripted engine tells of its process. */
+/** What the scripted engine reports about its process. */
 interface Report {
   readonly pid: number;
   readonly argv: readonly string[];
@@ -39,7 +39,7 @@ async function withWarm(use: (rig: Rig, executor: Executor) => Promise<void>, en
 const waiting = (): Promise<number[]> =>
   findProcesses(({ executorId, run }) => executorId === EXECUTOR_ID && run.startsWith("warm-"));
 
-/** The process that waits, once there is one and no other that `before` had. */
+/** Waits until exactly one process waits that is not in `before`. */
 const oneWaits = (before: readonly number[] = []): Promise<number> =>
   eventually(
     async () => {
@@ -47,7 +47,7 @@ const oneWaits = (before: readonly number[] = []): Promise<number> =>
       assert.equal(pids.length, 1, `${pids.length} wait`);
       return pids[0] ?? 0;
     },
-    { timeoutMs: 60_000 },
+    { timeoutMs: 45_000 },
   );
 
 async function reportOf(rig: Rig, spec: Partial<TaskSpec> = {}): Promise<Report> {
@@ -55,7 +55,7 @@ async function reportOf(rig: Rig, spec: Partial<TaskSpec> = {}): Promise<Report>
   return report;
 }
 
-/** Two runs of a kind make it worth a waiting process. */
+/** Two runs of a kind make the pool start a waiting process for that kind. */
 async function learn(rig: Rig, spec: Partial<TaskSpec> = {}): Promise<number> {
   const before = await waiting();
   for (let i = 0; i < 2; i++) await reportOf(rig, spec);
@@ -136,7 +136,7 @@ describe("an executor that keeps processes waiting", function () {
     withWarm(async (rig) => {
       const pid = await learn(rig);
       process.kill(pid, "SIGKILL");
-      // The kernel takes its time; before that it may be given a run, which fails with it.
+      // The kernel needs some time to end it. Before that, the pool may give it a run, and the run would fail with it.
       await eventually(() => assert.equal(readStat(pid), undefined));
       assert.notEqual((await reportOf(rig)).pid, pid);
       assert.notEqual(await oneWaits([pid]), pid);
@@ -181,7 +181,7 @@ describe("an executor that is killed while processes wait", function () {
 
   it("leaves none of them alive once its next boot works", async () => {
     const boot = async () => {
-      // Without it they would die with the executor, and the next boot had nothing to do.
+      // Without setpriv in PATH, the processes do not die with the executor. So the next boot has something to end.
       const path = join(dir, "no-setpriv");
       const executor = await startExecutorProcess({ ...testEnv(queue.port, dir), ...WARM, PATH: path });
       started.push(executor);
@@ -190,7 +190,7 @@ describe("an executor that is killed while processes wait", function () {
     const first = await boot();
     for (const prompt of ["one", "two"]) {
       const task = queue.add(prompt);
-      await eventually(() => assert.ok(queue.told(task).ended), { timeoutMs: 60_000 });
+      await eventually(() => assert.ok(queue.told(task).ended), { timeoutMs: 45_000 });
     }
     const pid = await oneWaits();
     process.kill(pid, "SIGSTOP");
@@ -199,7 +199,7 @@ describe("an executor that is killed while processes wait", function () {
     assert.ok(readStat(pid));
     const syncs = queue.syncs.length;
     await boot();
-    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 60_000 });
+    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 45_000 });
     assert.equal(readStat(pid), undefined);
   });
 });

@@ -42,7 +42,8 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
         listen: service.opsListen,
         registry,
         log,
-        // Whether a replica can be reached, and no more: what a call costs, each probe of each gateway would cost.
+        // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each
+        // gateway.
         checks: { queue: () => queue.reachable() },
       }),
     );

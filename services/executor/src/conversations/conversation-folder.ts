@@ -5,11 +5,11 @@ import type { Logger } from "pino";
 import type { CopyId, KeptCopies } from "../domain/conversations.js";
 
 export interface ConversationFolderOptions {
-  /** In the executor's own folder; outlives the executor. */
+  /** A folder in the executor's own folder. It outlives the executor. */
   readonly path: string;
-  /** Most bytes of all copies; 0: keeps none. */
+  /** Maximum bytes of all copies; 0: keeps no copy. */
   readonly bytes: number;
-  /** How long a copy is kept after the last turn. */
+  /** How long a copy is kept after the conversation's last turn. */
   readonly keptMs: number;
   readonly log: Logger;
 }
@@ -17,16 +17,16 @@ export interface ConversationFolderOptions {
 interface Copy {
   readonly bytes: number;
   readonly atMs: number;
-  /** The queue said so, to this boot. */
+  /** The queue confirmed to this boot that the copy's turn counts. */
   readonly counts: boolean;
 }
 
-/** However small they are: all of them are named in memory. */
+/** Applies even to very small copies: the names of all copies are in memory. */
 const MOST_COPIES = 10_000;
-/** One that is being written. */
+/** Suffix of a file that is not completely written. */
 const PENDING = ".pending";
 
-/** Opens the folder, and removes what was being written when an earlier boot ended. Rejects when the folder cannot be used. */
+/** Opens the folder. Removes files that an earlier boot did not finish. Rejects if the folder cannot be used. */
 export async function openConversationFolder(
   options: ConversationFolderOptions,
 ): Promise<KeptCopies & { close(): Promise<void> }> {
@@ -44,8 +44,9 @@ export async function openConversationFolder(
 }
 
 /**
- * Copies of conversations on disk, for their owner only: `<hash of engine and id>-<fence of the turn>`. Each is whole: it gets its name when it
- * is written. Which of them counts the queue says, by its fence.
+ * Copies of conversations on disk; only their owner can read them. A file's name is `<hash of engine and id>-<fence of
+ * the turn>`. Each copy is complete: a file gets its name after it is written. The queue decides by the fence which
+ * copy counts.
  */
 class ConversationFolder implements KeptCopies {
   readonly #options: ConversationFolderOptions;
@@ -72,7 +73,7 @@ class ConversationFolder implements KeptCopies {
         await writeFile(pending, bytes, { mode: 0o600 });
         await rename(pending, this.#at(name));
       } catch (err) {
-        // A full disk leaves half of it.
+        // A full disk leaves an incomplete file.
         await rm(pending, { force: true });
         throw err;
       }
@@ -93,7 +94,7 @@ class ConversationFolder implements KeptCopies {
     }, undefined);
   }
 
-  /** Removes what is too old, then the oldest of what is too much. */
+  /** Removes copies that are too old. Then removes the oldest copies until the rest is within the limits. */
   async prune(): Promise<void> {
     const { bytes: mostBytes, keptMs } = this.#options;
     const oldestFirst = [...this.#copies].toSorted(([, a], [, b]) => a.atMs - b.atMs);
@@ -107,7 +108,7 @@ class ConversationFolder implements KeptCopies {
     }
   }
 
-  /** Removes the folder when there is nothing in it. */
+  /** Removes the folder if it is empty. */
   async close(): Promise<void> {
     await rmdir(this.#options.path).catch(() => {});
   }
@@ -135,7 +136,7 @@ class ConversationFolder implements KeptCopies {
   }
 }
 
-/** Ids come from engines, and are not for file names. */
+/** Ids come from engines, and may have characters that are not safe in a file name. */
 const hashOf = ({ engine, engineId }: Omit<CopyId, "fence">): string =>
   createHash("sha256").update(`${engine}\0${engineId}`).digest("hex").slice(0, 40);
 const fileOf = (copy: CopyId): string => `${hashOf(copy)}-${copy.fence}`;

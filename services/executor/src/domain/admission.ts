@@ -5,24 +5,27 @@ import { unsupported } from "./unsupported.js";
 
 /** Files of this host. Implemented by `../files/host-files.ts`. */
 export interface HostFiles {
-  /** What is at a path, without opening it; undefined when there is nothing that could be seen. */
+  /**
+   * Follows the path's symlinks and returns what is there, without opening it. Undefined if nothing is there or it is
+   * not visible.
+   */
   look(path: string): Promise<Found | undefined>;
   /**
-   * Reads a regular file that is at `real` without a link in the way. `changed`: something else is there by now, or it may not be
-   * read. `large`: it has more bytes.
+   * Reads the regular file at `real`, and follows no symlink. `changed`: something else is there by now, or this user
+   * may not read it. `large`: the file has more than `mostBytes`.
    */
   read(real: string, mostBytes: number): Promise<Uint8Array | "changed" | "large">;
 }
 
-/** What a run is to be, or why there is none. */
+/** The request of a run, or the failure that says why there is no run. */
 export type Admission =
   | { readonly request: RunRequest; readonly refused?: undefined }
   | { readonly refused: RunFailure };
 
-/** Decides on a lease before anything is started for it. */
+/** Decides on a lease before the executor starts anything for it. */
 export type Admit = (lease: Lease, engine: Engine) => Promise<Admission>;
 
-/** The operator's policy applied to what is on this host. */
+/** Applies the operator's policy to the files that are on this host. */
 export function createAdmission(policy: Policy, files: HostFiles): Admit {
   return async (lease, engine) => {
     const missing = unsupported(lease, engine);
@@ -67,13 +70,13 @@ export function createAdmission(policy: Policy, files: HostFiles): Admit {
   };
 }
 
-/** A root that is not there allows nothing. */
+/** A root that does not exist allows nothing. */
 async function realRoots(paths: readonly string[], files: HostFiles): Promise<readonly Root[]> {
   const found = await Promise.all(paths.map(async (path) => ({ path, real: (await files.look(path))?.real })));
   return found.flatMap(({ path, real }) => (real === undefined ? [] : [{ path, real }]));
 }
 
-/** Copies of files, or what is wrong with one of them. */
+/** Copies of the files, or a message that says what is wrong with one of them. */
 async function readAll(
   paths: readonly string[],
   reals: readonly string[],

@@ -4,24 +4,27 @@ import type { Lease, QueuePort } from "./queue.js";
 import type { AttemptEnd } from "./trace.js";
 import { UNSTARTED } from "./unstarted.js";
 
-/** Why an attempt is to end before its engine does. */
+/** Why the executor ends an attempt before its engine ends. */
 export type StopCause = "cancel" | "release" | "park" | "kill" | "lost";
 
-/** Causes for which the lease is given back, and what the task's log says of it. */
+/** The causes that give the lease back, and the reason that the task's log shows for each. */
 const GIVEN_BACK = { release: "the executor takes no more work", park: "an emergency stop parked it" } as const;
 
 export const isGivenBack = (cause: StopCause): cause is keyof typeof GIVEN_BACK => cause in GIVEN_BACK;
 
 export interface AttemptEndOptions {
   readonly lease: Lease;
-  /** Of the engine, where the run itself does not say it. */
+  /** The engine's version, used if the run itself does not report one. */
   readonly version: string;
   readonly queue: QueuePort;
   readonly conversations: Conversations;
   readonly ask: Ask;
 }
 
-/** Tells the queue how an attempt ended. Answers `LOST` when the queue no longer has the lease down as ours. */
+/**
+ * Reports to the queue how an attempt ended. Resolves to `LOST` if the queue no longer counts the lease as this
+ * executor's.
+ */
 export class EndTeller {
   readonly #options: AttemptEndOptions;
 
@@ -29,9 +32,9 @@ export class EndTeller {
     this.#options = options;
   }
 
-  /** `outcome` is undefined when there was no run; `cause` when nobody ended it. */
+  /** `outcome` is undefined if there was no run. `cause` is undefined if the engine ended by itself. */
   async tell(outcome: RunOutcome | undefined, cause: Exclude<StopCause, "lost"> | undefined): Promise<AttemptEnd> {
-    // A cancel that comes when the work is done changes nothing.
+    // A cancel that comes after the work is done changes nothing.
     if (outcome?.ok) return await this.#complete(outcome.result);
     if (cause === "cancel") return await this.#fail(cancelled, outcome);
     if (cause === "kill") return await this.#fail(killed, outcome);
@@ -41,7 +44,7 @@ export class EndTeller {
 
   async #complete(ran: RunResult): Promise<AttemptEnd> {
     const { lease, version, queue, conversations, ask } = this.#options;
-    // Before the result is told: the next turn may start as soon as it is.
+    // Saves the conversation before it reports the result: the next turn may start as soon as the queue has the result.
     const { counted, ...turn } = await conversations.keep(lease, ran, ask);
     const result = { ...ran, engineVersion: ran.engineVersion || version, ...turn };
     const answer = await ask((signal) => queue.complete(lease, lease.engine, result, signal));
@@ -61,7 +64,8 @@ export class EndTeller {
     const { lease, queue, ask } = this.#options;
     const { usage, costUsd } = outcome && !outcome.ok ? outcome : { usage: undefined, costUsd: undefined };
     const answer = await ask((signal) => queue.fail(lease, { failure, usage, costUsd }, signal));
-    // Unended it would be run again, for ever: nothing would count the attempt.
+    // Without this failure, the attempt would have no end: the queue would not count it, and would run the task again
+    // forever.
     if (answer === "refused" && failure !== undeliverable) return await this.#fail(undeliverable);
     return answer === "ok" ? failure.category : "LOST";
   }

@@ -21,7 +21,7 @@ import { Reporter } from "./reporter.js";
 import { createRunTail } from "./run-tail.js";
 import type { AttemptEnd, AttemptMetrics, AttemptSpan, AttemptTracing } from "./trace.js";
 
-/** What an attempt needs and does not own. */
+/** What an attempt uses and does not own. */
 export interface AttemptDeps {
   readonly queue: QueuePort;
   readonly tracing: AttemptTracing;
@@ -38,7 +38,7 @@ export interface AttemptOptions {
   readonly engine: Engine;
   readonly version: string;
   readonly logins: Logins;
-  /** Older attempts at the same task on this executor are gone. */
+  /** Resolves when older attempts at the same task on this executor are over. */
   readonly previous: Promise<unknown>;
 }
 
@@ -46,12 +46,12 @@ export interface AttemptOptions {
 export class Attempt {
   readonly lease: Lease;
   readonly tail = createRunTail();
-  /** The lease was given up; nothing of the attempt is left. Never rejects. */
+  /** Resolves when this executor no longer has the lease and nothing of the attempt is left. Never rejects. */
   readonly over: Promise<AttemptEnd>;
   readonly #options: AttemptOptions;
   readonly #deps: AttemptDeps;
   readonly #log: Logger;
-  /** Calls end with the lease; the engine's end is `stop`. */
+  /** Aborts calls to the queue when the lease is lost. `stop` ends the engine. */
   readonly #unheld = new AbortController();
   readonly #unwanted = new AbortController();
   readonly #engineGone = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ export class Attempt {
   #run: EngineRun | undefined;
   #startedAt: Date | undefined;
   #running = true;
-  /** The queue is being told how it ended. */
+  /** The executor is reporting the end to the queue. */
   #ending = false;
 
   constructor(options: AttemptOptions, deps: AttemptDeps) {
@@ -71,44 +71,47 @@ export class Attempt {
     this.over = deps.tracing.attempt(lease, (span) => this.#live(span));
   }
 
-  /** Process id of the engine; undefined before it started. */
+  /** Process id of the engine. Undefined before the engine starts. */
   get pid(): number | undefined {
     return this.#run?.pid;
   }
 
-  /** When the engine started. */
   get startedAt(): Date | undefined {
     return this.#startedAt;
   }
 
-  /** What its processes took so far, as far as that is known. */
+  /** The resources that its processes used until now, if known. */
   get resources(): RunResources {
     return this.#run?.resources ?? { cpuMs: undefined, peakMemoryBytes: undefined };
   }
 
-  /** How many there are, as far as that is known. */
+  /** The number of its processes, if known. */
   get processes(): number {
     return this.#running && this.#run ? this.#run.processes : 0;
   }
 
-  /** Has its place among the engine's slots. */
+  /** The attempt uses one of the engine's slots. */
   get running(): boolean {
     return this.#running;
   }
 
-  /** The queue no longer has the lease down as ours, or may not: it is not to be listed. */
+  /** The queue no longer counts the lease as this executor's, or may not. Sync must not list it. */
   get lost(): boolean {
     return this.#cause === "lost";
   }
 
-  /** No process of the engine is left; another run can have its place. */
+  /** Resolves when no process of the engine is left. Then another run can use the slot. */
   get engineGone(): Promise<void> {
     return this.#engineGone.promise;
   }
 
-  /** Ends the engine, by `kill` at once; the first cause counts, save that `kill` overrules giving back, and `lost` all others. */
+  /**
+   * Ends the engine; `kill` does it without a grace. The first cause counts, with two exceptions: `kill` replaces a
+   * cause that gives the lease back, and `lost` replaces every cause.
+   */
   stop(why: StopCause): void {
-    // Once the end is being told, the answer to that decides: a Sync that crosses it finds the lease gone because it was ended.
+    // While the executor reports the end, the answer to that report decides. A Sync at the same time may find the lease
+    // gone because the report ended it.
     if (why === "lost" && !this.#ending) this.#unheld.abort();
     const first = this.#cause;
     if (first === undefined || why === "lost" || (why === "kill" && isGivenBack(first))) this.#cause = why;
@@ -117,7 +120,7 @@ export class Attempt {
     stopped?.catch((err: unknown) => this.#log.error({ err }, "engine could not be stopped"));
   }
 
-  /** The executor's wait for answers ends: what is unanswered stays so. */
+  /** The executor stops waiting for answers of the queue. Calls without an answer stay unanswered. */
   abandon(): void {
     this.#unheld.abort();
   }
@@ -161,7 +164,7 @@ export class Attempt {
       this.#run = run;
       this.#startedAt = new Date(clock.date());
       this.#log.info({ engine: engine.name, pid: run.pid }, "engine started");
-      // The stop may have come while the process was being started.
+      // The stop may have come while the process started.
       if (this.#cause !== undefined) this.stop(this.#cause);
       const flushed = await this.#report(run, span);
       outcome = await run.outcome;
@@ -174,7 +177,7 @@ export class Attempt {
     }
   }
 
-  /** Resolves at the end of the run's events, to what waits until the queue has them all. */
+  /** Resolves when the run has no more events. The result is a function that waits until the queue has all of them. */
   async #report(run: EngineRun, { traceparent }: AttemptSpan): Promise<() => Promise<void>> {
     const { queue, clock } = this.#deps;
     const signal = this.#unheld.signal;

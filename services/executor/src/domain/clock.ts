@@ -1,12 +1,12 @@
 import { pause, type Timer } from "@ccsp/timing";
 
-/** Time as the executor's rules see it, so that tests own it. */
+/** Time for the executor's rules. Tests replace it with a clock that they control. */
 export interface Clock {
-  /** Milliseconds that only grow; not a date. */
+  /** Milliseconds that only increase. This is not a date. */
   now(): number;
   /** Milliseconds since the epoch. */
   date(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
+  /** Resolves after `ms`, or immediately when `signal` aborts. Never rejects. */
   wait(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -17,7 +17,7 @@ export const systemClock: Clock = {
   wait: pause,
 };
 
-/** This clock for `within`; the time counts as over, too, when `ended` aborts. */
+/** Makes a timer for `within` from this clock. The time also counts as over when `ended` aborts. */
 export const timerOf =
   (clock: Clock, ended?: AbortSignal): Timer =>
   (ms, act) => {

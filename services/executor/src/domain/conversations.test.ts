@@ -23,7 +23,7 @@ const leaseOf = (conversation: LeasedConversation | undefined): Lease => ({
   limits: { wallMs: undefined, outputBytes: undefined, turns: undefined, budgetUsd: undefined },
   conversation,
 });
-/** A turn that goes on from one whose lease had this fence. */
+/** A lease whose task continues a conversation. The last turn's lease had this fence. */
 const turnAt = (executorId: string, fence = 7n, differs: Partial<HeldTurn> = {}) =>
   leaseOf({ id: "c", fork: false, held: { engineId: "e-1", executorId, fence, fault: "", ...differs } });
 const resultOf = (transcript: Uint8Array | undefined, conversationId = "e-1"): RunResult => ({
@@ -38,7 +38,7 @@ const resultOf = (transcript: Uint8Array | undefined, conversationId = "e-1"): R
   transcript,
 });
 
-/** One executor, `here`, whose disk and queue the test looks into. */
+/** One executor, `here`. The test can inspect its disk and its queue. */
 function setUp({ saves = "ok", disk = true }: { saves?: Answer; disk?: boolean } = {}) {
   const counted: bigint[] = [];
   const store: { here: Map<bigint, Uint8Array>; there?: Uint8Array } = { here: new Map() };

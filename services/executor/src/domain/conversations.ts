@@ -4,39 +4,45 @@ import type { ConversationTurn, RunResult } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Answer, HeldTurn, Lease, QueuePort } from "./queue.js";
 
-/** Which copy: of one engine's conversation, as a lease with this fence left it. */
+/** Identifies a copy of one engine's conversation, as the lease with this fence left it. */
 export interface CopyId {
   readonly engine: string;
   readonly engineId: string;
   readonly fence: bigint;
 }
 
-/** Copies of conversations on this host. Implemented by `../conversations/conversation-folder.ts`. What fails is logged, no more. */
+/**
+ * Copies of conversations on this host. Implemented by `../conversations/conversation-folder.ts`. A failure is only
+ * logged.
+ */
 export interface KeptCopies {
-  /** Undefined: there is none of this turn. Fence 0: the newest of the conversation, whether it counts or not. */
+  /**
+   * Undefined: there is no copy of this turn. Fence 0 finds the conversation's newest copy, whether its turn counts or
+   * not.
+   */
   find(copy: CopyId): Promise<Uint8Array | undefined>;
-  /** Keeps one, whole by the time it resolves. False: it could not be kept. */
+  /** Stores one copy, which is complete when this resolves. False: it could not be stored. */
   put(copy: CopyId, bytes: Uint8Array): Promise<boolean>;
-  /** The queue counts this turn: nobody goes on from older ones any more, which are forgotten. */
+  /** The queue counts this turn. No task continues from older turns any more, so their copies are removed. */
   counted(copy: CopyId): Promise<void>;
 }
 
-/** Repeats a call to the queue until it is answered. */
+/** Repeats a call to the queue until the queue answers. Resolves to `lost` if the attempt gives up first. */
 export type Ask = <T = Answer>(call: (signal: AbortSignal) => Promise<T>) => Promise<T | "lost">;
 
-/** What attempts ask about the conversations that their tasks are turns of. */
+/** What attempts need if their task is a turn of a conversation. */
 export interface Conversations {
-  /** Undefined: the task is no turn of any. `gone`: why this executor cannot go on with it. */
+  /** Undefined: the task belongs to no conversation. `gone`: why this executor cannot continue the conversation. */
   begin(lease: Lease, ask: Ask): Promise<ConversationTurn | { readonly gone: string } | undefined>;
-  /** Before the result is told. */
+  /** Stores the turn's transcript. To be called before the result is reported. */
   keep(lease: Lease, result: RunResult, ask: Ask): Promise<KeptTurn>;
 }
 
-/** A turn on its way to its result. */
+/** A turn whose transcript was stored, or why it was not. Its result is not reported yet. */
 export interface KeptTurn {
-  /** The engine's id of the conversation; empty: nobody can go on from it. */
+  /** The engine's id of the conversation. Empty: no task can continue from this turn. */
   readonly conversationId: string;
-  /** Why the queue does not have its transcript; empty: it does, or the task is no turn. */
+  /** Why the queue does not have the transcript. Empty: the queue has it, or the task belongs to no conversation. */
   readonly transcriptFault: string;
   /** To be called when the queue has the result. */
   readonly counted: () => Promise<void>;
@@ -49,15 +55,18 @@ export interface ConversationsDeps {
   readonly log: Logger;
 }
 
-/** What the queue keeps. */
+/** The queue accepts no more, in compressed bytes. */
 const MOST_SAVED_BYTES = 8 * 1024 * 1024;
-/** Of a transcript as the engine has it. */
+/** Limit of a transcript in the engine's form, not compressed. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 const compress = promisify(gzip);
 const expand = promisify(gunzip);
 
-/** Conversations are kept twice, compressed: on this disk, for the next turn here, and at the queue, for one anywhere. */
+/**
+ * Stores each conversation twice, compressed: on this disk for the next turn here, and at the queue for the next turn
+ * on any executor.
+ */
 export const createConversations = (deps: ConversationsDeps): Conversations => new TwiceKept(deps);
 
 class TwiceKept implements Conversations {
@@ -99,7 +108,8 @@ class TwiceKept implements Conversations {
     if (here) return here;
     const bytes = await ask((signal) => queue.loadConversation(lease, signal));
     if (typeof bytes !== "string") return await this.#restored(lease, "queue", bytes);
-    // A queue of the release before does not say which turn it means; another executor's is not on this disk.
+    // A queue of the previous release does not say which turn it means (fence 0). Only this executor's own turns are on
+    // this disk.
     return held.fence === 0n && held.executorId === executorId ? await this.#findHere(lease, held) : undefined;
   }
 
@@ -127,7 +137,7 @@ class TwiceKept implements Conversations {
     return `its newest turn cannot be gone on with here: ${fault}; ${where}`;
   }
 
-  /** Keeps what the run left, here and at the queue. */
+  /** Stores the run's transcript on this disk and at the queue. */
   async #save(lease: Lease, copy: CopyId, transcript: Uint8Array, ask: Ask): Promise<Omit<KeptTurn, "counted">> {
     const { kept, queue } = this.#deps;
     if (transcript.byteLength > MOST_BYTES) {

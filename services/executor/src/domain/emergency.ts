@@ -4,21 +4,21 @@ import type { Attempt } from "./attempt.js";
 import type { EmergencyOrder, EmergencyReceipt, EndedRun } from "./queue.js";
 
 export interface EmergencyDeps {
-  /** What this executor holds. */
+  /** The attempts that this executor holds. */
   readonly attempts: () => readonly Attempt[];
-  /** Runs of engines besides, which end by `stopped`, and processes that wait for one. */
+  /** The number of other engine processes. They are probes, which `stopped` ends, and processes that wait for a run. */
   readonly others: () => number;
-  /** The last run is gone: the queue is to hear of it now. */
+  /** Called when the last run is gone: the queue must learn of it immediately. */
   readonly onEmpty: () => void;
   readonly log: Logger;
 }
 
-/** Carries out the emergency stop that the queue's answers order, until one of them orders none. */
+/** Carries out the emergency stop that the queue's answers order, until an answer has no order. */
 export class EmergencyStop {
   readonly #deps: EmergencyDeps;
   #order: EmergencyOrder | undefined;
   #stopped = new AbortController();
-  /** Also of lower levels before: the newest receipt tells everything. */
+  /** Includes runs that ended at lower levels before: the newest receipt lists all ended runs. */
   #ended: EndedRun[] = [];
   readonly #ending = new WeakSet<Attempt>();
 
@@ -26,12 +26,12 @@ export class EmergencyStop {
     this.#deps = deps;
   }
 
-  /** Aborts while nothing may be started, with the refusal for who tries. */
+  /** Aborts while nothing may start. The reason is the error that a caller gets. */
   get stopped(): AbortSignal {
     return this.#stopped.signal;
   }
 
-  /** What the newest answer says. False: nothing new. */
+  /** Takes the order of the newest answer. Returns false if it is not new. */
   follow(newest: EmergencyOrder | undefined): boolean {
     const { log, attempts } = this.#deps;
     if (newest?.id === this.#order?.id) return false;
@@ -49,21 +49,22 @@ export class EmergencyStop {
   }
 
   /**
-   * Ends what the order does not let go on; what waits for a hook or for its login has no process yet, and is to get none. Also for an attempt
-   * that has just begun: its lease may have been granted before the stop.
+   * Ends the attempt if the order does not let it continue. An attempt that waits for a hook or for its login has no
+   * process yet, and must not get one. Also applies to an attempt that has just begun: the queue may have granted its
+   * lease before the stop.
    */
   take(attempt: Attempt): void {
     if (this.#endsRuns()) this.#end(attempt);
     else if (this.stopped.aborted && attempt.running && attempt.pid === undefined) attempt.stop("park");
   }
 
-  /** For the next Sync; undefined: no run is to be ended. */
+  /** The receipt for the next Sync. Undefined: the order ends no runs. */
   receipt(): EmergencyReceipt | undefined {
     if (!this.#order || !this.#endsRuns()) return undefined;
     return { id: this.#order.id, ended: this.#ended, remaining: this.#remaining() };
   }
 
-  /** To be called when one of the others has ended. */
+  /** To be called when one of the other processes has ended. */
   look(): void {
     if (this.#endsRuns() && this.#remaining() === 0) this.#deps.onEmpty();
   }
@@ -79,7 +80,7 @@ export class EmergencyStop {
 
   #end(attempt: Attempt): void {
     if (!attempt.running) return;
-    // Counted now: when it is gone there is nothing to count.
+    // Counted before the stop: after the end there is nothing to count.
     const { processes } = attempt;
     attempt.stop(this.#order?.level === "kill" ? "kill" : "park");
     if (this.#ending.has(attempt)) return;
@@ -88,7 +89,8 @@ export class EmergencyStop {
   }
 
   #count({ lease: { taskId }, pid = 0 }: Attempt, seen: number): void {
-    // A look may not have found its process; where there was none a hook did the run, or it had not started.
+    // The last scan may have missed the process. Pid 0 means that there was no process: a hook did the run, or the
+    // engine had not started.
     this.#ended.push({ taskId, pid, processes: Math.max(seen, pid === 0 ? 0 : 1) });
     this.look();
   }
@@ -99,6 +101,6 @@ const startsNothing = ({ id }: EmergencyOrder): Refusal =>
     metadata: { emergency_id: id },
   });
 
-/** The queue is still to be told that nothing runs any more. */
+/** The queue does not know yet that nothing runs any more. */
 export const isNews = (now: EmergencyReceipt | undefined, told: EmergencyReceipt | undefined): boolean =>
   now?.remaining === 0 && (told?.id !== now.id || told.remaining > 0);

@@ -4,11 +4,11 @@ import type { WarmProcesses } from "./warm.js";
 
 export type EngineStatus = InstalledEngine & {
   readonly running: number;
-  /** Processes that wait for a run of it. */
+  /** Processes that wait for a run of this engine. */
   readonly warm: number;
 };
 
-/** How many runs each engine may have at once, and has. */
+/** For each engine: how many slots it has, and how many runs use one. */
 export class EngineSlots {
   readonly #engines: readonly InstalledEngine[];
   readonly #slots: Map<string, number>;
@@ -43,7 +43,7 @@ export class EngineSlots {
     });
   }
 
-  /** No slot is free where nothing more is `taken`. */
+  /** Offers no free slot if `taken` is false: then the executor takes no more work. */
   offers(taken: boolean): EngineOffer[] {
     return this.status().map(({ engine, version, slots, running }) => ({
       engine: engine.name,

@@ -66,7 +66,7 @@ const NO_NEWS: SyncAnswer = {
   timeMs: undefined,
 };
 
-/** An executor whose queue, engine and time the test moves by hand. */
+/** An executor whose queue, engine and time the test controls. */
 function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
   let now = 0;
   const waits: { readonly until: number; readonly ms: number; end(): void; over: boolean }[] = [];
@@ -347,7 +347,7 @@ describe("the executor", () => {
     await x.pass(10_000);
     await x.answer();
     await x.pass(10_000);
-    // Sent at 10 s, so the lease of 30 s now ends at 40 s.
+    // This Sync was sent at 10 s. So the lease of 30 s now ends at 40 s.
     await x.answer();
     await x.fail();
     await x.pass(19_999);
@@ -360,7 +360,7 @@ describe("the executor", () => {
     for (const aheadMs of [11_000, 3_600_000, -30_000, -3_600_000]) {
       const x = setUp({ aheadMs });
       await x.pass(5_000);
-      // Sent at 0: the queue's own 30 s began later.
+      // This Sync was sent at 0 s. The queue's own 30 s began later.
       await x.answer({ leases: [leaseOf("t1")] });
       await x.fail();
       await x.pass(24_999);

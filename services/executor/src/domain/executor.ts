@@ -17,20 +17,23 @@ export interface ExecutorOptions extends AttemptDeps {
   readonly bootId: string;
   readonly engines: readonly InstalledEngine[];
   readonly warm: WarmProcesses;
-  /** How far this host's clock is ahead of the queue's, by each answered Sync: by its way back at most too much. */
+  /**
+   * Called after each answered Sync with the time that this host's clock is ahead of the queue's clock. The value may be
+   * too high, by at most the answer's travel time.
+   */
   readonly onClockAhead: (ms: number) => void;
-  /** What an engine may take to end when it is asked to. */
+  /** How long an engine may take to end after the request to end. */
   readonly graceMs: number;
-  /** How long `close` lets runs go on. */
+  /** How long `close` lets runs continue. */
   readonly drainMs: number;
-  /** How long `close` then waits for the ends of engines and for answers of the queue. */
+  /** How long `close` then waits for engines to end and for the queue to answer. */
   readonly giveBackMs: number;
 }
 
 export interface RunningExecutor {
   /**
-   * Takes no more work, lets runs end, then stops them and gives their leases back. No engine process is left after it. Takes at most
-   * `drainMs`, `giveBackMs` and a second, unless a killed process does not die.
+   * Takes no more work and lets runs end. Then stops the remaining runs and gives their leases back. No engine process
+   * is left when it resolves. Takes at most `drainMs`, `giveBackMs` and a second, unless a killed process does not die.
    */
   close(): Promise<void>;
 }
@@ -43,7 +46,7 @@ export interface ExecutorStatus {
   readonly attempts: readonly Attempt[];
 }
 
-/** For the last Sync: what it gives back ends by time too. */
+/** Time limit of the last Sync. If the queue does not answer it, the remaining leases expire. */
 const GOODBYE_MS = 1_000;
 
 /** Takes leases from the queue and runs them. */
@@ -57,7 +60,7 @@ export class Executor {
   readonly #emergency: EmergencyStop;
   readonly #logins: LoginChecks;
   #stopping = false;
-  /** By a person. */
+  /** Set by an operator's call. */
   #drained = false;
 
   constructor(options: ExecutorOptions) {
@@ -90,19 +93,19 @@ export class Executor {
     return { executorId, bootId, draining: this.#isDraining(), engines, attempts };
   }
 
-  /** The newest attempt at a task that is held here; undefined: none is. */
+  /** The newest attempt at a task that this executor holds. Undefined: it holds none. */
   find(taskId: string): Attempt | undefined {
     return this.#held.attempts().findLast((attempt) => attempt.lease.taskId === taskId);
   }
 
-  /** Runs above a lower number go on. Throws ENGINE_UNKNOWN. */
+  /** If the new number is lower than the number of runs, all runs continue. Throws ENGINE_UNKNOWN. */
   setSlots(engine: string, slots: number): void {
     this.#slots.set(engine, slots);
     this.#log.info({ engine, slots }, "slots changed");
     this.#sync.renew();
   }
 
-  /** Takes no more work, or takes it again; runs go on. */
+  /** Stops or resumes taking work. Runs continue. */
   setDraining(draining: boolean): void {
     this.#log.info({ draining }, "draining changed");
     this.#drained = draining;
@@ -119,12 +122,12 @@ export class Executor {
     }
   }
 
-  /** Throws with the reason when the queue did not answer lately. */
+  /** Throws an error with the reason if the queue has not answered lately. */
   checkSync(): void {
     this.#sync.check();
   }
 
-  /** Begins to take work; once. */
+  /** Begins to take work. To be called once. */
   start(): RunningExecutor {
     const looped = this.#sync.run();
     return { close: () => this.#close(looped) };
@@ -145,7 +148,7 @@ export class Executor {
     return { executorId, bootId, leases: this.#held.ids(), engines, draining, emergency: this.#emergency.receipt() };
   }
 
-  /** While nothing is to be started nothing waits to be. */
+  /** While no run may start, no process waits for one. */
   async #allowWarm(): Promise<void> {
     await this.#options.warm.allow(!this.#isDraining() && !this.#emergency.stopped.aborted);
     this.#emergency.look();
@@ -175,7 +178,7 @@ export class Executor {
     if (this.#held.find(lease)) return;
     const installed = this.#slots.find(lease.engine);
     if (installed === undefined) {
-      // Not being in the next list gives it back.
+      // The next Sync does not list this lease. That gives it back.
       const about = { task: lease.taskId, engine: lease.engine };
       this.#log.error(about, "lease for an engine that this executor does not have");
       return;
@@ -227,7 +230,10 @@ export class Executor {
     return within(ms, work, () => undefined, { timer: timerOf(this.#options.clock), over });
   }
 
-  /** A lease may have been on its way to a call that was given up: an empty list gives it back now, not at its expiry. */
+  /**
+   * The last Sync, with an empty list of leases. The queue may have granted a lease in the answer to a call that the
+   * executor gave up. The empty list gives that lease back now. Otherwise the lease would last until it expires.
+   */
   async #sayGoodbye(): Promise<void> {
     const over = new AbortController();
     const said = this.#sync.sayGoodbye(over.signal).catch(() => {

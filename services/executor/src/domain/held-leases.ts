@@ -5,25 +5,29 @@ import type { LeaseId } from "./queue.js";
 interface Held {
   readonly attempt: Attempt;
   removed: boolean;
-  /** Ends the wait for its expiry, which has changed. */
+  /** Ends the wait for its expiry when the expiry changes. */
   wake: AbortController;
-  /** When its engine is stopped unless it is renewed, by the local clock that only grows: no date of the queue is compared with one of this host. */
+  /**
+   * When the engine is stopped unless the lease is renewed. It is a time of the local monotonic clock: no date of the
+   * queue is compared with a date of this host.
+   */
   endsAt: number;
 }
 
-/** An engine is stopped at most this part of its lease early, however long its grace is. */
+/** An engine is stopped early by at most this part of its lease, even if its grace is longer. */
 const MOST_GRACE = 1 / 4;
 
 /**
- * The leases of this executor, each with its attempt. A lease is held until its end was answered. It lasts as long as the queue says, from when the
- * call was sent that granted or renewed it: the queue, which counts from later on, has it for longer. An engine whose lease runs
- * out without a renewal is stopped, `graceMs` before: after it another executor may run the same task. A result that only waits to be written is not
- * dropped for that: the queue's fence decides.
+ * The leases of this executor, each with its attempt. The executor holds a lease until the queue has answered its end.
+ * The queue says how long a lease lasts. Here it counts from when the call was sent that granted or renewed it. The
+ * queue counts from a later time, so the queue's lease ends later. If a lease is not renewed, its engine is stopped
+ * `graceMs` before the lease ends: after that, another executor may run the same task. A result that only waits to be
+ * written is kept, and the queue's fence decides about it.
  */
 export function createHeldLeases(clock: Clock, graceMs: number) {
   const leases = new Map<string, Held>();
 
-  /** When the engine is to be asked to end, so that it is gone when the lease is. */
+  /** When the engine is asked to end, so that it has ended before the lease does. */
   const endOf = (sentAt: number, lengthMs: number): number =>
     sentAt + lengthMs - Math.min(graceMs, lengthMs * MOST_GRACE);
 
@@ -37,7 +41,7 @@ export function createHeldLeases(clock: Clock, graceMs: number) {
   }
 
   return {
-    /** What the queue is told: lost ones are left out, since a newer lease of the same task may be here too. */
+    /** The leases that Sync lists. Lost ones are left out: a newer lease of the same task may be here too. */
     ids: (): LeaseId[] =>
       [...leases.values()]
         .filter(({ attempt }) => !attempt.lost)
@@ -47,14 +51,14 @@ export function createHeldLeases(clock: Clock, graceMs: number) {
 
     find: (id: LeaseId): Attempt | undefined => leases.get(key(id))?.attempt,
 
-    /** Granted by the answer to a call that was sent at `sentAt`. */
+    /** Adds a lease that was granted in the answer to a call that was sent at `sentAt`. */
     add(attempt: Attempt, sentAt: number, lengthMs: number): void {
       const held = { attempt, removed: false, wake: new AbortController(), endsAt: endOf(sentAt, lengthMs) };
       leases.set(key(attempt.lease), held);
       void expire(held);
     },
 
-    /** The queue answered a call, sent at `sentAt`, that had this lease in its list. */
+    /** The queue answered a call that was sent at `sentAt` and listed this lease. */
     renew(id: LeaseId, sentAt: number, lengthMs: number): void {
       const held = leases.get(key(id));
       if (held === undefined) return;

@@ -1,18 +1,18 @@
 import type { Engine } from "@ccsp/engine-kit";
 import { Refusal } from "@ccsp/errors";
 
-/** An engine with what this executor knows of it. */
+/** An engine and what this executor knows about it. */
 export interface InstalledEngine {
   readonly engine: Engine;
-  /** Runs at once, until `setSlots` says otherwise. */
+  /** Number of runs at the same time, until `setSlots` changes it. */
   readonly slots: number;
   readonly version: string;
-  /** Oldest version that is known to be reliable; undefined: any. */
+  /** The oldest version that is known to be reliable. Undefined: any version. */
   readonly minimumVersion: string | undefined;
   /** `built-in`, or the package or path that it was loaded from. */
   readonly origin: string;
 }
 
-/** An engine of this executor that a person names. */
+/** The error for a call that names an engine which this executor does not have. */
 export const engineUnknown = (name: string): Refusal =>
   new Refusal("ENGINE_UNKNOWN", `engine: this executor has no ${JSON.stringify(name)}`, { metadata: { engine: name } });

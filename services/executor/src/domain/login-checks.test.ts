@@ -8,7 +8,7 @@ const denied = runFailure("ACCESS_DENIED", "the provider refused this request or
 const failed = (failure: RunFailure): RunOutcome => ({ ok: false, failure, usage: undefined, costUsd: undefined });
 const succeeded = { ok: true } as RunOutcome;
 
-/** Runs that end, and probes that answer, when the test says so. */
+/** The test decides when runs end and when probes answer. */
 function setUp() {
   const ends: ((outcome: RunOutcome) => void)[] = [];
   const probes: { readonly signal: AbortSignal; answer(failure?: RunFailure): void; refuse(): void }[] = [];

@@ -2,14 +2,14 @@ import { type RunFailure, type RunOutcome, runFailure } from "@ccsp/engine-kit";
 import type { ProbeReport } from "./probe.js";
 
 export interface LoginCheckDeps {
-  /** As `Executor.probe`. */
+  /** The same as `Executor.probe`. */
   readonly probe: (engine: string, signal: AbortSignal) => Promise<ProbeReport>;
 }
 
-/** The outcome of one run as its end is to be told; waits for no probe once `ended` aborts. */
+/** Decides which outcome of a run is reported. It waits for no probe once `ended` aborts. */
 type Judge = (outcome: RunOutcome, ended: AbortSignal) => Promise<RunOutcome>;
 
-/** What a run needs of the checks. */
+/** The part of the checks that a run needs. */
 export type Logins = Pick<LoginChecks, "begin">;
 
 interface Check {
@@ -19,30 +19,31 @@ interface Check {
 }
 
 /**
- * Finds out what a 403 (ACCESS_DENIED) refuses: the task, or the login that all tasks of an engine use. Providers say 403 for both, and so do
- * proxies in front of them. So a probe asks the engine's default model for the least that there is. If the provider refuses that too, the
- * run fails with SESSION_TIMEOUT, which closes the login's gate. If it answers, the failure is the task's own. The result is not
- * kept: each executor asks again when it meets the next 403.
+ * Finds out what a 403 (ACCESS_DENIED) refuses: the task, or the login that all tasks of an engine use. Providers
+ * answer 403 in both cases, and so do proxies in front of them. So a probe sends a minimal request to the engine's
+ * default model. If the provider refuses that too, the run fails with SESSION_TIMEOUT, which closes the login's gate.
+ * If the provider answers, the failure belongs to the task. The result is not kept: each executor probes again at its
+ * next 403.
  */
 export class LoginChecks {
   readonly #deps: LoginCheckDeps;
-  /** Checks that have not begun: all refusals until then share one. */
+  /** Checks that have not begun. All refusals until a check begins share it. */
   readonly #coming = new Map<string, Check>();
   #last: Promise<unknown> = Promise.resolve();
-  /** Runs that succeeded, by engine: how many. */
+  /** The number of runs that succeeded, by engine. */
   readonly #succeeded = new Map<string, number>();
 
   constructor(deps: LoginCheckDeps) {
     this.#deps = deps;
   }
 
-  /** A run of this engine has started. */
+  /** To be called when a run of this engine starts. Returns the judge of its outcome. */
   begin(engine: string): Judge {
     const before = this.#successes(engine);
     return async (outcome, ended) => {
       if (outcome.ok) this.#succeeded.set(engine, this.#successes(engine) + 1);
       if (outcome.ok || outcome.failure.category !== "ACCESS_DENIED") return outcome;
-      // Something else was answered while the refused run went on.
+      // Another run succeeded while the refused run was in progress. So the login works.
       if (this.#successes(engine) > before) return outcome;
       return { ...outcome, failure: await this.#verdict(engine, outcome.failure, ended) };
     };
@@ -54,17 +55,20 @@ export class LoginChecks {
     const refused = report.failure?.category;
     if (refused === undefined) return failure;
     if (refused === "ACCESS_DENIED" || refused === "SESSION_TIMEOUT") return LOGIN_REFUSED;
-    // Nothing is known of the login: the next run may tell.
+    // The probe says nothing about the login. The next run may show more.
     return { ...failure, retryable: true };
   }
 
-  /** Undefined: no probe could be made, or the run was ended meanwhile. A probe that no run waits for is not made. */
+  /**
+   * Undefined: no probe could be made, or the run was ended meanwhile. If no run waits for a probe, it is not made or
+   * it is stopped.
+   */
   async #probed(engine: string, ended: AbortSignal): Promise<ProbeReport | undefined> {
     const check = this.#coming.get(engine) ?? this.#check(engine);
     check.waiting += 1;
     const report = await Promise.race([check.report, aborted(ended)]);
     check.waiting -= 1;
-    // One that has not begun counts its runs when it does: another run may join it until then.
+    // A check that has not begun counts its waiting runs when it begins. Another run may join it until then.
     if (check.waiting === 0 && this.#coming.get(engine) !== check) check.unwanted.abort();
     return report;
   }
@@ -72,7 +76,7 @@ export class LoginChecks {
   #check(engine: string): Check {
     const unwanted = new AbortController();
     const report = this.#last.then(() => {
-      // One that has begun may have asked before the next refusal.
+      // A check that has begun may have sent its request before the next refusal. So that refusal needs a new check.
       this.#coming.delete(engine);
       return check.waiting === 0 ? undefined : this.#deps.probe(engine, unwanted.signal).catch(() => undefined);
     });

@@ -2,12 +2,12 @@ import { backoffMs } from "@ccsp/timing";
 import type { Clock } from "./clock.js";
 import type { Answer } from "./queue.js";
 
-/** Between failed calls of the queue. */
+/** Pauses between failed calls to the queue. */
 export const QUEUE_AWAY = { firstMs: 100, longestMs: 5_000, random: Math.random };
 
 /**
- * Calls the queue until it answers. Gives up only when `signal` aborts, and answers `lost` then: nobody waits for the answer any
- * more, and the queue will find out from the lease.
+ * Calls the queue until it answers. Gives up only when `signal` aborts, and then resolves to `lost`: no caller waits
+ * for the answer any more, and the queue learns the end from the lease's expiry.
  */
 export async function persist<T = Answer>(
   call: (signal: AbortSignal) => Promise<T>,
@@ -18,7 +18,7 @@ export async function persist<T = Answer>(
     try {
       return await call(signal);
     } catch {
-      // Nothing is known about the call; each of them is safe to repeat.
+      // The outcome of the call is unknown. Each of these calls is idempotent.
       await clock.wait(backoffMs(failures, QUEUE_AWAY), signal);
     }
   }

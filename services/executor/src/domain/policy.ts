@@ -3,37 +3,39 @@ import type { Lease } from "./queue.js";
 
 /** What this executor's operator lets agents ask for. */
 export interface Policy {
-  /** Folders, absolute, under which tasks may name files and working folders. */
+  /** Absolute folders. Tasks may name files and working folders under them. */
   readonly roots: readonly string[];
-  /** Those that a task may ask for; the first is for tasks that ask for none. */
+  /** The modes that a task may ask for. The first is the default for tasks that name no mode. */
   readonly permissionModes: readonly [PermissionMode, ...PermissionMode[]];
-  /** Denied to every run. */
+  /** Tools that are denied to every run. */
   readonly deniedTools: readonly string[];
-  /** For tasks that name none. */
+  /** For tasks that name no time. */
   readonly wallMs: number;
   readonly maxWallMs: number;
-  /** Of a run; also where the task asks for more, since a result has to fit into one message. */
+  /** Limit of a run's output. It also applies if the task asks for more, because a result must fit into one message. */
   readonly outputBytes: number;
-  /** Undefined: any number. */
+  /** Undefined: no limit. */
   readonly maxTurns: number | undefined;
   readonly maxBudgetUsd: number | undefined;
-  /** Of all included files together. */
+  /** For all included files of a task together. */
   readonly includeBytes: number;
 }
 
-/** What is at a path, followed through every symlink. */
+/** What is at a path after all symlinks are followed. */
 export interface Found {
   readonly real: string;
   readonly kind: "file" | "folder" | "other";
 }
 
-/** An allowed root, as it is written and where it really is. */
+/** An allowed root: its path in the configuration and its real path. */
 export interface Root {
   readonly path: string;
   readonly real: string;
 }
 
-/** What an agent may not have, each beginning with its field. Knows nothing of what is on the disk: see `judgePath`. */
+/**
+ * What a task asks for and may not have. Each entry begins with its field. It does not check the disk: see `judgePath`.
+ */
 export function refusals(lease: Lease, policy: Policy): readonly string[] {
   const { model, fallbackModels, attachments, includeFiles, permissionMode, limits } = lease;
   const { availableTools, allowedTools, deniedTools } = lease;
@@ -85,7 +87,10 @@ export function limitsOf({ limits }: Lease, policy: Policy): RunLimits {
   };
 }
 
-/** What a policy sets for every run: an engine that does not honour it is not bound by it. */
+/**
+ * The parts of a task that the policy sets for every run. If an engine does not support a part, the policy does not
+ * bind that engine.
+ */
 export function policedParts({ deniedTools, permissionModes, maxTurns, maxBudgetUsd }: Policy): readonly TaskPart[] {
   return [
     ...(deniedTools.length > 0 ? (["denied_tools"] as const) : []),
@@ -96,8 +101,8 @@ export function policedParts({ deniedTools, permissionModes, maxTurns, maxBudget
 }
 
 /**
- * Whether a path may be looked at: absolute, without detours, and as it is written under a root. What is outside is not even asked
- * for, so that nobody learns what is there.
+ * Whether the executor may check a path. The path must be absolute, must have no `.`, `..` or `//`, and must be under a
+ * root as it is written. The executor does not check paths outside the roots, so a task cannot learn what is there.
  */
 export function mayLook(path: string, roots: readonly Root[]): boolean {
   const plain = path.startsWith("/") && path.length <= MAX_PATH && !/(^|\/)\.{1,2}(\/|$)|\/\/|\0/.test(path);
@@ -105,8 +110,8 @@ export function mayLook(path: string, roots: readonly Root[]): boolean {
 }
 
 /**
- * What is wrong with a path that may be looked at; undefined when nothing is. Something that is not there and something that
- * leads out of the roots get the same words.
+ * What is wrong with a path that the executor may check. Undefined: nothing is wrong. A path that does not exist and a
+ * path that leads out of the roots get the same message.
  */
 export function judgePath(
   found: Found | undefined,
@@ -121,19 +126,21 @@ export function judgePath(
 export const OUTSIDE = "is not in a folder that this executor allows, or not there";
 
 const MAX_INCLUDED = 64;
-/** With the run's own folder in front it must still be a path. */
+/** Leaves bytes for the run's own folder in front of it: the result must still be a valid path. */
 const MAX_PATH = 2_048;
 
-/** Whole names count: /srv/ab is not under /srv/a. */
+/** Compares whole names: /srv/ab is not under /srv/a. */
 const isUnder = (path: string, root: string): boolean =>
   path === root || path.startsWith(root.endsWith("/") ? root : `${root}/`);
 
 const isFileName = (name: string): boolean => /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/.test(name);
 
-/** They become arguments: a list of them is separated by commas, and no argument can hold a NUL. */
+/** Models become arguments. Commas separate a list of them, and no argument can contain a NUL. */
 const isModel = (name: string): boolean => !/[,\p{Cc}]/u.test(name);
 
-/** A name, perhaps with a rule: what has a comma or a blank elsewhere would be two tools to an engine. */
+/**
+ * A tool's name, optionally with a rule in brackets. Elsewhere a comma or a space would make an engine read two tools.
+ */
 const isTool = (tool: string): boolean => /^[^\s,()]+(\([^()]*\))?$/.test(tool) && !/\p{Cc}/u.test(tool);
 
 const isToolName = (tool: string): boolean => isTool(tool) && nameOf(tool) === tool;

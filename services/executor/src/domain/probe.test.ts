@@ -7,7 +7,7 @@ import { createProbe } from "./probe.js";
 
 const never: Clock = { now: () => 0, date: () => 0, wait: () => new Promise(() => {}) };
 
-/** An engine that waits for its turn with a login, and rejects as its contract says when nobody wants the run any more. */
+/** An engine that waits for its turn to use a login. As its contract says, it rejects when the run is unwanted. */
 const waitingForLogin = (onWait: () => void): Engine => ({
   name: "fake",
   capabilities: { streaming: true, usage: false, takes: [] },
@@ -19,7 +19,7 @@ const waitingForLogin = (onWait: () => void): Engine => ({
     }),
 });
 
-/** An engine whose run goes on until it is stopped, and then ends as its process does. */
+/** An engine whose run continues until it is stopped, and then ends as its process does. */
 const running = (onStart: () => void): Engine => ({
   ...waitingForLogin(() => {}),
   async start() {

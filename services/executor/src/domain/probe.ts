@@ -5,11 +5,11 @@ import type { Clock } from "./clock.js";
 import { engineUnknown, type InstalledEngine } from "./installed-engine.js";
 import { UNSTARTED } from "./unstarted.js";
 
-/** What came of a probe. */
+/** The outcome of a probe. */
 export interface ProbeReport {
   /** Undefined: the engine answered. */
   readonly failure: RunFailure | undefined;
-  /** From the start of the process; undefined: no text came. */
+  /** In ms from the start of the process. Undefined: the engine wrote no text. */
   readonly firstTextMs: number | undefined;
   readonly totalMs: number;
   readonly engineVersion: string;
@@ -22,19 +22,20 @@ export interface ProbeDeps {
   readonly log: Logger;
 }
 
-/** Asks engines for the least that shows that they work, outside the queue and its slots. */
+/** Asks engines for a minimal answer that shows that they work. Probes use neither the queue nor slots. */
 export interface Probe {
   /**
-   * Runs "Hi" on an engine; empty: the first one. One at a time: others wait. Takes at most a minute until it starts, another one and the grace
-   * of a kill, and ends when `signal` aborts; no process is left after it. Rejects with ENGINE_UNKNOWN, or with the signal's reason when that came before
-   * the answer.
+   * Runs "Hi" on an engine; an empty name means the first engine. One probe runs at a time, and others wait. A probe
+   * takes at most a minute to start, another minute to run, and the grace of a kill. It ends when `signal` aborts. No
+   * process is left when it settles. Rejects with ENGINE_UNKNOWN, or with the signal's reason if the signal aborts
+   * before the answer.
    */
   run(engine: string, signal: AbortSignal): Promise<ProbeReport>;
-  /** How many are under way: 0 or 1. */
+  /** The number of probes in progress: 0 or 1. */
   running(): number;
 }
 
-/** An engine may have to wait before it starts a process: for its turn with a login, say. */
+/** An engine may have to wait before it starts a process, for example for its turn to use a login. */
 const START_MS = 60_000;
 const WALL_MS = 60_000;
 const OUTPUT_BYTES = 64 * 1024;
@@ -69,7 +70,7 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
       started.abort();
       running = 0;
     }
-    // The one who stopped the probe knows why it failed. It is no fault of the engine.
+    // The caller that stopped the probe knows why it failed. The engine is not at fault.
     if (!outcome.ok) signal.throwIfAborted();
     const totalMs = clock.now() - startedAt;
     const failure = outcome.ok ? undefined : outcome.failure;
@@ -90,7 +91,7 @@ export function createProbe({ engines, clock, log }: ProbeDeps): Probe {
   };
 }
 
-/** Ends the run when the signal aborts, also when it did before the run was there. */
+/** Stops the run when the signal aborts, even if it aborted before the run started. */
 function stopOn(signal: AbortSignal, run: EngineRun, log: Logger): void {
   const stop = () => {
     run.stop().catch((err: unknown) => log.error({ err }, "probed engine could not be stopped"));

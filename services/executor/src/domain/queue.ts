@@ -3,23 +3,26 @@ import type { EngineEvent, EngineOptions, PermissionMode, RunFailure, RunResult,
 /**
  * What the executor needs from the queue. Implemented by `../queue/queue-client.ts`.
  *
- * Answers are words. `lost`: the lease is someone else's, or the task has ended. `refused`: the queue will never accept this
- * request. A rejection means that nothing is known about the call, and it may be repeated.
+ * An answer is a string. `lost`: another executor has the lease, or the task has ended. `refused`: the queue will never
+ * accept this request. A rejection means that the outcome of the call is unknown. The executor may repeat the call.
  */
 export interface QueuePort {
-  /** May wait for `maxWaitMs` when there is no news. Rejects with the signal's reason when aborted. */
+  /** May wait for `maxWaitMs` if there is no news. Rejects with the signal's reason when the signal aborts. */
   sync(request: SyncRequest, signal: AbortSignal): Promise<SyncAnswer | "stale">;
   report(lease: LeaseId, report: Report, signal: AbortSignal): Promise<Answer>;
   complete(lease: LeaseId, engine: string, result: KeptResult, signal: AbortSignal): Promise<Answer>;
   fail(lease: LeaseId, ending: FailedAttempt, signal: AbortSignal): Promise<Answer>;
   release(lease: LeaseId, reason: string, signal: AbortSignal): Promise<Answer>;
-  /** Before `complete`: for whoever goes on with the task's conversation elsewhere. `transcript` is compressed. */
+  /**
+   * To be called before `complete`. Another executor can then continue the task's conversation. `transcript` is
+   * compressed.
+   */
   saveConversation(lease: LeaseId, transcript: Uint8Array, signal: AbortSignal): Promise<Answer>;
-  /** `refused`: the queue does not have it any more. */
+  /** `refused`: the queue no longer has the transcript. */
   loadConversation(lease: LeaseId, signal: AbortSignal): Promise<Uint8Array | Exclude<Answer, "ok">>;
 }
 
-/** A result with what became of its turn of a conversation: see `KeptTurn`. */
+/** A result, and what happened to its turn of a conversation: see `KeptTurn`. */
 export type KeptResult = RunResult & { readonly transcriptFault?: string };
 
 export type Answer = "ok" | "lost" | "refused";
@@ -40,9 +43,9 @@ export interface SyncRequest {
   readonly emergency: EmergencyReceipt | undefined;
 }
 
-/** What an executor ended for an emergency stop. */
+/** The runs that an executor ended for an emergency stop. */
 export interface EmergencyReceipt {
-  /** The order's. */
+  /** The id of the order. */
   readonly id: string;
   readonly ended: readonly EndedRun[];
   /** Runs that still have a process. */
@@ -51,17 +54,17 @@ export interface EmergencyReceipt {
 
 export interface EndedRun {
   readonly taskId: string;
-  /** 0: no process had been started. */
+  /** 0: no process was started. */
   readonly pid: number;
   readonly processes: number;
 }
 
 export interface EngineOffer {
   readonly engine: string;
-  /** Empty: the only one. */
+  /** Empty: the engine has only one account. */
   readonly account: string;
   readonly freeSlots: number;
-  /** In all, busy or not. */
+  /** All slots, busy or free. */
   readonly slots: number;
   readonly version: string;
 }
@@ -71,21 +74,21 @@ export interface SyncAnswer {
   readonly cancellations: readonly LeaseId[];
   readonly lostTaskIds: readonly string[];
   readonly nextSyncMs: number;
-  /** How long leases last that this call granted or renewed, from when it was sent. */
+  /** How long the leases last that this call granted or renewed. It counts from when the call was sent. */
   readonly leaseMs: number;
-  /** The queue's time when it answered, in ms since the epoch; undefined: it did not say. */
+  /** The queue's time when it answered, in ms since the epoch. Undefined: the queue did not send it. */
   readonly timeMs: number | undefined;
-  /** Undefined: none is in force. */
+  /** Undefined: no emergency stop is in force. */
   readonly emergency: EmergencyOrder | undefined;
 }
 
-/** An emergency stop; a raised one has a new id. Each level includes those before it. */
+/** An emergency stop. If its level is raised, it gets a new id. Each level includes the levels before it. */
 export interface EmergencyOrder {
   readonly id: string;
   readonly level: "no-submit" | "no-start" | "park-running" | "kill";
 }
 
-/** A right to one attempt, with what to run. */
+/** The right to one attempt, with what to run. */
 export interface Lease extends LeaseId, EngineOptions {
   readonly agentId: string;
   readonly engine: string;
@@ -93,11 +96,11 @@ export interface Lease extends LeaseId, EngineOptions {
   readonly attachments: readonly Attachment[];
   /** Paths on this host. */
   readonly includeFiles: readonly string[];
-  /** A path on this host; empty: a throwaway folder. */
+  /** A path on this host. Empty: the run gets a temporary folder. */
   readonly workingFolder: string;
-  /** Undefined: this executor's default. `unknown`: one that this version does not know. */
+  /** Undefined: this executor's default. `unknown`: a mode that this version does not know. */
   readonly permissionMode: PermissionMode | "unknown" | undefined;
-  /** Undefined: nobody will go on from this task. */
+  /** Undefined: no task will continue from this one. */
   readonly conversation: LeasedConversation | undefined;
   readonly limits: RequestedLimits;
   readonly attempt: number;
@@ -106,21 +109,21 @@ export interface Lease extends LeaseId, EngineOptions {
 }
 
 export interface LeasedConversation {
-  /** Of the conversation to go on with; empty: the task begins one. */
+  /** Id of the conversation to continue. Empty: the task begins a new one. */
   readonly id: string;
   readonly fork: boolean;
-  /** Its newest turn; undefined: there is none, or it was forgotten. */
+  /** The conversation's newest turn. Undefined: there is none, or the queue has forgotten it. */
   readonly held: HeldTurn | undefined;
 }
 
 export interface HeldTurn {
-  /** Empty: nobody can go on from it. */
+  /** Empty: no task can continue from this turn. */
   readonly engineId: string;
-  /** Who ran it. */
+  /** The executor that ran the turn. */
   readonly executorId: string;
-  /** The fence of the turn's lease; 0: a queue of the release before does not say. */
+  /** The fence of the turn's lease. 0: a queue of the previous release does not send it. */
   readonly fence: bigint;
-  /** Why the queue does not have its transcript; empty: it was saved there. */
+  /** Why the queue does not have the turn's transcript. Empty: the queue has it. */
   readonly fault: string;
 }
 
@@ -130,7 +133,7 @@ export interface Attachment {
   readonly content: Uint8Array;
 }
 
-/** What the task asks for; undefined: the executor's default. */
+/** The limits that the task asks for. Undefined: the executor's default. */
 export interface RequestedLimits {
   readonly wallMs: number | undefined;
   readonly outputBytes: number | undefined;

@@ -4,7 +4,7 @@ import type { Clock } from "./clock.js";
 import type { Answer, Report } from "./queue.js";
 import { Reporter } from "./reporter.js";
 
-/** A queue that answers when the test says so, and a clock that stands still. */
+/** The test decides when the queue answers. The clock does not move. */
 function setUp() {
   const reports: Report[] = [];
   const answers: ((answer: Answer | Error) => void)[] = [];
@@ -40,7 +40,7 @@ function setUp() {
     waits,
     lost: () => lost,
     text: (text: string) => reporter.add({ type: "text", text }),
-    /** Answers the call under way and lets what follows happen. */
+    /** Answers the call in progress, then waits until its consequences have happened. */
     answer: async (answer: Answer | Error = "ok") => {
       answers.shift()?.(answer);
       await settled();

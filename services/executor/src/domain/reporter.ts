@@ -3,22 +3,24 @@ import type { Clock } from "./clock.js";
 import { persist } from "./persist.js";
 import type { LeaseId, QueuePort, Report } from "./queue.js";
 
-/** Text that gathers goes into one report of at most this many UTF-16 units. */
+/** A report has at most this many UTF-16 code units of collected text. */
 const REPORT_SIZE = 64 * 1024;
-/** How long text gathers after a report was answered. The first text after a silence does not wait. */
+/**
+ * How long text is collected after the queue has answered a report. The first text after a pause is sent immediately.
+ */
 const GATHER_MS = 50;
-/** The engine is not read on while more than this is unanswered. */
+/** Backpressure: the executor stops reading the engine while more than this is unanswered. */
 const PENDING_SIZE = 4 * REPORT_SIZE;
-/** What an event without text counts as. */
+/** The size that an event without text counts as. */
 const EVENT_SIZE = 64;
 
 export interface ReporterOptions {
   readonly queue: Pick<QueuePort, "report">;
   readonly lease: LeaseId;
   readonly clock: Clock;
-  /** Aborts when nobody waits for the log any more. */
+  /** Aborts when no caller waits for the log any more. */
   readonly signal: AbortSignal;
-  /** Called once, when the queue says that the lease is someone else's. */
+  /** Called once, when the queue says that another executor has the lease. */
   readonly onLost: () => void;
 }
 
@@ -39,13 +41,15 @@ export class Reporter {
     this.#options = options;
   }
 
-  /** Says that the engine has started: the attempt's first report. */
+  /** Reports that the engine has started. This is the attempt's first report. */
   started(started: NonNullable<Report["started"]>): void {
     this.#first = started;
     this.#start();
   }
 
-  /** Takes one event, in order. Resolves when there is room for the next; at once when the lease is lost. */
+  /**
+   * Takes one event, in order. Resolves when the reporter can take the next event, or immediately if the lease is lost.
+   */
   async add(event: EngineEvent): Promise<void> {
     if (this.#over) return;
     for (const part of split(event)) this.#push(part);
@@ -56,7 +60,7 @@ export class Reporter {
     }
   }
 
-  /** Resolves when everything was answered, or when the lease is lost. */
+  /** Resolves when the queue has answered everything, or when the lease is lost. */
   async flushed(): Promise<void> {
     this.#ending = true;
     this.#gathering.abort();
@@ -66,7 +70,7 @@ export class Reporter {
   #start(): void {
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;
-      // Something may have come between the last look at what is pending and now.
+      // An event may have come after the last check of what is pending.
       if (!this.#over && this.#pending.length > 0) this.#start();
     });
   }
@@ -88,7 +92,7 @@ export class Reporter {
     this.#first = undefined;
     const answer = await persist((abort) => queue.report(lease, report, abort), { clock, signal });
     this.#unanswered -= sizeOf(events);
-    // A report that the queue refuses is a fault of ours; the whole answer may still arrive with the result.
+    // If the queue refuses a report, the executor has a bug. The whole answer may still arrive with the result.
     if (answer === "lost") {
       this.#over = true;
       onLost();
@@ -125,11 +129,11 @@ const sizeOf = (events: readonly EngineEvent[]): number =>
 
 type Text = Extract<EngineEvent, { type: "text" }>;
 
-/** One message only: who reads them could not tell them apart. */
+/** Joins texts of one message only: a reader could not tell the messages apart otherwise. */
 const canJoin = (last: Text, next: Text): boolean =>
   last.message === next.message && last.text.length + next.text.length <= REPORT_SIZE;
 
-/** Cuts text that is too long for one report, between characters. */
+/** Splits text that is too long for one report, between characters. */
 function* split(event: EngineEvent): Generator<EngineEvent> {
   if (event.type !== "text") {
     yield event;

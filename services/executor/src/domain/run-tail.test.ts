@@ -4,7 +4,7 @@ import { createRunTail, type RunTail, TAIL_BYTES } from "./run-tail.js";
 const text = (said: string, message = 1) => ({ type: "text", text: said, message }) as const;
 const forEver = new AbortController().signal;
 
-/** Reads what is there by now. */
+/** Reads the next part, which is available by now. */
 async function nextOf(parts: ReturnType<RunTail["follow"]>) {
   const { value, done } = await parts.next();
   return done ? "end" : value;

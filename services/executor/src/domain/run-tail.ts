@@ -1,30 +1,30 @@
 import type { EngineEvent } from "@ccsp/engine-kit";
 
 /**
- * The end of what a run's engine has written, for people who look at it now: its messages with an empty line between them, and a word where one was
- * taken back. The whole of it is the task's log.
+ * The end of the text that a run's engine has written, for people who watch the run. Messages have an empty line
+ * between them, and a short note shows where one was taken back. The task's log has the whole text.
  */
 export interface RunTail {
   hear(event: EngineEvent): void;
-  /** Nothing more comes. */
+  /** To be called when no more events come. */
   end(): void;
-  /** The end of it: at most `TAIL_BYTES` of whole characters. */
+  /** The end of the text: at most `TAIL_BYTES` of whole characters. */
   last(): string;
   /**
-   * The end of it, which may be empty, and then all that is added, until `end` or until `signal` aborts. Keeps nothing for its reader:
-   * a slow one finds a gap and goes on with what is newest.
+   * Yields the end of the text, which may be empty. Then yields all new text, until `end` or until `signal` aborts.
+   * Keeps nothing for its reader: a slow reader gets a gap and continues with the newest text.
    */
   follow(signal: AbortSignal): AsyncGenerator<TailPart, void, undefined>;
 }
 
 export interface TailPart {
   readonly text: string;
-  /** Text is missing before this one. */
+  /** Text is missing before this part. */
   readonly gap: boolean;
 }
 
 export const TAIL_BYTES = 16 * 1024;
-/** UTF-16 units that a reader may be behind. */
+/** UTF-16 code units that a reader may be behind. */
 const KEPT = 64 * 1024;
 
 export function createRunTail(): RunTail {
@@ -45,7 +45,7 @@ export function createRunTail(): RunTail {
   function add(text: string): void {
     written += text.length;
     kept += text;
-    // Not with each piece: that would copy all of it each time.
+    // Not at each piece: each cut copies the whole text.
     if (kept.length > 2 * KEPT) kept = kept.slice(-KEPT);
     wake();
   }
@@ -84,7 +84,7 @@ export function createRunTail(): RunTail {
 
 function lastBytes(text: string): string {
   const bytes = Buffer.from(fromWholeCharacter(text)).subarray(-TAIL_BYTES);
-  // The bytes of a character after its first.
+  // Skips the bytes that continue a character.
   const start = bytes.findIndex((byte) => (byte & 0xc0) !== 0x80);
   return bytes.toString("utf8", Math.max(0, start));
 }

@@ -5,7 +5,7 @@ import { isNews } from "./emergency.js";
 import { QUEUE_AWAY } from "./persist.js";
 import type { EngineOffer, LeaseId, QueuePort, SyncAnswer, SyncRequest } from "./queue.js";
 
-/** What a call tells the queue, as it is now. */
+/** The executor's current state, which each call sends to the queue. */
 export type SyncState = Pick<SyncRequest, "executorId" | "bootId" | "leases" | "engines" | "draining" | "emergency">;
 
 export interface SyncLoopDeps {
@@ -13,22 +13,22 @@ export interface SyncLoopDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly state: () => SyncState;
-  /** The lease has an attempt here. */
+  /** Whether the lease has an attempt here. */
   readonly holds: (id: LeaseId) => boolean;
-  /** An answer to a call that was sent at `sentAt` and had `leases` in its list. */
+  /** Takes an answer to a call that was sent at `sentAt` and listed `leases`. */
   readonly apply: (answer: SyncAnswer, leases: readonly LeaseId[], sentAt: number) => void;
 }
 
 /** An idle Sync waits at the queue for at most this long. */
 const MAX_WAIT_MS = 10_000;
-/** Between two Syncs, when the second would be answered like the first. */
+/** Pause between two Syncs if the second would get the same answer. */
 const PAUSE_MS = 1_000;
-/** Between two Syncs in any case, when the queue answered early and had no work. */
+/** Minimum pause between two Syncs if the queue answered early and had no work. */
 const SHORT_PAUSE_MS = 50;
-/** Older than this, the last answered Sync counts as none. */
+/** If the last answered Sync is older, the queue counts as away. */
 const SYNC_TOO_OLD_MS = 30_000;
 
-/** Calls Sync again and again: tells the queue what is here, and hears what it wants. */
+/** Calls Sync in a loop: sends the executor's state to the queue and applies the answers. */
 export class SyncLoop {
   readonly #deps: SyncLoopDeps;
   #sequence = 0;
@@ -36,9 +36,9 @@ export class SyncLoop {
   #answeredAt: number | undefined;
   #nextSyncMs = 0;
   #failures = 0;
-  /** Ends the idle call or pause under way, because what it told the queue is no longer so. */
+  /** Ends the idle call or pause in progress, because the state that the call sent has changed. */
   #idle = new AbortController();
-  /** What the newest call offered. */
+  /** The slots that the newest call offered. */
   #offered: readonly EngineOffer[] = [];
 
   constructor(deps: SyncLoopDeps) {
@@ -51,12 +51,15 @@ export class SyncLoop {
     while (!this.#finished);
   }
 
-  /** What the newest call told is no longer so: another one goes now. */
+  /** The state that the newest call sent has changed. Another call is sent immediately. */
   renew(): void {
     this.#idle.abort();
   }
 
-  /** A call that offers a free slot is answered as soon as there is work for it; only one that offers none has to go again. */
+  /**
+   * A call that offers a free slot is answered as soon as there is work for it. Only a call that offers none must be
+   * sent again.
+   */
   slotIsFree(engine: string): void {
     if (!this.#offered.some((offer) => offer.engine === engine && offer.freeSlots > 0)) this.renew();
   }
@@ -66,12 +69,12 @@ export class SyncLoop {
     this.renew();
   }
 
-  /** The last call, which has no lease and waits for nothing. Rejects when it was not answered. */
+  /** The last Sync: it lists no lease and does not wait. Rejects if the queue does not answer it. */
   async sayGoodbye(signal: AbortSignal): Promise<void> {
     await this.#deps.queue.sync({ ...this.#next(0), leases: [] }, signal);
   }
 
-  /** Throws with the reason when the queue did not answer lately. */
+  /** Throws an error with the reason if the queue has not answered lately. */
   check(): void {
     if (this.#answeredAt === undefined) throw new Error("the queue has not answered yet");
     const ageMs = Math.round(this.#deps.clock.now() - this.#answeredAt);
@@ -83,7 +86,7 @@ export class SyncLoop {
     const sentAt = clock.now();
     this.#idle = new AbortController();
     const { signal } = this.#idle;
-    // After a failure the first call does not wait, so that it is soon known whether the queue is back.
+    // The first call after a failure does not wait. So the executor soon knows whether the queue is back.
     const known = this.#answeredAt !== undefined && this.#failures === 0;
     const request = this.#next(known ? Math.min(MAX_WAIT_MS, this.#nextSyncMs) : 0);
     this.#offered = request.engines;
@@ -102,7 +105,7 @@ export class SyncLoop {
     if (pauseMs !== undefined) await clock.wait(Math.min(pauseMs, this.#nextSyncMs), signal);
   }
 
-  /** The next call, with all that holds now. */
+  /** The next call, with the current state. */
   #next(maxWaitMs: number): SyncRequest {
     return { ...this.#deps.state(), sequence: ++this.#sequence, maxWaitMs };
   }
@@ -111,7 +114,8 @@ export class SyncLoop {
     const { log } = this.#deps;
     this.#failures++;
     if (this.#failures > 1) return;
-    // Services start in any order. Later, runs go on while the queue is away; each ends with its own lease.
+    // Before the first answer this is normal: services start in any order. Later, runs continue while the queue is
+    // away, and each ends with its own lease.
     if (this.#answeredAt !== undefined) log.warn({ err }, "queue does not answer");
     else log.info({ why: err instanceof Error ? err.message : String(err) }, "waits for the queue");
   }
@@ -125,8 +129,8 @@ export class SyncLoop {
   }
 
   /**
-   * Before the next call; undefined: none. A queue that answers early and has no work says again what is to be ended until that is done, and
-   * does not wait for an executor that is full.
+   * The pause before the next call; undefined: none. A queue that answers early and has no work repeats the runs to end
+   * until they have ended. It also does not wait for an executor without a free slot.
    */
   #pauseMs(told: SyncRequest, answer: SyncAnswer, sentAt: number): number | undefined {
     const { clock, holds, state } = this.#deps;

@@ -9,7 +9,7 @@ import {
 } from "@ccsp/engine-kit";
 import type { Lease } from "./queue.js";
 
-/** How a task asks for each part that is no option. */
+/** For each part that is not an engine option: whether the task asks for it. */
 const ASKS: Readonly<Record<Exclude<TaskPart, OptionPart>, (lease: Lease) => boolean>> = {
   conversation: ({ conversation }) => conversation !== undefined,
   attachments: ({ attachments }) => attachments.length > 0,
@@ -20,7 +20,10 @@ const ASKS: Readonly<Record<Exclude<TaskPart, OptionPart>, (lease: Lease) => boo
   "limits.budget_usd": ({ limits }) => limits.budgetUsd !== undefined,
 };
 
-/** Why an engine may not be given a task: it would leave something out that was asked for. Undefined when it honours all of it. */
+/**
+ * Why an engine may not run a task: it would ignore a part that the task asks for. Undefined if the engine honours all
+ * parts.
+ */
 export function unsupported(lease: Lease, { name, capabilities }: Engine): RunFailure | undefined {
   const parts: readonly string[] = capabilities.takes;
   const others = Object.entries(ASKS).flatMap(([part, asks]) => (asks(lease) ? [part] : []));

@@ -1,9 +1,12 @@
 /** Engine processes that wait for a run. Implemented by `../warm/pool.ts`. */
 export interface WarmProcesses {
-  /** How many wait for a run of this engine. */
+  /** The number of processes that wait for a run of this engine. */
   waiting(engine: string): number;
-  /** How many there are in all, with those that are being started or ended. */
+  /** The number of all processes of the pool, including those that are being started or ended. */
   processes(): number;
-  /** False: ends those that wait, and starts none until it is true again. Resolves when that is so. Never rejects. */
+  /**
+   * False: ends the waiting processes, and starts none until this is called with true. Resolves when none is left.
+   * Never rejects.
+   */
   allow(allowed: boolean): Promise<void>;
 }

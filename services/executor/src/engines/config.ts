@@ -3,21 +3,24 @@ import type { EnginePlugin } from "@ccsp/engine-kit";
 import { inSettings } from "../load-export.js";
 import type { EngineRegistry, LoadedPlugin } from "./registry.js";
 
-/** An engine that this executor is to open. */
+/** An engine that this executor must open. */
 export interface EngineConfig extends LoadedPlugin {
-  /** As the plugin's own `define` made it. */
+  /** The value that the plugin's own `define` returned. */
   readonly config: unknown;
-  /** Runs at once. */
+  /** Number of runs at the same time. */
   readonly slots: number;
 }
 
-/** Needed before all other settings: what it names has settings of its own. */
+/** This setting must be read first: the plugins that it names have settings of their own. */
 export const enginePlugins = (settings: Settings): readonly string[] =>
   settings.list("CCSP_EXECUTOR_ENGINE_PLUGINS", "npm packages or absolute paths of modules that bring more engines", {
     default: [],
   });
 
-/** Settings of the engines: those that are opened are checked, the others are there for --help. */
+/**
+ * Declares the settings of all engines. Only the settings of engines that are opened are checked. The others are
+ * declared for --help.
+ */
 export function defineEngines(settings: Settings, { plugins, faults }: EngineRegistry): readonly EngineConfig[] {
   for (const fault of faults) settings.fault(fault);
   const loaded = enginePlugins(settings).length > 0;
@@ -48,7 +51,7 @@ export function defineEngines(settings: Settings, { plugins, faults }: EngineReg
   });
 }
 
-/** Has the settings of an engine that is not opened in --help, without asking anything of them. */
+/** Lists the settings of an engine that is not opened in --help, but does not require them. */
 function mention(settings: Settings, plugin: EnginePlugin): void {
   for (const { name, doc, default: fallback, secret } of describeSettings((reader) => plugin.define(reader))) {
     if (fallback === undefined) settings.optionalText(name, doc, { secret });

@@ -5,7 +5,7 @@ import { openEngines } from "./open.js";
 
 const supervisor: Supervisor = { start: () => Promise.reject(new Error("starts nothing")) };
 
-/** What is logged while an engine of this version is opened. */
+/** The log lines of opening an engine with this version. */
 async function logOf(version: string, minimumVersion?: string): Promise<string> {
   const lines: string[] = [];
   const plugin: EnginePlugin = {

@@ -5,7 +5,7 @@ import type { ExecutorMetrics } from "../telemetry/metrics.js";
 import type { EngineConfig } from "./config.js";
 
 export interface OpenEnginesDeps {
-  /** By the engine's name. */
+  /** Returns the supervisor for the engine with this name. */
   readonly supervisor: (engine: string) => Supervisor;
   readonly metrics: Pick<ExecutorMetrics, "unknownLine" | "unknownFailure">;
   /** Parts of a task that the operator's policy sets for every run. */
@@ -13,7 +13,9 @@ export interface OpenEnginesDeps {
   readonly log: Logger;
 }
 
-/** Opens every engine and asks its version, one after the other. Rejects when one is not there or does not answer. */
+/**
+ * Opens the engines and asks their versions, one after the other. Rejects if an engine is missing or does not answer.
+ */
 export async function openEngines(
   configs: readonly EngineConfig[],
   { supervisor, metrics, policed, log }: OpenEnginesDeps,
@@ -43,7 +45,7 @@ export async function openEngines(
   return installed;
 }
 
-/** Compares the three numbers; what follows them does not count. What has no three numbers is not known to be older. */
+/** Compares the first three numbers and ignores the rest. A version without three numbers does not count as older. */
 function isOlder(version: string, least: string): boolean {
   const [a, b] = [version, least].map((text) => /^(\d+)\.(\d+)\.(\d+)/.exec(text)?.slice(1).map(Number));
   if (a === undefined || b === undefined) return false;

@@ -3,7 +3,7 @@ import { checkName, loadExport } from "../load-export.js";
 import { enginePlugin as claudeCode } from "./claude-code/index.js";
 import { enginePlugin as command } from "./command/index.js";
 
-/** The engines that can be named in the configuration, with what went wrong when they were loaded. */
+/** The engines that the configuration can name, and the faults of plugins that could not be loaded. */
 export interface EngineRegistry {
   readonly plugins: readonly LoadedPlugin[];
   readonly faults: readonly string[];
@@ -11,15 +11,16 @@ export interface EngineRegistry {
 
 export interface LoadedPlugin {
   readonly plugin: EnginePlugin;
-  /** `built-in`, or the specifier it was loaded by. */
+  /** `built-in`, or the specifier that loaded it. */
   readonly origin: string;
 }
 
 const BUILT_IN: readonly LoadedPlugin[] = [claudeCode, command].map((plugin) => ({ plugin, origin: "built-in" }));
 
 /**
- * The built-in engines and those of `specifiers`: names of npm packages that are installed with the executor, or absolute paths of
- * modules. Never rejects: faults belong to the configuration.
+ * Returns the built-in engines and the engines of `specifiers`. A specifier is the name of an npm package that is
+ * installed with the executor, or the absolute path of a module. Never rejects: faults are reported as faults of the
+ * configuration.
  */
 export async function loadEngines(specifiers: readonly string[]): Promise<EngineRegistry> {
   const plugins = [...BUILT_IN];

@@ -4,7 +4,7 @@ import type { HostFiles } from "../domain/admission.js";
 import type { Found } from "../domain/policy.js";
 import { HAS_PROC } from "../supervision/proc.js";
 
-/** This host's files, for those who name them from outside. */
+/** Reads this host's files for tasks that name them. */
 export const hostFiles: HostFiles = {
   async look(path) {
     try {
@@ -18,13 +18,14 @@ export const hostFiles: HostFiles = {
   async read(real, mostBytes) {
     let file: FileHandle | undefined;
     try {
-      // Between the look and now somebody may have put something else there. A FIFO would keep us waiting for ever.
+      // Another process may have replaced the file since the check. Without O_NONBLOCK, opening a FIFO would wait
+      // forever.
       file = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const stats = await file.stat();
       if (kindOf(stats) !== "file" || (await placeOf(file, real)) !== real) return "changed";
       if (stats.size > mostBytes) return "large";
       const chunks: Buffer[] = [];
-      // It may grow while it is read.
+      // Reads at most one byte more than the limit: the file may grow meanwhile.
       for await (const chunk of file.createReadStream({ end: mostBytes, autoClose: false })) chunks.push(chunk);
       const content = Buffer.concat(chunks);
       return content.byteLength > mostBytes ? "large" : content;
@@ -39,6 +40,9 @@ export const hostFiles: HostFiles = {
 const kindOf = (stats: Pick<Stats, "isFile" | "isDirectory">): Found["kind"] =>
   stats.isFile() ? "file" : stats.isDirectory() ? "folder" : "other";
 
-/** Where an open file really is, whatever has become of the folders on the way; as asked for where that cannot be told. */
+/**
+ * The real path of an open file, even if a folder on its path was replaced after the check. On a host without /proc it
+ * is unknown: then this is the path that was asked for.
+ */
 const placeOf = async (file: FileHandle, asked: string): Promise<string> =>
   HAS_PROC ? await readlink(`/proc/self/fd/${file.fd}`) : asked;

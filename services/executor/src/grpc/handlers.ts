@@ -7,7 +7,7 @@ import type { Hooks } from "../domain/hooks/hooks.js";
 import { toDuration, toResources, toTaskError } from "../queue/messages.js";
 import { toEngineInfo, toEngineStatus, toHookStatus, toRunStatus } from "./messages.js";
 
-/** At most; a host that bears more runs than this is not known. */
+/** Upper bound of slots. No known host can run more at the same time. */
 const MAX_SLOTS = 500;
 
 export interface HandlerDeps {

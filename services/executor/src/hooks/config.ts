@@ -2,16 +2,16 @@ import type { Settings } from "@ccsp/config";
 import { inSettings } from "../load-export.js";
 import type { HookRegistry, LoadedHook } from "./registry.js";
 
-/** A hook that this executor is to open. */
+/** A hook that this executor must open. */
 export interface HookConfig extends LoadedHook {
-  /** As the plugin's own `define` made it. */
+  /** The value that the plugin's own `define` returned. */
   readonly config: unknown;
   readonly required: boolean;
-  /** Of each call. */
+  /** For each call. */
   readonly timeoutMs: number;
 }
 
-/** Needed before all other settings: what it names has settings of its own. */
+/** This setting must be read first: the plugins that it names have settings of their own. */
 export const hookPlugins = (settings: Settings): readonly string[] =>
   settings.list("CCSP_EXECUTOR_HOOKS", "npm packages or absolute paths of modules that are hooks, in their order", {
     default: [],

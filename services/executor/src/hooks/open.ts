@@ -9,10 +9,13 @@ export interface OpenHooks {
   close(): Promise<void>;
 }
 
-/** For each: the executor ends without those that do not close. */
+/** Time for each hook to close. The executor ends without hooks that take longer. */
 const CLOSE_MS = 1_000;
 
-/** Opens every hook, in order. Rejects when one does not open or has nothing to do; those before it are closed then. */
+/**
+ * Opens every hook, in order. Rejects if a hook does not open or has no method for a point. Then it closes the hooks
+ * before it.
+ */
 export async function openHooks(configs: readonly HookConfig[], log: Logger): Promise<OpenHooks> {
   const hooks: InstalledHook[] = [];
   const close = async () => {

@@ -1,7 +1,7 @@
 import type { HookPlugin } from "@ccsp/engine-kit";
 import { checkName, loadExport } from "../load-export.js";
 
-/** The hooks of the configuration, in its order, with what went wrong when they were loaded. */
+/** The hooks that the configuration names, in its order, and the faults of hooks that could not be loaded. */
 export interface HookRegistry {
   readonly hooks: readonly LoadedHook[];
   readonly faults: readonly string[];
@@ -9,11 +9,14 @@ export interface HookRegistry {
 
 export interface LoadedHook {
   readonly plugin: HookPlugin;
-  /** The specifier it was loaded by. */
+  /** The specifier that loaded it. */
   readonly origin: string;
 }
 
-/** `specifiers` as for engines. Never rejects: faults belong to the configuration. */
+/**
+ * Loads hooks; `specifiers` have the same form as for engines. Never rejects: faults are reported as faults of the
+ * configuration.
+ */
 export async function loadHooks(specifiers: readonly string[]): Promise<HookRegistry> {
   const hooks: LoadedHook[] = [];
   const faults: string[] = [];

@@ -11,7 +11,7 @@ const LEVELS: Readonly<Partial<Record<EmergencyLevel, EmergencyOrder["level"]>>>
   [EmergencyLevel.PARK_RUNNING]: "park-running",
 };
 
-/** A level that this version does not know goes further than those that it knows. */
+/** A level that this version does not know goes further than the known levels. So it means kill. */
 export const toOrder = ({ id, level }: OrderMessage): EmergencyOrder => ({ id, level: LEVELS[level] ?? "kill" });
 
 export const toReceiptMessage = ({ id, ended, remaining }: EmergencyReceipt): ReceiptMessage => ({

@@ -30,7 +30,7 @@ export function toDuration(ms: number): Duration {
   return { seconds: BigInt(Math.trunc(whole / 1000)), nanos: (whole % 1000) * 1_000_000 };
 }
 
-/** Undefined and zero both mean that nothing was asked for. */
+/** Undefined and zero both mean that the message asks for no limit. */
 export function toMs(duration: Duration | undefined): number | undefined {
   if (duration === undefined) return undefined;
   return Number(duration.seconds) * 1000 + duration.nanos / 1_000_000 || undefined;
@@ -80,7 +80,7 @@ const MODES: Readonly<Partial<Record<PermissionModeMessage, PermissionMode>>> = 
 const toPermissionMode = (mode: PermissionModeMessage): Lease["permissionMode"] =>
   mode === PermissionModeMessage.UNSPECIFIED ? undefined : (MODES[mode] ?? "unknown");
 
-/** The queue sets number, time and attempt. */
+/** The queue sets the sequence number, the time and the attempt. */
 export function toTaskEvent(event: EngineEvent): TaskEvent {
   return { sequence: 0, time: undefined, attempt: 0, event: toOneof(event) };
 }
@@ -94,7 +94,7 @@ function toOneof(event: EngineEvent): TaskEvent["event"] {
   return { $case: "engineNotice", value: { category: toCategory(event.category), message: event.message } };
 }
 
-/** `queueWait`, `executorId` and `conversationId` are the queue's to set. */
+/** The queue sets `queueWait`, `executorId` and `conversationId`. */
 export function toTaskResult(engine: string, result: RunResult): TaskResult {
   const { text, usage, costUsd, engineVersion, model, turns, runMs, resources, permissionDenials } = result;
   return {
@@ -115,7 +115,7 @@ export function toTaskResult(engine: string, result: RunResult): TaskResult {
   };
 }
 
-/** What is unknown stays absent: in a message that is 0 for a number. */
+/** An unknown value stays absent. In a message, 0 means that a number is absent. */
 export const toResources = ({ cpuMs, peakMemoryBytes }: RunResources): RunResourcesMessage => ({
   cpuTime: cpuMs === undefined ? undefined : toDuration(cpuMs),
   peakMemoryBytes: BigInt(Math.round(peakMemoryBytes ?? 0)),
@@ -132,7 +132,7 @@ export function toUsage(usage: Usage | undefined): UsageMessage | undefined {
   );
 }
 
-/** A plugin may bring a word that is none. */
+/** A plugin may return a category that does not exist. */
 const toCategory = (word: ErrorCategoryName): ErrorCategory =>
   isErrorCategory(word) ? ErrorCategory[word] : ErrorCategory.UNKNOWN_ERROR;
 

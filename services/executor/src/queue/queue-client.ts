@@ -20,18 +20,21 @@ export type QueueClient = Pick<
   "sync" | "report" | "complete" | "fail" | "release" | "saveConversation" | "loadConversation"
 >;
 
-/** On top of what the server may wait. */
+/** Added to the time that the server may wait. */
 const SYNC_MARGIN_MS = 5_000;
-/** A result may be large, and the queue slow while it recovers. */
+/** A result may be large, and the queue may be slow while it recovers. */
 const ENDING_MS = 20_000;
 
-/** In each lease of a queue of the release before, which does not say how long they last. */
+/** A queue of the previous release does not send the length of its leases. Each lasts this many heartbeats. */
 const HEARTBEATS = 3;
 
-/** Reasons of a queue that is away for a while; Sync's failure has told of it. */
+/**
+ * Reasons that mean that the queue is away for a while. They are not logged here: the failed Sync already reported
+ * them.
+ */
 const AWAY: readonly string[] = ["DEPENDENCY_UNAVAILABLE", "SHUTTING_DOWN", "DEADLINE_EXCEEDED"];
 
-/** QueueService as the domain sees it. */
+/** Provides QueueService in the form that the domain uses. */
 export const createQueuePort = (client: QueueClient, log: Logger): QueuePort => new GrpcQueue(client, log);
 
 class GrpcQueue implements QueuePort {
@@ -79,7 +82,7 @@ class GrpcQueue implements QueuePort {
         return this.#client.report(message, { signal });
       });
     const answer = await send(events);
-    // A queue of release 0.1.0 refuses the whole report for an event that it does not know.
+    // A queue of release 0.1.0 refuses the whole report if it does not know one event.
     const known = events.filter(({ type }) => type !== "taken-back");
     return answer === "refused" && known.length < events.length ? send(known) : answer;
   }
@@ -126,7 +129,7 @@ class GrpcQueue implements QueuePort {
     return answer === "ok" ? transcript : answer;
   }
 
-  /** Turns the errors that repeating cannot mend into words. */
+  /** Returns an answer for errors that a retry cannot repair. Throws for all others. */
   async #ask(
     { taskId, fence }: LeaseId,
     method: string,
@@ -141,7 +144,8 @@ class GrpcQueue implements QueuePort {
       const { reason } = err instanceof CallError ? err : { reason: "INVALID_FIELD" };
       if (reason === "LEASE_LOST" || reason === "TASK_NOT_FOUND") return "lost";
       const about = { err, task: taskId, fence: String(fence), method };
-      // What is no CallError never left: it could not be written as a message.
+      // An error that is not a CallError means that the call was never sent: the request could not be encoded as a
+      // message.
       if (reason === "CONVERSATION_NOT_FOUND") return "refused";
       if (reason === "INVALID_FIELD" || reason === "MESSAGE_TOO_LARGE") {
         this.#log.error(about, "queue refused a call");

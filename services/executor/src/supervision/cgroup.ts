@@ -6,20 +6,22 @@ import type { RunResources } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { TreeLimits } from "./tree.js";
 
-/** The kernel's own fence around a run. */
+/** A cgroup that holds the processes of one run. */
 export interface Cgroup {
-  /** Whoever writes "0" to it belongs to the cgroup, with all that it starts later. */
+  /**
+   * A process that writes "0" to this file joins the cgroup. All processes that it starts later are in the cgroup too.
+   */
   readonly procs: string;
-  /** The kernel keeps the memory limit; else the run is to be watched. */
+  /** True: the kernel enforces the memory limit. False: the supervisor must watch the run. */
   readonly limitsMemory: boolean;
-  /** Kills all that is in it. */
+  /** Kills all processes in the cgroup. */
   kill(): Promise<void>;
   usage(): Promise<CgroupUsage>;
-  /** Kills what is in it, waits until it is empty, and removes it. Rejects when that takes too long. */
+  /** Kills all processes in the cgroup, waits until it is empty, and removes it. Rejects if that takes too long. */
   remove(): Promise<void>;
 }
 
-/** Undefined numbers: its controller is not enabled, or the kernel is too old. */
+/** A number is undefined if its controller is not enabled or the kernel is too old. */
 export interface CgroupUsage extends RunResources {
   readonly outOfMemory: boolean;
 }
@@ -29,21 +31,24 @@ export interface Cgroups {
 }
 
 export interface CgroupsOptions {
-  /** A cgroup v2 that was delegated to this user and holds no process itself. */
+  /** A cgroup v2 that is delegated to this user and contains no process itself. */
   readonly path: string;
   readonly executorId: string;
   readonly bootId: string;
   readonly log: Logger;
 }
 
-/** pids.max counts threads too: an engine has twenty. Only a crowd that grows between two looks gets there. */
+/**
+ * pids.max also counts threads, and an engine has about twenty. Only processes that multiply fast between two scans
+ * reach this limit.
+ */
 const THREADS_PER_PROCESS = 8;
 const EMPTY_MS = 5_000;
 const LOOK_AGAIN_MS = 10;
 
 /**
- * Makes a cgroup per run, in `path`. Ends first what earlier boots of the executor left there. Rejects when cgroups cannot be made
- * there; a controller that is not enabled there is only missed.
+ * Makes a cgroup for each run, in `path`. First ends what earlier boots of the executor left there. Rejects if cgroups
+ * cannot be made there. If only a controller is missing, it logs a warning.
  */
 export async function openCgroups({ path, executorId, bootId, log }: CgroupsOptions): Promise<Cgroups> {
   if (!existsSync(join(path, "cgroup.kill"))) {
@@ -103,14 +108,14 @@ function cgroupAt(folder: string): Cgroup {
   };
 }
 
-/** Empty when there is no such file. */
+/** Empty if the file does not exist. */
 const read = (folder: string, file: string): Promise<string> => readFile(join(folder, file), "utf8").catch(() => "");
 
-/** Never makes a file. */
+/** Never creates a file. */
 const write = (folder: string, file: string, value: string): Promise<void> =>
   writeFile(join(folder, file), value, { flag: "r+" });
 
-/** The number after `key` in lines of "key number". */
+/** The number after `key`, in text with lines of the form "key number". */
 function numberOf(text: string, key: string): number | undefined {
   const line = text.split("\n").find((each) => each.startsWith(`${key} `));
   return line === undefined ? undefined : Number(line.slice(key.length + 1));

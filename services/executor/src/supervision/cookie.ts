@@ -1,7 +1,10 @@
-/** The variable that every process of a run inherits, so that it is found also when it left its process group. */
+/**
+ * Name of the variable that every process of a run inherits. With it, a process is found even after it left its process
+ * group.
+ */
 export const COOKIE_NAME = "CCSP_RUN";
 
-/** Which run a process belongs to. */
+/** The run that a process belongs to. */
 export interface Cookie {
   readonly executorId: string;
   readonly bootId: string;
@@ -11,7 +14,7 @@ export interface Cookie {
 
 export const formatCookie = ({ executorId, bootId, run }: Cookie): string => `${executorId}/${bootId}/${run}`;
 
-/** Undefined for what is not a cookie. */
+/** Undefined if the value is not a cookie. */
 export function parseCookie(value: string): Cookie | undefined {
   const [executorId, bootId, run, ...rest] = value.split("/");
   if (executorId === undefined || bootId === undefined || run === undefined || rest.length > 0) return undefined;

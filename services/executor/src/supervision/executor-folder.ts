@@ -7,7 +7,7 @@ import { takeLock, thisProcess } from "./run-lock.js";
 import { temporaryFolderOf } from "./temporary-folder.js";
 
 export interface ExecutorFolderOptions {
-  /** Belongs to this executor alone. */
+  /** Only this executor may use it. */
   readonly path: string;
   readonly executorId: string;
   /** A ULID. */
@@ -15,18 +15,20 @@ export interface ExecutorFolderOptions {
   readonly log: Logger;
 }
 
-/** The place where this boot's runs have their folders. */
+/** The folder in which this boot's runs have their folders. */
 export interface ExecutorFolder {
   readonly runs: string;
-  /** The place where they have their temporary folders: near the root, so that sockets can be in them. */
+  /**
+   * The folder in which the runs have their temporary folders. Its path is short, so that the path of a socket fits.
+   */
   readonly temporary: string;
-  /** Removes both. */
+  /** Removes both folders and releases the lock. */
   close(): Promise<void>;
 }
 
 /**
- * Takes the executor's folder, then ends what an earlier boot of the same executor id left: first its processes, then its files.
- * Rejects when another living process has the folder: two executors of one id would end each other's engines.
+ * Locks the executor's folder. Then ends what an earlier boot of the same executor id left: first its processes, then
+ * its files. Rejects if another living process has the lock: two executors with one id would end each other's engines.
  */
 export async function openExecutorFolder({
   path,
@@ -46,7 +48,7 @@ export async function openExecutorFolder({
   try {
     const runs = join(parent, bootId);
     await mkdir(runs, { recursive: true, mode: 0o700 });
-    // The boots of this folder only: another installation on this host may have an executor of the same id.
+    // Only boots of this folder: another installation on this host may have an executor with the same id.
     const earlier = (await readdir(parent)).filter((entry) => isBootId(entry) && entry !== bootId);
     const killed = await killAll(() =>
       findProcesses((cookie) => cookie.executorId === executorId && earlier.includes(cookie.bootId)),
@@ -68,7 +70,7 @@ export async function openExecutorFolder({
         await leave(runs);
         await leave(temporary);
         await lock.release();
-        // Not empty: somebody else uses the folder too.
+        // This fails if a folder is not empty: then another program uses it too.
         for (const emptied of [parent, path]) await rmdir(emptied).catch(() => {});
       },
     };
@@ -78,10 +80,10 @@ export async function openExecutorFolder({
   }
 }
 
-/** Nothing else in there is ours to remove. */
+/** The executor removes nothing else from the folder. */
 const isBootId = (name: string): boolean => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(name);
 
-/** The default place is in a folder that others can write to: somebody may have been there first. */
+/** Others can write to the folder that holds the default path. So another user may have made this path first. */
 async function checkOurs(path: string, setting: string): Promise<void> {
   const found = await lstat(path);
   const owned = process.getuid === undefined || found.uid === process.getuid();

@@ -3,8 +3,8 @@ import { type Cookie, parseCookie } from "./cookie.js";
 import { createProcessTable } from "./proc.js";
 
 /**
- * Signals a process (or, negative, a group). Nothing there is fine, and so is nothing that may be signalled (what some systems say of
- * a group of zombies): whether the run is gone is found out by looking.
+ * Sends a signal to a process, or to a group if `pid` is negative. Ignores a missing process. Also ignores a refusal:
+ * some systems refuse to signal a group of zombies. Scans find out whether the run is gone.
  */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
@@ -15,15 +15,15 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** SIGKILL works at once, save on a process that waits for a broken disk. */
+/** SIGKILL works immediately, except on a process that waits for a broken disk. */
 const DEATH_MS = 5_000;
 const LOOK_AGAIN_MS = 20;
-/** One look can miss a process that was started during it by one that ended during it. */
+/** One scan can miss a process if its parent starts it and also ends during the scan. */
 const CLEAN_LOOKS = 2;
 
 /**
- * Kills every process that `look` finds, and those that they start meanwhile. Resolves to the pids that it killed, once looks find
- * none; rejects when some do not die.
+ * Kills every process that `look` finds, and the processes that they start meanwhile. Resolves to the pids that it
+ * killed, once the scans find none. Rejects if some do not die.
  */
 export async function killAll(look: () => Promise<readonly number[]>): Promise<readonly number[]> {
   const killed = new Set<number>();
@@ -39,15 +39,15 @@ export async function killAll(look: () => Promise<readonly number[]>): Promise<r
     if (found.length > 0 && performance.now() > giveUpAt) {
       throw new Error(`processes of a run do not die: ${found.join(", ")}`);
     }
-    // No pause while there are new ones: a crowd that starts others has to be overtaken.
+    // No pause while scans find new processes: killing must be faster than processes that start others.
     if (found.length > 0 && !fresh) await delay(LOOK_AGAIN_MS);
   }
   return [...killed];
 }
 
 /**
- * Processes of this host whose cookie `matches`. Sees only what this user may read; a process that cleared its environment
- * is not found. None where there is no /proc.
+ * Finds the processes of this host whose cookie `matches`. It sees only processes that this user may read. A process
+ * that cleared its environment is not found. Without /proc, the result is empty.
  */
 export async function findProcesses(matches: (cookie: Cookie) => boolean): Promise<number[]> {
   const rows = await createProcessTable().read();

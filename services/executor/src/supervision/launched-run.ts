@@ -4,25 +4,25 @@ import type { SupervisedProcess } from "./process.js";
 import type { RunPlace } from "./run-place.js";
 import { WatchedOutput } from "./watched-output.js";
 
-/** A process that waits for its input: supervised in all but the clocks of a run. */
+/** A process that waits for its input. It is supervised in every way except the clocks of a run. */
 export interface LaunchedProcess {
   readonly pid: number;
-  /** It can be given its input. */
+  /** Whether it can get its input. */
   readonly alive: boolean;
-  /** Memory of all its processes, with its share of what they share; 0 where that is not told. Dear. */
+  /** Memory of all its processes: their own pages and their share of shared pages. 0 if unknown. Expensive. */
   memoryBytes(): number;
-  /** Gives it its input, once: it is a run from now on. */
+  /** Gives the process its input, once. From then on it is a run. */
   use(run: RunInput, how: HowUsed): SupervisedRun;
-  /** Kills it, if it was not used. Resolves with `gone`. Idempotent. */
+  /** Kills the process if it was not used. Resolves with `gone`. Idempotent. */
   end(): Promise<void>;
-  /** Resolves when nothing is left of it, save a folder that cannot be removed. Never rejects. */
+  /** Resolves when nothing is left of it, except a folder that cannot be removed. Never rejects. */
   readonly gone: Promise<void>;
 }
 
 export type RunInput = Pick<RunOptions, "input" | "wallMs" | "collect">;
 
 export interface HowUsed {
-  /** It was started before the run was there: the time that it took until now is not the run's. */
+  /** True: it was started before the run came. The processor time that it used until now does not count for the run. */
   readonly waited: boolean;
 }
 
@@ -30,9 +30,9 @@ export interface LaunchedRunOptions {
   readonly process: SupervisedProcess;
   readonly place: RunPlace;
   readonly clocks: RunClocks;
-  /** In place of the run's own. */
+  /** Replaces the run's own input. */
   readonly input: string | undefined;
-  /** What cannot be told to the one who waits for a run. */
+  /** Called for a fault that cannot reach the caller that waits for a run. */
   readonly onFault: (err: unknown, message: string) => void;
 }
 
@@ -41,14 +41,17 @@ export interface RunClocks {
   readonly stallMs: number;
 }
 
-/** What it has as a run. */
+/** What the process needs once it is a run. */
 interface Use extends HowUsed, Pick<RunInput, "collect"> {
   readonly output: WatchedOutput;
-  /** What its process had taken before. */
+  /** Processor time that the process used before the run, in ms. */
   readonly spentCpuMs: number;
 }
 
-/** A process tree with its place on this host, from its start to its end: it waits for its input, and is a run from `use` on. */
+/**
+ * A process tree with its place on this host, from its start to its end. It waits for its input first, and is a run
+ * after `use`.
+ */
 export class LaunchedRun implements LaunchedProcess {
   readonly #exited: Promise<RunExit>;
   readonly gone: Promise<void>;
@@ -99,7 +102,7 @@ export class LaunchedRun implements LaunchedProcess {
     await this.gone;
   }
 
-  /** A plain object: engines take single methods from it, and spread it to change a part. */
+  /** A plain object, because engines use single methods of it and spread it to change a part. */
   #face(output: WatchedOutput): SupervisedRun {
     const { process, place } = this.#options;
     const ownCpuMs = (cpuMs: number | undefined) => this.#ownCpuMs(cpuMs);
@@ -141,12 +144,12 @@ export class LaunchedRun implements LaunchedProcess {
     this.#lingering = ms === undefined ? undefined : setTimeout(() => void process.stop().catch(unheard), ms);
   }
 
-  /** It passed a limit of memory or number. */
+  /** The process tree exceeded a limit of memory or number. */
   #overrun(why: Overrun): void {
     if (!this.#use) return this.#killWaiting();
     this.#passed ??= why;
     this.#use.output.cut();
-    // At once: a grace would be used to take more.
+    // Without a grace: the processes would use it to take more.
     this.#options.process.kill().catch(unheard);
   }
 
@@ -155,7 +158,7 @@ export class LaunchedRun implements LaunchedProcess {
     process.kill().catch((err: unknown) => onFault(err, "a waiting process does not die"));
   }
 
-  /** The reader of a run learns of a failure from `exited`; one that waits has no reader. */
+  /** A failure reaches the reader of a run through `exited`. A waiting process has no reader. */
   async #goneOrTold(): Promise<void> {
     try {
       await this.#exited;
@@ -180,7 +183,7 @@ export class LaunchedRun implements LaunchedProcess {
     }
   }
 
-  /** The kernel's own count where there is one. */
+  /** Uses the kernel's own count if there is one. */
   async #spent(): Promise<RunResources> {
     const { tree, cgroup } = this.#options.place;
     const counted = await cgroup?.usage();
@@ -204,5 +207,5 @@ export class LaunchedRun implements LaunchedProcess {
   }
 }
 
-/** The one who waits for the end learns of a failure from `exited`. */
+/** A failure reaches the caller that waits for the end through `exited`. */
 const unheard = () => {};

@@ -2,41 +2,42 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:f
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { COOKIE_NAME } from "./cookie.js";
 
-/** A living process, as /proc tells of it. */
+/** A living process, as /proc describes it. */
 export interface ProcessRow {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
   readonly session: number;
-  /** When it started. With the pid it names a process for good. */
+  /** When it started. Together with the pid, it identifies a process for good. */
   readonly started: string;
-  /** User and system time of it and of the children that it waited for. */
+  /** User and system time of the process and of the children that it waited for. */
   readonly cpuMs: number;
   readonly rssBytes: number;
-  /** The value of `CCSP_RUN`; empty: it has none, or may not be read. */
+  /** The value of `CCSP_RUN`. Empty: it has none, or this user may not read it. */
   readonly cookie: string;
 }
 
 const BUFFER = Buffer.allocUnsafe(64 * 1024);
 
-/** Whether there is a /proc to look at. Elsewhere (macOS) a run is its process group and nothing is measured. */
+/** Whether this host has /proc. Without it (macOS), a run is its process group, and nothing is measured. */
 export const HAS_PROC = readText("/proc/self/stat") !== "";
 
-/** USER_HZ: 100 on every Linux that Node runs on. */
+/** USER_HZ is 100 on every Linux that Node runs on. */
 const MS_PER_TICK = 10;
 const PAGE_BYTES = 1024 * Number(/^KernelPageSize:\s+(\d+)/m.exec(readText("/proc/self/smaps"))?.[1] ?? 4);
-/** Read in one go; the event loop turns between. */
+/** Number of processes that are read before the event loop gets a turn. */
 const SLICE = 64;
 
-/** Reads all processes of the host, again and again. One at a time. */
+/** Reads all processes of the host, repeatedly. Only one read may be in progress. */
 export interface ProcessTable {
   read(): Promise<ReadonlyMap<number, ProcessRow>>;
 }
 
 /**
- * A cookie is read once per process: it is inherited, so that who has none never gets one, and who clears its environment keeps the
- * one that it was seen with. Read again is what was empty, as it is in the middle of an exec, and what our own children have: that
- * is our environment until they execute their command.
+ * A cookie is read once per process, because children inherit it. A process without a cookie never gets one. A process
+ * that clears its environment keeps the cookie that was read before. Two values are read again. One is an empty
+ * environment, which a process has during an exec. The other is that of this process's own children without a cookie:
+ * they have this process's environment until they execute their command.
  */
 export function createProcessTable(): ProcessTable {
   let cookies = new Map<string, string>();
@@ -76,7 +77,7 @@ function readPids(): number[] {
   }
 }
 
-/** Undefined for what is not alive: gone, or dead and not yet waited for. */
+/** Undefined if the process is not alive: it is gone, or it is dead and its parent has not waited for it. */
 export function readStat(pid: number): Omit<ProcessRow, "pid" | "cookie"> | undefined {
   const fields = statFields(pid);
   const state = fields[0];
@@ -92,17 +93,20 @@ export function readStat(pid: number): Omit<ProcessRow, "pid" | "cookie"> | unde
   };
 }
 
-/** Time of all children of this process that it has waited for, and of theirs. 0 where it is not told. */
+/** Processor time in ms of all children that this process has waited for, and of their children. 0 if unknown. */
 export function reapedCpuMs(): number {
   const fields = statFields("self");
   return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * MS_PER_TICK;
 }
 
-/** What the process has for itself and its share of what it shares; 0 when it is gone or may not be read. Dear: walks its memory. */
+/**
+ * Memory of the process: its own pages and its share of shared pages. 0 if it is gone or this user may not read it.
+ * Expensive: the kernel goes through its memory.
+ */
 export const readPssBytes = (pid: number): number =>
   1024 * Number(/^Pss:\s+(\d+)/m.exec(readText(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
 
-/** From the third on; the command's name in the second may hold spaces and brackets. */
+/** The fields from the third on. The second is the command's name, which may contain spaces and brackets. */
 function statFields(pid: number | "self"): string[] {
   const stat = readText(`/proc/${pid}/stat`);
   return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -117,8 +121,8 @@ function cookieIn(environ: string): string {
 }
 
 /**
- * Not by promises: these files are in memory, and a thread's turn costs more than they do. In one read, which brings a whole record, for a
- * third of what readFileSync costs. Empty: gone meanwhile, or another user's.
+ * Synchronous: these files are in memory, and a turn of a thread costs more than the read. One read call returns a
+ * whole record, and costs a third of readFileSync. Empty: the file is gone, or belongs to another user.
  */
 function readText(path: string): string {
   let file: number | undefined;

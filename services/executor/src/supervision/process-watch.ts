@@ -4,17 +4,17 @@ import { createProcessTable, type ProcessRow, reapedCpuMs } from "./proc.js";
 import { keyOf, Tree, type TreeLimits, type TreeOptions } from "./tree.js";
 
 export interface ProcessWatchOptions {
-  /** How the cookies of all runs of this boot begin. */
+  /** The prefix of the cookies of all runs of this boot. */
   readonly prefix: string;
   readonly log: Logger;
 }
 
-/** While there are runs. A process that eats a gigabyte a second passes its limit by half of that. */
+/** Interval while there are runs. A process that takes a gigabyte a second can exceed its limit by half a gigabyte. */
 const LOOK_MS = 500;
-/** While there are none: only strays are looked for. */
+/** Interval while there are no runs. Then the scans only search for strays. */
 const SWEEP_MS = 10_000;
 
-/** Looks at all processes of the host at a steady rate, once for all runs. */
+/** Scans all processes of the host at a fixed interval, once for all runs. */
 export class ProcessWatch {
   readonly #options: ProcessWatchOptions;
   readonly #table = createProcessTable();
@@ -29,7 +29,10 @@ export class ProcessWatch {
     this.#schedule();
   }
 
-  /** Watches for processes with this cookie, before the first of them starts. Throws when that is being watched already. */
+  /**
+   * Begins to watch for processes with this cookie. To be called before the first of them starts. Throws if the cookie
+   * is watched already.
+   */
   add(cookie: string, limits: TreeLimits, onOverrun: TreeOptions["onOverrun"]): Tree {
     if (this.#trees.has(cookie)) throw new Error(`two runs at once have the name ${cookie}`);
     const tree = new Tree({
@@ -49,7 +52,7 @@ export class ProcessWatch {
     clearTimeout(this.#timer);
   }
 
-  /** Runs that are waited for in the same moment share what the first of them is given. */
+  /** Runs whose processes are waited for at the same moment share this time: the first caller gets all of it. */
   #newlyReapedMs(): number {
     const before = this.#reapedMs;
     this.#reapedMs = reapedCpuMs();
@@ -64,7 +67,7 @@ export class ProcessWatch {
     for (const row of rows.values()) {
       const owner = owners.get(row.pid);
       if (owner) found.get(owner)?.push(row);
-      // One that was watched when the look began may have ended during it.
+      // `before` has the trees at the start of the scan: a run may have ended during it, and is not a stray.
       else if (row.cookie.startsWith(this.#options.prefix) && !before.has(row.cookie)) this.#end(row);
     }
     for (const [tree, members] of found) tree.take(members);
@@ -83,14 +86,15 @@ export class ProcessWatch {
   #schedule(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#tick(), this.#trees.size > 0 ? LOOK_MS : SWEEP_MS);
-    // What is watched keeps the process alive; watching does not.
+    // The timer must not keep this Node process alive. The runs themselves do.
     this.#timer.unref();
   }
 }
 
 /**
- * Whose each process is: by its cookie; by its session, while that has its leader; by having been a member before; by its parent.
- * So one that cleared its environment and left its session is still found if a look saw it before its parent was gone.
+ * Finds the run of each process. A process belongs to a run by its cookie; by its session, while the session has its
+ * leader; because it was a member before; or by its parent. So a process that cleared its environment and left its
+ * session is still found if a scan saw it before its parent was gone.
  */
 function ownersOf(rows: ReadonlyMap<number, ProcessRow>, trees: ReadonlyMap<string, Tree>): Map<number, Tree> {
   const leaders = new Map<number, Tree>();
@@ -118,7 +122,7 @@ function ownersOf(rows: ReadonlyMap<number, ProcessRow>, trees: ReadonlyMap<stri
   return owners;
 }
 
-/** All who call while `work` is under way share the next turn. */
+/** All callers that call while `work` is in progress share the next turn. */
 function inTurn(work: () => Promise<void>): () => Promise<void> {
   let current: Promise<void> | undefined;
   let next: Promise<void> | undefined;

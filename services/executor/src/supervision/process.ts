@@ -9,53 +9,56 @@ import type { RunPlace } from "./run-place.js";
 export interface ProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** All that the process sees, save the cookie of its place, which is added. */
+  /** The complete environment of the process, except the cookie of its place, which is added. */
   readonly env: Readonly<Record<string, string>>;
   readonly place: RunPlace;
-  /** From SIGTERM to SIGKILL. */
+  /** Time from SIGTERM to SIGKILL. */
   readonly graceMs: number;
-  /** Path of util-linux' setpriv: the process then dies with this one, however this one ends. */
+  /** Path of setpriv from util-linux. With it, the process dies with this one, even if this one is killed. */
   readonly setpriv: string | undefined;
 }
 
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** It was asked to end before it did. */
+  /** It was asked to end before it ended. */
   readonly stopped: boolean;
-  /** The beginning of what it wrote to stderr. */
+  /** The beginning of its stderr. */
   readonly stderr: string;
 }
 
 const STDERR_BYTES = 2_048;
-/** A process that left the tree unseen may hold a pipe open; after the end of the run it is listened to for this long. */
+/**
+ * A process that left the tree unseen may keep a pipe open. The pipe is still read for this long after the end of the
+ * run.
+ */
 export const AFTER_EXIT_MS = 1_000;
-/** How often what is left of the tree is looked for while it has its grace. */
+/** Interval of the scans for the rest of the tree during its grace. */
 const LEFT_MS = 50;
 
-/** Resolves when the process runs; rejects when it cannot be started. */
+/** Resolves when the process runs. Rejects if it cannot be started. */
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
   const { env, place } = options;
   const [file = "", ...argv] = commandOf(options);
-  // Node would give every child the executor's own NODE_V8_COVERAGE, whatever `env` has.
+  // Otherwise Node would give every child the executor's own NODE_V8_COVERAGE, even if `env` does not have it.
   const whole = { NODE_V8_COVERAGE: undefined, ...env, [COOKIE_NAME]: place.cookie };
   const child = spawn(file, argv, { cwd: place.folder.work, env: whole, detached: true, stdio: "pipe" });
-  // `once` rejects on "error", which is what comes in place of "spawn".
+  // If the start fails, "error" comes in place of "spawn". Then `once` rejects.
   await once(child, "spawn");
   return new SupervisedProcess(child, options);
 }
 
-/** A process that leads its own session and group, with all that it starts. */
+/** A process that leads its own session and group, with all processes that it starts. */
 export class SupervisedProcess {
   readonly pid: number;
   readonly stdout: ChildProcessWithoutNullStreams["stdout"];
-  /** Resolves when the process and all that it started are gone. Rejects when some of it does not die. */
+  /** Resolves when the process and all that it started are gone. Rejects if some of them do not die. */
   readonly exited: Promise<ProcessExit>;
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #options: Pick<ProcessOptions, "place" | "graceMs">;
   #gone = false;
   #grace: NodeJS.Timeout | undefined;
-  /** Aborts when SIGKILL is due. */
+  /** Aborts when it is time for SIGKILL. */
   readonly #patience = new AbortController();
 
   /** `child` has just started. */
@@ -65,7 +68,8 @@ export class SupervisedProcess {
     this.pid = pidOf(child);
     this.stdout = child.stdout;
     options.place.tree.rootStarted(this.pid);
-    // When a process ends, Node reads streams that nobody listens to yet, and throws that away: a short run would have said nothing.
+    // When a process ends, Node reads the streams that have no listener yet and discards their data. Without this
+    // listener, the output of a short run would be lost.
     child.stdout.on("readable", () => {});
     // The process may end before it has read its input.
     child.stdin.on("error", () => {});
@@ -73,51 +77,54 @@ export class SupervisedProcess {
       if (!this.#gone) signal(-this.pid, "SIGKILL");
     });
     this.exited = this.#end(this.#rootExit());
-    // The one who needs it awaits it; there may be none, when the start of the run fails later.
+    // The caller that needs `exited` awaits it. If the start of the run fails later, there may be no such caller.
     this.exited.catch(() => {});
   }
 
-  /** False as soon as the kernel knows that it ended. */
+  /** False as soon as the kernel knows that the process ended. */
   get alive(): boolean {
     return !this.#gone && (!HAS_PROC || readStat(this.pid) !== undefined);
   }
 
-  /** What it reads from stdin, which stays open after it. */
+  /** Writes to its stdin, which stays open. */
   write(input: string): void {
     this.#child.stdin.write(input);
   }
 
-  /** Closes its stdin. */
   endInput(): void {
     this.#child.stdin.end();
   }
 
-  /** SIGTERM to all of the tree, `graceMs` for all of it to end, SIGKILL. Resolves when none is left. Idempotent. */
+  /**
+   * Sends SIGTERM to the whole tree, waits up to `graceMs` for all of it to end, then sends SIGKILL. Resolves when none
+   * is left. Idempotent.
+   */
   async stop(): Promise<void> {
     if (!this.#gone && this.#grace === undefined) {
       const { place, graceMs } = this.#options;
       this.#grace = setTimeout(() => this.#patience.abort(), graceMs);
       signal(-this.pid, "SIGTERM");
-      // Twice would be taken for impatience.
+      // The group has its SIGTERM already. A program may take a second one as an order to end without cleanup.
       const outside = (await place.tree.look()).filter(({ group }) => group !== this.pid);
       for (const row of outside) signal(row.pid, "SIGTERM");
     }
     await this.exited;
   }
 
-  /** As `stop`, without the grace, also when that is running. */
+  /** Like `stop`, but without the grace, and even during a grace. */
   async kill(): Promise<void> {
     this.#patience.abort();
     await this.exited;
   }
 
-  /** Tells at once that the root is gone. */
+  /** Notifies the tree immediately when the root is gone. */
   #rootExit(): Promise<Omit<ProcessExit, "stderr">> {
     return new Promise((resolve) => {
       this.#child.once("exit", (code, endedBy) => {
         this.#options.place.tree.rootExited();
-        // What the engine left behind ends with it, whether it ended well or not; if it was asked to end, so were they, and have the
-        // same time for it. From now on the id may be another's.
+        // The processes that the engine left end with it, whether the engine succeeded or failed. If the engine was
+        // asked to end, these processes were asked too, and have the same grace. From now on, the pid may belong to
+        // another process.
         if (this.#grace === undefined || !HAS_PROC) signal(-this.pid, "SIGKILL");
         this.#gone = true;
         const stopped = this.#grace !== undefined || this.#patience.signal.aborted;
@@ -126,7 +133,7 @@ export class SupervisedProcess {
     });
   }
 
-  /** Waits for the root's end and ends what is left of the tree. */
+  /** Waits until the root ends, then ends the rest of the tree. */
   async #end(rootExit: Promise<Omit<ProcessExit, "stderr">>): Promise<ProcessExit> {
     const { stderr } = this.#child;
     const { tree, cgroup } = this.#options.place;
@@ -145,7 +152,7 @@ export class SupervisedProcess {
   }
 }
 
-/** Each of these replaces itself by the next, so that the process stays the same. */
+/** Each of these commands replaces itself with the next one (exec), so the pid stays the same. */
 function commandOf({ command, args, place: { cgroup }, setpriv }: ProcessOptions): readonly string[] {
   const enter = cgroup ? ["/bin/sh", "-c", 'echo 0 >"$1" && shift && exec "$@"', "sh", cgroup.procs] : [];
   const dieWithUs = setpriv ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
@@ -158,7 +165,7 @@ async function noneLeft(look: () => Promise<readonly number[]>, patience: AbortS
   }
 }
 
-/** Never 0, which would mean our own group. */
+/** Never 0, because 0 would mean this process's own group. */
 function pidOf({ pid }: { readonly pid?: number | undefined }): number {
   if (!pid) throw new Error("a process that was started has no id");
   return pid;

@@ -2,12 +2,15 @@ import { chmod, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunFolder } from "@ccsp/engine-kit";
 
-/** A run's folders, which whoever made them removes. */
+/** A run's folders. The caller that creates them must remove them. */
 export interface OwnedRunFolder extends RunFolder {
   remove(): Promise<void>;
 }
 
-/** Its temporary folder has a short name in `temporary`, the others are in `parent` under its own. */
+/**
+ * Creates a run's folders. The temporary folder has a short name in `temporary`. The others are in `parent`, in a
+ * folder with the run's name.
+ */
 export async function createRunFolder(parent: string, name: string, temporary: string): Promise<OwnedRunFolder> {
   const path = join(parent, name);
   await mkdir(temporary, { recursive: true, mode: 0o700 });
@@ -18,7 +21,7 @@ export async function createRunFolder(parent: string, name: string, temporary: s
     home: join(path, "home"),
     tmp,
     async remove() {
-      // One that cannot be removed does not keep the other.
+      // If one folder cannot be removed, the other is removed all the same.
       const both = await Promise.allSettled([removeTree(path), removeTree(tmp)]);
       for (const one of both) if (one.status === "rejected") throw one.reason;
     },
@@ -33,9 +36,12 @@ export async function createRunFolder(parent: string, name: string, temporary: s
   return folder;
 }
 
-/** Removes a folder with all that is in it, also where an engine's tools took the right to write away, as Go's module cache does. */
+/**
+ * Removes a folder with all its content. This also works if an engine's tools removed the write permission, as Go's
+ * module cache does.
+ */
 export async function removeTree(path: string): Promise<void> {
-  // A process that was just killed may still have been writing.
+  // Retries, because a process that was just killed may still be writing.
   const remove = () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   try {
     await remove();

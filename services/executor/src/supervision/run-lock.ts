@@ -4,7 +4,7 @@ import { readStat } from "./proc.js";
 /** A process that may hold the lock. */
 export interface Holder {
   readonly pid: number;
-  /** Tells it from a later one with the same id. Empty where that is not known. */
+  /** Start time, which distinguishes the process from a later one with the same pid. Empty if unknown. */
   readonly started: string;
 }
 
@@ -17,11 +17,12 @@ export interface Lock {
 const TRIES = 10;
 
 /**
- * Takes the lock in file `path` for `us`; it holds until it is released or `us` is no more. Resolves to who has it, when somebody else
- * does.
+ * Takes the lock in the file `path` for `us`. The lock holds until it is released or until the process `us` is gone. If
+ * another process has the lock, this resolves to that holder.
  *
- * A dead holder is replaced by whoever first makes the file of its succession, which is named after the dead one. So of two that
- * found it dead at the same time, the slower one cannot remove the lock that the faster one has by then.
+ * A dead holder is replaced by the first process that creates its succession file, which is named after the dead
+ * holder. Two processes may find the holder dead at the same time. Then the slower one cannot remove the lock that the
+ * faster one has by then.
  */
 export async function takeLock(path: string, us: Holder): Promise<Lock | Holder> {
   const ours = JSON.stringify(us);
@@ -34,11 +35,12 @@ export async function takeLock(path: string, us: Holder): Promise<Lock | Holder>
     if (!(await create(succession, ours))) {
       const successor = await read(succession);
       if (successor && isAlive(successor)) return successor;
-      // It died in the middle of taking over.
+      // The successor died while it was taking over.
       await rm(succession, { force: true });
       continue;
     }
-    // Whoever made this file before us is done with it: then the lock is theirs.
+    // Another process may have completed this succession before. Then the lock file no longer names the dead holder,
+    // and the lock belongs to that process.
     if (isSame(await read(path), holder)) {
       await rename(succession, path);
       return { release: () => rm(path, { force: true }) };
@@ -48,7 +50,7 @@ export async function takeLock(path: string, us: Holder): Promise<Lock | Holder>
   throw new Error(`${path} is being taken by others`);
 }
 
-/** Makes a file with its content in one step. False when there is one. */
+/** Creates a file with its content in one atomic step. False if the file exists. */
 async function create(path: string, content: string): Promise<boolean> {
   const draft = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
   await writeFile(draft, content, { mode: 0o600 });
@@ -63,7 +65,7 @@ async function create(path: string, content: string): Promise<boolean> {
   }
 }
 
-/** Undefined when it is gone. */
+/** Undefined if the file is gone. */
 async function read(path: string): Promise<Holder | undefined> {
   try {
     const holder: Holder = JSON.parse(await readFile(path, "utf8"));
@@ -75,12 +77,12 @@ async function read(path: string): Promise<Holder | undefined> {
   }
 }
 
-/** What a host that lost its power may leave: nobody's. */
+/** A host that lost power may leave an incomplete file. It belongs to no process. */
 const CUT_OFF: Holder = { pid: 0, started: "" };
 
 const isSame = (a: Holder | undefined, b: Holder): boolean => a?.pid === b.pid && a.started === b.started;
 
-/** Where there is no /proc nobody is: a lock then says nothing. */
+/** Without /proc no holder counts as alive. There the lock does not protect. */
 function isAlive({ pid, started }: Holder): boolean {
   const now = readStat(pid)?.started;
   return now !== undefined && now === started;

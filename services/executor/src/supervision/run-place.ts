@@ -5,7 +5,7 @@ import type { ProcessWatch } from "./process-watch.js";
 import { createRunFolder, type OwnedRunFolder } from "./run-folder.js";
 import type { Tree, TreeLimits } from "./tree.js";
 
-/** What a run has on this host while it lives. */
+/** What a run uses on this host while it lives: its folders, its processes and its cgroup. */
 export interface RunPlace {
   readonly folder: RunFolder;
   /** In the environment of all its processes. */
@@ -14,18 +14,21 @@ export interface RunPlace {
   readonly tree: Tree;
   /** Where its processes live; undefined: where this process does. */
   readonly cgroup: Cgroup | undefined;
-  /** Called when the run passes a limit of memory or number. */
+  /** Called when the run exceeds a limit of memory or number. */
   onOverrun: (why: Overrun) => void;
-  /** Resolves when nothing is left of it, save a folder that cannot be removed. Rejects when processes in its cgroup do not die. */
+  /**
+   * Resolves when nothing is left of the run, except a folder that cannot be removed. Rejects if processes in its
+   * cgroup do not die.
+   */
   release(): Promise<void>;
 }
 
 export interface RunPlaceOptions {
   readonly run: string;
   readonly cookie: string;
-  /** In place of its throwaway folder to work in. */
+  /** Replaces the run's temporary working folder. */
   readonly workingFolder: string | undefined;
-  /** Runs get their folders in here, and their temporary folders in `temporary`. */
+  /** Runs get their folders here, and their temporary folders in `temporary`. */
   readonly folder: string;
   readonly temporary: string;
   readonly limits: TreeLimits;
@@ -34,11 +37,11 @@ export interface RunPlaceOptions {
   readonly log: Logger;
 }
 
-/** Makes the folders and the cgroup, and watches for processes. Leaves nothing behind when it rejects. */
+/** Creates the folders and the cgroup, and begins to watch for processes. If it rejects, it leaves nothing behind. */
 export async function openRunPlace(options: RunPlaceOptions): Promise<RunPlace> {
   const { run, workingFolder, cgroups, limits, log } = options;
   const owned = await createRunFolder(options.folder, run.replaceAll(/[^A-Za-z0-9._-]/g, "-"), options.temporary);
-  // What the run brought counts all the same; the next boot tries again.
+  // A failure does not affect the run's result. The next boot tries again to remove the folder.
   const removeFolder = () =>
     owned.remove().catch((err: unknown) => log.error({ err, run }, "folder of a run is left behind"));
   let cgroup: Cgroup | undefined;

@@ -11,18 +11,18 @@ import type { TreeLimits } from "./tree.js";
 export interface SupervisorOptions {
   readonly executorId: string;
   readonly bootId: string;
-  /** Runs get their folders in here. */
+  /** Runs get their folders here. */
   readonly folder: string;
-  /** And their temporary folders in here. */
+  /** Runs get their temporary folders here. */
   readonly temporary: string;
   /** PATH of every engine. */
   readonly path: string;
   readonly silenceMs: number;
   readonly stallMs: number;
   readonly graceMs: number;
-  /** Of each run. */
+  /** Limits for each run. */
   readonly limits: TreeLimits;
-  /** Undefined: runs are watched from outside only. */
+  /** Undefined: the supervisor only watches the processes of runs by scans. */
   readonly cgroups: Cgroups | undefined;
   readonly setpriv: string | undefined;
   readonly log: Logger;
@@ -30,15 +30,15 @@ export interface SupervisorOptions {
 
 /** Starts processes. Each waits for its input, and is a run from `use` on. */
 export interface Launcher {
-  /** Rejects when the process cannot be started; its folders are gone then. */
+  /** Rejects if the process cannot be started. Nothing of it is left then. */
   launch(options: LaunchOptions): Promise<LaunchedProcess>;
 }
 
 export type LaunchOptions = Pick<RunOptions, "run" | "command" | "prepare" | "traceparent" | "workingFolder">;
 
 /**
- * Runs engines of any kind: own session, own folders, own limits, an environment that holds what is listed here and nothing else.
- * `close` ends the sweep for strays; runs have to be over by then.
+ * Runs engines of any kind. Each run has its own session, its own folders, its own limits, and an environment with only
+ * the listed variables. `close` stops the scan for strays. All runs must be over before it is called.
  */
 export const createSupervisor = (options: SupervisorOptions): Launcher & { close(): Promise<void> } =>
   new HostSupervisor(options);

@@ -3,16 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Bytes of a run's TMPDIR. The path of a Unix socket has at most 103 bytes on every system (104 with its end on macOS, 108 on Linux), and Claude Code
- * (2.1.332) puts one into `cc-socks/<pid>.sock` below it; where that is too long it takes a folder that all runs share, and leaves it there.
+ * Maximum bytes of the path of a run's TMPDIR. A Unix socket's path may have 103 bytes on every system (104 on macOS
+ * and 108 on Linux, with the final NUL). Claude Code (2.1.332) puts a socket into `cc-socks/<pid>.sock` below TMPDIR.
+ * If that path is too long, it uses a folder that all runs share, and leaves it there.
  */
 const MOST_BYTES = 80;
 /** `/` and the six characters of `mkdtemp`. */
 const OWN_BYTES = 7;
 
 /**
- * Where the runs of an executor have their temporary folders: in the executor's own, `path`; where that is deep, beside others in the system's
- * temporary folder, under a name that is always the same for `path`.
+ * The folder in which the runs of an executor have their temporary folders. It is in the executor's own folder, `path`,
+ * if that path is short enough. Otherwise it is in the system's temporary folder, with a name that is always the same
+ * for `path`.
  */
 export function temporaryFolderOf(path: string): string {
   const own = join(path, "tmp");

@@ -1,7 +1,7 @@
 import type { RunResources } from "@ccsp/engine-kit";
 import { type ProcessRow, readPssBytes, readStat } from "./proc.js";
 
-/** 0: no limit. */
+/** For each limit, 0 means no limit. */
 export interface TreeLimits {
   readonly memoryBytes: number;
   readonly processes: number;
@@ -9,22 +9,22 @@ export interface TreeLimits {
 
 export interface TreeOptions {
   readonly limits: TreeLimits;
-  /** Called at every look that finds a limit passed while the root lives. */
+  /** Called at every scan that finds a limit exceeded while the root lives. */
   readonly onOverrun: (why: "memory" | "processes") => void;
-  /** Has the host looked at, by a look that begins after this call. */
+  /** Scans the host. The scan begins after this call. */
   readonly look: () => Promise<void>;
-  /** Processor time of all that this process has waited for since the last call. */
+  /** Processor time in ms of all processes that this process has waited for since the last call. */
   readonly newlyReapedMs: () => number;
-  /** The tree is watched no more. */
+  /** Called when the tree is no longer watched. */
   readonly onClose: () => void;
 }
 
-/** The processes of one run, as looks at the host find them. */
+/** The processes of one run, as scans of the host find them. */
 export class Tree {
   readonly #options: TreeOptions;
   #root: number | undefined;
   #members: readonly ProcessRow[] = [];
-  /** Of processes that are gone and that no member waited for. */
+  /** Processor time of processes that are gone and that no member waited for. */
   #goneCpuMs = 0;
   #cpuMs: number | undefined;
   #peakMemoryBytes: number | undefined;
@@ -33,46 +33,52 @@ export class Tree {
     this.#options = options;
   }
 
-  /** The process that leads its session; undefined before it started and after it was waited for. */
+  /** The process that leads the session. Undefined before it starts and after this process has waited for it. */
   get root(): number | undefined {
     return this.#root;
   }
 
-  /** As the last look found it. */
+  /** The members at the last scan. */
   get members(): readonly ProcessRow[] {
     return this.#members;
   }
 
-  /** How many it has, as the last look found it. */
+  /** The number of members at the last scan. */
   get processes(): number {
     return this.#members.length;
   }
 
-  /** Pages that processes share count for each of them. Undefined numbers: nobody looked, or nobody can. */
+  /**
+   * Pages that processes share count for each of them. A number is undefined if no scan was made or the host cannot
+   * measure it.
+   */
   get resources(): RunResources {
     return { cpuMs: this.#cpuMs, peakMemoryBytes: this.#peakMemoryBytes };
   }
 
-  /** Memory as the kernel shares it out, now; 0 where it does not say. Dear: see `readPssBytes`. */
+  /**
+   * The memory now, with shared pages divided among their users by the kernel. 0 if unknown. Expensive: see
+   * `readPssBytes`.
+   */
   pssBytes(): number {
     const pids = new Set(this.#members.map(({ pid }) => pid));
-    // Which no look may have found yet.
+    // No scan may have found the root yet.
     if (this.#root !== undefined) pids.add(this.#root);
     return sum([...pids], readPssBytes);
   }
 
-  /** What leads its session now. */
+  /** Sets the process that leads the session. */
   rootStarted(pid: number): void {
     this.#root = pid;
   }
 
-  /** Looks at the root alone, before it returns: a run may be too short for a look at all of it. */
+  /** Reads the root only, before it returns: a run may be too short for a full scan. */
   glance(): void {
     const now = this.#root === undefined ? undefined : readStat(this.#root);
     if (now) this.#has(now.rssBytes);
   }
 
-  /** To be called when the root's exit is told, before anything is awaited. */
+  /** To be called when the root's exit is known, before any await. */
   rootExited(): void {
     this.#members = this.#members.filter(({ pid }) => pid !== this.#root);
     this.#root = undefined;
@@ -80,22 +86,25 @@ export class Tree {
     this.#cpuMs = Math.max(this.#cpuMs ?? 0, this.#goneCpuMs);
   }
 
-  /** Its living processes, by a look that begins after this call. */
+  /** The living processes of the tree, by a scan that begins after this call. */
   async look(): Promise<readonly ProcessRow[]> {
     await this.#options.look();
     return this.#members;
   }
 
-  /** Call it when a look has found none: a process with this cookie that turns up later is a stray, and is killed. */
+  /**
+   * To be called when a scan has found no process. A process with this cookie that appears later is a stray and is
+   * killed.
+   */
   close(): void {
     this.#options.onClose();
   }
 
-  /** What a look found. */
+  /** Takes the result of a scan. */
   take(rows: readonly ProcessRow[]): void {
     const now = new Set(rows.map(keyOf));
     const parents = new Set(this.#members.map(({ pid }) => pid));
-    // One that had a parent in the tree is in its parent's time.
+    // If a process had a parent in the tree, its time is part of the parent's time.
     const orphans = this.#members.filter(
       (row) => !now.has(keyOf(row)) && !parents.has(row.parent) && row.pid !== this.#root,
     );
@@ -118,7 +127,7 @@ export class Tree {
     if (this.#root === undefined) return;
     if (processes > 0 && this.#members.length > processes) return onOverrun("processes");
     if (memoryBytes === 0 || rssBytes <= memoryBytes) return;
-    // Shared pages were counted more than once. The exact count is dear, and only needed now.
+    // RSS counts shared pages more than once. The exact count is expensive, and is needed only now.
     if (this.pssBytes() > memoryBytes) onOverrun("memory");
   }
 }

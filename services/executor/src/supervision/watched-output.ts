@@ -2,21 +2,22 @@ import type { Overrun } from "@ccsp/engine-kit";
 import { AFTER_EXIT_MS, type SupervisedProcess } from "./process.js";
 
 export interface WatchOptions {
-  /** From now on. */
+  /** Counts from the start of the watch. */
   readonly wallMs: number;
-  /** Longest time without output. Time in which nobody reads does not count, here and below. */
+  /** Longest time without output. This limit and the next one do not count time in which the caller does not read. */
   readonly silenceMs: number;
-  /** Longest time without progress, whatever is written meanwhile. */
+  /** Longest time without progress, even if the process writes meanwhile. */
   readonly stallMs: number;
-  /** Called once, when a limit has passed: the process is to be stopped. */
+  /** Called once, when a limit is exceeded. The caller must then stop the process. */
   onOverrun(overrun: Overrun): void;
 }
 
-/** A process's output, while three clocks run. */
+/** A process's output, with three clocks that limit it. */
 export class WatchedOutput {
   /**
-   * In chunks, read only as fast as it is taken: the pipe then fills and the process waits. Nothing that is read once a limit has passed, or
-   * after `cut`, is among them. Ends when the output ends, or soon after the process is gone. Never throws.
+   * The output in chunks. Backpressure: it is read only when the caller takes it, so the pipe fills and the process
+   * waits. Output that is read after a limit is exceeded, or after `cut`, is not included. Ends when the output ends,
+   * or soon after the process is gone. Never throws.
    */
   readonly chunks: AsyncIterable<Buffer>;
   readonly #stdout: SupervisedProcess["stdout"];
@@ -27,9 +28,9 @@ export class WatchedOutput {
   #cut = false;
   #exited = false;
   #listeningSince = 0;
-  /** Listened since the last progress. */
+  /** Time spent reading since the last progress, in ms. */
   #stalledMs = 0;
-  /** All waits together: the one who holds the pipe may write for ever. */
+  /** Limits the total wait after the exit: a process that holds the pipe may write forever. */
   #afterExitMs = AFTER_EXIT_MS;
 
   constructor({ stdout, exited }: SupervisedProcess, options: WatchOptions) {
@@ -41,13 +42,16 @@ export class WatchedOutput {
     this.chunks = this.#read();
   }
 
-  /** The process is being ended: what it says from now on does not count. It is read all the same, so that nobody waits for room. */
+  /**
+   * To be called when the process is being ended. Its later output does not count. It is still read, so the process
+   * does not block on a full pipe.
+   */
   cut(): void {
-    // What is left of a process that has ended by itself came before.
+    // If the process has ended by itself, its remaining output was written before that and counts.
     this.#cut ||= !this.#exited;
   }
 
-  /** What was read meant something new: the stall clock begins anew. */
+  /** The output showed something new, so the stall clock starts again. */
   progress(): void {
     this.#stalledMs = 0;
   }
@@ -57,7 +61,7 @@ export class WatchedOutput {
     try {
       for (;;) {
         this.#listen();
-        // Rejects when it is destroyed, which is the end too.
+        // This rejects when the stream is destroyed. That is also the end.
         const next: IteratorResult<Buffer, undefined> = await chunks.next().catch(() => END);
         this.#heard();
         if (next.done || this.#afterExitMs <= 0) return;
@@ -104,7 +108,7 @@ export class WatchedOutput {
   #whenExited(): void {
     this.#exited = true;
     clearTimeout(this.#wall);
-    // Only a reader who waits has a timer to be replaced.
+    // Only a waiting reader has a timer to replace.
     if (this.#silence !== undefined) this.#listen();
   }
 }

@@ -5,9 +5,9 @@ import type { Lease } from "../domain/queue.js";
 import type { AttemptEnd, AttemptTracing } from "../domain/trace.js";
 
 /**
- * Spans of attempts, by OpenTelemetry. They hold names and numbers, never prompts or answers. Attributes are those of the conventions
- * for messaging (1.45.0) and for agents (https://github.com/open-telemetry/semantic-conventions-genai, in development): what has a name
- * there is called so.
+ * Spans of attempts, by OpenTelemetry. They hold names and numbers, never prompts or answers. Attributes follow the
+ * conventions for messaging (1.45.0) and for agents (https://github.com/open-telemetry/semantic-conventions-genai, in
+ * development). A value that has a name there uses that name.
  */
 export function createAttemptTracing(executorId: string): AttemptTracing {
   const spans = tracer("@ccsp/executor");
@@ -93,10 +93,11 @@ const factAttributes = ({ cause, code, resources, waited }: RunFacts) => ({
   "ccsp.run.peak_memory_bytes": resources?.peakMemoryBytes,
 });
 
-/** None when nobody knows. */
+/** Undefined if the usage is unknown. */
 export const usageAttributes = (usage: Usage | undefined) =>
   usage && {
-    // The conventions count what came from a cache or went into one as input too; engines count it apart.
+    // The conventions count tokens that were read from a cache or written to one as input tokens too. Engines count
+    // them separately.
     "gen_ai.usage.input_tokens": usage.inputTokens + usage.cacheReadTokens + usage.cacheCreationTokens,
     "gen_ai.usage.output_tokens": usage.outputTokens,
     "gen_ai.usage.cache_read.input_tokens": usage.cacheReadTokens,

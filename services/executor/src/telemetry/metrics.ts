@@ -10,7 +10,7 @@ export interface ExecutorMetrics extends AttemptMetrics, HookMetrics {
 const CPU_SECONDS = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000];
 const MEMORY_BYTES = [64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192].map((mib) => mib * 1024 ** 2);
 
-/** Metrics of runs; labels come from closed sets. */
+/** Metrics of runs. Label values come from closed sets. */
 export function createExecutorMetrics(registry: Registry): ExecutorMetrics {
   const registers = [registry];
   const runs = new Gauge({

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { WarmMetrics } from "../warm/waiting.js";
 
-/** Metrics of processes that wait for runs; labels come from closed sets. */
+/** Metrics of processes that wait for runs. Label values come from closed sets. */
 export function createWarmMetrics(registry: Registry): WarmMetrics {
   const registers = [registry];
   const starts = new Counter({

@@ -1,11 +1,11 @@
 import type { Settings } from "@ccsp/config";
 
 export interface WarmConfig {
-  /** Most waiting processes; 0: none. */
+  /** Maximum number of waiting processes; 0: none. */
   readonly count: number;
-  /** Most memory of all of them. */
+  /** Maximum memory of all waiting processes. */
   readonly memoryBytes: number;
-  /** Oldest that is used. */
+  /** An older process is not used. */
   readonly maxAgeMs: number;
 }
 

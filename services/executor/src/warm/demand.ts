@@ -1,27 +1,33 @@
 export interface DemandOptions {
-  /** Most processes in all. */
+  /** Maximum number of processes in total. */
   readonly count: number;
-  /** For how long a start is remembered, in ms. */
+  /** How long a start is remembered, in ms. */
   readonly windowMs: number;
 }
 
-/** Which keys are worth a waiting process, learned from the starts of runs. */
+/** Decides which keys are worth a waiting process. It learns this from the starts of runs. */
 export interface Demand {
-  /** A run with this key was started. Answers the keys that are forgotten for it. */
+  /** Records that a run with this key started. Returns the keys that it forgot to limit memory. */
   used(key: string, nowMs: number): readonly string[];
-  /** How many should wait for each key, the latest used first; a key that is not in it should have none. */
+  /**
+   * How many processes should wait for each key, the key that was used last first. A key that is missing should have
+   * none.
+   */
   wanted(nowMs: number): ReadonlyMap<string, number>;
 }
 
-/** A key that is used no more goes by time; agents that each have their own would fill the memory before. */
+/**
+ * Limits memory. Unused keys expire with time, but agents that each have their own key would fill the memory before
+ * that.
+ */
 const MOST_KEYS = 32;
 
 /**
- * One process for each start of a key but the first, in the order of their latest use: every key that came twice gets its first before
- * any gets a second.
+ * Each key gets one process for each remembered start except the first. Keys come in the order of their last use. Each
+ * key with two starts gets its first process before any key gets a second one.
  */
 export function createDemand({ count, windowMs }: DemandOptions): Demand {
-  /** The latest starts of each key, the oldest first; the keys in the order of their latest. */
+  /** The latest starts of each key, the oldest first. The keys are in the order of their latest start. */
   const starts = new Map<string, readonly number[]>();
 
   return {

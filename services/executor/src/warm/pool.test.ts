@@ -9,7 +9,7 @@ const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 const MB = 1024 ** 2;
 const MINUTE = 60_000;
 
-/** A pool whose time and processes the test moves by hand. */
+/** A pool whose time and processes the test controls. */
 function setUp(options: Partial<WarmPoolOptions> = {}) {
   let now = 0;
   let waits: { readonly until: number; end(): void }[] = [];
@@ -87,7 +87,7 @@ function setUp(options: Partial<WarmPoolOptions> = {}) {
     starts,
     counted,
     names: () => processes.filter(({ alive, used }) => alive && !used).map(({ name }) => name),
-    /** A run with this key; answers what it was started as. */
+    /** Starts a run with this key. Returns the name that its process was started with. */
     async start(warmKey: string | undefined): Promise<string> {
       const request: RunOptions = {
         run: `task-${++runs}:1`,
@@ -169,7 +169,7 @@ describe("the pool of waiting processes", () => {
     assert.equal(names().length, 2);
     for (const key of ["c", "c"]) await start(key);
     await pass(MINUTE);
-    // The key that came first lost its own.
+    // The key that came first lost its process.
     assert.deepEqual(names(), ["warm-1:0", "warm-3:0"]);
     assert.deepEqual(counted.slice(-1), ["unwanted"]);
   });
@@ -219,7 +219,7 @@ describe("the pool of waiting processes", () => {
     await pass(10_000);
     const [process] = processes;
     assert.ok(process);
-    // Such runs go on coming, and have none of it.
+    // The process looks dead during two more runs. They keep the demand for the key alive, and do not use the process.
     process.alive = false;
     for (const run of ["task-3:1", "task-4:1"]) assert.equal(await start("a"), run);
     process.alive = true;
@@ -237,7 +237,7 @@ describe("the pool of waiting processes", () => {
     assert.deepEqual(names(), ["warm-1:0", "warm-2:0"]);
     for (const process of processes) process.bytes = 200 * MB;
     await pass(MINUTE);
-    // The older one goes, and the next would not fit.
+    // The older process is ended. A new one would not fit.
     assert.deepEqual(names(), ["warm-2:0"]);
     assert.deepEqual(counted.slice(-1), ["memory"]);
   });

@@ -11,7 +11,7 @@ import { judge } from "./verdict.js";
 import { createWaitingProcesses, type Kind, type WaitingProcesses, type WarmMetrics } from "./waiting.js";
 
 export interface WarmPoolOptions extends WarmConfig {
-  /** Starts at once that do not slow each other: one for each processor. */
+  /** Number of starts at the same time that do not slow each other: one for each processor. */
   readonly startsAtOnce: number;
   readonly launcher: Launcher;
   readonly metrics: WarmMetrics;
@@ -19,16 +19,22 @@ export interface WarmPoolOptions extends WarmConfig {
   readonly log: Logger;
 }
 
-/** A start takes half a second of processor time: no more than half a core goes into those that nobody waits for. */
+/**
+ * A start takes half a second of processor time. With this pause, starts that no run waits for use at most half a core.
+ */
 const PACE_MS = 1_000;
-/** Between two looks at ages and memory, when nothing is to be started. */
+/** Interval of the checks of ages and memory when no process must be started. */
 const LOOK_MS = 5_000;
-/** For so long a cold start keeps a processor busy, and a run that got a waiting process until its first words. */
+/**
+ * How long a start keeps a processor busy. A cold run: the whole start. A run with a waiting process: the time until
+ * its first text.
+ */
 const BUSY_MS = { cold: 1_500, warm: 250 };
 
 /**
- * Processes that were started before there was a run for them. Each serves one run of the key that it was started for; others are started in the
- * background. A run for which none waits is started as if there were no pool.
+ * A pool of processes that start before there is a run for them. Each serves one run with the key that it was started
+ * for. The pool starts new ones in the background. If no process waits for a run, the run starts as if there were no
+ * pool.
  */
 export class WarmPool implements WarmProcesses {
   readonly #options: WarmPoolOptions;
@@ -37,14 +43,14 @@ export class WarmPool implements WarmProcesses {
   readonly #setbacks = createSetbacks();
   readonly #waiting: WaitingProcesses;
   #allowed = true;
-  /** When each of the latest runs will have started. */
+  /** When each of the latest runs will have started, in ms of the clock. */
   #starting: readonly number[] = [];
-  /** What the processes of each key had at the last look at one. */
+  /** The memory of a process of each key, at the last check. */
   readonly #sizes = new Map<string, number>();
   #names = 0;
   #launching: Promise<void> | undefined;
   #keeping = false;
-  /** Ends the wait under way, which is a long one while it rests. */
+  /** Ends the wait in progress. That wait is a long one while the pool rests. */
   #wake = new AbortController();
   #resting = false;
 
@@ -57,7 +63,7 @@ export class WarmPool implements WarmProcesses {
     });
   }
 
-  /** The supervisor that one engine is given. */
+  /** The supervisor for one engine. */
   of(engine: string): Supervisor {
     const { launcher, log } = this.#options;
     return {
@@ -90,7 +96,7 @@ export class WarmPool implements WarmProcesses {
     await this.#waiting.ended();
   }
 
-  /** A process for the run, if one waits; and learns from it which are worth having. */
+  /** Returns a waiting process for the run, if there is one. Learns from the run which keys are worth a process. */
   #take(engine: string, { warmKey, command, prepare }: RunOptions): LaunchedProcess | undefined {
     const { clock, maxAgeMs, count, metrics } = this.#options;
     const now = clock.now();
@@ -122,7 +128,7 @@ export class WarmPool implements WarmProcesses {
     this.#keeping = false;
   }
 
-  /** Runs go on without them. */
+  /** An error here does not affect runs: they start without waiting processes. */
   async #stepIfAllowed(): Promise<number | undefined> {
     try {
       return this.#allowed ? await this.#step() : LOOK_MS;
@@ -132,7 +138,7 @@ export class WarmPool implements WarmProcesses {
     }
   }
 
-  /** Answers how long to wait until the next step; undefined: there is nothing to be done any more. */
+  /** Returns how long to wait before the next step. Undefined: there is nothing more to do. */
   async #step(): Promise<number | undefined> {
     const { clock, maxAgeMs, memoryBytes, startsAtOnce } = this.#options;
     const wanted = this.#demand.wanted(clock.now());
@@ -149,7 +155,7 @@ export class WarmPool implements WarmProcesses {
     return PACE_MS;
   }
 
-  /** The kind that lacks a process and has the fewest, of those whose next one is likely to fit. */
+  /** The kind that lacks a process and has the fewest. It considers only kinds whose next process is likely to fit. */
   #lacking(wanted: ReadonlyMap<string, number>, freeBytes: number): Kind | undefined {
     const now = this.#options.clock.now();
     const has = (key: string) => this.#waiting.all().filter(({ kind }) => kind.key === key).length;

@@ -2,7 +2,10 @@ import { backoffMs } from "@ccsp/timing";
 
 const PAUSES = { firstMs: 2_000, longestMs: 10 * 60_000 };
 
-/** After processes of a key died while they waited, or could not be started: how long none of it is started. */
+/**
+ * Back-off for keys whose processes died while they waited or could not be started: no process of the key starts during
+ * it.
+ */
 export function createSetbacks() {
   const keys = new Map<string, { readonly many: number; readonly untilMs: number }>();
   return {
@@ -10,7 +13,7 @@ export function createSetbacks() {
       const many = (keys.get(key)?.many ?? 0) + 1;
       keys.set(key, { many, untilMs: nowMs + backoffMs(many, PAUSES) });
     },
-    /** One of them served a run, or the key is forgotten. */
+    /** A process of the key served a run, or the key is forgotten. */
     clear(key: string): void {
       keys.delete(key);
     },

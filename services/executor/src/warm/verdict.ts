@@ -3,21 +3,21 @@ import type { Waiting, WarmEnd } from "./waiting.js";
 export interface Bounds {
   readonly nowMs: number;
   readonly maxAgeMs: number;
-  /** Of all that wait. */
+  /** For all waiting processes together. */
   readonly memoryBytes: number;
 }
 
 export interface Verdict {
   readonly ends: readonly { readonly one: Waiting; readonly why: WarmEnd }[];
-  /** What the others have. */
+  /** Total memory of the processes that stay. */
   readonly bytes: number;
-  /** The most that one of each key has: so much its next one may need. */
+  /** The highest memory of a process of each key. The next process of the key may need that much. */
   readonly sizes: ReadonlyMap<string, number>;
 }
 
 /**
- * Which of the waiting processes (the oldest first) are to end. Those of keys that were used last, the first of `wanted`, have the memory
- * first, and of each key the youngest.
+ * Decides which waiting processes end. `all` has the oldest first. Memory goes first to the keys that were used last,
+ * which are the first in `wanted`. Within a key, it goes first to the youngest process.
  */
 export function judge(all: readonly Waiting[], wanted: ReadonlyMap<string, number>, bounds: Bounds): Verdict {
   const order = [...wanted.keys()];

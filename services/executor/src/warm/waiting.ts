@@ -1,7 +1,7 @@
 import type { RunOptions } from "@ccsp/engine-kit";
 import type { LaunchedProcess } from "../supervision/launched-run.js";
 
-/** What all runs of one key have in common. */
+/** What all runs with one key share. */
 export interface Kind {
   readonly key: string;
   readonly engine: string;
@@ -15,19 +15,19 @@ export interface Waiting {
   readonly since: number;
 }
 
-/** `unwanted`: no such task came for long. `off`: the executor drains, or nothing may be started. */
+/** `unwanted`: no task with its key came for a long time. `off`: the executor drains, or nothing may start. */
 export type WarmEnd = "used" | "age" | "memory" | "unwanted" | "died" | "off";
 
 /** Counts of waiting processes. Implemented by `../telemetry/warm-metrics.ts`. */
 export interface WarmMetrics {
-  /** A run that could have one was started: by one, or without. */
+  /** Counts a run that a waiting process could serve. `warm`: one did. `cold`: none was there. */
   started(engine: string, how: "warm" | "cold"): void;
   waiting(engine: string, many: number): void;
-  /** One waits no more. */
+  /** A process no longer waits. */
   over(engine: string, why: WarmEnd): void;
 }
 
-/** The processes that wait. Whoever takes one out has to use it. */
+/** The waiting processes. A caller that takes a process out must use it. */
 export function createWaitingProcesses(metrics: WarmMetrics, onDeath: (kind: Kind) => void) {
   /** The oldest first. */
   const all = new Set<Waiting>();
@@ -51,7 +51,7 @@ export function createWaitingProcesses(metrics: WarmMetrics, onDeath: (kind: Kin
   return {
     all: (): readonly Waiting[] => [...all],
     of,
-    /** How many have been taken out to be killed, and are not gone. */
+    /** The number of processes that were taken out to be killed and are not gone yet. */
     ending: (): number => ending.size,
 
     add(one: Waiting): void {
@@ -60,7 +60,7 @@ export function createWaitingProcesses(metrics: WarmMetrics, onDeath: (kind: Kin
       void attend(one);
     },
 
-    /** The oldest one of a key that lives, and was started after `afterMs`. */
+    /** Takes out the oldest living process of a key that was started after `afterMs`. */
     take(key: string, afterMs: number): LaunchedProcess | undefined {
       for (const one of all) {
         if (one.kind.key !== key || one.since <= afterMs || !one.process.alive) continue;
@@ -76,7 +76,7 @@ export function createWaitingProcesses(metrics: WarmMetrics, onDeath: (kind: Kin
       ending.add(gone);
     },
 
-    /** Resolves when none of those that are being ended is left. */
+    /** Resolves when all processes that are being ended are gone. */
     async ended(): Promise<void> {
       while (ending.size > 0) await Promise.all(ending);
     },

@@ -1,6 +1,6 @@
 import { ENDINGS, emptyTranscript, followRun, runOptions } from "@ccsp/engine-kit";
 
-// An engine that the executor does not know: answers with what CCSP_ECHO_ANSWER says.
+// An engine that the executor does not know. It answers with the value of CCSP_ECHO_ANSWER.
 /** @type {import("@ccsp/engine-kit").EnginePlugin<{ answer: string }>} */
 export const enginePlugin = {
   name: "echo",

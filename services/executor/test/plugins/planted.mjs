@@ -1,4 +1,4 @@
-// A hook that does as CCSP_HOOK_PLANTED_DO says.
+// A hook that does what CCSP_HOOK_PLANTED_DO says.
 /** @type {import("@ccsp/engine-kit").HookPlugin<string>} */
 export const hookPlugin = {
   name: "planted",

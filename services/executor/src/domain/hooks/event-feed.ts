@@ -3,17 +3,24 @@ import { within } from "@ccsp/timing";
 import { type Clock, timerOf } from "../clock.js";
 import type { HookCalls, InstalledHook } from "./hook-calls.js";
 
-/** Events that wait for a hook: at most so many, with so many UTF-16 units of text, and one. */
+/**
+ * Limits of the events that wait for a hook: their number, and their text in UTF-16 code units. The last event may
+ * exceed the text limit.
+ */
 const MOST_EVENTS = 256;
 const MOST_TEXT = 256 * 1024;
 
-/** Tells one hook of one run's events, one after the other, beside the run. */
+/** Sends one run's events to one hook, one after the other, while the run continues. */
 export interface EventFeed {
   /**
-   * Resolves at once: an event for which there is no room is dropped, and counted. With a required hook it resolves when there is room.
+   * Resolves immediately. If the feed is full, the event is dropped and counted. With a required hook, a full feed
+   * makes this wait until the feed has capacity again.
    */
   add(event: EngineEvent): Promise<void>;
-  /** Nothing more comes. Resolves when the hook knows all; one that is not required, or whose run was `stopped`, has the time of one call for it. */
+  /**
+   * To be called when no more events come. Resolves when the hook has all events. A hook gets at most the time of one
+   * call for them if it is not required, or if its run was `stopped`.
+   */
   end(stopped: boolean): Promise<void>;
 }
 
@@ -22,7 +29,7 @@ export interface EventFeedOptions {
   readonly run: HookRun;
   readonly calls: HookCalls;
   readonly clock: Clock;
-  /** Called once, when a required hook has failed: it is told of nothing more. */
+  /** Called once, when a required hook has failed. The hook gets no more events. */
   readonly onBroken: () => void;
 }
 
@@ -42,7 +49,7 @@ export function createEventFeed({ installed, run, calls, clock, onBroken }: Even
       point: "on-event",
       taskId: run.request.taskId,
       act: (hook, signal) => hook.onEvent?.(run, event, signal),
-      // A hook that fails once fails with every word, as a rule.
+      // If a hook fails for one event, it usually fails for each piece of text.
       level: failures === 0 ? "warn" : "debug",
     });
     if (!told.failed) return;

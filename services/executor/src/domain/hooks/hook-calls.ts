@@ -3,16 +3,16 @@ import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { type Clock, timerOf } from "../clock.js";
 
-/** A hook with what the operator says of it. */
+/** A hook with the operator's settings for it. */
 export interface InstalledHook {
   readonly name: string;
-  /** Package or path that it was loaded from. */
+  /** The package or path that it was loaded from. */
   readonly origin: string;
-  /** Points that it has a method for. */
+  /** The points that it has a method for. */
   readonly points: readonly HookPoint[];
-  /** A failure of it fails the run. */
+  /** If true, a failure of the hook fails the run. */
   readonly required: boolean;
-  /** Of each call. */
+  /** For each call. */
   readonly timeoutMs: number;
   readonly hook: Hook;
 }
@@ -33,7 +33,10 @@ export interface HookDeps {
   readonly log: Logger;
 }
 
-/** What a call came to; `failed`: it threw or was too late, which is counted and logged by then. */
+/**
+ * The outcome of a call. `failed`: the hook threw or was late, and the failure is already counted and logged; or
+ * `ended` aborted first, which is neither counted as a failure nor logged.
+ */
 export type Called<T> =
   | { readonly failed: false; readonly value: T }
   | { readonly failed: true; readonly late: boolean };
@@ -43,15 +46,18 @@ export interface CallOptions<T> {
   readonly point: HookPoint;
   readonly taskId: string;
   readonly act: (hook: Hook, signal: AbortSignal) => Promise<T> | undefined;
-  /** In place of the hook's own time. */
+  /** Replaces the hook's own timeout. */
   readonly ms?: number;
-  /** The run ends: nobody waits any more, and that is no fault of the hook. */
+  /**
+   * Aborts when the run is being ended. Then no caller waits for the hook, and the call does not count as a failure of
+   * the hook.
+   */
   readonly ended?: AbortSignal | undefined;
-  /** Of the log line of a failure. */
+  /** Level of the log line for a failure. */
   readonly level?: "warn" | "debug";
 }
 
-/** Calls hooks, each within its time. */
+/** Calls hooks, each with a time limit. */
 export interface HookCalls {
   /** Never rejects. */
   call<T>(options: CallOptions<T>): Promise<Called<T | undefined>>;

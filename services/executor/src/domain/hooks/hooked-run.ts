@@ -15,16 +15,19 @@ import { createEventFeed, type EventFeed } from "./event-feed.js";
 import type { HookDeps } from "./hook-calls.js";
 import { failedBy, hookFailed, type RunEnd, STOPPED } from "./run-end.js";
 
-/** What does a run; or why there is none. */
+/** Does the run: an engine that has started, a hook's handler, or a refusal. */
 export type Worker = EngineRun | Handler | { readonly refused: RunFailure };
 
-/** A hook, and then perhaps the engine. */
+/** A hook does the run. If it fails, the engine may do it. */
 export interface Handler {
-  /** Who does it, in place of the version of an engine. */
+  /** The name of the hook. The result shows it in place of an engine's version. */
   readonly by: string;
-  /** Does the run; `failed` when it could not and the engine is to. Never rejects. Not listened to once `signal` aborts. */
+  /**
+   * Does the run. Resolves to `failed` if the hook could not do it and the engine must. Never rejects. Its result is
+   * ignored once `signal` aborts.
+   */
   readonly handle: (signal: AbortSignal) => Promise<Handled | "failed">;
-  /** Rejects when the engine could not be started. */
+  /** Rejects if the engine could not be started. */
   readonly startEngine: () => Promise<EngineRun>;
 }
 
@@ -34,8 +37,9 @@ export interface HookedRunDeps extends Pick<HookDeps, "clock" | "log"> {
 }
 
 /**
- * A run with its hooks: they listen to it and know how it ended, before its `outcome` says so. Its pid is 0 until an engine has started. It
- * ends for its owner, who calls `stop` or `kill` and knows why, or for a required hook that fails.
+ * A run with its hooks. The hooks get its events, and know how it ended before its `outcome` resolves. Its pid is 0
+ * until an engine has started. Two things end it early: its owner, which calls `stop` or `kill` and knows why, or the
+ * failure of a required hook.
  */
 export class HookedRun implements EngineRun {
   readonly events: AsyncGenerator<EngineEvent>;
@@ -44,12 +48,12 @@ export class HookedRun implements EngineRun {
   readonly #deps: HookedRunDeps;
   readonly #feeds: readonly EventFeed[];
   readonly #startedAt: number;
-  /** The run as its hooks are not told of it yet. */
+  /** The outcome before the hooks are notified of it. */
   readonly #worked = Promise.withResolvers<RunOutcome>();
-  /** Aborts when it is being ended. */
+  /** Aborts when the run is being ended. */
   readonly #ending = new AbortController();
   #engine: EngineRun | undefined;
-  /** Its owner ends it. */
+  /** Its owner ended the run. */
   #stopped = false;
   #broken: RunFailure | undefined;
 
@@ -137,7 +141,7 @@ export class HookedRun implements EngineRun {
     } catch {
       outcome = failedBy(UNSTARTED);
     } finally {
-      // Changes nothing when the engine has it.
+      // Has no effect if the engine's outcome was passed on before.
       this.#worked.resolve(outcome);
     }
   }
@@ -156,7 +160,7 @@ export class HookedRun implements EngineRun {
 
   async *#follow(events: AsyncIterable<EngineEvent>): AsyncGenerator<EngineEvent> {
     for await (const event of events) {
-      // The owner who stops a run waits for its end, not for its hooks.
+      // An owner that stops a run waits until the run ends. It does not wait for the hooks' event calls.
       if (!this.#stopped) for (const feed of this.#feeds) await feed.add(event);
       yield event;
     }
@@ -169,7 +173,7 @@ export class HookedRun implements EngineRun {
     if (!this.#stopped || outcome.ok) {
       return await end.tell(this.#run, this.#broken ? failedBy(this.#broken, outcome) : outcome);
     }
-    // The owner who stopped it knows why, and says so to the queue.
+    // The owner that stopped the run knows the cause, and reports it to the queue.
     await end.tell(this.#run, failedBy(STOPPED, outcome));
     return outcome;
   }

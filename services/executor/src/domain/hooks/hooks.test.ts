@@ -59,7 +59,7 @@ const named = (name: string, hook: Hook, differs: Partial<InstalledHook> = {}): 
 
 const logins = { begin: () => async (outcome: RunOutcome) => outcome };
 
-/** Hooks around an engine that says `events` and ends with `outcome`; time passes when the test says so. */
+/** Hooks around an engine that emits `events` and ends with `outcome`. The test controls the time. */
 function setUp(hooks: readonly InstalledHook[], { events = [] as readonly EngineEvent[], outcome = DONE } = {}) {
   let now = 0;
   const waits: { until: number; end: () => void }[] = [];
@@ -261,7 +261,7 @@ describe("hooks", () => {
       assert.equal(x.started.length, inEngine ? 1 : 0);
       assert.equal(x.stops(), point === "onEvent" ? 1 : 0);
       assert.deepEqual(ends, ["HOOK_FAILED"]);
-      // What the engine took is told all the same.
+      // The engine's cost is reported even if a hook failed.
       assert.equal(!outcome.ok && outcome.costUsd, inEngine ? 1 : undefined);
     });
   }

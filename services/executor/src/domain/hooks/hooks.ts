@@ -29,15 +29,16 @@ export class Hooks {
     this.#end = new RunEnd(hooks, this.#calls);
   }
 
-  /** In their order. */
+  /** In the order of the configuration. */
   status(): readonly HookStatus[] {
     return this.#hooks.map((hook) => this.#calls.status(hook));
   }
 
   /**
-   * Starts a run as `engine.start` does, with every hook at its points: those before it have been called when this resolves, the others
-   * before its `outcome` resolves. Each run ends with after-execute or on-error, once, whether or not an engine was started. No hook is waited
-   * for, and no engine started, once the request is unwanted.
+   * Starts a run as `engine.start` does, and calls every hook at its points. When this resolves, the hooks at the
+   * points before the run have been called. The others are called before the run's `outcome` resolves. Each run ends
+   * with exactly one of after-execute and on-error, whether or not an engine was started. Once the request is unwanted,
+   * no hook is awaited and no engine is started.
    */
   async start(asked: HookRun, engine: Engine, logins: Logins): Promise<EngineRun> {
     const { run, refused } = await this.#before(asked, engine);
@@ -50,7 +51,7 @@ export class Hooks {
     }
   }
 
-  /** The request as the hooks leave it, or why there is no run. */
+  /** The request after the hooks' changes, or why there is no run. */
   async #before(asked: HookRun, engine: Engine): Promise<{ run: HookRun; refused?: RunFailure }> {
     const point = "before-execute";
     let run = asked;
@@ -75,7 +76,7 @@ export class Hooks {
     return { run };
   }
 
-  /** What does the run: a hook that takes it, or the engine; or why there is none. */
+  /** Finds what does the run: a hook that takes it, or the engine. Or says why there is no run. */
   async #execute(run: HookRun, engine: Engine): Promise<Worker> {
     const point = "execute";
     const { taskId, conversation, unwanted: ended } = run.request;

@@ -12,7 +12,7 @@ import {
 
 const MOST_REASON_CHARS = 300;
 
-/** The request with what a hook changes of it. Throws when that is no change that the engine could honour. */
+/** Applies a hook's change to the request. Throws if the change is not valid or if the engine cannot honour it. */
 export function changed(request: RunRequest, change: RequestChange | undefined, engine: Engine): RunRequest {
   const { prompt = request.prompt, systemPrompt = request.systemPrompt, model = request.model } = change ?? {};
   const parts = [prompt, systemPrompt, model, change?.refuse ?? ""];
@@ -28,14 +28,14 @@ export function changed(request: RunRequest, change: RequestChange | undefined, 
   return { ...request, prompt, systemPrompt, model };
 }
 
-/** Why a hook refuses the request; undefined: it does not. */
+/** Why a hook refuses the request. Undefined: it does not refuse it. */
 export function refusalOf(hook: string, change: RequestChange | undefined): RunFailure | undefined {
   const reason = change?.refuse;
   if (reason === undefined) return undefined;
   return runFailure("INVALID_REQUEST", `hook ${hook} refused it: ${reason.slice(0, MOST_REASON_CHARS)}`);
 }
 
-/** What a handler answered. Throws when it is neither a text nor a failure, or has numbers that are none. */
+/** Checks a handler's answer. Throws if it is neither a text nor a failure, or if a number in it is not valid. */
 export function checkHandled(done: Handled): Handled {
   if ("failure" in done) {
     const { category, message, retryable, source, severity, retryAfterMs = 0 } = done.failure;

@@ -1,7 +1,7 @@
 import { type HookPoint, type HookRun, type RunFailure, type RunOutcome, runFailure } from "@ccsp/engine-kit";
 import type { HookCalls, InstalledHook } from "./hook-calls.js";
 
-/** Tells hooks how runs ended. */
+/** Notifies hooks of how runs ended. */
 export class RunEnd {
   readonly hooks: readonly InstalledHook[];
   readonly calls: HookCalls;
@@ -11,7 +11,10 @@ export class RunEnd {
     this.calls = calls;
   }
 
-  /** Tells every hook, in order. A required one that fails makes a failure of the run, which those after it are told. */
+  /**
+   * Notifies every hook, in order. If a required hook fails, the run becomes a failure, and the later hooks are
+   * notified of that failure.
+   */
   async tell(run: HookRun, outcome: RunOutcome): Promise<RunOutcome> {
     let known = outcome;
     for (const installed of this.hooks) {
@@ -31,7 +34,7 @@ export class RunEnd {
   }
 }
 
-/** The same end as a failure; what it cost stays. */
+/** The same end as a failure. Usage and cost stay. */
 export function failedBy(failure: RunFailure, outcome?: RunOutcome): RunOutcome {
   const { usage, costUsd } = outcome?.ok ? outcome.result : { usage: outcome?.usage, costUsd: outcome?.costUsd };
   return { ok: false, failure, usage, costUsd, facts: outcome?.facts };

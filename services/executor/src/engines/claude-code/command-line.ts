@@ -1,29 +1,32 @@
 import { askedOptions, type EngineOptions, type PermissionMode, type RunRequest } from "@ccsp/engine-kit";
 
-/** Where in the run's folder things are that the arguments name. */
+/** Paths in the run's folder that the arguments name. */
 export interface Places {
-  /** Undefined when there is no system prompt. */
+  /** Undefined if there is no system prompt. */
   readonly systemPrompt: string | undefined;
-  /** Undefined when there are no files to read. */
+  /** Undefined if there are no files to read. */
   readonly files: string | undefined;
-  /** Undefined when the run goes on from nothing. */
+  /** Undefined if the run does not continue a conversation. */
   readonly conversation: string | undefined;
 }
 
-/** What of a request the CLI has to be told when it starts. */
+/** The parts of a request that the CLI must know when it starts. */
 export interface FixedAtStart extends EngineOptions, Pick<RunRequest, "limits" | "permissionMode" | "conversation"> {}
 
-/** The argument of each option; the system prompt goes by a file. */
+/** The CLI argument for each option. A file passes the system prompt instead. */
 const ARGUMENTS: Readonly<Record<Exclude<keyof EngineOptions, "systemPrompt">, string>> = {
   model: "--model",
   fallbackModels: "--fallback-model",
-  // The first says which tools there are, the second which of them need no permission.
+  // `--tools` lists the tools that exist. `--allowedTools` lists the tools that need no permission.
   availableTools: "--tools",
   allowedTools: "--allowedTools",
   deniedTools: "--disallowedTools",
 };
 
-/** The CLI's arguments. Everybody on the host can read them: the prompt goes by stdin, the system prompt by a file. */
+/**
+ * The CLI's arguments. Every user of the host can read them. So stdin passes the prompt and a file passes the system
+ * prompt.
+ */
 export function commandLine(request: FixedAtStart, places: Places): readonly string[] {
   const { limits, permissionMode, conversation } = request;
   return [
@@ -35,7 +38,7 @@ export function commandLine(request: FixedAtStart, places: Places): readonly str
     "--verbose",
     "--include-partial-messages",
     `--permission-mode=${MODES[permissionMode]}`,
-    // What nobody goes on from need not be on a disk.
+    // No later run continues this one. So the CLI need not write the session to disk.
     ...(conversation ? [] : ["--no-session-persistence"]),
     ...(places.conversation ? [`--resume=${places.conversation}`] : []),
     ...(conversation?.fork ? ["--fork-session"] : []),
@@ -54,13 +57,13 @@ const optionArguments = (options: EngineOptions): readonly string[] =>
 
 const MODES: Readonly<Record<PermissionMode, string>> = {
   plan: "plan",
-  // 2.1.332 lists it as `manual` and takes this too; 2.1.197 takes this only.
+  // CLI 2.1.332 lists this mode as `manual` and also accepts `default`. CLI 2.1.197 accepts only `default`.
   default: "default",
   "accept-edits": "acceptEdits",
   skip: "bypassPermissions",
 };
 
-/** The one line that the CLI reads from stdin. `notice` tells of files. */
+/** The only line that the CLI reads from stdin. `notice` names the files of the request; empty: there are none. */
 export function userTurn(prompt: string, notice: string): string {
   const content = notice === "" ? prompt : [notice, prompt].map((text) => ({ type: "text", text }));
   return `${JSON.stringify({ type: "user", message: { role: "user", content } })}\n`;

@@ -3,19 +3,19 @@ import { searchPath } from "@ccsp/engine-kit";
 
 export interface ClaudeCodeConfig {
   readonly bin: string;
-  /** Where a bare `bin` is looked for. */
+  /** PATH that is searched if `bin` has no slash. */
   readonly searchPath: string;
   readonly home: string | undefined;
   readonly apiKey: string | undefined;
   readonly baseUrl: string | undefined;
   readonly envFile: string | undefined;
-  /** What of this process's own environment the CLI gets. */
+  /** Variables of the executor's own environment that the CLI gets. */
   readonly env: Readonly<Record<string, string>>;
   readonly account: string | undefined;
   readonly maxRetries: number;
 }
 
-/** Every setting of this engine. */
+/** Declares every setting of this engine. */
 export function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
   const config = {
     bin: settings.text("CCSP_CLAUDE_CODE_BIN", "the Claude Code CLI: a path, or a name to look for on PATH", {
@@ -55,7 +55,7 @@ export function defineClaudeCode(settings: Settings): ClaudeCodeConfig {
   return config;
 }
 
-/** Names that are listed and not set are a fault: a login that is missing shows late. */
+/** Reports a fault for a listed name that is not set. Otherwise, a missing login would show only when a run fails. */
 function passedOn(settings: Settings): Readonly<Record<string, string>> {
   const names = settings.list(
     "CCSP_CLAUDE_CODE_ENV",

@@ -2,14 +2,15 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path";
 import type { ConversationState, RunFolder } from "@ccsp/engine-kit";
 
-/** A larger one is not kept. */
+/** A larger transcript is not kept. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 const folderOf = ({ path }: RunFolder): string => join(path, "conversation");
 
 /**
- * Writes a conversation into the run's folder and answers the file's path, for `--resume`. The CLI (2.1.197) goes on in the file's
- * folder then, under the id that is the file's name; it looks for a bare id in a folder that depends on where it works.
+ * Writes a conversation into the run's folder. Returns the file's path, for `--resume`. With a path, the CLI (2.1.197)
+ * continues in that file's folder, under the id that is the file's name. With a bare id, it searches a folder that
+ * depends on its working folder.
  */
 export async function placeConversation(folder: RunFolder, { id, transcript }: ConversationState): Promise<string> {
   if (!isSessionId(id)) throw new Error("the conversation's id is none of Claude Code");
@@ -20,8 +21,8 @@ export async function placeConversation(folder: RunFolder, { id, transcript }: C
 }
 
 /**
- * Reads what a run leaves of its conversation: where it was placed, or in the CLI's own folder of `config`. Undefined when it is not
- * there or too large.
+ * Reads the conversation that a run leaves. It searches the folder where the conversation was placed, then the CLI's
+ * own folders in `config`. Undefined if the file does not exist or is too large.
  */
 export async function readConversation(folder: RunFolder, config: string, id: string): Promise<Uint8Array | undefined> {
   if (!isSessionId(id)) return undefined;
@@ -38,7 +39,9 @@ export async function readConversation(folder: RunFolder, config: string, id: st
   return undefined;
 }
 
-/** Removes what the CLI keeps about a working folder that is no more, from a config folder that stays. */
+/**
+ * Removes the CLI's data about a working folder that no longer exists. It is for a config folder that outlives the run.
+ */
 export async function forgetWorkingFolder(config: string, work: string): Promise<void> {
   await rm(join(config, "projects", work.replaceAll(/[^A-Za-z0-9]/g, "-")), { recursive: true, force: true });
 }

@@ -1,17 +1,17 @@
 import { at, type EngineEvent, type Json, listAt, type PermissionDenial, textAt } from "@ccsp/engine-kit";
 
-/** Uses of tools that the CLI refused, as its results list them. */
+/** Collects the uses of tools that the CLI refused, as the CLI's output lists them. */
 export interface Denials {
-  /** Takes `system/permission_denied`, which 2.1.332 writes at once. */
+  /** Takes a `system/permission_denied` line. CLI 2.1.332 writes it immediately after a refusal. */
   now(line: Json): readonly EngineEvent[];
-  /** Takes the `result` of a turn; tells of what was not told yet. */
+  /** Takes the `result` of a turn. Returns notices only for refusals that had no notice before. */
   add(line: Json): readonly EngineEvent[];
   readonly all: readonly PermissionDenial[];
 }
 
-/** A model may try the same for hours. */
+/** Bounds memory: a model may try a refused tool again for hours. */
 const MOST = 100;
-/** In UTF-16 units. */
+/** In UTF-16 code units. */
 const INPUT_UNITS = 1_024;
 
 export function createDenials(): Denials {
@@ -33,7 +33,7 @@ export function createDenials(): Denials {
       listAt(line, "permission_denials").flatMap((denial) => {
         const id = idOf(denial);
         const tool = toolOf(denial);
-        // Each result may list those of the turns before again.
+        // A result may list the refusals of earlier turns again.
         if (!kept.has(id) && kept.size < MOST) {
           kept.add(id);
           all.push({ tool, input: JSON.stringify(at(denial, "tool_input") ?? {}).slice(0, INPUT_UNITS) });

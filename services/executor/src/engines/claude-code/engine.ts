@@ -17,12 +17,12 @@ export interface ClaudeCodeOptions {
   /** Absolute path of the CLI. */
   readonly bin: string;
   readonly profile: ClaudeCodeProfile;
-  /** Undefined: it has no name. */
+  /** Undefined: the account has no name. */
   readonly account: string | undefined;
   readonly context: EngineContext;
 }
 
-/** The Claude Code CLI, one process per run. */
+/** Creates the engine of the Claude Code CLI. It starts one process per run. */
 export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeOptions): Engine {
   const { supervisor } = context;
   const login = createLogin({ file: credentialsFile(profile) });
@@ -64,7 +64,8 @@ export function createClaudeCode({ bin, profile, account, context }: ClaudeCodeO
           if (stays && request.workingFolder === undefined) await forgetWorkingFolder(config, folder.work);
         },
       });
-      // The turn is passed on at the end of a run that has shown nothing, and when there is no run.
+      // A run may end without a sign that its login works, or it may not start. Then the turn passes to the next run
+      // here.
       if (turn) starting.then((run) => run.exited).then(turn.end, turn.end);
       const followed = turn?.watch(reader) ?? reader;
       return followRun(await starting, { request, reader: followed, rules: RULES, context });

@@ -2,27 +2,33 @@ import { join } from "node:path";
 import type { RunFolder } from "@ccsp/engine-kit";
 
 export interface ClaudeCodeProfile {
-  /** Home of the operator's own login; undefined: a throwaway home for each run. */
+  /** Home folder with the operator's own login. Undefined: each run gets a temporary home folder. */
   readonly home: string | undefined;
   readonly apiKey: string | undefined;
   readonly baseUrl: string | undefined;
-  /** What the operator declares besides. */
+  /** Other variables that the operator declares. */
   readonly declared: Readonly<Record<string, string>>;
-  /** Retries inside the CLI; layers of retries multiply. */
+  /** Retries inside the CLI. Keep it low: the queue retries too, and the two numbers multiply. */
   readonly maxRetries: number;
 }
 
-/** The config folder that all runs have in common, by the operator's home or by a declared variable; undefined: each has its own. */
+/**
+ * The config folder that all runs share. The operator's home or a declared variable sets it. Undefined: each run has
+ * its own.
+ */
 export function sharedConfigFolder({ home, declared }: ClaudeCodeProfile): string | undefined {
   const shared = home && join(declared["HOME"] ?? home, ".claude");
   return declared["CLAUDE_CONFIG_DIR"] ?? shared;
 }
 
-/** Where the CLI keeps its login and conversations. */
+/** The folder where the CLI keeps its login and its conversations. */
 export const configFolder = (profile: ClaudeCodeProfile, folder: Pick<RunFolder, "home">): string =>
   sharedConfigFolder(profile) ?? join(folder.home, ".claude");
 
-/** What holds an interactive login that runs share and refresh; undefined: they have a key or a token, or nothing that is shared. */
+/**
+ * The file of an interactive login that runs share and refresh. Undefined: the runs use a key or a token, or they share
+ * no login.
+ */
 export function credentialsFile(profile: ClaudeCodeProfile): string | undefined {
   const { apiKey, declared } = profile;
   const given = apiKey !== undefined || TOKENS.some((name) => declared[name] !== undefined);
@@ -32,12 +38,15 @@ export function credentialsFile(profile: ClaudeCodeProfile): string | undefined 
 
 const TOKENS = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 
-/** What the CLI sees besides what every engine sees. What is set here for safety cannot be overruled by the operator's file. */
+/**
+ * The variables that the CLI gets in addition to those that every engine gets. The operator's file cannot override the
+ * variables that are set here for safety.
+ */
 export function environment(profile: ClaudeCodeProfile, folder: RunFolder): Readonly<Record<string, string>> {
   const { home, apiKey, baseUrl, declared, maxRetries } = profile;
   return {
-    // With a home of its own the CLI keeps all in one folder. In the operator's home it looks where it always does: naming
-    // the same folder explicitly makes it look for its configuration elsewhere.
+    // With a temporary home, CLAUDE_CONFIG_DIR keeps everything in one folder. With the operator's home, only HOME is
+    // set: if CLAUDE_CONFIG_DIR names the default folder, the CLI searches for its configuration elsewhere.
     ...(home ? { HOME: home } : { CLAUDE_CONFIG_DIR: configFolder(profile, folder) }),
     ...declared,
     ...(apiKey && { ANTHROPIC_API_KEY: apiKey }),

@@ -2,10 +2,9 @@ import { type EnginePlugin, findExecutable, readEnvironmentFile } from "@ccsp/en
 import { type ClaudeCodeConfig, defineClaudeCode } from "./config.js";
 import { createClaudeCode } from "./engine.js";
 
-/** The Claude Code CLI. */
 export const enginePlugin: EnginePlugin<ClaudeCodeConfig> = {
   name: "claude-code",
-  // Older ones are known to hang, to lose results and to leave processes behind.
+  // Older versions are known to hang, to lose results and to leave processes behind.
   minimumVersion: "2.1.217",
   define: defineClaudeCode,
 

@@ -2,36 +2,39 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { numberAt, parseObject, type RunReader } from "@ccsp/engine-kit";
 
-/** A place in the line of runs that may have to refresh the login. */
+/** A place in the waiting line of runs that may have to refresh the login. */
 export interface Turn {
-  /** Passes the turn on when the run has shown that its login works: it wrote text, or used a tool. */
+  /** Passes the turn on when the run shows that its login works: the run wrote text or used a tool. */
   watch<W extends string>(reader: RunReader<W>): RunReader<W>;
-  /** Passes it on now. */
+  /** Passes the turn on immediately. */
   readonly end: () => void;
 }
 
 export interface LoginOptions {
-  /** The CLI's credentials file; undefined: the login is a key or a long-lived token, which nobody refreshes. */
+  /** The CLI's credentials file. Undefined: the login is a key or a long-lived token, which no CLI refreshes. */
   readonly file: string | undefined;
-  /** Ms since the epoch. */
+  /** Returns the time in ms since the epoch. */
   readonly now?: () => number;
 }
 
 export interface Login {
-  /** Waits in line, first come first served. Undefined: there is no need to. Rejects when `unwanted` aborts; whoever is behind moves up. */
+  /**
+   * Waits in the line, first come first served. Resolves to undefined if the run need not wait. Rejects when `unwanted`
+   * aborts; then the runs behind it move up.
+   */
   turn(unwanted?: AbortSignal): Promise<Turn | undefined>;
 }
 
-/** The CLI refreshes a login that ends so soon; with some room for clocks. */
+/** The CLI refreshes a login that ends within this time. The value includes a margin for clock differences. */
 const SOON_MS = 10 * 60_000;
 const LOOK_MS = 250;
-/** A run that has not shown anything by then waits for something else. */
+/** If a run shows nothing within this time, it waits for something other than the login. */
 const LONGEST_MS = 60_000;
 
 /**
- * Lets runs start one after the other while their interactive login is about to end: CLIs that refresh it at the same time log each other
- * out. The next one starts when the file has a later end, or the one before it has written text, used a tool, or is over. Of the file's content only that
- * time is looked at.
+ * Lets runs start one after the other while their interactive login is about to end. CLIs that refresh it at the same
+ * time log each other out. The next run starts when the file has a later end time, or when the run before it has
+ * written text, has used a tool or is over. It reads only the end time from the file.
  */
 export function createLogin({ file, now = Date.now }: LoginOptions): Login {
   let last: Promise<void> = Promise.resolve();
@@ -43,7 +46,7 @@ export function createLogin({ file, now = Date.now }: LoginOptions): Login {
 
   return {
     async turn(unwanted) {
-      // In line before the file was looked at: reads do not end in the order in which they began.
+      // Joins the line before it reads the file: reads do not finish in the order in which they began.
       const before = last;
       const over = new AbortController();
       const { signal } = over;
@@ -63,7 +66,7 @@ export function createLogin({ file, now = Date.now }: LoginOptions): Login {
   };
 }
 
-/** Whether the signal aborted before the turn came. */
+/** Waits for the turn. Resolves to true if the signal aborts first. */
 async function left(turn: Promise<void>, signal: AbortSignal | undefined): Promise<boolean> {
   if (!signal) return turn.then(() => false);
   const leaving = new Promise<void>((resolve) => {
@@ -74,7 +77,7 @@ async function left(turn: Promise<void>, signal: AbortSignal | undefined): Promi
   return signal.aborted;
 }
 
-/** Resolves when the turn is passed on, the login was refreshed, or it took too long. */
+/** Resolves when the run passes the turn on, when the login is refreshed, or after LONGEST_MS. */
 async function ended(signal: AbortSignal, endsSoon: () => Promise<boolean>): Promise<void> {
   const giveUpAt = performance.now() + LONGEST_MS;
   while (!signal.aborted && performance.now() < giveUpAt && (await endsSoon())) {
@@ -92,7 +95,7 @@ const watched = <W extends string>(reader: RunReader<W>, end: () => void): RunRe
   },
 });
 
-/** When the access token ends; undefined where there is none. */
+/** The end of the access token in ms since the epoch. Undefined if the file or the field is missing. */
 async function readEnd(file: string): Promise<number | undefined> {
   try {
     const credentials = parseObject(await readFile(file));

@@ -8,13 +8,17 @@ import { type ClaudeCodeProfile, environment, sharedConfigFolder } from "./envir
 
 type Prepare = RunOptions["prepare"];
 
-/** How the CLI is started for a request. Keeps nothing of the prompt, unless there are files that the CLI has to be told of. */
+/**
+ * Returns how to prepare the CLI's start for a request. The returned function holds the prompt in memory only if the
+ * input must also name files.
+ */
 export const preparation = (profile: ClaudeCodeProfile, request: RunRequest): Prepare =>
   prepareStart(profile, fixedAtStart(request), request.files.length > 0 ? request : undefined);
 
 /**
- * What all requests have in common whose processes are started alike. Undefined for one that brings what the CLI reads when it starts, and where
- * the CLI's config folder is one that others change meanwhile.
+ * The key of requests that start the CLI in the same way: a waiting process can serve any request with its key.
+ * Undefined if the request must start its own process, if it brings data that the CLI reads at its start, or if the
+ * CLI's config folder is shared and others change it meanwhile.
  */
 export function warmKey(profile: ClaudeCodeProfile, request: RunRequest): string | undefined {
   const { files, workingFolder, conversation, systemPrompt, startNow } = request;
@@ -26,7 +30,7 @@ export function warmKey(profile: ClaudeCodeProfile, request: RunRequest): string
 
 const NOWHERE = { systemPrompt: undefined, files: undefined, conversation: undefined };
 
-/** Nothing else of the request: closures keep what they can see. */
+/** Copies these fields only: a closure keeps in memory all that it can reach. */
 function fixedAtStart(request: RunRequest): FixedAtStart {
   const { limits, permissionMode, conversation } = request;
   return { ...optionsOf(request), limits, permissionMode, conversation };

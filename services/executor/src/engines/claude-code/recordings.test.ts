@@ -22,10 +22,10 @@ const replayOf = (version: string, name: string): Replayed => {
   return replay(recording, { reader: createTranscriptReader(), rules: RULES });
 };
 
-/** Which no output of the CLI comes to: they are the executor's own, or another engine's. */
+/** No output of the CLI leads to these categories: they belong to the executor or to another engine. */
 const NOT_ITS_OWN: readonly ErrorCategory[] = [
   ...(["TIMEOUT", "ENGINE_HANG", "OUT_OF_MEMORY", "OUTPUT_LIMIT", "CANCELLED", "HOOK_FAILED"] as const),
-  // A tool that was not allowed leaves a success.
+  // A run with a refused tool still ends as a success.
   "PERMISSION_DENIED",
 ];
 

@@ -1,6 +1,6 @@
 import { ENDINGS, type Rule } from "@ccsp/engine-kit";
 
-/** The CLI's own words for what went wrong, as the transcript has them. */
+/** The transcript's fields in which the CLI names what went wrong. */
 export type ClaudeWord =
   /** `subtype` of the result line. */
   | "subtype"
@@ -8,16 +8,19 @@ export type ClaudeWord =
   | "terminalReason"
   /** `stop_reason` of the result line. */
   | "stopReason"
-  /** `error` of the message that the CLI wrote in the model's place. */
+  /** `error` of the message that the CLI writes in place of the model. */
   | "error"
-  /** `rejected`: the last `rate_limit_event` says that a window is closed. */
+  /** `rejected`: the last `rate_limit_event` says that a usage window is closed. */
   | "window";
 
 const WINDOW_TEXT = /hit your (?:\w{1,20} )?limit|usage limit reached|-hour limit reached|out of extra usage/i;
 
 const INTERRUPTED = ["aborted_streaming", "aborted_tools"];
 
-/** The first rule that holds counts: structured fields, then status, then text, whose wording changes between versions. */
+/**
+ * The first rule that matches decides. Rules on structured fields come first, then rules on the status, then rules on
+ * text. Text is last because its wording changes between versions.
+ */
 export const RULES: readonly Rule<ClaudeWord>[] = [
   {
     when: { words: { subtype: ["error_max_budget_usd"] } },
@@ -29,7 +32,7 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     category: "BUDGET_EXCEEDED",
     message: "limits.turns is used up",
   },
-  // 2.1.332 writes a result when it gets SIGINT.
+  // CLI 2.1.332 writes a result when it gets SIGINT.
   {
     when: { words: { terminalReason: INTERRUPTED }, worked: false },
     category: "NO_WORK_DONE",
@@ -57,7 +60,8 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     message: "the answer has more tokens than the model may write, and is cut off",
   },
   {
-    // The CLI calls each 403 an authentication that failed, also one that a proxy in front of the provider made.
+    // The CLI calls each 403 a failed authentication, even if a proxy in front of the provider sent it. So this rule
+    // comes before the rule on `error`.
     when: { status: [403] },
     category: "ACCESS_DENIED",
     message: "the provider refused this request or its model (403)",
@@ -107,7 +111,7 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
   },
   { when: { finished: true, text: WINDOW_TEXT }, category: "USAGE_WINDOW", message: "the usage window is closed" },
   {
-    // What the third refusal in a row comes to: the status is absent then.
+    // The CLI writes this text after the third refusal in a row. Then the status is absent.
     when: { finished: true, text: /529 (?:\{"type":"error","error":\{"type":")?overloaded/i },
     category: "OVERLOADED",
     message: "the provider is overloaded",
@@ -121,7 +125,7 @@ export const RULES: readonly Rule<ClaudeWord>[] = [
     message: "the provider could not be reached",
   },
   {
-    // HTML or other JSON with status 200: a proxy, a sign-in page, a wrong address.
+    // The answer is HTML or other JSON with status 200. Its source is a proxy, a sign-in page or a wrong address.
     when: { finished: true, text: /empty or malformed response/i },
     category: "NETWORK_ERROR",
     message: "what answered in the provider's place is not the provider: look for a proxy or gateway in between",

@@ -20,7 +20,7 @@ const whole = (id: string, text: string) => ({
   message: { id, model: "m", content: [{ type: "text", text }] },
 });
 
-/** Feeds the lines in pieces that end at `cuts`. */
+/** Feeds the lines to a reader in pieces that end at `cuts`. */
 function read(lines: readonly object[], cuts: readonly number[] = []): EngineEvent[] {
   const bytes = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   const ends = [...new Set([...cuts.map((cut) => cut % bytes.length), bytes.length])].sort((a, b) => a - b);
@@ -54,7 +54,7 @@ describe("the transcript of a run", () => {
   });
 
   it("takes back what was broken off, where the CLI asks for a new stream and closes the old one as if it had ended", () => {
-    // As 2.1.332 does.
+    // CLI 2.1.332 does this.
     const stopBlock = { type: "stream_event", event: { type: "content_block_stop", index: 0 } };
     const retry = { type: "system", subtype: "api_retry", attempt: 1, max_retries: 2, error_status: null };
     const [one, two, all] = ["half a ", "half a ", "half a PONG"];

@@ -17,10 +17,13 @@ import { createTurns } from "./turns.js";
 import { createSpent } from "./usage.js";
 import { createWritten } from "./written.js";
 
-/** The model's name on messages that the CLI writes itself. */
+/** The model name in messages that the CLI writes itself. */
 const SYNTHETIC = "<synthetic>";
 
-/** Lines that the reader knows and passes over: they are not about the answer. Others are counted as not understood. */
+/**
+ * Subtypes of `system` lines that do not concern the answer. The reader ignores them. It counts other subtypes as not
+ * understood.
+ */
 const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
   "status",
   "background_tasks_changed",
@@ -42,7 +45,7 @@ const KNOWN_SYSTEM: ReadonlySet<string> = new Set([
   "commands_changed",
 ]);
 
-/** Reads `--output-format stream-json --verbose --include-partial-messages`. */
+/** Creates a reader for the output of `--output-format stream-json --verbose --include-partial-messages`. */
 export const createTranscriptReader = (): RunReader<ClaudeWord> => new TranscriptReader();
 
 type Events = readonly EngineEvent[];
@@ -60,7 +63,10 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     stream_event: (line) => this.#streamEvent(line),
     assistant: (line) => this.#assistant(line),
     user: () => [],
-    /** Tells of prompts that the CLI gives itself, such as one that the model asked to be woken with (2.1.332). */
+    /**
+     * These lines report prompts that the CLI gives itself. For example, the model may ask for a prompt that wakes it
+     * (2.1.332).
+     */
     command_lifecycle: () => [],
     rate_limit_event: (line) => this.#rateLimit(line),
     result: (line) => this.#result(line),
@@ -78,7 +84,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
   end({ stderr, code }: RunExit): Events {
     const { transcript } = this;
     transcript.ending = this.#turns.exit(code) ?? transcript.ending;
-    // Before the session has begun the CLI has not seen the prompt: its complaint is about how it was started.
+    // Before the session begins, the CLI has not seen the prompt. So this message is about how the CLI was started.
     if (transcript.version === undefined) transcript.complaint = /^error: .{1,200}$/m.exec(stderr)?.[0];
     return [];
   }
@@ -95,7 +101,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
   #begin(line: Json): Events {
     const { transcript } = this;
     this.#turns.begin();
-    // The cause of an earlier turn's failure is not this turn's.
+    // The error of an earlier turn must not explain a failure of this turn.
     transcript.words = { ...transcript.words, error: undefined };
     transcript.version = textAt(line, "claude_code_version");
     transcript.conversationId = textAt(line, "session_id");
@@ -104,7 +110,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
   }
 
   #streamEvent(line: Json): Events {
-    // What a sub-agent writes is not the answer.
+    // The text of a sub-agent is not part of the answer.
     if (textAt(line, "parent_tool_use_id") !== undefined) return [];
     const type = textAt(line, "event", "type");
     if (type === "message_start") return this.#written.begin(textAt(line, "event", "message", "id"));
@@ -135,7 +141,7 @@ class TranscriptReader implements RunReader<ClaudeWord> {
     const status = textAt(line, "rate_limit_info", "status");
     const name = textAt(line, "rate_limit_info", "rateLimitType");
     const seconds = countAt(line, "rate_limit_info", "resetsAt");
-    // The CLI calls a burst of requests of a login rejected too (2.1.197), but no window is named then.
+    // The CLI (2.1.197) also writes `rejected` for a burst of requests of one login. Then it names no window.
     const closed = status === "rejected" && (name !== undefined || seconds !== undefined);
     transcript.words = { ...transcript.words, window: closed ? status : undefined };
     transcript.retryAtMs = closed && seconds !== undefined ? seconds * 1000 : undefined;

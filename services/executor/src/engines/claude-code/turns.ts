@@ -1,22 +1,29 @@
 import { at, countAt, type Ending, type Json, listAt, textAt } from "@ccsp/engine-kit";
 
-/** The turns of one run. The first answers the prompt; another follows when work that it left in the background has something to tell. */
+/**
+ * The turns of one run. The first turn answers the prompt. Another turn follows when background work of the run has
+ * something to report.
+ */
 export interface Turns {
   /** Takes `system/init`: a turn begins. */
   begin(): void;
-  /** Takes `system/background_tasks_changed`: all that works in the background from now on. */
+  /** Takes `system/background_tasks_changed`: the complete list of background tasks from now on. */
   tasks(line: Json): void;
   /** Takes the `result` of a turn. */
   end(line: Json): void;
-  /** Its last word, when the CLI says that nothing is left to do. */
+  /** The ending of the last turn, once the CLI says that nothing is left to do. Undefined before that. */
   readonly ending: Ending | undefined;
-  /** Takes its exit: when it ended by itself and well, nothing was left. */
+  /**
+   * Takes the exit code. If the CLI exits with 0 between turns, no work is left. Then this is the ending of the last
+   * turn.
+   */
   exit(code: number | null): Ending | undefined;
 }
 
 /**
- * Follows whether the CLI has more to do. 2.1.332 says what works in the background and how many turns wait. 2.1.197 does not, and ends background
- * commands itself, 5 s after its input is closed; so each of its results is taken for the last until another turn begins.
+ * Follows whether the CLI has more to do. CLI 2.1.332 says which tasks work in the background and how many turns wait.
+ * CLI 2.1.197 does not say it, and ends background commands itself, 5 s after its input is closed. So each of its
+ * results counts as the last one until another turn begins.
  */
 export function createTurns(): Turns {
   let last: Ending | undefined;
@@ -30,7 +37,7 @@ export function createTurns(): Turns {
       under = true;
     },
     tasks(line) {
-      // The others are no work of this process that anybody waits for.
+      // The run does not wait for ambient tasks or for tasks on another host.
       working = listAt(line, "tasks").filter(
         (task) => at(task, "ambient") !== true && at(task, "off_host") !== true,
       ).length;
@@ -40,7 +47,7 @@ export function createTurns(): Turns {
       queued = countAt(line, "queued_turn_count") ?? 0;
       turns += countAt(line, "num_turns") ?? 0;
       last = {
-        // The one to trust: subtype says success on errors too.
+        // `is_error` is the reliable field: `subtype` says success on errors too.
         ok: at(line, "is_error") === false,
         text: textAt(line, "result") ?? listAt(line, "errors").filter(isText).join("\n"),
         turns,

@@ -1,21 +1,21 @@
 import { at, countAt, entriesAt, type Json, numberAt, type Usage } from "@ccsp/engine-kit";
 
-/** What a run used, as far as its results have said. */
+/** The usage and cost of a run, as far as its results report them. */
 export interface Spent {
   /** Takes the `result` of a turn. */
   add(line: Json): void;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
-  /** The model that wrote most: the CLI also asks small ones for side jobs. */
+  /** The model that wrote the most output tokens. The CLI also asks small models for side jobs. */
   readonly model: string | undefined;
 }
 
 type PerModel = readonly (readonly [string, Json])[];
 
 /**
- * Adds up what each result says was used since the one before it. `modelUsage` and `total_cost_usd` are totals: of the process in 2.1.197, of
- * the whole conversation in 2.1.332, where `--resume` goes on counting. They are used only for a result that brings nothing better and comes from a
- * CLI that counts by process.
+ * Adds up the usage that each result reports since the result before it. `modelUsage` and `total_cost_usd` are totals.
+ * In 2.1.197 they are totals of the process. In 2.1.332 they are totals of the whole conversation, and `--resume`
+ * continues the count. So they are used only if the result has no better field and its CLI counts per process.
  */
 export function createSpent(): Spent {
   let usage: Usage | undefined;
@@ -30,7 +30,7 @@ export function createSpent(): Spent {
         costUsd = (costUsd ?? 0) + sum(since, (each) => numberAt(each, "costUSD") ?? 0);
         for (const [model, each] of since) written.set(model, (written.get(model) ?? 0) + outputOf(each));
       } else if (countAt(line, "result_index") !== undefined) {
-        // A result that the CLI made up, such as that of a start that failed: it counted nothing itself.
+        // The CLI made up this result, for example for a start that failed. It reports no usage of its own.
         usage ??= ofTurn(line);
       } else {
         const total = entriesAt(line, "modelUsage");
@@ -57,7 +57,7 @@ const outputOf = (usage: Json): number => countAt(usage, "outputTokens") ?? 0;
 const sum = (models: PerModel, of: (usage: Json) => number): number =>
   models.reduce((total, [, usage]) => total + of(usage), 0);
 
-/** Counts sub-agents too, and stays right when a limit ends the run. */
+/** This total includes sub-agents. It also stays right when a limit ends the run. */
 const perModel = (models: PerModel): Usage => ({
   inputTokens: sum(models, (each) => countAt(each, "inputTokens") ?? 0),
   outputTokens: sum(models, outputOf),
@@ -65,7 +65,7 @@ const perModel = (models: PerModel): Usage => ({
   cacheCreationTokens: sum(models, (each) => countAt(each, "cacheCreationInputTokens") ?? 0),
 });
 
-/** What the turn itself used, without what works behind it. */
+/** The usage of the turn itself, without its background work. */
 function ofTurn(line: Json): Usage | undefined {
   if (at(line, "usage") === undefined) return undefined;
   return {

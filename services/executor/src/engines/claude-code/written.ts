@@ -1,27 +1,30 @@
 import type { EngineEvent } from "@ccsp/engine-kit";
 
-/** The text that the model writes, block by block. Each block is a message of its own: the CLI's result is the last of them. */
+/**
+ * Follows the text that the model writes, block by block. Each block is a separate message. The CLI's result is the
+ * last block.
+ */
 export interface Written {
-  /** A request to the model is answered, by the message with this id. */
+  /** The message with this id starts to answer a request to the model. */
   begin(id: string | undefined): readonly EngineEvent[];
-  /** What comes now is not the block before. */
+  /** The next piece starts a new block. */
   next(): readonly EngineEvent[];
   /** Takes a piece of a block. */
   add(piece: string): readonly EngineEvent[];
-  /** Takes a whole block that stands. */
+  /** Takes a whole block. It stands, which means that it is final. */
   stands(id: string | undefined, whole: string): readonly EngineEvent[];
 }
 
 /**
- * A block stands once the CLI repeats it whole, in an `assistant` line. When a stream breaks the CLI asks again, with a stream (2.1.332, which
- * closes the broken one as if it had ended) or without (2.1.197): the block that was broken off does not stand, unless the new one goes on
- * from it.
+ * A block stands (is final) once the CLI repeats it whole, in an `assistant` line. When a stream breaks, the CLI asks
+ * the model again. CLI 2.1.332 uses a stream again, and closes the broken stream with the normal end lines. CLI 2.1.197
+ * asks without a stream. Then the broken block does not stand, unless the new block begins with the same text.
  */
 export function createWritten(): Written {
-  /** Id of the message that comes in pieces. */
+  /** Id of the message that arrives in pieces. */
   let streamed: string | undefined;
   let message = 0;
-  /** What has come of the block that does not stand yet. */
+  /** Text of the block that is not final yet. */
   let open = "";
 
   const takeBack = (): EngineEvent[] => {

@@ -6,14 +6,14 @@ export interface CommandConfig {
   readonly line: readonly string[];
   readonly versionLine: readonly string[] | undefined;
   readonly envFile: string | undefined;
-  /** Where a bare executable is looked for. */
+  /** PATH that is searched if the executable has no slash. */
   readonly searchPath: string;
 }
 
 const LINE = "CCSP_COMMAND_ENGINE_LINE";
 const VERSION_LINE = "CCSP_COMMAND_ENGINE_VERSION_LINE";
 
-/** Every setting of this engine. */
+/** Declares every setting of this engine. */
 export function defineCommand(settings: Settings): CommandConfig {
   const line = settings.text(
     LINE,
@@ -36,7 +36,7 @@ function words(settings: Settings, name: string, value: string): readonly string
     const parsed: unknown = JSON.parse(value);
     if (Array.isArray(parsed) && parsed.length > 0 && parsed.every(isWord)) return parsed;
   } catch {
-    // Said below.
+    // The fault below reports this too.
   }
   settings.fault(`${name} must be a JSON array of strings, the first of them an executable`);
   return [];

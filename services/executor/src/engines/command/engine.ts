@@ -15,8 +15,8 @@ export interface CommandOptions {
 }
 
 /**
- * A command line of the operator. It reads the prompt from stdin to its end, what it prints is the answer as it prints it, and exit
- * code 0 says that this is all of it.
+ * An engine that runs the operator's command line. The command reads the prompt from stdin to its end. Its output is
+ * the answer, unchanged. Exit code 0 means that the answer is complete.
  */
 export function createCommand({ line, versionLine, env, context }: CommandOptions): Engine {
   const { supervisor } = context;

@@ -1,6 +1,6 @@
 import { type EngineEvent, emptyTranscript, type RunReader } from "@ccsp/engine-kit";
 
-/** Takes everything that is printed as the answer. */
+/** Takes the whole output as the answer. */
 export function createTextReader(): RunReader<never> {
   const transcript = emptyTranscript<never>();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
