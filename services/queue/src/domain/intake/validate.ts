@@ -6,10 +6,10 @@ import { checkSpec, type SpecInput } from "./validate-spec.js";
 
 export type { SpecInput } from "./validate-spec.js";
 
-/** What a task's fields may be. Everything else is fixed by the contract (task.proto). */
+/** The limits on a task's fields that the installation sets. The contract (task.proto) fixes all other limits. */
 export interface SpecLimits {
   readonly maxPromptBytes: number;
-  /** The default first. */
+  /** The first engine is the default. */
   readonly engines: readonly string[];
 }
 
@@ -23,7 +23,7 @@ const DEFAULT_ATTEMPTS = 3;
 
 /**
  * Returns the spec of a valid request, with its defaults filled in. Throws INVALID_FIELD that names every wrong field, or
- * ENGINE_UNKNOWN when that is all.
+ * ENGINE_UNKNOWN when only the engine is wrong.
  */
 export function acceptSpec<S extends SpecInput>(
   input: EnqueueInput & { readonly spec: S | undefined },
