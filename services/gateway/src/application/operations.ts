@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { SubmitTaskRequest } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "../queue/task-watch.js";
 import type { AgentCall, Guard } from "./guard.js";
@@ -24,15 +23,17 @@ export function createOperations({ queue, guard, resume, version }: OperationOpt
   let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
 
   return {
-    submitTask: guard.unary("submitTask", async (request, call) => {
-      const response = await queue.enqueue(asked(request, call), within(call));
+    submitTask: guard.unary("submitTask", async ({ spec, requestId }, call) => {
+      const request = { agentId: call.agentId, spec: sendable(spec), requestId: requestIdOf(requestId) };
+      const response = await queue.enqueue(request, within(call));
       const task = present(response.task, "Enqueue");
       brought(task, call);
       return { task };
     }),
 
-    runTask: guard.stream("runTask", async function* (request, call) {
-      for await (const message of runInQueue(queue, asked(request, call), call.incoming, resume)) {
+    runTask: guard.stream("runTask", async function* ({ spec, requestId }, call) {
+      const request = { agentId: call.agentId, spec: sendable(spec), requestId: requestIdOf(requestId) };
+      for await (const message of runInQueue(queue, request, call.incoming, resume)) {
         if (message.$case === "task") brought(message.value, call);
         yield { message };
       }
@@ -77,12 +78,6 @@ export function createOperations({ queue, guard, resume, version }: OperationOpt
     }),
   };
 }
-
-const asked = ({ spec, requestId }: SubmitTaskRequest, { agentId }: AgentCall) => ({
-  agentId,
-  spec: sendable(spec),
-  requestId: requestIdOf(requestId),
-});
 
 /**
  * If the agent sends no id, the gateway makes one, so that the call is still safe to repeat between gateway and queue.
