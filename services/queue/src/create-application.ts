@@ -2,16 +2,16 @@ import { createByFilter } from "./application/by-filter.js";
 import { createComplete } from "./application/complete.js";
 import { createQuestions } from "./application/questions.js";
 import { createRunLearner } from "./application/run-learner.js";
-import { readStatus } from "./application/status.js";
 import { createStatusFeed } from "./application/status-feed.js";
-import { toStatusMessage } from "./application/status-message.js";
 import type { TaskCache } from "./cache/task-cache.js";
 import type { TaskConversations } from "./conversations/task-conversations.js";
 import type { SpecLimits } from "./domain/intake/validate.js";
 import type { Moves } from "./domain/lifecycle/moves.js";
 import type { Queue } from "./domain/lifecycle/queue.js";
 import type { Order } from "./domain/order/order.js";
+import { readStatus } from "./domain/status/status.js";
 import type { TaskStore } from "./domain/store.js";
+import { toStatusMessage } from "./messages/status-message.js";
 
 export interface ApplicationDeps {
   readonly store: TaskStore;

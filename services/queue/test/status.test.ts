@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { readStatus } from "../src/application/status.js";
-import { toStatusMessage } from "../src/application/status-message.js";
 import { reap } from "../src/domain/due/reaper.js";
+import { readStatus } from "../src/domain/status/status.js";
 import { asAgent } from "../src/domain/task/caller.js";
 import { labelName } from "../src/domain/task/labels.js";
+import { toStatusMessage } from "../src/messages/status-message.js";
 import { scopes } from "./scopes.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
 
