@@ -9,7 +9,8 @@ import { callerOf } from "./caller.js";
 
 type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 
-const MOST_AGENTS = 100;
+/** Agents that the answer to ClearQueue names, those with the most tasks. */
+const MOST_AGENTS_NAMED = 100;
 
 /** The RPCs whose request names tasks by a filter instead of by their ids. */
 export function filterHandlers(byFilter: ByFilter): Pick<Handlers<QueueServiceService>, Rpc> {
@@ -41,7 +42,7 @@ export function filterHandlers(byFilter: ByFilter): Pick<Handlers<QueueServiceSe
 }
 
 function clearAnswer(counts: Counts, confirmationToken: string): ClearQueueResponse {
-  const agents = [...counts].toSorted(([, a], [, b]) => b - a).slice(0, MOST_AGENTS);
+  const agents = [...counts].toSorted(([, a], [, b]) => b - a).slice(0, MOST_AGENTS_NAMED);
   return {
     tasks: BigInt(sum(counts)),
     confirmationToken,
