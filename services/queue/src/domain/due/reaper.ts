@@ -13,11 +13,8 @@ import type { DueStore, NextDue, Retention } from "./due-store.js";
 const BATCH = 100;
 const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
 
-/** The storage that the reaper needs. */
-export type ReaperStore = DueStore & TaskReads & TaskChanges & Clock & GateStore & LimitStore & EmergencyStore;
-
 export interface ReaperDeps {
-  readonly store: ReaperStore;
+  readonly store: DueStore & TaskReads & TaskChanges & Clock & GateStore & LimitStore & EmergencyStore;
   readonly queue: Pick<Queue, "freeLease" | "cancelHeld" | "returnBlocked">;
   readonly moves: Moves;
 }

@@ -27,11 +27,6 @@ export interface Change {
   readonly reached: (state: State) => boolean;
 }
 
-interface ChangeDeps {
-  readonly store: WalkStore & ListStore;
-  readonly moves: Moves;
-}
-
 /** A task that matched when it was found. */
 interface Found {
   readonly id: string;
@@ -44,7 +39,7 @@ interface Found {
  * Changes every task that the filter matches, or only counts them. Throws the error of the first change that failed.
  */
 export async function changeAll(
-  { store, moves }: ChangeDeps,
+  { store, moves }: { readonly store: WalkStore & ListStore; readonly moves: Moves },
   filter: TaskFilter,
   change: Change,
   { dryRun, signal }: { readonly dryRun: boolean; readonly signal: AbortSignal },

@@ -8,12 +8,10 @@ import type { StatusStore } from "./status-store.js";
 /** Agents that a status lists, those with the most tasks. */
 const MOST_AGENTS_LISTED = 100;
 
-type StatusReadStore = StatusStore & ExecutorStore & GateReads & EmergencyStore & Clock;
-
 export type Status = Awaited<ReturnType<typeof readStatus>>;
 
 /** Reads what waits and runs, which executors there are, and which gates are closed. */
-export async function readStatus(store: StatusReadStore) {
+export async function readStatus(store: StatusStore & ExecutorStore & GateReads & EmergencyStore & Clock) {
   const [depths, agents, counts, executors, gates, nowMs, emergency] = await Promise.all([
     store.depths(),
     store.agentLoads(MOST_AGENTS_LISTED),
