@@ -18,13 +18,13 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   errors: ["protos"],
   "engine-kit": ["config"],
   "engine-opencode": ["config", "engine-kit"],
-  lifecycle: ["config", "timing"],
   telemetry: ["timing"],
   discovery: ["config"],
   "redis-kit": ["config", "errors", "timing"],
   events: ["protos", "redis-kit", "timing"],
   "grpc-kit": ["errors", "identity", "protos", "timing"],
   client: ["errors", "grpc-kit", "protos", "timing"],
+  lifecycle: ["config", "discovery", "grpc-kit", "telemetry", "timing"],
 };
 /** A service builds on leaves; the client is what agents use to reach services, engine plugins are loaded by name, fleet and testkit are for tests. */
 const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(

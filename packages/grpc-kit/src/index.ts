@@ -1,7 +1,7 @@
 export type { Admit } from "./admission.js";
 export type { CallContext } from "./call-context.js";
 export { CallError } from "./call-error.js";
-export { type CallOptions, type Client, type Connection, createClient } from "./client.js";
+export { type CallOptions, type Client, type ClientOptions, type Connection, createClient } from "./client.js";
 export { type Credentials, channelTls, PLAIN, serverTls, type Tls } from "./credentials.js";
 export { type Handlers, type Implementation, implement, implementSome } from "./handlers.js";
 export { sizeOf } from "./read-ahead.js";

@@ -1,10 +1,11 @@
 import { hostname } from "node:os";
 import type { ServiceSettings } from "@ccsp/config";
+import { createLogger, shutdownTracing } from "@ccsp/telemetry";
 import { within } from "@ccsp/timing";
-import type { Logger } from "pino";
 import { readCommand } from "./command-line.js";
 import type { ServiceDefinition } from "./definition.js";
 import { runService } from "./run.js";
+import { startService } from "./start.js";
 
 /** On top of what the longest close, a gRPC server's drain, takes by its settings. */
 const CLOSE_MARGIN_MS = 5_000;
@@ -19,7 +20,7 @@ const LINGER_MS = 1_000;
  */
 export async function runMain<C extends { readonly service: ServiceSettings }>(
   service: ServiceDefinition<C>,
-  deps: { createLogger(service: ServiceSettings): Logger; flush(): Promise<void> },
+  flush: () => Promise<void> = shutdownTracing,
 ): Promise<void> {
   const instance = process.env["CCSP_INSTANCE"]?.trim() || `${hostname()}-${process.pid}`;
   const command = readCommand(service, process.argv.slice(2), { ...process.env, CCSP_INSTANCE: instance });
@@ -33,19 +34,18 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
   // What Node and tracing complain about may fail to be written, as on a full disk. Such a fault cannot be reported anywhere.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const { config, warnings } = command;
-  const log = deps.createLogger(config.service);
+  const { name, logLevel: level } = config.service;
+  const log = createLogger({ name, level, instance });
   // Only watches: the process still ends as Node ends it, but the log has the reason.
   process.on("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "crashed"));
   for (const warning of warnings) log.warn({ warning }, "suspicious setting");
 
   const { drainMs, lameDuckMs } = config.service;
-  const code = await runService(log, (context) => service.start(config, context), {
+  const code = await runService(log, (context) => startService(service, config, context), {
     closeMs: drainMs + lameDuckMs + CLOSE_MARGIN_MS,
   });
   const unflushed = (why: object) => log.warn(why, "spans may be lost");
-  await within(FLUSH_MS, deps.flush(), () => unflushed({ afterMs: FLUSH_MS })).catch((err: unknown) =>
-    unflushed({ err }),
-  );
+  await within(FLUSH_MS, flush(), () => unflushed({ afterMs: FLUSH_MS })).catch((err: unknown) => unflushed({ err }));
   log.info({ code }, "stopped");
   process.exitCode = code;
   setTimeout(() => {

@@ -1,10 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { announce, registerSchemes } from "@ccsp/discovery";
-import { createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { Counter } from "prom-client";
 import { createAuthenticator } from "./auth/authenticator.js";
 import { loadTokenKeys } from "./auth/token-keys.js";
@@ -19,13 +17,10 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService: authenticates agents and passes their calls to the queue",
   define,
 
-  async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs, ...config }, { open, log, stopping }) {
-    const { callerUnreadBytes, limits } = config;
-    const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
-    const credentials = PLAIN;
+  async start(config, { log, registry, openClient, serveOps, serveGrpc }) {
+    const { queueTarget, keys, audience, issuer, watchGiveUpMs, callerUnreadBytes, limits } = config;
     const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be fetched anew"));
     const authenticator = createAuthenticator({ keys: tokenKeys, audience, issuer });
-    const registry = createMetrics("gateway");
     const denied = new Counter({
       name: "ccsp_gateway_denied_total",
       help: "Calls that were not let in, by reason",
@@ -33,20 +28,9 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       registers: [registry],
     });
 
-    await open("discovery", registerSchemes({ consulUrl, log }));
-    const queue = createClient(QueueServiceService, queueTarget, { credentials: credentials.channel });
-    await open("queue client", { close: async () => queue.close() });
-    const ops = await open(
-      "ops",
-      serveOps({
-        listen: service.opsListen,
-        registry,
-        log,
-        // Whether a replica can be reached, and no more: what a call costs, each probe of each gateway would cost.
-        checks: { queue: () => queue.reachable() },
-      }),
-    );
-    stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
+    const queue = await openClient(QueueServiceService, queueTarget);
+    // Whether a replica can be reached, and no more: what a call costs, each probe of each gateway would cost.
+    await serveOps({ queue: () => queue.reachable() });
 
     const guard = createGuard({
       authenticator,
@@ -55,24 +39,11 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     });
     const resume = { giveUpMs: watchGiveUpMs };
     const handlers = agentHandlers({ queue, guard, resume, version: await packageVersion() });
-    const server = await open(
-      "grpc",
-      serveGrpc({
-        listen: service.listen,
-        credentials: credentials.server,
-        services: [implement(AgentServiceService, handlers)],
-        log,
-        registry,
-        drainMs,
-        lameDuckMs,
-        callerUnreadBytes,
-        admit: guard.admit,
-        strangers: limits,
-      }),
-    );
-    const id = `gateway-${service.instance}`;
-    await open("consul", announce({ consulUrl, name: "gateway", id, host: advertiseHost, port: server.port, log }));
-    ops.setReady();
+    await serveGrpc([implement(AgentServiceService, handlers)], {
+      callerUnreadBytes,
+      admit: guard.admit,
+      strangers: limits,
+    });
   },
 };
 

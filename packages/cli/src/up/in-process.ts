@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { ConfigError, type Env, load, type ServiceSettings } from "@ccsp/config";
 import { loadExecutorService } from "@ccsp/executor";
 import { gatewayService } from "@ccsp/gateway";
-import { runService, type ServiceContext, type ServiceDefinition } from "@ccsp/lifecycle";
+import { runService, type ServiceContext, type ServiceDefinition, startService } from "@ccsp/lifecycle";
 import { monitorService } from "@ccsp/monitor";
 import { notificationService } from "@ccsp/notification";
 import { queueService } from "@ccsp/queue";
@@ -29,7 +29,7 @@ export async function runInProcess(io: Io): Promise<ExitCode> {
   ): Part[] => {
     try {
       const { config, warnings } = load(env, (settings) => definition.define(settings));
-      return [{ service: config.service, warnings, start: (context) => definition.start(config, context) }];
+      return [{ service: config.service, warnings, start: (context) => startService(definition, config, context) }];
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       for (const fault of error.faults) faults.add(fault);
