@@ -9,30 +9,35 @@ export interface Announcement {
 
 /** Also the time in which a Consul that forgot everything hears of this instance again. */
 const VERIFY_MS = 2_000;
+const TRY_MS = 3_000;
 
 /**
- * Registers an instance in Consul with a gRPC health check that Consul's agent runs, and registers it again whenever
- * Consul does not know it any more. Resolves after the first try, whatever came of it: a Consul that is away neither
- * fails nor delays a start for more than 3 s. Without `consulUrl` it does nothing.
+ * Registers an instance in Consul, whose agent then asks `/ready` of its ops port every second, and registers it again
+ * whenever Consul does not know it any more. Resolves after the first try, whatever came of it: a Consul that is away
+ * neither fails nor delays a start for more than 3 s. Without `consulUrl` it does nothing.
  *
  * Call it when the server answers, and close it before the server stops.
  */
 export async function announce(
   options: Instance & { readonly consulUrl: string | undefined; readonly log: Logger },
 ): Promise<Announcement> {
-  const { consulUrl, log, name, id, host, port } = options;
+  const { consulUrl, log, name, id, host, port, ops } = options;
   if (consulUrl === undefined) return { close: async () => undefined };
   const api = consulApi(consulUrl);
-  const instance: Instance = { name, id, host, port };
+  const instance: Instance = { name, id, host, port, ops };
   const closed = new AbortController();
-  // What Consul knows under this id at first may be a predecessor that crashed, at another address.
   let registered = false;
   let away = false;
 
   async function verify(): Promise<void> {
+    const signal = AbortSignal.any([closed.signal, AbortSignal.timeout(TRY_MS)]);
     try {
-      if (!registered || !(await api.knows(id, closed.signal))) {
-        await api.register(instance, closed.signal);
+      const known = await api.knows(id, signal);
+      // A predecessor that crashed, perhaps at another address. If it had another kind of check, as in 0.2.0, Consul would
+      // go on with that one beside the new one, and both would set one status.
+      if (known && !registered) await api.deregister(id, signal);
+      if (!known || !registered) {
+        await api.register(instance, signal);
         registered = true;
         log.info({ service: name, id, host, port }, "registered in Consul");
       }

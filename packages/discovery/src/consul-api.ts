@@ -45,6 +45,8 @@ export interface PassingQuery {
 export interface Instance extends Address {
   readonly name: string;
   readonly id: string;
+  /** Where Consul asks `/ready`. */
+  readonly ops: Address;
 }
 
 interface How {
@@ -121,8 +123,9 @@ function registration(instance: Instance) {
     address: instance.host,
     port: instance.port,
     check: {
-      name: "grpc health",
-      grpc: formatAddress(instance),
+      name: "ready",
+      // Not the gRPC port's health: with mTLS Consul's agent has no certificate that the service accepts.
+      http: `http://${formatAddress(instance.ops)}/ready`,
       // Shorter intervals are raised to 1 s by Consul.
       interval: "1s",
       timeout: "2s",

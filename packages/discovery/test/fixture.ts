@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createClient, type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
@@ -9,13 +11,21 @@ export const log = pino({ level: "silent" });
 
 type Closable = { close(): unknown };
 
-/** A gRPC server that tells callers its own name, and its place in Consul. */
+/** A gRPC server that tells callers its own name, its ops port, and its place in Consul. */
 export interface Instance {
   readonly port: number;
+  /** What Consul asks: it answers every request with `status`. */
+  readonly ops: Ops;
   /** Leaves as a service does: out of Consul, then down. */
   stop(): Promise<void>;
   /** Goes down without a word to Consul, which goes on listing it until its check has failed. */
   vanish(): Promise<void>;
+}
+
+export interface Ops {
+  readonly server: Server;
+  status: 200 | 503;
+  close(): Promise<void>;
 }
 
 /** Instances, clients and schemes of one test; `close` ends whatever is left open, newest first. */
@@ -50,15 +60,24 @@ export class Fixture {
 
   async start(name: string, consulUrl: string, service: string): Promise<Instance> {
     const server = await this.serve(name);
+    const ops = this.own(await serveOps());
     const { port } = server;
-    const listing = this.own(await announce({ consulUrl, name: service, id: name, host: "127.0.0.1", port, log }));
+    const host = "127.0.0.1";
+    const { port: opsPort } = ops.server.address() as AddressInfo;
+    const listing = this.own(
+      await announce({ consulUrl, name: service, id: name, host, port, ops: { host, port: opsPort }, log }),
+    );
     return {
       port,
+      ops,
       async stop() {
         await listing.close();
         await server.close();
       },
-      vanish: () => server.close(),
+      async vanish() {
+        await ops.close();
+        await server.close();
+      },
     };
   }
 
@@ -91,6 +110,22 @@ export class Fixture {
       },
     };
   }
+}
+
+async function serveOps(): Promise<Ops> {
+  const server = createServer((_, response) => response.writeHead(ops.status).end()).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const ops: Ops = {
+    server,
+    status: 200,
+    async close() {
+      if (!server.listening) return;
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+  return ops;
 }
 
 /** The ids that Consul lists as healthy. */

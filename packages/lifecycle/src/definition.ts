@@ -23,15 +23,15 @@ export interface StartContext extends ServiceContext {
   /** The service's metrics. */
   readonly registry: Registry;
   /** A client of another service. */
-  openClient<D extends ServiceShape>(
+  readonly openClient: <D extends ServiceShape>(
     called: D,
     target: string,
     options?: Omit<ClientOptions<D>, "credentials">,
-  ): Promise<Client<D> & Connection>;
+  ) => Promise<Client<D> & Connection>;
   /** The ops port, with a check of each dependency. It says from the begin of the stop that the service drains. */
-  serveOps(checks: Readonly<Record<string, Check>>): Promise<void>;
+  readonly serveOps: (checks: Readonly<Record<string, Check>>) => Promise<void>;
   /** The gRPC port, which is then announced in Consul. It comes after `serveOps`: Consul asks the ops port for the state. */
-  serveGrpc(services: readonly Implementation[], options?: CallerOptions): Promise<void>;
+  readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<void>;
 }
 
 /** How a service treats its callers. */

@@ -42,8 +42,9 @@ export async function startService<C extends { readonly service: ServiceSettings
         "grpc",
         serveGrpc({ ...options, listen: service.listen, credentials, services, log, registry, drainMs, lameDuckMs }),
       );
+      const asked = { host: service.opsHost, port: ops.port };
       const id = `${name}-${instance}`;
-      await open("consul", announce({ consulUrl, name, id, host: advertiseHost, port, log }));
+      await open("consul", announce({ consulUrl, name, id, host: advertiseHost, port, ops: asked, log }));
     },
   });
   ops?.setReady();

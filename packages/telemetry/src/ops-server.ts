@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { Gauge, type Registry } from "prom-client";
 import type { Check } from "./readiness.js";
@@ -36,6 +37,13 @@ interface Answer {
   readonly body: string;
 }
 
+/**
+ * How long /ready waits for the end of the start. A service registers in Consul just before it is ready, and a check at that
+ * moment must not take it out of service for a second. Consul waits 2 s for the answer. Kubernetes waits 1 s by default, and
+ * takes a late answer for what it is: not ready.
+ */
+const START_MS = 1_000;
+
 /** The states of a service, as /ready says them. */
 type State = "starting" | "ready" | "draining";
 
@@ -43,7 +51,8 @@ type State = "starting" | "ready" | "draining";
  * Serves three paths; GET only.
  *
  * - /metrics: Prometheus, with `ccsp_dependency_up` for each check.
- * - /ready: 200, or 503 while the service starts or drains. It asks nobody.
+ * - /ready: 200, or 503 while the service starts or drains. It asks nobody. While the service starts it answers after 1 s,
+ *   or when the start ends.
  * - /health: 200 as long as the event loop turns. With `?verbose` also the state, and what is wrong with each dependency that fails its
  *   check; still 200, since a restart mends no dependency.
  *
@@ -51,6 +60,7 @@ type State = "starting" | "ready" | "draining";
  */
 export async function serveOps({ listen, registry, log, checks }: OpsOptions): Promise<OpsServer> {
   let state: State = "starting";
+  const started = Promise.withResolvers<void>();
   showDependencies(registry, checks);
 
   const answer = async ({ pathname, searchParams }: URL): Promise<Answer> => {
@@ -61,6 +71,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
         if (!searchParams.has("verbose")) return json(200, { status: "alive" });
         return json(200, { status: "alive", state, failing: await runChecks(checks) });
       case "/ready":
+        await within(START_MS, started.promise, () => undefined);
         return json(state === "ready" ? 200 : 503, { status: state });
       default:
         return json(404, { status: "unknown path", paths: ["/metrics", "/health", "/ready"] });
@@ -95,9 +106,11 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
     port,
     setReady() {
       if (state === "starting") state = "ready";
+      started.resolve();
     },
     setDraining() {
       state = "draining";
+      started.resolve();
     },
     close: () =>
       new Promise((resolve, reject) => {
