@@ -4,12 +4,12 @@ export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 UNIT := 'packages/*/src/**/*.test.ts' 'services/*/src/**/*.test.ts'
 E2E := 'packages/e2e/test/**/*.test.ts'
-# Long files first, so that the jobs end together.
+# Long files come first, so that the parallel jobs end at about the same time.
 LIVE := 'services/*/test/**/*.test.ts' 'packages/!(e2e)/test/**/*.test.ts'
 SLOW := 'packages/*/test/**/*.slow.test.ts' 'services/*/test/**/*.slow.test.ts'
 MOCHA := mocha --reporter ./mocha-reporter.cjs
 FAST := $(MOCHA) --ignore '**/*.slow.test.ts'
-# Files side by side: most of a test's time it waits for processes.
+# Runs files in parallel, because a test mostly waits for processes.
 SIDE_BY_SIDE := --parallel --jobs 2
 ON_NODE22 := PATH="$(CURDIR)/.tools/node22/bin:$$PATH"
 CCSP := node packages/cli/bin/ccsp.js
@@ -22,81 +22,98 @@ help:
 	  /^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Use it
-demo: setup ## one prompt through everything, with the real Claude Code CLI; stops cleanly (CCSP_LIVE=1: your own login)
+# One prompt goes through everything with the real Claude Code CLI, against the simulated model. CCSP_LIVE=1 uses your own
+# login and the real model instead.
+demo: setup ## start all services, run one prompt, stop (CCSP_LIVE=1: with your login)
 	@node packages/demo/dist/main.js
 
-up: setup ## Redis, Consul and the five services in the background (UP=--simulator: no login needed)
+# The fleet runs in the background.
+up: setup ## start Redis, Consul and all services (UP=--simulator: needs no login)
 	@$(CCSP) up --detach $(UP)
 
-down: ## stop them
+down: ## stop what make up started
 	@$(CCSP) down
 
-logs: ## follow their logs
+logs: ## follow the logs of what make up started
 	@$(CCSP) logs -f
 
-setup: ## get what this machine lacks, into this folder; build (the others do it when needed)
+setup: ## get what this machine lacks, and build (other targets do it when needed)
 	@deploy/setup.sh
 
-# Enough to check and to compile: no Redis, no Consul.
+# Gets only what checks and the compiler need: no Redis and no Consul.
 packages:
 	@deploy/setup.sh node
 
 ##@ Test it
-test: setup ## all tests but the slow ones, two files at a time
+test: setup ## run all tests except the slow ones, two files at a time
 	@$(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
-test-slow: setup ## proofs that take over 30 s: files *.slow.test.ts, the queue beside its model in 30,000 steps, one task on Node 22
+# Runs the files *.slow.test.ts, and compares the queue with its model in 30,000 steps. On Node 22 it runs the unit tests
+# and one task through the fleet.
+test-slow: setup ## run the tests that take over 30 s, and some tests on Node 22
 	@deploy/setup.sh node22
 	@status=0; CCSP_SOAK_STEPS=5000 $(MOCHA) $(SLOW) services/queue/test/random.test.ts || status=1; \
 	  $(ON_NODE22) $(MOCHA) $(UNIT) packages/e2e/test/one-task.test.ts || status=1; exit $$status
 
-test-unit: packages ## tests that start nothing
+test-unit: packages ## run the tests that start no server and no other process
 	@$(MOCHA) $(UNIT)
 
-test-integration: setup ## tests that start Redis, Consul, servers, engines
+test-integration: setup ## run the tests that start Redis, Consul, servers or engines
 	@$(FAST) $(LIVE)
 
-test-e2e: setup ## tests of the whole fleet
+test-e2e: setup ## run the tests of the whole fleet
 	@$(FAST) $(E2E)
 
-coverage: setup ## which lines the unit and integration tests run, into coverage/index.html
+# The report is coverage/index.html.
+coverage: setup ## report which lines the unit and integration tests run
 	@c8 $(FAST) $(SIDE_BY_SIDE) $(LIVE) $(UNIT); status=$$?; rm -rf coverage/tmp; exit $$status
 
-test-node22: setup ## all tests on Node 22, the oldest that is supported, which it gets
+# Downloads Node 22 if needed.
+test-node22: setup ## run all tests except the slow ones on Node 22, the oldest supported
 	@deploy/setup.sh node22
 	@$(ON_NODE22) $(FAST) $(SIDE_BY_SIDE) $(E2E) $(LIVE) $(UNIT)
 
-test-real-cli: setup ## what is proved with the real Claude Code CLI (CLAUDE=old: on 2.1.197, which it gets)
+# CLAUDE=old downloads version 2.1.197 if needed.
+test-real-cli: setup ## run the tests with the real Claude Code CLI (CLAUDE=old: with 2.1.197)
 	@$(if $(CLAUDE),deploy/setup.sh claude-$(CLAUDE))
 	@$(if $(CLAUDE),CCSP_TEST_CLAUDE_CODE_BIN="$$(readlink -f .tools/claude-$(CLAUDE)/claude)") $(MOCHA) \
 	  $$(grep -lE '\b(CLAUDE_CODE_BIN|simulatedEngine|startWorld|realCli)\b' -r packages/*/test services/executor/test --include='*.test.ts')
 
-update-engine: setup ## the newest Claude Code CLI: install and record it, and print what changed since the recordings before (VERSION=…: that one)
+# Installs the CLI, records it, and prints what changed since the previous recordings. VERSION chooses another version.
+update-engine: setup ## install the newest Claude Code CLI, print what changed (VERSION=...)
 	@deploy/update-engine.sh $(VERSION)
 
-soak-executor: setup ## 1,000 runs with random cancels and crashes: what is left of them on the host; three minutes
+# Checks what the runs leave on the host. Takes three minutes.
+soak-executor: setup ## do 1,000 runs with random cancels and crashes, search for leftovers
 	@CCSP_SOAK_RUNS=1000 $(MOCHA) services/executor/test/soak.slow.test.ts
 
-check: proto types lint ## what must hold before a commit: contracts, generated code, types, lint, format, imports, unit tests
+# Checks everything that must hold before a commit, also generated code and imports between packages.
+check: proto types lint ## run the checks before a commit: protos, types, lint, format, unit tests
 	@$(MOCHA) $(UNIT) packages/e2e/test/import-graph.test.ts
 
-soak-queue: setup ## the queue beside its model in random courses of 100,000 steps on each kind of Redis (STEPS=5000: fewer; SEED: the same)
+# Does 100,000 random steps on each kind of Redis. STEPS=5000 does fewer steps, and SEED repeats the same ones.
+soak-queue: setup ## compare the queue with its model in random steps (STEPS=..., SEED=...)
 	@CCSP_SOAK_STEPS=$(or $(STEPS),100000) $(if $(SEED),CCSP_SEED=$(SEED)) $(MOCHA) services/queue/test/random.test.ts
 
-chaos: setup ## 10,000 tasks while everything fails, then the proof that each ended once (CHAOS='--help' says more)
+# The check proves that each task ended exactly once. CHAOS='--help' explains more.
+chaos: setup ## run 10,000 tasks during faults, then check each end (CHAOS=--help)
 	@node --import tsx --conditions ccsp-src packages/e2e/chaos/main.ts $(CHAOS)
 
 ##@ Measure it
-bench-submit: setup ## submit at a steady rate; each figure is a last line `ratio <name> <value>`
+# Every bench target prints each of its figures as a last line `ratio <name> <value>`.
+bench-submit: setup ## measure submits at a steady rate, print lines `ratio <name> <value>`
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/submit.ts
 
-bench-queue: setup ## the queue against BullMQ and a bare gRPC echo, likewise (ONLY=enqueue,done for some figures)
+# ONLY chooses some of the figures.
+bench-queue: setup ## compare the queue with BullMQ and a bare gRPC echo (ONLY=enqueue,done)
 	@node --import tsx --conditions ccsp-src services/queue/bench/main.ts
 
-bench-strangers: setup ## what an honest agent notices of one that gives up calls and of many that read nothing, likewise
+# In one case an agent abandons many calls. In the other case many clients read nothing.
+bench-strangers: setup ## measure how abusive clients slow down an honest agent
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/strangers.ts
 
-bench-ttft: setup ## first text through the fleet, with a process that waited and without, and a burst of 40, against the CLI by itself
+# Measures the fleet with and without a warm process, and a burst of 40 tasks.
+bench-ttft: setup ## compare the time to the first text with that of the CLI alone
 	@node --import tsx --conditions ccsp-src packages/e2e/bench/ttft.ts
 
 ##@ Change it
@@ -106,7 +123,7 @@ build: ## compile the TypeScript sources
 gen: packages ## generate the stubs and the descriptor in packages/protos from proto/
 	@.ci/generate .
 
-proto: packages ## lint proto/, compare it with main for breaking changes and with the generated code
+proto: packages ## lint proto/, check for breaking changes and for outdated generated code
 	@cd proto && buf lint
 	@.ci/proto-breaking
 	@.ci/proto-generated
@@ -114,15 +131,16 @@ proto: packages ## lint proto/, compare it with main for breaking changes and wi
 types: packages ## check the types of sources and tests
 	@tsc -p tsconfig.json --noEmit
 
-lint: packages ## lint TypeScript, Lua and shell, format, import order, and what nothing uses; changes nothing
+# Checks the import order too. Changes nothing.
+lint: packages ## lint TypeScript, Lua and shell, check format and unused code
 	@oxlint --type-aware --quiet packages services
 	@biome check .
 	@knip --no-progress --no-config-hints
 	@node .ci/lint-lua.mjs
 	@node .ci/lint-shell.mjs
 
-format: packages ## format and sort imports
+format: packages ## format the code and sort the imports
 	@biome check --write .
 
-clean: ## delete what was built (deploy/setup.sh --help says what else there is)
+clean: ## delete the build output (deploy/setup.sh --help names other folders)
 	@rm -rf packages/*/dist services/*/dist packages/*/*.tsbuildinfo services/*/*.tsbuildinfo

@@ -1,11 +1,13 @@
-// Lints every Lua script: syntax of Lua 5.1 (Redis'), names that nothing defines, globals that are written, locals that nothing
-// reads and locals that hide another of the same block. Files in folders below a `lua/` are parts, which are put before the
-// scripts of that `lua/`: their top-level locals are known in all its files.
+// Lints every Lua script. It reports: syntax that is not Lua 5.1 (the version of Redis), names without a definition,
+// writes to globals, locals that are never read, and locals that hide another local of the same block. A file in a
+// folder below a `lua/` is a part. Parts are put before the scripts of that `lua/`, so all files there know the parts'
+// top-level locals.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import luaparse from "luaparse";
 
-// https://redis.io/docs/latest/develop/programmability/lua-api/#runtime-libraries, without what no script should need.
+// The names from https://redis.io/docs/latest/develop/programmability/lua-api/#runtime-libraries, except those that no
+// script should need.
 const REDIS = new Set([
   ...["redis", "KEYS", "ARGV", "cjson", "cmsgpack", "bit", "struct", "string", "table", "math", "os"],
   ...["ipairs", "pairs", "next", "pcall", "error", "assert", "select", "tonumber", "tostring", "type", "unpack"],
@@ -54,7 +56,7 @@ function parse(file) {
   return luaparse.parse(readFileSync(file, "utf8"), { luaVersion: "5.1", locations: true, comments: false });
 }
 
-/** The locals and globals of a file: where they are defined, and what is done with them. */
+/** Finds the locals and globals of a file: where they are defined and how they are used. */
 function readNames(chunk) {
   const found = { top: new Map(), unread: new Set(), hidden: [], free: [], written: [] };
   const scopes = [];
@@ -68,7 +70,8 @@ function readNames(chunk) {
   const inScope = (names, body, after) => {
     scopes.push(new Map());
     names.filter(({ type }) => type === "Identifier").forEach(define);
-    // A parameter that nothing reads may be what the caller passes; a loop's key mostly is.
+    // Parameters and loop variables count as read. A parameter may exist because the caller passes it, and a loop's key
+    // is often unused.
     names.forEach((node) => found.unread.delete(node));
     body.forEach(visit);
     after?.();

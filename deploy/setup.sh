@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Makes a machine with Node, npm, git and make able to run everything here. See usage() below.
+# Prepares a machine that has Node, npm, git and make to run everything here. See usage() below.
 set -euo pipefail
 
-# The Node that everything runs on is the one in deploy/npm/node24; a machine's own of this version or newer serves where that cannot be had.
+# Everything runs on the Node in deploy/npm/node24. If that one cannot be fetched, the machine's own Node is used, if it
+# has this version or a newer one.
 readonly NODE_MINIMUM=22.15.0
 # The last Debian suite that has Consul under a free licence.
 readonly CONSUL_SUITE=bullseye
@@ -11,7 +12,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root tools="$root/.tools"
 cd "$root"
 export PATH="$tools/bin:$PATH"
-# npm and pnpm keep what they download in the home folder, for every checkout; where that cannot be written, in here.
+# npm and pnpm keep their downloads in the home folder, for all checkouts. If the home folder is not writable, they use
+# this folder.
 if [[ ! -w ${HOME:-/nowhere} ]]; then
   export NPM_CONFIG_USERCONFIG="${NPM_CONFIG_USERCONFIG:-${HOME:-}/.npmrc}" HOME="$tools/home"
   mkdir -p "$HOME"
@@ -40,7 +42,7 @@ END
 }
 
 faults=()
-# fault WHAT HOW: remembers what is missing and how to get it. Always fails, so that a part can end with it.
+# fault WHAT HOW: records what is missing and how to get it. It always fails, so that a part can end with it.
 fault() {
   faults+=("$1"$'\n'"      $2")
   return 1
@@ -48,7 +50,7 @@ fault() {
 
 say() { printf 'setup: %s\n' "$*"; }
 
-# logged NAME COMMAND...: runs a command quietly; shows the end of its output when it fails.
+# logged NAME COMMAND...: runs a command without output. If the command fails, it prints the last lines of its output.
 logged() {
   local log="$tools/log/$1.log"
   shift
@@ -60,11 +62,11 @@ logged() {
 
 # --- node ---------------------------------------------------------------------------------------------------------------
 
-# at_least VERSION NODE: whether that Node is as new as the version.
+# at_least VERSION NODE: succeeds if this Node has the version or a newer one.
 at_least() { [[ $(printf '%s\n' "$1" "$("$2" -p process.versions.node)" | sort -V | head -n 1) == "$1" ]]; }
 
-# fetch_npm NAME: what deploy/npm/NAME names, into .tools/NAME. npm compares each package with the hash in the lock file there, and
-# its own client fetches it, so that the machine's registry setting holds. No install script runs.
+# fetch_npm NAME: installs the packages of deploy/npm/NAME into .tools/NAME. npm compares each package with the hash in
+# the lock file. It uses npm's own client, so the machine's registry setting applies. No install script runs.
 fetch_npm() {
   local named="deploy/npm/$1" folder="$tools/$1"
   cmp -s "$named/package-lock.json" "$folder/installed.json" && return
@@ -74,14 +76,14 @@ fetch_npm() {
     cp "$named/package-lock.json" "$folder/installed.json"
 }
 
-# node_in NAME: the Node binary that fetch_npm NAME brought; fails where npm has none for this platform.
+# node_in NAME: prints the Node binary that fetch_npm NAME installed. It fails if npm has none for this platform.
 node_in() {
   local binary
   for binary in "$tools/$1"/node_modules/node-*/bin/node; do [[ -x $binary ]] && printf '%s\n' "$binary" && return; done
   return 1
 }
 
-# choose_node OWN: makes .tools/bin/node the Node that everything runs on, unless the machine's own is as new.
+# choose_node OWN: sets .tools/bin/node to the Node that everything runs on, if the machine's own is older.
 choose_node() {
   local own="$1" fetched
   if at_least 24 "$own"; then
@@ -118,7 +120,7 @@ part_node() {
   printf '%s\n' "$wanted" >"$stamp"
 }
 
-# The command for people, on the Node that was chosen above, from any folder.
+# Writes the `ccsp` command for users. It works in any folder and runs on the Node that was chosen above.
 write_ccsp() {
   [[ -x $tools/bin/ccsp ]] && return
   cat >"$tools/bin/ccsp" <<'END'
@@ -138,7 +140,7 @@ part_node22() {
   fi
 }
 
-# The native binary alone: it needs no Node, and no install script has to choose it.
+# Uses the native binary alone: it needs no Node, and no install script has to choose it.
 part_claude-old() {
   local name binary
   name="claude-code-$(node -p 'process.platform + "-" + process.arch')"
@@ -150,7 +152,7 @@ part_claude-old() {
   fault "the oldest Claude Code CLI that is tested" "npm has none for this machine: name another in CCSP_TEST_CLAUDE_CODE_BIN"
 }
 
-# link TARGET NAME: .tools/bin/NAME, relative so that the folder can be moved.
+# link TARGET NAME: makes the link .tools/bin/NAME. It is relative, so that the folder can be moved.
 link() {
   mkdir -p "$tools/bin"
   [[ $(readlink "$tools/bin/$2") == "../${1#"$tools"/}" ]] && return
@@ -159,7 +161,8 @@ link() {
 
 # --- redis, consul --------------------------------------------------------------------------------------------------------
 
-# present NAME VARIABLE: prints the program's path when there is one; complains about a variable that names none.
+# present NAME VARIABLE: prints the path of a program, if there is one. If the variable is set to a path that cannot be
+# run, it fails.
 present() {
   local named="${!2:-}"
   if [[ -n $named ]]; then
@@ -169,7 +172,8 @@ present() {
   command -v "$1" || { [[ -x $tools/bin/$1 ]] && printf '%s\n' "$tools/bin/$1"; }
 }
 
-# private_apt FOLDER ARGS...: apt-get with lists, cache and state of its own, so that it needs no root and changes nothing.
+# private_apt FOLDER ARGS...: runs apt-get with its own lists, cache and state. So it needs no root and changes nothing
+# on the system.
 private_apt() {
   local state="$1"
   shift
@@ -179,7 +183,7 @@ private_apt() {
     -o Debug::NoLocking=true "$@"
 }
 
-# unpack NAME: the packages downloaded into .tools/apt/NAME, into .tools/NAME.
+# unpack NAME: unpacks the packages in .tools/apt/NAME into .tools/NAME.
 unpack() {
   rm -rf "${tools:?}/$1.new" && mkdir -p "$tools/$1.new"
   local package
@@ -205,7 +209,7 @@ fetch_redis() {
   local apt="$tools/apt/redis"
   rm -rf "$apt" && mkdir -p "$apt"
   private_apt "$apt" update || return
-  # With what a real installation would add: the libraries that the system lacks, and no more.
+  # Also fetches what a real installation would add: only the libraries that the system lacks.
   local packages
   packages=$(private_apt "$apt" install --simulate --no-install-recommends redis-server | sed -n 's/^Inst \([^ ]*\) .*/\1/p') || return
   packages=$(printf '%s\n' redis-server redis-tools "$packages" | sort -u)
@@ -231,7 +235,7 @@ part_consul() {
   [[ -z ${CONSUL_BIN:-} ]] || { fault "consul: CONSUL_BIN names $CONSUL_BIN, which cannot be run" "$how"; return 1; }
   can_unpack_debian && [[ $(. /etc/os-release && echo "$ID") == debian ]] ||
     { without_consul "it can be fetched on Debian only" "$how"; return; }
-  # Each make comes by here: what failed is not tried again each time.
+  # Most make targets run this part. So a failed download is not retried within a day.
   [[ -z $(find "$absent" -mtime -1 2>/dev/null) ]] || { without_consul "$(cat "$absent")" "$how"; return; }
   say "consul from Debian's $CONSUL_SUITE into .tools/consul"
   if ! logged consul fetch_consul; then
@@ -246,7 +250,7 @@ part_consul() {
   without_consul "$(cat "$absent")" "$how"
 }
 
-# without_consul WHY HOW: what follows from having none, and how to have one.
+# without_consul WHY HOW: prints the consequences of having no Consul, and how to get one.
 without_consul() {
   say "no consul ($1): a fleet uses fixed addresses, and tests that need consul are skipped. To have it: $2"
 }
@@ -254,7 +258,7 @@ without_consul() {
 fetch_consul() {
   local apt="$tools/apt/consul" codename mirror keyring
   rm -rf "$apt" && mkdir -p "$apt"
-  # The mirror that this machine already uses for its own suite; an address of our own would not work behind a proxy.
+  # Uses the mirror that is configured for the machine's own suite. A fixed address would not work behind a proxy.
   codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
   # shellcheck disable=SC2016 # apt's own variables
   mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
@@ -288,7 +292,7 @@ for argument in "$@"; do
 done
 [[ ${#parts[@]} -gt 0 ]] || parts=(node redis consul build)
 
-# A part that fails does not keep the others from being tried: the list at the end is then whole.
+# A failed part does not stop the other parts, so that the list at the end is complete.
 for part in "${parts[@]}"; do "part_$part" || true; done
 
 if [[ ${#faults[@]} -gt 0 ]]; then

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Takes another Claude Code CLI, records the corpus on it, and prints what changed since the recordings that were kept. See usage() below.
+# Installs another Claude Code CLI, records the corpus with it, and prints what changed since the stored recordings. See
+# usage() below.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

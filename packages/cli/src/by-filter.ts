@@ -8,7 +8,7 @@ import { type FilterOptions, withFilter } from "./filter-options.js";
 import { type Io, note, say, sayJson } from "./io.js";
 import { atQueue, type QueueClient, type QueueOptions } from "./operator.js";
 
-/** Of a command that changes one task, or all that a filter names. */
+/** Options of a command that changes one task, or all tasks that a filter selects. */
 export type ChangeOptions = ConnectionOptions &
   QueueOptions &
   FilterOptions & { readonly agent?: string; readonly reason: string; readonly yes?: true };
@@ -30,7 +30,10 @@ interface Changed {
   readonly verb: string;
 }
 
-/** Changes the tasks that the options name, or counts them without --yes. False: they name none, and one task is meant. */
+/**
+ * Changes the tasks that the options select, or only counts them without --yes. Returns false when the options select
+ * none: then the command is about one task.
+ */
 export async function byFilter(
   io: Io,
   taskId: string | undefined,
@@ -50,7 +53,7 @@ export async function byFilter(
   return true;
 }
 
-/** Undefined when no option names any task. */
+/** Undefined when no option selects tasks. */
 export function taskFilter(options: FilterOptions & { readonly agent?: string }): TaskFilter | undefined {
   const { agent, engine, priority, state, label, error, since, until } = options;
   const named = [agent, engine, priority, state, label, error, since, until].some((each) => each !== undefined);

@@ -10,7 +10,7 @@ import { type Io, note } from "./io.js";
 import { findSecret } from "./local-secret.js";
 import { type FleetState, findFleet, stateDir } from "./state.js";
 
-/** What every command that talks to a gateway accepts. */
+/** Options that every command accepts that talks to a gateway. */
 export interface ConnectionOptions {
   readonly gateway?: string;
   readonly token?: string;
@@ -31,7 +31,7 @@ export function withConnection(command: Command): Command {
     .option("--json", "print JSON");
 }
 
-/** Opens a client, lets `use` work with it, and closes it. */
+/** Opens a client, passes it to `use`, and closes it. */
 export async function connected<T>(
   io: Io,
   options: ConnectionOptions & { readonly patient?: true },
@@ -40,7 +40,8 @@ export async function connected<T>(
   const target = namedGateway(io, options) ?? (await localFleet(io)).gateway;
   const log = pino({ level: "silent" });
   const schemes = registerSchemes({ consulUrl: io.env["CCSP_CONSUL_URL"] || undefined, log });
-  // A stream outlasts a restart of the gateway. For one answer a person waits less long before a message is better.
+  // A stream continues across a restart of the gateway. For a single answer, a person should get an error message
+  // sooner.
   const resumeMs = options.patient ? 60_000 : 5_000;
   const client = createCcspClient({ target, token: await tokenSource(io, options), resumeMs });
   try {
@@ -51,12 +52,12 @@ export async function connected<T>(
   }
 }
 
-/** Where the gateway is when the caller names one; undefined: in the local fleet. */
+/** Address of the gateway that the user names. Undefined means the gateway of the local fleet. */
 export function namedGateway({ env }: Io, { gateway }: ConnectionOptions): string | undefined {
   return gateway || env["CCSP_GATEWAY"] || undefined;
 }
 
-/** The fleet that runs on this machine. Throws, saying how to get one, when there is none. */
+/** The fleet that runs on this machine. When there is none, throws an error that says how to start one. */
 export async function localFleet({ env }: Io): Promise<FleetState> {
   const fleet = await findFleet(stateDir(env));
   if (fleet) return fleet;
@@ -78,7 +79,7 @@ async function tokenSource(io: Io, options: ConnectionOptions) {
   return () => createToken({ ...claimsFor(env), secret, agent, scopes: SCOPES, ttlSeconds: 300 });
 }
 
-/** Undefined when no option names one. */
+/** Undefined when no option names a token. */
 async function namedToken(io: Io, { token, tokenFile, json }: ConnectionOptions): Promise<string | undefined> {
   if (tokenFile === "-" || token === "-") return tokenFrom("standard input", readStdin(io));
   if (tokenFile !== undefined) return tokenFrom(tokenFile, readFile(tokenFile, "utf8"));

@@ -1,18 +1,15 @@
 import { SignJWT } from "jose";
 
-/** What an agent id looks like. */
-export const AGENT_ID = /^[A-Za-z0-9._@-]{1,128}$/;
-
-/** The agent that a person is in a local fleet. */
+/** The agent id that stands for a person in a local fleet. */
 export const agentOf = (user: string): string => user.replaceAll(/[^A-Za-z0-9._@-]/g, "_").slice(0, 128) || "local";
 
-/** What an agent may be allowed. */
+/** The scopes that an agent can have. */
 export const SCOPES = ["tasks:submit", "tasks:read", "tasks:cancel"] as const;
 
 export interface TokenOptions {
-  /** The gateway's HS256 secret, at least 32 bytes. */
+  /** HS256 secret of the gateway, at least 32 bytes. */
   readonly secret: string;
-  /** 1 to 128 of `A-Z a-z 0-9 . _ @ -`. */
+  /** Id of the agent, 1 to 128 characters of `A-Z a-z 0-9 . _ @ -`. */
   readonly agent: string;
   readonly scopes: readonly string[];
   readonly ttlSeconds: number;
@@ -20,7 +17,7 @@ export interface TokenOptions {
   readonly issuer?: string | undefined;
 }
 
-/** The claims that a gateway with these settings asks for. */
+/** The claims that a gateway with these settings requires. */
 export function claimsFor(
   env: Readonly<Record<string, string | undefined>>,
 ): Pick<TokenOptions, "audience" | "issuer"> {

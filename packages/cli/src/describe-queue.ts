@@ -8,7 +8,7 @@ import { seconds } from "./describe.js";
 import { scopeName } from "./gate-scope.js";
 import { className } from "./priority.js";
 
-/** The queue's status for people; what is empty is left out. */
+/** The status of the queue for people. Empty parts are left out. */
 export function queueLines(status: GetStatusResponse): string[] {
   const { leased, parked, scheduled, ended, depths, gates, agents, executors, emergency } = status;
   const lines = [`queue: ${leased} running, ${parked} parked, ${scheduled} scheduled, ${ended} ended`];
@@ -30,7 +30,7 @@ export function queueLines(status: GetStatusResponse): string[] {
   return lines;
 }
 
-/** The stop, and what each executor says that it ended. */
+/** The emergency stop, and what each executor reports that it ended. */
 export function emergencyLines({ level, who, why, time, receipts }: EmergencyStatus): string[] {
   const name = EmergencyLevel[level]?.toLowerCase().replace("_", "-") ?? `level ${level}`;
   const lines = [`EMERGENCY STOP (${name}) by ${who} since ${time?.toISOString() ?? "an unknown time"}: ${why}`];

@@ -2,13 +2,13 @@ import type { Schedule, Task } from "@ccsp/client";
 import { MissedRuns } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { stateName } from "./describe.js";
 
-/** As `--missed` has them. */
+/** The same choices as in `--missed`. */
 const MISSED: Readonly<Record<number, string>> = {
   [MissedRuns.RUN_ONCE]: ", one run for all that were missed",
   [MissedRuns.RUN_ALL]: ", a run for each that was missed",
 };
 
-/** A schedule for people. `last` is the newest task that it made, if that is known still. */
+/** A schedule for people. `last` is the newest task that the schedule made, if the queue still has it. */
 export function scheduleLines(schedule: Schedule, last?: Task): string[] {
   const { name, cron, timeZone, missedRuns, paused, nextRunTimes } = schedule;
   const next = nextRunTimes.map((time) => time.toISOString()).join(", ");

@@ -2,7 +2,7 @@ import type { Explanation } from "@ccsp/client";
 import type { Blocker, StartEstimate } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { seconds, stateName } from "./describe.js";
 
-/** One line each, what has to go first at the front. */
+/** One line for each blocker. The first in the list has to end first. */
 export function blockerLines(blockers: readonly Blocker[]): string[] {
   return blockers.map(({ message, until }, i) => {
     const end = until === undefined ? "" : ` (until ${until.toISOString()})`;
@@ -16,7 +16,7 @@ export function startWords(estimate: StartEstimate | undefined): string {
   return `${seconds(p50)} as likely as not; 9 in 10 within ${seconds(p90)}, 19 in 20 within ${seconds(p95)}`;
 }
 
-/** `own`: whose the tasks of its agent are to the reader. */
+/** `own` says how the reader is related to the tasks of the same agent: "your own" for the agent itself. */
 export function explanationLines(explanation: Explanation, own = "your own"): string[] {
   const { state, aheadInClass, aheadOfAgent, blockers, earliestStartTime, estimate } = explanation;
   const told = [`state       ${stateName(state)}`];

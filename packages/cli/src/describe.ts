@@ -1,12 +1,12 @@
 import { Priority, type Task, type TaskResult, TaskState } from "@ccsp/client";
 import { className } from "./priority.js";
 
-/** `QUEUED`, `RUNNING` and so on. */
+/** Name of a state, such as `QUEUED` or `RUNNING`. */
 export function stateName(state: TaskState): string {
   return TaskState[state] ?? `state ${state}`;
 }
 
-/** What people ask after a run, one line each; unknown numbers are said to be unknown. */
+/** A summary of a run for people, with one fact on a line. A number that is not known is shown as unknown. */
 export function summary(result: TaskResult): string[] {
   const { usage, costUsd, queueWait, runTime, engine, engineVersion, model, cached, conversationId } = result;
   const refused = [...new Set(result.permissionDenials.map(({ tool }) => tool))];
@@ -41,7 +41,7 @@ export function describeTask(task: Task): string[] {
     `state       ${stateName(task.state)}`,
     `class       ${className(priority)}`,
   ];
-  // A result says what ran it.
+  // A result names the engine and model itself.
   if (!task.result) lines.push(`engine      ${engine}${modelWords(model)}`);
   if (task.agentId) lines.push(`agent       ${task.agentId}`);
   lines.push(`attempts    ${task.attempt}`, `created     ${task.createTime?.toISOString() ?? "unknown"}`);

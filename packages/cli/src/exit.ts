@@ -2,7 +2,7 @@ import { CcspError, InvalidTaskError } from "@ccsp/client";
 import type { Reason } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
 
-/** What scripts can tell from the exit code. Documented in --help and README.md. */
+/** The exit codes, which scripts can read. --help and README.md document it. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -26,10 +26,10 @@ export const EXIT_HELP = `Exit codes:
   6    the task was cancelled
   130  interrupted`;
 
-/** A failure with a message for people and a code for scripts. */
+/** A failure with a message for people and an exit code for scripts. */
 export class CliError extends Error {
   readonly code: ExitCode;
-  /** As it is shown: a message is one line, whatever stands in it, and only `details` add more. */
+  /** The lines to show. The message is always one line; only `details` add more lines. */
   readonly lines: readonly string[];
 
   constructor(code: ExitCode, message: string, details: readonly string[] = []) {
@@ -45,7 +45,10 @@ export function exitCodeOf(error: unknown): ExitCode {
   return refused && error.reason ? EXIT_OF[error.reason] : EXIT.failed;
 }
 
-/** Whether the gateway refused, or the queue or an executor. A reason that is left out does not compile. */
+/**
+ * The exit code for each reason, whether the gateway, the queue or an executor refused the call. The code does not
+ * compile when a reason is missing.
+ */
 const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   TOKEN_MISSING: EXIT.denied,
   TOKEN_INVALID: EXIT.denied,
@@ -68,16 +71,16 @@ const EXIT_OF: Readonly<Record<Reason, ExitCode>> = {
   DEADLINE_EXCEEDED: EXIT.unavailable,
   SLOW_READER: EXIT.unavailable,
   CALLER_LIMIT: EXIT.unavailable,
-  // Trying again does not help while people keep it stopped.
+  // A retry does not help while an emergency stop is in force.
   SUBMIT_STOPPED: EXIT.failed,
   CALL_CANCELLED: EXIT.failed,
   INTERNAL: EXIT.failed,
-  // Of executors' calls.
+  // Reasons of executors' calls.
   LEASE_LOST: EXIT.failed,
   SYNC_STALE: EXIT.failed,
 };
 
-/** What `--json` shows of an error. */
+/** The form in which `--json` shows an error. */
 export function errorJson(error: unknown): object {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof InvalidTaskError) return { reason: error.reason, message, fields: error.fields };

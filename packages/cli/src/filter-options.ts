@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 import { label, namesOf, oneOf, timeAgo } from "./option-values.js";
 import { CLASS_NAMES } from "./priority.js";
 
-/** Which tasks are meant. */
+/** Options that select tasks. */
 export interface FilterOptions {
   readonly state?: readonly TaskStateName[];
   readonly engine?: string;

@@ -9,16 +9,17 @@ export interface FollowOptions {
   readonly events: (signal: AbortSignal) => AsyncIterable<RunEvent>;
   readonly json: boolean;
   readonly cancelOnInterrupt: boolean;
-  /** When the stream does not begin with the task. `after`: what came up to this sequence was seen before. */
+  /** Set when the stream does not begin with the task. The user has already seen the entries up to sequence `after`. */
   readonly known?: { readonly taskId: string; readonly traceId: string; readonly after: number };
 }
 
 /**
- * Shows a run until its end: the answer on standard output, all else on standard error. Ctrl-C leaves the task running and says how
- * to come back, or cancels it and waits for its end; a second Ctrl-C leaves in any case.
+ * Shows a run until its end: the answer on standard output, everything else on standard error. Ctrl-C leaves the task
+ * running and says how to come back; or it cancels the task and waits for its end. A second Ctrl-C always leaves at
+ * once.
  *
- * A terminal shows the text as it is written. What was written cannot be taken back from a pipe or file, so they get the answer when it is
- * known: `TaskResult.text`, once.
+ * A terminal shows the text while the engine writes it. Text in a pipe or file cannot be taken back. So these get the
+ * answer only once, when it is final (`TaskResult.text`).
  */
 export async function followRun(io: Io, options: FollowOptions): Promise<ExitCode> {
   const { client, events, json, cancelOnInterrupt } = options;
@@ -52,7 +53,7 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
       } else last = event.sequence;
       if (json) sayJson(io, runEventJson(event));
       else await show(event, traceId);
-      // A task that was put back since goes on after it: the last one counts.
+      // When the task was put back, the log continues after an end. The last end counts.
       ended = event.type === "ended" ? event : undefined;
     }
     return ended ? exitCodeOfEnd(ended) : EXIT.failed;
@@ -70,7 +71,9 @@ export async function followRun(io: Io, options: FollowOptions): Promise<ExitCod
 
 type Printer = (event: RunEvent, traceId: string) => Promise<void>;
 
-/** Writes the answer once it is known: what came of it after what was seen. */
+/**
+ * Writes the answer when the task has ended. A reader who has seen the beginning (`after`) gets only the text after it.
+ */
 function createPrinter(io: Io, after: number): Printer {
   const answer = createAnswer();
   return async (event, traceId) => {
@@ -81,7 +84,7 @@ function createPrinter(io: Io, after: number): Printer {
   };
 }
 
-/** Writes messages as they come, with an empty line between them. */
+/** Writes messages as they arrive, with an empty line between them. */
 function createTerminalPrinter(io: Io, after: number): Printer {
   const answer = createAnswer();
   let midLine = false;
@@ -99,7 +102,7 @@ function createTerminalPrinter(io: Io, after: number): Printer {
     if (midLine && lines.length > 0) say(io, "");
     if (lines.length > 0) midLine = false;
     if (event.type === "started") message = undefined;
-    // A watch that begins later in the log does not repeat the answer: its reader saw the beginning before.
+    // A watch that begins later in the log does not repeat the answer: its reader has seen the beginning before.
     if (event.type === "ended" && event.result && shown !== event.result.text && after === 0) {
       await writeLine(io, event.result.text);
     }
@@ -111,7 +114,7 @@ async function writeLine(io: Io, text: string): Promise<void> {
   if (text !== "") await writeText(io, text.endsWith("\n") ? text : `${text}\n`);
 }
 
-/** What is said about an event beside the answer. */
+/** Lines about an event, in addition to the answer. */
 function asides(event: RunEvent, traceId: string): readonly string[] {
   switch (event.type) {
     case "accepted":

@@ -4,7 +4,7 @@ import { type Io, note } from "./io.js";
 
 const AGAIN_MS = 1_000;
 
-/** Until it ends, or the user has seen enough: Ctrl-C is no fault. */
+/** Runs `follow` until it ends or the user presses Ctrl-C. Ctrl-C is not an error here. */
 export async function untilInterrupted(io: Io, follow: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const leaving = new AbortController();
   const stopListening = io.onInterrupt(() => leaving.abort());
@@ -17,7 +17,10 @@ export async function untilInterrupted(io: Io, follow: (signal: AbortSignal) => 
   }
 }
 
-/** A stream that is opened again when a server that had answered goes away for a while; `open` asks for what follows. */
+/**
+ * Reads a stream, and opens it again when a server that had answered goes away for some time. `open` opens the stream
+ * after the last item.
+ */
 export async function* readOn<T>(io: Io, open: () => AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void> {
   let answered = false;
   let told = false;

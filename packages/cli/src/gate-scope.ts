@@ -5,7 +5,7 @@ import { className, isClass } from "./priority.js";
 
 export const SCOPE_WORDS = "all, class/high, engine/NAME, agent/ID, label/KEY=VALUE or account/ENGINE/NAME";
 
-/** As events and notices name them. */
+/** Parses a scope in the form that events and notices use. */
 export function gateScope(text: string): GateScope {
   const [kind, ...rest] = text.split("/");
   const value = rest.join("/");

@@ -5,21 +5,26 @@ import { type StateDir, stateDir } from "./state.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Where `findSecret` reads when the secret itself is not in the environment. */
+/** The file that `findSecret` reads when the environment does not contain the secret. */
 export function secretPath(env: Env): string {
   return env["CCSP_JWT_SECRET_FILE"] || stateDir(env).secretFile;
 }
 
-/** The secret that the local fleet was given, or made up. Throws, saying what to do, when its file is empty. */
+/**
+ * The secret that the local fleet was given or made up. When its file is empty, throws an error that says what to do.
+ */
 export async function findSecret(env: Env): Promise<string | undefined> {
   if (env["CCSP_JWT_SECRET"]) return env["CCSP_JWT_SECRET"].trim();
   return readSecret(secretPath(env));
 }
 
-/** Creates the local secret the first time, readable by its owner only. Throws, saying what to do, when there is an empty one. */
+/**
+ * Creates the local secret when there is none, readable only by its owner. When its file is empty, throws an error that
+ * says what to do.
+ */
 export async function ensureSecret(state: StateDir): Promise<void> {
   if ((await readSecret(state.secretFile)) !== undefined) return;
-  // Renamed into place once it is on the disk: a disk that is full or a host that loses power leaves no half of it.
+  // The file gets its name only when it is safely on the disk. So a full disk or a power cut leaves no partial secret.
   const draft = `${state.secretFile}.${process.pid}`;
   try {
     const file = await open(draft, "w", 0o600);
@@ -36,7 +41,7 @@ export async function ensureSecret(state: StateDir): Promise<void> {
   }
 }
 
-/** Undefined when there is none. */
+/** Undefined when there is no file. */
 async function readSecret(path: string): Promise<string | undefined> {
   let secret: string;
   try {

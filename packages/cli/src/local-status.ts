@@ -8,7 +8,7 @@ import { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/
 import { serviceClient } from "./service-client.js";
 import type { FleetState } from "./state.js";
 
-/** The state of one replica with the dependencies that do not answer, or why it cannot be told. */
+/** The state of one replica and its dependencies that do not answer. Or the reason why the state is not known. */
 export interface ServiceStatus {
   readonly name: string;
   readonly index: number;
@@ -16,7 +16,10 @@ export interface ServiceStatus {
   readonly status: string;
 }
 
-/** What a fleet on this machine says about itself; a part that does not answer is left out, and its readiness says so. */
+/**
+ * The report of a local fleet about itself. A part that does not answer is left out, and the readiness of its service
+ * says so.
+ */
 export interface LocalStatus {
   readonly services: readonly ServiceStatus[];
   readonly queue: GetStatusResponse | undefined;
@@ -25,7 +28,7 @@ export interface LocalStatus {
 }
 
 const ANSWER_MS = 2_000;
-/** Its own checks take 2 s at most. */
+/** The service's own checks take at most 2 s. */
 const HEALTH_MS = 2_500;
 
 export async function localStatus(services: FleetState["services"]): Promise<LocalStatus> {
@@ -65,7 +68,7 @@ async function readiness({ name, index, ports }: FleetState["services"][number])
   }
 }
 
-/** As JSON, messages in proto JSON. */
+/** The status as JSON. Messages are in proto JSON. */
 export function localStatusJson({ services, queue, usage, notifications }: LocalStatus): object {
   return {
     services,

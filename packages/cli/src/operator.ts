@@ -12,7 +12,10 @@ import { type FleetState, findFleet, stateDir } from "./state.js";
 export type QueueClient = Client<QueueServiceService>;
 export type ExecutorClient = Client<ExecutorServiceService>;
 
-/** What every command accepts that talks to the queue itself: no agent may do what it does, so it needs no token but the network. */
+/**
+ * Options that every command accepts that talks to the queue directly. No agent may do what these commands do. They
+ * need no token, only access to the network of the queue.
+ */
 export interface QueueOptions {
   readonly queue?: string;
   readonly json?: true;
@@ -37,10 +40,10 @@ export function withExecutors(command: Command): Command {
     .option("--json", "print JSON");
 }
 
-/** For the audit: who asks, if not said otherwise. */
+/** Default for who makes a request, for the audit. */
 export const userOf = ({ env }: Io): string => env["USER"] || "operator";
 
-/** Opens a client of the queue, lets `use` work with it, and closes it. */
+/** Opens a client of the queue, passes it to `use`, and closes it. */
 export async function atQueue<T>(io: Io, options: QueueOptions, use: (queue: QueueClient) => Promise<T>): Promise<T> {
   const target = options.queue || io.env["CCSP_QUEUE_TARGET"] || (await inFleet(io, "queue")) || consulQueue(io);
   const consulUrl = io.env["CCSP_CONSUL_URL"] || undefined;
@@ -54,12 +57,12 @@ export async function atQueue<T>(io: Io, options: QueueOptions, use: (queue: Que
   }
 }
 
-// For one answer a person waits less long before a message is better.
+// For a single answer, a person should get an error message soon.
 const ANSWER_MS = 5_000;
-/** For a change of many tasks, which takes many scripts. */
+/** A change of many tasks takes many scripts, so it gets more time. */
 export const BULK_MS = 120_000;
 
-/** All replicas of a service of the local fleet as one target; "" where none runs. */
+/** All replicas of a service of the local fleet as one target. Empty when none runs. */
 async function inFleet({ env }: Io, wanted: string): Promise<string> {
   const addresses = addressesOf(await findFleet(stateDir(env)), wanted);
   return addresses.length === 0 ? "" : `static:///${addresses.join(",")}`;
@@ -76,7 +79,7 @@ function consulQueue({ env }: Io): string {
 const nowhere = (how: string): CliError =>
   new CliError(EXIT.unavailable, `no fleet runs here: start one with \`ccsp up\`, set CCSP_CONSUL_URL, or ${how}`);
 
-/** Lets `use` work with a client of each executor, with its address, and closes them. */
+/** Calls `use` with a client of each executor and its address, and closes the clients. */
 export async function atExecutors<T>(
   io: Io,
   options: ExecutorOptions,
@@ -94,7 +97,7 @@ export async function atExecutors<T>(
   }
 }
 
-// One that is gone must not keep people waiting.
+// An executor that is gone must not make people wait.
 const EXECUTOR_MS = 3_000;
 
 async function executorAddresses(io: Io, { executors }: ExecutorOptions): Promise<readonly string[]> {
@@ -108,7 +111,7 @@ async function executorAddresses(io: Io, { executors }: ExecutorOptions): Promis
   });
 }
 
-/** Lets `use` work with one executor, by its id. */
+/** Calls `use` with a client of one executor, chosen by its id. */
 export async function atExecutor<T>(
   io: Io,
   options: ExecutorOptions,

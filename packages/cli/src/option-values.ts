@@ -1,20 +1,20 @@
 import { parseDuration } from "@ccsp/config";
 import { InvalidArgumentError } from "commander";
 
-/** For commander, as the others here: the value that an option's text means. */
+/** For commander, like the other functions here: converts the text of an option to its value. */
 export function number(value: string): number {
   const parsed = Number(value);
   if (value.trim() === "" || !Number.isFinite(parsed)) throw new InvalidArgumentError("It is not a number.");
   return parsed;
 }
 
-/** So that an empty variable of a script is no wish for the default. */
+/** Refuses an empty text: an empty variable in a script does not mean the default. */
 export function someText(value: string): string {
   if (value.trim() === "") throw new InvalidArgumentError("It is empty.");
   return value;
 }
 
-/** Up to what the wire's 32 bits hold. */
+/** A whole number of at most 32 bits, as the wire has them. */
 export function wholeNumber(min = 0): (value: string) => number {
   return (value) => {
     const parsed = number(value);
@@ -23,7 +23,7 @@ export function wholeNumber(min = 0): (value: string) => number {
   };
 }
 
-/** `90s`, `10m`, `2h`, `7d` in milliseconds. */
+/** `90s`, `10m`, `2h` or `7d` in milliseconds. */
 export function durationMs(value: string): number {
   const ms = parseDuration(value);
   if (ms === undefined) throw new InvalidArgumentError("Write it as 90s, 10m, 2h or 7d.");
@@ -36,10 +36,10 @@ export function label(value: string, labels: Readonly<Record<string, string>> = 
   return { ...labels, [value.slice(0, at)]: value.slice(at + 1) };
 }
 
-/** A time that has passed: `2026-01-31T09:00Z`, or `2h` for two hours ago. */
+/** A time in the past: `2026-01-31T09:00Z`, or `2h` for two hours ago. */
 export const timeAgo = (value: string): Date => time(value, -1);
 
-/** A time to come: `2026-01-31T09:00Z`, or `2h` for in two hours. */
+/** A time in the future: `2026-01-31T09:00Z`, or `2h` for two hours from now. */
 export const timeAhead = (value: string): Date => time(value, 1);
 
 function time(value: string, sign: 1 | -1): Date {
@@ -52,7 +52,7 @@ function time(value: string, sign: 1 | -1): Date {
   );
 }
 
-/** One of these, in whatever case it is written; an option that may be repeated. */
+/** One of these names, in upper or lower case. The option may be repeated. */
 export function oneOf<T extends string>(names: readonly T[]): (value: string, before?: readonly T[]) => readonly T[] {
   return (value, before = []) => {
     const name = names.find((each) => each.toLowerCase() === value.toLowerCase());
@@ -66,7 +66,7 @@ export const texts = (value: string, before: readonly string[] = []): readonly s
 
 type Named<E> = Exclude<keyof E, "UNSPECIFIED" | "UNRECOGNIZED"> & string;
 
-/** What an enum of the contract can be said to be. */
+/** The names of an enum of the contract that a user may give. */
 export function namesOf<E extends object>(named: E): readonly Named<E>[] {
   return Object.keys(named).filter(
     (name): name is Named<E> => /^[A-Z]/.test(name) && name !== "UNSPECIFIED" && name !== "UNRECOGNIZED",

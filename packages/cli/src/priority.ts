@@ -2,7 +2,7 @@ import { PRIORITIES, type PriorityName } from "@ccsp/client";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { InvalidArgumentError } from "commander";
 
-/** The most pressing first. */
+/** The most urgent first. */
 export const CLASS_NAMES: readonly PriorityName[] = ["urgent", "high", "normal", "low"];
 
 export const isClass = (name: string): name is PriorityName => Object.hasOwn(PRIORITIES, name);

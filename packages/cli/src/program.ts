@@ -25,7 +25,10 @@ import { CliError, EXIT, EXIT_HELP, type ExitCode, errorJson, exitCodeOf } from 
 import { type Io, note } from "./io.js";
 import { printableText } from "./printable.js";
 
-/** Runs one command line to its exit code. Never throws: errors are told on standard error, as JSON with `--json`. */
+/**
+ * Runs one command line and returns its exit code. Never throws: it prints errors on standard error, as JSON with
+ * `--json`.
+ */
 export async function runCli(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
   const json = args.includes("--json");
@@ -39,7 +42,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<ExitCode>
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.ok;
-      // Without --json commander has told it already, with where to find help.
+      // Without --json, commander has already printed the message and where to find help.
       if (json) note(io, JSON.stringify({ error: { message: error.message.replace(/^error: /, "") } }));
       return EXIT.usage;
     }
@@ -85,7 +88,7 @@ function packageVersion(): string {
   return version;
 }
 
-/** Errors are thrown, and output goes where `io` says, for every command below as well. */
+/** Makes a command and all commands below it throw errors and print where `io` says. */
 function quiet(command: Command, { io, json }: { io: Io; json: boolean }): void {
   command
     .exitOverride()

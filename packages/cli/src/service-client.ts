@@ -1,6 +1,9 @@
 import { type Client, type Connection, createClient, PLAIN, type ServiceShape } from "@ccsp/grpc-kit";
 
-/** A client of a service behind the gateway. The one place that says how this command proves to them who it is. */
+/**
+ * A client of a service behind the gateway. Only this function decides how the command proves its identity to those
+ * services.
+ */
 export function serviceClient<D extends ServiceShape>(
   definition: D,
   target: string,

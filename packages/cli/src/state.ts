@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import { PRIVATE_FILE, PRIVATE_FOLDER } from "@ccsp/fleet";
 import { CliError, EXIT } from "./exit.js";
 
-/** The repository that this command belongs to. */
+/** Root folder of the repository that this command belongs to. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Where a local fleet keeps what outlives one command: its secret, its pid and ports, its log, its data. */
+/** Where a local fleet keeps what must outlive one command: its secret, its pid and ports, its log and its data. */
 export interface StateDir {
   readonly path: string;
   readonly secretFile: string;
@@ -30,14 +30,14 @@ export function stateDir(env: Readonly<Record<string, string | undefined>>): Sta
   };
 }
 
-/** What is ours in a folder that may hold other things as well. */
+/** The files of CCSP in a folder that may also contain other files. */
 const OURS = /^(jwt\.secret|fleet\.(json|lock|log)|notifications\.jsonl)(\.\d+)?$/;
 
 const STICKY = 0o1000;
 
 /**
- * Makes the folder where it is missing, and it and our files in it their owner's alone, also those from before. Throws when it is one
- * that many share, such as /tmp.
+ * Creates the folder if it is missing. Makes the folder and the files of CCSP in it accessible only by their owner;
+ * this includes older files. Throws when many users share the folder, such as /tmp.
  */
 export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
   const shared = await stat(path).then(
@@ -55,10 +55,13 @@ export async function openStateDir({ path, dataDir }: StateDir): Promise<void> {
   }
 }
 
-/** A local fleet as the other commands find it. */
+/** A local fleet, in the form in which other commands find it. */
 export interface FleetState {
   readonly pid: number;
-  /** When that process started, as the system counts it: another one may have its pid by now. Absent where that cannot be told. */
+  /**
+   * Start time of that process, as the system counts it. It shows whether another process has the pid now. Absent when
+   * the system does not provide it.
+   */
   readonly started?: string | undefined;
   readonly ready: boolean;
   readonly gateway: string;
@@ -71,7 +74,8 @@ export interface FleetState {
 
 export async function saveFleet(state: StateDir, fleet: FleetState): Promise<void> {
   const text = `${JSON.stringify({ ...fleet, started: await startOf(fleet.pid) }, undefined, 2)}\n`;
-  // Renamed into place once it is on the disk: another command never reads half of it, not even after a power cut.
+  // The file gets its name only when it is safely on the disk. So another command never reads half of it, not even
+  // after a power cut.
   const draft = `${state.fleetFile}.${process.pid}`;
   const file = await open(draft, "w", PRIVATE_FILE);
   try {
@@ -88,8 +92,8 @@ export function forgetFleet(state: StateDir): Promise<void> {
 }
 
 /**
- * The fleet that was started here; undefined when there is none, also when it died without a word. Throws, saying what to do, when
- * what was written about it is damaged.
+ * The fleet that was started in this folder. Undefined when there is none, or when it died without cleaning up. When
+ * its file is damaged, throws an error that says what to do.
  */
 export async function findFleet(state: StateDir): Promise<FleetState | undefined> {
   const fleet = await readFleet(state);
@@ -107,7 +111,7 @@ async function readFleet({ fleetFile }: StateDir): Promise<FleetState | undefine
     const fleet: FleetState = JSON.parse(text);
     if (Number.isInteger(fleet.pid) && Array.isArray(fleet.services)) return fleet;
   } catch {
-    // told below
+    // reported below
   }
   const how = text.trim() === "" ? "is empty" : "is cut off or damaged";
   throw new CliError(
@@ -117,7 +121,7 @@ async function readFleet({ fleetFile }: StateDir): Promise<FleetState | undefine
   );
 }
 
-/** Whether the process lives and is the ccsp command that it was: after a reboot its pid may be somebody else's. */
+/** Whether the process lives and is still the same ccsp command. After a reboot, another process may have its pid. */
 export async function isCcsp({ pid, started }: Pick<FleetState, "pid" | "started">): Promise<boolean> {
   try {
     process.kill(pid, 0);
@@ -129,11 +133,11 @@ export async function isCcsp({ pid, started }: Pick<FleetState, "pid" | "started
     const args = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0");
     return args.includes("up") && args.some((arg) => /(^|\/)ccsp(\.js)?$/.test(arg));
   } catch {
-    return true; // no /proc here
+    return true; // this system has no /proc
   }
 }
 
-/** The 22nd field of /proc/PID/stat, after a name in brackets that may itself hold anything. */
+/** The 22nd field of /proc/PID/stat. It comes after a name in brackets, which can contain any characters. */
 async function startOf(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");

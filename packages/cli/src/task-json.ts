@@ -1,7 +1,7 @@
 import type { RunEvent } from "@ccsp/client";
 import { Task, TaskError, TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 
-/** A run's event as plain JSON: messages inside it in proto JSON, times as text. */
+/** An event of a run as plain JSON. Messages inside it are in proto JSON, and times are text. */
 export function runEventJson(event: RunEvent): object {
   if (event.type === "accepted") return { type: event.type, task: Task.toJSON(event.task) };
   if (event.type !== "waiting" && event.type !== "ended") return event;

@@ -19,7 +19,7 @@ type ValueOf<F> = F extends keyof Task
     ? Given<Task[P]>[K & keyof Given<Task[P]>]
     : never;
 
-/** How the text of an option is read, or the words that it may be. */
+/** How the text of an option is read, or the list of allowed words. */
 type Read<T> = ((value: string, before?: T) => T) | ([T] extends [string] ? readonly T[] : never);
 
 /** An option, and the field of the task that it sets. */
@@ -28,7 +28,10 @@ interface TaskOption {
   readonly field: string;
 }
 
-/** Without `read`, the value is the text or, of an option without one, true: that sets a part in which nothing is set. */
+/**
+ * Without `read`, the value is the text of the option. For an option without text, the value is true: this sets a part
+ * of the task in which no field is set.
+ */
 function sets<F extends keyof Task | PartField>(
   field: F,
   flags: string,
@@ -41,16 +44,16 @@ function sets<F extends keyof Task | PartField>(
   return { option, field };
 }
 
-/** When it may start. */
+/** Options for the time when the task may start. */
 const START: readonly TaskOption[] = [
   sets("startTime", "--start-time <time>", "not before then: 2026-01-31T09:00Z, or in how long, such as 2h", timeAhead),
   sets("startDeadline", "--start-deadline <time>", "the task expires when no run of it has started by then", timeAhead),
 ];
 
-/** No conversation has this id. */
+/** Means a new conversation. No conversation has this id. */
 const NEW = "new";
 
-/** What to run, and how. */
+/** Options for what to run and how. */
 const SPEC: readonly TaskOption[] = [
   sets("engine", "--engine <name>", "engine to run it (default: the installation's)"),
   sets("priority", "--priority <class>", "class of the task", CLASS_NAMES),
@@ -106,19 +109,19 @@ const SPEC: readonly TaskOption[] = [
   sets("conversation.fork", "--fork", "leave that conversation as it is: the result names a new one"),
 ];
 
-/** What `run`, `submit`, `estimate` and `schedule put` were told about the task. */
+/** The options about the task that `run`, `submit`, `estimate` and `schedule put` got. */
 export interface TaskOptions {
   readonly [option: string]: unknown;
   readonly attach?: readonly string[];
   readonly requestId?: string;
 }
 
-/** Of a task that is submitted. */
+/** Adds the options of a task that is submitted. */
 export function withTask(command: Command): Command {
   return withStart(withSpec(command)).option("--request-id <id>", "makes the submission safe to repeat for 24 hours");
 }
 
-/** Of a task that no schedule makes. */
+/** Adds the options of a task that no schedule makes. */
 export function withStart(command: Command): Command {
   for (const { option } of START) command.addOption(option);
   return command;
@@ -129,7 +132,7 @@ export function withSpec(command: Command): Command {
   return command.option("--attach <path>", "file to give with the prompt, may be repeated", texts);
 }
 
-/** The prompt as given, or standard input for `-`. */
+/** The prompt as given. For `-`, the prompt is read from standard input. */
 export async function taskInput(io: Io, prompt: string, options: TaskOptions): Promise<TaskInput> {
   const { affinity, conversation, ...input } = fieldsOf(options);
   if (affinity?.fallbackAfterMs !== undefined && affinity.executorId === undefined) {

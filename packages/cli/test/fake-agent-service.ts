@@ -38,9 +38,10 @@ const TOMORROW = new Date("2030-01-02T03:00:00Z");
 const TRACE_ID = "0123456789abcdef0123456789abcdef";
 
 /**
- * A gateway whose tasks do what their prompt says: `fail`, `retried` (failed, put back and succeeded), `hang` until cancelled,
- * `refuse:REASON`, `cached` (answered without a word before), `told twice` (a message around a tool, and one taken back); else they answer with the prompt in two
- * pieces. The token is not looked at, except that `expired` is.
+ * A fake gateway. The prompt of a task says what happens to it: `fail`, `retried` (failed, was put back and succeeded),
+ * `hang` (until it is cancelled), `refuse:REASON`, `cached` (answered without earlier events), `told twice` (one
+ * message around a tool, and one that is taken back). Any other task answers with its prompt in two pieces. The only
+ * token that the gateway refuses is `expired`.
  */
 export async function startFakeAgentService() {
   const tasks = new Map<string, Task>();

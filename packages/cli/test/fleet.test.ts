@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { eventually, SCRIPTED_ENGINE } from "@ccsp/testkit";
 import { ccsp } from "./memory-io.js";
 
-/** What `ccsp status --json` has, as far as it is looked at here. */
+/** The part of `ccsp status --json` that this test checks. */
 interface Status {
   readonly gateway: { readonly agentId: string };
   readonly services: readonly { readonly name: string; readonly status: string }[];
   readonly queue: { readonly engines: readonly string[] };
 }
 
-/** What `ccsp estimate --json` has. */
+/** The content of `ccsp estimate --json`. */
 interface Estimate {
   readonly start?: object;
   readonly runTime?: { readonly p50: { readonly nanos?: number } };
@@ -93,7 +93,7 @@ describe("ccsp up --single --detach", function () {
     const down = await ccsp(["down", "--json"], { env });
     assert.equal(down.code, 0, down.stderr);
     const { stopped }: { stopped: number } = JSON.parse(down.stdout);
-    // It has ended; its name stays until whoever adopted it has asked for its end.
+    // The process has ended. Its pid exists until its new parent has waited for it.
     await eventually(() => assert.throws(() => process.kill(stopped, 0), { code: "ESRCH" }));
   });
 });

@@ -22,10 +22,10 @@ import pino from "pino";
 import { ccsp } from "./memory-io.js";
 
 const code = (...points: number[]) => String.fromCodePoint(...points);
-/** Sets the title, clears the screen by a C1 sequence, turns the text, and begins a line of its own. */
+/** Sets the title, clears the screen with a C1 sequence, changes the direction of the text, and begins a new line. */
 const HOSTILE = `${code(0x1b)}]0;owned${code(0x07)}${code(0x9b)}2J${code(0x202e)}${code(0x7f)}\r\nforged`;
 
-/** The same message with every text in it hostile. */
+/** The same message with hostile characters in every text. */
 function infected<T>(value: T): T {
   const infect = (part: unknown, name: string): unknown => {
     if (typeof part === "string") return name === "$case" ? part : `${part}${HOSTILE}`;
@@ -201,7 +201,7 @@ describe("what others wrote, as ccsp shows it", () => {
         const shown = stdout + stderr;
         assert.match(shown, /forged/);
         assert.doesNotMatch(shown.replaceAll("\r\n", "\n").replaceAll("\n", ""), /[\p{Cc}\p{Bidi_Control}]/u);
-        // An answer has lines of its own; nothing else has.
+        // Only an answer may have several lines.
         if (!/^(run|watch|get done|queue get|executor tail)/.test(command) || json)
           assert.doesNotMatch(shown, /^forged/m);
         else assert.equal(shown.match(/^forged/gm)?.length, 1);

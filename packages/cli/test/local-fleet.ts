@@ -13,14 +13,16 @@ export interface LocalFolder {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   run(...args: readonly string[]): ReturnType<typeof ccsp>;
-  /** A command as a process of its own, from the build; its output goes to a file, or is read by lines. */
+  /**
+   * Starts a command as a separate process, from the build. Its output goes to a file, or the caller reads it by lines.
+   */
   spawn(
     args: readonly string[],
     options?: { output?: string; onLine?: (line: string) => void },
   ): Promise<ManagedProcess>;
   /** The process ids of each Redis that was started here, in order. */
   redisPids(): Promise<readonly number[]>;
-  /** Until it is called, Redis does not start. */
+  /** Prevents Redis from starting until the returned function is called. */
   holdRedis(): Promise<() => Promise<void>>;
   /** Stops the fleet and removes the folder. */
   close(): Promise<void>;
@@ -30,11 +32,11 @@ function goOn(pid: number): void {
   try {
     process.kill(pid, "SIGCONT");
   } catch {
-    // it is gone
+    // the process is gone
   }
 }
 
-/** Redis, once nothing holds it. */
+/** Starts Redis when the file that holds it is gone. */
 const REDIS_SCRIPT = `#!/bin/sh
 PATH='${process.env["PATH"]}'
 echo $$ >>"$0.pids"
@@ -80,7 +82,7 @@ export async function openLocalFolder(): Promise<LocalFolder> {
       return child;
     },
     async close() {
-      // A test that failed may have left one stopped, which then hears of no end.
+      // A failed test may have left a process stopped. A stopped process does not react to a request to end.
       for (const pid of await redisPids()) goOn(pid);
       for (const child of spawned) await child.stop();
       await ccsp(["down"], { env });

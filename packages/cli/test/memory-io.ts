@@ -13,7 +13,7 @@ export interface Invocation {
   readonly stdin?: string;
   /** Whether standard output is a terminal. */
   readonly terminal?: boolean;
-  /** Called with all that was written to standard output so far, and how to press Ctrl-C. */
+  /** Called with everything that was written to standard output so far, and with a function that presses Ctrl-C. */
   readonly onOutput?: (stdout: string, interrupt: () => void) => void;
 }
 

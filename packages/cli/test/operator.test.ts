@@ -29,7 +29,7 @@ describe("ccsp's commands for operators", function () {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** Words of a command line; what has spaces comes after. */
+  /** `line` is a command line that is split at spaces. Arguments with spaces follow in `more`. */
   const at = (line: string, ...more: string[]) => ccsp([...line.split(" "), ...more], { env });
   const ok = async (line: string, ...more: string[]): Promise<string> => {
     const { code, stdout, stderr } = await at(line, ...more);
@@ -42,7 +42,7 @@ describe("ccsp's commands for operators", function () {
     return state.replace("TASK_STATE_", "");
   };
   const becomes = (id: string, state: string) =>
-    eventually(async () => assert.equal(await stateOf(id), state), { timeoutMs: 60_000, what: `${id} to be ${state}` });
+    eventually(async () => assert.equal(await stateOf(id), state), { timeoutMs: 45_000, what: `${id} to be ${state}` });
 
   it("emergency stop kills what runs and lets nobody in, queue status shows it, and emergency resume ends it", async () => {
     const id = await submit("[[ignore-sigterm]][[hang]]");

@@ -13,7 +13,7 @@ describe("the state of a local fleet", () => {
   });
   after(() => rm(dir, { recursive: true, force: true }));
 
-  /** Whether a process with these arguments, whose pid the state has, is taken for the fleet. */
+  /** Whether a process with these arguments is taken for the fleet when the state has its pid. */
   async function found(...args: readonly string[]): Promise<boolean> {
     const child = spawn(process.execPath, ["-e", "process.stdin.resume()", "--", ...args], { env: {} });
     await once(child, "spawn");

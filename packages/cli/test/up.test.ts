@@ -75,12 +75,12 @@ describe("ccsp up in its folder", function () {
     assert.equal((await folder.run("run", "hello")).code, 0);
     const open: string[] = [];
     for (const name of ["", ...(await readdir(folder.dir, { recursive: true }))]) {
-      // What runs is cleaned away meanwhile.
+      // The running fleet may remove files meanwhile.
       const mode = await stat(join(folder.dir, name)).then(
         (info) => info.mode,
         () => 0,
       );
-      if (name.startsWith("redis-server.")) continue; // of this test
+      if (name.startsWith("redis-server.")) continue; // this test made it
       if ((mode & 0o077) !== 0) open.push(name);
     }
     assert.deepEqual(open, []);

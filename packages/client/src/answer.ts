@@ -1,13 +1,19 @@
 import type { RunEvent } from "./run-event.js";
 
-/** The answer as far as events have told it. */
+/** The part of the answer that the events have shown so far. */
 export interface Answer {
   hear(event: RunEvent): void;
-  /** The last message of the newest attempt that was not taken back; at the end of a task that succeeded, its result's text. */
+  /**
+   * The last message of the newest attempt that was not taken back. When the task has succeeded, the text of its
+   * result.
+   */
   text(): string;
 }
 
-/** Puts a run's answer together while it is written, for who shows it anew with each change. Who adds to what is there listens to `taken-back`. */
+/**
+ * Assembles the answer of a run while the engine writes it. Use it to show the whole answer anew after each change. A
+ * program that only appends text to its display must also handle `taken-back`.
+ */
 export function createAnswer(): Answer {
   let messages = new Map<number, string>();
   let result: string | undefined;

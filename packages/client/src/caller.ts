@@ -2,22 +2,22 @@ import type { CallOptions } from "@ccsp/grpc-kit";
 import { AuthenticationError } from "./errors.js";
 import { createPatience, type Patience } from "./patience.js";
 
-/** A token, or how to get one; asked before every call, so that it can be renewed. */
+/** A token, or a function that returns one. The client asks for it before every call, so that it can be renewed. */
 export type Token = string | (() => string | Promise<string>);
 
-/** What every call accepts. */
+/** Settings that every call accepts. */
 export interface CallSettings {
-  /** Ends the call and the waiting; its reason is thrown. */
+  /** Ends the call and all waiting. The call throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** W3C context that the call continues, in place of the span that is active: for agents without an OpenTelemetry SDK. */
+  /** W3C trace context that the call continues, instead of the active span. For agents without an OpenTelemetry SDK. */
   readonly traceparent?: string | undefined;
 }
 
-/** Makes calls as one agent: adds the token, and repeats what is worth repeating. */
+/** Makes calls as one agent: adds the token, and repeats failed calls when a repeat may help. */
 export interface Caller {
-  /** What the next call is to carry. Throws the signal's reason when there shall be none. */
+  /** The options for the next call. Throws the signal's reason when the call must not be made. */
   options(settings: CallSettings): Promise<CallOptions>;
-  /** At most `mostMs`, where the client's own is longer. */
+  /** With `mostMs`, the patience lasts at most that long, even if the client's own patience is longer. */
   patience(settings: CallSettings, mostMs?: number): Patience;
   unary<T>(settings: CallSettings, call: (options: CallOptions) => Promise<T>): Promise<T>;
 }
@@ -56,7 +56,7 @@ export function createCaller({ token, resumeMs, closed }: CallerOptions): Caller
   return caller;
 }
 
-/** gRPC's own message about a value that cannot be sent would repeat the token. */
+/** A message of gRPC about a value that cannot be sent would contain the token. */
 function sendable(token: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw token === ""

@@ -7,9 +7,9 @@ import {
   type ExplainTaskResponse as Explanation,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type CallSettings, createCaller, type Token } from "./caller.js";
+import { type Caller, type CallSettings, createCaller, type Token } from "./caller.js";
 import { CcspError } from "./errors.js";
-import { followRun, followTask } from "./follow.js";
+import { type Agent, followRun, followTask } from "./follow.js";
 import { type ListFilter, toFilter } from "./list-filter.js";
 import { createRun, type Run } from "./run.js";
 import { type RunEvent, toRunEvent } from "./run-event.js";
@@ -21,67 +21,80 @@ export interface ClientOptions {
   /** gRPC target of the gateway: `host:port`, `dns:///…`, or another scheme that this process has registered. */
   readonly target: string;
   readonly token: Token;
-  /** Connects by TLS 1.3; `{}` does for a gateway whose certificate is of an authority of this machine. Plain if left out. */
+  /**
+   * Connects with TLS 1.3. `{}` is enough when this machine trusts the authority that signed the gateway's certificate.
+   * Without this option, the connection is not encrypted.
+   */
   readonly tls?: (Tls & { readonly serverName?: string | undefined }) | undefined;
-  /** How long calls and streams keep trying while nothing can be reached, in milliseconds. 60 s. */
+  /** How long calls and streams keep trying while no gateway can be reached, in milliseconds. Default: 60 s. */
   readonly resumeMs?: number;
 }
 
 export interface SubmitSettings extends CallSettings {
-  /** Makes the submission safe to repeat for 24 hours, also from another process. One is made up when absent. */
+  /**
+   * Makes the submission safe to repeat for 24 hours, also from another process. The client makes one up when it is
+   * absent.
+   */
   readonly requestId?: string | undefined;
 }
 
 export interface ListSettings extends CallSettings, ListFilter {
   /** Only tasks in one of these states. */
   readonly states?: readonly TaskStateName[] | undefined;
-  /** Tasks per call to the server, 1 to 500. 50. */
+  /** Number of tasks per call to the server, 1 to 500. Default: 50. */
   readonly pageSize?: number | undefined;
 }
 
 export type TaskStateName = Exclude<keyof typeof TaskState, "UNSPECIFIED" | "UNRECOGNIZED">;
 
 export interface Capabilities {
-  /** The default first. */
+  /** Names of the engines. The first is the default. */
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
-  /** Of the gateway. */
+  /** Version of the gateway. */
   readonly version: string;
-  /** The caller, as the gateway understood its token. */
+  /** Id of the agent, as the gateway read it from the token. */
   readonly agentId: string;
   readonly scopes: readonly string[];
 }
 
-/** CCSP for one agent. Every method throws a CcspError when the call was refused or nothing answered for `resumeMs`. */
+/**
+ * CCSP for one agent. Every method throws a CcspError when the call was refused, or when no gateway answered for
+ * `resumeMs`.
+ */
 export interface CcspClient {
-  /** Submits and follows a task to its end, across restarts of the gateway. Leaving the loop does not cancel the task. */
+  /**
+   * Submits a task and follows it to its end, across restarts of the gateway. Leaving the loop does not cancel the
+   * task.
+   */
   run(task: TaskInput, settings?: SubmitSettings): Run;
-  /** Resolves once the task is stored safely. */
+  /** Resolves when the task is stored safely. */
   submit(task: TaskInput, settings?: SubmitSettings): Promise<Task>;
-  /** A task's log from after a sequence to its end: every entry once and in order. */
+  /** The log of a task, from the entry after a sequence to the end. Each entry comes once and in order. */
   watch(taskId: string, settings?: CallSettings & { readonly afterSequence?: number }): AsyncIterable<TaskEvent>;
   get(taskId: string, settings?: CallSettings): Promise<Task>;
-  /** The agent's tasks, newest first, without prompts and results. Pages are fetched as the loop needs them. */
+  /** The agent's tasks, newest first, without prompts and results. The client fetches pages as the loop needs them. */
   list(settings?: ListSettings): AsyncIterable<Task>;
-  /** Resolves to the task after it: CANCELLED, CANCELLING, or as it ended before. */
+  /** Resolves to the task as it is after the call: CANCELLED, CANCELLING, or in the state in which it ended before. */
   cancel(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
   /**
-   * Submits up to 1,000 tasks in one call, each with its own outcome: the id of the stored task, or the error that `submit` would
-   * have thrown. Throws only when the call itself failed; repeating it then is safe when each task has its `requestId`.
+   * Submits up to 1,000 tasks in one call. Each task has its own outcome: the id of the stored task, or the error that
+   * `submit` would have thrown. Throws only when the call itself failed. It is then safe to repeat the call when each
+   * task has a `requestId`.
    */
   submitMany(
     tasks: readonly (TaskInput & { readonly requestId?: string })[],
     settings?: CallSettings,
   ): Promise<Submitted[]>;
-  /** Puts a FAILED or EXPIRED task back, with as many attempts as a new one. */
+  /** Puts a FAILED or EXPIRED task back into the queue, with the number of attempts of a new task. */
   retry(taskId: string, reason?: string, settings?: CallSettings): Promise<Task>;
-  /** Why a task is where it is, and when it may start. */
+  /** Explains the state of a task, and when it may start. */
   explain(taskId: string, settings?: CallSettings): Promise<Explanation>;
-  /** When a task would start if it was submitted now. */
+  /** Estimates when a task would start if it were submitted now. */
   estimate(task: TaskInput, settings?: CallSettings): Promise<Estimate>;
   readonly schedules: Schedules;
   capabilities(settings?: CallSettings): Promise<Capabilities>;
-  /** Ends all calls, with a CcspError of reason CALL_CANCELLED. */
+  /** Ends all calls with a CcspError of reason CALL_CANCELLED. */
   close(): void;
 }
 
@@ -91,10 +104,28 @@ export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: Clie
     ...(tls && { credentials: channelTls(tls), serverName: tls.serverName }),
   });
   const closing = new AbortController();
-  // Every call listens to it; Node takes more than ten for a leak and says so on the agent's stderr.
+  // Every call listens to this signal. Node takes more than ten listeners for a leak and prints a warning on the
+  // agent's stderr.
   setMaxListeners(0, closing.signal);
   const caller = createCaller({ token, resumeMs, closed: closing.signal });
+  return {
+    ...createTaskCalls(agent, caller),
+    schedules: createSchedules(agent, caller),
 
+    async capabilities(settings = {}) {
+      const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));
+      return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
+    },
+
+    close() {
+      // grpc-js lets streams run when their channel is closed, so the signal ends them.
+      closing.abort(new CcspError("CALL_CANCELLED", "the client was closed"));
+      agent.close();
+    },
+  };
+}
+
+function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedules" | "capabilities" | "close"> {
   async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
     const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
     for await (const entry of followRun(agent, caller, request)) {
@@ -148,19 +179,6 @@ export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: Clie
 
     estimate: (task, settings = {}) =>
       caller.unary(settings, (options) => agent.estimateTask({ spec: toSpec(task) }, options)),
-
-    schedules: createSchedules(agent, caller),
-
-    async capabilities(settings = {}) {
-      const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));
-      return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
-    },
-
-    close() {
-      // grpc-js leaves streams running when their channel is closed.
-      closing.abort(new CcspError("CALL_CANCELLED", "the client was closed"));
-      agent.close();
-    },
   };
 }
 

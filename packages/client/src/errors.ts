@@ -2,7 +2,7 @@ import { type CategoryName, categoryNameOf, type FieldViolation, type Reason } f
 import { CallError } from "@ccsp/grpc-kit";
 import { ErrorCategory, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 
-/** What a refusal carries besides its message; empty where the server said nothing. */
+/** The details that a refusal carries besides its message. A field is empty when the server did not set it. */
 export interface ErrorDetails {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly fields?: readonly FieldViolation[];
@@ -10,14 +10,17 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** A call that CCSP refused or could not answer. `reason` is one of a closed list; subclasses group reasons by what to do. */
+/**
+ * A call that CCSP refused or could not answer. `reason` is one of a closed list. The subclasses group reasons by what
+ * the caller should do.
+ */
 export class CcspError extends Error {
   override readonly name: string = "CcspError";
   readonly reason: Reason;
   /** Whether the same call may succeed later. */
   readonly retryable: boolean = false;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Milliseconds after which the same call may succeed; undefined when the server named no time. */
+  /** Milliseconds after which the same call may succeed. Undefined when the server gave no time. */
   readonly retryAfterMs: number | undefined;
 
   constructor(reason: Reason, message: string, { metadata = {}, retryAfterMs, cause }: ErrorDetails = {}) {
@@ -28,12 +31,12 @@ export class CcspError extends Error {
   }
 }
 
-/** TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED: get a good token. */
+/** TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED: get a valid token. */
 export class AuthenticationError extends CcspError {
   override readonly name = "AuthenticationError";
 }
 
-/** SCOPE_MISSING: the token is good and does not allow this; `metadata.scope` is what it lacks. */
+/** SCOPE_MISSING: the token is valid but does not allow this call. `metadata.scope` names the missing scope. */
 export class PermissionError extends CcspError {
   override readonly name = "PermissionError";
 }
@@ -50,22 +53,29 @@ export class InvalidTaskError extends CcspError {
   }
 }
 
-/** TASK_NOT_FOUND, CONVERSATION_NOT_FOUND, SCHEDULE_NOT_FOUND: none of this agent, or its retention time is over. */
+/**
+ * TASK_NOT_FOUND, CONVERSATION_NOT_FOUND, SCHEDULE_NOT_FOUND: this agent has none with this id or name, or the
+ * retention time is over.
+ */
 export class NotFoundError extends CcspError {
   override readonly name = "NotFoundError";
 }
 
-/** REQUEST_ID_CONFLICT: the request id was used with another payload; `metadata.task_id` is that task. */
+/**
+ * REQUEST_ID_CONFLICT: the request id was used with another payload. `metadata.task_id` names the task of that payload.
+ */
 export class ConflictError extends CcspError {
   override readonly name = "ConflictError";
 }
 
-/** TASK_NOT_FAILED: the task is in a state in which this cannot be done; look at it with `get`. */
+/** TASK_NOT_FAILED: this cannot be done in the current state of the task. Check the state with `get`. */
 export class TaskStateError extends CcspError {
   override readonly name = "TaskStateError";
 }
 
-/** SUBMIT_STOPPED: an emergency stop is in force. Wait for people; the message says who stopped it and why. */
+/**
+ * SUBMIT_STOPPED: an emergency stop is in force. Wait until a person ends it. The message says who called it and why.
+ */
 export class SubmitStoppedError extends CcspError {
   override readonly name = "SubmitStoppedError";
 }
@@ -76,19 +86,25 @@ export class QueueFullError extends CcspError {
   override readonly retryable = true;
 }
 
-/** SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, SLOW_READER, CALLER_LIMIT, DEADLINE_EXCEEDED: CCSP did not answer for as long as the client waits. */
+/**
+ * SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE, OVERLOADED, SLOW_READER, CALLER_LIMIT, DEADLINE_EXCEEDED: CCSP gave no answer
+ * in the time that the client waits.
+ */
 export class UnavailableError extends CcspError {
   override readonly name = "UnavailableError";
   override readonly retryable = true;
 }
 
-/** The task of an awaited run ended without a result. Not a failed call: the task ran, or was cancelled or expired. */
+/**
+ * The task of an awaited run ended without a result. The call did not fail: the task ran, or it was cancelled or
+ * expired.
+ */
 export class TaskFailedError extends Error {
   override readonly name = "TaskFailedError";
   readonly taskId: string;
   readonly state: "FAILED" | "CANCELLED" | "EXPIRED";
   readonly error: TaskError | undefined;
-  /** The error's category, such as `RATE_LIMIT`. */
+  /** Category of the error, such as `RATE_LIMIT`. */
   readonly category: CategoryName;
 
   constructor(taskId: string, state: "FAILED" | "CANCELLED" | "EXPIRED", error: TaskError | undefined) {
@@ -100,12 +116,12 @@ export class TaskFailedError extends Error {
   }
 }
 
-/** `RATE_LIMIT` and so on. A category newer than this client is `UNKNOWN_ERROR`. */
+/** Name of a category, such as `RATE_LIMIT`. For a category that is newer than this client, `UNKNOWN_ERROR`. */
 export const categoryName = (category: ErrorCategory): CategoryName => categoryNameOf(category) ?? "UNKNOWN_ERROR";
 
 type Class = new (reason: Reason, message: string, details: ErrorDetails) => CcspError;
 
-/** A reason that is left out does not compile. */
+/** The code does not compile when a reason is missing here. */
 const CLASS_OF: Readonly<Record<Reason, Class>> = {
   TOKEN_MISSING: AuthenticationError,
   TOKEN_INVALID: AuthenticationError,
@@ -129,14 +145,14 @@ const CLASS_OF: Readonly<Record<Reason, Class>> = {
   CALLER_LIMIT: UnavailableError,
   INTERNAL: CcspError,
   CALL_CANCELLED: CcspError,
-  // Of calls that no agent makes.
+  // Reasons of calls that no agent makes.
   LEASE_LOST: CcspError,
   SYNC_STALE: CcspError,
   CONFIRMATION_INVALID: CcspError,
   RUN_NOT_FOUND: CcspError,
 };
 
-/** The error that an agent sees for what a call threw. Errors that are not failed calls stay as they are. */
+/** The error that an agent gets for what a call threw. Errors that are not failed calls are returned unchanged. */
 export function toCcspError(error: unknown): unknown {
   if (!(error instanceof CallError)) return error;
   const reason = error.reason ?? "INTERNAL";

@@ -1,21 +1,21 @@
 import type { FieldViolation } from "@ccsp/errors";
 import type { DeepPartial } from "@ccsp/protos/ccsp/task/v1/task.js";
 
-/** Says what is wrong with a value's type; undefined: nothing. */
+/** Says what is wrong with the type of a value. Undefined means that the type is right. */
 type Check = (value: unknown) => string | undefined;
 
-/** How a value of an input is checked, and what it is in a message. */
+/** How a value of an input is checked, and how it becomes a part of the message. */
 export interface Field<In, Out> {
   readonly check: Check;
-  /** The faults of a value's own fields, where it has some. `path` is the value's. */
+  /** Faults of the fields inside a value. `path` is the path of the value. */
   readonly inside?: (value: unknown, path: string) => FieldViolation[];
   readonly message: (value: In) => Out;
 }
 
-/** What a field is called in the message: a time in `…Ms` is a Duration there. */
+/** Name of a field in the message. A time with the suffix `…Ms` is a Duration there and has no suffix. */
 type MessageKey<K> = K extends `${infer Name}Ms` ? Name : K;
 
-/** One row for each field of an input: `In` as programs write it, `Out` as the message has it. */
+/** One row for each field of an input. `In` is the form that programs write, `Out` is the form in the message. */
 export type Fields<In, Out> = {
   readonly [K in keyof In & string]-?: MessageKey<K> extends keyof Out
     ? Field<NonNullable<In[K]>, DeepPartial<NonNullable<Out[MessageKey<K>]>>>
@@ -24,7 +24,7 @@ export type Fields<In, Out> = {
 
 type AnyFields = Readonly<Record<string, Field<never, unknown>>>;
 
-/** The message of an input without faults. What is absent there is absent here. */
+/** The message of an input that has no faults. A field that the input leaves out is left out of the message too. */
 export function toMessage<In extends object, Out>(input: In, fields: Fields<In, Out>): DeepPartial<Out> {
   const rows: AnyFields = fields;
   const given = Object.entries(input).flatMap(([key, value]: [string, unknown]) =>
@@ -35,7 +35,7 @@ export function toMessage<In extends object, Out>(input: In, fields: Fields<In, 
   return Object.fromEntries(given) as DeepPartial<Out>;
 }
 
-/** Every field of `input` that is of a wrong type or not known. */
+/** Every field of `input` that is unknown or has a wrong type. */
 export function faultsOf(input: object, fields: AnyFields, path = ""): FieldViolation[] {
   return Object.entries(input).flatMap(([key, value]: [string, unknown]) => {
     const at = `${path}${key}`;
@@ -48,7 +48,10 @@ export function faultsOf(input: object, fields: AnyFields, path = ""): FieldViol
   });
 }
 
-/** `limits.wallTimeMs` is `spec.limits.wall_time`; which item of a list it is in is not part of the name. */
+/**
+ * Name in the API: `limits.wallTimeMs` becomes `spec.limits.wall_time`. The index of a list item is not part of the
+ * name.
+ */
 const apiName = (path: string): string =>
   `spec.${path
     .replaceAll(/\[\d+\]/g, "")
@@ -68,7 +71,7 @@ export const flag = as<boolean>((value) =>
   typeof value === "boolean" ? undefined : `is not true or false but ${kindOf(value)}`,
 );
 
-/** The wire type is 32 bits wide: a larger number would arrive as another one. */
+/** The type on the wire is 32 bits wide. A larger number would arrive as another number. */
 export const int32 = as<number>(
   (value) => isInteger(value) ?? (Math.abs(Number(value)) < 2 ** 31 ? undefined : "is larger than any limit"),
 );
@@ -83,7 +86,8 @@ export const date = as<Date>((value) => {
 /** Milliseconds. */
 export const duration: Field<number, { seconds: bigint; nanos: number }> = {
   check: isInteger,
-  // Truncation gives both parts the number's sign, as google.protobuf.Duration wants it: the server refuses negatives.
+  // Truncation gives both parts the sign of the number, as google.protobuf.Duration requires. The server then refuses
+  // negative times.
   message: (ms) => ({ seconds: BigInt(Math.trunc(ms / 1000)), nanos: (ms % 1000) * 1_000_000 }),
 };
 
@@ -100,7 +104,9 @@ export const texts = as<Readonly<Record<string, string>>>((value) => {
   return bad && `has a value under ${JSON.stringify(bad[0])} that is not a string but ${kindOf(bad[1])}`;
 });
 
-/** `offered`: the words that a fault names, where some are only read for programs of before. */
+/**
+ * `offered`: the words that a fault names. Some other words are accepted only for programs that use an older spelling.
+ */
 export function oneOf<W extends string, Out>(
   words: Readonly<Record<W, Out>>,
   offered: readonly string[] = Object.keys(words),
@@ -126,7 +132,7 @@ export function listOf<In, Out>(item: Field<In, Out>): Field<readonly In[], Out[
   };
 }
 
-/** An object with fields of its own. */
+/** An object that has its own fields. */
 export function part<In extends object, Out>(fields: Fields<In, Out>): Field<In, DeepPartial<Out>> {
   return {
     check: isObject,

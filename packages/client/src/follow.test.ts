@@ -17,7 +17,7 @@ const failed = TaskEvent.fromPartial({
 });
 type Step = number | Error | TaskEvent;
 
-/** A caller whose clock only moves while it waits. */
+/** A caller whose clock moves only while it waits. */
 function impatient(resumeMs: number): Caller {
   let ms = 0;
   const wait = async (pause: number) => {
@@ -37,7 +37,7 @@ function* play(script: readonly Step[]): Generator<TaskEvent> {
   }
 }
 
-/** A gateway whose n-th watch plays the n-th script. */
+/** A fake gateway. Its n-th watch plays the n-th script. */
 function scripted(...watches: readonly (readonly Step[])[]) {
   const asked: number[] = [];
   const watchTask: Agent["watchTask"] = async function* ({ afterSequence = 0 }) {

@@ -11,9 +11,9 @@ type RunSettings = CallSettings & { readonly spec: TaskSpec; readonly requestId:
 type RunEntry = { readonly task: Task } | { readonly event: TaskEvent };
 
 /**
- * A task's log from after a sequence until the gateway ends the stream, across broken streams and restarts of the gateway: every
- * entry once and in order. A task that was put back has an end before its last one. Throws when nothing could be reached for as
- * long as the caller's patience lasts.
+ * The log of a task, from the entry after a sequence until the gateway ends the stream. It continues across broken
+ * streams and restarts of the gateway: each entry comes once and in order. The log of a task that was put back has more
+ * than one end. Throws when no gateway could be reached until the caller's patience ended.
  */
 export function followTask(
   agent: Pick<Agent, "watchTask">,
@@ -23,7 +23,7 @@ export function followTask(
   return contentWithEnd(watch(agent, caller, settings), isEnd);
 }
 
-/** Submits and follows in one call. When its stream breaks before the task is known, the same request is sent again. */
+/** Submits and follows in one call. When the stream breaks before the task is known, the same request is sent again. */
 export function followRun(
   agent: Pick<Agent, "runTask" | "watchTask">,
   caller: Caller,
@@ -36,10 +36,16 @@ function isEnd({ event }: TaskEvent): boolean {
   return event?.$case === "taskEnded";
 }
 
-/** How long a stream that breaks after an end is asked on: what may follow is a task that was put back, and whoever waits has its end. */
+/**
+ * How long the client tries again when a stream breaks after an end. Only a task that was put back has more entries,
+ * and the caller already has an end.
+ */
 const AFTER_END_MS = 2_000;
 
-/** Nobody loses an end that was shown because nothing more can be asked after it: it stands for the last one then. */
+/**
+ * After an end, errors about an unreachable gateway or a missing task are ignored. The end that was shown then counts
+ * as the last one.
+ */
 async function* contentWithEnd<T>(entries: AsyncIterable<T>, ends: (entry: T) => boolean): AsyncGenerator<T, void> {
   let ended = false;
   try {

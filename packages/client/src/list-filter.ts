@@ -3,18 +3,18 @@ import { TaskFilter } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { ErrorCategory } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { PRIORITIES, type PriorityName } from "./task-input.js";
 
-/** Which of the agent's tasks are meant: every field that is set has to match. */
+/** Selects some of the agent's tasks. A task must match every field that is set. */
 export interface ListFilter {
   readonly engine?: string | undefined;
-  /** One of these. */
+  /** The task has one of these priorities. */
   readonly priorities?: readonly PriorityName[] | undefined;
-  /** All of these. */
+  /** The task has all these labels. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Accepted at this time or later. */
+  /** The task was accepted at this time or later. */
   readonly createdAfter?: Date | undefined;
-  /** Accepted before this time. */
+  /** The task was accepted before this time. */
   readonly createdBefore?: Date | undefined;
-  /** The newest failure is one of these. */
+  /** The newest failure of the task has one of these categories. */
   readonly errorCategories?: readonly CategoryName[] | undefined;
 }
 

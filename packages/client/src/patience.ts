@@ -3,32 +3,38 @@ import { backoffMs, pause } from "@ccsp/timing";
 import { status } from "@grpc/grpc-js";
 import { toCcspError } from "./errors.js";
 
-/** Time, replaceable in tests. */
+/** A clock, which tests can replace. */
 export interface Pace {
-  /** Milliseconds, only ever growing. */
+  /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
-  /** 0 to 1, so that the clients of a restarted gateway do not come back at the same instant. */
+  /** Returns a number from 0 to 1. With it, the clients of a restarted gateway do not all return at the same moment. */
   readonly random: () => number;
 }
 
-/** Decides whether a failed call is worth repeating, and when. */
+/** Decides whether to repeat a failed call, and when. */
 export interface Patience {
-  /** The server answers again: the time to give up starts anew. */
+  /** The server answers again. The time until giving up starts anew. */
   progressed(): void;
-  /** Begins a try of a call that is to be answered at once: the milliseconds after which it counts as unanswered. */
+  /**
+   * Starts a try of a call that the server should answer at once. Returns the milliseconds after which the call counts
+   * as unanswered.
+   */
   tryMs(): number;
-  /** Waits with growing pauses before the next try, and at least as long as the server said. Throws the agent's view of the error when there shall be none. */
+  /**
+   * Waits before the next try. The waits grow, and none is shorter than the server asked. When no further try makes
+   * sense, it throws the error that the agent should see.
+   */
   outlast(error: unknown): Promise<void>;
 }
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 3_000;
 const LONGEST_TRY_MS = 10_000;
-/** Also with hardly any patience left, a server that is there gets the time to answer. */
+/** Even when little patience is left, a running server gets this much time to answer. */
 const SHORTEST_TRY_MS = 1_000;
 
-/** Every call of this client is safe to repeat: what creates something carries a request id. */
+/** The caller may repeat every call of this client: calls that create something carry a request id. */
 export function createPatience(
   resumeMs: number,
   signal: AbortSignal | undefined,
@@ -36,7 +42,7 @@ export function createPatience(
 ): Patience {
   let failures = 0;
   let since: number | undefined;
-  /** The last that a server said: the last try may be too short to hear it again. */
+  /** The last error that a server sent. The last try may be too short to receive it again. */
   let told: unknown;
   const leftMs = () => {
     since ??= now();
@@ -72,6 +78,6 @@ function worthRepeating(error: unknown): error is CallError {
 
 const realPace: Pace = {
   now: () => performance.now(),
-  wait: pause, // the caller sees an abort, and knows the reason
+  wait: pause, // the caller sees an abort and knows its reason
   random: Math.random,
 };

@@ -12,19 +12,23 @@ import { categoryName } from "./errors.js";
 export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED" | "EXPIRED";
 
 /**
- * What happens to a run, in order. `sequence` is the place in the task's log: a watcher that comes back says the last it saw.
+ * An event in the life of a run, in order. `sequence` is the position in the task's log: a watcher that reconnects
+ * sends the last one that it saw.
  *
- * - `accepted`: the task is stored; always first.
- * - `started`: an attempt's engine runs. Text of an earlier attempt is void from here on.
- * - `text`: more of a message. `message` counts from 1 within an attempt (0: an executor of an older version did not say). The last one that stands
- *   is the answer; those before it are what the engine said on its way to it, such as before it used a tool. `createAnswer` puts them together.
- * - `taken-back`: what came of this message is void. The engine begins it anew, or puts another in its place.
+ * - `accepted`: the task is stored. Always the first event.
+ * - `started`: the engine of an attempt runs. Text of an earlier attempt is no longer valid.
+ * - `text`: more text of a message. `message` counts from 1 within an attempt (0: an executor of an older version did
+ *   not number it). The last message that was not taken back is the answer. Earlier messages are what the engine said
+ *   on the way, such as before it used a tool. `createAnswer` assembles them.
+ * - `taken-back`: the text of this message so far is no longer valid. The engine begins the message again, or replaces
+ *   it with another.
  * - `tool`: the engine used a tool.
- * - `notice`: the engine or its provider has trouble and goes on, or a tool was not allowed (category `PERMISSION_DENIED`).
- * - `waiting`: back in the queue, until a time where that is known.
- * - `cancelling`: a cancel was accepted, the engine is being ended.
- * - `ended`: the last, unless the task was put back after it, by `retry`: then what follows is shown, to the next `ended`. `result`
- *   when SUCCEEDED, else `error` where there is one.
+ * - `notice`: the engine or its provider has trouble and continues, or a tool was not allowed (category
+ *   `PERMISSION_DENIED`).
+ * - `waiting`: the task is back in the queue, until a given time if that time is known.
+ * - `cancelling`: a cancel was accepted, and the executor is ending the engine.
+ * - `ended`: the last event. One exception: after `retry` put the task back, more events follow, up to the next
+ *   `ended`. It has `result` when SUCCEEDED, and otherwise `error` if there is one.
  */
 export type RunEvent =
   | { readonly type: "accepted"; readonly task: Task }
@@ -57,7 +61,9 @@ export interface RunEnded {
   readonly error: TaskError | undefined;
 }
 
-/** The run's view of a log entry; undefined for entries that say nothing new to whoever waits for the answer. */
+/**
+ * The event of a run for a log entry. Undefined for an entry that gives no news to a caller that waits for the answer.
+ */
 export function toRunEvent({ sequence, attempt, event }: TaskEvent): RunEvent | undefined {
   switch (event?.$case) {
     case "textDelta":
@@ -85,7 +91,7 @@ function toStateEvent(
 ): RunEvent | undefined {
   if (state === TaskState.RUNNING) return { type: "started", sequence, attempt };
   if (state === TaskState.CANCELLING) return { type: "cancelling", sequence, reason };
-  // The first QUEUED, and the one at the end of parking, are the normal course and have no reason.
+  // Two QUEUED entries are the normal course and have no reason: the first one, and the one at the end of parking.
   const requeued = state === TaskState.QUEUED && (reason !== "" || error !== undefined);
   if (!requeued && state !== TaskState.PARKED && state !== TaskState.SCHEDULED) return undefined;
   return { type: "waiting", sequence, reason: reason || (error?.message ?? ""), until: readyTime, error };

@@ -2,23 +2,23 @@ import type { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { CcspError, TaskFailedError } from "./errors.js";
 import type { RunEnded, RunEvent } from "./run-event.js";
 
-/** A submitted task to be read as a stream, or awaited. Nothing is sent before one of both is begun. */
+/** A submitted task, to be read as a stream or awaited. The client sends nothing until one of these begins. */
 export interface Run extends AsyncIterable<RunEvent> {
   /**
-   * Reads what is left of the stream and resolves to the result; throws TaskFailedError when the task ended without one.
-   * Call it instead of a loop or after one.
+   * Reads the rest of the stream and resolves to the result. Throws TaskFailedError when the task ended without a
+   * result. Call it instead of a loop, or after one.
    */
   result(): Promise<TaskResult>;
 }
 
-/** One pass over `events`, remembered at its end. */
+/** Wraps `events` as a Run that can be read once. It remembers the end of the task. */
 export function createRun(events: AsyncGenerator<RunEvent, void>): Run {
   let taskId = "";
   let ended: RunEnded | undefined;
   async function* remember(): AsyncGenerator<RunEvent, void> {
     for await (const event of events) {
       if (event.type === "accepted") taskId = event.task.id;
-      // Of a task that was put back, an earlier end says nothing.
+      // When the task was put back, an earlier end does not count.
       ended = event.type === "ended" ? event : undefined;
       yield event;
     }

@@ -5,18 +5,21 @@ import type { Caller, CallSettings } from "./caller.js";
 import { CcspError } from "./errors.js";
 import { type TaskInput, toSpec } from "./task-input.js";
 
-/** A task that is made again and again. */
+/** A recurring task. */
 export interface ScheduleInput {
   /** Unique for the agent. */
   readonly name: string;
-  /** Five fields: minute, hour, day of month, month, day of week. */
+  /** Cron expression with five fields: minute, hour, day of month, month, day of week. */
   readonly cron: string;
-  /** IANA name such as `Asia/Tokyo`; UTC when absent. */
+  /** IANA name, such as `Asia/Tokyo`. Absent means UTC. */
   readonly timeZone?: string;
   readonly task: TaskInput;
-  /** What to do about times that passed while no queue ran: nothing, one task for all, or a task for each. `skip`. */
+  /**
+   * How to handle times that passed while no queue was running: make no task, one task for all of them, or one task for
+   * each. Default: `skip`.
+   */
   readonly missedRuns?: "skip" | "run-once" | "run-all";
-  /** It makes no tasks for now. */
+  /** The schedule makes no tasks for now. */
   readonly paused?: boolean;
 }
 
@@ -26,13 +29,13 @@ const MISSED = {
   "run-all": MissedRuns.RUN_ALL,
 } as const;
 
-/** The agent's recurring tasks. */
+/** The recurring tasks of the agent. */
 export interface Schedules {
-  /** Stores it, or replaces the one of this name. */
+  /** Stores the schedule, or replaces the schedule of the same name. */
   put(schedule: ScheduleInput, settings?: CallSettings): Promise<Schedule>;
-  /** By name, with their next runs. */
+  /** The schedules, sorted by name, each with its next run times. */
   list(settings?: CallSettings): Promise<readonly Schedule[]>;
-  /** Tasks that it made stay. */
+  /** Deletes the schedule. Tasks that it made stay. */
   delete(name: string, settings?: CallSettings): Promise<void>;
 }
 

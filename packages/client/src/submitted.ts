@@ -2,7 +2,7 @@ import { REASONS } from "@ccsp/errors";
 import type { EnqueueOutcome } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { CcspError, errorFor } from "./errors.js";
 
-/** What became of one task of a batch. */
+/** Outcome of one task of a batch. */
 export type Submitted = { readonly taskId: string } | { readonly error: CcspError };
 
 export function toSubmitted({ outcome }: EnqueueOutcome): Submitted {

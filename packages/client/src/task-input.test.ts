@@ -5,7 +5,7 @@ import { type TaskInput, toSpec } from "./task-input.js";
 
 function faultsOf(input: unknown): Record<string, string> {
   let faults: Record<string, string> = {};
-  // What a program without types can hand over.
+  // A program without types can pass such an input.
   const untyped: TaskInput = JSON.parse(JSON.stringify(input));
   assert.throws(
     () => toSpec(untyped),

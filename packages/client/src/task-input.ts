@@ -21,39 +21,42 @@ import {
   toMessage,
 } from "./fields.js";
 
-/** What to run. Everything but `prompt` has a default of the installation. */
+/** The task to run. The installation has a default for every field except `prompt`. */
 export interface TaskInput {
   readonly prompt: string;
   readonly engine?: string;
   readonly priority?: PriorityName;
   readonly model?: string;
-  /** Models to fall back to when `model` is overloaded, in this order. */
+  /** Models to use when `model` is overloaded, in this order. */
   readonly fallbackModels?: readonly string[];
-  /** Added to the engine's own system prompt. */
+  /** Text that is added to the engine's own system prompt. */
   readonly systemPrompt?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly limits?: LimitsInput;
-  /** Runs that may start before a retryable failure is final. */
+  /** Number of runs that may start before a retryable failure is final. */
   readonly maxAttempts?: number;
   readonly retry?: RetryInput;
-  /** Not before this time. */
+  /** The task does not start before this time. */
   readonly startTime?: Date;
-  /** The task expires when its first run has not started by then. */
+  /** The task expires when its first run has not started by this time. */
   readonly startDeadline?: Date;
   readonly affinity?: AffinityInput;
-  /** Takes an answer from the result cache when there is one, and lets its own answer into it. */
+  /** Takes an answer from the result cache when there is one, and stores its own answer there. */
   readonly cache?: CacheInput;
-  /** `{}` begins a conversation, `{ id }` goes on with one. */
+  /** `{}` begins a conversation, and `{ id }` continues one. */
   readonly conversation?: ConversationInput;
-  /** Files given with the prompt. */
+  /** Files that the engine gets with the prompt. */
   readonly attachments?: readonly AttachmentInput[];
-  /** Files on the executor's host that the engine gets to read, under the roots that its operator allows. */
+  /** Files on the executor's host that the engine may read. They must be under the roots that the operator allows. */
   readonly includeFiles?: readonly string[];
-  /** Folder on the executor's host to work in, under an allowed root; a throwaway folder when absent. */
+  /**
+   * Folder on the executor's host in which the engine works. It must be under an allowed root. Absent means a temporary
+   * folder.
+   */
   readonly workingFolder?: string;
-  /** Built-in tools that the engine has at all, by name; the engine's default when absent. */
+  /** Names of the built-in tools that the engine has. Absent means the engine's default. */
   readonly availableTools?: readonly string[];
-  /** Tools that it may use without asking, such as `Bash(git log:*)`; takes none away. */
+  /** Tools that the engine may use without asking, such as `Bash(git log:*)`. This takes no other tool away. */
   readonly allowedTools?: readonly string[];
   readonly deniedTools?: readonly string[];
   readonly permissionMode?: PermissionModeName;
@@ -62,12 +65,13 @@ export interface TaskInput {
 export type PriorityName = "urgent" | "high" | "normal" | "low";
 
 /**
- * What the engine may do without asking. The operator's policy says which of these an agent may have. `manual` is another name for `default`;
- * `acceptEdits` is `accept-edits`, as releases up to 0.2.0 spelt it, and will not be read by the next one.
+ * Actions that the engine may do without asking. The policy of the operator says which of these modes an agent may use.
+ * `manual` is another name for `default`. `acceptEdits` is the spelling of `accept-edits` in releases up to 0.2.0; the
+ * next release will not accept it.
  */
 export type PermissionModeName = "plan" | "default" | "manual" | "accept-edits" | "acceptEdits" | "skip";
 
-/** What a run may use at most. */
+/** Bounds on what a run may use. */
 export interface LimitsInput {
   readonly wallTimeMs?: number;
   readonly outputBytes?: number;
@@ -83,27 +87,27 @@ export interface RetryInput {
   readonly neverOn?: readonly CategoryName[];
 }
 
-/** The executor that is to run it. */
+/** The executor that should run the task. */
 export interface AffinityInput {
   readonly executorId: string;
-  /** After which any executor may have it; absent: never. */
+  /** Time after which any executor may run the task. Absent: only the named executor ever runs it. */
   readonly fallbackAfterMs?: number;
 }
 
 export interface CacheInput {
-  /** Oldest answer that is good enough; absent: whatever the cache still has. */
+  /** Greatest allowed age of the cached answer. Absent means any answer that the cache still has. */
   readonly maxAgeMs?: number;
 }
 
 export interface ConversationInput {
   /** `conversationId` of an earlier result. */
   readonly id?: string;
-  /** Leaves that conversation as it is: the result names a new one. */
+  /** Leaves that conversation unchanged: the result names a new one. */
   readonly fork?: boolean;
 }
 
 export interface AttachmentInput {
-  /** Without folders. */
+  /** File name without folders. */
   readonly name: string;
   readonly content: Uint8Array | string;
 }
@@ -123,7 +127,7 @@ const MODES: Readonly<Record<PermissionModeName, PermissionMode>> = {
   acceptEdits: PermissionMode.ACCEPT_EDITS,
   skip: PermissionMode.SKIP,
 };
-/** The words for permission modes, without the spelling of before. */
+/** The names of the permission modes, without the old spelling. */
 export const PERMISSION_MODES: readonly PermissionModeName[] = ["plan", "default", "manual", "accept-edits", "skip"];
 
 const CATEGORIES = Object.fromEntries(CATEGORY_NAMES.map((name) => [name, ErrorCategory[name]]));
@@ -143,7 +147,10 @@ const RETRY: Fields<RetryInput, Part<"retry">> = {
   neverOn: listOf(oneOf(CATEGORIES)),
 };
 
-/** Each field of a task: its check, and what it is in the message. Its name in the API follows from its name here. */
+/**
+ * For each field of a task: how it is checked, and its form in the message. The name of the field in the API follows
+ * from its name here.
+ */
 const TASK: Fields<TaskInput, TaskSpec> = {
   prompt: text,
   engine: text,
@@ -170,8 +177,8 @@ const TASK: Fields<TaskInput, TaskSpec> = {
 };
 
 /**
- * Translates the input. Throws InvalidTaskError that names every field of a wrong type and every unknown field; what values are
- * acceptable is the server's matter.
+ * Translates the input into a message. Throws an InvalidTaskError that names every field of a wrong type and every
+ * unknown field. The server checks whether the values are acceptable.
  */
 export function toSpec(input: TaskInput): TaskSpec {
   const faults = isRecord(input) ? faultsOf(input, TASK) : [noTask(input)];

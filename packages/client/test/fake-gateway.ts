@@ -12,16 +12,19 @@ import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
 
-/** An AgentService with tasks in memory, which can be restarted and told to misbehave. Each new task has the script as its log. */
+/**
+ * A fake AgentService that holds its tasks in memory. A test can restart it and make it fail. The log of each new task
+ * is the script.
+ */
 export interface FakeGateway {
   readonly target: string;
-  /** Of every call so far. */
+  /** The headers of every call so far. */
   readonly headers: readonly CallContext["headers"][];
-  /** How often a task was asked for, by request id. */
+  /** How often each task was asked for, by request id. */
   readonly requests: ReadonlyMap<string, number>;
   watchers(): number;
   append(taskId: string, event: TaskEvent["event"]): void;
-  /** The next call is refused with this. */
+  /** Refuses the next call with this refusal. */
   refuseNext(refusal: Refusal): void;
   stop(): Promise<void>;
   start(): Promise<void>;

@@ -1,4 +1,4 @@
-/** From long to short. */
+/** The longest unit is first. */
 const UNITS = [
   ["d", 86_400_000],
   ["h", 3_600_000],
@@ -8,8 +8,8 @@ const UNITS = [
 ] as const;
 
 /**
- * "500ms", "30s", "5m", "1.5h", "7d" in milliseconds, rounded to whole ones. Undefined for anything else, also for a bare number: its unit would
- * be a guess.
+ * Converts "500ms", "30s", "5m", "1.5h" or "7d" to whole milliseconds (rounded). Returns undefined for any other text.
+ * A number without a unit is such a text too, because its unit would be a guess.
  */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
@@ -19,7 +19,7 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** The shortest exact way to write it. */
+/** Writes a time in the shortest exact form. */
 export function formatDuration(ms: number): string {
   const [name, size] = UNITS.find(([, size]) => ms >= size && ms % size === 0) ?? (["ms", 1] as const);
   return `${ms / size}${name}`;

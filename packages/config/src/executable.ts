@@ -2,8 +2,9 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 
 /**
- * Absolute path of an executable file: `name` itself when it is a path, else the first in the absolute folders of `searchPath`, which is written
- * as PATH is. Undefined when there is none.
+ * Absolute path of an executable file. When `name` is a path, only this path is checked. Otherwise the first match in
+ * the absolute folders of `searchPath` counts; `searchPath` has the format of PATH. Undefined when there is no such
+ * file.
  */
 export function findExecutable(name: string, searchPath: string): string | undefined {
   const folders = searchPath.split(delimiter).filter((folder) => isAbsolute(folder));

@@ -1,14 +1,14 @@
 import { isIPv6 } from "node:net";
 
 export interface HostPort {
-  /** A name or address; a v6 address without its brackets. */
+  /** Name or address. An IPv6 address has no brackets here. */
   readonly host: string;
   readonly port: number;
 }
 
 /**
- * "host:port" or "[v6 address]:port"; undefined for anything else. With a `defaultPort` the port may be missing. Port 0, which takes a free one,
- * is only for who listens.
+ * Parses "host:port" or "[IPv6 address]:port". Returns undefined for any other text. With a `defaultPort`, the text may
+ * leave out the port. Port 0 means any free port, so only a server that listens may allow it.
  */
 export function parseHostPort(
   text: string,

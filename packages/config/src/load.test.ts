@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ConfigError, describeSettings, type Env, load } from "./load.js";
 import type { Settings } from "./settings.js";
 
-/** The faults of loading `define` from `env`; fails when there are none. */
+/** The faults that loading `define` from `env` reports. Fails when there are none. */
 function faultsOf(env: Env, define: (settings: Settings) => unknown): readonly string[] {
   try {
     load(env, define);

@@ -3,7 +3,10 @@ import { EnvSettings, type SettingDescription, type Settings } from "./settings.
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Everything that is wrong with a configuration, one sentence per fault. Values of secret settings are not in it. */
+/**
+ * Reports everything that is wrong with a configuration, one sentence per fault. It never contains the values of secret
+ * settings.
+ */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly faults: readonly string[];
@@ -17,8 +20,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads a configuration from `env`, and from nothing else. Throws ConfigError naming every fault. A variable that is no
- * setting but looks like a misspelt one is a warning: it may belong to another program.
+ * Reads a configuration from `env` and from nothing else. Throws a ConfigError that names every fault. A variable that
+ * looks like a misspelt setting is only a warning: it may belong to another program.
  */
 export function load<C>(env: Env, define: (settings: Settings) => C): { config: C; warnings: readonly string[] } {
   const settings = new EnvSettings(env);
@@ -26,7 +29,7 @@ export function load<C>(env: Env, define: (settings: Settings) => C): { config: 
   try {
     config = define(settings);
   } catch (error) {
-    // What stands in for a faulty value may well be too much for `define`: the fault is the news then.
+    // `define` may fail on the placeholder of a faulty value. Then the fault is what the user needs to know.
     if (settings.faults.length > 0) throw new ConfigError(settings.faults);
     throw error;
   }
@@ -40,8 +43,8 @@ export function load<C>(env: Env, define: (settings: Settings) => C): { config: 
 }
 
 /**
- * The names of `env` that mean something to `define`: settings that it reads with this environment or with an empty one, and what looks
- * like one of them misspelt, of which `load` warns.
+ * Names in `env` that matter to `define`. These are the settings that it reads with this environment or with an empty
+ * one, and the names that look like a misspelt setting (`load` warns of those).
  */
 export function namesFor(env: Env, define: (settings: Settings) => unknown): readonly string[] {
   const known = new Set<string>();
@@ -50,7 +53,7 @@ export function namesFor(env: Env, define: (settings: Settings) => unknown): rea
     try {
       define(settings);
     } catch {
-      // What stands in for a faulty value may be too much for it. What it has read until then counts.
+      // `define` may fail on the placeholder of a faulty value. The settings that it read before still count.
     }
     for (const { name } of settings.described) known.add(name);
   }
@@ -59,7 +62,7 @@ export function namesFor(env: Env, define: (settings: Settings) => unknown): rea
   return names.filter((name) => known.has(name) || misspelt.includes(name));
 }
 
-/** Every setting that `define` reads when nothing is set, in that order. */
+/** Every setting that `define` reads when no setting has a value, in the order in which it reads them. */
 export function describeSettings(define: (settings: Settings) => unknown): readonly SettingDescription[] {
   const settings = new EnvSettings({});
   define(settings);

@@ -1,7 +1,10 @@
-/** More typing errors than this and it is another word: CCSP_QUEUE_TARGET is not a CCSP_GATEWAY_TARGET gone wrong. */
+/**
+ * With more than this many typing errors, a name is another name: CCSP_QUEUE_TARGET is not a misspelt
+ * CCSP_GATEWAY_TARGET.
+ */
 const MAX_EDITS = 2;
 
-/** The names that are not known but within two typing errors of a known one that is not set itself. */
+/** The unknown names that differ by at most two typing errors from a known name that is not set itself. */
 export function lookalikes(
   names: readonly string[],
   known: readonly string[],
@@ -16,7 +19,7 @@ export function lookalikes(
   });
 }
 
-/** Whether `a` becomes `b` by at most `limit` insertions, deletions, replacements or swaps of neighbours. */
+/** Whether at most `limit` insertions, deletions, replacements or swaps of neighbours change `a` into `b`. */
 function within(limit: number, a: string, b: string): boolean {
   if (Math.abs(a.length - b.length) > limit) return false;
   let beforePrevious: number[] = [];

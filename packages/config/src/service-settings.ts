@@ -5,27 +5,28 @@ const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const
 const LOOPBACK = "127.0.0.1";
 const ANY = "0.0.0.0";
 
-/** What every service has. */
+/** The settings that every service has. */
 export interface ServiceSettings {
   readonly name: string;
   readonly listen: HostPort;
   readonly opsListen: HostPort;
-  /** Where others reach this process: what it registers in Consul. */
+  /** Host at which others reach this process. The service registers it in Consul. */
   readonly advertiseHost: string;
-  /** Where Consul reaches the ops port. */
+  /** Host at which Consul reaches the ops port. */
   readonly opsHost: string;
-  /** Undefined: not registered. */
+  /** Undefined: the service does not register in Consul. */
   readonly consulUrl: string | undefined;
   readonly logLevel: (typeof LOG_LEVELS)[number];
-  /** Tells this process from its replicas. */
+  /** Distinguishes this process from its replicas. */
   readonly instance: string;
   readonly drainMs: number;
   readonly lameDuckMs: number;
 }
 
 /**
- * The settings that every service has. Addresses are named after the service, so that one process can hold all five; the rest is
- * shared. Only the gateway asks who calls, so what a service serves stays on its machine unless it is told otherwise.
+ * Reads the settings that every service has. The names of the address settings contain the name of the service, so that
+ * one process can run all five services. The services share the other settings. Only the gateway authenticates its
+ * callers. So by default, every service listens only on its own machine.
  */
 export function serviceSettings(
   settings: Settings,
@@ -87,7 +88,7 @@ export function serviceSettings(
   };
 }
 
-/** Where Redis is; secret, since it may hold a password. */
+/** URL of Redis. It is secret, because it may contain a password. */
 export function redisUrl(settings: Settings): string {
   return settings.text(
     "CCSP_REDIS_URL",
@@ -96,7 +97,7 @@ export function redisUrl(settings: Settings): string {
   );
 }
 
-/** Of the services that send agents what they watch. */
+/** For the services that send agents what they watch. */
 export function callerUnreadBytes(settings: Settings): number {
   return settings.integer(
     "CCSP_CALLER_UNREAD_BYTES",
@@ -105,7 +106,9 @@ export function callerUnreadBytes(settings: Settings): number {
   );
 }
 
-/** How many shards the queue has, and partitions its events: the same for all services of an installation. */
+/**
+ * Number of shards of the queue, and of partitions of its events. All services of an installation need the same number.
+ */
 export function queueShards(settings: Settings): number {
   return settings.integer(
     "CCSP_QUEUE_SHARDS",

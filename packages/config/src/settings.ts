@@ -1,11 +1,11 @@
 import { formatDuration, parseDuration } from "./duration.js";
 import { type HostPort, parseHostPort } from "./host-port.js";
 
-/** What `--help` shows of one setting. */
+/** The facts that `--help` shows about one setting. */
 export interface SettingDescription {
   readonly name: string;
   readonly doc: string;
-  /** As it would be written in the environment; undefined when there is none. */
+  /** The default, in the form in which the environment would have it. Undefined when there is none. */
   readonly default: string | undefined;
   /** True when the service does not start without a value. */
   readonly required: boolean;
@@ -13,36 +13,42 @@ export interface SettingDescription {
 }
 
 /**
- * Reads settings and collects faults instead of throwing, so that a person sees all of them at once. A faulty setting
- * yields its default, or an empty value where it has none: what is built from it is thrown away by `load`.
- * A variable that is empty or only blanks counts as not set; blanks around a value are cut off.
+ * Reads settings. It collects faults instead of throwing, so that a person sees all of them at once. A faulty setting
+ * yields its default, or an empty value when it has no default. `load` throws away what is built from such a value. A
+ * variable that is empty or blank counts as not set. Blanks around a value are removed.
  */
 export interface Settings {
-  /** Without a default the setting is required. */
+  /** A setting without a default is required. */
   text(name: string, doc: string, options?: { default?: string; pattern?: RegExp; secret?: boolean }): string;
   optionalText(name: string, doc: string, options?: { pattern?: RegExp; secret?: boolean }): string | undefined;
   integer(name: string, doc: string, options: { default: number; min?: number; max?: number }): number;
-  /** Written as 500ms, 30s, 5m or 2h; `min` and `max` are in milliseconds. Without `max`, what a Node timer can hold. */
+  /**
+   * Written as 500ms, 30s, 5m or 2h. `min` and `max` are in milliseconds. Without `max`, the limit is the longest time
+   * that a Node timer can hold.
+   */
   durationMs(name: string, doc: string, options: { default: string; min?: number; max?: number }): number;
   /** Written as true, false, 1 or 0. */
   flag(name: string, doc: string, options: { default: boolean }): boolean;
-  /** Separated by commas; empty items are passed over. `pattern` is for each item. */
+  /** Items are separated by commas. Empty items are ignored. `pattern` applies to each item. */
   list(name: string, doc: string, options: { default: readonly string[]; pattern?: RegExp }): readonly string[];
   oneOf<T extends string>(name: string, doc: string, values: readonly T[], options: { default: T }): T;
-  /** Written as host:port or [v6 address]:port; port 0 takes a free one. */
+  /** Written as host:port or [IPv6 address]:port. Port 0 takes a free port. */
   listen(name: string, doc: string, options: { default: string }): HostPort;
-  /** For what only several settings together show: illegal. */
+  /** Reports an error that only several settings together show. */
   fault(message: string): void;
-  /** For what is legal but suspicious; say why. */
+  /** Reports a combination that is legal but suspicious. The message must say why. */
   warn(message: string): void;
 }
 
-/** A longer setTimeout fires at once. */
+/** setTimeout fires at once when its time is longer than this. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What a parser says of a value it cannot take: the rest of a sentence that begins with the setting's name. */
+/**
+ * Thrown by a parser that cannot accept a value. Its message is the rest of a sentence that begins with the setting's
+ * name.
+ */
 class Unfit extends Error {}
 
 interface Reading<T> {

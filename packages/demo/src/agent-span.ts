@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ReceivedSpan } from "@ccsp/testkit";
 
-/** The agent's own span: an agent with its own tracing would have one, and the task's trace continues it. */
+/** The span of the agent. An agent with its own tracing would have one, and the trace of the task continues it. */
 export function agentSpan(name: string) {
   const traceId = randomBytes(16).toString("hex");
   const spanId = randomBytes(8).toString("hex");

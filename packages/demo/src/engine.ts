@@ -1,6 +1,6 @@
 import { type Simulator, simulatedEngine } from "@ccsp/testkit";
 
-/** Settings that make the executor use one engine, and a line that says which. */
+/** Settings that make the executor use one engine, and a line of text that names the engine. */
 export interface DemoEngine {
   readonly description: string;
   readonly env: Record<string, string>;
@@ -10,7 +10,7 @@ const ANSWER =
   "Hello, CCSP! こんにちは、CCSP さん 👋 " +
   "A queue is good for letting many agents share one limit: each task waits its turn instead of failing.";
 
-/** The real CLI with a fake key, talking to the bundled simulator, which writes at a model's pace. */
+/** The real CLI with a fake key. It talks to the bundled simulator, which writes at the speed of a model. */
 export function demoEngine(simulator: Simulator): DemoEngine {
   simulator.script([{ kind: "answer", text: ANSWER, tokensPerSecond: 15 }]);
   return {
@@ -19,7 +19,9 @@ export function demoEngine(simulator: Simulator): DemoEngine {
   };
 }
 
-/** The user's own CLI with the user's own login; only on CCSP_LIVE=1, since it costs money. */
+/**
+ * The user's own CLI with the user's own login. The demo uses it only when CCSP_LIVE=1 is set, because it costs money.
+ */
 export function liveEngine(env: Readonly<Record<string, string | undefined>>): DemoEngine {
   const home = env["HOME"];
   if (!home) throw new Error("CCSP_LIVE=1 needs HOME, where the CLI keeps its login");

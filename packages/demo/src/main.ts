@@ -1,4 +1,4 @@
-// `make demo`: one prompt through the whole of CCSP on this machine, with everything real but the model.
+// `make demo`: sends one prompt through all of CCSP on this machine. Everything is real except the model.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
 
-/** What has to be undone, newest first. */
+/** The resources to close at the end, newest first. */
 const opened: { close(): Promise<unknown> }[] = [];
 const open = <R>(resource: R, close: (resource: R) => Promise<unknown>): R => {
   opened.push({ close: () => close(resource) });
@@ -36,18 +36,34 @@ try {
 } finally {
   say("\nStopping everything …");
   for (const resource of opened.toReversed()) {
-    // What cannot be closed must not keep the rest open: there are processes among it.
+    // A resource that fails to close must not prevent the others from closing: some of them are processes.
     await resource.close().catch((error: unknown) => say(`could not be stopped: ${String(error)}`));
   }
   say("Stopped. Next: `make up` keeps a fleet running, `make` lists everything else.");
 }
 
 async function demo(): Promise<void> {
+  const traces = open(await startOtlpReceiver(), (receiver) => receiver.close());
+  const gateway = await startCcsp(traces.endpoint);
+  const span = agentSpan("agent ccsp.run");
+  await runTask(gateway, span);
+  await eventually(
+    () => {
+      const names = new Set(traces.trace(span.traceId).map((received) => received.name));
+      for (const name of ["task.attempt", "queue.wait"]) if (!names.has(name)) throw new Error(`no span ${name} yet`);
+      if (!names.has("notification deliver")) throw new Error("the notification is still on its way");
+    },
+    { timeoutMs: 10_000, what: "the trace" },
+  );
+  say("\nThe way it took (spans of this run, as the services exported them):");
+  say(renderTrace([...traces.trace(span.traceId), span.end()]));
+}
+
+/** Starts all services with their engine, and answers the address of the gateway. */
+async function startCcsp(tracesEndpoint: string): Promise<string> {
   const dataDir = open(await mkdtemp(join(tmpdir(), "ccsp-demo-")), (dir) => rm(dir, { recursive: true, force: true }));
   const secretFile = join(dataDir, "jwt.secret");
   await writeFile(secretFile, SECRET, { mode: 0o600 });
-
-  const traces = open(await startOtlpReceiver(), (receiver) => receiver.close());
   const engine = live
     ? liveEngine(process.env)
     : demoEngine(open(await startSimulator(), (simulator) => simulator.close()));
@@ -62,7 +78,7 @@ async function demo(): Promise<void> {
         ...engine.env,
         CCSP_JWT_SECRET_FILE: secretFile,
         CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
-        OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
+        OTEL_EXPORTER_OTLP_ENDPOINT: tracesEndpoint,
         OTEL_BSP_SCHEDULE_DELAY: "100",
       }),
     }),
@@ -71,15 +87,17 @@ async function demo(): Promise<void> {
   await fleet.ready();
   const names = fleet.processes().map(({ name }) => name);
   say(`Ready: ${names.join(", ")}`);
+  return fleet.gatewayAddress;
+}
 
+/** Runs the prompt as an agent, and prints the answer while it streams. */
+async function runTask(target: string, span: ReturnType<typeof agentSpan>): Promise<void> {
   const client = createCcspClient({
-    target: fleet.gatewayAddress,
+    target,
     token: () =>
       createToken({ secret: SECRET, agent: "demo", scopes: ["tasks:submit", "tasks:read"], ttlSeconds: 600 }),
   });
   opened.push({ close: async () => client.close() });
-
-  const span = agentSpan("agent ccsp.run");
   say(`\nPrompt:  ${PROMPT}\nAnswer:  (as it streams)\n`);
   let ended = false;
   for await (const event of client.run(
@@ -95,15 +113,4 @@ async function demo(): Promise<void> {
     }
   }
   if (!ended) throw new Error("the stream ended before the task did");
-
-  await eventually(
-    () => {
-      const names = new Set(traces.trace(span.traceId).map((received) => received.name));
-      for (const name of ["task.attempt", "queue.wait"]) if (!names.has(name)) throw new Error(`no span ${name} yet`);
-      if (!names.has("notification deliver")) throw new Error("the notification is still on its way");
-    },
-    { timeoutMs: 10_000, what: "the trace" },
-  );
-  say("\nThe way it took (spans of this run, as the services exported them):");
-  say(renderTrace([...traces.trace(span.traceId), span.end()]));
 }

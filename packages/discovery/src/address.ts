@@ -3,12 +3,12 @@ export interface Address {
   readonly port: number;
 }
 
-/** `host:port`, with brackets around an IPv6 address. */
+/** Formats an address as `host:port`, with brackets around an IPv6 address. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** One text per set of addresses, whatever their order. */
+/** Returns the same text for the same set of addresses, in any order. */
 export function fingerprint(addresses: readonly Address[]): string {
   return addresses.map(formatAddress).toSorted().join(",");
 }

@@ -3,20 +3,26 @@ import type { Logger } from "pino";
 import { consulApi, type Instance } from "./consul-api.js";
 
 export interface Announcement {
-  /** Deregisters. Takes 3 s at most; a failure is logged only: Consul drops the instance itself a minute later. */
+  /**
+   * Deregisters the instance. Takes at most 3 s. A failure is only logged, because Consul itself removes the instance a
+   * minute later.
+   */
   close(): Promise<void>;
 }
 
-/** Also the time in which a Consul that forgot everything hears of this instance again. */
+/**
+ * Interval between checks of the registration. After Consul has lost its data, it hears of this instance again within
+ * this time.
+ */
 const VERIFY_MS = 2_000;
 const TRY_MS = 3_000;
 
 /**
- * Registers an instance in Consul, whose agent then asks `/ready` of its ops port every second, and registers it again
- * whenever Consul does not know it any more. Resolves after the first try, whatever came of it: a Consul that is away
- * neither fails nor delays a start for more than 3 s. Without `consulUrl` it does nothing.
+ * Registers an instance in Consul, whose agent then asks `/ready` of its ops port every second. Registers it again
+ * whenever Consul no longer knows it. Resolves after the first try, even when that try failed: if Consul does not answer,
+ * the start does not fail and waits at most 3 s. Without `consulUrl`, it does nothing.
  *
- * Call it when the server answers, and close it before the server stops.
+ * Call it when the server answers calls. Close it before the server stops.
  */
 export async function announce(
   options: Instance & { readonly consulUrl: string | undefined; readonly log: Logger },

@@ -4,12 +4,15 @@ import { Agent as HttpsAgent } from "node:https";
 import Consul from "consul";
 import { type Address, formatAddress } from "./address.js";
 
-/** What the package takes and its types leave out. */
+/** Options that the package accepts but its types leave out. */
 declare module "consul/lib/consul.js" {
   interface CommonOptions {
-    /** Destroys the request when it emits "cancel". With `includeResponse: true` the answer is a pair of response and body. */
+    /**
+     * Destroys the request when it emits "cancel". With `includeResponse: true`, the answer is a pair of response and
+     * body.
+     */
     ctx?: EventEmitter;
-    /** Milliseconds for the whole call. */
+    /** Time limit for the whole call, in milliseconds. */
     timeout?: number;
   }
 }
@@ -20,11 +23,14 @@ declare module "consul/lib/health.js" {
   }
 }
 
-/** The four calls that discovery needs, the only use of the `consul` package: with types, a time limit and a signal each. */
+/**
+ * The four calls that discovery needs. This is the only use of the `consul` package. Each call has types, a time limit
+ * and a signal.
+ */
 export interface ConsulApi {
   /**
-   * Instances whose checks pass. With `index` the call waits up to `waitMs` for something newer; a write to anything near
-   * may end the wait early, with the same content.
+   * Returns the instances whose checks pass. With `index`, the call waits up to `waitMs` for a newer list. A write to
+   * something near the list may end the wait early, with the same content.
    */
   passing(
     name: string,
@@ -54,7 +60,10 @@ interface How {
   readonly timeout: number;
 }
 
-/** Also ends a call whose connection broke within the answer, which the package does not notice. */
+/**
+ * Time limit for an answer. It also ends a call whose connection broke in the middle of the answer, because the package
+ * does not notice this.
+ */
 const ANSWER_MS = 3_000;
 
 export function consulApi(url: string): ConsulApi {
@@ -93,7 +102,7 @@ export function consulApi(url: string): ConsulApi {
       await call(signal, (consul, how) => consul.agent.service.register({ ...registration(instance), ...how }));
     },
     async knows(id, signal) {
-      // The package cannot ask for one service. An agent lists those of its own host only.
+      // The package cannot ask for one service. The list is short: an agent lists only the services of its own host.
       return Object.hasOwn(await call(signal, (consul, how) => consul.agent.service.list(how)), id);
     },
     async deregister(id, signal) {
@@ -105,8 +114,9 @@ export function consulApi(url: string): ConsulApi {
 function open(url: string): Consul {
   const { protocol, hostname, port } = new URL(url);
   const secure = protocol === "https:";
-  // A connection per call: calls are few, a kept one may be dead when Consul was restarted, and there is nothing to close.
-  // The agent's host wins over the package's, which keeps the brackets of an IPv6 address and looks that up as a name.
+  // Each call has its own connection. Calls are rare, a kept connection may be dead after a restart of Consul, and no
+  // connection has to be closed. The `host` of the agent overrides that of the package. The package would keep the
+  // brackets of an IPv6 address and look up the result as a name.
   const connections = { keepAlive: false, host: hostname.replace(/^\[|\]$/g, "") };
   return new Consul({
     host: hostname,
@@ -124,12 +134,12 @@ function registration(instance: Instance) {
     port: instance.port,
     check: {
       name: "ready",
-      // Not the gRPC port's health: with mTLS Consul's agent has no certificate that the service accepts.
+      // Not the health of the gRPC port: with mTLS, Consul's agent has no certificate that the service accepts.
       http: `http://${formatAddress(instance.ops)}/ready`,
-      // Shorter intervals are raised to 1 s by Consul.
+      // Consul raises shorter intervals to 1 s.
       interval: "1s",
       timeout: "2s",
-      // The server answers already when it announces itself: no reason to stay out for the first interval.
+      // The server already answers when it announces itself. So it need not wait for the first interval.
       status: "passing",
       deregistercriticalserviceafter: "1m",
     },
@@ -154,7 +164,7 @@ function explained(url: string, error: unknown): Error {
   return new Error(`Consul at ${url} does not answer: ${reason}`, { cause: error });
 }
 
-/** A name with several addresses fails with one error for each, and no message of its own. */
+/** The error of a name with several addresses has one error for each address, and no message of its own. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(", ");
   return error instanceof Error ? error.message : String(error);

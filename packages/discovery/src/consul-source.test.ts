@@ -11,7 +11,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 type Answer = Awaited<ReturnType<ConsulApi["passing"]>>;
 
-/** A watch on a Consul whose every answer the test gives. */
+/** Watches a fake Consul. The test gives each answer. */
 function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
   const asked: PassingQuery[] = [];
   let answer: (answer: Answer) => void = () => {};
@@ -43,7 +43,7 @@ function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
     findings,
     source,
     asked,
-    /** Does something and waits for the question that follows from it. */
+    /** Does something and waits for the question that it causes. */
     next: async (act: () => void): Promise<PassingQuery> => {
       const before = asked.length;
       act();

@@ -4,70 +4,52 @@ import type { ConsulApi } from "./consul-api.js";
 import type { Findings, Source } from "./grpc-resolver.js";
 import { KnownInstances } from "./known-instances.js";
 
-/** Long enough for a restarted Consul to hear from all instances again, which verify their registration every 2 s. */
+/**
+ * Time for which an empty answer is ignored. In this time, a restarted Consul hears from all instances again: they
+ * check their registration every 2 s.
+ */
 const EMPTY_GRACE_MS = 30_000;
-/** A -dev agent that was restarted starts counting anew; a watch on the old index would hear nothing for this long. */
+/** A restarted -dev agent starts its index again. A watch on the old index would get no news for this long. */
 const WAIT_MS = 10_000;
 const RETRY_MS = 500;
-/** For an answer that came without a wait: something between here and Consul may not know of waiting. */
+/**
+ * Shortest time between two questions, for an answer that came without a wait: a proxy between here and Consul may not
+ * support waiting.
+ */
 const ASK_GAP_MS = 100;
-/** A channel whose instances are all down asks again with each failed connection. */
+/** A channel whose instances are all down asks again after each failed connection. */
 const REFRESH_GAP_MS = 250;
 
 /**
- * Watches the healthy instances of one name with blocking queries, for one channel. While Consul is away or empty, the
- * channel keeps what it has.
+ * Watches the healthy instances of one name for one channel, with blocking queries. While Consul is away or empty, the
+ * channel keeps the instances that it has.
  *
- * Not by `consul.watch` of the package: after an error that one waits on its old index, which a restarted agent takes the
- * whole wait to correct, pauses for up to 30 s, and cannot be told to look now, which a channel without a live instance
- * needs. It also reports content that did not change.
+ * It does not use `consul.watch` of the package, for four reasons. After an error, `consul.watch` waits on its old
+ * index, and a restarted agent corrects this only after the whole wait. It pauses for up to 30 s. It cannot be asked to
+ * check at once, but a channel without a live instance needs this. It also reports content that did not change.
  */
-export function openConsulSource(options: {
-  readonly api: ConsulApi;
-  readonly name: string;
-  readonly findings: Findings;
-  readonly log: Logger;
-}): Source {
-  const { api, name, findings, log } = options;
+export function openConsulSource(options: SourceOptions): Source {
+  const inquiry = createInquiry(options);
   const closed = new AbortController();
-  const known = new KnownInstances(EMPTY_GRACE_MS);
-  let index = 0;
-  let away = false;
   let restart = new AbortController();
-
-  async function ask(): Promise<void> {
-    const answer = await api.passing(name, { index, waitMs: WAIT_MS, signal: restart.signal });
-    if (away) log.info({ service: name }, "Consul answers again");
-    away = false;
-    // An index that went back belongs to a new history: waiting on the old one would hear nothing.
-    index = answer.index < index ? 0 : answer.index;
-    const news = known.take(answer.addresses, performance.now());
-    if (news === "nobody") findings.nobody("Consul knows no healthy instance");
-    else if (news) findings.found(news.found);
-  }
-
-  async function failed(error: unknown): Promise<void> {
-    index = 0;
-    if (!away) log.warn({ err: error, service: name }, "Consul does not answer; what is known stays in use");
-    away = true;
-    if (known.empty) findings.failed(error instanceof Error ? error.message : String(error));
-    await sleep(RETRY_MS, undefined, { signal: closed.signal, ref: false });
-  }
 
   async function watch(): Promise<void> {
     while (!closed.signal.aborted) {
       const asked = performance.now();
       try {
-        await ask();
+        await inquiry.ask(restart.signal);
         const gapMs = ASK_GAP_MS - (performance.now() - asked);
         if (gapMs > 0) await sleep(gapMs, undefined, { signal: restart.signal, ref: false });
       } catch (error) {
         if (closed.signal.aborted) return;
-        if (!restart.signal.aborted) await failed(error).catch(() => undefined);
+        if (!restart.signal.aborted) {
+          inquiry.failed(error);
+          await sleep(RETRY_MS, undefined, { signal: closed.signal, ref: false }).catch(() => undefined);
+        }
       }
       if (restart.signal.aborted) {
         restart = new AbortController();
-        index = 0;
+        inquiry.startAnew();
       }
     }
   }
@@ -84,6 +66,45 @@ export function openConsulSource(options: {
     close() {
       closed.abort();
       restart.abort();
+    },
+  };
+}
+
+interface SourceOptions {
+  readonly api: ConsulApi;
+  readonly name: string;
+  readonly findings: Findings;
+  readonly log: Logger;
+}
+
+/** Asks Consul once at a time, and reports news to `findings`. */
+function createInquiry({ api, name, findings, log }: SourceOptions) {
+  const known = new KnownInstances(EMPTY_GRACE_MS);
+  let index = 0;
+  let away = false;
+  return {
+    /** Waits for an answer that is newer than the last one, at most `WAIT_MS`. */
+    async ask(signal: AbortSignal): Promise<void> {
+      const answer = await api.passing(name, { index, waitMs: WAIT_MS, signal });
+      if (away) log.info({ service: name }, "Consul answers again");
+      away = false;
+      // A lower index means that Consul began a new history. A wait on the old index would get no news.
+      index = answer.index < index ? 0 : answer.index;
+      const news = known.take(answer.addresses, performance.now());
+      if (news === "nobody") findings.nobody("Consul knows no healthy instance");
+      else if (news) findings.found(news.found);
+    },
+
+    failed(error: unknown): void {
+      index = 0;
+      if (!away) log.warn({ err: error, service: name }, "Consul does not answer; what is known stays in use");
+      away = true;
+      if (known.empty) findings.failed(error instanceof Error ? error.message : String(error));
+    },
+
+    /** The next `ask` is answered at once. */
+    startAnew(): void {
+      index = 0;
     },
   };
 }

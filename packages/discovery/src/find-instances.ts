@@ -1,7 +1,10 @@
 import { formatAddress } from "./address.js";
 import { consulApi } from "./consul-api.js";
 
-/** `host:port` of each healthy instance of a name, as Consul knows them now; for callers that mean one of them. Rejects when Consul does not answer. */
+/**
+ * Returns `host:port` of each healthy instance of a name, as Consul knows them now. It is for callers that want one
+ * certain instance. Rejects when Consul does not answer.
+ */
 export async function findInstances({ consulUrl, name }: { consulUrl: string; name: string }): Promise<string[]> {
   const { signal } = new AbortController();
   const { addresses } = await consulApi(consulUrl).passing(name, { index: 0, waitMs: 0, signal });

@@ -2,22 +2,26 @@ import { type ChannelOptions, experimental, Metadata, status } from "@grpc/grpc-
 import type { Address } from "./address.js";
 
 /**
- * The one file that touches grpc-js's experimental resolver interface, in its shape since 1.14: the listener takes
- * `(StatusOr<Endpoint[]>, attributes, StatusOr<ServiceConfig> | null, note)`. It is why grpc-js is pinned exactly.
+ * Only this file uses the experimental resolver interface of grpc-js, in the form that it has since 1.14: the listener
+ * takes `(StatusOr<Endpoint[]>, attributes, StatusOr<ServiceConfig> | null, note)`. Because of this interface, grpc-js
+ * is pinned to an exact version.
  */
 
-/** Where a source says what it found. May be called at any time, also from within `open`. */
+/** A source reports here what it found. It may do so at any time, even inside `open`. */
 export interface Findings {
   found(addresses: readonly Address[]): void;
-  /** Calls that do not wait fail with UNAVAILABLE and this message, unless addresses were found before: these are kept. */
+  /**
+   * Calls that do not wait fail with UNAVAILABLE and this message. If addresses were found before, they are kept and
+   * used.
+   */
   failed(message: string): void;
-  /** As `failed`, and what was found before is dropped. */
+  /** Like `failed`, but drops the addresses that were found before. */
   nobody(message: string): void;
 }
 
-/** What looks one name up for one channel. */
+/** Looks up one name for one channel. */
 export interface Source {
-  /** The channel lost a connection and wants to know what is new. */
+  /** The channel lost a connection and asks for news. */
   refresh(): void;
   close(): void;
 }
@@ -25,7 +29,7 @@ export interface Source {
 /** Opens a source for the part of the target after `scheme:///`. */
 export type OpenSource = (name: string, findings: Findings) => Source;
 
-/** Makes `scheme:///name` a grpc target of this process. Channels that are open keep the source that they have. */
+/** Makes `scheme:///name` a grpc target in this process. Open channels keep the source that they have. */
 export function registerScheme(scheme: string, open: OpenSource): void {
   class SchemeResolver implements experimental.Resolver {
     readonly #name: string;
@@ -54,7 +58,7 @@ export function registerScheme(scheme: string, open: OpenSource): void {
     #open(): Source {
       const target = `${scheme}:///${this.#name}`;
       const report = (...results: experimental.StatusOr<experimental.Endpoint[]>[]) => {
-        // grpc-js forbids to call the listener from within updateResolution, and after destroy.
+        // grpc-js forbids calls of the listener inside updateResolution and after destroy.
         setImmediate(() => {
           if (this.#source !== source) return;
           for (const result of results) this.#listener(result, {}, null, target);
@@ -63,15 +67,16 @@ export function registerScheme(scheme: string, open: OpenSource): void {
       const failure = (message: string): experimental.StatusOr<experimental.Endpoint[]> => {
         const details = `${target}: ${message}`;
         const metadata = new Metadata();
-        // No instance is known, so a retry cannot help: the call fails at once.
+        // No instance is known, so a retry cannot help. The call fails at once.
         metadata.set("grpc-retry-pushback-ms", "-1");
         return experimental.statusOrFromError({ code: status.UNAVAILABLE, details, metadata });
       };
       const source = open(this.#name, {
         found: (addresses) => report(endpoints(addresses)),
         failed: (message) => report(failure(message)),
-        // round_robin keeps its instances on an error, and on an empty list alone it lets calls hang (grpc-js 1.14.7,
-        // RoundRobinLoadBalancer.updateAddressList ends in IDLE with a picker that queues). One after the other works.
+        // Both reports are needed, one after the other. On an error alone, round_robin keeps its instances. On an empty
+        // list alone, it lets calls hang (grpc-js 1.14.7: RoundRobinLoadBalancer.updateAddressList ends in IDLE with a
+        // picker that queues).
         nobody: (message) => report(endpoints([]), failure(message)),
       });
       return source;
@@ -84,7 +89,7 @@ function endpoints(addresses: readonly Address[]): experimental.StatusOr<experim
   return experimental.statusOrFromValue(addresses.map(({ host, port }) => ({ addresses: [{ host, port }] })));
 }
 
-/** `static:///a:1` has the path `a:1`; without a name, grpc-js leaves the slashes in. */
+/** The path of `static:///a:1` is `a:1`. When the name is missing, grpc-js leaves the slashes in. */
 function nameOf({ path }: experimental.GrpcUri): string {
   return path.replace(/^\/+/, "");
 }

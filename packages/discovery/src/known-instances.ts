@@ -1,12 +1,12 @@
 import { type Address, fingerprint } from "./address.js";
 
-/** What to tell the channel after an answer of Consul: a new list, that there is nobody, or nothing. */
+/** News for the channel after an answer of Consul: a new list, that no instance exists, or nothing. */
 export type News = { readonly found: readonly Address[] } | "nobody" | undefined;
 
 /**
- * The last good list of one name. An agent that was restarted answers with an empty list until the instances have
- * registered again, so an empty answer counts only when it has lasted for `graceMs`: until then the instances that were
- * known are still tried. Nothing is lost by that when they are really gone, because calls to them fail either way.
+ * The last good list of one name. A restarted agent answers with an empty list until the instances have registered
+ * again. So an empty answer counts only when it has lasted for `graceMs`; until then, callers still try the known
+ * instances. This costs nothing when the instances are really gone, because calls to them fail either way.
  */
 export class KnownInstances {
   readonly #graceMs: number;
@@ -21,7 +21,7 @@ export class KnownInstances {
     return this.#known === "";
   }
 
-  /** Takes an answer that arrived at `nowMs` of any steady clock. */
+  /** Takes an answer that arrived at `nowMs`, by any monotonic clock. */
   take(addresses: readonly Address[], nowMs: number): News {
     if (addresses.length > 0) {
       this.#emptySince = undefined;

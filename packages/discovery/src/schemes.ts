@@ -5,14 +5,15 @@ import { type OpenSource, registerScheme, type Source } from "./grpc-resolver.js
 import { openStatic } from "./static-source.js";
 
 /**
- * Makes `consul:///name` and `static:///host:port,host:port` usable as grpc targets in this process; `dns:///` is grpc's
- * own. Call it before the first client. Calling it again is harmless: channels opened afterwards use the newest call's
- * Consul. A name that cannot be resolved fails calls with UNAVAILABLE, naming the target; nothing throws here.
+ * Makes `consul:///name` and `static:///host:port,host:port` usable as grpc targets in this process; `dns:///` is built
+ * into grpc. Call it before the first client. A repeated call is harmless: channels that are opened later use the
+ * Consul of the newest call. This function does not throw. When a name cannot be resolved, calls fail with UNAVAILABLE
+ * and the message names the target.
  *
- * While Consul is away, channels keep the instances that they know; when it answers with none, they keep them for another
- * 30 s, in which the instances of a restarted Consul register again.
+ * While Consul is away, channels keep the instances that they know. When Consul answers with an empty list, channels
+ * keep their instances for another 30 s. In this time, the instances of a restarted Consul register again.
  *
- * close() ends the watches: channels that are still open keep the instances that they know.
+ * close() ends the watches. Channels that are still open keep the instances that they know.
  */
 export function registerSchemes(options: { readonly consulUrl: string | undefined; readonly log: Logger }): {
   close(): Promise<void>;

@@ -8,7 +8,7 @@ import { consulApi } from "../src/consul-api.js";
 
 const never = new AbortController().signal;
 
-/** A Consul whose answers the test writes. */
+/** A fake Consul whose answers the test writes. */
 async function startFake(host: string, answer: (request: IncomingMessage, response: ServerResponse) => void) {
   const server = createServer(answer).listen(0, host);
   await once(server, "listening");

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createClient, type GrpcServer, implementSome, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -11,24 +11,26 @@ export const log = pino({ level: "silent" });
 
 type Closable = { close(): unknown };
 
-/** A gRPC server that tells callers its own name, its ops port, and its place in Consul. */
+/** A gRPC server that returns its own name to callers, its ops port, and its registration in Consul. */
 export interface Instance {
   readonly port: number;
-  /** What Consul asks: it answers every request with `status`. */
   readonly ops: Ops;
-  /** Leaves as a service does: out of Consul, then down. */
+  /** Stops in the order of a service: first leaves Consul, then stops the server. */
   stop(): Promise<void>;
-  /** Goes down without a word to Consul, which goes on listing it until its check has failed. */
+  /** Stops the server without a message to Consul. Consul lists it until its check fails. */
   vanish(): Promise<void>;
 }
 
+/** What Consul asks. It answers every request with `status`. */
 export interface Ops {
-  readonly server: Server;
+  readonly port: number;
   status: 200 | 503;
+  /** How often it was asked. */
+  readonly asked: number;
   close(): Promise<void>;
 }
 
-/** Instances, clients and schemes of one test; `close` ends whatever is left open, newest first. */
+/** The instances, clients and schemes of one test. `close` closes everything that is still open, newest first. */
 export class Fixture {
   readonly #open: Closable[] = [];
 
@@ -63,9 +65,8 @@ export class Fixture {
     const ops = this.own(await serveOps());
     const { port } = server;
     const host = "127.0.0.1";
-    const { port: opsPort } = ops.server.address() as AddressInfo;
     const listing = this.own(
-      await announce({ consulUrl, name: service, id: name, host, port, ops: { host, port: opsPort }, log }),
+      await announce({ consulUrl, name: service, id: name, host, port, ops: { host, port: ops.port }, log }),
     );
     return {
       port,
@@ -88,7 +89,7 @@ export class Fixture {
   ): {
     whoAnswers(timeoutMs?: number): Promise<string>;
     watch(): Promise<void>;
-    /** A stream whose first message answers the call. */
+    /** A stream. Its first message is the answer to the call. */
     run(timeoutMs: number): Promise<void>;
   } {
     const client = this.own(
@@ -113,19 +114,21 @@ export class Fixture {
 }
 
 async function serveOps(): Promise<Ops> {
-  const server = createServer((_, response) => response.writeHead(ops.status).end()).listen(0, "127.0.0.1");
+  const state = { status: 200 as 200 | 503, asked: 0 };
+  const server = createServer((_, response) => {
+    state.asked += 1;
+    response.writeHead(state.status).end();
+  }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  const ops: Ops = {
-    server,
-    status: 200,
+  return Object.assign(state, {
+    port: (server.address() as AddressInfo).port,
     async close() {
       if (!server.listening) return;
       server.close();
       server.closeAllConnections();
       await once(server, "close");
     },
-  };
-  return ops;
+  });
 }
 
 /** The ids that Consul lists as healthy. */
@@ -133,7 +136,7 @@ export async function listed(consulUrl: string, service: string): Promise<string
   return (await healthy(consulUrl, service)).map(({ ID }) => ID).toSorted();
 }
 
-/** The ports of those that Consul lists as healthy. */
+/** The ports of the instances that Consul lists as healthy. */
 export async function portsOf(consulUrl: string, service: string): Promise<number[]> {
   return (await healthy(consulUrl, service)).map(({ Port }) => Port);
 }

@@ -9,7 +9,7 @@ const unavailable = (error: unknown): boolean =>
   error.reason === "DEPENDENCY_UNAVAILABLE" &&
   error.message.includes("Consul does not answer");
 
-/** A scheme whose findings the test makes up. */
+/** A scheme for which the test invents the results. */
 function madeUp(scheme: string) {
   const opened: { name: string; findings: Findings; closed: boolean }[] = [];
   registerScheme(scheme, (name, findings) => {
@@ -61,7 +61,7 @@ describe("a scheme of our own in grpc-js", () => {
   it("fails every call at once when nobody can be known, by what the look-up says: waiting would keep its caller from going elsewhere", async () => {
     const opened = madeUp("unknown");
     const client = fixture.connect("unknown:///name");
-    // Called before the look-up is over: none of these has a deadline that this test would live to see.
+    // The calls start before the look-up has ended. Their deadlines are longer than the test.
     const early = [client.whoAnswers(600_000), client.run(600_000)].map((call) => assert.rejects(call, unavailable));
     const [source] = await eventually(() => (assert.equal(opened.length, 1), opened));
     source?.findings.failed("Consul does not answer");

@@ -10,7 +10,7 @@ describe("a static:/// target", () => {
     fixture.schemes(undefined);
     const [a, b] = [await fixture.serve("a"), await fixture.serve("b")];
     const client = fixture.connect(`static:///127.0.0.1:${a.port},127.0.0.1:${b.port}`);
-    // The first to be connected is asked first; from the second connection on it is turns.
+    // The first instance to be connected gets all calls. After the second connection, the instances take turns.
     const seen = new Set<string>();
     while (seen.size < 2) seen.add(await client.whoAnswers());
     const four = [];

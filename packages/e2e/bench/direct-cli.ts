@@ -6,13 +6,16 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { CLAUDE_CODE_BIN, type Simulator } from "@ccsp/testkit";
 
-/** What one `claude -p` took, in ms from just before its start. */
+/** The times of one `claude -p`, in ms from just before its start. */
 export interface DirectRun {
   readonly firstTextMs: number;
   readonly totalMs: number;
 }
 
-/** The CLI as a script would run it: the prompt on stdin, which is closed, text as it is written; a throwaway home that is there before. */
+/**
+ * Runs the CLI as a script would: the prompt comes on stdin, which is then closed, and the text is streamed. The home
+ * is a temporary folder that exists before the start.
+ */
 export async function runDirectly(simulator: Simulator, prompt: string): Promise<DirectRun> {
   const home = await mkdtemp(join(tmpdir(), "ccsp-bench-"));
   const work = join(home, "work");

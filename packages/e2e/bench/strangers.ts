@@ -1,5 +1,6 @@
-// `make bench-strangers`: what an honest agent notices of another one that watches and gives up 320 times a second over ten connections, and of 200
-// watchers of a large answer that read nothing, against the same calls on the same fleet when it is idle.
+// `make bench-strangers`: measures how much an honest agent suffers from another agent on the same fleet. It compares
+// three cases: the fleet is idle; the other agent starts and cancels 320 watches per second over ten connections; the
+// other agent has 200 watchers of a large answer that read nothing.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -17,7 +18,7 @@ const CONNECTIONS = 10;
 const GIVEN_UP_PER_SECOND = 320;
 const WATCHERS = 200;
 const ANSWER = "3MB";
-/** By default all clients of a process share one. */
+/** By default all clients of a process share one connection. */
 const OWN_CONNECTION = { channelOptions: { "grpc.use_local_subchannel_pool": 1 } };
 
 if (process.argv[2] === "attack") await attack();
@@ -91,7 +92,7 @@ async function measure(): Promise<void> {
   }
 }
 
-/** Watches and gives up, over connections of its own, until it is told to stop; then tells what became of it. */
+/** Starts and cancels watches over its own connections until it gets the message to stop. Then it reports the outcomes. */
 async function attack(): Promise<void> {
   const { address, token, taskId }: { address: string; token: string; taskId: string } = JSON.parse(
     process.env["ATTACK"] ?? "",
@@ -123,7 +124,7 @@ async function attack(): Promise<void> {
   process.disconnect();
 }
 
-/** A watch whose flow-control window is never opened again. */
+/** Opens a watch and never opens its flow-control window again. */
 function readNothing(address: string, taskId: string, authorization: string): { close(): void } {
   const session = connect(`http://${address}`);
   session.on("error", () => undefined);
@@ -141,7 +142,10 @@ function readNothing(address: string, taskId: string, authorization: string): { 
   return { close: () => session.destroy() };
 }
 
-/** Calls at a steady rate, whether or not earlier ones were answered; durations from when each was due in ms, sorted. */
+/**
+ * Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms, sorted. Each counts
+ * from the moment when the call was due.
+ */
 async function steadily(call: () => Promise<unknown>): Promise<number[]> {
   const times: number[] = [];
   const faults = new Set<string>();

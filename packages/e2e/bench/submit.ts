@@ -1,5 +1,5 @@
-// `make bench-submit`: how long SubmitTask takes at a steady rate, gateway, queue and an append-only Redis included, against
-// a health check of the same gateway over the same channel settings in the same run.
+// `make bench-submit`: measures SubmitTask at a steady rate through gateway, queue and an append-only Redis. It
+// compares this in the same run with GetCapabilities of the same gateway over the same channel settings.
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@ccsp/grpc-kit";
@@ -16,7 +16,7 @@ try {
   const metadata = { authorization: `Bearer ${await world.token("bench")}` };
   const submit = (prompt: string) => () =>
     client.submitTask({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }, { metadata });
-  // The only slot is taken, so that engines do not compete with what is measured.
+  // This task takes the only slot, so that engines do not compete with the measured calls.
   await submit("[[hang]]")();
   await steadily(submit("warm up"), 2);
 
@@ -37,7 +37,7 @@ try {
   await world.close();
 }
 
-/** Calls at a steady rate, whether or not earlier calls were answered; durations in ms, sorted. */
+/** Calls at a steady rate, also while earlier calls are still open. Returns the durations in ms, sorted. */
 async function steadily(call: () => Promise<unknown>, seconds: number): Promise<number[]> {
   const times: number[] = [];
   const calls: Promise<void>[] = [];
@@ -49,7 +49,8 @@ async function steadily(call: () => Promise<unknown>, seconds: number): Promise<
     calls.push(
       (async () => {
         await call();
-        // From when it was due: a caller that could not keep the rate must not hide the wait.
+        // Counts from the moment when the call was due, because a caller that could not keep the rate must not hide the
+        // wait.
         times.push(performance.now() - due);
       })(),
     );

@@ -1,5 +1,6 @@
-// `make bench-ttft`: from a prompt to its first text through the whole fleet, with a process that waited and without, against
-// `claude -p` by itself; and 40 tasks at once against 40 CLIs at once. One simulator serves both.
+// `make bench-ttft`: measures the time from a prompt to its first text through the whole fleet, with and without a warm
+// process. It compares this with `claude -p` alone. It also compares 40 tasks at once with 40 CLIs at once. One
+// simulator serves all of them.
 import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { CcspClient } from "@ccsp/client";
@@ -10,11 +11,11 @@ import { runDirectly } from "./direct-cli.js";
 const ROUNDS = 12;
 const BURST_ROUNDS = 3;
 const BURST = 40;
-/** What two cores sustain; four take a tenth longer for the burst. */
+/** Two cores can run this many. With four slots, the burst takes a tenth longer. */
 const SLOTS = 3;
-/** As set by default. */
+/** The default of the setting. */
 const WARM = 2;
-/** A waiting process has come to rest by then. */
+/** After this time a warm process has finished its start and is idle. */
 const SETTLE_MS = 1_000;
 const PROMPT = '[[sim:text value="one two three four"]]';
 
@@ -23,7 +24,8 @@ const executor = executorClient(world);
 try {
   const client = world.client("bench");
   let kinds = 0;
-  // A task of a kind of its own has no process that waited. The number of turns is not reached by either.
+  // A task of a new kind finds no warm process. The different turn limit makes the kind new, and no task reaches the
+  // limit.
   const ownKind = () => ({ turns: 1_000 + ++kinds });
   for (let i = 0; i <= WARM; i++) await throughCcsp(client);
   await runDirectly(world.simulator, PROMPT);
@@ -60,7 +62,7 @@ try {
   await world.close();
 }
 
-/** Runs a task to its end; resolves to the ms from the call to its first text. */
+/** Runs a task to its end. Resolves to the ms from the call to its first text. */
 async function throughCcsp(agent: CcspClient, limits: { readonly turns?: number } = {}): Promise<number> {
   const start = performance.now();
   let firstMs = Number.NaN;
@@ -71,7 +73,7 @@ async function throughCcsp(agent: CcspClient, limits: { readonly turns?: number 
   return firstMs;
 }
 
-/** Until every process that is to wait does, and has come to rest. */
+/** Resolves when all warm processes wait and are idle. */
 async function allWait(): Promise<void> {
   const started = performance.now();
   for (;;) {
@@ -93,7 +95,7 @@ function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-/** Of each round's own ratio: what else the machine does changes from round to round. */
+/** The median of the ratio of each round, because the load of the machine changes from round to round. */
 function medianRatio(ours: readonly number[], theirs: readonly number[]): number {
   return quantile(
     ours.map((value, round) => value / (theirs[round] ?? Number.NaN)),

@@ -9,20 +9,23 @@ import { describeEnd, isEnd, toLogLine } from "./task-log.js";
 export const AGENTS = ["ann", "bob", "cem", "dai", "eve", "fay"];
 const CLASSES = [Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW] as const;
 
-/** What agents were told. */
+/** The answers that the agents got. */
 export interface AgentsRecord {
-  /** Task id → agent, of every Enqueue that was answered OK. */
+  /** Task id → agent, for every Enqueue that was answered OK. */
   readonly accepted: Map<string, string>;
-  /** What each watcher saw: lines as in `toLogLine`; the end as in `describeEnd` where it had to be asked for. */
+  /**
+   * The lines that each watcher saw, in the form of `toLogLine`. If the watcher had to ask for the end, the last line
+   * has the form of `describeEnd`.
+   */
   readonly watched: Map<string, readonly string[]>;
-  /** States that Cancel answered, where they were ends. */
+  /** The end states that Cancel answered. */
   readonly ends: Map<string, TaskState>;
-  /** Calls and streams that were not answered and made again. */
+  /** Number of calls and streams that got no answer and were made again. */
   retries: number;
-  /** Enqueues repeated after their answer. */
+  /** Number of Enqueue calls that were repeated after they had been answered. */
   repeats: number;
   cancels: number;
-  /** Streams that were taken up again. */
+  /** Number of watches that were resumed. */
   resumes: number;
   /** Answers that the contract does not allow. */
   readonly unexpected: string[];
@@ -31,9 +34,9 @@ export interface AgentsRecord {
 export interface AgentsOptions {
   readonly target: string;
   readonly tasks: number;
-  /** Time over which the tasks are submitted. */
+  /** The time over which the tasks are submitted. */
   readonly spreadMs: number;
-  /** Share of tasks that are watched to their end. */
+  /** The share of tasks that are watched to their end. */
   readonly watchedShare: number;
   readonly random: Random;
   readonly stop: AbortSignal;
@@ -43,7 +46,9 @@ const CALL_MS = 4_000;
 const PAUSE_MS = 150;
 const AWAY: readonly status[] = [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.RESOURCE_EXHAUSTED];
 
-/** Agents that submit, watch and cancel. `done` resolves when each task was accepted and each watcher saw an end. */
+/**
+ * Starts agents that submit, watch and cancel. `done` resolves when each task was accepted and each watcher saw an end.
+ */
 export function startAgents(options: AgentsOptions): { readonly record: AgentsRecord; readonly done: Promise<void> } {
   const record: AgentsRecord = {
     accepted: new Map(),
@@ -68,7 +73,7 @@ async function submitAll(queue: Queue, options: AgentsOptions, record: AgentsRec
   const lives: Promise<void>[] = [];
   for (let index = 0; index < tasks && !stop.aborted; index++) {
     const early = (index * spreadMs) / tasks - (performance.now() - started);
-    // In bursts, as agents do.
+    // Submits in bursts, as agents do.
     if (early > 0 && random.chance(0.2)) await sleep(early, undefined, { signal: stop }).catch(() => undefined);
     const plan = {
       agent: random.pick(AGENTS),
@@ -149,7 +154,8 @@ async function watch(
       lines.push(toLogLine(event));
       if (event.event?.$case === "taskEnded") return true;
     }
-    // A failover may cut a log to what the watcher has seen of it: then only the end is left to be asked for.
+    // A failover may shorten a log, so that the watcher has already seen all of its entries. Then the stream brings no
+    // end, and the watcher has to ask for it.
     const { task: now } = await queue.get(task, { timeoutMs: CALL_MS, signal: stop });
     if (now === undefined || !isEnd(now.state))
       throw new CallError(status.UNAVAILABLE, "the stream ended before the task did");
@@ -159,7 +165,10 @@ async function watch(
   if (await persist(follow, { what: `Watch ${task.taskId}`, stop, record })) record.watched.set(task.taskId, lines);
 }
 
-/** Calls until it is answered, or stopped, or refused for good: then undefined. */
+/**
+ * Repeats the call until it is answered. Resolves to undefined when it is stopped or when the call was refused for
+ * good.
+ */
 async function persist<T>(
   call: () => Promise<T>,
   { what, stop, record }: { what: string; stop: AbortSignal; record: AgentsRecord },

@@ -1,23 +1,23 @@
 import type { Random } from "./random.js";
 
-/** What an executor does with one lease. */
+/** The planned behaviour of an executor for one lease. */
 export interface Plan {
-  /** How long it holds the lease before the run starts. */
+  /** How long it holds the lease before the run starts, in ms. */
   readonly holdMs: number;
-  /** How often it reports; the first report starts the run. */
+  /** The number of reports. The first report starts the run. */
   readonly reports: number;
-  /** Between reports, and before the end. */
+  /** The time between reports, and before the end, in ms. */
   readonly stepMs: number;
   readonly end: End;
-  /** Goes on although it was told that the lease is lost or cancelled. */
+  /** It continues although the queue reported the lease as lost or cancelled. */
   readonly deaf: boolean;
-  /** Says its end twice, and then the opposite. */
+  /** It reports its end twice, and then the opposite end. */
   readonly repeats: boolean;
 }
 
 /**
- * `limit`: fails with RATE_LIMIT. `forget`: leaves the lease out of its list without a word. `zombie`: the same, but goes on and
- * completes later.
+ * `limit`: fails with RATE_LIMIT. `forget`: drops the lease from its list and reports nothing. `zombie`: drops the
+ * lease too, but continues and completes later.
  */
 const ENDS = [
   { end: "complete", weight: 74 },
@@ -30,7 +30,10 @@ const ENDS = [
 ] as const;
 export type End = (typeof ENDS)[number]["end"];
 
-/** `leaseMs` is the queue's lease: some holds and steps are longer, so that only the heartbeat keeps the lease. */
+/**
+ * `leaseMs` is the duration of the queue's lease. Some holds and steps take a large part of it, so that only the
+ * heartbeat keeps the lease.
+ */
 export function drawPlan(random: Random, leaseMs: number): Plan {
   const slow = random.chance(0.03);
   const { end } = random.weighted(ENDS);

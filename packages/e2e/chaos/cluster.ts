@@ -6,26 +6,26 @@ import { ask } from "./redis-nodes.js";
 import type { Storage } from "./storage.js";
 
 const MASTERS = 3;
-/** On all three masters: their slots are 13907, 9842, 5649 and 1584. */
+/** The shards are on all three masters: their slots are 13907, 9842, 5649 and 1584. */
 const SHARDS = 4;
 const NODE_TIMEOUT_MS = 1_500;
 const BEHIND_MS = 300;
 const PATIENCE = { timeoutMs: 45_000, what: "a whole cluster" };
 const TAKEOVER = { timeoutMs: 30_000, what: "the replica as master" };
 
-/** A master and the node that may take its place; which is which changes. */
+/** A master and its replica. They may swap roles. */
 type Pair = readonly [RedisServer, RedisServer];
 
 /**
- * Three masters with a replica each. A master takes no write that its replica could not have, and the queue answers when the replica has the
- * change, which is all that there are of a shard.
+ * Starts three masters with one replica each. A master accepts no write while its replica is not connected. The queue
+ * answers a call only when that replica has the change too, which is every copy of a shard.
  */
 export async function startCluster(): Promise<Storage> {
   const guard = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "5"];
   const cluster = await startRedisCluster({ appendOnly: true, nodeTimeoutMs: NODE_TIMEOUT_MS, args: guard });
   const pairs = pairsOf(cluster);
   let turn = 0;
-  /** One pair after the other, each when all is well. */
+  /** Uses the pairs in turn. Waits before and after each fault until the cluster is complete. */
   const inTurn = (act: (pair: Pair) => Promise<void>) => async () => {
     await whole(pairs);
     const pair = pairs[turn++ % pairs.length];
@@ -66,7 +66,7 @@ async function restart(pair: Pair): Promise<void> {
   await master.restart();
 }
 
-/** While its replica stands still, so that it has not said to have what the master answered last. */
+/** Kills the master while its replica is stopped. So the replica has not confirmed the master's last answers. */
 async function killMaster(pair: Pair): Promise<void> {
   const { master, replica } = await rolesOf(pair);
   process.kill(replica.pid, "SIGSTOP");
@@ -77,7 +77,10 @@ async function killMaster(pair: Pair): Promise<void> {
   await master.restart();
 }
 
-/** Stops it until the other has taken over; then it goes on and takes itself for the master until it is told. */
+/**
+ * Stops the master until the replica has taken over, then continues it. It still acts as master until another node
+ * tells it otherwise.
+ */
 async function hangMaster(pair: Pair): Promise<void> {
   const { master, replica } = await rolesOf(pair);
   process.kill(master.pid, "SIGSTOP");
@@ -88,7 +91,10 @@ async function hangMaster(pair: Pair): Promise<void> {
   }
 }
 
-/** As an operator does before a machine is stopped: nobody dies, and connections to the old master stay open. */
+/**
+ * Moves the master as an operator does before a machine is stopped. No process dies, and connections to the old master
+ * stay open.
+ */
 async function moveMaster(pair: Pair): Promise<void> {
   const { replica } = await rolesOf(pair);
   await ask(replica.port, (client) => client.call("cluster", "failover"));

@@ -7,33 +7,36 @@ import { AGENTS, type AgentsRecord } from "./agents.js";
 import type { Entry } from "./journal.js";
 import { stateName, toLogLine } from "./task-log.js";
 
-/** All that is known when everything stands still, from every side. */
+/** All facts from every side, read after all work has ended. */
 export interface Evidence {
   readonly agents: Pick<AgentsRecord, "accepted" | "watched" | "ends">;
-  /** By id, as List shows them. */
+  /** The tasks by id, as List returns them. */
   readonly tasks: ReadonlyMap<string, TaskFacts>;
   readonly journal: readonly Entry[];
-  /** Types of each task's events, in the order of the stream. */
+  /** The types of each task's events, in the order of the stream. */
   readonly events: ReadonlyMap<string, readonly string[]>;
-  /** Whether Redis failed over, which may lose a start or a report that was answered: only acceptance and end are promised then. */
+  /**
+   * Whether Redis failed over. A failover may lose a start or a report that was answered. Then only acceptance and end
+   * are promised.
+   */
   readonly failedOver: boolean;
-  /** Entries that the stream has dropped for its length. */
+  /** The number of entries that the stream dropped because of its maximum length. */
   readonly eventsTrimmed: number;
 }
 
 export interface TaskFacts {
   readonly agent: string;
   readonly state: string;
-  /** Runs that started. */
+  /** The number of runs that started. */
   readonly attempt: number;
   readonly log: readonly LogFacts[];
-  /** Text of the result; undefined when it did not succeed. */
+  /** The text of the result. Undefined if the task did not succeed. */
   readonly result: string | undefined;
 }
 
 export interface LogFacts {
   readonly sequence: number;
-  /** As in `toLogLine`. */
+  /** In the form of `toLogLine`. */
   readonly line: string;
   readonly text?: string;
   readonly ended?: string;
@@ -41,10 +44,10 @@ export interface LogFacts {
 
 const TOGETHER = 32;
 const EVENT_PAGE = 5_000;
-/** More than any installation of the tests has. */
+/** More than any installation in the tests has. */
 const PARTITIONS = 16;
 
-/** Reads every task with its log by the queue's own calls. */
+/** Reads every task with its log. It uses the queue's own calls. */
 export async function readTasks(target: string): Promise<Map<string, TaskFacts>> {
   const queue = createClient(QueueServiceService, target);
   try {
@@ -75,7 +78,7 @@ async function readTask(queue: Client<QueueServiceService>, task: Task): Promise
   const state = stateName(task.state);
   const log: LogFacts[] = [];
   let result: string | undefined;
-  // Of a task that has not ended, Watch would wait for the end.
+  // For a task that has not ended, Watch would wait for the end.
   if (task.endTime !== undefined) {
     for await (const { event } of queue.watch({ taskId: task.id, agentId: task.agentId })) {
       if (event === undefined) continue;
@@ -93,7 +96,6 @@ function toLogFacts(event: TaskEvent): LogFacts {
   return facts;
 }
 
-/** Reads the whole event stream. */
 export async function readEvents(redisUrl: string): Promise<Pick<Evidence, "events" | "eventsTrimmed">> {
   const redis = clientOf(redisUrl);
   try {
@@ -123,13 +125,13 @@ export async function readEvents(redisUrl: string): Promise<Pick<Evidence, "even
   }
 }
 
-/** For either form of URL that a storage has. */
+/** Accepts both forms of URL that a storage has. */
 function clientOf(url: string): Redis | Cluster {
   const [, nodes] = /^redis\+cluster:\/\/(.+)$/.exec(url) ?? [];
   return nodes === undefined ? new Redis(url) : new Cluster(nodes.split(",").map((node) => `redis://${node}`));
 }
 
-/** Entries that were ever added, less those that are there. */
+/** The number of entries that were ever added, minus the number of entries that still exist. */
 function trimmed(info: unknown): number {
   const flat = Array.isArray(info) ? info : [];
   const value = (name: string): number => Number(flat[flat.indexOf(name) + 1]);

@@ -1,4 +1,5 @@
-// One scripted executor, as a process of its own: real calls, no engine. The harness starts it with its settings as JSON.
+// One scripted executor as a separate process. It makes real calls and has no engine. The test starts it with its
+// settings as JSON.
 import { setTimeout as sleep } from "node:timers/promises";
 import { CallError, createClient } from "@ccsp/grpc-kit";
 import { type Lease, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
@@ -25,7 +26,7 @@ export interface ExecutorSettings {
   readonly leaseMs: number;
 }
 
-/** A lease and what the queue said of it since. */
+/** A lease, and what the queue has reported about it since. */
 interface Held {
   readonly lease: Lease;
   told: "nothing" | "cancel" | "lost";
@@ -55,7 +56,7 @@ async function sync(): Promise<void> {
     draining: false,
     maxWait: { seconds: 0n, nanos: (MAX_WAIT_MS - 1) * 1e6 },
   };
-  // Sometimes the very same call again, as a client does that saw its connection break.
+  // Sometimes repeats the same call, as a client does when its connection breaks.
   do {
     waiting = new AbortController();
     try {
@@ -86,7 +87,7 @@ function tell(what: "cancel" | "lost", taskIds: readonly string[]): void {
 
 async function run(lease: Lease): Promise<void> {
   const { taskId, fence } = lease;
-  // Granted again in answer to a repeated Sync.
+  // The queue granted this lease again in answer to a repeated Sync.
   if ([...held].some((each) => each.lease.fence === fence)) return;
   const mine: Held = { lease, told: "nothing" };
   held.add(mine);
@@ -97,12 +98,13 @@ async function run(lease: Lease): Promise<void> {
     if (worked) await end(mine, plan);
   } finally {
     held.delete(mine);
-    // There is a free slot to tell of; without this the next Sync tells it.
+    // Ends the waiting Sync, so that the next one reports the free slot immediately. Otherwise the next regular Sync
+    // reports it.
     if (random.chance(0.3)) waiting.abort();
   }
 }
 
-/** Holds, starts and reports. False when it stops without an end. */
+/** Holds the lease, starts the run and reports. Resolves to false if it stops without an end. */
 async function work(mine: Held, plan: Plan): Promise<boolean> {
   const { taskId, fence } = mine.lease;
   await sleep(plan.holdMs);
@@ -188,7 +190,7 @@ async function fail(mine: Held, how: keyof typeof FAILURES, cancelled: boolean):
   return answer !== undefined;
 }
 
-/** Calls until it is answered; undefined when the lease is lost. */
+/** Repeats the call until it is answered. Resolves to undefined when the lease is lost. */
 async function ask<T>(
   call: string,
   { lease: { taskId, fence } }: Held,

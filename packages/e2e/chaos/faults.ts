@@ -4,30 +4,32 @@ import type { Part } from "./part.js";
 import type { Random } from "./random.js";
 import { LEASE_MS, type World } from "./world.js";
 
-/** Longer than a lease, so that some are lost. */
+/** Longer than a lease, so that some leases are lost. */
 const LONGEST_MS = LEASE_MS * 1.5;
 
 export interface Chaos {
-  /** How often each fault was made, so far. */
+  /** How often each fault has been caused so far. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Begins no more faults; resolves when all are mended. */
+  /** Causes no more faults. Resolves when all faults are repaired. */
   stop(): Promise<void>;
 }
 
 interface Fault {
   readonly name: string;
   readonly weight: number;
-  /** Resolves when it is mended. */
+  /** Resolves when the fault is repaired. */
   readonly make: () => Promise<void>;
 }
 
-/** Breaks something every `everyMs` on average. Faults overlap, but none hits what another one has in its hands. */
+/**
+ * Causes a fault every `everyMs` on average. Faults overlap in time, but two faults never have the same target at once.
+ */
 export function startChaos(world: World, { everyMs, random }: { everyMs: number; random: Random }): Chaos {
   const { replicas, executors, links, storage } = world;
   const counts = new Map<string, number>();
   const busy = new Set<unknown>();
 
-  /** A fault of one of the targets; nothing when all are taken. */
+  /** Makes a fault for one of the targets. It does nothing if all targets are in use. */
   const fault = <T>(
     name: string,
     weight: number,
@@ -62,7 +64,7 @@ export function startChaos(world: World, { everyMs, random }: { everyMs: number;
   const silence = async (link: Link): Promise<void> => {
     link.silence();
     await sleep(random.between(100, LONGEST_MS));
-    // What was held back arrives late, or never.
+    // The held bytes arrive late, or never.
     if (random.chance(0.5)) link.reset();
     link.heal();
   };
@@ -78,7 +80,7 @@ export function startChaos(world: World, { everyMs, random }: { everyMs: number;
     fault("cut off executor", 2, executors, cutOff),
     fault("cut off replica", 1, replicas, cutOff),
     fault("silence redis link", 1, storage.links, silence),
-    // One after the other: a setup that is not whole again has nothing to show.
+    // Storage faults come one at a time: while Redis is not complete again, a further fault would prove nothing.
     ...storage.faults.map(({ name, weight, make }) => fault(name, weight, [storage], make)),
   ];
   const stopping = new AbortController();
@@ -92,7 +94,9 @@ export function startChaos(world: World, { everyMs, random }: { everyMs: number;
   };
 }
 
-/** Makes faults until stopped; resolves when all are mended, and rejects when one could not be made. */
+/**
+ * Causes faults until it is stopped. Resolves when all of them are repaired. Rejects if a fault could not be caused.
+ */
 async function loop(
   faults: readonly Fault[],
   { everyMs, random, stop }: { everyMs: number; random: Random; stop: AbortSignal },

@@ -1,7 +1,7 @@
 import { openSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
-/** What a scripted executor saw. Written at once, so that what an executor was told survives its kill -9. */
+/** What a scripted executor saw. It writes each entry immediately, so that the answers it got survive its kill -9. */
 export type Entry = {
   readonly at: number;
   readonly executor: string;
@@ -12,16 +12,16 @@ export type Entry = {
 
 export type Happening =
   | { readonly what: "leased"; readonly attempt: number }
-  /** Report was answered OK; it and those before had `texts` deltas. */
+  /** Report was answered OK. It and the reports before it had `texts` deltas in all. */
   | { readonly what: "reported"; readonly texts: number }
-  /** Complete was answered OK. Twice for one fence when it was repeated on purpose. */
+  /** Complete was answered OK. There are two for one fence if the executor repeated it on purpose. */
   | { readonly what: "completed" }
-  /** Fail was answered OK, with the task's state. */
+  /** Fail was answered OK, with the state of the task. */
   | { readonly what: "failed"; readonly state: string }
   | { readonly what: "released" }
-  /** LEASE_LOST. */
+  /** The call was refused with LEASE_LOST. */
   | { readonly what: "refused"; readonly call: string }
-  /** Not answered, so made again. */
+  /** The call got no answer, so the executor made it again. */
   | { readonly what: "retried"; readonly call: string; readonly code: string }
   /** An answer that the contract does not allow. */
   | { readonly what: "unexpected"; readonly call: string; readonly error: string };
@@ -36,7 +36,7 @@ export function openJournal(file: string, about: Pick<Entry, "executor" | "boot"
   };
 }
 
-/** Reads what an executor and its boots wrote. A line that a kill cut short is left out. */
+/** Reads what an executor wrote in all of its boots. Leaves out a line that a kill cut short. */
 export async function readJournal(file: string): Promise<Entry[]> {
   const text = await readFile(file, "utf8").catch(() => "");
   return text.split("\n").flatMap((line): Entry[] => {

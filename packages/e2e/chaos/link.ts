@@ -3,21 +3,21 @@ import { freePort } from "@ccsp/fleet";
 
 /** A network link that can fail: a TCP proxy on loopback. */
 export interface Link {
-  /** Who speaks over it, as in `executor-1 → replica-0`. */
+  /** The two ends of the link, for example `executor-1 → replica-0`. */
   readonly name: string;
   readonly port: number;
-  /** Resets every connection. New ones are let through. */
+  /** Resets every connection. New connections work. */
   reset(): void;
-  /** Resets every connection and each new one, until healed. */
+  /** Resets every connection, and each new one until `heal`. */
   cut(): void;
-  /** Holds back every byte in both directions and closes nothing, until healed. */
+  /** Holds every byte in both directions and closes nothing, until `heal`. */
   silence(): void;
-  /** What was held back arrives, late. */
+  /** Repairs the link. The held bytes arrive late. */
   heal(): void;
   close(): Promise<void>;
 }
 
-/** Opens a link on a free port to `upstreamPort` of this host. */
+/** Opens a link on a free port. It leads to `upstreamPort` on this host. */
 export async function openLink(name: string, upstreamPort: number): Promise<Link> {
   const port = await freePort();
   let state: "open" | "cut" | "silent" = "open";
@@ -67,7 +67,7 @@ export async function openLink(name: string, upstreamPort: number): Promise<Link
   };
 }
 
-/** Two sockets whose bytes go to each other. When one ends or breaks, so does the other. */
+/** Connects two sockets, so that the bytes of each go to the other. If one ends or breaks, the other does too. */
 function join(near: Socket, far: Socket, mayFlow: () => boolean) {
   const forward = (from: Socket, to: Socket): void => {
     from.on("data", (chunk) => {
@@ -78,7 +78,7 @@ function join(near: Socket, far: Socket, mayFlow: () => boolean) {
     });
     from.on("error", () => to.resetAndDestroy());
     from.on("close", () => to.destroy());
-    // Joining small writes would add 40 ms to each call.
+    // Nagle's algorithm, which joins small writes, would add 40 ms to each call.
     from.setNoDelay(true);
   };
   forward(near, far);

@@ -1,4 +1,5 @@
-// `make chaos`: see docs/testing.md. Exit code 0 when every promise held, 1 with the evidence when not, 130 on Ctrl-C.
+// `make chaos`, see docs/testing.md. The exit code is 0 if every promise held, 1 with the evidence if not, and 130 on
+// Ctrl-C.
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { groupBy } from "./proof.js";
@@ -45,7 +46,7 @@ async function main(): Promise<number> {
   let stoppedAt: number | undefined;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      // The same signal can come twice at once: to the process and to its group.
+      // The same signal can arrive twice at once: for the process and for its group.
       if (stoppedAt !== undefined && performance.now() - stoppedAt > 1_000) process.exit(130);
       if (stoppedAt === undefined) print("stopping; again to stop at once, which leaves temporary folders");
       stoppedAt ??= performance.now();

@@ -1,13 +1,13 @@
 import { type ManagedProcess, startProcess } from "@ccsp/fleet";
 
-/** A process that is killed and paused at random, and started again at once. */
+/** A process that is killed and paused at random. After a kill it is started again immediately. */
 export interface Part {
   readonly name: string;
-  /** How often it ended although nobody killed it; each with its last lines. */
+  /** One entry for each time that the process ended by itself, with its last lines. */
   readonly crashes: readonly string[];
-  /** SIGKILL, and at once a new process. Resolves when that runs. */
+  /** Sends SIGKILL and immediately starts a new process. Resolves when the new process runs. */
   kill9(): Promise<void>;
-  /** SIGSTOP: it is there and does nothing. */
+  /** Sends SIGSTOP: the process exists and does nothing. */
   pause(): void;
   goOn(): void;
   stop(): Promise<void>;
@@ -15,7 +15,7 @@ export interface Part {
 
 export interface PartOptions {
   readonly name: string;
-  /** Of the n-th process, from 1. */
+  /** The arguments of the n-th process. The first is 1. */
   readonly args: (boot: number) => readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;

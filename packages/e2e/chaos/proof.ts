@@ -2,10 +2,10 @@ import type { Evidence, TaskFacts } from "./evidence.js";
 import type { Entry } from "./journal.js";
 import { stateName, withoutPlace } from "./task-log.js";
 
-/** A promise that was broken, with what shows it. */
+/** A broken promise and its evidence. */
 export interface Violation {
   readonly what: string;
-  /** The task; empty where it is about none. */
+  /** The id of the task. Empty if the promise is about no single task. */
   readonly task: string;
   readonly evidence: string;
 }
@@ -16,7 +16,7 @@ const END_EVENTS: Readonly<Record<string, string>> = {
   CANCELLED: "task.cancelled",
 };
 
-/** Every promise of the queue that the evidence breaks. Pure. */
+/** Returns every promise of the queue that the evidence shows to be broken. It is a pure function. */
 export function findViolations(evidence: Evidence): Violation[] {
   const { agents, tasks, events, eventsTrimmed, failedOver } = evidence;
   const byTask = groupBy(evidence.journal, ({ task }) => task);
@@ -65,7 +65,7 @@ function checkLog({ state, log }: TaskFacts, say: Say): void {
   else if (ends[0] !== state) say("log and state disagree", ends);
 }
 
-/** What executors were told against what was committed. */
+/** Compares the answers that executors got with the committed state. */
 function checkJournal({ state, result }: TaskFacts, entries: readonly Entry[], say: Say): void {
   const completed = new Set(entries.flatMap((entry) => (entry.what === "completed" ? [entry.fence] : [])));
   if (completed.size > 1) say("Complete was OK for two leases", [...completed]);
@@ -83,7 +83,7 @@ function checkJournal({ state, result }: TaskFacts, entries: readonly Entry[], s
   }
 }
 
-/** A failover may take back an entry that was seen, but not the end. */
+/** A failover may lose an entry that a watcher saw, but not the end. */
 function checkWatched(
   { log }: TaskFacts,
   { watched, failedOver }: { readonly watched: readonly string[]; readonly failedOver: boolean },
@@ -95,7 +95,10 @@ function checkWatched(
   else if (!failedOver && watched.join("\n") !== lines.join("\n")) say("a watcher saw another log", watched);
 }
 
-/** Deltas of a lease are numbered from 1: none is missing, doubled or out of order, and what was answered OK is there. */
+/**
+ * The deltas of a lease are numbered from 1. None may be missing, doubled or out of order, and every delta of a report
+ * that was answered OK must be there.
+ */
 function checkTexts({ state, log }: TaskFacts, entries: readonly Entry[], say: Say): void {
   if (!(state in END_EVENTS)) return;
   const counts = new Map<string, number>();
@@ -121,7 +124,10 @@ function checkEvents({ state, attempt }: TaskFacts, events: readonly string[], s
   if (count("task.started") !== attempt) say("not one task.started for each attempt", events);
 }
 
-/** A fence is granted to one boot of one executor, for one task. Each shard, with which ids begin, has fences of its own. */
+/**
+ * A fence is granted to one boot of one executor, for one task. Each shard has its own fences. A task id begins with
+ * its shard.
+ */
 function fenceViolations(journal: readonly Entry[]): Violation[] {
   const holders = new Map<string, string>();
   return journal.flatMap(({ what, task, fence, executor, boot }): Violation[] => {
@@ -135,7 +141,7 @@ function fenceViolations(journal: readonly Entry[]): Violation[] {
   });
 }
 
-/** Answers that no promise allows, whoever got them. */
+/** Answers that no promise allows, to agents and to executors. */
 export function unexpectedAnswers(journal: readonly Entry[], toAgents: readonly string[]): Violation[] {
   const toExecutors = journal.flatMap((entry): Violation[] =>
     entry.what === "unexpected" ? [{ what: "an unexpected answer", task: entry.task, evidence: text(entry) }] : [],

@@ -1,19 +1,19 @@
 import { createHash } from "node:crypto";
 
-/** A stream of choices that is the same for the same seed. */
+/** A stream of random choices. The same seed gives the same choices. */
 export interface Random {
-  /** 0 up to, not including, 1. */
+  /** Returns a number from 0 up to 1, without 1. */
   next(): number;
-  /** A whole number from `low` to `high`, both included. */
+  /** Returns a whole number from `low` to `high`, including both. */
   between(low: number, high: number): number;
-  /** Whether something of this probability happens. */
+  /** Returns true with this probability. */
   chance(probability: number): boolean;
   pick<T>(from: readonly T[]): T;
-  /** One of them, each as often as its weight says. */
+  /** Returns one of them, with a probability in proportion to its weight. */
   weighted<T extends { readonly weight: number }>(from: readonly T[]): T;
 }
 
-/** Mulberry32: small, and even enough for choosing faults. */
+/** The Mulberry32 generator. It is small, and uniform enough to choose faults. */
 export function createRandom(seed: string): Random {
   let state = createHash("sha256").update(seed).digest().readUInt32LE(0);
   const next = (): number => {

@@ -15,11 +15,11 @@ import { startWorld, type World, type WorldOptions } from "./world.js";
 
 export interface ChaosOptions extends WorldOptions {
   readonly tasks: number;
-  /** How long faults come; tasks are submitted over most of it. */
+  /** How long faults are caused, in ms. Tasks are submitted during most of this time. */
   readonly chaosMs: number;
-  /** Between two faults, on average. */
+  /** The average time between two faults, in ms. */
   readonly faultEveryMs: number;
-  /** How long the end of all tasks may then take. */
+  /** How long all tasks may then take to end, in ms. */
   readonly drainMs: number;
   readonly watchedShare: number;
   readonly print: (line: string) => void;
@@ -32,10 +32,13 @@ export interface ChaosResult {
 }
 
 const PROGRESS_MS = 10_000;
-/** The rest of the time is for tasks that are tried again. */
+/** The rest of the time is for tasks that are retried. */
 const SUBMIT_SHARE = 0.8;
 
-/** A whole run: load and faults, then calm, then the proof. Leaves nothing behind, also when `stop` aborts: then it throws. */
+/**
+ * Runs everything: load and faults, then a time without faults, then the proof. Leaves nothing behind. If `stop`
+ * aborts, it throws and leaves nothing behind either.
+ */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const world = await startWorld(options);
   try {
@@ -48,7 +51,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 async function run(world: World, options: ChaosOptions): Promise<ChaosResult> {
   const { tasks, chaosMs, redis, seed, stop, print, watchedShare } = options;
   const over = new AbortController();
-  // Each task under way listens to it.
+  // Each open task adds a listener to this signal.
   setMaxListeners(0, over.signal);
   stop.addEventListener("abort", () => over.abort(), { once: true });
   const agents = startAgents({
@@ -124,7 +127,10 @@ function crashes({ replicas, executors }: World): Violation[] {
 
 const INVARIANTS = fileURLToPath(new URL("../../../services/queue/test/check-invariants.ts", import.meta.url));
 
-/** The queue's own check of its indexes in Redis. A process of its own, since nothing here may know the queue's keys. */
+/**
+ * Runs the queue's own check of its indexes in Redis. It is a separate process, because nothing here may know the
+ * queue's keys.
+ */
 async function brokenInvariants(redisUrl: string): Promise<Violation[]> {
   const args = ["--import", "tsx", "--conditions", "ccsp-src", INVARIANTS, redisUrl];
   try {

@@ -14,8 +14,9 @@ const PATIENCE = { timeoutMs: 45_000, what: "a master with two replicas" };
 const TAKEOVER = { timeoutMs: 30_000, what: "another master" };
 
 /**
- * A master, two replicas and three Sentinels. The master takes no write that no replica could have, and the queue answers when
- * both have a change: Sentinel may choose either, and one that it has not told yet still follows a master that was replaced.
+ * Starts a master, two replicas and three Sentinels. The master accepts no write while no replica is connected. The
+ * queue answers a call only when both replicas have the change, for two reasons. Sentinel may choose either of them.
+ * And a replica that Sentinel has not informed yet still follows a master that was replaced.
  */
 export async function startSentinels(): Promise<Storage> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-chaos-sentinel-"));
@@ -23,7 +24,7 @@ export async function startSentinels(): Promise<Storage> {
   const nodes = await Promise.all([0, 1, 2].map(() => startRedis({ appendOnly: true, args: settings })));
   const [master, ...others] = nodes;
   assert.ok(master);
-  // Not by a setting: a node that starts again is nobody's replica until a Sentinel says so.
+  // A command and not a setting: a node that restarts is then not a replica until a Sentinel makes it one.
   for (const { port } of others) await ask(port, (client) => client.replicaof("127.0.0.1", master.port));
   await whole(nodes);
 
@@ -77,7 +78,10 @@ async function restart(nodes: readonly RedisServer[]): Promise<void> {
 
 const BEHIND_MS = 300;
 
-/** While its replicas stand still, so that nobody has said to have what the master answered last. It comes back as a replica. */
+/**
+ * Kills the master while its replicas are stopped. So no replica has confirmed the master's last answers. The old
+ * master comes back as a replica.
+ */
 async function killMaster(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
   const master = await masterOf(nodes);
@@ -91,7 +95,10 @@ async function killMaster(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
 }
 
-/** The replica that is left has everything that was answered. The others come back with what they had. */
+/**
+ * Kills all nodes except one replica. That replica has everything that was answered. The others come back with the data
+ * that they had.
+ */
 async function killAllButOne(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
   const master = await masterOf(nodes);
@@ -104,7 +111,10 @@ async function killAllButOne(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
 }
 
-/** Stops it until another has taken over; then it goes on and takes itself for the master until it is told. */
+/**
+ * Stops the master until another node has taken over, then continues it. It still acts as master until a Sentinel tells
+ * it otherwise.
+ */
 async function hangMaster(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
   const master = await masterOf(nodes);
@@ -118,12 +128,12 @@ async function hangMaster(nodes: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
 }
 
-/** As an operator does before a machine is stopped: nobody dies. */
+/** Moves the master as an operator does before a machine is stopped. No process dies. */
 async function moveMaster(nodes: readonly RedisServer[], [sentinel]: readonly RedisServer[]): Promise<void> {
   await whole(nodes);
   const master = await masterOf(nodes);
   assert.ok(sentinel);
-  // Refused for a while after the failover before.
+  // Sentinel refuses a failover for some time after the previous one.
   await eventually(() => ask(sentinel.port, (client) => client.call("sentinel", "failover", "main")), TAKEOVER);
   await eventually(async () => assert.notEqual((await masterOf(nodes)).port, master.port), TAKEOVER);
   await whole(nodes);
@@ -136,7 +146,10 @@ async function whole(nodes: readonly RedisServer[]): Promise<void> {
   }, PATIENCE);
 }
 
-/** The one that two others follow, or that says so alone; while an old master has not heard of its end there are two. */
+/**
+ * Returns the node that says it is master and has the most replicas. While an old master does not know of its
+ * replacement, two nodes say that they are master.
+ */
 async function masterOf(nodes: readonly RedisServer[]): Promise<RedisServer> {
   const found: { node: RedisServer; replicas: number }[] = [];
   for (const node of nodes) {

@@ -3,16 +3,22 @@ import { startRedis } from "@ccsp/fleet";
 import { type Link, openLink } from "./link.js";
 import { ask } from "./redis-nodes.js";
 
-/** Redis as the replicas use it, with what can happen to it. */
+/** Redis as the replicas use it, with the faults that can happen to it. */
 export interface Storage {
-  /** For the replica of this name. */
+  /** The URL for the replica of this name. */
   urlFor(name: string): Promise<string>;
-  /** Of the replicas. They wait for what makes each fault one that they promise to survive (docs/queue-operations.md, What survives what). */
+  /**
+   * Settings for the replicas. With them, a replica waits for what it needs to survive each of these faults
+   * (docs/queue-operations.md, What survives what).
+   */
   readonly settings: Readonly<Record<string, string>>;
-  /** Links between replicas and Redis; none where Sentinel or the Cluster tells replicas whom to call. */
+  /**
+   * Links between replicas and Redis. Empty with Sentinel and the Cluster, because these tell the replicas which
+   * address to call.
+   */
   readonly links: readonly Link[];
   readonly faults: readonly StorageFault[];
-  /** Of the server, or the cluster, that holds the state now. */
+  /** The URL of the server or the cluster that holds the state now. */
   currentUrl(): Promise<string>;
   close(): Promise<void>;
 }
@@ -20,15 +26,15 @@ export interface Storage {
 export interface StorageFault {
   readonly name: string;
   readonly weight: number;
-  /** Resolves when all is well again. */
+  /** Resolves when the fault is repaired. */
   readonly make: () => Promise<void>;
 }
 
 const FULL_MS = 4_000;
-/** Longer than a call has patience for, shorter than a lease. */
+/** Longer than a call waits, and shorter than a lease. */
 const HANGS_MS = 3_000;
 
-/** One server whose every answered write is on disk, each replica with a link of its own to it. */
+/** Starts one server that has every answered write on disk. Each replica has its own link to it. */
 export async function startStandalone(): Promise<Storage> {
   const server = await startRedis({ appendOnly: true });
   const links: Link[] = [];
@@ -41,7 +47,7 @@ export async function startStandalone(): Promise<Storage> {
     await sleep(HANGS_MS);
     process.kill(server.pid, "SIGCONT");
   };
-  /** Its memory is full for a while, to all that is new. */
+  /** Redis refuses new data for some time, as if its memory were full. */
   const fill = async (): Promise<void> => {
     await ask(server.port, (client) => client.config("SET", "maxmemory", 1));
     await sleep(FULL_MS);

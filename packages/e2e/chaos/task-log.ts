@@ -4,15 +4,15 @@ const ENDS: readonly TaskState[] = [TaskState.SUCCEEDED, TaskState.FAILED, TaskS
 
 export const isEnd = (state: TaskState): boolean => ENDS.includes(state);
 
-/** As in `SUCCEEDED`. */
+/** Returns the name of a state, for example `SUCCEEDED`. */
 export const stateName = (state: TaskState): string => taskStateToJSON(state).replace("TASK_STATE_", "");
 
-/** One log entry as text, equal for equal entries. */
+/** Returns a log entry as text. Equal entries give equal text. */
 export function toLogLine({ sequence, attempt, event }: TaskEvent): string {
   return `${sequence} (attempt ${attempt}) ${describe(event)}`;
 }
 
-/** A log line without its place in the log. */
+/** Returns a log line without its position in the log. */
 export const withoutPlace = (line: string): string => line.replace(/^\d+ \(attempt \d+\) /, "");
 
 export const describeEnd = ({ state, result }: { state: TaskState; result?: TaskResult | undefined }): string =>

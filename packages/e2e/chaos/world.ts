@@ -31,19 +31,21 @@ export interface WorldOptions {
   readonly seed: string;
 }
 
-/** Queue replicas and scripted executors as processes, with a link that can fail between any two that speak. */
+/**
+ * Queue replicas and scripted executors as processes. Between any two that communicate there is a link that can fail.
+ */
 export interface World {
   readonly storage: Storage;
   readonly replicas: readonly Part[];
   readonly executors: readonly Part[];
-  /** All but those of the agents, by who speaks over them. */
+  /** All links except those of the agents. */
   readonly links: readonly Link[];
   linksOf(name: string): readonly Link[];
-  /** grpc target of all replicas for agents, over links that fail too. */
+  /** The gRPC target with all replicas, for agents. It uses links that can fail too. */
   readonly agentsTarget: string;
-  /** The same without links, for looking at the end. */
+  /** The same target without links, to read the final state. */
   readonly directTarget: string;
-  /** Warnings and errors that replicas logged, by message. */
+  /** The warnings and errors that replicas logged, by message. */
   readonly complaints: ReadonlyMap<string, { count: number; readonly first: string }>;
   journal(): Promise<Entry[]>;
   close(): Promise<void>;
@@ -85,7 +87,7 @@ async function openWorld(
       CCSP_INSTANCE: name,
       CCSP_ENGINES: ENGINE,
       CCSP_QUEUE_LEASE: `${LEASE_MS}ms`,
-      // Small, so that ten attempts take seconds.
+      // Short, so that ten attempts take only seconds.
       CCSP_QUEUE_RETRY_BASE: "20ms",
       ...storage.settings,
       CCSP_LOG_LEVEL: "warn",
@@ -146,7 +148,7 @@ async function openWorld(
 
 const dirOf = (file: string): string => fileURLToPath(new URL(".", `file://${file}`));
 
-/** Waits until the first replica is there. */
+/** Waits until the first replica answers. */
 async function answers(target: string): Promise<void> {
   const queue = createClient(QueueServiceService, target);
   try {
@@ -156,7 +158,7 @@ async function answers(target: string): Promise<void> {
   }
 }
 
-/** Replicas log warnings and worse only. */
+/** Counts the lines of the replicas by message. Replicas log only warnings and worse. */
 function noteComplaints(complaints: Map<string, { count: number; first: string }>): (line: string) => void {
   return (line) => {
     const [, level, message] = /^\{"level":"(\w+)".*"msg":"([^"]*)"/.exec(line) ?? [];

@@ -3,7 +3,7 @@ import { createAnswer, type RunEvent } from "@ccsp/client";
 
 type Ended = Extract<RunEvent, { type: "ended" }>;
 
-/** Reads a run to its end. `text` is the answer as its events have it, which has to be the result's. */
+/** Reads a run to its end. `text` is the answer from the run's events. It must equal the text of the result. */
 export async function collect(
   events: AsyncIterable<RunEvent>,
 ): Promise<{ taskId: string; text: string; ended: Ended }> {

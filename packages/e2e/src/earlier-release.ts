@@ -8,22 +8,22 @@ import type { Redis } from "ioredis";
 
 const FIXTURES = new URL("../fixtures/", import.meta.url);
 
-/** What a release had stored; see fixtures/README.md. */
+/** The data that a release stored; see fixtures/README.md. */
 export interface Stored {
-  /** Tasks, and a conversation, by their names in the recorder. */
+  /** The ids of the tasks and of a conversation, by their names in the recorder. */
   readonly ids: Readonly<Record<string, string>>;
-  /** Of leases that were held. */
+  /** The fences of the leases that were held. */
   readonly fences: Readonly<Record<string, bigint>>;
 }
 
 /**
- * Puts what `release` had stored into `redis`, which is empty, as if it had been stored `ageMs` ago: every time in it, in the ids of leases and places too, is
- * moved by as much.
+ * Writes the data that `release` stored into an empty `redis`. It looks as if it was stored `ageMs` ago: all times move
+ * by the same amount, also those inside the ids of leases and places.
  */
 export async function restoreStored(redis: Redis, release: string, { ageMs = 0 } = {}): Promise<Stored> {
   const text = await readFile(new URL(`${release}/stored.jsonl`, FIXTURES), "utf8");
   const recordedMs = Number(/"recordedMs":(\d+)/.exec(text)?.[1]);
-  // All by as much: a lease's fence is in several places.
+  // Every time moves by the same amount, because the fence of a lease occurs in several places.
   const byMs = Date.now() - ageMs - recordedMs;
   const moved = (time: number): number => time + byMs;
   const lines = text
@@ -44,7 +44,10 @@ export async function restoreStored(redis: Redis, release: string, { ageMs = 0 }
   return { ids, fences: Object.fromEntries(Object.entries(fences).map(([name, fence]) => [name, BigInt(fence)])) };
 }
 
-/** The SDK of a release, and what it sends and reads. The types are today's: where they have more, that release has nothing. */
+/**
+ * The SDK of a release, and its wire definitions. The types are those of today. If they have a field that the release
+ * did not have, that field is missing at run time.
+ */
 export type EarlierClient = typeof sdk & {
   readonly wire: {
     readonly createClient: typeof createClient;

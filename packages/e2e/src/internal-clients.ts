@@ -5,7 +5,7 @@ import { NotificationServiceService } from "@ccsp/protos/ccsp/notification/v1/no
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { World } from "./world.js";
 
-/** Clients of the services that agents do not reach; the caller closes them. */
+/** Clients of the services that agents cannot reach. The caller closes them. */
 export const queueClient = (world: World) => createClient(QueueServiceService, addressOf(world, "queue"));
 export const executorClient = (world: World) => createClient(ExecutorServiceService, addressOf(world, "executor"));
 export const monitorClient = (world: World) => createClient(MonitorServiceService, addressOf(world, "monitor"));

@@ -1,6 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 
-/** Living processes of a task's runs: every one inherits the executor's cookie, whatever session it moved to. */
+/**
+ * Returns the pids of the processes that belong to runs of these tasks. Every such process inherits the executor's
+ * cookie in its environment, also when it is in another session.
+ */
 export async function processesOf(taskIds: readonly string[]): Promise<number[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(pids.map(async (pid) => ((await isOf(pid, taskIds)) ? [Number(pid)] : [])));
@@ -13,7 +16,7 @@ async function isOf(pid: string, taskIds: readonly string[]): Promise<boolean> {
     const cookie = environment.find((entry) => entry.startsWith("CCSP_RUN=")) ?? "";
     return taskIds.some((id) => cookie.includes(`/${id}:`));
   } catch {
-    // It ended, or is another user's.
+    // The process has ended, or it belongs to another user.
     return false;
   }
 }

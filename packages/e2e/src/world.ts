@@ -17,15 +17,15 @@ import {
 const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** What a test can choose about its world. */
+/** The options of a test for its world. */
 export interface WorldOptions extends Pick<FleetOptions, "replicas" | "env"> {
   /** The real CLI, or the scripted stand-in for many short runs and for faults. */
   readonly engine?: "claude-code" | "scripted";
-  /** Runs at once per executor. */
+  /** The number of runs at once per executor. */
   readonly slots?: number;
 }
 
-/** A whole installation of its own: Redis, Consul, services, model, trace receiver. */
+/** A complete installation for one test: Redis, Consul, services, model, trace receiver. */
 export interface World {
   readonly fleet: Fleet;
   readonly simulator: Simulator;
@@ -33,14 +33,16 @@ export interface World {
   readonly dataDir: string;
   /** Every log line of every service so far. */
   readonly lines: readonly string[];
-  /** A client that is closed with the world. */
+  /** Returns a client. `close` of the world closes it too. */
   client(agent: string): CcspClient;
-  /** A token of `agent`, with every scope unless said otherwise. */
+  /** Returns a token of `agent`. By default it has every scope. */
   token(agent: string, options?: { scopes?: readonly string[]; ttlSeconds?: number }): Promise<string>;
   close(): Promise<void>;
 }
 
-/** Starts a world and waits until every service is ready. Nothing of it is left after `close`, nor when it could not be started. */
+/**
+ * Starts a world and waits until every service is ready. Nothing of it is left after `close`, or after a failed start.
+ */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const opened: (() => Promise<unknown> | void)[] = [];
   const close = async () => {
@@ -78,7 +80,7 @@ async function openWorld(
       CCSP_JWT_SECRET_FILE: secretFile,
       ...simulatedEngine(simulator, options.engine === "scripted" ? SCRIPTED_ENGINE : undefined),
       CCSP_EXECUTOR_SLOTS: String(options.slots ?? 2),
-      // Tests look for the processes of tasks; those that wait belong to none.
+      // Tests search for the processes of tasks. Warm processes belong to no task.
       CCSP_EXECUTOR_WARM: "0",
       CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
       OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,

@@ -10,12 +10,15 @@ import { collect } from "../src/collect.js";
 import { processesOf } from "../src/runs.js";
 import { startWorld, type World } from "../src/world.js";
 
-/** In every secret of this file, and nowhere else. */
+/** This text is in every secret of this file and nowhere else. */
 const CANARY = "zqcanary5e1f";
 const secret = (what: string): string => `${CANARY}-${what}`;
 const KEY = secret("api-key");
 
-/** Where nobody may find it. Values in Redis are the queue's own store, so only names of keys are looked at there. */
+/**
+ * The places that must not contain the text. The values in Redis are the queue's own store, so this test checks only
+ * the names of keys there.
+ */
 describe("a secret in prompts, answers, files, environment and provider's errors", function () {
   this.timeout(300_000);
   let world: World;
@@ -47,7 +50,9 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     await rm(root, { recursive: true, force: true });
   });
 
-  /** Everything that a secret can be put into, through success, failure of each kind, cancel and stop. */
+  /**
+   * Puts a secret into every possible place. Runs tasks that succeed, fail in each way, are cancelled and are stopped.
+   */
   async function run(): Promise<void> {
     const given: Partial<TaskInput> = {
       systemPrompt: secret("system-prompt"),
@@ -76,7 +81,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     await eventually(async () => assert.notEqual((await client.get(refused.id)).error, undefined), LONG);
   }
 
-  /** A run that is looked at while it goes on, then cancelled. */
+  /** Runs a task, watches it while it runs, and then cancels it. */
   async function whileRunning(given: Partial<TaskInput>): Promise<void> {
     const gate = world.simulator.gate();
     const { id } = await client.submit({ ...given, prompt: `${gate.marker} ${secret("prompt")}` });
@@ -98,7 +103,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
 
   const LONG = { timeoutMs: 120_000, what: "the end of a run" };
 
-  /** Fails with the first places where a secret is, without printing it more than once. */
+  /** Fails if a text contains a secret. It prints only the beginning of the first such text. */
   function expectNone(texts: Iterable<string>, where: string): void {
     const encoded = Buffer.from(CANARY).toString("base64").slice(0, -4);
     const found = [...texts].filter((each) => each.includes(CANARY) || each.includes(encoded));

@@ -36,7 +36,7 @@ interface Change extends Partial<Omit<Evidence, "journal" | "events">> {
   readonly events?: readonly string[];
 }
 
-/** One task that went well, but for what a test changes. */
+/** Returns the violations of one task that went well, except for the changes of the test. */
 function violations(change: Change) {
   const { task = {}, journal = JOURNAL, events = EVENTS, ...evidence } = change;
   const found = findViolations({

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { runChaos } from "../chaos/run.js";
 
-/** Chosen at random and kept: it decides which faults come, so the run is as much the same as it can be. */
+/**
+ * Chosen at random once and then fixed. The seed decides which faults come, so that runs are as similar as possible.
+ */
 const SEED = "2026-11-25";
 const TASKS = 1_000;
-/** On each kind of Redis, faults that have to have come. */
+/** The faults that must have come on each kind of Redis. */
 const FAULTS = {
   standalone: ["restart redis"],
   sentinel: ["kill redis master", "move redis master"],
@@ -26,7 +28,7 @@ for (const redis of ["standalone", "sentinel", "cluster"] as const) {
         executors: 4,
         seed: SEED,
         tasks: TASKS,
-        // A task that meets a rate limit four times in a row waits for up to 75 s in all.
+        // A task that hits a rate limit four times in a row waits up to 75 s in all.
         chaosMs: 30_000,
         faultEveryMs: 500,
         drainMs: 200_000,

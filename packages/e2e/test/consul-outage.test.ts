@@ -4,7 +4,7 @@ import { eventually } from "@ccsp/testkit";
 import { collect } from "../src/collect.js";
 import { startWorld, type World } from "../src/world.js";
 
-/** How long Consul is away. Short here; `CCSP_TEST_OUTAGE_MS=30000 make e2e` is the long form. */
+/** How long Consul is down, in ms. It is short here. `CCSP_TEST_OUTAGE_MS=30000 make e2e` is the long form. */
 const OUTAGE_MS = Number(process.env["CCSP_TEST_OUTAGE_MS"] ?? 3_000);
 
 describe("Consul stopped and started again empty", function () {

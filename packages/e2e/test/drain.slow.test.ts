@@ -27,7 +27,10 @@ describe("SIGTERM of each service under load", function () {
   }
 });
 
-/** Eight callers that submit, read and run one task after the other until stopped; any failure surfaces in `stop`. */
+/**
+ * Starts eight callers. Each submits a task, reads it and runs it, one task after the other, until it is stopped.
+ * `stop` rejects with any failure.
+ */
 function startLoad(client: CcspClient) {
   let count = 0;
   const stopping = new AbortController();
@@ -40,7 +43,7 @@ function startLoad(client: CcspClient) {
     }
   };
   const callers = Promise.all(Array.from({ length: 8 }, caller));
-  callers.catch(() => {}); // reported by stop() and completed()
+  callers.catch(() => {}); // stop() and completed() report it
   return {
     count: () => count,
     completed: (target: number) =>

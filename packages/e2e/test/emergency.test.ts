@@ -21,7 +21,7 @@ describe("an emergency stop of a fleet with two queues, two executors and runs u
       engine: "scripted",
       replicas: { queue: 2, executor: 2 },
       slots: 2,
-      // The answer has to hold what the runs' ends are, and they resist.
+      // The answer must contain the ends of the runs, and these runs ignore SIGTERM. So the kill must come soon.
       env: { CCSP_EXECUTOR_KILL_GRACE: "1s" },
     });
     client = world.client("alice");
@@ -45,7 +45,7 @@ describe("an emergency stop of a fleet with two queues, two executors and runs u
     queue(0, (of) => of.emergencyStop({ level, who: "ada", why: "a prompt leaks" }, { timeoutMs: 5_000 }));
   const resume = () => queue(1, (of) => of.resumeQueue({ scope: EMERGENCY, who: "bob", why: "it is mended" }));
 
-  /** Four runs that leave their process group and ignore SIGTERM, with their processes. */
+  /** Starts four runs that leave their process group and ignore SIGTERM. Returns their processes too. */
   async function startRuns(prompt: string): Promise<{ ids: string[]; pids: number[] }> {
     const ids: string[] = [];
     for (let i = 0; i < 4; i++) ids.push((await client.submit({ prompt: prompt.replace("#", String(i)) })).id);

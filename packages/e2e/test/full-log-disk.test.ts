@@ -31,7 +31,7 @@ describe("A service whose log disk is full", function () {
       CCSP_CLAUDE_CODE_BIN: SCRIPTED_ENGINE,
       CCSP_CLAUDE_CODE_API_KEY: "fake-key",
     };
-    // The others are ready only with it.
+    // The other services are ready only when the queue is.
     const queue = await start("queue");
     env = { ...env, CCSP_QUEUE_TARGET: `static:///${queue.address}` };
   });
@@ -49,7 +49,7 @@ describe("A service whose log disk is full", function () {
         assert.equal(await service.ops("/ready"), 200);
         assert((await service.metric(`ccsp_log_write_failures_total{service="${name}"}`)) > 0);
       });
-      if (name === "queue") return; // stopped last
+      if (name === "queue") return; // the queue is stopped last
       assert.deepEqual(await service.process.stop(), { code: 0, signal: null });
     });
   }

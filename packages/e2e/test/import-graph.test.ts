@@ -7,7 +7,10 @@ import { SERVICES } from "@ccsp/fleet";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** What each leaf package may use of ours when it runs. A new edge is a decision: it is made here, where it is seen. */
+/**
+ * The packages of this project that each leaf package may use at run time. A new edge is a decision, and it is made
+ * here, where a reviewer sees it.
+ */
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
@@ -26,16 +29,22 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   client: ["errors", "grpc-kit", "protos", "timing"],
   lifecycle: ["config", "discovery", "grpc-kit", "telemetry", "timing"],
 };
-/** A service builds on leaves; the client is what agents use to reach services, engine plugins are loaded by name, fleet and testkit are for tests. */
+/**
+ * A service uses leaf packages. Four are excluded: agents use the client to reach services, engine plugins are loaded
+ * by name, and fleet and testkit are for tests.
+ */
 const SERVICE_MAY_USE = Object.keys(MAY_USE).filter(
   (name) => !["client", "engine-opencode", "fleet", "testkit"].includes(name),
 );
-/** What puts the services together. Nothing but these uses services, and no leaf and no service uses these. */
+/**
+ * The packages that put the services together. Only they use services, and no leaf package and no service uses them.
+ */
 const APPS = ["cli", "demo", "e2e"];
 
 /**
- * The folders of the queue's `src`, and which others each may use: only ones that stand above it, so that there are no circles. What lies beside
- * them, such as `service.ts`, puts them together and is used by none of them.
+ * The folders of the queue's `src`, and the folders that each may use. A folder may only use folders that stand above
+ * it in this table, so there are no circles. The files beside them, for example `service.ts`, put the folders together.
+ * No folder uses these files.
  */
 const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   domain: [],
@@ -47,7 +56,10 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   schedules: ["application", "domain", "messages", "redis"],
   grpc: ["application", "cache", "conversations", "domain", "messages", "schedules"],
 };
-/** The rooms of its `src/domain`, in the same way. `store.ts`, the whole storage, is all their ports together. */
+/**
+ * The rooms of the queue's `src/domain` (CONTRIBUTING.md), in the same way. `store.ts` is the whole storage: all ports
+ * of the rooms together.
+ */
 const QUEUE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   fields: [],
   wakes: [],
@@ -239,7 +251,7 @@ async function load(folder: string): Promise<Member> {
   };
 }
 
-/** Of our own packages, without the scope. */
+/** Returns those that are packages of this project, without the scope. */
 function ours(names: readonly string[]): string[] {
   return names.flatMap((name) => (name.startsWith("@ccsp/") ? [name.slice("@ccsp/".length)] : []));
 }
@@ -255,7 +267,7 @@ function isTest(file: string): boolean {
   return file.endsWith(".test.ts") || ["test", "bench"].includes(file.split("/")[2] ?? "");
 }
 
-/** Statements only, at the start of a line: an import in a template string is some test's material. */
+/** Finds only statements at the start of a line. An import in a template string is text for a test. */
 async function importsUnder(folder: string): Promise<Import[]> {
   const found = sourcesUnder(folder).map(async (file) => {
     const source = await readFile(join(ROOT, file), "utf8");

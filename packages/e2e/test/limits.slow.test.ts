@@ -6,10 +6,10 @@ import { notificationClient, queueClient } from "../src/internal-clients.js";
 import { startWorld, type World } from "../src/world.js";
 
 const SLOTS = 3;
-/** A window is taken to open half a minute after its time. */
+/** CCSP treats a window as open half a minute after its reset time. */
 const WINDOW_MS = 30_000;
 
-// A limit that cost an attempt would end these tasks: they have one.
+// These tasks have one attempt. If a limit used up an attempt, they would end.
 const once = (prompt: string) => ({ prompt, maxAttempts: 1 });
 
 describe("limits of a login, with the real Claude Code CLI at two executors and two queues", function () {
@@ -21,7 +21,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
       replicas: { queue: 2, executor: 2 },
       slots: SLOTS,
       env: {
-        // A subscription: only there are windows. The CLI asks three times.
+        // Simulates a subscription, because only subscriptions have windows. The CLI tries three times.
         CCSP_CLAUDE_CODE_API_KEY: "",
         CCSP_CLAUDE_CODE_ENV: "CLAUDE_CODE_OAUTH_TOKEN",
         CLAUDE_CODE_OAUTH_TOKEN: "fake-login",
@@ -56,7 +56,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
       const cap = all.find(({ kind }) => kind === BlockerKind.CAP);
       assert.match(cap?.message ?? "no cap", text);
     };
-    // Six ran, so three may: a slot is free and has to stay so.
+    // Six tasks ran, so three may run now. One slot is free and must stay free.
     await eventually(() => bound(/^5 tasks of the login of claude-code, .*overloaded, run, of at most 3 at once$/));
     assert.equal(second.waiting(), 0);
     first.release();
@@ -72,7 +72,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
   it("take a burst of 429 for no closed window, and wait it out, as an overload of three answers, at no cost in attempts", async () => {
     const ids = [await submit("[[sim:429 times=1]] burst"), await submit("[[sim:529 times=3]] busy")];
     for (const id of ids) await reaches(id, "SUCCEEDED");
-    // Of a login the CLI tries a 429 not again by itself, and a 529 twice.
+    // With a login, the CLI does not retry a 429 by itself, and it retries a 529 twice.
     assert.deepEqual([calls("burst").length, calls("busy").length], [2, 4]);
   });
 
@@ -115,7 +115,7 @@ describe("limits of a login, with the real Claude Code CLI at two executors and 
     assert.ok((gate?.until?.getTime() ?? 0) - parkedAt > WINDOW_MS - 10_000, String(gate?.until));
     assert.equal(calls("behind it").length, 0);
     for (const id of [closed, other]) await reaches(id, "SUCCEEDED");
-    // No retry of the CLI's own, and none before the time.
+    // The CLI did not retry by itself, and no attempt came before the reset time.
     assert.equal(calls("closed").length, 2);
   });
 });

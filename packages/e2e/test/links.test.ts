@@ -40,7 +40,7 @@ function leadsSomewhere(page: string, target: string): boolean {
   return existsSync(file) && (heading === undefined || anchorsOf(file).includes(heading));
 }
 
-/** As GitHub makes them of headings. */
+/** Returns the anchors as GitHub makes them from headings. */
 function anchorsOf(page: string): string[] {
   const headings = [...withoutCode(page).matchAll(/^#+ (.+)$/gm)].map(([, text = ""]) => text);
   return headings.map((text) =>
@@ -51,7 +51,7 @@ function anchorsOf(page: string): string[] {
   );
 }
 
-/** Examples may hold what looks like a heading. */
+/** A code example may contain a line that looks like a heading. */
 const withoutCode = (page: string) => readFileSync(page, "utf8").replace(/^```.*?^```/gms, "");
 
 function missingPages(file: string): string[] {

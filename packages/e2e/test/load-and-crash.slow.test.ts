@@ -110,7 +110,10 @@ async function follow(client: CcspClient, task: TaskInput, index: number) {
   return { taskId, startedMs, state: ended.state };
 }
 
-/** Classes share by weight (docs/queue.md), so that urgent and high come long before normal, and normal before low. */
+/**
+ * The priority classes share the executors by weight (docs/queue.md). So urgent and high tasks start long before normal
+ * ones, and normal ones before low ones.
+ */
 function assertClassesInTurn(runs: readonly Run[]): void {
   const byStart = runs.toSorted((a, b) => a.startedMs - b.startedMs);
   const places = (priority: Run["priority"]) => byStart.flatMap((run, at) => (run.priority === priority ? [at] : []));
@@ -119,7 +122,7 @@ function assertClassesInTurn(runs: readonly Run[]): void {
   assert.ok(Math.max(urgent, high) < normal && normal < low, [urgent, high, normal, low].join(", "));
 }
 
-/** Reads each task's whole log again: sequences have no gap and there is exactly one end. */
+/** Reads the whole log of each task again: the sequence numbers have no gap, and there is exactly one end. */
 async function assertEachOnce(world: World, runs: readonly Run[]): Promise<void> {
   assert.equal(new Set(runs.map((run) => run.taskId)).size, runs.length);
   const queue = queueClient(world);
@@ -144,7 +147,7 @@ async function assertEachOnce(world: World, runs: readonly Run[]): Promise<void>
   }
 }
 
-/** Engine processes of this world: those whose environment names its data folder and carries the run cookie. */
+/** Finds the engine processes of this world: their environment names its data folder and contains the run cookie. */
 async function engineProcesses(dataDir: string): Promise<string[]> {
   const found: string[] = [];
   for (const pid of await readdir("/proc")) {

@@ -56,7 +56,7 @@ describe("one task through the whole fleet, with the real Claude Code CLI", func
       { timeoutMs: 15_000, what: "the trace" },
     );
 
-    // Each line: the span, and the service of each of its ancestors up to the agent's own span.
+    // Each line is a span with the services of its ancestors, up to the agent's own span.
     assert.deepEqual(ancestry(spans, "queue.wait"), [
       "ccsp-queue",
       "ccsp-queue",
@@ -124,7 +124,7 @@ function named(spans: readonly ReceivedSpan[], name: string): ReceivedSpan {
 const parent = (spans: readonly ReceivedSpan[], span: ReceivedSpan) =>
   spans.find((candidate) => candidate.spanId === span.parentSpanId);
 
-/** Services from the named span up to the root; "agent" stands for the span id that the agent sent. */
+/** Returns the services from the named span up to the root. "agent" stands for the span id that the agent sent. */
 function ancestry(spans: readonly ReceivedSpan[], name: string): string[] {
   const services: string[] = [];
   let span: ReceivedSpan | undefined = named(spans, name);

@@ -8,13 +8,13 @@ import { Server, ServerCredentials, type ServerWritableStream } from "@grpc/grpc
 import { loadClient } from "../src/earlier-release.js";
 import { startWorld, type World } from "../src/world.js";
 
-describe("the client of release 0.1.0, at today's gateway", function () {
+describe("the client of release 0.2.0, at today's gateway", function () {
   this.timeout(90_000);
   let world: World;
   let client: ReturnType<typeof createCcspClient>;
   before(async () => {
     world = await startWorld({ engine: "scripted" });
-    const earlier = await loadClient("0.1.0");
+    const earlier = await loadClient("0.2.0");
     client = earlier.createCcspClient({ target: world.fleet.gatewayAddress, token: () => world.token("alice") });
   });
   after(async () => {
@@ -87,9 +87,9 @@ describe("the client of release 0.1.0, at today's gateway", function () {
   });
 });
 
-describe("today's client, at a gateway that answers as 0.1.0 does", () => {
+describe("today's client, at a gateway that answers as 0.2.0 does", () => {
   it("runs a task whose texts name no message", async () => {
-    const { wire } = await loadClient("0.1.0");
+    const { wire } = await loadClient("0.2.0");
     const task = Task.fromPartial({ id: "0-1", state: TaskState.QUEUED });
     const said = (sequence: number, text: string) =>
       TaskEvent.fromPartial({ sequence, attempt: 1, event: { $case: "textDelta", value: { text } } });

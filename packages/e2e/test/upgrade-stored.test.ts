@@ -23,7 +23,7 @@ const HOUR_MS = 3_600_000;
 
 type QueueClient = ReturnType<typeof createClient<typeof QueueServiceService>> & { close(): void };
 
-describe("what release 0.1.0 stored, in today's queue", function () {
+describe("what release 0.2.0 stored, in today's queue", function () {
   this.timeout(60_000);
   let redis: RedisServer;
   let raw: Redis;
@@ -38,7 +38,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
     closing.push(() => redis.stop().then(() => undefined));
     raw = new Redis(redis.url);
     closing.push(() => raw.disconnect());
-    stored = await restoreStored(raw, "0.1.0", options);
+    stored = await restoreStored(raw, "0.2.0", options);
     const env = { CCSP_REDIS_URL: redis.url, CCSP_ENGINES: `${ENGINE},opencode` };
     const lease = options?.leaseMs === undefined ? {} : { CCSP_QUEUE_LEASE: `${options.leaseMs}ms` };
     const queue = await startServiceProcess({ name: "queue", folder: QUEUE, env: { ...env, ...lease } });
@@ -95,7 +95,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
       parked: "PARKED",
       limited: "PARKED",
       "closing its login": "PARKED",
-      // The task that began a conversation has its id.
+      // A conversation has the id of the task that began it. So this is the state of that task.
       conversation: "SUCCEEDED",
       cancelled: "CANCELLED",
       cancelling: "CANCELLING",
@@ -179,7 +179,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
     assert.equal(task?.result?.text, "a cached answer");
   });
 
-  for (const version of ["today", "0.1.0"]) {
+  for (const version of ["today", "0.2.0"]) {
     it(`goes on with the executor that holds leases, of ${version}, which then gets what waits`, async () => {
       const queue = await start();
       const client = clientOf(queue);
@@ -196,7 +196,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
             bootId: "boot-1",
             sequence: ++sequence,
             leases: [...held].map(([taskId, fence]) => ({ taskId, fence })),
-            // The window of its first login is closed.
+            // The usage window of the executor's first login is closed.
             engines: [{ engine: ENGINE, freeSlots, slots: 20, version: "2.1.197", account: "second" }],
           }),
         );
@@ -205,7 +205,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
       };
       const complete = async (name: string, reportSequence: number) => {
         const [taskId, fence] = [idOf(name), held.get(idOf(name)) ?? 0n];
-        // The first is of a kind that this queue does not know.
+        // The first event has a kind that this queue does not know.
         const text = { $case: "textDelta", value: { text: "more" } } as const;
         const events = [TaskEvent.fromPartial({}), TaskEvent.fromPartial({ event: text })];
         const started = reportSequence === 1 ? { traceparent: "" } : undefined;
@@ -266,7 +266,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
       const { depths } = await client.getStatus({});
       return depths.reduce((sum, depth) => sum + Number(depth.waiting), 0);
     };
-    // One of the 9 that waited was cancelled, and two were put back.
+    // Nine tasks waited. One of them was cancelled, and two more were put back into the queue.
     assert.equal(await waiting(), 10);
     const low = { priority: Priority.LOW, agentId: "", who: "olga", confirmationToken: "" };
     const dry = await client.clearQueue(low);
@@ -286,7 +286,7 @@ describe("what release 0.1.0 stored, in today's queue", function () {
       async () => {
         for (const name of ["parked", "limited", "scheduled", "leased"])
           assert.equal(await stateOf(client, name), "QUEUED");
-        // It had started, so its loss counts as a failure.
+        // The task had started, so the lost lease counts as a failure.
         assert.match(await stateOf(client, "running"), /PARKED|QUEUED/);
         assert.equal(await stateOf(client, "cancelling"), "CANCELLED");
       },

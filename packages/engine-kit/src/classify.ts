@@ -1,15 +1,17 @@
 import { type ErrorCategory, type FailureTraits, type RunFailure, runFailure } from "./failure.js";
 
-/** What is known of a run that did not end well. `W` names the engine's own words for what went wrong. */
+/** What is known about a run that failed. `W` names the fields with the engine's own words for the failure. */
 export interface Symptoms<W extends string = string> {
-  /** The engine said how the run ended. */
+  /** Whether the engine said how the run ended. */
   readonly finished: boolean;
-  /** It wrote text or used a tool. */
+  /** Whether the engine wrote text or used a tool. */
   readonly worked: boolean;
   readonly words: Words<W>;
-  /** HTTP status of the provider's answer, where that was the error. */
+  /** HTTP status of the provider's answer, when that answer was the error. */
   readonly status: number | undefined;
-  /** What the engine itself says of its failure; never an answer, which may quote any error's text. */
+  /**
+   * What the engine itself says about its failure. Never an answer, because an answer may quote the text of any error.
+   */
   readonly text: string;
   readonly stderr: string;
   readonly exitCode: number | undefined;
@@ -18,8 +20,9 @@ export interface Symptoms<W extends string = string> {
 export type Words<W extends string> = { readonly [K in W]?: string | undefined };
 
 /**
- * One line of an engine's table. Every condition given has to hold. Patterns see the beginning and the end of a long text; they take time in
- * proportion to it: `slowPatterns` of the conformance suite finds those that do not.
+ * One row of an engine's table of failures. All conditions in `when` must hold. Patterns see the beginning and the end
+ * of a long text. The time of a pattern must grow at most in proportion to the text: `slowPatterns` of the conformance
+ * suite finds patterns that break this rule.
  */
 export interface Rule<W extends string = string> extends Partial<FailureTraits> {
   readonly when: {
@@ -32,13 +35,13 @@ export interface Rule<W extends string = string> extends Partial<FailureTraits> 
     readonly exitCode?: number;
   };
   readonly category: ErrorCategory;
-  /** For people; `{status}` is filled in. */
+  /** For people to read. `{status}` is replaced with the status. */
   readonly message: string;
 }
 
-/** How a run can end without a word of the engine about it: the end of every engine's table. */
+/** How a run can end when the engine itself says nothing about its end. Every engine's table ends with these rules. */
 export const ENDINGS: readonly Rule<never>[] = [
-  // Also what SIGINT makes of some engines: the exit code alone proves nothing.
+  // The exit code alone proves nothing: some engines exit like this after SIGINT too.
   {
     when: { finished: false, exitCode: 0, worked: false },
     category: "NO_WORK_DONE",
@@ -49,7 +52,7 @@ export const ENDINGS: readonly Rule<never>[] = [
 
 const UNKNOWN = runFailure("UNKNOWN_ERROR", "the engine reported an error that is not known here");
 
-/** Says what kind of failure it was: the first rule that holds counts. Only for runs that failed. */
+/** Finds the kind of a failure: the first rule that holds counts. Only for runs that failed. */
 export function classify<W extends string>(rules: readonly Rule<W>[], symptoms: Symptoms<W>): RunFailure {
   const { text, stderr } = symptoms;
   const shown = { ...symptoms, text: endsOf(text), stderr: endsOf(stderr) };
@@ -59,14 +62,16 @@ export function classify<W extends string>(rules: readonly Rule<W>[], symptoms: 
   return runFailure(category, message.replace("{status}", String(symptoms.status)), differs);
 }
 
-/** No pattern is held against more of a text, in UTF-16 units: an engine's words may be megabytes, and a pattern slow. */
+/**
+ * Most UTF-16 units of a text that patterns see, because an engine's words may be megabytes, and a pattern may be slow.
+ */
 const MOST_TEXT = 8_192;
 
-/** The beginning and the end of a long text, which have what went wrong and what came of it. */
+/** The beginning and the end of a long text. They say what went wrong and what followed. */
 const endsOf = (text: string): string =>
   text.length <= MOST_TEXT ? text : `${text.slice(0, MOST_TEXT / 2)}\n…\n${text.slice(-MOST_TEXT / 2)}`;
 
-/** The category of a failed request by its status alone, for notices of retries. */
+/** The category of a failed request by its status alone, for notices about retries. */
 export function categoryOfStatus<W extends string>(rules: readonly Rule<W>[], status: number): ErrorCategory {
   const rule = rules.find(({ when }) => when.status?.includes(status) && Object.keys(when).length === 1);
   return (rule ?? UNKNOWN).category;

@@ -1,16 +1,16 @@
 /**
- * What a task may ask of its engine and CCSP hands on as it is. The names are those of `ccsp.task.v1.TaskSpec`, the values are in the engine's own
- * words. An empty value asks for nothing.
+ * The options of a task that CCSP passes to the engine unchanged. The names are those of `ccsp.task.v1.TaskSpec`, and
+ * the values are in the engine's own words. With an empty value, the task does not ask for the option.
  */
 export interface EngineOptions {
   readonly model: string;
-  /** For when `model` is overloaded, in this order. */
+  /** The models to use when `model` is overloaded, in this order. */
   readonly fallbackModels: readonly string[];
-  /** Added to the engine's own. */
+  /** Added to the engine's own system prompt. */
   readonly systemPrompt: string;
-  /** Built-in tools that there are, by name; empty: the engine's default. */
+  /** The names of the built-in tools that the run has. Empty: the engine's default. */
   readonly availableTools: readonly string[];
-  /** Tools that may be used without asking, perhaps with a rule each; takes none away. */
+  /** Tools that the engine may use without asking, optionally with a rule each. This takes no tool away. */
   readonly allowedTools: readonly string[];
   readonly deniedTools: readonly string[];
 }
@@ -28,10 +28,10 @@ type Snake<S extends string> = S extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${Snake<Rest>}`
   : "";
 
-/** An option as a part of a task: `fallbackModels` is `fallback_models`. */
+/** The name of an option in a task: `fallbackModels` is `fallback_models`. */
 export type OptionPart = Snake<keyof EngineOptions>;
 
-/** What not every engine honours of a task, in the words of `ccsp.task.v1.TaskSpec`. */
+/** The parts of a task that not every engine honours, with the names of `ccsp.task.v1.TaskSpec`. */
 export type TaskPart =
   | OptionPart
   | "conversation"
@@ -46,12 +46,12 @@ type Value = EngineOptions[keyof EngineOptions];
 const isOption = (name: string): name is keyof EngineOptions => Object.hasOwn(NO_OPTIONS, name);
 const NAMES: readonly (keyof EngineOptions)[] = Object.keys(NO_OPTIONS).filter(isOption);
 
-/** The options alone of what has more. */
+/** Only the options, from an object that has more. */
 export function optionsOf(from: EngineOptions): EngineOptions {
   return Object.assign({ ...NO_OPTIONS }, ...NAMES.map((name) => ({ [name]: from[name] })));
 }
 
-/** Those that ask for something. */
+/** The options that ask for something. */
 export const askedOptions = (options: EngineOptions): readonly (readonly [keyof EngineOptions, Value])[] =>
   NAMES.flatMap((name) => (options[name].length > 0 ? [[name, options[name]] as const] : []));
 

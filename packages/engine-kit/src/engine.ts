@@ -2,76 +2,87 @@ import type { EngineOptions, TaskPart } from "./engine-options.js";
 import type { ErrorCategory, RunFailure } from "./failure.js";
 import type { RunFacts, RunHandle, RunResources } from "./run-handle.js";
 
-/** Something that can run a task: one agent CLI. An engine knows its own command line and output; nothing else does. */
+/** Something that can run a task: one agent CLI. Only the engine knows its own command line and output. */
 export interface Engine {
-  /** As tasks name it. */
+  /** The name by which tasks ask for it. */
   readonly name: string;
-  /** Name of the account that its runs use, for limits and closed usage windows; undefined: the engine has but one. */
+  /**
+   * Name of the account that its runs use, for limits and closed usage windows. Undefined: the engine has only one
+   * account.
+   */
   readonly account?: string | undefined;
   readonly capabilities: EngineCapabilities;
-  /** Asks the engine itself; empty when it has no way to say. Rejects when it cannot be run. */
+  /** Asks the engine itself. Empty when the engine cannot say its version. Rejects when the engine cannot be run. */
   version(): Promise<string>;
-  /** Starts one run. Rejects when no process could be started; nothing is left behind then. */
+  /** Starts one run. Rejects when no process could be started; then nothing is left behind. */
   start(request: RunRequest): Promise<EngineRun>;
 }
 
 /** What an engine can do. */
 export interface EngineCapabilities {
-  /** Text comes while it is written, not all at the end. */
+  /** Whether text comes while the engine writes it, and not only at the end. */
   readonly streaming: boolean;
-  /** It says what it used. */
+  /** Whether the engine reports its usage. */
   readonly usage: boolean;
-  /** What it honours of a task besides the prompt and the limits that the executor keeps. A task that asks for more is refused. */
+  /**
+   * The parts of a task that the engine honours, in addition to the prompt and the limits that the executor keeps. A
+   * task that asks for another part is refused.
+   */
   readonly takes: readonly TaskPart[];
 }
 
-/** What an engine may do without asking; the words of `ccsp.task.v1.PermissionMode`. */
+/** What an engine may do without asking. The names are those of `ccsp.task.v1.PermissionMode`. */
 export type PermissionMode = "plan" | "default" | "accept-edits" | "skip";
 
-/** One run, ready to be started. */
+/** One run that is ready to start. */
 export interface RunRequest extends EngineOptions {
-  /** Names the run: in the processes' environment, in folder names. */
+  /** Identifies the run in the environment of its processes and in the names of folders. */
   readonly taskId: string;
   readonly fence: bigint;
   readonly prompt: string;
-  /** What the engine gets to read: `writeFiles` puts it into the run's folder. */
+  /** The files that the engine may read. `writeFiles` writes them into the run's folder. */
   readonly files: readonly RunFile[];
-  /** Absolute path of the folder to work in; undefined: the throwaway one. `runOptions` passes it on. */
+  /** Absolute path of the folder to work in. Undefined: the throwaway folder. `runOptions` passes it on. */
   readonly workingFolder: string | undefined;
   readonly permissionMode: PermissionMode;
-  /** Undefined: nobody will go on from this run. */
+  /** Undefined: no later run will continue from this one. */
   readonly conversation?: ConversationTurn | undefined;
-  /** It is to show that the engine can be started: no process that waited serves it. */
+  /**
+   * The run checks whether the engine can be started. So it does not get a process that was started before and waited.
+   */
   readonly startNow?: boolean | undefined;
-  /** Aborts when nobody wants the run any more: an engine that waits for something before it starts the process rejects then. */
+  /**
+   * Aborts when the run is not wanted any more. An engine that waits for something before it starts the process then
+   * rejects.
+   */
   readonly unwanted?: AbortSignal | undefined;
   readonly limits: RunLimits;
-  /** W3C context that the engine's process gets; empty when tracing is off. */
+  /** W3C trace context for the engine's process. Empty when tracing is off. */
   readonly traceparent: string;
 }
 
-/** A run whose conversation is kept: its result has the `transcript`. */
+/** For a run whose conversation is kept: its result has the `transcript`. */
 export interface ConversationTurn {
-  /** What it goes on from; undefined: it begins a new one. */
+  /** The conversation to continue. Undefined: the run begins a new one. */
   readonly from: ConversationState | undefined;
-  /** It leaves that as it is: its own has a new id. */
+  /** Leaves the continued conversation unchanged: the run's own conversation gets a new id. */
   readonly fork: boolean;
 }
 
-/** A conversation as an earlier run of the same engine left it, perhaps on another host. */
+/** A conversation as an earlier run of the same engine left it, possibly on another host. */
 export interface ConversationState {
-  /** The engine's own. */
+  /** The engine's own id. */
   readonly id: string;
-  /** In the engine's own form. */
+  /** In the engine's own format. */
   readonly transcript: Uint8Array;
 }
 
-/** A file that a task brings, or a copy of one that it names. */
+/** A file that a task brings, or a copy of a file that it names. */
 export interface RunFile {
-  /** Relative path in the folder of the run's files; no part of it is `.` or `..`. */
+  /** Relative path in the folder of the run's files. No part of it is `.` or `..`. */
   readonly name: string;
   readonly content: Uint8Array;
-  /** Where it was copied from; undefined: the task brought it. */
+  /** The path from which it was copied. Undefined: the task brought it. */
   readonly origin: string | undefined;
 }
 
@@ -82,21 +93,22 @@ export interface RunLimits {
   readonly budgetUsd: number | undefined;
 }
 
-/** A run under way. */
+/** A run in progress. */
 export interface EngineRun extends RunHandle {
   /**
-   * What the engine says, as it says it. Has to be read to its end, once; the engine is not read ahead of the reader, so a
-   * slow reader slows the engine down. Never throws.
+   * What the engine says, at the time when it says it. The caller must read it to its end, once. Nothing is read ahead
+   * of the caller, so a slow caller slows the engine down. Never throws.
    */
   readonly events: AsyncIterable<EngineEvent>;
-  /** How it ended. Resolves after `events` has ended and every process of the run is gone. Never rejects. */
+  /** How the run ended. Resolves after `events` has ended and every process of the run is gone. Never rejects. */
   readonly outcome: Promise<RunOutcome>;
 }
 
 /**
- * What an engine says. Texts with one number are one message, whose text they are, joined; a later message has a higher number. Engines that have
- * no messages leave it out: that is message 1. `taken-back`: the engine will not stand by what came of this message, such as the half of an answer
- * that it asked for anew. `followRun` sees to it that the last message that stands is the answer.
+ * Something that the engine says. Texts with the same number are one message, whose text is these texts joined. A later
+ * message has a higher number. Engines without messages leave the number out: that is message 1. `taken-back`: the
+ * engine withdraws what it sent of this message, such as half of an answer that it requested again. `followRun` makes
+ * sure that the last message that was not taken back is the answer.
  */
 export type EngineEvent =
   | { readonly type: "text"; readonly text: string; readonly message?: number | undefined }
@@ -109,7 +121,7 @@ export type RunOutcome = RunSuccess | RunFailed;
 export interface RunSuccess {
   readonly ok: true;
   readonly result: RunResult;
-  /** Undefined: nobody saw its process end. */
+  /** Undefined: the end of the process was not observed. */
   readonly facts?: RunFacts | undefined;
 }
 
@@ -125,26 +137,26 @@ export interface RunResult {
   readonly text: string;
   readonly usage: Usage | undefined;
   readonly costUsd: number | undefined;
-  /** The engine's own; empty when it did not say one. */
+  /** The engine's own id. Empty when the engine did not say one. */
   readonly conversationId: string;
-  /** For a later run to go on from, where that was asked for and can be done. */
+  /** A later run can continue from it. Present when it was asked for and the engine can do it. */
   readonly transcript?: Uint8Array | undefined;
-  /** As the run itself said it; empty when it did not. */
+  /** The version that the run itself reported. Empty when it reported none. */
   readonly engineVersion: string;
   readonly model: string;
   readonly turns: number;
-  /** Uses of tools that the run was not allowed; undefined where the engine does not say. */
+  /** Uses of tools that the run was not allowed. Undefined when the engine does not report them. */
   readonly permissionDenials?: readonly PermissionDenial[] | undefined;
   /** From the start of the process to its end. */
   readonly runMs: number;
-  /** Undefined where nobody measured. */
+  /** Undefined when they were not measured. */
   readonly resources?: RunResources | undefined;
 }
 
 export interface PermissionDenial {
-  /** The tool, in the engine's words. */
+  /** The engine's name for the tool. */
   readonly tool: string;
-  /** What it was to do: the beginning of its input as JSON. */
+  /** What the tool should do: the beginning of its input as JSON. */
   readonly input: string;
 }
 

@@ -4,7 +4,7 @@ import { ERROR_CATEGORIES, runFailure } from "./failure.js";
 
 const fromRoot = (path: string): Promise<string> => readFile(new URL(`../../../${path}`, import.meta.url), "utf8");
 
-/** The queue's own: no run ends in it. */
+/** Only the queue uses this category: no run ends in it. */
 const OF_THE_QUEUE = "EXECUTOR_LOST";
 
 describe("categories of failures", () => {
@@ -26,7 +26,7 @@ describe("categories of failures", () => {
     );
     for (const category of ERROR_CATEGORIES) {
       const [, , again = ""] = rows.find(([, name]) => name === category) ?? [];
-      // A login that ended is nothing that an engine could try again, but a person renews it.
+      // An engine cannot try again after its login ended. But a person can renew the login.
       const retryable = runFailure(category, "m").retryable || category === "SESSION_TIMEOUT";
       assert.equal(!again.startsWith("no"), retryable, `${category}: ${again}`);
     }

@@ -1,4 +1,4 @@
-/** What kind of failure; the words of `ccsp.task.v1.ErrorCategory`. */
+/** The kind of a failure. The names are those of `ccsp.task.v1.ErrorCategory`. */
 export type ErrorCategory =
   | "UNKNOWN_ERROR"
   | "SESSION_TIMEOUT"
@@ -22,41 +22,41 @@ export type ErrorCategory =
   | "ANSWER_CUT_OFF"
   | "ACCESS_DENIED";
 
-/** Whose fault it is. */
+/** Who caused the failure. */
 export type ErrorSource = "AGENT" | "ENGINE" | "PROVIDER" | "CCSP";
 
 /**
- * How bad it is for the installation. `notice`: part of normal work. `warning`: something is wrong, other runs may succeed.
- * `critical`: no run of this engine will succeed until a person does something.
+ * How serious the failure is for the installation. `notice`: part of normal work. `warning`: something is wrong, but
+ * other runs may succeed. `critical`: no run of this engine will succeed until a person does something.
  */
 export type Severity = "notice" | "warning" | "critical";
 
-/** What follows from a kind of failure. */
+/** The consequences of a kind of failure. */
 export interface FailureTraits {
   /** Whether another attempt may succeed. */
   readonly retryable: boolean;
   readonly source: ErrorSource;
   readonly severity: Severity;
-  /** The earliest sensible next try. Undefined: the queue's own back-off is enough. */
+  /** The earliest sensible time for the next try. Undefined: the queue's own back-off is enough. */
   readonly retryAfterMs?: number | undefined;
 }
 
 /** Why a run failed. */
 export interface RunFailure extends FailureTraits {
   readonly category: ErrorCategory;
-  /** For people: no prompt, output or secret. */
+  /** For people to read. It has no prompt, output or secret. */
   readonly message: string;
 }
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
-/** What each category means where nothing else is said. */
+/** The defaults of each category. */
 const TRAITS: Readonly<Record<ErrorCategory, FailureTraits>> = {
   UNKNOWN_ERROR: { retryable: true, source: "ENGINE", severity: "warning" },
   SESSION_TIMEOUT: { retryable: false, source: "CCSP", severity: "critical" },
   RATE_LIMIT: { retryable: true, source: "PROVIDER", severity: "notice", retryAfterMs: 5 * SECOND },
-  // Where the provider does not say when it opens.
+  // For a provider that does not say when the window opens.
   USAGE_WINDOW: { retryable: true, source: "PROVIDER", severity: "warning", retryAfterMs: 5 * MINUTE },
   OVERLOADED: { retryable: true, source: "PROVIDER", severity: "warning", retryAfterMs: 5 * SECOND },
   NETWORK_ERROR: { retryable: true, source: "PROVIDER", severity: "warning" },
@@ -81,7 +81,7 @@ export const isErrorCategory = (word: string): word is ErrorCategory => Object.h
 
 export const ERROR_CATEGORIES: readonly ErrorCategory[] = Object.keys(TRAITS).filter(isErrorCategory);
 
-/** A failure with what its category means, save where `differs` says otherwise. */
+/** A failure with the traits of its category, except those that `differs` replaces. */
 export function runFailure(category: ErrorCategory, message: string, differs: Partial<FailureTraits> = {}): RunFailure {
   return { category, message, ...TRAITS[category], ...differs };
 }

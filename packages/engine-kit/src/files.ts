@@ -3,17 +3,17 @@ import { dirname, join } from "node:path";
 import type { RunFile } from "./engine.js";
 import type { RunFolder } from "./supervisor.js";
 
-/** The files of a run, where the engine finds them. */
+/** The files of a run, at paths where the engine finds them. */
 export interface WrittenFiles {
-  /** Holds nothing else; undefined when there are none. */
+  /** A folder that holds only these files. Undefined when there are none. */
   readonly folder: string | undefined;
-  /** Absolute, in the order of the request. */
+  /** Absolute paths, in the order of the request. */
   readonly paths: readonly string[];
-  /** Tells the model of them; empty when there are none. Names only, which the task chose. */
+  /** Tells the model about the files. Empty when there are none. It has only names, which the task chose. */
   readonly notice: string;
 }
 
-/** Writes a run's files into its folder, for their owner only. They go with the folder. */
+/** Writes a run's files into its folder, with access for their owner only. They are deleted with the folder. */
 export async function writeFiles({ path }: RunFolder, files: readonly RunFile[]): Promise<WrittenFiles> {
   if (files.length === 0) return { folder: undefined, paths: [], notice: "" };
   const folder = join(path, "files");
@@ -21,7 +21,7 @@ export async function writeFiles({ path }: RunFolder, files: readonly RunFile[])
   for (const [i, { content }] of files.entries()) {
     const place = paths[i] ?? "";
     await mkdir(dirname(place), { recursive: true, mode: 0o700 });
-    // Nothing is there before, so a second one of a name is a fault of the caller.
+    // The folder was empty before. So a second file with the same name is a fault of the caller.
     await writeFile(place, content, { mode: 0o600, flag: "wx" });
   }
   const lines = files.map(({ origin }, i) => `- ${paths[i]}${origin === undefined ? "" : ` (copy of ${origin})`}`);

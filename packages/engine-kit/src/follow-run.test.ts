@@ -24,7 +24,10 @@ const request: RunRequest = {
   traceparent: "",
 };
 
-/** Lines `say …` are text, `done …` and `error …` are the end, `again` takes it back, others are not understood. */
+/**
+ * Lines with `say …` are text. `done …` and `error …` are the end, and `again` takes the end back. Other lines are not
+ * understood.
+ */
 function createReader(): RunReader<never> {
   const transcript = emptyTranscript<never>();
   return {
@@ -44,7 +47,7 @@ function createReader(): RunReader<never> {
   };
 }
 
-/** A run that writes `output` and then exits, and what became of it. */
+/** A run that writes `output` and then exits, with a record of what happened to it. */
 type SetUpReader = () => RunReader<never>;
 function setUp(output: readonly string[], exit: Partial<RunExit> = {}, reader: SetUpReader = createReader) {
   const seen = {

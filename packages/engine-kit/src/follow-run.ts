@@ -15,22 +15,25 @@ import { runBy } from "./wrap-run.js";
 export interface FollowOptions<W extends string> {
   readonly request: RunRequest;
   readonly reader: RunReader<W>;
-  /** What an error of this engine is. */
+  /** Classifies the errors of this engine. */
   readonly rules: readonly Rule<W>[];
   readonly context: EngineContext;
-  /** What the reader gets: lines without their ends, or bytes as they come. */
+  /** What the reader gets: lines without their line ends, or bytes as they come. */
   readonly cut?: "lines" | "chunks";
 }
 
-/** Some engines hang when they have said their result, or closed their output. */
+/**
+ * The time in which the process must end after its result or the end of its output. Some engines hang at that point.
+ */
 const AFTER_RESULT_MS = 5_000;
-/** A line holds at most the whole answer, escaped, and its frame. */
+/** A line holds at most the whole answer, escaped, and the JSON around it. */
 const lineBytes = (outputBytes: number) => 4 * outputBytes + 1024 * 1024;
 
 /**
- * Reads a run to its end: the reader says what each piece of output means, and the transcript it fills, the process's exit and the
- * rules make the outcome. Counts what the run prints, be it text or noise, against `limits.outputBytes`, closes stdin when the
- * result has come, and ends the process when the reader of `events` leaves.
+ * Reads a run to its end. The reader interprets each piece of output. The transcript that it fills, the exit of the
+ * process and the rules give the outcome. Everything that the run prints counts against `limits.outputBytes`, also
+ * output that the reader does not understand. Closes stdin when the result has come, and ends the process when the
+ * caller stops reading `events`.
  */
 export const followRun = <W extends string>(run: SupervisedRun, options: FollowOptions<W>): EngineRun =>
   new Follower(run, options).followed();
@@ -42,9 +45,9 @@ class Follower<W extends string> {
   readonly #whole = createWholeText();
   readonly #told = createToldText();
   readonly #outcome = Promise.withResolvers<RunOutcome>();
-  /** Bytes of words and noise. */
+  /** Bytes of events and of output that the reader does not understand. */
   #printed = 0;
-  /** The transcript has an ending, and the run was told to end. */
+  /** The transcript has an ending, and the process was asked to end. */
   #ending = false;
   #outputLimit: RunFailure | undefined;
   #unwanted = false;
@@ -56,7 +59,7 @@ class Follower<W extends string> {
     this.#pieces = lines ? createLineSplitter(lineBytes(options.request.limits.outputBytes)) : uncut;
   }
 
-  /** To be called once. */
+  /** The caller calls this once. */
   followed(): EngineRun {
     const run = this.#run;
     return runBy(run, {
@@ -101,18 +104,19 @@ class Follower<W extends string> {
     }
     yield* this.#tell(events ?? []);
     const ending = reader.transcript.ending !== undefined;
-    // Not before: some engines exit without writing all of a large result when their input ends early.
+    // The input stays open until then: some engines exit without writing all of a large result when their input ends
+    // early.
     if (ending !== this.#ending) this.#run.endInput(ending ? AFTER_RESULT_MS : undefined);
     this.#ending = ending;
   }
 
-  /** The output has ended. */
+  /** Runs after the end of the output. */
   async *#readEnd(): AsyncGenerator<EngineEvent> {
     const { reader } = this.#options;
-    // A last line without its end is cut off, or whole.
+    // A last line without a line end is either cut off or complete.
     yield* this.#read(this.#pieces.rest());
     const exit = await exitOf(this.#run);
-    // How it exits when it is made to says nothing of its work.
+    // When the process was made to end, its exit says nothing about its work.
     if (exit.overrun === undefined && !this.#unwanted) yield* this.#tell(reader.end?.(exit) ?? []);
     const { ending } = reader.transcript;
     if (ending?.ok) yield* this.#told.settle(wellFormed(ending.text));
@@ -134,7 +138,7 @@ class Follower<W extends string> {
     const { reader, rules } = this.#options;
     const outputLimit = this.#outputLimit;
     try {
-      // A reader that left early has left the process behind.
+      // A reader that left early has left the process running.
       if (outputLimit || fault) await this.#run.stop();
       const exit = await this.#run.exited;
       if (fault && !outputLimit) throw fault;
@@ -156,7 +160,7 @@ class Follower<W extends string> {
   }
 }
 
-/** Counts what no rule knows, and keeps of it, and of crashes, what may be shown. */
+/** Counts failures that no rule knows. Logs what may be shown of these and of crashes. */
 function keepSample<W extends string>(failure: RunFailure, exit: RunExit, options: FollowOptions<W>): void {
   const { request, context, reader } = options;
   if (failure.category === "UNKNOWN_ERROR") context.onUnknownFailure();
@@ -164,19 +168,22 @@ function keepSample<W extends string>(failure: RunFailure, exit: RunExit, option
   const { words, status, ending, worked, version }: Transcript<W> = reader.transcript;
   const { code, signal, stderr } = exit;
   const hidden = [request.prompt, request.systemPrompt];
-  // Of a run that was given files or earlier turns nothing is kept: their words may be anything.
+  // For a run with files or earlier turns, no text is logged: it may quote them, and they may hold anything.
   const told = request.files.length === 0 &&
     !request.conversation && {
       said: redact(ending?.text ?? "", hidden),
       complaint: redact(stderr, hidden),
     };
   const sample = { ...told, words, status, worked, version, code, signal };
-  // A crash shows its exit in its message, and there may be many.
+  // A crash is logged as `debug`, because its message has the exit already, and there may be many crashes.
   const level = failure.category === "UNKNOWN_ERROR" ? "warn" : "debug";
   context.log[level]({ task: request.taskId, category: failure.category, sample }, "failed run, redacted");
 }
 
-/** The exit of a process that says nothing more: the clocks of a run stop with its output. */
+/**
+ * Waits for the exit of a process whose output has ended. Ends it after AFTER_RESULT_MS, because the run's own clocks
+ * stop with its output.
+ */
 async function exitOf(run: SupervisedRun): Promise<RunExit> {
   const tooLong = setTimeout(() => void run.stop().catch(() => {}), AFTER_RESULT_MS);
   try {

@@ -1,7 +1,7 @@
-/** What JSON.parse gives, before anybody looked at it. */
+/** A result of JSON.parse that is not checked yet. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-/** Undefined for what is not an object in JSON. */
+/** Undefined when the line is not a JSON object. */
 export function parseObject(line: Buffer): Json | undefined {
   try {
     const value: Json = JSON.parse(line.toString("utf8"));
@@ -11,7 +11,7 @@ export function parseObject(line: Buffer): Json | undefined {
   }
 }
 
-/** The value under `path`; undefined where there is none. */
+/** The value under `path`. Undefined when there is none. */
 export function at(value: Json | undefined, ...path: readonly string[]): Json | undefined {
   let here = value;
   for (const key of path) {
@@ -31,7 +31,7 @@ export function numberAt(value: Json | undefined, ...path: readonly string[]): n
   return typeof found === "number" && Number.isFinite(found) ? found : undefined;
 }
 
-/** A whole number from 0 on. */
+/** A whole number that is 0 or greater. */
 export function countAt(value: Json | undefined, ...path: readonly string[]): number | undefined {
   const found = numberAt(value, ...path);
   return found !== undefined && found >= 0 && Number.isSafeInteger(found) ? found : undefined;

@@ -1,17 +1,17 @@
 const NEWLINE = 0x0a;
 
-/** The engine printed a line longer than is read. */
+/** The engine printed a line that is longer than the limit. */
 export class LineTooLong extends Error {}
 
-/** Cuts a stream of bytes into lines, without their ends, wherever the stream itself was cut. */
+/** Cuts a stream of bytes into lines without their line ends, wherever the chunks of the stream were cut. */
 export interface LineSplitter {
   /** The lines that `chunk` completes. Throws LineTooLong. */
   push(chunk: Buffer): Generator<Buffer>;
-  /** What came after the last end of line; empty when nothing did. */
+  /** What came after the last line end. Empty when nothing did. */
   rest(): Buffer;
 }
 
-/** Keeps at most `maxBytes` of an unfinished line. */
+/** Holds at most `maxBytes` of an unfinished line. */
 export function createLineSplitter(maxBytes: number): LineSplitter {
   let parts: Buffer[] = [];
   let bytes = 0;

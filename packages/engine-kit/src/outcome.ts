@@ -9,15 +9,15 @@ export interface EndOfRun<W extends string> {
   readonly transcript: Transcript<W>;
   readonly exit: RunExit;
   readonly rules: readonly Rule<W>[];
-  /** It was stopped for printing too much. */
+  /** Present when the run was stopped because it printed too much. */
   readonly outputLimit: RunFailure | undefined;
-  /** Now, in ms since the epoch. */
+  /** The present time, in ms since the epoch. */
   readonly dateMs: number;
 }
 
 /**
- * How a run ended, from all that is known of it. A result that came counts, however the process ended after it; one that came after a limit is
- * not in the transcript (`SupervisedRun.output`).
+ * The outcome of a run, from everything that is known about it. A result that came counts, however the process ended
+ * after it. The transcript has no result that came after a limit (`SupervisedRun.output`).
  */
 export function outcomeOf<W extends string>(end: EndOfRun<W>): RunOutcome {
   const { transcript, exit, outputLimit } = end;

@@ -3,15 +3,18 @@ import type { Logger } from "pino";
 import type { Engine } from "./engine.js";
 import type { Supervisor } from "./supervisor.js";
 
-/** What an engine package exports, under the name `enginePlugin`. `C` is its own configuration. */
+/** What an engine package exports under the name `enginePlugin`. `C` is the engine's own configuration. */
 export interface EnginePlugin<C = unknown> {
-  /** As tasks name the engine: `[a-z0-9-]`, at most 63 characters. */
+  /** The name of the engine in tasks: `[a-z0-9-]`, at most 63 characters. */
   readonly name: string;
-  /** Older versions get a warning at start; undefined: any will do. */
+  /** Older versions cause a warning at start. Undefined: any version is accepted. */
   readonly minimumVersion?: string | undefined;
-  /** Reads the engine's settings, which begin with `CCSP_<ENGINE>_`, and nothing else. Pure. */
+  /** Reads the engine's settings, which begin with `CCSP_<ENGINE>_`, and no others. Pure. */
   define(settings: Settings): C;
-  /** Finds what the engine needs. Rejects, naming the setting to change, when it is not there. Starts nothing that lasts. */
+  /**
+   * Finds what the engine needs. When that is missing, it rejects and names the setting to change. Starts nothing that
+   * lasts.
+   */
   open(config: C, context: EngineContext): Promise<Engine>;
 }
 
@@ -19,8 +22,8 @@ export interface EnginePlugin<C = unknown> {
 export interface EngineContext {
   readonly supervisor: Supervisor;
   readonly log: Logger;
-  /** A line of output was passed over because it was not understood. */
+  /** The engine calls this for a line of output that it skipped because it did not understand it. */
   onUnknownLine(): void;
-  /** A run failed in a way that no rule knows. */
+  /** The engine calls this when a run failed in a way that no rule knows. */
   onUnknownFailure(): void;
 }

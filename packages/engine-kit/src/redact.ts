@@ -1,13 +1,13 @@
-/** Of a longer text the rest is left out. */
+/** The rest of a longer text is left out. */
 const MOST_CHARS = 4_096;
 const SAMPLE_CHARS = 300;
-/** What stands before a secret, which may be a plain word too. */
+/** Words that often come before a secret. The secret may be a plain word too. */
 const ANNOUNCES = /^(?:pass(?:word|phrase|wd)|secret|token|bearer|basic|credential|key)s?$/i;
 
 /**
- * What may be logged of an engine's own words: plain English words and small numbers. Whatever else there is (paths, keys, names with
- * digits, other scripts) becomes `…`, and so do the word after one such as "password" and every word of `hidden`, which is where the
- * prompts go.
+ * The part of an engine's own words that may be logged: plain English words and small numbers. Everything else (paths,
+ * keys, names with digits, other scripts) becomes `…`. So do the word after one such as "password", and every word of
+ * `hidden`, where the caller passes the prompts.
  */
 export function redact(text: string, hidden: readonly string[]): string {
   const secret = new Set(hidden.flatMap((prompt) => prompt.toLowerCase().match(/[a-z]+/g) ?? []));

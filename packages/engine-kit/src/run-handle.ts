@@ -1,18 +1,18 @@
-/** A run's processes, whoever holds the run: the supervisor, an engine, an attempt. */
+/** Access to a run's processes, for the supervisor, an engine or an attempt. */
 export interface RunHandle {
   /** Process id, which is also the id of the process group. */
   readonly pid: number;
-  /** What its processes took so far, as the last look at them found. */
+  /** The resources that its processes have used, at the time of the last check. */
   readonly resources: RunResources;
-  /** How many it had then. */
+  /** The number of its processes at the last check. */
   readonly processes: number;
   /** Ends every process of the run: asks, waits, kills. Resolves when none is left. Idempotent. */
   stop(): Promise<void>;
-  /** The same without asking and waiting, also while a `stop` waits. Idempotent. */
+  /** Kills at once, also while a `stop` waits. Idempotent. */
   kill(): Promise<void>;
 }
 
-/** What a run's processes took, all of them together. Undefined numbers are unknown. */
+/** What all processes of a run used together. Undefined numbers are unknown. */
 export interface RunResources {
   readonly cpuMs: number | undefined;
   readonly peakMemoryBytes: number | undefined;
@@ -21,26 +21,26 @@ export interface RunResources {
 export interface RunExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** The beginning of what it wrote to stderr. */
+  /** The beginning of what the process wrote to stderr. */
   readonly stderr: string;
-  /** The limit for which it was ended. */
+  /** The limit because of which the run was ended. */
   readonly overrun: Overrun | undefined;
   readonly cause?: ExitCause | undefined;
-  /** From the start of the process, or from when one that waited got its input. */
+  /** From the start of the process. For a process that waited, from the time when it got its input. */
   readonly runMs: number;
   readonly resources?: RunResources | undefined;
-  /** Its process was there before it. */
+  /** The process was started before the run and waited for it. */
   readonly waited?: boolean | undefined;
 }
 
-/** What is told of every run: in the log, in spans, in metrics. */
+/** The facts about a run for logs, spans and metrics. */
 export type RunFacts = Pick<RunExit, "cause" | "code" | "signal" | "runMs" | "resources" | "waited">;
 
-/** In one word: it exited by itself, by a signal from elsewhere, because it was asked to, or for a limit. */
+/** Why the process ended: by itself, by a signal from elsewhere, by request, or because of a limit. */
 export type ExitCause = "exited" | "signal" | "stopped" | Overrun;
 
 /**
- * Why a run was ended from outside: its time was up, it said nothing for too long, it talked and did nothing new for too long, it
- * used too much memory, it had too many processes.
+ * The limit that ended a run: its time was up (`wall`), it said nothing for too long (`silence`), it talked but did
+ * nothing new for too long (`stall`), it used too much memory, or it had too many processes.
  */
 export type Overrun = "wall" | "silence" | "stall" | "memory" | "processes";

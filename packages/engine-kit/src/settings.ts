@@ -4,7 +4,7 @@ import type { Settings } from "@ccsp/config";
 
 export const STANDARD_PATH = ["/usr/local/bin", "/usr/bin", "/bin"];
 
-/** Where executables are looked for; the PATH of the executor itself. */
+/** The folders in which executables are searched: the PATH of the executor itself. */
 export const searchPath = (settings: Settings): string =>
   settings.text("PATH", "where executables are looked for; engines do not get it", {
     default: STANDARD_PATH.join(delimiter),

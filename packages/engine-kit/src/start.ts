@@ -3,7 +3,7 @@ import type { RunOptions, Supervisor } from "./supervisor.js";
 
 const VERSION_MS = 20_000;
 
-/** What every engine passes on from the request when it starts a run. */
+/** The options that every engine passes on from the request when it starts a run. */
 export const runOptions = ({
   taskId,
   fence,

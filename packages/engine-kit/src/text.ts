@@ -1,19 +1,19 @@
 import type { EngineEvent } from "./engine.js";
 
-/** A lone half of a character cannot be written as UTF-8. */
+/** Replaces half characters (lone surrogates), because UTF-8 cannot hold them. */
 export const wellFormed = (text: string): string => text.replaceAll(/\p{Surrogate}/gu, "\uFFFD");
 
-/** The number of every message of an engine that does not tell them apart. */
+/** The number of every message, for an engine that does not distinguish messages. */
 export const FIRST_MESSAGE = 1;
 
-/** Of a tool's name or a notice, in UTF-16 units: the engine's words, which may be anything. */
+/** Most UTF-16 units of a tool's name or a notice. These are the engine's words and may be anything. */
 const MOST_WORDS = 256;
 
 const words = (text: string): string => wellFormed(text.slice(0, MOST_WORDS));
 
 /**
- * Makes events valid Unicode, numbers texts without a number, and makes names and notices short. Text becomes whole: half of a character, which
- * JSON can hold, waits for the other half, and is dropped at the end of its message.
+ * Makes events valid Unicode, numbers texts without a number, and shortens names and notices. JSON can cut a character
+ * in half. The first half waits for the other one, and is dropped at the end of its message.
  */
 export function createWholeText(): (event: EngineEvent) => EngineEvent | undefined {
   let half = "";

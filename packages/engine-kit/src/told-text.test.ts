@@ -11,7 +11,7 @@ describe("what was told of a run's text", () => {
     for (const event of told) text.heard(event);
     return text.settle(answer);
   };
-  /** What is told in all comes to. */
+  /** The answer that all events together give. */
   const sum = (told: readonly EngineEvent[], answer: string): string => answerOf([...told, ...settled(told, answer)]);
 
   it("needs nothing more when its last message is the answer", () => {

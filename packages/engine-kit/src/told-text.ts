@@ -2,18 +2,22 @@ import { createHash, type Hash } from "node:crypto";
 import type { EngineEvent } from "./engine.js";
 import { FIRST_MESSAGE } from "./text.js";
 
-/** What was told of a run's text, held against the engine's last word. */
+/** Compares the text that a run's events had with the engine's final answer. */
 export interface ToldText {
   heard(event: EngineEvent): void;
   /**
-   * The events that make the last message equal `answer`: its missing rest, or, when it differs, all of it in place of that message.
-   * There are none for an empty answer: a run may end with a tool, and the text before the tool stays.
+   * The events that make the last message equal to `answer`: its missing rest, or, when it differs, the whole answer in
+   * place of that message. There are none for an empty answer: a run may end with a tool, and the text before the tool
+   * stays.
    */
   settle(answer: string): readonly EngineEvent[];
 }
 
 export function createToldText(): ToldText {
-  /** Messages that stand. Their digests: the text itself may be megabytes, and is needed for this alone. */
+  /**
+   * The messages that were not taken back. Only digests are kept, because the text may be megabytes and is needed only
+   * for this.
+   */
   const standing = new Map<number, { readonly digest: Hash; length: number }>();
   let newest = 0;
 

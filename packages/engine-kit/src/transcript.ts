@@ -3,48 +3,55 @@ import type { EngineEvent, PermissionDenial, Usage } from "./engine.js";
 import type { RunExit } from "./run-handle.js";
 
 /**
- * What an engine has said in a run so far, as far as the run's end depends on it. An engine's reader fills it in. `W` names the
- * engine's own words for what went wrong, which its rules look at.
+ * What an engine has said in a run so far, as far as the outcome of the run depends on it. The engine's reader fills it
+ * in. `W` names the fields with the engine's own words for a failure, which its rules check.
  */
 export interface Transcript<W extends string = string> {
   version: string | undefined;
   conversationId: string | undefined;
-  /** The conversation in the engine's own form, for `RunResult.transcript`. */
+  /** The conversation in the engine's own format, for `RunResult.transcript`. */
   kept: Uint8Array | undefined;
   model: string | undefined;
-  /** It wrote text or used a tool. */
+  /** Whether the engine wrote text or used a tool. */
   worked: boolean;
   /**
-   * The engine's last word: its input is closed, and it has a short time to end. A reader takes it back when the engine goes on to another turn all
-   * the same; the run then lasts until the next one, or until its limits end it.
+   * The end that the engine announced. Then its input is closed, and it has a short time to exit. A reader removes the
+   * ending again when the engine continues with another turn. The run then lasts until the next ending, or until its
+   * limits end it.
    */
   ending: Ending | undefined;
-  /** Uses of tools that it was not allowed. */
+  /** Uses of tools that the engine was not allowed. */
   denials: readonly PermissionDenial[];
   usage: Usage | undefined;
   costUsd: number | undefined;
   words: Words<W>;
-  /** HTTP status of the provider's answer, where that was the error. */
+  /** HTTP status of the provider's answer, when that answer was the error. */
   status: number | undefined;
-  /** When the provider takes requests again, as it said; in ms since the epoch. */
+  /** When the provider accepts requests again, as it said; in ms since the epoch. */
   retryAtMs: number | undefined;
-  /** Why it did not start, for the message of a crash: to be set only where it cannot hold prompt, output or secret. */
+  /**
+   * Why the engine did not start, for the message of a crash. Set it only when it cannot hold a prompt, output or
+   * secret.
+   */
   complaint: string | undefined;
 }
 
 export interface Ending {
   readonly ok: boolean;
-  /** The answer, or what the engine says of its failure. */
+  /** The answer, or what the engine says about its failure. */
   readonly text: string;
   readonly turns: number;
 }
 
-/** Understands the output of one run. */
+/** Interprets the output of one run. */
 export interface RunReader<W extends string = string> {
   readonly transcript: Transcript<W>;
-  /** Takes one piece of output. Undefined when it is not understood; it changes nothing then. */
+  /** Takes one piece of output. Undefined when it does not understand the piece; then the piece changes nothing. */
   read(piece: Buffer): readonly EngineEvent[] | undefined;
-  /** The process is gone, by itself: for engines whose exit says how the run ended. Not called when a limit or its owner ended it. */
+  /**
+   * Called when the process ended by itself, for engines whose exit says how the run ended. Not called when a limit or
+   * the owner of the run ended it.
+   */
   end?(exit: RunExit): readonly EngineEvent[];
 }
 

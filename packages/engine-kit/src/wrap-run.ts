@@ -1,10 +1,13 @@
 import type { EngineRun } from "./engine.js";
 import type { RunHandle } from "./run-handle.js";
 
-/** What a run adds to its processes. */
+/** What a run has in addition to its processes. */
 type Told = Pick<EngineRun, "events" | "outcome"> & Partial<Pick<EngineRun, "stop" | "kill">>;
 
-/** A run by the processes of `handle`, with another way to end them where `told` has one; what can change in the handle goes on changing. */
+/**
+ * A run on the processes of `handle`. Where `told` has its own way to end them, that one is used. The getters show the
+ * current values of the handle.
+ */
 export const runBy = (handle: RunHandle, told: Told): EngineRun => ({
   get pid() {
     return handle.pid;
@@ -20,6 +23,6 @@ export const runBy = (handle: RunHandle, told: Told): EngineRun => ({
   ...told,
 });
 
-/** The same run, but for what `changes` has. */
+/** The same run, except for what `changes` has. */
 export const wrapRun = (run: EngineRun, changes: Partial<Told>): EngineRun =>
   runBy(run, { events: run.events, outcome: run.outcome, ...changes });

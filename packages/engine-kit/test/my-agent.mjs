@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// A CLI as docs/adding-an-engine.md has one: a prompt on standard input, lines of JSON out. The prompt's first line says what it does.
+// A CLI like the one in docs/adding-an-engine.md. It reads a prompt from standard input and prints lines of JSON. The
+// first line of the prompt says what the CLI does.
 if (process.argv.includes("--version")) {
   process.stdout.write("my-agent 1.5.0\n");
 } else {

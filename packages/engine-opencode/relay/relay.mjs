@@ -1,10 +1,11 @@
-// Runs inside OpenCode, as its plugin. `opencode run --format json` prints a text when it is complete and keeps silent about
-// retries, which may go on for minutes, and about sub-agents; this prints them too, as lines of type `relay.…` beside the CLI's own.
+// Runs inside OpenCode, as its plugin. `opencode run --format json` prints a text only when it is complete. It prints
+// nothing about retries, which may go on for minutes, and nothing about sub-agents. This plugin prints these too, as
+// lines of type `relay.…` between the CLI's own lines.
 
-/** A provider that wants a longer pause is left to the queue. */
+/** When a provider asks for a longer pause, the run ends and the queue tries again. */
 const LONGEST_PAUSE_MS = 30_000;
 
-/** Of the last answer that was no success: the retry that follows does not say it. */
+/** The status and retry time of the last answer that was no success. The event of the following retry lacks them. */
 let refusal = {};
 
 const say = (line, then) => process.stdout.write(`${JSON.stringify(line)}\n`, then);
@@ -22,7 +23,10 @@ function watchRefusals() {
   globalThis.fetch = Object.assign(watched, send);
 }
 
-/** OpenCode exits as soon as it is done, and what a slow reader has not taken of a large answer by then is lost. */
+/**
+ * OpenCode exits as soon as it is done. Without this, the part of a large answer that a slow reader has not read yet is
+ * lost.
+ */
 function drainBeforeExit() {
   const exit = process.exit.bind(process);
   process.exit = (code) => process.stdout.write("\n", () => exit(code));
@@ -30,9 +34,9 @@ function drainBeforeExit() {
 
 export default async (_input, { maxRetries }) => {
   watchRefusals();
-  /** The run's own session: the first. Others are sub-agents'. */
+  /** The run's own session is the first one. Others belong to sub-agents. */
   let session;
-  /** Parts of it that are text, and messages that only sum it up. */
+  /** Ids of the parts of that session that are text, and of messages that only summarize it. */
   const texts = new Set();
   const summaries = new Set();
 

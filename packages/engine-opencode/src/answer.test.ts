@@ -7,7 +7,7 @@ import { Answer } from "./answer.js";
 const textsOf = (events: readonly EngineEvent[]) =>
   events.flatMap((event) => (event.type === "text" ? event.text : []));
 
-/** Cuts a text where `cuts` say. */
+/** Cuts a text at the places in `cuts`. */
 function pieces(text: string, cuts: readonly number[]): string[] {
   const ends = [...new Set([...cuts.map((cut) => cut % (text.length + 1)), text.length])].toSorted((a, b) => a - b);
   return ends.map((end, i) => text.slice(ends[i - 1] ?? 0, end));
@@ -60,7 +60,7 @@ describe("an answer of OpenCode", () => {
           const said = alike ? before + own : own;
           for (const piece of pieces(said, cuts)) events.push(...answer.add(ids, piece));
           before = broken ? said : "";
-          // OpenCode trims it.
+          // OpenCode removes white space at the end of a whole part.
           if (!broken) events.push(...answer.complete(ids, said.trimEnd()));
         }
         const last = { message: `m${message}`, part: "last" };

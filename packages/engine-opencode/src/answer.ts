@@ -1,33 +1,37 @@
 import type { EngineEvent } from "@ccsp/engine-kit";
 
-/** Names of a part of a message, as OpenCode gives them. */
+/** The ids that OpenCode gives to a part and to its message. */
 export interface PartIds {
   readonly part: string | undefined;
   readonly message: string | undefined;
 }
 
 /**
- * Puts together what comes in pieces and, once more, as a whole.
+ * Joins the text of an answer, which comes in pieces and then once more as a whole.
  *
- * Lines of the CLI and of the relay are not in order with each other: pieces may come after their whole. When a connection breaks, OpenCode asks
- * again and begins a new part of the same message. Mostly it begins as the one before: that is not told twice. Where it does not, the message is
- * taken back, and told anew without what was broken off. OpenCode cuts white space off the end of a whole part, so it waits for what follows.
+ * Lines of the CLI and of the relay are not in order with each other: pieces may come after the whole part. When a
+ * connection breaks, OpenCode asks again and begins a new part of the same message. Usually the new part begins like
+ * the one before; then that text is not sent twice. When it begins differently, the message is taken back and sent
+ * again without the part that was broken off. OpenCode removes white space at the end of a whole part. So white space
+ * is held until the text after it comes.
  */
 export class Answer {
   readonly #completed = new Set<string | undefined>();
   #message: string | undefined;
   #number = 0;
-  /** Complete parts of `message`. */
+  /** The complete parts of `message`. */
   #whole: string[] = [];
   #current: string | undefined;
-  /** What was told of `message` after its complete parts: of the current part, or of one that was broken off. */
+  /**
+   * What was sent of `message` after its complete parts. It belongs to the current part, or to one that was broken off.
+   */
   #told = "";
-  /** How much of that the current part has said too. */
+  /** How much of `#told` the current part has repeated so far. */
   #reached = 0;
-  /** White space at the end of what the current part has said. */
+  /** White space at the end of the current part so far. */
   #held = "";
 
-  /** Takes a piece of a part; answers what is new of it. */
+  /** Takes a piece of a part. Returns the events for what is new in it. */
   add(ids: PartIds, piece: string): readonly EngineEvent[] {
     if (this.#completed.has(ids.part)) return [];
     this.#turnTo(ids);
@@ -46,7 +50,7 @@ export class Answer {
     return this.#say(news);
   }
 
-  /** Takes a whole part; answers what had not come in pieces. */
+  /** Takes a whole part. Returns the events for what had not come in pieces. */
   complete(ids: PartIds, part: string): readonly EngineEvent[] {
     this.#turnTo(ids);
     const told = this.#told;
@@ -58,7 +62,7 @@ export class Answer {
     return events;
   }
 
-  /** Text of the last message that had some. */
+  /** The text of the last message that had some. */
   text(): string {
     return this.#whole.join("");
   }
@@ -83,7 +87,7 @@ export class Answer {
     return text === "" ? [] : [{ type: "text", text, message: this.#number }];
   }
 
-  /** The current part is not what was told of it. */
+  /** The current part differs from what was sent of it. */
   #replace(part: string): readonly EngineEvent[] {
     const before = this.#number;
     this.#number += 1;

@@ -3,20 +3,19 @@ import { searchPath } from "@ccsp/engine-kit";
 
 export interface OpenCodeConfig {
   readonly bin: string;
-  /** Where a bare `bin` is looked for. */
+  /** The folders in which a `bin` without a path is searched. */
   readonly searchPath: string;
-  /** `<provider>/<model>` of tasks that name none. */
+  /** `<provider>/<model>` for tasks that name no model. */
   readonly model: string;
   readonly baseUrl: string | undefined;
   readonly apiKey: string | undefined;
   readonly envFile: string | undefined;
-  /** What runs may use; `*`: everything. */
+  /** What runs may use. `*`: everything. */
   readonly tools: readonly string[];
   readonly maxRetries: number;
   readonly modelsFile: string | undefined;
 }
 
-/** Every setting of this engine. */
 export function defineOpenCode(settings: Settings): OpenCodeConfig {
   const config = {
     bin: settings.text("CCSP_OPENCODE_BIN", "the OpenCode CLI: a path, or a name to look for on PATH", {

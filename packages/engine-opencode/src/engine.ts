@@ -10,7 +10,7 @@ export interface OpenCodeOptions {
   readonly context: EngineContext;
 }
 
-/** The OpenCode CLI, one process per run: `opencode run`, the prompt on stdin. */
+/** The OpenCode CLI, one process for each run: `opencode run`, with the prompt on stdin. */
 export function createOpenCode({ bin, profile, context }: OpenCodeOptions): Engine {
   const { supervisor } = context;
   return {
@@ -29,20 +29,20 @@ export function createOpenCode({ bin, profile, context }: OpenCodeOptions): Engi
         ...runOptions(request),
         command: bin,
         prepare: async (folder) => ({
-          // A session with a title of its own saves the request that would make one.
+          // A given title saves the request to the model that would make one.
           args: ["run", "--format=json", `--model=${model}`, "--title=task"],
           env: await prepareFolder(profile, folder, request.systemPrompt),
         }),
         input: request.prompt,
       });
-      // It reads its input to the end before it begins.
+      // The CLI reads its input to the end before it begins.
       run.endInput(request.limits.wallMs);
       return followRun(run, { request, reader: createReader(model), rules: RULES, context });
     },
   };
 }
 
-/** Without a provider it is the operator's. */
+/** A model without a provider is one of the operator's provider. */
 function modelOf(asked: string, { model }: OpenCodeProfile): string {
   if (asked === "") return model;
   return asked.includes("/") ? asked : `${model.split("/")[0]}/${asked}`;

@@ -4,16 +4,19 @@ import type { RunFolder } from "@ccsp/engine-kit";
 import type { OpenCodeConfig } from "./config.js";
 
 export interface OpenCodeProfile extends Omit<OpenCodeConfig, "bin" | "searchPath" | "envFile"> {
-  /** What the operator declares besides. */
+  /** The variables that the operator's file adds to the environment. */
   readonly declared: Readonly<Record<string, string>>;
 }
 
-/** Runs inside OpenCode and tells of what `opencode run` keeps to itself. */
+/** Runs inside OpenCode and prints what `opencode run` does not show. */
 const RELAY = new URL("../relay/relay.mjs", import.meta.url);
 
 const PRIVATE = { mode: 0o600 };
 
-/** Writes the CLI's configuration into the run's throwaway home. Resolves to what the CLI sees besides what every engine sees. */
+/**
+ * Writes the CLI's configuration into the run's throwaway home. Resolves to the variables that the CLI gets in addition
+ * to those of every engine.
+ */
 export async function prepareFolder(
   profile: OpenCodeProfile,
   folder: RunFolder,
@@ -22,7 +25,8 @@ export async function prepareFolder(
   const configHome = join(folder.home, ".config");
   const place = join(configHome, "opencode");
   await mkdir(join(place, "node_modules"), { recursive: true, mode: 0o700 });
-  // With these it takes its plugin library for installed, instead of fetching it from a registry in every run.
+  // With this file, OpenCode believes that its plugin library is installed. Otherwise it fetches the library from a
+  // registry in every run.
   const installed = { packages: { "": { dependencies: { "@opencode-ai/plugin": "*" } } } };
   await writeFile(join(place, "package-lock.json"), JSON.stringify(installed), PRIVATE);
 
@@ -35,7 +39,7 @@ export async function prepareFolder(
     XDG_DATA_HOME: join(folder.home, ".local", "share"),
     XDG_STATE_HOME: join(folder.home, ".local", "state"),
     XDG_CACHE_HOME: join(folder.home, ".cache"),
-    // What lies in a working folder grants no permissions and brings no plugins.
+    // Files in a working folder grant no permissions and load no plugins.
     OPENCODE_DISABLE_PROJECT_CONFIG: "1",
     OPENCODE_DISABLE_AUTOUPDATE: "1",
     OPENCODE_DISABLE_MODELS_FETCH: "1",
@@ -53,7 +57,7 @@ function settings(profile: OpenCodeProfile, systemPromptFile: string | undefined
     autoupdate: false,
     share: "disabled",
     model,
-    // Nobody is there to answer an "ask". The last entry that fits counts.
+    // No person can answer an "ask". The last entry that matches counts.
     permission: { "*": "deny", ...Object.fromEntries(tools.map((tool) => [tool, "allow"])) },
     provider: {
       [provider]: {

@@ -2,10 +2,9 @@ import { type EnginePlugin, findExecutable, readEnvironmentFile } from "@ccsp/en
 import { defineOpenCode, type OpenCodeConfig } from "./config.js";
 import { createOpenCode } from "./engine.js";
 
-/** The OpenCode CLI. */
 export const enginePlugin: EnginePlugin<OpenCodeConfig> = {
   name: "opencode",
-  // The one that this was made and tested with: what it prints is not documented and changes.
+  // The version with which this engine was made and tested. The output of OpenCode is not documented, and it changes.
   minimumVersion: "1.18.33",
   define: defineOpenCode,
 

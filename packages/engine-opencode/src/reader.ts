@@ -16,7 +16,10 @@ import { type OpenCodeWord, RULES } from "./rules.js";
 
 const MOST_BLANK = 3;
 
-/** Reads `opencode run --format json` with the lines that relay.mjs adds. `model`: the one that was asked for. */
+/**
+ * Reads the output of `opencode run --format json`, with the lines that relay.mjs adds. `model`: the one that was asked
+ * for.
+ */
 export const createReader = (model: string): RunReader<OpenCodeWord> => new Reader(model);
 
 type Events = readonly EngineEvent[];
@@ -24,17 +27,17 @@ type Events = readonly EngineEvent[];
 class Reader implements RunReader<OpenCodeWord> {
   readonly transcript = emptyTranscript<OpenCodeWord>();
   readonly #answer = new Answer();
-  /** Messages that sum the conversation up when it grew too long: they are no answer. */
+  /** Messages that summarize a conversation that grew too long. They are no answer. */
   readonly #summaries = new Set<string | undefined>();
   #turns = 0;
-  /** Steps in a row to which nothing was answered. */
+  /** Steps in a row that got no answer. */
   #blank = 0;
   /** Why the last step ended. */
   #reason: string | undefined;
   #idle = false;
   #failure: string | undefined;
 
-  /** By the type of the line. */
+  /** The key is the type of the line. */
   readonly #readers: Readonly<Record<string, (line: Json) => Events>> = {
     step_start: () => [],
     text: (line) => this.#text(line),
@@ -51,7 +54,7 @@ class Reader implements RunReader<OpenCodeWord> {
       return [];
     },
     "relay.retry": (line) => this.#retry(line),
-    // The CLI's own line of the same error may say less.
+    // The CLI's own line about the same error may say less.
     "relay.error": (line) => this.#fail(at(line, "error")),
     error: (line) => (this.#failure === undefined ? this.#fail(at(line, "error")) : []),
     "relay.idle": () => {
@@ -79,7 +82,7 @@ class Reader implements RunReader<OpenCodeWord> {
 
   #text(line: Json): Events {
     const ids = { part: textAt(line, "part", "id"), message: textAt(line, "part", "messageID") };
-    // OpenCode also writes in the user's name, to go on after it has summed up.
+    // OpenCode also writes in the user's name, to continue after a summary.
     if (this.#summaries.has(ids.message) || at(line, "part", "synthetic") === true) return [];
     return this.#worked(this.#answer.complete(ids, textAt(line, "part", "text") ?? ""));
   }
@@ -105,7 +108,7 @@ class Reader implements RunReader<OpenCodeWord> {
     this.#addUsage(line);
     const nothing = this.#reason === "unknown" && countAt(line, "part", "tokens", "output") === 0;
     this.#blank = nothing ? this.#blank + 1 : 0;
-    // It would ask for ever (1.18.33): HTML with status 200, say, is to it an answer without a word.
+    // OpenCode (1.18.33) would ask for ever. It takes HTML with status 200, for example, for an answer without text.
     if (this.#blank === MOST_BLANK) this.#stop("blank");
     if (this.#idle) this.#finish(undefined);
     return [];
@@ -131,7 +134,7 @@ class Reader implements RunReader<OpenCodeWord> {
     return [];
   }
 
-  /** Nobody writes after it: where the process does not end by itself, it is ended. */
+  /** Sets the ending. No output follows, and a process that does not end by itself is ended. */
   #finish(exitCode: number | null | undefined): void {
     const reason = this.#reason;
     const ended = this.#idle || exitCode === 0;
@@ -139,13 +142,13 @@ class Reader implements RunReader<OpenCodeWord> {
       this.transcript.ending = { ok: false, text: this.#failure, turns: this.#turns };
     } else if (ended && reason === "length") {
       this.#stop(reason);
-      // A step that wanted a tool and was not followed by another is no end: the tool was rejected.
+      // A step that wanted a tool, with no other step after it, is no end: the tool was rejected.
     } else if (ended && reason !== undefined && reason !== "tool-calls") {
       this.transcript.ending = { ok: true, text: this.#answer.text(), turns: this.#turns };
     }
   }
 
-  /** A last step that is no answer, though OpenCode takes it for one. */
+  /** Ends the run as failed: the last step is no answer, although OpenCode takes it for one. */
   #stop(why: "length" | "blank"): void {
     const { transcript } = this;
     transcript.words = { ...transcript.words, reason: why };

@@ -1,15 +1,18 @@
 import { ENDINGS, type Rule } from "@ccsp/engine-kit";
 
-/** OpenCode's own words for what went wrong, as the reader has them. */
+/** The fields in which the reader keeps OpenCode's own words for a failure. */
 export type OpenCodeWord =
-  /** `error.name` of the error line. */
+  /** The `error.name` of the error line. */
   | "error"
-  /** `rejected`: a tool asked for a permission that nobody gave, which ends the run. */
+  /** `rejected`: a tool asked for a permission that was not given. That ends the run. */
   | "tool"
-  /** Why the last step ended, where that is no answer: `length`, `blank`. */
+  /** Why the last step ended, when it is no answer: `length`, `blank`. */
   | "reason";
 
-/** The first rule that holds counts: structured fields, then status, then text, whose wording changes between versions. */
+/**
+ * The first rule that holds counts. First come structured fields, then the status, then text, because its wording
+ * changes between versions.
+ */
 export const RULES: readonly Rule<OpenCodeWord>[] = [
   {
     when: { words: { error: ["ContextOverflowError"] } },

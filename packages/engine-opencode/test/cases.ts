@@ -1,16 +1,16 @@
 import type { ErrorCategory, Usage } from "@ccsp/engine-kit";
 import type { RecordedCase } from "@ccsp/engine-kit/conformance";
 
-/** One run of the real CLI against the simulator, and what it has to come to. */
+/** One run of the real CLI against the simulator, and its expected outcome. */
 export interface Case extends RecordedCase {
   readonly expects: Expected;
 }
 
 export interface Expected {
   readonly category?: ErrorCategory;
-  /** Whole text of a success. */
+  /** The whole text of a success. */
   readonly text?: string;
-  /** What came as it was written, where that differs. */
+  /** The text as it came while it was written, when that differs. */
   readonly told?: string;
   readonly usage?: Usage;
   readonly turns?: number;
@@ -68,14 +68,14 @@ export const CASES: readonly Case[] = [
       text: "done",
       turns: 2,
       tools: ["task"],
-      // Two answers of its own and one of the sub-agent.
+      // Two answers of the run itself and one of the sub-agent.
       usage: { inputTokens: 12, outputTokens: 7, cacheReadTokens: 0, cacheCreationTokens: 0 },
     },
   },
   {
     name: "summary",
     prompt: "[[sim:text value=long]] [[sim:usage input=190000 output=5]]",
-    // The conversation is full: OpenCode sums it up and tells itself to go on.
+    // The conversation is full: OpenCode summarizes it and tells itself to continue.
     expects: {
       text: `You said: ${GO_ON}`,
       told: `longYou said: ${GO_ON}`,
@@ -84,7 +84,7 @@ export const CASES: readonly Case[] = [
   },
   {
     name: "quoted-errors",
-    // An answer is an answer, whatever it quotes.
+    // An answer stays an answer, whatever it quotes.
     prompt: `[[sim:text value="${QUOTES}"]]`,
     expects: { text: QUOTES, turns: 1 },
   },

@@ -16,7 +16,7 @@ if (OPENCODE_BIN !== "") {
     close: () => simulator.close(),
     prompts: {
       answer: (text) => `[[sim:text value="${text}" split=1]]`,
-      // Few tokens, or OpenCode sums the conversation up and goes on.
+      // With more tokens, OpenCode would summarize the conversation and continue.
       huge: { prompt: "[[sim:huge bytes=5M]] [[sim:usage input=10 output=10]]", text: hugeText(5 * MB) },
       hang: "[[sim:hang]]",
       hangAfterText: '[[sim:text value="one two three four"]] [[sim:hang-mid after=7]]',

@@ -4,12 +4,12 @@ import { fileURLToPath } from "node:url";
 import type { Simulator } from "@ccsp/testkit";
 
 /**
- * The real CLI: the binary that npm put beside its wrapper for this platform. Its install script, which would link it, is not run
- * here. Empty when this platform has none.
+ * The real CLI: the binary that npm installed for this platform next to the wrapper. The wrapper's install script,
+ * which would link it, is not run here. Empty when there is no binary for this platform.
  */
 export const OPENCODE_BIN: string = findOpenCode();
 
-/** Which models there are, and their prices: small, so that the CLI starts in half the time. */
+/** The models and their prices. The file is small, so the CLI starts in half the time. */
 const MODELS = fileURLToPath(new URL("models.json", import.meta.url));
 
 /** Settings with which the CLI runs against the simulator. */

@@ -1,4 +1,5 @@
-// Runs every case with the real CLI and writes what it printed: node --import tsx --conditions ccsp-src test/record.ts [name…]
+// Runs every case with the real CLI and writes what it printed: node --import tsx --conditions ccsp-src test/record.ts
+// [name…]
 import { mkdir, writeFile } from "node:fs/promises";
 import { record } from "@ccsp/engine-kit/conformance";
 import { startSimulator } from "@ccsp/testkit";

@@ -24,7 +24,7 @@ describe("reasons of refusals", () => {
   });
 });
 
-/** Reason to status, as in `// NOT_FOUND: no such task …` above `ERROR_REASON_TASK_NOT_FOUND = 7;`. */
+/** Maps each reason to its status, as `// NOT_FOUND: …` stands above `ERROR_REASON_TASK_NOT_FOUND = 7;`. */
 async function protoStatuses(): Promise<Map<string, string>> {
   const proto = await fromRoot("proto/ccsp/error/v1/reason.proto");
   const entries = [...proto.matchAll(/((?: *\/\/.*\n)+) *ERROR_REASON_(\w+) = [1-9]\d*;/g)];

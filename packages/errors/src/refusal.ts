@@ -2,12 +2,12 @@ import type { Reason } from "./reason.js";
 import { visible } from "./visible.js";
 
 export interface FieldViolation {
-  /** Path in the request, as in `spec.limits.turns`. */
+  /** Path of the field in the request, such as `spec.limits.turns`. */
   readonly field: string;
   readonly description: string;
 }
 
-/** What has to change before the same call can succeed; waiting alone does not help. */
+/** A condition that has to change before the same call can succeed. Waiting alone does not help. */
 export interface Precondition {
   /** Kind of condition, such as `EMERGENCY_STOP`. */
   readonly type: string;
@@ -16,23 +16,31 @@ export interface Precondition {
 }
 
 export interface RefusalOptions {
-  /** Facts a program can act on, such as `task_id`. Never prompts, outputs or secrets: they reach logs and the caller. */
+  /**
+   * Facts for a program, such as `task_id`. They reach logs and the caller, so they never contain prompts, outputs or
+   * secrets.
+   */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly fields?: readonly FieldViolation[] | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly quota?: readonly { readonly subject: string; readonly description: string }[] | undefined;
   readonly preconditions?: readonly Precondition[] | undefined;
-  /** For the log only; it does not travel. */
+  /** For the log only: it is not sent to the caller. */
   readonly cause?: unknown;
 }
 
-/** A refusal that the caller can act on; what it quotes is made visible, since it is read on terminals. Anything else that is thrown is a bug, and leaves a server as INTERNAL. */
+/**
+ * A refusal that the caller can act on. Terminals show its texts, so it escapes invisible characters in them. Any other
+ * thrown error is a bug, and the server answers INTERNAL.
+ */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly reason: Reason;
   readonly metadata: Readonly<Record<string, string>>;
   readonly fields: readonly FieldViolation[];
-  /** When the same call may succeed; undefined when waiting is not what helps, or nobody knows. */
+  /**
+   * Time after which the same call may succeed. Undefined when waiting does not help, or when the time is not known.
+   */
   readonly retryAfterMs: number | undefined;
   readonly quota: readonly { readonly subject: string; readonly description: string }[];
   readonly preconditions: readonly Precondition[];
@@ -56,16 +64,16 @@ function shown<T extends Readonly<Record<keyof T, string>>>(texts: T): T {
 const MEMORY = "memory of Redis";
 const IS_FULL = "is full (maxmemory): nothing new is stored until tasks have ended and were forgotten";
 
-/** QUEUE_FULL, for new work that Redis has no memory for. */
+/** QUEUE_FULL for new work when the memory of Redis is full. */
 export const memoryFull = (cause?: Error): Refusal =>
   new Refusal("QUEUE_FULL", `${MEMORY} ${IS_FULL}`, {
-    // Spread, so that those who were refused together do not come back together.
+    // Random, so that callers that were refused together do not return together.
     retryAfterMs: 1_000 + Math.round(Math.random() * 2_000),
     quota: [{ subject: MEMORY, description: IS_FULL }],
     ...(cause && { cause }),
   });
 
-/** One INVALID_FIELD refusal for everything that is wrong with a request; its message names every field. */
+/** One INVALID_FIELD refusal for everything that is wrong with a request. Its message names every wrong field. */
 export function invalidFields(fields: readonly FieldViolation[]): Refusal {
   const message = fields.map(({ field, description }) => `${field} ${description}`).join("; ");
   return new Refusal("INVALID_FIELD", message, { fields });

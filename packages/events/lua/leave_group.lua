@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
--- leave_group: forget a consumer, or offer what it has not finished to the others at once.
+-- leave_group: delete a consumer, or offer its unfinished entries to the other consumers immediately.
 --
 -- KEYS  1 stream  stream  the partition's events
 -- ARGV  1 group
 --       2 consumer
---       3 idle time (ms) that marks an entry as free for everybody
+--       3 idle time (ms) that makes an entry free for every consumer
 -- RETURN 'ok' | 'pending'
 --
--- Deleting a consumer drops its pending entries, which would lose them: so it is one step with the check that it has
--- none. JUSTID leaves the count of deliveries alone.
+-- When Redis deletes a consumer, it drops the consumer's pending entries, and they would be lost. So this script checks
+-- for pending entries and deletes in one step. JUSTID keeps the count of deliveries unchanged.
 
 local stream = KEYS[1]
 local group, consumer, idle_ms = ARGV[1], ARGV[2], ARGV[3]

@@ -1,16 +1,17 @@
 #!lua flags=allow-oom
--- park_entry: take an entry that cannot be handled out of a group's way, and keep a copy.
+-- park_entry: remove an entry that cannot be handled from a group, and keep a copy.
 --
 -- KEYS  1 stream  stream  the partition's events
 --       2 parked  stream  the group's parked entries: the entry's fields, then `parked_id` and `parked_why`
 -- ARGV  1 group
 --       2 entry id
---       3 why, for people
---       4 copies to keep, about
+--       3 the reason, for people
+--       4 number of copies to keep, approximate
 -- RETURN 'ok' | 'gone'
 --
--- The acknowledgement guards the copy: a second run, or another consumer that finished the entry meanwhile, answers
--- 'gone' and adds nothing. An entry that was trimmed away has nothing to copy and is only acknowledged.
+-- The acknowledgement guards the copy. If this script runs a second time, or if another consumer has finished the entry
+-- in the meantime, it returns 'gone' and adds nothing. If the entry was trimmed away, there is nothing to copy, and the
+-- script only acknowledges it.
 
 local stream, parked = KEYS[1], KEYS[2]
 local group, id, why, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

@@ -8,38 +8,43 @@ import { REDELIVERY, type Redelivery } from "./redelivery.js";
 export interface ConsumeOptions {
   readonly redis: RedisConnection;
   /**
-   * Who the events are for: the service, such as `monitor`, or a part of it that must hold up no other, such as
-   * `notification.slack`. Each group gets every event.
+   * The reader of the events: a service, for example `monitor`. It may also be a part of a service that must not delay
+   * other parts, for example `notification.slack`. Each group gets every event.
    */
   readonly group: string;
-  /** Where a group that is new begins: at the oldest event that is kept (default), or at those that come from now on. */
+  /** Where a new group begins: at the oldest kept event (default), or at the events that come from now on. */
   readonly from?: GroupStart;
-  /** This process within the group. Unique among those that run; a restart may bring a new name. */
+  /**
+   * The name of this process within the group. It must be unique among the running processes. A restart may use a new
+   * name.
+   */
   readonly consumer: string;
-  /** Partitions 0 to n-1; as many as the queue has shards. Each takes one more Redis connection. */
+  /** The number of partitions, one per shard of the queue: 0 to n-1. Each one needs one more Redis connection. */
   readonly partitions?: number;
   /**
-   * Called for one event at a time per partition. Resolve: done. Throw: delivered again after a back-off. Must be
-   * idempotent by `event.id`, and end in its own time: one that never settles stops its partition in this process.
+   * Handles one event at a time per partition. If it resolves, the event is done. If it throws, the event is delivered
+   * again after a back-off. It must be idempotent by `event.id`. It must also set its own time limit: if it never
+   * settles, its partition stops in this process.
    */
   readonly handle: (event: Event) => Promise<void>;
-  /** Told what became of each delivery, for a metric. */
+  /** Called with the outcome of each delivery, for a metric. */
   readonly count?: (outcome: Outcome) => void;
   readonly log: Logger;
-  /** Failed entries that may wait in this process, per partition, before it stops reading new ones. */
+  /** The most failed entries per partition that wait in this process. At this number it stops reading new ones. */
   readonly maxPending?: number;
-  /** Tests shorten the waits. */
+  /** Tests set shorter waits. */
   readonly redelivery?: Partial<Redelivery>;
 }
 
 /**
- * Reads the event stream as one consumer of a group, at least once: an event is acknowledged when its handler resolved,
- * delivered again when it threw, and taken over by another consumer when this process dies. An event whose handler
- * keeps failing (about ten minutes) is parked, never dropped: README.md, "Poison". Survives Redis restarts, also with an empty
- * Redis. Events come in stream order per partition, except those that are delivered again.
+ * Reads the event stream as one consumer of a group, at least once. An event is acknowledged when its handler resolves.
+ * It is delivered again when the handler throws. Another consumer takes it over when this process dies. If the handler
+ * keeps failing for about ten minutes, the event is parked and never dropped: README.md, "Poison". The consumer
+ * survives restarts of Redis, also if Redis is then empty. Events come in stream order per partition, except events
+ * that are delivered again.
  *
- * Resolves when it reads; rejects when Redis is away at start. `close()` lets the running handlers end and offers the rest
- * to the other consumers at once; close it before the Redis connection.
+ * Resolves when it has begun to read. Rejects if Redis is down at the start. `close()` lets the running handlers end
+ * and offers the rest to the other consumers immediately. Close it before the Redis connection.
  */
 export async function consumeEvents(options: ConsumeOptions): Promise<{ close(): Promise<void> }> {
   const { redis, partitions = 1, from = "oldest", handle, count = () => undefined, maxPending = 256 } = options;

@@ -3,13 +3,14 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } f
 import { EVENT_TYPES, EVENTS } from "./event-stream.js";
 
 /**
- * Runs `work` in a CONSUMER span of the event's own trace, so that a task's trace shows what its events led to. The
- * span ends with the work, and fails when it rejects. Its attributes are those of the conventions for messaging, 1.45.0
- * (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/, in development), its name is the caller's. Without tracing, or without a trace in the event, only `work` runs.
+ * Runs `work` in a CONSUMER span of the event's own trace, so that the trace of a task also shows the effects of its
+ * events. The span ends with the work and is an error if the work rejects. Its attributes follow the conventions for
+ * messaging, 1.45.0 (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/, in development). The
+ * caller chooses its name. Without tracing, or without a trace in the event, it only runs `work`.
  */
 export function withEventSpan<T>(name: string, event: Event, work: () => Promise<T>): Promise<T> {
   const parent = propagation.extract(ROOT_CONTEXT, { traceparent: event.traceparent });
-  // A span without its task's trace would be a trace of its own that nobody looks for.
+  // Without the task's trace, the span would begin a new trace that no reader looks for.
   if (trace.getSpanContext(parent) === undefined) return work();
   const attributes = {
     "messaging.system.name": "redis",

@@ -2,7 +2,7 @@ import { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 
 export type EventData = NonNullable<Event["data"]>;
 
-/** The `type` field of each kind of event, as event.proto names it. */
+/** The `type` field of each kind of event, with the names in event.proto. */
 export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
   taskEnqueued: "task.enqueued",
   taskStarted: "task.started",
@@ -20,31 +20,34 @@ export const EVENT_TYPES: Readonly<Record<EventData["$case"], string>> = {
 
 const FIELDS = new Map(Object.entries(EVENT_TYPES).map(([field, type]) => [type, field]));
 
-/** The stream, which is one key for each partition. */
+/** The name of the stream. It has one key per partition. */
 export const EVENTS = "ccsp:events";
 
 /**
- * The stream of one partition. Partition n shares the hash tag `{n}` with the queue's shard n, since a state change and
- * its event are one script, and a script's keys must be on one node.
+ * Returns the key of the stream of one partition. Partition n has the same hash tag `{n}` as shard n of the queue: one
+ * script writes a state change and its event, and all keys of a script must be on one node.
  */
 export function eventsKey(partition: number): string {
   return `${EVENTS}:{${partition}}`;
 }
 
-/** Where a group's entries go that could not be handled (README.md, "Poison"). */
+/** Returns the key of the entries that a group could not handle (README.md, "Poison"). */
 export function parkedKey(partition: number, group: string): string {
   return `${eventsKey(partition)}:parked:${group}`;
 }
 
-/** Events that a partition keeps, about: Redis trims whole nodes of 100. Who writes, trims. */
+/**
+ * The approximate number of events that a partition keeps. Redis trims only whole nodes of 100 entries. Each writer
+ * trims when it writes.
+ */
 export const EVENTS_KEPT = 100_000;
 
-/** The `data` field: proto JSON of the data message. */
+/** Returns the `data` field: the proto JSON of the data message. */
 export function encodeEventData(data: EventData): string {
   return JSON.stringify(Reflect.get(Object(Event.toJSON(Event.fromPartial({ data }))), data.$case));
 }
 
-/** An event as the flat list of names and values that `decodeEvent` reads. What has nothing to say is left out. */
+/** Encodes an event as the flat list of names and values that `decodeEvent` reads. Empty fields are omitted. */
 export function encodeEvent(event: {
   readonly id: string;
   readonly time: Date;
@@ -69,16 +72,16 @@ export function encodeEvent(event: {
 }
 
 /**
- * An entry as an Event; `fields` is the flat list of names and values that Redis answers. Field names that are not known
- * are passed over. Undefined for an event of an unknown type, which a newer writer may send.
- * Throws when a known type's entry is malformed: no `time` in ms, or `data` that is not its JSON.
+ * Decodes an entry into an Event. `fields` is the flat list of names and values that Redis returns. Unknown field names
+ * are ignored. Returns undefined for an unknown event type, which a newer writer may send. Throws if an entry of a
+ * known type is malformed: `time` is not in ms, or `data` is not its JSON.
  */
 export function decodeEvent(partition: number, id: string, fields: readonly string[]): Event | undefined {
   const entry = new Map<string, string>();
   for (let at = 0; at + 1 < fields.length; at += 2) entry.set(fields[at] ?? "", fields[at + 1] ?? "");
   const field = FIELDS.get(entry.get("type") ?? "");
   if (field === undefined) return undefined;
-  // The generated reader of Event knows each kind by its field, so no list of kinds is kept here.
+  // The generated reader of Event knows each kind by its field, so this code needs no list of kinds.
   const { data } = Event.fromJSON({ [field]: JSON.parse(entry.get("data") ?? "") });
 
   const time = new Date(Number(entry.get("time") ?? Number.NaN));

@@ -5,28 +5,34 @@ import { dueAfterMs, type PendingEntry, type Redelivery } from "./redelivery.js"
 export interface Entry {
   readonly id: string;
   readonly fields: readonly string[];
-  /** This delivery included. */
+  /** The number of deliveries, including this one. */
   readonly deliveries: number;
 }
 
-/** At the oldest entry that is kept, or at the next one that comes. */
+/** Start at the oldest kept entry, or at the next new entry. */
 export type GroupStart = "oldest" | "now";
 
-/** One consumer's place in a consumer group on one partition: the Redis commands, without any policy. */
+/** One consumer of a consumer group on one partition. It has only the Redis commands and no policy. */
 export interface Group {
-  /** Makes stream and group where they are missing. `from` says where a new group starts; one that exists stays where it is. */
+  /**
+   * Makes the stream and the group if they do not exist. `from` is the start of a new group. An existing group keeps
+   * its position.
+   */
   ensure(from: GroupStart): Promise<void>;
-  /** New entries, or none after `blockMs`. On the caller's own blocking connection. */
+  /** Returns new entries, or none after `blockMs`. It uses the caller's own blocking connection. */
   read(reader: RedisClient, count: number, blockMs: number): Promise<Entry[]>;
-  /** Takes pending entries that are due again, its own and dead consumers'. Call it only while none is being handled. */
+  /**
+   * Takes pending entries that are due again: its own entries and those of dead consumers. Call it only while no entry
+   * is being handled.
+   */
   claimDue(rule: Redelivery): Promise<Entry[]>;
-  /** Says that entries are still being worked on, so that nobody takes them for abandoned. */
+  /** Shows that these entries are still in work, so that no other consumer takes them over. */
   keep(ids: readonly string[]): Promise<void>;
   ack(id: string): Promise<void>;
   park(id: string, why: string): Promise<void>;
-  /** Offers unfinished entries to the others and leaves the group. */
+  /** Offers unfinished entries to the other consumers and leaves the group. */
   leave(): Promise<void>;
-  /** Forgets consumers that have been silent for a day: each restart brings a new name. */
+  /** Deletes consumers that have been silent for a day, because each restart may add a new name. */
   forgetSilent(): Promise<void>;
 }
 
@@ -54,7 +60,7 @@ export function createGroup(redis: RedisConnection, partition: number, group: st
     read: async (reader, count, blockMs) => {
       const blocks = ["COUNT", count, "BLOCK", blockMs, "STREAMS", stream, ">"] as const;
       const reply: unknown = await reader.xreadgroup("GROUP", group, consumer, ...blocks);
-      // [[key, entries]] for the one stream, or null.
+      // The reply is [[key, entries]] for the one stream, or null.
       return entries(asList(asList(asList(reply)[0])[1])).map((entry) => ({ ...entry, deliveries: 1 }));
     },
     claimDue: async (rule) => {
@@ -62,7 +68,7 @@ export function createGroup(redis: RedisConnection, partition: number, group: st
       for await (const pending of allPending(client, stream, group, rule.firstBackoffMs)) {
         const dueMs = dueAfterMs(rule, pending, consumer);
         if (pending.idleMs < dueMs) continue;
-        // The idle time guards the claim: of two that found the entry, one gets it.
+        // The idle time guards the claim: if two consumers find the entry, only one gets it.
         const reply: unknown = await client.call("xclaim", stream, group, consumer, dueMs, pending.id);
         for (const entry of entries(asList(reply))) claimed.push({ ...entry, deliveries: pending.deliveries + 1 });
       }
@@ -91,7 +97,7 @@ export function createGroup(redis: RedisConnection, partition: number, group: st
   };
 }
 
-/** Whether Redis refused with this word, such as NOGROUP. */
+/** Whether the error is a reply of Redis that begins with this word, for example NOGROUP. */
 export function isReply(error: unknown, word: string): boolean {
   return error instanceof Error && new RegExp(`^(ERR )?${word}\\b`).test(error.message);
 }
@@ -117,7 +123,7 @@ async function* allPending(
 }
 
 function entries(list: readonly unknown[]): { id: string; fields: string[] }[] {
-  // A claimed entry that was trimmed away is null.
+  // Redis returns null for a claimed entry that was trimmed away.
   return list
     .map(asList)
     .filter((item) => item.length === 2)

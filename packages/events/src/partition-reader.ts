@@ -6,7 +6,7 @@ import { decodeEvent } from "./event-stream.js";
 import { type Entry, type Group, isReply } from "./group.js";
 import { type Redelivery, redeliveryMs } from "./redelivery.js";
 
-/** What became of one delivery. */
+/** The outcome of one delivery. */
 export type Outcome = "handled" | "failed" | "parked" | "unknown";
 
 export interface PartitionReaderOptions {
@@ -21,25 +21,27 @@ export interface PartitionReaderOptions {
 }
 
 const BATCH = 32;
-/** Between tries to read while Redis is away. */
+/** The back-off between tries to read while Redis is down. */
 const READING: Backoff = { firstMs: 200, longestMs: 5_000 };
-// So that an entry that is due by this clock is due by that of Redis, whose milliseconds begin elsewhere.
+// An entry that is due by the clock of this process must also be due by the clock of Redis. Their milliseconds begin at
+// different moments.
 const MARGIN_MS = 20;
 
 /**
- * Reads one partition until `stop` aborts: entries one after the other in stream order, and what failed again when it is
- * due. A failed entry does not hold up those behind it; only when `maxPending` of them wait, reading pauses.
+ * Reads one partition until `stop` aborts. It handles the entries one after the other in stream order, and failed
+ * entries again when they are due. A failed entry does not delay the entries behind it. Only when `maxPending` failed
+ * entries wait does it stop reading.
  */
 export async function readPartition(options: PartitionReaderOptions, stop: AbortSignal): Promise<void> {
   const { group, reader, rule, log, maxPending } = options;
-  /** Entries that failed here, with the time when they are due again. */
+  /** The entries that failed here, with the time when each is due again. */
   const failing = new Map<string, number>();
   let scanAtMs = 0;
 
   const work = async (entries: readonly Entry[]): Promise<void> => {
     let keptAtMs = Date.now();
     for (const [at, entry] of entries.entries()) {
-      // What is left undone is offered to the others by `leave`.
+      // `leave` offers the unfinished entries to the other consumers.
       if (stop.aborted) return;
       if (Date.now() - keptAtMs > rule.abandonedMs / 3) {
         await group.keep(entries.slice(at).map((each) => each.id));
@@ -55,7 +57,8 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
     const nextMs = Math.min(scanAtMs, ...failing.values());
     if (Date.now() >= nextMs) {
       scanAtMs = Date.now() + rule.scanMs;
-      // Due ones leave the map: claimed here they come back when they fail, claimed elsewhere they are no longer ours.
+      // Due entries leave the map. If this consumer claims one and it fails, it comes back into the map. If another
+      // consumer claims it, it is no longer ours.
       for (const [id, dueMs] of failing) if (dueMs <= Date.now()) failing.delete(id);
       await work(await group.claimDue(rule));
       return;
@@ -72,7 +75,8 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
     } catch (err) {
       if (stop.aborted) return;
       if (isReply(err, "NOGROUP")) {
-        // Redis came back without it: data lost, or a stream that was deleted. All that is there came after that.
+        // Redis came back without the group: data was lost, or the stream was deleted. All present entries were added
+        // after that, so start at the oldest.
         log.warn("consumer group is missing, making it again");
         await group.ensure("oldest").catch(() => undefined);
       }
@@ -83,7 +87,10 @@ export async function readPartition(options: PartitionReaderOptions, stop: Abort
   }
 }
 
-/** Gives one entry to the handler. False when it failed and will be delivered again. Rejects when Redis does not answer. */
+/**
+ * Passes one entry to the handler. Resolves to false if it failed and will be delivered again. Rejects if Redis does
+ * not answer.
+ */
 async function deliver(options: PartitionReaderOptions, entry: Entry): Promise<boolean> {
   const { partition, group, handle, count, log, rule } = options;
   const about = { event: `${partition}:${entry.id}`, deliveries: entry.deliveries };
@@ -99,7 +106,7 @@ async function deliver(options: PartitionReaderOptions, entry: Entry): Promise<b
   try {
     event = decodeEvent(partition, entry.id, entry.fields);
   } catch (err) {
-    // No later delivery can read it better.
+    // A later delivery cannot decode it either.
     return park(err);
   }
   if (event !== undefined) {

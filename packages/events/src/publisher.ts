@@ -5,33 +5,33 @@ import { EVENTS_KEPT, type EventData, encodeEvent, eventsKey } from "./event-str
 export interface Publication {
   readonly data: EventData;
   /**
-   * Names this event among those of the service. Two calls with one key tell of one event, whoever makes them. So a call
-   * that failed can be repeated, and replicas that find the same thing need not agree on who tells of it. Default: a new
-   * UUID, for an event that only this call knows of.
+   * The name of this event within its service. Two calls with the same key report the same event, even from different
+   * callers. So a failed call can be repeated, and replicas that notice the same thing need not agree on which one
+   * reports it. The default is a new UUID, for an event that only this call knows.
    */
   readonly key?: string;
-  /** When it happened. Default: now, on this host's clock. */
+  /** The time of the event. The default is now, by the clock of this host. */
   readonly time?: Date;
   readonly taskId?: string;
   readonly agentId?: string;
-  /** W3C context of the trace that it belongs to. */
+  /** The W3C context of the trace that the event belongs to. */
   readonly traceparent?: string;
 }
 
 export interface Publisher {
   /**
-   * Resolves with the event's id, `<service>:<key>`, when Redis has the event. Rejects when that is not known: after 10 s
-   * without an answer, or when Redis refused. Publish again with the same key then. The event may be on the stream more
-   * than once, each time with the same id, and readers drop repeats by id.
+   * Resolves with the event's id, `<service>:<key>`, when Redis has stored the event. Rejects if this is not known:
+   * after 10 s without an answer, or if Redis refused. Then publish again with the same key. The event may be on the
+   * stream more than once, always with the same id, and readers drop repeats by id.
    */
   publish(event: Publication): Promise<string>;
 }
 
 /**
- * Publishes events of a service that keeps no state in the queue's shards, on partition 0. The queue does not use it: its
- * events are written by the script that makes the change (ADR 1).
+ * Publishes events on partition 0, for a service that keeps no state in the queue's shards. The queue does not use it:
+ * the script that makes a change also writes its event (ADR 1).
  *
- * @param service begins the ids, so that no two services use the same one
+ * @param service is the first part of the ids, so that no two services use the same id
  */
 export function createPublisher(
   { client }: RedisConnection,

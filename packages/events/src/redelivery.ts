@@ -1,21 +1,23 @@
 import { backoffMs } from "@ccsp/timing";
 
-/** When a pending entry is given to a handler again, and when it is given up. Times in ms. */
+/** The rules for pending entries: when a handler gets an entry again, and when the entry is parked. Times are in ms. */
 export interface Redelivery {
-  /** Wait after the first failure; doubles with each delivery. */
+  /** The wait after the first failure. It doubles with each delivery. */
   readonly firstBackoffMs: number;
   readonly maxBackoffMs: number;
-  /** Deliveries after which an entry is parked. */
+  /** The number of deliveries after which an entry is parked. */
   readonly maxDeliveries: number;
-  /** An entry that its consumer has not touched for this long belongs to a dead process: others may take it. */
+  /**
+   * If a consumer has not touched an entry for this long, the consumer counts as dead, and others may take the entry.
+   */
   readonly abandonedMs: number;
-  /** How often to look for entries of dead consumers. */
+  /** How often to search for entries of dead consumers. */
   readonly scanMs: number;
 }
 
 /**
- * 0.5, 1, 2 … 32, 60, 60 … seconds: sixteen deliveries take about ten minutes, so that an outage of what the handler
- * needs, with a person to mend it, parks nothing.
+ * The waits are 0.5, 1, 2 … 32, 60, 60 … seconds. Sixteen deliveries take about ten minutes. So an outage of something
+ * that the handler needs parks no entry if a person repairs it in that time.
  */
 export const REDELIVERY: Redelivery = {
   firstBackoffMs: 500,
@@ -33,12 +35,15 @@ export interface PendingEntry {
   readonly deliveries: number;
 }
 
-/** How long an entry must be left alone after its n-th delivery before it is delivered again. */
+/** Returns the wait after the n-th delivery of an entry, before it is delivered again. */
 export function redeliveryMs({ firstBackoffMs, maxBackoffMs }: Redelivery, deliveries: number): number {
   return backoffMs(deliveries, { firstMs: firstBackoffMs, longestMs: maxBackoffMs });
 }
 
-/** Idle time that an entry needs before `consumer` may take it; the owner's own is due after the back-off alone. */
+/**
+ * Returns the idle time that an entry needs before `consumer` may take it. The consumer that owns the entry waits only
+ * for the back-off.
+ */
 export function dueAfterMs(rule: Redelivery, entry: PendingEntry, consumer: string): number {
   const backoff = redeliveryMs(rule, entry.deliveries);
   return entry.consumer === consumer ? backoff : Math.max(backoff, rule.abandonedMs);

@@ -134,7 +134,7 @@ describe("consumeEvents", () => {
     await consume({ handle, count: (outcome) => outcomes.push(outcome), redelivery: { ...quick, maxDeliveries: 3 } });
     const id = await publish("poison");
     await publish("t2");
-    // What nobody has read yet is not pending either.
+    // An entry that was not read yet is not pending either.
     await eventually(() => assert.deepEqual(outcomes.toSorted(), ["failed", "failed", "handled", "parked"]));
     await nothingPending();
     const [parked, ...more] = await redis.client.xrange(parkedKey(0, "g"), "-", "+");
@@ -213,7 +213,8 @@ describe("consumeEvents", () => {
 
   it("offers unfinished entries to the others at once when it closes, and leaves the group when it has none", async () => {
     const gate = createGate();
-    // Published first, so that the leaver reads all three at once and has two of them when it goes.
+    // These are published first, so that the leaving consumer reads all three at once and still holds two when it
+    // leaves.
     for (const task of ["t1", "t2", "t3"]) await publish(task);
     const first = await consume({
       consumer: "leaver",

@@ -62,7 +62,7 @@ describe("createPublisher", () => {
   it("keeps the stream bounded", async () => {
     const publisher = createPublisher(redis, "monitor", { kept: 100 });
     await Promise.all(Array.from({ length: 1_000 }, () => publisher.publish({ data })));
-    // Redis trims whole nodes of 100 entries.
+    // Redis trims only whole nodes of 100 entries.
     assert.ok((await redis.client.xlen(eventsKey(0))) <= 200);
   });
 

@@ -1,9 +1,12 @@
 import { backoffMs } from "@ccsp/timing";
 
-/** What was up for so long counts as healthy again. */
+/** A process that ran this long counts as healthy again. */
 const STEADY_MS = 10_000;
 
-/** How long to wait before the next start of something that was up for `lastedMs`: 200 ms, doubled up to 10 s until it stays up for 10 s. */
+/**
+ * Returns the wait before the next start of a process that ran for `lastedMs`. It is 200 ms first and doubles up to 10
+ * s. It starts again at 200 ms after the process has run for 10 s.
+ */
 export type Backoff = (lastedMs: number) => number;
 
 export function createBackoff(): Backoff {

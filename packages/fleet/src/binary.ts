@@ -2,12 +2,13 @@ import { delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findExecutable } from "@ccsp/config";
 
-/** The repository that this package lies in. */
+/** The repository that contains this package. */
 const REPOSITORY_ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /**
- * The absolute path of a program: what `variable` names in the environment, else the first on PATH, else what deploy/setup.sh put in
- * .tools/bin of the repository. Throws with the ways to get it when there is none.
+ * Returns the absolute path of a program. It is the path in the environment variable `variable`, otherwise the first
+ * match on PATH, otherwise the program that deploy/setup.sh put into .tools/bin of the repository. Throws if there is
+ * none, and the error says how to get it.
  */
 export function findBinary(name: string, variable: string): string {
   const named = process.env[variable];
@@ -23,8 +24,8 @@ export function findBinary(name: string, variable: string): string {
 }
 
 /**
- * Why no Consul can be started here; undefined when one can be tried. A CONSUL_BIN that is wrong is no reason: `startConsul` says so.
- * CCSP_WITHOUT_CONSUL=1 is one, also where there is a Consul.
+ * Returns why no Consul can be started here, or undefined if a start can be tried. A wrong CONSUL_BIN is not such a
+ * reason: `startConsul` reports it. CCSP_WITHOUT_CONSUL=1 is a reason, even if there is a Consul.
  */
 export function whyNoConsul(): string | undefined {
   if (process.env["CCSP_WITHOUT_CONSUL"] === "1") return "CCSP_WITHOUT_CONSUL is 1";

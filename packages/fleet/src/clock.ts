@@ -2,7 +2,7 @@ import { setTimeout as timeout } from "node:timers/promises";
 
 export interface Clock {
   now(): number;
-  /** Resolves after `ms`, or at once when the signal aborts. Never rejects. */
+  /** Resolves after `ms`, or immediately when the signal aborts. Never rejects. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 

@@ -9,11 +9,11 @@ import { untilReady } from "./until-ready.js";
 export interface ConsulOptions {
   readonly httpPort?: number | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
-  /** Told when it ends although nobody here asked for it. */
+  /** Called when the agent ends and no caller of this package has stopped it. */
   readonly onCrash?: (() => void) | undefined;
 }
 
-/** Restarted, it has forgotten everything, as a -dev agent does. */
+/** A Consul agent in -dev mode. It loses all of its data at a restart. */
 export interface ConsulAgent extends Restartable {
   readonly url: string;
   readonly port: number;
@@ -21,7 +21,10 @@ export interface ConsulAgent extends Restartable {
 
 const READY_MS = 20_000;
 
-/** Starts a Consul agent in -dev mode on 127.0.0.1; resolves when it takes registrations. The binary is CONSUL_BIN, or found on PATH, or from `make setup`. */
+/**
+ * Starts a Consul agent in -dev mode on 127.0.0.1. Resolves when it accepts registrations. The binary is CONSUL_BIN, or
+ * the one on PATH, or the one from `make setup`.
+ */
 export async function startConsul(options: ConsulOptions = {}): Promise<ConsulAgent> {
   const command = findBinary("consul", "CONSUL_BIN");
   const port = options.httpPort ?? (await freePort());
@@ -37,8 +40,8 @@ export async function startConsul(options: ConsulOptions = {}): Promise<ConsulAg
 }
 
 async function agentArgs(command: string, httpPort: number): Promise<string[]> {
-  // Ports that cannot be turned off get free ones, so that any number of agents run side by side. From 1.14 on there is one
-  // more, under a name that older versions refuse.
+  // Ports that cannot be turned off get free port numbers, so that any number of agents can run at the same time.
+  // Version 1.14 and later have one more port, and older versions refuse its name.
   const ports = [
     "grpc = -1",
     "dns = -1",
@@ -60,14 +63,20 @@ async function agentArgs(command: string, httpPort: number): Promise<string[]> {
   return ["agent", "-dev", "-disable-host-node-id", ...settings.flatMap(([name, value]) => [`-${name}`, value])];
 }
 
-/** As a number such as 1.14, or NaN for one that says it in another way: then it is new. */
+/**
+ * Returns the version as a number, for example 1.14. If the output has another form, it returns NaN, and the version
+ * counts as new.
+ */
 async function version(command: string): Promise<number> {
   const { stdout } = await promisify(execFile)(command, ["version"], { env: { CHECKPOINT_DISABLE: "1" } });
   const [, major, minor] = /v(\d+)\.(\d+)/.exec(stdout) ?? [];
   return Number(major) + Number(minor) / 100;
 }
 
-/** A leader alone is not enough: until the agent's own node is in the catalog, registrations are answered but not seen. */
+/**
+ * Waits for more than a leader: until the agent's own node is in the catalog, the agent answers registrations but does
+ * not list them.
+ */
 async function hasItself(port: number): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}/v1/catalog/nodes`, { signal: AbortSignal.timeout(2_000) });
   if (!response.ok) throw new Error(`its catalog answers ${response.status}`);

@@ -13,50 +13,69 @@ import { type Running, superviseUnit } from "./unit-process.js";
 
 export interface FleetOptions
   extends Pick<PlanOptions, "root" | "dataDir" | "replicas" | "env" | "serviceEnv" | "ports" | "single"> {
-  /** Another's Redis; one of the fleet's own, with its data in dataDir, when absent. */
+  /** The URL of an existing Redis. If omitted, the fleet starts its own, with its data in dataDir. */
   readonly redisUrl?: string | undefined;
-  /** Another's Consul, or "" for none; one of the fleet's own when absent, or none where none can be had, which `onLine` is told. */
+  /**
+   * The URL of an existing Consul, or "" for no Consul. If omitted, the fleet starts its own. If no Consul can be
+   * started here, it runs without one and reports that to `onLine`.
+   */
   readonly consulUrl?: string | undefined;
-  /** Each line of output, and each of the supervisor's own. */
+  /** Called with each output line of the processes, and with each line of the supervisor itself. */
   readonly onLine?: ((line: string, source: LineSource) => void) | undefined;
-  /** An open file descriptor that locks dataDir. Redis and services keep it open too, so that the lock outlives a fleet that was killed as they do. */
+  /**
+   * An open file descriptor that locks dataDir. Redis and the services also keep it open. If the fleet is killed and
+   * they live on, the lock lives on too.
+   */
   readonly lockFd?: number | undefined;
-  /** False: what crashed stays down. */
+  /** If false, a crashed process is not restarted. */
   readonly restart?: boolean | undefined;
 }
 
 export interface FleetProcess extends Part {
-  /** What runs now, or ran last. With `single` the same for all. */
+  /** The process that runs now, or the last one that ran. With `single` it is the same process for all services. */
   readonly process: ManagedProcess;
   readonly restarts: number;
 }
 
 export interface Fleet {
-  /** Reading it throws when the fleet uses another's. */
+  /** The fleet's own Redis. The getter throws if the fleet uses an existing one. */
   readonly redis: RedisServer;
-  /** Reading it throws when the fleet uses another's, or none. */
+  /** The fleet's own Consul. The getter throws if the fleet uses an existing one, or none. */
   readonly consul: ConsulAgent;
-  /** Of the gateways, as a gRPC target. */
+  /** The gRPC target of the gateways. */
   readonly gatewayAddress: string;
   processes(): readonly FleetProcess[];
-  /** Resolves when every replica is ready and reaches what it depends on. Rejects with what is missing after `timeoutMs` (60 s), and at once, with its words alone, when a service will not be started again. */
+  /**
+   * Resolves when every replica is ready and reaches its dependencies. Rejects after `timeoutMs` (60 s) with what is
+   * missing. Rejects immediately if a service will not be started again: the error then has only the last output of
+   * that service.
+   */
   ready(timeoutMs?: number): Promise<void>;
-  /** Resolves once `stop` has stopped everything. */
+  /** Resolves when `stop` has stopped everything. */
   waitStopped(): Promise<void>;
-  /** Ends a replica (the first) without warning; resolves when it is gone. It is then restarted as after any crash. */
+  /**
+   * Kills a replica (by default the first) with SIGKILL. Resolves when it is gone. The fleet then restarts it as after
+   * any crash.
+   */
   kill9(name: ServiceName, index?: number): Promise<void>;
-  /** SIGTERM to a replica (the first); resolves to how it ended. It is then restarted as after a crash. */
+  /**
+   * Sends SIGTERM to a replica (by default the first). Resolves to its exit. The fleet then restarts it as after a
+   * crash.
+   */
   terminate(name: ServiceName, index?: number): Promise<ProcessExit>;
-  /** Stops everything in order: gateway, executor, monitor, notification, queue, then Consul and Redis. Idempotent. */
+  /**
+   * Stops everything in this order: gateway, executor, monitor, notification, queue, then Consul and Redis. Idempotent.
+   */
   stop(): Promise<void>;
 }
 
-// What programs need to find others and to speak in the user's language and time; nothing that could hold a secret.
+// Variables with which a program finds other programs and uses the user's language and time zone. None of them may
+// contain a secret.
 const INHERITED = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
 /**
- * Starts Redis, Consul (where it can be had) and the services of a built repository on 127.0.0.1, and keeps them running. Resolves when all processes run (see
- * `ready`); when one cannot be started, those that were are stopped again.
+ * Starts Redis, Consul (if possible) and the services of a built repository on 127.0.0.1, and keeps them running.
+ * Resolves when all processes run (see `ready`). If one cannot be started, it stops the started ones and rejects.
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const say = (line: string) => options.onLine?.(line, { name: "fleet", stream: "stderr" });
@@ -152,7 +171,7 @@ function ownOrThrow<S>(server: S | undefined, name: string): S {
   return server;
 }
 
-/** grpc's own scheme for a list of addresses needs no discovery. */
+/** gRPC's own `ipv4:` scheme for a list of addresses works without discovery. */
 function gatewayAddress(running: readonly Running[]): string {
   const gateways = running.flatMap(({ unit }) => unit.parts).filter(({ name }) => name === "gateway");
   const addresses = gateways.map(({ ports }) => `127.0.0.1:${ports.grpc}`);

@@ -1,15 +1,16 @@
 import { createServer } from "node:net";
 
-// Below every usual ephemeral range (Linux 32768+, macOS 49152+): an outgoing connection can then never sit on the
-// port of a server that is being restarted.
+// The range is below every usual ephemeral range (Linux 32768+, macOS 49152+). So an outgoing connection never takes
+// the port of a server that is being restarted.
 const LOWEST = 20_000;
 const HIGHEST = 31_999;
 
 const handedOut = new Set<number>();
 
 /**
- * A TCP port on 127.0.0.1 that nothing listens on. The same process never gets one twice. It is not reserved: another process may take
- * it before its user binds, which choosing at random out of 12,000 makes rare.
+ * Returns a TCP port on 127.0.0.1 on which no process listens. It never returns the same port twice in one process. The
+ * port is not reserved: another process may take it before the caller binds it. The random choice out of 12,000 makes
+ * that rare.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt += 1) {

@@ -1,12 +1,15 @@
-/** What a service says of itself at `/health?verbose`. */
+/** The answer of a service to `/health?verbose`. */
 export interface Health {
   /** `starting`, `ready` or `draining`. */
   readonly state: string;
-  /** What is wrong with each dependency that does not answer, by its name. */
+  /** The fault of each dependency that does not answer, by the name of the dependency. */
   readonly failing: Readonly<Record<string, string>>;
 }
 
-/** Asks a service of this machine. Rejects when it does not answer in time: `timeoutMs` must be above the 2 s that its own checks take. */
+/**
+ * Asks a service on this machine. Rejects if it does not answer in time. `timeoutMs` must be more than 2 s, because the
+ * service's own checks may take that long.
+ */
 export async function askHealth(opsPort: number, timeoutMs: number): Promise<Health> {
   const url = `http://127.0.0.1:${opsPort}/health?verbose`;
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });

@@ -15,17 +15,17 @@ export interface InfrastructureOptions {
   readonly onLine?: OnLine | undefined;
   readonly say: (line: string) => void;
   readonly clock: Clock;
-  /** As a fleet has it. */
+  /** As in `FleetOptions`. */
   readonly lockFd?: number | undefined;
 }
 
-/** A server of the fleet's own, restarted when it crashes. */
+/** A server that the fleet started itself. The fleet restarts it after a crash. */
 export interface Kept<S> {
   readonly server: S;
   close(): Promise<void>;
 }
 
-/** Redis as deploy/redis.conf has it, with its data in dataDir/redis, which outlives it. */
+/** Starts Redis with the settings of deploy/redis.conf. Its data is in dataDir/redis and stays there after the stop. */
 export function openRedis(options: InfrastructureOptions): Promise<Kept<RedisServer>> {
   return keep("redis", options, async (onCrash) =>
     startRedis({
@@ -40,7 +40,7 @@ export function openRedis(options: InfrastructureOptions): Promise<Kept<RedisSer
   );
 }
 
-/** What a process that writes in dataDir shares of this one. */
+/** The file descriptors of this process that a process with data in dataDir keeps open. */
 export const keptOpen = ({ lockFd }: { readonly lockFd?: number | undefined }): readonly number[] =>
   lockFd === undefined ? [] : [lockFd];
 
@@ -81,7 +81,7 @@ async function keep<S extends Restartable>(
   };
 }
 
-/** The port that people expect, unless this machine runs such a server already. */
+/** Returns the usual port, or undefined if a server on this machine has it already. */
 async function usualPort(port: number, { ports }: InfrastructureOptions): Promise<number | undefined> {
   return ports === "default" && (await isFree(port)) ? port : undefined;
 }

@@ -1,6 +1,9 @@
 import type { OutputStream } from "./process.js";
 
-/** Whose line it is: a replica's such as `executor-2`, `single`, `redis`, `consul`, or `fleet` for the supervisor's own. */
+/**
+ * The source of a line: a replica such as `executor-2`, or `single`, `redis`, `consul`, or `fleet` for the supervisor
+ * itself.
+ */
 export interface LineSource {
   readonly name: string;
   readonly stream: OutputStream;

@@ -1,12 +1,15 @@
 import { whyNoConsul } from "./binary.js";
 
-/** What is used of Mocha's `this` in a `before` hook. */
+/** The part of Mocha's `this` in a `before` hook that is used here. */
 interface HookContext {
   skip(): unknown;
   readonly test?: { readonly parent?: { title: string } | undefined } | undefined;
 }
 
-/** For a test, or a `before` hook of tests: skips it, or them, where no Consul can be had, and says why in the title, which the list of what was skipped shows. */
+/**
+ * Skips a test, or all tests of a suite from its `before` hook, if no Consul can be started here. It adds the reason to
+ * the suite's title, because the list of skipped tests shows the title.
+ */
 export function needsConsul(context: HookContext): void {
   const reason = whyNoConsul();
   if (reason === undefined) return;

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { ASK_THE_QUEUE, DEFAULT_PORTS, type ServiceName, STOP_ORDER, USE_REDIS } from "./services.js";
 
-/** One replica of one service: where it listens. */
+/** One replica of one service, and its ports. */
 export interface Part {
   readonly name: ServiceName;
-  /** From 0, among the replicas of its service. */
+  /** Counts from 0 among the replicas of its service. */
   readonly index: number;
   readonly ports: { readonly grpc: number; readonly ops: number };
 }
 
-/** One process to run: a replica, or all five services in one. */
+/** One process to run: one replica, or all five services together. */
 export interface Unit {
   readonly name: string;
   readonly parts: readonly Part[];
@@ -20,26 +20,26 @@ export interface Unit {
 }
 
 export interface PlanOptions {
-  /** The repository. */
+  /** The repository's root folder. */
   readonly root: string;
   readonly dataDir: string;
   readonly redisUrl: string;
-  /** "" without Consul: then those that ask the queue are told where its replicas are. */
+  /** "" without Consul. Then the services that call the queue get the addresses of its replicas. */
   readonly consulUrl: string;
   readonly replicas?: Partial<Record<ServiceName, number>> | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>> | undefined;
   readonly ports?: "default" | "free" | undefined;
   readonly single?: boolean | undefined;
-  /** What every process gets of this one's environment. */
+  /** The part of this process's environment that every process gets. */
   readonly inherited: Readonly<Record<string, string>>;
   readonly takePort: () => Promise<number>;
   readonly isFree: (port: number) => Promise<boolean>;
 }
 
 /**
- * Which processes a fleet consists of, and how each is started. With `ports: "default"` a first replica listens on its service's own ports;
- * rejects, naming them, when some are taken.
+ * Returns the processes of a fleet, and how each one is started. With `ports: "default"`, the first replica of a
+ * service listens on the service's own ports. Rejects if some of these ports are taken, and the error names them.
  */
 export async function planUnits(options: PlanOptions): Promise<readonly Unit[]> {
   const parts: Part[] = [];
@@ -109,7 +109,7 @@ function singleUnit(parts: readonly Part[], options: PlanOptions): Unit {
   };
 }
 
-/** By absolute path: @ccsp/telemetry can be resolved from the services that depend on it only. */
+/** An absolute path, because only the services that depend on @ccsp/telemetry can resolve it by name. */
 function nodeArgs(root: string): readonly string[] {
   const register = join(root, "packages", "telemetry", "dist", "register.js");
   return ["--enable-source-maps", "--import", register];
@@ -127,7 +127,7 @@ function partEnv(part: Part, options: PlanOptions): Record<string, string> {
   };
   if (USE_REDIS.includes(part.name)) env["CCSP_REDIS_URL"] = options.redisUrl;
   if (part.name === "executor") {
-    // The same over restarts: the queue and the leases on disk know a replica by them.
+    // These stay the same over restarts: the queue and the leases on disk identify a replica by them.
     env["CCSP_EXECUTOR_ID"] = `executor-${part.index + 1}`;
     env["CCSP_EXECUTOR_DIR"] = join(options.dataDir, `executor-${part.index + 1}`);
   }

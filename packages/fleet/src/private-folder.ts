@@ -5,8 +5,8 @@ export const PRIVATE_FOLDER = 0o700;
 export const PRIVATE_FILE = 0o600;
 
 /**
- * Makes `folder` where it is missing, and it and all that is in it its owner's alone: folders 0700, files 0600, also those from before.
- * Links stay what they are, and so does what they lead to.
+ * Makes `folder` if it does not exist, and gives only its owner access to it and to everything inside: folders get
+ * 0700, files 0600. This includes files and folders that existed before. Links and their targets stay unchanged.
  */
 export async function openPrivateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });

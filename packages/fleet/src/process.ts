@@ -6,18 +6,24 @@ import { createInterface } from "node:readline";
 export type OutputStream = "stdout" | "stderr";
 
 export interface ProcessOptions {
-  /** For messages. */
+  /** The name in messages. */
   readonly name: string;
-  /** Path, or a name that is looked up in the PATH of `env`. */
+  /** A path, or a name that is looked up in the PATH of `env`. */
   readonly command: string;
   readonly args: readonly string[];
-  /** All that the process sees: nothing of the parent's environment is added. */
+  /** The complete environment of the process. Nothing of the parent's environment is added. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
-  /** The permissions that files of the process do not get; this one's when absent. */
+  /**
+   * The umask: permission bits that new files of the process do not get. If omitted, the process has the umask of this
+   * one.
+   */
   readonly umask?: number | undefined;
-  /** File descriptors of this process that it gets as its 3, 4 and so on, open for as long as it lives. */
+  /**
+   * File descriptors of this process. The child gets them as its 3, 4 and so on, and keeps them open for its whole
+   * life.
+   */
   readonly keepOpen?: readonly number[] | undefined;
 }
 
@@ -29,28 +35,30 @@ export interface ProcessExit {
 export interface ManagedProcess {
   readonly name: string;
   readonly pid: number;
-  /** Resolves when the process is gone and its output was read. Never rejects. */
+  /** Resolves when the process has ended and its output was read. Never rejects. */
   readonly exited: Promise<ProcessExit>;
   /** The last lines of its output, for messages about its end. */
   lastLines(): readonly string[];
-  /** Signals the process itself, not what it started. False when it is gone. */
+  /** Signals the process itself, not its children. Returns false if the process has ended. */
   kill(signal: NodeJS.Signals): boolean;
-  /** SIGTERM to the process; after `graceMs` (10 s), SIGKILL to its group. Idempotent. */
+  /** Sends SIGTERM to the process, and after `graceMs` (10 s) SIGKILL to its group. Idempotent. */
   stop(graceMs?: number): Promise<ProcessExit>;
 }
 
 const KEPT_LINES = 20;
-// A descendant that left the group may hold the pipes open for ever; its parent is gone all the same.
+// A descendant that left the group may hold the pipes open without a limit, although the process itself has ended.
 const OUTPUT_GRACE_MS = 200;
 
-// Part of util-linux, so that any Debian has it.
+// It is part of util-linux, so every Debian has it.
 const SETPRIV = "/usr/bin/setpriv";
 
 /**
- * Starts a child process as the leader of its own group. Resolves once it runs; rejects with the reason when it cannot be started.
- * However it ends, what is left of its group is killed.
- * Children are killed when this process exits. When it is itself killed with SIGKILL, they get a SIGTERM from Linux if their command is
- * a path; elsewhere they are then left behind.
+ * Starts a child process as the leader of its own process group. Resolves when it runs. Rejects with the reason if it
+ * cannot be started.
+ *
+ * When the process ends, the rest of its group is killed. When this process exits, all children are killed. If this
+ * process is killed with SIGKILL, Linux sends SIGTERM to each child whose command is a path. On other systems the
+ * children then keep running.
  */
 export function startProcess(options: ProcessOptions): Promise<ManagedProcess> {
   const [command = options.command, ...args] = [...deathSignal(options.command), options.command, ...options.args];
@@ -70,7 +78,7 @@ export function startProcess(options: ProcessOptions): Promise<ManagedProcess> {
   });
 }
 
-/** A child has the mask that its parent had when it was made, and `spawn` makes it before it returns. */
+/** A child gets the umask that its parent has when it is made. `spawn` makes the child before it returns. */
 function withUmask<T>(umask: number | undefined, make: () => T): T {
   if (umask === undefined) return make();
   const before = process.umask(umask);
@@ -81,7 +89,10 @@ function withUmask<T>(umask: number | undefined, make: () => T): T {
   }
 }
 
-/** What to put before a command for it to end with its parent. It replaces itself by the command, so that the process is the same. */
+/**
+ * Returns the command to put before a command, so that it ends with its parent. setpriv replaces itself by the command,
+ * so the process stays the same.
+ */
 function deathSignal(command: string): readonly string[] {
   return existsSync(SETPRIV) && isAbsolute(command) && existsSync(command) ? [SETPRIV, "--pdeathsig", "TERM"] : [];
 }
@@ -102,7 +113,8 @@ function manage(child: ChildProcess, pid: number, options: ProcessOptions): Mana
   const exited = new Promise<ProcessExit>((resolve) => {
     child.once("exit", (code, signal) => {
       outlivedByParent(pid);
-      // Now, while the number cannot be another's yet: nobody looks after what a crashed process left behind.
+      // Kills the group now, while no other process can have this number yet. No other code cleans up what a crashed
+      // process leaves behind.
       killGroup(pid);
       const patience = setTimeout(() => resolve({ code, signal }), OUTPUT_GRACE_MS);
       child.once("close", () => {
@@ -130,7 +142,7 @@ function killGroup(leader: number): void {
   try {
     process.kill(-leader, "SIGKILL");
   } catch (error) {
-    // Gone already is what was asked for.
+    // ESRCH means that the group has ended already, which is the wanted result.
     if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }

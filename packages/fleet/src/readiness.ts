@@ -7,8 +7,10 @@ const POLL_MS = 50;
 const MOST_OF_A_LINE = 300;
 
 /**
- * Resolves when every part is ready and reaches what it depends on, so that the fleet does what it is asked from then on. Rejects at once, in
- * its words, when one will not be started again: the others may only wait for it. When time is up, names each that is not ready and why.
+ * Resolves when every part is ready and reaches its dependencies, so that the fleet can do its work from then on.
+ * Rejects immediately if a part will not be started again, because the other parts may wait for it without end. The
+ * error then has the last output of that part. Rejects when the time is up, and names each part that is not ready, with
+ * the reason.
  */
 export async function untilAllReady(running: readonly Running[], timeoutMs: number): Promise<void> {
   const deadline = Date.now() + timeoutMs;
@@ -26,7 +28,7 @@ const lastWords = ({ unit, supervisor }: Running): string =>
   `${unit.name} ended: ${supervisor.process.lastLines().join("\n")}`;
 
 async function whatIsMissing({ unit, supervisor }: Running): Promise<string | undefined> {
-  // Whoever answers on its port meanwhile is not it.
+  // The unit is down, so an answer on its port would come from another process.
   if (!supervisor.up)
     return `${unit.name} ended and is about to be restarted: ${supervisor.process.lastLines().at(-1) ?? ""}`;
   const reasons = await Promise.all(unit.parts.map(whyNotReady));
@@ -36,7 +38,7 @@ async function whatIsMissing({ unit, supervisor }: Running): Promise<string | un
   return `${unit.name}: ${missing.join(", ")}${last === undefined ? "" : `; its last line: ${short(last)}`}`;
 }
 
-/** A line of a log may hold a stack. */
+/** A log line may contain a stack trace. */
 const short = (line: string): string => (line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)} …` : line);
 
 async function whyNotReady(part: Part): Promise<string | undefined> {

@@ -10,19 +10,22 @@ import { type Restartable, restartable } from "./restartable.js";
 import { untilReady } from "./until-ready.js";
 
 export interface RedisOptions {
-  /** Where its data goes, kept on stop; all of it is its owner's alone. A temporary folder, removed on stop, when absent. */
+  /**
+   * The folder for its data. Only the owner has access. The data stays after the stop. If omitted, it is a temporary
+   * folder that is removed at the stop.
+   */
   readonly dir?: string | undefined;
   readonly port?: number | undefined;
-  /** Every answered write survives kill -9 (appendfsync always). Off when absent, and then nothing is stored. */
+  /** If true, every answered write survives kill -9 (appendfsync always). If omitted, nothing is stored. */
   readonly appendOnly?: boolean | undefined;
-  /** A redis.conf that is read first. */
+  /** A redis.conf that Redis reads first. */
   readonly configFile?: string | undefined;
-  /** More settings, as on its command line: `["--maxmemory", "10mb"]`. */
+  /** More settings in the form of the command line: `["--maxmemory", "10mb"]`. */
   readonly args?: readonly string[] | undefined;
-  /** File descriptors that it keeps open as long as it lives, such as a lock on its folder. */
+  /** File descriptors that Redis keeps open for its whole life, for example a lock on its folder. */
   readonly keepOpen?: readonly number[] | undefined;
   readonly onLine?: ((line: string, stream: OutputStream) => void) | undefined;
-  /** Told when it ends although nobody here asked for it. */
+  /** Called when Redis ends and no caller of this package has stopped it. */
   readonly onCrash?: (() => void) | undefined;
 }
 
@@ -32,12 +35,15 @@ export interface RedisServer extends Restartable {
   readonly dir: string;
 }
 
-// Loading a large append-only file takes its time; a start without one takes about 20 ms.
+// Redis needs time to load a large append-only file. A start without one takes about 20 ms.
 const READY_MS = 30_000;
-// Its files are everybody's to read otherwise, and no setting of its own says so.
+// Without this umask every user could read the files of Redis. Redis has no setting for it.
 const OWNER_ONLY = 0o077;
 
-/** Starts a redis-server on 127.0.0.1; resolves when it answers. The binary is REDIS_SERVER_BIN, or found on PATH, or from `make setup`. */
+/**
+ * Starts a redis-server on 127.0.0.1. Resolves when it answers. The binary is REDIS_SERVER_BIN, or the one on PATH, or
+ * the one from `make setup`.
+ */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const command = findBinary("redis-server", "REDIS_SERVER_BIN");
   const port = options.port ?? (await freePort());
@@ -89,7 +95,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
 }
 
-/** Any answer but LOADING will do: a server that asks for a password is up. */
+/** Any answer except LOADING counts: a server that asks for a password is running. */
 function ping(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");

@@ -1,20 +1,20 @@
 import type { ManagedProcess } from "./process.js";
 
-/** A server that tests kill and start again at will. */
+/** A server that tests can kill and start again. */
 export interface Restartable {
-  /** Of the process that runs now, or ran last. */
+  /** The pid of the process that runs now, or of the last one. */
   readonly pid: number;
-  /** SIGTERM, and SIGKILL when that does not help. Idempotent. */
+  /** Sends SIGTERM, and SIGKILL if the process does not end. Idempotent. */
   stop(): Promise<void>;
-  /** Ends it without warning; resolves when it is gone. */
+  /** Kills it with SIGKILL. Resolves when it has ended. */
   kill9(): Promise<void>;
-  /** Starts it again where it was; resolves when it is ready. Stops it first when it runs. */
+  /** Starts it again with the same port and data folder. Resolves when it is ready. If it runs, it is stopped first. */
   restart(): Promise<void>;
 }
 
-/** `onCrash` is told when the process ends otherwise than by one of the above. */
+/** Calls `onCrash` when the process ends for any other reason than the methods above. */
 export async function restartable(start: () => Promise<ManagedProcess>, onCrash?: () => void): Promise<Restartable> {
-  /** The process whose end was asked for. */
+  /** The process that a method above is ending. */
   let condemned: ManagedProcess | undefined;
   const launch = async () => {
     const started = await start();

@@ -4,18 +4,18 @@ import type { Clock } from "./clock.js";
 export interface ReviverOptions {
   readonly clock: Clock;
   readonly restart: () => Promise<void>;
-  /** Told before each try, with the reason why the one before it failed. */
+  /** Called before each try, with the error of the previous try. */
   readonly onTry: (inMs: number, failure: unknown) => void;
 }
 
 export interface Reviver {
-  /** What it watches over has crashed. */
+  /** Call it when the server has crashed. */
   readonly crashed: () => void;
-  /** Ends trying; resolves when nothing is being started any more. */
+  /** Stops trying. Resolves when no start is in progress any more. */
   stop(): Promise<void>;
 }
 
-/** Restarts a server that crashed, with the waits of a supervisor. */
+/** Restarts a crashed server, with the same back-off as a supervisor. */
 export function createReviver({ clock, restart, onTry }: ReviverOptions): Reviver {
   const backoff = createBackoff();
   const stopping = new AbortController();

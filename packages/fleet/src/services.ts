@@ -7,10 +7,10 @@ interface Ports {
   readonly ops: number;
 }
 
-/** In the order in which they stop: those that take work first, what the others need last. */
+/** The services in the order in which they stop: first those that accept work, last the one that the others need. */
 export const STOP_ORDER = ["gateway", "executor", "monitor", "notification", "queue"] as const satisfies ServiceName[];
 
-/** Who is told where Redis is, which may have a password in its address. */
+/** The services that get the URL of Redis, which may contain a password. */
 export const USE_REDIS: readonly ServiceName[] = ["queue", "monitor", "notification"];
 
 export const ASK_THE_QUEUE: readonly ServiceName[] = ["gateway", "executor"];

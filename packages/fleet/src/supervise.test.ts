@@ -92,7 +92,7 @@ interface Fake {
   stop(): Promise<ProcessExit>;
 }
 
-/** A supervisor over processes and a clock that do what the test says. */
+/** A supervisor with fake processes and a fake clock, which the test controls. */
 async function createWorld({ restart = true, firstStart }: { restart?: boolean; firstStart?: Error } = {}) {
   const started: Fake[] = [];
   const ends: Ending[] = [];
@@ -140,7 +140,7 @@ async function createWorld({ restart = true, firstStart }: { restart?: boolean; 
       started.at(-1)?.end(exit);
       await settle();
     },
-    /** Lets the wait that was asked for go by. */
+    /** Ends the current wait. */
     async elapse() {
       wake();
       await settle();
@@ -179,5 +179,5 @@ function createFake(): Fake {
   return fake;
 }
 
-/** Lets every promise that can settle do so. */
+/** Waits until every promise that can settle has settled. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));

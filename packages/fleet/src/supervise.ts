@@ -4,36 +4,39 @@ import type { ManagedProcess, ProcessExit } from "./process.js";
 
 export type Supervisable = Pick<ManagedProcess, "exited" | "stop">;
 
-/** How something ended: a process, or the attempt to start one. */
+/** How a process, or the attempt to start one, ended. */
 export type Ending = ProcessExit | Error;
 
 export interface SuperviseOptions<P extends Supervisable> {
   readonly start: () => Promise<P>;
   readonly clock: Clock;
-  /** False: a process that ended stays ended. */
+  /** If false, an ended process is not started again. */
   readonly restart: boolean;
-  /** Told at each end that nobody asked for, with the wait before the next start: undefined when there will be none. */
+  /**
+   * Called at each end that `stop` did not cause, with the wait before the next start. The wait is undefined if there
+   * is no next start.
+   */
   readonly onEnd: (ending: Ending, restartInMs: number | undefined) => void;
 }
 
 export interface Supervisor<P extends Supervisable> {
-  /** The process that runs, or ran last. */
+  /** The process that runs now, or the last one. */
   readonly process: P;
   readonly restarts: number;
-  /** False between its end and its next start. */
+  /** False between the end of a process and the next start. */
   readonly up: boolean;
-  /** The process ended and will not be started again. */
+  /** True if the process ended and will not be started again. */
   readonly gaveUp: boolean;
-  /** Stops the process and starts it no more. Idempotent. */
+  /** Stops the process and does not start it again. Idempotent. */
   stop(): Promise<void>;
 }
 
-// Every service's answer to settings that it cannot run with. They would be the same at the next start.
+// The exit code of every service for invalid settings. The settings would be the same at the next start.
 const EXIT_SETTINGS_FAULT = 2;
 
 /**
- * Starts a process, and starts it again after a wait (see Backoff) whenever it ends, whatever its exit code save 2, until stopped. Rejects
- * when the first start fails; later ones are tried again.
+ * Starts a process, and starts it again after a back-off (see Backoff) each time it ends, until `stop`. It does this
+ * for every exit code except 2. Rejects if the first start fails. A later failed start is retried.
  */
 export async function supervise<P extends Supervisable>(options: SuperviseOptions<P>): Promise<Supervisor<P>> {
   const { clock } = options;
@@ -68,7 +71,7 @@ export async function supervise<P extends Supervisable>(options: SuperviseOption
       await clock.sleep(delayMs, stopping.signal);
       if (stopping.signal.aborted) return;
       failure = await startAgain();
-      // Told to stop while this one was starting: the one that `stop` saw was its predecessor.
+      // `stop` was called while this process was starting, so `stop` has stopped only the previous process.
       if (stopping.signal.aborted) await current.stop();
     }
   };

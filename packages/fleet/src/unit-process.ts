@@ -6,7 +6,7 @@ import type { Unit } from "./plan.js";
 import { type ManagedProcess, startProcess } from "./process.js";
 import { type Supervisor, supervise } from "./supervise.js";
 
-/** A process of the fleet and who watches over it. */
+/** A process of the fleet and its supervisor. */
 export interface Running {
   readonly unit: Unit;
   readonly supervisor: Supervisor<ManagedProcess>;
@@ -20,9 +20,9 @@ export interface UnitOptions {
   readonly say: (line: string) => void;
 }
 
-// Longer than a service's own drain limit (20 s), so that it is the service that decides.
+// Longer than a service's own drain limit (20 s), so that the service itself ends its drain.
 const STOP_GRACE_MS = 30_000;
-/** Starts a unit and keeps it running. Rejects when it was not built or cannot be started. */
+/** Starts a unit and keeps it running. Rejects if the unit was not built or cannot be started. */
 export async function superviseUnit(unit: Unit, options: UnitOptions): Promise<Running> {
   const { root, restart = true, onLine, say } = options;
   await access(unit.program).catch(() => {

@@ -3,13 +3,16 @@ import type { ManagedProcess } from "./process.js";
 
 export interface ReadyOptions {
   readonly timeoutMs: number;
-  /** Fulfils when ready; its rejection says what is missing. */
+  /** Fulfils when the process is ready. Its rejection says what is missing. */
   readonly check: () => Promise<void>;
 }
 
 const POLL_MS = 15;
 
-/** Waits until `check` passes. Throws, with the last lines of its output, when the process ends first or time is up; it is then stopped. */
+/**
+ * Waits until `check` passes. Throws if the process ends first. If the time is up, it stops the process and throws. The
+ * error has the last lines of the process's output.
+ */
 export async function untilReady(child: ManagedProcess, { timeoutMs, check }: ReadyOptions): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   let ended = false;

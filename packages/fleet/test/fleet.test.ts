@@ -8,7 +8,7 @@ import { type Fleet, type FleetOptions, SERVICES, startFleet, whyNoConsul } from
 
 const REDIS_CONF = fileURLToPath(new URL("../../../deploy/redis.conf", import.meta.url));
 
-// Stands in for all services: ready at once, says what it was given, ends as told by the setting STUB.
+// A stand-in for all services. It is ready immediately, prints its settings, and ends as the setting STUB says.
 const SERVICE = `
   const name = process.env.OTEL_SERVICE_NAME.replace("ccsp-", "");
   if (process.env.STUB === "refuses-settings") {

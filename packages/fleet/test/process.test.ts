@@ -37,7 +37,7 @@ describe("startProcess", () => {
     });
     await child.exited;
     const env: Record<string, string> = JSON.parse(lines.join(""));
-    // Under `make coverage`, Node gives it to every child of its own accord.
+    // Under `make coverage`, Node itself adds this variable to the environment of every child process.
     delete env["NODE_V8_COVERAGE"];
     assert.deepEqual(env, { A: "1" });
   });
@@ -99,7 +99,7 @@ describe("startProcess", () => {
       { nodeArgs: process.execArgv, onLine: said.onLine },
     );
     const child = Number(await said.line);
-    // Before that it is setpriv, which may not have asked yet to end with its parent.
+    // Until then the process is still setpriv, which may not have asked yet for the signal at its parent's end.
     while (!readFileSync(`/proc/${child}/cmdline`, "utf8").startsWith("/bin/sleep\0")) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -132,7 +132,7 @@ function firstLine() {
   return { line, onLine: (text: string) => onLine(text) };
 }
 
-/** Killed, and at most waiting for init to reap it. */
+/** Waits until the process is killed. It may still wait for init to reap it. */
 async function gone(pid: number): Promise<void> {
   const deadline = Date.now() + 5_000;
   while (alive(pid)) {

@@ -16,8 +16,9 @@ import type { Serving } from "./serve-call.js";
 import { encodeRefusal } from "./status-details.js";
 
 /**
- * Decides by what a caller presents, before a byte of the request is read, whether the call is let in: answers who calls, for the handler's context
- * and for the bounds on one caller; undefined: whoever is at that address. Throw a `Refusal` to refuse it.
+ * Decides from the caller's credentials whether the server accepts the call. It runs before the server reads a byte of
+ * the request. Returns the identity of the caller, for the handler's context and for the limits per caller. Undefined
+ * means that the caller is known by its address only. Throws a `Refusal` to refuse the call.
  */
 export type Admit = (method: string, caller: CallerCredentials) => Promise<Identity | undefined>;
 
@@ -25,11 +26,14 @@ export interface AdmissionOptions {
   readonly admit: Admit | undefined;
   readonly limits: CallerLimits | undefined;
   readonly nowMs: () => number;
-  /** Whether a peer's connection is open. */
+  /** Whether the connection of this peer is open. */
   readonly isOpen: (peer: string) => boolean;
 }
 
-/** What every call passes before it is served. What waits here holds no more than HTTP/2's window of its body. */
+/**
+ * The check that every call passes before the server serves it. A call that waits here holds at most HTTP/2's
+ * flow-control window of its body in memory.
+ */
 export function createAdmission(options: AdmissionOptions, serving: Serving): ServerInterceptor {
   const shared: Shared = {
     ...options,
@@ -49,7 +53,7 @@ export function createAdmission(options: AdmissionOptions, serving: Serving): Se
   };
 }
 
-/** What the calls of one server share. */
+/** The state that all calls of one server share. */
 interface Shared extends AdmissionOptions {
   readonly serving: Serving;
   readonly callerOf: ((caller: string) => CallerState) | undefined;
@@ -64,7 +68,7 @@ class Arrival {
   readonly #peer: string;
   #over = false;
   #caller: string | undefined;
-  /** Its body need not be waited for any more. */
+  /** Call it when this call no longer waits for its body. */
   #arrived = (): void => undefined;
 
   constructor(method: string, call: ServerInterceptingCallInterface, shared: Shared) {
@@ -135,12 +139,13 @@ class Arrival {
     this.#call.sendStatus(encoded);
   }
 
-  /** Also called when the answer is out. */
+  /** grpc-js calls this also after the answer was sent. */
   #cancelled(): void {
     this.#arrived();
     const { callerOf, isOpen } = this.#shared;
     const late = Number(this.#call.getDeadline()) <= Date.now();
-    // Its caller may have been forgotten since it began, as one that does nothing.
+    // `createCallers` may have deleted this caller since the call began, because the caller was idle. So look it up
+    // again.
     if (!this.#over && !late && this.#caller !== undefined)
       callerOf?.(this.#caller).abandon(isOpen(this.#peer) ? undefined : this.#peer);
     this.#over = true;

@@ -24,7 +24,7 @@ describe("a call that is cancelled", () => {
   }
 });
 
-/** As much of a call of grpc-js as is looked at. */
+/** A stand-in with the part of a grpc-js call that the code under test reads. */
 function incoming(deadline: number): IncomingCall {
   const call = { metadata: new Metadata(), getDeadline: () => deadline, getPath: () => "/s/M", getPeer: () => "peer" };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a stand-in

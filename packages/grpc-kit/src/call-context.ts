@@ -7,33 +7,40 @@ import type { UnreadBytes } from "./caller-room.js";
 import { CallUnread, type Unread } from "./unread.js";
 
 /**
- * What a handler knows about the call besides the request. Pass it on as the options of outgoing calls: their deadline
- * and their cancellation are then the caller's.
+ * What a handler knows about the call, apart from the request. A handler passes it as the options of its outgoing
+ * calls. Then these calls have the caller's deadline, and they are cancelled together with the caller's call.
  */
 export interface CallContext {
-  /** Aborts when the caller gave up, when the deadline passed, and when a stopping server ends the call. */
+  /** Aborts when the caller cancels, when the deadline passes, and when a server that stops ends the call. */
   readonly signal: AbortSignal;
   readonly deadline: Date | undefined;
-  /** The call's metadata: the first value of each key. */
+  /** The call's metadata: only the first value of each key. */
   readonly headers: Readonly<Record<string, string | Buffer>>;
-  /** Who calls, as the server's `admit` has proven; undefined where it asks for no proof. */
+  /** The identity that the server's `admit` proved. Undefined if the server requires no proof. */
   readonly identity: Identity | undefined;
-  /** Full method name, `/ccsp.queue.v1.QueueService/Sync`. */
+  /** The full method name, for example `/ccsp.queue.v1.QueueService/Sync`. */
   readonly method: string;
   readonly peer: string;
-  /** What was sent and is not read yet, and room for more. */
+  /**
+   * The bytes that this call sent and the caller has not read yet. A handler reserves bytes here before it sends more.
+   */
   readonly unread: Unread;
 }
 
 export type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
 /**
- * A caller whose deadline passed cancels, which may arrive before the deadline that this side counts from the request's arrival:
- * on loopback 7 of 100 such calls were 1 or 2 ms early, and counted as cancelled in spans and metrics.
+ * A client cancels the call when its deadline passes. The cancel may arrive before the deadline on this side, because
+ * this side counts from the arrival of the request. On loopback, the cancel of 7 in 100 such calls was 1 or 2 ms early,
+ * and spans and metrics counted these calls as cancelled. A cancel within this time before the deadline therefore
+ * counts as a passed deadline.
  */
 const SAME_MOMENT_MS = 20;
 
-/** A call under way; its handler sees no more of it than a CallContext. What few handlers look at is made when they do. */
+/**
+ * A call that is in progress. Its handler sees it only as a CallContext. Values that few handlers use are made on first
+ * use.
+ */
 export class OpenCall implements CallContext {
   readonly #call: IncomingCall;
   readonly #around = context.active();
@@ -46,10 +53,11 @@ export class OpenCall implements CallContext {
   constructor(call: IncomingCall, unread: UnreadBytes) {
     this.#call = call;
     this.unread = new CallUnread(unread, () => this.signal);
-    // grpc-js emits it for a cancel, a broken connection and a passed deadline, and also after it sent any status.
+    // grpc-js emits "cancelled" for a cancel, a broken connection and a passed deadline. It also emits it after it sent
+    // any status.
     call.on("cancelled", () => {
       this.unread.close();
-      // Whoever hears of it is still inside the call's span; the event itself comes from the connection.
+      // The event comes from the connection, outside the call's context. Listeners must run inside the call's span.
       if (!this.#finished) context.with(this.#around, () => this.#stopAsCancelled());
     });
   }
@@ -86,13 +94,19 @@ export class OpenCall implements CallContext {
     return this.#finished;
   }
 
-  /** Calls this when the call is stopped, at once when it is already; instead of what was said before. */
+  /**
+   * Calls `stopped` when the call is stopped, or immediately if it is stopped already. It replaces the function of an
+   * earlier call.
+   */
   onStop(stopped: (refusal: Refusal) => void): void {
     this.#onStop = stopped;
     if (this.#stopped) stopped(this.#stopped);
   }
 
-  /** The same as `work`, unless the call is stopped before that is done: then it rejects at once. One piece of work at a time. */
+  /**
+   * Settles as `work` does. If the call is stopped first, it rejects immediately. It supports one piece of work at a
+   * time.
+   */
   unlessStopped<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       work.then(resolve, reject);
@@ -108,7 +122,7 @@ export class OpenCall implements CallContext {
     this.#onStop?.(refusal);
   }
 
-  /** To be called once when the answer is ready: afterwards the signal stays as it is. */
+  /** Call it once, when the answer is ready. After that, nothing changes the signal any more. */
   finish(): void {
     this.#finished = true;
   }

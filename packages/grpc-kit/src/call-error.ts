@@ -3,9 +3,9 @@ import { type Metadata, status } from "@grpc/grpc-js";
 import { decodeDetails, NO_DETAILS, type RefusalDetails } from "./status-details.js";
 
 /**
- * A call that did not succeed: what every client of this package throws. `reason` is the server's own reason, or the one
- * that fits when grpc itself ended the call (no connection, deadline, cancel, size); it is undefined for a status that
- * no CCSP server sends.
+ * A failed call: every client of this package throws this error. `reason` is the server's own reason. If gRPC itself
+ * ended the call (no connection, deadline, cancel, size), `reason` is the one that fits. It is undefined for a status
+ * that no CCSP server sends.
  */
 export class CallError extends Error {
   override readonly name = "CallError";
@@ -13,7 +13,7 @@ export class CallError extends Error {
   readonly reason: Reason | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly fields: readonly FieldViolation[];
-  /** Milliseconds to wait before the same call may succeed. */
+  /** Milliseconds until the same call may succeed. */
   readonly retryAfterMs: number | undefined;
   readonly quota: readonly { readonly subject: string; readonly description: string }[];
   readonly preconditions: readonly Precondition[];
@@ -30,8 +30,8 @@ export class CallError extends Error {
   }
 
   /**
-   * Whether nobody knows what became of the call: no server was reached, or the one that was did not get to the end of it. False when
-   * a server refused it, after which nothing was done.
+   * True if the caller cannot know whether the call had an effect: the client reached no server, or the server did not
+   * finish the call. False if a server refused the call, because then the server did nothing.
    */
   get unanswered(): boolean {
     return NO_ANSWER.has(this.code) && !(this.reason !== undefined && OWN_WORD.has(this.reason));
@@ -39,14 +39,14 @@ export class CallError extends Error {
 }
 
 const NO_ANSWER: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED]);
-/** With which a server leaves as UNAVAILABLE although it is there. */
+/** A server sends these reasons with UNAVAILABLE although it runs and answers. */
 const OWN_WORD: ReadonlySet<Reason> = new Set<Reason>(["OVERLOADED", "SLOW_READER"]);
 
 interface FailedCall {
-  /** These two go into the message where grpc's own does not say whom it could not reach. */
+  /** `target` and `method` go into the message, because grpc-js's own message does not always name them. */
   readonly target: string;
   readonly method: string;
-  /** Whether this side cancelled it. */
+  /** Whether this side cancelled the call. */
   readonly cancelled: boolean;
 }
 
@@ -57,20 +57,25 @@ export function toCallError(error: unknown, call: FailedCall): CallError {
   const { code, details, metadata } = error;
   const decoded = decodeDetails(metadata);
   if (decoded.reason !== undefined) return new CallError(code, details, decoded, { cause: error });
-  // grpc-js lists how far a call got. One that waited for a connection until its deadline was never sent.
+  // grpc-js lists in `details` how far a call got. Without "remote_addr=" the call waited for a connection until its
+  // deadline and was never sent.
   if (code === status.DEADLINE_EXCEEDED && !details.includes("remote_addr=") && details.includes("after")) {
     const message = `${call.target} could not be reached before the deadline of ${call.method} (${details})`;
     return new CallError(status.UNAVAILABLE, message, decoded, { cause: error });
   }
   const message = inWords(details, call);
-  // Reset by the other side, as a server does that cannot wait any longer: to this one it is a lost connection. A server closes the whole
-  // session when many calls ended at their deadline (nghttp2 takes 33 resets a second from one client), and grpc-js calls that INTERNAL.
+  // CANCELLED although this side did not cancel: the server reset the stream, as it does when it cannot wait any
+  // longer. For the client this is a lost connection. INTERNAL "Session closed": a server closes the whole session when
+  // many calls end at their deadline (nghttp2 accepts 33 resets a second from one client), and grpc-js reports INTERNAL
+  // for that.
   const closed = code === status.INTERNAL && details.includes("Session closed with error code");
   const lost = closed || (code === status.CANCELLED && !call.cancelled);
   return new CallError(lost ? status.UNAVAILABLE : code, message, decoded, { cause: error });
 }
 
-/** What grpc-js says of a call, for people: its own words name balancers, and how long each step took. */
+/**
+ * Turns grpc-js's `details` into a message for people. The original names load balancers and the duration of each step.
+ */
 function inWords(details: string, { method, target }: FailedCall): string {
   const why = whyNotConnected(details);
   if (why !== undefined) return `${target} could not be reached for ${method}: ${why}`;
@@ -78,7 +83,10 @@ function inWords(details: string, { method, target }: FailedCall): string {
   return `${method} at ${target}: ${seconds === undefined ? details : `no answer within ${seconds} s`}`;
 }
 
-/** Why no connection came to be; undefined when the call failed in another way. A fault of TLS without OpenSSL's codes and file names. */
+/**
+ * Why the client could not connect. Undefined if the call failed in another way. A TLS fault is returned without
+ * OpenSSL's codes and file names.
+ */
 export function whyNotConnected(details: string): string | undefined {
   const [, why] = /No connection established\..*Last error: (?:Error: )?(.+?)\.? Resolution note:/s.exec(details) ?? [];
   const [, fault] = /:error:[^:]*:SSL routines:[^:]*:([^:]+):/.exec(why ?? "") ?? [];
@@ -94,7 +102,8 @@ function reasonOfOwnStatus(code: status, message: string): Reason | undefined {
   if (code === status.DEADLINE_EXCEEDED) return "DEADLINE_EXCEEDED";
   if (code === status.CANCELLED) return "CALL_CANCELLED";
   if (code === status.INTERNAL) return "INTERNAL";
-  // grpc-js: "Received message larger than max (…)", "Attempted to send message with a size larger than …".
+  // The texts of grpc-js: "Received message larger than max (…)", "Attempted to send message with a size larger than
+  // …".
   if (code === status.RESOURCE_EXHAUSTED && message.includes("larger than")) return "MESSAGE_TOO_LARGE";
   return undefined;
 }

@@ -2,16 +2,15 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { CallError } from "./call-error.js";
 import { NO_DETAILS } from "./status-details.js";
 
-/** Metadata as plain values. */
 export type PlainMetadata = Readonly<Record<string, string>>;
 
 /**
- * gRPC core takes no more by default, and HTTP/2 peers that are sent far more end the connection with everything else on
- * it. Refused before it is sent, it is a clear error of one call.
+ * gRPC core accepts no more metadata by default. An HTTP/2 peer that receives far more ends the connection, with all
+ * other calls on it. The client refuses too much metadata before it sends, so only one call fails, with a clear error.
  */
 const MAX_BYTES = 16 * 1024;
 
-/** Throws `CallError` MESSAGE_TOO_LARGE, naming the largest entry. */
+/** Throws `CallError` MESSAGE_TOO_LARGE, which names the largest entry. */
 export function toMetadata(values: PlainMetadata = {}): Metadata {
   const metadata = new Metadata();
   for (const [key, value] of Object.entries(values)) metadata.set(key, value);
@@ -25,7 +24,7 @@ export function toMetadata(values: PlainMetadata = {}): Metadata {
   return metadata;
 }
 
-/** As HTTP/2 counts it: 32 bytes for each entry besides its text. */
+/** The size as HTTP/2 counts it: the text of each entry plus 32 bytes. */
 function sizeOf(key: string, value: string | readonly string[] | number | undefined): number {
   const values = Array.isArray(value) ? value : [value];
   return values.reduce<number>((sum, each) => sum + 32 + key.length + String(each).length, 0);

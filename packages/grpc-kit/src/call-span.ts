@@ -3,14 +3,17 @@ import { context, propagation, ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode
 import { boundTraceState } from "./trace-state.js";
 
 /**
- * The spans of calls, with the names and attributes of OpenTelemetry's semantic conventions for RPC, 1.45.0, the first release in which
- * these are stable: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. `rpc.method` is the whole name and also the span's;
- * `rpc.status_code` is the code's name; `error.type` is the same, of a span that is an error.
- * `@opentelemetry/instrumentation-grpc` has the names of 1.37. It also patches each call object, which costs a call 10 µs more.
+ * The spans of calls. Names and attributes follow OpenTelemetry's semantic conventions for RPC, version 1.45.0, the
+ * first release in which they are stable: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/. `rpc.method` is the
+ * full method name, and also the name of the span. `rpc.status_code` is the name of the code. A span that is an error
+ * has the same name in `error.type`.
+ *
+ * This package does not use `@opentelemetry/instrumentation-grpc`: it has the names of version 1.37, and it patches
+ * each call object, which costs 10 µs more per call.
  */
 const tracer = trace.getTracer("@ccsp/grpc-kit");
 
-/** How OpenTelemetry reads and writes a call's metadata. */
+/** Reads and writes a call's metadata for OpenTelemetry. */
 export const HEADERS = {
   get(headers: Metadata, key: string) {
     const values = headers.get(key).map(String);
@@ -25,12 +28,12 @@ function describe(path: string) {
   return { name, attributes: { "rpc.system.name": "grpc", "rpc.method": name } };
 }
 
-/** Runs what serves a call in the call's span, which it ends by `endServedSpan`. */
+/** Runs `serve` in the span of the call. `serve` ends the span with `endServedSpan`. */
 export type InCallSpan = (headers: Metadata, serve: (span: Span | undefined) => void) => void;
 
 export const untraced: InCallSpan = (_headers, serve) => serve(undefined);
 
-/** A SERVER span for each call of one method, in the trace that the caller's metadata names. */
+/** Makes a SERVER span for each call of one method, in the trace that the caller's metadata names. */
 export function inCallSpan(path: string): InCallSpan {
   const { name, attributes } = describe(path);
   return (headers, serve) => {
@@ -40,12 +43,15 @@ export function inCallSpan(path: string): InCallSpan {
   };
 }
 
-/** Begins the span of a call that is made, and puts its context into the call's headers. `endCallSpan` ends it. */
+/** Begins the span of an outgoing call and writes its context into the call's headers. `endCallSpan` ends the span. */
 export type BeginCallSpan = (headers: Metadata) => Span | undefined;
 
 export const noSpan: BeginCallSpan = () => undefined;
 
-/** A CLIENT span for each call of one method, in the trace that its headers name already, else under the span that is active there. */
+/**
+ * Makes a CLIENT span for each call of one method. The span is in the trace that the call's headers name. If they name
+ * none, its parent is the active span.
+ */
 export function beginCallSpan(path: string, target: string): BeginCallSpan {
   const { name, attributes } = describe(path);
   const options = { kind: SpanKind.CLIENT, attributes: { ...attributes, ...addressOf(target) } };
@@ -58,8 +64,8 @@ export function beginCallSpan(path: string, target: string): BeginCallSpan {
 }
 
 /**
- * What a target names: `dns:///queue:7001` a host and its port, `consul:///queue` a service, `static:///a:1,b:1` a list, which is its
- * own address.
+ * The address in a target. `dns:///queue:7001` names a host and its port, and `consul:///queue` names a service.
+ * `static:///a:1,b:1` is a list: the whole list is the address.
  */
 function addressOf(target: string): Record<string, string | number> {
   const endpoint = target.replace(/^\w+:(\/\/[^/]*\/)?/, "");
@@ -67,7 +73,7 @@ function addressOf(target: string): Record<string, string | number> {
   return name === undefined ? { "server.address": endpoint } : { "server.address": name, "server.port": Number(port) };
 }
 
-/** For the server these are faults of its own; the other codes tell the caller of the caller's. */
+/** These codes are faults of the server itself. The other codes report a fault of the caller. */
 const SERVER_FAULTS: ReadonlySet<status> = new Set([
   status.UNKNOWN,
   status.DEADLINE_EXCEEDED,
@@ -77,12 +83,15 @@ const SERVER_FAULTS: ReadonlySet<status> = new Set([
   status.DATA_LOSS,
 ]);
 
-/** Of a call that was served: an error only for what is the server's fault. `why`: what the caller is told, for people who look at the trace. */
+/**
+ * Ends the span of a call that this process served. The span is an error only if the server is at fault. `why` is the
+ * message that the caller got. It helps people who read the trace.
+ */
 export function endServedSpan(span: Span | undefined, code: status, why = ""): void {
   if (span) end(span, code, SERVER_FAULTS.has(code) ? why : undefined);
 }
 
-/** Of a call that was made: an error for everything but OK. */
+/** Ends the span of an outgoing call. The span is an error for every code except OK. */
 export function endCallSpan(span: Span | undefined, code: status, why = ""): void {
   if (span) end(span, code, code === status.OK ? undefined : why);
 }

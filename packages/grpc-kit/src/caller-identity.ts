@@ -1,11 +1,11 @@
 import type { CallerCredentials, Identity } from "@ccsp/identity";
 import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 
-/** What the caller of a gRPC call presents. */
+/** The credentials that the caller of a gRPC call presents. */
 export function credentialsOf(call: ServerInterceptingCallInterface, metadata: Metadata): CallerCredentials {
   return {
     authorization: metadata.get("authorization")[0]?.toString(),
-    // Read when it is asked for: each look decodes the certificate anew.
+    // A getter, because each call of getAuthContext decodes the certificate again.
     get peerCertificate() {
       return call.getAuthContext().sslPeerCertificate;
     },
@@ -13,7 +13,7 @@ export function credentialsOf(call: ServerInterceptingCallInterface, metadata: M
   };
 }
 
-/** By a call's metadata, which is the same object from its admission to its handler. */
+/** The key is the call's metadata: it is the same object in the admission check and in the handler. */
 const proven = new WeakMap<Metadata, Identity>();
 
 export const identityOf = (metadata: Metadata): Identity | undefined => proven.get(metadata);

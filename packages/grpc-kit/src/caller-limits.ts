@@ -1,16 +1,22 @@
 import { Refusal } from "@ccsp/errors";
 
-/** What one caller may do at a time, over all of its connections. */
+/** The limits of one caller. They count over all of its connections. */
 export interface CallerLimits {
-  /** Requests that have begun and whose body has not arrived: this process holds what came of each. More of them wait. */
+  /**
+   * The most requests that have begun and whose body has not arrived yet. This process holds the received part of each
+   * body. Further requests wait.
+   */
   readonly unfinishedRequests: number;
-  /** How long a body may take to arrive. */
+  /** The longest time for a body to arrive, in ms. */
   readonly bodyMs: number;
-  /** Calls that it may abandon in a second, in the long run; three times as many at once. Beyond, its calls are refused until the rate is that again. */
+  /**
+   * The most calls that the caller may abandon per second, on average. It may abandon three times this number at once.
+   * Above that, the server refuses its calls until the average is back at this rate.
+   */
   readonly abandonedPerSecond: number;
 }
 
-/** Seconds of its rate that a caller may use up at once. */
+/** A caller may use this many seconds of its rate at once. */
 const BURST_S = 3;
 
 export type Limit = "unfinished_requests" | "abandoned_calls";
@@ -22,7 +28,7 @@ export function limited(limit: Limit, description: string, retryAfterMs: number)
   });
 }
 
-/** What one caller does now. */
+/** The current use of one caller's limits. */
 export class CallerState {
   readonly #limits: CallerLimits;
   readonly #nowMs: () => number;
@@ -42,7 +48,7 @@ export class CallerState {
     return this.#unfinished === 0 && this.#waiting.size === 0 && this.#level() === 0;
   }
 
-  /** Throws CALLER_LIMIT while the caller has abandoned too many calls. */
+  /** Throws CALLER_LIMIT while this caller has abandoned too many calls. */
   check(): void {
     const { abandonedPerSecond: rate } = this.#limits;
     const over = this.#level() - rate * BURST_S;
@@ -52,8 +58,9 @@ export class CallerState {
   }
 
   /**
-   * A call was given up before it was answered. `lost`: its connection, if that has ended: all that was on it counts once, since a client that
-   * went away gave up nothing.
+   * Counts a call that the caller gave up before it was answered. `lost` names its connection, if the connection has
+   * ended. All calls of a lost connection count once, because a client that disconnects did not abandon them one by
+   * one.
    */
   abandon(lost: string | undefined): void {
     if (lost !== undefined && lost === this.#lost) return;
@@ -61,7 +68,10 @@ export class CallerState {
     this.#abandoned = this.#level() + 1;
   }
 
-  /** `go` is called when a body may arrive, at once where it may now. Answers how to leave the line, or to say that the body is there. */
+  /**
+   * Calls `go` when the request may send its body: immediately if the limit allows it. The returned function ends the
+   * wait. Call it when the body has arrived, and also when the call is over.
+   */
   begin(go: () => void): () => void {
     let left = false;
     const enter = (): void => {
@@ -90,7 +100,7 @@ export class CallerState {
   }
 }
 
-/** The callers of one server; whoever does nothing is forgotten. */
+/** Returns the state of each caller of one server. It deletes the state of callers that are idle. */
 export function createCallers(limits: CallerLimits, nowMs: () => number): (caller: string) => CallerState {
   const callers = new Map<string, CallerState>();
   return (caller) => {

@@ -2,9 +2,9 @@ import { Refusal } from "@ccsp/errors";
 
 const RETRY_MS = 1_000;
 
-/** The room of one caller. Amounts are at most all of it. */
+/** Counts the unread bytes of one caller against its limit (its "room"). No single amount is larger than the limit. */
 export class CallerRoom {
-  /** Calls that share it. */
+  /** The number of calls that share this limit. */
   calls = 0;
   readonly #bytes: number;
   #taken = 0;
@@ -21,7 +21,11 @@ export class CallerRoom {
     return true;
   }
 
-  /** In the order in which they came. `held`: the bytes are in memory already, so that only as many as the room has may wait. */
+  /**
+   * Waits until the bytes fit under the limit. Waiting calls are served in the order of their arrival. `held` means
+   * that the bytes are in memory already. The held bytes that wait may together not exceed the limit: further ones are
+   * refused with CALLER_LIMIT.
+   */
   async take(bytes: number, how: { held: boolean; waitMs: number; signal: AbortSignal }): Promise<void> {
     if (this.tryTake(bytes)) return;
     const { held, waitMs, signal } = how;
@@ -73,7 +77,10 @@ export class CallerRoom {
   }
 }
 
-/** The callers of one server. A message that is larger than all of a caller's room takes all of it. */
+/**
+ * The limits of all callers of one server. A message that is larger than the limit of a caller counts as the whole
+ * limit.
+ */
 export class UnreadBytes {
   readonly #callers = new Map<string, CallerRoom>();
   readonly callerBytes: number;
@@ -84,7 +91,10 @@ export class UnreadBytes {
     this.waitMs = waitMs;
   }
 
-  /** The room that a caller's calls share. It is kept for as long as one of them is open, also while nothing is on the way. */
+  /**
+   * Adds a call to the limit of its caller. The limit exists while one of the caller's calls is open, also if no bytes
+   * are unread.
+   */
   enter(caller: string): CallerRoom {
     const room = this.#callers.get(caller) ?? new CallerRoom(this.callerBytes);
     this.#callers.set(caller, room);

@@ -1,9 +1,9 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 
 /**
- * One policy for all calls between CCSP's parts: every call is safe to repeat (see the protos), so UNAVAILABLE is tried
- * again, and all instances share the load. A server that passes on what it met behind itself forbids that, and so does one that
- * is overloaded (serve-call.ts).
+ * One policy for all calls between the parts of CCSP. Every call is safe to repeat (see the protos), so the client
+ * retries UNAVAILABLE, and all instances share the load. A server forbids the retry in two cases: a service behind it
+ * failed, or it is overloaded (see serve-call.ts).
  */
 const SERVICE_CONFIG = JSON.stringify({
   loadBalancingConfig: [{ round_robin: {} }],
@@ -24,11 +24,12 @@ const SERVICE_CONFIG = JSON.stringify({
 export function channelOptions(maxMessageBytes: number): ChannelOptions {
   return {
     "grpc.service_config": SERVICE_CONFIG,
-    // No TXT look-ups: the policy is ours and not the name server's.
+    // No TXT look-ups: this policy applies, and the name server must not change it.
     "grpc.service_config_disable_resolution": 1,
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
-    // A request larger than its buffer is not retried: the default of 1 MiB would leave out large prompts and results.
+    // grpc-js does not retry a request that is larger than this buffer. The default of 1 MiB would exclude large
+    // prompts and results.
     "grpc.per_rpc_retry_buffer_size": 2 * maxMessageBytes,
     "grpc.retry_buffer_size": 8 * maxMessageBytes,
     "grpc.keepalive_time_ms": 20_000,
@@ -36,9 +37,9 @@ export function channelOptions(maxMessageBytes: number): ChannelOptions {
     "grpc.keepalive_permit_without_calls": 1,
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2_000,
-    // With grpc-js's 30 s, calls fail through most of a rolling restart behind a headless Service.
+    // With grpc-js's default of 30 s, calls fail during most of a rolling restart behind a headless Kubernetes Service.
     "grpc.dns_min_time_between_resolutions_ms": 500,
-    // An http_proxy of the environment is for the outside, not for calls inside the installation.
+    // An http_proxy in the environment is for outside traffic, not for calls inside the installation.
     "grpc.enable_http_proxy": 0,
   };
 }

@@ -8,47 +8,55 @@ import { callUnary, type Outgoing, readStream } from "./make-call.js";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./server.js";
 import type { MethodShape, RequestOf, ResponseOf, ServiceShape } from "./service-shape.js";
 
-/** A `CallContext` fits here, so that a handler passes its own deadline and cancellation on. */
+/**
+ * The options of one call. A `CallContext` has the same fields, so a handler can pass on its own deadline and
+ * cancellation.
+ */
 export interface CallOptions {
   /** Aborting it cancels the call. */
   readonly signal?: AbortSignal | undefined;
   readonly deadline?: Date | undefined;
-  /** Milliseconds from now; together with `deadline` the earlier one counts. */
+  /** Milliseconds from now. If `deadline` is set too, the earlier one counts. */
   readonly timeoutMs?: number | undefined;
   readonly metadata?: PlainMetadata | undefined;
   /**
-   * Of a stream whose first message answers the call: until that came it is like a unary call, which waits until an instance can be
-   * reached, and which has a deadline. The stream itself then has none, unless it is given one.
+   * For a stream whose first message is the answer to the call. Until that message comes, the call behaves as a unary
+   * call: it waits until it can reach an instance, and it has a deadline. After that, the stream has no deadline,
+   * except one that the caller set.
    */
   readonly answersFirst?: boolean | undefined;
 }
 
-/** Fields that are left out have their default value; messages inside the request are complete. */
+/** An omitted field has its default value. Messages inside the request must be complete. */
 type Input<M extends MethodShape> = Partial<RequestOf<M>>;
 
 type Method<M extends MethodShape> = M["responseStream"] extends true
   ? (request: Input<M>, options?: CallOptions) => AsyncIterable<ResponseOf<M>>
   : (request: Input<M>, options?: CallOptions) => Promise<ResponseOf<M>>;
 
-/** The methods of a generated service definition as async functions and async iterables. All throw `CallError`. */
+/**
+ * The methods of a generated service definition as async functions and async iterables. All of them throw `CallError`.
+ */
 export type Client<D extends ServiceShape> = { readonly [M in keyof D]: Method<D[M]> };
 
 export interface ClientOptions<D extends ServiceShape = ServiceShape> {
-  /** Deadline of a unary call that names none itself. */
+  /** The deadline of a unary call that sets none itself, in ms. */
   readonly timeoutMs?: number | undefined;
   readonly maxMessageBytes?: number | undefined;
-  /** Plain if left out. */
+  /** No TLS if omitted. */
   readonly credentials?: ChannelCredentials | undefined;
-  /** The name that the server's certificate has to be for, in place of the target's host. */
+  /** The server's certificate must be for this name, instead of for the target's host. */
   readonly serverName?: string | undefined;
   readonly channelOptions?: ChannelOptions | undefined;
-  /** Methods whose calls make no span, and carry no trace context. */
+  /** Calls of these methods make no span and carry no trace context. */
   readonly untraced?: readonly (keyof D)[] | undefined;
 }
 
-/** What a client has besides its methods. */
+/** What a client offers apart from its methods. */
 export interface Connection {
-  /** Resolves when an instance is connected to; rejects with what is known after 2 s. It makes no call. */
+  /**
+   * Resolves when the client is connected to an instance. Rejects after 2 s, with the known cause. It makes no call.
+   */
   reachable(): Promise<void>;
   close(): void;
 }
@@ -56,13 +64,18 @@ export interface Connection {
 const REACHABLE_MS = 2_000;
 
 /**
- * A client of one service at a grpc target (`host:port`, `dns:///…`, and what `@ccsp/discovery` registers).
+ * Creates a client of one service at a gRPC target (`host:port`, `dns:///…`, and the schemes that `@ccsp/discovery`
+ * registers).
  *
- * Calls are spread over all instances and tried up to four times on UNAVAILABLE. A unary call waits within its deadline
- * (default 10 s) until an instance that is known can be reached, so it survives a restart of the target; it ends with UNAVAILABLE,
- * naming the target, when none came, and at once when none is known: the name cannot be resolved, or nobody has registered under it. A stream
- * does not wait, unless it `answersFirst`, and has no deadline unless it is given one; it starts when it
- * is first read, is read no faster than its consumer, and leaving the loop cancels the call.
+ * The client spreads its calls over all instances. It tries a call up to four times on UNAVAILABLE.
+ *
+ * A unary call waits within its deadline (default 10 s) until it can reach a known instance, so the call survives a
+ * restart of the target. If it reaches none in that time, it fails with UNAVAILABLE, and the error names the target. If
+ * no instance is known, it fails immediately: the name cannot be resolved, or no instance has registered under it.
+ *
+ * A stream does not wait, except with `answersFirst`. It has no deadline, except one that the caller sets. It starts
+ * when the consumer first reads it, and it reads no faster than the consumer. The call is cancelled when the consumer
+ * leaves the loop.
  */
 export function createClient<D extends ServiceShape>(
   definition: D,

@@ -1,13 +1,16 @@
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
 
-/** How a process proves who it is, to those that call it and to those that it calls. Each service has one, and gives it to its server and its clients. */
+/**
+ * How a process proves its identity to its callers and to the services that it calls. Each service has one set of
+ * credentials for its server and its clients.
+ */
 export interface Credentials {
   readonly server: ServerCredentials;
   readonly channel: ChannelCredentials;
 }
 
-/** No proof and no encryption: for loopback, and for networks that add both. */
+/** No proof and no encryption. Use it on loopback, and on networks that add both. */
 export const PLAIN: Credentials = {
   server: ServerCredentials.createInsecure(),
   channel: ChannelCredentials.createInsecure(),
@@ -15,27 +18,42 @@ export const PLAIN: Credentials = {
 
 /** Certificates and keys as PEM. */
 export interface Tls {
-  /** The authorities whose certificates are accepted. Without it a client accepts those of the system, and a server asks for no certificate. */
+  /**
+   * The certificate authorities that this process accepts. Without it, a client accepts the authorities of the system,
+   * and a server asks for no client certificate.
+   */
   readonly ca?: string | Buffer | undefined;
-  /** The own certificate, with those between it and its authority; and its key. A server needs both. */
+  /**
+   * The own certificate, followed by the certificates between it and its authority, and the own key. A server needs
+   * both.
+   */
   readonly certificate?: string | Buffer | undefined;
   readonly key?: string | Buffer | undefined;
 }
 
-/** Of a server that speaks TLS 1.3 only. With `ca` it lets in only clients that have a certificate of one of these authorities. */
+/**
+ * Credentials of a server that accepts TLS 1.3 only. With `ca`, it accepts only clients that have a certificate of one
+ * of these authorities.
+ */
 export function serverTls(tls: Tls): ServerCredentials {
   return new TlsServerCredentials(tls);
 }
 
-/** Of a client that speaks TLS 1.3 only. The server's certificate has to be for the host, or for the name in `consul:///name`. */
+/**
+ * Credentials of a client that uses TLS 1.3 only. The server's certificate must be for the host, or for the name in
+ * `consul:///name`.
+ */
 export function channelTls(tls: Tls): ChannelCredentials {
   return ChannelCredentials.createFromSecureContext(createSecureContext(contextOf(tls)));
 }
 
-/** A server that stops waits for connections that have only begun. Node's 120 s are longer than it waits for calls. */
+/**
+ * A server that stops also waits for connections whose handshake has only begun. Node's default of 120 s is longer than
+ * the time that the server waits for calls.
+ */
 const HANDSHAKE_MS = 10_000;
 
-/** `ServerCredentials.createSsl` takes no TLS version. */
+/** A class of its own, because `ServerCredentials.createSsl` takes no TLS version. */
 class TlsServerCredentials extends ServerCredentials {
   constructor(tls: Tls) {
     super({ requestCert: tls.ca !== undefined, handshakeTimeout: HANDSHAKE_MS }, contextOf(tls));

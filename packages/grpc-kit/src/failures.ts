@@ -4,9 +4,9 @@ import type { CallContext } from "./call-context.js";
 import { CallError } from "./call-error.js";
 
 /**
- * The refusal with which a failed call is answered. After an abort it is the abort's, whatever the handler threw on its
- * way out. A refusal of a service behind this one keeps its reason. Everything else is a bug: logged with its cause, and
- * the caller learns nothing but INTERNAL.
+ * Returns the refusal that answers a failed call. After an abort, it is the abort's refusal, also if the handler threw
+ * another error while it ended. A refusal of a service behind this one keeps its reason. Every other error is a bug: it
+ * is logged with its cause, and the caller gets only INTERNAL.
  */
 export function refusalFor(error: unknown, context: Pick<CallContext, "signal" | "method">, log: Logger): Refusal {
   if (context.signal.reason instanceof Refusal) return context.signal.reason;
@@ -19,13 +19,17 @@ export function refusalFor(error: unknown, context: Pick<CallContext, "signal" |
   return new Refusal("INTERNAL", "internal error", { cause: error });
 }
 
-/** What a service further back named, as Redis: only that its own word was DEPENDENCY_UNAVAILABLE says that it did. */
+/**
+ * The dependency that the service behind this one named, for example Redis. It counts only if that service itself
+ * answered DEPENDENCY_UNAVAILABLE.
+ */
 const named = ({ reason, metadata: { dependency } }: CallError): Record<string, string> =>
   reason === "DEPENDENCY_UNAVAILABLE" && dependency !== undefined ? { dependency } : {};
 
 function passOn(error: CallError): Refusal | undefined {
   const { reason, message, metadata, fields, retryAfterMs, quota, preconditions } = error;
-  // A deadline or cancel here is not this call's own (those aborted its signal): a service behind this one was too slow.
+  // A deadline or cancel here is not this call's own, because those abort its signal. So a service behind this one was
+  // too slow.
   if (error.unanswered)
     return new Refusal("DEPENDENCY_UNAVAILABLE", message, { metadata: named(error), retryAfterMs, cause: error });
   if (reason === undefined || reason === "INTERNAL") return undefined;

@@ -7,8 +7,8 @@ import { type MethodShape, type RequestOf, type ResponseOf, type ServiceShape, s
 import { SMALL_BYTES } from "./unread.js";
 
 /**
- * Handlers of a generated service definition: unary `async (request, context) => response`, server streams
- * `async function* (request, context)`. A misspelt or missing method is a type error.
+ * The handlers of a generated service definition. A unary method is `async (request, context) => response`, and a
+ * server stream is `async function* (request, context)`. A misspelt or missing method is a type error.
  */
 export type Handlers<D extends ServiceShape> = { readonly [M in keyof D]: Handler<D[M]> };
 
@@ -19,19 +19,19 @@ type Handler<M extends MethodShape> = M["responseStream"] extends true
 /** A service with its handlers, ready for `serveGrpc`. */
 export interface Implementation {
   readonly serviceName: string;
-  /** What grpc-js is given, for one server. */
+  /** Returns what grpc-js needs to serve this service on one server. */
   bind(serving: Serving): { readonly definition: ServiceDefinition; readonly handlers: UntypedServiceImplementation };
 }
 
 export interface ImplementOptions<D extends ServiceShape> {
-  /** Methods whose calls make no span. */
+  /** Calls of these methods make no span. */
   readonly untraced?: readonly (keyof D)[] | undefined;
 }
 
 /**
- * Joins a generated definition with its handlers. Throw a `Refusal` to refuse a call; anything else that is thrown is
- * logged and answered with INTERNAL. A stream is pulled only as fast as the client reads; it is `return()`ed when the
- * call ends early.
+ * Joins a generated definition with its handlers. A handler throws a `Refusal` to refuse a call. Any other error is
+ * logged and answered with INTERNAL. The server pulls from a stream's handler only as fast as the client reads. If the
+ * call ends early, the server calls `return()` on the handler's generator.
  */
 export function implement<D extends ServiceShape>(
   definition: D,
@@ -41,7 +41,10 @@ export function implement<D extends ServiceShape>(
   return implementSome(definition, handlers, options);
 }
 
-/** The same for a part of a service: calls of the other methods are answered with UNIMPLEMENTED. For stand-ins in tests. */
+/**
+ * Implements only some methods of a service. Calls of the other methods are answered with UNIMPLEMENTED. For stand-ins
+ * in tests.
+ */
 export function implementSome<D extends ServiceShape>(
   definition: D,
   handlers: Partial<Handlers<D>>,
@@ -70,10 +73,13 @@ export function implementSome<D extends ServiceShape>(
   };
 }
 
-/** Stands for a request that could not be read. */
+/** Stands for a request that could not be decoded. */
 const UNREADABLE = Object.freeze({});
 
-/** Large messages as they were encoded, for as long as they are held: one that is sent to many is encoded once. */
+/**
+ * The encoded bytes of large messages, for as long as the message object lives. So a message that goes to many readers
+ * is encoded once.
+ */
 const encoded = new WeakMap<object, Buffer>();
 
 function encoderOf(method: MethodShape): (response: unknown) => Buffer {
@@ -94,8 +100,8 @@ function encoderOf(method: MethodShape): (response: unknown) => Buffer {
 }
 
 /**
- * What grpc-js reads and writes with: a request that cannot be read is the caller's fault and becomes a refusal, where grpc-js would answer with INTERNAL and
- * say nothing here; responses are encoded already.
+ * The definition that grpc-js serves. A request that cannot be decoded is the caller's fault and becomes a refusal.
+ * grpc-js itself would answer INTERNAL and log nothing here. Responses are already encoded.
  */
 function servedDefinition(methods: ServiceShape): ServiceDefinition {
   const definition = Object.entries(methods).map(([name, method]) => [

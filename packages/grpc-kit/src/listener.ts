@@ -1,14 +1,14 @@
 import { lookup } from "node:dns/promises";
 import { createServer, type Server, type Socket } from "node:net";
 
-/** Where a server accepts connections. */
+/** The sockets on which a server accepts connections. */
 export interface Listener {
   readonly port: number;
-  /** Whether the connection of a peer, as grpc-js names it, is open. */
+  /** Whether the connection of this peer is open. The peer is named as grpc-js names it. */
   isOpen(peer: string): boolean;
-  /** Accepts no more; resolves when every connection has ended. */
+  /** Accepts no more connections. Resolves when every connection has ended. */
   close(): Promise<void>;
-  /** Ends what is still connected. */
+  /** Ends all open connections. */
   end(): void;
 }
 
@@ -16,14 +16,17 @@ export interface ListenOptions {
   readonly host: string;
   readonly port: number;
   readonly accept: (socket: Socket) => void;
-  /** Most connections of one address at a time; one more is closed before a byte is read. */
+  /**
+   * The most connections of one address at the same time. A further connection is closed before the server reads a
+   * byte.
+   */
   readonly perAddress: number;
   readonly refused: (address: string) => void;
 }
 
 /**
- * Listens on every address of a host, as grpc-js would by itself: it has no bound on connections. Rejects when none can be listened on, naming the
- * host.
+ * Listens on every address of a host, as grpc-js does by itself. grpc-js is not used for this because it cannot limit
+ * connections. Rejects if no address can be bound, and the error names the host.
  */
 export async function listen({ host, port, accept, perAddress, refused }: ListenOptions): Promise<Listener> {
   const connections = new Connections();
@@ -50,12 +53,11 @@ export async function listen({ host, port, accept, perAddress, refused }: Listen
   };
 }
 
-/** What is connected now. */
 class Connections {
   readonly #counts = new Map<string, number>();
   readonly #sockets = new Map<string, Socket>();
 
-  /** How many an address has. */
+  /** The number of connections of this address. */
   of(address: string): number {
     return this.#counts.get(address) ?? 0;
   }

@@ -6,7 +6,6 @@ import { onceReachable } from "./once-reachable.js";
 import { createReadAhead } from "./read-ahead.js";
 import type { MethodShape } from "./service-shape.js";
 
-/** One call that a client makes. */
 export interface Outgoing {
   readonly client: GrpcClient;
   readonly target: string;
@@ -16,7 +15,7 @@ export interface Outgoing {
   readonly metadata: Metadata;
   readonly span: Span | undefined;
   readonly deadline: Date | undefined;
-  /** Of a stream that `answersFirst`; a deadline of the call itself takes its place. */
+  /** Set for a stream with `answersFirst`. If the call has a deadline, the deadline counts instead. */
   readonly answerWithinMs?: number;
 }
 
@@ -94,7 +93,7 @@ export async function* readStream(prepare: () => Outgoing): AsyncGenerator<unkno
 
 interface OpenStream {
   readonly messages: AsyncIterator<unknown>;
-  /** The reader has the next message. */
+  /** Call it when the reader has taken the next message. */
   taken(): void;
   cancel(): void;
 }
@@ -116,7 +115,7 @@ function openStream(outgoing: Outgoing): OpenStream {
 }
 
 function answeredTooLate({ client, target, method, answerWithinMs }: Outgoing): CallError {
-  // grpc-js does not say of a cancelled call whether it was sent.
+  // grpc-js does not report whether it sent a call that was cancelled later. So the state of the channel decides.
   return client.getChannel().getConnectivityState(false) === connectivityState.READY
     ? new CallError(status.DEADLINE_EXCEEDED, `${method.path} at ${target}: no answer within ${answerWithinMs} ms`)
     : new CallError(status.UNAVAILABLE, `${target} could not be reached for ${method.path} in ${answerWithinMs} ms`);

@@ -9,7 +9,10 @@ type Labels = Record<"service" | "method" | "code", string>;
 
 const NAME = "rpc_server_duration_seconds";
 
-/** Rate, errors and duration of served calls as one histogram. Labels come from closed sets: methods and status codes. */
+/**
+ * Records rate, errors and duration of served calls in one histogram. The labels have a closed set of values: methods
+ * and status codes.
+ */
 export function observeCalls(registry: Registry | undefined): ObserveCall {
   if (!registry) return () => undefined;
   const duration = new Histogram({
@@ -28,7 +31,7 @@ export function observeCalls(registry: Registry | undefined): ObserveCall {
   };
 }
 
-/** Counts what a bound on connections and callers keeps out, by the bound. */
+/** Counts the connections and calls that a limit refused, with the limit as label. */
 export function countRefused(registry: Registry | undefined): (limit: string) => void {
   if (!registry) return () => undefined;
   const refused = new Counter({

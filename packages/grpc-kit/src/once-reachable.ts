@@ -2,7 +2,10 @@ import { connectivityState, type Client as GrpcClient, status } from "@grpc/grpc
 import { CallError, whyNotConnected } from "./call-error.js";
 import { decodeDetails, NO_DETAILS } from "./status-details.js";
 
-/** Sends again when an instance can be reached, as long as none of those that are known can; without a deadline it is sent once. */
+/**
+ * Sends the call. If no known instance can be reached, it waits for one and sends again, until the deadline. Without a
+ * deadline it sends once.
+ */
 export async function onceReachable<T>(
   { client, target, method, signal }: ReachableCall,
   deadline: Date | undefined,
@@ -30,18 +33,19 @@ interface ReachableCall {
 }
 
 /**
- * Whether a call failed since no instance that is known could be connected to: they may be restarting, so that waiting helps. A target whose name
- * cannot be resolved, or that has no instance, is another matter: waiting would keep the caller from going elsewhere.
+ * Whether a call failed because the client could not connect to any known instance. The instances may be restarting, so
+ * it helps to wait. It is false if the target's name cannot be resolved or the target has no instance: then a wait
+ * would only stop the caller from trying elsewhere.
  */
 function instancesAreDown(error: unknown): boolean {
   if (!(error instanceof Error && "code" in error && "details" in error && "metadata" in error)) return false;
-  // Both balancers of grpc-js 1.14.7 say so, and nothing else of it does.
+  // Both load balancers of grpc-js 1.14.7 use this text, and no other part of grpc-js does.
   const down = error.code === status.UNAVAILABLE && String(error.details).includes("No connection established");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a ServiceError's
   return down && decodeDetails(error.metadata as Parameters<typeof decodeDetails>[0]).reason === undefined;
 }
 
-/** Resolves to true when it is worth to call again, to false at the deadline and when `signal` aborts. */
+/** Resolves to true when a new try makes sense. Resolves to false at the deadline and when `signal` aborts. */
 async function instanceComes(
   client: GrpcClient,
   { deadline, signal }: { readonly deadline: Date; readonly signal: AbortSignal | undefined },
@@ -57,7 +61,7 @@ async function instanceComes(
     };
     const cancelled = () => done(false);
     signal?.addEventListener("abort", cancelled, { once: true });
-    // A closed client has its watchers called too; the call that follows then says so.
+    // A closed client calls its watchers too. The call that follows then reports that the client is closed.
     channel.watchConnectivityState(connectivityState.TRANSIENT_FAILURE, deadline, (late) => done(late === undefined));
   });
 }

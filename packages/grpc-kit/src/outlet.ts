@@ -2,19 +2,25 @@ import type { ServerWritableStream } from "@grpc/grpc-js";
 import type { OpenCall } from "./call-context.js";
 import { SMALL_BYTES } from "./unread.js";
 
-/** A stream may have so many bytes on the way, in so many messages; one message may be larger. */
+/**
+ * A stream may have this many bytes, in this many messages, written and not yet taken by its reader. A single message
+ * may be larger.
+ */
 const STREAM_BYTES = 4 * SMALL_BYTES;
 const STREAM_MESSAGES = 64;
 
-/** Where the messages of one stream leave: no faster than its reader takes them, and no more of them than its caller has room for. */
+/**
+ * Sends the messages of one stream: no faster than its reader takes them, and within the unread-bytes limit of its
+ * caller.
+ */
 export interface Outlet {
-  /** Resolves when the next message may be made. */
+  /** Resolves when the handler may make the next message. */
   send(message: Buffer): Promise<void>;
-  /** Resolves when nothing large is on the way. */
+  /** Resolves when at most `SMALL_BYTES` wait for the reader. */
   flushed(): Promise<void>;
 }
 
-/** `stalled` is called when the stream waits and its reader takes nothing for `stalledMs`. */
+/** Calls `stalled` when the stream waits and its reader has taken nothing for `stalledMs`. */
 export function createOutlet(
   call: ServerWritableStream<unknown, unknown>,
   open: OpenCall,
@@ -47,7 +53,7 @@ export function createOutlet(
         open.unread.giveBack(cost);
         taken?.();
       });
-      // The next one is made when this one leaves: it would wait in memory.
+      // The handler makes the next message only when this one leaves. Otherwise the next one would wait in memory.
       while (onTheWay.messages > 0 && full(0)) await nextTaken();
     },
     async flushed() {

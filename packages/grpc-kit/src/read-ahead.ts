@@ -1,25 +1,31 @@
 import type { ClientReadableStream } from "@grpc/grpc-js";
 import { SMALL_BYTES } from "./unread.js";
 
-/** A stream's reader may be behind by so many bytes before the server is held up; one message may be larger. */
+/**
+ * A stream's reader may be this many bytes behind before the client stops reading from the server. A single message may
+ * be larger.
+ */
 const READ_AHEAD_BYTES = SMALL_BYTES;
 
 const sizes = new WeakMap<object, number>();
 
-/** The bytes of a large message that a client's stream brought; 0 for a small one. */
+/** The size in bytes of a large message that a client's stream received. 0 for a small message. */
 export const sizeOf = (message: object): number => sizes.get(message) ?? 0;
 
-/** Counts the bytes of a stream's messages between the connection and their reader. */
+/** Counts the bytes of a stream's messages that have arrived and that the reader has not taken yet. */
 export interface ReadAhead {
-  /** For grpc-js to read messages with. */
+  /** grpc-js decodes messages with this function. */
   readonly deserialize: (bytes: Buffer) => object;
-  /** Call it when the reader took the next message. */
+  /** Call it when the reader has taken the next message. */
   taken(): void;
-  /** To be called before the stream is first read. */
+  /** Call it before the first read from the stream. */
   limit(call: ClientReadableStream<object>): void;
 }
 
-/** grpc-js reads sixteen messages ahead, whatever their size: of a log's largest events that is 64 MB a stream. */
+/**
+ * Limits by bytes how far a stream reads ahead. grpc-js reads sixteen messages ahead, of any size: with the largest
+ * events of a log that is 64 MB per stream.
+ */
 export function createReadAhead(deserialize: (bytes: Buffer) => object): ReadAhead {
   const untaken: number[] = [];
   let ahead = 0;
@@ -40,7 +46,7 @@ export function createReadAhead(deserialize: (bytes: Buffer) => object): ReadAhe
     },
     limit(call) {
       const read = call._read.bind(call);
-      // What a Readable asks its source with: it asks no second time before the source has answered.
+      // A Readable calls `_read` to request data. It does not call it again before the source has answered.
       call._read = (size) => {
         if (ahead <= READ_AHEAD_BYTES) read(size);
         else postponed = () => read(size);

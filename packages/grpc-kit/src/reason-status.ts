@@ -1,7 +1,7 @@
 import type { Reason } from "@ccsp/errors";
 import { status } from "@grpc/grpc-js";
 
-/** The gRPC status that each reason leaves as. A reason without a status does not compile. */
+/** The gRPC status that the server sends for each reason. A reason without a status does not compile. */
 export const STATUS_OF = {
   TOKEN_MISSING: status.UNAUTHENTICATED,
   TOKEN_INVALID: status.UNAUTHENTICATED,

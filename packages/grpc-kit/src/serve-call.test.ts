@@ -39,7 +39,7 @@ describe("a unary call that is over for its caller", () => {
   });
 });
 
-/** As much of a call of grpc-js as is looked at. */
+/** A stand-in with the part of a grpc-js call that the code under test reads. */
 function incoming(): ServerUnaryCall<unknown, unknown> {
   const call = { metadata: new Metadata(), getDeadline: () => Infinity, getPath: () => "/s/M", getPeer: () => "peer" };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a stand-in

@@ -11,20 +11,23 @@ import type { ObserveCall } from "./metrics.js";
 import { createOutlet } from "./outlet.js";
 import { encodeRefusal } from "./status-details.js";
 
-/** What one server shares with the calls that it serves. */
+/** The state that one server shares with its calls. */
 export interface Serving {
   readonly log: Logger;
   readonly observe: ObserveCall;
-  /** Told of each connection and call that a bound keeps out. */
+  /** The server calls this for each connection and call that a limit refuses. */
   readonly refused: (limit: string) => void;
-  /** Calls under way, for the server to end when it stops. */
+  /** The calls in progress. The server ends them when it stops. */
   readonly streams: Set<OpenCall>;
   readonly unary: Set<OpenCall>;
-  /** Set when the server ends its streams: new ones are refused. */
+  /** True once the server ends its streams. It then refuses new streams. */
   stopping: boolean;
-  /** How long a stream may wait for its reader. */
+  /** The longest time that a stream may wait for its reader, in ms. */
   readonly stalledMs: number;
-  /** A call that waited for longer before it was refused with DEPENDENCY_UNAVAILABLE is not repeated by its caller's channel. */
+  /**
+   * If a call waited longer than this before its refusal with DEPENDENCY_UNAVAILABLE, the caller's channel must not
+   * repeat it.
+   */
   readonly repeatWithinMs: number;
   readonly unread: UnreadBytes;
 }
@@ -36,18 +39,17 @@ const SLOW_READER = new Refusal(
   "nothing was read from this stream for too long; call again from the last message that was read",
 );
 
-/** The caller's channel does not repeat the call by itself (gRFC A6); the caller may. */
+/** Forbids the caller's channel to repeat the call by itself (gRFC A6). The caller itself may repeat it. */
 const NO_RETRY = ["grpc-retry-pushback-ms", "-1"] as const;
 
-/** How one method is served. */
 export interface Served<R> {
   readonly handle: (request: unknown, context: CallContext) => R;
-  /** Throws what is a bug. */
+  /** Throws if the response cannot be encoded, which is a bug. */
   readonly encode: (response: unknown) => Buffer;
   readonly inSpan: InCallSpan;
 }
 
-/** Turns `async (request, context) => response` into grpc-js's callback shape. */
+/** Adapts `async (request, context) => response` to grpc-js's callback form. */
 export function serveUnary(
   { handle, encode, inSpan }: Served<Promise<unknown>>,
   serving: Serving,
@@ -57,7 +59,7 @@ export function serveUnary(
     ...[call, callback]: Parameters<handleUnaryCall<unknown, unknown>>
   ): Promise<void> => {
     const { open, end, fail } = begin({ call, serving, underWay: serving.unary, span });
-    // Once the call is over for its caller it is over here, also when the handler does not listen to its signal.
+    // When the call is over for its caller, it is over here too, even if the handler ignores its signal.
     open.onStop((refusal) => callback(fail(refusal)));
     try {
       const response = encode(await handle(call.request, open));
@@ -72,7 +74,7 @@ export function serveUnary(
   return (call, callback) => inSpan(call.metadata, (span) => void serve(span, call, callback));
 }
 
-/** Turns `async function* (request, context)` into grpc-js's stream shape, with back-pressure. */
+/** Adapts `async function* (request, context)` to grpc-js's stream form, with backpressure. */
 export function serveStream(
   { handle, encode, inSpan }: Served<AsyncIterable<unknown>>,
   serving: Serving,
@@ -127,15 +129,17 @@ function begin({
 }
 
 function forbidsRetry({ cause, reason }: Refusal, waited: boolean): boolean {
-  // This process has tried four times already: four tries of each hop in front of it would be 16, and 64.
+  // This process has tried four times already. With four tries in each hop in front of it, there would be 16 and then
+  // 64 tries.
   if (cause instanceof CallError) return true;
-  // Four tries would be four times the load, and would come sooner than it says.
+  // Four tries would make four times the load, and they would come sooner than the refusal's `retryAfterMs` says.
   if (reason === "OVERLOADED") return true;
-  // Four waits for storage that hangs would be most of the caller's time, in silence. A patient caller is told, and calls again.
+  // When storage hangs, four waits would use up most of the caller's time without any answer. So the caller gets the
+  // refusal and can call again itself.
   return reason === "DEPENDENCY_UNAVAILABLE" && waited;
 }
 
-/** Sends each message when the one before has left, or will soon. */
+/** Sends each message when the previous one has left, or when few enough are waiting for the reader. */
 async function pump(
   messages: AsyncIterable<unknown>,
   send: (message: unknown) => Promise<void>,
@@ -150,7 +154,7 @@ async function pump(
       await send(next.value);
     }
   } catch (error) {
-    // Not awaited: a generator that waits for something else hears of it only through its signal.
+    // Not awaited: a generator that waits for something else ends only through its signal.
     iterator.return?.().catch((err: unknown) => {
       log.warn({ err, method: open.method }, "a stream failed while it was stopped");
     });

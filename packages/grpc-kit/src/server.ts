@@ -13,35 +13,50 @@ import { addStandardServices } from "./standard-services.js";
 import { stopServer } from "./stop-server.js";
 
 export interface ServeOptions {
-  /** Port 0 takes a free one; `GrpcServer.port` says which. */
+  /** Port 0 chooses a free port. `GrpcServer.port` is the port in use. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** Plain if left out. */
+  /** No TLS if omitted. */
   readonly credentials?: ServerCredentials | undefined;
   readonly services: readonly Implementation[];
   readonly log: Logger;
   readonly registry?: Registry | undefined;
-  /** Largest request that is read. */
+  /** The largest request that the server reads. */
   readonly maxMessageBytes?: number | undefined;
-  /** How long calls under way may take to finish once the server stops. */
+  /** How long open calls may take to finish after the server begins to stop, in ms. */
   readonly drainMs?: number | undefined;
-  /** How long the server keeps answering after it said NOT_SERVING, so that clients can turn away first. */
+  /**
+   * How long the server still answers after it reports NOT_SERVING, in ms. In this time clients can move to another
+   * instance.
+   */
   readonly lameDuckMs?: number | undefined;
-  /** A stream whose reader takes nothing for so long is closed with UNAVAILABLE `SLOW_READER`: it holds what its handler holds. */
+  /**
+   * The server closes a stream with UNAVAILABLE `SLOW_READER` if its reader takes nothing for this many ms. A stalled
+   * stream keeps all memory of its handler in use.
+   */
   readonly stalledMs?: number | undefined;
-  /** A call that waited for longer before it was refused with DEPENDENCY_UNAVAILABLE is not repeated by its caller's channel: 1 s. */
+  /**
+   * In ms, default 1 s. If a call waited longer before its refusal with DEPENDENCY_UNAVAILABLE, the caller's channel
+   * does not repeat it.
+   */
   readonly repeatWithinMs?: number | undefined;
-  /** Most bytes that one caller may have sent to it without reading them, of the calls that are counted for it (`context.unread`). */
+  /**
+   * The most bytes that the server may hold for one caller who does not read them. It counts the calls that name their
+   * caller with `context.unread.countFor`.
+   */
   readonly callerUnreadBytes?: number | undefined;
-  /** Proves who calls. Without it every call is served, and no handler knows whose it is. */
+  /** Proves the identity of callers. Without it, the server serves every call, and handlers do not know the caller. */
   readonly admit?: Admit | undefined;
-  /** Without it only what one stream holds is bounded: for servers whose callers are services. */
+  /**
+   * The limits on callers and connections. Without it, only the memory of one stream is limited. Omit it for servers
+   * whose callers are services.
+   */
   readonly strangers?: Strangers | undefined;
 }
 
-/** The bounds on callers that nobody vouches for, and on their connections. */
+/** The limits on callers that are not trusted, and on their connections. */
 export interface Strangers {
   readonly perCaller: CallerLimits;
-  /** Calls under way on one connection; more of them wait at the client. */
+  /** The most open calls on one connection. Further calls wait at the client. */
   readonly streamsPerConnection: number;
   readonly connectionsPerAddress: number;
 }
@@ -49,21 +64,27 @@ export interface Strangers {
 export interface GrpcServer {
   readonly port: number;
   /**
-   * NOT_SERVING, then `lameDuckMs` of normal service, then streams end with UNAVAILABLE `SHUTTING_DOWN` and new ones are
-   * refused, then unary calls finish; what still runs after `drainMs` is aborted and answered in the same way, so that its
-   * caller tries elsewhere. Calling it again waits for the same end.
+   * Stops the server in these steps:
+   * 1. It reports NOT_SERVING and serves normally for `lameDuckMs`.
+   * 2. It ends streams with UNAVAILABLE `SHUTTING_DOWN` and refuses new streams.
+   * 3. It lets unary calls finish.
+   * 4. After `drainMs` it aborts the remaining calls and answers them with the same status, so that their callers try
+   *    another instance.
+   *
+   * A second call of `close` waits for the same end.
    */
   close(): Promise<void>;
 }
 
 export const DEFAULT_MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
-/** Two of the largest messages. */
+/** The size of two of the largest messages. */
 const DEFAULT_CALLER_UNREAD_BYTES = 2 * DEFAULT_MAX_MESSAGE_BYTES;
 
 const MANY = 1_000_000;
 
 /**
- * Serves the implementations with health and reflection. Rejects when the address cannot be bound, naming it.
+ * Serves the implementations, with health and reflection. Rejects if the address cannot be bound, and the error names
+ * the address.
  */
 export async function serveGrpc(options: ServeOptions): Promise<GrpcServer> {
   const {
@@ -130,12 +151,14 @@ function newServer(
       interceptors: [createAdmission({ admit, limits: strangers?.perCaller, nowMs, isOpen }, serving)],
     }),
     "grpc.max_receive_message_length": maxMessageBytes,
-    // Finds clients that vanished without closing, so that their streams are cancelled.
+    // Finds clients that vanished without closing the connection. Their streams are then cancelled.
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
   });
-  // Bounded by caller, where callers are strangers; a connection may be that of a proxy or a gateway, whose callers one of them must not cut off.
-  // grpc-js 1.14.7 passes no such option on, and is pinned: strangers.test.ts fails where this is in vain. Node 24 has them.
+  // Raises Node's limit on stream resets per connection. One connection may be that of a proxy or a gateway with many
+  // callers, and one of them must not cut off the others. If callers are not trusted, the server limits abandoned calls
+  // per caller instead. grpc-js 1.14.7 has no option for this limit, so the code sets a private field, and the version
+  // is pinned. strangers.test.ts fails if the field has no effect. Node 24 has these options.
   Object.assign(server["commonServerOptions"], { streamResetBurst: MANY, streamResetRate: MANY });
   return server;
 }

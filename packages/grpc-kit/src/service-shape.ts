@@ -1,4 +1,6 @@
-/** One method as ts-proto's `outputServices=grpc-js` writes it. CCSP has unary methods and server streams only. */
+/**
+ * One method as ts-proto generates it with `outputServices=grpc-js`. CCSP has unary methods and server streams only.
+ */
 export interface MethodShape {
   readonly path: string;
   readonly requestStream: false;

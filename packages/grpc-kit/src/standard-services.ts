@@ -5,18 +5,18 @@ import { loadFileDescriptorSetFromBuffer } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 
-/** What every server has besides its own services: grpc.health.v1 and server reflection. */
+/** The services that every server has in addition to its own: grpc.health.v1 and server reflection. */
 export interface StandardServices {
-  /** From now on every name is NOT_SERVING. */
+  /** Every name reports NOT_SERVING from now on. */
   setNotServing(): void;
-  /** Ends health watches and reflection streams, which clients keep open for as long as the server lives. */
+  /** Ends health watches and reflection streams. Clients keep these open for as long as the server lives. */
   endStreams(): void;
 }
 
 type Register = Pick<Server, "addService">;
 type StreamCall = { end(): void; once(event: "cancelled", listener: () => void): unknown };
 
-/** Adds health for `""` and each name, and reflection that lists exactly these names. */
+/** Adds health for `""` and each name. Adds reflection, which lists exactly these names. */
 export function addStandardServices(server: Server, names: readonly string[]): StandardServices {
   const open = new Set<{ end(): void }>();
   const tracked = trackStreams(server, open);
@@ -36,7 +36,9 @@ export function addStandardServices(server: Server, names: readonly string[]): S
   };
 }
 
-/** The image that `buf build` wrote beside the generated code: no .proto file is read at run time. */
+/**
+ * The descriptor image that `buf build` wrote beside the generated code. The server reads no .proto file at run time.
+ */
 function descriptors() {
   const file = createRequire(import.meta.url).resolve("@ccsp/protos/descriptor.binpb");
   return loadFileDescriptorSetFromBuffer(readFileSync(file));
@@ -54,7 +56,7 @@ function trackStreams(server: Register, open: Set<{ end(): void }>): Register {
         tracked[name] = (call: StreamCall) => {
           open.add(call);
           call.once("cancelled", () => open.delete(call));
-          // A stream's handler takes the call alone; grpc-js's type is the union with the shapes that take a callback.
+          // The handler of a stream takes only the call. grpc-js's type also covers handlers that take a callback.
           Reflect.apply(handler, undefined, [call]);
         };
       }

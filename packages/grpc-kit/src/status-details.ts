@@ -16,15 +16,16 @@ const DOMAIN = "ccsp";
 const TYPE_PREFIX = "type.googleapis.com/";
 
 /**
- * Clients built on gRPC core, and grpc-js itself at some multiple, fail a call whose trailers pass 8 KiB. The message
- * travels twice, once with every byte as up to three, and the rest in base64: what a refusal quotes is therefore cut.
+ * Limits on the texts of a refusal. Clients built on gRPC core fail a call whose trailers are larger than 8 KiB, and
+ * grpc-js fails at a multiple of that. The message travels twice: in a header, where one byte may become three, and in
+ * this trailer. The trailer is in base64.
  */
 const MAX_MESSAGE_BYTES = 512;
 const MAX_TEXT_BYTES = 200;
 const MAX_PRECONDITION_BYTES = 256;
 const MAX_DETAIL_BYTES = 3_000;
 
-/** What a refusal says besides its message, as it is read from the trailer. */
+/** What a refusal says in addition to its message, as decoded from the trailer. */
 export interface RefusalDetails {
   readonly reason: Reason | undefined;
   readonly metadata: Readonly<Record<string, string>>;
@@ -43,7 +44,10 @@ export const NO_DETAILS: RefusalDetails = {
   preconditions: [],
 };
 
-/** The status, message and trailer with which a refusal leaves the server. Long texts are cut so that they fit a header. */
+/**
+ * Returns the status, message and trailer that the server sends for a refusal. Cuts long texts so that they fit into a
+ * header.
+ */
 export function encodeRefusal(refusal: Refusal): StatusObject {
   const code = STATUS_OF[refusal.reason];
   const message = clip(refusal.message, MAX_MESSAGE_BYTES);
@@ -53,14 +57,14 @@ export function encodeRefusal(refusal: Refusal): StatusObject {
   return { code, details: message, metadata };
 }
 
-/** Reads what `encodeRefusal` wrote. Details of other domains and types it does not know are passed over. */
+/** Reads what `encodeRefusal` wrote. Ignores details of other domains and of unknown types. */
 export function decodeDetails(metadata: Metadata): RefusalDetails {
   const [encoded] = metadata.get(TRAILER);
   if (!Buffer.isBuffer(encoded)) return NO_DETAILS;
   try {
     return readDetails(Status.decode(encoded));
   } catch {
-    // The trailer is a courtesy: when it cannot be read, the status still says what happened.
+    // The trailer is optional: if it cannot be read, the status still says what happened.
     return NO_DETAILS;
   }
 }
@@ -92,7 +96,7 @@ function detailsOf(refusal: Refusal) {
   const unmet = within(budget, refusal.preconditions, ({ type, subject, description }) => ({
     type,
     subject: clip(subject, MAX_TEXT_BYTES),
-    // What an operator may write as the reason of a stop, whole.
+    // The reason for a stop, which an operator writes. This size fits the longest reason uncut.
     description: clip(description, MAX_PRECONDITION_BYTES),
   }));
   if (unmet.length > 0) {
@@ -101,7 +105,7 @@ function detailsOf(refusal: Refusal) {
   return details;
 }
 
-/** The first entries, each made short, for as long as the budget lasts. */
+/** Returns the first entries, each shortened, until the budget is used up. */
 function within<T, R>(budget: { bytes: number }, entries: readonly T[], shorten: (entry: T) => R): R[] {
   const kept: R[] = [];
   for (const entry of entries) {
@@ -146,7 +150,7 @@ function pack(type: string, message: { finish(): Uint8Array }) {
   return { typeUrl: TYPE_PREFIX + type, value: Buffer.from(message.finish()) };
 }
 
-/** Cuts between characters, and replaces half ones, which grpc-js's encodeURI would throw on. */
+/** Cuts between characters. Replaces half surrogate pairs, because grpc-js's encodeURI would throw on them. */
 function clip(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text.slice(0, maxBytes + 1));
   if (bytes.length <= maxBytes) return bytes.toString();

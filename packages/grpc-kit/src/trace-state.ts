@@ -3,8 +3,9 @@ const MAX_MEMBERS = 32;
 const LONG_MEMBER = 128;
 
 /**
- * Shortens a caller's `tracestate` to 32 members and 512 characters, the bounds of W3C Trace Context. It drops members of more than
- * 128 characters first, then the last ones. OpenTelemetry sets no bound, and a span keeps the text as long as it lives.
+ * Shortens a caller's `tracestate` to 32 members and 512 characters, the limits of W3C Trace Context. It first drops
+ * members longer than 128 characters, then members from the end. OpenTelemetry sets no limit, and a span keeps the text
+ * for its whole life.
  */
 export function boundTraceState(text: string): string {
   const members = text.split(",").map((member) => member.trim());

@@ -1,25 +1,29 @@
 import type { CallerRoom, UnreadBytes } from "./caller-room.js";
 
 /**
- * Bytes that were sent to a caller and that it has not taken: this process holds them, in one piece or another, until it does. Calls that are
- * counted for one caller share its room.
+ * The bytes that this process sent to a caller and that the caller has not taken yet. This process holds them in memory
+ * until then. The calls of one caller share one limit (the caller's "room").
  */
 export interface Unread {
-  /** What this call sends counts for this caller from now on; the first who is named. Without it nothing bounds a call but its own stream. */
+  /**
+   * Counts the bytes of this call for this caller from now on. Only the first name counts. Without a name, only the
+   * limit of the stream itself applies.
+   */
   countFor(caller: string): void;
   /**
-   * Waits until the caller may have so many bytes more; the next message takes them up. For what is read only to be sent, so that it is not held
-   * meanwhile. Refuses with CALLER_LIMIT when there was no room for too long.
+   * Waits until this many more bytes fit under the caller's limit. The next message uses them up. Call it before you
+   * read data only to send it: then the data is not in memory during the wait. Refuses with CALLER_LIMIT if the wait is
+   * too long.
    */
   reserve(bytes: number): Promise<void>;
-  /** The same without waiting: false when there is no room. */
+  /** Reserves without waiting. Returns false if the bytes do not fit. */
   tryReserve(bytes: number): boolean;
 }
 
-/** Messages up to this size are not counted: whatever is done, a stream has one of them in the buffers of its connection. */
+/** Messages up to this size are not counted. A stream always has up to one of them in the buffers of its connection. */
 export const SMALL_BYTES = 64 * 1024;
 
-/** What one call has of its caller's room. */
+/** The part of its caller's limit that one call uses. */
 export class CallUnread implements Unread {
   readonly #all: UnreadBytes;
   readonly #signal: () => AbortSignal;
@@ -49,7 +53,7 @@ export class CallUnread implements Unread {
   }
 
   tryReserve(bytes: number): boolean {
-    // What a call that is over takes, nobody would give back.
+    // The call is over, so no later step would give the bytes back.
     if (bytes <= SMALL_BYTES || this.#room === undefined || this.#closed) return true;
     const missing = this.#cost(bytes) - this.#reserved;
     if (missing <= 0) return true;
@@ -59,7 +63,10 @@ export class CallUnread implements Unread {
     return true;
   }
 
-  /** For a message of so many bytes; answers what is to be given back when its caller has it. What was reserved is what it costs. */
+  /**
+   * Counts a message of this many bytes. Returns the number of bytes to give back when the caller has taken the
+   * message. If bytes were reserved, that number is the reserved bytes.
+   */
   async take(bytes: number): Promise<number> {
     const reserved = this.#reserved;
     this.#reserved = 0;
@@ -75,7 +82,7 @@ export class CallUnread implements Unread {
     this.#room?.giveBack(bytes);
   }
 
-  /** The call is over and its caller has everything, or never will. */
+  /** Call it when the call is over: the caller has taken everything, or never will. */
   close(): void {
     if (this.#closed) return;
     this.giveBack(this.#taken);

@@ -4,9 +4,9 @@ import { type Queue, type QueueHandlers, queueClient, serveQueue } from "./queue
 
 type Options = { server?: Parameters<typeof serveQueue>[1]; client?: Parameters<typeof queueClient>[1] };
 
-/** Servers and clients of one test; `close` ends whatever the test left open. */
+/** The servers and clients of one test. `close` ends all that the test left open. */
 export class Fixture {
-  /** Since the first of this test. */
+  /** Counts from the first server or client of this test. */
   #leaks: LeakCheck | undefined;
   readonly #open: { close(): unknown }[] = [];
 

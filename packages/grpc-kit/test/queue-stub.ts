@@ -6,7 +6,7 @@ import { CallError, createClient, type Handlers, implementSome, type ServeOption
 export type QueueHandlers = Handlers<typeof QueueServiceService>;
 export type Queue = ReturnType<typeof queueClient>;
 
-/** The queue's service with only the methods that a test is about; the others are not implemented. */
+/** The queue's service with only the methods that a test needs. The other methods are not implemented. */
 function queueStub(handlers: Partial<QueueHandlers>) {
   return implementSome(QueueServiceService, { get: async (request) => taskNamed(request.taskId), ...handlers });
 }
@@ -25,7 +25,7 @@ export function serveQueue(handlers: Partial<QueueHandlers>, options: Partial<Se
 export function queueClient(target: string, options?: Parameters<typeof createClient<QueueServiceService>>[2]) {
   return createClient(QueueServiceService, target, {
     ...options,
-    // Connections of one test are not reused by the next.
+    // The next test must not reuse the connections of this test.
     channelOptions: { "grpc.use_local_subchannel_pool": 1, ...options?.channelOptions },
   });
 }
@@ -39,7 +39,7 @@ export function entry(sequence: number, text = ""): WatchResponse {
   return { event };
 }
 
-/** The CallError with which a call fails; anything else fails the test. */
+/** Returns the CallError of a failed call. Any other outcome fails the test. */
 export async function failure(call: Promise<unknown>): Promise<CallError> {
   try {
     await call;

@@ -25,7 +25,8 @@ describe("a unary call to a target that comes and goes", () => {
     const port = await freePort();
     const queue = fixture.connect(`127.0.0.1:${port}`);
     const call = queue.get({ taskId: "t1" });
-    // A stream does not wait: once two have used up all their tries, trying again would not have been enough for the call.
+    // A stream does not wait for an instance. After two streams have used all their tries, a retry alone would not save
+    // the unary call.
     await failure(drain(queue.watch({})));
     await failure(drain(queue.watch({})));
     await fixture.serve({}, { listen: { host: "127.0.0.1", port } });
@@ -144,7 +145,7 @@ describe("a stream whose first message answers the call", () => {
     const port = await freePort();
     const queue = fixture.connect(`127.0.0.1:${port}`);
     const stream = drain(queue.watch({}, { answersFirst: true }));
-    // These do not wait, and have used up all their tries.
+    // These streams do not wait, and they use up all their tries.
     await failure(drain(queue.watch({})));
     await failure(drain(queue.watch({})));
     await fixture.serve(
@@ -190,12 +191,12 @@ describe("a stream whose first message answers the call", () => {
       },
     });
     const queue = fixture.connect(server, { timeoutMs: 100 });
-    // To connect may take longer than that.
+    // To connect may take longer than the client's 100 ms.
     await queue.get({ taskId: "t1" }, { timeoutMs: 10_000 });
     const answered = queue.watch({}, { answersFirst: true })[Symbol.asyncIterator]();
     await answered.next();
     const patient = drain(queue.watch({ afterSequence: 1 }, { answersFirst: true, timeoutMs: 60_000 }));
-    // Takes as long as either would have had.
+    // This call takes 100 ms, the deadline that both streams would have had.
     await failure(first(queue.watch({ afterSequence: 1 }, { answersFirst: true })));
     passed.open();
     assert.equal((await answered.next()).value?.event?.sequence, 2);

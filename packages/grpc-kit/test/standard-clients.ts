@@ -4,7 +4,7 @@ import { Client, type ClientReadableStream, credentials, loadPackageDefinition }
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
 
-/** Clients of the standard services, as other people's tools have them. */
+/** Clients of the standard services, built as third-party tools build them. */
 export interface HealthClient {
   check(service: string): Promise<string>;
   watch(request: { service: string }): ClientReadableStream<{ status: string }>;
@@ -45,7 +45,7 @@ export function healthClient(
   };
 }
 
-/** Asks server reflection one question and returns its answer. */
+/** Sends one question to server reflection and returns the answer. */
 export async function reflect(port: number, question: object): Promise<unknown> {
   const root = dirname(createRequire(import.meta.url).resolve("@grpc/reflection/package.json"));
   const definition = loadSync(join(root, "build/proto/grpc/reflection/v1/reflection.proto"), {

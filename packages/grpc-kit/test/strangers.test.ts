@@ -13,7 +13,7 @@ import { gate } from "./gate.js";
 import { entry, failure, type Queue, type QueueHandlers, taskNamed } from "./queue-stub.js";
 
 const BODY = QueueServiceService.get.requestSerialize({ taskId: "t1", agentId: "" });
-/** As gRPC frames a message. */
+/** The message with gRPC's length prefix. */
 const FRAMED = Buffer.concat([Buffer.from([0, 0, 0, 0, BODY.length]), BODY]);
 
 const agent = (subject: string): Identity => {
@@ -54,7 +54,7 @@ describe("a server for strangers", () => {
     await once(session, "connect");
     return session;
   };
-  /** A call whose headers alone are sent. */
+  /** Starts a call and sends only its headers. */
   const begin = (session: ClientHttp2Session, name?: string, path: string = QueueServiceService.get.path) => {
     const stream = session.request({
       ":method": "POST",
@@ -224,7 +224,8 @@ describe("a server behind a gateway", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
-  // Node's nghttp2 would close the connection, with everybody's calls on it, at 33 a second after the first thousand.
+  // Before Node 24, Node's nghttp2 closes a connection with all calls on it. It does so above 33 resets a second, after
+  // the first thousand.
   const bounded = Number(process.versions.node.split(".")[0]) >= 24;
   (bounded ? it : it.skip)(
     "keeps the connection of a client that gives up two thousand calls, for the others on it",

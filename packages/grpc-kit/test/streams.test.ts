@@ -42,7 +42,7 @@ describe("a server stream", () => {
     });
     const stream = queue.watch({})[Symbol.asyncIterator]();
     await stream.next();
-    // Each of these calls takes longer than the handler needs for a message.
+    // Each of these calls takes longer than the handler needs to make a message.
     for (let i = 0; i < 100; i++) await queue.get({ taskId: "t1" });
     const stalledAt = produced;
     for (let i = 0; i < 100; i++) await queue.get({ taskId: "t1" });

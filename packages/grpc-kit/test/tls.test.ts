@@ -17,7 +17,7 @@ const GATEWAY: Identity = {
   expireTime: new Date(0),
 };
 
-/** A stream does not wait for a server that may come: it fails at once. */
+/** Uses a stream because a stream does not wait for a server to come: it fails immediately. */
 const refused = (queue: Queue) => failure(drain(queue.watch({ taskId: "t1" })));
 
 describe("a server with TLS", () => {
@@ -31,7 +31,7 @@ describe("a server with TLS", () => {
   afterEach(() => fixture.close());
   after(() => authority?.close());
 
-  /** Only clients with a certificate are let in. */
+  /** The server accepts only clients with a certificate. */
   const serve = async (handlers: Partial<QueueHandlers> = {}) =>
     fixture.serve(handlers, { credentials: serverTls({ ca, ...(await authority.issue("queue")) }) });
   const connectTo = (server: GrpcServer, credentials: ChannelCredentials, serverName = "queue") =>

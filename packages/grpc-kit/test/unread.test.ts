@@ -12,13 +12,13 @@ const MB = 1_000_000;
 describe("a reader that does not read", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
-  /** Takes the first message, which is small. */
+  /** Opens a stream and takes its first message, which is small. */
   const open = async (queue: Queue, agentId: string) => {
     const stream = queue.watch({ agentId })[Symbol.asyncIterator]();
     await stream.next();
     return stream;
   };
-  /** Whatever was to happen by itself has happened. */
+  /** Waits until everything that can happen without a further action has happened. */
   const settle = async (queue: Queue) => {
     for (let i = 0; i < 100; i++) await queue.get({ taskId: "t1" });
   };
@@ -61,13 +61,13 @@ describe("a reader that does not read", () => {
       },
     };
     const server = await fixture.serve(handlers, { callerUnreadBytes: 4 * MB });
-    // A connection each, whose windows are filled with no more than 64 KB.
+    // Each client has its own connection. Its windows hold at most 64 KB.
     const clients = Array.from({ length: 30 }, () => fixture.connect(server));
     const streams = await Promise.all(clients.map((client) => open(client, "alice")));
     const bob = fixture.connect(server);
     await eventually(() => assert.ok((made.get("alice") ?? 0) >= 4));
     await settle(bob);
-    // What a client reads ahead is not on the way any more.
+    // Messages that a client has read ahead no longer count as unread.
     const ahead = streams.length * 2;
     assert.ok((made.get("alice") ?? 0) <= 4 + ahead, `${made.get("alice")} MB were made`);
     const other = await open(bob, "bob");
@@ -98,7 +98,7 @@ describe("a reader that does not read", () => {
     const refused = settled.flatMap((each) =>
       each.status === "rejected" ? [failure(Promise.reject(each.reason))] : [],
     );
-    // Two of them are slightly more than the room.
+    // Two of these messages are slightly larger than the caller's limit.
     assert.equal(refused.length, 8);
     for (const error of await Promise.all(refused)) {
       assert.deepEqual([error.reason, error.quota[0]?.subject], ["CALLER_LIMIT", "unread_bytes"]);

@@ -8,14 +8,14 @@ import {
 } from "@ccsp/config";
 import type { ServiceDefinition } from "./definition.js";
 
-/** What a command line comes to: something to print and an exit code, or a configuration to run with. */
+/** The result of a command line: a text to print and an exit code, or a configuration to run with. */
 export type Command<C> =
   | { readonly kind: "print"; readonly stdout: string; readonly stderr: string; readonly code: 0 | 2 }
   | { readonly kind: "run"; readonly config: C; readonly warnings: readonly string[] };
 
 const USAGE = "[--help | --check-config]";
 
-/** Pure: decides what a service started with these arguments and this environment does. */
+/** Decides what a service does with these arguments and this environment. It is a pure function. */
 export function readCommand<C extends { readonly service: ServiceSettings }>(
   service: ServiceDefinition<C>,
   args: readonly string[],
@@ -70,7 +70,7 @@ function defaultOf(setting: SettingDescription): string {
   return setting.default === undefined || setting.default === "" ? "-" : setting.default;
 }
 
-/** Lines of columns, each as wide as its widest cell; the last one is left ragged. */
+/** Formats rows as aligned columns. Each column is as wide as its widest cell, and the last column is not padded. */
 function table(rows: readonly (readonly string[])[]): string[] {
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
   return rows.map((row) =>

@@ -4,14 +4,14 @@ import type { Check } from "@ccsp/telemetry";
 import type { Registry } from "prom-client";
 import type { ServiceContext } from "./run.js";
 
-/** A service before it runs: what it is called, what it can be told, and how it starts. */
+/** The definition of a service: its name, its settings and its start. */
 export interface ServiceDefinition<C extends { readonly service: ServiceSettings }> {
   readonly name: string;
   /** One line for `--help`. */
   readonly summary: string;
-  /** Every setting, for `load` and `describeSettings` of @ccsp/config. */
+  /** Defines every setting, for `load` and `describeSettings` of @ccsp/config. */
   define(settings: Settings): C;
-  /** Opens everything the service needs; resolves when it serves. `startService` then makes it ready. */
+  /** Opens everything that the service needs. Resolves when the service accepts calls. Then `startService` makes it ready. */
   start(config: C, context: StartContext): Promise<void>;
 }
 

@@ -7,16 +7,19 @@ import type { ServiceDefinition } from "./definition.js";
 import { runService } from "./run.js";
 import { startService } from "./start.js";
 
-/** On top of what the longest close, a gRPC server's drain, takes by its settings. */
+/** Added to the longest close, which is the drain time in the settings of the gRPC server. */
 const CLOSE_MARGIN_MS = 5_000;
 /** A collector that does not answer must not keep a stopped service alive. */
 const FLUSH_MS = 3_000;
-/** A process that has closed everything ends by itself; one that forgot something is ended. */
+/**
+ * A process ends by itself when everything is closed. If something is still open, the process is ended after this time.
+ */
 const LINGER_MS = 1_000;
 
 /**
- * A service's whole main: `--help`, `--check-config`, faults of the configuration on stderr with exit code 2, then the service
- * itself until a signal, and its exit code. Resolves when the service has stopped; spans are flushed by then.
+ * The complete main program of a service. It handles `--help` and `--check-config`. It prints faults in the
+ * configuration to stderr and sets exit code 2. Otherwise it runs the service until a signal, and sets the exit code.
+ * Resolves when the service has stopped and its spans are flushed.
  */
 export async function runMain<C extends { readonly service: ServiceSettings }>(
   service: ServiceDefinition<C>,
@@ -31,12 +34,12 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
     return;
   }
 
-  // What Node and tracing complain about may fail to be written, as on a full disk. Such a fault cannot be reported anywhere.
+  // Output of Node and of tracing may fail, for example on a full disk. There is no place to report such a failure.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const { config, warnings } = command;
   const { name, logLevel: level } = config.service;
   const log = createLogger({ name, level, instance });
-  // Only watches: the process still ends as Node ends it, but the log has the reason.
+  // This only observes: the process still ends in Node's way, and the log has the reason.
   process.on("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "crashed"));
   for (const warning of warnings) log.warn({ warning }, "suspicious setting");
 

@@ -1,15 +1,18 @@
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 
-/** Something that was opened and has to be closed again. */
+/** An opened resource that must be closed again. */
 export interface Resource {
   close(): Promise<void>;
 }
 
-/** What is still opening when the stop begins may be waiting for something that never comes. */
+/**
+ * The longest wait for a resource that is still opening when the stop begins. It may wait for something that never
+ * comes.
+ */
 const ARRIVAL_MS = 2_000;
 
-/** What was opened, and what is being opened, in order. */
+/** The opened resources, and those that are still opening, in order. */
 export class OpenResources {
   readonly #entries: { readonly name: string; readonly arrival: Promise<Resource> }[] = [];
   readonly #log: Logger;
@@ -21,7 +24,7 @@ export class OpenResources {
     this.#closeMs = closeMs;
   }
 
-  /** Resolves to the resource. One that comes after `closeAll` began is closed again. */
+  /** Resolves to the resource. A resource that arrives after the start of `closeAll` is closed again. */
   async add<R extends Resource>(name: string, resource: Promise<R> | R): Promise<R> {
     const arrival = Promise.resolve(resource);
     if (this.#closing) {
@@ -32,7 +35,7 @@ export class OpenResources {
     return await arrival;
   }
 
-  /** Closes everything, newest first, one after the other. Resolves to whether all of it went well. */
+  /** Closes all resources one after the other, newest first. Resolves to true if every close succeeded. */
   async closeAll(): Promise<boolean> {
     this.#closing = true;
     let fine = true;
@@ -52,7 +55,9 @@ export class OpenResources {
     return fine;
   }
 
-  /** Undefined for what failed to open (it has cleaned up after itself), and for what does not come. */
+  /**
+   * Resolves to undefined if the resource failed to open (it then cleaned up itself), or if it does not arrive in time.
+   */
   async #arrived(name: string, arrival: Promise<Resource>): Promise<Resource | undefined> {
     const settled = arrival.then(
       (resource) => ({ resource }),

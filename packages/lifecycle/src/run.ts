@@ -4,30 +4,35 @@ import { type StopReason, StopRequest } from "./stop-request.js";
 
 export type { Resource };
 
-/** Waits for `resource`, and remembers to close it. Rejects when `resource` does, and when the service was told to stop meanwhile. */
+/**
+ * Waits for `resource` and registers it to be closed at the stop. Rejects if `resource` rejects, or if the service has
+ * to stop in the meantime.
+ */
 export type Open = <R extends Resource>(name: string, resource: Promise<R> | R) => Promise<R>;
 
 export interface ServiceContext {
   readonly open: Open;
   readonly log: Logger;
-  /** Aborts when the stop begins, before anything is closed. */
+  /** Aborts when the stop begins, before any resource is closed. */
   readonly stopping: AbortSignal;
 }
 
 export interface RunOptions {
-  /** How long each resource may take to close. 30 s when left out. */
+  /** How long each resource may take to close, in ms. The default is 30 s. */
   readonly closeMs?: number | undefined;
-  /** Stops the service as a signal would. */
+  /** Stops the service as a signal does. */
   readonly stop?: AbortSignal | undefined;
-  /** False when something else in the process listens for SIGTERM and SIGINT. */
+  /** Set it to false if other code in the process handles SIGTERM and SIGINT. */
   readonly handleSignals?: boolean | undefined;
 }
 
 /**
- * Runs `start`, logs "ready", waits for SIGTERM, SIGINT or `options.stop`, then closes what `start` opened, newest first.
- * A stop during the start is not lost: what was opened is closed, and what is still opening is closed as it arrives.
- * Resolves to the exit code: 1 when the start failed, or a close failed or took too long (the others are closed all the
- * same), else 0. A second signal exits the process at once.
+ * Runs `start`, logs "ready", and waits for SIGTERM, SIGINT or `options.stop`. Then it closes everything that `start`
+ * opened, newest first. It also handles a stop during the start: it closes what is open, and closes the rest when it
+ * arrives.
+ *
+ * Resolves to the exit code. It is 1 if the start failed, or if a close failed or took too long (the other resources
+ * are still closed). Otherwise it is 0. A second signal exits the process immediately.
  */
 export async function runService(
   log: Logger,

@@ -5,17 +5,20 @@ import type { Logger } from "pino";
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-/** The signal that came, or "asked" when it was the caller's AbortSignal. */
+/** The signal that came, or "asked" if the caller's AbortSignal aborted. */
 export type StopReason = NodeJS.Signals | "asked";
 
-/** The one wish to stop, from a signal or from the caller. It listens from its construction on, so that none is lost during a slow start. */
+/**
+ * A single request to stop, from a signal or from the caller. It listens from its construction on, so that no request
+ * is lost during a slow start.
+ */
 export class StopRequest {
   readonly requested: Promise<StopReason>;
   readonly #controller = new AbortController();
   readonly #release: () => void;
 
   constructor(log: Logger, options: { readonly stop: AbortSignal | undefined; readonly handleSignals: boolean }) {
-    // Every call that waits may listen to it.
+    // Every waiting call may add a listener to this signal.
     setMaxListeners(0, this.#controller.signal);
     let request: (reason: StopReason) => void = () => {};
     this.requested = new Promise((resolve) => {
@@ -29,14 +32,15 @@ export class StopRequest {
     const onSignal = (signal: NodeJS.Signals): void => {
       if (signalled) {
         log.warn({ signal }, "second signal, exiting at once");
-        // The shell's convention. Not by raising it again: process 1 of a container would ignore that.
+        // This exit code is the shell's convention. The process does not raise the signal again, because process 1 of a
+        // container would ignore it.
         process.exit(128 + constants.signals[signal]);
       }
       signalled = true;
       request(signal);
     };
     if (options.handleSignals) for (const signal of SIGNALS) process.on(signal, onSignal);
-    // Waiting for a signal does not keep a process alive by itself.
+    // Signal handlers alone do not keep a process alive.
     const alive = setInterval(() => {}, MAX_TIMER_MS);
     if (options.stop?.aborted === true) onStop();
     else options.stop?.addEventListener("abort", onStop, { once: true });
@@ -52,12 +56,12 @@ export class StopRequest {
     return this.#controller.signal;
   }
 
-  /** Tells everybody that watches `signal`. */
+  /** Aborts `signal`, so that all its listeners know of the stop. */
   begin(): void {
     this.#controller.abort();
   }
 
-  /** What `work` comes to; rejects as soon as a stop is requested. */
+  /** Settles as `work` does, but rejects immediately when a stop is requested. */
   async orStop<T>(work: Promise<T>): Promise<T> {
     return await Promise.race([
       work,

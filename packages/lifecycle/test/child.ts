@@ -6,14 +6,19 @@ import { fileURLToPath } from "node:url";
 const FIXTURE = fileURLToPath(new URL("./fixture-main.ts", import.meta.url));
 
 export interface Child {
-  /** Resolves when a line of stdout or stderr contains `text`, also one that is past; rejects when the process ends without. */
+  /**
+   * Resolves when a line of stdout or stderr contains `text`. Earlier lines count too. Rejects if the process ends
+   * without such a line.
+   */
   says(text: string): Promise<void>;
   kill(signal: NodeJS.Signals): void;
-  /** Everything it said, once it has ended. */
+  /** All of its output, after it has ended. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string[]; stderr: string[] }>;
 }
 
-/** The fixture service as a process of its own, which sees `env` and nothing of this one's environment. */
+/**
+ * Starts the fixture service as a separate process. Its environment is `env` and nothing of this process's environment.
+ */
 export function startFixture(env: Readonly<Record<string, string>>, args: readonly string[] = []): Child {
   const node = ["--import", "tsx", "--conditions=ccsp-src", FIXTURE, ...args];
   const child = spawn(process.execPath, node, { env, stdio: ["ignore", "pipe", "pipe"] });

@@ -6,7 +6,7 @@ interface FixtureConfig {
   readonly steps: readonly string[];
 }
 
-/** A service that starts by the steps in CCSP_FIXTURE_STEPS, and says what it opens and closes. */
+/** A service that runs the steps in CCSP_FIXTURE_STEPS at its start, and logs what it opens and closes. */
 const fixtureService: ServiceDefinition<FixtureConfig> = {
   name: "fixture",
   summary: "opens what it is told to",

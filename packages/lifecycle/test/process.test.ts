@@ -158,7 +158,7 @@ describe("a service's command line", () => {
   });
 });
 
-/** The messages of log lines, and other lines as they are. */
+/** Returns the messages of log lines. Other lines are returned unchanged. */
 function messages(lines: readonly string[]): string[] {
   return lines.map((line) => (line.startsWith("{") ? String(JSON.parse(line).msg) : line));
 }

@@ -131,7 +131,7 @@ describe("runService", () => {
   });
 });
 
-/** Aborts a moment after the start began. */
+/** Aborts shortly after the start began. */
 function stopSoon(): AbortSignal {
   const stop = new AbortController();
   setImmediate(() => stop.abort());

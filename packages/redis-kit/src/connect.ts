@@ -3,28 +3,32 @@ import type { RedisClient } from "./redis-client.js";
 import type { RedisAddress } from "./redis-url.js";
 import { watchAnswers } from "./unanswered.js";
 
-/** How a connection is used: `commands` answers soon or fails; `blocking` waits, for XREADGROUP BLOCK and SUBSCRIBE. */
+/**
+ * The use of a connection. `commands`: a command is answered soon or fails. `blocking`: a command may wait, for
+ * XREADGROUP BLOCK and SUBSCRIBE.
+ */
 export type ConnectionUse = "commands" | "blocking";
 
-/** Longest that one command takes before it is rejected, waiting for a lost connection included. */
+/** The longest time until a command is answered or rejected. It includes the wait for a lost connection. */
 const COMMAND_TIMEOUT_MS = 10_000;
 
-// 50, 100 … 500 ms and then every 500 ms: twenty tries are about 8 s, so that a command rides out a restart of a few
-// seconds, and is rejected by the try limit or by COMMAND_TIMEOUT_MS, whichever comes first.
+// The delays are 50, 100 … 500 ms and then always 500 ms. Twenty tries take about 8 s, so a command survives a restart
+// of a few seconds. A command is rejected at this limit or after COMMAND_TIMEOUT_MS, whichever comes first.
 const MAX_RETRIES = 20;
 const retryDelayMs = (attempt: number): number => Math.min(attempt * 50, 500);
 
 const USE = {
   commands: { commandTimeout: COMMAND_TIMEOUT_MS, maxRetriesPerRequest: MAX_RETRIES, socketTimeout: 5_000 },
-  // No command limit: these are meant to wait. A host that vanished without a word is found by the socket's silence,
-  // so a blocking read must ask for less than this (see MAX_BLOCK_MS).
+  // No time limit per command, because these commands wait on purpose. If a host vanishes without closing its
+  // connection, the socket timeout detects the silence. So a blocking read must ask for less than this timeout (see
+  // MAX_BLOCK_MS).
   blocking: { maxRetriesPerRequest: null, socketTimeout: 15_000 },
 } satisfies Record<ConnectionUse, CommonRedisOptions>;
 
-/** Longest BLOCK that a blocking read may ask for; a connection that is silent for longer is taken for dead. */
+/** The longest BLOCK time of a blocking read. A connection that is silent for longer may be treated as lost. */
 export const MAX_BLOCK_MS = 10_000;
 
-/** Makes a client that has not connected yet. Does no I/O. */
+/** Makes a client that is not connected yet. Does no I/O. */
 export function createRedisClient(address: RedisAddress, name: string, use: ConnectionUse): RedisClient {
   const client = createClient(address, name, use);
   if (use === "commands") watchAnswers(client);
@@ -38,13 +42,14 @@ function createClient(address: RedisAddress, name: string, use: ConnectionUse): 
     connectTimeout: 3_000,
     username: address.username,
     password: address.password,
-    // On by default; named because the scripts rely on it: a command whose connection broke is sent again.
+    // This is the default. It is set here because the scripts rely on it: ioredis sends a command again if its
+    // connection broke.
     autoResendUnfulfilledCommands: true,
   } satisfies CommonRedisOptions;
   if (address.kind === "cluster") {
     return new Cluster([...address.nodes], {
       lazyConnect: true,
-      // A failover takes a node timeout and an election: try again for as long as a command may take.
+      // A failover takes a node timeout and an election. So the client retries for as long as a command may take.
       maxRedirections: COMMAND_TIMEOUT_MS / 100,
       retryDelayOnFailover: 100,
       retryDelayOnClusterDown: 100,
@@ -59,14 +64,17 @@ function createClient(address: RedisAddress, name: string, use: ConnectionUse): 
       sentinels: [...address.sentinels],
       name: address.master,
       sentinelRetryStrategy: retryDelayMs,
-      // Hears of a failover from the Sentinels, also when the old master only hangs and its socket stays open.
+      // The Sentinels then report a failover also when the old master only hangs and its socket stays open.
       failoverDetector: true,
     });
   }
   return new Redis({ ...single, ...address.node, ...(address.tls ? { tls: {} } : {}) });
 }
 
-/** 2 = reconnect and send the refused command again: the server was demoted, the next connection finds the new master. */
+/**
+ * 2 tells ioredis to reconnect and send the refused command again. The server was demoted, and the next connection
+ * finds the new master.
+ */
 function reconnectOnError(error: Error): 2 | false {
   return /^(READONLY|UNBLOCKED) /.test(error.message) ? 2 : false;
 }

@@ -5,9 +5,9 @@ import { scriptFaults } from "./script-header.js";
 import { filesOf } from "./script-parts.js";
 
 /**
- * What is wrong with the Lua files in a folder, for the test of a service: `assert.deepEqual(luaFaults(folder, scripts), [])`. Each file has to be
- * bound, or be a part of one that is, and to agree with its binding (`scriptFaults`). Each script has to run when the memory of Redis is full, but
- * those that `refusedWhenFull` names.
+ * Returns the faults of the Lua files in a folder, for the test of a service: `assert.deepEqual(luaFaults(folder,
+ * scripts), [])`. Each file must be bound or be a part of a bound file, and it must agree with its binding
+ * (`scriptFaults`). Each script must run when the memory of Redis is full, except the scripts in `refusedWhenFull`.
  */
 export function luaFaults(
   folder: URL,

@@ -5,31 +5,40 @@ import type { RedisClient } from "./redis-client.js";
 import { parseRedisUrl, type RedisAddress } from "./redis-url.js";
 import { longestWaitMs } from "./unanswered.js";
 
-/** Half of what a call has patience for. */
+/** Half of the time that a call waits for Redis. */
 const LATE_MS = 1_000;
 
-/** An open Redis. Standalone, Sentinel and Cluster look the same from here. */
+/** An open connection to Redis. It hides whether Redis is standalone, behind Sentinel or a Cluster. */
 export interface RedisConnection {
-  /** For commands and scripts. A command is answered or rejected within 10 s, also while Redis is away. */
+  /** For commands and scripts. Each command is answered or rejected within 10 s, also while Redis is down. */
   readonly client: RedisClient;
-  /** A connection of its own for blocking reads and subscriptions; waits for Redis for ever; closed with the rest. */
+  /**
+   * Opens another connection for blocking reads and subscriptions. Its commands wait for Redis without a time limit.
+   * `close` closes it too.
+   */
   duplicate(): Promise<RedisClient>;
-  /** Closes a duplicate at once and for good, with what waits on it. One that is only disconnected would connect again. */
+  /**
+   * Closes a duplicate immediately and for good, with the commands that wait on it. `disconnect` alone would make it
+   * reconnect.
+   */
   release(duplicate: RedisClient): void;
-  /** Resolves when Redis answers now. Rejects within a second otherwise; for readiness checks. */
+  /** Resolves if Redis answers now. Rejects within a second if it does not. For readiness checks. */
   ping(): Promise<void>;
-  /** Whether `client` is connected and no command has waited for a second: what piles up behind it does not wait for Redis. */
+  /**
+   * True if `client` is connected and no command has waited for a second. If work piles up while this is true, Redis is
+   * not the cause.
+   */
   answers(): boolean;
-  /** Lets running commands end, then closes every connection. Never rejects. */
+  /** Lets running commands end, then closes all connections. Never rejects. */
   close(): Promise<void>;
 }
 
 /**
  * Connects to Redis (URL forms: README.md).
  *
- * Start is patient: while Redis does not answer yet or loads its data, it is tried again for `startMs` (10 s). Then, or
- * at once when Redis refuses the login, this rejects with an Error that names hosts and ports and never the password.
- * Later losses are logged once each, and mended in the background.
+ * If Redis does not answer yet, or loads its data, this retries for `startMs` (10 s). Then it rejects. If Redis refuses
+ * the login, it rejects immediately. The error names hosts and ports, and never the password. After the start, each
+ * loss of the connection is logged once, and the client reconnects in the background.
  */
 export async function openRedis(
   url: string,
@@ -37,11 +46,11 @@ export async function openRedis(
 ): Promise<RedisConnection> {
   const { log, name, startMs = 10_000 } = options;
   const address = parseRedisUrl(url);
-  /** Those that are to stay connected. */
+  /** The clients that must stay connected. */
   const clients = new Set<RedisClient>();
   const release = (client: RedisClient): void => {
     clients.delete(client);
-    // A second disconnect of an ended client would hold the process for two seconds (ioredis 6.0.0).
+    // In ioredis 6.0.0, a second disconnect of an ended client would keep the process alive for two seconds.
     if (client.status !== "end") client.disconnect();
   };
 
@@ -52,7 +61,7 @@ export async function openRedis(
     try {
       await ready(client, address, startMs);
     } catch (error) {
-      // Stop the reconnect loop, or it keeps the failed process alive.
+      // Stops the reconnect loop, which would keep the failed process alive.
       release(client);
       throw error;
     }
@@ -75,14 +84,14 @@ export async function openRedis(
     close: async () => {
       const open = [...clients];
       clients.clear();
-      // QUIT waits for the answers that are under way; a Redis that is away has none to give.
+      // QUIT waits for the open answers. If Redis is down, it has no answers to wait for.
       if (client.status === "ready") await within(2_000, client.quit(), () => "late").catch(() => undefined);
       for (const each of open) release(each);
     },
   };
 }
 
-// Refusals that waiting does not mend.
+// Refusals that stay the same after a wait.
 const FATAL = /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid DB index|DB index|AUTH|Client sent AUTH))/;
 
 async function ready(client: RedisClient, address: RedisAddress, startMs: number): Promise<void> {
@@ -100,7 +109,7 @@ async function ready(client: RedisClient, address: RedisAddress, startMs: number
     client.once("ready", resolve);
     listeners.signal.addEventListener("abort", () => client.off("ready", resolve));
   });
-  // The first try's rejection is one of the errors that the listener sees; later tries have no promise at all.
+  // The first try rejects with an error that the listener above also sees. Later tries have no promise.
   client.connect().catch((error: Error) => {
     last ??= error;
   });
@@ -117,19 +126,20 @@ async function ready(client: RedisClient, address: RedisAddress, startMs: number
 const CONNECT_AGAIN_MS = 100;
 
 /**
- * A connection ends for good when ioredis (6.0.0) hears of a failover just while it asks a Sentinel for the master: what it
- * set up with the last connection to hear of failovers stops the attempt, and there is no next one. So it is told to go on.
+ * ioredis 6.0.0 ends a connection for good if it learns of a failover while it asks a Sentinel for the master. Its
+ * failover listener of the previous connection then stops the attempt, and ioredis makes no further one. So this
+ * function connects again.
  */
 function keepConnecting(client: RedisClient, isWanted: () => boolean): void {
   client.on("end", () => {
     setTimeout(() => {
-      // When it fails, it ends again.
+      // If this attempt fails, the client emits "end" again.
       if (isWanted()) client.connect().catch(() => undefined);
     }, CONNECT_AGAIN_MS).unref();
   });
 }
 
-/** One line per loss and one per return, however often ioredis retries in between. */
+/** Logs one line per loss and one per return, even if ioredis retries many times in between. */
 function logLosses(client: RedisClient, log: Logger): void {
   let lost = false;
   const onLost = (err?: Error): void => {

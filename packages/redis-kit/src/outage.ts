@@ -3,28 +3,32 @@ import { type Timer, within } from "@ccsp/timing";
 import type { RedisClient } from "./redis-client.js";
 import { longestWaitMs } from "./unanswered.js";
 
-// Redis is there and says "not now". Anything else that it answers is a fault of ours.
+// Redis answers that it cannot serve the command now. Any other error answer is a bug of CCSP.
 const NOT_NOW =
   /(^|-)(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOREPLICAS|MISCONF|UNBLOCKED|UNKILLABLE|NOSCRIPT)\b/;
 const AT_LIMIT = /(^|-)OOM\b/;
-// With which a master that became a replica answers WAIT.
+// The answer to WAIT of a master that became a replica.
 const DEMOTED = /^ERR WAIT cannot be used with replica/;
 
-// The connection itself rides out a restart for longer. A caller is told sooner, since its own retries (four, by grpc)
-// have to fit into its deadline, and another replica may still reach Redis.
+// The connection itself survives a longer restart. The caller gets its answer sooner for two reasons: its own retries
+// (four, by gRPC) must fit into its deadline, and another replica of the service may still reach Redis.
 const PATIENCE_MS = 2_000;
 
 /**
- * Runs `work` on `redis`, for a call that somebody waits for: when Redis answers a command not within 2 s, since it is away or hangs, or refuses for
- * now, this throws the Refusal DEPENDENCY_UNAVAILABLE; when its memory is full, QUEUE_FULL. What is a fault of ours is thrown as it is. What was
- * written may have been written even so, or be written later: every change must bear being asked for again. Work of many commands may take
- * longer, as long as Redis answers.
+ * Runs `work` on `redis` for a call whose caller waits.
+ *
+ * Throws the Refusal DEPENDENCY_UNAVAILABLE in two cases: Redis does not answer a command within 2 s because it is down
+ * or hangs, or Redis refuses for now. Throws QUEUE_FULL if the memory of Redis is full. Throws any other error, which
+ * is a bug of CCSP, unchanged.
+ *
+ * After an error, a write may still have happened or may happen later. So every change must be safe to repeat. Work
+ * with many commands may take longer, as long as Redis answers them.
  */
 export async function orUnavailable<T>(redis: RedisClient, work: () => Promise<T>): Promise<T> {
   return asRefusal(() => unlessSilent(redis, work()));
 }
 
-/** The same without a limit of time, for work that has one. */
+/** Converts errors in the same way without the time limit, for work that has its own. */
 export async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -37,7 +41,7 @@ export async function asRefusal<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** DEPENDENCY_UNAVAILABLE, naming Redis. */
+/** The refusal DEPENDENCY_UNAVAILABLE, which names Redis. */
 export const redisAway = (cause?: Error): Refusal =>
   new Refusal("DEPENDENCY_UNAVAILABLE", "Redis does not answer", {
     metadata: { dependency: "redis" },
@@ -53,7 +57,8 @@ async function unlessSilent<T>(redis: RedisClient, work: Promise<T>): Promise<T>
       const leftMs = ms - longestWaitMs(redis);
       if (leftMs > 0) wait = setTimeout(look, leftMs, false);
       else if (isLast) act();
-      // A process that stood still has not read yet what came meanwhile: it does between its timers and this.
+      // After the process was paused, answers that have arrived are still unread. The event loop reads them between its
+      // timers and this immediate.
       else last = setImmediate(look, true);
     };
     wait = setTimeout(look, ms, false);
@@ -75,14 +80,17 @@ class Silent extends Error {
   }
 }
 
-/** Whether Redis refused it since its memory is at `maxmemory`. */
+/** Whether Redis refused the command because its memory is at `maxmemory`. */
 export const isOutOfMemory = (error: Error): boolean => error.name === "ReplyError" && AT_LIMIT.test(error.message);
 
-/** Whether another node of the Cluster has the key now. A command by itself follows, and its connection learns of it; a pipeline may not. */
+/**
+ * Whether another node of the Cluster has the key now. For a single command, ioredis follows the redirection, and the
+ * connection learns the new node. For a pipeline it may not.
+ */
 export const isRedirection = (error: Error): boolean =>
   error.name === "ReplyError" && /^(MOVED|ASK) /.test(error.message);
 
-/** Of a transaction that was not run: why not. ioredis keeps the answers to its commands in `previousErrors`. */
+/** The reasons why a transaction was not run. ioredis keeps the answers to its commands in `previousErrors`. */
 function causesOf(error: Error): readonly Error[] {
   const before: unknown = "previousErrors" in error ? error.previousErrors : undefined;
   return Array.isArray(before) ? [error, ...before.filter((each) => each instanceof Error)] : [error];
@@ -92,7 +100,7 @@ function isOutage(error: Error): boolean {
   if (error.name === "ReplyError") return NOT_NOW.test(error.message) || DEMOTED.test(error.message);
   if (error instanceof Silent) return true;
   if (["MaxRetriesPerRequestError", "ClusterAllFailedError", "AbortError"].includes(error.name)) return true;
-  // System errors, such as ECONNRESET, have a code.
+  // System errors have a code, for example ECONNRESET.
   return (
     "code" in error ||
     /^(Connection is closed|Command timed out|Stream isn't writeable|Too many Cluster redirections)/.test(error.message)

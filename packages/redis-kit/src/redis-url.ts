@@ -1,6 +1,6 @@
 import { type HostPort, parseHostPort } from "@ccsp/config";
 
-/** Where Redis is, as read from one URL. `at` is for messages: hosts and ports, never the password. */
+/** The address of Redis from one URL. `at` is for messages: it has hosts and ports, never the password. */
 export type RedisAddress = {
   readonly at: string;
   readonly username: string | undefined;
@@ -23,10 +23,11 @@ const FORMS =
 const SHAPE = /^(redis|rediss|redis\+sentinel|redis\+cluster):\/\/(?:([^@]*)@)?([^@/?#]+)(?:\/([^?#]*))?$/;
 
 /**
- * Reads a Redis URL. User name and password may be percent-encoded; ports default to 6379, for Sentinel to 26379.
- * User and password belong to the data nodes: Sentinels are asked without any.
+ * Reads a Redis URL. User name and password may be percent-encoded. The default port is 6379, and 26379 for Sentinel.
+ * User and password are for the data nodes. Sentinels are asked without them.
  *
- * Throws an Error that names the fault and the known forms, and never repeats the URL, since that may hold a password.
+ * Throws an Error that names the fault and the known forms. It never repeats the URL, because the URL may contain a
+ * password.
  */
 export function parseRedisUrl(url: string): RedisAddress {
   const match = SHAPE.exec(url);

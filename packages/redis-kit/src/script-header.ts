@@ -4,22 +4,22 @@ import { fileURLToPath } from "node:url";
 import type { ScriptBinding } from "./script.js";
 import { filesOf, partFaults } from "./script-parts.js";
 
-/** The comment at the top of a Lua file, which is its contract. */
+/** The comment at the top of a Lua file. It is the contract of the script. */
 export interface ScriptHeader {
   readonly name: string;
   readonly purpose: string;
   readonly keys: readonly { readonly name: string; readonly type: string; readonly note: string }[];
-  /** What each ARGV is. */
+  /** The meaning of each ARGV. */
   readonly args: readonly string[];
   readonly returns: string;
-  /** Reasons and edges, when there are any. */
+  /** Reasons and edge cases. May be empty. */
   readonly why: string;
 }
 
 /**
  * Reads the header of a Lua file:
  * ```
- * -- add_job: what it does.
+ * -- add_job: adds a job and queues its id.
  * --
  * -- KEYS  1 jobs   hash  id -> packed job
  * --       2 ready  list  ids, oldest first
@@ -27,9 +27,11 @@ export interface ScriptHeader {
  * -- RETURN 'ok' | 'full'
  * -- NEEDS time_given (shared/clock)
  * --
- * -- Why it is so.
+ * -- The reasons for the design.
  * ```
- * A line `#!lua flags=…` may stand before it (see `scriptSource`). A line without a number continues the one above; the last key may be any number of keys: `2 ...logs  stream`. NEEDS, which may be absent, is for `filesOf`. Throws an Error that names the file and the line that does not fit.
+ * A line `#!lua flags=…` may come before the header (see `scriptSource`). A line without a number continues the line
+ * above. The last key may stand for any number of keys: `2 ...logs  stream`. NEEDS is optional, and `filesOf` reads
+ * it. Throws an Error that names the file and the line that does not fit.
  */
 function readScriptHeader(file: URL): ScriptHeader {
   const path = basename(fileURLToPath(file));
@@ -39,7 +41,7 @@ function readScriptHeader(file: URL): ScriptHeader {
   return parseScriptHeader(path, lines.slice(0, end < 0 ? undefined : end));
 }
 
-/** `readScriptHeader` without the file: `lines` are the comment lines at its top. */
+/** Does the same as `readScriptHeader` without the file: `lines` are the comment lines at its top. */
 export function parseScriptHeader(path: string, lines: readonly string[]): ScriptHeader {
   const sections: Record<"purpose" | "KEYS" | "ARGV" | "RETURN" | "NEEDS" | "why", string[]> = {
     purpose: [],
@@ -52,7 +54,7 @@ export function parseScriptHeader(path: string, lines: readonly string[]): Scrip
   let section: keyof typeof sections = "purpose";
   for (const line of lines) {
     let text = line.slice(2).trim();
-    // After the blank line below RETURN and NEEDS come reasons, in which the words mean nothing.
+    // The reasons come after the blank line below RETURN and NEEDS. There, these words have no special meaning.
     if ((section === "RETURN" || section === "NEEDS") && text === "") section = "why";
     const [, word] = /^-- ?(KEYS|ARGV|RETURN|NEEDS)\b/.exec(line) ?? [];
     if (section !== "why" && (word === "KEYS" || word === "ARGV" || word === "RETURN" || word === "NEEDS")) {
@@ -97,10 +99,16 @@ function numbered(path: string, section: string, lines: readonly string[]): stri
 }
 
 /**
- * Compares a binding with its file, for a service's test: `for (const script of scripts) assert.deepEqual(scriptFaults(script), [])`.
- * Answers what is wrong: another name than the file's, other keys than the header's, no RETURN, KEYS or ARGV read past
- * those that the header names, a key that the code builds itself (which breaks on a cluster), or a name of a part that a file uses, defines or needs
- * other than it says.
+ * Compares a binding with its file, for the test of a service:
+ * `for (const script of scripts) assert.deepEqual(scriptFaults(script), [])`.
+ *
+ * Returns these faults:
+ * - The name differs from the file's name.
+ * - The keys differ from those in the header.
+ * - The header has no RETURN.
+ * - The code reads a KEYS or ARGV that the header does not list.
+ * - The code builds a key itself, which breaks on a cluster.
+ * - A file uses, defines or needs a name of a part, and its lines DEFINES and NEEDS say something else.
  */
 export function scriptFaults(binding: ScriptBinding): string[] {
   const path = basename(fileURLToPath(binding.file));

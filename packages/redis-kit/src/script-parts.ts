@@ -2,13 +2,13 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Names of local functions and tables that a Lua file takes from a part, such as `shared/clock`. */
+/** The names of local functions and tables that a Lua file uses from a part, for example from `shared/clock`. */
 interface Need {
   readonly names: readonly string[];
   readonly part: string;
 }
 
-/** What a Lua file says about names that one file defines and another uses. */
+/** The names that a Lua file defines for other files, and the names that it needs from them. */
 interface PartHeader {
   readonly defines: readonly string[];
   readonly needs: readonly Need[];
@@ -23,7 +23,7 @@ const WORD = /^-- ?([A-Z]+)\b(.*)$/;
  * -- NEEDS time_given, read_clock (shared/clock), push (shared/batch),
  * --       is_ahead (outage/ahead)
  * ```
- * A line that begins with no such word continues the one above it.
+ * A line without such a word at its beginning continues the line above.
  */
 function readPartHeader(text: string): PartHeader {
   const sections = new Map<string, string>();
@@ -54,8 +54,9 @@ const read = (file: URL): LuaFile => {
 };
 
 /**
- * A script and the parts that it needs, and that these need: a part comes after those that it needs itself, and the script is last. Parts are
- * files of local functions in folders beside the script. Throws an Error where parts need each other in a circle.
+ * Returns a script with all parts that it needs directly or through other parts. Each part comes after the parts that
+ * it needs, and the script is last. A part is a file of local functions in a folder beside the script. Throws an Error
+ * if parts need each other in a circle.
  */
 export function filesOf(script: URL): readonly LuaFile[] {
   const found = new Map<string, LuaFile>();
@@ -71,7 +72,10 @@ export function filesOf(script: URL): readonly LuaFile[] {
   return [...found.values()];
 }
 
-/** What is wrong with the lines `DEFINES` and `NEEDS` of a script and of its parts: they say all that is so, and nothing else. */
+/**
+ * Returns the faults in the lines `DEFINES` and `NEEDS` of a script and its parts. The lines must name everything that
+ * is shared, and nothing else.
+ */
 export function partFaults(script: URL): string[] {
   const files = filesOf(script);
   const nameOf = (file: URL): string => file.href.slice(new URL(".", script).href.length);
@@ -97,12 +101,12 @@ export function partFaults(script: URL): string[] {
   return faults;
 }
 
-/** Without comments and texts. */
+/** Returns the code without comments and string literals. */
 const codeOf = (text: string): string => text.replace(/--.*$|'(?:[^'\\\n]|\\.)*'/gm, "");
 
-/** Names that are local to the whole file: their lines are not indented. */
+/** The names that are local to the whole file. Their lines are not indented. */
 const localsOf = (code: string): Set<string> =>
   new Set([...code.matchAll(/^local (?:function (\w+)|([\w, ]+))/gm)].flatMap(([, one, some]) => namesIn(one ?? some)));
 
-/** Whether the name is used as a variable, and not as a field. */
+/** Whether the code uses the name as a variable and not as a field. */
 const uses = (code: string, name: string): boolean => new RegExp(`(?<![\\w.:])${name}\\b(?!\\s*=[^=])`).test(code);

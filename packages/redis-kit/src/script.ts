@@ -5,17 +5,19 @@ import { filesOf } from "./script-parts.js";
 
 export type ScriptArgument = string | number | Buffer;
 
-/** What a binding says about itself, so that a test can compare it with the file's header (see `scriptFaults`). */
+/** The data of a binding that a test compares with the header of the file (see `scriptFaults`). */
 export interface ScriptBinding {
   readonly file: URL;
-  /** Names of KEYS, in order. */
+  /** The names of KEYS, in order. */
   readonly keys: readonly string[];
 }
 
 /**
- * The text that Redis gets: the parts that the file needs (see `filesOf`), then the file. The file's first line may be `#!lua flags=…`, which says what Redis lets the
- * script do (https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags); it stays the first. With `flags=allow-oom` a script runs
- * at `maxmemory` too: for all but new work, so that a full Redis can be emptied.
+ * Returns the text that Redis gets: the parts that the file needs (see `filesOf`), then the file itself. The first line
+ * of the file may be `#!lua flags=…`, which says what Redis allows the script to do
+ * (https://redis.io/docs/latest/develop/programmability/lua-api/#script_flags). This line stays the first. With
+ * `flags=allow-oom` a script also runs at `maxmemory`. All scripts have this flag except those that add new work, so
+ * that a full Redis can be emptied.
  */
 export function scriptSource({ file }: Pick<ScriptBinding, "file">): string {
   const whole = filesOf(file).map(({ text }) => text);
@@ -23,27 +25,29 @@ export function scriptSource({ file }: Pick<ScriptBinding, "file">): string {
   return flags + whole.join("\n").replace(flags, "");
 }
 
-/** Keys of a call, by name. The name `...logs` stands for `logs: string[]`. */
+/** The keys of a call, by name. The name `...logs` stands for `logs: string[]`. */
 export type ScriptKeys<K extends string> = {
   readonly [N in K as N extends `...${infer Many}` ? Many : N]: N extends `...${string}` ? readonly string[] : string;
 };
 
-/** A bound script: keys by name, then ARGV in the order of the file's header. */
+/** A bound script. It takes the keys by name, then ARGV in the order of the file's header. */
 export interface Script<K extends string, R> extends ScriptBinding {
   (keys: ScriptKeys<K>, ...args: ScriptArgument[]): Promise<R>;
   readonly keys: readonly K[];
 }
 
 /**
- * Binds one Lua file to a client. `keys` is the order of KEYS in the file's header; each call must give all of them
- * and nothing else. The last may begin with `...`: it takes any number of keys. `decode` gets the reply with strings as
- * Buffers; what it throws rejects the call. The parts that the file's header needs run before it, as one script with it: steps with names, so
- * that one atomic change need not be one long text.
+ * Binds one Lua file to a client. `keys` is the order of KEYS in the file's header. Each call must give all of these
+ * keys and no others. The last key may begin with `...`: then it takes any number of keys. `decode` gets the reply with
+ * strings as Buffers. If `decode` throws, the call rejects. The parts that the header needs run before the file, and
+ * all of it is one script. So one atomic change can be split into named steps.
  *
- * A server that does not know the script (a restart, SCRIPT FLUSH, another cluster node) is sent it again by itself; not
- * inside MULTI. **A script may run twice for one call**: when the connection breaks before the answer, the command is
- * sent again. So every script must be idempotent: guard by id, state or fence, and answer the second run as the first.
- * Rejects when Redis stays away (`openRedis` says how long); the script may have run even so.
+ * If a server does not know the script (after a restart or SCRIPT FLUSH, or on another cluster node), the client sends
+ * the script again by itself, but not inside MULTI. **A script may run twice for one call**: if the connection breaks
+ * before the answer, the client sends the command again. So every script must be idempotent: it checks an id, a state
+ * or a fence, and it answers the second run as the first.
+ *
+ * Rejects if Redis stays unavailable (`openRedis` says for how long). The script may still have run.
  */
 export function bindScript<const K extends string, R>(
   redis: RedisClient,
@@ -52,11 +56,11 @@ export function bindScript<const K extends string, R>(
   decode: (reply: unknown) => R,
 ): Script<K, R> {
   const lua = scriptSource({ file });
-  // No command of Redis has a colon in its name, so a file may be called like one.
+  // No command of Redis has a colon in its name. So a script can have the same file name as a Redis command.
   const command = `script:${basename(fileURLToPath(file), ".lua")}`;
-  // Without `numberOfKeys`: each call says how many.
+  // No `numberOfKeys`, because each call gives its own number of keys.
   redis.defineCommand(command, { lua });
-  // defineCommand adds methods that the client's type cannot know; this one answers Buffers.
+  // defineCommand adds methods that the client's type does not have. This one returns Buffers.
   const run: unknown = Reflect.get(redis, `${command}Buffer`);
   if (typeof run !== "function") throw new Error(`ioredis did not define ${command}`);
 
@@ -72,8 +76,9 @@ export function bindScript<const K extends string, R>(
 const TRIES = 4;
 
 /**
- * ioredis (6.0.0) sends a script's text once when a server does not know it. In a failover of a Cluster that one may go on to a node of which it
- * believes that it had the text before, and be refused again. It has not run then, and the next try has the text.
+ * If a server does not know a script, ioredis 6.0.0 sends its text once. In a failover of a Cluster, that command may
+ * be redirected to a node that ioredis believes to have the text, and is refused again. The script has not run then,
+ * and the next try sends the text.
  */
 async function untilKnown<R>(send: () => Promise<R>): Promise<R> {
   for (let left = TRIES - 1; ; left--) {
@@ -90,7 +95,10 @@ interface KeyPlace {
   readonly many: boolean;
 }
 
-/** The types say the same; this is for callers that build the record at run time, since Lua would act on a wrong key. */
+/**
+ * The types already check this. The check at run time is for callers that build the record dynamically, because Lua
+ * would act on a wrong key.
+ */
 function keysInOrder(command: string, places: readonly KeyPlace[], byName: object): string[] {
   const values: string[] = [];
   const add = (name: string, value: unknown): void => {
@@ -110,7 +118,7 @@ function keysInOrder(command: string, places: readonly KeyPlace[], byName: objec
   return values;
 }
 
-/** A decoder for a reply that is one of a closed set of words. Any other reply throws. */
+/** Returns a decoder for a reply that is one of a fixed set of words. Any other reply throws. */
 export function oneOf<const T extends string>(...allowed: T[]): (reply: unknown) => T {
   return (reply) => {
     const word = Buffer.isBuffer(reply) ? reply.toString() : reply;

@@ -1,10 +1,13 @@
 import type { Redis } from "ioredis";
 import type { RedisClient } from "./redis-client.js";
 
-/** When each command was given that is not answered yet, oldest first. */
+/** The commands that are not answered yet, with the time when each was given, oldest first. */
 const unanswered = new WeakMap<RedisClient, Set<{ readonly sinceMs: number }>>();
 
-/** Notes from now on what this client waits for, also while it is not connected or follows a key through a Cluster. */
+/**
+ * Records the open commands of this client from now on. It includes commands that wait for a connection, or that follow
+ * a key through a Cluster.
+ */
 export function watchAnswers(client: RedisClient): void {
   const commands = new Set<{ readonly sinceMs: number }>();
   unanswered.set(client, commands);
@@ -19,7 +22,7 @@ export function watchAnswers(client: RedisClient): void {
   };
 }
 
-/** For how long the oldest of its commands has been waiting; 0 when there is none. */
+/** How long the oldest open command has waited, in ms. 0 if there is none. */
 export function longestWaitMs(client: RedisClient): number {
   const [oldest] = unanswered.get(client) ?? [];
   return oldest === undefined ? 0 : performance.now() - oldest.sinceMs;

@@ -5,7 +5,7 @@ import { openRedis, type RedisConnection } from "../src/index.js";
 import { bindPutOnce } from "./put-once.js";
 
 const log = pino({ level: "silent" });
-// Slots 13907, 9842 and 5649 belong to the third, second and second master; "b" (3300) to the first.
+// Slots 13907, 9842 and 5649 belong to the third, second and second master. Slot 3300 ("b") belongs to the first.
 const TAGS = ["0", "1", "2", "b"];
 
 describe("openRedis on Cluster", () => {

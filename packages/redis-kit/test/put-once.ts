@@ -2,7 +2,7 @@ import { bindScript, oneOf, type RedisClient } from "../src/index.js";
 
 export const luaFile = (name: string): URL => new URL(`./lua/${name}.lua`, import.meta.url);
 
-/** A script for tests of the connection: it is idempotent in effect, and says whether it ran before. */
+/** A script for tests of the connection. Its effect is idempotent, and its answer says whether it ran before. */
 export function bindPutOnce(client: RedisClient) {
   const putOnce = bindScript(client, luaFile("put_once"), ["values", "order"], oneOf("ok", "taken"));
   return (name: string, value: string, tag = "t") =>

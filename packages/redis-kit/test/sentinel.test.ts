@@ -24,7 +24,7 @@ describe("openRedis on Sentinel", () => {
   it("finds the master, and the new one when it dies; a call that was under way and a blocked read go on there", async () => {
     const putOnce = bindPutOnce(redis.client);
     assert.equal(await putOnce("before", "1"), "ok");
-    // WAIT: the replica has it.
+    // WAIT makes sure that the replica has the write.
     assert.equal(await redis.client.wait(1, 5_000), 1);
     const reader = await redis.duplicate();
     const popped = reader.blpop("list", 0);
@@ -41,7 +41,7 @@ describe("openRedis on Sentinel", () => {
     const putOnce = bindPutOnce(redis.client);
     await putOnce("before", "1");
     assert.equal(await redis.client.wait(1, 5_000), 1);
-    // What an operator's failover does: the old master lives on as a replica and refuses writes.
+    // This is an operator's failover: the old master continues as a replica and refuses writes.
     const sentinel = await openRedis(setup.url.replace("redis+sentinel", "redis").replace(/,.*/, ""), {
       log,
       name: "s",
@@ -60,7 +60,7 @@ describe("openRedis on Sentinel", () => {
     await subscriber.subscribe("news");
     const heard: string[] = [];
     subscriber.on("message", (_, message: string) => heard.push(message));
-    // In a failover, ioredis does the same to itself: its state is "end" then.
+    // In a failover, ioredis disconnects itself in the same way. Its status is then "end".
     for (const client of [redis.client, subscriber]) client.disconnect();
     await eventually(() => redis.ping());
     await eventually(async () => {
@@ -73,7 +73,8 @@ describe("openRedis on Sentinel", () => {
       const ended = [redis.client, subscriber].map((client) => once(client, "end"));
       await redis.close();
       await Promise.all(ended);
-      // Longer than a connection that ended waits until it tries again, and changes its status at once.
+      // 10 s is longer than an ended connection waits before it connects again. A new try would change the status
+      // immediately.
       mock.timers.tick(10_000);
       assert.deepEqual([redis.client.status, subscriber.status], ["end", "end"]);
     } finally {

@@ -76,7 +76,8 @@ describe("openRedis on a standalone server", () => {
   it("blames Redis for no time in which this process did nothing", async () => {
     await redis.client.set("a", "1");
     const get = orUnavailable(redis.client, () => redis.client.get("a"));
-    // As a stopped process, or a pause of its host: the answer has come meanwhile, and is read only afterwards.
+    // Blocks like a stopped process or a pause of its host: the answer arrives in this time, and the process reads it
+    // only afterwards.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_100);
     assert.equal(await get, "1");
   });

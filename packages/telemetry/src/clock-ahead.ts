@@ -1,12 +1,13 @@
 import type { Logger } from "pino";
 import { Gauge, type Registry } from "prom-client";
 
-/** Nothing is wrong with work yet; what people read in logs and traces begins to be out of order. */
+/** Work still functions at this difference. But entries in logs and traces begin to be out of order for readers. */
 const WARN_MS = 2_000;
 
 /**
- * Shows how far this host's clock is ahead of another, in `<service>_clock_ahead_seconds`, and warns when that is much: once, until it is little
- * again. Answers what is to be called with each measurement, in ms; negative: behind.
+ * Reports in `<service>_clock_ahead_seconds` how far this host's clock is ahead of another clock. If the difference is
+ * large, it logs one warning, and again only after the difference was small. Returns a function to call with each
+ * measurement in ms. A negative value means that this clock is behind.
  */
 export function watchClockAhead(
   registry: Registry,

@@ -1,9 +1,12 @@
 import type { DiagLogger } from "@opentelemetry/api";
 
-/** A collector that is away fails a batch every few seconds; more lines than this say nothing new. */
+/** While a collector is down, a batch fails every few seconds. More lines than one per minute would say nothing new. */
 const QUIET_MS = 60_000;
 
-/** Writes what OpenTelemetry complains about to stderr, one JSON line a minute at most, with the number of those left out. */
+/**
+ * Writes OpenTelemetry's errors to stderr, at most one JSON line per minute. The line has the number of errors that
+ * were left out.
+ */
 export function exportFaults(
   write: (line: string) => void = (line) => process.stderr.write(line),
   now: () => number = Date.now,

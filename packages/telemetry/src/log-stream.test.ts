@@ -56,7 +56,7 @@ describe("a log whose disk is full for a while", () => {
     const line = `${"x".repeat(99)}\n`;
     for (let i = 0; i < 11_000; i += 1) stream.write(line);
     full(false);
-    // The first of them finds no room yet, and makes it.
+    // The first of these lines does not fit yet, but it starts the write that makes space.
     stream.write(line);
     stream.write(line.replaceAll("x", "y"));
     assert.match(written(), /x\ny{99}\n$/);

@@ -1,30 +1,35 @@
 import { type DestinationStream, destination } from "pino";
 import { Counter, type Registry } from "prom-client";
 
-/** What may wait for a disk to take it again. */
+/** The most bytes that may wait until the disk accepts writes again. */
 const MOST_WAITING_BYTES = 1024 * 1024;
 
 export interface LogStream extends DestinationStream {
-  /** Called once a line is written again, with what went wrong since the last time that one was. */
+  /**
+   * Sets a function. It is called when a write succeeds after failures, with what was lost since the last successful
+   * write.
+   */
   onRecovery(tell: (lost: Lost) => void): void;
 }
 
-/** `failures` writes failed; `dropped` lines will never be written. */
+/** `failures` is the number of failed writes. `dropped` is the number of lines that will never be written. */
 export interface Lost {
   readonly failures: number;
   readonly dropped: number;
 }
 
 /**
- * A log on file descriptor `fd` that may fail, as on a full disk, and whose failures are nobody else's: they are counted for `service`
- * and thrown nowhere. A megabyte of lines at most waits for the next write that succeeds; lines that find no room are dropped.
+ * Opens a log on file descriptor `fd`. If a write fails, for example on a full disk, the failure affects no other code:
+ * it is counted for `service` and never thrown. At most one megabyte of lines waits for the next successful write.
+ * Further lines are dropped.
  */
 export function openLogStream(service: string, fd: number): LogStream {
   const { failures, dropped } = countersOf(service);
   const stream = destination({ dest: fd, sync: true, maxLength: MOST_WAITING_BYTES });
   let lost: Lost = { failures: 0, dropped: 0 };
   let tell: (lost: Lost) => void = () => {};
-  // pino's own listener makes an error of everything but a reader that went away, and after that one stays silent for ever.
+  // pino's own listener turns every fault into an error, except a reader that closed the pipe. After that fault, the
+  // stream would write nothing any more.
   stream.removeAllListeners("error");
   stream.on("error", () => {
     failures.inc();
@@ -33,7 +38,8 @@ export function openLogStream(service: string, fd: number): LogStream {
   stream.on("drop", () => {
     dropped.inc();
     lost = { ...lost, dropped: lost.dropped + 1 };
-    // Only a line that finds room has pino write what waits: without this a log that was full once stays silent for ever.
+    // pino writes the waiting lines only when a new line fits. Without this empty write, a log that was full once would
+    // never write again.
     stream.write("");
   });
   stream.on("write", () => {
@@ -50,7 +56,7 @@ export function openLogStream(service: string, fd: number): LogStream {
   };
 }
 
-/** Has `registry` show how the log of `service` in this process fares, also of a log that is opened later. */
+/** Adds the counters of failed log writes of `service` to `registry`. This works also if the log is opened later. */
 export function showLogFailures(registry: Registry, service: string): void {
   const { failures, dropped } = countersOf(service);
   registry.registerMetric(failures);
@@ -62,7 +68,7 @@ interface LogCounters {
   readonly dropped: Counter;
 }
 
-/** A process has one standard output, and several services may share it. */
+/** The counters are per service: a process has one standard output, and several services may share it. */
 const counters = new Map<string, LogCounters>();
 
 function countersOf(service: string): LogCounters {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createLogger } from "./logger.js";
 
 describe("the logger", () => {
-  /** What logging `fields` writes. */
+  /** Logs `fields` and returns the written line. */
   function logged(fields: object): { line: string; json: Record<string, unknown> } {
     let line = "";
     const stream = { write: (text: string) => void (line += text) };

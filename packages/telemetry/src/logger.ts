@@ -3,15 +3,18 @@ import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pin
 import { openLogStream } from "./log-stream.js";
 
 export interface LoggerOptions {
-  /** The service's name. */
+  /** The name of the service. */
   readonly name: string;
   readonly level: string;
   readonly instance: string;
-  /** stdout when left out: that one may fail, is counted then (see `createMetrics`), and tells of it in the log once it is written again. */
+  /**
+   * If omitted, the log goes to stdout. Writes to stdout may fail. Then they are counted (see `createMetrics`), and the
+   * log reports it after the next successful write.
+   */
   readonly stream?: DestinationStream | undefined;
 }
 
-/** Fields that hold what people typed, what engines answered, or a secret. */
+/** Fields that contain user input, answers of engines, or a secret. */
 const HIDDEN_FIELDS = [
   "prompt",
   "systemPrompt",
@@ -25,14 +28,18 @@ const HIDDEN_FIELDS = [
   "api_key",
   "x-api-key",
 ];
-/** In the logged object itself and in up to three levels inside it, as in `err.request.headers.authorization`. */
+/**
+ * The fields in the logged object itself, and in up to three levels inside it, for example
+ * `err.request.headers.authorization`.
+ */
 const HIDDEN_PATHS = ["", "*", "*.*", "*.*.*"].flatMap((inside) =>
   HIDDEN_FIELDS.map((field) => `${inside}["${field}"]`),
 );
 
 /**
- * JSON lines with the trace and span that are active where the line is logged. Prompts, answers and secrets under their usual field
- * names are replaced; messages are constant text, so nothing has to be looked for in them.
+ * Creates a logger that writes JSON lines. Each line has the trace and span that are active at that moment. Values of
+ * prompts, answers and secrets are replaced if they have their usual field names. Messages are constant text, so they
+ * need no filter.
  */
 export function createLogger({ name, level, instance, stream }: LoggerOptions): Logger {
   const own = stream === undefined ? openLogStream(name, STDOUT) : undefined;

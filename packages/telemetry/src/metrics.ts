@@ -2,8 +2,8 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { showLogFailures } from "./log-stream.js";
 
 /**
- * A registry with the process's own metrics (CPU, memory, event loop lag, garbage collection) and with what of its log could not be
- * written. One per service, also where several share a process.
+ * Creates a registry with the metrics of the process (CPU, memory, event loop lag, garbage collection) and with the
+ * counters of failed log writes. Each service has its own registry, also if several services share a process.
  */
 export function createMetrics(service: string): Registry {
   const registry = new Registry();

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { within } from "@ccsp/timing";
 import type { Logger } from "pino";
 import { Gauge, type Registry } from "prom-client";
@@ -12,23 +13,27 @@ export interface OpsOptions {
   readonly registry: Registry;
   readonly log: Logger;
   /**
-   * What the service depends on, by name. Each check gets 2 s, whenever somebody looks. None decides about /ready: what is away for one
-   * replica is away for all, and taking all of them out of service helps nobody.
+   * The dependencies of the service, by name. Each check may take 2 s and runs at every request for its result. No
+   * check affects /ready: if a dependency is down for one replica, it is down for all, and it would not help to take
+   * all replicas out of service.
    */
   readonly checks: Readonly<Record<string, Check>>;
 }
 
 export interface OpsServer {
   readonly port: number;
-  /** The start is done: from now on /ready is 200. */
+  /** Call it when the start is complete. From now on /ready is 200. */
   setReady(): void;
-  /** From now on /ready is 503, so that nobody sends new work here. */
+  /** From now on /ready is 503, so that no new work is sent here. */
   setDraining(): void;
-  /** Answers under way have a second; then every connection ends. */
+  /** Gives open answers one second, then ends every connection. */
   close(): Promise<void>;
 }
 
-/** A connection that has not asked anything yet, such as a TCP probe's, is not idle to Node and would hold the stop for ever. */
+/**
+ * Node does not treat a connection without any request, for example from a TCP probe, as idle. Such a connection would
+ * block the stop without a limit.
+ */
 const LAST_ANSWERS_MS = 1_000;
 
 interface Answer {
@@ -38,25 +43,25 @@ interface Answer {
 }
 
 /**
- * How long /ready waits for the end of the start. A service registers in Consul just before it is ready, and a check at that
- * moment must not take it out of service for a second. Consul waits 2 s for the answer. Kubernetes waits 1 s by default, and
- * takes a late answer for what it is: not ready.
+ * Longest time that /ready waits for the end of the start. A service registers in Consul just before it is ready, and a
+ * check at that moment must not take it out of service for a second. Consul waits 2 s for the answer. Kubernetes waits
+ * 1 s by default, and a late answer means to it what a 503 means.
  */
 const START_MS = 1_000;
 
-/** The states of a service, as /ready says them. */
+/** The states of a service as /ready reports them. */
 type State = "starting" | "ready" | "draining";
 
 /**
- * Serves three paths; GET only.
+ * Serves three paths, only for GET and HEAD.
  *
- * - /metrics: Prometheus, with `ccsp_dependency_up` for each check.
- * - /ready: 200, or 503 while the service starts or drains. It asks nobody. While the service starts it answers after 1 s,
- *   or when the start ends.
- * - /health: 200 as long as the event loop turns. With `?verbose` also the state, and what is wrong with each dependency that fails its
- *   check; still 200, since a restart mends no dependency.
+ * - /metrics: Prometheus metrics, with `ccsp_dependency_up` for each check.
+ * - /ready: 200, or 503 while the service starts or drains. It runs no check. While the service starts, the answer comes
+ *   after 1 s, or when the start ends.
+ * - /health: 200 while the event loop runs. With `?verbose`, the answer also has the state, and the fault of each
+ *   dependency whose check fails. The status is then still 200, because a restart does not repair a dependency.
  *
- * Rejects when the address cannot be listened on.
+ * Rejects if it cannot listen on the address.
  */
 export async function serveOps({ listen, registry, log, checks }: OpsOptions): Promise<OpsServer> {
   let state: State = "starting";
@@ -91,15 +96,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
       response.destroy();
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(listen.port, listen.host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : listen.port;
+  const port = await listenOn(server, listen);
   log.info({ host: listen.host, port }, "ops port open");
 
   return {
@@ -112,19 +109,29 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
       state = "draining";
       started.resolve();
     },
-    close: () =>
-      new Promise((resolve, reject) => {
-        const patience = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
-        server.close((error) => {
-          clearTimeout(patience);
-          if (error === undefined) resolve();
-          else reject(error);
-        });
-      }),
+    close: () => closeServer(server),
   };
 }
 
-/** Asked at each scrape, since nothing else asks as often. */
+/** Answers the port that the server has. For port 0, the system chooses one. */
+async function listenOn(server: Server, { host, port }: OpsOptions["listen"]): Promise<number> {
+  server.listen(port, host);
+  await once(server, "listening");
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
+
+const closeServer = (server: Server): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const patience = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+    server.close((error) => {
+      clearTimeout(patience);
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+  });
+
+/** Runs the checks at each scrape, because no other caller asks as often. */
 function showDependencies(registry: Registry, checks: OpsOptions["checks"]): void {
   const names = Object.keys(checks);
   if (names.length === 0) return;

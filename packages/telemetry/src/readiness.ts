@@ -1,12 +1,12 @@
 import { within } from "@ccsp/timing";
 
-/** Passes by returning, fails by throwing. */
+/** A check passes if it returns, and fails if it throws. */
 export type Check = () => Promise<void> | void;
 
-/** A probe of Kubernetes or Consul waits a few seconds at most; an answer after that is none. */
+/** A probe of Kubernetes or Consul waits only a few seconds. A later answer is useless. */
 const CHECK_MS = 2_000;
 
-/** Runs all checks side by side. Resolves to what is wrong, by name; never rejects. */
+/** Runs all checks at the same time. Resolves to the fault of each failed check, by name. Never rejects. */
 export async function runChecks(
   checks: Readonly<Record<string, Check>>,
   limitMs: number = CHECK_MS,

@@ -1,9 +1,11 @@
 /**
- * Sets tracing up for a process; load it before anything else: `node --import @ccsp/telemetry/register.js main.js`.
- * W3C trace context is read and passed on in any case; spans are exported, by OTLP over gRPC, only when an OTLP endpoint is set.
- * Those of calls are made by @ccsp/grpc-kit: no instrumentation patches anything.
- * The SDK's own variables hold: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_EXPORTER_OTLP_*.
- * One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc.
+ * Sets up tracing for a process. Load it before anything else: `node --import @ccsp/telemetry/register.js main.js`.
+ *
+ * The process always reads W3C trace context and passes it on. It exports spans, with OTLP over gRPC, only if an OTLP
+ * endpoint is set. @ccsp/grpc-kit makes the spans of calls: no instrumentation patches any code.
+ *
+ * The SDK's own variables apply: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*,
+ * OTEL_EXPORTER_OTLP_*. One default differs: OTEL_EXPORTER_OTLP_PROTOCOL is grpc.
  */
 import { DiagLogLevel, diag } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -17,15 +19,16 @@ const exporting = Boolean(
 process.env["OTEL_EXPORTER_OTLP_PROTOCOL"] ??= "grpc";
 
 startNodeSdk({
-  // Without any processor the SDK would make no spans, and then there would be no context to pass on either. With none named here,
-  // it makes the one that OTEL_BSP_* and OTEL_EXPORTER_OTLP_* describe.
+  // Without any processor the SDK would make no spans, and there would be no context to pass on. If this option is
+  // omitted, the SDK makes the processor that OTEL_BSP_* and OTEL_EXPORTER_OTLP_* describe.
   ...(exporting ? {} : { spanProcessors: [new NoopSpanProcessor()] }),
-  // Metrics are Prometheus' and logs are pino's: the SDK has no part in either.
+  // prom-client handles metrics and pino handles logs. The SDK does neither.
   metricReaders: [],
   logRecordProcessors: [],
-  // Trace context only: baggage of an agent would travel to every service behind the gateway.
+  // Trace context only: with baggage, an agent's baggage would travel to every service behind the gateway.
   propagators: [new W3CTraceContextPropagator()],
 });
 
-// Without a logger a collector that is away loses spans in silence. The SDK sets one of its own, so this comes after it.
+// Without a logger, spans are lost without any message when a collector is down. The SDK sets its own logger, so this
+// line must come after it.
 diag.setLogger(exportFaults(), { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });

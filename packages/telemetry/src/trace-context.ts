@@ -1,19 +1,22 @@
 import { type Context, isSpanContextValid, ROOT_CONTEXT, type SpanContext, trace } from "@opentelemetry/api";
 
-/** The W3C traceparent of the span that is active here; "" when there is none. */
+/** Returns the W3C traceparent of the active span, or "" if no span is active. */
 export function currentTraceparent(): string {
   const span = trace.getActiveSpan()?.spanContext();
   if (span === undefined || !isSpanContextValid(span)) return "";
   return `00-${span.traceId}-${span.spanId}-${span.traceFlags.toString(16).padStart(2, "0")}`;
 }
 
-/** A context whose spans continue the trace of `traceparent`; the root context when it is empty or malformed, as W3C asks. */
+/**
+ * Returns a context whose spans continue the trace of `traceparent`. Returns the root context if it is empty or
+ * malformed, as W3C requires.
+ */
 export function contextFromTraceparent(traceparent: string): Context {
   const span = parse(traceparent);
   return span === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, span);
 }
 
-/** The trace id in `traceparent`, 32 hex digits; "" when it is empty or malformed. */
+/** Returns the trace id in `traceparent` as 32 hex digits. Returns "" if it is empty or malformed. */
 export function traceIdOf(traceparent: string): string {
   return parse(traceparent)?.traceId ?? "";
 }
@@ -22,7 +25,7 @@ function parse(traceparent: string): SpanContext | undefined {
   const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(traceparent);
   if (match === null) return undefined;
   const [, version, traceId = "", spanId = "", flags = "", more] = match;
-  // A later version may have more fields behind the flags; ff is no version.
+  // A later version may have more fields after the flags. The version ff is invalid.
   if (version === "ff" || (version === "00" && more !== undefined)) return undefined;
   const span = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
   return isSpanContextValid(span) ? span : undefined;

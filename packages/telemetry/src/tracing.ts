@@ -1,13 +1,16 @@
 import { ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@opentelemetry/api";
 
-/** Spans made with it go nowhere, at next to no cost, unless the process was started with `--import @ccsp/telemetry/register.js`. */
+/**
+ * Returns a tracer. Its spans are dropped, at almost no cost, if the process was started without `--import
+ * @ccsp/telemetry/register.js`.
+ */
 export function tracer(name: string): Tracer {
   return trace.getTracer(name);
 }
 
 /**
- * Exports the spans that still wait, and stops. Spans that end later are lost: call it last. Does nothing when register.js was
- * not loaded. Rejects when the collector does not take them.
+ * Exports the waiting spans and stops tracing. Spans that end later are lost, so call it last. Does nothing if
+ * register.js was not loaded. Rejects if the collector does not accept the spans.
  */
 export async function shutdownTracing(): Promise<void> {
   const provider = trace.getTracerProvider();

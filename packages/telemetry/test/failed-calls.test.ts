@@ -9,7 +9,7 @@ interface Called {
   readonly target: string;
   readonly queue: ReturnType<typeof createClient<typeof QueueServiceService>>;
   readonly metadata: { readonly traceparent: string };
-  /** Resolves once the server's handler waits for ever, with this task. */
+  /** Resolves once the server's handler for this task waits without end. */
   waiting(taskId: string): Promise<unknown>;
 }
 
@@ -17,7 +17,7 @@ interface FailedCall {
   readonly what: string;
   readonly method: "Get" | "Watch";
   readonly code: status;
-  /** What the span says of it as an error; undefined for what is the caller's own doing. */
+  /** The error message of the span. Undefined if the caller itself caused the failure. */
   readonly why?: string;
   call(called: Called): Promise<unknown>;
 }
@@ -74,7 +74,7 @@ describe("the span of a served call that fails", () => {
     receiver = await startOtlpReceiver();
     const server = startTraced("./failing-server.ts", [], { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint });
     try {
-      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 60_000, what: "the server" });
+      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 45_000, what: "the server" });
       const target = `127.0.0.1:${String(port)}`;
       const queue = createClient(QueueServiceService, target);
       const waiting = (taskId: string) => eventually(() => server.logged(`${taskId} waits`));
@@ -82,7 +82,8 @@ describe("the span of a served call that fails", () => {
         const metadata = { traceparent: `00-${traceId(index)}-00f067aa0ba902b7-01` };
         await assert.rejects(call({ target, queue, metadata, waiting }), { code }, what);
       }
-      // On the same connection, hence after the last cancel, which the server's end would otherwise overtake.
+      // This call is on the same connection, so it comes after the last cancel. Otherwise the end of the server could
+      // overtake that cancel.
       await assert.rejects(queue.get({ taskId: "refused" }), { code: status.NOT_FOUND });
       queue.close();
       server.child.kill("SIGTERM");
@@ -125,7 +126,7 @@ describe("the span of a call that does not succeed, where it is made", () => {
     const receiver = await startOtlpReceiver();
     const server = startTraced("./failing-server.ts", [], {});
     try {
-      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 60_000, what: "the server" });
+      const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 45_000, what: "the server" });
       const caller = startTraced("./failing-caller.ts", [`127.0.0.1:${String(port)}`], {
         OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
         TRACEPARENT: `00-${"1".repeat(32)}-00f067aa0ba902b7-01`,
@@ -166,7 +167,7 @@ describe("the span of a call that does not succeed, where it is made", () => {
   });
 });
 
-/** The caller waits on: else its own timer, which cancels the call, might be the first. */
+/** The caller itself has no deadline here. Otherwise its own timer might cancel the call first. */
 function getWithDeadlineOfServerOnly({ target, metadata }: Called): Promise<void> {
   const headers = Metadata.fromHttp2Headers({ ...metadata, "grpc-timeout": "100m" });
   const client = new QueueServiceClient(target, credentials.createInsecure());

@@ -3,7 +3,10 @@ import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import { context } from "@opentelemetry/api";
 import { contextFromTraceparent, shutdownTracing } from "../src/index.js";
 
-/** Makes calls of the failing server at `argv[2]` that do not succeed, in the trace of TRACEPARENT, the last in that of NAMED. */
+/**
+ * Makes calls that fail, to the failing server at `argv[2]`. They are in the trace of TRACEPARENT, and the last one is
+ * in the trace of NAMED.
+ */
 const queue = createClient(QueueServiceService, process.argv[2] ?? "");
 
 await context.with(contextFromTraceparent(process.env["TRACEPARENT"] ?? ""), async () => {

@@ -3,7 +3,9 @@ import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import { QueueServiceService, WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createLogger, shutdownTracing } from "../src/index.js";
 
-/** Serves calls that never succeed: of the task "refused" they are refused, all others wait and do not listen to their signal. */
+/**
+ * Serves calls that never succeed. Calls for the task "refused" are refused. All others wait and ignore their signal.
+ */
 const log = createLogger({ name: "server", level: "info", instance: "server-1" });
 const { get, watch } = QueueServiceService;
 

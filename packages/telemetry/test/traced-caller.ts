@@ -4,7 +4,7 @@ import { Client, credentials } from "@grpc/grpc-js";
 import { context } from "@opentelemetry/api";
 import { contextFromTraceparent, shutdownTracing, tracer } from "../src/index.js";
 
-/** Calls the traced server at `argv[2]` inside a span of its own, which continues the trace of TRACEPARENT. */
+/** Calls the traced server at `argv[2]` inside its own span, which continues the trace of TRACEPARENT. */
 const target = process.argv[2] ?? "";
 const queue = createClient(QueueServiceService, target, { untraced: ["sync"] });
 

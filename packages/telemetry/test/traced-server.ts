@@ -2,7 +2,7 @@ import { implement, serveGrpc } from "@ccsp/grpc-kit";
 import { GetResponse, QueueServiceService, SyncResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createLogger, shutdownTracing, tracer } from "../src/index.js";
 
-/** Serves two methods of the queue, and logs what it does: the port, each call, and its memory when it ends. */
+/** Serves two methods of the queue. Logs its port and each call. */
 const log = createLogger({ name: "server", level: "info", instance: "server-1" });
 const { get, sync } = QueueServiceService;
 

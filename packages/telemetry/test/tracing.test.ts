@@ -31,7 +31,7 @@ describe("tracing between two processes", () => {
 
   async function callOnce(env: { server: Record<string, string>; caller: Record<string, string> }) {
     const server = start("./traced-server.ts", [], env.server);
-    const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 60_000, what: "the server" });
+    const { port } = await eventually(() => server.logged("ready"), { timeoutMs: 45_000, what: "the server" });
     const caller = start("./traced-caller.ts", [`127.0.0.1:${String(port)}`], { TRACEPARENT, ...env.caller });
     const called = await caller.ended;
     assert.equal(called.code, 0, called.err.join("\n"));

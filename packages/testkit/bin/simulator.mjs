@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs the model simulator by hand. Needs a build, or: node --import tsx --conditions ccsp-src.
+// Starts the model simulator by hand. It needs a build, or: node --import tsx --conditions ccsp-src.
 import { parseArgs } from "node:util";
 import { startSimulator } from "@ccsp/testkit";
 

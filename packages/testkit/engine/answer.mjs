@@ -10,7 +10,7 @@ const FLOOD_PIECE = 8 * 1024;
 const FLOOD_LINE_BYTES = 64;
 const GATE_POLL_MS = 10;
 
-/** One turn. Resolves to the exit code that it leaves. */
+/** Runs one turn. Resolves to the exit code of the process. */
 export async function answer({ prompt, markers, flags, session }) {
   const startedMs = Date.now();
   const output = createOutput({ flags, session, splitBytes: markers.number("split", 0) });
@@ -63,7 +63,7 @@ function textFor({ prompt, markers, flags, session, children }) {
   return markers.text("text", `You said: ${withoutMarkers(prompt)}`);
 }
 
-/** Text deltas as they would come from the API, then the whole message. */
+/** Sends text deltas as the API would send them, then the whole message. */
 async function stream(text, markers, output) {
   const delayMs = markers.number("delay", 0);
   const parts = piecesOf(text, markers);
@@ -80,7 +80,10 @@ async function stream(text, markers, output) {
   await output.event({ type: "message_stop" });
 }
 
-/** Whole words when there is time between them; else pieces that never cut a character. */
+/**
+ * Returns whole words if there is a delay between them. Otherwise returns pieces of fixed length that never cut a
+ * character.
+ */
 function piecesOf(text, markers) {
   if (markers.number("delay", 0) > 0 || markers.has("hang-mid")) return text.match(/\s*\S+/gu) ?? [text];
   const length = markers.has("flood") ? FLOOD_PIECE : PIECE;
@@ -130,7 +133,10 @@ function leaveChildren(markers) {
     .map((name) => leaveChild(kinds[name]));
 }
 
-/** What a parser must live through: types from the future, lines that are not JSON, JSON that is no object, bytes that are not UTF-8. */
+/**
+ * Writes lines that a parser must survive: unknown types, lines that are not JSON, JSON that is not an object, and
+ * bytes that are not UTF-8.
+ */
 async function garbage(output) {
   await output.line({ type: "from_the_future", subtype: "unheard_of", value: 1 });
   await output.raw('this line is not JSON\n\n[1,2]\nnull\n42\n{"type":7}\n{}\n');
@@ -144,7 +150,7 @@ async function floodStderr(bytes) {
   });
 }
 
-/** The same text as the testkit's `hugeText`, so that a test can compare what arrived. */
+/** Makes the same text as the testkit's `hugeText`, so that a test can compare the text that arrived. */
 function floodText(bytes) {
   const lines = Array.from(
     { length: Math.floor(bytes / FLOOD_LINE_BYTES) },

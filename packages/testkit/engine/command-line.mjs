@@ -1,4 +1,4 @@
-/** The version it claims: the one whose behaviour it copies. */
+/** The version that this stand-in reports. It copies the behaviour of this version. */
 export const VERSION = "2.1.197";
 
 export class CommandLineError extends Error {}
@@ -37,7 +37,7 @@ const WITH_VALUE = new Set([
   "--setting-sources",
 ]);
 
-/** These take every value up to the next flag. */
+/** These flags take all values up to the next flag. */
 const WITH_LIST = new Set([
   "--allowedTools",
   "--allowed-tools",
@@ -48,7 +48,7 @@ const WITH_LIST = new Set([
   "--tools",
 ]);
 
-/** What the flags mean. An unknown flag is refused, as the real CLI does. */
+/** Reads the flags. It refuses an unknown flag, as the real CLI does. */
 export function readCommandLine(argv) {
   const seen = new Map();
   let prompt;

@@ -1,9 +1,9 @@
 import { MarkerError } from "./markers.mjs";
 
 /**
- * How the CLI tells of each failure (2.1.197; a test compares these with the real one). `error` is its class on the assistant
- * line, `retry` its class where it tells of its own retries first. A fault with a `subtype` has its text in `errors`, no
- * assistant line, and keeps what the run has cost.
+ * How CLI 2.1.197 reports each failure (a test compares these with the real CLI). `error` is the failure's class on the
+ * assistant line. `retry` is its class in the lines that report the CLI's own retries, which come first. A fault with a
+ * `subtype` has its text in `errors` and no assistant line, and it keeps the cost of the run.
  */
 const FAULTS = {
   401: {
@@ -64,7 +64,7 @@ const FAULTS = {
 
 const HOUR = "3600";
 
-/** `[[fail:<kind>]]`, and for a window `[[fail:window:<seconds until it opens>]]`. */
+/** Reads the argument of `[[fail:<kind>]]`. A window has a second part: `[[fail:window:<seconds until it opens>]]`. */
 export function faultOf(argument) {
   const [kind, seconds = HOUR] = argument.split(":");
   const fault = FAULTS[kind];
@@ -103,7 +103,7 @@ export function windowEvent(status, resetsAt) {
   };
 }
 
-/** `2:24am (UTC)`. */
+/** Formats a time as `2:24am (UTC)`. */
 function clockTime(epochSeconds) {
   const time = new Date(epochSeconds * 1000);
   const hours = time.getUTCHours();

@@ -2,7 +2,10 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { VERSION } from "./command-line.mjs";
 
-/** Writes what the CLI writes: one JSON object a line, in pieces of `splitBytes` when asked. */
+/**
+ * Writes output as the CLI does: one JSON object per line. If `splitBytes` is set, it writes in pieces of that many
+ * bytes.
+ */
 export function createOutput({ flags, session, splitBytes }) {
   const streaming = flags.outputFormat === "stream-json";
 
@@ -53,7 +56,7 @@ export function createOutput({ flags, session, splitBytes }) {
       const result = { tool_use_id: id, type: "tool_result", content, is_error: false };
       await line({ type: "user", message: { role: "user", content: [result] }, parent_tool_use_id: null });
     },
-    /** The result line as text, for those who want to spoil it. */
+    /** Returns the result line as text, for markers that damage it. */
     resultLine: (result) => `${JSON.stringify({ ...result, session_id: session.id, uuid: randomUUID() })}\n`,
     async result(result) {
       if (flags.outputFormat === "text") await raw(`${result.result}\n`);
@@ -65,7 +68,7 @@ export function createOutput({ flags, session, splitBytes }) {
 const PRICE = { input: 5e-6, output: 25e-6 };
 const NOTHING = { input: 0, output: 0 };
 
-/** A result as the CLI reports one. `fault` makes it an error. */
+/** Makes a result as the CLI reports it. With `fault` it is an error. */
 export function resultOf({ text, model, startedMs, usage = NOTHING, turns = 1, fault }) {
   const named = fault?.subtype !== undefined;
   const cost = usage.input * PRICE.input + usage.output * PRICE.output;

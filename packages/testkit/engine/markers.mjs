@@ -1,6 +1,6 @@
 import { appendFileSync, statSync } from "node:fs";
 
-/** Every marker: `[[name]]` or `[[name:argument]]`. README.md says what each one does. */
+/** All markers. A marker is `[[name]]` or `[[name:argument]]`. README.md describes each one. */
 export const MARKERS = [
   "text",
   "delay",
@@ -40,7 +40,10 @@ const SIZES = { "": 1, KB: 1024, MB: 1024 * 1024 };
 
 export class MarkerError extends Error {}
 
-/** The prompt's markers by name, later ones winning. `[[sim:…]]` is the simulator's and stays in the text. */
+/**
+ * Returns the prompt's markers by name. If a name occurs twice, the later one counts. `[[sim:…]]` belongs to the
+ * simulator and stays in the text.
+ */
 export function readMarkers(prompt) {
   const found = new Map();
   for (const [, name, argument = ""] of prompt.matchAll(MARKER)) {
@@ -61,7 +64,10 @@ export function withoutMarkers(prompt) {
   return prompt.replaceAll(MARKER, (whole, name) => (name === "sim" ? whole : "")).trim();
 }
 
-/** `[[first:<n>:<file>]]`: each run adds a byte to the file; from run n + 1 on, the misbehaviour is left out. */
+/**
+ * `[[first:<n>:<file>]]`: each run adds a byte to the file. From run n + 1 on, the engine ignores the markers that make
+ * it misbehave.
+ */
 function limitToFirst(found) {
   const [, runs, file] = /^(\d+):(.+)$/s.exec(found.get("first")) ?? [];
   if (file === undefined) throw new MarkerError("[[first]] is written [[first:<runs>:<file>]]");

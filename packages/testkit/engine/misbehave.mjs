@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Everything left running here ends by itself, so that a failed test leaves no process for long. */
+/** Every process that is left running ends by itself after this time. So a failed test leaves no process for long. */
 const LONGEST_SECONDS = 120;
 const PAUSE_MS = 20;
 const HOARD_BYTES = 8 * 1024 * 1024;
 
-/** Never returns before a signal, or the longest time. */
+/** Hangs until a signal ends the process, or until the longest time has passed. It never returns. */
 export async function hang() {
   await new Promise((resolve) => {
     setTimeout(resolve, LONGEST_SECONDS * 1000);
@@ -14,7 +14,7 @@ export async function hang() {
   process.exit(70);
 }
 
-/** Exits at once, although standard input is still open. */
+/** Exits immediately, even though standard input is still open. */
 export async function leave(code) {
   await new Promise((resolve) => process.stdout.write("", resolve));
   process.exit(code);
@@ -27,13 +27,13 @@ export function ignoreSignals() {
   }
 }
 
-/** Resolves when it is asked to end, which it then does not do. */
+/** Resolves when the process gets SIGTERM. The process does not end then. */
 export async function beAsked() {
   process.removeAllListeners("SIGTERM");
   await Promise.race([hang(), new Promise((resolve) => process.once("SIGTERM", resolve))]);
 }
 
-/** A process that outlives this one. Answers its pid. */
+/** Starts a process that outlives this one. Returns its pid. */
 export function leaveChild({ ownSession, holdsStdout }) {
   const stdout = holdsStdout ? "inherit" : "ignore";
   const child = spawn("sleep", [String(LONGEST_SECONDS)], {
@@ -44,7 +44,7 @@ export function leaveChild({ ownSession, holdsStdout }) {
   return child.pid;
 }
 
-/** Talks for ever and does nothing. */
+/** Writes retry lines until the longest time has passed and makes no progress. Then it exits. */
 export async function stall(output) {
   const retry = { type: "system", subtype: "api_retry", max_retries: 1e6, retry_delay_ms: PAUSE_MS, error_status: 529 };
   const endAt = Date.now() + LONGEST_SECONDS * 1000;
@@ -55,14 +55,14 @@ export async function stall(output) {
   process.exit(70);
 }
 
-/** So many children, half of them in sessions of their own, a few at a time. */
+/** Starts `count` children, a few at a time. Half of them are in sessions of their own. */
 export function gather(count) {
   for (let started = 0; started < count; started++) {
     setTimeout(() => leaveChild({ ownSession: started % 2 === 0, holdsStdout: false }), started * 2);
   }
 }
 
-/** Takes memory up to so many bytes, a bit at a time, and keeps it. */
+/** Allocates memory step by step up to this many bytes, and keeps it. */
 export function hoard(bytes) {
   const held = [];
   const timer = setInterval(() => {
@@ -71,7 +71,7 @@ export function hoard(bytes) {
   }, PAUSE_MS);
 }
 
-/** Dies by this signal, as by the kernel's hand. */
+/** Ends the process by this signal, as the kernel would. */
 export async function crash(signal) {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);

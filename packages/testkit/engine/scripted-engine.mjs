@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// A stand-in for the `claude` CLI: same flags, same stream-json, no model. What it does is chosen by markers in the prompt;
-// README.md has the table. Plain JavaScript with nothing but node: modules, so that it starts fast and needs no build.
+// A stand-in for the `claude` CLI: it has the same flags and the same stream-json, but no model. Markers in the prompt
+// choose what it does (the table is in README.md). It is plain JavaScript and uses only node: modules, so it starts
+// fast and needs no build.
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { answer } from "./answer.mjs";
@@ -9,7 +10,7 @@ import { MarkerError, readMarkers } from "./markers.mjs";
 import { openSession } from "./session.mjs";
 
 process.stdout.on("error", () => process.exit(1));
-// As the real CLI: 143 on SIGTERM, and 0 without a result on SIGINT.
+// The exit codes of the real CLI: 143 on SIGTERM, and 0 without a result on SIGINT.
 process.on("SIGTERM", () => process.exit(143));
 process.on("SIGINT", () => process.exit(0));
 

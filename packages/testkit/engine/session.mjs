@@ -3,10 +3,13 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 
-/** A conversation, kept where the real CLI keeps it; undefined when the one to resume is not there. */
+/**
+ * Opens a conversation. Its file is where the real CLI stores it. Returns undefined if the conversation to resume does
+ * not exist.
+ */
 export function openSession(flags) {
   const config = process.env.CLAUDE_CONFIG_DIR ?? join(homedir(), ".claude");
-  // A file goes on where it is.
+  // If `--resume` names a file, the conversation continues in that file.
   const file = flags.resume?.endsWith(".jsonl") ? flags.resume : undefined;
   const resume = file === undefined ? flags.resume : basename(file, ".jsonl");
   const folder = file ? dirname(file) : join(config, "projects", process.cwd().replaceAll(/[^a-zA-Z0-9]/g, "-"));

@@ -10,10 +10,10 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** A certificate authority of one test. PEM throughout. */
+/** A certificate authority for one test. All values are PEM. */
 export interface Authority {
   readonly ca: string;
-  /** A certificate for a host or a service of this name, at 127.0.0.1 too. */
+  /** Makes a certificate for a host or a service of this name. It is valid for 127.0.0.1 too. */
   issue(name: string): Promise<Certificate>;
   /** Removes its files. */
   close(): Promise<void>;
@@ -21,7 +21,10 @@ export interface Authority {
 
 const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
 
-/** Node makes keys and no certificates. Without the command `openssl`, 3.0 or newer, it skips what `context`, the `this` of a hook or test, stands for. */
+/**
+ * Creates a certificate authority with the command `openssl`, because Node makes keys but no certificates. It needs
+ * openssl 3.0 or newer. Without it, it skips the test or hook whose `this` is `context`.
+ */
 export async function createAuthority(context: Parameters<typeof skip>[0]): Promise<Authority> {
   const run = promisify(execFile);
   await run("openssl", ["version"]).catch(() => skip(context, "the command openssl is not installed"));

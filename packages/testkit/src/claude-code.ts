@@ -3,13 +3,15 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
 /**
- * The real Claude Code CLI: the binary that `CCSP_TEST_CLAUDE_CODE_BIN` names (`make test-real-cli CLAUDE=old` does), else the native
- * binary that npm put beside its wrapper for this platform. The wrapper's install script, which would link it, is not run here. Empty
- * where there is none, since the CLI is an optional dependency and not every platform has one: importing this package never fails.
+ * The path of the real Claude Code CLI. It is the binary that `CCSP_TEST_CLAUDE_CODE_BIN` names (`make test-real-cli
+ * CLAUDE=old` sets it). Otherwise it is the native binary for this platform, which npm put beside the CLI's wrapper
+ * package. The wrapper's install script would link that binary, but it is not run here. The path is empty if there is
+ * no binary: the CLI is an optional dependency and not every platform has one. So an import of this package never
+ * fails.
  */
 export const CLAUDE_CODE_BIN: string = process.env["CCSP_TEST_CLAUDE_CODE_BIN"] || findClaudeCode();
 
-/** Version of that binary, as its package says; empty where there is none. */
+/** The version of that binary from its package.json. Empty if there is none. */
 export const CLAUDE_CODE_VERSION: string = versionOf(CLAUDE_CODE_BIN);
 
 function findClaudeCode(): string {
@@ -20,7 +22,7 @@ function findClaudeCode(): string {
       try {
         return join(dirname(inside.resolve(`${name}/package.json`)), "claude");
       } catch {
-        // Not installed: the package manager keeps only the one that fits.
+        // Not installed. The package manager installs only the package that fits the platform.
       }
     }
   } catch {

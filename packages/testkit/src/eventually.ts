@@ -2,12 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
-// For a machine that does other things too: only a failure takes so long.
+// Long enough for a machine that is busy with other work too. Only a failing check waits this long.
 const TIMEOUT_MS = 15_000;
 
 /**
- * Repeats `check` until it neither throws nor rejects, and answers what it answered. After `timeoutMs` (15 s) the last error
- * is thrown, with `what` in front of its message; a check that never settles fails in the same way.
+ * Repeats `check` until it neither throws nor rejects, and returns its result. After `timeoutMs` (15 s by default) it
+ * throws the last error, with `what` in front of the message. It fails in the same way if a check never settles.
  */
 export async function eventually<T>(
   check: () => Promise<T> | T,
@@ -25,7 +25,7 @@ export async function eventually<T>(
     try {
       return await Promise.race([check(), late]);
     } catch (error) {
-      // A check that was cut short says less than one that failed before.
+      // An earlier failure says more than the timeout of a check that did not finish.
       if (error !== endless) last = error;
       if (deadline.aborted) throw explained(last ?? endless, options.what ?? "what was awaited", timeoutMs);
     }
@@ -33,7 +33,7 @@ export async function eventually<T>(
   }
 }
 
-/** Keeps the error's own class and fields, so that a test runner still shows its diff. */
+/** Keeps the class and the fields of the error, so that a test runner still shows its diff. */
 function explained(error: unknown, what: string, timeoutMs: number): unknown {
   if (!(error instanceof Error)) return error;
   error.message = `${what} did not come within ${timeoutMs} ms: ${error.message}`;

@@ -2,20 +2,23 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { eventually } from "./eventually.js";
 
 export interface LeakCheck {
-  /** A folder that must be gone when the check is made. */
+  /** Registers a folder that must not exist any more when `check` runs. */
   folder(path: string): void;
-  /** Rejects, after a moment's grace, naming every child process, handle and folder that was not there at the start. */
+  /**
+   * Rejects if child processes, handles or folders remain that did not exist at the start. It waits a short time for
+   * them first. The error names each of them.
+   */
   check(): Promise<void>;
 }
 
 const GRACE_MS = 2000;
 
-/** Not counted: what a test runner and `eventually` have themselves, and requests that end by themselves. */
+/** Handles that do not count: those of the test runner and of `eventually`, and requests that end by themselves. */
 const PASSING = /^(Timeout|Immediate|TickObject|.*Req(uest)?(Callback|Promise|Wrap)?|CloseReq)$/;
 
 /**
- * Remembers the children and handles of now, for an `afterEach` that fails on leftovers. Timers are not counted. Of
- * processes only direct children are seen: one that left its parent has to be looked for by its pid.
+ * Records the current child processes and handles, for an `afterEach` that fails if something is left over. Timers do
+ * not count. It sees only direct child processes: a test must look by pid for a process that left its parent.
  */
 export function leakCheck(): LeakCheck {
   const childrenBefore = new Set(children().keys());
@@ -57,7 +60,9 @@ function handles(): Map<string, number> {
   return counts;
 }
 
-/** Direct children by pid, without those that ended and wait to be reaped. */
+/**
+ * Returns the command of each direct child by pid. Processes that have ended and wait to be reaped are not included.
+ */
 function children(): Map<number, string> {
   const found = new Map<number, string>();
   if (!existsSync("/proc/self/stat")) return found;
@@ -70,7 +75,7 @@ function children(): Map<number, string> {
   return found;
 }
 
-/** After the name in brackets, which may hold anything, come state and parent. */
+/** State and parent follow the process name. The name is in brackets and may contain any character. */
 function parentOf(pid: number): number | undefined {
   const stat = readProc(pid, "stat");
   const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -81,12 +86,12 @@ function commandOf(pid: number): string {
   return readProc(pid, "cmdline").replaceAll("\0", " ").trim();
 }
 
-/** tsx starts esbuild when the first file is imported, which may be in the middle of a test. */
+/** tsx starts esbuild when it imports the first file. That may be in the middle of a test. */
 function isTranspiler(command: string): boolean {
   return command.includes("esbuild") && command.includes("--service");
 }
 
-/** Empty when the process is gone meanwhile. */
+/** Returns an empty text if the process has ended in the meantime. */
 function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");

@@ -6,7 +6,7 @@ import { eventually } from "./eventually.js";
 /** A real Redis Cluster of child processes. */
 export interface RedisCluster {
   readonly url: string;
-  /** The first three are masters at start, each of the others is the replica of one of them, in the same order. */
+  /** At the start, the first three nodes are masters. The other three are their replicas, in the same order. */
   readonly nodes: readonly RedisServer[];
   stop(): Promise<void>;
 }
@@ -19,13 +19,13 @@ const SLOTS = [
 
 export interface RedisClusterOptions {
   readonly appendOnly?: boolean;
-  /** More settings of every node. */
+  /** Additional settings for every node. */
   readonly args?: readonly string[];
-  /** Silence after which a node is taken for dead. */
+  /** A node that is silent for this long counts as failed. */
   readonly nodeTimeoutMs?: number;
 }
 
-/** Three masters with a replica each, on loopback; resolves when every node finds the cluster whole. */
+/** Starts three masters with one replica each on loopback. Resolves when every node sees a complete cluster. */
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
   const nodes = await Promise.all(Array.from({ length: 6 }, () => startNode(options)));
   const clients = nodes.map(({ port }) => new Redis(port, "127.0.0.1"));
@@ -52,7 +52,7 @@ async function startNode({
   args: more = [],
   nodeTimeoutMs = 1_000,
 }: RedisClusterOptions): Promise<RedisServer> {
-  // The bus port is the port plus 10,000 by default, which a free port's number may not have room for.
+  // By default the bus port is the port plus 10,000, which may be above the largest port number.
   const bus = await freePort();
   const args = [
     "--cluster-enabled",
@@ -71,9 +71,10 @@ async function joinNodes(nodes: readonly RedisServer[], clients: readonly Redis[
   const masters = clients.slice(0, SLOTS.length);
   const replicas = clients.slice(SLOTS.length);
   for (const [at, [from, to]] of SLOTS.entries()) await clients[at]?.call("cluster", "addslotsrange", from, to);
-  // A node that met others may not take another's number for its own: epochs differ from the start.
+  // Gives each node an epoch of its own before the nodes meet, so that no two nodes have the same epoch. Redis refuses
+  // this command once a node knows others.
   for (const [at, client] of clients.entries()) await client.call("cluster", "set-config-epoch", at + 1);
-  // Each meets each: quicker than waiting until they hear of one another.
+  // Every node meets every other node. That is faster than a wait until they learn of each other.
   for (const client of clients) {
     for (const { port } of nodes) await client.call("cluster", "meet", "127.0.0.1", port, String(busPorts.get(port)));
   }

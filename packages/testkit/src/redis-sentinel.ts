@@ -6,11 +6,11 @@ import { freePort, type RedisServer, startRedis } from "@ccsp/fleet";
 import { Redis } from "ioredis";
 import { eventually } from "./eventually.js";
 
-/** Real Sentinels and what they watch. */
+/** Real Sentinels and the servers that they watch. */
 export interface RedisSentinel {
-  /** By the Sentinels; `redis://` URLs of the servers are in `master` and `replica`. */
+  /** A URL with the Sentinels. `master` and `replica` have the `redis://` URLs of the servers. */
   readonly url: string;
-  /** At start. */
+  /** The master at the start. */
   readonly master: RedisServer;
   readonly replica: RedisServer;
   stop(): Promise<void>;
@@ -28,16 +28,17 @@ async function ask(port: number, command: string, ...args: string[]): Promise<st
 }
 
 /**
- * A master, a replica and three Sentinels that fail over when two of them have missed the master for half a second; resolves
- * when they know both and one another. `args` are for master and replica.
+ * Starts a master, a replica and three Sentinels. They fail over when two of them have not reached the master for half
+ * a second. Resolves when all Sentinels know the master, the replica and each other. `args` are for the master and the
+ * replica.
  */
 export async function startRedisSentinel({ args = [] }: { args?: readonly string[] } = {}): Promise<RedisSentinel> {
   const dir = await mkdtemp(join(tmpdir(), "ccsp-sentinel-"));
-  // A master waits five seconds for more replicas before it sends its data, if it is not told otherwise.
+  // By default a master waits five seconds for more replicas before it sends its data.
   const prompt = [...args, "--repl-diskless-sync-delay", "0"];
   const master = await startRedis({ args: prompt });
   const replica = await startRedis({ args: [...prompt, "--replicaof", "127.0.0.1", String(master.port)] });
-  // A Sentinel asks the master for its replicas at once, and then only every ten seconds.
+  // A Sentinel asks the master for its replicas at the start, and after that only every ten seconds.
   await eventually(async () => assert.match(await ask(master.port, "info", "replication"), /state=online/));
   const sentinels = await Promise.all(
     Array.from({ length: SENTINELS }, async (_, at) => {

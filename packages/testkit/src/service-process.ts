@@ -3,24 +3,33 @@ import { askHealth, freePort, type ManagedProcess, startProcess } from "@ccsp/fl
 import { eventually } from "./eventually.js";
 
 export interface ServiceProcess {
-  /** Of its gRPC server. */
+  /** The address of its gRPC server. */
   readonly address: string;
   readonly process: ManagedProcess;
-  /** Status of a path of the ops port. */
+  /** Returns the HTTP status of a path on the ops port. */
   readonly ops: (path: string) => Promise<number>;
-  /** What is wrong with its dependencies, by name. */
+  /** Returns the fault of each failing dependency, by the name of the dependency. */
   readonly failing: () => Promise<Readonly<Record<string, string>>>;
-  /** Value of the first series that begins so, as in `ccsp_monitor_runs_total{outcome="ok"`; 0 when there is none. */
+  /**
+   * Returns the value of the first series whose text begins like this, for example
+   * `ccsp_monitor_runs_total{outcome="ok"`. Returns 0 if there is none.
+   */
   readonly metric: (series: string) => Promise<number>;
   stop(): Promise<void>;
 }
 
-/** One service from its sources in `folder`, as a process of its own on free ports; resolves when it is ready, else rejects with its output. */
+/**
+ * Starts one service from its sources in `folder`, as a process of its own on free ports. Resolves when the service is
+ * ready. Otherwise rejects, and the error has the output of the process.
+ */
 export async function startServiceProcess(options: {
   readonly name: string;
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Where its standard output and error go, such as /dev/full for a disk that is full; else they are kept for the message of a failed start. */
+  /**
+   * The file for standard output and error, for example /dev/full to simulate a full disk. If omitted, the lines are
+   * kept for the error of a failed start.
+   */
   readonly output?: string;
 }): Promise<ServiceProcess> {
   const { name, folder, env, output } = options;
@@ -61,7 +70,7 @@ export async function startServiceProcess(options: {
         assert.equal(await ops("/ready"), 200);
         assert.deepEqual(await failing(), {});
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 45_000 },
     );
   } catch (error) {
     await stop();

@@ -1,7 +1,7 @@
 import { CLAUDE_CODE_BIN } from "./claude-code.js";
 import type { Simulator } from "./simulator/simulator.js";
 
-/** Settings of an executor that make it run `bin` (the real CLI) with a fake key against the simulator. */
+/** Settings of an executor that runs `bin` (the real CLI) with a fake key against the simulator. */
 export function simulatedEngine(simulator: Simulator, bin: string = CLAUDE_CODE_BIN): Record<string, string> {
   return {
     CCSP_CLAUDE_CODE_BIN: bin,

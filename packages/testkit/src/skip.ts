@@ -5,8 +5,8 @@ interface TestContext {
 }
 
 /**
- * Skips this test or, from a hook, the tests of its suite, and says why at the end of the run, which mocha's own `this.skip()`
- * cannot (mocha-reporter.cjs reads it).
+ * Skips this test, or in a hook all tests of its suite. The end of the run shows the reason (mocha-reporter.cjs reads
+ * it). Mocha's own `this.skip()` takes no reason.
  */
 export function skip(context: TestContext, why: string): never {
   const runnable = context.runnable();

@@ -19,7 +19,7 @@ describe("the testkit's README", () => {
   });
 });
 
-/** First column of the table in this section. */
+/** Returns the first column of the table in this section. */
 function table(heading: string): (string | undefined)[] {
   const [, section = ""] = README.split(`${heading}\n`);
   const [body = ""] = section.split("\n## ");

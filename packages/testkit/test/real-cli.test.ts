@@ -84,7 +84,7 @@ describe("the real Claude Code CLI against the simulator", function () {
 
   it("asks again without streaming when the stream was cut once", async () => {
     const { text, result } = await run('[[sim:text value="one two"]] [[sim:cut after=4 times=1]]');
-    // A busy CLI hears of the cut before it has told what came.
+    // On a busy machine, the CLI notices the broken connection before it has reported the received text.
     assert.match(text, /^(one )?$/);
     assert.equal(result?.["result"], "one two");
     assert.deepEqual(

@@ -46,7 +46,7 @@ for (const [how, flags] of [
       const tests = run("fails.ts", "skips.ts", "fails-then-hangs.ts");
       await eventually(() => assert.match(tests.output(), /fails-then-hangs\.ts:4:/));
       await eventually(() => assert.match(tests.output(), /✔ passes/));
-      // As Ctrl-C does it.
+      // Ctrl-C sends the same signal.
       tests.kill("SIGINT");
       await tests.exited;
       const [, end = "", ...again] = tests.output().split("INTERRUPTED");

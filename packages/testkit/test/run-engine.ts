@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** One line of stream-json, as far as these tests look into it. */
+/** One line of stream-json, with the fields that these tests read. */
 export interface Line {
   readonly type: string;
   readonly subtype?: string;
@@ -39,7 +39,7 @@ export interface EngineRun {
   readonly prompt: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
-  /** Close standard input with the prompt instead of after the result. */
+  /** Closes standard input right after the prompt instead of after the result. */
   readonly closeEarly?: boolean;
 }
 
@@ -58,7 +58,7 @@ export async function temporaryHome(): Promise<{ path: string; remove(): Promise
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
-/** What every run gets and nothing of this process's own environment. */
+/** The environment of every run. It contains nothing of this process's own environment. */
 export function engineEnv(home: string, modelUrl: string): Record<string, string> {
   return {
     HOME: home,
@@ -74,7 +74,7 @@ export function engineEnv(home: string, modelUrl: string): Record<string, string
   };
 }
 
-/** Starts the CLI or its stand-in in its own process group and gives it one prompt. */
+/** Starts the CLI or its stand-in in its own process group and sends it one prompt. */
 export function startEngine({ bin, home, prompt, env = {}, flags = [], closeEarly = false }: EngineRun): Running {
   const child = spawn(bin, [...FLAGS, ...flags], { cwd: home, env, detached: true });
   const message = `${JSON.stringify({ type: "user", message: { role: "user", content: prompt } })}\n`;

@@ -9,7 +9,7 @@ import {
 } from "@ccsp/testkit";
 import { engineEnv, type Run, runEngine, temporaryHome } from "./run-engine.js";
 
-/** Each failure of the scripted engine beside the way to bring the real CLI to it. */
+/** Each failure of the scripted engine, and the way to cause the same failure in the real CLI. */
 const SUBSCRIPTION = { ANTHROPIC_API_KEY: "", CLAUDE_CODE_OAUTH_TOKEN: "fake-login" };
 const TOOL = `[[sim:tool name=Bash input='{"command":"true"}']]`;
 interface Case {
@@ -17,10 +17,10 @@ interface Case {
   readonly real: string;
   readonly env?: Record<string, string>;
   readonly flags?: readonly string[];
-  /** What a newer CLI (2.1.332) says otherwise than the one that the scripted engine plays. */
+  /** The fields that a newer CLI (2.1.332) reports differently from the version that the scripted engine copies. */
   readonly newer?: Partial<ReturnType<typeof told>> & { readonly said?: string };
 }
-/** The version that the scripted engine plays. */
+/** The version that the scripted engine copies. */
 const PLAYED = "2.1.197";
 const API_ERROR = { terminal: "api_error" };
 const CASES: readonly Case[] = [
@@ -91,7 +91,10 @@ describe("the scripted engine tells of a run as the real CLI does", () => {
   }
 });
 
-/** What a reader of the stream decides by: which lines came, and the fields that classify. */
+/**
+ * The part of a run that a reader of the stream uses for its decisions: the kinds of lines, and the fields that
+ * classify the outcome.
+ */
 function told({ lines, result, exit }: Run) {
   const ok = result?.["is_error"] === false;
   return {
@@ -110,7 +113,7 @@ function told({ lines, result, exit }: Run) {
   };
 }
 
-/** Lines of the CLI's own, not the model's: a run may say this or that before it fails. */
+/** Whether the line comes from the CLI itself and not from the model. The model's lines before a failure may differ. */
 function isOwn({ type }: Run["lines"][number]): boolean {
   return !["stream_event", "assistant", "user"].includes(type);
 }

@@ -50,7 +50,7 @@ describe("the scripted engine", () => {
     const report: unknown = JSON.parse(String(await answerOf("[[report]]", { flags: ["--model", "m"] })));
     assert.ok(typeof report === "object" && report && "cwd" in report && "env" in report && "argv" in report);
     assert.equal(report.cwd, home.path);
-    // Under `make coverage`, Node gives one more to every child of its own accord.
+    // Under `make coverage`, Node itself adds this variable to the environment of every child process.
     const names = Object.keys(report.env ?? {}).filter((name) => name !== "NODE_V8_COVERAGE");
     assert.deepEqual(names.toSorted(), Object.keys(engineEnv(home.path, "")).toSorted());
     assert.ok(Array.isArray(report.argv) && report.argv.includes("--include-partial-messages"));
@@ -159,12 +159,12 @@ function sessionOf(pid: number): number {
   return Number(statOf(pid)[3]);
 }
 
-/** Not alive: gone, or dead and waiting to be reaped. */
+/** A process is dead if it is gone, or if it has ended and waits to be reaped. */
 function alive(pid: number): boolean {
   return existsSync(`/proc/${pid}`) && statOf(pid)[0] !== "Z";
 }
 
-/** State, parent, group, session, … */
+/** Returns state, parent, group, session, … */
 function statOf(pid: number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -162,7 +162,7 @@ describe("the model simulator", () => {
   });
 });
 
-/** The text of a stream of events, which may have been cut anywhere. */
+/** Returns the text of a stream of events. The stream may have been cut anywhere. */
 function deltas(events: string): string {
   const matches = events.matchAll(/"text_delta","text":("(?:[^"\\]|\\.)*")/g);
   return [...matches].map((match) => String(JSON.parse(match[1] ?? '""'))).join("");

@@ -4,7 +4,7 @@ import { type Timer, within } from "./within.js";
 
 const never = new Promise<never>(() => {});
 
-/** A clock that `pass` moves on. */
+/** A clock that only `pass` moves. */
 function clock() {
   const seen: (number | "stopped")[] = [];
   const time = { pass: () => {}, seen };

@@ -1,4 +1,4 @@
-/** Calls `act` after `ms`. What it returns stops that; `act` may be called even so, and does nothing then. */
+/** Calls `act` after `ms`. Returns a function that stops the timer. If `act` is called after that, it has no effect. */
 export type Timer = (ms: number, act: () => void) => () => void;
 
 const systemTimer: Timer = (ms, act) => {
@@ -7,13 +7,19 @@ const systemTimer: Timer = (ms, act) => {
 };
 
 export interface WithinOptions {
-  /** In place of the machine's clock. */
+  /** Replaces the clock of the machine, for tests. */
   readonly timer?: Timer;
-  /** Aborted when `within` settles: give its signal to work that shall stop when it is late. Other work goes on, and its end is ignored. */
+  /**
+   * `within` aborts it when it settles. Pass its signal to work that must stop when it is late. Work without the signal
+   * continues, and its outcome is ignored.
+   */
   readonly over?: AbortController | undefined;
 }
 
-/** What `work` comes to, if it does within `ms`; otherwise what `late` returns or throws. The timer never outlives it. */
+/**
+ * The outcome of `work` if it settles within `ms`. Otherwise what `late` returns or throws. The timer is always stopped
+ * before this settles.
+ */
 export async function within<T, L>(
   ms: number,
   work: Promise<T>,

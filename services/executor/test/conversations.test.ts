@@ -171,7 +171,7 @@ describe("conversations, with the real CLI and the real queue", function () {
         assert.equal(pids.length, 1);
         return pids;
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 45_000 },
     );
     const { conversationId: id } = await resultOf("the root", begin);
     assert.ok(!(await waiting()).includes(pid), "still waits");

@@ -78,7 +78,7 @@ describe("an executor that is killed", function () {
   it("has its engines die with it, and what they left is ended before the next boot claims work", async () => {
     const executor = await start();
     const task = queue.add("[[grandchild-setsid]][[hang]]");
-    await eventually(() => expectProcesses(2, task), { timeoutMs: 60_000 });
+    await eventually(() => expectProcesses(2, task), { timeoutMs: 45_000 });
     executor.kill("SIGKILL");
     await executor.exited;
     // The engine itself dies with the executor. Its grandchild gets no signal.
@@ -86,14 +86,14 @@ describe("an executor that is killed", function () {
 
     const syncs = queue.syncs.length;
     await start();
-    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 60_000 });
+    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 45_000 });
     await expectProcesses(0);
     assert.ok(lines.some((line) => line.includes("ended processes that an earlier boot left")));
   });
 
   it("is not confused with one that lives: a second executor of the same id does not start", async () => {
     await start();
-    await eventually(() => assert.ok(queue.syncs.length > 0), { timeoutMs: 60_000 });
+    await eventually(() => assert.ok(queue.syncs.length > 0), { timeoutMs: 45_000 });
     const second = await start();
     assert.equal((await second.exited).code, 1);
     assert.ok(lines.some((line) => line.includes("is in use by process")));

@@ -39,7 +39,7 @@ describe("the trace of an attempt", function () {
           assert.ok(ended?.how === "complete");
           return ended.request;
         },
-        { timeoutMs: 60_000 },
+        { timeoutMs: 45_000 },
       );
       const { env }: { env: Record<string, string> } = JSON.parse(request.result?.text ?? "");
       await executor.stop();

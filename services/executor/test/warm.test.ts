@@ -47,7 +47,7 @@ const oneWaits = (before: readonly number[] = []): Promise<number> =>
       assert.equal(pids.length, 1, `${pids.length} wait`);
       return pids[0] ?? 0;
     },
-    { timeoutMs: 60_000 },
+    { timeoutMs: 45_000 },
   );
 
 async function reportOf(rig: Rig, spec: Partial<TaskSpec> = {}): Promise<Report> {
@@ -190,7 +190,7 @@ describe("an executor that is killed while processes wait", function () {
     const first = await boot();
     for (const prompt of ["one", "two"]) {
       const task = queue.add(prompt);
-      await eventually(() => assert.ok(queue.told(task).ended), { timeoutMs: 60_000 });
+      await eventually(() => assert.ok(queue.told(task).ended), { timeoutMs: 45_000 });
     }
     const pid = await oneWaits();
     process.kill(pid, "SIGSTOP");
@@ -199,7 +199,7 @@ describe("an executor that is killed while processes wait", function () {
     assert.ok(readStat(pid));
     const syncs = queue.syncs.length;
     await boot();
-    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 60_000 });
+    await eventually(() => assert.ok(queue.syncs.length > syncs), { timeoutMs: 45_000 });
     assert.equal(readStat(pid), undefined);
   });
 });

@@ -13,7 +13,6 @@ export interface GatewayConfig {
   readonly limits: Strangers;
 }
 
-/** Every setting of the gateway. */
 export function define(settings: Settings): GatewayConfig {
   return {
     service: serviceSettings(settings, { name: "gateway", grpcPort: 3000, opsPort: 9000 }),

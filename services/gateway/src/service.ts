@@ -29,7 +29,7 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     });
 
     const queue = await openClient(QueueServiceService, queueTarget);
-    // Whether a replica can be reached, and no more: what a call costs, each probe of each gateway would cost.
+    // Checks only whether a replica can be reached. A call would cost the queue the same for each probe of each gateway.
     await serveOps({ queue: () => queue.reachable() });
 
     const guard = createGuard({

@@ -10,18 +10,18 @@ import {
 import { Task, TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
 import pino from "pino";
 
-/** Tasks in memory behind the queue's real API, with as much behaviour as the gateway can see. */
+/** A queue with the real API that keeps its tasks in memory. It has only the behaviour that the gateway can see. */
 export interface FakeQueue {
   readonly port: number;
   readonly enqueued: readonly EnqueueRequest[];
-  /** Watches under way. */
+  /** The number of open watches. */
   watchers(): number;
   append(taskId: string, event: TaskEvent["event"]): void;
-  /** The next Enqueue is refused with this. */
+  /** Refuses the next Enqueue with this refusal. */
   refuseNext(refusal: Refusal): void;
-  /** From now on Enqueue is done and answered as if the way back had broken. */
+  /** From now on Enqueue stores the task and answers as if its answer was lost. */
   loseAnswers(): void;
-  /** Stops the server as a rolling restart does, and starts it again at the same port. The tasks stay. */
+  /** Stops the server as a rolling restart does, and starts it again on the same port. The tasks stay. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }

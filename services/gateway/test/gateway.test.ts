@@ -31,7 +31,7 @@ async function as(sub: string, scope = ALL): Promise<CallOptions> {
   return { metadata: { authorization: `Bearer ${token}` } };
 }
 
-/** The gateway's handlers on a real server, in front of a queue in memory. */
+/** Starts a real server with the gateway's handlers, in front of a queue in memory. */
 async function startGateway(queue: FakeQueue) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
@@ -105,7 +105,7 @@ describe("gateway", () => {
 
   it("passes times that no calendar has on to the queue, which refuses them task by task, not the whole call", async () => {
     const { client } = gateway;
-    // What another language's client can send: more seconds than a Date can hold.
+    // A client in another language can send more seconds than a Date can represent.
     const never = Object.assign(new Date(0), { getTime: () => 1e18 });
     const agent = await as("alice");
     const wrong = [

@@ -8,7 +8,7 @@ import { SignJWT } from "jose";
 const SECRET = "a secret of this test and of nothing else";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Services run from source, each a process of its own, as in production but for Consul. */
+/** Starts a service from source as a separate process. This is as in production, but without Consul. */
 async function startService(
   name: string,
   env: Record<string, string>,
@@ -85,7 +85,7 @@ describe("gateway in front of two real queue replicas", function () {
     const env = { CCSP_JWT_SECRET: SECRET, CCSP_CONSUL_URL: "http://127.0.0.1:1" };
     const lonely = await startService("gateway", env, ["queue"]);
     try {
-      // It gives a call one second: what is held longer ends for another reason.
+      // The gateway gives a call one second. A call that is held longer would end for another reason.
       const client = as("alice", lonely.port, 1);
       for (const call of [client.submit({ prompt: "x" }), client.get("01J00000000000000000000000")]) {
         await assert.rejects(call, (error) => {

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- record_run: count one ended run in its hour, once.
+-- record_run: count one ended run in its hour, only once.
 --
 -- KEYS  1 sums  hash  "<row> <counter>" -> sum
---       2 seen  set   ids of the runs that are counted
+--       2 seen  set   ids of the counted runs
 -- ARGV  1 run id
 --       2 row: JSON [agent, model]
 --       3 keep sums for (ms)
@@ -17,8 +17,9 @@
 --       12 runs without cost
 -- RETURN 'ok' | 'repeat'
 --
--- The run's id guards the sums, so that an event delivered again, or a script sent again, counts once. HINCRBY fails on
--- what no counter can hold, after the id is noted: the caller bounds the numbers. They go to it as text, as they came.
+-- The run's id guards the sums: if an event is delivered again or the script runs again, the run still counts once.
+-- HINCRBY fails on a number that a counter cannot hold, and the id is already stored then. So the caller limits the
+-- numbers. The script passes them to HINCRBY unchanged, as text.
 
 local sums, seen = KEYS[1], KEYS[2]
 local id, row, keep_sums, keep_seen = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

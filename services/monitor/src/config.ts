@@ -3,11 +3,10 @@ import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSett
 export interface MonitorConfig {
   readonly service: ServiceSettings;
   readonly redisUrl: string;
-  /** Partitions of the event stream. */
+  /** The number of partitions of the event stream. */
   readonly partitions: number;
 }
 
-/** Every setting of the monitor. */
 export function define(settings: Settings): MonitorConfig {
   return {
     service: serviceSettings(settings, { name: "monitor", grpcPort: 3003, opsPort: 9003 }),

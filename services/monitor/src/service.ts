@@ -9,7 +9,7 @@ import { monitorHandlers } from "./grpc/handlers.js";
 import { createMonitorMetrics } from "./metrics.js";
 import { createRedisUsageStore } from "./redis/redis-usage-store.js";
 
-/** The monitor: what was used, by whom. */
+/** The monitor: it reports the usage of each agent. */
 export const monitorService: ServiceDefinition<MonitorConfig> = {
   name: "monitor",
   summary: "MonitorService: counts usage per agent and model from the events of the other services",

@@ -7,7 +7,7 @@ export interface RunningMonitor extends ServiceProcess {
   readonly client: Client<typeof MonitorServiceService>;
 }
 
-/** This service as a process of its own, with a client that is closed when it is stopped. */
+/** Starts this service as a separate process, with a client. `stop` closes the client too. */
 export async function startMonitor(env: Readonly<Record<string, string>>): Promise<RunningMonitor> {
   const folder = fileURLToPath(new URL("..", import.meta.url));
   const service = await startServiceProcess({ name: "monitor", folder, env });

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- record_delivery: note that a channel took an event, once.
+-- record_delivery: record that a channel accepted an event, only once.
 --
--- KEYS  1 log        stream  what was delivered, oldest first
---       2 delivered  zset    "<channel> <event id>" by when it was noted (ms)
+-- KEYS  1 log        stream  the deliveries, oldest first
+--       2 delivered  zset    "<channel> <event id>", the score is the time of the record (ms)
 -- ARGV  1 channel
 --       2 event id
 --       3 the notification: JSON
@@ -11,8 +11,8 @@
 --       6 keep delivered for (ms)
 -- RETURN 'ok' | 'repeat'
 --
--- The mark guards the log, so that a script sent again adds no second entry. Marks are needed for as long as an event may
--- be delivered again; older ones go here, so that nothing else has to sweep.
+-- The mark in `delivered` guards the log: if the script runs again, it adds no second entry. Marks are needed for as long
+-- as an event may be delivered again. This script removes older marks, so no other cleanup is needed.
 
 local log, delivered = KEYS[1], KEYS[2]
 local channel, id, notification, event_type, keep, keep_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])

@@ -4,13 +4,12 @@ import { queueShards, redisUrl, type ServiceSettings, type Settings, serviceSett
 export interface NotificationConfig {
   readonly service: ServiceSettings;
   readonly redisUrl: string;
-  /** Partitions of the event stream. */
+  /** The number of partitions of the event stream. */
   readonly partitions: number;
-  /** Absolute. */
+  /** An absolute path. */
   readonly filePath: string;
 }
 
-/** Every setting of the notification service. */
 export function define(settings: Settings): NotificationConfig {
   const filePath = settings.text("CCSP_NOTIFICATION_FILE", "JSON-lines file that notifications are appended to", {
     default: "./.ccsp/notifications.jsonl",

@@ -1,12 +1,12 @@
 import { Notification } from "@ccsp/protos/ccsp/notification/v1/notification_service.js";
 import type { Delivery } from "./domain/notification.js";
 
-/** A delivery as the message of the API, whose JSON is also what files and Redis hold. */
+/** Converts a delivery to the message of the API. Files and Redis store the JSON of this message. */
 export function toMessage(delivery: Delivery): Notification {
   return { ...delivery };
 }
 
-/** The message's JSON, on one line. */
+/** Returns the JSON of the message on one line. */
 export function toJsonLine(delivery: Delivery): string {
   return JSON.stringify(Notification.toJSON(toMessage(delivery)));
 }

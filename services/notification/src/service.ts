@@ -12,7 +12,7 @@ import { notificationHandlers } from "./grpc/handlers.js";
 import { createNotificationMetrics } from "./metrics.js";
 import { createRedisDeliveryLog } from "./redis/redis-delivery-log.js";
 
-/** The notification service: tells people and systems what happened. */
+/** The notification service: it notifies people and systems of events. */
 export const notificationService: ServiceDefinition<NotificationConfig> = {
   name: "notification",
   summary: "NotificationService: delivers events to channels and lists what was delivered",
@@ -26,24 +26,22 @@ export const notificationService: ServiceDefinition<NotificationConfig> = {
 
     const deliveries = createRedisDeliveryLog(redis.client);
     const channels = [await open("file channel", createFileChannel(filePath))];
-    const notifier = createNotifier({ channels, log: deliveries, now: () => new Date(), count: countTold });
-    const handle = async (event: Event): Promise<void> => {
-      const notice = noticeOfEvent(event);
-      if (notice !== undefined) await withEventSpan("notification deliver", event, () => notifier.notify(notice));
-    };
-    await open(
-      "events",
-      consumeEvents({
-        redis,
-        group: "notification",
-        consumer: service.instance,
-        partitions,
-        handle,
-        count: countDelivery,
-        log,
-      }),
-    );
+    for (const channel of channels) {
+      const notify = createNotifier({ channel, log: deliveries, now: () => new Date(), count: countTold });
+      const handle = async (event: Event): Promise<void> => {
+        const notice = noticeOfEvent(event);
+        if (notice !== undefined) await withEventSpan("notification deliver", event, () => notify(notice));
+      };
+      const consumer = { redis, group: groupOf(channel.name), consumer: service.instance, partitions };
+      await open(`events for ${channel.name}`, consumeEvents({ ...consumer, handle, count: countDelivery, log }));
+    }
 
     await serveGrpc([implement(NotificationServiceService, notificationHandlers(deliveries))]);
   },
 };
+
+/**
+ * Each channel has its own consumer group, so a slow channel does not delay the others. The group of the file channel
+ * has another name because it is older than this rule.
+ */
+const groupOf = (channel: string): string => (channel === "file" ? "notification" : `notification.${channel}`);

@@ -125,7 +125,7 @@ describe("notification", () => {
   });
 
   it("tries a channel again that failed, until it takes the event", async () => {
-    // A folder where the file should be: opening it fails, whoever runs the test.
+    // The path of the file is a folder. So it cannot be opened, whichever user runs the test.
     await mkdir(file);
     const { metric } = await start();
     await publish({ taskId: "t1", data: completed });

@@ -7,7 +7,7 @@ export interface RunningNotification extends ServiceProcess {
   readonly client: Client<typeof NotificationServiceService>;
 }
 
-/** This service as a process of its own, with a client that is closed when it is stopped. */
+/** Starts this service as a separate process, with a client. `stop` closes the client too. */
 export async function startNotification(env: Readonly<Record<string, string>>): Promise<RunningNotification> {
   const folder = fileURLToPath(new URL("..", import.meta.url));
   const service = await startServiceProcess({ name: "notification", folder, env });

@@ -14,7 +14,10 @@ export async function openBullmq(url: string) {
     enqueue: (index: number) =>
       queue.add("run", { prompt: PROMPT }, { priority: 1 + (Math.floor(index / 8) % PRIORITIES) }),
 
-    /** Resolves when `count` jobs were completed by a worker that does nothing; its connecting is not in it. */
+    /**
+     * `drain` resolves when a worker that does nothing has completed `count` jobs. The time does not include its
+     * connecting.
+     */
     async startWorker(slots: number): Promise<{ drain(count: number): Promise<void>; close(): Promise<void> }> {
       const worker = new Worker(NAME, async () => undefined, { connection, concurrency: slots, autorun: false });
       await worker.waitUntilReady();

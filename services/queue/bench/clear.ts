@@ -5,11 +5,14 @@ import type { Report } from "./report.js";
 
 const TASKS = 75_000;
 const AGENTS = 500;
-/** As many of another class, and as many that have ended. */
+/** This many tasks of another class, and this many that have ended. */
 const OTHERS = 25_000;
 const LOW = { class: "low" } as const;
 
-/** ClearQueue of 75,000 waiting tasks of 500 agents: the count, then the change; against accepting them. */
+/**
+ * Compares ClearQueue of 75,000 waiting tasks of 500 agents, first the count and then the change, with the acceptance
+ * of these tasks.
+ */
 export async function benchClear(url: string, { say, ratio }: Report): Promise<void> {
   const ours = await openOurs(url);
   const { signal } = new AbortController();

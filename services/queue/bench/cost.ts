@@ -8,8 +8,9 @@ const WAITING = 5_000;
 const CALLS = 100;
 
 /**
- * What Redis itself spends in scripts (INFO commandstats, `evalsha`), per step of a task's life, with 5,000 tasks waiting. For one
- * number more run the step that you work on alone: commands inside scripts have lines of their own in commandstats.
+ * Measures what Redis itself spends in scripts (INFO commandstats, `evalsha`), per step of a task's life, with 5,000
+ * tasks waiting. For one more number, run only the step that you work on: commands inside scripts have lines of their
+ * own in commandstats.
  */
 export async function benchCost(url: string, { say }: Report): Promise<void> {
   const redis = new Redis(url);

@@ -9,7 +9,10 @@ const MANY = 1_000_000;
 const ROUNDS = 15;
 const CALLS = 300;
 
-/** The 99th percentile of calls one after another, in a Redis where few tasks wait and in one where many do, by turns. */
+/**
+ * Measures the 99th percentile of calls that come one after another. It alternates between a Redis where few tasks wait
+ * and one where many do.
+ */
 export async function benchDepth(url: string, { say, ratio }: Report): Promise<void> {
   const fewRedis = await startRedis();
   const redis = new Redis(url);
@@ -30,7 +33,7 @@ export async function benchDepth(url: string, { say, ratio }: Report): Promise<v
     for (let round = 0; round <= ROUNDS; round += 1) {
       const times = { few: { enqueue: [0], claim: [0] }, many: { enqueue: [0], claim: [0] } };
       for (let call = 1; call <= CALLS; call += 1) {
-        // By turns, so that what disturbs one disturbs the other.
+        // The calls alternate, so a disturbance affects both.
         for (const [name, ours] of [
           ["few", few],
           ["many", many],
@@ -39,7 +42,7 @@ export async function benchDepth(url: string, { say, ratio }: Report): Promise<v
           times[name].claim.push(await timedClaim(ours, BigInt(round * CALLS + call)));
         }
       }
-      // The first round warms up.
+      // The first round is the warm-up.
       for (const name of ["few", "many"] as const) {
         for (const call of ["enqueue", "claim"] as const) {
           if (round === 1) p99s[name][call] = [];
@@ -66,7 +69,7 @@ async function timed(call: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** Only the claim is timed; its lease is completed, so that the number of leases stays the same. */
+/** Measures only the claim. The lease is completed, so the number of leases stays the same. */
 async function timedClaim(ours: Ours, sequence: bigint): Promise<number> {
   const mark = { executor: "ex-1", boot: "boot-1", sequence };
   await ours.store.sync({ ...mark, draining: false, offers: [], held: [], leaseMs: LEASE_MS, again: false });

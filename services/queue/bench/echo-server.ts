@@ -1,4 +1,4 @@
-// A bare grpc-js server that answers each call with its own bytes: `node --import tsx echo-server.ts <port>`.
+// A bare grpc-js server that returns the bytes of each call: `node --import tsx echo-server.ts <port>`.
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { ECHO } from "./echo.js";
 

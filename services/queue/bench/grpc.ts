@@ -30,7 +30,7 @@ const BATCHED = variants.slice(0, 8).map(({ agentId }) => {
   return Buffer.from(EnqueueBatchRequest.encode({ agentId, items }).finish());
 });
 
-/** Calls of Enqueue and of a bare echo by turns, 64 in flight, on one channel and on four. */
+/** Alternates calls of Enqueue and of a bare echo, 64 in flight, on one channel and on four. */
 export async function benchGrpc(url: string, { say, ratio }: Report): Promise<void> {
   const redis = new Redis(url);
   const queue = await startQueue(url);
@@ -55,7 +55,7 @@ export async function benchGrpc(url: string, { say, ratio }: Report): Promise<vo
       toQueue.close();
       toEcho.close();
 
-      // The first round warms up.
+      // The first round is the warm-up.
       for (const rates of [echoes, singles, batches]) rates.shift();
       const on = `${channels} channel${channels > 1 ? "s" : ""}`;
       say(`echo on ${on}: ${median(echoes).toFixed(0)}/s; Enqueue: ${median(singles).toFixed(0)}/s`);

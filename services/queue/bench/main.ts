@@ -1,4 +1,4 @@
-// `make bench-queue`: see docs/benchmarks.md for what each figure means and how it is measured.
+// `make bench-queue`. docs/benchmarks.md says what each figure means and how it is measured.
 import { loadavg } from "node:os";
 import { startRedis } from "@ccsp/fleet";
 import { Redis } from "ioredis";
@@ -14,7 +14,7 @@ import { benchWatch } from "./watch.js";
 
 interface Section {
   readonly figures: readonly string[];
-  /** Measured with the first mode only: persistence is nothing to it. */
+  /** Measured only in the first mode, because persistence does not affect it. */
   readonly once?: true;
   readonly run: (url: string, report: Report) => Promise<void>;
 }

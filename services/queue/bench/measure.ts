@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 
-/** What one operation took, over a run of many. */
+/** The cost of one operation, as the average of a run of many. */
 export interface Sample {
   readonly perSecond: number;
   /** CPU of Redis' main thread, network included. */
@@ -9,7 +9,7 @@ export interface Sample {
   readonly nodeMicros: number;
 }
 
-/** Runs `work`, which does `count` operations. */
+/** Measures `work`, which does `count` operations. */
 export async function sample(redis: Redis, count: number, work: () => Promise<unknown>): Promise<Sample> {
   const redisBefore = await mainThreadMicros(redis);
   const nodeBefore = process.cpuUsage();
@@ -38,7 +38,7 @@ export async function inFlight(concurrency: number, count: number, call: (index:
   await Promise.all(Array.from({ length: concurrency }, lane));
 }
 
-/** Durations of `count` calls, one after another, in ms. */
+/** Measures `count` calls, one after another. Returns their durations in ms. */
 export async function oneByOne(count: number, call: (index: number) => Promise<unknown>): Promise<number[]> {
   const times: number[] = [];
   for (let index = 0; index < count; index += 1) {
@@ -49,7 +49,7 @@ export async function oneByOne(count: number, call: (index: number) => Promise<u
   return times;
 }
 
-/** In turn. */
+/** Picks the values in turn. */
 export function pick<T>(values: readonly T[], index: number): T {
   const value = values[index % values.length];
   if (value === undefined) throw new Error("nothing to pick from");
@@ -58,7 +58,7 @@ export function pick<T>(values: readonly T[], index: number): T {
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
-/** NaN when there are none. */
+/** NaN when there are no values. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
@@ -72,14 +72,17 @@ export function medianSample(samples: readonly Sample[]): Sample {
   };
 }
 
-/** With what the busier of the two could do with a core to itself, which is what remains comparable on a busy machine. */
+/**
+ * Adds the rate that the busier of Redis and Node could reach with a core to itself. That rate stays comparable on a
+ * busy machine.
+ */
 export function describeSample({ perSecond, redisMicros, nodeMicros }: Sample): string {
   const [redis, node] = [redisMicros.toFixed(1), nodeMicros.toFixed(1)];
   const most = 1e6 / Math.max(redisMicros, nodeMicros);
   return `${perSecond.toFixed(0)}/s; CPU each: Redis ${redis} µs, Node ${node} µs, so at most ${most.toFixed(0)}/s`;
 }
 
-/** The median of each round's own ratio: what else the machine does changes from round to round. */
+/** The median of the ratios within each round, because the other load of the machine changes from round to round. */
 export function medianRatio(ours: readonly number[], theirs: readonly number[]): number {
   return median(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));
 }

@@ -36,7 +36,7 @@ export const ORDER: Order = {
   agentRates: {},
 };
 const RESULT = TaskResult.encode(TaskResult.fromPartial({ text: "done" })).finish();
-// What the run used, so that the agent's charge is corrected.
+// The tokens that the run used, so the queue corrects the agent's charge.
 const FACTS = { tokens: 100 };
 const NOBODY: QueueObserver = {
   accepted() {},
@@ -49,7 +49,7 @@ const NOBODY: QueueObserver = {
 
 export type Ours = Awaited<ReturnType<typeof openOurs>>;
 
-/** The queue as the service puts it together, without gRPC in front: eight agents, four classes. */
+/** The queue, assembled as the service does it but without gRPC: eight agents, four classes. */
 export async function openOurs(url: string) {
   const redis = await openRedis(url, { log: pino({ level: "silent" }), name: "bench" });
   const wakes = await openWakes(await redis.duplicate(), redis.client);
@@ -84,7 +84,7 @@ export async function openOurs(url: string) {
     queue,
     newTask,
     complete,
-    /** Leases of one Sync, of as many prompts as there are. */
+    /** The leases of one Sync, with prompts of any size. */
     async claim(mark: SyncMark, count: number, leaseMs = LEASE_MS): Promise<readonly Grant[]> {
       const wanted = { engine: ENGINE, account: "", count, leaseMs, maxBytes: 1e8, order: ORDER, early: false };
       const claimed = await store.claim({ ...mark, ...wanted });
@@ -93,7 +93,10 @@ export async function openOurs(url: string) {
     },
     enqueue: (index: number) => store.enqueue(newTask(index)),
 
-    /** One executor with `slots` slots runs everything that waits: a Sync whenever slots are free, Complete at once. */
+    /**
+     * One executor with `slots` slots runs everything that waits. It calls Sync whenever slots are free, and Complete
+     * at once.
+     */
     async drain(slots: number, { started }: { started: boolean }): Promise<void> {
       const held = new Map<string, bigint>();
       let sequence = 0n;

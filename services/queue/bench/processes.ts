@@ -7,10 +7,10 @@ import { connectRaw } from "./raw-call.js";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 export const SECRET = "a secret of this benchmark and of nothing else";
 
-/** A server in a process of its own, on loopback, that accepts calls. */
+/** A server in its own process, on loopback, that accepts calls. */
 export interface Served {
   readonly address: string;
-  /** CPU of the process so far. */
+  /** CPU time that the process has used until now. */
   cpuMicros(): number;
   close(): Promise<void>;
 }
@@ -21,7 +21,8 @@ export async function startEcho(): Promise<Served> {
   return served("echo", port, ["--import", "tsx", program, String(port)], {});
 }
 
-// proc(5): utime and stime are fields 14 and 15, in ticks of a hundredth second. What is before is a name in brackets, and a letter.
+// proc(5): utime and stime are fields 14 and 15, in ticks of a hundredth second. The pattern removes what is before the
+// state, a letter in field 3: the pid and the name in brackets.
 function cpuMicros(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
     .replace(/^.*\) /, "")
@@ -35,7 +36,7 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-/** One replica of the queue, as it is deployed, with bounds that a benchmark does not reach. */
+/** One replica of the queue as it is deployed, with bounds that no benchmark reaches. */
 export async function startQueue(redisUrl: string): Promise<Served> {
   return service("queue", { CCSP_REDIS_URL: redisUrl, CCSP_ENGINES: ENGINE, CCSP_QUEUE_MAX_WAITING: "2000000" });
 }
@@ -65,7 +66,7 @@ async function served(
   const child: ManagedProcess = await startProcess({
     name,
     command: process.execPath,
-    // PROFILE=folder: one .cpuprofile for each process.
+    // PROFILE=folder writes one .cpuprofile for each process.
     args: [
       ...(profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}-${port}.cpuprofile`] : []),
       ...args,

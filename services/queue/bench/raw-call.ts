@@ -3,12 +3,15 @@ import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js"
 const bytes = (value: Buffer): Buffer => value;
 
 export interface RawClient {
-  /** A unary call whose messages stay bytes, over the channels in turn; the caller's own cost is then the same for every server. */
+  /**
+   * A unary call whose messages stay bytes, over the channels in turn. So the cost of the caller is the same for every
+   * server.
+   */
   call(path: string, request: Buffer): Promise<Buffer>;
   close(): void;
 }
 
-/** Connects `channels` HTTP/2 connections to one server and waits for it. */
+/** Opens `channels` HTTP/2 connections to one server and waits until they are ready. */
 export async function connectRaw(address: string, channels: number): Promise<RawClient> {
   const clients = Array.from(
     { length: channels },

@@ -1,14 +1,16 @@
-/** Where a section tells what it measured. */
+/** Gets the results of a section. */
 export interface Report {
   readonly say: (line: string) => void;
-  /** `detail` tells values of one name apart. */
+  /** `detail` distinguishes values of the same name. */
   readonly ratio: (name: string, value: number, detail?: string) => void;
 }
 
-/** Whether more or less is better decides which of two modes is the worse one. */
+/** Ratios for which less is better. This decides which of two modes is the worse one. */
 const LESS_IS_BETTER = /^(roundtrip_|.*_1m_vs_1k$|bytes_|watch_|wake_|count_|clear_)/;
 
-/** Prints at once what is said, and at the end each ratio: in every mode, and the worst as a last line. */
+/**
+ * Prints each line of `say` at once. At the end prints each ratio in every mode, and its worst value as the last line.
+ */
 export function createReports() {
   const ratios = new Map<string, { where: string; value: number }[]>();
   return {

@@ -10,13 +10,13 @@ import { SECRET, startEcho, startGateway, startQueue } from "./processes.js";
 import { connectRaw } from "./raw-call.js";
 import type { Report } from "./report.js";
 
-// What answers an idle installation has answered before: node compiles what is used until some 1,500 tasks, by which time both sides
-// have become twice as fast.
+// The figure is for an idle installation that has answered before, so the warm-up is long. Node compiles the code in
+// use until some 1,500 tasks, and by then both sides are twice as fast.
 const WARM_UP = 25;
 const ROUNDS = 20;
 const PER_ROUND = 60;
 
-/** One task at a time through gateway, queue and an executor that answers at once, and bare echoes by turns. */
+/** Alternates tasks, one at a time through gateway, queue and an executor that answers at once, with bare echoes. */
 export async function benchRoundtrip(url: string, { say, ratio }: Report): Promise<void> {
   const queue = await startQueue(url);
   const gateway = await startGateway(queue.address);
@@ -25,7 +25,7 @@ export async function benchRoundtrip(url: string, { say, ratio }: Report): Promi
   const metadata = withToken();
   const toEcho = await connectRaw(echo.address, 1);
   const executor = startExecutor(queue.address);
-  // When the steps of the task under way were, in ms.
+  // The time of each step, in ms since the start of its task.
   const steps = { accepted: [0], leased: [0], ended: [0] };
   const run = async () => {
     const start = performance.now();

@@ -8,7 +8,10 @@ const JOBS = 4_000;
 const CONCURRENCY = 50;
 const ROUNDS = 9;
 
-/** Enqueue and drain, ours and BullMQ's by turns in one Redis, each round with an empty one. */
+/**
+ * Compares enqueue and drain of this queue and of BullMQ. They alternate in one Redis, which is empty at the start of
+ * each round.
+ */
 export async function benchStore(url: string, { say, ratio }: Report): Promise<void> {
   const redis = new Redis(url);
   const ours = await openOurs(url);
@@ -18,7 +21,7 @@ export async function benchStore(url: string, { say, ratio }: Report): Promise<v
     samples.set(name, [...(samples.get(name) ?? []), await sample(redis, JOBS, work)]);
   };
   try {
-    // The first round warms up and is dropped.
+    // The first round is the warm-up and is dropped.
     for (let round = 0; round <= ROUNDS; round += 1) {
       if (round === 1) samples.clear();
       await redis.flushall();

@@ -14,10 +14,13 @@ const MANY = 500;
 const ROUNDS = 5;
 const TASKS = 200;
 const EVERY_MS = 10;
-/** Streams of one connection at most. */
+/** Most streams on one connection. */
 const PER_CHANNEL = 50;
 
-/** CPU of the queue and of Redis for one task that comes alone, with one executor that waits for it and with many, by turns. */
+/**
+ * Measures the CPU of the queue and of Redis for one task that comes alone. Alternates between one waiting executor and
+ * many.
+ */
 export async function benchWake(url: string, { say, ratio }: Report): Promise<void> {
   const redis = new Redis(url);
   const queue = await startQueue(url);
@@ -25,7 +28,7 @@ export async function benchWake(url: string, { say, ratio }: Report): Promise<vo
   const costs = { one: [0], many: [0] };
   try {
     for (let round = 0; round <= ROUNDS; round += 1) {
-      // The first round warms up.
+      // The first round is the warm-up.
       if (round === 1) Object.assign(costs, { one: [], many: [] });
       costs.one.push(await costOfTask(1, { queue, redis, agent }));
       costs.many.push(await costOfTask(MANY, { queue, redis, agent }));
@@ -44,7 +47,7 @@ export async function benchWake(url: string, { say, ratio }: Report): Promise<vo
 
 type Client = ReturnType<typeof connect>;
 
-/** In µs, without what the executors cost while they only wait. */
+/** Returns µs per task, without what the executors cost while they only wait. */
 async function costOfTask(
   executors: number,
   { queue, redis, agent }: { queue: Served; redis: Redis; agent: Client },
@@ -73,7 +76,10 @@ async function costOfTask(
   }
 }
 
-/** Each with one slot: it completes what it gets at once, without a report. Resolves when all have called. */
+/**
+ * Executors with one slot each. An executor completes what it gets at once, without a report. Resolves when all have
+ * called.
+ */
 async function startExecutors(count: number, address: string) {
   const clients = Array.from({ length: Math.ceil(count / PER_CHANNEL) }, () => connect(address));
   const stop = new AbortController();
@@ -116,5 +122,5 @@ async function startExecutors(count: number, address: string) {
 }
 
 const connect = (address: string) =>
-  // Clients of one address share a connection unless they are told not to.
+  // By default, gRPC clients of one address share a connection.
   createClient(QueueServiceService, address, { channelOptions: { "grpc.use_local_subchannel_pool": 1 } });

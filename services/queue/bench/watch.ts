@@ -13,10 +13,13 @@ const TASKS = 1_000;
 const PER_SECOND = 2_000;
 const SECONDS = 10;
 const CHANNELS = 4;
-// Long enough for no Sync to be needed.
+// Long enough that no Sync is needed.
 const LEASE_MS = 600_000;
 
-/** 1,000 running tasks, each with a watcher at the queue; one event a report, at a steady rate. Both by gRPC. */
+/**
+ * Measures 1,000 running tasks, each with a watcher at the queue. Each report has one event, at a steady rate. All
+ * calls use gRPC.
+ */
 export async function benchWatch(url: string, { say, ratio }: Report): Promise<void> {
   const grants = await leaseTasks(url);
   const queue = await startQueue(url);
@@ -54,7 +57,7 @@ export async function benchWatch(url: string, { say, ratio }: Report): Promise<v
       }),
     );
     await inFlight(50, TASKS, (index) => report(index, 1, ""));
-    // QUEUED and RUNNING: from now on every watcher waits for what is new.
+    // The two states are QUEUED and RUNNING. From now on, every watcher waits for something new.
     await until(() => states === 2 * TASKS, "not every watcher saw its task running");
 
     const count = PER_SECOND * SECONDS;
@@ -75,9 +78,12 @@ export async function benchWatch(url: string, { say, ratio }: Report): Promise<v
   }
 }
 
-/** Reports on each task in turn, at the rate; the text is when it was due, so that a report that had to wait is late too. */
+/**
+ * Reports on each task in turn, at the rate. The text is the time at which the report was due, so a report that had to
+ * wait is late too.
+ */
 async function steadily(count: number, report: (index: number, sequence: number, text: string) => Promise<unknown>) {
-  // As an executor does, one report of a task after the other.
+  // Reports of one task go one after the other, as an executor sends them.
   const lasts: Promise<unknown>[] = [];
   const start = performance.now();
   for (let index = 0; index < count; index += 1) {
@@ -106,7 +112,7 @@ async function leaseTasks(url: string): Promise<readonly Grant[]> {
 }
 
 function connect(address: string) {
-  // Clients of one address share a connection unless they are told not to.
+  // By default, gRPC clients of one address share a connection.
   const channelOptions = { "grpc.use_local_subchannel_pool": 1 };
   const clients = Array.from({ length: CHANNELS }, () =>
     createClient(QueueServiceService, address, { channelOptions }),

@@ -1,21 +1,23 @@
 #!lua flags=allow-oom
--- adapt_bound: how many runs of an account may go on at once, after the provider was overloaded, or a run succeeded.
+-- adapt_bound: change how many runs of an account may go on at the same time, after the provider was overloaded or a
+-- run succeeded.
 --
--- KEYS  1 gates    hash  bound/engine/account -> bound (JSON): limit, from (before the first overload), at (last overload), good
---                        (runs that succeeded since the limit changed)
---       2 running  hash  account/engine/account -> leases, among others
+-- KEYS  1 gates    hash  bound/engine/account -> bound (JSON): limit, from (runs at the first overload), at (last
+--                        halving, ms), good (runs that succeeded since the limit changed)
+--       2 running  hash  account/engine/account -> leases; other counts
 -- ARGV  1 engine/account
 --       2 now (ms), or '' for the server's clock
 --       3 'overloaded' or 'succeeded'
---       4 time between two halvings (ms)
---       5 successes after which one more may run
+--       4 shortest time between two halvings (ms)
+--       5 successes after which one more run is allowed
 --       6 work channel
 --       7 topics to wake
 -- RETURN 'ok'
 -- NEEDS time_given (shared/clock)
 --
--- An overload halves the limit, never below 1, at most once in a time: runs that were started together fail together. It is
--- gone when as many may run again as did when it began. An overloaded run is still counted when this is called.
+-- An overload halves the limit, but never below 1. It does so at most once in the time of ARGV 4, because runs that
+-- started together fail together. The bound is deleted when the limit grows above the number of runs at the first
+-- overload. The run that met the overload is still counted when the queue calls this script.
 
 local gates, running, account = KEYS[1], KEYS[2], ARGV[1]
 local scope = 'bound/' .. account

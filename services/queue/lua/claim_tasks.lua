@@ -1,22 +1,24 @@
 #!lua flags=allow-oom
 -- claim_tasks: lease the next tasks of one engine to an executor.
 --
--- KEYS  1 executor      hash  boot, seq, ids granted in answer to this seq, '1' when its Sync has to settle something
+-- KEYS  1 executor      hash  boot, seq; granted: ids granted in answer to this seq; unsettled: '1' when its Sync has
+--                             leases to settle first
 --       2 tasks         hash  id -> record (JSON)
 --       3 prompts       hash  id -> TaskSpec with the prompts and attachments only
 --       4 leases        zset  ids by lease expiry (ms)
 --       5 alarms        zset  ids by the time at which a task that was not started expires or loses its executor (ms)
 --       6 pinned        zset  executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
 --       7 blocked       zset  reason/age/id of queued tasks that are in no line, all with score 0
---       8 meta          hash  fence: the newest; cost:engine: tokens of a run on average; run: id of the Redis process; hold: while
---                             nothing is granted
---       9 running       hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
---       10 load         hash  all, class/… or agent/…, then /tasks or /bytes -> what waits
---       11 bench        zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
---                             may again, all with score 0
+--       8 meta          hash  fence: the newest; cost:engine: average tokens of a run; run: id of the Redis process;
+--                             hold: there while no lease is granted
+--       9 running       hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label ->
+--                             leases
+--       10 load         hash  all, class/… or agent/…, then /tasks or /bytes -> how much waits
+--       11 bench        zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of
+--                             agents that may run again, all with score 0
 --       12 gates        hash  scope -> gate (JSON)
 --       13 rates        hash  requests|tokens/engine|agent/name -> level and time (ms)
---       14 rota         hash  class -> credit in this engine's round of turns; time:class -> virtual time
+--       14 rota         hash  turn order of this engine: class -> credit; time:class -> virtual time
 --       15 urgentLines  zset  agent/age/id of waiting tasks of this engine and class, all with score 0
 --       16 highLines    zset  the same
 --       17 normalLines  zset  the same
@@ -29,7 +31,7 @@
 --       24 highTurns    zset  the same
 --       25 normalTurns  zset  the same
 --       26 lowTurns     zset  the same
---       27 refills      zset  agents that may not run now by when their rate has refilled (ms)
+--       27 refills      zset  throttled agents by the time at which their rate has refilled (ms)
 -- ARGV  1 executor id
 --       2 now (ms), or '' for the server's clock
 --       3 boot id
@@ -38,33 +40,37 @@
 --       6 account that its runs use
 --       7 most leases
 --       8 lease length (ms)
---       9 bytes of prompts after which no more is added
+--       9 bytes of prompts after which no more tasks are added
 --       10 work channel
---       11 order (JSON): the settings of domain/order, and mostAgeing, the most that age multiplies a weight by; startTargets: class ->
---          time (ms) within which its tasks should start
---       12 'early' when the caller has not seen yet what its Sync found, else ''
--- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the following it was granted before,
---        tasks in line of which this says nothing, 'login' or 'executor' for what kept it from more or '', '1' when
---        tasks wait for this executor alone or '', id, record, prompts, …}
+--       11 order (JSON): the settings of domain/order; mostAgeing: the greatest factor by which age multiplies a
+--          weight; startTargets: class -> time (ms) within which its tasks should start
+--       12 'early' when the caller does not know yet what its Sync found, else ''
+-- RETURN {'stale'} | {'unsettled'} | {'ok', ms until time alone lets more start or '', how many of the tasks below were
+--        granted before, how many tasks are left in line (0 when the script saw that none of them may start), 'login'
+--        or 'executor' when only this deferred more tasks or '', '1' when tasks wait for this executor alone or '', id,
+--        record, prompts, …}
 -- NEEDS time_given (shared/clock), decode_record (shared/record), open_batch, push, push_two (shared/batch),
 --       open_tally (shared/tally), tell_due (shared/due), run_id (outage/run), open_rules (claim/rules),
 --       open_turns, open_line, peek (claim/turns), open_classes (claim/classes)
 --
--- In parts: a class is picked (claim/classes.lua), in it an agent (claim/turns.lua), of it the oldest task, as far as the
--- rules let it start (claim/rules.lua, gates.lua, rates.lua); what is read in pages is written at the end (shared/batch.lua).
--- An agent that may not run is benched, and a task that a label keeps back leaves its line, so that each is looked at once and not by
--- every claim.
--- Run twice for one sequence it answers what it granted the first time, with the same fences, and fills up; that alone during a hold,
--- which sync_executor ends, and in a Redis that was started again since sync_executor last looked, which is the first to see it: so a
--- waiting Sync may claim without a look before. The fence is at least the time in ms: a Redis that came back without its last second still
--- grants none twice.
+-- The script picks a class (claim/classes.lua), an agent of that class (claim/turns.lua), and the agent's oldest task
+-- that the rules let start (claim/rules.lua, gates.lua, rates.lua). Changes to lists that are read in pages are written
+-- at the end (shared/batch.lua).
+-- An agent that may not run is throttled: it goes from the turns to the skip list `bench`. A task that a label defers
+-- leaves its line. So each is checked once, and not by every claim.
+-- When the script runs twice for one sequence, it returns what it granted the first time, with the same fences, and
+-- then grants more up to the bound. In two cases it grants no more: during a hold, which sync_executor ends, and when
+-- Redis was restarted since sync_executor last ran, because sync_executor has to notice a restart first. So a waiting
+-- Sync may claim without calling sync_executor before.
+-- A fence is at least the time in ms. So a Redis that came back without its last second still grants no fence twice.
 
 local executor, tasks, prompts, leases, alarms, pinned, blocked, meta, running, load, bench, gates, rates, rota = unpack(KEYS)
 local name, boot, seq, engine, account = ARGV[1], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local most, lease_ms, most_bytes = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local order = cjson.decode(ARGV[11])
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
--- Tasks that leave their line unleased, and pinned ones that are looked at, in one call at most: it has to stay short.
+-- Bounds for one call, because it has to stay short: tasks that leave their line without a lease, and pinned tasks that
+-- are checked.
 local most_blocked, most_pins = 100, 500
 local now = time_given(ARGV[2])
 
@@ -84,7 +90,7 @@ local function answer(id, record, text)
   reply[#reply + 1] = text
   most = most - 1
 end
--- Record and prompts; what is missing is nil or false.
+-- Returns the record and the prompts of a task; what is missing is nil or false.
 local function read(id)
   return decode_record(redis.call('HGET', tasks, id)), redis.call('HGET', prompts, id)
 end
@@ -118,12 +124,12 @@ local to_tasks, to_rota, to_bench = batch.of('HSET', tasks), batch.of('HSET', ro
 local to_refills = batch.of('ZADD', KEYS[27])
 local to_blocked, from_pinned, from_alarms = batch.of('ZADD', blocked), batch.of('ZREM', pinned), batch.of('ZREM', alarms)
 local expiry = string.format('%.0f', now + lease_ms)
--- What leaves the line: tasks and bytes by class, which is a number, and by agent.
+-- How much leaves the waiting lines: tasks and bytes by class (a number) and by agent (a name).
 local taken_tasks, taken_bytes = {}, {}
 local function take(key, size)
   taken_tasks[key], taken_bytes[key] = (taken_tasks[key] or 0) + 1, (taken_bytes[key] or 0) + size
 end
--- Answers what the lease costs its agent.
+-- Grants a lease. Returns what it costs the agent (tokens / weight).
 local function lease(class, id, r, text)
   fence = math.max(fence + 1, now)
   r.state, r.fence, r.executor, r.boot, r.account, r.leased, r.reports = 'LEASED', fence, name, boot, account, now, 0
@@ -147,14 +153,15 @@ local function time_of(class)
   return tonumber(saved[4 + class] or 0)
 end
 
--- It is in no line until the reaper looks at it.
+-- Marks a task that leaves its line. It is in no line until the reaper returns or ends it.
 local function set_aside(reason, age, id, r)
   r.blocked = reason
   push_two(to_blocked, 0, reason .. age .. id)
   push_two(to_tasks, id, cjson.encode(r))
 end
 
--- What is pinned to this executor goes first, at its agent's cost. What may not start holds up nothing behind it.
+-- Tasks that are pinned to this executor go first, and their agents pay for them. A pinned task that may not start does
+-- not block the tasks behind it.
 local mine = name .. '/' .. engine
 for class = 1, most > 0 and peek(open_line(pinned, mine)) and 4 or 0 do
   local pins = open_line(pinned, mine .. '/' .. CLASSES[class])
@@ -177,7 +184,7 @@ for class = 1, most > 0 and peek(open_line(pinned, mine)) and 4 or 0 do
   end
 end
 
--- Benched agents that may run again take their turns.
+-- Agents of the skip list that may run again get turns again.
 for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, '[back/' .. engine .. '/', '(back/' .. engine .. '0')) do
   for class = 1, 4 do
     local agent = string.match(member, '^back/[^/]+/' .. CLASSES[class] .. '/(.+)$')
@@ -188,7 +195,8 @@ for _, member in ipairs(redis.call('ZRANGEBYLEX', bench, '[back/' .. engine .. '
   redis.call('ZREM', bench, member)
 end
 
--- The oldest task of a line that may start; nil when there is none. A broken one leaves the line for the reaper.
+-- Returns the oldest task of a line that may start; nil when there is none. A task without prompts is broken: it leaves
+-- the line, and the reaper ends it.
 local function next_of_line(line, skip)
   while peek(line) and most_blocked > 0 do
     local id = string.sub(peek(line), line.id_at)
@@ -205,7 +213,8 @@ local function next_of_line(line, skip)
 end
 
 local soonest = math.huge
--- The next task of a class, with its agent, who is out of the turns until it pays; nil when none may start.
+-- Returns the next task of a class, with its agent; nil when none may start. The agent is out of the turns until
+-- turns.pay().
 local function next_of_class(turns, class)
   while most_blocked > 0 and rules.class_may(CLASSES[class]) do
     local agent = turns.take()
@@ -234,7 +243,7 @@ local function next_of_class(turns, class)
   end
 end
 
--- Only classes in which something waits are looked into.
+-- The script reads only classes in which tasks wait.
 local oldest, turns = {}, {}
 for class = 1, 4 do
   local keys = { lines = KEYS[14 + class], heads = KEYS[18 + class], turns = KEYS[22 + class] }
@@ -285,9 +294,9 @@ if #granted > 0 then
 end
 batch.write()
 tell_due(ARGV[10], soonest, now)
--- Who blocked as much as one call may looks again at once.
+-- When this call has reached its bound of blocked tasks, the caller claims again at once.
 reply[2] = most_blocked == 0 and '1' or rules.wait() or ''
--- With slots left it has seen that nothing may start.
+-- When slots are left, the script has seen that no task in line may start, and the number stays 0.
 if #granted >= wanted or bytes >= most_bytes or kept ~= '' then
   for class = 1, 4 do
     reply[4] = reply[4] + redis.call('ZCARD', KEYS[14 + class])

@@ -5,15 +5,15 @@
 --       2 events  stream
 -- ARGV  1 scope
 --       2 now (ms), or '' for the server's clock
---       3 gate as JSON, without `closed`: who, why, and if it opens by itself: opens (ms) and ramp (ms)
---       4 'replace', or 'extend' to keep a gate that is closed as it is but for a later time of opening
---       5 data of the event gate.closed (JSON); '': none is written
---       6 data of the event session.timeout (JSON), or ''
+--       3 gate as JSON, without `closed`: who, why; a gate that opens by itself also has opens (ms) and ramp (ms)
+--       4 'replace', or 'extend': a gate that is closed already may only get a later time of opening
+--       5 data of the event gate.closed (JSON), or '' to write no event
+--       6 data of the event session.timeout (JSON), or '' to write no event
 --       7 work channel
--- RETURN gate as it is now
+-- RETURN the gate after this call (JSON)
 -- NEEDS time_given (shared/clock), tell_due (shared/due), add_event (shared/events)
 --
--- Closing a gate as it is closed already changes nothing, so that a repeat writes no second event.
+-- A call that closes a gate in the same way once more changes nothing. So a repeated call writes no second event.
 
 local gates, events, scope = KEYS[1], KEYS[2], ARGV[1]
 local now = time_given(ARGV[2])

@@ -1,9 +1,10 @@
--- enqueue_tasks: store new tasks of one engine, each for itself, and put them where they wait.
+-- enqueue_tasks: store new tasks of one engine and put each where it waits. Each task is accepted or refused on its
+-- own.
 --
 -- KEYS  1 tasks         hash    id -> record (JSON)
 --       2 prompts       hash    id -> TaskSpec with the prompts and attachments only
 --       3 owned         zset    agent/id, all with score 0
---       4 load          hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks
+--       4 load          hash    all, class/… or agent/…, then /tasks or /bytes -> how much waits; scheduled -> tasks
 --       5 parked        zset    ids by the time at which they become ready (ms)
 --       6 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
 --       7 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
@@ -27,38 +28,39 @@
 --       2 engine
 --       3 work channel
 --       4 how long a request id is remembered (ms)
---       5 bounds (JSON): [tasks, bytes] of all, urgent, high, normal, low, and of any one agent; 0: any number;
---         memory: there is none for new tasks
+--       5 bounds (JSON): [tasks, bytes] of all, urgent, high, normal, low, and of each agent; 0: no bound;
+--         memory: Redis has no memory for new tasks
 --       6 event data (JSON) of an urgent task
---       7 of a high one
---       8 of a normal one
---       9 of a low one
---       10 'tell' to tell executors of tasks for any of them, or '' when enough of them know
---       11 for each task, in turn: its line (see below), prompts
--- RETURN the time of acceptance, then for each task, in turn: 'added' | 'again' and its record | 'known' or 'conflict' and
---        the id of the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
+--       7 the same of a high task
+--       8 the same of a normal task
+--       9 the same of a low task
+--       10 'tell' to wake executors for tasks that any executor may take, or '' when enough executors are awake
+--       11 for each task: its line (see below), prompts
+-- RETURN the time of acceptance, then for each task: 'added' | 'again' and its record | 'known' or 'conflict' and the
+--        id of the task that has the request id | 'full' and the field of `load` that is at its bound, or 'memory' |
 --        'stopped' and the emergency stop (JSON)
 -- NEEDS time_given (shared/clock), open_batch, push_two (shared/batch), tell_due (shared/due),
 --       add_event, trim_events (shared/events)
 --
--- Line: id, class (1 to 4), agent, bytes that the bounds count, payload hash or '' when the call has no request id, traceparent
--- or '', start (ms; 0: none, but the record has conditions) or '', and the record's members as JSON but for state and times; a space
--- between them. One argument is cheaper than eight.
--- Conditions of a start: deadline (ms) of the first, pin (executor that it waits for), pinMs (how long), and what
--- is no matter of this script; each may be absent.
--- Writes no log entry: a log's first entry, QUEUED or SCHEDULED at `created`, is the record itself, which spares every waiting
--- task a stream.
--- Age is the time of acceptance, or of the start that was asked for; as 11 hex digits, it sorts by name.
--- An agent with nothing waiting takes its turns from now on: what it did not use before is not kept for it.
--- Redis refuses it, before its first write, when memory is full; all other scripts of the queue run even then.
--- Each command costs about what it does, so what is known from the lines is read for all tasks at once, and written so.
+-- A line describes a task: id, class (1 to 4), agent, bytes that the bounds count, payload hash ('' without a request
+-- id), traceparent or '', start (ms; 0: no start time, but the record has conditions; '': neither), and the members of
+-- the record as JSON, without state and times. A space separates them. One argument is cheaper than eight.
+-- The conditions of a start are members of the record: deadline (ms) of the first start, pin (the executor that the
+-- task waits for), pinMs (for how long). Each may be absent. This script does not use the other conditions.
+-- The script writes no log entry. The first entry of a log, QUEUED or SCHEDULED at `created`, is read from the record.
+-- So a waiting task needs no stream.
+-- The age of a task is its time of acceptance, or its start time. It has 11 hex digits, so that it sorts by name.
+-- An agent that had no waiting task gets turns from now on. It does not save up turns that it did not use before.
+-- When memory is full, Redis refuses this script before its first write. All other scripts of the queue still run.
+-- Each command costs about the same as the work that it does. So the script reads for all tasks at once what their
+-- lines name, and also writes for all tasks at once.
 
 local tasks, prompts, owned, load, parked, alarms, pinned, events, rota = unpack(KEYS)
 local engine, bounds = ARGV[2], cjson.decode(ARGV[5])
 local CLASSES = { 'urgent', 'high', 'normal', 'low' }
 local now = time_given(ARGV[1])
 
--- What waits, by scope, and the oldest of an agent in each class.
+-- How much waits in each scope, and for each class the age of each agent's oldest waiting task.
 local all_scopes, fields, heads = {}, {}, { {}, {}, {}, {} }
 local function open_scope(name, bound)
   local most_tasks, most_bytes = unpack(bounds[bound])
@@ -149,7 +151,7 @@ end
 local stop = redis.call('HGET', KEYS[22], 'emergency')
 local stopped = stop and not cjson.decode(stop).opens
 
--- Why the task is not stored, with what belongs to that word; nil when it is.
+-- Returns why the task is not stored, and the value that belongs to this answer; nil when it is stored.
 local function guard(line, before, request)
   if before then
     return 'again', before
@@ -170,7 +172,7 @@ end
 
 local created = string.format('%.0f', now)
 local NO_CONDITIONS = {}
--- Puts the task where it waits. Answers how its record begins.
+-- Puts the task where it waits. Returns the beginning of its record.
 local function enter(line)
   local id, class, agent, start = line.id, line.class, line.agent, tonumber(line.start)
   for _, scope in ipairs({ all, of_class[class], of_agent[agent] }) do
@@ -199,7 +201,7 @@ local function enqueue(line, before)
     request_key = request_key + 1
     request = KEYS[request_key]
   end
-  -- It came twice in this call: the second time has to see what the first one did.
+  -- This call has the task twice. The second time has to see what the first time wrote.
   if added[id] then
     batch.write()
     before = redis.call('HGET', tasks, id)

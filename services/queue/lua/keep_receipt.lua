@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- keep_receipt: note what an executor ended for an emergency stop, and tell whoever waits for it.
+-- keep_receipt: store what an executor ended for an emergency stop, and wake the calls that wait for it.
 --
 -- KEYS  1 receipts  hash  executor id -> receipt (JSON)
 -- ARGV  1 executor
 --       2 receipt (JSON)
---       3 how long all are kept (ms)
+--       3 how long all receipts are kept from now on (ms)
 --       4 work channel
 --       5 topic
 -- RETURN 'ok'

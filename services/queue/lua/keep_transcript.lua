@@ -1,20 +1,22 @@
 #!lua flags=allow-oom
--- keep_transcript: keep a conversation's transcript for the holder of a task's lease, or drop one, and what is too old or too much.
+-- keep_transcript: store the transcript of a conversation for the holder of a task's lease, or delete one. Then delete
+-- transcripts that are too old, or that exceed the bytes of all.
 --
 -- KEYS  1 tasks        hash  id -> record (JSON)
 --       2 transcripts  hash  id of the task whose turn is the last in it -> bytes
---       3 kept         zset  those ids by when they were kept (ms)
---       4 meta         hash  transcripts: bytes of all
+--       3 kept         zset  these ids by the time at which they were stored (ms)
+--       4 meta         hash  transcripts: bytes of all transcripts
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 how long a transcript is kept (ms)
---       3 most bytes of all together
+--       3 most bytes of all transcripts together
 --       4 task id
---       5 fence, or '' to drop what is kept for this task
+--       5 fence, or '' to delete the transcript of this task
 --       6 transcript
 -- RETURN 'ok' | 'lost'
 -- NEEDS time_given (shared/clock), HELD (shared/held)
 --
--- The oldest go first. What is dropped can still be gone on with where an executor has it on its disk.
+-- The oldest transcripts are deleted first. An executor that still has a deleted transcript on its disk can continue
+-- its conversation.
 
 local tasks, transcripts, kept, meta = unpack(KEYS)
 local id, fence, transcript = ARGV[4], tonumber(ARGV[5]), ARGV[6]

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- lift_bench: let benched agents try again.
+-- lift_bench: let throttled agents run again.
 --
--- KEYS  1 bench  zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that may
---                      again, all with score 0
--- ARGV  1 agent, or '' for all of them
+-- KEYS  1 bench  zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of agents that
+--                      may run again, all with score 0
+-- ARGV  1 agent, or '' for all agents
 --       2 work channel
 -- RETURN 'ok'
 -- NEEDS lift_bench (move/bench)

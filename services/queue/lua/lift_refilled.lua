@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- lift_refilled: let benched agents try again whose rate has refilled.
+-- lift_refilled: let throttled agents run again when their rate has refilled.
 --
--- KEYS  1 bench    zset  agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that may
---                        again, all with score 0
---       2 refills  zset  agents that may not run now by when their rate has refilled (ms)
+-- KEYS  1 bench    zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of agents
+--                        that may run again, all with score 0
+--       2 refills  zset  throttled agents by the time at which their rate has refilled (ms)
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 work channel
 -- RETURN 'ok'

@@ -1,17 +1,19 @@
 #!lua flags=allow-oom
--- mend_running: count again what is leased.
+-- mend_running: count the leases again.
 --
--- KEYS  1 running  hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
+-- KEYS  1 running  hash  urgent/engine, agent/agent, account/engine/account, executor/executor and label/label ->
+--                        leases
 --       2 tasks    hash  id -> record (JSON)
 --       3 leases   zset  ids by lease expiry (ms)
---       4 meta     hash  mended: when this was done last (ms)
+--       4 meta     hash  mended: time of the last count (ms)
 -- ARGV  1 now (ms), or '' for the server's clock
---       2 how long after that it is done again (ms)
+--       2 shortest time between two counts (ms)
 -- RETURN 'ok' | 'early'
 -- NEEDS time_given (shared/clock), decode_record (shared/record), count_lease (shared/count_lease)
 --
--- A count that leaks would keep work back for ever. The leases are what counts: whoever begins or ends one writes the counts in the same
--- script, and this makes them right whatever went wrong. It reads every lease, so all replicas together do it once in a while.
+-- A count that is too high by mistake would defer work forever. The leases are the source of truth. Each script that
+-- begins or ends a lease also writes the counts, and this script corrects them whatever went wrong. It reads every
+-- lease, so all replicas together run it only once in the time of ARGV 2.
 
 local running, tasks, leases, meta = unpack(KEYS)
 local now = time_given(ARGV[1])

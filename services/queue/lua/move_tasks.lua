@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- move_tasks: take tasks of one engine from the state that the caller saw to the next, each for itself, with its indexes, log
--- entry and event.
+-- move_tasks: take tasks of one engine from the state that the caller saw to the next state, with indexes, log entry
+-- and event. Each task is moved or refused on its own.
 --
 -- KEYS  1 tasks         hash    id -> record (JSON)
 --       2 results       hash    id -> TaskResult
@@ -9,13 +9,14 @@
 --       5 alarms        zset    ids by the time at which a task that was not started expires or loses its executor (ms)
 --       6 pinned        zset    executor/engine/class/age/id of waiting tasks with an affinity, all with score 0
 --       7 ended         zset    ids by end (ms)
---       8 running       hash    urgent/engine, agent/agent, account/engine/account, executor/executor and label/label -> leases
---       9 load          hash    all, class/… or agent/…, then /tasks or /bytes -> what waits; scheduled -> tasks; ended/bytes ->
---                               what is kept of ended tasks
---       10 meta         hash    fence: the newest; cost:engine: tokens of a run on average
+--       8 running       hash    urgent/engine, agent/agent, account/engine/account, executor/executor and label/label
+--                               -> leases
+--       9 load          hash    all, class/… or agent/…, then /tasks or /bytes -> how much waits; scheduled -> tasks;
+--                               ended/bytes -> bytes that ended tasks take
+--       10 meta         hash    fence: the newest; cost:engine: average tokens of a run
 --       11 blocked      zset    reason/age/id of queued tasks that are in no line, all with score 0
---       12 bench        zset    agent/agent/engine/class of agents that may not run now, back/engine/class/agent of those that
---                               may again, all with score 0
+--       12 bench        zset    skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of
+--                               agents that may run again, all with score 0
 --       13 rates        hash    requests|tokens/engine|agent/name -> level and time (ms)
 --       14 events       stream
 --       15 rota         hash    time:class -> virtual time
@@ -31,33 +32,38 @@
 --       25 highTurns    zset    the same
 --       26 normalTurns  zset    the same
 --       27 lowTurns     zset    the same
---       28 ...logs      stream  one for each task whose move has a note, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
+--       28 ...logs      stream  one for each task whose move has a note, in their order; entries 0-1, 0-2, … are
+--                               sequences 2, 3, …
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 engine
 --       3 log channel
 --       4 work channel
 --       5 how many moves follow
---       6 these (JSON, see below), each once, then for each task, in turn: its line (see below), result or ''
--- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', 'full ' and the field of `load` that is at its
---        bound, or 'fault ' and what is wrong with its record
+--       6 the moves (JSON, see below), each once, then for each task: its line (see below), result or ''
+-- RETURN for each task 'ok' | 'done' | 'lost' | 'ahead' | 'moved' | 'early' | 'missing', 'full ' and the field of
+--        `load` that is at its bound, or 'fault ' and what is wrong with its record
 -- NEEDS time_given (shared/clock), HELD (shared/held), open_batch, push, push_two (shared/batch),
 --       open_tally (shared/tally), count_lease (shared/count_lease), tell_due (shared/due),
 --       add_event, trim_events (shared/events), is_ahead (outage/ahead), lift_bench (move/bench),
 --       open_charges (move/charge), resume_lease (move/resume)
 --
--- A line: id, which of the moves, fence (held by the caller) or '', tokens of the run or '', and the rest of the event's JSON members; a
--- space between them. So ends of runs are mostly the same move, which is sent and decoded once.
--- A move: to, set {field: value}, and where they apply: from (state seen), settle (what the fence was used up for), due (only when
--- its time in leases, parked or alarms has come), note (of the log entry, as JSON; none: not logged), leaseMs (a lease that begins,
--- see move/resume.lua), bounds (of what waits, as enqueue_tasks has them), event (type). A field set to null is forgotten.
+-- A line describes a task: id, number of its move, fence (that the caller holds) or '', tokens of the run or '', and
+-- the remaining JSON members of the event. A space separates them. Most ends of runs have the same move, and so it is
+-- sent and decoded once.
+-- A move has: to, set {field: value}, and where they apply: from (the state that the caller saw), settle (what the
+-- fence is used up for), due (only when its time in leases, parked or alarms has come), note (of the log entry, as
+-- JSON; without it there is no entry), leaseMs (length of a lease that begins, see move/resume.lua), bounds (of what
+-- waits, as in enqueue_tasks), event (type). A field that is set to null is deleted.
 --
--- The only script that takes a task out of a state, but for starting it: what a state means for the indexes is here.
--- What the next state is, the domain decides from a record that it read; 'moved' says that it changed since, decide
--- again. 'ahead' says that Redis forgot the caller's lease, and that its next Sync lets it go on. 'early' says that what is due
--- was renewed since. 'done' says that this very call was made before. A retry keeps class and age.
--- Writes no log entry for a success, after which none comes: it is the record itself, which spares a task without reports a stream.
--- A claim charged its agent for an average run; what the run used corrects that here: nothing when it never started,
--- and the average stands when nobody knows.
+-- Only this script takes a task out of a state, except that claim_tasks and report_runs start it. So this file alone
+-- says what a state means for the indexes. The domain decides the next state from a record that it read before.
+-- 'moved': the task has changed since then, and the domain decides again. 'ahead': Redis lost the caller's lease, and
+-- the next Sync of its holder restores it. 'early': what was due has been renewed since. 'done': this same call was
+-- made before. A retried task keeps its class and age.
+-- A success gets no log entry, because no entry comes after it: it is read from the record. So a task without reports
+-- needs no stream.
+-- The claim charged the agent for an average run. This script corrects that by the tokens that the run used: 0 when it
+-- never started, and no correction when the tokens are not known.
 
 local tasks, results, leases, parked, alarms, pinned, ended, running, load, meta, blocked, bench, rates, events, rota =
   unpack(KEYS)
@@ -67,7 +73,7 @@ local CLASS = { urgent = 1, high = 2, normal = 3, low = 4 }
 local now = time_given(ARGV[1])
 local now_text = string.format('%.0f', now)
 
--- Waits for an executor or for a time: what the bounds at the door count.
+-- The task waits for an executor or for a time. The bounds of admission count these tasks.
 local WAITING = { QUEUED = true, PARKED = true, SCHEDULED = true }
 local DUE = { leases = leases, parked = parked, alarms = alarms }
 local charges = open_charges({ rota = rota, rates = rates, meta = meta }, engine)
@@ -85,7 +91,7 @@ local function count_waiting(r, sign)
   end
 end
 
--- The bound that has no room for one more that waits.
+-- Returns the bound that one more waiting task would exceed; nil when there is none.
 local function find_full(bounds, r)
   for _, scope in ipairs({ { 'all', 'all' }, { 'class/' .. r.class, r.class }, { 'agent/' .. r.agent, 'agent' } }) do
     local name, most_tasks, most_bytes = scope[1], unpack(bounds[scope[2]])
@@ -97,7 +103,8 @@ local function find_full(bounds, r)
   end
 end
 
--- Told by time alone while it waits: that its first run did not start in time, or that any executor may have it now.
+-- Sets when time alone changes a waiting task: its first run did not start in time, or it stops waiting for its
+-- executor.
 local function set_alarm(r, id, due)
   local expiry = r.deadline and not r.attempt and r.deadline or math.huge
   local at = math.min(expiry, r.pin and r.pinMs and r.created + r.pinMs or math.huge)
@@ -109,7 +116,7 @@ local function set_alarm(r, id, due)
   end
 end
 
--- Where it stands in line, and where when it is pinned.
+-- Returns the name of the task in its waiting line, and its name in `pinned` when it waits for an executor.
 local function place(r, id)
   local age = string.format('%011x/%s', r.since or r.created, id)
   return r.agent .. '/' .. age, r.pin and string.format('%s/%s/%s/%s', r.pin, engine, r.class, age)
@@ -164,7 +171,7 @@ local function end_lease(r, id, used)
   end
 end
 
--- Why the move does not apply, or nil when it does.
+-- Returns why the move does not apply; nil when it applies.
 local function guard(move, r, id, fence, settled)
   if settled and r.settled == settled then
     return 'done'
@@ -178,14 +185,15 @@ local function guard(move, r, id, fence, settled)
   local full = move.bounds and find_full(move.bounds, r)
   if full then
     return 'full ' .. full
-  elseif move.set.class == r.class then -- a change of class, made before
+  elseif move.set.class == r.class then -- the class was changed before
     return 'done'
   elseif move.due and tonumber(redis.call('ZSCORE', DUE[move.due], id) or now + 1) > now then
     return 'early'
   end
 end
 
--- Takes the task out of the indexes and counts of its state. Where it ends a lease, `used` is what the run cost, or nil.
+-- Takes the task out of the indexes and counts of its state. When this ends a lease, `used` is the tokens of the run,
+-- or nil when they are not known.
 local function leave(move, r, id, used)
   if r.state == 'QUEUED' then
     take_from_line(r, id)
@@ -216,7 +224,7 @@ local function put_end(r, id, result)
   push_two(to_ended, now_text, id)
 end
 
--- Makes the record that of the next state, and puts the task into the indexes and counts of that.
+-- Changes the record to the next state, and puts the task into the indexes and counts of that state.
 local function enter(move, r, id, settled, result)
   r.blocked = nil
   for field, value in pairs(move.set) do
@@ -242,7 +250,8 @@ local function enter(move, r, id, settled, result)
   push_two(to_tasks, id, cjson.encode(r))
 end
 
--- Tells the task's holder, its log and the event stream. `log` is the key of the log, `data` the rest of the event's members.
+-- Notifies the holder of the task, and writes the log entry and the event. `log`: key of the log. `data`: remaining
+-- JSON members of the event.
 local function tell(move, r, id, log, data)
   if r.state == 'CANCELLING' and not move.leaseMs then
     redis.call('PUBLISH', ARGV[4], 'executor:' .. r.executor)
@@ -271,7 +280,7 @@ local function move_task(line, result)
   local move = moves[tonumber(which)]
   local settled = move.settle and fence .. ' ' .. move.settle
   logs = logs + (move.note and 1 or 0)
-  -- It is moved twice in this call: the second time has to see what the first one did.
+  -- This call has the task twice. The second time has to see what the first time wrote.
   if moved[id] then
     batch.write()
   end
@@ -293,7 +302,7 @@ end
 
 local words = {}
 for i = 6 + #moves, #ARGV, 2 do
-  -- A record that cannot be read keeps no other task from moving on.
+  -- A record that cannot be read must not stop the other tasks.
   local good, word = pcall(move_task, ARGV[i], ARGV[i + 1])
   words[#words + 1] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))
 end

@@ -1,15 +1,16 @@
 #!lua flags=allow-oom
--- open_due_gates: forget gates whose time is over, and wake executors for those that let work through.
+-- open_due_gates: delete gates whose time is over, and wake executors when a gate lets work through.
 --
 -- KEYS  1 gates  hash  scope -> gate (JSON)
 -- ARGV  1 now (ms), or '' for the server's clock
---       2 how long a bound of adaptive concurrency outlives the last overload (ms)
+--       2 how long a bound of adaptive concurrency stays after its last halving (ms)
 --       3 work channel
 --       4 topics to wake
 -- RETURN 'ok'
 -- NEEDS time_given (shared/clock)
 --
--- Safe to run in every replica at once. A gate that opened by time raises no event: its closing said when.
+-- All replicas may run it at the same time. A gate that opens by itself writes no event: the event of its closing says
+-- when it opens.
 
 local gates, woken = KEYS[1], false
 local now = time_given(ARGV[1])

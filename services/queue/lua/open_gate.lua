@@ -1,20 +1,21 @@
 #!lua flags=allow-oom
--- open_gate: open a gate before its time, or one that has none.
+-- open_gate: open a gate before its time of opening, or a gate without one.
 --
 -- KEYS  1 gates   hash    scope -> gate (JSON)
 --       2 events  stream
 -- ARGV  1 scope
 --       2 now (ms), or '' for the server's clock
 --       3 type of the event
---       4 its data (JSON); '': none is written
+--       4 data of the event (JSON), or '' to write no event
 --       5 id of this call
---       6 when it was closed (ms): only then; or ''
+--       6 time at which the gate was closed (ms), or ''; a gate that was closed at another time stays closed
 --       7 work channel
 --       8 topics to wake
 -- RETURN 'ok' | 'open'
 -- NEEDS time_given (shared/clock), add_event (shared/events)
 --
--- It is kept as opened now, for its ramp and so that a repeat of this call is recognised; open_due_gates forgets it.
+-- The entry stays, and says that the gate opened now. Its ramp needs it, and a repeated call is recognised by it.
+-- open_due_gates deletes it.
 
 local gates, events, scope = KEYS[1], KEYS[2], ARGV[1]
 local now = time_given(ARGV[2])

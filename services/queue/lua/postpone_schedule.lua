@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- postpone_schedule: look at a schedule later, unless it is gone.
+-- postpone_schedule: set a later time for the next check of a schedule, unless the schedule was deleted.
 --
--- KEYS  1 times  zset  agent/name by when to look next (ms)
+-- KEYS  1 times  zset  agent/name by the time of the next check (ms)
 -- ARGV  1 agent/name
---       2 when (ms)
+--       2 time of the next check (ms)
 -- RETURN 'ok'
 
 redis.call('ZADD', KEYS[1], 'XX', ARGV[2], ARGV[1])

@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
--- put_turn: write a turn into a conversation, unless a later one is there.
+-- put_turn: write a turn into a conversation, unless a later turn is there.
 --
 -- KEYS  1 conversation  hash  agent, engine; head and next: turns (JSON)
 -- ARGV  1 agent
 --       2 engine
---       3 'next' for a turn that is about to be completed, 'head' for one that was
+--       3 'next' for a turn that is about to be completed, 'head' for a completed turn
 --       4 turn (JSON)
 --       5 how long the conversation is kept from now on (ms)
 -- RETURN 'ok' | 'later'
 --
--- Turns can end at once, at several replicas. The one that was leased later has the greater fence.
+-- Several turns can end at the same time, at different replicas. The turn that was leased later has the greater fence.
 
 local conversation, field = KEYS[1], ARGV[3]
 local before = redis.call('HGET', conversation, field)

@@ -1,16 +1,16 @@
--- read_due: when something is due next.
+-- read_due: read when something is due next.
 --
 -- KEYS  1 leases   zset  ids by lease expiry (ms)
 --       2 parked   zset  ids by the time at which they become ready (ms)
 --       3 alarms   zset  ids by the time at which a task that was not started expires or loses its executor (ms)
 --       4 gates    hash  scope -> gate (JSON)
---       5 refills  zset  agents that may not run now by when their rate has refilled (ms)
+--       5 refills  zset  throttled agents by the time at which their rate has refilled (ms)
 -- ARGV  1 now (ms), or '' for the server's clock
---       2 after which time (ms): what was due by then was seen
+--       2 only what is due after this time (ms): the caller has handled everything before it
 -- RETURN {now, when a task is due next, when a gate opens next, when a rate has refilled next}, each (ms) or ''
 -- NEEDS time_given (shared/clock)
 --
--- One look at all: a sleeper until the earliest of them misses none.
+-- The script reads all times at one moment. So a reaper that sleeps until the earliest of them misses none.
 
 local leases, parked, alarms, gates, refills = unpack(KEYS)
 local now, after = time_given(ARGV[1]), tonumber(ARGV[2])

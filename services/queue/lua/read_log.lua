@@ -1,4 +1,4 @@
--- read_log: a page of a task's log, with the task as it is then.
+-- read_log: read a page of a task's log, together with the task at the same moment.
 --
 -- KEYS  1 tasks    hash    id -> record (JSON)
 --       2 results  hash    id -> result
@@ -7,17 +7,18 @@
 --       2 entry after which it begins
 --       3 most entries
 --       4 bytes after which it ends; one entry may be larger
--- RETURN {record or nothing, result or nothing, how many entries the stream has, 1 when there are more, else 0,
+-- RETURN {record or nothing, result or nothing, how many entries the stream has, 1 when more entries follow, else 0,
 --         {entry id, {field, value, …}}, …}
 -- NEEDS decode_record (shared/record)
 --
--- In one look: a task that has ended and a page that nothing follows are then the whole truth, and whoever watches for the end needs to
--- ask for nothing more. A success is no entry (see move_tasks.lua): its result comes with the page that it follows, unless it is stored
--- in chunks. A page is bounded in bytes, since Redis and whoever reads it do nothing else meanwhile.
+-- The script reads log and task at one moment. So when the task has ended and no entry follows the page, the watcher
+-- knows the end and need not ask again. A success is not an entry (see move_tasks.lua). Its result comes with the last
+-- page, unless the result is stored in chunks. A page is bounded in bytes, because Redis and the reader do nothing else
+-- while they handle it.
 
 local tasks, results, log = unpack(KEYS)
 local id, after, most, room = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
--- How many more are looked at once the bytes so far are known.
+-- How many entries are read before their bytes are counted.
 local STEP = 8
 
 local function size_of(entry)

@@ -1,11 +1,11 @@
--- read_memory: how full the node of this shard is.
+-- read_memory: read how full the memory of this shard's node is.
 --
 -- KEYS  1 tasks  hash  id -> record (JSON)
 -- RETURN id of the Redis process, bytes that count towards maxmemory, maxmemory (0: none), maxmemory-policy
 -- NEEDS run_id (outage/run)
 --
--- A script because INFO alone has no key: a Redis Cluster would ask any node. What waits to be sent to replicas or written to
--- the append-only file does not count.
+-- This is a script because a plain INFO has no key: on a Redis Cluster it would go to any node. Data that waits to be
+-- sent to replicas or written to the append-only file does not count.
 
 local memory = redis.call('INFO', 'memory')
 local function read(field)

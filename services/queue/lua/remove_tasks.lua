@@ -1,19 +1,20 @@
 #!lua flags=allow-oom
--- remove_tasks: forget ended tasks, with all that was kept of them.
+-- remove_tasks: delete ended tasks with all their data.
 --
 -- KEYS  1 tasks    hash    id -> record (JSON)
 --       2 prompts  hash    id -> TaskSpec with the prompts and attachments only
 --       3 results  hash    id -> TaskResult
 --       4 ended    zset    ids by end (ms)
 --       5 owned    zset    agent/id, all with score 0
---       6 load     hash    ended/bytes -> what is kept of ended tasks
+--       6 load     hash    ended/bytes -> bytes that ended tasks take
 --       7 ...belongings  any  for each task, in their order, its log (stream) and its result in chunks (hash)
--- ARGV  1 for each task its id
+-- ARGV  1 the ids of the tasks
 -- RETURN 'ok'
 -- NEEDS decode_record (shared/record), open_tally (shared/tally)
 --
--- A task that has not ended is kept. Of a record that cannot be read its place in `ended` tells; its name in `owned` stays, as nobody
--- knows its agent. The request id is kept for its own time, so that a repeated call does not run the task again.
+-- A task that has not ended stays. When its record cannot be read, its entry in `ended` decides; then its entry in
+-- `owned` stays, because the agent is not known. The request id stays for its own time, so that a repeated call does
+-- not run the task again.
 
 local tasks, prompts, results, ended, owned, load = unpack(KEYS)
 local loads = open_tally(load)

@@ -1,19 +1,22 @@
 #!lua flags=allow-oom
--- report_runs: add executors' reports to the logs of the tasks that they hold, each for itself.
+-- report_runs: add reports of executors to the logs of the tasks that they hold. Each report succeeds or fails on its
+-- own.
 --
 -- KEYS  1 tasks    hash    id -> record (JSON)
 --       2 events   stream
 --       3 ...logs  stream  one for each report, in their order; entries 0-1, 0-2, … are sequences 2, 3, …
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 log channel
---       3 for each report, in turn: task id, fence, number of the report within this fence, 'started' in the attempt's first report
---         else '', traceparent of the attempt with 'started', how many entries, and these (TaskEvent), oldest first
--- RETURN for each report 'ok' | 'lost' | 'ahead', or 'fault ' and what is wrong with its task's record
+--       3 for each report: task id, fence, number of the report within this fence, 'started' in the first report of the
+--         attempt or '', with 'started' the traceparent of the attempt, how many entries, and the entries (TaskEvent),
+--         oldest first
+-- RETURN for each report 'ok' | 'lost' | 'ahead', or 'fault ' and what is wrong with the record of its task
 -- NEEDS time_given (shared/clock), HELD (shared/held), add_event, trim_events (shared/events),
 --       is_ahead (outage/ahead)
 --
--- A lease past its expiry that nobody reclaimed yet still belongs to its holder: going on is better than a second run. 'ahead' says that Redis
--- forgot the lease, and that its holder's next Sync lets it go on. Numbers have no gaps: one after reports that Redis forgot starts the run.
+-- A lease that is past its expiry but was not taken back yet still belongs to its holder: to continue is better than a
+-- second run. 'ahead' says that Redis lost the lease, and that the next Sync of its holder restores it. Report numbers
+-- have no gaps. So a gap means that Redis lost the reports between, and the report after the gap starts the run.
 
 local tasks, events = unpack(KEYS)
 local now = time_given(ARGV[1])
@@ -52,7 +55,7 @@ local words, i = {}, 3
 while i <= #ARGV do
   local id, fence, number, started, trace, count = unpack(ARGV, i, i + 5)
   local first, last = i + 6, i + 5 + tonumber(count)
-  -- A record that cannot be read keeps no other report from being heard.
+  -- A record that cannot be read must not stop the other reports.
   local good, word =
     pcall(report, KEYS[3 + #words], id, tonumber(fence), tonumber(number), started ~= '', trace, first, last)
   words[#words + 1] = good and word or 'fault ' .. (type(word) == 'table' and word.err or tostring(word))

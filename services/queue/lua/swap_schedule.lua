@@ -1,19 +1,19 @@
 #!lua flags=allow-oom
--- swap_schedule: store, replace or forget a schedule, unless somebody changed it since it was read.
+-- swap_schedule: store, replace or delete a schedule, unless it was changed since the caller read it.
 --
--- KEYS  1 schedules  hash  the agent's: name -> schedule (JSON)
---       2 times      zset  agent/name by when to look at it next (ms)
+-- KEYS  1 schedules  hash  of one agent: name -> schedule (JSON)
+--       2 times      zset  agent/name by the time of the next check (ms)
 -- ARGV  1 agent
 --       2 name
 --       3 schedule as it was read, or '' when there was none
---       4 schedule to store, or '' to forget it
---       5 when to look at it next (ms), or '' for never
+--       4 schedule to store, or '' to delete it
+--       5 time of the next check (ms), or '' for no check
 --       6 most schedules of the agent, or '' for no bound
---       7 most bytes of them
+--       7 most bytes of all schedules of the agent
 --       8 work channel
 -- RETURN 'ok' | 'same' | 'changed' | 'full'
 --
--- 'same': this very schedule is stored already, by this call run twice, or by another replica that came to the same.
+-- 'same': exactly this schedule is stored already. This call ran twice, or another replica made the same change.
 
 local schedules, times = unpack(KEYS)
 local name, before, after = ARGV[2], ARGV[3], ARGV[4]

@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
--- sync_executor: record an executor's heartbeat and compare the leases it names with those it was granted.
+-- sync_executor: record the heartbeat of an executor, and compare the leases that it names with the leases that it was
+-- granted.
 --
--- KEYS  1 executor   hash  boot, seq, seen, draining, offers, retired boots, ids granted in answer to this seq, '1' when it has to
---                          settle something
+-- KEYS  1 executor   hash  boot, seq, seen, draining, offers; retired: earlier boots; granted: ids granted in answer to
+--                          this seq; unsettled: '1' when the caller has leases to settle first
 --       2 executors  zset  executor ids by last call (ms)
 --       3 tasks      hash  id -> record (JSON)
 --       4 leases     zset  ids by lease expiry (ms)
@@ -15,20 +16,23 @@
 --       4 sequence
 --       5 lease length (ms)
 --       6 '1' when draining, else '0'
---       7 'first', or 'again' for a waiting call that looks once more
---       8 what it offers (JSON; nothing here looks into it)
---       9 task ids and fences that the executor holds, in turn
--- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id, fence, …},
---        for how long nothing may be granted (ms), the gate of the emergency stop (JSON) or ''}
+--       7 'first', or 'again' when a waiting call checks once more
+--       8 what the executor offers (JSON; this script does not read it)
+--       9 for each lease that the executor holds: task id, fence
+-- RETURN {'stale'} | {'ok', {lost id, …}, {cancelled id, fence, reason, …}, {unlisted id, fence, …}, {forgotten id,
+--        fence, …}, for how long no lease may be granted (ms), the gate of the emergency stop (JSON) or ''}
 -- NEEDS time_given (shared/clock), HELD (shared/held), decode_record (shared/record),
 --       open_batch, push_two (shared/batch), is_ahead (outage/ahead), notice_restart, held_back (outage/notice)
 --
--- Unlisted leases were granted to this executor by an earlier answer or to an earlier boot, and it does not have them:
--- the caller frees them one by one. What this sequence itself was granted is not among them, so that the same call can
--- be made twice. 'again' renews nothing: the heartbeat counts from the start of the call. A boot that was followed by
--- another is stale, however late its calls arrive, while it is among the last 1,000 characters of such boots and the executor is kept (a
--- day). Forgotten leases are those that Redis lost with its last moments: the caller lets them go on. Where it has either to settle, a
--- claim that was sent together with this call waits for that.
+-- Unlisted leases: an earlier answer granted them, or an earlier boot had them, and the executor does not have them
+-- now. The caller takes them back one by one. Leases that this sequence itself was granted are not among them, so the
+-- same call can be made twice.
+-- Forgotten leases: Redis lost them with its last writes. The caller restores them.
+-- When there are unlisted or forgotten leases, a claim that was sent together with this call waits until they are
+-- settled.
+-- 'again' renews no lease: the heartbeat counts from the start of the call.
+-- A boot that was followed by another boot is stale, however late its calls arrive. This holds while its id is among
+-- the last 1,000 characters of such boot ids, and while the executor's hash is kept (a day after its last call).
 
 local executor, executors, tasks, leases, running, meta, gates = unpack(KEYS)
 local outage = { meta = meta, leases = leases, executors = executors }
@@ -53,7 +57,7 @@ elseif seq > last_seq then
 end
 notice_restart(outage, now, tonumber(ARGV[5]))
 
--- Records of ids, in their order; false for one that there is not.
+-- The records of `ids`, in the same order; false where there is none that can be read.
 local function find_all(ids)
   local found = {}
   for from = 1, #ids, 1000 do
@@ -99,7 +103,8 @@ if mode == 'first' then
   batch.write()
 end
 
--- That it names all its leases but those that this very Sync granted is the rule: all are looked through only when it has more.
+-- An executor normally names all its leases, except those that this same Sync granted. So the script scans all leases
+-- only when the count shows others.
 local granted_ids = {}
 for id in string.gmatch(granted, '%S+') do
   granted_ids[#granted_ids + 1] = not listed[id] and id or nil

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
--- write_barrier: write something, for a WAIT that comes next on the same connection.
+-- write_barrier: make a write for the WAIT that comes next on the same connection.
 --
--- KEYS  1 barrier  string  nothing
+-- KEYS  1 barrier  string  always empty
 -- RETURN OK
 --
--- A script since SET alone is refused when memory is full, and ends have to be confirmed then too.
+-- This is a script because Redis refuses a plain SET when memory is full. The queue has to confirm ends of tasks then
+-- too.
 
 return redis.call('SET', KEYS[1], '')

@@ -19,11 +19,11 @@ export interface QueueConfig {
   readonly service: ServiceSettings;
   readonly redisUrl: string;
   readonly shards: number;
-  /** Where a task is when its acceptance or end is answered. */
+  /** Which copies must have a task before its acceptance or end is answered: Redis alone, or `replicas` as well. */
   readonly durability: "local" | "replicated";
-  /** How many replicas of Redis `replicated` means. */
+  /** How many replicas of Redis must have a change when `durability` is `replicated`. */
   readonly replicas: number;
-  /** The default first. */
+  /** The first is the default. */
   readonly engines: readonly string[];
   readonly maxPromptBytes: number;
   readonly bounds: Bounds;
@@ -41,7 +41,6 @@ export interface QueueConfig {
   readonly callerUnreadBytes: number;
 }
 
-/** Every setting of the queue. */
 export function defineQueue(settings: Settings): QueueConfig {
   const config = {
     service: serviceSettings(settings, { name: "queue", grpcPort: 3001, opsPort: 9001 }),
@@ -103,7 +102,6 @@ function defineDurability(settings: Settings): Pick<QueueConfig, "durability" | 
   };
 }
 
-/** The load above which tasks are refused. */
 function defineOverload(settings: Settings): Strain {
   return {
     loopDelayMs: settings.durationMs(
@@ -170,7 +168,7 @@ function defineRetention(settings: Settings): Pick<QueueConfig, "retentionMs" | 
   };
 }
 
-/** What waits at most: QUEUED, PARKED and SCHEDULED tasks. */
+/** Bounds on waiting tasks. QUEUED, PARKED and SCHEDULED tasks count as waiting. */
 function defineBounds(settings: Settings): Bounds {
   const anyNumber = { default: 0, min: 0 };
   const classTasks = settings.list("CCSP_QUEUE_CLASS_MAX_WAITING", "most waiting tasks of a class, as class=tasks", {

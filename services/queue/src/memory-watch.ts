@@ -7,17 +7,17 @@ import { hasRoom, judgeMemory, type NodeMemory, type Room, usedShare } from "./d
 const EVERY_MS = 1_000;
 
 interface WatchDeps {
-  /** For one shard each, in their order. */
+  /** One read for each shard, in the order of the shards. */
   readonly reads: readonly (() => Promise<NodeMemory>)[];
   readonly registry: Registry;
   readonly log: Logger;
   readonly everyMs?: number;
 }
 
-/** Warns of what is doubtful; throws an Error that says what to do when accepted tasks would be thrown away. */
+/** Warns about doubtful settings. Throws an Error that says what to do when Redis would throw accepted tasks away. */
 export async function checkMemory(reads: WatchDeps["reads"], config: QueueConfig, log: Logger): Promise<void> {
   const nodes = await Promise.all(reads.map((read) => read())).catch((err: unknown) => {
-    // It may be in the middle of a failover: no reason not to start.
+    // Redis may be in the middle of a failover. That is no reason to refuse the start.
     log.warn({ err }, "the memory of Redis was not checked");
     return [];
   });
@@ -26,14 +26,13 @@ export async function checkMemory(reads: WatchDeps["reads"], config: QueueConfig
     waiting: bounds.all.bytes / shards,
     ended: maxEndedBytes / shards,
     transcripts: conversations.transcriptBytes / shards,
-    // At most twice as much is there at a time; see `createRedisLevel`.
+    // Redis can hold twice this bound at one time; see `createRedisLevel`.
     cached: (2 * cache.redis.maxBytes) / shards,
   });
   if (fatal !== undefined) throw new Error(fatal);
   for (const doubt of doubts) log.warn(doubt);
 }
 
-/** How full Redis is. */
 export const showMemory = (registry: Registry): Gauge =>
   new Gauge({
     name: "ccsp_queue_memory_used_ratio",
@@ -42,8 +41,8 @@ export const showMemory = (registry: Registry): Gauge =>
   });
 
 /**
- * Looks each second whether there is memory for new work, at each shard by itself: a node that is away holds up no other's look. What
- * was seen of it last counts meanwhile.
+ * Checks each second whether Redis has memory for new work. Each shard has its own loop, so an unreachable node does
+ * not delay the checks of the others. Until it answers again, its last known state counts.
  */
 export function watchMemory({
   reads,
@@ -71,7 +70,7 @@ export function watchMemory({
   const stop = new AbortController();
   const loop = async (...which: Parameters<typeof look>): Promise<void> => {
     while (!stop.signal.aborted) {
-      // That Redis is away is told by whoever needs it for more.
+      // Only a debug message: the calls that need Redis for more report that it is away.
       await look(...which).catch((err: unknown) => log.debug({ err }, "the memory of Redis was not read"));
       await delay(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }

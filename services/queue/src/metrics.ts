@@ -5,7 +5,7 @@ import type { BreakerObserver } from "./domain/intake/breaker.js";
 import type { QueueObserver } from "./domain/lifecycle/observer.js";
 import { startedInTime } from "./domain/order/objective.js";
 
-/** What happened at this replica. */
+/** Counts what this replica changed. */
 export function observeQueue(registry: Registry): QueueObserver {
   const registers = [registry];
   const accepted = new Counter({
@@ -74,7 +74,7 @@ export function observeBreaker(registry: Registry): BreakerObserver {
   return { refused: () => refused.inc() };
 }
 
-/** The same, and it counts what is refused: each task of a batch, and each try of a schedule. */
+/** Passes calls on to `submissions` and counts the refused tasks: each task of a batch, and each try of a schedule. */
 export function observeSubmissions(registry: Registry, submissions: Submissions): Submissions {
   const refused = new Counter({
     name: "ccsp_queue_tasks_refused_total",

@@ -14,7 +14,7 @@ import { replicated, warnOfUnasked } from "./redis/replicated.js";
 import { createShards, fixShards } from "./redis/shards.js";
 import { openWakes } from "./redis/wakes.js";
 
-/** Redis and all that is built on it: the store of all shards, the clock, and the wake-ups. */
+/** Opens Redis and everything that is built on it: the store of all shards, the clock, and the wake-ups. */
 export async function openStorage(
   config: QueueConfig,
   { open, log, registry }: Pick<ServiceContext, "open" | "log"> & { readonly registry: Registry },

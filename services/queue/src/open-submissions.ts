@@ -9,11 +9,12 @@ import { startStrainMeter } from "./strain-meter.js";
 interface OpenDeps {
   readonly open: Open;
   readonly registry: Registry;
-  /** Whether Redis answers. */
   readonly redis: { answers(): boolean };
 }
 
-/** Submissions behind a breaker: one that is refused because of `overload` costs nothing. */
+/**
+ * Submissions behind a circuit breaker. A task that the breaker refuses because of `overload` costs no further work.
+ */
 export async function openSubmissions(
   overload: Strain,
   { open, registry, redis }: OpenDeps,

@@ -1,12 +1,15 @@
 import type { Settings } from "@ccsp/config";
-import { AGENT_ID } from "./domain/fields/ids.js";
+import { AGENT_ID } from "@ccsp/identity";
 import { classWeights, type Order, type Rate } from "./domain/order/order.js";
 
 const WEIGHT = /^[1-9][0-9]{0,3}$/;
-/** Of an agent; engines are named alike. */
+/** The pattern of an agent's id. Engine names follow it too. */
 const NAME = AGENT_ID.source.slice(1, -1);
 
-/** How engines are shared: CCSP_QUEUE_… settings of classes, agents, labels and rates. */
+/**
+ * Reads how agents, classes and labels share the engines: the CCSP_QUEUE_… settings of classes, agents, labels and
+ * rates.
+ */
 export function defineOrder(settings: Settings): Order {
   const urgentMax = settings.integer(
     "CCSP_QUEUE_URGENT_MAX",
@@ -57,7 +60,7 @@ export function defineOrder(settings: Settings): Order {
   };
 }
 
-/** `name=number`; the name may have a "=" too. */
+/** Reads `name=number`. The name may contain a "=" too. */
 function readNumber(entry: string): [name: string, number: number] {
   const at = entry.lastIndexOf("=");
   return [entry.slice(0, at), Number(entry.slice(at + 1))];
@@ -69,5 +72,5 @@ function readRate(entry: string): [name: string, rate: Rate] {
   return [name, [requests, tokens]];
 }
 
-/** As `labelName` has it, also of a key alone. */
+/** Encodes a label as `labelName` does. Also accepts a key without a value. */
 const labelPart = (label: string): string => label.split("=").map(encodeURIComponent).join("=");

@@ -6,7 +6,7 @@ import { startReaping } from "./reap-loop.js";
 
 const NEVER = { tasks: Number.POSITIVE_INFINITY, gates: Number.POSITIVE_INFINITY, refills: Number.POSITIVE_INFINITY };
 
-/** Plays the loop on a clock that moves only while it sleeps, until it has slept `times`. */
+/** Runs the loop on a clock that moves only while the loop sleeps, until it has slept `times` times. */
 async function play(
   times: number,
   next: (nowMs: number, seen: NextDue["seen"] | undefined) => Partial<NextDue["waits"]>,
@@ -47,7 +47,7 @@ async function play(
   };
   return {
     seen,
-    /** Word of something sooner comes then. */
+    /** Sends a wake-up about a sooner time when the clock reaches `atMs`. */
     tellAt: (atMs: number) => void (word = { atMs }),
     async run() {
       const log = pino({ level: "silent" });

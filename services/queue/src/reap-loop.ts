@@ -3,11 +3,11 @@ import type { NextDue } from "./domain/due/due-store.js";
 import type { Due } from "./domain/due/reaper.js";
 import { DUE_TOPIC, type Wakes } from "./domain/wakes/wakes.js";
 
-/** What the loop does; the first two never at once. */
+/** What the loop runs. `whole` and `due` never run at the same time. */
 export interface Rounds {
-  /** Everything. */
+  /** Handles everything. */
   readonly whole: () => Promise<void>;
-  /** Only what has come due. */
+  /** Handles only what has come due. */
   readonly due: (due: Due) => Promise<void>;
   readonly next: (seen: NextDue["seen"] | undefined) => Promise<NextDue>;
 }
@@ -16,17 +16,18 @@ export interface ReapOptions {
   readonly everyMs: number;
   readonly wakes: Pick<Wakes, "listen">;
   readonly log: Logger;
-  /** Ms, of a clock that only goes forward; for tests. */
+  /** A monotonic clock, in ms. Tests set it. */
   readonly nowMs?: () => number;
 }
 
-/** What comes due within this after a look waits for the next, so that many times, or words of them, that are close together are one round. */
+/** The least time between two checks. Due times, or wake-ups about them, that come close together share one round. */
 const GAP_MS = 10;
 const NEVER = { tasks: Number.POSITIVE_INFINITY, gates: Number.POSITIVE_INFINITY, refills: Number.POSITIVE_INFINITY };
 
 /**
- * Runs a whole round each `everyMs`, and one of what is due when its time comes: it sleeps until the earliest of these times, and looks
- * again when there is word of a sooner one. A round that fails is logged once and tried again at the next whole one.
+ * Runs a whole round each `everyMs`, and a round of due work when its time comes. The loop sleeps until the earliest of
+ * these times, and checks again when a wake-up announces a sooner one. The loop logs a failed round once and tries
+ * again at the next whole round.
  */
 export function startReaping(rounds: Rounds, { everyMs, wakes, log, nowMs = () => performance.now() }: ReapOptions) {
   const stop = new AbortController();
@@ -57,7 +58,7 @@ export function startReaping(rounds: Rounds, { everyMs, wakes, log, nowMs = () =
       const dueMs = Math.max(lookedMs + Math.min(waits.tasks, waits.gates, waits.refills), earliestMs + GAP_MS);
       const nextMs = Math.min(dueMs, wholeMs);
       await listener.next(Math.max(0, nextMs - nowMs()), stop.signal);
-      // Words that come within the gap are heard by the look at its end.
+      // The check at the end of the gap covers wake-ups that arrive within the gap.
       const lookMs = Math.min(nextMs, lookedMs + GAP_MS);
       while (!stop.signal.aborted && nowMs() < lookMs) await listener.next(lookMs - nowMs(), stop.signal);
     }

@@ -23,10 +23,9 @@ import { measureQueue, showTargets } from "./status-metrics.js";
 import { createTaskIds } from "./task-id.js";
 
 const REAP_EVERY_MS = 1_000;
-/** It comes by the second and belongs to no task. */
+/** Calls of Sync are frequent, and they belong to no task. */
 const UNTRACED = { untraced: ["sync"] } as const;
 
-/** The queue: tasks, their order, leases, logs and results. */
 export const queueService: ServiceDefinition<QueueConfig> = {
   name: "queue",
   summary: "QueueService: tasks, their order, leases, logs and results",
@@ -39,7 +38,7 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     measureQueue(registry, store);
     showTargets(registry);
 
-    // Each shard keeps its share of a bound on all tasks.
+    // Each shard gets an equal share of a bound on all tasks.
     const share = (bound: number): number => Math.ceil(bound / shards);
     const order = orderOfShard(config.order, shards);
     const observer = observeQueue(registry);

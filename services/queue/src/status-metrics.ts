@@ -10,13 +10,16 @@ import { CLASSES } from "./domain/task/task.js";
 
 export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Clock;
 
-/** What gates block. The emergency stop is shown by its level. */
+/**
+ * The kinds of scope that the gauge of closed gates shows. The emergency stop has a gauge of its own, for its level.
+ */
 const GATED = ["all", "class", "engine", "account", "executor", "agent", "label"] as const satisfies Scope["kind"][];
 
-/** What waits and runs, read when it is scraped: once for all gauges, and every replica shows the same. */
+/** Gauges of what waits and runs. A scrape reads Redis once for all gauges. Every replica shows the same values. */
 export function measureQueue(registry: Registry, store: MeasuredStore): void {
   let reading: Promise<void> | undefined;
-  // All gauges of a scrape are asked at once; the first one reads for all. A scrape while Redis is away shows the last values.
+  // A scrape asks all gauges at the same time, and the first one reads for all. While Redis is away, a scrape shows the
+  // last values.
   const collect = (): Promise<void> => {
     reading ??= read(store)
       .then(show)
@@ -81,12 +84,12 @@ async function read(store: MeasuredStore) {
   ]);
   const closed = [...gates].flatMap(([name, gate]) => (isClosed(gate, nowMs) ? readScope(name).kind : []));
   const stop = gates.get(scopeName({ kind: "emergency" }));
-  // One that was resumed is kept for a while, as every gate that opened.
+  // Redis keeps a resumed stop for a while, like every gate that opened.
   const level = stop && stop.opens === undefined ? (stop.level ?? 0) : 0;
   return { depths, counts, present, closed, level };
 }
 
-/** Within what time a task of each class is meant to start: a figure to compare others with. */
+/** Shows the time within which a task of each class should start. Other figures are compared with it. */
 export function showTargets(registry: Registry): void {
   const target = new Gauge({
     name: "ccsp_queue_start_target_seconds",

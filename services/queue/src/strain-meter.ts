@@ -1,11 +1,11 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Strain } from "./domain/intake/breaker.js";
 
-// The resolution is part of each sample.
+// Each sample includes the resolution, so it is subtracted below.
 const RESOLUTION_MS = 20;
 const WINDOW_MS = 1_000;
 
-/** Measures what the breaker looks at: the event loop's delay in the last whole second, and the calls that were begun. */
+/** Measures the load for the breaker: the event loop's delay in the last whole second, and the calls under way. */
 export function startStrainMeter() {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delays.enable();
@@ -15,7 +15,7 @@ export function startStrainMeter() {
     delays.reset();
   }, WINDOW_MS);
   window.unref();
-  // In the order in which they began.
+  // A Set keeps the order in which the calls began.
   const calls = new Set<{ readonly startMs: number }>();
 
   return {
@@ -25,7 +25,7 @@ export function startStrainMeter() {
       return { loopDelayMs, oldestCallMs, callsUnderWay: calls.size };
     },
 
-    /** A call begins; what is returned is to be called when it ends. */
+    /** Notes that a call begins. The caller must call the returned function when the call ends. */
     begin(): () => void {
       const call = { startMs: performance.now() };
       calls.add(call);

@@ -3,11 +3,12 @@ import { monotonicFactory } from "ulid";
 import { shardOfAgent } from "./domain/task/shard.js";
 
 /**
- * Ids for an agent's tasks: its shard, then what sorts by time. Within this process they also sort within a millisecond, so
- * that tasks which one replica accepted keep their order.
+ * Makes ids for an agent's tasks: the agent's shard, then a ULID, which sorts by time. Ids that one process makes also
+ * sort within a millisecond, so the tasks that one replica accepted keep their order.
  */
 export function createTaskIds(shards: number): (agent: string) => string {
-  // Node keeps random bytes in stock; ulid's own source asks the system for each of sixteen characters, 2 µs of an id under load.
+  // Node keeps a stock of random bytes. The default source of ulid asks the system for each of sixteen characters,
+  // which takes 2 µs per id under load.
   const next = monotonicFactory(() => randomInt(32) / 32);
   return (agent) => `${shardOfAgent(agent, shards)}-${next().toLowerCase()}`;
 }

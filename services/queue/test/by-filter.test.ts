@@ -44,7 +44,7 @@ function byFilter(options: WorldOptions): void {
 
   const addNow = async (agentId: string, more: Partial<TaskSpec> = {}): Promise<string> =>
     (await client.enqueue({ agentId, spec: spec(more), requestId: "" })).task?.id ?? "";
-  /** Each a millisecond after the one before. */
+  /** Enqueues a task, one millisecond after the one before. */
   const add = async (agentId: string, more: Partial<TaskSpec> = {}): Promise<string> => {
     world.clock.now++;
     return addNow(agentId, more);
@@ -140,7 +140,7 @@ function byFilter(options: WorldOptions): void {
 
       assert.deepEqual(await cancel({ labels: { batch: "7" } }), { matched: 2n, cancelled: 2n });
       assert.deepEqual(await statesOf([held, waiting, other]), ["CANCELLING", "CANCELLED", "QUEUED"]);
-      // What is being cancelled has not ended; what has is not counted again.
+      // A task that is being cancelled has not ended, so it counts again. An ended task does not.
       assert.deepEqual(await cancel({ labels: { batch: "7" } }), { matched: 1n, cancelled: 1n });
       await client.fail({ taskId, fence, error: TaskError.fromPartial({ category: ErrorCategory.CANCELLED }) });
       assert.deepEqual(await cancel({ labels: { batch: "7" } }), { matched: 0n, cancelled: 0n });

@@ -64,7 +64,8 @@ describe("the disk level", () => {
       clock.now += 10;
       await eventually(async () => assert.equal(await disk.put(`k${i}`, answer("x".repeat(3 * KIB))), "stored"));
     }
-    // 16 blocks of 4 KiB, and up to a half more while a sweep is under way: a third, in whole blocks.
+    // The bound is 16 blocks of 4 KiB. While a sweep is under way, there may be a third more. In whole blocks, that is
+    // up to a half.
     assert.ok((await files()).length <= 24, `${(await files()).length} files`);
     assert.equal(await disk.find("k0"), undefined);
     assert.notEqual(await disk.find("k39"), undefined);

@@ -70,7 +70,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
 
   const eventTypes = async (taskId: string) =>
     (await events()).flatMap((event) => (event?.taskId === taskId ? [event.data?.$case] : []));
-  /** What time alone brings. */
+  /** Makes the changes that time alone brings. */
   const tick = () => reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 });
   const statesOf = (log: readonly TaskEvent[]) =>
     log.flatMap(({ event }) =>
@@ -353,7 +353,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     assert.equal((await watch(late.id)).at(-1)?.event?.$case, "taskEnded");
     assert.deepEqual(await eventTypes(late.id), ["taskEnqueued", "taskExpired"]);
 
-    // It did start; that it waits again is no reason to end it.
+    // The task did start. So it does not expire when it waits again.
     await client.report({
       taskId,
       fence,

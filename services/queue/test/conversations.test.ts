@@ -33,7 +33,7 @@ for (const shards of [1, 4]) {
       const { task } = await client.enqueue({ agentId, spec: spec(more), requestId: "" });
       return task?.id ?? "";
     };
-    /** The next lease of an executor that holds nothing else. */
+    /** Returns the next lease of an executor that holds nothing else. */
     const lease = async (executorId = "ex-1"): Promise<Lease> => {
       const { leases } = await client.sync(syncRequest({ executorId, sequence: ++sequence }));
       assert.ok(leases[0], "no lease");
@@ -48,7 +48,7 @@ for (const shards of [1, 4]) {
     const resultOf = async (taskId: string) => (await client.get({ taskId, agentId: "alice" })).task?.result;
     const follow = (id: string, fork = false) => ({ conversation: { id, fork } });
 
-    /** A whole turn; answers the logical id that its result names. */
+    /** Runs a whole turn. Returns the logical id that its result names. */
     const turn = async (more: Partial<TaskSpec>, transcript: string, executorId = "ex-1"): Promise<string> => {
       await enqueue(more);
       const held = await lease(executorId);

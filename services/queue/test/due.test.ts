@@ -28,13 +28,13 @@ function due(options: WorldOptions): void {
   });
 
   const task = (more: Parameters<typeof newTask>[0] = {}) => newTask(more, options.shards ?? 1);
-  /** From the last look on; a timer may fire within the millisecond before. */
+  /** The waits since the last check. A timer may fire within the millisecond before. */
   const next = async () => {
     const answer = await world.store.nextDue(seen);
     seen = answer.seen;
     return answer.waits;
   };
-  /** How often there was word of something due soon. */
+  /** Counts the wake-ups about something that is due soon. */
   const words = async (change: () => Promise<unknown>): Promise<number> => {
     const heard: string[] = [];
     const subscriber = await world.redis.duplicate();

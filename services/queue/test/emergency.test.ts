@@ -16,7 +16,7 @@ import { type QueueClient, serveReplica, spec, syncRequest } from "./grpc-world.
 import { LEASE_MS, startWorld, type World } from "./world.js";
 
 const { NO_SUBMIT, NO_START, PARK_RUNNING, KILL } = EmergencyLevel;
-/** One agent of each of four shards. */
+/** One agent for each of four shards. */
 const AGENTS = ["bob", "erin", "carol", "alice"] as const;
 const EMERGENCY: GateScope = { scope: { $case: "emergency", value: true } };
 const ADA = { who: "ada", why: "a prompt leaks" };
@@ -27,7 +27,7 @@ for (const { shards, twice } of [
   { shards: 4, twice: false },
 ]) {
   describe(`an emergency stop over ${shards} shards and two replicas${twice ? ", each script sent twice" : ""}`, function () {
-    // Shorter than a Sync's wait and its tick, so that whoever is not told at once fails.
+    // Shorter than the wait of a Sync and its tick. So a test fails if an executor is not notified at once.
     this.timeout(4_000);
     let redis: RedisServer;
     let worlds: World[];
@@ -36,7 +36,8 @@ for (const { shards, twice } of [
       this.timeout(60_000);
       redis = await startRedis();
       worlds = [await startWorld({ server: redis, shards, twice }), await startWorld({ server: redis, shards })];
-      // Far longer than a test, but where one waits for an executor that is gone.
+      // The first wait is far longer than a test. The second is short, for tests that wait for an executor that is
+      // gone.
       replicas = [
         await serveReplica(world(0), { receiptsWithinMs: 60_000 }),
         await serveReplica(world(1), { receiptsWithinMs: 20 }),
@@ -84,7 +85,7 @@ for (const { shards, twice } of [
       ]);
     };
 
-    /** An executor that does as it is told, from its first answered Sync on, until it is closed. */
+    /** An executor that follows orders, from its first answered Sync until it is closed. */
     async function fleetOf(id: string, { replica = 1, slots = 8, deaf = false } = {}) {
       const held = new Map<string, Lease>();
       const orders: (string | undefined)[] = [];
@@ -140,7 +141,7 @@ for (const { shards, twice } of [
         async close() {
           end.abort();
           await running;
-          // What was still being claimed for the call that was given up goes back.
+          // The aborted call may still claim tasks. This Sync gives them back.
           await client(replica).sync({ ...request(0), draining: true });
         },
       };
@@ -293,7 +294,7 @@ for (const { shards, twice } of [
       await executor.sync(20);
       let answered = false;
       const call = executor.sync(20).then(() => void (answered = true));
-      // Each of these takes more rounds to Redis and back than the call needs to look.
+      // Each of these calls makes more round trips to Redis than the waiting Sync needs for its check.
       for (let i = 0; i < 5; i++) await client(0).getStatus({});
       assert.equal(answered, false);
       await stop(NO_START, ADA, 1);

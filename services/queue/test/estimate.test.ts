@@ -105,7 +105,7 @@ function estimates(shards: number): void {
     assert.ok(urgent < high && high < low, [urgent, high, low].join());
   });
 
-  // The turns among shards are each replica's own matter.
+  // Each replica takes turns among the shards on its own, so estimates over several shards are less exact.
   const factor = shards === 1 ? 2 : 4;
   it(`is kept by a drain: starts are within ${factor} times the median that was said, and most before the p95`, async () => {
     const random = seeded(7);

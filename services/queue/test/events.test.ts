@@ -28,7 +28,7 @@ describe("the stream of events", () => {
   });
 });
 
-/** Every change is told once, however often it is asked for, and what is no change is not told. */
+/** Each change makes one event, however often it is requested. A request that changes nothing makes none. */
 function events(get: () => World): void {
   const eventsOf = async (id: string) => {
     const { redis, shards } = get();
@@ -58,7 +58,7 @@ function events(get: () => World): void {
     for (let i = 0; i < 2; i++) await get().queue.report({ ...report, id: leased.id, fence: leased.fence });
     return leased;
   };
-  /** As two replicas do, at once and again. */
+  /** Runs the reaper as two replicas do: at the same time, and once more. */
   const tick = async () => {
     const round = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
     await Promise.all([round(), round()]);

@@ -22,7 +22,7 @@ import { ENGINES, executor, LEASE_MS, newTask, startWorld, type World } from "./
 
 const SHARDS = 4;
 
-/** Something of everything that the queue keeps in Redis. */
+/** Stores some of every kind of data that the queue keeps in Redis. */
 async function useEverything(world: World): Promise<void> {
   const { queue, store, gates, clock } = world;
   const { client } = world.redis;

@@ -9,7 +9,7 @@ import { ENGINES, executor, failure, newTask, startWorld, type World, type World
 
 for (const shards of [1, 4]) describe(`ExplainTask in ${shards} shards`, () => explain(shards));
 
-/** Each case brings one blocker about, sees it named, lifts it and sees it gone. */
+/** Each case causes one blocker and checks that it is named. Then it removes the blocker and checks that it is gone. */
 function explain(shards: number): void {
   let world: World;
   const open = async (order: WorldOptions["order"] = {}) => void (world = await startWorld({ shards, order }));
@@ -35,7 +35,7 @@ function explain(shards: number): void {
   };
   const free = (slots = 9, more: Parameters<typeof executor>[1] = {}) => {
     const ex = executor(world, { slots, ...more });
-    // It is there with its slots, and takes nothing yet.
+    // The executor is present with its slots, and takes nothing yet.
     return { ...ex, look: () => ex.sync({ freeSlots: 0 }) };
   };
   const tick = () => reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
@@ -283,7 +283,8 @@ function explain(shards: number): void {
 
   for (const whose of ["engine", "agent"] as const) {
     it(`names the rate limit of its ${whose}, and when it has refilled`, async () => {
-      // A shard has its part of an engine's; the same number here, as the world gives each shard the whole.
+      // A shard of the service has only its share of an engine's rate. The world gives each shard the whole, so the
+      // number is the same here.
       await open(whose === "engine" ? { engineRates: { "*": [2, 0] } } : { agentRates: { alice: [2, 0] } });
       const ex = free();
       for (let i = 0; i < 2; i++) await add();

@@ -20,7 +20,7 @@ const SETUPS = [
     kind: "a Cluster",
     async start() {
       const setup = await startRedisCluster();
-      // Shard 0, whose slot is 13907, is on the third master.
+      // Shard 0 has slot 13907, which is on the third master.
       const next = setup.nodes[5] ?? assert.fail();
       return { setup, ask: () => tell(next.url, "cluster", "failover"), next };
     },
@@ -36,7 +36,10 @@ async function tell(url: string, command: string, ...args: string[]): Promise<vo
   }
 }
 
-/** What an operator does before a machine is stopped: the old master lives on as a replica, and its connections stay open. */
+/**
+ * An operator asks for a failover before a machine is stopped. The old master stays alive as a replica, and its
+ * connections stay open.
+ */
 for (const { kind, start } of SETUPS) {
   describe(`a failover on ${kind} that an operator asked for`, () => {
     it("is an outage to `replicated` calls while it lasts; then they go on, and none was lost or stored twice", async () => {
@@ -72,7 +75,7 @@ for (const { kind, start } of SETUPS) {
               const end = { to: "SUCCEEDED", fence, settle: "complete", set: {} } as const;
               for (;;) {
                 const outcome = await repeated(() => store.move(task, end, Buffer.from("r")));
-                // Nobody waits for replicas with a lease: one that the new master never heard of goes on at the next Sync.
+                // A lease does not wait for replicas. A lease that the new master never got continues at the next Sync.
                 if (outcome === "ahead") await repeated(() => worker.sync());
                 else {
                   assert.match(outcome, /ok|done|lost/);

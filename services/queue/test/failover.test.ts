@@ -20,7 +20,7 @@ describe("a failover of Redis", () => {
   beforeEach(async () => {
     setup = await startRedisSentinel();
     world = await startWorld({ server: setup });
-    // For older ends nobody waits.
+    // Calls about older ends do not wait for replicas, so the clock shows the present time.
     world.clock.now = Date.now();
   });
   afterEach(async () => {
@@ -33,7 +33,7 @@ describe("a failover of Redis", () => {
   const isMaster = async (port: number) =>
     assert.match(await world.redis.client.info("server"), new RegExp(`tcp_port:${port}`));
 
-  /** Enqueues without a pause, each task with its request id until it is accepted. */
+  /** Enqueues without a pause. Repeats each task with its request id until the task is accepted. */
   const enqueuer = (store: TaskStore, agent: string) => {
     const accepted: string[] = [];
     const state = { running: true, refused: 0 };
@@ -69,7 +69,8 @@ describe("a failover of Redis", () => {
     const safe = enqueuer(replicated(world.store, createReplicas(await world.redis.duplicate())), "safe");
     const local = enqueuer(world.store, "local");
     await eventually(() => assert.ok(Math.min(safe.accepted.length, local.accepted.length) > 20));
-    // The replica falls behind, so that what only the master has is lost for certain: it hears nothing from now on.
+    // From now on the replica hears nothing. It falls behind, so everything that only the master has is lost for
+    // certain.
     process.kill(setup.replica.pid ?? 0, "SIGSTOP");
     await world.redis.client.call("CLIENT", "KILL", "TYPE", "replica");
     const before = local.accepted.length;
@@ -86,7 +87,7 @@ describe("a failover of Redis", () => {
     assert.deepEqual(await lost(acceptedByThen.safe), []);
     assert.ok((await lost(acceptedByThen.local)).length > 0, "without it, what the master alone had is lost");
 
-    // Alone the new master confirms nothing.
+    // While the new master has no replica, it confirms nothing.
     const [waiting, refused] = [safe.accepted.length, safe.refused()];
     await eventually(() => assert.ok(safe.refused() > refused + 16), { timeoutMs: 20_000, what: "refusals" });
     assert.equal(safe.accepted.length, waiting);
@@ -140,7 +141,7 @@ describe("a failover of Redis", () => {
     const page = await world.store.readLog(task.id, 0, 10);
     assert.ok(page);
     const before = { ...task, ended: (task.ended ?? 0) - 1 };
-    // As an old master has it, while the connection that asks for confirmations is with the new one.
+    // Answers as an old master does, while the connection that asks for confirmations is with the new master.
     const old = {
       ...world.store,
       move: async () => "ok",

@@ -23,7 +23,7 @@ function fairness({ twice }: { twice: boolean }): void {
   const take = async (of: World, slots: number) =>
     (await executor(of, { id: `ex-${++calls}`, slots }).sync()).grants.map(({ task, fence }) => ({ ...task, fence }));
   const agents = (tasks: readonly { agent: string }[]): string => tasks.map(({ agent }) => agent).join("");
-  /** Runs `count` tasks one after another, each for the tokens of its agent, and answers what each agent used. */
+  /** Runs `count` tasks one after another, each with the tokens of its agent. Returns what each agent used. */
   const run = async (of: World, count: number, tokens: Readonly<Record<string, number>>) => {
     const used: Record<string, number> = {};
     const order: string[] = [];
@@ -186,7 +186,7 @@ function fairness({ twice }: { twice: boolean }): void {
       try {
         for (const name of names) await add(world, name, 150);
         const { used, order } = await run(world, 150, tokens);
-        // In virtual time nobody is further from another than one run of each, and one that was charged at the average.
+        // In virtual time, two agents differ by at most one run of each, plus a run that was charged at the average.
         const times = names.map((name) => (used[name] ?? 0) / (weights[name] ?? 1));
         const widest = 2 * Math.max(...set.map((agent) => agent.tokens / agent.weight)) + 5_000;
         assert.ok(Math.max(...times) - Math.min(...times) <= widest, `${times.join()} is wider than ${widest}`);

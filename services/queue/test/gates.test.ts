@@ -85,7 +85,7 @@ function gates(get: () => World): void {
     assert.deepEqual(await take(), [first, second]);
   });
 
-  // One is called as what every object of JavaScript has.
+  // `constructor` is the name of a property that every object of JavaScript has.
   for (const [key, value] of [["repo", "a/b=c"] as const, ["constructor", "x"] as const]) {
     it(`of a label of ${key} lets tasks behind it pass, and gives back those that it kept, oldest first`, async () => {
       const labels = [labelName(key, value)];

@@ -16,7 +16,7 @@ import { ENGINES, log, type World } from "./world.js";
 
 export type QueueClient = Client<QueueServiceService> & { close(): void };
 
-/** One replica of the service over a world's Redis, and a client of it. */
+/** Starts one replica of the service over a world's Redis, and a client of it. */
 export async function serveReplica(
   world: World,
   { cache, receiptsWithinMs }: { cache?: TaskCache; receiptsWithinMs?: number } = {},

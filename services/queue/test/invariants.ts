@@ -7,7 +7,10 @@ import { ENGINES, type World } from "./world.js";
 
 type Checked = Pick<World, "redis" | "shards" | "store">;
 
-/** What holds after every change: each task is in exactly the indexes that its state means, and no index has more. */
+/**
+ * Checks what must hold after every change: each task is in exactly the indexes that belong to its state, and no index
+ * has more.
+ */
 export async function checkInvariants(world: Checked): Promise<readonly Task[]> {
   const checkOne = async (_: unknown, shard: number): Promise<readonly Task[]> => {
     const found = await checkShard(world, queueKeys(shard));
@@ -19,7 +22,7 @@ export async function checkInvariants(world: Checked): Promise<readonly Task[]> 
   return (await Promise.all(Array.from({ length: world.shards }, checkOne))).flat();
 }
 
-/** All sorted sets of a shard, read at once: it is done after each of thousands of steps. */
+/** Reads all sorted sets of a shard at the same time, because this runs after each of thousands of steps. */
 async function readSortedSets({ client }: Checked["redis"], keys: QueueKeys) {
   const { bench, leases, parked, ended, pinned, blocked, alarms, owned } = keys;
   const ofEngines = ENGINES.flatMap((engine) => {

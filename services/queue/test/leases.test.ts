@@ -42,7 +42,7 @@ function promises(options: WorldOptions): void {
       assert.equal(String(await world.store.findResult({ id })), "new");
     });
 
-    /** One of "ex-2", beside one of another executor whose record cannot be read. */
+    /** Makes a lease of "ex-2", and one of another executor whose record cannot be decoded. */
     const leaseBesideBroken = async (): Promise<string> => {
       await add();
       const broken = await leaseOne();
@@ -131,7 +131,8 @@ function promises(options: WorldOptions): void {
         first.grants.map((grant) => ({ ...grant, again: true })),
       );
       assert.deepEqual((await world.store.counts()).leased, 2);
-      // Where the first answer is lost between Redis and its client, nobody can tell that it was no repeat.
+      // With `twice`, the first answer is lost between Redis and its client. Then the queue cannot know that the grant
+      // was no repeat.
       const ids = second.grants.map(({ task }) => task.id);
       assert.deepEqual(world.seen.leased, options.twice ? [] : ids);
     });

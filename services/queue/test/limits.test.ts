@@ -259,7 +259,7 @@ function limits({ twice }: WorldOptions): void {
       for (let i = 0; i < 150; i++) await add({ ...label("x") });
       const free = await add();
       const ex = executor(world, { slots: 9 });
-      // Sent twice, it has looked again already.
+      // When the script is sent twice, the second run has already checked more tasks.
       assert.equal((await ex.sync()).grants.length, twice ? 2 : 1);
       if (twice) return;
       const answer = await ex.sync({ maxWaitMs: 5_000 });
@@ -334,7 +334,7 @@ function limits({ twice }: WorldOptions): void {
       const bobs = await take(9);
       assert.equal(bobs.map(({ agent }) => agent).join(), "bob,bob");
       for (const each of bobs) await complete(each);
-      // A run is worth 2,000 now, more than the bucket holds, so it starts when the bucket is full.
+      // A run costs 2,000 now, more than the bucket holds. So it starts when the bucket is full.
       world.clock.now += 119_000;
       await tick();
       assert.deepEqual(await take(9), []);

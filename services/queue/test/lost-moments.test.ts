@@ -9,7 +9,7 @@ import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
 
-/** One of each of four shards. */
+/** One agent for each of four shards. */
 const AGENTS = ["bob", "erin", "carol", "alice"] as const;
 const KEEP = { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 };
 
@@ -28,7 +28,7 @@ for (const shards of [1, 4]) {
     beforeEach(() => world.reset());
     afterEach(() => checkInvariants(world));
 
-    /** The append-only file as it is now; everything that was answered is in it. */
+    /** Remembers the append-only file as it is now, which has everything that was answered. */
     const rememberMoment = async () => {
       const folder = join(server.dir, "appendonlydir");
       const file = join(folder, (await readdir(folder)).find((name) => name.endsWith(".incr.aof")) ?? "");

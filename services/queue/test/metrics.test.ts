@@ -13,7 +13,7 @@ for (const shards of [1, 4]) {
     after(() => world.close());
     beforeEach(() => world.reset());
 
-    /** The queue that tells them, and the value of one of them. */
+    /** A queue that counts, and a function that reads one value. */
     const measured = () => {
       const registry = new Registry();
       const { store, gates, limits } = world;

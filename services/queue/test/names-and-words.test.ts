@@ -37,7 +37,7 @@ describe("what people and agents write, over gRPC", () => {
     const { id } = await enqueue({ constructor: "x", valueof: "y" });
     const { task } = await client.get({ taskId: id });
     assert.deepEqual(task?.spec?.labels, { constructor: "x", valueof: "y" });
-    // Were it lost, this would be every task of the agent.
+    // If the labels were lost, this would match every task of the agent.
     const filter = TaskFilter.fromPartial({ agentId: "alice", labels: lost });
     assert.equal((await client.cancelTasks({ filter, reason: "r" })).matched, 0n);
   });

@@ -9,7 +9,7 @@ const PAGE = new URL("../../../docs/queue.md", import.meta.url);
 const RUN_MS = 10_000;
 const TOKENS = 1_000;
 
-/** The rows of the example's two tables: what is submitted and when, and what starts and when. */
+/** Reads the rows of the example's two tables: what is submitted and when, and what starts and when. */
 async function readExample() {
   const [, text = ""] = /\n## An example: five tasks\n(.*?)\n## /s.exec(await readFile(PAGE, "utf8")) ?? [];
   const rows = text.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));

@@ -54,14 +54,15 @@ describe("order between classes", () => {
     await add("low", 50);
     world.clock.now += 24 * 3_600_000;
     await add("high", 50);
-    // Ten times its weight of 1, against 16.
+    // The old class counts with ten times its weight of 1, against 16.
     assert.deepEqual(counts(await take(26)), [0, 16, 0, 10]);
   });
 
   it("passes over no class for longer than its weight says, while higher ones bring more than can run", async () => {
     const worker = executor(world);
     const ofEach = <T>(value: () => T) => ({ urgent: value(), high: value(), normal: value(), low: value() });
-    // When the waiting tasks of each class were accepted; how many starts of others it has waited for, now and at most.
+    // For each class: when its waiting tasks were accepted; for how many starts of other classes it has waited, now and
+    // at most.
     const lines = ofEach((): number[] => []);
     const [ran, passed, mostPassed, longest] = [ofEach(() => 0), ofEach(() => 0), ofEach(() => 0), ofEach(() => 0)];
     for (let second = 0; second < 2_400; second++) {
@@ -84,7 +85,7 @@ describe("order between classes", () => {
       worker.held.clear();
       world.clock.now += 1_000;
     }
-    // The rule's bounds: the others at ten times their weight, against its own.
+    // The bounds of the rule: the other classes at ten times their weight, against the class's own weight.
     const most = { urgent: 0, high: ((4 + 1) * 10) / 16, normal: ((16 + 1) * 10) / 4, low: (16 + 4) * 10 };
     for (const priority of CLASSES) {
       assert.ok(

@@ -12,11 +12,11 @@ describe("the position of a waiting task", () => {
 
   it("is the one in which it is leased, when nothing more comes and no class gets later than it is", async () => {
     const task = fc.record({
-      // One is called as what every object of JavaScript has.
+      // `constructor` is the name of a property that every object of JavaScript has.
       agent: fc.constantFrom("alice", "bob", "constructor"),
       class: fc.constantFrom(...CLASSES),
       afterMs: fc.integer({ min: 0, max: 20_000 }),
-      // For an executor that is not there: in nobody's way.
+      // Waits for an executor that does not exist, so it delays no other task.
       pinned: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     });
     const leased = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 });
@@ -34,7 +34,7 @@ describe("the position of a waiting task", () => {
             const { id } = (await world.queue.enqueue(newTask({ ...more, labels: ["k=v"], ...conditions }))).task;
             if (!pinned) waiting.add(id);
           }
-          // Then age multiplies every weight by as much as it may.
+          // After a day, age multiplies every weight by the most that it may.
           world.clock.now += late ? 86_400_000 : 0;
           let calls = 0;
           const take = async (slots: number) => {
@@ -42,7 +42,7 @@ describe("the position of a waiting task", () => {
             for (const { task: each } of grants) waiting.delete(each.id);
             return grants.map(({ task: each }) => each.id);
           };
-          // Turns, credits and agents' times are then somewhere in the middle.
+          // These leases put turns, credits and agents' times somewhere in the middle.
           for (const slots of first) await take(slots);
           const said = new Map<string, number>();
           for (const each of await world.store.findAll([...waiting])) {

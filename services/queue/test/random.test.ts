@@ -13,12 +13,12 @@ import { watchScripts } from "./script-watch.js";
 import { TOPOLOGIES } from "./topologies.js";
 import { ENGINES, executor, logOf, startWorld, type World } from "./world.js";
 
-/** `make soak-queue` sets it: how many steps each course takes in all, instead of the usual few. */
+/** The number of steps of each course in total, instead of the usual few. `make soak-queue` sets it. */
 const SOAK_STEPS = Number(process.env["CCSP_SOAK_STEPS"] ?? 0);
-/** Repeats a run: a failure names its own. */
+/** Repeats a run. The message of a failure has the seed of that run. */
 const SEED = Number(process.env["CCSP_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const STEPS = 60;
-/** Shrinking ends then too, with the smallest course that it has found. */
+/** Shrinking ends at this time too, with the smallest course found so far. */
 const patienceMs = 120_000 + SOAK_STEPS * 50;
 const WORLD = { order: CAPS, bounds: BOUNDS };
 
@@ -78,7 +78,7 @@ it("the queue's scripts touch no key that they do not declare, in any course of 
   }
 }).timeout(60_000);
 
-/** Compares after each step, and after the last lets everything run and be forgotten. */
+/** Compares after each step. After the last step, lets everything run and be forgotten. */
 async function runCourse(world: World, steps: readonly Step[]): Promise<void> {
   await world.reset();
   const play = new Play(world);
@@ -95,7 +95,7 @@ async function runCourse(world: World, steps: readonly Step[]): Promise<void> {
   assert.deepEqual(await checkInvariants(world), [], "nothing is left when all are forgotten");
 }
 
-/** The queue's tasks are those of the model, each as the model says. */
+/** Checks that the queue's tasks are those of the model, each in the same condition. */
 function compare(tasks: readonly Task[], expected: ReadonlyMap<string, ModelTask>): void {
   const byId = (one: readonly unknown[], other: readonly unknown[]) => String(one[0]).localeCompare(String(other[0]));
   const found = tasks.map(({ id, state, class: priority, ...task }) => {
@@ -111,7 +111,10 @@ function compare(tasks: readonly Task[], expected: ReadonlyMap<string, ModelTask
   assert.deepEqual(found.toSorted(byId), said.toSorted(byId));
 }
 
-/** Each change is in its task's log, and on the event stream, exactly once and in order; what becomes of gates is too. */
+/**
+ * Checks that each change of a task is in its log and on the event stream, exactly once and in order. Changes of gates
+ * are on the event stream in the same way.
+ */
 async function compareHistories(world: World, expected: Pick<Play, "tasks" | "told">): Promise<void> {
   const events = new Map<string, string[]>();
   const told: string[] = [];
@@ -137,7 +140,7 @@ function toldScope(data: EventData | undefined): string {
   return data?.$case === "sessionTimeout" ? `account/${data.value.engine}/${data.value.account}` : "";
 }
 
-/** One good executor of each engine, until nothing is left. */
+/** Runs one good executor of each engine until no task is left. */
 async function letRun(world: World): Promise<void> {
   for (const scope of [...SCOPES, scopes.account("opencode", "")])
     await world.gates.resume(scope, { who: "w", why: "" });

@@ -19,7 +19,7 @@ import { ENGINES, executor, failure, NOBODY, newTask, startWorld, type World } f
 
 const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
 
-/** Redis alone: it has the none that are asked for, and never the one. */
+/** This Redis has no replica. A store that asks for 0 replicas always has them, and one that asks for 1 never does. */
 describe("a store that waits for replicas", () => {
   let world: World;
   let connection: RedisClient;
@@ -116,7 +116,7 @@ describe("a store that waits for replicas", () => {
     const failed = await world.store.find(task.id);
     const page = await world.store.readLog(task.id, 0, 10);
     assert.ok(failed && page);
-    /** Has read the task before it changed. */
+    /** A store that reads the task before it changes. */
     const readEarly = () => {
       let first = true;
       const early = <T>(then: T, now: Promise<T>) => {
@@ -152,7 +152,7 @@ describe("a store that waits for replicas", () => {
 
   describe("for a task that is put back", () => {
     const signal = new AbortController().signal;
-    /** Long ago, so that nobody waits for the end itself. */
+    /** Makes a task that failed long ago. So no call waits until replicas have the end itself. */
     const failLongAgo = async () => {
       world.clock.now -= 120_000;
       const { task, fence } = await start();

@@ -32,7 +32,7 @@ describe("a task that opts in to cached answers", () => {
     await leaks.check();
   });
 
-  /** A replica whose cache has these levels. */
+  /** Starts a replica whose cache has these levels. */
   const replica = async (levels: readonly Level[], { shared = false } = {}) => {
     const answers = createResultCache(levels, {
       observer: { lookedUp: () => undefined, wrote: () => undefined },
@@ -54,7 +54,7 @@ describe("a task that opts in to cached answers", () => {
   };
 
   let sequence = 0n;
-  /** An executor with one slot: what it gets, and ends with a result. */
+  /** An executor with one slot: completes what it gets, and returns the ids. */
   const run = async ({ client, answers }: { client: QueueClient; answers: ResultCache }, more = result()) => {
     const { leases } = await client.sync(syncRequest({ sequence: ++sequence, bootId: `boot-${sequence}` }));
     for (const { taskId, fence } of leases) await client.complete({ taskId, fence, result: more });

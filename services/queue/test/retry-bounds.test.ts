@@ -48,14 +48,15 @@ for (const twice of [false, true]) {
       await assert.rejects(world.queue.enqueue(newTask()), isFull(/agent alice/));
       const left = ids[states.indexOf("FAILED")] ?? "";
       await assert.rejects(world.queue.retry(left, "alice", ""), isFull(/agent alice/));
-      // What waits already is answered as it is.
+      // A task that waits already stays as it is, and the call succeeds.
       await world.queue.retry(ids[states.indexOf("QUEUED")] ?? "", "alice", "");
       await world.queue.cancel(ids[states.indexOf("QUEUED")] ?? "", "alice", "");
       assert.equal((await world.queue.retry(left, "alice", "")).task.state, "QUEUED");
     });
 
     it("keeps the bounds on bytes too", async () => {
-      // Smaller while it waited for the first time than the bound lets in now.
+      // When the task waited for the first time, no bound on bytes applied to it. Its class now has a bound that is
+      // smaller than the task.
       const id = await fail({ class: "normal", agent: "bob" });
       const record = await world.store.find(id);
       assert.ok(record && record.size > 30);

@@ -76,7 +76,7 @@ describe("schedules", () => {
 
   const moveTo = async (time: string) => {
     world.clock.now = Date.parse(`2026-01-01T${time}Z`);
-    // Loops wait for the real clock; this has them look at the test's.
+    // The loops wait for the real clock. This wake-up makes them check the test's clock.
     await world.redis.client.publish(channels.work, "schedules");
   };
 
@@ -140,7 +140,7 @@ describe("schedules", () => {
   it("make one task from two replicas that were told different things about a time", async () => {
     const { client } = await replica();
     await client.putSchedule({ schedule: schedule() });
-    // Somebody made this run's task from another version of the schedule, and died before it could say so.
+    // Another replica made this run's task from another version of the schedule, and died before it recorded that.
     const { enqueue } = createSubmissions({
       queue: world.queue,
       limits: { maxPromptBytes: 1024, engines: ENGINES },
@@ -194,7 +194,7 @@ describe("schedules", () => {
     const big = spec({ prompt: "x".repeat(1024 * 1024) });
     for (let i = 0; i < 5; i++) await client.putSchedule({ schedule: schedule({ name: `big-${i}`, spec: big }) });
     await assert.rejects(client.putSchedule({ schedule: schedule({ name: "big-6", spec: big }) }), isFull);
-    // One that is there may still become smaller, and the same again.
+    // A stored schedule may still become smaller, and may be stored again unchanged.
     await client.putSchedule({ schedule: schedule({ name: "big-0", spec: big }) });
     await client.putSchedule({ schedule: schedule({ name: "big-0" }) });
     const key = scheduleKeys.of("alice");

@@ -6,8 +6,8 @@ const WITHOUT_KEY = new Set(["publish", "time", "info"]);
 const EVERY_ARGUMENT = new Set(["unlink", "del", "exists"]);
 
 /**
- * Listens to every command of a single Redis, those of scripts too, and collects the keys that a script touched without having
- * been given them: a Cluster would let most of these pass, since they are on the same node.
+ * Listens to every command of a single Redis, also those inside scripts. Collects the keys that a script used although
+ * they were not passed to it. A Cluster does not find most of these, because they are on the same node.
  */
 export async function watchScripts({ url }: Pick<RedisServer, "url">) {
   const redis = new Redis(url);
@@ -30,7 +30,7 @@ export async function watchScripts({ url }: Pick<RedisServer, "url">) {
     for (const key of keys) if (!declared.has(key)) undeclared.add(`${name} ${key}`);
   });
   return {
-    /** What was seen up to now. */
+    /** Everything that the monitor has seen up to now. */
     async seen(): Promise<{ scripts: number; undeclared: string[] }> {
       const mark = String(Math.random());
       await redis.echo(mark);

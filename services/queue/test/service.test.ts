@@ -47,7 +47,7 @@ describe("the queue service", () => {
     return {
       client,
       ops,
-      /** The dependencies that do not answer. */
+      /** Names of the dependencies that do not answer. */
       failing: async () => {
         const { failing }: Health = JSON.parse(await (await ops("/health?verbose")).text());
         return Object.keys(failing);
@@ -121,7 +121,7 @@ describe("the queue service", () => {
     ["hangs behind its open connections", "SIGSTOP"],
   ] as const) {
     it(`says DEPENDENCY_UNAVAILABLE, naming Redis, and not OVERLOADED, while one that ${what} keeps its calls waiting`, async () => {
-      // Far less than the time after which a call gives Redis up.
+      // Far less than the time after which a call gives up on Redis.
       const service = await start({ CCSP_QUEUE_OVERLOAD_CALL: "200ms" });
       const enqueue = async () => {
         const call = service.client.enqueue({ agentId: "alice", spec: spec() });

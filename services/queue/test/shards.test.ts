@@ -8,7 +8,7 @@ import { scopes } from "./scopes.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 const SHARDS = 4;
-/** One agent of each shard. */
+/** One agent for each shard. */
 const AGENTS = ["bob", "erin", "carol", "alice"] as const;
 
 describe("a queue of four shards", () => {

@@ -3,7 +3,7 @@ import type { SyncAnswer } from "../src/domain/leases/sync.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 describe("a Sync that waits", function () {
-  // Shorter than the tick that covers a lost wake-up, so that without the wake-up a test fails.
+  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up.
   this.timeout(4_000);
   let world: World;
   beforeEach(async () => void (world = await startWorld()));
@@ -11,7 +11,9 @@ describe("a Sync that waits", function () {
 
   const LONG = { maxWaitMs: 20_000 };
   const ids = (answer: SyncAnswer) => answer.grants.map(({ task }) => task.id);
-  /** Resolves when the call has looked once and found nothing: from here on only a wake-up can end it before the tick. */
+  /**
+   * Resolves when the call has checked once and found nothing. From then on, only a wake-up can end it before the tick.
+   */
   const waiting = async (ex: ReturnType<typeof executor>, more: Parameters<typeof ex.sync>[0] = LONG) => {
     const looked = new Promise<void>((resolve) => {
       const { claim } = world.store;

@@ -102,7 +102,7 @@ function promises(options: WorldOptions): void {
   });
 
   describe("admission", () => {
-    /** A store over the same Redis, with these bounds. */
+    /** Makes a store over the same Redis, with these bounds. */
     const bounded = (bounds: Partial<Bounds>) =>
       createTaskStore(world.redis.client, {
         retentionMs: 86_400_000,

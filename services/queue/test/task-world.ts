@@ -17,10 +17,10 @@ export const reason =
   (error: unknown): boolean =>
     error instanceof Refusal && error.reason === expected;
 
-/** Everything, for `reap`. */
+/** Retention bounds for `reap` that keep everything. */
 export const keep = { retentionMs: 86_400_000, maxEnded: 1_000, maxEndedBytes: 1e12 };
 
-/** Steps of one task's life. */
+/** Functions that make the steps of one task's life. */
 export function tasksOf(world: () => World) {
   return {
     add: async (task: Parameters<typeof newTask>[0] = {}): Promise<string> =>

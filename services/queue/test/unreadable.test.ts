@@ -24,7 +24,7 @@ describe("what is stored and cannot be read", () => {
     await world.close();
   });
 
-  /** Puts `broken` in the place of a spec of any kind. */
+  /** Replaces the spec in a stored task or schedule with BROKEN. */
   const breakSpec = async (key: string, field: string) => {
     const stored = JSON.parse((await world.redis.client.hget(key, field)) ?? "");
     await world.redis.client.hset(key, field, JSON.stringify({ ...stored, spec: BROKEN }));

@@ -19,7 +19,7 @@ const GATES = [
   scopes.executor("ex-3", ENGINE),
 ];
 
-/** An executor that waits all the time, at one of the replicas, unless it is cut off. */
+/** An executor that waits at one of the replicas all the time, except while it is cut off. */
 class Player {
   readonly calls: ReturnType<typeof executor>;
   readonly account: string;
@@ -47,7 +47,7 @@ class Player {
     return this.replicas[this.at % this.replicas.length] ?? assert.fail("there is no replica");
   }
 
-  /** Calls again when something came; and when a slot is free that was not before, as executors do. */
+  /** Calls again when it got an answer, and when a slot has become free, as executors do. */
   connect(at: number): void {
     this.at = at;
     this.isThere = true;
@@ -96,7 +96,7 @@ const step = fc.record({
   n: fc.nat(999),
 });
 
-/** No tick comes to the help of a lost word: a course is shorter. */
+/** A course is shorter than the tick, so a tick never makes up for a lost wake-up. */
 describe("whoever waits for work", () => {
   it("leaves none that it may take, in any course of events at two replicas", async () => {
     const one = await startWorld();
@@ -139,7 +139,8 @@ interface Scene {
 
 async function act(op: string, n: number, { replicas, players, closed }: Scene): Promise<void> {
   const world = replicas[n % 2] ?? replicas[0];
-  // By another part of the number than the replica, so that a task for one executor is accepted where that waits and elsewhere.
+  // The player does not depend on the part of `n` that picks the replica. So a task for one executor is accepted at the
+  // replica where that executor waits, and at the other.
   const player = players[(n >> 1) % players.length] ?? assert.fail("there is no player");
   const task = (i = n) => newTask({ agent: `agent-${i % 3}`, class: CLASSES[i % 4] ?? "low" });
   switch (op) {
@@ -166,7 +167,7 @@ async function act(op: string, n: number, { replicas, players, closed }: Scene):
   }
 }
 
-/** Which tasks wait though an executor that waits may take them. */
+/** The tasks that wait although a waiting executor may take them. */
 async function left(world: World, players: readonly Player[], closed: ReadonlySet<string>): Promise<string[]> {
   const records = await world.redis.client.hgetall(queueKeys(0).tasks);
   const tasks = Object.entries(records).map(([id, record]) => decodeTask(id, record));

@@ -6,7 +6,7 @@ import { executor, newTask, startWorld, type World } from "./world.js";
 
 /** Two replicas over one Redis, with executors that wait at each. */
 describe("a new task", function () {
-  // Shorter than the tick that covers a lost wake-up, so that without the wake-up a test fails.
+  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up.
   this.timeout(4_000);
   let [here, there]: World[] = [];
   let claims: string[] = [];
@@ -25,7 +25,10 @@ describe("a new task", function () {
   });
   const replicas = (): World[] => [here ?? assert.fail(), there ?? assert.fail()];
 
-  /** Resolves when it has looked and found nothing: from here on only a wake-up makes it claim again before the tick. */
+  /**
+   * Resolves when the executor has checked and found nothing. From then on, only a wake-up makes it claim again before
+   * the tick.
+   */
   const wait = async (world: World, id: string, more: Parameters<typeof executor>[1] = {}) => {
     const { claim } = world.store;
     const ex = executor(world, { id, ...more });
@@ -51,7 +54,10 @@ describe("a new task", function () {
       };
     }
   };
-  /** All words that were published by now have been heard, and what was claimed for them has been answered. */
+  /**
+   * Resolves when the replicas have received all wake-ups published by now, and have the answers to the claims that
+   * these caused.
+   */
   const settled = async () => {
     for (const world of replicas()) {
       const marker = world.wakes.listen(["marker"]);

@@ -17,7 +17,7 @@ const contentOf = ({ content }: LogEntry): string =>
   content.kind === "state" ? content.state : content.kind === "answer" ? "answer" : String(Buffer.from(content.event));
 
 describe("watching a task", function () {
-  // Shorter than the tick that covers a lost wake-up, so that without the wake-up a test fails.
+  // Shorter than the tick that covers a lost wake-up. So a test fails without the wake-up.
   this.timeout(4_000);
   let world: World;
   // The second replica has its own connections.
@@ -50,7 +50,7 @@ describe("watching a task", function () {
     }
     return seen;
   };
-  /** The state that the task is accepted in, then its log. */
+  /** Collects the state in which the task is accepted, then its log. */
   const collectRun = async (id: string, accept: () => Promise<FullTask>) => {
     const seen: string[] = [];
     for await (const { accepted, watched } of runTask(
@@ -86,7 +86,7 @@ describe("watching a task", function () {
       }
     };
     const watchers = [resuming(world.wakes, 7), resuming(secondWakes, 1_000), resuming(secondWakes, 3)];
-    // Reports of one fence are in order; a repeat of each goes over the other replica at the same time.
+    // The reports of one fence are in order. Each is repeated through the other replica at the same time.
     const expected = ["QUEUED", "RUNNING"];
     for (let number = 2; number < 60; number++) {
       const entries = [Buffer.from(`${number}a`), Buffer.from(`${number}b`)];
@@ -125,7 +125,7 @@ describe("watching a task", function () {
     };
     const watcher = { id, agent: "alice", afterSequence: 2 };
     const watch = watchTask({ store: world.store, wakes, reserve }, watcher, new AbortController().signal);
-    /** Resolves when the watcher waits: from here on only a wake-up brings it news before the tick. */
+    /** Resolves when the watcher waits. From then on, only a wake-up brings it news before the tick. */
     const idle = () => new Promise<void>((resolve) => void (waits = resolve));
     for (const change of [
       () => world.queue.report({ id, fence, number: 2, entries: [Buffer.from("text")] }),

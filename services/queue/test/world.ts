@@ -23,7 +23,7 @@ import { createTaskIds } from "../src/task-id.js";
 
 export const log = pino({ level: "silent" });
 export const LEASE_MS = 30_000;
-/** As the settings have it when nobody says otherwise. */
+/** The default of the settings. */
 export const REFUSALS = { runs: 50, waitMs: 6 * 60 * 60 * 1000 };
 export const RAMP_MS = 60_000;
 export const ORDER: Order = {
@@ -37,7 +37,7 @@ export const ORDER: Order = {
 };
 export const ENGINES = ["claude-code", "opencode"] as const;
 
-/** Whom nothing is told that a test does not look at. */
+/** Ignores every call, for tests that do not check what is observed. */
 export const NOBODY: QueueObserver = {
   accepted: () => undefined,
   ended: () => undefined,
@@ -47,11 +47,11 @@ export const NOBODY: QueueObserver = {
   deliveryLost: () => undefined,
 };
 
-/** The first thousand entries. */
+/** The first thousand entries of a task's log. */
 export const logOf = async (store: LogStore, id: string): Promise<readonly LogEntry[]> =>
   (await store.readLog(id, 0, 1_000))?.entries ?? [];
 
-/** The queue over a real Redis, with a clock that stands until it is moved. */
+/** The queue over a real Redis, with a clock that stands still until a test moves it. */
 export interface World {
   readonly server: Server;
   readonly redis: RedisConnection;
@@ -69,7 +69,7 @@ export interface World {
   readonly seen: { ended: State[]; leased: string[]; expired: number };
   /** Empties Redis. */
   reset(): Promise<void>;
-  /** All that is in Redis. */
+  /** All keys in Redis. */
   keys(): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -77,15 +77,17 @@ export interface World {
 type Server = Pick<RedisServer, "url" | "stop">;
 
 export interface WorldOptions {
-  /** Where Redis is, which its starter stops. A new one on its own when absent. */
+  /** A running Redis, which the test stops itself. Absent: a new Redis for this world only. */
   readonly server?: Server;
   readonly cluster?: boolean;
-  /** Sends every script twice and answers the second reply, as a client does whose connection breaks before the first. */
+  /**
+   * Sends every script twice and uses the second reply, like a client whose connection breaks before the first reply.
+   */
   readonly twice?: boolean;
   readonly order?: Partial<Order>;
   readonly bounds?: Partial<Bounds>;
   readonly room?: Room;
-  /** 1 when absent. */
+  /** Absent: 1. */
   readonly shards?: number;
 }
 
@@ -169,10 +171,10 @@ function sendingTwice(client: RedisClient): RedisClient {
   });
 }
 
-/** Refuses what spans slots, as every cluster does, and starts at once. */
+/** A Cluster of one node. It refuses commands that span slots, as every cluster does, and starts at once. */
 async function startOneNodeCluster(): Promise<Server> {
   const port = ["--cluster-port", String(await freePort())];
-  // A node that never met another does not know its own address.
+  // A node that has never met another one does not know its own address.
   const address = ["--cluster-announce-ip", "127.0.0.1"];
   const server = await startRedis({ args: ["--cluster-enabled", "yes", ...port, ...address] });
   const node = new Redis(server.url);
@@ -214,7 +216,7 @@ export const failure = (
   ...more,
 });
 
-/** An executor that does what it is told. */
+/** An executor that follows the answers to its Syncs. */
 export function executor(
   world: Pick<World, "sync">,
   { id = "ex-1", boot = "boot-1", slots = 1, engine = "claude-code", account = "" } = {},
@@ -233,7 +235,7 @@ export function executor(
   return {
     held,
     request,
-    /** Syncs and takes what it gets into its list. */
+    /** Calls Sync and updates the list of held leases from the answer. */
     async sync(more: Parameters<typeof request>[0] & { signal?: AbortSignal } = {}) {
       const answer = await world.sync(request(more), more.signal ?? new AbortController().signal);
       for (const { task, fence } of answer.grants) held.set(task.id, BigInt(fence));

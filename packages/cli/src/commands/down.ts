@@ -4,7 +4,7 @@ import { CliError, EXIT } from "../exit.js";
 import { type Io, note, sayJson } from "../io.js";
 import { type FleetState, findFleet, isCcsp, stateDir } from "../state.js";
 
-/** Longer than every service's own drain, one after the other, is likely to take. */
+/** Longer than the drains of all services, one after the other, are likely to take. */
 const STOP_LIMIT_MS = 90_000;
 const POLL_MS = 100;
 

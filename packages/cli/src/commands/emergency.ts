@@ -12,7 +12,7 @@ export const LEVELS: Readonly<Record<string, EmergencyLevel>> = {
   kill: EmergencyLevel.KILL,
 };
 
-// It waits up to 5 s for the executors.
+// The queue waits up to 5 s for the executors.
 const STOP_MS = 8_000;
 
 interface StopOptions extends QueueOptions {

@@ -10,7 +10,7 @@ import { type Io, say, sayJson } from "../io.js";
 import { atExecutor, type ExecutorOptions, withExecutors } from "../operator.js";
 import { wholeNumber } from "../option-values.js";
 
-// A probe takes a minute at most.
+// A probe takes at most a minute.
 const PROBE_MS = 70_000;
 
 export function drainCommand(io: Io): Command {

@@ -25,7 +25,7 @@ Examples:
     .action(async ({ limit, ...options }: ListOptions) => {
       await connected(io, options, async (client) => {
         let shown = 0;
-        // One more page than needed is never asked for.
+        // The page size is at most the limit, so the client asks for at most one page more than the command needs.
         for await (const task of client.list({ ...filterOf(options), pageSize: Math.min(limit, 500) })) {
           if (shown >= limit) break;
           shown += 1;

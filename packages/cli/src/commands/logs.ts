@@ -56,7 +56,9 @@ async function showLog(io: Io, service: string | undefined, { follow, lines, jso
   }
 }
 
-/** The last lines of the newest file, which says `text`, and of older ones where it has not as many. */
+/**
+ * The last lines of the newest file, whose content is `text`. When it has too few lines, the older files add theirs.
+ */
 async function lastLines(path: string, text: string, most: number): Promise<{ complete: string[]; rest: string }> {
   let complete = text.split("\n");
   const rest = complete.pop() ?? "";
@@ -69,7 +71,7 @@ async function lastLines(path: string, text: string, most: number): Promise<{ co
   return { complete: complete.slice(Math.max(0, complete.length - most)), rest };
 }
 
-/** What a fleet says before and after its services run is plain text. */
+/** Before and after its services run, the fleet itself writes plain text. */
 function toFleetLine(text: string): FleetLine {
   try {
     const line: Partial<FleetLine> = JSON.parse(text);

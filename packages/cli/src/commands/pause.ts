@@ -37,7 +37,7 @@ Examples:
     });
 }
 
-/** A queue of the release before knows the date only, which is by this host's clock. */
+/** Sets both fields: a queue of the previous release knows only the date, which comes from the clock of this host. */
 const opensAfter = (ms: number) => ({
   openAfter: { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 },
   until: new Date(Date.now() + ms),

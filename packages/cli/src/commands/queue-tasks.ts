@@ -12,13 +12,13 @@ import { atQueue, type QueueClient, type QueueOptions, withQueue } from "../oper
 import { wholeNumber } from "../option-values.js";
 import { sayTask } from "../say-task.js";
 
-// To the queue, who names no agent is an operator: every agent's tasks are there.
+// A caller that names no agent is an operator for the queue, and finds the tasks of every agent.
 const agentId = "";
 
 type Wanted = FilterOptions & { readonly agent?: string };
 type ListOptions = QueueOptions & Wanted & { readonly limit: number };
 
-/** What is there of the commands for an agent's own tasks, for those of all. */
+/** The operator's versions of the commands for an agent's own tasks. They find the tasks of all agents. */
 export function queueTaskCommands(io: Io): Command[] {
   return [listCommand(io), getCommand(io), explainCommand(io), logCommand(io), ...changeCommands(io)];
 }
@@ -102,7 +102,7 @@ function logCommand(io: Io): Command {
 
 type Change = (queue: QueueClient, taskId: string, reason: string) => Promise<{ readonly task?: Task | undefined }>;
 
-/** Of one task; `ccsp cancel` and `ccsp retry` change every task that their options name. */
+/** Commands that change one task. `ccsp cancel` and `ccsp retry` also change all tasks that their options select. */
 function changeCommands(io: Io): Command[] {
   const changing = (name: string, what: string, change: Change): Command =>
     withQueue(new Command(name).description(what).argument("<task>", "task id"))

@@ -44,5 +44,5 @@ Examples:
     });
 }
 
-// Cursor to the corner, and away with what was there.
+// Moves the cursor to the corner and clears the screen.
 const CLEAR = "\u001b[H\u001b[J";

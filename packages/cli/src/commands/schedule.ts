@@ -80,7 +80,7 @@ Examples:
     });
 }
 
-/** Undefined when it has made none, or when the newest was forgotten already. */
+/** Undefined when the schedule has made no task, or when the queue has already removed the newest one. */
 async function lastTask(client: CcspClient, { lastTaskId }: Schedule): Promise<Task | undefined> {
   if (lastTaskId === "") return undefined;
   return client.get(lastTaskId).catch((error: unknown) => {

@@ -57,7 +57,7 @@ Examples:
     )
     .action(async ({ inProcess, background, detach, json, ...flags }: UpFlags) => {
       if (inProcess) {
-        const { runInProcess } = await import("../up/in-process.js"); // the services are loaded where they run only
+        const { runInProcess } = await import("../up/in-process.js"); // loads the services only where they run
         return end(await runInProcess(io));
       }
       const state = stateDir(io.env);
@@ -80,9 +80,9 @@ Examples:
     });
 }
 
-/** Refuses, with what to do, what would only fail later. */
+/** Refuses what would fail later anyway, and says what to do. */
 async function prepare(io: Io, state: StateDir, { ports, simulator }: UpFlags): Promise<void> {
-  // One of a version that took no lock, or one whose folder could not be locked.
+  // This finds a fleet without a lock: its version took none, or its folder could not be locked.
   const running = await findFleet(state);
   if (running) throw new CliError(EXIT.usage, `a fleet runs already (pid ${running.pid}); stop it with \`ccsp down\``);
   if (ports === "default") await assertFree(DEFAULT_SERVICES);
@@ -96,7 +96,7 @@ const upOptions = ({ single, replicas: counts = {}, ports }: UpFlags): UpOptions
   ports,
 });
 
-/** The same, for a process of its own. */
+/** The same options as arguments for a separate process. */
 function argumentsOf({ single, simulator, replicas: counts = {}, ports }: UpFlags): readonly string[] {
   const pairs = Object.entries(counts).map(([name, count]) => `${name}=${count}`);
   return [

@@ -50,7 +50,7 @@ async function* runEvents(
     if (event) yield event;
   }
   if (last?.event?.$case === "taskEnded") return;
-  // Nothing is left to show of a task that had ended, but how it ended is still to be said.
+  // The task had ended before, so the log has no entry left to show. The user still needs to know how the task ended.
   const end = endOf(await client.get(taskId, from), from.afterSequence);
   if (end) yield end;
 }

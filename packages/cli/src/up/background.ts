@@ -11,19 +11,19 @@ import type { FolderLock } from "./folder-lock.js";
 const START_LIMIT_MS = 90_000;
 const POLL_MS = 100;
 
-/** As which file descriptor a fleet in the background has the lock on its folder. */
+/** Number of the file descriptor with which a fleet in the background holds the lock on its folder. */
 export const LOCK_FD = 3;
 
 /**
- * Starts `ccsp up` as a process of its own, which shares the lock, and waits until the fleet is ready. Throws with the log's end when it
- * did not become so.
+ * Starts `ccsp up` as a separate process, which shares the lock, and waits until the fleet is ready. When the fleet
+ * does not become ready, throws an error with the end of the log.
  */
 export async function startInBackground(
   env: Readonly<Record<string, string | undefined>>,
   { state, lock }: { readonly state: StateDir; readonly lock: FolderLock },
   args: readonly string[],
 ): Promise<FleetState> {
-  // The fleet writes its log itself. This is for what Node says should the fleet's own process crash.
+  // The fleet writes its log itself. This file descriptor is for what Node prints when the fleet's process crashes.
   const log = await open(state.logFile, "a", PRIVATE_FILE);
   const { size } = await log.stat();
   const child = spawn(process.execPath, [join(ROOT, "packages/cli/bin/ccsp.js"), "up", "--background", ...args], {
@@ -33,7 +33,7 @@ export async function startInBackground(
     cwd: ROOT,
   });
   await log.close();
-  // A program that cannot be started has no pid, and ends the wait as one that ended does.
+  // A program that cannot be started has no pid. It ends the wait in the same way as a program that has ended.
   child.on("error", () => undefined);
   const ended = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 
@@ -51,12 +51,12 @@ export async function startInBackground(
   throw new CliError(EXIT.failed, `the fleet did not start; the end of ${state.logFile}:`, tail);
 }
 
-/** The last lines of a log, of those behind `size`: before it are those of earlier fleets. */
+/** The last lines of a log, only from the part after `size` bytes. The part before belongs to earlier fleets. */
 async function endOf(path: string, size: number): Promise<readonly string[]> {
   const log = await stat(path).catch(() => undefined);
   if (!log?.isFile()) return ["(it cannot be read)"];
   const bytes = await readFile(path);
-  // It was begun anew since where it is shorter.
+  // When the file is shorter than `size`, a new file was begun.
   const text = bytes.subarray(bytes.length < size ? 0 : size).toString();
   return text.trimEnd().split("\n").slice(-10);
 }

@@ -3,23 +3,29 @@ import { CliError, EXIT } from "../exit.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What the fleet's executors run. */
+/** The engine that the executors of a fleet run. */
 export interface FleetEngine {
   readonly settings: Record<string, string>;
   close(): Promise<void>;
 }
 
-/** The bundled Claude Code CLI with a simulated model that echoes: for trying CCSP out without a login and without cost. */
+/**
+ * The bundled Claude Code CLI with a simulated model that echoes its input. With it, people can try CCSP without a
+ * login and without cost.
+ */
 export async function openSimulatedEngine(): Promise<FleetEngine> {
-  const { simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loaded where it runs only
+  const { simulatedEngine, startSimulator } = await import("@ccsp/testkit"); // loads it only where it runs
   const simulator = await startSimulator();
   return { settings: simulatedEngine(simulator), close: () => simulator.close() };
 }
 
-/** The user's own CLI. Throws, saying what to do, when there is none: executors would only fail to start, one after the other. */
+/**
+ * The user's own CLI. When there is none, throws an error that says what to do. Otherwise the executors would start and
+ * fail, one after the other.
+ */
 export function findOwnEngine(env: Env): FleetEngine {
   const own: FleetEngine = { settings: {}, close: async () => {} };
-  if (env["CCSP_CLAUDE_CODE_BIN"]) return own; // the executor says what is wrong with it, if anything is
+  if (env["CCSP_CLAUDE_CODE_BIN"]) return own; // the executor reports what is wrong with it
   if (findExecutable("claude", env["PATH"] ?? "")) return own;
   throw new CliError(
     EXIT.usage,

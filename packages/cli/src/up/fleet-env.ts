@@ -1,16 +1,19 @@
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Settings that belong to one replica, or that the fleet itself decides. */
+/** Settings that belong to one replica, or that the fleet itself sets. */
 const NOT_SHARED = /_LISTEN$|^CCSP_(INSTANCE|EXECUTOR_ID|EXECUTOR_DIR|REDIS_URL|CONSUL_URL)$|^OTEL_SERVICE_NAME$/;
-/** The command's own: a person's token is not for services. */
+/** Settings of the command itself. Services must not get a person's token. */
 const COMMANDS_OWN = /^CCSP_(TOKEN|GATEWAY|STATE_DIR|LIVE|WITHOUT_CONSUL)$/;
 
-/** What of the caller's environment is for services: `CCSP_*` and `OTEL_*` settings, and nothing else. Each gets its own of them. */
+/**
+ * The part of the caller's environment that services may get: `CCSP_*` and `OTEL_*` settings and nothing else. Each
+ * service then gets only its own settings.
+ */
 export function sharedSettings(env: Env): Record<string, string> {
   return pick(env, (name) => /^(CCSP|OTEL)_/.test(name) && !NOT_SHARED.test(name) && !COMMANDS_OWN.test(name));
 }
 
-/** What a fleet in the background needs of the environment in which it was started. */
+/** The part of the environment that a fleet in the background needs. */
 export function backgroundEnv(env: Env): Record<string, string> {
   const own = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "CONSUL_BIN", "REDIS_SERVER_BIN"];
   return pick(env, (name) => own.includes(name) || (/^(CCSP|OTEL)_/.test(name) && name !== "CCSP_TOKEN"));

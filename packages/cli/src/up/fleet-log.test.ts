@@ -44,7 +44,7 @@ describe("the log of a fleet in the background", () => {
   });
 
   it("survives what cannot be written, says how many lines that were, and goes on", () => {
-    mkdirSync(path); // nobody can append to a folder
+    mkdirSync(path); // a folder cannot be opened as a log
     const output = outputToLog(openFleetLog(path));
     output.line({ source: "queue-1", line: "lost" });
     output.tell("lost as well");

@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { PRIVATE_FILE } from "@ccsp/fleet";
 
-/** `bytes` is how large a file may become, `files` how many there may be with the one that is written. */
+/** `bytes` is the largest size of a file. `files` is the largest number of files, including the current one. */
 export interface LogBounds {
   readonly bytes: number;
   readonly files: number;
@@ -12,20 +12,21 @@ export interface LogBounds {
 const LOG_BOUNDS: LogBounds = { bytes: 10 * 1024 * 1024, files: 10 };
 
 export interface FleetLog {
-  /** Appends a line. Never throws; false when it could not be written, or not whole. */
+  /** Appends a line. Never throws. Returns false when the line was not written, or not completely. */
   append(line: string): boolean;
   close(): void;
 }
 
 /**
- * The log of a fleet in the background: appended to, also by the next fleet, and owner-only. One that would become too large is renamed
- * to `fleet.log.1`, the one before it to `fleet.log.2`, and so on; the oldest is removed. Written at once, so that a crash loses nothing.
- * Own code: what rotates files on npm buffers lines, and gives the stream up at the first write that fails.
+ * The log of a fleet in the background. The next fleet appends to the same file. Only the owner can read it. When the
+ * file would become too large, it is renamed to `fleet.log.1`, the one before to `fleet.log.2`, and so on; the oldest
+ * file is removed. Each line is written at once, so that a crash loses nothing. This is our own code because the npm
+ * packages that rotate files buffer lines, and they close the stream at the first write that fails.
  */
 export function openFleetLog(path: string, bounds: LogBounds = LOG_BOUNDS): FleetLog {
   let fd: number | undefined;
   let size = 0;
-  /** A write that was cut short left a line without an end. */
+  /** A write stopped early and left a line without an end. */
   let torn = false;
 
   const open = (): number => {
@@ -57,7 +58,7 @@ export function openFleetLog(path: string, bounds: LogBounds = LOG_BOUNDS): Flee
         torn = written < bytes.length;
         return !torn;
       } catch {
-        // Opened anew for the next line: whoever makes room may have removed this file.
+        // The next line opens the file again: a person who frees disk space may have removed this file.
         try {
           close();
         } catch {}
@@ -68,7 +69,7 @@ export function openFleetLog(path: string, bounds: LogBounds = LOG_BOUNDS): Flee
   };
 }
 
-/** What there is of a log, the newest first. */
+/** The files of a log, newest first. */
 export async function logFiles(path: string): Promise<readonly string[]> {
   const name = basename(path);
   const older = (await readdir(dirname(path)).catch(() => []))

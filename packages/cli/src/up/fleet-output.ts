@@ -3,16 +3,19 @@ import { printable } from "../printable.js";
 import type { FleetLog } from "./fleet-log.js";
 import { createLineFormat, type FleetLine } from "./log-lines.js";
 
-/** Where a fleet's lines go. None of it ever fails: a fleet outlives its log. */
+/** Where the lines of a fleet go. These methods never fail: a fleet keeps running when its log cannot be written. */
 export interface FleetOutput {
-  /** What a process of the fleet wrote. */
+  /** A line that a process of the fleet wrote. */
   line(line: FleetLine): void;
-  /** A word of the fleet itself, for whoever started it. */
+  /** A message of the fleet itself, for the person who started it. */
   tell(text: string): void;
   close(): void;
 }
 
-/** To the terminal, or what stands there: lines to standard output, words to standard error. */
+/**
+ * Output to the terminal, or to where standard output and error lead: lines to standard output, messages to standard
+ * error.
+ */
 export function outputTo(io: Io, json: boolean): FleetOutput {
   const format = createLineFormat(io.stdout.isTTY === true && !io.env["NO_COLOR"]);
   const stopListening = io.onOutputFault(() => {});
@@ -26,13 +29,15 @@ export function outputTo(io: Io, json: boolean): FleetOutput {
   };
 }
 
-/** To the log of a fleet in the background, where its own words stand among the lines. */
+/** Output to the log of a fleet in the background. The messages of the fleet itself are among the lines. */
 export function outputToLog(log: FleetLog): FleetOutput {
   const line = countingLost((each, done) => done(log.append(JSON.stringify(each))));
   return { line, tell: (text) => line({ source: "fleet", line: text }), close: () => log.close() };
 }
 
-/** Counts lines that could not be written, and says how many they were as soon as one can be. */
+/**
+ * Counts lines that could not be written. As soon as a line can be written again, it also writes how many were lost.
+ */
 function countingLost(put: (line: FleetLine, done: (written: boolean) => void) => void): (line: FleetLine) => void {
   let lost = 0;
   const write = (line: FleetLine): void =>

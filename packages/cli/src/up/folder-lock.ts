@@ -7,20 +7,26 @@ import { findFleet, type StateDir } from "../state.js";
 
 /** The right to run a fleet in a folder. */
 export interface FolderLock {
-  /** A process that has it open shares the lock: it is free when the last of them is gone, however it went. */
+  /**
+   * File descriptor of the lock. Every process that has it open shares the lock. The lock is free when the last of
+   * these processes has ended, in any way.
+   */
   readonly fd: number;
   close(): void;
 }
 
-/** How `flock` says that somebody else has the lock. */
+/** Exit code with which `flock` reports that another process holds the lock. */
 const CONFLICT = 1;
-/** Redis and services of a fleet that was killed end by themselves, after their drain, and share the lock as long. */
+/**
+ * After a fleet was killed, its Redis and services end by themselves when they have drained. Until then they share the
+ * lock.
+ */
 const LEFTOVERS_MS = 45_000;
 
 /**
- * Takes the folder for one fleet. The kernel keeps the lock (flock), for as long as a process has the file open: nothing is left of it
- * after a crash, and no process id has to be trusted. Node cannot ask for it, so that util-linux's `flock` does, on our open file.
- * Throws, saying who has the folder, when somebody else does.
+ * Locks the folder for one fleet. The kernel keeps the lock (flock) while a process has the file open. So a crash
+ * leaves no lock behind, and no process id has to be trusted. Node has no call for this lock, so `flock` of util-linux
+ * takes it on our open file. When another process holds the lock, throws an error that names it.
  */
 export async function lockFolder(state: StateDir, warn: (message: string) => void): Promise<FolderLock> {
   const fd = openSync(state.lockFile, "a+", PRIVATE_FILE);
@@ -33,9 +39,10 @@ export async function lockFolder(state: StateDir, warn: (message: string) => voi
   return heldLock(fd);
 }
 
-/** The lock that this process has already, as one that was started with it open has. */
+/** The lock that this process already has, because it was started with the file open. */
 export function heldLock(fd: number): FolderLock {
-  // For the message to whoever comes next; the lock is not this text. A full disk may not take it.
+  // The pid is only for the message that another command shows; it is not the lock. On a full disk, it may not be
+  // written.
   try {
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`);
@@ -67,7 +74,7 @@ async function take(fd: number, state: StateDir, warn: (message: string) => void
   );
 }
 
-/** Asks for the lock of an open file, for at most so long. */
+/** Tries to lock an open file, and waits at most `waitMs`. */
 async function flock(fd: number, waitMs: number): Promise<"taken" | "busy" | "impossible"> {
   const patience = waitMs === 0 ? ["-n"] : ["-w", String(waitMs / 1000)];
   const child = spawn("flock", ["-x", ...patience, "3"], { stdio: ["ignore", "ignore", "ignore", fd] });

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 export interface FollowOptions {
   readonly path: string;
-  /** The log as it was opened, read up to `rest`, the beginning of a line. It stays open. */
+  /** The open log, which was read up to `rest`, the beginning of a line. The caller keeps it open. */
   readonly file: FileHandle;
   readonly rest: string;
   readonly show: (line: string) => void;
@@ -13,7 +13,7 @@ export interface FollowOptions {
 
 const POLL_MS = 200;
 
-/** Shows each line that a log gets until told to stop, also after it was renamed and begun anew. */
+/** Shows each new line of a log until the signal aborts. It continues after the log was renamed and begun anew. */
 export async function followLog({ path, file, rest: begun, show, signal }: FollowOptions): Promise<void> {
   let decoder = new StringDecoder("utf8");
   let [current, rest] = [file, begun];
@@ -25,7 +25,7 @@ export async function followLog({ path, file, rest: begun, show, signal }: Follo
   try {
     while (!signal.aborted) {
       await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
-      // Looked up before the last read: what was written until it was renamed is read then.
+      // This check comes before the last read. So that read also gets what was written before the rename.
       const newer = (await isAt(path, current)) ? undefined : await open(path).catch(() => undefined);
       await showNew();
       if (newer === undefined) continue;

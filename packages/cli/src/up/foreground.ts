@@ -13,7 +13,7 @@ export interface UpOptions {
   readonly ports: "default" | "free";
 }
 
-/** What a fleet is given. Engine and output are closed when it has stopped. */
+/** The parts that a fleet needs to run. Engine and output are closed when the fleet has stopped. */
 export interface FleetParts {
   readonly state: StateDir;
   readonly lock: FolderLock;
@@ -31,7 +31,7 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
   });
   const stopListening = io.onInterrupt(() => {
     interrupts += 1;
-    // Ending this process ends its children.
+    // When this process ends, its children end too.
     if (interrupts > 1) process.exit(EXIT.interrupted);
     tellInterrupted();
   });
@@ -65,7 +65,7 @@ export async function runFleet(io: Io, parts: FleetParts, options: UpOptions): P
   }
 }
 
-/** With the last lines of what did not start, which are part of the message. */
+/** An error whose message includes the last lines of the process that did not start. */
 function failed(error: unknown, what = ""): CliError {
   const [message = "", ...details] = (error instanceof Error ? error.message : String(error)).split("\n");
   return new CliError(EXIT.failed, what + message, details);
@@ -76,7 +76,7 @@ async function start(
   { state, lock, engine, output }: FleetParts,
   { single, replicas, ports }: UpOptions,
 ): Promise<Fleet> {
-  const { settingsByService } = await import("./settings-by-service.js"); // the services are loaded where they are started only
+  const { settingsByService } = await import("./settings-by-service.js"); // loads services only where they start
   const consulUrl = io.env["CCSP_CONSUL_URL"] || (single ? "" : undefined);
   return startFleet({
     root: ROOT,
@@ -86,7 +86,7 @@ async function start(
     single,
     replicas,
     redisUrl: io.env["CCSP_REDIS_URL"] || undefined,
-    // One process needs nobody to find the others.
+    // A single process needs no discovery.
     consulUrl,
     serviceEnv: await settingsByService({ ...localDefaults(io, state), ...sharedSettings(io.env), ...engine.settings }),
     onLine: (line, { name: source }) => output.line({ source, line }),

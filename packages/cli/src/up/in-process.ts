@@ -10,7 +10,7 @@ import { createLogger, shutdownTracing } from "@ccsp/telemetry";
 import { EXIT, type ExitCode } from "../exit.js";
 import { type Io, note } from "../io.js";
 
-/** A service that was configured and not started. */
+/** A service that is configured but not started. */
 interface Part {
   readonly service: ServiceSettings;
   readonly warnings: readonly string[];
@@ -18,8 +18,9 @@ interface Part {
 }
 
 /**
- * All five services in this process, over the same definitions as in five: they talk over loopback gRPC and find each other by address.
- * They start queue first and stop in the opposite order. Runs until a signal.
+ * Runs all five services in this process, with the same definitions as in five processes. They talk over loopback gRPC
+ * and find each other by address. They start in order, the queue first, and stop in the opposite order. Runs until a
+ * signal arrives.
  */
 export async function runInProcess(io: Io): Promise<ExitCode> {
   const faults = new Set<string>();
@@ -74,5 +75,5 @@ export async function runInProcess(io: Io): Promise<ExitCode> {
   return code;
 }
 
-/** On top of the longest drain, as each service has it when it runs alone. */
+/** Added to the longest drain, as each service does when it runs alone. */
 const CLOSE_MARGIN_MS = 5_000;

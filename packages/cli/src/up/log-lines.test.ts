@@ -20,7 +20,7 @@ describe("a line of a fleet for people", () => {
         const shown = format({ source: `queue-1${HOSTILE}`, line });
         const plain = colour ? shown.replaceAll(new RegExp(`${ESC}\\[\\d+m`, "g"), "") : shown;
         assert.match(plain, /^queue-1[^]*forged/);
-        // The pretty printer itself breaks the line before an error, and indents it.
+        // The pretty printer itself adds a line break before an error and indents it.
         assert.doesNotMatch(plain.replaceAll(/\n {4}/g, " "), /[\p{Cc}\p{Bidi_Control}]/u);
       }
     });

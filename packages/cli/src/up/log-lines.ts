@@ -1,9 +1,9 @@
 import { prettyFactory } from "pino-pretty";
 import { printable, printableText } from "../printable.js";
 
-/** One line of output of a fleet, as `up --json` prints it and the log file keeps it. */
+/** One line of output of a fleet, as `up --json` prints it and as the log file stores it. */
 export interface FleetLine {
-  /** `queue-1`, `redis`, or `fleet` for the supervisor's own. */
+  /** Origin of the line: `queue-1`, `redis`, or `fleet` for the supervisor itself. */
   readonly source: string;
   readonly line: string;
 }
@@ -11,8 +11,8 @@ export interface FleetLine {
 const COLOURS = [36, 33, 35, 32, 34, 96, 93, 95, 92, 94];
 
 /**
- * Makes lines readable: who said it, in a colour of its own, then a service's JSON as text. The colours are the only control characters
- * that come out, beside the line ends of a stack.
+ * Makes lines readable: first the origin in its own colour, then the JSON of a service as text. The output has no
+ * control characters except the colours and the line ends of a stack.
  */
 export function createLineFormat(colour: boolean): (line: FleetLine) => string {
   const pretty = prettyFactory({
@@ -42,7 +42,9 @@ function parse(line: string): object | undefined {
   }
 }
 
-/** The same entry with every name and text printable; a stack keeps its lines, which are shown indented. */
+/**
+ * The same entry with every name and text printable. A stack keeps its line breaks, and its lines are shown indented.
+ */
 function printableEntry(value: unknown, name: string): unknown {
   if (typeof value === "string") return name === "stack" ? printableText(value) : printable(value);
   if (Array.isArray(value)) return value.map((item) => printableEntry(item, name));

@@ -3,14 +3,14 @@ import { DEFAULT_PORTS, SERVICES } from "@ccsp/fleet";
 import { CliError, EXIT } from "../exit.js";
 import type { FleetState } from "../state.js";
 
-/** Where `ccsp up` puts services unless told otherwise. */
+/** The default ports of the services that `ccsp up` starts. */
 export const DEFAULT_SERVICES: FleetState["services"] = SERVICES.map((name) => ({
   name,
   index: 0,
   ports: DEFAULT_PORTS[name],
 }));
 
-/** Throws, naming them all, when other programs listen on ports that the services are to have. */
+/** Throws an error when other programs listen on ports that the services need. The error names all of these ports. */
 export async function assertFree(services: FleetState["services"]): Promise<void> {
   const wanted = services.flatMap(({ name, ports }) => [
     { name, port: ports.grpc },

@@ -3,7 +3,7 @@ import { SERVICES } from "@ccsp/fleet";
 import { settingsByService } from "./settings-by-service.js";
 
 describe("what each service of a fleet gets of the settings", () => {
-  /** Which services get this setting. */
+  /** The services that get this setting. */
   async function having(name: string, value = "1"): Promise<string[]> {
     const services = Object.entries(await settingsByService({ CCSP_EXECUTOR_SLOTS: "3", [name]: value }));
     return services.flatMap(([service, settings]) => (settings[name] === value ? [service] : [])).sort();

@@ -12,8 +12,9 @@ export type SettingsByService = Readonly<Record<ServiceName, Values>>;
 const EVERYBODYS = /^OTEL_/;
 
 /**
- * What of these settings each service gets: its own, so that no other holds a provider's key or the secret of tokens. What none of them
- * knows is the executors', which alone load plugins with settings of their own. OpenTelemetry's are everybody's.
+ * Divides these settings among the services. Each service gets only its own settings, so that no other service has a
+ * provider's key or the secret of tokens. Settings that no service knows go to the executors, because only executors
+ * load plugins with their own settings. All services get the settings of OpenTelemetry.
  */
 export async function settingsByService(settings: Values): Promise<SettingsByService> {
   const names = {
@@ -22,7 +23,7 @@ export async function settingsByService(settings: Values): Promise<SettingsBySer
     monitor: namesFor(settings, (reader) => monitorService.define(reader)),
     notification: namesFor(settings, (reader) => notificationService.define(reader)),
   };
-  // Without its plugins: their code has no business in this process.
+  // Loads it without its plugins: their code must not run in this process.
   const executor = await loadExecutorService({});
   const known = new Set(Object.values(names).flat());
   const executors = new Set(namesFor(settings, (reader) => executor.define(reader)));

@@ -1,7 +1,7 @@
 import type { EngineEvent } from "../engine.js";
 import { FIRST_MESSAGE } from "../text.js";
 
-/** The answer that events come to: the last message that stands. */
+/** The answer that the events give: the last message that was not taken back. */
 export function answerOf(events: Iterable<EngineEvent>): string {
   const messages = new Map<number, string>();
   for (const event of events) {

@@ -12,12 +12,12 @@ import { livingInGroup } from "./processes.js";
 import { plainRequest } from "./request.js";
 import type { EngineRig } from "./rig.js";
 
-/** An opened engine with what the suite wants to know of its runs. */
+/** An opened engine, with what the suite needs to know about its runs. */
 export interface Bench {
   readonly engine: Engine;
   unknownLines: number;
   start(prompt: string, limits?: Partial<RunLimits>): Promise<EngineRun>;
-  /** Runs a prompt to its end. `text`: the answer as its events have it. */
+  /** Runs a prompt to its end. `text` is the answer that the events give. */
   run(prompt: string, limits?: Partial<RunLimits>): Promise<{ readonly text: string; readonly outcome: RunOutcome }>;
   /** Throws while anything of a run is left. */
   checkNothingLeft(): Promise<void>;
@@ -77,7 +77,7 @@ export async function collect(run: EngineRun): Promise<readonly EngineEvent[]> {
   return events;
 }
 
-/** Reads a run until it has written something, and leaves the reader where it is. */
+/** Reads a run until it has written some text. The iterator stays open. */
 export async function firstText(events: AsyncIterator<EngineEvent>): Promise<string> {
   for (;;) {
     const { done, value } = await events.next();

@@ -11,15 +11,15 @@ export { plainRequest } from "./request.js";
 export type { EngineRig, RigPrompts, SupervisorNeeds } from "./rig.js";
 export { slowPatterns } from "./slow-rules.js";
 
-/** For engines that take seconds to start, on a machine that does other things too. */
+/** Long, because some engines take seconds to start, and the machine may do other work. */
 const TEST_MS = 90_000;
-/** Whatever the engine was doing by then, it is silence. */
+/** Whatever the engine does, it counts as silent after this time without output. */
 const SILENCE_MS = 1_500;
 const WALL_MS = 1_500;
 const NEVER_MS = 600_000;
 const TEXT = "Grüße, 日本語 🎉 — done";
 
-/** Declares mocha tests of what the executor expects of every engine. */
+/** Declares mocha tests of what the executor expects from every engine. */
 export function describeEngine(name: string, rig: EngineRig): void {
   describe(`the engine ${name}`, function () {
     this.timeout(TEST_MS);

@@ -11,15 +11,15 @@ const GRACE_MS = 500;
 const PATH = [...STANDARD_PATH, dirname(process.execPath)].join(delimiter);
 
 /**
- * As much of the executor's supervisor as a test of an engine needs: process group, folders, environment, the clocks for time and
- * silence. It does not find processes that left their group.
+ * The part of the executor's supervisor that a test of an engine needs: process group, folders, environment, and the
+ * clocks for time and silence. It does not find processes that left their group.
  */
 export const createPlainSupervisor = ({ folder, silenceMs }: SupervisorNeeds): Supervisor => ({
   async start({ command, prepare, input, wallMs, traceparent, workingFolder, collect }) {
     const made = await createFolders(folder);
     const place = { ...made, work: workingFolder ?? made.work };
     const { args, env, input: prepared = input } = await prepare(place);
-    // Node would give every child its own NODE_V8_COVERAGE, whatever `env` has.
+    // Node would pass its own NODE_V8_COVERAGE to every child, whatever `env` has.
     const always = { NODE_V8_COVERAGE: undefined, PATH, HOME: place.home, TMPDIR: place.tmp, LANG: "C.UTF-8" };
     const traced = traceparent === "" ? {} : { TRACEPARENT: traceparent };
     const child = spawn(command, [...args], {
@@ -47,7 +47,7 @@ interface PlainRunOptions {
   readonly remove: () => Promise<void>;
 }
 
-/** Its methods may be called detached, as those of the executor's runs. */
+/** Its methods may be called detached, like those of the executor's runs. */
 class PlainRun implements SupervisedRun {
   readonly pid: number;
   readonly output: AsyncIterable<Buffer>;
@@ -60,7 +60,7 @@ class PlainRun implements SupervisedRun {
   readonly #timers = new Set<NodeJS.Timeout>();
   #overrun: Overrun | undefined;
   #asked = false;
-  /** What it says while it is being ended does not count. */
+  /** Output that comes while the process is being ended does not count. */
   #cut = false;
   #stderr = "";
   #lingers = () => {};
@@ -126,12 +126,12 @@ class PlainRun implements SupervisedRun {
         if (!this.#cut) yield next.value;
       }
     } finally {
-      // Its end stays open while something is left in it.
+      // The pipe's end stays open while something is left in it.
       this.#child.stdout.destroy();
     }
   }
 
-  /** Answers what stops the clock. */
+  /** Returns a function that stops the clock. */
   #after(ms: number, act: () => void): () => void {
     const timer = setTimeout(act, ms);
     this.#timers.add(timer);
@@ -161,6 +161,6 @@ function signalGroup(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(-pid, name);
   } catch {
-    // Gone.
+    // The group is gone.
   }
 }

@@ -14,15 +14,15 @@ import type { RunReader } from "../transcript.js";
 import { createPlainSupervisor } from "./plain-supervisor.js";
 import { plainRequest, TEST_LIMITS } from "./request.js";
 
-/** One run of a real engine, to be recorded. */
+/** One run of a real engine that is to be recorded. */
 export interface RecordedCase {
-  /** Of the recording. */
+  /** The name of the recording. */
   readonly name: string;
   readonly prompt: string;
   readonly request?: Partial<RunRequest> | undefined;
-  /** Settings besides those that point at a simulated model. */
+  /** Settings in addition to those that point at a simulated model. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Settings that name a file, with what is in it. */
+  /** Settings that name a file, with the content of that file. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -30,18 +30,18 @@ export interface RecordOptions {
   readonly plugin: EnginePlugin;
   /** Settings with which the engine runs against something harmless. */
   readonly env: Readonly<Record<string, string>>;
-  /** Called when the engine was started. */
+  /** Called when the engine has started. */
   readonly during?: (run: EngineRun) => Promise<void>;
 }
 
 export interface Recorded {
   readonly version: string;
-  /** What it printed, and as its last line how its process ended. */
+  /** What the engine printed. The last line says how its process ended. */
   readonly recording: string;
   readonly outcome: RunOutcome;
 }
 
-/** Runs an engine and keeps what it prints, without paths of this host. */
+/** Runs an engine and records what it prints, without paths of this host. */
 export async function record(one: RecordedCase, { plugin, env, during }: RecordOptions): Promise<Recorded> {
   const folder = await mkdtemp(join(tmpdir(), "ccsp-record-"));
   try {
@@ -65,7 +65,7 @@ export async function record(one: RecordedCase, { plugin, env, during }: RecordO
     for await (const _event of run.events);
     await ready;
     const outcome = await run.outcome;
-    // The folder of the run, however it is written: as a path, or as a name made of one.
+    // The folder of the run may appear as a path, or as a name made from that path.
     const recording = tape.text().replaceAll(/[^\s"]*ccsp-record-[^/"]*\/run-[^/"]*/g, "/run");
     return { version, recording, outcome };
   } finally {
@@ -73,7 +73,7 @@ export async function record(one: RecordedCase, { plugin, env, during }: RecordO
   }
 }
 
-/** Keeps what runs print and how they end. */
+/** Records what runs print and how they end. */
 function createTape(inner: Supervisor) {
   let output: Buffer[] = [];
   let exit = "";
@@ -105,7 +105,7 @@ function createTape(inner: Supervisor) {
   };
 }
 
-/** What an engine's reader and rules make of a recording. */
+/** What an engine's reader and rules make from a recording. */
 export interface Replayed {
   readonly events: readonly EngineEvent[];
   /** Lines that the reader did not understand. */
@@ -113,7 +113,7 @@ export interface Replayed {
   readonly outcome: RunOutcome;
 }
 
-/** Reads a recording as a run is read. */
+/** Reads a recording in the same way as a run. */
 export function replay<W extends string>(
   recording: string,
   { reader, rules }: { readonly reader: RunReader<W>; readonly rules: readonly Rule<W>[] },

@@ -1,7 +1,7 @@
 import type { RunRequest } from "../engine.js";
 import { promptOnly } from "../prompt-only.js";
 
-/** Settles every run: a minute, and more bytes than any test prints. */
+/** Enough for every run: a minute, and more bytes than any test prints. */
 export const TEST_LIMITS: RunRequest["limits"] = {
   wallMs: 60_000,
   outputBytes: 16 * 1024 * 1024,
@@ -9,7 +9,7 @@ export const TEST_LIMITS: RunRequest["limits"] = {
   budgetUsd: undefined,
 };
 
-/** A request that asks for nothing but its prompt. */
+/** A request that asks only for an answer to its prompt. */
 export const plainRequest = (taskId: string, prompt: string): RunRequest => ({
   ...promptOnly(prompt),
   taskId,

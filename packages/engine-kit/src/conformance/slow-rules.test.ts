@@ -7,7 +7,7 @@ import { slowPatterns } from "./slow-rules.js";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
-/** Every `rules.ts` of this repository: engines keep theirs there. */
+/** Every `rules.ts` of this repository, where engines have their rules. */
 const FILES = ["packages", "services"].flatMap((kind) =>
   readdirSync(join(ROOT, kind)).flatMap((name) => {
     const src = join(ROOT, kind, name, "src");

@@ -5,11 +5,11 @@ import type { Rule } from "../classify.js";
 const CHECK_MS = 30_000;
 
 /**
- * Patterns of these rules whose time may grow faster than the text that they are held against, and what is known of each. Decided by what the
- * pattern is (recheck's automata), without running it.
+ * The patterns of these rules whose time may grow faster than the text, and what is known about each. recheck's
+ * automata decide this from the pattern itself, without running it.
  */
 export function slowPatterns<W extends string>(rules: readonly Rule<W>[]): readonly string[] {
-  // Its JavaScript alone: no Java, no binary, and the same answer everywhere.
+  // Only the JavaScript of recheck: it needs no Java and no binary, and gives the same result everywhere.
   const { checkSync }: typeof import("recheck") = createRequire(import.meta.url)("recheck/lib/browser.js");
   const slow: string[] = [];
   for (const pattern of rules.flatMap(({ when }) => [when.text, when.stderr]).filter((found) => found !== undefined)) {

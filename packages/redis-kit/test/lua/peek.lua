@@ -1,4 +1,4 @@
--- peek: one value of a hash.
+-- peek: read one value of a hash.
 --
 -- KEYS  1 values  hash  name -> value
 -- ARGV  1 name

@@ -1,4 +1,4 @@
--- peek_loudly: one value of a hash, shouted.
+-- peek_loudly: read one value of a hash, in upper case with a mark.
 --
 -- KEYS  1 values  hash  name -> value
 -- ARGV  1 name

@@ -1,4 +1,4 @@
--- put_once: store a value, unless there is one.
+-- put_once: store a value if the name has none yet.
 --
 -- KEYS  1 values  hash  name -> value
 --       2 order   list  names, oldest first

@@ -1,4 +1,4 @@
--- other_name: does what its header does not say.
+-- other_name: its header does not agree with its code.
 --
 -- KEYS  1 values  hash  name -> value
 -- ARGV  1 name

@@ -1,4 +1,4 @@
--- wrong_parts: says of parts what is not so.
+-- wrong_parts: its header says wrong things about parts.
 --
 -- KEYS  1 values  hash  name -> value
 -- ARGV  1 name

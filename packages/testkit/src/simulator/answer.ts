@@ -12,17 +12,20 @@ export interface AnswerContext {
   readonly echo: string;
   readonly stream: boolean;
   readonly id: string;
-  /** Aborted when the client goes away or the simulator closes. */
+  /** Aborts when the client disconnects or the simulator closes. */
   readonly signal: AbortSignal;
 }
 
 const HUGE_PIECE = 8 * 1024;
 const PLAIN_PIECE = 256;
 const BYTES_A_TOKEN = 4;
-/** A client that learns of the data and of the break in one read may throw the data away; a real break comes later. */
+/**
+ * A client that receives the data and the end of the connection in one read may drop the data. A real break comes
+ * later.
+ */
 const BEFORE_CUT_MS = 50;
 
-/** Sends the answer, or the part of it that the behaviour allows. Rejects when the client goes away. */
+/** Sends the answer, or the part that the behaviour allows. Rejects if the client disconnects. */
 export async function sendAnswer(answer: Answer, useTool: boolean, context: AnswerContext): Promise<void> {
   const gate = answer.gate;
   if (gate && answer.gateAfter === undefined) await gate.pass(context.signal);
@@ -107,7 +110,10 @@ async function sendEvents(
 
 const stopReason = (answer: Answer, tool: boolean): string => (tool ? "tool_use" : (answer.stopReason ?? "end_turn"));
 
-/** The deltas in their own time: at the rate asked for, up to the gate, up to where the answer stops. */
+/**
+ * Yields the deltas at the requested rate. It stops at the gate until the test opens it, and ends where the answer
+ * stops.
+ */
 async function* paced(answer: Answer, context: AnswerContext): AsyncGenerator<string> {
   const text = answer.text ?? context.echo;
   const parts =
@@ -129,7 +135,7 @@ async function* paced(answer: Answer, context: AnswerContext): AsyncGenerator<st
   }
 }
 
-/** The same parts, with a boundary at each mark. */
+/** Returns the same parts with an additional cut at each mark. */
 function* cutAt(parts: Iterable<string>, marks: readonly number[]): Generator<string> {
   let start = 0;
   for (const part of parts) {
@@ -154,12 +160,12 @@ async function write(text: string, splitBytes: number | undefined, context: Answ
   const bytes = Buffer.from(text);
   for (let start = 0; start < bytes.length; start += splitBytes) {
     await writeChunk(bytes.subarray(start, start + splitBytes), context);
-    // A turn of the event loop each, so that the pieces leave one by one.
+    // Waits one turn of the event loop after each piece, so that the pieces are sent one by one.
     await immediate();
   }
 }
 
-/** Waits for the client when it reads more slowly than we write. */
+/** Waits if the client reads more slowly than the simulator writes. */
 async function writeChunk(chunk: string | Buffer, { response, signal }: AnswerContext): Promise<void> {
   signal.throwIfAborted();
   if (!response.write(chunk)) await once(response, "drain", { signal });

@@ -1,6 +1,6 @@
 import type { Gate } from "./gate.js";
 
-/** Token counts as the Messages API reports them. What is left out is estimated from the text: four bytes a token. */
+/** Token counts as the Messages API reports them. An omitted count is estimated from the text: four bytes per token. */
 export interface Usage {
   readonly input?: number;
   readonly output?: number;
@@ -8,52 +8,56 @@ export interface Usage {
   readonly cacheWrite?: number;
 }
 
-/** A subscription's usage window, sent as `anthropic-ratelimit-unified-*` headers. */
+/** The usage window of a subscription. It is sent as `anthropic-ratelimit-unified-*` headers. */
 export interface Window {
   readonly state: "open" | "closed";
   /** Seconds from now until the window opens again. */
   readonly resetSeconds: number;
-  /** Which limit the headers name. */
+  /** The limit that the headers name. */
   readonly claim?: string;
 }
 
-/** How an answer's text reaches the client. */
+/** How the text of an answer reaches the client. */
 export interface Pace {
-  /** Deltas of about one word each, this many a second; as fast as the client reads when left out. */
+  /** Sends this many deltas per second, of about one word each. If omitted, it sends as fast as the client reads. */
   readonly tokensPerSecond?: number;
-  /** The response body is written this many bytes at a time, so that characters are cut anywhere. */
+  /** Writes the response body in pieces of this many bytes, so that characters may be cut anywhere. */
   readonly splitBytes?: number;
 }
 
 /** The model answers. */
 export interface Answer extends Pace {
   readonly kind: "answer";
-  /** Left out: an echo, `You said: <prompt without markers>`. */
+  /** If omitted, the answer is an echo: `You said: <prompt without markers>`. */
   readonly text?: string;
-  /** Instead of text: `hugeText(hugeBytes)`, made while it is sent. */
+  /** Replaces `text` by `hugeText(hugeBytes)`, which is made while it is sent. */
   readonly hugeBytes?: number;
-  /** Ask for this tool, once; the request that brings the tool's result gets the text. */
+  /** The answer asks for this tool, once. The request that brings the result of the tool gets the text. */
   readonly tool?: {
     readonly name: string;
     readonly input: Readonly<Record<string, unknown>>;
-    /** Written before it, in the same message. */
+    /** Text before the tool call, in the same message. */
     readonly say?: string;
   };
-  /** Why the model stopped, where it is not the end of its turn: `refusal`, `max_tokens`. */
+  /** Why the model stopped, if it did not end its turn: `refusal`, `max_tokens`. */
   readonly stopReason?: string;
   readonly usage?: Usage;
   readonly window?: Window;
-  /** Wait here until the test releases it; after this many characters of text, or before the headers when left out. */
+  /**
+   * The answer waits at this gate until the test opens it. `gateAfter` is the number of text characters before the
+   * wait. If omitted, the answer waits before the headers.
+   */
   readonly gate?: Gate;
   readonly gateAfter?: number;
   /**
-   * Do not end well: fall silent or break the connection after this many characters of text (an answer that is not streamed
-   * stops half way). With `times`, so many requests with the same prompt do, and then all is well.
+   * The answer does not end normally. After this many characters of text it hangs or breaks the connection (an answer
+   * that is not streamed stops halfway). With `times`, only this many requests with the same prompt do this. Later ones
+   * get a complete answer.
    */
   readonly stopAfter?: { readonly how: "hang" | "cut"; readonly characters: number; readonly times?: number };
 }
 
-/** The API refuses, with a status and the API's error body. */
+/** The API refuses the request with a status and the API's error body. */
 export interface Fault {
   readonly kind: "fault";
   readonly status: number;
@@ -61,24 +65,27 @@ export interface Fault {
   readonly message: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly window?: Window;
-  /** Refuse this many requests with the same prompt, then go on to an answer; always when left out. */
+  /**
+   * The number of requests with the same prompt that are refused. Later ones get an answer. If omitted, all are
+   * refused.
+   */
   readonly times?: number;
 }
 
-/** Something else than the API answers, such as a proxy in front of it. */
+/** A server other than the API answers, for example a proxy in front of it. */
 export interface Raw {
   readonly kind: "raw";
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
-  /** As in a fault. */
+  /** As in `Fault`. */
   readonly times?: number;
 }
 
 /** The server accepts the request and never sends a byte. */
 export interface Silence {
   readonly kind: "silence";
-  /** As in a fault. */
+  /** As in `Fault`. */
   readonly times?: number;
 }
 
@@ -86,7 +93,7 @@ export type Behaviour = Answer | Fault | Raw | Silence;
 
 const SECOND = 1000;
 
-/** The response headers that tell a client about its usage window. */
+/** Returns the response headers that report the usage window to a client. */
 export function windowHeaders(window: Window, now: number): Record<string, string> {
   const reset = String(Math.floor(now / SECOND) + window.resetSeconds);
   const status = window.state === "open" ? "allowed" : "rejected";

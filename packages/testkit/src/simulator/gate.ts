@@ -1,14 +1,17 @@
-/** Something that waits for the test: the test can see that it was reached, and lets it go on. */
+/** Holds answers until the test releases them. The test can also see that a request has arrived here. */
 export interface Gate {
-  /** Write this into a prompt to hold that prompt's answer. */
+  /** A prompt that contains this text has its answer held at this gate. */
   readonly marker: string;
-  /** Resolves when the first request stands at the gate. */
+  /** Resolves when the first request waits at the gate. */
   readonly reached: Promise<void>;
-  /** How many requests stand at the gate now. */
+  /** The number of requests that wait at the gate now. */
   waiting(): number;
-  /** Lets everything through, now and later. */
+  /** Opens the gate for all requests, now and later. */
   release(): void;
-  /** The simulator's side: resolves on release, rejects with the signal's reason when the client goes away first. */
+  /**
+   * The simulator calls this. Resolves when the gate opens. Rejects with the signal's reason if the client disconnects
+   * first.
+   */
   pass(signal: AbortSignal): Promise<void>;
 }
 

@@ -2,15 +2,16 @@ import type { Answer, Fault, Raw, Silence } from "./behaviour.js";
 import type { Gate } from "./gate.js";
 
 /**
- * Markers: what a prompt can ask of the simulator. `[[sim:<name> key=value key="quoted value"]]`, any number of them; the
- * table in README.md lists them all. An unknown name or key is refused with status 400, so that a typing error shows.
+ * Markers: with them, a prompt tells the simulator what to do. A marker is `[[sim:<name> key=value key="quoted
+ * value"]]`, and a prompt may contain any number of them. The table in README.md lists all of them. The simulator
+ * refuses an unknown name or key with status 400, so that a typing error is noticed.
  */
 const MARKER = /\[\[sim:([a-z0-9-]+)((?:\s+[a-zA-Z-]+=(?:"[^"]*"|'[^']*'|[^\s\]]+))*)\s*\]\]/g;
 const ANY_MARKER = /\[\[sim:[^\]]*\]\]/g;
 const ARGUMENT = /([a-zA-Z-]+)=(?:"([^"]*)"|'([^']*)'|([^\s\]]+))/g;
 const SIZES: Readonly<Record<string, number>> = { "": 1, k: 1024, M: 1024 * 1024 };
 
-/** What a proxy says in the API's place. */
+/** The answer of a proxy in front of the API. */
 const HTML =
   "<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in to the network</h1></body></html>";
 
@@ -167,7 +168,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
 };
 
-/** Every marker's name: the closed list. */
+/** The names of all markers. */
 export const MARKERS: readonly string[] = Object.keys(READERS);
 
 function claim(args: Arguments): { claim?: string } {
@@ -185,8 +186,8 @@ function parseInput(json: string): Record<string, unknown> {
 }
 
 /**
- * What a prompt's markers ask for: refusals in the order written, and the one answer that comes when they are used up.
- * Throws MarkerError for an unknown marker or argument.
+ * Reads a prompt's markers: the refusals in the written order, and the single answer that follows when the refusals are
+ * used up. Throws MarkerError for an unknown marker or argument.
  */
 export function readMarkers(prompt: string, gates: ReadonlyMap<string, Gate>): Readonly<Draft> {
   const draft: Draft = { answer: { kind: "answer" }, refusals: [] };
@@ -204,7 +205,7 @@ export function readMarkers(prompt: string, gates: ReadonlyMap<string, Gate>): R
   return draft;
 }
 
-/** The prompt as a person would read it. */
+/** Returns the prompt without its markers. */
 export function withoutMarkers(prompt: string): string {
   return prompt.replaceAll(MARKER, "").trim();
 }

@@ -1,28 +1,31 @@
 import type { IncomingMessage } from "node:http";
 
-/** One request as the simulator saw it. */
+/** One request as the simulator received it. */
 export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The credential, from `x-api-key` or `authorization: Bearer`; empty when there was none. */
+  /** The credential from `x-api-key` or from `authorization: Bearer`. Empty if there was none. */
   readonly key: string;
   readonly model: string;
-  /** The last text the user typed: no reminders that a CLI adds, no tool results. At most the first MiB of it. */
+  /**
+   * The last text that the user typed, without reminders that a CLI adds and without tool results. At most its first
+   * MiB.
+   */
   readonly prompt: string;
   readonly promptBytes: number;
-  /** Texts of the whole conversation, of both sides, oldest first: of the last hundred, 4 KiB each. */
+  /** The texts of both sides of the conversation, oldest first. Only the last hundred texts, and 4 KiB of each. */
   readonly said: readonly string[];
-  /** Tool results sent since that text. */
+  /** The tool results that came after that text. */
   readonly toolResults: readonly string[];
   readonly stream: boolean;
   readonly maxTokens: number;
-  /** Names of the tools offered. */
+  /** The names of the offered tools. */
   readonly tools: readonly string[];
   readonly system: string;
-  /** Status answered; 0 while there is none. */
+  /** The HTTP status of the answer. 0 if no answer was sent yet. */
   status: number;
-  /** "cut" when either side broke the connection before the answer's end. */
+  /** "cut" if either side broke the connection before the end of the answer. */
   outcome: "running" | "sent" | "cut";
 }
 
@@ -51,7 +54,7 @@ const KEPT_SYSTEM = 64 * 1024;
 const KEPT_TEXTS = 100;
 const KEPT_TEXT = 4 * 1024;
 
-/** The request with its whole prompt beside the bounded record. Throws SyntaxError when the body is not JSON. */
+/** Returns a size-limited record of the request, and its whole prompt. Throws SyntaxError if the body is not JSON. */
 export function readRequest(request: IncomingMessage, body: string): { record: RecordedRequest; prompt: string } {
   const parsed: Body = body === "" ? {} : JSON.parse(body);
   const headers = Object.fromEntries(
@@ -81,7 +84,7 @@ export function readRequest(request: IncomingMessage, body: string): { record: R
   return { record, prompt };
 }
 
-/** Looks back over the tool results to the text that started the turn. */
+/** Searches backwards, past the tool results, for the text that started the turn. */
 function lastTurn(messages: readonly Message[]): { prompt: string; toolResults: string[] } {
   const toolResults: string[] = [];
   for (const message of messages.toReversed()) {

@@ -1,10 +1,13 @@
 import type { Behaviour } from "./behaviour.js";
 import type { RecordedRequest } from "./request.js";
 
-/** Which model calls a script is for: those whose prompt contains the text, or matches, or for which it says true. */
+/**
+ * Selects the model calls of a script: the prompt contains the text, the prompt matches the expression, or the function
+ * returns true.
+ */
 export type Matcher = string | RegExp | ((request: RecordedRequest) => boolean);
 
-/** Queues behaviours, one a call: for any model call, or for those that match. */
+/** Adds behaviours to the script, one per call. They apply to any model call, or only to those that match. */
 export interface AddScript {
   (behaviours: readonly Behaviour[]): void;
   (matcher: Matcher, ...behaviours: Behaviour[]): void;
@@ -12,7 +15,9 @@ export interface AddScript {
 
 export interface Scripts {
   readonly add: AddScript;
-  /** The next behaviour for this request, used up by taking it. The oldest matching script goes first. */
+  /**
+   * Takes the next behaviour for this request, so that it is used only once. The oldest matching script comes first.
+   */
   take(request: RecordedRequest): Behaviour | undefined;
   clear(): void;
 }

@@ -8,23 +8,30 @@ import { type RecordedRequest, readRequest } from "./request.js";
 import { type AddScript, createScripts } from "./scripts.js";
 
 export interface Simulator {
-  /** What to give a client as its base URL, e.g. in ANTHROPIC_BASE_URL. */
+  /** The base URL for a client, for example in ANTHROPIC_BASE_URL. */
   readonly url: string;
   readonly port: number;
-  /** What was received, oldest first: model calls, token counts and everything else. The last `keepRequests` of it. */
+  /**
+   * All received requests, oldest first: model calls, token counts and all others. Only the last `keepRequests` of
+   * them.
+   */
   readonly requests: readonly RecordedRequest[];
-  /** Behaviours for the next matching model calls, one a call; they go before the prompt's own markers. */
+  /**
+   * Sets behaviours for the next matching model calls, one per call. They take precedence over the markers of a prompt.
+   */
   readonly script: AddScript;
-  /** Holds answers until the test releases them: in a script, or by its marker in a prompt. */
+  /**
+   * Makes a gate that holds answers until the test releases them. Use it in a script, or put its marker into a prompt.
+   */
   gate(): Gate;
-  /** Forgets scripts, gates, counts and records, and lets go of held answers. */
+  /** Deletes all scripts, gates, counts and records, and releases held answers. */
   reset(): void;
-  /** Breaks every connection and frees the port. */
+  /** Breaks all connections and frees the port. */
   close(): Promise<void>;
 }
 
 export interface SimulatorOptions {
-  /** 0, the default, takes a free one. */
+  /** 0, the default, chooses a free port. */
   readonly port?: number;
   readonly host?: string;
   readonly keepRequests?: number;
@@ -34,7 +41,10 @@ const MAX_BODY = 64 * 1024 * 1024;
 const KEEP_REQUESTS = 2000;
 const KEEP_COUNTS = 10_000;
 
-/** An Anthropic Messages API on loopback that does what prompts or scripts ask of it. Costs nothing, needs no network. */
+/**
+ * Starts an Anthropic Messages API on loopback. Prompts or scripts decide what it does. It costs nothing and needs no
+ * network.
+ */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const requests: RecordedRequest[] = [];
   const scripts = createScripts();
@@ -105,7 +115,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     }
   }
 
-  /** Counts by prompt, not by session: an engine's own retry and a task's next attempt both use up a refusal. */
+  /**
+   * Counts per prompt and not per session. So an engine's own retry and the next attempt of a task both use up one
+   * refusal.
+   */
   function spent(times: number | undefined, key: string): boolean {
     if (times === undefined) return false;
     const count = refused.get(key) ?? 0;

@@ -1,14 +1,14 @@
 const LINE_BYTES = 64;
 
 /**
- * The text of a huge answer: exactly `bytes` bytes of UTF-8 in numbered lines with one-, three- and four-byte characters,
- * the same for the same size, so that a test can compare what arrived.
+ * Returns the text of a huge answer: exactly `bytes` bytes of UTF-8. It has numbered lines with characters of one,
+ * three and four bytes. The same size always gives the same text, so a test can compare the text that arrived.
  */
 export function hugeText(bytes: number): string {
   return [...hugePieces(bytes, bytes)].join("");
 }
 
-/** `hugeText` in pieces of about `pieceBytes`, made as they are taken. */
+/** Yields `hugeText` in pieces of about `pieceBytes`. Each piece is made when it is needed. */
 export function* hugePieces(bytes: number, pieceBytes: number): Generator<string> {
   let piece: string[] = [];
   const lines = Math.floor(bytes / LINE_BYTES);
@@ -23,12 +23,15 @@ export function* hugePieces(bytes: number, pieceBytes: number): Generator<string
   if (rest !== "") yield rest;
 }
 
-/** Text cut after each word, spaces kept, never inside a character. */
+/** Cuts the text after each word. It keeps the spaces and never cuts inside a character. */
 export function words(text: string): string[] {
   return text.match(/\s*\S+\s*$|\s*\S+|\s+/gu) ?? [];
 }
 
-/** Text in pieces of at most `length` UTF-16 units, never inside a character. */
+/**
+ * Cuts the text into pieces of at most `length` UTF-16 units. A piece may be one unit longer: it is never cut inside a
+ * character.
+ */
 export function* pieces(text: string, length: number): Generator<string> {
   let start = 0;
   while (start < text.length) {

@@ -1,6 +1,6 @@
 import type { ReceivedSpan, SpanKind } from "./received-span.js";
 
-/** The export request as the loader decodes it (`longs: String`, `enums: String`, `oneofs`, `defaults`). */
+/** The export request as the loader decodes it (options `longs: String`, `enums: String`, `oneofs`, `defaults`). */
 export interface ExportRequest {
   readonly resourceSpans: readonly {
     readonly resource: { readonly attributes: readonly WireKeyValue[] } | null;
@@ -74,7 +74,7 @@ function attributesOf(pairs: readonly WireKeyValue[]): Record<string, unknown> {
   return Object.fromEntries(pairs.map(({ key, value }) => [key, plain(value)]));
 }
 
-/** `value` names the field that is set. */
+/** The field `value` has the name of the field that is set. */
 function plain(wire: WireValue | null): unknown {
   if (!wire) return undefined;
   switch (wire.value ?? "") {
@@ -95,7 +95,7 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }
 
-/** Microseconds survive; a double cannot hold nanoseconds since the epoch. */
+/** Keeps microseconds only, because a double cannot hold nanoseconds since the epoch. */
 function milliseconds(nanos: string): number {
   return Number(BigInt(nanos) / 1000n) / 1000;
 }

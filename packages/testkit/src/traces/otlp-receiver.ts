@@ -6,11 +6,11 @@ import { decodeExport, type ExportRequest } from "./decode.js";
 import { byStart, type ReceivedSpan } from "./received-span.js";
 
 export interface OtlpReceiver {
-  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
+  /** The value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly endpoint: string;
-  /** Everything received, in the order of arrival; the newest 100,000. */
+  /** The newest 100,000 received spans, in the order of arrival. */
   spans(): readonly ReceivedSpan[];
-  /** One trace's spans by start time. */
+  /** The spans of one trace, sorted by start time. */
   trace(traceId: string): readonly ReceivedSpan[];
   close(): Promise<void>;
 }
@@ -20,7 +20,9 @@ const SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService";
 const KEEP_SPANS = 100_000;
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-/** An OTLP trace collector over gRPC on a free loopback port, which keeps spans in memory. Close it with `close`. */
+/**
+ * Starts an OTLP trace collector over gRPC on a free loopback port. It keeps spans in memory. Close it with `close`.
+ */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const received: ReceivedSpan[] = [];
   const server = new Server({ "grpc.max_receive_message_length": MAX_MESSAGE_BYTES });

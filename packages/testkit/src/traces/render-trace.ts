@@ -6,9 +6,9 @@ interface Node {
 }
 
 /**
- * A trace for people: one line a span, `service: name 12 ms`, `service → name` for a call that goes out, children under their
- * parent in the order in which they started. Spans whose parent was not received stand at the root, marked; neighbours of one
- * shape, such as a run's many reports, are counted on one line.
+ * Renders a trace for people, with one line per span: `service: name 12 ms`, or `service → name` for an outgoing call.
+ * Children are below their parent, in the order of their start. A span whose parent was not received is at the root and
+ * is marked. Neighbours of the same shape, for example the many reports of a run, share one line with a count.
  */
 export function renderTrace(spans: readonly ReceivedSpan[]): string {
   const byId = new Set(spans.map((span) => span.spanId));
@@ -44,7 +44,7 @@ function render(node: Node, note: string, first: string, rest: string): string[]
   return [`${first}${label(span)} ${duration(span.endMs - span.startMs)}${error}${note}`, ...below];
 }
 
-/** Neighbours of the same shape, together. What failed stands alone. */
+/** Groups neighbours of the same shape. A failed span is never in a group with others. */
 function alike(nodes: readonly Node[]): readonly (readonly Node[])[] {
   const groups: Node[][] = [];
   for (const node of nodes) {
@@ -69,7 +69,7 @@ function label(span: ReceivedSpan): string {
   return `${span.service}${outgoing ? " →" : ":"} ${shortName(span.name)}`;
 }
 
-/** `ccsp.queue.v1.QueueService/Enqueue` is `QueueService/Enqueue` to a reader. */
+/** Shortens `ccsp.queue.v1.QueueService/Enqueue` to `QueueService/Enqueue`. */
 function shortName(name: string): string {
   return /^(?:[a-z0-9_]+\.)*([A-Za-z]\w*\/\w+)$/.exec(name)?.[1] ?? name;
 }

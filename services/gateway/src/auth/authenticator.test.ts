@@ -135,7 +135,7 @@ describe("authenticator", () => {
   const invalid: readonly { what: string; claims: Claims; message: RegExp }[] = [
     { what: "no expiry", claims: { exp: undefined }, message: /no `exp`/ },
     { what: "no subject", claims: { sub: undefined }, message: /no `sub`/ },
-    // The queue would take nobody for an operator.
+    // The queue would treat an empty agent id as an operator.
     { what: "an empty subject", claims: { sub: "" }, message: /`sub` is no agent id/ },
     { what: "a subject that is no agent id", claims: { sub: "alice/../bob" }, message: /`sub` is no agent id/ },
     { what: "a subject that is too long", claims: { sub: "a".repeat(129) }, message: /`sub` is no agent id/ },

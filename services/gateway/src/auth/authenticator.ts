@@ -4,11 +4,11 @@ import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose"
 import type { TokenKeys } from "./token-keys.js";
 import { createVerifiedTokens } from "./verified-tokens.js";
 
-/** Proves who calls. */
+/** Proves the identity of callers. */
 export interface Authenticator {
   /**
-   * Refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED and a message that says what is wrong without repeating the
-   * token; DEPENDENCY_UNAVAILABLE when the keys cannot be fetched.
+   * Resolves to the caller's identity. Refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED. The message says
+   * what is wrong and never repeats the token. Refuses with DEPENDENCY_UNAVAILABLE if the keys cannot be fetched.
    */
   authenticate(caller: CallerCredentials): Promise<Identity>;
 }
@@ -17,17 +17,20 @@ export interface AuthenticatorOptions {
   readonly keys: TokenKeys;
   readonly audience: string;
   readonly issuer: string | undefined;
-  /** Milliseconds since the epoch; for tests. */
+  /** Returns milliseconds since the epoch. For tests. */
   readonly now?: () => number;
 }
 
-/** Clocks of issuer and gateway may differ by this much, for `exp` and `nbf` alike. */
+/** The clocks of issuer and gateway may differ by this much. It applies to `exp` and `nbf`. */
 const CLOCK_TOLERANCE_S = 5;
 
-/** The last moment that a Date can hold. */
+/** The last moment that a Date can represent. */
 const LAST_MS = 8.64e15;
 
-/** Verifies JWTs: signature, audience, issuer, time, and that `sub` names an agent. */
+/**
+ * Creates an authenticator for JWTs. It verifies the signature, the audience, the issuer and the times, and that `sub`
+ * is an agent id.
+ */
 export function createAuthenticator({ keys, audience, issuer, now = Date.now }: AuthenticatorOptions): Authenticator {
   const verified = createVerifiedTokens();
 
@@ -75,13 +78,13 @@ function algorithmOf(token: string): string {
     const { alg = "none" } = decodeProtectedHeader(token);
     if (typeof alg === "string") return alg;
   } catch {
-    // told below
+    // The refusal below reports it.
   }
   throw invalid("the token is not a JWT");
 }
 
 function notAccepted(algorithm: string, keys: TokenKeys): Refusal {
-  // Letters and digits only: the word comes from a stranger.
+  // Shows only letters, digits and a few marks, because the text comes from an untrusted caller.
   const shown = algorithm.replaceAll(/[^\w.-]/g, "?").slice(0, 16);
   const accepted = [...keys.keys()].join(", ");
   return invalid(`the token is signed with ${shown}, which is not accepted here (accepted: ${accepted})`);
@@ -111,7 +114,7 @@ function refusalOf(error: unknown, expected: { audience: string; issuer: string 
     return invalid("the token's header asks for what is not supported here (`crit`)");
   if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid)
     return invalid("the token is not a JWT");
-  // What is left came from fetching or reading the key set: not the caller's fault.
+  // The other errors come from fetching or reading the key set. They are not the caller's fault.
   return new Refusal("DEPENDENCY_UNAVAILABLE", "the keys that verify tokens cannot be fetched now; call again", {
     cause: error,
   });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 
-/** Where the keys come from; at least one is set. */
+/** The sources of the keys. At least one is set. */
 export interface KeySettings {
   readonly secret: string | undefined;
   readonly secretFile: string | undefined;
@@ -10,24 +10,25 @@ export interface KeySettings {
 }
 
 /**
- * The key for each accepted algorithm. Algorithms are pinned to the kind of key: a shared secret verifies HS256 only and a
- * key set EdDSA and RS256 only, so that a public key can never be presented as a secret, and `none` has no row.
+ * The key for each accepted algorithm. Each algorithm is bound to one kind of key: a shared secret verifies only HS256,
+ * and a key set verifies only EdDSA and RS256. So an attacker can never use a public key as a shared secret, and `none`
+ * has no entry.
  */
 export type TokenKeys = ReadonlyMap<string, JWTVerifyGetKey>;
 
-/** RFC 7518, 3.2: a key of at least the hash's size. */
+/** RFC 7518, 3.2: the key must be at least as large as the hash output. */
 export const MIN_SECRET_BYTES = 32;
 
 /**
- * Reads secret and key set. Throws with the file's name when one is missing, too short or no key set. `onStale` is told when a
- * key set's address does not answer and the keys that were fetched before go on.
+ * Reads the secret and the key set. Throws if a file is missing, too short or not a key set, and the error names the
+ * file. Calls `onStale` when the address of a key set does not answer and the earlier keys stay in use.
  */
 export async function loadTokenKeys(settings: KeySettings, onStale: (error: unknown) => void): Promise<TokenKeys> {
   const keys = new Map<string, JWTVerifyGetKey>();
   const secret = await loadSecret(settings);
   if (secret) keys.set("HS256", () => secret);
   const keySet = await loadKeySet(settings, onStale);
-  // "Ed25519" is the name that RFC 9864 gives to what was EdDSA.
+  // "Ed25519" is the new name for EdDSA in RFC 9864.
   if (keySet) for (const algorithm of ["EdDSA", "Ed25519", "RS256"]) keys.set(algorithm, keySet);
   return keys;
 }
@@ -57,19 +58,26 @@ async function loadKeySet(
   }
 }
 
-/** How long a key is still good after the issuer took it back. */
+/** The longest time that a key is accepted after the issuer withdrew it. */
 const REFRESH_MS = 10 * 60_000;
-/** While the issuer cannot be reached its keys are trusted for this long: its outage is not to be CCSP's. */
+/**
+ * If the issuer cannot be reached, its keys are trusted for this long, so that an outage of the issuer is not an outage
+ * of CCSP.
+ */
 const MAX_AGE_MS = 24 * 3_600_000;
 
-/** The key set at an address: fetched when first needed and when a key is unknown, and anew as it ages. */
+/**
+ * Returns the key set at an address. It is fetched on first use and for an unknown key, and again when it is older than
+ * `REFRESH_MS`.
+ */
 function fetchedKeySet(url: URL, onStale: (error: unknown) => void): JWTVerifyGetKey {
   const keySet = createRemoteJWKSet(url, { timeoutDuration: 5_000, cacheMaxAge: MAX_AGE_MS });
   let askedMs = 0;
   return async (header, token) => {
     if (Date.now() - askedMs >= REFRESH_MS) {
       askedMs = Date.now();
-      // One caller waits for it; without an answer the keys at hand go on. The very first caller hears what went wrong.
+      // Only one caller waits for the refresh. If the address does not answer, the earlier keys stay in use. For the
+      // very first caller there are none, so it gets the error.
       if (keySet.jwks()) await keySet.reload().catch(onStale);
     }
     return keySet(header, token);

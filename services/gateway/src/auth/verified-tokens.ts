@@ -1,20 +1,24 @@
 import type { Identity } from "@ccsp/identity";
 import { LRUCache } from "lru-cache";
 
-/** Tokens that were verified a moment ago: agents send the same one with every call, and a signature costs more than a look-up. */
+/**
+ * A cache of tokens that were verified recently. Agents send the same token with every call, and a signature check
+ * costs more than a look-up.
+ */
 export interface VerifiedTokens {
   find(token: string, nowMs: number): Identity | undefined;
   keep(token: string, identity: Identity, nowMs: number): void;
 }
 
-/** So long a token outlives a key that was taken back. */
+/** A cached token may be accepted this long after its key was withdrawn. */
 const KEEP_MS = 60_000;
 const MAX_TOKENS = 1_000;
-/** Longer ones are verified each time, so that the memory is bounded: 2 MB. */
+/** Longer tokens are verified each time. This limits the memory to 2 MB. */
 const MAX_LENGTH = 2_048;
 
 export function createVerifiedTokens(): VerifiedTokens {
-  // By use and not by age: else a thousand strangers would put out those who call all the time.
+  // Removes the least recently used token, not the oldest. Otherwise a thousand new callers would push out the tokens
+  // of agents that call all the time.
   const kept = new LRUCache<string, { readonly identity: Identity; readonly untilMs: number }>({ max: MAX_TOKENS });
   return {
     find(token, nowMs) {

@@ -1,10 +1,10 @@
 import { Refusal } from "@ccsp/errors";
 import type { Identity } from "@ccsp/identity";
 
-/** What a token can allow. */
+/** The permissions that a token can grant. */
 export type Scope = "tasks:submit" | "tasks:read" | "tasks:cancel";
 
-/** What each RPC needs: all of its scopes. The one place that says so. */
+/** The scopes that each RPC needs. A caller needs all of them. No other place defines them. */
 export const SCOPES = {
   submitTask: ["tasks:submit"],
   runTask: ["tasks:submit", "tasks:read"],
@@ -24,7 +24,7 @@ export const SCOPES = {
 
 export type Rpc = keyof typeof SCOPES;
 
-/** The RPCs that change something: each call of one leaves an audit line. */
+/** The RPCs that change something. Each call of one writes an audit line. */
 export const MUTATING: ReadonlySet<Rpc> = new Set<Rpc>([
   "submitTask",
   "submitTasks",
@@ -35,7 +35,7 @@ export const MUTATING: ReadonlySet<Rpc> = new Set<Rpc>([
   "deleteSchedule",
 ]);
 
-/** Refuses with SCOPE_MISSING, which names the first scope that the caller lacks. */
+/** Refuses with SCOPE_MISSING. The refusal names the first scope that the caller lacks. */
 export function authorise(rpc: Rpc, { kind, subject, scopes }: Identity): void {
   const missing = SCOPES[rpc].find((scope) => !scopes.includes(scope));
   if (missing === undefined) return;

@@ -5,25 +5,30 @@ import type { Logger } from "pino";
 import { MUTATING, type Rpc } from "../domain/access.js";
 
 /**
- * The audit entry of one call. It is written once, at its outcome; a reading call writes none.
+ * The audit entry of one call. It is written once, when the outcome is known. A call that only reads writes none.
  *
- * - `accepted`: the change is made.
- * - `refused`: it is not, for `reason`.
- * - `unknown`: the call to the queue failed in between. Where it was made all the same, the agent's repetition shows it.
+ * - `accepted`: the change was made.
+ * - `refused`: the change was not made, because of `reason`.
+ * - `unknown`: the call to the queue failed before its answer. If the change was made anyway, the agent's repeated call
+ *   shows it.
  */
 export interface AuditEntry {
   agent(id: string): void;
   task(id: string): void;
   accepted(): void;
-  /** What the handler threw, before it is put into words for the agent. */
+  /** Takes the error of the handler, before the error is translated for the agent. */
   failed(error: unknown): void;
 }
 
 export type Audit = (rpc: Rpc, peer: string) => AuditEntry;
 
-/** Audit lines go to the service's log: who did what to which task with what outcome. Nothing of the request's content. */
+/**
+ * Creates an audit log. Audit lines go to the log of the service: who did what to which task, and the outcome. They
+ * contain nothing of the request's content.
+ */
 export function createAudit(log: Logger): Audit {
-  // Its fields are those below: looking through them for what other lines hide would cost ten times the line.
+  // The line has only the fields below. A search in them for fields to hide would cost ten times as much as the line
+  // itself.
   const audit = log.child({ audit: true }, { redact: [] });
   return (rpc, peer) => {
     const fields: { method: Rpc; peer: string; agent?: string; task?: string } = { method: rpc, peer };
@@ -45,7 +50,10 @@ function reasonOf(error: unknown): string {
   return (error instanceof Refusal || error instanceof CallError ? error.reason : undefined) ?? "INTERNAL";
 }
 
-/** The gateway's own refusals come before the queue is asked; of the queue's, these say nothing about what it did. */
+/**
+ * Whether the error shows that no change was made. The gateway makes its own refusals before it calls the queue. Errors
+ * of the queue show it too, except those below, which do not say what the queue did.
+ */
 function decided(error: unknown): boolean {
   if (!(error instanceof CallError)) return error instanceof Refusal;
   return !error.unanswered && error.reason !== "INTERNAL" && error.code !== status.UNKNOWN;

@@ -8,20 +8,20 @@ import { authorise, type Rpc, SCOPES } from "../domain/access.js";
 import type { Audit, AuditEntry } from "./audit.js";
 import { passOn } from "./refusals.js";
 
-/** A call that was let in. */
+/** A call that passed the gateway's check. */
 export interface AgentCall {
   readonly identity: Identity;
-  /** Its subject: whose tasks these are. */
+  /** The subject of the identity: the owner of the tasks. */
   readonly agentId: string;
   readonly context: CallContext;
-  /** Remembers the task for audit and trace. */
+  /** Records the task for audit and trace. */
   concerns(taskId: string): void;
-  /** The change that the call asked for is made; what fails later does not undo it. */
+  /** Call it when the requested change was made. A later failure does not undo the change. */
   accepted(): void;
 }
 
 export interface Guard {
-  /** Before anything of a request is read. */
+  /** The check that runs before the gateway reads anything of a request. */
   readonly admit: Admit;
   unary<Request, Response>(
     rpc: Rpc,
@@ -36,11 +36,11 @@ export interface Guard {
 export interface GuardOptions {
   readonly authenticator: Authenticator;
   readonly audit: Audit;
-  /** Told the reason of each call that was not let in. */
+  /** Called with the reason of each call that is refused by the check. */
   readonly onDenied?: (reason: string) => void;
 }
 
-/** By the full method name. */
+/** The key is the full method name. */
 const RPC_OF: ReadonlyMap<string, Rpc> = new Map(
   Object.entries(AgentServiceService).flatMap(([name, { path }]) => (isRpc(name) ? [[path, name] as const] : [])),
 );
@@ -49,16 +49,22 @@ function isRpc(name: string): name is Rpc {
   return Object.hasOwn(SCOPES, name);
 }
 
-/** Longer than any task's id: what an agent asks for may be megabytes of anything, and goes to log and trace before the queue looks at it. */
+/**
+ * Longer than any task id. The id in a request may be megabytes of any text, and it goes to log and trace before the
+ * queue checks it.
+ */
 const MAX_ID_LENGTH = 64;
 
-/** Lets calls in before they are read: authenticate and authorise. Then wraps every handler: audit, and translate what the queue refuses. */
+/**
+ * Creates the gateway's check. It authenticates and authorises a call before the request is read. It also wraps every
+ * handler: it writes the audit line and translates the refusals of the queue.
+ */
 export function createGuard(options: GuardOptions): Guard {
   const { audit } = options;
   return {
     async admit(method, caller) {
       const rpc = RPC_OF.get(method);
-      // Health and reflection.
+      // Health and reflection need no check.
       return rpc === undefined ? undefined : letIn(rpc, caller, options);
     },
     unary: (rpc, handle) => async (request, context) => {
@@ -83,7 +89,7 @@ export function createGuard(options: GuardOptions): Guard {
   };
 }
 
-/** Answers who calls when that is proven and allowed. */
+/** Returns the caller's identity if it is proven and the call is allowed. */
 async function letIn(
   rpc: Rpc,
   caller: CallerCredentials,

@@ -45,7 +45,7 @@ export interface HandlerOptions {
   readonly version: string;
 }
 
-/** AgentService in terms of QueueService. Holds no rule about tasks: those are the queue's. */
+/** Implements AgentService with calls of QueueService. It contains no rule about tasks: the queue has all of them. */
 export function agentHandlers({ queue, guard, resume, version }: HandlerOptions): Handlers<AgentServiceService> {
   let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
 
@@ -94,7 +94,8 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
     getCapabilities: guard.unary<GetCapabilitiesRequest, GetCapabilitiesResponse>(
       "getCapabilities",
       async (_request, call) => {
-        // They change when the queue is started anew; reading the whole status for each call is much for Redis.
+        // The capabilities change only when the queue restarts. To read the whole status at each call would be
+        // expensive for Redis.
         if (capabilities === undefined || performance.now() > capabilities.oldMs) {
           const { engines, maxPromptBytes } = await queue.getStatus({}, within(call));
           capabilities = { engines, maxPromptBytes, oldMs: performance.now() + CAPABILITIES_MS };
@@ -112,7 +113,9 @@ const asked = ({ spec, requestId }: SubmitTaskRequest, { agentId }: AgentCall) =
   requestId: requestIdOf(requestId),
 });
 
-/** Without an id from the agent a call is still safe to repeat between gateway and queue. */
+/**
+ * If the agent sends no id, the gateway makes one, so that the call is still safe to repeat between gateway and queue.
+ */
 const requestIdOf = (fromAgent: string): string => fromAgent || `gateway-${randomUUID()}`;
 
 function brought({ id }: Task, call: AgentCall): void {
@@ -120,7 +123,7 @@ function brought({ id }: Task, call: AgentCall): void {
   call.accepted();
 }
 
-/** A batch of tasks, and what can be asked of one besides its state. */
+/** The handlers for a batch of tasks, and for questions about a task other than its state. */
 function moreOfTasks(queue: QueueClient, guard: Guard) {
   return {
     submitTasks: guard.unary<SubmitTasksRequest, SubmitTasksResponse>("submitTasks", async ({ tasks }, call) => {
@@ -172,7 +175,7 @@ function scheduleHandlers(queue: QueueClient, guard: Guard) {
   };
 }
 
-/** The agent's deadline and its giving up travel on to the queue; its headers stay here. */
+/** Passes the agent's deadline and cancellation on to the queue, but not the agent's headers. */
 function within({ context: { signal, deadline } }: AgentCall): CallOptions {
   return { signal, deadline };
 }

@@ -2,12 +2,14 @@ import { Refusal } from "@ccsp/errors";
 import { CallError } from "@ccsp/grpc-kit";
 
 /**
- * What the agent is told about a failed call to the queue. A queue that cannot be reached is one refusal, without the
- * addresses of this installation; one that says what it waits for itself, as Redis, is passed on with that. Whatever the queue itself refused passes on as it is, with reason, fields and retry times:
- * the messages of both APIs name their fields alike.
+ * Translates the error of a call to the queue for the agent. If the queue cannot be reached, the agent gets one refusal
+ * without the addresses of this installation. If the queue itself names a dependency that it waits for, for example
+ * Redis, the refusal names it too. All other refusals of the queue pass unchanged, with reason, fields and retry times,
+ * because both APIs use the same field names in their messages.
  */
 export function passOn(error: unknown): unknown {
-  // The caller's own deadline and cancel are answered before this is asked; what is left is between gateway and queue.
+  // The agent's own deadline and cancel were handled before. So an unanswered call here is a fault between gateway and
+  // queue.
   if (!(error instanceof CallError) || !error.unanswered) return error;
   const { dependency } = error.metadata;
   const named = error.reason === "DEPENDENCY_UNAVAILABLE" && dependency !== undefined;

@@ -7,7 +7,7 @@ import { type QueueClient, type RunMessage, runInQueue, watchTask } from "./task
 const gone = () => new CallError(status.UNAVAILABLE, "this process is stopping");
 const FROM = { taskId: "t", agentId: "alice", afterSequence: 0 };
 
-/** A queue whose n-th watch answers with the n-th script: sequences, then an error or a good end. */
+/** A fake queue whose n-th watch answers with the n-th script: sequence numbers, then an error or a normal end. */
 function scripted(...watches: readonly (readonly (number | Error)[])[]) {
   const asked: number[] = [];
   const watch: QueueClient["watch"] = async function* ({ afterSequence = 0 }) {
@@ -32,7 +32,7 @@ function clock() {
   };
 }
 
-/** The same with a Run before the watches, whose first message has the task. */
+/** The same fake queue with a Run before the watches. The first message of Run has the task. */
 function scriptedRun(run: readonly ("task" | number | Error)[], ...watches: readonly (readonly (number | Error)[])[]) {
   const runs: string[] = [];
   const start: QueueClient["run"] = async function* ({ requestId = "" }) {

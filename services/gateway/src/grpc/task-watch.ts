@@ -13,7 +13,7 @@ export interface WatchPosition {
   readonly afterSequence: number;
 }
 
-/** What an agent gets of a run, one after the other. */
+/** The messages that an agent gets of a run, one after the other. */
 export type RunMessage = NonNullable<RunTaskResponse["message"]>;
 
 type WatchContext = Pick<CallContext, "signal" | "deadline"> & {
@@ -21,22 +21,26 @@ type WatchContext = Pick<CallContext, "signal" | "deadline"> & {
 };
 
 export interface ResumePolicy {
-  /** How long a watch may go without reaching a replica before the agent is told. */
+  /** How long a watch may fail to reach a replica before the agent gets the error, in ms. */
   readonly giveUpMs: number;
-  /** Milliseconds on any clock; for tests. */
+  /** Returns milliseconds of any clock. For tests. */
   readonly now?: () => number;
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** 0 to 1, so that the watchers of one replica do not come back at the same instant. */
+  /**
+   * Returns a number from 0 to 1. It spreads the retries, so that the watchers of one replica do not all come back at
+   * the same moment.
+   */
   readonly random?: () => number;
 }
 
-/** Waits before a stream that broke is asked for again. */
+/** The back-off before a broken stream is requested again. */
 const RETURNING = { firstMs: 50, longestMs: 2_000 };
 
 /**
- * Streams a task's log and goes on at another replica of the queue when the one that streams stops or dies: the agent sees
- * one stream without a gap or a repeat. Throws the last CallError when no replica could be reached for `giveUpMs`, and
- * every other error at once; also that no replica can be reached at the begin, since another gateway may reach one.
+ * Streams the log of a task. If the streaming replica of the queue stops or dies, the stream continues at another
+ * replica: the agent sees one stream without a gap or a repeat. Throws the last CallError if no replica could be
+ * reached for `giveUpMs`. Throws every other error immediately. It also throws immediately if no replica can be reached
+ * at the start, because another gateway may reach one.
  */
 export function watchTask(
   queue: Pick<QueueClient, "watch">,
@@ -47,7 +51,7 @@ export function watchTask(
   return follow(queue, from, context, { ...policy, begun: false });
 }
 
-/** `begun`: the stream has had something of the queue already. */
+/** `begun` means that the stream has already received something from the queue. */
 async function* follow(
   queue: Pick<QueueClient, "watch">,
   { taskId, agentId, afterSequence }: WatchPosition,
@@ -72,7 +76,8 @@ async function* follow(
         failures = 0;
         begun = true;
         if (!event || event.sequence <= last) continue;
-        // Not held until there is room for it: it is asked for again then.
+        // The gateway does not hold an event that exceeds the agent's unread-bytes limit. It requests the event again
+        // when the event fits.
         if (!unread.tryReserve(sizeOf(response))) {
           postponed = sizeOf(response);
           break;
@@ -92,8 +97,9 @@ async function* follow(
 }
 
 /**
- * Brings a task in and streams its log, all in one call of the queue where nothing breaks: the task first, then its log as `watchTask`
- * has it. Until the task is there the call is like Enqueue, which its channel repeats, and throws what that throws.
+ * Enqueues a task and streams its log. Without failures this is one call of the queue. The task comes first, then its
+ * log as in `watchTask`. Until the task is there, the call behaves as Enqueue does: its channel repeats it, and it
+ * throws the same errors.
  */
 export async function* runInQueue(
   queue: Pick<QueueClient, "run" | "watch">,
@@ -133,7 +139,7 @@ export async function* runInQueue(
   for await (const value of rest) yield { $case: "event", value };
 }
 
-/** Another replica may go on with it. */
+/** Whether another replica can continue the stream. */
 function isBrokenOff(error: unknown, signal: AbortSignal): boolean {
   return !signal.aborted && error instanceof CallError && error.code === status.UNAVAILABLE;
 }

@@ -1,19 +1,20 @@
 import type { Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 
-/** The last moment that a Date can hold, far beyond what a task may name. */
+/** The last moment that a Date can represent. It is far beyond the times that a task may have. */
 const BEYOND = new Date(8.64e15);
 
 /**
- * The same spec with times that can be sent on. A Timestamp may name more seconds than a Date can hold: it came as no time at all then, which
- * fails when it is written. The queue refuses what stands for it, and that task only.
+ * Returns the spec with times that can be sent on. A Timestamp may have more seconds than a Date can represent. It is
+ * then decoded to an invalid Date, which cannot be encoded again. This function replaces it by `BEYOND`, which the
+ * queue refuses, and only for that task.
  */
 export function sendable(spec: TaskSpec | undefined): TaskSpec | undefined {
   if (!isUnsendable(spec?.startTime) && !isUnsendable(spec?.startDeadline)) return spec;
   return spec && { ...spec, startTime: sendableTime(spec.startTime), startDeadline: sendableTime(spec.startDeadline) };
 }
 
-/** What an agent may say of a schedule; the rest is the queue's own to say. */
+/** Keeps the fields of a schedule that an agent may set. The queue sets the others. */
 export const sendableSchedule = (schedule: Schedule): Schedule => ({
   ...schedule,
   spec: sendable(schedule.spec),

@@ -1,14 +1,17 @@
-/** One ended run, as it is counted. Numbers are whole; money is in micro-dollars, so that sums are exact. */
+/**
+ * One ended run, with the numbers to count. All numbers are integers. Money is in micro-dollars, so that sums are
+ * exact.
+ */
 export interface Run {
-  /** The same id counts once. */
+  /** Runs with the same id count once. */
   readonly id: string;
   readonly endTime: Date;
   readonly agent: string;
-  /** Empty when the engine did not say. */
+  /** Empty if the engine did not report it. */
   readonly model: string;
   readonly failed: boolean;
   readonly tokens: Tokens;
-  /** Undefined when unknown, which is not zero. */
+  /** Undefined if the cost is unknown, which is different from zero. */
   readonly costMicroUsd: bigint | undefined;
 }
 
@@ -21,26 +24,26 @@ export interface Tokens {
 
 export const NO_TOKENS: Tokens = { input: 0n, output: 0n, cacheRead: 0n, cacheCreation: 0n };
 
-/** What one agent used of one model. */
+/** The usage of one model by one agent. */
 export interface Usage {
   readonly agent: string;
   readonly model: string;
   readonly runs: bigint;
   readonly failedRuns: bigint;
   readonly tokens: Tokens;
-  /** Of the runs whose cost is known. */
+  /** The sum over the runs whose cost is known. */
   readonly costMicroUsd: bigint;
   readonly runsWithoutCost: bigint;
 }
 
 /**
- * More than any run costs or uses. What is above is the word of a broken engine,
- * and sums of such numbers would leave the 64 bits that a counter has.
+ * These limits are higher than the cost and the tokens of any real run. A higher number comes from a broken engine, and
+ * sums of such numbers would overflow the 64 bits of a counter.
  */
 const MOST_USD = 1e6;
 export const MOST_TOKENS = 10n ** 12n;
 
-/** A price as an engine says it, in micro-dollars; undefined for one that is no price. */
+/** Converts a price from an engine to micro-dollars. Returns undefined if it is not a valid price. */
 export function microUsd(usd: number | undefined): bigint | undefined {
   if (usd === undefined || !(usd >= 0 && usd <= MOST_USD)) return undefined;
   return BigInt(Math.round(usd * 1e6));

@@ -7,13 +7,16 @@ export const MAX_RANGE_MS = 31 * 24 * HOUR_MS;
 const DEFAULT_RANGE_MS = 24 * HOUR_MS;
 
 export interface UsageQuery {
-  /** Empty: all. */
+  /** Empty for all agents. */
   readonly agent: string;
   readonly start: Date | undefined;
   readonly end: Date | undefined;
 }
 
-/** One row per agent and model over the range, sorted by agent, then model. Throws a Refusal for a range that is none. */
+/**
+ * Returns one row per agent and model over the range, sorted by agent and then by model. Throws a Refusal for an
+ * invalid range.
+ */
 export async function reportUsage(store: UsageStore, query: UsageQuery, now: Date): Promise<Usage[]> {
   const rows = new Map<string, Usage>();
   for (const usage of await store.read(hoursOf(query, now))) {
@@ -25,7 +28,7 @@ export async function reportUsage(store: UsageStore, query: UsageQuery, now: Dat
   return [...rows.values()].sort((a, b) => compare(a.agent, b.agent) || compare(a.model, b.model));
 }
 
-/** The whole hours (UTC) that the range touches, each as its first moment in ms. */
+/** Returns the whole hours (UTC) that overlap the range. Each hour is given by its first moment in ms. */
 export function hoursOf(query: Pick<UsageQuery, "start" | "end">, now: Date): number[] {
   const endMs = (query.end ?? now).getTime();
   const startMs = query.start?.getTime() ?? endMs - DEFAULT_RANGE_MS;

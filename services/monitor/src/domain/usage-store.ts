@@ -1,9 +1,12 @@
 import type { Run, Usage } from "./run.js";
 
-/** Where usage is kept: sums per hour, agent and model. */
+/** Stores usage as sums per hour, agent and model. */
 export interface UsageStore {
-  /** Counts a run. "repeat" when its event was counted before; nothing changes then. */
+  /** Counts a run. Returns "repeat" if its event was counted before, and then changes nothing. */
   record(run: Run): Promise<"ok" | "repeat">;
-  /** Every row of these hours (each its first moment, in ms), one per hour, agent and model, in no order. */
+  /**
+   * Returns every row of these hours: one per hour, agent and model, in any order. Each hour is given by its first
+   * moment in ms.
+   */
   read(hours: readonly number[]): Promise<readonly Usage[]>;
 }

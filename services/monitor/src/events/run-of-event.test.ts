@@ -30,6 +30,12 @@ describe("runOfEvent", () => {
     }
   });
 
+  it("counts a failed or cancelled run for the model that its task asked for", () => {
+    for (const $case of ["taskFailed", "taskRetried", "taskCancelled"] as const) {
+      assert.equal(runOfEvent(event({ $case, value: { attempt: 1, usage, model: "m" } }))?.model, "m");
+    }
+  });
+
   it("counts no run for a task that failed before one started", () => {
     assert.equal(runOfEvent(event({ $case: "taskFailed", value: { attempt: 0 } })), undefined);
   });

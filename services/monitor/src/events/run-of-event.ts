@@ -3,9 +3,13 @@ import type { Usage } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { MOST_TOKENS, microUsd, NO_TOKENS, type Run, type Tokens } from "../domain/run.js";
 
 /**
- * The run whose end this event tells of; undefined for an event that ends none. A retry ends a run that failed; a task
- * that failed before any attempt started had none, and one that was cancelled had one to count when it says what the run used. A lease that failed without a run tells of the attempt before once more, so
- * a failed run counts by task and attempt.
+ * Returns the run that ended with this event, or undefined if the event ends no run.
+ *
+ * - A retry ends a failed run.
+ * - A task that failed before any attempt started had no run.
+ * - A cancelled task has a run to count only if the event reports its usage or cost.
+ * - A lease that failed without a run reports the previous attempt again. So a failed run is identified by task and
+ *   attempt.
  */
 export function runOfEvent(event: Event): Run | undefined {
   const { data } = event;
@@ -13,16 +17,17 @@ export function runOfEvent(event: Event): Run | undefined {
   if (data?.$case === "taskCancelled") {
     const { attempt, usage, costUsd } = data.value;
     if (usage === undefined && costUsd === undefined) return undefined;
-    return run(event, { ...data.value, id: `${event.taskId} ${attempt}`, model: "", failed: false });
+    return run(event, { ...data.value, id: `${event.taskId} ${attempt}`, failed: false });
   }
   if (data?.$case !== "taskFailed" && data?.$case !== "taskRetried") return undefined;
   const { attempt } = data.value;
   const id = `${event.taskId} ${attempt}`;
-  return attempt > 0 ? run(event, { ...data.value, id, model: "", failed: true }) : undefined;
+  return attempt > 0 ? run(event, { ...data.value, id, failed: true }) : undefined;
 }
 
 interface Ended {
   readonly id: string;
+  /** The model that answered. For a failed or cancelled run, it is the model that the task requested. */
   readonly model: string;
   readonly failed: boolean;
   readonly usage: Usage | undefined;
@@ -41,7 +46,10 @@ function run(event: Event, { id, model, failed, usage, costUsd }: Ended): Run {
   };
 }
 
-/** Negative and absurd counts come from a broken engine; they would take away from what others used, or fit into no sum. */
+/**
+ * Negative or absurdly high counts come from a broken engine. They would reduce the usage of other runs, or overflow
+ * the sum.
+ */
 function tokens(usage: Usage): Tokens {
   const count = (value: bigint): bigint => (value > 0n && value <= MOST_TOKENS ? value : 0n);
   return {

@@ -3,14 +3,20 @@ import type { Run, Usage } from "../domain/run.js";
 import { HOUR_MS, MAX_RANGE_MS } from "../domain/usage-report.js";
 import type { UsageStore } from "../domain/usage-store.js";
 
-/** Sums outlive the longest range that can be asked for, and its rounding to hours. */
+/** The sums are kept longer than the longest range that a query may have, including its rounding to hours. */
 const KEEP_SUMS_MS = MAX_RANGE_MS + 24 * HOUR_MS;
-/** An event is delivered again within minutes; a group that was made anew reads what the stream still holds. */
+/**
+ * An event is normally delivered again within minutes. But a consumer group that was made again reads everything that
+ * the stream still holds.
+ */
 const KEEP_SEEN_MS = 24 * HOUR_MS;
-/** Hours that are read at the same time. */
+/** The number of hours that are read at the same time. */
 const BATCH = 64;
 
-/** Keys of one hour. The {braces} put both on one cluster node, and different hours on different ones. */
+/**
+ * Returns the keys of one hour. The {braces} put both keys of an hour on one cluster node, and spread the hours over
+ * the nodes.
+ */
 function usageKeys(hourMs: number): { sums: string; seen: string } {
   const prefix = `ccsp:usage:{${new Date(hourMs).toISOString().slice(0, 13)}}:`;
   return { sums: `${prefix}sums`, seen: `${prefix}seen` };
@@ -21,7 +27,7 @@ export function bindUsageScripts(redis: RedisClient) {
   return { recordRun: bindScript(redis, file, ["sums", "seen"], oneOf("ok", "repeat")) };
 }
 
-/** Usage in one Redis hash per hour, kept for 32 days. */
+/** Creates a store with one Redis hash per hour, which is kept for 32 days. */
 export function createRedisUsageStore(redis: RedisClient): UsageStore {
   const { recordRun } = bindUsageScripts(redis);
   return {
@@ -44,7 +50,7 @@ const startOfHour = (time: Date): number => Math.floor(time.getTime() / HOUR_MS)
 
 const rowOf = (run: Run): string => JSON.stringify([run.agent, run.model]);
 
-/** ARGV 3 to 12 of the script. */
+/** Returns ARGV 3 to 12 of the script. */
 function countersOf({ failed, tokens, costMicroUsd }: Run): (string | number)[] {
   const { input, output, cacheRead, cacheCreation } = tokens;
   const unknown = costMicroUsd === undefined ? 1 : 0;
@@ -55,7 +61,7 @@ function countersOf({ failed, tokens, costMicroUsd }: Run): (string | number)[] 
 function readRows(hash: Readonly<Record<string, string>>): Usage[] {
   const rows = new Map<string, Map<string, bigint>>();
   for (const [field, value] of Object.entries(hash)) {
-    // The row may hold spaces, a counter's name does not.
+    // The row may contain spaces, but the name of a counter has none.
     const space = field.lastIndexOf(" ");
     const row = field.slice(0, space);
     const counters = rows.get(row) ?? new Map<string, bigint>();

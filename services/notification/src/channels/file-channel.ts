@@ -8,14 +8,15 @@ export interface FileChannel extends Channel {
 }
 
 /**
- * Appends each delivery as one JSON line, in one write, so that lines of several processes do not mix. The file is made
- * when it is missing, and is its owner's only, also when it was there. It is opened again when it was moved or removed: rotate it by
- * renaming.
- * Taken means handed to the operating system; a host that loses power may lose the last lines.
+ * Appends each delivery as one JSON line, in one write, so that lines of several processes do not mix. If the file does
+ * not exist, it is made. Only its owner has access to it, also if it existed before. If the file was moved or removed,
+ * it is opened again, so it can be rotated by renaming.
+ *
+ * A delivery counts as accepted when the operating system has it. A host that loses power may lose the last lines.
  */
 export function createFileChannel(path: string): FileChannel {
   let file: FileHandle | undefined;
-  /** A write that was cut short left a line without an end. */
+  /** True if the last write was incomplete, so that its line has no end. */
   let torn = false;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -35,7 +36,7 @@ export function createFileChannel(path: string): FileChannel {
 
   return {
     name: "file",
-    // One after the other: only then does the check for a moved file hold for the write that follows.
+    // Writes run one after the other. Only then is the check for a moved file valid for the write that follows.
     deliver: (delivery) => {
       const done = last.then(() => append(toJsonLine(delivery)));
       last = done.catch(() => undefined);
@@ -58,7 +59,8 @@ async function openForAppend(path: string): Promise<FileHandle> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(path, "a", OWNER_ONLY);
   try {
-    // One that is there from before, or that a rotation has made, may be everybody's to read. Another user's is that user's to close.
+    // An older file, or one that a rotation has made, may be readable by every user. A file of another user stays
+    // unchanged: its mode is for that user to set.
     const info = await file.stat();
     const ours = info.isFile() && info.uid === process.getuid?.();
     if (ours && (info.mode & 0o777) !== OWNER_ONLY) await file.chmod(OWNER_ONLY);

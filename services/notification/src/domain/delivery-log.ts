@@ -2,17 +2,20 @@ import type { Delivery } from "./notification.js";
 
 export interface Page {
   readonly deliveries: readonly Delivery[];
-  /** Where the next page starts; undefined on the last. */
+  /** The position at which the next page starts. Undefined on the last page. */
   readonly next: string | undefined;
 }
 
-/** What each channel took: remembered to tell nobody twice, and listed. */
+/** The log of what each channel accepted. It prevents repeated deliveries and can be listed. */
 export interface DeliveryLog {
   has(channel: string, id: string): Promise<boolean>;
-  /** Notes a delivery; "repeat" when it was noted before, and nothing changes then. */
+  /** Records a delivery. Returns "repeat" if it was recorded before, and then changes nothing. */
   add(delivery: Delivery): Promise<"ok" | "repeat">;
-  /** Newest first, from `after` (a `next` of before) on; "" for every event type. */
+  /**
+   * Lists deliveries, newest first, that come after the position `after` (an earlier `next`). An empty `eventType`
+   * lists every type.
+   */
   list(query: { after: string | undefined; size: number; eventType: string }): Promise<Page>;
-  /** Whether a text is a `next` of this log. */
+  /** Whether a text has the form of a `next` of this log. */
   isPosition(text: string): boolean;
 }

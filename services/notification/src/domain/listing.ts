@@ -7,13 +7,13 @@ const MAX_SIZE = 500;
 export interface ListQuery {
   /** 0 means 50. */
   readonly pageSize: number;
-  /** Empty: the first page. */
+  /** Empty for the first page. */
   readonly pageToken: string;
-  /** Empty: all. */
+  /** Empty for all types. */
   readonly eventType: string;
 }
 
-/** One page of what was delivered, newest first. Throws a Refusal that names each wrong field. */
+/** Returns one page of deliveries, newest first. Throws a Refusal that names each wrong field. */
 export async function listDeliveries(log: DeliveryLog, query: ListQuery): Promise<Page> {
   const { pageSize, pageToken, eventType } = query;
   const faults: FieldViolation[] = [];

@@ -62,7 +62,7 @@ describe("noticeOfEvent", () => {
     const value = { engine: "claude", account: "team", executorId: "e1" };
     assert.match(
       noticeOf({ $case: "sessionTimeout", value })?.summary ?? "",
-      /^The login of claude \(team\) ended, found by executor e1: .*until somebody logs in/,
+      /^The login of claude \(team\) ended, found by executor e1: .*until a person logs in/,
     );
   });
 

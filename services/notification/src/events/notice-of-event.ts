@@ -4,10 +4,10 @@ import type { Event } from "@ccsp/protos/ccsp/event/v1/event.js";
 import type { TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { Notice } from "../domain/notification.js";
 
-/** Longest text of others in a summary; the whole of it is in the task. */
+/** The longest text from another source in a summary, in characters. The task has the whole text. */
 const MAX_TEXT = 200;
 
-/** What people are told of an event; undefined for one that is only for programs. */
+/** Returns the notice of an event for people. Returns undefined for an event that is only for programs. */
 export function noticeOfEvent(event: Event): Notice | undefined {
   const summary = summaryOf(event);
   if (summary === undefined || event.data === undefined) return undefined;
@@ -21,54 +21,58 @@ export function noticeOfEvent(event: Event): Notice | undefined {
   };
 }
 
+/** Returns undefined for an event that is only for programs. Lint requires a case here for each new kind of event. */
 function summaryOf({ taskId, agentId, data }: Event): string | undefined {
   const task = `Task ${taskId} of ${agentId}`;
-  if (data?.$case === "taskCompleted") {
-    const { engine, model, costUsd, attempt } = data.value;
-    const by = model === "" ? engine : `${engine} (${oneLine(model)})`;
-    const cost = costUsd === undefined ? "cost unknown" : `$${costUsd.toFixed(4)}`;
-    return `${task} completed by ${by}, attempt ${attempt}, ${cost}`;
-  }
-  if (data?.$case === "taskFailed") {
-    const { engine, attempt, error } = data.value;
-    return `${task} failed on ${engine} after ${attempt} ${attempt === 1 ? "attempt" : "attempts"}: ${reasonOf(error)}`;
-  }
-  if (data?.$case === "taskCancelled") {
-    const reason = oneLine(data.value.reason);
-    return reason === "" ? `${task} was cancelled` : `${task} was cancelled: ${reason}`;
-  }
-  if (data?.$case === "taskExpired") return `${task} expired: it did not start before its deadline`;
-  return operationOf(data);
-}
-
-/** What is about the installation and not about one task. */
-function operationOf(data: Event["data"]): string | undefined {
-  if (data?.$case === "gateClosed") {
-    const { scope, who, why, openTime } = data.value;
-    const until = openTime === undefined ? "until it is opened" : `until ${openTime.toISOString()}`;
-    return `${oneLine(who)} paused ${oneLine(scope)} ${until}: ${oneLine(why)}`;
-  }
-  if (data?.$case === "gateOpened") {
-    const { scope, who, why } = data.value;
-    return `${oneLine(who)} resumed ${oneLine(scope)}${because(why)}`;
-  }
-  if (data?.$case === "sessionTimeout") {
-    const { engine, account, executorId } = data.value;
-    const login = account === "" ? engine : `${engine} (${oneLine(account)})`;
-    return `The login of ${login} ended, found by executor ${executorId}: nothing of it starts until somebody logs in and resumes it`;
-  }
-  if (data?.$case === "emergencyStop") {
-    const { level, who, why } = data.value;
-    return `EMERGENCY STOP (${level}) by ${oneLine(who)}: ${oneLine(why)}`;
-  }
-  if (data?.$case === "emergencyResume") {
-    const { who, why } = data.value;
-    return `${oneLine(who)} ended the emergency stop${because(why)}`;
+  switch (data?.$case) {
+    case "taskCompleted": {
+      const { engine, model, costUsd, attempt } = data.value;
+      const by = model === "" ? engine : `${engine} (${oneLine(model)})`;
+      const cost = costUsd === undefined ? "cost unknown" : `$${costUsd.toFixed(4)}`;
+      return `${task} completed by ${by}, attempt ${attempt}, ${cost}`;
+    }
+    case "taskFailed": {
+      const { engine, attempt, error } = data.value;
+      return `${task} failed on ${engine} after ${attempt} ${attempt === 1 ? "attempt" : "attempts"}: ${reasonOf(error)}`;
+    }
+    case "taskCancelled":
+      return `${task} was cancelled${because(data.value.reason)}`;
+    case "taskExpired":
+      return `${task} expired: it did not start before its deadline`;
+    case "gateClosed": {
+      const { scope, who, why, openTime } = data.value;
+      const until = openTime === undefined ? "until it is opened" : `until ${openTime.toISOString()}`;
+      return `${oneLine(who)} paused ${oneLine(scope)} ${until}: ${oneLine(why)}`;
+    }
+    case "gateOpened": {
+      const { scope, who, why } = data.value;
+      return `${oneLine(who)} resumed ${oneLine(scope)}${because(why)}`;
+    }
+    case "sessionTimeout": {
+      const { engine, account, executorId } = data.value;
+      const login = account === "" ? engine : `${engine} (${oneLine(account)})`;
+      return `The login of ${login} ended, found by executor ${executorId}: no task starts with it until a person logs in and resumes it`;
+    }
+    case "emergencyStop": {
+      const { level, who, why } = data.value;
+      return `EMERGENCY STOP (${level}) by ${oneLine(who)}: ${oneLine(why)}`;
+    }
+    case "emergencyResume":
+      return `${oneLine(data.value.who)} ended the emergency stop${because(data.value.why)}`;
+    case "taskEnqueued":
+    case "taskStarted":
+    case "taskRetried":
+    case undefined:
+      break;
   }
   return undefined;
 }
 
-const because = (why: string): string => (why === "" ? "" : `: ${oneLine(why)}`);
+/** Returns the reason after a colon. Returns an empty text if the reason is empty. */
+function because(why: string): string {
+  const line = oneLine(why);
+  return line === "" ? "" : `: ${line}`;
+}
 
 function reasonOf(error: TaskError | undefined): string {
   if (error === undefined) return "no reason given";
@@ -77,7 +81,7 @@ function reasonOf(error: TaskError | undefined): string {
   return message === "" ? category : `${category}, ${message}`;
 }
 
-/** Control characters of others must reach no terminal and break no line. */
+/** Control characters in a text from another source must not reach a terminal or break a line. */
 function oneLine(text: string): string {
   const line = text.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
   const characters = Array.from(line);

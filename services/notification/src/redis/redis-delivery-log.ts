@@ -7,11 +7,14 @@ import { fromJsonLine, toJsonLine } from "../message.js";
 const PREFIX = "ccsp:notify:{log}:";
 export const KEYS = { log: `${PREFIX}entries`, delivered: `${PREFIX}delivered` } as const;
 
-/** Deliveries that can be listed; about 4 MB. */
+/** The number of deliveries that can be listed. They take about 4 MB. */
 const KEPT = 10_000;
-/** An event is delivered again within minutes; a group that was made anew reads what the stream still holds. */
+/**
+ * An event is normally delivered again within minutes. But a consumer group that was made again reads everything that
+ * the stream still holds.
+ */
 const KEEP_DELIVERED_MS = 24 * 3_600_000;
-/** Entries that are read at once when a page is filtered. */
+/** The number of entries that are read at once when a page is filtered. */
 const BATCH = 500;
 
 export function bindDeliveryScripts(redis: RedisClient) {
@@ -19,7 +22,9 @@ export function bindDeliveryScripts(redis: RedisClient) {
   return { recordDelivery: bindScript(redis, file, ["log", "delivered"], oneOf("ok", "repeat")) };
 }
 
-/** The newest `kept` deliveries, in a Redis stream. A position in it is the id of the last entry that was shown. */
+/**
+ * Creates a log of the newest `kept` deliveries in a Redis stream. A position is the id of the last entry on a page.
+ */
 export function createRedisDeliveryLog(redis: RedisClient, kept = KEPT): DeliveryLog {
   const { recordDelivery } = bindDeliveryScripts(redis);
   return {
@@ -31,7 +36,7 @@ export function createRedisDeliveryLog(redis: RedisClient, kept = KEPT): Deliver
     list: async ({ after, size, eventType }) => {
       const found: { position: string; delivery: Delivery }[] = [];
       let from = after;
-      // One more than the page tells whether there is another.
+      // Looks for one entry more than the page needs. It shows whether there is a next page.
       while (found.length <= size) {
         const count = eventType === "" ? size + 1 : BATCH;
         const newest = from === undefined ? "+" : `(${from}`;
@@ -48,7 +53,8 @@ export function createRedisDeliveryLog(redis: RedisClient, kept = KEPT): Deliver
         next: found.length > size ? page.at(-1)?.position : undefined,
       };
     },
-    // Entries are named by the time in ms, which is never 0: before `0-0` there is nothing, and Redis says so by an error.
+    // The ids of entries begin with the time in ms, which is never 0. Nothing comes before `0-0`, and Redis answers
+    // that with an error.
     isPosition: (text) => /^[1-9]\d{0,15}-\d{1,16}$/.test(text),
   };
 }

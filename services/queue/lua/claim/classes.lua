@@ -1,10 +1,12 @@
--- Classes by smooth weighted round robin: each pick adds to every waiting class its share of the weights and takes 1 from the
--- class with the most credit, which is picked. A weight grows with the age of the class's oldest, up to a bound that keeps any other
--- class from being outweighed without end. Urgent comes first and pays nothing while it may overtake.
+-- Picks classes by smooth weighted round robin. Each pick adds to every waiting class its share of the weights. It
+-- picks the class with the most credit and takes 1 from it. The weight of a class grows with the age of its oldest
+-- task, up to a bound, so that no class outweighs the others without limit. Urgent comes first and pays nothing while
+-- it may overtake.
 --
 -- DEFINES open_classes
 
--- `names`: of the classes, the most pressing first. `oldest`: when the oldest of each was accepted, where something waits.
+-- `names`: names of the classes, the most urgent first. `oldest`: for each class with waiting tasks, when its oldest
+-- one was accepted (ms).
 local function open_classes(names, saved, oldest, order, now)
   local classes, credit, shares = {}, {}, {}
   for class = 1, 4 do
@@ -27,12 +29,12 @@ local function open_classes(names, saved, oldest, order, now)
     shares.done = true
   end
 
-  -- None of it may start.
+  -- No task of this class may start.
   function classes.close(class)
     oldest[class], shares.done = nil, false
   end
 
-  -- The class that is next, and whether it has to pay for that; nil when none may start.
+  -- Returns the next class, and whether it has to pay for the pick; nil when no class may start a task.
   function classes.pick(urgent_overtakes)
     if oldest[1] and urgent_overtakes() then
       return 1, false

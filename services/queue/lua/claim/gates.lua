@@ -1,6 +1,7 @@
--- Gates: how many more leases each scope lets through. An entry is there while its gate is closed, and while it has opened and
--- lets work through on a ramp: one at once, twice as many with each sixth of the ramp. Beside them are the bounds of
--- adaptive concurrency (`bound/…`), which limit how many run at once.
+-- Says how many more leases the gate of each scope lets through. A gate has an entry while it is closed. It also has
+-- one after it has opened, while it lets work through on a ramp: one lease at first, twice as many with each sixth of
+-- the ramp. The same hash has the bounds of adaptive concurrency (`bound/…`), which limit how many tasks run at the
+-- same time.
 --
 -- DEFINES open_gates
 
@@ -14,7 +15,7 @@ local function open_gates(key, now)
     if gate.limit then
       bounds[scope] = gate.limit
     elseif scope == 'emergency' and gate.level < 2 then
-      -- Accepts no task, and starts what was accepted.
+      -- A stop of level 1 only refuses new tasks. Accepted tasks start.
     elseif age < 0 then
       rooms[scope] = 0
       soonest = math.min(soonest, -age)
@@ -25,7 +26,7 @@ local function open_gates(key, now)
     end
   end
 
-  -- `name` is what is left of the scope, if anything: without gates nothing is put together.
+  -- `name` is the rest of the scope and may be absent. The two are joined only when there are gates, which saves time.
   function gates.room(scope, name)
     if not any then
       return math.huge
@@ -55,7 +56,7 @@ local function open_gates(key, now)
     end
   end
 
-  -- How long until time alone opens a gate or lets the next through one that ramps.
+  -- Returns how long (ms) until time alone opens a gate, or lets the next lease through a gate on its ramp.
   function gates.wait()
     for scope, gate in pairs(ramps) do
       if rooms[scope] <= 0 then

@@ -1,5 +1,6 @@
--- Rate limits: token buckets that hold a minute's worth, refill evenly, and may go into debt. A limit is {requests, tokens} a minute,
--- 0 for any number; `*` is the one of every name that has none of its own. A bucket is kept once it was used.
+-- Rate limits as token buckets. A bucket holds the amount of one minute, refills evenly and may go into debt. A limit
+-- is {requests, tokens} per minute; 0 means no limit. `*` is the limit of every name that has no limit of its own. A
+-- bucket is stored when it is first used.
 --
 -- DEFINES open_rates
 
@@ -20,7 +21,8 @@ local function open_rates(key, kind, limits, now)
     return buckets[field]
   end
 
-  -- How many runs of `cost` tokens may start. One that costs more than a minute's worth starts when its bucket is full.
+  -- Returns how many runs of `cost` tokens may start. A run that costs more than one minute's amount starts when its
+  -- bucket is full.
   function rates.room(name, cost)
     local room, refill = math.huge, 0
     if not limited then
@@ -53,12 +55,12 @@ local function open_rates(key, kind, limits, now)
     end
   end
 
-  -- How long until the next run of a name that was kept back may start; nil when it was not.
+  -- Returns how long (ms) until the next run of a name may start; nil when its rate deferred no run.
   function rates.wait_of(name)
     return waits[name]
   end
 
-  -- The shortest of all these.
+  -- Returns the shortest of these waits (ms).
   function rates.wait()
     return wait
   end

@@ -1,4 +1,5 @@
--- What may start now: gates, caps, bounds and rates, for one executor that asks for runs of one engine and account.
+-- Says what may start now by gates, caps, bounds and rates, for one executor that asks for runs of one engine and
+-- account.
 --
 -- DEFINES open_rules
 -- NEEDS open_tally (shared/tally), count_lease (shared/count_lease), open_gates (claim/gates),
@@ -20,7 +21,8 @@ local function open_rules(keys, ask, order)
     return label_max[label] or label_max[string.match(label, '^[^=]*')]
   end
 
-  -- How many may start, whatever their class and agent. Then what alone allows no more and may allow it to others: 'login' or 'executor'.
+  -- Returns how many tasks may start, whatever their class and agent. The second value is 'login' or 'executor' when
+  -- only that one defers more tasks, so that another login or executor may start them; else ''.
   function rules.room(most)
     for _, scope in ipairs(of_all) do
       most = math.min(most, gates.room(scope))
@@ -42,7 +44,7 @@ local function open_rules(keys, ask, order)
     return order.urgentMax == 0 or running.of('urgent/' .. ask.engine) < order.urgentMax
   end
 
-  -- How long until the rate of an agent that may not start has refilled; nil when it waits for something else.
+  -- Returns how long (ms) until the rate of a throttled agent has refilled; nil when it waits for something else.
   function rules.refill_of(agent)
     return of_agent.wait_of(agent)
   end
@@ -52,8 +54,8 @@ local function open_rules(keys, ask, order)
     return free and gates.room('agent/', agent) > 0 and of_agent.room(agent, ask.cost) > 0
   end
 
-  -- What keeps a task back though its turn has come: `late`, it should have started by now and is about to expire; or the label whose
-  -- gate is closed, or of which as many run as may.
+  -- Returns why a task may not start though its turn has come; nil when it may. `late`: its start deadline has passed,
+  -- and it is about to expire. Otherwise the scope of a label whose gate is closed or whose cap is reached.
   function rules.blocked(r)
     if r.deadline and r.deadline <= ask.now and not r.attempt then
       return 'late'
@@ -70,7 +72,7 @@ local function open_rules(keys, ask, order)
     return rules.class_may(r.class) and rules.agent_may(r.agent) and not rules.blocked(r)
   end
 
-  -- Counts a lease.
+  -- Counts one lease for its caps, for the gates of its class and agent, and for the rate of its agent.
   function rules.count(r)
     count_lease(running, r, 1)
     gates.pass('class/', r.class, 1)
@@ -78,7 +80,7 @@ local function open_rules(keys, ask, order)
     of_agent.pay(r.agent, 1, ask.cost)
   end
 
-  -- Counts a claim's leases at the gates and rates of all of them, and writes the counts.
+  -- Counts all leases of a claim at the gates and the rate that they share, and writes the counts.
   function rules.finish(leases)
     for _, scope in ipairs({ login, own, unpack(of_all) }) do
       gates.pass(scope, '', leases)
@@ -87,7 +89,7 @@ local function open_rules(keys, ask, order)
     running.save()
   end
 
-  -- How long until time alone lets more start; nil when nothing waits for a time.
+  -- Returns how long (ms) until time alone lets more tasks start; nil when no task waits for a time.
   function rules.wait()
     local wait = math.min(gates.wait(), of_engine.wait(), of_agent.wait())
     return wait < math.huge and string.format('%.0f', math.max(1, math.ceil(wait))) or nil

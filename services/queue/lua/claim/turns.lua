@@ -1,12 +1,14 @@
--- Turns of the agents of one class, by start-time fair queueing: the agent with the least virtual time is next, and pays for an
--- average run, which move_tasks corrects. Who leaves the turns, since it has nothing waiting or may not run now, comes back at
--- the class's virtual time, which is that of the latest turn: time away is not saved up.
+-- Turns of the agents of one class, by start-time fair queueing. The agent with the least virtual time is next. It pays
+-- for an average run, and move_tasks corrects that later. An agent leaves the turns when it has no waiting task or may
+-- not run now. It comes back at the virtual time of the class, which is the virtual time of the latest turn. So an
+-- agent saves up no turns while it is away.
 --
 -- DEFINES open_turns, open_line, peek
 -- NEEDS push, push_two (shared/batch)
 
--- The next of a list that is read in pages that double, or nil. `read(list, place, count)` answers a page; what it reads must not
--- change meanwhile. Skip it by `list.at = list.at + 1`.
+-- Returns the next element of a list; nil at its end. The list is read in pages, each twice as large as the page
+-- before. `read(list, place, count)` returns a page. The stored list must not change between two pages. `list.at =
+-- list.at + 1` skips the element.
 local function peek(list)
   if list.at > #list.page and not list.done then
     list.page, list.at = list:read(list.place, list.count), 1
@@ -31,7 +33,8 @@ end
 
 local AGE = 11
 
--- What is in a sorted set under a name, in pages: see peek(). In an agent's line its tasks' ids begin at `id_at`.
+-- Opens the members of a sorted set that begin with a name, in pages: see peek(). In the line of an agent, the task id
+-- begins at position `id_at` of a member.
 local function open_line(key, name)
   local first, last = '[' .. name .. '/', '(' .. name .. '0'
   local line = { key = key, read = read_line, first = first, last = last, page = NOTHING, at = 1, place = 0, count = 2 }
@@ -50,7 +53,7 @@ local function open_turns(keys, batch, virtual_time)
     return a.score < b.score or a.score == b.score and a.name < b.name
   end
 
-  -- Takes the agent that is next out of the turns. pay() puts it back, leave() does not.
+  -- Takes the next agent out of the turns. pay() puts it back, leave() does not.
   function turns.take()
     local agent, other = peek(fresh), paid[1]
     if agent and not (other and before(other, agent)) then
@@ -77,7 +80,7 @@ local function open_turns(keys, batch, virtual_time)
     push(from_turns, agent.name)
   end
 
-  -- An agent's waiting tasks, oldest first, as the line calls them: see peek().
+  -- Returns the waiting tasks of an agent, oldest first, as members of its line: see peek().
   function turns.line(agent)
     local line = lines[agent]
     if not line then
@@ -87,7 +90,7 @@ local function open_turns(keys, batch, virtual_time)
     return line
   end
 
-  -- What is skipped leaves the line. Answers it.
+  -- Takes the next task out of the line and returns its member.
   function turns.skip(line)
     local member = line.page[line.at]
     push(from_lines, member)

@@ -1,4 +1,5 @@
--- Lets benched agents run again: the next claim of the engine puts them back into their turns. `agent` is one of them, or '' for all.
+-- Lets throttled agents run again. They leave the skip list (`bench`), and the next claim of their engine gives them
+-- turns again. `agent` is one agent, or '' for all.
 --
 -- DEFINES lift_bench
 

@@ -1,4 +1,4 @@
--- What runs cost once they have ended: their agents and the rate limits were charged for average runs at the claim.
+-- Corrects the charges of runs that have ended. The claim charged the agent and the rate limits for an average run.
 --
 -- DEFINES open_charges
 
@@ -6,7 +6,7 @@ local function open_charges(keys, engine)
   local charges = {}
   local rated = redis.call('EXISTS', keys.rates) == 1
   local average, learned = nil, false
-  -- By the turns of a class: each agent's correction.
+  -- Key of the turns of a class -> the correction of each agent.
   local corrections = {}
 
   local function correct_rate(field, more)
@@ -33,7 +33,8 @@ local function open_charges(keys, engine)
     end
   end
 
-  -- Before anything else changes the turns. An agent that left them owes from the class's virtual time on.
+  -- Must run before anything else changes the turns. An agent that has left the turns is charged from the virtual time
+  -- of the class on.
   function charges.write_turns()
     for turns, of in pairs(corrections) do
       local scored = {}
@@ -47,7 +48,7 @@ local function open_charges(keys, engine)
     corrections = {}
   end
 
-  -- The average follows what runs that say what they used did use, a tenth at a time.
+  -- Moves the average by a tenth of the difference to what this run used. Only runs that report their use count.
   function charges.learn(used)
     average = average or tonumber(redis.call('HGET', keys.meta, 'cost:' .. engine) or used)
     average, learned = average + (used - average) / 10, true

@@ -1,4 +1,4 @@
--- Begins a lease that its holder told of, since Redis forgot that it granted it. `lease_ms`: its length.
+-- Restores a lease that Redis granted and then lost. The holder of the lease reported it. `lease_ms`: its length (ms).
 --
 -- DEFINES resume_lease
 

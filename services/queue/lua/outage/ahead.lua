@@ -1,6 +1,7 @@
--- Whether a fence that a caller shows was granted after all that the record of its task knows. Fences only grow, so that happens when
--- Redis came back without its last moments, and never else. None is before the acceptance, and it is ahead of the clock only when more
--- than one is granted in a millisecond: what is out of these bounds nobody was granted.
+-- Says whether Redis lost the lease that a caller shows: its fence is newer than all that the record of the task knows.
+-- Fences only grow, so this happens only when Redis came back without its last writes. Two bounds exclude fences that
+-- the queue never granted. No fence is older than the acceptance of its task (ms). And a fence is ahead of the clock
+-- only when more than one is granted in a millisecond.
 --
 -- DEFINES is_ahead
 

@@ -1,6 +1,7 @@
--- What an outage of Redis means for leases. Nobody could renew them, so each gets a whole length from now. A Redis that was started again, or
--- that took over from another, may also have forgotten its last grants, and forgotten that it granted them: so it grants nothing until
--- every executor that it knows has said what it has, for half a lease at most.
+-- Handles what an outage of Redis means for leases. No executor could renew its leases, so each lease gets its full
+-- length from now on. A Redis process that was restarted, or that took over from another one, may also have lost its
+-- last grants, and does not know that it lost them. So it grants no lease until every executor that it knows has said
+-- which leases it has, but for half a lease at most.
 --
 -- DEFINES give_time, notice_restart, held_back
 -- NEEDS run_id (outage/run)
@@ -21,14 +22,14 @@ local function notice_restart(keys, now, lease_ms)
   if last then
     give_time(keys, now, lease_ms)
     local newest = tonumber(redis.call('ZRANGE', keys.executors, -1, -1, 'WITHSCORES')[2] or 0)
-    -- Another machine's clock may have been ahead of this one.
+    -- After a failover, `newest` is a time of another machine, whose clock may be ahead of this one.
     local to = math.max(now, newest + 1)
     redis.call('HSET', keys.meta, 'hold', string.format('%.0f %.0f %.0f', now + lease_ms / 2, newest - lease_ms, to))
   end
 end
 
--- For how long nothing may be granted yet (ms), or 0. The executors that it waits for are those that called in the lease before the last call
--- that it knows of.
+-- Returns for how long no lease may be granted yet (ms), or 0. It waits until certain executors have called again:
+-- those that called within one lease length before the last call that Redis still knows.
 local function held_back(keys, now)
   local hold = redis.call('HGET', keys.meta, 'hold')
   if not hold then

@@ -1,4 +1,5 @@
--- Which process of Redis this is: one that was started again, or that took over, is another, and may have forgotten its last moments.
+-- Identifies the Redis process. A restart or a failover changes the id, and the new process may have lost its last
+-- writes.
 --
 -- DEFINES run_id
 

@@ -1,5 +1,6 @@
--- Commands of which many become one: ZADD, ZREM or HSET for a key, written together at the end. Each command that Redis replicates
--- or appends to its file costs as much as what it does; and what is read in pages stays as it was at the start.
+-- Joins many ZADD, ZREM or HSET of one key into one command, which is written at the end. There are two reasons. Redis
+-- replicates each command and appends it to its file, which costs as much as the change itself. And a list that a
+-- script reads in pages must not change before its last page is read.
 --
 -- DEFINES open_batch, push, push_two
 
@@ -8,7 +9,7 @@ local MOST_ARGUMENTS = 4000
 local function open_batch()
   local batch, lists = {}, {}
 
-  -- A list of arguments, see push().
+  -- Opens the list of arguments of a command for a key. push() and push_two() fill it.
   function batch.of(command, key)
     local list = { command = command, key = key, size = 0 }
     lists[#lists + 1] = list

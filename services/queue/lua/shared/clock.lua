@@ -1,4 +1,4 @@
--- The server's clock (ms).
+-- Reads the clock of the Redis server (ms).
 --
 -- DEFINES read_clock, time_given
 
@@ -7,7 +7,7 @@ local function read_clock()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- The time (ms) that a script was given: a test's clock; the server's for ''.
+-- The time (ms) in which a script runs: the number in `text`, which only tests give, or the server's clock for ''.
 local function time_given(text)
   return tonumber(text) or read_clock()
 end

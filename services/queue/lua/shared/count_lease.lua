@@ -1,4 +1,4 @@
--- What a lease counts as while it lasts. `running` is a tally.
+-- Adds `change` to all counts of a lease: 1 when the lease begins, -1 when it ends. `running` is a tally.
 --
 -- DEFINES count_lease
 

@@ -1,4 +1,5 @@
--- Word that something is due before whoever sleeps until the next time has looked again, which is each second.
+-- Wakes the reapers when something is due in less than a second. A reaper checks everything once a second, so it finds
+-- a later time by itself.
 --
 -- DEFINES tell_due
 

@@ -1,5 +1,5 @@
--- The stream of events, in the fields that packages/events reads. What has nothing to say is left out: of an entry appended to the file,
--- each argument costs Redis a twentieth.
+-- Writes to the event stream, with the fields that packages/events reads. Empty fields are left out: each argument
+-- costs a twentieth of what Redis spends to append an entry to its file.
 --
 -- DEFINES add_event, trim_events
 
@@ -13,7 +13,7 @@ local function add_event(events, type, time, data, task, agent, trace)
   end
 end
 
--- Once for all that a call adds: the bound is no exact one.
+-- A script trims once, after all events that it adds: the bound is not exact.
 local function trim_events(events)
   redis.call('XTRIM', events, 'MAXLEN', '~', 100000)
 end

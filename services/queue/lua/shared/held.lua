@@ -1,4 +1,4 @@
--- The states of a task that an executor has.
+-- The states in which an executor has the task.
 --
 -- DEFINES HELD
 

@@ -1,4 +1,5 @@
--- A task's record; nil when there is none that can be read, so that it is in the way of no other task.
+-- Decodes the record of a task. Returns nil when there is no record or it cannot be read, because one broken record
+-- must not stop a script that handles other tasks too.
 --
 -- DEFINES decode_record
 

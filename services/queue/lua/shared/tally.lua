@@ -1,5 +1,5 @@
--- Counts in a hash: what a call adds to each is kept here and written at the end, as two commands. A count of 0 is no field, and there is
--- none below: should one be wrong, it is right again when nothing is left.
+-- Counts in a hash. A script adds its changes here, and save() writes them at the end, in two commands. A count of 0 or
+-- less has no field. So a count that is too low by mistake is right again when nothing is left to count.
 --
 -- DEFINES open_tally
 
@@ -8,7 +8,7 @@ local MOST_NAMES = 1000
 local function open_tally(key)
   local tally, names, changes, before = {}, {}, {}, {}
 
-  -- The count as this call leaves it.
+  -- The stored count with the changes of this script so far.
   function tally.of(name)
     before[name] = before[name] or tonumber(redis.call('HGET', key, name) or 0)
     return before[name] + (changes[name] or 0)

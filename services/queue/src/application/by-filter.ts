@@ -7,18 +7,21 @@ import { listTasks } from "../domain/search/scan.js";
 
 const PAGE_SIZE = 50;
 
-/** What is asked of tasks that a filter names. */
+/** The calls about all tasks that a filter matches. */
 export function createByFilter({ store, queue }: { readonly store: BulkStore; readonly queue: Queue }) {
   const bulk = createBulk({ store, queue });
   return {
-    /** `pageSize` may be 0, for the usual one. Throws INVALID_FIELD for the token. */
+    /** `pageSize` 0 means the default of 50. Throws INVALID_FIELD for the token. */
     list: (filter: TaskFilter, { pageSize, pageToken }: { readonly pageSize: number; readonly pageToken: string }) =>
       listTasks(store, { filter, pageSize: pageSize || PAGE_SIZE, pageToken }),
 
     cancel: (change: BulkChange, signal: AbortSignal) => bulk.cancel(change, signal),
     retry: (change: BulkChange, signal: AbortSignal) => bulk.retry(change, signal),
 
-    /** Without a token it only counts, and answers the token with which a second call does it. Throws CONFIRMATION_INVALID. */
+    /**
+     * Without a token, it only counts the tasks, and returns a token. A second call with this token cancels them.
+     * Throws CONFIRMATION_INVALID.
+     */
     async clear(
       what: Clearing,
       { token, who }: { readonly token: string; readonly who: string },

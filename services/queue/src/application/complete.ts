@@ -11,22 +11,25 @@ const MAX_RESULT_BYTES = 12 * 1024 * 1024;
 export interface CompleteDeps {
   readonly queue: Pick<Queue, "complete">;
   readonly conversations: Pick<TaskConversations, "ofResult">;
-  /** Absent: nothing is cached. */
+  /** Absent: no answer is cached. */
   readonly cache?: TaskCache | undefined;
   readonly learn: RunLearner;
 }
 
-/** What a lease's holder says of a run that succeeded. */
+/** What the holder of a lease reports about a run that succeeded. */
 export interface Completion {
   readonly taskId: string;
   readonly fence: number;
   readonly result: TaskResult | undefined;
-  /** Empty: it is part of no conversation. */
+  /** Empty: the task is not part of a conversation. */
   readonly engineConversationId: string;
   readonly transcriptFault: string;
 }
 
-/** Ends a task with its result, and tells the conversation, the cache and the estimates of it. Throws LEASE_LOST and INVALID_FIELD. */
+/**
+ * Ends a task with its result, and passes the result to the conversation, the cache and the estimates. Throws
+ * LEASE_LOST and INVALID_FIELD.
+ */
 export function createComplete({ queue, conversations, cache, learn }: CompleteDeps) {
   return async (completion: Completion): Promise<void> => {
     const turn = await conversations.ofResult(completion);
@@ -38,7 +41,7 @@ export function createComplete({ queue, conversations, cache, learn }: CompleteD
   };
 }
 
-/** The result as it is stored, which names the conversation that it is part of. Throws INVALID_FIELD. */
+/** The result as it is stored: with the id of its conversation. Throws INVALID_FIELD. */
 function storedResult({ result: told }: Completion, conversationId: string): { result: TaskResult; bytes: Uint8Array } {
   if (told === undefined) throw invalidFields([{ field: "result", description: "is missing" }]);
   const result = { ...told, conversationId };

@@ -4,8 +4,8 @@ import type { Queue } from "../domain/lifecycle/queue.js";
 import type { Failure } from "../domain/task/task.js";
 
 /**
- * What an executor is told of its grants, as `read` has them. A task whose specification or conversation cannot be read ends, and no other
- * for it.
+ * Reads each grant with `read`, for the answer to an executor. When the spec or the conversation of a task cannot be
+ * read, only this task ends, and the other grants are returned.
  */
 export async function deliver<L>(
   grants: readonly Grant[],
@@ -17,7 +17,7 @@ export async function deliver<L>(
       try {
         return [await read(grant)];
       } catch (fault) {
-        // Redis is away, for the others too.
+        // Redis is away, so the other grants cannot be read either.
         if (fault instanceof Refusal) throw fault;
         await end(grant, queue);
         return [];
@@ -27,7 +27,10 @@ export async function deliver<L>(
   return told.flat();
 }
 
-/** One that was not ended comes back by the next Sync, which does not name it. */
+/**
+ * Ends a task that cannot be read. If this fails, the next Sync takes the lease back, because the executor does not
+ * name it.
+ */
 async function end({ task, fence }: Grant, queue: Pick<Queue, "fail">): Promise<void> {
   await queue.fail(task.id, fence, UNREADABLE, {}).catch((fault: unknown) => {
     if (!(fault instanceof Refusal)) throw fault;

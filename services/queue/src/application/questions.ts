@@ -20,17 +20,17 @@ export interface QuestionDeps {
   readonly conversations: Pick<Conversations, "follow">;
 }
 
-/** What keeps a task from starting, and when it may start. */
+/** Why a task does not start, and when it may start. */
 export interface Why {
   readonly aheadInClass: number;
   readonly aheadOfAgent: number;
   readonly blockers: readonly Blocker[];
-  /** Not before this (ms since 1970), where anything is known to last until a time. */
+  /** The task does not start before this time (ms since 1970). Undefined when no blocker has a known end. */
   readonly earliestMs: number | undefined;
   readonly start: Estimate | undefined;
 }
 
-/** What can be asked about when a task starts. Changes nothing. */
+/** Questions about when a task starts. They change nothing. */
 export function createQuestions({ queue, store, order, limits, conversations }: QuestionDeps) {
   const situationOf = async (task: Waiting): Promise<Situation> => {
     const [here, around] = await Promise.all([store.standing(task), store.surroundings(task)]);
@@ -40,7 +40,7 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
     estimateStart(task, situation, { order, blockers, runs: learnRunTimes(situation.around.runs) });
 
   return {
-    /** `why` is absent of a task that is held or has ended. Throws TASK_NOT_FOUND. */
+    /** `why` is absent when the task is held or has ended. Throws TASK_NOT_FOUND. */
     async explain(taskId: string, agentId: string): Promise<{ readonly task: Task; readonly why?: Why }> {
       const task = await queue.findFor(taskId, agentId);
       if (isHeld(task.state) || isEnded(task.state)) return { task };
@@ -58,9 +58,12 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
       return { task, why };
     },
 
-    /** What would become of a task that came now. Throws INVALID_FIELD, ENGINE_UNKNOWN and CONVERSATION_NOT_FOUND. */
+    /**
+     * When a task would start that is submitted now, and how long it would run. Throws INVALID_FIELD, ENGINE_UNKNOWN
+     * and CONVERSATION_NOT_FOUND.
+     */
     async estimate(agentId: string, spec: TaskSpec | undefined) {
-      // What the prompt will say changes nothing here.
+      // The estimate does not depend on the prompt, so a request may leave it out.
       const asked = spec && { ...spec, prompt: spec.prompt || "-" };
       const accepted = acceptTask({ agentId, requestId: "", spec: asked }, limits);
       const { engine, conversation, labels, affinity, model } = accepted.spec;
@@ -68,7 +71,7 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
       const created = await store.now("");
       const { start = created, conditions } = accepted.task;
       const task: Waiting = {
-        // After every task that there is.
+        // This id sorts after every existing id.
         id: "~",
         agent: agentId,
         engine,

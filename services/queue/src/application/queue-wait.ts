@@ -5,8 +5,9 @@ import type { Task } from "../domain/task/task.js";
 const spans = tracer("@ccsp/queue");
 
 /**
- * Records how long a task waited, as a span from its acceptance to now under the context in which it was accepted. Answers
- * that span's traceparent: the parent of the attempt. "" when the task came without a trace.
+ * Records how long a task waited, as a span from its acceptance to its lease. The parent of the span is the context of
+ * the acceptance. Returns the traceparent of the span, which is the parent of the attempt. Returns "" when the task
+ * came without a trace.
  */
 export function recordQueueWait(task: Task): string {
   if (!task.trace) return "";

@@ -10,7 +10,7 @@ import { classOf } from "../messages/words.js";
 import { checkAgent, readBulkFilter } from "./read-filter.js";
 import { checkWho } from "./read-gates.js";
 
-/** What CancelTasks asks for. Throws INVALID_FIELD. */
+/** Reads a CancelTasks request. Throws INVALID_FIELD. */
 export function readChange(
   { filter, dryRun, reason }: CancelTasksRequest | RetryTasksRequest,
   check: (filter: TaskFilter, faults: Faults) => void = () => {},
@@ -22,14 +22,14 @@ export function readChange(
   return { filter: read, dryRun, reason };
 }
 
-/** What RetryTasks asks for. Throws INVALID_FIELD. */
+/** Reads a RetryTasks request. Throws INVALID_FIELD. */
 export const readRetry = (request: RetryTasksRequest): BulkChange =>
   readChange(request, ({ states }, faults) => {
     const failed = states.every((state) => state === "FAILED" || state === "EXPIRED");
     faults.unless(failed, "filter.states", "may be FAILED and EXPIRED only");
   });
 
-/** What ClearQueue asks for. Throws INVALID_FIELD. */
+/** Reads a ClearQueue request. Throws INVALID_FIELD. */
 export function readClear({ priority, agentId, confirmationToken: token, who }: ClearQueueRequest) {
   const faults = new Faults();
   checkAgent("agent_id", agentId, faults);

@@ -9,10 +9,10 @@ import { isTaskId } from "../domain/task/shard.js";
 import { levelOf } from "../messages/emergency-message.js";
 import { checkWords } from "./read-gates.js";
 
-// Many times what an executor can hold: it also ended what it was given in the meantime.
+// Many times the leases that an executor can hold, because it also ends leases that it gets during the stop.
 const MAX_ENDED = 10_000;
 
-/** Throws INVALID_FIELD. */
+/** Reads an EmergencyStop request. Throws INVALID_FIELD. */
 export function readStop({ level: asked, who, why }: EmergencyStopRequest) {
   const faults = new Faults();
   const level = levelOf(asked);
@@ -23,7 +23,7 @@ export function readStop({ level: asked, who, why }: EmergencyStopRequest) {
   return { level, who, why: visible(why) };
 }
 
-/** Adds what is wrong to `faults`. */
+/** Reads a receipt of a Sync. Adds its faults to `faults`. */
 export function readReceipt({ id, ended, remaining }: ReceiptMessage, faults: Faults): EmergencyReceipt {
   faults.unless(/^[A-Za-z0-9-]{1,64}$/.test(id), "emergency.id", "is no id of an emergency stop");
   faults.unless(remaining >= 0, "emergency.remaining", "is negative");

@@ -69,7 +69,7 @@ describe("a task filter", () => {
   });
 });
 
-/** The contract, read by hand from what a client sees of a task. */
+/** Whether a task matches, written by hand from the contract and from what a client sees of the task. */
 function shows(task: TaskMessage, filter: TaskFilter): boolean {
   const created = task.createTime?.getTime() ?? 0;
   if (filter.agentId && task.agentId !== filter.agentId) return false;

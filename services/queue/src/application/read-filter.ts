@@ -7,7 +7,10 @@ import { labelName } from "../domain/task/labels.js";
 import type { State } from "../domain/task/task.js";
 import { classOf, stateOf } from "../messages/words.js";
 
-/** The filter of a change of many tasks: a forgotten one must not mean all. */
+/**
+ * Reads the filter of a change of many tasks. A filter without a set field is a fault: a forgotten filter must not mean
+ * all tasks.
+ */
 export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Faults): TaskFilter {
   const read = filter && readFilter(filter, faults);
   if (read && Object.values(read).some((value) => !Array.isArray(value) || value.length > 0)) return read;
@@ -15,19 +18,19 @@ export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Fa
   return ANY_TASK;
 }
 
-/** The agent and states of the request itself and the rest of its filter, as one; undefined when no task can match. */
+/** Joins agent and states of the request with the other fields of its filter. Undefined when no task can match. */
 export function readListFilter({ agentId, states, filter }: ListRequest, faults: Faults): TaskFilter | undefined {
   faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs into agent_id");
   faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs into states");
   checkAgent("agent_id", agentId, faults);
-  // A state that no task can be in yet still filters.
+  // A state that this version does not know still filters: no task can match it.
   const known = states.flatMap((state): State | [] => stateOf(state) ?? []);
   if (states.length > 0 && known.length === 0) return undefined;
   const rest = filter ? readFilter({ ...filter, agentId: "", states: [] }, faults) : ANY_TASK;
   return { ...rest, ...(agentId !== "" && { agent: agentId }), states: known };
 }
 
-/** The empty one means every agent. */
+/** Checks an agent id. The empty id is valid and means every agent. */
 export function checkAgent(field: string, agentId: string, faults: Faults): void {
   faults.unless(agentId === "" || isAgentId(agentId), field, "must be 1 to 128 of A-Z a-z 0-9 . _ @ -");
 }

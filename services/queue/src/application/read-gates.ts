@@ -10,7 +10,7 @@ const MAX_WHO = 128;
 const MAX_WHY_BYTES = 256;
 const MAX_PAUSE_MS = 366 * 24 * 60 * 60 * 1000;
 
-/** Throws INVALID_FIELD. */
+/** Reads a PauseQueue request. Throws INVALID_FIELD. */
 export function readPause(
   { scope: asked, who, why, until, openAfter }: PauseQueueRequest,
   engines: readonly string[],
@@ -19,7 +19,7 @@ export function readPause(
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
   faults.unless(scope?.kind !== "emergency", "scope", "is closed by EmergencyStop only");
-  // Not of a resume: what a release with other rules has closed must open.
+  // A resume does not check this, because a gate that was closed by a release with other rules must still open.
   if (asked?.scope?.$case === "label") checkLabel(asked.scope.value, faults);
   checkWords({ who, why }, faults);
   faults.unless(why !== "", "why", "is empty");
@@ -33,7 +33,7 @@ export function readPause(
   return { scope, who, why: visible(why), ...(opensMs !== undefined && { opensMs }) };
 }
 
-/** Throws INVALID_FIELD. */
+/** Reads a ResumeQueue request. Throws INVALID_FIELD. */
 export function readResume({ scope: asked, who, why }: ResumeQueueRequest, engines: readonly string[]) {
   const faults = new Faults();
   const scope = checkScope(asked, engines, faults);
@@ -49,7 +49,10 @@ export function checkWho(who: string, faults: Faults): void {
   faults.unless(isVisible(who), "who", VISIBLE_RULE);
 }
 
-/** `who` is a name; `why` is free text, which is kept with what is not seen in it made visible. */
+/**
+ * Checks `who`, which is a name, and `why`, which is free text. Invisible characters of `why` are stored in a visible
+ * form.
+ */
 export function checkWords({ who, why }: { who: string; why: string }, faults: Faults): void {
   checkWho(who, faults);
   faults.unless(Buffer.byteLength(why) <= MAX_WHY_BYTES, "why", `is longer than ${MAX_WHY_BYTES} bytes`);
@@ -78,5 +81,5 @@ function checkLabel(label: string, faults: Faults): void {
 }
 
 export const ACCOUNT_RULE = "must be at most 128 of A-Z a-z 0-9 . _ @ -";
-/** The empty name is one too: of the only login. */
+/** The empty name is valid too: it is the name of a single login. */
 export const isAccount = (name: string): boolean => name === "" || isAgentId(name);

@@ -7,22 +7,25 @@ import { labelName } from "../domain/task/labels.js";
 import { retryOf } from "../messages/failure.js";
 import { storeSpec } from "../messages/task-message.js";
 
-/** A request that was found good. */
+/** A valid request. */
 export interface Asked {
   readonly task: NewTask;
-  /** With the defaults filled in, which is how it is stored. */
+  /** The spec with its defaults filled in, as it is stored. */
   readonly spec: TaskSpec;
 }
 
 export interface ReadDeps {
   readonly limits: SpecLimits;
-  /** The id of a new task of this agent. */
+  /** Makes the id of a new task of this agent. */
   readonly newId: (agent: string) => string;
-  /** Absent: every task is run. */
+  /** Absent: no task is answered from the cache. */
   readonly cache?: TaskCache | undefined;
 }
 
-/** The task that a request asks for. `id`: the task's; a new one when it is absent. Throws INVALID_FIELD and ENGINE_UNKNOWN. */
+/**
+ * Reads the task that a request asks for. `id` is its id. Absent: it gets a new id. Throws INVALID_FIELD and
+ * ENGINE_UNKNOWN.
+ */
 export function readRequest(
   request: EnqueueRequest,
   { trace, id }: { readonly trace: string; readonly id?: string | undefined },
@@ -33,7 +36,7 @@ export function readRequest(
   const cacheKey = cache?.keyOf(agent, spec);
   const { spec: rest, prompts, hash, otherHash } = storeSpec(spec);
   const task: Writable<NewTask> = Object.assign(accepted, { id: id ?? newId(agent), spec: rest, prompts });
-  // Set one by one: this runs for every task of a batch, and spreading what is mostly absent is slow.
+  // The fields are set one by one because this runs for every task of a batch. To spread mostly absent fields is slow.
   const labels = Object.entries(spec.labels);
   if (labels.length > 0) task.labels = labels.map(([name, value]) => labelName(name, value));
   if (trace !== "") task.trace = trace;

@@ -4,10 +4,15 @@ import type { Task } from "../domain/task/task.js";
 import { durationMs } from "../messages/duration.js";
 import { loadSpec } from "../messages/task-message.js";
 
-/** At most ten runs a second are remembered of an engine: enough to know, and nothing beside what a run costs the queue. */
+/**
+ * At most ten runs of an engine are remembered per second. This is enough to learn from, and costs little beside the
+ * run itself.
+ */
 const LEARN_EVERY_MS = 100;
 
-/** Hears of each run that succeeded. Makes nobody wait and never throws: what is not learned now is learned from the next. */
+/**
+ * Learns from each run that succeeded. It does not delay the caller and never throws: a lost sample does not matter.
+ */
 export type RunLearner = (task: Task, result: TaskResult) => void;
 
 export function createRunLearner(store: RunTimeStore, nowMs: () => number): RunLearner {

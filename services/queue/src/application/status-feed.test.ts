@@ -3,7 +3,7 @@ import { setImmediate as settled } from "node:timers/promises";
 import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createStatusFeed } from "./status-feed.js";
 
-/** A feed whose seconds pass when they are told to, of a status that says how many tasks are leased. */
+/** A feed of a status that only counts leased tasks. The test decides when a second passes. */
 function setUp() {
   const world = { leased: 0n, reads: 0, nowMs: 0, fault: undefined as Error | undefined };
   let seconds: (() => void)[] = [];
@@ -18,7 +18,7 @@ function setUp() {
       signal.addEventListener("abort", () => resolve());
     });
   const feed = createStatusFeed(read, { nowMs: () => world.nowMs, pause });
-  /** Everything that a stream was told, as its client took it. */
+  /** Collects each status that a stream yields. */
   const watch = (signal: AbortSignal) => {
     const told: bigint[] = [];
     const ended = (async () => {

@@ -2,10 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 
 const EVERY_MS = 1_000;
-// Less than the pause of a stream, whose timer may fire a little early: what it has seen is never new to it.
+// Less than the pause of a stream, because its timer may fire a little early. Then it must not get the old status
+// again.
 const FRESH_MS = 900;
 
-/** The status from now on: at once, then whenever it has changed, at most once a second. Ends when `signal` aborts. */
+/**
+ * Yields the status at once, and then each time that it has changed, at most once a second. Ends when `signal` aborts.
+ */
 export type StatusFeed = (signal: AbortSignal) => AsyncGenerator<GetStatusResponse, void>;
 
 interface Times {
@@ -20,8 +23,9 @@ const REAL_TIMES: Times = {
 };
 
 /**
- * One reading for all streams: however many there are, the status is read about once a second, and not at all while nobody
- * watches. Each stream takes the newest when its client is ready for more, so a slow one collects nothing.
+ * Reads the status once for all streams: about once a second for any number of streams, and never while there is no
+ * stream. Each stream takes the newest status when its client is ready for more. So no statuses pile up for a slow
+ * client.
  */
 export function createStatusFeed(read: () => Promise<GetStatusResponse>, { nowMs, pause } = REAL_TIMES): StatusFeed {
   const readNow = async () => {

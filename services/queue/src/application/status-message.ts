@@ -11,7 +11,7 @@ import type { Status } from "./status.js";
 const ALL: Scope = { kind: "all" };
 const EMERGENCY: Scope = { kind: "emergency" };
 
-/** The status as the contract has it. */
+/** The status as a message of the contract. */
 export function toStatusMessage(
   { depths, agents, counts, executors, gates, nowMs, emergency }: Status,
   limits: SpecLimits,

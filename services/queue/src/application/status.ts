@@ -11,7 +11,7 @@ export type StatusReadStore = StatusStore & ExecutorStore & GateReads & Emergenc
 
 export type Status = Awaited<ReturnType<typeof readStatus>>;
 
-/** What waits and runs, and who is there. */
+/** Reads what waits and runs, which executors there are, and which gates are closed. */
 export async function readStatus(store: StatusReadStore) {
   const [depths, agents, counts, executors, gates, nowMs, emergency] = await Promise.all([
     store.depths(),

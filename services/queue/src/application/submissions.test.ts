@@ -7,7 +7,7 @@ import type { FullTask } from "../domain/task/task-store.js";
 import { toBatchResponse } from "../messages/batch-message.js";
 import { createSubmissions, enqueueBatch } from "./submissions.js";
 
-/** Lets `most` calls be under way, before a queue that stores when it is told to. */
+/** Submissions that admit `most` calls at the same time, over a queue that stores only when the test says so. */
 function submissionsFor(most: number) {
   let underWay = 0;
   const stored: string[] = [];

@@ -13,21 +13,27 @@ import { type Asked, type ReadDeps, readRequest } from "./read-request.js";
 
 export interface SubmissionDeps extends ReadDeps, LookUpDeps {
   readonly queue: Pick<Queue, "enqueue" | "enqueueAll" | "answer" | "get">;
-  /** Called for each task that comes; throws when it may not. What it returns is called when the task is answered. */
+  /**
+   * Called for each task that comes. It throws when the task is refused. The function that it returns is called after
+   * the answer.
+   */
   readonly admit?: (() => () => void) | undefined;
 }
 
-/** The one way in for new tasks, of agents and of schedules. */
+/** The only intake of new tasks, from agents and from schedules. */
 export interface Submissions {
-  /** Throws what the RPC fails with. `id`: the task's, unless it was accepted before; one of `newId` by itself. */
+  /**
+   * Throws the refusal of the RPC. `id`: the id of a new task, made by `newId`. Absent: it makes one. A repeated
+   * request keeps the id of its first call.
+   */
   readonly enqueue: (request: EnqueueRequest, id?: string) => Promise<Enqueued>;
-  /** The id of a new task of this agent. */
+  /** Makes the id of a new task of this agent. */
   readonly newId: ReadDeps["newId"];
-  /** Each for itself, those that need nothing else together into Redis. */
+  /** Enqueues each task on its own. Tasks that need no look-up go to Redis in one call. */
   readonly enqueueAll: (requests: readonly EnqueueRequest[]) => Promise<PromiseSettledResult<FullTask>[]>;
 }
 
-/** A task, with its spec as it was asked for, which is how it is stored. */
+/** A task with its spec, as it is stored. */
 export interface Enqueued extends FullTask {
   readonly spec: TaskSpec;
 }
@@ -75,13 +81,13 @@ export function createSubmissions({ admit = anybody, ...deps }: SubmissionDeps):
 
 interface LookUpDeps extends Pick<ReadDeps, "cache"> {
   readonly queue: Pick<Queue, "enqueue" | "answer" | "get">;
-  /** Absent: no task goes on with another. */
+  /** Absent: no task continues a conversation. */
   readonly conversations?: Pick<Conversations, "follow"> | undefined;
 }
 
 const needsLookUp = ({ task, spec }: Asked): boolean => task.cacheKey !== undefined || spec.conversation !== undefined;
 
-/** Stores a task that may have a cached answer, or goes on with a conversation. */
+/** Stores a task that may have a cached answer or continues a conversation. */
 async function lookUpAndStore({ task, spec }: Asked, { queue, cache, conversations }: LookUpDeps): Promise<FullTask> {
   const result = task.cacheKey === undefined ? undefined : await cache?.find(task.cacheKey, spec);
   const followed = spec.conversation && (await conversations?.follow(task.agent, task.engine, spec.conversation));
@@ -97,7 +103,8 @@ async function answered(task: FullTask, result: TaskResult, queue: LookUpDeps["q
     await queue.answer(id, TaskResult.encode(result).finish(), cachedFacts(result));
     return await queue.get(id, agent);
   } catch {
-    // It was accepted: after a minute it waits like any other.
+    // The task is accepted, so the call does not fail. After a minute, the task waits like any other (see
+    // `toBeAnswered`).
     return task;
   }
 }
@@ -109,7 +116,10 @@ const anybody = () => () => undefined;
 
 const MAX_BATCH = 1_000;
 
-/** Each task of a batch for itself, in their order. Throws INVALID_FIELD for the batch itself. */
+/**
+ * Enqueues each task of a batch on its own. The results have the order of the tasks. Throws INVALID_FIELD for the batch
+ * itself.
+ */
 export async function enqueueBatch(
   submissions: Pick<Submissions, "enqueueAll">,
   { agentId, items }: { readonly agentId: string; readonly items: readonly Omit<EnqueueRequest, "agentId">[] },

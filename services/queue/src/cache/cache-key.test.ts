@@ -40,7 +40,7 @@ describe("a cache key", () => {
     ].map((each) => (typeof each === "object" ? key(each) : each));
     keys.push(cacheKey("bob", spec()), cacheKey("", spec()));
     assert.equal(new Set(keys).size, keys.length);
-    // What one prompt says cannot be what another's system prompt says.
+    // The text of a prompt must not be mistaken for the text of a system prompt.
     assert.notEqual(key({ prompt: "ab", systemPrompt: "c" }), key({ prompt: "a", systemPrompt: "bc" }));
   });
 });

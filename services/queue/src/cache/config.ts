@@ -1,12 +1,12 @@
 import type { Settings } from "@ccsp/config";
 
 export interface CacheConfig {
-  /** One agent's answers are good for all. */
+  /** Whether an answer of one agent may be given to another. */
   readonly shared: boolean;
   readonly memory: LevelConfig;
   readonly redis: LevelConfig;
   readonly disk: LevelConfig;
-  /** Undefined: nothing is kept on disk. */
+  /** Undefined: no answers on disk. */
   readonly dir: string | undefined;
 }
 
@@ -19,7 +19,6 @@ export interface LevelConfig {
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The settings of the result cache. */
 export function defineCache(settings: Settings): CacheConfig {
   const level = (name: string, where: string, ttl: string, mib: number): LevelConfig => ({
     ttlMs: settings.durationMs(`CCSP_QUEUE_CACHE_${name}_TTL`, `how long ${where} keeps an answer`, {

@@ -5,19 +5,19 @@ import type { LevelConfig } from "./config.js";
 import { decodeAnswer, encodeAnswer, type Level } from "./level.js";
 
 const DIGEST_BYTES = 32;
-// What the smallest file takes on most file systems. It bounds the number of files, too.
+// The space that the smallest file takes on most file systems. So it also bounds the number of files.
 const BLOCK_BYTES = 4_096;
-// A temporary file of this age belongs to nobody any more.
+// A temporary file of this age has no writer any more.
 const ABANDONED_MS = 60_000;
 
 /**
- * Answers in files that only their owner can read; they survive restarts, and replicas on one host may share the folder. No
- * index is kept: after a sixteenth of `maxBytes` was written, and once per TTL, what has expired is removed, and the oldest above
- * `maxBytes`; while that is under way there may be a third more.
- * Throws when the folder cannot be used.
+ * Answers in files that only their owner can read. They survive restarts, and replicas on one host may share the
+ * folder. There is no index. A sweep runs after a sixteenth of `maxBytes` was written, and once per TTL. It removes
+ * expired answers, and then the oldest ones above `maxBytes`. While a sweep runs, there may be a third more than
+ * `maxBytes`. Throws when the folder cannot be used.
  */
 export async function openDiskLevel(dir: string, { ttlMs, maxBytes }: LevelConfig, now: () => number): Promise<Level> {
-  // A folder of its own: others may have a use for the one that the operator named.
+  // A folder inside `dir`, because other programs may use the folder that the operator named.
   const folder = join(dir, "answers");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
@@ -28,14 +28,14 @@ export async function openDiskLevel(dir: string, { ttlMs, maxBytes }: LevelConfi
   const sweep = (): void => {
     if (sweeping) return;
     [sweeping, written] = [true, 0];
-    // What a sweep fails of, the next answer to be stored fails of too, and is counted.
+    // A fault that fails the sweep also fails the next answer to be stored, and that failure is counted.
     void removing()
       .catch(() => undefined)
       .finally(() => {
         sweeping = false;
       });
   };
-  // Answers are to be gone some time after they expired, also when no others come.
+  // Expired answers must go after some time, also when no new ones come.
   const timer = setInterval(sweep, ttlMs).unref();
 
   return {
@@ -47,7 +47,7 @@ export async function openDiskLevel(dir: string, { ttlMs, maxBytes }: LevelConfi
       if (bytes === undefined) return undefined;
       const info = await stat(path).catch(unlessMissing);
       const body = bytes.subarray(DIGEST_BYTES);
-      // A host that lost power may leave a file with other bytes than those written.
+      // After a power loss, a file may have other bytes than those that were written.
       const whole = bytes.byteLength >= DIGEST_BYTES && digest(body).equals(bytes.subarray(0, DIGEST_BYTES));
       if (whole && info !== undefined && now() - info.mtimeMs < ttlMs) return decodeAnswer(body);
       await rm(path, { force: true });
@@ -57,7 +57,7 @@ export async function openDiskLevel(dir: string, { ttlMs, maxBytes }: LevelConfi
     async put(key, answer) {
       const body = encodeAnswer(answer);
       const size = onDisk(DIGEST_BYTES + body.byteLength);
-      // With the second: written faster than removed.
+      // The second condition: answers are written faster than the sweep removes them.
       if (size > maxBytes || (sweeping && written > maxBytes / 8)) return "full";
       await writeWhole(folder, key, Buffer.concat([digest(body), body]), now());
       written += size;
@@ -69,7 +69,7 @@ export async function openDiskLevel(dir: string, { ttlMs, maxBytes }: LevelConfi
   };
 }
 
-/** Under a name that is read by nobody until all of it is there. */
+/** Writes under a temporary name that no reader opens, and renames the file when it is complete. */
 async function writeWhole(folder: string, key: string, bytes: Buffer, nowMs: number): Promise<void> {
   const temporary = join(folder, `.${randomUUID()}`);
   try {

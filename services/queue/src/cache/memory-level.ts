@@ -2,10 +2,10 @@ import { LRUCache } from "lru-cache";
 import type { LevelConfig } from "./config.js";
 import type { Answer, Level } from "./level.js";
 
-// What an entry takes besides its answer, roughly.
+// Roughly what an entry takes in addition to its answer.
 const OVERHEAD_BYTES = 256;
 
-/** Answers in this replica's memory; the least recently used go first. `now` is for tests. */
+/** Answers in this replica's memory. The least recently used go first. `now` is for tests. */
 export function createMemoryLevel({ ttlMs, maxBytes }: LevelConfig, now?: () => number): Level {
   const answers = new LRUCache<string, Answer>({
     ttl: ttlMs,

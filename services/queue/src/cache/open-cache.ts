@@ -11,13 +11,16 @@ import { createResultCache, type ResultCache } from "./result-cache.js";
 
 export interface CacheDeps {
   readonly redis: RedisClient;
-  /** The same for all replicas, which share answers: Redis' time, in ms since the epoch. */
+  /** Redis' time, in ms since the epoch: the same for all replicas, because they share answers. */
   readonly now: () => number;
   readonly registry: Registry;
   readonly log: Logger;
 }
 
-/** The result cache of this replica. A folder that cannot be used is a warning: everything works without it. */
+/**
+ * Opens the result cache of this replica. Only warns when the folder cannot be used, because everything works without
+ * it.
+ */
 export async function openCache(config: CacheConfig, { redis, now, registry, log }: CacheDeps): Promise<ResultCache> {
   const levels: Level[] = [];
   if (config.memory.maxBytes > 0) levels.push(createMemoryLevel(config.memory));

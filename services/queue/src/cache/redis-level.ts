@@ -4,8 +4,8 @@ import type { LevelConfig } from "./config.js";
 import { decodeAnswer, encodeAnswer, type Level } from "./level.js";
 
 /**
- * Answers in Redis, for all replicas. Redis is to hold the queue first, and evicts nothing, so what is written in one TTL is
- * bounded; at most twice as much is there at a time.
+ * Answers in Redis, for all replicas. Redis evicts nothing, and its memory is for the queue first. So there is a bound
+ * on the bytes that are written in one TTL, and Redis holds at most twice the bound at one time.
  */
 export function createRedisLevel(redis: RedisClient, { ttlMs, maxBytes }: LevelConfig, now: () => number): Level {
   return {
@@ -24,7 +24,7 @@ export function createRedisLevel(redis: RedisClient, { ttlMs, maxBytes }: LevelC
           .pexpire(budget, 2 * ttlMs)
           .exec()) ?? [];
       if (!(Number(written) <= maxBytes)) {
-        // What is smaller may still fit.
+        // Gives the bytes back to the budget, because a smaller answer may still fit.
         await redis.decrby(budget, bytes.byteLength);
         return "full";
       }

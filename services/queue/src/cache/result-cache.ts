@@ -1,7 +1,7 @@
 import { within } from "@ccsp/timing";
 import type { Answer, Level, LevelName } from "./level.js";
 
-/** What happened, for metrics. */
+/** Notified of each look-up and write, for metrics. */
 export interface CacheObserver {
   lookedUp(level: LevelName, outcome: "hit" | "miss" | "error"): void;
   wrote(level: LevelName, outcome: "stored" | "full" | "error"): void;
@@ -9,31 +9,31 @@ export interface CacheObserver {
 
 export interface CacheOptions {
   readonly observer: CacheObserver;
-  /** Ms since 1970 on this replica's clock: an answer's age need not be exact. */
+  /** Ms since 1970 on this replica's clock. An answer's age need not be exact. */
   readonly now: () => number;
-  /** Longest that a level may take. */
+  /** Longest time that one call of a level may take. */
   readonly patienceMs?: number;
 }
 
 export interface ResultCache {
   /**
-   * The answer of the fastest level that has one not older than `maxAgeMs` (undefined: any age); the levels above get it too.
-   * Never throws, and takes no longer than the patience with each level.
+   * Returns the answer of the fastest level that has one not older than `maxAgeMs` (undefined: any age). The faster
+   * levels get that answer too. Never throws, and waits at most `patienceMs` for each level.
    */
   find(key: string, maxAgeMs: number | undefined): Promise<Answer | undefined>;
-  /** Keeps an answer in every level. Never throws; the caller need not wait for it. */
+  /** Stores an answer in every level. Never throws, and the caller need not wait for it. */
   put(key: string, result: Uint8Array): Promise<void>;
-  /** Waits for what is being written. */
+  /** Waits for the writes that are under way. */
   close(): Promise<void>;
 }
 
 const PATIENCE_MS = 250;
-// A level that failed would make the next callers wait as well.
+// How long a level is skipped after a failure. Without the pause it would make the next callers wait as well.
 const PAUSE_MS = 5_000;
-// Answers being written at once: with a slow level, more would pile up in memory.
+// Most writes at the same time. With a slow level, more of them would fill the memory.
 const MOST_WRITES = 64;
 
-/** A cache of several levels, the fastest first. A level that fails or hangs is passed over for a while. */
+/** A cache of several levels, the fastest first. It skips a level for a while after the level fails or hangs. */
 export function createResultCache(
   levels: readonly Level[],
   { observer, now, patienceMs = PATIENCE_MS }: CacheOptions,
@@ -68,7 +68,7 @@ export function createResultCache(
         if (answer === undefined) {
           observer.lookedUp(level.name, "error");
         } else if (answer.said === undefined || now() - answer.said.madeMs > maxAgeMs) {
-          // Too old here; a level below may have a newer one, which another replica put there.
+          // Too old. A slower level may have a newer one that another replica stored.
           observer.lookedUp(level.name, "miss");
         } else {
           observer.lookedUp(level.name, "hit");
@@ -90,7 +90,7 @@ export function createResultCache(
 
 type Ask = <T>(level: Level, work: () => Promise<T>) => Promise<{ readonly said: T } | undefined>;
 
-/** What a level says; undefined when it cannot, and for a while after that. */
+/** Asks a level. Undefined when the level throws or takes too long, and for a while after that. */
 function createAsk({ now, patienceMs }: Required<Pick<CacheOptions, "now" | "patienceMs">>): Ask {
   const pausedUntil = new Map<LevelName, number>();
   return async (level, work) => {

@@ -3,17 +3,17 @@ import { durationMs } from "../messages/duration.js";
 import { cacheKey } from "./cache-key.js";
 import type { ResultCache } from "./result-cache.js";
 
-/** The result cache as tasks see it. Nothing here throws. */
+/** The result cache, as seen from tasks. No method throws. */
 export interface TaskCache {
-  /** Undefined: the task's answer is not to be cached. */
+  /** Undefined: the task's answer must not be cached. */
   keyOf(agent: string, spec: TaskSpec): string | undefined;
-  /** An answer that is good enough for the task; undefined when it has to run. */
+  /** A cached answer that meets the task's conditions. Undefined: the task has to run. */
   find(key: string, spec: TaskSpec): Promise<TaskResult | undefined>;
-  /** Keeps what a run brought, without making anybody wait. */
+  /** Stores the result of a run. No caller waits for it. */
   keep(key: string, result: TaskResult): void;
 }
 
-/** `shared`: an answer is good for every agent. `now`: by the clock that decides when a task starts. */
+/** `shared`: an answer of one agent may be given to every agent. `now`: the clock that decides when a task starts. */
 export function createTaskCache(
   answers: ResultCache,
   { shared, now }: { readonly shared: boolean; readonly now: () => number },
@@ -22,14 +22,15 @@ export function createTaskCache(
     keyOf: (agent, spec) => cacheKey(shared ? "" : agent, spec),
 
     async find(key, { cache, startTime }) {
-      // By then the answer would be an old one.
+      // The task starts later. By then the answer would be old.
       if (startTime !== undefined && startTime.getTime() > now()) return undefined;
       const answer = await answers.find(key, cache?.maxAge && durationMs(cache.maxAge));
       return answer && TaskResult.decode(answer.result);
     },
 
     keep(key, result) {
-      // What the queue says of a run is about that task, and nobody goes on with its conversation.
+      // These facts of the queue are about the task that ran. And no task may continue the conversation of a cached
+      // answer.
       const own = { queueWait: undefined, executorId: "", conversationId: "" };
       void answers.put(key, TaskResult.encode({ ...result, ...own, cached: true }).finish());
     },

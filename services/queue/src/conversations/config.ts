@@ -1,9 +1,9 @@
 import type { Settings } from "@ccsp/config";
 
 export interface ConversationConfig {
-  /** After its last turn. */
+  /** How long a conversation is kept after its last turn. */
   readonly keptMs: number;
-  /** Of all transcripts. */
+  /** Most bytes of all transcripts together. */
   readonly transcriptBytes: number;
   /** How long a follow-up waits for the executor that has the transcript on its disk. */
   readonly affinityMs: number;
@@ -11,7 +11,6 @@ export interface ConversationConfig {
 
 const YEAR_MS = 365 * 24 * 60 * 60 * 1_000;
 
-/** Every setting of conversations. */
 export function defineConversations(settings: Settings): ConversationConfig {
   return {
     keptMs: settings.durationMs("CCSP_QUEUE_CONVERSATION_TTL", "how long a conversation is kept after its last turn", {

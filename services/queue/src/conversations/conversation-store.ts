@@ -6,7 +6,7 @@ import type { Conversation, ConversationStore, Owner, Turn } from "./conversatio
 
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
 
-/** Binds what changes conversations and transcripts. */
+/** Binds the scripts that change conversations and transcripts. */
 export function bindConversationScripts(redis: RedisClient) {
   return {
     keep: bindScript(redis, lua("keep_transcript"), ["tasks", "transcripts", "kept", "meta"], oneOf("ok", "lost")),
@@ -14,7 +14,10 @@ export function bindConversationScripts(redis: RedisClient) {
   };
 }
 
-/** Keys of conversations, in the shard that a task's or conversation's id names. Ids come from outside: undefined when it is none. */
+/**
+ * Redis keys in the shard that the id of a task or conversation names. Ids come from callers: undefined when `id` is
+ * not valid.
+ */
 function keysOf(id: string) {
   const shard = shardOfTask(id);
   if (shard === undefined) return undefined;
@@ -28,7 +31,10 @@ function keysFor(id: string): NonNullable<ReturnType<typeof keysOf>> {
   return keys;
 }
 
-/** Conversations in Redis. Throws DEPENDENCY_UNAVAILABLE while it is away. `shardBytes`: most bytes of a shard's transcripts. */
+/**
+ * Conversations in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. `shardBytes`: most bytes of a shard's
+ * transcripts.
+ */
 export function createConversationStore(
   redis: RedisClient,
   { keptMs, shardBytes }: Pick<ConversationConfig, "keptMs"> & { readonly shardBytes: number },

@@ -14,19 +14,19 @@ export interface Asked {
   readonly fork: boolean;
 }
 
-/** A turn on its way to its result. */
+/** A turn whose result is not stored yet. */
 export interface PendingTurn {
-  /** For the result. */
+  /** The id that the result names. */
   readonly conversationId: string;
-  /** To be called when the result is stored; safe to repeat. */
+  /** The caller calls this when the result is stored. It is safe to repeat. */
   done(): Promise<void>;
 }
 
-/** What a run left of its turn. */
+/** What a run reports about its turn. */
 export interface LeftTurn {
-  /** Empty: nobody can go on from it. */
+  /** Empty: no task can continue from this turn. */
   readonly engineId: string;
-  /** Empty: the transcript was saved. */
+  /** Why the transcript was not saved. Empty: it was saved. */
   readonly fault: string;
 }
 
@@ -40,13 +40,18 @@ export interface ConversationsDeps {
 }
 
 const MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024;
-/** How long a turn waits for the one executor that can go on with it, also while that restarts. */
+/**
+ * How long a turn waits for the only executor that can continue the conversation, also while that executor restarts.
+ */
 const ONLY_THERE_MS = 10 * 60_000;
 
 /** The rules of conversations; see docs/queue-features.md. */
 export function createConversations({ store, tasks, affinityMs }: ConversationsDeps) {
   return {
-    /** Where a task that goes on with a conversation had best start. Throws CONVERSATION_NOT_FOUND, or INVALID_FIELD. */
+    /**
+     * Where a task that continues a conversation should start. Undefined: anywhere. Throws CONVERSATION_NOT_FOUND, or
+     * INVALID_FIELD.
+     */
     async follow(agent: string, engine: string, { id }: Asked): Promise<StartConditions | undefined> {
       if (id === "") return undefined;
       const found = await load({ store, tasks }, id);
@@ -56,7 +61,7 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
         throw invalidFields([{ field: "spec.conversation.id", description }]);
       }
       const { executor, engineId, fault } = found.head;
-      // No executor can go on from it, and any executor can say so.
+      // No executor can continue from this turn, and any executor can report that.
       if (engineId === "") return undefined;
       if (fault !== undefined) return { pin: executor, pinMs: Math.max(affinityMs, ONLY_THERE_MS) };
       if (affinityMs === 0) return undefined;
@@ -64,12 +69,18 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
       return living && { pin: executor, pinMs: affinityMs };
     },
 
-    /** What the holder of a task's lease goes on from: the newest turn by now. Undefined: nothing, or it was forgotten. */
+    /**
+     * The turn from which the holder of a task's lease continues: the newest one at this moment. Undefined: the task
+     * continues no conversation, or the queue forgot it.
+     */
     async held({ id }: Asked): Promise<Turn | undefined> {
       return id === "" ? undefined : (await load({ store, tasks }, id))?.head;
     },
 
-    /** Before a result is stored. Undefined: that this lease has no part in a conversation, or is lost. */
+    /**
+     * Announces the turn of a lease; the caller calls this before it stores the result. Undefined: the lease is lost.
+     * Throws INVALID_FIELD.
+     */
     async complete(task: Task, fence: number, asked: Asked, left: LeftTurn): Promise<PendingTurn | undefined> {
       const current = task.fence === fence && isHeld(task.state);
       if (!current && !completed(task, fence)) return undefined;
@@ -93,7 +104,7 @@ export function createConversations({ store, tasks, affinityMs }: ConversationsD
 
 type LoadDeps = Pick<ConversationsDeps, "store" | "tasks">;
 
-/** The engine's own record of a conversation, which another executor goes on from. */
+/** The engine's own record of a conversation. Another executor needs it to continue. */
 function createTranscripts({ store, tasks }: LoadDeps) {
   return {
     /** Throws LEASE_LOST, INVALID_FIELD. */
@@ -118,7 +129,10 @@ function createTranscripts({ store, tasks }: LoadDeps) {
   };
 }
 
-/** A conversation with its head, also when the replica that completed the last turn died before it said so. */
+/**
+ * Reads a conversation that has a head. Makes the last turn the head first when the replica that completed it died
+ * before it did so.
+ */
 async function load(
   { store, tasks }: LoadDeps,
   id: string,
@@ -133,7 +147,10 @@ async function load(
   return head && { ...found, head };
 }
 
-/** Makes a turn the head, unless a later one is. No task goes on from the other of the two any more. */
+/**
+ * Makes a turn the head, unless the head is a later turn. Drops the transcript of the older of the two, because no task
+ * continues from it any more.
+ */
 async function advance(
   store: ConversationStore,
   id: string,

@@ -4,7 +4,7 @@ import type { TaskConversations } from "./task-conversations.js";
 
 type Methods = Pick<Handlers<QueueServiceService>, "saveConversation" | "loadConversation">;
 
-/** The part of QueueService that is about conversations. */
+/** The RPCs of QueueService for conversations. */
 export const conversationHandlers = (conversations: TaskConversations): Methods => ({
   async saveConversation({ taskId, fence, transcript }) {
     await conversations.save(taskId, Number(fence), transcript);

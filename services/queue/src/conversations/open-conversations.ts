@@ -9,11 +9,11 @@ import { createTaskConversations, type TaskConversations } from "./task-conversa
 export interface ConversationDeps {
   readonly redis: RedisClient;
   readonly tasks: TaskReads & ExecutorStore;
-  /** A shard's share of a bound on all. */
+  /** A shard's share of a bound on all shards. */
   readonly share: (all: number) => number;
 }
 
-/** Conversations of this replica; keeps nothing in memory. */
+/** Opens conversations for this replica. Nothing is kept in memory. */
 export function openConversations(
   { keptMs, transcriptBytes, affinityMs }: ConversationConfig,
   { redis, tasks, share }: ConversationDeps,

@@ -7,16 +7,16 @@ import type { Asked, Conversations, PendingTurn } from "./conversations.js";
 
 export type TaskConversations = ReturnType<typeof createTaskConversations>;
 
-/** What a holder of a lease says of its turn. */
+/** What the holder of a lease reports about its turn. */
 export interface TurnEnd {
   readonly taskId: string;
   readonly fence: number;
-  /** Empty, and no fault: it is part of no conversation. */
+  /** When this and `transcriptFault` are empty, the run is part of no conversation. */
   readonly engineConversationId: string;
   readonly transcriptFault: string;
 }
 
-/** Conversations as tasks see them. */
+/** Conversations, as seen from tasks. */
 export function createTaskConversations(conversations: Conversations, tasks: TaskReads) {
   const askedBy = (task: Task) => loadSpec(task, undefined).conversation;
   const find = async (id: string) => (shardOfTask(id) === undefined ? undefined : tasks.find(id));
@@ -33,7 +33,7 @@ export function createTaskConversations(conversations: Conversations, tasks: Tas
       return conversations.load(task, fence, task && askedBy(task));
     },
 
-    /** `Lease.conversation`. */
+    /** The content of `Lease.conversation`. */
     async ofLease(task: Task): Promise<HeldConversation | undefined> {
       const asked = askedBy(task);
       const turn = asked && (await conversations.held(asked));
@@ -47,7 +47,7 @@ export function createTaskConversations(conversations: Conversations, tasks: Tas
       );
     },
 
-    /** To be called before a task is completed. */
+    /** The caller calls this before it completes a task. */
     async ofResult({
       taskId,
       fence,

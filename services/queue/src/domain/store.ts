@@ -11,7 +11,7 @@ import type { StatusStore } from "./status/status-store.js";
 import type { Clock } from "./task/clock.js";
 import type { TaskChanges, TaskContents, TaskReads } from "./task/task-store.js";
 
-/** The whole storage: one object that is every room's port. A room takes only the ports that it needs. */
+/** The whole storage: one object that has the ports of all rooms. A room takes only the ports that it needs. */
 export type TaskStore = Clock &
   TaskReads &
   TaskContents &

@@ -13,7 +13,7 @@ type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 
 const MOST_AGENTS = 100;
 
-/** The RPCs that say which tasks they mean instead of naming them. */
+/** The RPCs whose request names tasks by a filter instead of by their ids. */
 export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
   const byFilter = createByFilter(deps);
   return {

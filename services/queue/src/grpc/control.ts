@@ -20,7 +20,7 @@ export interface ControlDeps {
 
 type Rpc = "pauseQueue" | "resumeQueue" | "emergencyStop" | "getStatus" | "watchQueue";
 
-/** What an operator sees of the whole queue, and does with it. */
+/** The RPCs with which an operator sees and controls the whole queue. */
 export function controlHandlers({
   gates,
   emergency,

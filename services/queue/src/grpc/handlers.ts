@@ -15,7 +15,9 @@ export type HandlerDeps = TaskDeps &
   ControlDeps &
   QuestionDeps & { readonly store: BulkStore; readonly schedules: ScheduleHandlers };
 
-/** QueueService: messages in, messages out; the rules are in domain/, and what several rooms do together in application/. */
+/**
+ * All RPCs of QueueService. They only convert messages: the rules are in domain/, and application/ joins several rooms.
+ */
 export const queueHandlers = (deps: HandlerDeps): Handlers<QueueServiceService> => ({
   ...taskHandlers(deps),
   ...leaseHandlers(deps),

@@ -3,7 +3,7 @@ import { recordQueueWait } from "../application/queue-wait.js";
 import type { Grant } from "../domain/leases/lease-store.js";
 import { loadSpec } from "../messages/task-message.js";
 
-/** Throws when what is stored of the task cannot be read. Also records how long the task waited. */
+/** Throws when the stored task cannot be decoded. Also records how long the task waited. */
 export function toLease({ task, fence, prompts, expireMs }: Grant): Lease {
   return {
     taskId: task.id,

@@ -21,16 +21,16 @@ export interface LeaseDeps {
   readonly queue: Queue;
   readonly sync: Sync;
   readonly store: RunTimeStore;
-  /** Absent: nothing is cached. */
+  /** Absent: no results are cached. */
   readonly cache?: TaskCache | undefined;
   readonly conversations: TaskConversations;
-  /** Ms since 1970, by Redis. */
+  /** Redis' time, in ms since 1970. */
   readonly clock: { now(): number };
 }
 
 type Rpc = "sync" | "report" | "complete" | "fail" | "release";
 
-/** What an executor says of its leases. */
+/** The RPCs with which an executor gets, renews and ends its leases. */
 export function leaseHandlers({
   queue,
   sync,

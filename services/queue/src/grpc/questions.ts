@@ -12,7 +12,7 @@ import type { Estimate } from "../domain/explain/estimate.js";
 import { toDuration } from "../messages/duration.js";
 import { toState } from "../messages/words.js";
 
-/** What can be asked about when a task starts. */
+/** The RPCs that answer when and why a task starts. */
 export function questionHandlers(
   deps: QuestionDeps,
 ): Pick<Handlers<QueueServiceService>, "explainTask" | "estimateTask"> {

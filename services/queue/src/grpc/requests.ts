@@ -15,14 +15,14 @@ import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
 import { classOf } from "../messages/words.js";
 
-// W3C Trace Context, version 00. Only ever shown as a link, so another one is no reason to refuse a report.
+// W3C Trace Context, version 00. The queue only shows it as a link, so a report with another value is not refused.
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-// More leases than this in one process is a fault of the caller.
+// An executor that holds more leases than this is faulty.
 const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
 const MAX_VERSION_BYTES = 64;
 const MAX_ENTRY_BYTES = 1024 * 1024;
-// An answer has to reach the caller before its deadline.
+// The answer has to reach the caller before the caller's deadline.
 const DEADLINE_MARGIN_MS = 500;
 
 /** Throws INVALID_FIELD. */
@@ -38,7 +38,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
   for (const [i, { engine, freeSlots, account }] of request.engines.entries()) {
     faults.unless(isAccount(account), `engines[${i}].account`, ACCOUNT_RULE);
     faults.unless(freeSlots >= 0, `engines[${i}].free_slots`, "is negative");
-    // Its second offer would be answered with the leases of the first: one answer, one lease twice.
+    // The answer to a second offer would repeat the leases of the first: one answer, one lease twice.
     faults.unless(!engines.has(engine), `engines[${i}].engine`, "is named twice");
     engines.add(engine);
   }
@@ -58,7 +58,7 @@ export function readSync(request: SyncRequest, { deadline }: CallContext): SyncI
   };
 }
 
-/** No more slots than `room`: an executor that held more than a Sync may name could never call again. */
+/** Limits the offers to `room` slots. An executor that held more leases than a Sync may name could never call again. */
 function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput["offers"] {
   let left = room;
   return engines.map(({ engine, freeSlots: offered, account, slots, version }) => {
@@ -74,7 +74,10 @@ function offersWithin(room: number, engines: SyncRequest["engines"]): SyncInput[
   });
 }
 
-/** An event that this version does not know is passed over: a later release's executor may send one while this queue is upgraded. Throws INVALID_FIELD. */
+/**
+ * Skips an event that this version does not know: during an upgrade, an executor of a later release may send one.
+ * Throws INVALID_FIELD.
+ */
 export function readReport(request: ReportRequest): Report {
   const { taskId, fence, reportSequence, started, events } = request;
   const faults = new Faults();

@@ -21,7 +21,7 @@ export interface TaskDeps {
 
 type Rpc = "enqueue" | "enqueueBatch" | "run" | "watch" | "get" | "cancel" | "retryTask" | "setPriority";
 
-/** What an agent does with its tasks. */
+/** The RPCs with which an agent creates, follows and changes its tasks. */
 export function taskHandlers({ queue, submissions, store, wakes }: TaskDeps): Pick<Handlers<QueueServiceService>, Rpc> {
   return {
     async enqueue(request) {

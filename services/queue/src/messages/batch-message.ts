@@ -3,7 +3,7 @@ import type { EnqueueBatchResponse, EnqueueOutcome } from "@ccsp/protos/ccsp/que
 import type { FullTask } from "../domain/task/task-store.js";
 import { toDuration } from "./duration.js";
 
-/** What became of each task of a batch. Throws what is a fault of ours. */
+/** The outcome of each task of a batch. Throws an error that is not a refusal, because it is a fault of the queue. */
 export const toBatchResponse = (settled: readonly PromiseSettledResult<FullTask>[]): EnqueueBatchResponse => ({
   outcomes: settled.map(outcomeOf),
 });

@@ -19,7 +19,7 @@ const LEVELS: Readonly<Record<EmergencyLevel, LevelMessage>> = {
   kill: LevelMessage.KILL,
 };
 
-/** Undefined for a level that there is not. */
+/** Undefined for an unknown level. */
 export const levelOf = (level: LevelMessage): EmergencyLevel | undefined =>
   EMERGENCY_LEVELS.find((each) => LEVELS[each] === level);
 

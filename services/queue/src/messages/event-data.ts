@@ -42,11 +42,14 @@ export function sessionTimeoutData({ engine, account, executor }: NonNullable<Cl
   return encodeEventData({ $case: "sessionTimeout", value: { engine, account, executorId: executor } });
 }
 
-/** A scope as `ccsp pause` takes it: a label as it was given. */
+/** A scope in the form that `ccsp pause` takes: a label is as the caller gave it. */
 const commandScope = (scope: Scope): string =>
   scope.kind === "label" ? `label/${labelOf(scope.label).join("=")}` : scopeName(scope);
 
-/** A task may have more. A partition keeps about 100,000 events, whatever their size. Names are escaped, so a character is a byte. */
+/**
+ * Most bytes of labels in an event; a task may have more. A partition keeps about 100,000 events, whatever their size.
+ * Names are escaped, so one character is one byte.
+ */
 const MOST_LABEL_BYTES = 2_048;
 
 function firstLabels(names: readonly string[]): Readonly<Record<string, string>> {
@@ -55,8 +58,9 @@ function firstLabels(names: readonly string[]): Readonly<Record<string, string>>
 }
 
 /**
- * Members of an event's JSON besides `engine` and `attempt`, which the script that makes the move adds: it alone knows them
- * without a read. Begins with a comma, or is empty. What `task` does not have is left out.
+ * Members of an event's JSON, without `engine` and `attempt`. The script that makes the move adds those two, because
+ * only it knows them without a read. The text begins with a comma, or is empty. Members that `task` does not have are
+ * left out.
  */
 export function moveData({ type, reason, error, readyMs, facts }: MoveEvent, task: Partial<Task>): string {
   const members = JSON.stringify({
@@ -66,7 +70,8 @@ export function moveData({ type, reason, error, readyMs, facts }: MoveEvent, tas
     account: task.account === "" ? undefined : task.account,
     priority: task.class && priorityToJSON(priorityOf(task.class)),
     labels: task.labels && firstLabels(task.labels),
-    // The model that answered is one of the facts. To read the spec for each success would be a tenth of what its end costs.
+    // For a success, `facts` names the model that answered. Reading the spec as well would be a tenth of the cost of
+    // that end.
     model: type === "completed" || !task.spec ? undefined : modelOf(task.spec),
     ...facts,
   }).slice(1, -1);

@@ -5,11 +5,15 @@ import type { Failure, TaskRetry } from "../domain/task/task.js";
 import { durationMs, toDuration } from "./duration.js";
 
 const MAX_MESSAGE_BYTES = 2048;
-// A day more than the longest window that a provider may name. Without a bound, what fits into a request need not fit into an
-// answer (milliseconds are rounded to doubles), and the task could never be shown again.
+// One day more than the longest window that a provider may name. Without this bound, a value that fits into a request
+// may not fit into an answer, because milliseconds are rounded to doubles. Then the queue could never show the task
+// again.
 const MAX_RETRY_AFTER_MS = 32 * 24 * 60 * 60 * 1000;
 
-/** A category or source of a newer executor becomes UNKNOWN_ERROR or unspecified; message and retry_after are cut to what may be stored. */
+/**
+ * Reads an executor's failure. A category or source that only a newer executor knows becomes UNKNOWN_ERROR or
+ * unspecified. The message and retry_after are cut to what may be stored.
+ */
 export function failureOf(error: TaskError): Failure {
   return {
     category: categoryNameOf(error.category) ?? "UNKNOWN_ERROR",
@@ -30,7 +34,7 @@ export function toTaskError(failure: Failure): TaskError {
   };
 }
 
-/** A policy as the domain has it; categories of a newer client say nothing here. */
+/** Converts a policy to the domain's type. Ignores categories that only a newer client knows. */
 export function retryOf({ firstBackoff, maxBackoff, neverOn }: RetryPolicy): TaskRetry {
   const never = neverOn.flatMap((category) => categoryNameOf(category) ?? []);
   return {
@@ -41,7 +45,7 @@ export function retryOf({ firstBackoff, maxBackoff, neverOn }: RetryPolicy): Tas
   };
 }
 
-/** A stored failure: a word that a later release wrote there is read as one that means "not known". */
+/** Reads a stored failure. A category or source that a later release wrote becomes the value that means "not known". */
 export const readStoredFailure = (failure: Failure): Failure => ({
   ...failure,
   category: isCategoryName(failure.category) ? failure.category : "UNKNOWN_ERROR",

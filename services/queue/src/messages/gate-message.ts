@@ -4,7 +4,7 @@ import type { Scope } from "../domain/gates/scope.js";
 import { labelName, labelOf } from "../domain/task/labels.js";
 import { classOf, priorityOf } from "./words.js";
 
-/** The scope that a message names; undefined when it names none, or none that there can be. */
+/** The scope that a message names. Undefined when it names none, or one that cannot exist. */
 export function scopeOf({ scope }: GateScope): Scope | undefined {
   switch (scope?.$case) {
     case "all":
@@ -31,7 +31,7 @@ export function scopeOf({ scope }: GateScope): Scope | undefined {
   }
 }
 
-/** Undefined for a scope that is CCSP's own matter. */
+/** Undefined for a scope that is internal to CCSP. */
 function toGateScope(scope: Scope): GateScope | undefined {
   switch (scope.kind) {
     case "all":
@@ -54,7 +54,10 @@ function toGateScope(scope: Scope): GateScope | undefined {
   }
 }
 
-/** As it is at a time: closed, or open and still on its ramp. Undefined when it is neither, or CCSP's own matter. */
+/**
+ * The gate at the time `nowMs`: closed, or open and still on its ramp. Undefined when it is neither, or when its scope
+ * is internal to CCSP.
+ */
 export function toGateMessage(scope: Scope, gate: Gate, nowMs: number): GateMessage | undefined {
   const named = toGateScope(scope);
   const { opens, ramp = 0 } = gate;

@@ -6,7 +6,7 @@ import { toTaskError } from "./failure.js";
 import { loadResult } from "./task-message.js";
 import { toState } from "./words.js";
 
-/** A log entry as its watcher sees it. `result` is for the entries that tell of it. */
+/** A log entry in the form that a watcher gets. `result` is present for entries that carry the result. */
 export function toTaskEvent({ entry, task, result }: Watched): TaskEvent {
   const { sequence, timeMs, attempt, content } = entry;
   return { sequence, time: new Date(timeMs), attempt, event: eventOf(content, task, result) };
@@ -37,7 +37,7 @@ function eventOf(content: LogEntry["content"], task: Task, result: Uint8Array | 
   };
 }
 
-/** An entry that an executor reported, as it is stored: what the queue adds is not in it. */
+/** The stored form of an entry that an executor reported. It does not have the fields that the queue adds. */
 export function encodeReported({ event }: TaskEvent): Uint8Array {
   return TaskEvent.encode({ sequence: 0, time: undefined, attempt: 0, event }).finish();
 }

@@ -9,15 +9,18 @@ import { toTaskError } from "./failure.js";
 import { priorityOf, toState } from "./words.js";
 
 /**
- * A spec as it is stored: the prompts and attachments apart from the rest, so that a list of tasks does not read them. Both parts
- * are TaskSpec messages; by the rules of protobuf their bytes joined are the whole.
+ * A spec in its stored form. The prompts and attachments are apart from the rest, so a list of tasks does not read
+ * them. Both parts are TaskSpec messages. By the rules of protobuf, their bytes joined are the whole spec.
  */
 export interface StoredSpec {
   readonly spec: string;
   readonly prompts: Uint8Array;
   /** Equal for equal payloads, in whatever order their labels came. */
   readonly hash: () => string;
-  /** That of the payload which means the same: without a priority, where it is NORMAL, and the other way round. Absent: there is none. */
+  /**
+   * The hash of the other payload that means the same: no priority instead of NORMAL, or NORMAL instead of none.
+   * Absent: there is none.
+   */
   readonly otherHash?: () => string;
 }
 
@@ -39,7 +42,7 @@ export function storeSpec(spec: TaskSpec): StoredSpec {
   return stored;
 }
 
-// Told apart by the hashes that are stored, so both are kept as they came.
+// The stored hashes of these two differ, so each spec keeps the priority with which it came.
 const SAME_PRIORITY: ReadonlyMap<Priority, Priority> = new Map([
   [Priority.UNSPECIFIED, Priority.NORMAL],
   [Priority.NORMAL, Priority.UNSPECIFIED],
@@ -52,8 +55,9 @@ function hashOf(rest: Uint8Array, prompts: Uint8Array): string {
 
 type Writable<T> = { -readonly [F in keyof T]: T[F] };
 
-// A writer keeps what it has allocated, and to allocate is most of what encoding costs: 2 of 3.5 µs, which each task pays twice; a task of a batch
-// takes some 25 µs of this process (docs/benchmarks.md). What a large spec took is not kept.
+// The writer is kept, because it keeps the memory that it has allocated. Allocation is most of the cost of encoding: 2
+// of 3.5 µs, which each task pays twice. A task of a batch takes some 25 µs of this process (docs/benchmarks.md). A
+// writer that grew for a large spec is not kept.
 const KEPT_BYTES = 64 * 1024;
 let writer = new BinaryWriter();
 
@@ -63,23 +67,24 @@ function encodeSpec(spec: TaskSpec): Uint8Array {
     if (bytes.byteLength > KEPT_BYTES / 3) writer = new BinaryWriter();
     return bytes;
   } catch (error) {
-    // It may hold half a spec.
+    // The writer may hold half a spec.
     writer = new BinaryWriter();
     throw error;
   }
 }
 
 const NO_SPEC = TaskSpec.fromPartial({});
-// 96 bits: it tells payloads of one request id apart, and is kept for a day for each task.
+// 16 characters are 96 bits: enough to distinguish the payloads of one request id. The queue keeps the hash for a day
+// for each task.
 const HASH_LENGTH = 16;
 
-/** Without `prompts`: what lists show. */
+/** Decodes a stored spec. Without `prompts`, it is the part that lists show. */
 export function loadSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
   const rest = Buffer.from(task.spec, "base64");
   return currentSpec(task, TaskSpec.decode(prompts === undefined ? rest : Buffer.concat([rest, prompts])));
 }
 
-/** The same for people who look at the task: of one that cannot be read, what its record says by itself. */
+/** The same for answers about a task. When the spec cannot be decoded, only what the task's record itself says. */
 function readableSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
   try {
     return loadSpec(task, prompts);
@@ -88,7 +93,10 @@ function readableSpec(task: Task, prompts: Uint8Array | undefined): TaskSpec {
   }
 }
 
-/** The model that a stored spec asks for; empty when it names none, or when it cannot be read: a task must end even so. */
+/**
+ * The model that a stored spec asks for. Empty when it names none, or when it cannot be decoded: the task must still
+ * end.
+ */
 export function modelOf(spec: string): string {
   try {
     return TaskSpec.decode(Buffer.from(spec, "base64")).model;
@@ -97,10 +105,10 @@ export function modelOf(spec: string): string {
   }
 }
 
-/** The class can have been changed since. */
+/** The class comes from the record, because it may have been changed after acceptance. */
 const currentSpec = (task: Task, spec: TaskSpec): TaskSpec => ({ ...spec, priority: priorityOf(task.class) });
 
-/** `spec`: where it is at hand, so that it need not be decoded. */
+/** `spec`: the decoded spec, when the caller has it. Then it need not be decoded again. */
 export function toTaskMessage({ task, prompts, result, spec }: FullTask & { readonly spec?: TaskSpec }): TaskMessage {
   return {
     id: task.id,
@@ -118,7 +126,7 @@ export function toTaskMessage({ task, prompts, result, spec }: FullTask & { read
   };
 }
 
-/** A stored result, with what the queue itself knows. */
+/** A stored result, with the facts that the queue itself knows. */
 export function loadResult(task: Task, bytes: Uint8Array): TaskResult {
   return {
     ...TaskResult.decode(bytes),

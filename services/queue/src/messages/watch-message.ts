@@ -3,8 +3,8 @@ import type { Watched } from "../domain/log/watch.js";
 import { toTaskEvent } from "./log-message.js";
 
 /**
- * What `make` makes of an entry that tells of a result. All who watch share the result, so it is decoded and encoded once for all of
- * them. Two entries tell of one: the answer of a cached task, and the end.
+ * Remembers the message that `make` makes for an entry with a result. All watchers share the result, so it is decoded
+ * and encoded once for all of them. Two entries carry the result: the answer of a cached task, and the end.
  */
 function once<M extends object>(make: (watched: Watched) => M): (watched: Watched) => M {
   const made = new WeakMap<Uint8Array, Map<number, M>>();
@@ -21,5 +21,5 @@ function once<M extends object>(make: (watched: Watched) => M): (watched: Watche
 
 export const toWatchResponse = once<WatchResponse>((watched) => ({ event: toTaskEvent(watched) }));
 
-/** Of an entry; the one that brings the task is another. */
+/** The response for a log entry. The response that carries the accepted task is made elsewhere. */
 export const toRunResponse = once<RunResponse>((watched) => ({ task: undefined, event: toTaskEvent(watched) }));

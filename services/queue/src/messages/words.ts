@@ -10,11 +10,11 @@ const PRIORITIES: Readonly<Record<PriorityClass, Priority>> = {
 
 export const priorityOf = (priority: PriorityClass): Priority => PRIORITIES[priority];
 
-/** Undefined for none and for one of a newer version. */
+/** Undefined for UNSPECIFIED and for a priority of a newer version. */
 export const classOf = (priority: Priority): PriorityClass | undefined =>
   CLASSES.find((each) => priorityOf(each) === priority);
 
 export const toState = (state: State): TaskState => TaskState[state];
 
-/** Undefined for states that no task of this version is in. */
+/** Undefined for a state that no task of this version has. */
 export const stateOf = (state: TaskState): State | undefined => STATES.find((each) => TaskState[each] === state);

@@ -26,7 +26,7 @@ describe("the times of a cron expression", () => {
     ]);
   });
 
-  // Berlin goes from 02:00 to 03:00 on 29 March 2026, and from 03:00 back to 02:00 on 25 October.
+  // In Berlin, clocks go from 02:00 to 03:00 on 29 March 2026, and from 03:00 back to 02:00 on 25 October.
   it("come at the first moment that exists, for a fixed time that the clock leaves out", () => {
     assert.deepEqual(after("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z", 2), [
       "2026-03-29T01:00",

@@ -1,10 +1,10 @@
 import { Cron } from "croner";
 import { LRUCache } from "lru-cache";
 
-/** What is wrong with a cron expression, for people; undefined when nothing is. */
+/** Says to a user what is wrong with a cron expression. Undefined when it is valid. */
 export function cronFault(cron: string): string | undefined {
   if (cron.length > 128) return "is longer than 128 characters";
-  // `?` is a wildcard to some and "now" to others.
+  // Some cron programs read `?` as a wildcard, others as "now".
   if (!/^\S+( +\S+){4}$/.test(cron) || cron.includes("?")) return "must be five fields, without ?";
   try {
     return read(cron, "UTC").nextRun() === null ? "never comes" : undefined;
@@ -15,7 +15,7 @@ export function cronFault(cron: string): string | undefined {
 
 /** Whether this host knows the time zone by its IANA name. */
 export function isTimeZone(name: string): boolean {
-  // An offset is no zone: it would be right for half of the year.
+  // An offset is refused: where clocks change, it would be right for half of the year.
   if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false;
   try {
     return new Intl.DateTimeFormat("en", { timeZone: name }) instanceof Intl.DateTimeFormat;
@@ -24,7 +24,10 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** The `count` times after `ms`, in order; fewer when there are no more. Throws on what `cronFault` and `isTimeZone` refuse. */
+/**
+ * The next `count` times after `ms`, in order; fewer when there are no more. Throws on what `cronFault` and
+ * `isTimeZone` refuse.
+ */
 export function timesAfter({ cron, timeZone }: Expression, ms: number, count: number): readonly number[] {
   return read(cron, timeZone)
     .nextRuns(count, new Date(ms))
@@ -44,19 +47,22 @@ export interface Expression {
   readonly timeZone: string;
 }
 
-// Reading costs more than a look at the clock.
+// Parsing an expression costs more than reading the clock, so parsed expressions are kept.
 const known = new LRUCache<string, Cron>({ max: 1_000 });
 
 /**
- * Where clocks are changed, a fixed time (no `*` or step in minute and hour) that does not exist comes at the first moment
- * that does, and one that comes twice comes once, the first time; repeating times follow the clock on the wall: those that do
- * not exist are left out, those that come twice come twice.
+ * Parses an expression. Where clocks change, its times follow these rules:
+ *
+ * - A fixed time has no `*` or step in minute and hour. If it does not exist, it comes at the first moment that exists.
+ *   If it occurs twice, only the first time counts.
+ * - A repeating time follows the clock on the wall. Times that do not exist are left out, and times that occur twice
+ *   come twice.
  */
 function read(cron: string, timeZone: string): Cron {
   const key = `${timeZone} ${cron}`;
   const before = known.get(key);
   if (before) return before;
-  // Without a function it starts no timer.
+  // Cron starts no timer when it gets no function.
   const made = new Cron(cron, { timezone: timeZone, mode: "5-part", fixedTimeRule: "no-wildcard" });
   known.set(key, made);
   return made;

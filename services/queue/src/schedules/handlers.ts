@@ -15,13 +15,16 @@ import { readSchedule, toScheduleMessage } from "./schedule-message.js";
 
 export type ScheduleHandlers = Pick<Handlers<QueueServiceService>, "putSchedule" | "listSchedules" | "deleteSchedule">;
 
-/** The part of QueueService that is about schedules. */
+/** The RPCs of QueueService for schedules. */
 export function scheduleHandlers(
   store: ScheduleStore,
   limits: SpecLimits,
   { isFull }: Pick<Room, "isFull"> = { isFull: () => false },
 ): ScheduleHandlers {
-  /** Decides from what is stored and stores it; again when somebody, or a run, changed it in between. */
+  /**
+   * Decides from the stored schedule, and stores the decision. Starts again when another caller or a run changed the
+   * schedule meanwhile.
+   */
   const change = async (
     which: ScheduleName,
     decide: (before: Schedule | undefined) => Promise<Schedule | undefined>,
@@ -38,7 +41,8 @@ export function scheduleHandlers(
   return {
     async putSchedule(request) {
       const asked = readSchedule(request.schedule, limits);
-      // Schedules are in the first shard. Redis would take it: their scripts also record runs and forget.
+      // Schedules are in the first shard. Redis itself would not refuse this: the scripts that store a schedule also
+      // record runs and delete schedules, so they may run when memory is full.
       if (isFull(0)) throw memoryFull();
       const stored = await change(asked, async (before) => replaced(before, asked, await store.now()));
       return { schedule: stored && toScheduleMessage(stored) };

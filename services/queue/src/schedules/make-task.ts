@@ -7,15 +7,16 @@ import type { Made } from "./run-due.js";
 import type { Schedule } from "./schedule.js";
 import { readableSpecOf } from "./schedule-message.js";
 
-// Refusals that pass by themselves. While Redis is wholly away they cannot be recorded either, and the round fails.
+// Refusals that pass by themselves. While Redis is completely away, they cannot be recorded either, and the round
+// fails.
 const NOT_NOW: ReadonlySet<Reason> = new Set(["QUEUE_FULL", "OVERLOADED", "SUBMIT_STOPPED", "DEPENDENCY_UNAVAILABLE"]);
 const RETRY_MS = 5_000;
 
 const spans = tracer("@ccsp/queue");
 
 /**
- * Submits a schedule's task. The request id is the schedule and the time, so the queue itself sees to it that
- * there is one task, whoever asks and how often, for the day that it remembers request ids.
+ * Submits a schedule's task. The request id is made from the schedule and the time. So the queue itself makes only one
+ * task, whichever replica asks and how often, for the day that it remembers request ids.
  */
 export function createMakeTask(enqueue: Submissions["enqueue"]): (schedule: Schedule, timeMs: number) => Promise<Made> {
   return async (schedule, timeMs) => {
@@ -37,7 +38,7 @@ export function createMakeTask(enqueue: Submissions["enqueue"]): (schedule: Sche
   };
 }
 
-/** A name alone may be as long as a request id. */
+/** The name is hashed, because a name alone may have the length of a request id. */
 function requestId(name: string, time: string): string {
   return `schedule:${createHash("sha256").update(name).digest("base64url")}:${time}`;
 }
@@ -45,7 +46,7 @@ function requestId(name: string, time: string): string {
 function refused(error: unknown): Made {
   // A bug: the round fails.
   if (!(error instanceof Refusal)) throw error;
-  // Made before: from what the schedule was then, or so long ago that the task is gone.
+  // The task exists already: it was made from an earlier version of the schedule, or so long ago that it is gone.
   if (error.reason === "REQUEST_ID_CONFLICT" || error.reason === "TASK_NOT_FOUND") {
     return { task: error.metadata["task_id"] };
   }

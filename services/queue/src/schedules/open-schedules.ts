@@ -15,20 +15,23 @@ import { createScheduleStore, replicatedSchedules } from "./schedule-store.js";
 
 export interface ScheduleDeps {
   readonly redis: RedisClient;
-  /** That have to have a schedule before it is answered; nobody waits for any when absent. */
+  /** The replicas that must have a schedule before the call is answered. Absent: no call waits for replicas. */
   readonly replicas?: Replicas | undefined;
-  /** Whether there is memory for more; there is when absent. */
+  /** Whether Redis has memory for more schedules. Absent: it always has. */
   readonly room?: Room;
   readonly wakes: Wakes;
   readonly enqueue: Submissions["enqueue"];
   readonly limits: SpecLimits;
   readonly registry: Registry;
   readonly log: Logger;
-  /** For tests; Redis' clock when absent. */
+  /** Absent: Redis' clock. Tests set it. */
   readonly clock?: () => number;
 }
 
-/** Recurring tasks: their RPCs, and the loop that makes their tasks until it is closed. Runs in every replica. */
+/**
+ * Opens recurring tasks: their RPCs, and the loop that makes their tasks until it is closed. The loop runs in every
+ * replica.
+ */
 export function openSchedules({ redis, replicas, room, wakes, enqueue, limits, registry, log, clock }: ScheduleDeps) {
   const local = createScheduleStore(redis, clock);
   const store = replicas ? replicatedSchedules(local, replicas) : local;

@@ -1,9 +1,12 @@
 import { timesAfter, timesUpTo } from "./cron.js";
 import { NEXT_TIMES, type Schedule } from "./schedule.js";
 
-/** Times made up for after an outage: the newest, when there were more. */
+/** Most missed times for which tasks are made after an outage. When more were missed, only the newest count. */
 const MOST_CAUGHT_UP = 100;
-/** A restart of the queue within this loses no run, whatever is to be done about missed ones. */
+/**
+ * A run that is less late than this is not missed. So a restart of the queue within this time loses no run, whatever
+ * the schedule says about missed runs.
+ */
 const ON_TIME_MS = 60_000;
 
 /** The times for which a task is to be made now, in order. */
@@ -14,12 +17,12 @@ export function dueRuns(schedule: Schedule, nowMs: number): readonly number[] {
   const most = schedule.missed === "all" ? MOST_CAUGHT_UP : 1;
   const passed = several ? timesUpTo(schedule, nowMs, most).filter((time) => time >= first) : [first];
   if (schedule.missed !== "skip") return passed;
-  // What was refused is tried again until the next time comes, so it does not count as missed.
+  // A refused run is tried again until the next time comes, so it does not count as missed.
   const refused = schedule.fault === undefined ? undefined : schedule.lastRun;
   return passed.filter((time) => nowMs - time <= ON_TIME_MS || time === refused);
 }
 
-/** The same schedule when all up to `ms` has been dealt with. */
+/** The schedule after all times up to `ms` are handled. */
 export function doneUpTo(schedule: Schedule, ms: number): Schedule {
   if (schedule.paused) return { ...schedule, next: [] };
   const kept = schedule.next.filter((time) => time > ms);
@@ -28,8 +31,9 @@ export function doneUpTo(schedule: Schedule, ms: number): Schedule {
 }
 
 /**
- * What is stored when an agent stores `asked` in place of `before`. The facts about the last run stay. So does a time that is
- * due and not dealt with yet, when it is a time of both; else only later times count: storing starts nothing.
+ * What is stored when an agent stores `asked` in place of `before`. The facts about the last run stay. A time that is
+ * due and not handled yet stays too, if both schedules have the same times. Otherwise only later times count: storing a
+ * schedule starts nothing.
  */
 export function replaced(
   before: Schedule | undefined,

@@ -7,7 +7,7 @@ const at = (time: string): number => Date.parse(`2026-01-01T${time}Z`);
 const clockTime = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : new Date(ms).toISOString().slice(11, 16);
 
-/** Schedules in memory, a clock that stands, and a stand-in for the queue that keeps what it is asked for. */
+/** Schedules in memory, a clock that stands still, and a stand-in for the queue that records the requests. */
 function world(start: string) {
   const clock = { now: at(start) };
   const stored = new Map<string, { schedule: Schedule; look: number | undefined }>();
@@ -152,7 +152,7 @@ describe("running schedules", () => {
     assert.equal(await w.roundAt("09:00:00"), 5_000);
     assert.equal(w.one()?.fault, "QUEUE_FULL: tasks waiting");
     assert.equal(clockTime(w.one()?.lastRun), "09:00");
-    // Long after what counts as on time, still before the next.
+    // Long after ON_TIME_MS, but before the next time.
     assert.equal(await w.roundAt("09:59:50"), 5_000);
     w.made.answer = () => undefined;
     await w.roundAt("09:59:59");

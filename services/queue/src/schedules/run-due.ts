@@ -1,39 +1,39 @@
 import { doneUpTo, dueRuns } from "./plan.js";
 import type { Schedule, ScheduleName, ScheduleStore } from "./schedule.js";
 
-/** What came of asking for a run's task. */
+/** The outcome of the request for a run's task. */
 export type Made =
-  /** Whoever made it; an id that is not known any more is absent. */
+  /** The id of the task, whichever replica made it. Undefined when the id is not known any more. */
   | { readonly task: string | undefined }
-  /** `retryMs`: worth asking again, after this time. */
+  /** `retryMs`: the request may succeed after this time. Absent: it is not tried again. */
   | { readonly fault: string; readonly retryMs?: number };
 
 export interface RunDeps {
   readonly store: ScheduleStore;
   /**
-   * Makes the task of a schedule for a time, exactly once however often it is asked for. Throws when that cannot even be
-   * tried: everything is then as before.
+   * Makes the task of a schedule for a time, exactly once however often it is called. Throws when it cannot even try;
+   * then nothing has changed.
    */
   readonly makeTask: (schedule: Schedule, timeMs: number) => Promise<Made>;
   readonly observer: ScheduleObserver;
 }
 
-/** What happened, for metrics: each counted by the one replica that recorded it. */
+/** Notified of each outcome, for metrics. Only the replica that recorded an outcome counts it. */
 export interface ScheduleObserver {
   made(): void;
-  /** A run that made no task; or not yet. */
+  /** A run that made no task, or has not made one yet. */
   refused(): void;
 }
 
 const BATCH = 50;
-// Well before its time would count as missed.
+// Much less than the time after which a run counts as missed.
 const POSTPONE_MS = 5_000;
 
 /**
- * Makes the tasks of all schedules whose time has come. Answers how long until the next time, in ms; undefined when there is
- * none. Safe to run in every replica at once: a task is made once for a schedule and time, and what is recorded about it is
- * dropped when somebody else changed the schedule meanwhile.
- * One schedule that cannot be run keeps no other waiting: its fault is thrown, with the others', when the round is over.
+ * Makes the tasks of all schedules whose time has come. Returns the time until the next one, in ms; undefined when
+ * there is none. Safe to run in every replica at the same time: a schedule and a time make one task. What a replica
+ * recorded about it is dropped when another caller changed the schedule meanwhile. A schedule that cannot be run does
+ * not delay the others: its fault is thrown, together with theirs, at the end of the round.
  */
 export async function runDue(deps: RunDeps): Promise<number | undefined> {
   const { store } = deps;
@@ -76,7 +76,7 @@ async function runOne({ store, makeTask, observer }: RunDeps, which: ScheduleNam
     schedule = { ...rest, lastRun: time, ...(outcome.task !== undefined && { lastTask: outcome.task }) };
   }
   const after = doneUpTo(lookMs === undefined ? schedule : { ...schedule, next: [] }, doneMs);
-  // While a run is refused, the next time is looked at when it comes all the same.
+  // While a run is refused, the schedule is still checked when its next time comes.
   const coming = after.next.find((time) => time > now);
   lookMs = lookMs === undefined ? after.next[0] : Math.min(lookMs, coming ?? lookMs);
   if ((await store.swap({ which, before, after, lookMs, bounded: false })) !== "ok") return;

@@ -2,12 +2,12 @@ import type { Logger } from "pino";
 import type { Wakes } from "../domain/wakes/wakes.js";
 import { SCHEDULES_TOPIC } from "./schedule-store.js";
 
-/** A wake-up can be lost, so it looks this often anyway. */
+/** A wake-up can be lost, so the loop also runs a round this often. */
 const TICK_MS = 5_000;
 
 /**
- * Runs `round` when a schedule's time has come, which it answers (ms from now), or when one was changed. Never two at once.
- * A round that fails is logged once and tried again after a tick.
+ * Runs `round` when a schedule's time has come, or when a schedule was changed. `round` returns the ms until the next
+ * time. Two rounds never run at the same time. The loop logs a failed round once and tries again after a tick.
  */
 export function startScheduling(
   round: () => Promise<number | undefined>,

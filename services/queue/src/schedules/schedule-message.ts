@@ -7,7 +7,7 @@ import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
 import { cronFault, isTimeZone } from "./cron.js";
 import type { MissedRuns as Missed, Schedule } from "./schedule.js";
 
-/** What an agent says of a schedule. */
+/** The fields of a schedule that its agent sets. */
 export type AskedSchedule = Omit<Schedule, "created" | "next" | "lastTask" | "lastRun" | "fault">;
 
 const MISSED: readonly { readonly word: Missed; readonly value: MissedRuns }[] = [
@@ -16,7 +16,7 @@ const MISSED: readonly { readonly word: Missed; readonly value: MissedRuns }[] =
   { word: "all", value: MissedRuns.RUN_ALL },
 ];
 
-/** Throws INVALID_FIELD that names every wrong field, or ENGINE_UNKNOWN when that is all. */
+/** Throws an INVALID_FIELD that names every wrong field, or ENGINE_UNKNOWN when that is the only fault. */
 export function readSchedule(schedule: ScheduleMessage | undefined, limits: SpecLimits): AskedSchedule {
   const faults = new Faults();
   if (schedule === undefined) {
@@ -27,7 +27,7 @@ export function readSchedule(schedule: ScheduleMessage | undefined, limits: Spec
   const timeZone = schedule.timeZone || "UTC";
   const missed =
     missedRuns === MissedRuns.UNSPECIFIED ? "skip" : MISSED.find(({ value }) => value === missedRuns)?.word;
-  // As in an executor's id: what may be part of a key.
+  // The same rule as for an executor's id: characters that may be part of a key.
   faults.unless(isExecutorId(name), "schedule.name", "must be 1 to 128 of A-Z a-z 0-9 . _ -");
   const wrong = cronFault(cron);
   faults.unless(wrong === undefined, "schedule.cron", wrong ?? "");
@@ -78,7 +78,7 @@ export function toScheduleMessage(schedule: Schedule): ScheduleMessage {
 
 const specOf = (schedule: Schedule): TaskSpec => TaskSpec.decode(Buffer.from(schedule.spec, "base64"));
 
-/** Undefined: what is stored cannot be read. */
+/** Undefined when the stored spec cannot be decoded. */
 export function readableSpecOf(schedule: Schedule): TaskSpec | undefined {
   try {
     return specOf(schedule);

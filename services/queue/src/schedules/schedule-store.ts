@@ -9,18 +9,21 @@ import {
   type ScheduleStore,
 } from "./schedule.js";
 
-/** The topic of `Wakes` that tells of a schedule that was stored or run. */
+/** The topic of `Wakes` for a schedule that was stored or run. */
 export const SCHEDULES_TOPIC = "schedules";
 
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
 
-/** Binds what changes a schedule. */
+/** Binds the scripts that change a schedule. */
 export const bindScheduleScripts = (redis: RedisClient) => ({
   swap: bindScript(redis, lua("swap_schedule"), ["schedules", "times"], oneOf("ok", "same", "changed", "full")),
   postpone: bindScript(redis, lua("postpone_schedule"), ["times"], oneOf("ok")),
 });
 
-/** Schedules in Redis. Throws DEPENDENCY_UNAVAILABLE while it is away. `clock` is for tests; Redis' own when absent. */
+/**
+ * Schedules in Redis. Throws DEPENDENCY_UNAVAILABLE while Redis is away. `clock` is for tests; Redis' own clock when
+ * absent.
+ */
 export function createScheduleStore(redis: RedisClient, clock?: () => number): ScheduleStore {
   const scripts = bindScheduleScripts(redis);
   const run = async <T>(work: () => Promise<T>): Promise<T> => orUnavailable(redis, work);
@@ -76,8 +79,9 @@ export function createScheduleStore(redis: RedisClient, clock?: () => number): S
 }
 
 /**
- * The same, which says that an agent's schedule is stored only when `replicas` have it too, also in answer to a repeated call; otherwise it throws
- * DEPENDENCY_UNAVAILABLE. For what runs record nobody waits: their tasks are waited for.
+ * The same store, but an agent's change counts as stored only when `replicas` have it too, also in the answer to a
+ * repeated call. Otherwise it throws DEPENDENCY_UNAVAILABLE. What a run records does not wait for replicas: the run's
+ * task does.
  */
 export function replicatedSchedules(store: ScheduleStore, { confirm }: Replicas): ScheduleStore {
   return {
@@ -89,7 +93,7 @@ export function replicatedSchedules(store: ScheduleStore, { confirm }: Replicas)
       await confirm({
         id: "",
         look: () => ["hget", scheduleKeys.of(which.agent), which.name],
-        // A run may have recorded something in it since.
+        // Only the agent's fields are compared, because a run may have recorded facts since.
         isShownBy: (stored) => typeof stored === "string" && promiseOf(decode(stored)) === promiseOf(after),
       });
       return outcome;
@@ -100,13 +104,13 @@ export function replicatedSchedules(store: ScheduleStore, { confirm }: Replicas)
 const promiseOf = ({ cron, timeZone, spec, missed, paused }: Schedule): string =>
   JSON.stringify([cron, timeZone, spec, missed, paused]);
 
-// What was stored is compared as text: the order of members, too, comes back as it was.
+// The script compares schedules as text. JSON keeps the order of members, so an unchanged schedule gives the same text.
 const encode = (schedule: Schedule | undefined): string => (schedule === undefined ? "" : JSON.stringify(schedule));
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encode` writes them
 const decode = (stored: string): Schedule => JSON.parse(stored) as Schedule;
 
-/** Of many, one that cannot be read hides no other. */
+/** A schedule that cannot be decoded is left out, so it does not hide the others of a list. */
 function decodeReadable(stored: string): Schedule[] {
   try {
     return [decode(stored)];

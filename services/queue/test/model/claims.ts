@@ -9,25 +9,28 @@ export interface Claimer {
   readonly id: string;
   readonly boot: string;
   readonly engine: string;
-  /** Task ids granted in answer to its newest sequence. */
+  /** Ids of the tasks granted in answers to its newest sequence. */
   readonly granted: Set<string>;
 }
 
-/** What one shard knows when it grants. */
+/** What one shard knows at the moment of a grant. */
 export interface ClaimWorld {
   readonly now: number;
   readonly order: Order;
   readonly gates: ModelGates;
-  /** All of the shard. */
+  /** All tasks of the shard. */
   readonly tasks: readonly ModelTask[];
 }
 
-/** Checks each lease against what is waiting, running and closed at that moment, and gives it to the model. */
+/**
+ * Checks each lease against the tasks that wait and run and the gates that are closed at that moment. Then adds it to
+ * the model.
+ */
 export function checkGrants(world: ClaimWorld, claimer: Claimer, grants: readonly Grant[]): void {
   const { tasks, now } = world;
   let newest = Math.max(0, ...tasks.map(({ fence }) => fence));
   let unpinned = 0;
-  // The order in an answer says nothing: what was granted before may come after what is new.
+  // The order in an answer has no meaning: a repeated grant may come after a new one.
   for (const { task, fence, expireMs } of grants.toSorted((a, b) => a.fence - b.fence)) {
     const about = tasks.find(({ id }) => id === task.id);
     assert.ok(about, `${task.id} was accepted`);
@@ -56,14 +59,17 @@ export function checkGrants(world: ClaimWorld, claimer: Claimer, grants: readonl
   assert.equal(passed?.id, undefined, "what waits for this executor goes first");
 }
 
-/** After a round of the reaper a call leaves nothing that may start, unless its slots are full. */
+/** Checks that, after a round of the reaper, a call leaves no task that may start, unless all its slots are full. */
 export function checkNothingLeft(world: ClaimWorld, claimer: Claimer): void {
   if (world.gates.bounded.has(claimer.engine)) return;
   const left = world.tasks.find((task) => mayStart(world, claimer, task));
   assert.equal(left?.id, undefined, "a free slot stays empty only while nothing may start");
 }
 
-/** Of its agent and class the oldest, and never before an urgent one that may overtake. */
+/**
+ * Checks that the task is the oldest of its agent and class, and that it does not go before an urgent task that may
+ * overtake.
+ */
 function checkOrder(world: ClaimWorld, claimer: Claimer, about: ModelTask): void {
   const { tasks, order } = world;
   const others = tasks.filter((task) => task.id !== about.id && !task.pin && mayStart(world, claimer, task));
@@ -78,16 +84,22 @@ function checkOrder(world: ClaimWorld, claimer: Claimer, about: ModelTask): void
   assert.equal(overtakes?.id, undefined, `urgent goes before ${about.id}, which is ${about.class}`);
 }
 
-/** Whether it surely may: what has labels may have been kept back since before they were free. */
+/**
+ * Whether the task may start for certain. A task with labels is never certain: the queue may still hold it, although
+ * its labels are free.
+ */
 function mayStart(world: ClaimWorld, claimer: Claimer, task: ModelTask): boolean {
   const there = task.state === "QUEUED" && task.labels.length === 0;
   return there && hindrance(world, claimer, task) === undefined;
 }
 
-/** Behind a gate that opened by itself an agent sits out until the next round of the reaper. */
+/**
+ * Whether the agent has turns. When an agent's gate opens by itself, the agent gets no turn until the next round of the
+ * reaper.
+ */
 const turnOpen = ({ gates }: ClaimWorld, agent: string): boolean => !gates.knows(`agent/${agent}`);
 
-/** Why a queued task may not start on this executor now; undefined when it may. */
+/** Why a queued task may not start on this executor now. Undefined when it may start. */
 function hindrance({ tasks, gates, now, order }: ClaimWorld, claimer: Claimer, task: ModelTask): string | undefined {
   if (task.engine !== claimer.engine) return "another engine";
   if (task.pin !== undefined && task.pin !== claimer.id) return "waits for another executor";

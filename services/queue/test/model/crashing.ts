@@ -13,7 +13,10 @@ class Crash extends Error {}
 export const isCrash = (error: unknown): boolean =>
   error instanceof Crash || (error instanceof AggregateError && error.errors.every(isCrash));
 
-/** The same store for a replica that dies after so many calls of it: those that it made are made, and no more are. */
+/**
+ * The same store, for a replica that dies after `mostCalls` calls of the store. Calls up to then are carried out, later
+ * ones are not.
+ */
 export function crashingStore(store: TaskStore, mostCalls: number) {
   const done: Done = { calls: [], moves: [], grants: [] };
   const underWay: Promise<unknown>[] = [];
@@ -37,7 +40,7 @@ export function crashingStore(store: TaskStore, mostCalls: number) {
   });
   return {
     store: proxy,
-    /** When all that it had sent has been carried out. */
+    /** Resolves when all calls that the replica sent have been carried out. */
     async settled(): Promise<Done> {
       await Promise.allSettled(underWay);
       return done;
@@ -48,7 +51,8 @@ export function crashingStore(store: TaskStore, mostCalls: number) {
 /* oxlint-disable typescript/no-unsafe-type-assertion -- the arguments and answers of TaskStore's methods */
 function note(done: Done, name: string, args: readonly unknown[], answer: unknown): void {
   done.calls.push(name);
-  // Whatever its answer: a script that was sent twice answers the second time that there was nothing left to do.
+  // The move counts whatever its answer. When a script is sent twice, the second answer says that there was nothing
+  // left to do.
   if (name === "move") {
     const [{ id }, move] = args as Parameters<TaskStore["move"]>;
     done.moves.push({ id, move });

@@ -6,22 +6,22 @@ interface ModelGate {
   readonly who: string;
   opens: number;
   ramp: number;
-  /** Leases that it let through since it opened. */
+  /** Leases that the gate let through since it opened. */
   let: number;
   times: number;
-  /** The lease that closed it last, where `times` counts. */
+  /** The lease that closed the gate last, when `times` counts closings. */
   lease?: string;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
 const RAMPED = /^(all$|class\/|engine\/|account\/)/;
 
-/** Which gates are closed, and how much those that have opened let through. */
+/** Which gates are closed, and how many leases the opened gates let through. */
 export class ModelGates {
   private readonly gates = new Map<string, ModelGate>();
-  /** What other services are told of gates, in order: the type of the event and its scope. */
+  /** The events about gates for other services, in order: type and scope of each. */
   readonly told: string[] = [];
-  /** Engines whose login was overloaded, so that fewer runs than slots may go on at once. */
+  /** Engines whose login was overloaded. For these, fewer runs than slots may be allowed at the same time. */
   readonly bounded = new Set<string>();
 
   pause(scope: string, who: string, now: number, opensMs?: number): void {
@@ -29,7 +29,10 @@ export class ModelGates {
     this.replace(scope, { who, opens: opensMs ?? NEVER, ramp }, now);
   }
 
-  /** Answers whether that changed something: closing it as it is closed does not. */
+  /**
+   * Closes a gate. Returns whether that changed anything: a gate that is already closed in the same way does not
+   * change.
+   */
   private replace(scope: string, gate: Pick<ModelGate, "who" | "opens" | "ramp">, now: number): boolean {
     const before = this.gates.get(scope);
     if (before && before.opens > now && before.opens === gate.opens && before.who === gate.who) return false;
@@ -45,7 +48,7 @@ export class ModelGates {
     this.told.push(`gate.opened ${scope}`);
   }
 
-  /** What a failed run closes, for others that would meet the same. */
+  /** Closes the gates that a failed run closes, because other runs would fail in the same way. */
   afterFailure(
     { id, engine, executor, fence, state }: ModelTask,
     { category }: Failure,
@@ -73,12 +76,12 @@ export class ModelGates {
     else if (opens > gate.opens) Object.assign(gate, { opens, ramp: RAMP_MS });
   }
 
-  /** Closed, or open since the last round of the reaper, or on its ramp. */
+  /** Whether the gate is closed, has opened since the last round of the reaper, or is on its ramp. */
   knows(scope: string): boolean {
     return this.gates.has(scope);
   }
 
-  /** How many more leases it lets through. */
+  /** How many more leases the gate lets through. */
   room(scope: string, now: number): number {
     const gate = this.gates.get(scope);
     if (!gate) return NEVER;
@@ -94,7 +97,7 @@ export class ModelGates {
     }
   }
 
-  /** What opened, and is open for all: forgotten. */
+  /** Forgets the gates that have opened and whose ramp is over. */
   forget(now: number): void {
     for (const [scope, { opens, ramp }] of this.gates) if (opens + ramp <= now) this.gates.delete(scope);
   }

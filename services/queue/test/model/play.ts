@@ -31,7 +31,7 @@ export const SCOPES = [
   scopes.label("k", "0"),
   scopes.account("claude-code", ""),
 ];
-/** Caps on everything that can have one. */
+/** A cap on everything that can have one. */
 export const CAPS = { agentMaxRunning: 2, labelMaxRunning: { k: 1 } };
 export const BOUNDS = { agent: { tasks: 12, bytes: 0 } };
 export const KEEP = { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 };
@@ -49,7 +49,7 @@ const FAILURES = {
   fail: failure("NETWORK_ERROR"),
   limit: failure("RATE_LIMIT", { retryAfterMs: LEASE_MS }),
   window: failure("USAGE_WINDOW"),
-  // Sooner than any back-off would be, and one that has opened by now.
+  // The first names a time that is sooner than any back-off. The second names a window that has opened by now.
   "named window": failure("USAGE_WINDOW", { retryAfterMs: LEASE_MS }),
   "open window": failure("USAGE_WINDOW", { retryAfterMs: 0 }),
   overload: failure("OVERLOADED"),
@@ -58,7 +58,7 @@ const FAILURES = {
   refuse: failure("INVALID_REQUEST", { retryable: false }),
 } as const;
 
-/** What the queue knows of an executor. */
+/** The queue's knowledge of an executor. */
 interface Known extends Claimer {
   boot: string;
   sequence: bigint;
@@ -66,12 +66,12 @@ interface Known extends Claimer {
 }
 
 interface SyncHow {
-  /** The next when absent. */
+  /** Absent: the next sequence. */
   readonly sequence?: bigint;
   readonly crash?: number;
   /** A round of the reaper came just before. */
   readonly fresh?: boolean;
-  /** The executor never hears of it. */
+  /** The executor never gets the answer. */
   readonly answerLost?: boolean;
 }
 
@@ -82,10 +82,10 @@ interface Player {
   readonly calls: ReturnType<typeof executor>;
 }
 
-/** Does each step to the queue and to a plain model of it, and compares what they answer. */
+/** Applies each step to the queue and to a plain model of it, and compares their answers. */
 export class Play {
   readonly tasks = new Map<string, model.ModelTask>();
-  /** Of each shard. */
+  /** One for each shard. */
   private readonly gates: readonly ModelGates[];
   private readonly players: Player[];
   private readonly known = new Map<string, Known>();
@@ -93,7 +93,7 @@ export class Play {
   private readonly spent: { readonly id: string; readonly fence: number }[] = [];
   private readonly reports = new Map<string, number>();
   private boots = 0;
-  /** The clock at the last round of the reaper, while nothing else has happened. */
+  /** The time of the last round of the reaper. Undefined after any other step. */
   private reaped: number | undefined;
 
   private readonly bulk: Bulk;
@@ -104,7 +104,7 @@ export class Play {
     this.players = EXECUTORS.map((id) => this.boot(id));
   }
 
-  /** Of gates, by the shard that tells of them. */
+  /** The events about gates, as the shard that writes them has them. */
   get told(): readonly string[] {
     return this.gates[0]?.told ?? [];
   }
@@ -227,7 +227,7 @@ export class Play {
     }
   }
 
-  /** The same request, as a client repeats it, or another one under its id. */
+  /** Repeats a request, as a client does, and sends another payload with its request id. */
   private async askAgain(n: number): Promise<void> {
     const before = this.requests[n % Math.max(this.requests.length, 1)];
     if (!before) return;
@@ -274,7 +274,7 @@ export class Play {
     if (crash !== undefined) {
       const { queue, settled } = this.replica(crash);
       await queue.fail(id, fence, error, {}).catch(unlessCrash("LEASE_LOST"));
-      // It is repeated below, by a replica that lives.
+      // A replica that lives repeats the call below.
       const { calls, moves } = await settled();
       if (model.holds(task, fence))
         this.failed(task, error, { closes: calls.includes("closeGate"), moves: moves.length > 0 });
@@ -309,7 +309,7 @@ export class Play {
     model.release(task);
   }
 
-  /** Somebody goes on with a lease that it gave up or lost. */
+  /** An executor continues with a lease that it gave up or lost. */
   private async zombie(n: number): Promise<void> {
     const old = this.spent[n % Math.max(this.spent.length, 1)];
     if (!old) return;
@@ -338,7 +338,7 @@ export class Play {
     model.setPriority(task, priority);
   }
 
-  /** By a filter of some states, a class or an agent. */
+  /** Counts by a filter of some states, a class or an agent. */
   private async count(n: number): Promise<void> {
     const states: readonly State[] = STATES_MEANT[n % STATES_MEANT.length] ?? [];
     const [priority, agent] = [CLASSES[n % 6], AGENTS[n % 7]];
@@ -369,7 +369,10 @@ export class Play {
     for (const task of meant) model.cancel(task);
   }
 
-  /** What was accepted by now, if no clock was set back since. */
+  /**
+   * The picked tasks, without those that were accepted later than the clock says now. These exist when the clock was
+   * set back.
+   */
   private meant(pick: (task: model.ModelTask) => boolean): model.ModelTask[] {
     return [...this.tasks.values()].filter((task) => task.created <= this.world.clock.now && pick(task));
   }
@@ -424,7 +427,7 @@ export class Play {
     return known !== undefined && (known.retired.has(boot) || (known.boot === boot && sequence < known.sequence));
   }
 
-  /** What an executor's call says of its leases. */
+  /** What a Sync means for the leases that its executor lists and does not list. */
   private heartbeat({ id, boot, engine }: Player, { sequence, held }: ReturnType<Player["calls"]["request"]>) {
     const known = this.known.get(id) ?? { id, boot, engine, sequence, granted: new Set(), retired: new Set() };
     this.known.set(id, known);
@@ -450,7 +453,7 @@ export class Play {
 
   private granted(player: Player, { grants }: Done): void {
     const claimer = this.claimer(player);
-    // A sharded claim answers what it granted before more than once.
+    // A claim over several shards returns a repeated grant more than once.
     this.ofShards((claimWorld, shard) => {
       const seen = new Set<number>();
       const here = grants.filter(
@@ -473,7 +476,7 @@ export class Play {
     }
   }
 
-  /** One that dies after so many calls of the store. */
+  /** A replica that dies after this many calls of the store. */
   private replica(calls: number) {
     const { order, idle, stopping, limits } = this.world;
     const { store, settled } = crashingStore(this.world.store, calls);

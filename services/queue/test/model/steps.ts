@@ -15,9 +15,9 @@ type Op = (typeof OPS)[keyof typeof OPS][number];
 
 export interface Step {
   readonly op: Op;
-  /** Which task, lease or executor it is about: a number, taken modulo how many there are at that moment. */
+  /** Which task, lease or executor the step is about: a number, taken modulo how many there are at that moment. */
   readonly n: number;
-  /** After how many calls of the store the replica dies that does it; absent: it lives. */
+  /** The replica that does the step dies after this many calls of the store. Absent: it survives. */
   readonly crash?: number | undefined;
 }
 

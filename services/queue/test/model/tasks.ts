@@ -1,7 +1,7 @@
 import type { NewTask } from "../../src/domain/intake/intake-store.js";
 import type { Failure, PriorityClass, State } from "../../src/domain/task/task.js";
 
-/** A task as plain data: what the queue promises of it, without how it is stored. */
+/** A task as plain data: what the queue promises about it, without the form in which it is stored. */
 export interface ModelTask {
   readonly id: string;
   readonly agent: string;
@@ -9,7 +9,7 @@ export interface ModelTask {
   readonly labels: readonly string[];
   readonly max: number;
   readonly created: number;
-  /** From when its age counts. */
+  /** The time from which its age counts. */
   readonly since: number;
   class: PriorityClass;
   state: State;
@@ -22,7 +22,7 @@ export interface ModelTask {
   fence: number;
   executor: string;
   boot: string;
-  /** Of the newest lease. */
+  /** When the newest lease expires. */
   expires: number;
   /** Whether the run of the newest lease has started. */
   ran: boolean;
@@ -30,9 +30,9 @@ export interface ModelTask {
   deadline: number | undefined;
   pin: string | undefined;
   pinEnds: number;
-  /** What the last used-up lease was used up for. */
+  /** The fence of the last lease that was used up, and the call that used it up. */
   settled: string;
-  /** States in its log, and its events, in their order. */
+  /** The states in its log, and its events, each in order. */
   readonly log: string[];
   readonly events: string[];
 }
@@ -111,12 +111,13 @@ export function complete(task: ModelTask): void {
   move(task, "SUCCEEDED", { event: "completed" });
 }
 
-/** When it may be tried again after this failure. */
+/** When the task may be tried again after this failure. */
 export function readyAfter(task: ModelTask, { category, retryAfterMs }: Failure, now: number): number {
   const limit = LIMITS[category];
   const runs = limit ? task.limited + 1 : Math.max(task.attempt, task.spent + 1);
   const [firstMs, mostMs] = limit ?? [1_000, 60_000];
-  // What the provider says of a window is the time itself; that it is open already counts once.
+  // For a usage window, the time that the provider names is used as it is. A time of 0, for a window that is open
+  // already, counts only after the first such run.
   const named = category === "USAGE_WINDOW" && retryAfterMs !== undefined && (retryAfterMs > 0 || runs === 1);
   if (named) return now + retryAfterMs + 30_000;
   return now + Math.max(Math.min(firstMs * 2 ** (runs - 1), mostMs), retryAfterMs ?? 0);
@@ -135,7 +136,7 @@ export function fail(task: ModelTask, error: Failure, now: number): void {
   if (!again || task.spent >= task.max || task.limited >= LIMITED || task.deliveries >= DELIVERIES) {
     return move(task, "FAILED", { event: "failed" });
   }
-  // A closed window is waited for; the other limits may be ones that nothing mends.
+  // A closed window opens at some time. The other limits may never end, so there is a budget for them.
   if (LIMITS[category] && category !== "USAGE_WINDOW") {
     task.refused += 1;
     const spent = task.refused >= REFUSALS.runs || task.refusedMs >= REFUSALS.waitMs;
@@ -153,7 +154,7 @@ export function release(task: ModelTask): void {
   move(task, "QUEUED", task.state === "RUNNING" ? { event: "retried" } : {});
 }
 
-/** Its holder is gone, or does not know of it. */
+/** Takes the lease away from a holder that is gone, or does not know of it. */
 export function lose(task: ModelTask): void {
   if (task.state === "CANCELLING") return move(task, "CANCELLED", { event: "cancelled" });
   const ran = task.state === "RUNNING";
@@ -169,10 +170,10 @@ export function cancel(task: ModelTask): void {
   else move(task, "CANCELLED", { event: "cancelled" });
 }
 
-/** Only such a task needs a place among those that wait. */
+/** Only a failed task needs free capacity among the waiting tasks when it is tried again. */
 export const failed = ({ state }: ModelTask): boolean => state === "FAILED" || state === "EXPIRED";
 
-/** Answers whether that may be asked of it. */
+/** Puts the task back. Returns false when its state does not allow that. */
 export function revive(task: ModelTask): boolean {
   if (task.state === "SUCCEEDED" || task.state === "CANCELLED") return false;
   if (!failed(task)) return true;
@@ -190,7 +191,7 @@ export function setPriority(task: ModelTask, priority: PriorityClass): void {
 export const DUE = ["leases", "parked", "alarms"] as const;
 export type Due = (typeof DUE)[number];
 
-/** What time alone brings, if it is time. */
+/** Makes the change that time alone brings, if it is due. */
 export function pass(task: ModelTask, due: Due, now: number): void {
   if (due === "leases" && held(task) && task.expires <= now) lose(task);
   if (due === "parked" && (task.state === "PARKED" || task.state === "SCHEDULED") && task.ready <= now) {

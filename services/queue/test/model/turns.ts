@@ -9,23 +9,26 @@ export interface Waiting {
   readonly since: number;
 }
 
-/** Of a lease: what it was charged, until its run is known. */
+/** A lease, and what the agent was charged for it until the use of its run is known. */
 interface Leased extends Waiting {
   readonly charged: number;
 }
 
-/** Equal but for the digits in which Redis keeps it. */
+/** Numbers that differ by less count as equal, because Redis rounds the number that it keeps. */
 const NEARLY = 1e-6;
 
 /**
- * The rule by which classes and agents take turns, word for word from docs/queue.md: for one
- * engine and one lease at a time, without caps, gates, labels and pins.
+ * The rule by which classes and agents take turns, word for word from docs/queue.md. It covers one engine and one lease
+ * at a time, without caps, gates, labels and pins.
  */
 export class ModelTurns {
   readonly waiting: Waiting[] = [];
   readonly leased = new Map<string, Leased>();
   private readonly credit = new Map<PriorityClass, number>();
-  /** Of each class: its virtual time, and that of the agents which have turns, some of them with nothing waiting. */
+  /**
+   * For each class: its virtual time, and in `agents` the virtual times of the agents that have turns. Some of these
+   * have nothing waiting.
+   */
   private readonly time = new Map<PriorityClass, number>();
   private readonly agents = new Map<PriorityClass, Map<string, number>>(CLASSES.map((each) => [each, new Map()]));
   private cost: number | undefined;
@@ -39,13 +42,16 @@ export class ModelTurns {
     this.waiting.push(task);
   }
 
-  /** Ends it at once where it waits; its agent's turns stay. Who holds it has it until the run ends. */
+  /**
+   * A waiting task ends at once, and its agent keeps its turns. A leased task stays with its executor until the run
+   * ends.
+   */
   cancel(id: string): void {
     const at = this.waiting.findIndex((each) => each.id === id);
     if (at >= 0) this.waiting.splice(at, 1);
   }
 
-  /** Checks that this is the lease which the rule gives next. */
+  /** Checks that this is the lease that the rule gives next. */
   lease(id: string, now: number): void {
     const task = this.waiting.find((each) => each.id === id) ?? assert.fail(`${id} does not wait`);
     this.checkClass(task, now);
@@ -59,7 +65,9 @@ export class ModelTurns {
     this.leased.set(id, { ...task, charged });
   }
 
-  /** `used`: tokens of the run; undefined when nobody knows. A lease whose run never started is charged nothing. */
+  /**
+   * `used`: tokens of the run; undefined when they are not known. A lease whose run never started is charged nothing.
+   */
   end(id: string, used: number | undefined, started: boolean): void {
     const task = this.leased.get(id) ?? assert.fail(`${id} is not leased`);
     this.leased.delete(id);
@@ -98,7 +106,7 @@ export class ModelTurns {
       if (agent === task.agent || time > mine + NEARLY) continue;
       const waits = this.waiting.some((each) => each.class === task.class && each.agent === agent);
       if (waits) assert.ok(time > mine - NEARLY, `${agent} was next, at ${time}, not ${task.agent}, at ${mine}`);
-      // Passed by, and nothing waits: it gives its turn up.
+      // The other agent was passed by and has nothing waiting, so it gives up its turn.
       else if (time < mine - NEARLY) times.delete(agent);
     }
     this.time.set(task.class, Math.max(this.time.get(task.class) ?? 0, mine));

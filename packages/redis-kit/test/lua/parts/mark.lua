@@ -1,4 +1,4 @@
--- What is at the end of what is shouted.
+-- The mark at the end of a shouted text.
 --
 -- DEFINES MARK
 

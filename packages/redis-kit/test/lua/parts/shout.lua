@@ -1,4 +1,4 @@
--- Upper case, with a mark.
+-- Turns a text into upper case, with a mark.
 --
 -- DEFINES shout
 -- NEEDS MARK (parts/mark)

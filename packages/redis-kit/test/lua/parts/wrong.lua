@@ -1,4 +1,4 @@
--- Says that it defines what it does not.
+-- Its header lists a name that the file does not define.
 --
 -- DEFINES mumble
 -- NEEDS MARK (parts/mark)

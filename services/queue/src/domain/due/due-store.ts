@@ -1,19 +1,26 @@
-/** Finds what time alone makes due. */
+/** Finds what becomes due because time passes. */
 export interface DueStore {
   overdueLeases(count: number): Promise<readonly string[]>;
   dueParked(count: number): Promise<readonly string[]>;
   dueAlarms(count: number): Promise<readonly string[]>;
-  /** When something is due next that was not due when the answer before, with its `seen`, was given; all when absent. */
+  /**
+   * When something is due next. It skips what was due at `seen` of an earlier answer. Without `seen` it skips nothing.
+   */
   nextDue(seen?: NextDue["seen"]): Promise<NextDue>;
-  /** Ended tasks to forget, at most `count`, the oldest first: above the bounds on all of them, then those that are too old. */
+  /**
+   * Ended tasks to delete, at most `count`, the oldest first: tasks above the bounds on all, then tasks that are too
+   * old.
+   */
   expiredEnds(retention: Retention, count: number): Promise<readonly string[]>;
   forgetExecutors(silentMs: number): Promise<void>;
 }
 
 export interface NextDue {
-  /** Until when each shard has been looked at. */
+  /** For each shard, the time of this check (ms): everything due until then was found. */
   readonly seen: readonly number[];
-  /** In how many ms something is due: of tasks, a gate that opens, an agent's rate that has refilled; Infinity for none. */
+  /**
+   * In how many ms something is due: a task, a gate that opens, the rate of an agent that has refilled. Infinity: none.
+   */
   readonly waits: { readonly tasks: number; readonly gates: number; readonly refills: number };
 }
 

@@ -12,17 +12,17 @@ import type { DueStore, NextDue, Retention } from "./due-store.js";
 const BATCH = 100;
 const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
 
-/** What the reaper needs of the storage. */
+/** The storage that the reaper needs. */
 export type ReaperStore = DueStore & TaskReads & TaskChanges & Clock & GateStore & LimitStore & EmergencyStore;
 
-/** What has come due since the last look: see `NextDue`. */
+/** What has become due since the last check: see `NextDue`. */
 export type Due = Readonly<Record<keyof NextDue["waits"], boolean>>;
 
 /**
- * What time alone brings, as it is due: expired leases, parked tasks whose time has come, alarms of waiting ones, gates that open, agents whose
- * rate has refilled. Safe to run in every replica at once: each change looks again whether it still applies. Takes batches until one is
- * not full. What fails, as one task that cannot be read, keeps nothing else waiting: its fault is thrown, with the others', when the round
- * is over.
+ * Handles what is due: expired leases, parked tasks whose time has come, alarms of waiting tasks, gates that open, and
+ * agents whose rate has refilled. All replicas may run it at the same time, because each change checks again whether it
+ * still applies. It takes batches until one is not full. A failure, such as a task that cannot be read, does not stop
+ * the rest: all faults are thrown together when the round is over.
  */
 export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promise<void> {
   await inRound(async (attempt, inBatches) => {
@@ -37,15 +37,15 @@ export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promi
 }
 
 /**
- * All of it, whatever is due, should its word have been lost; and ended tasks to forget, and what a process that died left half done. Else like
- * `reapDue`.
+ * Like `reapDue`, but handles everything, because a wake-up may have been lost. It also deletes ended tasks, and
+ * finishes what a process that died left half done.
  */
 export async function reap(store: ReaperStore, queue: Queue, retention: Retention): Promise<void> {
   await inRound(async (attempt, inBatches) => {
     await reapTasks(store, queue, inBatches);
     await inBatches(
       () => store.expiredEnds(retention, BATCH),
-      // Of one that cannot be read nobody knows whether its result is in chunks; they expire by themselves.
+      // When a record cannot be read, it is not known whether the result is in chunks. Chunks expire by themselves.
       async (id) => store.remove((await store.find(id).catch(() => undefined)) ?? { id }),
     );
     await attempt(store.forgetExecutors(FORGET_EXECUTOR_MS));
@@ -84,7 +84,10 @@ async function reapTasks(store: ReaperStore, queue: Queue, inBatches: InBatches)
   );
 }
 
-/** Collects what fails in `parts`, and throws it at the end; at once when Redis is away, for all that would come next too. */
+/**
+ * Collects the faults of `parts` and throws them at the end. Throws at once when Redis is away: all later parts would
+ * fail too.
+ */
 async function inRound(parts: (attempt: Attempt, inBatches: InBatches) => Promise<void>): Promise<void> {
   const faults: unknown[] = [];
   const attempt: Attempt = (part) => part.catch((fault: unknown) => void faults.push(fault));
@@ -93,7 +96,7 @@ async function inRound(parts: (attempt: Attempt, inBatches: InBatches) => Promis
     for (;;) {
       const ids = await peek();
       await Promise.all(ids.map((id) => attempt(act(id))));
-      // The same ids again would mean that acting on them does nothing: leave them to the next round.
+      // The same ids again mean that the action had no effect. They are left for the next round.
       if (ids.length < BATCH || ids.at(-1) === before.at(-1)) return;
       before = ids;
     }

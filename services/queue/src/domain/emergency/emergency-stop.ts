@@ -6,10 +6,10 @@ import type { Wakes } from "../wakes/wakes.js";
 import { type Emergency, type EmergencyLevel, type EmergencyReceipt, endsRuns, RECEIPTS_TOPIC } from "./emergency.js";
 import type { EmergencyStore } from "./emergency-store.js";
 
-/** A stop with what came of it so far. */
+/** A stop and the receipts for it so far. */
 export interface EmergencyState {
   readonly stop: Emergency;
-  /** Every executor that called lately, holds a lease or has answered; undefined: it has not. */
+  /** Every executor that called lately, holds a lease or has answered. Undefined: it has not answered. */
   readonly receipts: ReadonlyMap<string, EmergencyReceipt | undefined>;
 }
 
@@ -17,14 +17,14 @@ export type EmergencyStop = ReturnType<typeof createEmergencyStop>;
 
 type StopStore = EmergencyStore & ExecutorStore & Clock;
 
-// The contract promises an answer within 5 s; the rest is for Redis.
+// The contract promises an answer within 5 s. The other half second is for Redis.
 const RECEIPTS_WITHIN_MS = 4_500;
-// Covers a lost wake-up.
+// How often the receipts are read again, because a wake-up may be lost.
 const TICK_MS = 500;
-// As long as a lease can be: whoever holds one may still run it.
+// The longest possible lease: an executor that called within this time may still hold a lease and run its task.
 const LONGEST_LEASE_MS = 3_600_000;
 
-/** Undefined: none is in force. */
+/** The stop in force with its receipts. Undefined: no stop is in force. */
 export async function emergencyState(store: StopStore): Promise<EmergencyState | undefined> {
   const stop = await store.emergency();
   if (!stop) return undefined;
@@ -38,7 +38,7 @@ export async function emergencyState(store: StopStore): Promise<EmergencyState |
   return { stop, receipts: new Map([...asked.map(({ id }) => [id, undefined] as const), ...receipts]) };
 }
 
-/** Each round of the reaper: ends what a process that died left running. */
+/** Runs in each round of the reaper: a process may have died before it cancelled all held tasks. */
 export async function enforceEmergency(store: EmergencyStore, queue: Canceller): Promise<void> {
   const stop = await store.emergency();
   if (stop) await cancelHeld(stop, store, queue);
@@ -50,7 +50,10 @@ export function createEmergencyStop(
   { receiptsWithinMs = RECEIPTS_WITHIN_MS } = {},
 ) {
   return {
-    /** Answers with the receipts that came within 5 s, as soon as all are there. */
+    /**
+     * Calls a stop. Answers when all receipts say that no run remains, or after `receiptsWithinMs` with those that
+     * came.
+     */
     async stop(
       asked: { readonly level: EmergencyLevel; readonly who: string; readonly why: string },
       signal: AbortSignal,
@@ -61,7 +64,7 @@ export function createEmergencyStop(
         const raised = await store.raiseEmergency({ id: randomUUID(), ...asked }, "raise");
         await cancelHeld(raised, store, queue);
         for (;;) {
-          // Resumed meanwhile: what was raised is told all the same.
+          // If the queue was resumed meanwhile, the answer still names the stop that was raised.
           const now = (await emergencyState(store)) ?? { stop: raised, receipts: new Map<string, undefined>() };
           const confirmed = [...now.receipts.values()].every((receipt) => receipt?.remaining === 0);
           const leftMs = end - performance.now();
@@ -80,7 +83,10 @@ interface Canceller {
   cancelHeld(id: string, reason: string): Promise<void>;
 }
 
-/** A task whose executor is out of reach ends with its lease: what a kill met never runs again. */
+/**
+ * For a kill, cancels every task that an executor holds. A task whose executor is out of reach ends when its lease
+ * ends. So no task that a kill met runs again.
+ */
 async function cancelHeld(stop: Emergency, store: EmergencyStore, queue: Canceller): Promise<void> {
   if (stop.level !== "kill") return;
   const reason = cut(`emergency stop by ${stop.who}: ${stop.why}`, MAX_REASON_BYTES);

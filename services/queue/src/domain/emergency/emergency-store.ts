@@ -1,12 +1,14 @@
 import type { Emergency, EmergencyReceipt } from "./emergency.js";
 
-/** What the queue needs of its storage for emergency stops. The gate `emergency` of `GateStore` ends one. */
+/** The storage of emergency stops. A stop ends when its gate `emergency` is opened (`GateStore`). */
 export interface EmergencyStore {
   emergency(): Promise<Emergency | undefined>;
-  /** `copy` takes over what another shard has, and tells nobody. Answers what is in force then. */
+  /**
+   * `copy` takes over the stop of another shard, without an event. Answers the stop that is in force after the call.
+   */
   raiseEmergency(stop: Omit<Emergency, "calledMs">, how: "raise" | "copy"): Promise<Emergency>;
   keepReceipt(executor: string, receipt: EmergencyReceipt): Promise<void>;
-  /** Of an emergency stop, by executor. */
+  /** The receipts for an emergency stop, by executor. */
   receipts(id: string): Promise<ReadonlyMap<string, EmergencyReceipt>>;
   /** Tasks that executors hold. */
   heldIds(): Promise<readonly string[]>;

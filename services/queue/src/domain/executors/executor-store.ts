@@ -1,17 +1,17 @@
-/** Tells which executors there are. */
+/** Lists executors. */
 export interface ExecutorStore {
   executors(seenWithinMs: number): Promise<readonly ExecutorView[]>;
 }
 
-/** What an executor can run of one engine. */
+/** What an executor offers for one engine. */
 export interface Offer {
   readonly engine: string;
   /** The login that its runs use. */
   readonly account: string;
   readonly freeSlots: number;
-  /** In all, busy or not. */
+  /** All slots, busy or free. */
   readonly slots: number;
-  /** For people. */
+  /** The version of the engine. It is only shown to people. */
   readonly version: string;
 }
 
@@ -23,7 +23,7 @@ export interface ExecutorView {
   readonly offers: readonly Offer[];
 }
 
-/** An executor that called within this is there: it calls more often than that. */
+/** An executor that called within this time is present: executors call more often. */
 export const PRESENT_MS = 30_000;
-/** One that called within this is still shown and asked, though it missed several calls. */
+/** An executor that called within this time is still shown and asked, although it missed several calls. */
 export const LATELY_MS = 60_000;

@@ -7,16 +7,19 @@ import { tasksBefore } from "./position.js";
 import { rateWaitMs } from "./rates.js";
 import type { ExecutorSlots, Situation, Standing, Waiting } from "./situation.js";
 
-/** One thing that keeps a task from starting. */
+/** One reason why a task does not start. */
 export interface Blocker {
   readonly kind: "START_TIME" | "PARKED" | "GATE" | "NO_EXECUTOR" | "AFFINITY" | "CAP" | "RATE" | "NO_SLOT" | "TURN";
-  /** For people. */
+  /** A sentence for people. */
   readonly message: string;
-  /** When it goes away by itself (ms since 1970), if that is known. */
+  /** When it ends by itself (ms since 1970), if this is known. */
   readonly untilMs?: number | undefined;
 }
 
-/** Everything that keeps a task from starting, what has to go first at the front; nothing when it is next, is held or has ended. */
+/**
+ * All reasons why a task does not start, in the order in which they have to end. Empty when the task is next, is held
+ * or has ended.
+ */
 export function blockersOf(task: Waiting, situation: Situation, order: Order): readonly Blocker[] {
   if (isHeld(task.state) || isEnded(task.state)) return [];
   const { here, around } = situation;
@@ -31,7 +34,7 @@ export function blockersOf(task: Waiting, situation: Situation, order: Order): r
   ];
 }
 
-/** Executors that would take the task if they had a slot and no gate stood before them. */
+/** Executors that would take the task if they had a free slot and no closed gate. */
 export const ableExecutors = (executors: readonly ExecutorSlots[], pin: string | undefined): readonly ExecutorSlots[] =>
   executors.filter(({ id, slots, draining }) => slots > 0 && !draining && (pin === undefined || id === pin));
 
@@ -70,7 +73,10 @@ function gatesOf(task: Waiting, here: Standing, able: readonly ExecutorSlots[]):
 
 const labelScope = (label: string): Scope => ({ kind: "label", label });
 
-/** A login's gate matters when no other login can run the task; the first that opens lets it start. */
+/**
+ * A gate of a login or an executor is a blocker only when every able executor is behind one. The first that opens ends
+ * it.
+ */
 function everyExecutorShut(task: Waiting, here: Standing, able: readonly ExecutorSlots[]): Blocker[] {
   if (able.length === 0 || able.some((each) => !isShut(each, task, here))) return [];
   const shut = new Map(able.flatMap((each) => gatesBefore(each, task)).map((scope) => [scopeName(scope), scope]));
@@ -148,7 +154,8 @@ function slotsOf(
   if (freeSlots(able) === 0) blockers.push({ kind: "NO_SLOT", message: `all ${slots} slots for ${engine} are taken` });
   const before = tasksBefore(task, situation, order);
   if (before === 0 || before < free) return blockers;
-  // The bound of urgent tasks keeps one back only by giving others their turn.
+  // At its bound, an urgent task still takes turns. So the bound matters only when other tasks have their turn before
+  // it.
   const running = here.running.get(`urgent/${engine}`) ?? 0;
   if (task.class === "urgent" && order.urgentMax > 0 && running >= order.urgentMax) {
     const message = `${running} urgent tasks of ${engine} run, and no more than ${order.urgentMax} may overtake`;

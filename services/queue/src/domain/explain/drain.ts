@@ -1,22 +1,23 @@
 import { countUpTo, type RunTimes } from "./run-times.js";
 
-/** Slots at which runs go on one after the other. */
+/** Slots. Each runs one task after the other. */
 export interface Slots {
-  /** How long each busy slot's run has been running. */
+  /** For each busy slot, how long its run has been running. */
   readonly busyMs: readonly number[];
   readonly free: number;
 }
 
 const DRAWS = 41;
-/** Ends that are played one by one; those after them come as fast as on average. */
+/** Ends of runs that are simulated one by one. Later ends come at the average rate. */
 const MOST_PLAYED = 500;
 
 /**
- * How long until so many runs have ended that one more than `before` can start, in each of several futures, the shortest first: the bootstrap
- * (B. Efron, "Bootstrap Methods: Another Look at the Jackknife", The Annals of Statistics 7, 1979) of a queue with several servers. Each
- * run takes as long as one of those that were seen; what runs already, as one that took longer than it has so far. The futures are
- * the same ones each time, and the n-th run takes equally long however many slots there are: so more slots or fewer tasks before
- * never make it later.
+ * Simulates how long it takes until a task with `before` tasks before it can start (ms), in several futures. Returns
+ * the times, the shortest first. This is the bootstrap (B. Efron, "Bootstrap Methods: Another Look at the Jackknife",
+ * The Annals of Statistics 7, 1979) of a queue with several servers. Each run takes as long as one of the past runs. A
+ * run that is under way takes as long as a past run that took longer than it has taken so far. The futures are the same
+ * in each call, and the n-th run takes equally long for any number of slots. So more slots, or fewer tasks before,
+ * never make the start later.
  */
 export function playDrains(before: number, { busyMs, free }: Slots, runs: RunTimes): readonly number[] {
   const played = Math.min(before, MOST_PLAYED);
@@ -34,7 +35,7 @@ export function playDrains(before: number, { busyMs, free }: Slots, runs: RunTim
   }).toSorted((a, b) => a - b);
 }
 
-/** Of (0, 1], always the same for the same two numbers: the mixer of splitmix32. */
+/** A number in (0, 1], always the same for the same two numbers. It uses the mixer of splitmix32. */
 function uniform(draw: number, index: number): number {
   let mixed = Math.imul(draw + 1, 0x9e3779b9) + Math.imul(index, 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad);

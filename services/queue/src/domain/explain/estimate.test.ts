@@ -157,7 +157,8 @@ describe("the estimate of a start", () => {
     holds(property(anything, (any) => noneLess(of(any), of({ ...any, others: more(any.others) }))));
   });
 
-  // A class that runs out gives up what it owes, so a task more can bring the turn of another class forward.
+  // A class without waiting tasks loses its negative credit. So one more task can bring the turn of another class
+  // forward.
   it("is earlier by no more than two turns behind more tasks of other classes", () => {
     const before = (any: Anything) => tasksBefore(TASK, at(any), ORDER);
     holds(

@@ -7,25 +7,27 @@ import { rateWaitMs } from "./rates.js";
 import type { RunTimes } from "./run-times.js";
 import type { Situation, Waiting } from "./situation.js";
 
-/** A time from now, which it will take with these probabilities. */
+/** Times from now (ms) that are enough with a probability of 50, 90 and 95 %. */
 export interface Estimate {
   readonly p50Ms: number;
   readonly p90Ms: number;
   readonly p95Ms: number;
 }
 
-/** So many tasks take one of these slots each before the task does. */
+/** Slots, and how many other tasks take one of them before the task does. */
 interface Queueing {
   readonly before: number;
   readonly slots: Slots;
 }
 
 /**
- * When a waiting task starts: the drain of what has its turn before it is played at the engine's slots, and at each cap as if that had the
- * runs to itself; the latest counts, with the known ends of what blocks the task.
+ * Estimates when a waiting task starts. It simulates how the tasks before it leave the engine's slots, and separately
+ * each cap as if it were the only one. The latest of these times counts, together with the known end times of the
+ * blockers.
  *
- * Left out: tasks that come later and overtake, runs that fail and come again, and executors that come and go. So it is right while the
- * load stays as it is. Undefined when something blocks the task for an unknown time, and when run times matter and none are known.
+ * The estimate ignores tasks that come later and overtake, runs that fail and come again, and executors that come and
+ * go. So it is right while the load does not change. Undefined when something blocks the task for an unknown time. Also
+ * undefined when run times matter and none are known.
  */
 export function estimateStart(
   task: Waiting,
@@ -55,7 +57,7 @@ const latestOf = (blockers: readonly Blocker[]): number => Math.max(...blockers.
 
 function isWithoutEnd({ kind, untilMs }: Blocker, task: Waiting, { around }: Situation): boolean {
   if (untilMs !== undefined) return false;
-  // One that is there but full has a slot when a run ends.
+  // An executor that is present but full gets a free slot when a run ends.
   if (kind === "AFFINITY") return ableExecutors(around.executors, task.pin).length === 0;
   return kind === "GATE" || kind === "NO_EXECUTOR";
 }
@@ -67,7 +69,7 @@ function queueingOf(
 ): Queueing[] {
   const { here, around } = situation;
   const queueing = [{ before, slots: slotsFor(task, situation) }];
-  // How long those have been running is not known: they are taken to be half through.
+  // It is not known how long these runs have been running. The estimate assumes half of the average.
   const addCap = (scope: Scope, cap: number, ahead: number): void => {
     const busy = Math.min(cap, here.running.get(scopeName(scope)) ?? 0);
     const busyMs = Array.from({ length: busy }, () => meanMs / 2);
@@ -78,7 +80,7 @@ function queueingOf(
     const cap = labelCap(order, label);
     if (cap !== undefined) addCap({ kind: "label", label }, cap, 0);
   }
-  // With several logins the bound of one keeps nothing from starting at another.
+  // With several logins, the bound of one login does not count: a task can start at another login.
   const [login = "", ...others] = new Set(around.executors.map(({ account }) => account));
   const bound = others.length === 0 ? here.bounds.get(login) : undefined;
   if (bound !== undefined) {
@@ -87,14 +89,16 @@ function queueingOf(
   return queueing;
 }
 
-/** Slots that the task could have by then: of a pinned one whose executor is away, those of the others. */
+/**
+ * The slots that the task could get. When it is pinned to an executor that is away, these are the slots of the others.
+ */
 function slotsFor(task: Waiting, { here, around }: Situation): Slots {
   const own = ableExecutors(around.executors, task.pin);
   const able = own.length > 0 ? own : ableExecutors(around.executors, undefined);
   const open = able.filter((each) => !isShut(each, task, here));
   const used = open.length > 0 ? open : able;
   return {
-    // Of more runs than slots the first to end make no room.
+    // When an executor has more runs than slots, the first runs that end free no slot.
     busyMs: used.flatMap(({ held, slots }) =>
       held.toSorted((a, b) => b - a).flatMap((leasedMs, i) => (i < slots ? Math.max(0, here.nowMs - leasedMs) : [])),
     ),
@@ -104,7 +108,10 @@ function slotsFor(task: Waiting, { here, around }: Situation): Slots {
 
 const shardsOf = ({ elsewhere }: Situation["around"]): number => 1 + elsewhere.length;
 
-/** Until the rate limits have refilled for those before it and itself. A shard has its part of an engine's. */
+/**
+ * How long (ms) until the rate limits have refilled for the task and those before it. A shard has its share of an
+ * engine's limit.
+ */
 function ratesMs({ engine, agent }: Waiting, { here, around }: Situation, before: number, order: Order): number {
   const ofShard = Math.ceil((before + 1) / shardsOf(around));
   return Math.max(

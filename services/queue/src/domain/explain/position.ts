@@ -2,18 +2,19 @@ import { MOST_AGEING, type Order, START_TARGET_MS, setFor } from "../order/order
 import { CLASSES, type PriorityClass } from "../task/task.js";
 import type { Situation, Standing, Waiting } from "./situation.js";
 
-/** Picks that are played one by one; what comes later goes on in the same proportion. */
+/** Picks that are simulated one by one. Later picks continue in the same proportion. */
 const MOST_PLAYED = 10_000;
 
 /**
- * How many waiting tasks of its engine are leased before this one, when all that waits may start and nothing more comes: the rule of
- * claim_tasks.lua, played with what waits now. A run costs its agent the average, and classes stay as late as they are.
+ * How many waiting tasks of the same engine are leased before this task. It simulates the rules of claim_tasks.lua with
+ * the tasks that wait now. It assumes that all of them may start, that no task comes later, that each run costs its
+ * agent the average, and that the lateness of the classes does not change.
  */
 export function tasksBefore(task: Waiting, { here, around }: Situation, order: Order): number {
   if (task.pin !== undefined) return 0;
   const before = picksBefore(task, agentsBefore(task, here, order), here, order);
-  // Shards with work get equal turns, after urgent tasks that may overtake. Which is next is each replica's own matter, so every other
-  // one has half a turn more.
+  // Shards with work get equal turns, after the urgent tasks that may overtake. Each replica decides by itself which
+  // shard is next. So each other shard has half a turn more on average.
   const elsewhere = around.elsewhere.reduce((sum, { urgent, others }) => {
     if (task.class === "urgent") return sum + Math.min(urgent, before + 0.5);
     const overtake = Math.min(urgent, order.urgentMax || urgent);
@@ -22,7 +23,10 @@ export function tasksBefore(task: Waiting, { here, around }: Situation, order: O
   return before + Math.round(elsewhere);
 }
 
-/** Within its class: the older ones of its agent, and the turns of other agents up to that of this task. */
+/**
+ * How many tasks of its class come before it: the older ones of its agent, and those of other agents that have their
+ * turn first.
+ */
 function agentsBefore({ agent }: Waiting, { turns, turnTime, aheadOfAgent, cost }: Standing, order: Order): number {
   const charge = (name: string): number => cost / (setFor(order.agentWeights, name) ?? 1);
   const time = turnTime + aheadOfAgent * charge(agent);
@@ -34,7 +38,7 @@ function agentsBefore({ agent }: Waiting, { turns, turnTime, aheadOfAgent, cost 
   }, aheadOfAgent);
 }
 
-/** Of all classes, when `before` of its own class come first. */
+/** How many tasks of all classes come before it, when `before` tasks of its own class do. */
 function picksBefore(task: Waiting, before: number, { nowMs, classes, running }: Standing, order: Order): number {
   const oldestOf = (each: PriorityClass): number => classes[each].oldestMs ?? task.since ?? task.created;
   const lateness = (each: PriorityClass): number =>

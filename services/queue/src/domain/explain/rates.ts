@@ -1,7 +1,7 @@
 import { type Order, setFor } from "../order/order.js";
 import type { Standing } from "./situation.js";
 
-/** Of an engine or an agent. */
+/** The rate limit of an engine or an agent. */
 export interface RateLimit {
   readonly kind: "engine" | "agent";
   readonly name: string;
@@ -9,8 +9,9 @@ export interface RateLimit {
 }
 
 /**
- * How long until so many runs of an average cost may have started (ms), by the token buckets of claim/rates.lua; 0: at once. A bucket
- * holds a minute's worth and refills evenly; a run that costs more than that starts when it is full.
+ * How long (ms) until `runs` runs of average cost may have started, by the token buckets of claim/rates.lua. 0 means at
+ * once. A bucket holds the amount of one minute and refills evenly. A run that costs more than this starts when the
+ * bucket is full.
  */
 export function rateWaitMs({ buckets, cost, nowMs }: Standing, { kind, name, rates }: RateLimit, runs: number): number {
   const limits = setFor(rates, name) ?? rates["*"] ?? [0, 0];

@@ -1,25 +1,25 @@
-/** How long a run took, with the model that its task asked for; empty: the engine's default. */
+/** How long a run took, and the model that its task asked for. An empty model is the default of the engine. */
 export interface RunTime {
   readonly ms: number;
   readonly model: string;
 }
 
-/** Newest runs of an engine that are remembered in each shard. */
+/** How many runs of an engine each shard remembers: the newest ones. */
 export const REMEMBERED_RUNS = 512;
-/** With fewer runs of a model than this, those of the whole engine say more. */
+/** With fewer runs of a model than this, the runs of the whole engine are the better sample. */
 const ENOUGH_OF_MODEL = 20;
 
-/** What was learned of how long runs take. */
+/** How long runs take, learned from past runs. */
 export interface RunTimes {
   readonly meanMs: number;
-  /** `share` of the runs that took longer than `aboveMs` took at most this. */
+  /** The time that was enough for `share` (0 to 1) of the runs which took longer than `aboveMs`. */
   quantileMs(share: number, aboveMs?: number): number;
 }
 
 /**
- * From a sliding window of runs: the sample quantile by inverse of the empirical distribution, definition 1 of R. J. Hyndman and Y. Fan,
- * "Sample Quantiles in Statistical Packages", The American Statistician 50 (1996). Undefined when there were none. Of one model where
- * enough is known of it.
+ * Learns from a sliding window of runs. A quantile is the inverse of the empirical distribution: definition 1 of R. J.
+ * Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50 (1996). It uses only the
+ * runs of `model` when there are enough (20). Undefined when there are no runs.
  */
 export function learnRunTimes(runs: readonly RunTime[], model?: string): RunTimes | undefined {
   const ofModel = model === undefined ? [] : runs.filter((run) => run.model === model);
@@ -32,13 +32,14 @@ export function learnRunTimes(runs: readonly RunTime[], model?: string): RunTime
     quantileMs(share, aboveMs = -1) {
       const shorter = countUpTo(sorted, aboveMs);
       const place = shorter + Math.max(1, Math.ceil(share * (count - shorter)));
-      // One that runs longer than any did: nothing is known of it, so it is taken for an average one that begins now.
+      // The run takes longer than every past run. So nothing is known about it, and it counts as an average run that
+      // begins now.
       return sorted[place - 1] ?? aboveMs + meanMs;
     },
   };
 }
 
-/** How many of these, the smallest first, are not above `most`. */
+/** How many numbers of `sorted`, which has the smallest first, are at most `most`. */
 export function countUpTo(sorted: readonly number[], most: number): number {
   let [from, to] = [0, sorted.length];
   while (from < to) {

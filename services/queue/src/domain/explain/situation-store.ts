@@ -2,7 +2,7 @@ import type { Task } from "../task/task.js";
 import type { RunTime } from "./run-times.js";
 import type { Standing, Surroundings, Waiting } from "./situation.js";
 
-/** What questions about a task need of its storage. */
+/** The storage that questions about a task need. */
 export interface SituationStore {
   standing(task: Waiting): Promise<Standing>;
   surroundings(task: Waiting): Promise<Surroundings>;
@@ -10,6 +10,6 @@ export interface SituationStore {
 
 /** Learns how long runs take. */
 export interface RunTimeStore {
-  /** Remembers how long a run took. One that is told twice counts twice. */
+  /** Remembers how long a run took. A repeated call counts twice. */
   rememberRun(task: Pick<Task, "id" | "engine">, run: RunTime): Promise<void>;
 }

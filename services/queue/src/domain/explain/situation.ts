@@ -2,24 +2,27 @@ import type { GatesByName } from "../gates/gates.js";
 import type { PriorityClass, Task } from "../task/task.js";
 import type { RunTime } from "./run-times.js";
 
-/** A task that waits, or one that could. */
+/** A waiting task, or a task that is not submitted yet and could wait. */
 export type Waiting = Pick<Task, "id" | "agent" | "engine" | "class" | "state" | "created"> &
   Partial<Pick<Task, "since" | "labels" | "pin" | "pinMs" | "ready" | "error">>;
 
-/** What a task meets in its own shard, as a claim counts it there. Times are ms since 1970. */
+/** The state of a task's own shard, as a claim counts it there. Times are ms since 1970. */
 export interface Standing {
   readonly nowMs: number;
   readonly gates: GatesByName;
-  /** How many runs a login of the engine may have at once since its provider was overloaded. */
+  /** By login of the engine: how many concurrent runs it may have, because its provider was overloaded. */
   readonly bounds: ReadonlyMap<string, number>;
-  /** How many run, by what caps count: `agent/<id>`, `urgent/<engine>`, `label/<name>`, `account/<engine>/<login>`. */
+  /**
+   * How many tasks run, by the names that caps use: `agent/<id>`, `urgent/<engine>`, `label/<name>`,
+   * `account/<engine>/<login>`.
+   */
   readonly running: ReadonlyMap<string, number>;
-  /** Rate limits that were used, by `requests` or `tokens`, then `/engine/` or `/agent/` and its name. */
+  /** Rate limits that were used, by name: `requests` or `tokens`, then `/engine/` or `/agent/`, then its name. */
   readonly buckets: ReadonlyMap<string, { readonly level: number; readonly timeMs: number }>;
-  /** Tokens of a run of the engine on average. */
+  /** Average tokens of a run of the engine. */
   readonly cost: number;
   readonly classes: Readonly<Record<PriorityClass, ClassQueue>>;
-  /** Agents of its class by virtual time, the next first; of very many only the first. */
+  /** Agents of its class by virtual time, the next one first. When there are very many, only the first ones. */
   readonly turns: readonly AgentTurn[];
   /** The virtual time at which its agent takes its next turn. */
   readonly turnTime: number;
@@ -30,7 +33,7 @@ export interface Standing {
 export interface ClassQueue {
   readonly waiting: number;
   readonly oldestMs: number | undefined;
-  /** In the round of turns between classes. */
+  /** Credit in the round robin between classes. */
   readonly credit: number;
 }
 
@@ -40,16 +43,16 @@ export interface AgentTurn {
   readonly waiting: number;
 }
 
-/** What a task meets anywhere. */
+/** The state of all shards and executors around a task. */
 export interface Surroundings {
-  /** That offer its engine and called lately. */
+  /** Executors that offer its engine and called lately. */
   readonly executors: readonly ExecutorSlots[];
   /** Waiting tasks of its engine and class that are older. */
   readonly aheadInClass: number;
-  /** Waiting tasks of its engine in this shard, and in each other one. */
+  /** Waiting tasks of its engine in this shard, and in each other shard. */
   readonly waiting: EngineQueue;
   readonly elsewhere: readonly EngineQueue[];
-  /** Of its engine, lately. */
+  /** Recent runs of its engine. */
   readonly runs: readonly RunTime[];
 }
 
@@ -57,7 +60,7 @@ export interface ExecutorSlots {
   readonly id: string;
   readonly account: string;
   readonly slots: number;
-  /** When each run of the engine that it holds was leased. */
+  /** For each run of the engine that the executor holds, when it was leased (ms). */
   readonly held: readonly number[];
   readonly draining: boolean;
 }
@@ -72,7 +75,10 @@ export interface Situation {
   readonly around: Surroundings;
 }
 
-/** Every executor calls all shards, and holds leases in each. */
+/**
+ * Joins the surroundings of all shards. An executor calls all shards and may hold leases in each, so its leases are
+ * added up.
+ */
 export function joinSurroundings(own: Surroundings, others: readonly Surroundings[]): Surroundings {
   const all = [own, ...others];
   const executors = new Map<string, ExecutorSlots>();

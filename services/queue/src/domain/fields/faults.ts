@@ -1,6 +1,6 @@
 import { type FieldViolation, invalidFields, type Refusal } from "@ccsp/errors";
 
-/** Collects what is wrong, so that a caller hears all of it at once. */
+/** Collects all faults of a request, so that the refusal names all of them. */
 export class Faults {
   readonly #violations: FieldViolation[] = [];
 

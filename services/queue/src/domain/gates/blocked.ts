@@ -8,8 +8,8 @@ import { isClosed } from "./gates.js";
 import { readScope } from "./scope.js";
 
 /**
- * Puts blocked tasks into their lines again: as many as may run when their label has a cap, all when its gate has opened. The
- * claim that finds one too many blocks it again. A task that cannot run, since its prompt is lost, ends.
+ * Returns blocked tasks to their waiting lines: as many as the cap of their label allows, or all when the gate of the
+ * label has opened. A claim that finds one too many blocks it again. A task whose prompt is lost cannot run, and ends.
  */
 export async function returnBlocked(
   store: GateReads & BlockedStore & Clock,
@@ -18,7 +18,7 @@ export async function returnBlocked(
 ): Promise<void> {
   const [gates, nowMs] = [await store.gates(), await store.now("")];
   const ids = await store.blockedIds((reason, running) => {
-    // What is about to expire ends by its alarm.
+    // The alarm of a task ends it when it expires.
     if (reason === "late" || isClosed(gates.get(reason), nowMs)) return 0;
     const scope = readScope(reason);
     const cap = scope.kind === "label" ? labelCap(order, scope.label) : undefined;

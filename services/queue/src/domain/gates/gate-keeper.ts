@@ -8,14 +8,14 @@ export type Gates = ReturnType<typeof createGates>;
 /** Opens and closes gates, for people and after failures. */
 export function createGates(store: GateStore & LimitStore, { rampMs }: { readonly rampMs: number }) {
   return {
-    /** Closes a gate, or gives a closed one another reason and time. */
+    /** Closes a gate, or gives a closed gate another reason and another time of opening. */
     async pause(scope: Scope, { who, why, opensMs }: { who: string; why: string; opensMs?: number }): Promise<Gate> {
-      // What opens by itself opens for all that waited since, and nobody looks on.
+      // A gate that opens by itself lets all waiting tasks through while no person watches. So it gets a ramp.
       const byItself = opensMs !== undefined && { opens: opensMs, ...(RAMPED.has(scope.kind) && { ramp: rampMs }) };
       return store.closeGate({ scope, gate: { who, why, ...byItself }, how: "replace", told: true });
     },
 
-    /** Answers whether the gate had been closed. */
+    /** Opens a gate. Returns whether it was closed. */
     async resume(scope: Scope, by: { who: string; why: string }): Promise<boolean> {
       const resumed = await store.openGate(scope, by);
       if (scope.kind === "agent") await store.unthrottle(scope.agent);
@@ -23,8 +23,10 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
     },
 
     /**
-     * Before the move that a failure leads to, so that the closing is not lost with this process. A repeat counts no failure
-     * twice; a window that is said to open after a while then opens that long after the repeat, as the task is tried again.
+     * Closes the gate that a failure calls for. It runs before the move that the failure leads to, so that the closing
+     * is not lost when this process dies between the two. A repeated call counts no failure twice. When the provider
+     * said after how long a usage window opens, a repeat counts this time from the repeat, and the task is tried again
+     * at the same time.
      */
     async beforeRetry(
       task: Task,
@@ -45,5 +47,8 @@ export function createGates(store: GateStore & LimitStore, { rampMs }: { readonl
   };
 }
 
-/** Very many tasks may wait behind one of these, but few behind an agent's or a label's. */
+/**
+ * Gates with a ramp. Very many tasks may wait behind one of these; behind the gate of an agent or a label only few
+ * wait.
+ */
 const RAMPED: ReadonlySet<Scope["kind"]> = new Set(["all", "class", "engine", "account"]);

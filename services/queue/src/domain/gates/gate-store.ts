@@ -3,38 +3,49 @@ import type { Scope } from "./scope.js";
 
 /** Reads gates. */
 export interface GateReads {
-  /** Closed gates, and those that opened and are on their ramp. */
+  /** Closed gates, and gates that have opened and are on their ramp. */
   gates(): Promise<GatesByName>;
 }
 
 /** Opens and closes gates. */
 export interface GateStore extends GateReads {
-  /** Answers the gate as it is then. */
+  /** Returns the gate after the call. */
   closeGate(closing: Closing): Promise<Gate>;
-  /** Answers whether it had been closed. Other services are told who opened it, unless nobody is named. `closedMs`: only the one that was closed then. */
+  /**
+   * Returns whether the gate was closed. With `by`, an event tells other services who opened it. With `closedMs`, it
+   * opens the gate only when it was closed at this time.
+   */
   openGate(scope: Scope, by?: { readonly who: string; readonly why: string }, closedMs?: number): Promise<boolean>;
-  /** Makes every shard have the gates that the first one has, that of an emergency stop too, should a process have died in between. */
+  /**
+   * Copies the gates of the first shard to all others, including the gate of an emergency stop. A process may have died
+   * after it changed only some of the shards.
+   */
   mendGates(): Promise<void>;
-  /** Forgets gates whose time is over, and wakes executors for those that let work through. */
+  /** Deletes gates whose time is over, and wakes executors when a gate lets work through. */
   openDueGates(): Promise<void>;
 }
 
-/** Keeps the limits on what runs: bounds of adaptive concurrency, throttled agents, rates. */
+/** Limits on running tasks: bounds of adaptive concurrency, throttled agents, rates. */
 export interface LimitStore {
-  /** How many runs of a login may go on at once, after the provider was overloaded or one of them succeeded. */
+  /** Adapts how many concurrent runs a login may have, after the provider was overloaded or a run succeeded. */
   adaptBound(login: { engine: string; account: string }, what: "overloaded" | "succeeded"): Promise<void>;
-  /** Lets a throttled agent try again: one whose gate, cap or rate let nothing start. Without a name: all of them. */
+  /**
+   * Lets a throttled agent run again: its gate, cap or rate let no task start. Without a name: all throttled agents.
+   */
   unthrottle(agent?: string): Promise<void>;
-  /** Lets the agents try again whose rate has refilled. */
+  /** Lets throttled agents run again when their rate has refilled. */
   unthrottleRefilled(): Promise<void>;
-  /** Counts again what is leased, should a count be wrong; twice a minute, however often it is called. */
+  /** Counts the leases again, because a count may be wrong. It does so at most twice a minute. */
   mendRunning(): Promise<void>;
 }
 
-/** Finds tasks that are kept out of their lines. */
+/** Finds blocked tasks, which are in no waiting line. */
 export interface BlockedStore {
-  /** Blocked tasks, oldest first, as many as `room` says for a reason (a label's scope, `late` or `broken`) of which so many run. */
+  /**
+   * Blocked tasks, oldest first. For each reason (the scope of a label, `late` or `broken`), `room` returns how many to
+   * find. It gets the number of running tasks of that scope.
+   */
   blockedIds(room: (reason: string, running: number) => number): Promise<readonly string[]>;
-  /** The task that was blocked first for this reason, where this task is stored. */
+  /** The oldest task that is blocked for this reason, in the shard of the task `id`. */
   firstBlocked(id: string, reason: string): Promise<string | undefined>;
 }

@@ -3,47 +3,52 @@ import { neverStarted } from "../task/decide.js";
 import type { Failure, Task } from "../task/task.js";
 import { loginWords, type Scope } from "./scope.js";
 
-/** Gates by the name of their scope: see `scopeName`. */
+/** Gates by the name of their scope (`scopeName`). */
 export type GatesByName = ReadonlyMap<string, Gate>;
 
-/** A closed gate, or one that has opened and still lets work through on a ramp. Times are ms since 1970. */
+/** A closed gate, or a gate that has opened and still lets work through on a ramp. Times are ms since 1970. */
 export interface Gate {
   readonly who: string;
   readonly why: string;
   readonly closed: number;
-  /** When it opens, or did; absent: only by a person. */
+  /** When it opens or has opened. Absent: only a person opens it. */
   readonly opens?: number;
-  /** For how long from then on work is let through on a ramp; absent: all at once. */
+  /** How long (ms) from `opens` on it lets work through on a ramp. Absent: all work at once. */
   readonly ramp?: number;
-  /** How often in a row it was closed for the same cause, where that matters. */
+  /** How many times in a row it was closed for the same cause. Absent where this does not matter. */
   readonly times?: number;
-  /** The lease whose failure closed it last, where `times` counts them: a Fail that comes again is no other failure. */
+  /**
+   * With `times`: the lease whose failure closed the gate last. So a repeated Fail does not count as another failure.
+   */
   readonly lease?: string;
-  /** Leases that its ramp has let through. */
+  /** How many leases its ramp has let through. */
   readonly let?: number;
-  /** Of an emergency stop: how far it goes; from 2 on nothing starts. */
+  /** The level of an emergency stop. From 2 on, no task starts. */
   readonly level?: number;
-  /** Of an emergency stop. */
+  /** The id of an emergency stop. */
   readonly id?: string;
 }
 
-/** Why a gate is to be closed. */
+/** A gate to close. */
 export interface Closing {
   readonly scope: Scope;
   readonly gate: Omit<Gate, "closed">;
-  /** `extend`: a gate that is closed already stays as it is, but for a later time of opening. */
+  /** `extend`: a gate that is closed already only gets a later time of opening. */
   readonly how: "replace" | "extend";
-  /** Other services are told. */
+  /** Whether an event tells other services. */
   readonly told: boolean;
-  /** A login ended: who found out. Told once for each closing. */
+  /** For a login that ended: the executor that found it. Each closing writes one event about it. */
   readonly login?: { readonly engine: string; readonly account: string; readonly executor: string };
 }
 
-/** It lets nothing start. One on its ramp does. */
+/** Whether the gate lets no task start. A gate on its ramp is not closed. */
 export const isClosed = (gate: Gate | undefined, nowMs: number): gate is Gate =>
   gate !== undefined && (gate.level ?? 2) >= 2 && (gate.opens ?? Number.POSITIVE_INFINITY) > nowMs;
 
-/** When a gate lets the next through, if that is known: one on its ramp lets through twice as many with each sixth of it. */
+/**
+ * When a gate lets the next task through (ms since 1970). Undefined when only a person opens it. A gate on its ramp
+ * lets twice as many tasks through with each sixth of the ramp.
+ */
 export function opensForNext(gate: Gate, nowMs: number): number | undefined {
   const { opens, ramp = 0, let: through = 0 } = gate;
   if (isClosed(gate, nowMs) || opens === undefined) return opens;
@@ -53,8 +58,8 @@ export function opensForNext(gate: Gate, nowMs: number): number | undefined {
 const EXECUTOR_PAUSES = { firstMs: 5_000, longestMs: 300_000 };
 
 /**
- * The gate that a failure closes, so that no other task meets the same; undefined for most. `readyMs` is when the failed task is
- * tried again, `before` the gate in that scope.
+ * The gate that a failure closes, so that no other task meets the same failure. Undefined for most failures. `readyMs`
+ * is when the failed task is tried again. `before` returns the present gate of a scope.
  */
 export function gateAfterFailure(
   task: Task,
@@ -80,7 +85,8 @@ export function gateAfterFailure(
       ramp: rampMs,
     };
     const found = { engine, account, executor };
-    // Whatever else had closed it: only a person can tell when it may open, and has to hear of it.
+    // It replaces a gate with another cause: only a person knows when the login works again, and an event must notify
+    // them.
     return { scope: login, gate, how: "replace", told: true, login: found };
   }
   if (neverStarted(task, error)) {

@@ -1,7 +1,7 @@
 import { labelOf } from "../task/labels.js";
 import { CLASSES, type PriorityClass } from "../task/task.js";
 
-/** Which tasks a gate blocks. */
+/** The tasks that a gate blocks. */
 export type Scope =
   | { readonly kind: "all" }
   /** See `EmergencyStore`. */
@@ -9,15 +9,17 @@ export type Scope =
   | { readonly kind: "class"; readonly class: PriorityClass }
   | { readonly kind: "engine"; readonly engine: string }
   | { readonly kind: "agent"; readonly agent: string }
-  /** `label` is as `labelName` has it. */
+  /** `label` has the form of `labelName`. */
   | { readonly kind: "label"; readonly label: string }
   | { readonly kind: "account"; readonly engine: string; readonly account: string }
-  /** CCSP's own: an executor that cannot start an engine. */
+  /** Only CCSP closes this one: the executor cannot start the engine. */
   | { readonly kind: "executor"; readonly executor: string; readonly engine: string }
-  /** A kind that this release does not know. Its gate is kept as it is, and not shown. */
+  /** A kind that this release does not know. Its gate stays stored and is not shown. */
   | { readonly kind: "unknown"; readonly name: string };
 
-/** The name under which a scope is stored, such as `engine/claude-code`. It also names what runs in that scope. */
+/**
+ * The name under which a scope is stored, such as `engine/claude-code`. The counts of running tasks use the same names.
+ */
 export function scopeName(scope: Scope): string {
   switch (scope.kind) {
     case "all":
@@ -41,7 +43,7 @@ export function scopeName(scope: Scope): string {
   }
 }
 
-/** The scope of a stored name. `scopeName` of it is that name again, whatever it is. */
+/** The scope of a stored name. For any name, `scopeName` of this scope is the same name again. */
 export function readScope(name: string): Scope {
   if (name === "all" || name === "emergency") return { kind: name };
   const [, kind, first = "", second] = /^([a-z]+)\/([^/]*)(?:\/(.*))?$/s.exec(name) ?? [];
@@ -58,7 +60,7 @@ export function readScope(name: string): Scope {
   return { kind: "unknown", name };
 }
 
-/** A scope for people. */
+/** A scope in words for people. */
 export function scopeWords(scope: Scope): string {
   switch (scope.kind) {
     case "all":
@@ -79,6 +81,6 @@ export function scopeWords(scope: Scope): string {
   }
 }
 
-/** The login of an engine for people. An installation with one login has no name for it. */
+/** The login of an engine in words for people. An installation with a single login gives it no name. */
 export const loginWords = ({ engine, account }: { readonly engine: string; readonly account: string }): string =>
   account === "" ? `the login of ${engine}` : `the login ${account} of ${engine}`;

@@ -3,7 +3,7 @@ import { memoryFull, Refusal } from "@ccsp/errors";
 import type { MoveOutcome } from "../task/move.js";
 import type { PriorityClass } from "../task/task.js";
 
-/** How much may wait: QUEUED, PARKED and SCHEDULED tasks, and the bytes of their specs. 0: any number. */
+/** How much may wait: QUEUED, PARKED and SCHEDULED tasks, and the bytes of their specs. 0: no bound. */
 export interface Bound {
   readonly tasks: number;
   readonly bytes: number;
@@ -12,15 +12,15 @@ export interface Bound {
 export interface Bounds {
   readonly all: Bound;
   readonly class: Readonly<Record<PriorityClass, Bound>>;
-  /** Of each agent by itself. */
+  /** The bound of each single agent. */
   readonly agent: Bound;
 }
 
-/** What kept a task out: a bound, or that there is no memory for more. */
+/** Why a task is not accepted: a bound is reached, or Redis has no memory for more. */
 export type FullBound =
   | {
       readonly scope: "all" | "class" | "agent";
-      /** Name of the class or agent; "" of all. */
+      /** Name of the class or agent. "" for all. */
       readonly name: string;
       readonly what: keyof Bound;
     }
@@ -33,7 +33,10 @@ export const NO_BOUNDS: Bounds = {
   agent: NONE,
 };
 
-/** A shard's share of bounds on all agents. An agent is in one shard, so its bound stays whole. */
+/**
+ * The bounds of one shard: its share of bounds on all agents. An agent is in one shard only, so its bound is not
+ * divided.
+ */
 export function boundsOfShard({ all, class: of, agent }: Bounds, shards: number): Bounds {
   const share = ({ tasks, bytes }: Bound): Bound => ({
     tasks: Math.ceil(tasks / shards),
@@ -49,7 +52,7 @@ export function boundsOfShard({ all, class: of, agent }: Bounds, shards: number)
 type Pair = readonly [tasks: number, bytes: number];
 const pair = ({ tasks, bytes }: Bound): Pair => [tasks, bytes];
 
-/** As scripts get them: of `all`, of each class, and of any one `agent`. */
+/** The bounds as scripts get them: of `all`, of each class, and of each `agent`. */
 export const boundsByName = ({ all, class: of, agent }: Bounds): Readonly<Record<string, Pair>> => ({
   all: pair(all),
   agent: pair(agent),
@@ -59,13 +62,16 @@ export const boundsByName = ({ all, class: of, agent }: Bounds): Readonly<Record
   low: pair(of.low),
 });
 
-/** Throws QUEUE_FULL when a move was not made because a bound had no room. */
+/** Throws QUEUE_FULL when a move was not made because it would exceed a bound. */
 export function refuseFull(bounds: Bounds, outcome: MoveOutcome): void {
   const bound = outcome.startsWith("full ") ? boundNamed(outcome.slice("full ".length)) : undefined;
   if (bound) throw queueFull(bounds, bound);
 }
 
-/** The bound by the name of its count, such as `agent/alice/tasks`, or `memory`; undefined when that is none. */
+/**
+ * The bound with the name of its count, such as `agent/alice/tasks`, or `memory`. Undefined when there is no such
+ * bound.
+ */
 export function boundNamed(name: string): FullBound | undefined {
   if (name === "memory") return { scope: name };
   const [, scope, of = "", what] = /^(all|class|agent)(?:\/(.+))?\/(tasks|bytes)$/.exec(name) ?? [];
@@ -82,7 +88,7 @@ const SETTINGS = {
   agent: "CCSP_QUEUE_AGENT_MAX_WAITING",
 } as const;
 
-/** QUEUE_FULL, naming the bound and the setting that it comes from. */
+/** QUEUE_FULL. It names the bound and its setting. */
 export function queueFull(bounds: Bounds, full: FullBound): Refusal {
   if (full.scope === "memory") return memoryFull();
   const { scope, name, what } = full;
@@ -92,7 +98,7 @@ export function queueFull(bounds: Bounds, full: FullBound): Refusal {
   const subject = `${what}${whose} waiting`;
   const description = `at most ${bound?.[what] ?? 0} (${SETTINGS[scope]}${what === "bytes" ? "_BYTES" : ""})`;
   return new Refusal("QUEUE_FULL", `${subject}: ${description}`, {
-    // Spread, so that those who were refused together do not come back together.
+    // A random wait, so that callers that were refused together do not come back together.
     retryAfterMs: 1_000 + randomInt(2_000),
     quota: [{ subject, description }],
   });

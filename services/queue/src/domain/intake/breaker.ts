@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 
-/** The load of this replica now. As bounds: the load above which it refuses tasks. */
+/** The load of this replica now. When used as bounds: the load above which it refuses tasks. */
 export interface Strain {
-  /** How late the event loop is, on average lately. */
+  /** Recent average delay of the event loop. */
   readonly loopDelayMs: number;
   /** How long the oldest submission has been under way. */
   readonly oldestCallMs: number;
@@ -15,7 +15,10 @@ export interface BreakerObserver {
 }
 
 export interface Breaker {
-  /** Throws OVERLOADED when one more call would only make all of them late; DEPENDENCY_UNAVAILABLE when the storage is what they wait for. */
+  /**
+   * Throws OVERLOADED when the load is above a bound: one more call would only make all calls late. Throws
+   * DEPENDENCY_UNAVAILABLE instead when the calls wait because the storage does not answer.
+   */
   pass(): void;
 }
 
@@ -23,16 +26,16 @@ interface BreakerDeps {
   readonly measure: () => Strain;
   readonly nowMs: () => number;
   readonly observer: BreakerObserver;
-  /** The refusal that says so, while the storage does not answer. */
+  /** The refusal to throw while the storage does not answer. Undefined: the storage answers. */
   readonly storageAway?: () => Refusal | undefined;
 }
 
-// Long enough for what is under way to end, short enough that no replica stays idle.
+// Long enough for calls under way to end, and short enough that no replica stays idle.
 const OPEN_MS = 1_000;
 
 /**
- * A circuit breaker: beyond a bound it is open for a second, in which every call is refused at no cost, then it looks again. A bound
- * of 0 is none.
+ * A circuit breaker. When the load is above a bound, it opens for a second and refuses every call at no cost. Then it
+ * measures again. A bound of 0 means no bound.
  */
 export function createBreaker(
   bounds: Strain,
@@ -50,7 +53,7 @@ export function createBreaker(
       if (away) throw away;
       observer.refused();
       throw new Refusal("OVERLOADED", "this replica of the queue is overloaded for the moment", {
-        // Spread, so that those who were refused together do not come back together.
+        // A random wait, so that callers that were refused together do not come back together.
         retryAfterMs: OPEN_MS + randomInt(2 * OPEN_MS),
       });
     },

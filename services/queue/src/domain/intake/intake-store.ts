@@ -4,26 +4,26 @@ import type { Task } from "../task/task.js";
 import type { Place } from "../task/task-store.js";
 import type { FullBound } from "./bounds.js";
 
-/** Stores new tasks. Every change is atomic; it may be asked for twice and then happens once. */
+/** Stores new tasks. Every change is atomic and idempotent: a repeated call stores nothing more. */
 export interface IntakeStore {
   enqueue(task: NewTask): Promise<EnqueueOutcome>;
-  /** Each for itself, as if it had been alone; answers in their order. Never rejects. */
+  /** Stores each task on its own, as if it were alone. The answers have the order of the tasks. Never rejects. */
   enqueueAll(tasks: readonly NewTask[]): Promise<readonly PromiseSettledResult<EnqueueOutcome>[]>;
 }
 
-/** The members of its record, and what is stored apart from that. */
+/** The members of the record of a new task, and the data that is stored apart from the record. */
 export interface NewTask
   extends Place,
     Pick<Task, "agent" | "class" | "max" | "spec" | "trace" | "labels" | "retry" | "cacheKey"> {
   readonly prompts: Uint8Array;
-  /** Absent when the call cannot be repeated. */
+  /** Absent when the call has no request id, so a repeat of it is not recognised. */
   readonly request?: {
     readonly id: string;
     readonly hash: string;
-    /** Of the payload which means the same, where there is one. */
+    /** The hash of another payload with the same meaning, when there is one. */
     readonly otherHash?: (() => string) | undefined;
   };
-  /** Not before this time (ms since 1970). */
+  /** The task does not start before this time (ms since 1970). */
   readonly start?: number;
   readonly conditions?: StartConditions;
 }

@@ -1,23 +1,26 @@
-/** Memory of the Redis node that a shard is on. */
+/** Memory of the Redis node that stores a shard. */
 export interface NodeMemory {
-  /** Which process of Redis it is: of shards on one node it is the same. */
+  /** Id of the Redis process. Shards on one node have the same id. */
   readonly node: string;
-  /** What counts towards the limit. */
+  /** Bytes that count towards the limit. */
   readonly usedBytes: number;
-  /** The limit; 0: there is none. */
+  /** The limit. 0: no limit. */
   readonly mostBytes: number;
-  /** What Redis does at the limit. */
+  /** What Redis does at the limit: its `maxmemory-policy`. */
   readonly policy: string;
 }
 
-/** Whether a shard's node has memory for new work. */
+/** Knows whether the node of a shard has memory for new tasks. */
 export interface Room {
   isFull(shard: number): boolean;
-  /** Redis itself said so, before anybody looked. */
+  /** Redis itself refused a write, before the next check of its memory. */
   noteFull(shard: number): void;
 }
 
-/** Of its limit; the rest is kept for what tasks that were accepted still have to store: reports, results, ends. */
+/**
+ * The share of the limit at which a node is full. The rest is for accepted tasks, which still store reports, results
+ * and ends.
+ */
 const FULL_AT = 0.9;
 
 export const usedShare = ({ usedBytes, mostBytes }: NodeMemory): number => (mostBytes > 0 ? usedBytes / mostBytes : 0);
@@ -33,8 +36,8 @@ export interface Allowed {
 }
 
 /**
- * What is wrong with the memory of Redis for a queue that is allowed so much: `fatal`, why it must not start; `doubts`, what an operator
- * should know. `nodes` has one entry for each shard.
+ * Checks the memory of Redis against the bytes that the queue is allowed to store. `fatal` says why the queue must not
+ * start. `doubts` are problems that an operator should know. `nodes` has one entry for each shard.
  */
 export function judgeMemory(
   nodes: readonly NodeMemory[],

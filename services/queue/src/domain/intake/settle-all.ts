@@ -1,4 +1,7 @@
-/** What follows each answer, in their order; one that was refused stays so, and an item without one is refused. */
+/**
+ * Runs `work` for each item and its answer. The results have the order of the items. A rejected answer stays rejected,
+ * and an item without an answer is rejected.
+ */
 export function settleAnswers<T, A, R>(
   items: readonly T[],
   answers: readonly PromiseSettledResult<A>[],
@@ -11,7 +14,10 @@ export function settleAnswers<T, A, R>(
   });
 }
 
-/** `Promise.allSettled` over the work of each item, but without a promise for what needs none: a batch has hundreds. */
+/**
+ * `Promise.allSettled` over the work of each item, but without a promise for synchronous work: a batch has hundreds of
+ * items.
+ */
 export async function settleAll<T, R>(
   items: readonly T[],
   work: (item: T, index: number) => R | Promise<R>,

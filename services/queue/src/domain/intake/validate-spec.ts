@@ -3,11 +3,11 @@ import type { Faults } from "../fields/faults.js";
 import { isExecutorId, isLabelKey, isLabelValue, LABEL_KEY_RULE, LABEL_VALUE_RULE } from "../fields/ids.js";
 import { CLASSES } from "../task/task.js";
 
-/** The parts of a spec that are checked; the contract's own message has this shape. */
+/** The parts of a spec that are checked. The message of the contract has this shape. */
 export interface SpecInput {
   readonly prompt: string;
   readonly engine: string;
-  /** 0 is the default, then the classes in order from 1. */
+  /** 0 is the default. From 1 on, these are the classes in their order. */
   readonly priority: number;
   readonly model: string;
   readonly systemPrompt: string;
@@ -58,11 +58,13 @@ const MAX_LABELS = 32;
 const MAX_MODEL = 128;
 const MAX_ATTACHMENT_BYTES = 4 * 1024 * 1024;
 const MAX_PATH_BYTES = 4096;
-// More categories than there are.
+// More than the number of categories.
 const MAX_NEVER_ON = 64;
 const PERMISSION_MODES = 4;
 
-/** What task.proto says of each field. `nowMs` is only compared with times that lie a year ahead. */
+/**
+ * Checks each field as task.proto says. `nowMs` is only used for the bound that a start time is at most a year ahead.
+ */
 export function checkSpec(
   spec: SpecInput,
   { maxPromptBytes, nowMs }: { readonly maxPromptBytes: number; readonly nowMs: number },
@@ -98,7 +100,7 @@ function checkLabels(labels: Readonly<Record<string, string>>, faults: Faults): 
   const entries = Object.entries(labels);
   faults.unless(entries.length <= MAX_LABELS, "spec.labels", `has ${entries.length} labels, at most ${MAX_LABELS}`);
   for (const [key, value] of entries) {
-    // A wrong key is not repeated in full: it can be of any length.
+    // A wrong key can have any length, so only its beginning is repeated.
     const field = `spec.labels[${key.slice(0, 63)}]`;
     faults.unless(isLabelKey(key), field, LABEL_KEY_RULE);
     faults.unless(isLabelValue(value), field, LABEL_VALUE_RULE);
@@ -114,13 +116,13 @@ function checkLimits({ wallTime, outputBytes, turns, budgetUsd }: LimitsInput, f
   faults.unless(budget, "spec.limits.budget_usd", "must be a number that is not negative");
 }
 
-// What google.protobuf.Timestamp allows. Clients of other languages cannot even read an answer with another.
+// The range of google.protobuf.Timestamp. Clients in other languages cannot read an answer with a time outside it.
 const FIRST_TIME = Date.parse("0001-01-01T00:00:00Z");
 const LAST_TIME = Date.parse("9999-12-31T23:59:59.999Z");
 const NO_TIME = "must be in the years 1 to 9999";
 
 function checkTimes({ startTime, startDeadline }: SpecInput, nowMs: number, faults: Faults): void {
-  // A time that has passed is none that is wrong: a call that is repeated must be answered as it was the first time.
+  // A time in the past is not a fault, because a repeated call must get the same answer as the first call.
   const start = startTime?.getTime() ?? 0;
   faults.unless(start >= FIRST_TIME, "spec.start_time", NO_TIME);
   faults.unless(start <= nowMs + 366 * DAY, "spec.start_time", "must be at most a year ahead");
@@ -153,7 +155,7 @@ function checkAffinity({ executorId, fallbackAfter }: NonNullable<SpecInput["aff
 }
 
 function checkConversation({ id, fork }: NonNullable<SpecInput["conversation"]>, faults: Faults): void {
-  // Which ids there are is not a matter of their form: another one is a conversation that is not found.
+  // The form of an id is not checked here: an unknown id is a conversation that is not found.
   faults.unless(id.length <= 128, "spec.conversation.id", "is longer than 128 characters");
   faults.unless(isVisible(id), "spec.conversation.id", VISIBLE_RULE);
   faults.unless(!fork || id !== "", "spec.conversation.fork", "needs the conversation to fork from");
@@ -206,7 +208,7 @@ function isBetween(duration: DurationInput, minMs: number, maxMs: number): boole
   return duration.seconds >= 0n && duration.nanos >= 0 && ms >= minMs && ms <= maxMs;
 }
 
-// A code unit more or less matters only near the bound: the shorter texts are not taken apart.
+// Characters are counted only in texts above 64 code units, which saves time: shorter texts are far below every bound.
 const lengthOf = (text: string): number => (text.length <= 64 ? text.length : Array.from(text).length);
 
 const isAbsolutePath = (path: string): boolean =>

@@ -21,7 +21,7 @@ const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
 const file = (name: string, bytes = 1) => ({ name, content: Buffer.alloc(bytes) });
 const run = { wallTime: undefined, outputBytes: 0n, turns: 0, budgetUsd: 0 };
 
-// Does not compile when the contract has a field that nobody checks.
+// Does not compile when the contract has a field that no code checks.
 const CHECKED: [Exclude<keyof TaskSpec, keyof SpecInput>] extends [never] ? true : never = true;
 
 describe("a request for a task", () => {

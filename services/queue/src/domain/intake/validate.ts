@@ -8,10 +8,10 @@ import { checkSpec, type SpecInput } from "./validate-spec.js";
 
 export type { SpecInput } from "./validate-spec.js";
 
-/** What a task's fields may be. Everything else is fixed by the contract (task.proto). */
+/** The limits on a task's fields that the installation sets. The contract (task.proto) fixes all other limits. */
 export interface SpecLimits {
   readonly maxPromptBytes: number;
-  /** The default first. */
+  /** The first engine is the default. */
   readonly engines: readonly string[];
 }
 
@@ -21,16 +21,18 @@ export interface EnqueueInput {
   readonly spec: SpecInput | undefined;
 }
 
-/** What a valid request means. */
+/** A valid request. */
 export interface Accepted<S> {
-  /** With its defaults filled in. */
+  /** The spec with its defaults filled in. */
   readonly spec: S;
   readonly task: Pick<NewTask, "agent" | "engine" | "class" | "max" | "start" | "conditions">;
 }
 
 const DEFAULT_ATTEMPTS = 3;
 
-/** Throws INVALID_FIELD that names every wrong field, or ENGINE_UNKNOWN when that is all. */
+/**
+ * Checks a request. Throws INVALID_FIELD that names every wrong field, or ENGINE_UNKNOWN when only the engine is wrong.
+ */
 export function acceptTask<S extends SpecInput>(
   input: EnqueueInput & { readonly spec: S | undefined },
   limits: SpecLimits,

@@ -4,17 +4,20 @@ import { TICK_MS } from "../wakes/wakes.js";
 import type { Claimed, Grant, Heartbeat, LeaseStore, SyncFindings } from "./lease-store.js";
 import { syncStale } from "./look.js";
 
-// Half of what a message may have, since one prompt more than this is possible.
+// Half of the largest message, because an answer may exceed this by one prompt.
 const MAX_GRANT_BYTES = 8 * 1024 * 1024;
 
-/** Claims work for each engine of an executor, until its slots or an answer's bytes are full. Throws SYNC_STALE. */
+/**
+ * Claims tasks for each engine of an executor, until its slots or the bytes of an answer are full. Throws SYNC_STALE.
+ */
 export function createClaim(
   { store, observer }: { store: LeaseStore; observer: Pick<QueueObserver, "leased"> },
   { leaseMs, order }: { readonly leaseMs: number; readonly order: Order },
 ) {
   /**
-   * Asks the store just behind the look, so in one go with it, unless that has found what must be settled before more is claimed. To wait for the
-   * look each time costs a done task a tenth of its rate, and more (docs/benchmarks.md).
+   * Sends the claim right behind the look (see `createLook`), so both go to Redis together. When the look finds leases
+   * that must be settled first, it claims again after they are settled. To wait for the look each time would cost a
+   * tenth of the rate of done tasks, and more (docs/benchmarks.md).
    */
   return async (
     { executor, boot, sequence, offers }: Pick<Heartbeat, "executor" | "boot" | "sequence" | "offers">,

@@ -6,7 +6,7 @@ import { type After, createIdle, type Idle } from "./idle.js";
 const ENGINE = "e";
 const NOTHING = { left: 0, pins: false };
 
-/** Wake-ups of one process, whose `tell` is only noted. */
+/** Wake-ups of one process. `tell` only records its topics. */
 function createWakes() {
   const listeners = new Map<Listener, readonly string[]>();
   const told: string[] = [];
@@ -37,7 +37,7 @@ function createWakes() {
     },
     tell: (topic) => void told.push(topic),
   };
-  /** Word from another process. */
+  /** A wake-up from another process. */
   const hear = async (topic: string): Promise<void> => {
     for (const [listener, topics] of listeners) if (topics.includes(topic)) listener.remind(topic);
     await turn();
@@ -45,7 +45,7 @@ function createWakes() {
   return { wakes, told, hear };
 }
 
-/** What was resolved has been acted on. */
+/** Resolves when all promises that are resolved now have been handled. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("executors that wait for work", () => {

@@ -3,25 +3,28 @@ import { engineTopic, executorTopic, GATES_TOPIC, type Listener, type Wakes } fr
 import type { Claimed } from "./lease-store.js";
 import { createSleepers, loginOf, nameOf, ONE, type Sleeper, type Sleepers } from "./sleepers.js";
 
-/** What a claim found. It decides which executors are woken next. */
+/** The outcome of a claim. It decides which executors are woken next. */
 export type Claim = Pick<Claimed, "waitMs" | "left" | "kept" | "pins">;
 
-/** One Sync that waits. */
+/** One waiting Sync. */
 export interface Waiting {
-  /** Resolves when something came: word of engines, or of anything else. With none after `timeoutMs` and when `signal` aborts. */
+  /**
+   * Resolves when a wake-up came. `engines`: the engines that it is about. `others`: it is about something else too.
+   * Resolves with neither after `timeoutMs` and when `signal` aborts.
+   */
   next(
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<{ readonly engines: ReadonlySet<string>; readonly others: boolean }>;
-  /** To be called with what came of each claim. */
+  /** The caller reports the outcome of each claim here. */
   readonly claimed: (engine: string, claim: Claim) => void;
-  /** What it was woken for and did not claim goes to the next. */
+  /** Passes tasks that it was woken for and did not claim on to the next executor. */
   close(): void;
 }
 
 export type Idle = ReturnType<typeof createIdle>;
 
-/** Calls `act` after a time (ms); what is returned takes that back. */
+/** Calls `act` after a time (ms). Returns a function that cancels this. */
 export type After = (ms: number, act: () => void) => () => void;
 
 const afterTime: After = (ms, act) => {
@@ -30,16 +33,20 @@ const afterTime: After = (ms, act) => {
   return () => clearTimeout(timer);
 };
 
-/** An executor that comes back with work wakes so many more, while more waits: twice as many each time, and few for nothing when it is the last. */
+/**
+ * How many more executors are woken by an executor that comes back with tasks, while more tasks wait. So the number
+ * doubles each time, and only few executors are woken needlessly at the end.
+ */
 const MORE = 2;
 const LONG_MS = 60_000;
-/** Node's timers hold 31 bits, and fire at once for more: a gate may open in a year. */
+/** Timers of Node hold 31 bits and fire at once for a longer time. A gate may open in a year. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The executors of this process that wait for work. Word of a task wakes as many as have slots for it, those that wait longest first. An
- * executor that was woken and could not take what waits, or is gone before it claimed, passes the word on: to others here, and to other
- * replicas when they have not heard of it. Word may be lost, so each looks by itself in the end (see `TICK_MS`).
+ * The executors that wait for work at this process. A message about tasks (a `Word`) wakes only as many executors as
+ * have slots for them, the longest-waiting first. A woken executor may be unable to take the tasks, or be gone before
+ * it claims. Then it passes the message on: to other executors here, and to other replicas when they have not heard of
+ * it. A message may be lost, so each executor also checks by itself (see `TICK_MS`).
  */
 export function createIdle(wakes: Wakes, engines: readonly string[], after: After = afterTime) {
   const sleepers = createSleepers(engines, (engine) => wakes.tell(engineTopic(engine)));
@@ -49,12 +56,16 @@ export function createIdle(wakes: Wakes, engines: readonly string[], after: Afte
 
   return {
     /**
-     * For a process that is about to send tasks: whether executors that sleep here have slots for all of them. Those are woken, and what they
-     * ask the store for comes right behind. When they are enough no other replica need hear of the tasks.
+     * Called just before this process stores new tasks. Wakes waiting executors for them, whose claims then follow
+     * right behind the tasks. Returns whether they have slots for all of the tasks. Then no other replica has to be
+     * notified.
      */
     offer: (engine: string, tasks: number): boolean => sleepers.wake(engine, { tasks, told: false, avoid: [] }) === 0,
 
-    /** From now on it hears of work for these offers and, as `wakes.listen` has it, of its own topic and of `topics`. */
+    /**
+     * From now on, the executor gets messages about work for these offers, and wake-ups of its own topic and of
+     * `topics`.
+     */
     wait(executor: string, offers: readonly Offer[], topics: readonly string[]): Waiting {
       const listener = wakes.listen([...topics, executorTopic(executor)]);
       const sleeper: Sleeper = {
@@ -122,7 +133,7 @@ function createWaiting(sleeper: Sleeper, { listener, sleepers, timers, topicsOfW
 
 type Timers = ReturnType<typeof createTimers>;
 
-/** For each engine the earliest time at which time alone lets a task start. */
+/** One timer for each engine: the earliest time at which time alone lets a task start. */
 function createTimers(after: After, act: (engine: string) => void) {
   const timers = new Map<string, { readonly atMs: number; readonly cancel: () => void }>();
   return {
@@ -144,7 +155,7 @@ function createTimers(after: After, act: (engine: string) => void) {
   };
 }
 
-/** Passes word of engines and of gates on to the executors that sleep here. */
+/** Passes wake-ups of engines and of gates on to the executors that wait here. */
 function hearWords(wakes: Wakes, engines: readonly string[], sleepers: Sleepers) {
   const stop = new AbortController();
   const engineOf = new Map(engines.map((engine) => [engineTopic(engine), engine]));
@@ -155,7 +166,8 @@ function hearWords(wakes: Wakes, engines: readonly string[], sleepers: Sleepers)
         const engine = engineOf.get(topic);
         if (engine === undefined) for (const each of engines) sleepers.wakePinned(each, true);
         else {
-          // A run of its agent may have ended: an executor that hears of it alone would always be before them.
+          // The end of a run may have let a pinned task start. If only one executor got this message, it would always
+          // claim before the executors that such tasks wait for.
           sleepers.wakePinned(engine, false);
           sleepers.spread(engine, ONE);
         }

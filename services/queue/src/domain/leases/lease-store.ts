@@ -3,17 +3,17 @@ import type { Offer } from "../executors/executor-store.js";
 import type { Order } from "../order/order.js";
 import type { Task } from "../task/task.js";
 
-/** Grants and renews leases. Every change is atomic; it may be asked for twice and then happens once. */
+/** Grants and renews leases. Every change is atomic and idempotent: a repeated call changes nothing more. */
 export interface LeaseStore {
   sync(heartbeat: Heartbeat): Promise<"stale" | SyncFindings>;
-  /** Gives holders of leases time to renew them when nobody could for a while; called before each look at `overdueLeases`. */
+  /** Gives holders of leases more time when no executor could renew for a while. Called before each `overdueLeases`. */
   noticeOutage(leaseMs: number): Promise<void>;
   claim(claim: Claim): Promise<"stale" | "unsettled" | Claimed>;
-  /** How many urgent tasks of an engine wait that may overtake now. */
+  /** How many waiting urgent tasks of an engine may overtake now. */
   mayOvertake(engine: string, urgentMax: number): Promise<number>;
 }
 
-/** One executor process, at one of its calls. */
+/** Identifies one call of one executor process. */
 export interface SyncMark {
   readonly executor: string;
   readonly boot: string;
@@ -25,20 +25,23 @@ export interface Heartbeat extends SyncMark {
   readonly offers: readonly Offer[];
   readonly held: readonly { readonly id: string; readonly fence: bigint }[];
   readonly leaseMs: number;
-  /** A waiting call that looks once more: renews nothing. */
+  /** A waiting call checks once more. It renews no lease. */
   readonly again: boolean;
 }
 
 export interface SyncFindings {
   readonly lost: readonly string[];
   readonly cancelled: readonly { readonly id: string; readonly fence: number; readonly reason: string }[];
-  /** Granted before and not held. */
+  /** Leases that were granted before, and that the executor does not hold. */
   readonly unlisted: readonly { readonly id: string; readonly fence: number }[];
-  /** Held, and granted by a Redis that forgot it. */
+  /** Leases that the executor holds, and that Redis lost. */
   readonly forgotten: readonly { readonly id: string; readonly fence: number }[];
-  /** For how long nothing may be granted, since not all executors have said what they hold; 0: now. */
+  /**
+   * For how long no lease may be granted, because not all executors have said what they hold. 0: leases may be granted
+   * now.
+   */
   readonly holdMs: number;
-  /** In force. */
+  /** The stop in force. */
   readonly emergency: Emergency | undefined;
 }
 
@@ -47,22 +50,33 @@ export interface Claim extends SyncMark {
   readonly account: string;
   readonly count: number;
   readonly leaseMs: number;
-  /** Prompts after which no more is added: an answer must fit into a message. */
+  /** Bytes of prompts after which no more tasks are added, because an answer must fit into a message. */
   readonly maxBytes: number;
   readonly order: Order;
-  /** Asked for without the findings of its Sync, which was asked for just before: when these have to be settled first, it grants nothing. */
+  /**
+   * The claim was sent right behind its Sync, before the findings of the Sync are known. It grants nothing when these
+   * findings have to be settled first.
+   */
   readonly early: boolean;
 }
 
 export interface Claimed {
   readonly grants: readonly Grant[];
-  /** How long until time alone lets more start: a gate opens, a rate limit has refilled. Absent: nothing waits for a time. */
+  /**
+   * How long (ms) until time alone lets more start: a gate opens, or a rate limit has refilled. Absent: no task waits
+   * for a time.
+   */
   readonly waitMs?: number;
-  /** Tasks wait for this executor and for no other. */
+  /** Whether tasks wait for this executor only. */
   readonly pins: boolean;
-  /** Tasks in line that this claim says nothing about: its slots are full, or it was `kept`. 0 when none of what waits may start. */
+  /**
+   * Tasks left in line when the slots are full or the claim was `kept`: other executors may take them. 0: none of them
+   * may start.
+   */
   readonly left: number;
-  /** What let this executor start no more, and may let others: the gate or bound of its login, or its own gate. */
+  /**
+   * Why this executor may start no more tasks, although another may: the gate or bound of its login, or its own gate.
+   */
   readonly kept?: "login" | "executor";
 }
 
@@ -71,6 +85,6 @@ export interface Grant {
   readonly fence: number;
   readonly prompts: Uint8Array;
   readonly expireMs: number;
-  /** It was granted before, in answer to the same call. */
+  /** An earlier answer to the same call granted it. */
   readonly again: boolean;
 }

@@ -3,15 +3,19 @@ import type { Queue } from "../lifecycle/queue.js";
 import { isTaskId } from "../task/shard.js";
 import type { Heartbeat, LeaseStore, SyncFindings } from "./lease-store.js";
 
-/** What an executor says of itself in a Sync. */
+/** What an executor reports about itself in a Sync. */
 export type Presence = Omit<Heartbeat, "leaseMs" | "again">;
 
-/** Renews what an executor holds, and settles what differs from what the store has. Throws SYNC_STALE. */
+/**
+ * The check of an executor's state in a Sync, called a look. It renews the leases that the executor holds, and settles
+ * differences to the leases in the store. Throws SYNC_STALE.
+ */
 export function createLook(
   { store, queue }: { store: LeaseStore; queue: Pick<Queue, "freeLease" | "resumeLease"> },
   leaseMs: number,
 ) {
-  // A lease that cannot be freed for the moment delays no answer. The next Sync finds it again.
+  // When a lease cannot be freed because Redis is away, the answer does not wait for it. The next Sync finds the lease
+  // again.
   const freeUnlisted = (id: string, fence: number): Promise<void> =>
     queue.freeLease(id, { how: "undelivered", fence }).catch((error: unknown) => {
       if (!(error instanceof Refusal && error.reason === "DEPENDENCY_UNAVAILABLE")) throw error;

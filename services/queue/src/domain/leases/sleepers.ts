@@ -1,29 +1,31 @@
 import type { Offer } from "../executors/executor-store.js";
 
-/** Word that there may be work, on its way to one executor. */
+/** A message to one executor: there may be work. */
 export interface Word {
-  /** How many tasks it tells of. */
+  /** How many tasks the message is about. */
   readonly tasks: number;
-  /** Other replicas have heard of them too. */
+  /** Other replicas got the message too. */
   readonly told: boolean;
-  /** Executors and logins that could not take what waits. */
+  /** Names of executors and logins that could not take the waiting tasks. */
   readonly avoid: readonly string[];
 }
 
+/** An executor that waits at this process. */
 export interface Sleeper {
   readonly executor: string;
-  /** With free slots, by engine. */
+  /** The offers with free slots, by engine. */
   readonly offers: ReadonlyMap<string, Offer>;
-  /** Came and was not looked at yet; and what it claims for now. */
+  /** By engine: messages that came and were not handled yet. */
   readonly pending: Map<string, Word>;
+  /** By engine: messages for which it claims now. */
   readonly claiming: Map<string, Word>;
-  /** Engines of which tasks wait for it alone. */
+  /** Engines for which tasks wait for this executor only. */
   readonly pins: Set<string>;
   asleep: boolean;
   wake(engine: string): void;
 }
 
-/** Word of one task, which other replicas have heard of. */
+/** A message about one task that other replicas got too. */
 export const ONE: Word = { tasks: 1, told: true, avoid: [] };
 
 export const nameOf = (executor: string): string => `executor/${executor}`;
@@ -31,12 +33,14 @@ export const loginOf = (offer: Offer | undefined): string => `login/${offer?.acc
 
 export type Sleepers = ReturnType<typeof createSleepers>;
 
-/** The executors that wait here, by engine, those that wait longest first. `tell` passes word of an engine on to other replicas. */
+/**
+ * The executors that wait here, by engine, the longest-waiting first. `tell` notifies other replicas about an engine.
+ */
 export function createSleepers(engines: readonly string[], tell: (engine: string) => void) {
   const sleepers = new Map<string, Set<Sleeper>>(engines.map((engine) => [engine, new Set()]));
   const of = (engine: string): Iterable<Sleeper> => sleepers.get(engine) ?? [];
 
-  /** Answers for how many of the tasks no sleeper has a slot. */
+  /** Wakes sleepers for the tasks. Returns for how many of the tasks no sleeper has a slot. */
   const wake = (engine: string, word: Word): number => {
     let left = word.tasks;
     for (const each of of(engine)) {
@@ -56,7 +60,10 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
       for (const each of sleepers.values()) each.delete(sleeper);
     },
 
-    /** Where too few sleep, one that looks just now looks once more, since it may have looked too early; not the one that the word is `from`. */
+    /**
+     * Wakes sleepers. When too few sleep, an executor that is checking just now checks once more, because it may have
+     * checked too early. This is not the executor that the message is `from`.
+     */
     spread(engine: string, word: Word, from?: Sleeper): void {
       const left = wake(engine, word);
       if (left === 0) return;
@@ -68,7 +75,10 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
       if (!word.told) tell(engine);
     },
 
-    /** No other executor finds what waits for these. `busyToo`: one that looks just now may have looked too early. */
+    /**
+     * Wakes the executors for which tasks wait that no other executor may take. `busyToo` also includes executors that
+     * are checking just now, because they may have checked too early.
+     */
     wakePinned(engine: string, busyToo: boolean): void {
       for (const each of of(engine)) {
         const isMeant = each.pins.has(engine) || (busyToo && !each.asleep);
@@ -76,7 +86,7 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
       }
     },
 
-    /** How many tasks executors were woken for and have not claimed yet. */
+    /** For how many tasks executors were woken that have not claimed yet. */
     underWay: (engine: string): number =>
       [...of(engine)].reduce(
         (sum, { pending, claiming }) => sum + (pending.get(engine)?.tasks ?? 0) + (claiming.get(engine)?.tasks ?? 0),
@@ -94,13 +104,13 @@ function give(to: Sleeper, engine: string, word: Word): void {
   to.wake(engine);
 }
 
-/** Gives a sleeper as many of the tasks as it has slots for, and answers how many that is. */
+/** Gives a sleeper tasks up to its free slots. Returns how many it gave. */
 function take(sleeper: Sleeper, engine: string, word: Word): number {
   if (!mayTake(sleeper, engine, word)) return 0;
   const slots = sleeper.offers.get(engine)?.freeSlots ?? 0;
   const pending = sleeper.pending.get(engine);
   const takes = Math.min(word.tasks, slots - (pending?.tasks ?? 0));
-  // Its claim is still to come, so it finds these too.
+  // Its claim comes later, so it finds these tasks too.
   if (pending && takes > 0 && pending.avoid.length + word.avoid.length === 0) {
     sleeper.pending.set(engine, { ...pending, tasks: pending.tasks + takes, told: pending.told && word.told });
     return takes;

@@ -11,7 +11,7 @@ import { createLook, type Presence } from "./look.js";
 
 export interface SyncInput extends Presence {
   readonly maxWaitMs: number;
-  /** What it ended for an emergency stop; absent: it knows of none that ends runs. */
+  /** What it ended for an emergency stop. Absent: it knows of no stop that ends runs. */
   readonly emergency?: EmergencyReceipt;
 }
 
@@ -20,9 +20,9 @@ export interface SyncAnswer {
   readonly cancelled: SyncFindings["cancelled"];
   readonly lost: readonly string[];
   readonly nextSyncMs: number;
-  /** How long each lease lasts that the call granted or renewed, from when it came. */
+  /** How long each lease lasts that this call granted or renewed. It counts from when the call came. */
   readonly leaseMs: number;
-  /** In force. */
+  /** The stop in force. */
   readonly emergency: Emergency | undefined;
 }
 
@@ -30,17 +30,25 @@ export interface SyncOptions {
   readonly leaseMs: number;
   readonly engines: readonly string[];
   readonly order: Order;
-  /** Aborts when this process begins to stop: waiting calls are answered, so that their executors ask another replica. */
+  /**
+   * Aborts when this process begins to stop. Then waiting calls are answered, so that their executors ask another
+   * replica.
+   */
   readonly stopping: AbortSignal;
 }
 
-/** How often an executor is heard while the store waits for what all of them hold. */
+/**
+ * How often a waiting Sync checks while no lease may be granted, because not all executors have said what they hold.
+ */
 const HOLD_TICK_MS = 1_000;
 const LONGEST_WAIT_MS = 20_000;
 
 export type Sync = (input: SyncInput, signal: AbortSignal) => Promise<SyncAnswer>;
 
-/** Claim, heartbeat, cancel and drain in one call: an executor says what it has and is told what to have. */
+/**
+ * Claim, heartbeat, cancel and drain in one call. An executor says which leases it has, and the answer says what it
+ * should have.
+ */
 export function createSync(
   deps: { store: LeaseStore & EmergencyStore; queue: Queue; idle: Idle; observer: QueueObserver },
   { leaseMs, engines, order, stopping }: SyncOptions,
@@ -54,12 +62,12 @@ export function createSync(
     const offers = asked.offers.filter(({ engine }) => engines.includes(engine));
     const input = { ...asked, offers };
     const nextSyncMs = leaseMs / 3;
-    // The next Sync renews what is held now, so it must not come later than the one after a third of the lease.
+    // Held leases are renewed by the next Sync. So this call must not wait longer than a third of the lease.
     const longestMs = input.held.length > 0 ? Math.min(LONGEST_WAIT_MS, nextSyncMs) : LONGEST_WAIT_MS;
     const end = performance.now() + Math.min(input.maxWaitMs, longestMs);
     const stop = AbortSignal.any([signal, stopping]);
 
-    // A full executor waits for the cancel of what it holds; new tasks are no news to it.
+    // A full executor also waits, for the cancel of a task that it holds. New tasks do not wake it.
     const open = offers.filter(({ freeSlots }) => freeSlots > 0);
     const waiting = idle.wait(input.executor, open, [EMERGENCY_TOPIC]);
     let seen: { readonly findings: SyncFindings; readonly ms: number } | undefined;
@@ -67,7 +75,8 @@ export function createSync(
     try {
       for (let again = false; ; again = true) {
         const ms = performance.now();
-        // Word of its engines says that there may be a task, and nothing of what it holds: it claims, and looks when the tick is due.
+        // A wake-up of an engine says only that there may be a task, and nothing about held leases. So the call claims,
+        // and checks its state only when the tick is due.
         const stillSeen =
           seen && ms - seen.ms < TICK_MS && seen.findings.holdMs === 0 && woken.engines.size > 0 && !woken.others;
         const looking = seen && stillSeen ? seen.findings : look(input, again);
@@ -75,7 +84,7 @@ export function createSync(
           await looking;
           await store.keepReceipt(input.executor, input.emergency);
         }
-        // Nobody would hear of what is claimed for a caller that gave up.
+        // A caller that gave up would not learn of the leases that it is granted.
         const claimsNothing = input.draining || signal.aborted;
         const wanted = stillSeen ? { ...input, offers: open.filter(({ engine }) => woken.engines.has(engine)) } : input;
         const [findings, { grants, waitMs }] = await Promise.all([
@@ -85,7 +94,8 @@ export function createSync(
         const { cancelled, lost, holdMs, emergency } = findings;
         const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();
-        // Only a new call counts as its word.
+        // The store waits for a new call of this executor: a check of a waiting call does not count. So it answers at
+        // once.
         const isAwaited = again && holdMs > 0;
         if (news || isAwaited || input.draining || leftMs <= 0 || stop.aborted) {
           told.note(input, emergency);
@@ -102,13 +112,17 @@ export function createSync(
   };
 }
 
-/** Which emergency stop each executor was told of here, so that it hears of another, and of the end, at once. */
+/**
+ * Remembers which emergency stop each executor was told about here. So a waiting call answers at once when this
+ * changes.
+ */
 function createTold() {
   const ids = new Map<string, string>();
   const processOf = ({ executor, boot }: SyncMark): string => `${executor}/${boot}`;
   return {
     isNews(input: SyncInput, emergency: Emergency | undefined): boolean {
-      // An executor that ends runs says so; an answer that told it of others may have been lost, which is no harm.
+      // For a stop that ends runs, the executor's own receipt says what it knows. For other stops the last answer
+      // counts; it does no harm when that answer was lost.
       const unsaid = endsRuns(emergency) ? undefined : ids.get(processOf(input));
       return (input.emergency?.id ?? unsaid) !== emergency?.id;
     },

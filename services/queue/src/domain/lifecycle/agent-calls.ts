@@ -8,8 +8,8 @@ import { type FullTaskReads, findFullTask, findTask } from "./find-task.js";
 import type { Moves } from "./moves.js";
 
 /**
- * What an agent may do with its task, and an operator with every task: `agent` is "" for an operator. Each call throws
- * TASK_NOT_FOUND for a task of another agent.
+ * The calls of an agent about its own tasks, and of an operator about every task. `agent` is "" for an operator. Each
+ * call throws TASK_NOT_FOUND for a task of another agent.
  */
 export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves: Moves }, bounds: Bounds) {
   return {
@@ -24,18 +24,19 @@ export function createAgentCalls({ store, moves }: { store: FullTaskReads; moves
       return findFullTask(store, id, agent);
     },
 
-    /** Puts a failed task back. Throws TASK_NOT_FAILED and QUEUE_FULL. */
+    /** Queues a failed task again. Throws TASK_NOT_FAILED and QUEUE_FULL. */
     async retry(id: string, agent: string, why: string): Promise<FullTask> {
       const reason = readReason(why);
       const task = await findTask(store, id, agent);
       if (task.state === "SUCCEEDED" || task.state === "CANCELLED") throw notFailed(task);
       const { outcome } = await moves.decideAndMove(id, (current) => afterRevival(current, reason));
       refuseFull(bounds, outcome);
-      // The whole task even when nothing changed: an earlier call may have put it back and waited for replicas in vain.
+      // "whole" even when nothing changed: an earlier call may have put the task back, and replicas may not have
+      // confirmed it.
       return findFullTask(store, id, agent, "whole");
     },
 
-    /** Changes the class of a task that waits. */
+    /** Changes the class of a waiting task. */
     async setPriority(id: string, agent: string, priority: PriorityClass): Promise<FullTask> {
       await findTask(store, id, agent);
       await moves.decideAndMove(id, (task) => afterPriority(task, priority));

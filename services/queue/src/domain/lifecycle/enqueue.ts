@@ -12,7 +12,7 @@ export function createEnqueue(
   { store, observer }: { store: IntakeStore & FullTaskReads; observer: QueueObserver },
   bounds: Bounds,
 ) {
-  /** A promise only for a request that came before, because its task has to be read. */
+  /** Returns a promise only for a repeated request, because its task has to be read. */
   const accepted = (task: NewTask, answer: EnqueueOutcome): FullTask | Promise<FullTask> => {
     if (answer.outcome === "added") {
       observer.accepted(task);
@@ -27,7 +27,7 @@ export function createEnqueue(
   return {
     enqueue: (task: NewTask): Promise<FullTask> => store.enqueue(task).then((answer) => accepted(task, answer)),
 
-    /** Each for itself, together into the store. Never rejects. */
+    /** Enqueues each task on its own, in one call to the store. Never rejects: each outcome is in the answer. */
     async enqueueAll(tasks: readonly NewTask[]): Promise<PromiseSettledResult<FullTask>[]> {
       return settleAnswers(tasks, await store.enqueueAll(tasks), accepted);
     },

@@ -5,14 +5,14 @@ import type { FullTask, TaskContents, TaskReads } from "../task/task-store.js";
 
 export type FullTaskReads = TaskReads & TaskContents;
 
-/** A task of this agent. `agent` is "" for an operator, who may see every task. Throws TASK_NOT_FOUND. */
+/** Finds a task of this agent. `agent` is "" for an operator, who may see every task. Throws TASK_NOT_FOUND. */
 export async function findTask(store: TaskReads, id: string, agent: string, what?: "whole"): Promise<Task> {
   const task = isTaskId(id) ? await store.findConfirmed(id, what) : undefined;
   if (task === undefined || (agent !== "" && task.agent !== agent)) throw taskNotFound(id);
   return task;
 }
 
-/** The same, with its prompts and its result. */
+/** Like `findTask`, with the prompts and the result of the task. */
 export async function findFullTask(store: FullTaskReads, id: string, agent: string, what?: "whole"): Promise<FullTask> {
   const task = await findTask(store, id, agent, what);
   return {

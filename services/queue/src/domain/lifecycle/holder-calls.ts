@@ -16,8 +16,8 @@ interface HolderDeps {
 }
 
 /**
- * What the holder of a lease says of its run. Each call throws LEASE_LOST when the lease is not the caller's any more, and
- * DEPENDENCY_UNAVAILABLE when Redis has forgotten it.
+ * The calls of a lease's holder about its run. Each call throws LEASE_LOST when the caller does not have the lease any
+ * more, and DEPENDENCY_UNAVAILABLE when Redis lost the lease.
  */
 export function createHolderCalls({ store, moves, gates }: HolderDeps, retry: RetryPolicy) {
   return {
@@ -26,9 +26,9 @@ export function createHolderCalls({ store, moves, gates }: HolderDeps, retry: Re
       if (outcome !== "ok") throw refused(report.id, outcome);
     },
 
-    /** Answers the task as it was when it was leased, or later. */
+    /** Ends the task with its result. Returns the task as it was when it was leased, or later. */
     async complete(id: string, fence: number, result: Uint8Array, facts: RunFacts): Promise<Task> {
-      // For what a lease does not change: whatever the state, a holder's result ends the task.
+      // Used only for fields that do not change during a lease. A holder's result ends the task in any state.
       const task = isTaskId(id) ? await store.findLeased(id, fence) : undefined;
       const outcome = task && (await moves.makeMove(task, afterCompletion(fence, facts), result));
       if (!task || (outcome !== "ok" && outcome !== "done")) throw refused(id, outcome);
@@ -36,7 +36,7 @@ export function createHolderCalls({ store, moves, gates }: HolderDeps, retry: Re
       return task;
     },
 
-    /** Answers the state that follows. */
+    /** Ends the run with a failure. Returns the next state of the task. */
     async fail(id: string, fence: number, error: Failure, facts: RunFacts): Promise<State> {
       const decide = async (task: Task): Promise<Move> => {
         const nowMs = await store.now(id);
@@ -48,8 +48,8 @@ export function createHolderCalls({ store, moves, gates }: HolderDeps, retry: Re
       };
       const { outcome, to } = isTaskId(id) ? await moves.decideAndMove(id, decide) : NO_TASK;
       if (outcome === "ok" && to) return to;
-      // A repeat, perhaps of the Redis client itself, so the task that was read before is old. A task that was leased again
-      // since then is told as what it became after this failure.
+      // This was a repeat, perhaps by the Redis client itself, so the task that was read before is old. When the task
+      // has been leased again since then, the answer is the state that it got after this failure.
       const task = outcome === "done" ? await store.find(id) : undefined;
       if (task) return isAfterFailure(task.state) ? task.state : "PARKED";
       throw refused(id, outcome);
@@ -68,7 +68,7 @@ const NO_TASK: Moved = { outcome: "missing", to: undefined };
 const isAfterFailure = (state: State): boolean =>
   state === "PARKED" || state === "QUEUED" || state === "FAILED" || state === "CANCELLED";
 
-/** Why a call of a holder was not accepted. */
+/** The refusal for a call of a holder. */
 function refused(id: string, outcome: MoveOutcome | undefined): Refusal {
   if (outcome !== "ahead") return leaseLost(id);
   return new Refusal(

@@ -9,13 +9,13 @@ import type { QueueObserver } from "./observer.js";
 
 type Decide = (task: Task) => Promise<Move | undefined> | Move | undefined;
 
-/** Changes one task. Every change of a task that exists is made here. */
+/** Changes one task. Every change of an existing task is made here. */
 export interface Moves {
-  /** Makes a move that was decided. */
+  /** Makes a move that was decided before. */
   readonly makeMove: (task: Place & Partial<Task>, move: Move, result?: Uint8Array) => Promise<MoveOutcome>;
   /**
-   * Decides and moves, and decides again when the task changed in between. Each round means that another caller made
-   * progress. `to` is the state that the task is in then.
+   * Reads the task, decides and moves. It decides again when the task changed in between, so each further round means
+   * that another caller made progress. `to` is the state of the task after the call.
    */
   readonly decideAndMove: (id: string, decide: Decide) => Promise<Moved>;
 }
@@ -29,7 +29,7 @@ export function createMoves(
   { store, observer }: { store: TaskReads & TaskChanges & BlockedStore; observer: QueueObserver },
   order: Order,
 ): Moves {
-  /** The end of a run lets one more task of each of its capped labels try. */
+  /** After the end of a run, one more blocked task of each capped label of this run may try to start. */
   const returnLabels = async ({ id: ended, state, labels }: Place & Partial<Task>): Promise<void> => {
     if (labels === undefined || state === undefined || !isHeld(state)) return;
     for (const label of labels.filter((each) => labelCap(order, each) !== undefined)) {
@@ -40,7 +40,7 @@ export function createMoves(
 
   const makeMove: Moves["makeMove"] = async (task, move, result) => {
     const outcome = await store.move(task, move, result);
-    // A repeat returns them too: the answer to the first call may have been lost.
+    // A repeated call does this too: the answer to the first call may have been lost.
     if (task.labels && (outcome === "ok" || outcome === "done")) await returnLabels(task);
     if (outcome === "ok") observe(move, observer);
     return outcome;

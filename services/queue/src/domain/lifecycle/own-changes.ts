@@ -13,24 +13,27 @@ interface OwnChangeDeps {
   readonly observer: QueueObserver;
 }
 
-/** A lease that the store forgot. `accountOf` says which login its executor uses. */
+/** A lease that the store lost. `accountOf` returns the login that its executor uses for an engine. */
 export type Forgotten = Omit<Holder, "account"> & { readonly accountOf: (engine: string) => string };
 
-/** What the queue changes by itself: a cached answer, an emergency stop, leases that a Sync or the reaper finds. */
+/**
+ * Changes that the queue makes by itself: for a cached answer, an emergency stop, and leases that a Sync or the reaper
+ * finds.
+ */
 export function createOwnChanges({ store, moves, observer }: OwnChangeDeps) {
   return {
-    /** Ends a task that no executor has with an answer from the cache. Changes nothing when an executor has it. */
+    /** Ends a waiting task with an answer from the cache. Changes nothing when an executor has the task. */
     async answer(id: string, result: Uint8Array, facts: RunFacts): Promise<void> {
       const task = await store.find(id);
       if (task) await moves.makeMove(task, afterAnswer(task, facts), result);
     },
 
-    /** A task that no executor has stays as it is. */
+    /** Cancels a task that an executor has. Another task does not change. */
     async cancelHeld(id: string, reason: string): Promise<void> {
       await moves.decideAndMove(id, (task) => (isHeld(task.state) ? afterCancel(task, reason) : undefined));
     },
 
-    /** Lets a run go on whose lease the store forgot. False when another executor has the task, or it has ended. */
+    /** Restores a lease that the store lost. False when another executor has the task, or the task has ended. */
     async resumeLease(id: string, { accountOf, ...holder }: Forgotten, ms: number): Promise<boolean> {
       const { outcome, to } = await moves.decideAndMove(id, (task) =>
         afterForgetting(task, { ...holder, account: accountOf(task.engine) }, ms),
@@ -38,7 +41,10 @@ export function createOwnChanges({ store, moves, observer }: OwnChangeDeps) {
       return (outcome === "done" || outcome === "ok") && to !== undefined && isHeld(to);
     },
 
-    /** Frees a lease that its holder does not know or did not renew. Changes nothing when it is gone already. */
+    /**
+     * Takes back a lease that its holder does not know or did not renew. Changes nothing when the lease has ended
+     * already.
+     */
     async freeLease(id: string, end: Exclude<LeaseEnd, { how: "released" }>): Promise<void> {
       const { outcome } = await moves.decideAndMove(id, async (task) =>
         afterLease(task, end, { parked: endsRuns(await store.emergency()) }),

@@ -17,13 +17,13 @@ import type { QueueObserver } from "./observer.js";
 import { createOwnChanges } from "./own-changes.js";
 
 export interface QueueLimits {
-  /** What the store was given, for the words of a refusal. */
+  /** The bounds that the store has, for the message of a refusal. */
   readonly bounds: Bounds;
   readonly retry: RetryPolicy;
   readonly order: Order;
 }
 
-/** What the rules need of the storage. */
+/** The storage that the rules need. */
 export type LifecycleStore = IntakeStore &
   TaskReads &
   TaskContents &
@@ -36,7 +36,7 @@ export type LifecycleStore = IntakeStore &
 
 export type Queue = ReturnType<typeof createQueue>;
 
-/** All that can be done with one task, from its acceptance to its end. Every method may throw a Refusal with the reasons of its RPC. */
+/** All calls about one task, from its acceptance to its end. Each may throw a Refusal with a reason of its RPC. */
 export function createQueue(
   { store, gates, observer }: { store: LifecycleStore; gates: Gates; observer: QueueObserver },
   { bounds, retry, order }: QueueLimits,

@@ -3,19 +3,24 @@ import type { State, Task } from "../task/task.js";
 
 /** Reads the log of a task. */
 export interface LogStore {
-  /** The first log entries after `sequence`, at most `count`, and fewer where they are large; undefined when there is no such task. */
+  /**
+   * The first log entries after `sequence`: at most `count`, fewer when they are large. Undefined: there is no such
+   * task.
+   */
   readLog(id: string, sequence: number, count: number): Promise<LogPage | undefined>;
 }
 
-/** All in one look. */
+/** A page of a log and its task, both read at the same moment. */
 export interface LogPage {
-  /** As it was then. */
   readonly task: Task;
   /** Oldest first. The entry that says QUEUED at acceptance is not among them. */
   readonly entries: readonly LogEntry[];
   /** Further entries follow. */
   readonly more: boolean;
-  /** With the entry that says SUCCEEDED and the answer before it, unless the task has it in `chunks`: `findResult` reads that. */
+  /**
+   * Present when the page has the entry that says SUCCEEDED, or the answer before it. Absent when the result is stored
+   * in chunks (`task.chunks`): then `findResult` reads it.
+   */
   readonly result: Uint8Array | undefined;
 }
 
@@ -25,12 +30,12 @@ export interface LogEntry {
   readonly attempt: number;
   readonly content:
     | { readonly kind: "state"; readonly state: State; readonly note: Note }
-    /** The text of the result, of a task that was answered without a run. */
+    /** The task was answered without a run: the text of its result. */
     | { readonly kind: "answer" }
-    /** As an executor reported it, in the form of the contract. */
+    /** An encoded `TaskEvent`, as the executor reported it. */
     | { readonly kind: "reported"; readonly event: Uint8Array };
 }
 
-/** The task's result belongs to it. */
+/** Whether a watcher gets the task's result with this entry. */
 export const tellsResult = ({ content }: LogEntry): boolean =>
   content.kind === "answer" || (content.kind === "state" && content.state === "SUCCEEDED");

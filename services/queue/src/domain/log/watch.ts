@@ -11,18 +11,18 @@ const PAGE = 64;
 export interface WatchDeps {
   readonly store: LogStore & TaskContents;
   readonly wakes: Wakes;
-  /** Waits until so many bytes more may be held for this watcher. */
+  /** Waits until this watcher may hold so many more bytes in memory. */
   readonly reserve: (bytes: number) => Promise<void>;
 }
 
 export interface WatchInput {
   readonly id: string;
-  /** "": an operator, who may watch any agent's. */
+  /** "" means an operator, who may watch the tasks of every agent. */
   readonly agent: string;
   readonly afterSequence: number;
 }
 
-/** An entry with its task as it was when it was read; the result is the one that the entry tells of. */
+/** An entry, its task at the moment of the read, and the result when it belongs to the entry (see `tellsResult`). */
 export interface Watched {
   readonly entry: LogEntry;
   readonly task: Task;
@@ -30,11 +30,12 @@ export interface Watched {
 }
 
 /**
- * A task's log after `afterSequence`, as it grows, up to the entry that ends it for good: it goes on after the end of a task
- * that was put back since. Every watcher reads the log itself, at
- * its own pace, so a slow one holds up nobody and one that comes back misses nothing. Also ends when `signal` aborts.
+ * Follows the log of a task after `afterSequence`, until the task has ended or `signal` aborts. An end entry that is
+ * already followed by a retry does not stop it. Every watcher reads the log by itself, at its own pace. So a slow
+ * watcher delays no other, and a watcher that comes back misses nothing.
  *
- * Throws TASK_NOT_FOUND, also when the task's retention ends meanwhile, and INVALID_FIELD.
+ * Throws TASK_NOT_FOUND and INVALID_FIELD. TASK_NOT_FOUND also comes when the retention of the task ends during the
+ * watch.
  */
 export async function* watchTask(
   deps: WatchDeps,
@@ -46,7 +47,7 @@ export async function* watchTask(
   faults.check();
   if (!isTaskId(id)) throw taskNotFound(id);
 
-  // Before the first read: what comes after it wakes us.
+  // It listens before the first read, so that every later entry wakes it.
   const listener = deps.wakes.listen([logTopic(id)]);
   try {
     yield* follow(deps, listener, { id, agent, afterSequence }, signal);
@@ -55,17 +56,18 @@ export async function* watchTask(
   }
 }
 
-/** The task first, with the first entry where that is known already; then entries. */
+/** The first item has the task, and the first entry when it is known already. Each later item has an entry. */
 export interface Run {
   readonly accepted?: FullTask;
   readonly watched?: Watched;
 }
 
 /**
- * The task that `accept` brings, then its log from the start as `watchTask` has it. `id` is the one that it gets if it is new: its log
- * is listened to before it is there, and need not be read before something wakes us.
+ * Yields the task that `accept` returns, then its log from the start, like `watchTask`. `id` is the id of the task when
+ * it is new. `runTask` listens to that log before the task exists. So it reads the log of a new task only after a
+ * wake-up or a tick.
  *
- * Throws what `accept` throws, then what `watchTask` does.
+ * Throws what `accept` and `watchTask` throw.
  */
 export async function* runTask(
   deps: WatchDeps,
@@ -120,7 +122,7 @@ async function* follow(
   }
 }
 
-/** In no log: the record says it. */
+/** The first entry. It is not stored in the log: it follows from the record. */
 function firstEntry({ created, since }: Task): LogEntry {
   const content =
     since === undefined

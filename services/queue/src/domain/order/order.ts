@@ -1,33 +1,45 @@
 import type { PriorityClass } from "../task/task.js";
 
-/** The rule by which classes and agents share an engine; see docs/queue.md, Order and Fairness. */
+/** The rules by which classes and agents share an engine: see docs/queue.md, Order and Fairness. */
 export interface Order {
-  /** Urgent tasks of one engine that may run by overtaking. Above it urgent takes turns like the others; 0: no bound. */
+  /**
+   * Urgent tasks overtake only while fewer than this run on the engine. Then urgent takes turns like other classes. 0:
+   * no bound.
+   */
   readonly urgentMax: number;
   readonly weights: Readonly<Record<PriorityClass, number>>;
-  /** Tasks of one agent that may run at once; 0: no bound. */
+  /** How many tasks of one agent may run at the same time. 0: no bound. */
   readonly agentMaxRunning: number;
-  /** How agents share a class; 1 for those not named. */
+  /** The weights by which agents share a class. Agents that are not named have 1. */
   readonly agentWeights: Readonly<Record<string, number>>;
-  /** Tasks with a label, or with one value of a label's key, that may run at once, by `labelName` or its part before "=". */
+  /**
+   * How many tasks with a label may run at the same time. A key is a `labelName`, or its part before "=", which bounds
+   * each value of that label key.
+   */
   readonly labelMaxRunning: Readonly<Record<string, number>>;
-  /** Runs and tokens that may start in a minute, by name; `*` is for those not named. */
+  /** How many runs and tokens may start in a minute, by name. `*` is for engines or agents that are not named. */
   readonly engineRates: Readonly<Record<string, Rate>>;
   readonly agentRates: Readonly<Record<string, Rate>>;
 }
 
-/** 0: any number. */
+/** 0: no bound. */
 export type Rate = readonly [requests: number, tokens: number];
 
-/** What is set for a name. Agents and labels choose theirs, so it may be one that every object has, such as `constructor`. */
+/**
+ * The setting of a name. Callers choose names of agents and labels, so a name may be one that every object has, like
+ * `constructor`.
+ */
 export const setFor = <T>(settings: Readonly<Record<string, T>>, name: string): T | undefined =>
   Object.hasOwn(settings, name) ? settings[name] : undefined;
 
-/** The bound of running tasks with this label, or undefined. */
+/** The bound on running tasks with this label. Undefined: there is none. */
 export const labelCap = ({ labelMaxRunning }: Order, label: string): number | undefined =>
   setFor(labelMaxRunning, label) ?? setFor(labelMaxRunning, label.slice(0, label.indexOf("=")));
 
-/** A shard's share of what all runs have together. An agent is in one shard, so its own bounds are not shared out. */
+/**
+ * The order with a shard's share of all common bounds. An agent is in one shard only, so bounds on an agent are not
+ * divided.
+ */
 export function orderOfShard(order: Order, shards: number): Order {
   const share = (bound: number): number => Math.ceil(bound / shards);
   const shared = <T, R>(named: Readonly<Record<string, T>>, of: (value: T) => R) =>
@@ -41,8 +53,9 @@ export function orderOfShard(order: Order, shards: number): Order {
 }
 
 /**
- * Within what time a class's task is meant to start: the installation's objective, and the time after which its weight has doubled.
- * Urgent, which is to start at once, is given a second: what a wake-up and a Sync may take on a busy machine.
+ * The time within which a task of a class should start: the objective of the installation. After this time, the weight
+ * of the class has doubled. Urgent tasks should start at once, and have a second: a wake-up and a Sync may take this
+ * long on a busy machine.
  */
 export const START_TARGET_MS: Readonly<Record<PriorityClass, number>> = {
   urgent: 1_000,
@@ -51,10 +64,10 @@ export const START_TARGET_MS: Readonly<Record<PriorityClass, number>> = {
   low: 300_000,
 };
 
-/** Age multiplies a weight by at most this, so that a class which is hours late still leaves the others their turns. */
+/** Age multiplies a weight by at most this. So a class that is hours late still leaves turns to the others. */
 export const MOST_AGEING = 10;
 
-/** Of high, normal and low. Urgent above its bound weighs what high does. */
+/** The weights of the classes. Urgent, when it is above its bound, has the weight of high. */
 export function classWeights(high: number, normal: number, low: number): Order["weights"] {
   return { urgent: high, high, normal, low };
 }

@@ -15,20 +15,20 @@ export interface BulkChange {
   readonly dryRun: boolean;
 }
 
-/** What ClearQueue is about; every agent's tasks when none is named. */
+/** The tasks that ClearQueue removes. No agent: the tasks of all agents. */
 export interface Clearing {
   readonly class: PriorityClass;
   readonly agent?: string;
 }
 
-/** What changes of many tasks need of the storage. */
+/** The storage that changes of many tasks need. */
 export type BulkStore = WalkStore & ListStore & ConfirmationStore;
 export type Bulk = ReturnType<typeof createBulk>;
 
 /**
- * Changes of all tasks that a filter matches. Each task is changed by itself, and only while it still matches; a call that
- * stopped half-way, as it does when `signal` aborts or a bound on what waits is reached (QUEUE_FULL), can be repeated. Throws
- * INVALID_FIELD for a reason that is too long.
+ * Changes all tasks that a filter matches. Each task is changed on its own, and only while it still matches. A call can
+ * stop half-way: when `signal` aborts, or when a bound on waiting tasks is reached (QUEUE_FULL). Then the caller can
+ * repeat it. Throws INVALID_FIELD for a reason that is too long.
  */
 export function createBulk({ store, queue }: { store: BulkStore; queue: Changer }) {
   return {
@@ -40,7 +40,7 @@ export function createBulk({ store, queue }: { store: BulkStore; queue: Changer 
       return changeAll({ store, queue }, filter, reviving(readReason(reason)), { dryRun, signal });
     },
 
-    /** Counts what `clear` would remove when it is called with the token within 5 minutes. */
+    /** Counts the tasks that `clear` would remove. The returned token is valid for 5 minutes. */
     async prepareClear(what: Clearing, signal: AbortSignal): Promise<{ counts: Counts; token: string }> {
       const nowMs = await store.earliestNow();
       const mode = { dryRun: true, signal };
@@ -50,7 +50,7 @@ export function createBulk({ store, queue }: { store: BulkStore; queue: Changer 
       return { counts: matched, token };
     },
 
-    /** Ends what was accepted before the token was made and waits. Throws CONFIRMATION_INVALID. */
+    /** Cancels the waiting tasks that were accepted before the token was made. Throws CONFIRMATION_INVALID. */
     async clear(what: Clearing, { token, reason }: { token: string; reason: string }, signal: AbortSignal) {
       const preparedMs = UUID.test(token) ? await store.takeConfirmation(confirmationOf(what, token)) : undefined;
       if (preparedMs === undefined || (await store.earliestNow()) - preparedMs >= CONFIRMATION_MS) {
@@ -64,7 +64,10 @@ export function createBulk({ store, queue }: { store: BulkStore; queue: Changer 
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A token is found under what it was made for only, so one of something else is not used up. */
+/**
+ * The name under which a token is stored. It has the class and agent, so a call for other tasks does not use up the
+ * token.
+ */
 const confirmationOf = ({ class: priority, agent = "" }: Clearing, token: string): string =>
   `${priority}:${agent}:${token}`;
 

@@ -4,21 +4,26 @@ import type { State, Task } from "../task/task.js";
 import { isSurelyMeant, matches, type TaskFilter } from "./filter.js";
 import type { CandidatePage, Cursor, ListStore, WalkStore, Where } from "./search-store.js";
 
-/** Changes of one page: they go into Redis in groups, and others have their turn in between. */
+/**
+ * Tasks of one page that is changed. Changes go to Redis in groups, so that other calls get their turn between them.
+ */
 const AT_ONCE = 128;
-/** A millisecond of Redis. */
+/** Tasks of one page that is only counted: this takes Redis a millisecond. */
 const COUNTED_AT_ONCE = 1_000;
 
-/** Numbers of tasks, by agent. */
+/** How many tasks, by agent. */
 export type Counts = ReadonlyMap<string, number>;
 
 export interface Change {
-  /** In which states the tasks are that are meant. */
+  /** Only tasks in these states are changed. */
   readonly states: readonly State[];
-  /** At most: as long as one finds more, since a task can go back behind it, as one does whose lease is released. */
+  /**
+   * The greatest number of scans. A scan is repeated while it finds more tasks. The reason: a task can move to a place
+   * that the scan has already passed, for example when its lease is released.
+   */
   readonly walks: number;
   readonly after: (task: Task) => Move | undefined;
-  /** A meant task that is in this state now has been changed, by this call or another. */
+  /** Whether a task in this state counts as changed, by this call or by another. */
   readonly reached: (state: State) => boolean;
 }
 
@@ -34,11 +39,13 @@ interface ChangeDeps {
 interface Found {
   readonly id: string;
   readonly agent: string;
-  /** A task that was accepted later is not meant. */
+  /** When the scan began (ms). Tasks that were accepted later are not changed. */
   readonly asOf: number;
 }
 
-/** Changes every task that the filter matches, or counts them only. Throws what the first change threw that failed. */
+/**
+ * Changes every task that the filter matches, or only counts them. Throws the error of the first change that failed.
+ */
 export async function changeAll(
   { store, queue }: ChangeDeps,
   filter: TaskFilter,
@@ -52,14 +59,14 @@ export async function changeAll(
   const start = await store.beginWalk(where);
   const met = new Set<string>();
 
-  /** Answers the tasks of a page that were not met before. */
+  /** Returns the matching tasks of a page that no earlier page had. */
   const meet = async (page: CandidatePage): Promise<readonly Found[]> => {
     const found = (await matching(store, page, { filter, states })).filter(({ id }) => met.size < met.add(id).size);
     for (const task of found) count(counts.matched, task);
     return found;
   };
   const changePage = async (found: readonly Found[]): Promise<void> => {
-    // All of them have an end before one that failed is told of.
+    // A failure is thrown only after all changes of the page are done.
     const settled = await Promise.allSettled(found.map((task) => changeOne(queue, task, { filter, change })));
     for (const [i, each] of settled.entries()) {
       const task = found[i];
@@ -68,7 +75,9 @@ export async function changeAll(
     const failed = settled.find((each) => each.status === "rejected");
     if (failed) throw failed.reason;
   };
-  /** Two pages are under way at once, so that Redis and this process do not wait for each other by turns. */
+  /**
+   * Reads the next page while the changes of the page before are under way. So Redis and this process work in parallel.
+   */
   const walk = async (): Promise<void> => {
     let underWay = Promise.resolve();
     try {
@@ -107,7 +116,7 @@ async function changeOne(
   return outcome === "ok" && to !== undefined && reached(to);
 }
 
-/** Those of a page that the filter means. Reads only the records that the page cannot decide by itself. */
+/** The tasks of a page that the filter matches. Reads a record only when the page itself cannot decide. */
 async function matching(
   store: ListStore,
   { asOf, found }: CandidatePage,

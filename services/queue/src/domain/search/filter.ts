@@ -1,13 +1,13 @@
 import type { CategoryName } from "@ccsp/errors";
 import type { PriorityClass, State, Task } from "../task/task.js";
 
-/** Which tasks are meant: every field that is set has to match. An empty list means any. */
+/** Selects tasks. Every field that is set has to match. An empty list matches any. */
 export interface TaskFilter {
   readonly agent?: string;
   readonly states: readonly State[];
   readonly engine?: string;
   readonly classes: readonly PriorityClass[];
-  /** All of these, as `labelName` has them. */
+  /** The task has all these labels, in the form of `labelName`. */
   readonly labels: readonly string[];
   /** Accepted at this time (ms since 1970) or later. */
   readonly fromMs?: number;
@@ -35,7 +35,10 @@ export function matches(task: Task, filter: TaskFilter): boolean {
   );
 }
 
-/** Whether a task matches that is known to be of an agent, engine, class and state of the filter, and was accepted by `sinceMs`; false: its record has to say. */
+/**
+ * Whether a task surely matches, without its record. The caller knows that its agent, engine, class and state match,
+ * and that it was accepted at `sinceMs` or before. False: only the record can decide.
+ */
 export function isSurelyMeant({ labels, fromMs, beforeMs, categories }: TaskFilter, sinceMs: number): boolean {
   const rest = labels.length === 0 && categories.length === 0 && fromMs === undefined;
   return rest && (beforeMs === undefined || sinceMs < beforeMs);

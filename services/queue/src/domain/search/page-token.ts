@@ -1,10 +1,12 @@
 import { invalidFields } from "@ccsp/errors";
 import { isTaskId } from "../task/shard.js";
 
-/** A page token names the last task of its page, so pages stay right while tasks come and go. */
+/** The page token names the last task of the page. So the next page is right even when tasks were added or removed. */
 export const pageTokenAfter = (lastId: string): string => Buffer.from(`1:${lastId}`).toString("base64url");
 
-/** The task that the page before ended with; undefined for the first page. Throws INVALID_FIELD for anything else. */
+/**
+ * The last task of the page before. Undefined for the first page. Throws INVALID_FIELD for a token that is not valid.
+ */
 export function readPageToken(token: string): string | undefined {
   if (token === "") return undefined;
   const [version, id = ""] = Buffer.from(token, "base64url").toString("utf8").split(":");

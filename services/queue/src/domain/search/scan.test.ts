@@ -7,7 +7,7 @@ import { listTasks, MOST_LOOKED_AT, newestFirst } from "./scan.js";
 
 const AGENTS = ["alice", "bob", "carol"] as const;
 
-/** A store of tasks that are named by their age; each agent's are in a shard of their own. Counts what is read. */
+/** A store of tasks whose ids show their age. The tasks of each agent are in their own shard. Counts the reads. */
 function storeOf(owners: readonly number[]) {
   const tasks = owners.map((owner, age): Task => {
     const id = `${owner}-${String(age).padStart(26, "0")}`;

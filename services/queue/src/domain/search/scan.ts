@@ -4,13 +4,19 @@ import { matches, type TaskFilter } from "./filter.js";
 import { pageTokenAfter, readPageToken } from "./page-token.js";
 import type { ListStore } from "./search-store.js";
 
-/** Records that are read at once: a millisecond of Redis. */
+/** Records in one read: this takes Redis a millisecond. */
 const MOST_AT_ONCE = 500;
 const FEWEST_IDS = 10;
-/** Tasks that one List looks at, so that a filter which matches little holds up nobody. */
+/**
+ * Tasks that one List checks. The bound exists because a filter may match few tasks, and the scan must not delay other
+ * calls.
+ */
 export const MOST_LOOKED_AT = 5_000;
 
-/** A page of the tasks that match, newest first; `nextPageToken` is "" on the last page. Throws INVALID_FIELD for the token. */
+/**
+ * A page of the matching tasks, newest first. `nextPageToken` is "" on the last page. A page may have fewer tasks than
+ * `pageSize` before the last page. Throws INVALID_FIELD for the token.
+ */
 export async function listTasks(
   store: ListStore,
   { filter, pageSize, pageToken }: { filter: TaskFilter; pageSize: number; pageToken: string },
@@ -28,8 +34,9 @@ export async function listTasks(
 }
 
 /**
- * Every task of an agent, or of all when none is named, newest first and older than `before`. What is accepted meanwhile is not
- * among them, so it comes to an end. `first` tasks are read at first, then more and more at once.
+ * Yields every task of an agent, or of all agents when `agent` is undefined: newest first, and older than `before`.
+ * Tasks that are accepted meanwhile are not included, so the scan ends. It reads `first` tasks first, then twice as
+ * many each time.
  */
 export async function* newestFirst(
   store: ListStore,
@@ -39,7 +46,8 @@ export async function* newestFirst(
   const count = Math.max(FEWEST_IDS, Math.ceil(first / Math.max(1, owners.length)));
   const lines = owners.map((owner): Line => ({ owner, ids: [], age: "", before, count, more: true }));
   await Promise.all(lines.map((line) => readOn(store, line)));
-  // The line with the newest is the last. Each task is put among hundreds of agents in a few comparisons.
+  // Sorted, the list with the newest task last. A binary search finds the place of a list, because there may be
+  // hundreds of agents.
   const inOrder = lines.filter(({ ids }) => ids.length > 0).toSorted((a, b) => (a.age < b.age ? -1 : 1));
   for (let most = first; ; most = Math.min(2 * most, MOST_AT_ONCE)) {
     const ids: string[] = [];
@@ -56,11 +64,11 @@ export async function* newestFirst(
   }
 }
 
-/** One agent's ids that were read and not used yet, oldest first. */
+/** The ids of one agent that were read but not used yet, oldest first. */
 interface Line {
   readonly owner: string;
   ids: string[];
-  /** Of the newest of them. */
+  /** Age (see `ageOfId`) of the newest of these ids. */
   age: string;
   before: string | undefined;
   count: number;

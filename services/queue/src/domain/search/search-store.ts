@@ -1,37 +1,41 @@
 import type { PriorityClass, State, Task } from "../task/task.js";
 
-/** Reads tasks of agents, in order. */
+/** Lists the tasks of agents. */
 export interface ListStore {
-  /** Agents that have tasks, ended ones included. */
+  /** The agents that have tasks, including ended tasks. */
   owners(): Promise<readonly string[]>;
-  /** Newest first, older than `before`, which may be another agent's. */
+  /** Ids of an agent's tasks, newest first and older than `before`, which may be the task of another agent. */
   listIds(agent: string, before: string | undefined, count: number): Promise<readonly string[]>;
-  /** In the order of `ids`, without those that are gone or cannot be read. */
+  /** The tasks in the order of `ids`, without tasks that are gone or cannot be read. */
   findAll(ids: readonly string[]): Promise<readonly Task[]>;
 }
 
-/** Walks over the tasks that a filter may mean. */
+/** Scans the tasks that a filter may match. */
 export interface WalkStore {
-  /** By the slowest of all clocks: what was accepted before this was accepted before now, whatever its shard. */
+  /**
+   * Ms since 1970 on the slowest clock of all shards. A task with an earlier time of acceptance was accepted before
+   * now, whatever its shard.
+   */
   earliestNow(): Promise<number>;
-  /** Begins a walk over the tasks that may be of these. */
+  /** Begins a scan of the tasks that may match `where`. */
   beginWalk(where: Where): Promise<Cursor>;
   /**
-   * About `count` of them, from where the page before ended; the last page has no `next`. Who is one from the beginning to the end is found,
-   * perhaps twice, but for one that goes back meanwhile: from an executor to where it waits. Others are found too.
+   * Returns about `count` tasks, from where the page before ended. The last page has no `next`. A task that matches
+   * `where` during the whole scan is found, perhaps twice. One exception: a task may be missed when it goes back from
+   * an executor to where it waits meanwhile. Tasks that do not match may be found too.
    */
   candidates(where: Where, count: number, cursor: Cursor): Promise<CandidatePage>;
 }
 
-/** Remembers what waits for a confirmation. */
+/** Remembers calls that wait for a confirmation. */
 export interface ConfirmationStore {
-  /** Remembers for `keptMs` when something was prepared that needs a confirmation. */
+  /** Remembers for `keptMs` when a call was prepared that needs a confirmation. */
   keepConfirmation(name: string, preparedMs: number, keptMs: number): Promise<void>;
-  /** When it was prepared; undefined when nothing is remembered by this name. It can be taken once. */
+  /** When the call was prepared. It can be taken once. Undefined when this name is not known. */
   takeConfirmation(name: string): Promise<number | undefined>;
 }
 
-/** Which tasks; an empty list of classes means any. */
+/** The tasks of a scan. An empty list of classes means any. */
 export interface Where {
   readonly states: readonly State[];
   readonly classes: readonly PriorityClass[];
@@ -40,17 +44,20 @@ export interface Where {
 }
 
 export interface CandidatePage {
-  /** When the walk began, on the clock of the shard that the page is of: who was accepted later is not meant. */
+  /**
+   * When the scan began, on the clock of the shard of this page. Tasks that were accepted later do not belong to the
+   * scan.
+   */
   readonly asOf: number;
   readonly found: readonly Candidate[];
   readonly next?: Cursor;
 }
 
-/** Of one walk; only the store that made it reads it. */
+/** The position of one scan. Only the store that made it can read it. */
 export type Cursor = string;
 
 export interface Candidate {
   readonly id: string;
-  /** It is QUEUED, of an engine, class and agent that were asked for; `sinceMs`: its age, accepted then or before. */
+  /** The task is QUEUED and matches engine, class and agent. It was accepted at `sinceMs` or before. */
   readonly waits?: { readonly agent: string; readonly sinceMs: number };
 }

@@ -1,7 +1,7 @@
 import type { DueStore, NextDue } from "../due/due-store.js";
 import type { Shards } from "./shards.js";
 
-/** What is due in any shard. */
+/** Finds what is due in any shard. */
 export const shardedDue = ({ all, idsOfAll }: Shards): DueStore => ({
   overdueLeases: (count) => idsOfAll((store) => store.overdueLeases(count)),
   dueParked: (count) => idsOfAll((store) => store.dueParked(count)),

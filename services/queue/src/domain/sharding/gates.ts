@@ -3,7 +3,10 @@ import type { BlockedStore, GateStore, LimitStore } from "../gates/gate-store.js
 import { COPY, mendGates } from "./mend-gates.js";
 import type { Shards } from "./shards.js";
 
-/** What the first shard has is in force, so half a closing or half an opening is never taken for a whole one. */
+/**
+ * The gates of the first shard are decisive. So a closing or an opening that reached only some shards is never half in
+ * force.
+ */
 export const shardedGates = ({ all, first, others }: Shards): GateStore => ({
   gates: () => first.gates(),
   async closeGate(closing) {
@@ -20,7 +23,7 @@ export const shardedGates = ({ all, first, others }: Shards): GateStore => ({
   openDueGates: async () => void (await all((store) => store.openDueGates())),
 });
 
-/** An emergency stop, like a gate. */
+/** Emergency stops work like gates: the first shard is decisive. */
 export const shardedEmergency = ({ first, others, idsOfAll }: Shards): EmergencyStore => ({
   emergency: () => first.emergency(),
   async raiseEmergency(stop, how) {

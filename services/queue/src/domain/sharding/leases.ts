@@ -2,7 +2,7 @@ import type { Claimed, Grant, LeaseStore } from "../leases/lease-store.js";
 import { shardOfTask } from "../task/shard.js";
 import type { Shards } from "./shards.js";
 
-/** An executor asks all shards for work, and may hold leases in each. */
+/** An executor asks all shards for tasks, and may hold leases in each. */
 export const shardedLeases = ({ all, ofTask, stores }: Shards): LeaseStore => ({
   async sync(heartbeat) {
     const unknown = heartbeat.held.map(({ id }) => id).filter((id) => !ofTask(id));
@@ -32,9 +32,10 @@ export const shardedLeases = ({ all, ofTask, stores }: Shards): LeaseStore => ({
 });
 
 /**
- * Grants from all shards. First what this very Sync was granted before, so that a repeated one is answered the same; then
- * urgent tasks that may overtake, wherever they are; then what each shard would start next. The shards take turns, for each
- * engine on its own: the one after the last that gave begins.
+ * Claims from all shards, in three steps. First come the grants that this same Sync got before, so that a repeated Sync
+ * gets the same answer. Then come urgent tasks that may overtake, in any shard. Then come the tasks that each shard
+ * would start next. The shards take turns, separately for each engine: the shard after the last one that granted a task
+ * begins.
  */
 function createShardedClaim(shards: readonly LeaseStore[]): LeaseStore["claim"] {
   const nextFirst = new Map<string, number>();
@@ -56,7 +57,7 @@ function createShardedClaim(shards: readonly LeaseStore[]): LeaseStore["claim"] 
       const count = Math.min(most, claim.count - all.length);
       const maxBytes = claim.maxBytes - bytesOf(all);
       if (granted.includes("stale") || count <= 0 || maxBytes <= 0) continue;
-      // A shard's answer begins with what it granted before.
+      // The answer of a shard begins with its earlier grants, so count and bytes include them.
       const more = { ...claim, count: before.length + count, maxBytes: bytesOf(before) + maxBytes, early: false };
       const answer = (await shards[shard]?.claim(more)) ?? NOTHING;
       granted[shard] = answer;
@@ -70,7 +71,7 @@ function createShardedClaim(shards: readonly LeaseStore[]): LeaseStore["claim"] 
   };
 }
 
-/** `repeated`: the tasks that were granted before, in answer to the same call. */
+/** `repeated`: ids of the tasks that an earlier answer to the same call granted. */
 function joinClaims(answers: readonly Claimed[], repeated: ReadonlySet<string>): Claimed {
   const waits = answers.flatMap(({ waitMs }) => waitMs ?? []);
   const kept = answers.find((answer) => answer.kept)?.kept;

@@ -8,15 +8,16 @@ const EMERGENCY: Scope = { kind: "emergency" };
 
 type CopiedStore = GateStore & EmergencyStore & Clock;
 
-/** How another shard closes what the first has closed: in the same way, and without an event. */
+/** How another shard copies a closed gate of the first shard: exactly, and without an event. */
 export const COPY = { how: "replace", told: false } as const;
 
 /**
- * Makes every shard have the gates and the emergency stop of the first one, should a process have died halfway or a shard have been away.
- * How many leases a ramp has let through is each shard's own.
+ * Copies the gates and the emergency stop of the first shard to all others. A process may have died halfway through a
+ * change, or a shard may have been away. Each shard counts by itself how many leases a ramp has let through.
  */
 export async function mendGates(first: CopiedStore, others: readonly CopiedStore[]): Promise<void> {
-  // In this order: what another shard had before, and the first has no longer, is over. Should it be closed anew meanwhile, that stays.
+  // The others are read before the first. So a gate that another shard has and the first does not have is over. If it
+  // is closed anew meanwhile, the time of closing differs and it stays closed.
   const copies = await Promise.all(
     others.map(async (store) => ({ store, stop: await store.emergency(), gates: await store.gates() })),
   );

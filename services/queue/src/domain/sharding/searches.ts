@@ -2,7 +2,7 @@ import type { ConfirmationStore, Cursor, ListStore, WalkStore } from "../search/
 import { idInShard, shardOfTask } from "../task/shard.js";
 import type { Shards } from "./shards.js";
 
-/** A list of an agent's tasks is in its shard. */
+/** The tasks of an agent are listed from its shard. */
 export const shardedLists = ({ all, idsOfAll, ofAgent, shardOfAgent }: Shards): ListStore => ({
   owners: () => idsOfAll((store) => store.owners()),
   listIds: (agent, before, count) =>
@@ -14,10 +14,10 @@ export const shardedLists = ({ all, idsOfAll, ofAgent, shardOfAgent }: Shards): 
   },
 });
 
-/** A walk goes through the shards one after the other. */
+/** A scan goes through the shards one after the other. */
 export const shardedWalks = ({ all, first, shardOfAgent, stores }: Shards): WalkStore => ({
   earliestNow: async () => Math.min(...(await all((store) => store.earliestNow()))),
-  // In all shards at once, so that what is accepted meanwhile is in none of them.
+  // All shards start the scan at the same time. So no shard includes tasks that are accepted after the start.
   async beginWalk(where) {
     const inAll = await all(async (store, shard) => ({ shard, at: await store.beginWalk(where) }));
     const meant = where.agent === undefined ? inAll : inAll.slice(shardOfAgent(where.agent)).slice(0, 1);
@@ -38,7 +38,7 @@ export const shardedConfirmations = ({ first }: Shards): ConfirmationStore => ({
   takeConfirmation: (name) => first.takeConfirmation(name),
 });
 
-/** How far a walk is in each shard that it has not gone through. */
+/** The position of a scan in each shard that it has not finished. */
 type Walk = readonly { readonly shard: number; readonly at: Cursor }[];
 const encodeWalk = (walk: Walk): Cursor => JSON.stringify(walk);
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `encodeWalk` makes them

@@ -8,8 +8,9 @@ import { shardedSituations, shardedStatus } from "./status.js";
 import { shardedIntake, shardedTasks } from "./tasks.js";
 
 /**
- * One store out of one for each shard; see docs/queue-storage.md, Shards and names. An agent's tasks are in one shard, a task's id names its
- * own, and a question about all is answered by all. Bounds are those of a shard: the caller divides.
+ * Joins the stores of all shards into one store: see docs/queue-storage.md, Shards and names. The tasks of an agent are
+ * in one shard. The id of a task names its shard. A question about all tasks goes to all shards. The bounds of each
+ * store are those of a shard: the caller divides them.
  */
 export function createShardedStore([first, ...others]: readonly TaskStore[]): TaskStore {
   if (first === undefined) throw new Error("there is no shard");

@@ -1,17 +1,17 @@
 import type { TaskStore } from "../store.js";
 import { shardOfAgent, shardOfTask } from "../task/shard.js";
 
-/** The stores of all shards, and which of them has what. */
+/** The stores of all shards, and how to find the right one. */
 export interface Shards {
-  /** It has what belongs to no agent and no task. */
+  /** The first shard also stores all data that belongs to no agent and no task. */
   readonly first: TaskStore;
   readonly others: readonly TaskStore[];
   readonly stores: readonly TaskStore[];
   readonly shardOfAgent: (agent: string) => number;
   readonly ofAgent: (agent: string) => TaskStore;
-  /** Undefined for an id of a shard that there is not, which no task has. */
+  /** Undefined for an id that names no existing shard. No task has such an id. */
   readonly ofTask: (id: string) => TaskStore | undefined;
-  /** Asks all of them at once. */
+  /** Asks all stores in parallel. */
   readonly all: <T>(ask: (store: TaskStore, shard: number) => Promise<T>) => Promise<T[]>;
   readonly idsOfAll: (ids: (store: TaskStore) => Promise<readonly string[]>) => Promise<string[]>;
 }

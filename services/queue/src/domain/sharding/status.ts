@@ -4,7 +4,7 @@ import type { RunTimeStore, SituationStore } from "../explain/situation-store.js
 import { byLoad, type Counts, type Depth, type StatusStore } from "../status/status-store.js";
 import type { Shards } from "./shards.js";
 
-/** The sums of all shards. */
+/** The status is the sum of all shards. */
 export const shardedStatus = ({ all }: Shards): StatusStore & ExecutorStore => ({
   depths: async () => sumDepths((await all((store) => store.depths())).flat()),
   async counts() {
@@ -13,7 +13,7 @@ export const shardedStatus = ({ all }: Shards): StatusStore & ExecutorStore => (
     const [leased, parked, scheduled] = [sum("leased"), sum("parked"), sum("scheduled")];
     return { leased, parked, scheduled, ended: sum("ended"), waitingBytes: sum("waitingBytes") };
   },
-  // An agent is in one shard.
+  // An agent is in one shard only, so its load needs no sum.
   async agentLoads(count) {
     const loads = await all((store) => store.agentLoads(count));
     return loads.flat().toSorted(byLoad).slice(0, count);
@@ -21,7 +21,7 @@ export const shardedStatus = ({ all }: Shards): StatusStore & ExecutorStore => (
   executors: async (seenWithinMs) => joinExecutors((await all((store) => store.executors(seenWithinMs))).flat()),
 });
 
-/** A task waits in its own shard, for executors that ask all of them. */
+/** A task waits in its own shard, for executors that ask all shards. */
 export const shardedSituations = ({ all, ofAgent, ofTask, shardOfAgent }: Shards): SituationStore & RunTimeStore => ({
   standing: (task) => ofAgent(task.agent).standing(task),
   rememberRun: async (task, run) => ofTask(task.id)?.rememberRun(task, run),

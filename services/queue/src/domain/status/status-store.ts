@@ -1,9 +1,9 @@
 import type { PriorityClass } from "../task/task.js";
 
-/** Counts what waits and runs. */
+/** Counts waiting and running tasks. */
 export interface StatusStore {
   depths(): Promise<readonly Depth[]>;
-  /** Agents with waiting or running tasks, those with most first. */
+  /** Agents with waiting or running tasks, the agents with the most tasks first. */
   agentLoads(count: number): Promise<readonly AgentLoad[]>;
   counts(): Promise<Counts>;
 }
@@ -11,17 +11,17 @@ export interface StatusStore {
 export interface Depth {
   readonly engine: string;
   readonly class: PriorityClass;
-  /** For an executor. */
+  /** Tasks that wait for an executor. */
   readonly waiting: number;
   readonly oldestAgeMs: number | undefined;
   readonly running: number;
-  /** For a time; of very many the first to be ready. */
+  /** Tasks that wait for a time. When there are very many, it counts only the first ones to be ready. */
   readonly parked: number;
 }
 
 export interface AgentLoad {
   readonly agent: string;
-  /** For an executor or for a time. */
+  /** Tasks that wait for an executor or for a time. */
   readonly waiting: number;
   readonly running: number;
 }
@@ -34,6 +34,6 @@ export interface Counts {
   readonly parked: number;
   readonly scheduled: number;
   readonly ended: number;
-  /** What the bounds count. */
+  /** Bytes of waiting tasks, as the bounds count them. */
   readonly waitingBytes: number;
 }

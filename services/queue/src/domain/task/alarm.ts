@@ -1,23 +1,26 @@
 import type { Move } from "./move.js";
 import { type Failure, isEnded, isHeld, type Task } from "./task.js";
 
-/** On which a task may start; what is absent is none. */
+/** Conditions for the start of a task. An absent member is no condition. */
 export interface StartConditions {
-  /** Of its first run, in ms since 1970. */
+  /** The time by which its first run has to start (ms since 1970). */
   readonly deadline?: number;
-  /** The executor that it waits for, and for how many ms; for ever when absent. */
+  /** The executor that the task waits for, and for how many ms from its acceptance. No `pinMs`: it waits forever. */
   readonly pin?: string;
   readonly pinMs?: number;
-  /** For whom it waits after that, and for how many ms from its acceptance. */
+  /** The executor that it waits for after that, and for how many ms from its acceptance. */
   readonly nextPin?: string;
   readonly nextPinMs?: number;
 }
 
-/** An executor that cannot exist: who waits for it is about to be answered without a run. */
+/** An id that no executor can have. A task that waits for it is about to be answered from the cache, without a run. */
 export const ANSWERING = "@cache";
 const ANSWERED_WITHIN_MS = 60_000;
 
-/** So that nobody runs the task meanwhile. If its answer does not come, it waits from then on as it would have without. */
+/**
+ * Conditions with which no executor runs the task while its cached answer is stored. If the answer does not come within
+ * a minute, the task waits on its own conditions.
+ */
 export const toBeAnswered = ({ pin, pinMs, ...others }: StartConditions = {}): StartConditions => ({
   ...others,
   pin: ANSWERING,
@@ -27,8 +30,9 @@ export const toBeAnswered = ({ pin, pinMs, ...others }: StartConditions = {}): S
 });
 
 /**
- * What a waiting task's alarm brings: the end when its first run should have started by now, or instead of the executor
- * that it waits for the next one or any. Undefined when neither is due any more. `nowMs` is Redis' time.
+ * Decides what the alarm of a waiting task does. The task expires when its first run has not started by its deadline.
+ * Otherwise it stops waiting for its executor, and waits for the next one or for any. Undefined when neither is due any
+ * more. `nowMs` is the time of Redis.
  */
 export function afterAlarm(task: Task, nowMs: number): Move | undefined {
   const { state, deadline, attempt = 0, pin, pinMs, nextPin = null, nextPinMs = null, created } = task;

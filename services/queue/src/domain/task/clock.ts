@@ -1,5 +1,5 @@
 /** The clock by which the times of tasks count. */
 export interface Clock {
-  /** Ms since 1970 on the clock by which this task's times count: that of the Redis it is in. */
+  /** Ms since 1970 on the clock of the Redis that stores this task. `""`: the first shard. */
   now(id: string): Promise<number>;
 }

@@ -104,7 +104,7 @@ describe("what follows a failed run", () => {
     });
   }
 
-  /** Fails with the same again and again: how it ends, after how many runs and how long. */
+  /** Lets every run fail with the same failure. Returns how the task ends, after how many runs and after what wait. */
   const always = (failure: Failure, most = 5_000) => {
     let now = task();
     let waitedMs = 0;

@@ -3,63 +3,66 @@ import { backoffMs } from "@ccsp/timing";
 import type { Move, RunFacts } from "./move.js";
 import { type Failure, isEnded, isHeld, type PriorityClass, type Task } from "./task.js";
 
-/** When a failed run is tried again, unless its task says otherwise. */
+/** When a failed run is tried again. The task may set other values (`Task.retry`). */
 export interface RetryPolicy {
-  /** Wait after the first failure; doubles with each run. */
+  /** Wait after the first failure. It doubles with each run. */
   readonly baseMs: number;
-  /** 0 to 1, for jitter. */
+  /** Returns 0 to 1, for jitter. */
   readonly random: () => number;
   readonly refusals: RefusalBudget;
 }
 
 /**
- * What of a task may be refused at no cost in attempts, before it fails with the cause: so that an error that comes back always comes to an end.
- * A closed window is none of these: it is waited for.
+ * How often and how long the provider may refuse a task at no cost in attempts. After that the task fails with the
+ * cause. So an error that always comes back ends at some time. A closed usage window does not count: the task waits
+ * until it opens.
  */
 export interface RefusalBudget {
-  /** Runs. */
   readonly runs: number;
-  /** Time that it waited between them. */
+  /** Total time that the task waited between these runs. */
   readonly waitMs: number;
 }
 
-/** A named time may pass a little late at the provider. */
+/** The clock of the provider may be behind, so a task waits a little longer than the provider said. */
 const OPEN_MARGIN_MS = 30_000;
 const LONGEST_BACKOFF_MS = 60_000;
-/** No usage window is longer: a time beyond it was misread, and must not park a task for ever. */
+/** No usage window is longer. A longer time is a misread one, and must not park a task forever. */
 export const LONGEST_PARKING_MS = 31 * 24 * 60 * 60 * 1000;
-/** Leases that may be lost before a run started: a task that no executor can even start must end some day. */
+/** Leases that may be lost before a run started. A task that no executor can start must end at some time. */
 export const DELIVERY_BUDGET = 20;
-/** Runs that may meet a closed window: each waits until that opens, so a task that comes so far is one that nobody will mend. */
+/**
+ * Runs that may meet a closed usage window. Each waits until the window opens, so a task with so many will not recover.
+ */
 export const WINDOW_BUDGET = 1_000;
 
 interface CategoryRule {
-  /** First wait; the installation's when absent. */
+  /** First wait. Absent: that of the installation. */
   readonly baseMs?: number;
-  /** Longest wait; the installation's when absent. */
+  /** Longest wait. Absent: `LONGEST_BACKOFF_MS`. */
   readonly maxMs?: number;
   /**
-   * The provider said "not now": waiting mends it, so it says nothing about the task and costs no attempt. A `refusal` may be one that nothing
-   * mends, and has a budget; a `window` opens.
+   * The provider said "not now". Time solves this, so it is not a fault of the task and costs no attempt. A `refusal`
+   * may come back forever, so it has a budget. A `window` opens at some time.
    */
   readonly limit?: "refusal" | "window";
 }
 
-/** What each kind of failure means for the next try; the others follow the installation. */
+/** What each category of failure means for the next try. Other categories follow the settings of the installation. */
 const CATEGORY_RULES: Readonly<Partial<Record<CategoryName, CategoryRule>>> = {
   // A burst limit refills within a minute.
   RATE_LIMIT: { baseMs: 5_000, maxMs: 300_000, limit: "refusal" },
-  // Without a time from the provider: windows are hours long, and each try that comes too early is a run for nothing.
+  // These waits are for a window without a time from the provider. Windows are hours long, and each early try wastes a
+  // run.
   USAGE_WINDOW: { baseMs: 300_000, maxMs: 3_600_000, limit: "window" },
-  // The account's bound on runs at once is what relieves the provider.
+  // The account's bound on concurrent runs relieves the provider, not this wait.
   OVERLOADED: { baseMs: 5_000, maxMs: 300_000, limit: "refusal" },
-  // The account's gate is what it waits for.
+  // The task waits behind the gate of the account.
   SESSION_TIMEOUT: { limit: "refusal" },
 };
 
 /**
- * When a failed run may be tried again: as the provider said or after a back-off, whichever is later; for a closed window as it said,
- * where it did.
+ * When a failed run may be tried again (ms since 1970): at the time that the provider said or after a back-off,
+ * whichever is later. For a closed usage window, a time that the provider said is the only one that counts.
  */
 export function retryTime(
   task: Task,
@@ -71,17 +74,19 @@ export function retryTime(
   const own = rule.limit ? undefined : task.retry;
   const baseMs = own?.baseMs ?? rule.baseMs ?? policy.baseMs;
   const maxMs = Math.max(own?.maxMs ?? rule.maxMs ?? LONGEST_BACKOFF_MS, baseMs);
-  // Of a limit only the limited runs count: an hour of other failures makes no window longer.
+  // For a limit, only limited runs count: other failures before it do not make the limit last longer.
   const runs = rule.limit ? (task.limited ?? 0) + 1 : Math.max(task.attempt ?? 0, (task.spent ?? 0) + 1);
   const waitMs = backoffMs(runs, { firstMs: baseMs, longestMs: maxMs, random: policy.random });
   const saidMs = Math.min(error.retryAfterMs ?? 0, LONGEST_PARKING_MS);
-  // A window that opened while the run ended is named too. A second time it may be a clock that is wrong.
+  // 0 means that the window opened while the run ended. Only the first time: a second 0 may come from a wrong clock.
   const opened = error.retryAfterMs === 0 && runs === 1;
   const named = error.category === "USAGE_WINDOW" && (saidMs > 0 || opened);
   return Math.ceil(nowMs + (named ? saidMs + OPEN_MARGIN_MS : Math.max(waitMs, saidMs)));
 }
 
-/** What follows a failed run that holds `fence`. `readyMs` is its `retryTime` at `nowMs`. `facts` go into the event. */
+/**
+ * The move after a failed run that holds `fence`. `readyMs` is its `retryTime` at `nowMs`. `facts` go into the event.
+ */
 export function afterFailure(
   task: Task,
   { fence, error, facts: { tokens, event: facts = {} } = {} }: { fence: number; error: Failure; facts?: RunFacts },
@@ -93,14 +98,14 @@ export function afterFailure(
     settle: "fail" as const,
     ...(tokens !== undefined && { used: tokens }),
   };
-  // The cancel asked for the end, so whatever the run failed of is not tried again.
+  // A caller cancelled the task, so it ends whatever the cause of the failure is.
   if (task.state === "CANCELLING") return { ...common, ...cancelled(task.cancel ?? "", facts) };
 
-  // Ended by an emergency stop, of which the task does not know yet.
+  // An emergency stop ended the run, and the record of the task does not show it yet.
   if (error.category === "CANCELLED") return { ...common, ...cancelled(error.message, facts) };
 
   const limit = CATEGORY_RULES[error.category]?.limit;
-  // Nothing ran, so it is the executor's failure and not an attempt of the task.
+  // No run started. So this is a failure of the executor and not an attempt of the task.
   const unstarted = neverStarted(task, error);
   const spent = (task.spent ?? 0) + (limit || unstarted ? 0 : 1);
   const limited = (task.limited ?? 0) + (limit ? 1 : 0);
@@ -108,7 +113,7 @@ export function afterFailure(
   const refused = (task.refused ?? 0) + (limit === "refusal" ? 1 : 0);
   const counted = { spent, limited, ...(unstarted && { deliveries }), ...(limit === "refusal" && { refused }), error };
   const unwanted = task.retry?.never?.includes(error.category) === true;
-  // A login that ended is nothing that the engine could try again, but a person renews it.
+  // The engine cannot retry after a login ended. But a person renews the login, so the queue can.
   const retryable = error.retryable || error.category === "SESSION_TIMEOUT";
   const used = spent >= task.max || limited >= WINDOW_BUDGET || deliveries >= DELIVERY_BUDGET;
   if (!retryable || unwanted || used) return { ...common, ...failed(counted, facts) };
@@ -131,16 +136,17 @@ export function afterFailure(
   };
 }
 
-/** How a lease can end without a word about the run. */
+/** How a lease can end without a result of the run. */
 export type LeaseEnd =
   | { readonly how: "released"; readonly fence: number; readonly reason: string }
-  /** The holder's Sync does not name it. */
+  /** The Sync of its holder does not name it. */
   | { readonly how: "undelivered"; readonly fence: number }
   | { readonly how: "expired" };
 
 /**
- * What follows a lease that ended without Complete or Fail. A run that had started costs an attempt, a lease without a run
- * costs a delivery; giving back costs nothing, and neither does an end that an emergency stop wants (`parked`).
+ * The move after a lease that ended without Complete or Fail. A run that had started costs an attempt. A lease without
+ * a run costs a delivery. A released lease costs nothing, and neither does a lease that an emergency stop ended
+ * (`parked`).
  */
 export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): Move {
   const common = {
@@ -155,7 +161,7 @@ export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): 
   if (end.how === "released" || parked) {
     const reason = end.how === "released" ? end.reason : "an emergency stop parked it";
     const again = ran ? { note: { reason }, event: { type: "retried" } as const } : reason && { note: { reason } };
-    // Of a lease that a stop ended there is no other trace, and the next is not the task's first.
+    // `deliveries` shows that the next lease is not the first one: a lease that a stop ended leaves no other trace.
     const set = parked && task.deliveries === undefined ? { deliveries: 0 } : {};
     return { ...common, to: "QUEUED", set, ...again };
   }
@@ -176,7 +182,7 @@ export function afterLease(task: Task, end: LeaseEnd, { parked = false } = {}): 
   return { ...common, to: "QUEUED", set: { deliveries } };
 }
 
-/** Who holds a lease, as its executor says. */
+/** The holder of a lease, as its executor reports it. */
 export interface Holder {
   readonly fence: number;
   readonly executor: string;
@@ -185,8 +191,8 @@ export interface Holder {
 }
 
 /**
- * What follows when an executor holds a lease that the store forgot: it goes on, as the newest, for `leaseMs` from now.
- * Undefined when the task has ended.
+ * The move when an executor holds a lease that the store lost: the lease continues as the newest one, for `leaseMs`
+ * from now. Undefined when the task has ended.
  */
 export function afterForgetting(task: Task, holder: Holder, leaseMs: number): Move | undefined {
   if (isEnded(task.state)) return undefined;
@@ -194,14 +200,17 @@ export function afterForgetting(task: Task, holder: Holder, leaseMs: number): Mo
   return { from: task.state, to, leaseMs, set: { ...holder, reports: 0, bound: null, charged: null, weight: null } };
 }
 
-/** What a cancel does, or undefined when there is nothing left to cancel. */
+/** The move of a cancel. Undefined when there is nothing to cancel. */
 export function afterCancel(task: Task, reason: string): Move | undefined {
   if (isEnded(task.state) || task.state === "CANCELLING") return undefined;
   if (!isHeld(task.state)) return { from: task.state, ...cancelled(reason) };
   return { from: task.state, to: "CANCELLING", set: { cancel: reason }, note: { reason } };
 }
 
-/** What RetryTask does; undefined for a task that did not fail. It comes in as a new one does, has as many attempts as a new one, and no deadline any more. */
+/**
+ * The move of RetryTask. Undefined for a task that did not fail. The bounds on waiting tasks apply to it like to a new
+ * task. It has all its attempts again, and no deadline any more.
+ */
 export function afterRevival(task: Task, reason: string): Move | undefined {
   if (task.state !== "FAILED" && task.state !== "EXPIRED") return undefined;
   return {
@@ -214,20 +223,20 @@ export function afterRevival(task: Task, reason: string): Move | undefined {
   };
 }
 
-/** What SetPriority does; undefined where there is nothing to change. */
+/** The move of SetPriority. Undefined when there is nothing to change. */
 export function afterPriority(task: Task, priority: PriorityClass): Move | undefined {
   if (isHeld(task.state) || isEnded(task.state) || task.class === priority) return undefined;
   const note = { reason: `priority changed from ${task.class} to ${priority}` };
   return { from: task.state, to: task.state, set: { class: priority }, note };
 }
 
-/** A task that a label blocked may try again. */
+/** The move of a task that a label blocked and that may try again. */
 export function afterBlock(task: Task): Move | undefined {
   if (task.state !== "QUEUED" || task.blocked === undefined) return undefined;
   return { from: "QUEUED", to: "QUEUED", set: {} };
 }
 
-/** A queued task whose prompt is gone: a fault, or a Redis that came back without it. */
+/** The end of a queued task whose prompt is gone, because of a fault or because Redis came back without it. */
 export function afterLoss(task: Task): Move | undefined {
   if (task.state !== "QUEUED") return undefined;
   const error: Failure = {
@@ -239,12 +248,14 @@ export function afterLoss(task: Task): Move | undefined {
   return { from: "QUEUED", ...failed({ error }) };
 }
 
-/** A parked or scheduled task whose time has come. */
+/** The move of a parked or scheduled task whose time has come. */
 export function afterParking({ state }: Task): Move {
   return { from: state, to: "QUEUED", due: "parked", set: {}, note: {} };
 }
 
-/** The end of a waiting task whose answer was there before: it waited for nobody, and nobody ran it. */
+/**
+ * The end of a waiting task that is answered from the cache: its wait is 0 (`leased: created`), and no executor ran it.
+ */
 export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts): Move {
   return {
     from: "QUEUED",
@@ -254,7 +265,7 @@ export function afterAnswer({ created }: Task, { event: facts = {} }: RunFacts):
   };
 }
 
-/** The end that a holder's result brings, whatever the state: the work was done. */
+/** The end with a holder's result. It applies in any held state, because the work is done. */
 export function afterCompletion(fence: number, { tokens, event: facts = {} }: RunFacts): Move {
   const used = tokens === undefined ? {} : { used: tokens };
   return {
@@ -290,6 +301,6 @@ function executorLost(message: string): Failure {
   return { category: "EXECUTOR_LOST", message, retryable: true, source: "CCSP" };
 }
 
-/** The engine's processes did not come up on that executor: its report of a start is what makes a run. */
+/** Whether the engine did not start on that executor. A run begins only when the executor reports its start. */
 export const neverStarted = (task: Task, error: Failure): boolean =>
   task.state === "LEASED" && error.category === "ENGINE_CRASH";

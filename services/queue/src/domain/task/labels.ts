@@ -1,4 +1,4 @@
-/** A label as records and names in Redis have it: nothing in it needs to be escaped, and it has no "/". */
+/** The name of a label in records and in Redis. It has no "/", and no character of it needs escaping. */
 export const labelName = (key: string, value: string): string =>
   `${encodeURIComponent(key)}=${encodeURIComponent(value)}`;
 

@@ -5,11 +5,15 @@ import type { Task } from "./task.js";
 export interface TaskReads {
   find(id: string): Promise<Task | undefined>;
   /**
-   * To tell somebody: an end is then as safe as one that was answered to whoever made it. `whole`: that it has not ended, or no longer has,
-   * is as safe.
+   * Reads a task for an answer to a caller. When the answer shows an end, this end is as safe from loss as an end that
+   * was confirmed to the call that made it. With `whole`, this also holds for a task that has not ended or was put
+   * back.
    */
   findConfirmed(id: string, what?: "end" | "whole"): Promise<Task | undefined>;
-  /** The task that is held under this fence, as it was when it was leased or later; any task when it is not held so. */
+  /**
+   * The task as it was when it was leased under this fence, or later. It does not prove that the lease is still held:
+   * when the task is not held under this fence, the answer is the task in any state, or undefined.
+   */
   findLeased(id: string, fence: number): Promise<Task | undefined>;
 }
 
@@ -19,17 +23,17 @@ export interface TaskContents {
   findResult(task: Pick<Task, "id" | "chunks">): Promise<Uint8Array | undefined>;
 }
 
-/** Changes a task. Every change is atomic; it may be asked for twice and then happens once. */
+/** Changes a task. Every change is atomic and idempotent: a repeated call changes nothing more. */
 export interface TaskChanges {
-  /** The event tells what `task` has of it. */
+  /** Makes the move. Its event only has those facts of the task that `task` gives. */
   move(task: Place & Partial<Task>, move: Move, result?: Uint8Array): Promise<MoveOutcome>;
-  /** `ahead`: Redis forgot the lease; its holder's next Sync lets it go on. */
+  /** `ahead`: Redis lost the lease. The next Sync of its holder restores it. */
   report(report: Report): Promise<"ok" | "lost" | "ahead">;
-  /** Forgets an ended task, also one that cannot be read any more. */
+  /** Deletes an ended task, also when its record cannot be read any more. */
   remove(task: Pick<Task, "id" | "chunks">): Promise<void>;
 }
 
-/** Which task. Its engine never changes. */
+/** Names a task. Its engine never changes. */
 export interface Place {
   readonly id: string;
   readonly engine: string;
@@ -43,7 +47,7 @@ export interface Report {
   readonly entries: readonly Uint8Array[];
 }
 
-/** A task with what is stored apart from it. */
+/** A task with the data that is stored apart from its record. */
 export interface FullTask {
   readonly task: Task;
   readonly prompts: Uint8Array | undefined;

@@ -1,15 +1,15 @@
 import type { CategoryName, SourceName } from "@ccsp/errors";
 
 /**
- * A task's states, and the ways between them:
+ * The states of a task, and the changes between them:
  *
  *     SCHEDULED ─▶ QUEUED ─▶ LEASED ─▶ RUNNING ─▶ SUCCEEDED | FAILED
  *                    ▲         │          │
  *                    │◀────────┴──────────┤  lease given back or lost
  *                    └────── PARKED ◀─────┘  failed, will be tried again at a time
  *
- * A cancel ends SCHEDULED, QUEUED and PARKED at once, and takes LEASED and RUNNING by way of CANCELLING to CANCELLED. One whose
- * first run did not start by its deadline ends as EXPIRED.
+ * A cancel ends a SCHEDULED, QUEUED or PARKED task at once. A LEASED or RUNNING task becomes CANCELLING, then
+ * CANCELLED. A task whose first run did not start by its deadline ends as EXPIRED.
  */
 export const STATES = [
   "SCHEDULED",
@@ -25,14 +25,14 @@ export const STATES = [
 ] as const;
 export type State = (typeof STATES)[number];
 
-/** An executor has it. */
+/** Whether an executor has the task. */
 export const isHeld = (state: State): boolean => state === "LEASED" || state === "RUNNING" || state === "CANCELLING";
 
-/** Only RetryTask takes a task out of it. */
+/** Whether the task has ended. Only RetryTask takes a task out of such a state. */
 export const isEnded = (state: State): boolean =>
   state === "SUCCEEDED" || state === "FAILED" || state === "CANCELLED" || state === "EXPIRED";
 
-/** Classes, the most pressing first. */
+/** The priority classes, the most urgent first. */
 export const CLASSES = ["urgent", "high", "normal", "low"] as const;
 export type PriorityClass = (typeof CLASSES)[number];
 
@@ -45,7 +45,7 @@ export interface Failure {
   readonly retryAfterMs?: number;
 }
 
-/** How a task's failed runs are tried again, where its agent has said so. */
+/** How failed runs of a task are tried again, when its agent has set this. */
 export interface TaskRetry {
   readonly baseMs?: number;
   readonly maxMs?: number;
@@ -53,46 +53,49 @@ export interface TaskRetry {
   readonly never?: readonly CategoryName[];
 }
 
-/** A task as it is stored. Times are ms since 1970 on Redis' clock; what is absent has not happened yet. */
+/** A task as it is stored. Times are ms since 1970 on the clock of Redis. An absent time has not come yet. */
 export interface Task {
   readonly id: string;
   readonly agent: string;
   readonly engine: string;
   readonly class: PriorityClass;
   readonly state: State;
-  /** Failed runs that are final. */
+  /** The bound on attempts: the failure that makes `spent` reach it is final. */
   readonly max: number;
   readonly created: number;
-  /** Bytes of the spec and of this record at acceptance: what the bounds count. */
+  /** Bytes of the spec and of this record at acceptance. The bounds count them. */
   readonly size: number;
-  /** From when its age counts, if not from `created`: the start time that was asked for. */
+  /** The requested start time, from which its age counts. Absent: it counts from `created`. */
   readonly since?: number;
-  /** The time by which its first run has to have started. */
+  /** The time by which its first run has to start. */
   readonly deadline?: number;
-  /** The executor that it waits for, and for how many ms from `created`; for ever when absent. */
+  /** The executor that it waits for, and for how many ms from `created`. No `pinMs`: it waits forever. */
   readonly pin?: string;
   readonly pinMs?: number;
-  /** For whom it waits after that, in the same way. */
+  /** The executor that it waits for after that, in the same way. */
   readonly nextPin?: string;
   readonly nextPinMs?: number;
-  /** As `labelName` has them. */
+  /** In the form of `labelName`. */
   readonly labels?: readonly string[];
   readonly retry?: TaskRetry;
-  /** Why a QUEUED task is in no line: a scope of a label, `late` or `broken`. */
+  /** Why a QUEUED task is not in a waiting line: the scope of a label, `late` or `broken`. */
   readonly blocked?: string;
-  /** What was asked, without the prompts, in the form of the contract; nothing here looks into it. */
+  /** The encoded `TaskSpec` without the prompts. The domain does not read it. */
   readonly spec: string;
-  /** Under which its answer is cached; absent when it is not. */
+  /** The key under which its answer is cached. Absent: it is not cached. */
   readonly cacheKey?: string;
-  /** W3C context in which it was accepted. */
+  /** W3C trace context of its acceptance. */
   readonly trace?: string;
   /** Runs that started. */
   readonly attempt?: number;
-  /** Runs that count against `max`: not those that met a limit of the provider or were given back. */
+  /** Runs that count against `max`. Runs that met a limit of the provider or were given back do not count. */
   readonly spent?: number;
   /** Runs that met a limit of the provider. */
   readonly limited?: number;
-  /** Those of them that have a budget, and for how long it waited after them in all (ms); absent in records of the release before. */
+  /**
+   * Limited runs that have a budget (see `RefusalBudget`), and how long the task waited after them in total (ms).
+   * Absent in records of the release before.
+   */
   readonly refused?: number;
   readonly refusedMs?: number;
   /** Leases that were lost before a run started. */
@@ -103,29 +106,29 @@ export interface Task {
   readonly boot?: string;
   /** The login that its runs use. */
   readonly account?: string;
-  /** Leased while its login's runs were bounded since the provider was overloaded. */
+  /** The login had a bound on concurrent runs when the task was leased, because its provider was overloaded. */
   readonly bound?: boolean;
   readonly leased?: number;
   /** Tokens that its agent was charged for the newest lease, and the agent's weight then. */
   readonly charged?: number;
   readonly weight?: number;
-  /** Number of the last report under this fence. */
+  /** Number of the last report under `fence`. */
   readonly reports?: number;
-  /** Fence under which the newest run started. */
+  /** The fence under which the newest run started. */
   readonly ran?: number;
   readonly started?: number;
-  /** W3C context of the newest run. */
+  /** W3C trace context of the newest run. */
   readonly previous?: string;
-  /** What the last used-up fence was used up for: `<fence> complete | fail | release`. */
+  /** The last fence that was used up, and the call that did it: `<fence> complete | fail | release`. */
   readonly settled?: string;
   /** When a PARKED or SCHEDULED task becomes ready. */
   readonly ready?: number;
   readonly ended?: number;
   /** Bytes of its result. */
   readonly resultBytes?: number;
-  /** By what name its result is stored in chunks; absent when it is in one piece. */
+  /** The name of its result that is stored in chunks. Absent: the result is in one piece. */
   readonly chunks?: string;
-  /** Bytes that are kept of it since it has ended: what the retention by size counts. */
+  /** Bytes that are stored of it after its end. The retention by size counts them. */
   readonly kept?: number;
   /** Reason of the cancel. */
   readonly cancel?: string;

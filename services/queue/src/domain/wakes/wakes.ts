@@ -1,26 +1,31 @@
-/** Tells that something may have changed. Wake-ups can be lost and come for nothing; they carry no state. */
+/** Wake-ups: something may have changed. They carry no state. A wake-up can be lost, or come without a change. */
 export interface Wakes {
-  /** Hears from now on, so listen first and read then. */
+  /** The listener gets wake-ups from now on. So a caller listens first and reads after that. */
   listen(topics: readonly string[]): Listener;
   /** Wakes the listeners of the topic of every process. */
   tell(topic: string): void;
 }
 
 export interface Listener {
-  /** Resolves when something came since the last call, with its topics; with none after `timeoutMs` and when `signal` aborts. */
+  /**
+   * Resolves with the topics that came since the last call. Resolves empty after `timeoutMs` and when `signal` aborts.
+   */
   next(timeoutMs: number, signal: AbortSignal): Promise<ReadonlySet<string>>;
-  /** As if word of the topic had come, to this listener alone. */
+  /** Wakes this listener only, as if a wake-up of the topic had come. */
   remind(topic: string): void;
   close(): void;
 }
 
-/** Covers a wake-up that was lost. */
+/** How often a sleeper checks by itself, because a wake-up may be lost. */
 export const TICK_MS = 5_000;
 
 export const logTopic = (taskId: string): string => `log:${taskId}`;
 export const engineTopic = (engine: string): string => `engine:${engine}`;
-/** A gate lets more through. Engines are told too: this is for executors for which tasks wait that no other may have. */
+/**
+ * A gate lets more tasks through. The topics of the engines get a wake-up too; this topic is for executors for which
+ * tasks wait that no other executor may take.
+ */
 export const GATES_TOPIC = "gates";
-/** Something is due sooner than in a second. */
+/** Something is due in less than a second. */
 export const DUE_TOPIC = "due";
 export const executorTopic = (executor: string): string => `executor:${executor}`;

@@ -14,8 +14,8 @@ export const protobufPackage = "google.rpc";
 export const protobufFileName = "google/rpc/error_details.proto";
 
 /**
- * The standard error messages of google.rpc that CCSP uses, under their standard package and field numbers, so that
- * any gRPC client that knows them can read `grpc-status-details-bin`. Only the parts in use are here.
+ * The standard error messages of google.rpc that CCSP uses, under their standard package and field numbers. Any gRPC
+ * client that knows them can read `grpc-status-details-bin`. Only the parts that CCSP uses are here.
  */
 
 /** The content of the `grpc-status-details-bin` trailer. */
@@ -24,11 +24,11 @@ export interface Status {
   code: number;
   /** The same text as the `grpc-message` trailer. */
   message: string;
-  /** ErrorInfo first, then whichever of the messages below apply. */
+  /** ErrorInfo first, then those of the messages below that apply. */
   details: Any[];
 }
 
-/** Why a call was refused, for programs. */
+/** Why a call was refused. For programs. */
 export interface ErrorInfo {
   /** A name from `ccsp.error.v1.ErrorReason`, without its prefix. */
   reason: string;
@@ -45,21 +45,21 @@ export interface ErrorInfo_MetadataEntry {
 
 /** When the same call may succeed. */
 export interface RetryInfo {
-  /** Wait at least this long. */
+  /** Shortest time to wait. */
   retryDelay: Duration | undefined;
 }
 
-/** Which bound was hit. */
+/** Which bound was reached. */
 export interface QuotaFailure {
-  /** Every bound that was hit. */
+  /** Every bound that was reached. */
   violations: QuotaFailure_Violation[];
 }
 
 /** One bound. */
 export interface QuotaFailure_Violation {
-  /** What is bounded, such as `queue:tasks`. */
+  /** Name of the bound, such as `queue:tasks`. */
   subject: string;
-  /** The bound and its size, for people. */
+  /** The bound and its size. Text for people. */
   description: string;
 }
 
@@ -73,11 +73,11 @@ export interface BadRequest {
 export interface BadRequest_FieldViolation {
   /** Path of the field in the request, such as `spec.limits.wall_time`. */
   field: string;
-  /** What the field must be, for people. */
+  /** The rule for the field. Text for people. */
   description: string;
 }
 
-/** What has to be true before the call can succeed. */
+/** Conditions that must hold before the call can succeed. */
 export interface PreconditionFailure {
   /** Every unmet condition. */
   violations: PreconditionFailure_Violation[];
@@ -87,9 +87,9 @@ export interface PreconditionFailure {
 export interface PreconditionFailure_Violation {
   /** Kind of condition, such as `LEASE`. */
   type: string;
-  /** What it is about, such as a task id. */
+  /** The subject of the condition, such as a task id. */
   subject: string;
-  /** What to do about it, for people. */
+  /** The way to meet the condition. Text for people. */
   description: string;
 }
 

@@ -11,66 +11,76 @@ export const protobufPackage = "ccsp.error.v1";
 export const protobufFileName = "ccsp/error/v1/reason.proto";
 
 /**
- * Every reason with which CCSP refuses a call: the closed list. A refusal carries it as `google.rpc.ErrorInfo.reason`
- * (the name without `ERROR_REASON_`, domain `ccsp`). docs/errors.md says for each what a client should do.
+ * Every reason for which CCSP refuses a call. The list is closed. A refusal carries its reason as
+ * `google.rpc.ErrorInfo.reason` (the name without `ERROR_REASON_`, with the domain `ccsp`). docs/errors.md says for
+ * each reason what a client should do.
  */
 export enum ErrorReason {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED = 0,
   /** TOKEN_MISSING - UNAUTHENTICATED: the call has no `authorization: Bearer …` metadata. */
   TOKEN_MISSING = 1,
-  /** TOKEN_INVALID - UNAUTHENTICATED: the token is malformed, wrongly signed, for another audience, or names no agent. */
+  /** TOKEN_INVALID - UNAUTHENTICATED: the token is malformed, has a wrong signature, is for another audience, or names no agent. */
   TOKEN_INVALID = 2,
-  /** TOKEN_EXPIRED - UNAUTHENTICATED: the token was good and its time is over. */
+  /** TOKEN_EXPIRED - UNAUTHENTICATED: the token was valid, but it has expired. */
   TOKEN_EXPIRED = 3,
-  /** SCOPE_MISSING - PERMISSION_DENIED: the token lacks the scope in `metadata.scope`. */
+  /** SCOPE_MISSING - PERMISSION_DENIED: the token does not have the scope that `metadata.scope` names. */
   SCOPE_MISSING = 4,
-  /** INVALID_FIELD - INVALID_ARGUMENT: see `BadRequest` for each wrong field. */
+  /** INVALID_FIELD - INVALID_ARGUMENT: a field is wrong. `BadRequest` names each wrong field. */
   INVALID_FIELD = 5,
   /** ENGINE_UNKNOWN - INVALID_ARGUMENT: `spec.engine` is not an engine of this installation. */
   ENGINE_UNKNOWN = 6,
-  /** TASK_NOT_FOUND - NOT_FOUND: no such task, or it belongs to another agent, or its retention time is over. */
+  /** TASK_NOT_FOUND - NOT_FOUND: the task does not exist, belongs to another agent, or was removed after its retention time. */
   TASK_NOT_FOUND = 7,
-  /** REQUEST_ID_CONFLICT - ALREADY_EXISTS: `request_id` was used before with another payload; `metadata.task_id` is that task. */
+  /**
+   * REQUEST_ID_CONFLICT - ALREADY_EXISTS: `request_id` was used before with another payload. `metadata.task_id` names the task of that
+   * payload.
+   */
   REQUEST_ID_CONFLICT = 8,
-  /** QUEUE_FULL - RESOURCE_EXHAUSTED: a bound of the queue is reached, or its storage has no memory for more; see `QuotaFailure` and `RetryInfo`. */
+  /**
+   * QUEUE_FULL - RESOURCE_EXHAUSTED: a bound of the queue is reached, or its storage has no memory left. See `QuotaFailure` and
+   * `RetryInfo`.
+   */
   QUEUE_FULL = 9,
-  /** MESSAGE_TOO_LARGE - RESOURCE_EXHAUSTED: the request is larger than the server reads. */
+  /** MESSAGE_TOO_LARGE - RESOURCE_EXHAUSTED: the request is larger than the server accepts. */
   MESSAGE_TOO_LARGE = 10,
-  /** LEASE_LOST - FAILED_PRECONDITION: the caller's fence is not the newest; stop the run and drop its result. */
+  /** LEASE_LOST - FAILED_PRECONDITION: the caller's fence is not the newest. Stop the run and drop its result. */
   LEASE_LOST = 11,
-  /** SYNC_STALE - ABORTED: a newer Sync of the same executor was seen; drop this one's answer. */
+  /** SYNC_STALE - ABORTED: the queue has seen a newer Sync of the same executor. Drop the answer to this one. */
   SYNC_STALE = 12,
-  /** SHUTTING_DOWN - UNAVAILABLE: this process is stopping; call again, another replica answers. */
+  /** SHUTTING_DOWN - UNAVAILABLE: this process is stopping. Call again: another replica answers. */
   SHUTTING_DOWN = 13,
   /**
-   * DEPENDENCY_UNAVAILABLE - UNAVAILABLE: Redis or a service behind this one does not answer, `metadata.dependency` names which where that is known; call
-   * again with back-off.
+   * DEPENDENCY_UNAVAILABLE - UNAVAILABLE: Redis, or a service that this one calls, does not answer. `metadata.dependency` names it when it is
+   * known. Call again with back-off.
    */
   DEPENDENCY_UNAVAILABLE = 14,
   /** DEADLINE_EXCEEDED - DEADLINE_EXCEEDED: the caller's deadline passed. */
   DEADLINE_EXCEEDED = 15,
-  /** CALL_CANCELLED - CANCELLED: the caller gave up. */
+  /** CALL_CANCELLED - CANCELLED: the caller cancelled the call. */
   CALL_CANCELLED = 16,
-  /** INTERNAL - INTERNAL: a fault in CCSP; the server's log has it under the call's trace id. */
+  /** INTERNAL - INTERNAL: a fault in CCSP. The server's log has the cause under the trace id of the call. */
   INTERNAL = 17,
-  /** CONVERSATION_NOT_FOUND - NOT_FOUND: no such conversation of this agent, or it was forgotten. */
+  /** CONVERSATION_NOT_FOUND - NOT_FOUND: the agent has no such conversation, or the queue has removed it. */
   CONVERSATION_NOT_FOUND = 18,
-  /** SUBMIT_STOPPED - FAILED_PRECONDITION: an emergency stop is in force and no task is accepted; see `PreconditionFailure`. */
+  /** SUBMIT_STOPPED - FAILED_PRECONDITION: an emergency stop is in force, and no task is accepted. See `PreconditionFailure`. */
   SUBMIT_STOPPED = 19,
-  /** OVERLOADED - UNAVAILABLE: this replica is overloaded for the moment; see `RetryInfo`. */
+  /** OVERLOADED - UNAVAILABLE: this replica is overloaded at the moment. See `RetryInfo`. */
   OVERLOADED = 20,
-  /** TASK_NOT_FAILED - FAILED_PRECONDITION: only a task that ended as FAILED or EXPIRED can be put back. */
+  /** TASK_NOT_FAILED - FAILED_PRECONDITION: only a task that ended as FAILED or EXPIRED can be retried. */
   TASK_NOT_FAILED = 21,
-  /** CONFIRMATION_INVALID - FAILED_PRECONDITION: the confirmation token is unknown, used, expired or was made for something else. */
+  /** CONFIRMATION_INVALID - FAILED_PRECONDITION: the confirmation token is unknown, used or expired, or it was made for something else. */
   CONFIRMATION_INVALID = 22,
-  /** SCHEDULE_NOT_FOUND - NOT_FOUND: this agent has no schedule of this name. */
+  /** SCHEDULE_NOT_FOUND - NOT_FOUND: the agent has no schedule of this name. */
   SCHEDULE_NOT_FOUND = 23,
   /** RUN_NOT_FOUND - NOT_FOUND: this executor does not run the task now. */
   RUN_NOT_FOUND = 24,
-  /** SLOW_READER - UNAVAILABLE: a stream was closed since its reader took nothing for a minute; call again from the last message that was read. */
+  /**
+   * SLOW_READER - UNAVAILABLE: the server closed a stream because its reader read nothing for a minute. Call again from the last
+   * message that was read.
+   */
   SLOW_READER = 25,
-  /** CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached; see `QuotaFailure` and `RetryInfo`. */
+  /** CALLER_LIMIT - RESOURCE_EXHAUSTED: a bound on what one caller may have open, unread or abandoned is reached. See `QuotaFailure` and `RetryInfo`. */
   CALLER_LIMIT = 26,
   UNRECOGNIZED = -1,
 }

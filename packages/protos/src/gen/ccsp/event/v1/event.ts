@@ -16,25 +16,28 @@ export const protobufPackage = "ccsp.event.v1";
 export const protobufFileName = "ccsp/event/v1/event.proto";
 
 /**
- * What services tell each other through the event stream (packages/events says how it is stored). Events hold facts
- * and numbers, never prompts, outputs or secrets.
+ * Events that services send to each other through the event stream (packages/events says how it is stored). Events hold
+ * facts and numbers. They never hold prompts, outputs or secrets.
  */
 
-/** One thing that happened. Delivered at least once to each consumer group; drop repeats by `id`. */
+/** One event. It is delivered at least once to each consumer group. A consumer drops a repeated event by its `id`. */
 export interface Event {
-  /** Unique. Those of the queue sort by time within a shard; those of other services begin with the service's name. */
+  /**
+   * Unique. The ids of the queue's events sort by time within a shard. The ids of other services begin with the name of
+   * the service.
+   */
   id: string;
-  /** When. */
+  /** When the event happened. */
   time:
     | Date
     | undefined;
-  /** The task, where there is one. */
+  /** Id of the task. Empty when the event is not about a task. */
   taskId: string;
-  /** The agent, where there is one. */
+  /** Id of the agent. Empty when the event is not about an agent. */
   agentId: string;
-  /** W3C context of the task's trace; may be empty. */
+  /** W3C trace context (`traceparent`) of the task. May be empty. */
   traceparent: string;
-  /** What happened. The event's type name on the wire is given with each. */
+  /** The event itself. The comment of each field gives the name of the event type on the wire. */
   data:
     | //
     /** `task.enqueued` */
@@ -77,51 +80,51 @@ export interface Event {
 
 /** A task was accepted. */
 export interface TaskEnqueued {
-  /** Its engine. */
+  /** Name of the engine. */
   engine: string;
-  /** Its class. */
+  /** Class of the task. */
   priority: Priority;
 }
 
-/** An attempt's engine started. */
+/** The engine of an attempt started. */
 export interface TaskStarted {
-  /** Its engine. */
+  /** Name of the engine. */
   engine: string;
-  /** The attempt. */
+  /** Number of the attempt. */
   attempt: number;
-  /** The executor. */
+  /** Id of the executor. */
   executorId: string;
 }
 
-/** An attempt ended without a result and the task will be tried again. */
+/** An attempt ended without a result, and the queue will try the task again. */
 export interface TaskRetried {
-  /** Its engine. */
+  /** Name of the engine. */
   engine: string;
-  /** The attempt that ended. */
+  /** Number of the attempt that ended. */
   attempt: number;
-  /** Why. */
+  /** Why the attempt ended. */
   error:
     | TaskError
     | undefined;
-  /** When it becomes ready. */
+  /** When the task becomes ready again. */
   readyTime:
     | Date
     | undefined;
-  /** What the attempt used, when known. */
+  /** Usage of the attempt. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
-  /** What it cost; absent when unknown. */
+  /** Cost in US dollars. Absent when it is not known. */
   costUsd:
     | number
     | undefined;
-  /** Model that the task asked for; empty: its engine's default. */
+  /** Model that the task asked for. Empty means the default of the engine. */
   model: string;
-  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  /** Name of the login that the newest lease used. Empty: the engine has only one, or no executor has held the task. */
   account: string;
-  /** Its class. */
+  /** Class of the task. */
   priority: Priority;
-  /** Its labels; where they are long the first of them, 2 KiB at most. */
+  /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
 }
 
@@ -132,35 +135,35 @@ export interface TaskRetried_LabelsEntry {
 
 /** A task succeeded. */
 export interface TaskCompleted {
-  /** Its engine. */
+  /** Name of the engine. */
   engine: string;
-  /** Model that answered, as the engine said; empty when it did not say. */
+  /** Model that answered, as the engine named it. Empty when the engine did not name it. */
   model: string;
-  /** Attempts that started. */
+  /** Number of attempts that started. */
   attempt: number;
-  /** The executor. */
+  /** Id of the executor. */
   executorId: string;
-  /** What it used, when known. */
+  /** Usage of the run. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
-  /** What it cost; absent when unknown. */
+  /** Cost in US dollars. Absent when it is not known. */
   costUsd:
     | number
     | undefined;
-  /** From engine start to its end. */
+  /** Time from the start of the engine to its end. */
   runTime:
     | Duration
     | undefined;
-  /** From acceptance to the last lease. */
+  /** Time from acceptance to the last lease. */
   queueWait:
     | Duration
     | undefined;
-  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  /** Name of the login that the newest lease used. Empty: the engine has only one, or no executor has held the task. */
   account: string;
-  /** Its class. */
+  /** Class of the task. */
   priority: Priority;
-  /** Its labels; where they are long the first of them, 2 KiB at most. */
+  /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
 }
 
@@ -169,31 +172,31 @@ export interface TaskCompleted_LabelsEntry {
   value: string;
 }
 
-/** A task failed for good. */
+/** A task failed and will not be tried again. */
 export interface TaskFailed {
-  /** Its engine. */
+  /** Name of the engine. */
   engine: string;
-  /** Attempts that started. */
+  /** Number of attempts that started. */
   attempt: number;
-  /** Why. */
+  /** Why the task failed. */
   error:
     | TaskError
     | undefined;
-  /** What the last attempt used, when known. */
+  /** Usage of the last attempt. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
-  /** What it cost; absent when unknown. */
+  /** Cost in US dollars. Absent when it is not known. */
   costUsd:
     | number
     | undefined;
-  /** Model that the task asked for; empty: its engine's default. */
+  /** Model that the task asked for. Empty means the default of the engine. */
   model: string;
-  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  /** Name of the login that the newest lease used. Empty: the engine has only one, or no executor has held the task. */
   account: string;
-  /** Its class. */
+  /** Class of the task. */
   priority: Priority;
-  /** Its labels; where they are long the first of them, 2 KiB at most. */
+  /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
 }
 
@@ -204,27 +207,27 @@ export interface TaskFailed_LabelsEntry {
 
 /** A task was cancelled. */
 export interface TaskCancelled {
-  /** Its engine. */
+  /** Name of the engine. */
   engine: string;
-  /** Attempts that started. */
+  /** Number of attempts that started. */
   attempt: number;
-  /** The cancel's reason. */
+  /** Reason that the cancel gave. */
   reason: string;
-  /** What the run used until it was stopped, when known. */
+  /** Usage of the run until it was stopped. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
-  /** What it cost; absent when unknown. */
+  /** Cost in US dollars. Absent when it is not known. */
   costUsd:
     | number
     | undefined;
-  /** Model that the task asked for; empty: its engine's default. */
+  /** Model that the task asked for. Empty means the default of the engine. */
   model: string;
-  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  /** Name of the login that the newest lease used. Empty: the engine has only one, or no executor has held the task. */
   account: string;
-  /** Its class. */
+  /** Class of the task. */
   priority: Priority;
-  /** Its labels; where they are long the first of them, 2 KiB at most. */
+  /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
 }
 
@@ -233,19 +236,19 @@ export interface TaskCancelled_LabelsEntry {
   value: string;
 }
 
-/** A task's start deadline passed. */
+/** A task ended because its start deadline passed. */
 export interface TaskExpired {
-  /** Its engine. */
+  /** Name of the engine. */
   engine: string;
-  /** Attempts that started. */
+  /** Number of attempts that started. */
   attempt: number;
-  /** Model that the task asked for; empty: its engine's default. */
+  /** Model that the task asked for. Empty means the default of the engine. */
   model: string;
-  /** Login that its newest lease used, as executors name it; empty: the engine's only one, or no executor ever had it. */
+  /** Name of the login that the newest lease used. Empty: the engine has only one, or no executor has held the task. */
   account: string;
-  /** Its class. */
+  /** Class of the task. */
   priority: Priority;
-  /** Its labels; where they are long the first of them, 2 KiB at most. */
+  /** Labels of the task. Long labels are cut: the event has the first ones, at most 2 KiB in total. */
   labels: { [key: string]: string };
 }
 
@@ -254,57 +257,60 @@ export interface TaskExpired_LabelsEntry {
   value: string;
 }
 
-/** A gate was closed, by a person or by CCSP. */
+/** A person or CCSP closed a gate: the tasks in its scope do not start. */
 export interface GateClosed {
-  /** What it stands before, such as `engine/claude-code`. */
+  /** The tasks that the gate holds, such as `engine/claude-code`. */
   scope: string;
-  /** Who closed it. */
+  /** Name of the person or program that closed the gate. */
   who: string;
-  /** Why. */
+  /** Why the gate was closed. */
   why: string;
-  /** When it opens by itself; absent: only by a resume. */
+  /** When the gate opens by itself. Absent: only a resume opens it. */
   openTime: Date | undefined;
 }
 
-/** A gate was opened before its time, or had none. */
+/** A gate was opened before its time, or it had no time. */
 export interface GateOpened {
-  /** What it stood before. */
+  /** The tasks that the gate held. */
   scope: string;
-  /** Who opened it. */
+  /** Name of the person or program that opened the gate. */
   who: string;
-  /** Why; may be empty. */
+  /** Why the gate was opened. May be empty. */
   why: string;
 }
 
-/** An engine's login ended or its key is refused: a person is needed. The account's gate is closed. */
+/**
+ * The login of an engine has ended, or the provider refuses its key. The gate of the account is closed, and a person
+ * has to renew the login.
+ */
 export interface SessionTimeout {
-  /** Its engine. */
+  /** Name of the engine. */
   engine: string;
-  /** The account, as executors name it. */
+  /** Name of the account, as executors name it. */
   account: string;
-  /** Executor that found out. */
+  /** Id of the executor that found the problem. */
   executorId: string;
 }
 
-/** An emergency stop was called or raised. */
+/** An emergency stop was called, or its level was raised. */
 export interface EmergencyStopped {
-  /** Its id. */
+  /** Id of the stop. */
   id: string;
-  /** How far it goes: NO_SUBMIT, NO_START, PARK_RUNNING or KILL. */
+  /** Level of the stop: NO_SUBMIT, NO_START, PARK_RUNNING or KILL. */
   level: string;
-  /** Who called it. */
+  /** Name of the person or program that called the stop. */
   who: string;
-  /** Why. */
+  /** Why the stop was called. */
   why: string;
 }
 
-/** An emergency stop is over. */
+/** An emergency stop has ended. */
 export interface EmergencyResumed {
-  /** Its id. */
+  /** Id of the stop. */
   id: string;
-  /** Who ended it. */
+  /** Name of the person or program that ended the stop. */
   who: string;
-  /** Why. */
+  /** Why the stop was ended. */
   why: string;
 }
 

@@ -34,41 +34,41 @@ export interface GetExecutorStatusRequest {
 
 /** Response for `GetExecutorStatus`. */
 export interface GetExecutorStatusResponse {
-  /** Its id. */
+  /** Id of the executor. */
   executorId: string;
-  /** New at each start. */
+  /** Id of this process. It is new at each start. */
   bootId: string;
-  /** Engines it can run. */
+  /** Engines that the executor can run. */
   engines: EngineStatus[];
-  /** What it runs now. */
+  /** Current runs. */
   runs: RunStatus[];
-  /** Takes no new work. */
+  /** The executor takes no new work. */
   draining: boolean;
 }
 
 /** One engine of an executor. */
 export interface EngineStatus {
-  /** Engine name. */
+  /** Name of the engine. */
   engine: string;
-  /** Version, as the engine says it; empty when it could not be asked. */
+  /** Version, as the engine reports it. Empty when the executor could not ask the engine. */
   version: string;
-  /** Runs that it may have at once. */
+  /** Number of runs that the engine may have at once. */
   slots: number;
-  /** Runs that it has now. */
+  /** Number of runs that the engine has now. */
   running: number;
-  /** Name of the login that its runs use. */
+  /** Name of the login that the runs use. */
   account: string;
-  /** Processes that were started early and wait for a prompt. */
+  /** Number of processes that the executor started early and that wait for a prompt. */
   warm: number;
 }
 
 /** One run. */
 export interface RunStatus {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** Engine name. */
+  /** Name of the engine. */
   engine: string;
-  /** Process id of the engine, which leads its own process group; 0 before it started. */
+  /** Process id of the engine. The process leads its own process group. 0 before it has started. */
   pid: number;
   /** When the engine was started. */
   startTime: Date | undefined;
@@ -80,21 +80,24 @@ export interface ListEnginesRequest {
 
 /** Response for `ListEngines`. */
 export interface ListEnginesResponse {
-  /** In the order of the configuration. */
+  /** The engines, in the order of the configuration. */
   engines: EngineInfo[];
 }
 
 /** An engine and what it can do. */
 export interface EngineInfo {
-  /** State and version. */
+  /** State and version of the engine. */
   status:
     | EngineStatus
     | undefined;
-  /** Oldest version that it is known to work with; empty: any. */
+  /** Oldest version that is known to work. Empty means any version. */
   minimumVersion: string;
-  /** What requests may ask of it, in the words of `TaskSpec`: `system_prompt`, `conversation`, `attachments`, … */
+  /**
+   * Features that a request may ask of the engine, by the field names of `TaskSpec`: `system_prompt`, `conversation`,
+   * `attachments`, …
+   */
   capabilities: string[];
-  /** Where it comes from: `built-in`, or the package or path that was loaded. */
+  /** Where the engine comes from: `built-in`, or the package or path that was loaded. */
   origin: string;
 }
 
@@ -104,13 +107,13 @@ export interface ListRunsRequest {
 
 /** Response for `ListRuns`. */
 export interface ListRunsResponse {
-  /** Oldest first. */
+  /** The runs, oldest first. */
   runs: RunStatus[];
 }
 
 /** Request for `GetRun`. */
 export interface GetRunRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
 }
 
@@ -120,27 +123,27 @@ export interface GetRunResponse {
   run:
     | RunStatus
     | undefined;
-  /** The end of the text that the engine has written, at most 16 KiB of whole characters. */
+  /** The end of the text that the engine has written: at most 16 KiB, in whole characters. */
   tail: string;
-  /** What its processes took so far. */
+  /** Resources that the processes of the run have used so far. */
   resources:
     | RunResources
     | undefined;
-  /** Processes that it has now. */
+  /** Number of processes that the run has now. */
   processes: number;
 }
 
 /** Request for `TailRun`. */
 export interface TailRunRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
 }
 
 /** Response for `TailRun`. */
 export interface TailRunResponse {
-  /** More text; the first message has the end of what was written before, and may be empty. */
+  /** More text. The first message has the end of the text that was written before; this may be empty. */
   text: string;
-  /** Text is missing before this one. */
+  /** Text is missing between the message before and this one. */
   gap: boolean;
 }
 
@@ -150,79 +153,79 @@ export interface ListHooksRequest {
 
 /** Response for `ListHooks`. */
 export interface ListHooksResponse {
-  /** In the order in which they run. */
+  /** The hooks, in the order in which they run. */
   hooks: HookStatus[];
 }
 
-/** A hook that was loaded. */
+/** A loaded hook. */
 export interface HookStatus {
-  /** Its name. */
+  /** Name of the hook. */
   name: string;
   /** Package or path that it was loaded from. */
   origin: string;
-  /** Points that it acts at, such as `before-execute`. */
+  /** Points at which the hook runs, such as `before-execute`. */
   points: string[];
-  /** A failure of it fails the run. */
+  /** When this hook fails, the run fails. */
   required: boolean;
-  /** Most time that it may take at each point. */
+  /** Longest time that the hook may take at each point. */
   timeout:
     | Duration
     | undefined;
-  /** Calls so far. */
+  /** Number of calls so far. */
   calls: bigint;
-  /** Of these, those that failed or took too long. */
+  /** Number of these calls that failed or took too long. */
   failures: bigint;
 }
 
 /** Request for `SetConcurrency`. */
 export interface SetConcurrencyRequest {
-  /** Engine name. */
+  /** Name of the engine. */
   engine: string;
-  /** 0 to 500. */
+  /** Number of runs that the engine may have at once, 0 to 500. */
   slots: number;
 }
 
 /** Response for `SetConcurrency`. */
 export interface SetConcurrencyResponse {
-  /** The engine after it. */
+  /** The engine as it is after the call. */
   engine: EngineStatus | undefined;
 }
 
 /** Request for `SetDraining`. */
 export interface SetDrainingRequest {
-  /** Take no new work. */
+  /** True: take no new work. False: take work again. */
   draining: boolean;
 }
 
 /** Response for `SetDraining`. */
 export interface SetDrainingResponse {
-  /** Runs that go on. */
+  /** Number of runs that continue. */
   running: number;
 }
 
 /** Request for `Probe`. */
 export interface ProbeRequest {
-  /** Engine name; empty means the first one. */
+  /** Name of the engine. Empty means the first engine. */
   engine: string;
 }
 
 /** Response for `Probe`. */
 export interface ProbeResponse {
-  /** It answered. */
+  /** The engine answered. */
   ok: boolean;
-  /** From the start of the process to the first text; absent when there was none. */
+  /** Time from the start of the process to the first text. Absent when there was no text. */
   firstText:
     | Duration
     | undefined;
-  /** From the start of the process to its end. */
+  /** Time from the start of the process to its end. */
   total:
     | Duration
     | undefined;
-  /** Why it did not answer. */
+  /** Why the engine did not answer. */
   error:
     | TaskError
     | undefined;
-  /** Version, as the run said it. */
+  /** Version, as the run reported it. */
   engineVersion: string;
   /** Model that answered. */
   model: string;
@@ -2225,12 +2228,13 @@ export const ProbeResponse: MessageFns<ProbeResponse> = {
 };
 
 /**
- * Runs engines on one host. Work comes from `QueueService.Sync`; this service answers questions and is how one executor is
- * controlled. Each call is about the executor that answers it: name its address.
+ * Runs engines on one host. The executor gets its work from `QueueService.Sync`. This service answers questions about
+ * one executor and controls it. Each call concerns the executor that answers it, so the caller calls the address of
+ * that executor.
  */
 export type ExecutorServiceService = typeof ExecutorServiceService;
 export const ExecutorServiceService = {
-  /** Says which engines this executor has and what it runs now. */
+  /** Returns the engines of this executor and its current runs. */
   getExecutorStatus: {
     path: "/ccsp.executor.v1.ExecutorService/GetExecutorStatus" as const,
     requestStream: false as const,
@@ -2242,7 +2246,7 @@ export const ExecutorServiceService = {
       Buffer.from(GetExecutorStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetExecutorStatusResponse => GetExecutorStatusResponse.decode(value),
   },
-  /** Lists its engines with what they can do. */
+  /** Lists the engines of this executor and what each can do. */
   listEngines: {
     path: "/ccsp.executor.v1.ExecutorService/ListEngines" as const,
     requestStream: false as const,
@@ -2252,7 +2256,7 @@ export const ExecutorServiceService = {
     responseSerialize: (value: ListEnginesResponse): Buffer => Buffer.from(ListEnginesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListEnginesResponse => ListEnginesResponse.decode(value),
   },
-  /** Lists what it runs now, oldest first. */
+  /** Lists the current runs, oldest first. */
   listRuns: {
     path: "/ccsp.executor.v1.ExecutorService/ListRuns" as const,
     requestStream: false as const,
@@ -2263,7 +2267,7 @@ export const ExecutorServiceService = {
     responseDeserialize: (value: Buffer): ListRunsResponse => ListRunsResponse.decode(value),
   },
   /**
-   * Reads one run, with the end of what the engine has written so far.
+   * Reads one run, with the end of the text that the engine has written so far.
    *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`: this executor does not run the task now.
@@ -2278,10 +2282,11 @@ export const ExecutorServiceService = {
     responseDeserialize: (value: Buffer): GetRunResponse => GetRunResponse.decode(value),
   },
   /**
-   * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
+   * Streams the end of the text that the engine has written, and then what the engine writes from now on. The stream
+   * ends with OK when the run ends.
    *
-   * For a look at it: a reader that is more than 64 KiB behind finds a gap and goes on with what is newest. The whole text is in the
-   * task's log (`QueueService.Watch`).
+   * The stream is for people who watch a run. A reader that is more than 64 KiB behind gets a gap and continues with
+   * the newest text. The task's log has the whole text (`QueueService.Watch`).
    *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`.
@@ -2296,7 +2301,7 @@ export const ExecutorServiceService = {
     responseSerialize: (value: TailRunResponse): Buffer => Buffer.from(TailRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TailRunResponse => TailRunResponse.decode(value),
   },
-  /** Lists the hooks that were loaded, in the order in which they run. */
+  /** Lists the loaded hooks, in the order in which they run. */
   listHooks: {
     path: "/ccsp.executor.v1.ExecutorService/ListHooks" as const,
     requestStream: false as const,
@@ -2307,7 +2312,8 @@ export const ExecutorServiceService = {
     responseDeserialize: (value: Buffer): ListHooksResponse => ListHooksResponse.decode(value),
   },
   /**
-   * Changes how many runs of an engine it may have at once, until it restarts. Runs above a lower number go on to their end.
+   * Changes how many runs of an engine this executor may have at once. The change lasts until the executor restarts.
+   * When the new number is lower than the number of current runs, these runs continue to their end.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`.
@@ -2323,7 +2329,7 @@ export const ExecutorServiceService = {
       Buffer.from(SetConcurrencyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetConcurrencyResponse => SetConcurrencyResponse.decode(value),
   },
-  /** Stops taking work, or takes it again. Runs go on. */
+  /** Makes the executor stop taking work, or take work again. Current runs continue. */
   setDraining: {
     path: "/ccsp.executor.v1.ExecutorService/SetDraining" as const,
     requestStream: false as const,
@@ -2334,13 +2340,14 @@ export const ExecutorServiceService = {
     responseDeserialize: (value: Buffer): SetDrainingResponse => SetDrainingResponse.decode(value),
   },
   /**
-   * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
-   * It costs what the engine sends with its shortest request: with Claude Code some thousands of input tokens, most of them cached, and
-   * a few of output. Takes at most a minute; set the deadline accordingly. It ends when the caller gives up.
+   * Runs the smallest real request ("Hi") on an engine and says whether the engine answered. The probe runs outside the
+   * queue and uses no slot. The executor runs one probe at a time. A probe costs what the engine sends with its
+   * shortest request: with Claude Code, some thousands of input tokens, most of them cached, and a few output tokens.
+   * It takes at most a minute, so set the deadline accordingly. It ends when the caller cancels the call.
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or came before the engine had answered.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or it was called before the engine answered.
    */
   probe: {
     path: "/ccsp.executor.v1.ExecutorService/Probe" as const,
@@ -2354,55 +2361,58 @@ export const ExecutorServiceService = {
 } as const;
 
 export interface ExecutorServiceServer extends UntypedServiceImplementation {
-  /** Says which engines this executor has and what it runs now. */
+  /** Returns the engines of this executor and its current runs. */
   getExecutorStatus: handleUnaryCall<GetExecutorStatusRequest, GetExecutorStatusResponse>;
-  /** Lists its engines with what they can do. */
+  /** Lists the engines of this executor and what each can do. */
   listEngines: handleUnaryCall<ListEnginesRequest, ListEnginesResponse>;
-  /** Lists what it runs now, oldest first. */
+  /** Lists the current runs, oldest first. */
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   /**
-   * Reads one run, with the end of what the engine has written so far.
+   * Reads one run, with the end of the text that the engine has written so far.
    *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`: this executor does not run the task now.
    */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   /**
-   * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
+   * Streams the end of the text that the engine has written, and then what the engine writes from now on. The stream
+   * ends with OK when the run ends.
    *
-   * For a look at it: a reader that is more than 64 KiB behind finds a gap and goes on with what is newest. The whole text is in the
-   * task's log (`QueueService.Watch`).
+   * The stream is for people who watch a run. A reader that is more than 64 KiB behind gets a gap and continues with
+   * the newest text. The task's log has the whole text (`QueueService.Watch`).
    *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`.
    * - UNAVAILABLE `SHUTTING_DOWN`.
    */
   tailRun: handleServerStreamingCall<TailRunRequest, TailRunResponse>;
-  /** Lists the hooks that were loaded, in the order in which they run. */
+  /** Lists the loaded hooks, in the order in which they run. */
   listHooks: handleUnaryCall<ListHooksRequest, ListHooksResponse>;
   /**
-   * Changes how many runs of an engine it may have at once, until it restarts. Runs above a lower number go on to their end.
+   * Changes how many runs of an engine this executor may have at once. The change lasts until the executor restarts.
+   * When the new number is lower than the number of current runs, these runs continue to their end.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`.
    */
   setConcurrency: handleUnaryCall<SetConcurrencyRequest, SetConcurrencyResponse>;
-  /** Stops taking work, or takes it again. Runs go on. */
+  /** Makes the executor stop taking work, or take work again. Current runs continue. */
   setDraining: handleUnaryCall<SetDrainingRequest, SetDrainingResponse>;
   /**
-   * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
-   * It costs what the engine sends with its shortest request: with Claude Code some thousands of input tokens, most of them cached, and
-   * a few of output. Takes at most a minute; set the deadline accordingly. It ends when the caller gives up.
+   * Runs the smallest real request ("Hi") on an engine and says whether the engine answered. The probe runs outside the
+   * queue and uses no slot. The executor runs one probe at a time. A probe costs what the engine sends with its
+   * shortest request: with Claude Code, some thousands of input tokens, most of them cached, and a few output tokens.
+   * It takes at most a minute, so set the deadline accordingly. It ends when the caller cancels the call.
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or came before the engine had answered.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or it was called before the engine answered.
    */
   probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
 }
 
 export interface ExecutorServiceClient extends Client {
-  /** Says which engines this executor has and what it runs now. */
+  /** Returns the engines of this executor and its current runs. */
   getExecutorStatus(
     request: GetExecutorStatusRequest,
     callback: (error: ServiceError | null, response: GetExecutorStatusResponse) => void,
@@ -2418,7 +2428,7 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetExecutorStatusResponse) => void,
   ): ClientUnaryCall;
-  /** Lists its engines with what they can do. */
+  /** Lists the engines of this executor and what each can do. */
   listEngines(
     request: ListEnginesRequest,
     callback: (error: ServiceError | null, response: ListEnginesResponse) => void,
@@ -2434,7 +2444,7 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListEnginesResponse) => void,
   ): ClientUnaryCall;
-  /** Lists what it runs now, oldest first. */
+  /** Lists the current runs, oldest first. */
   listRuns(
     request: ListRunsRequest,
     callback: (error: ServiceError | null, response: ListRunsResponse) => void,
@@ -2451,7 +2461,7 @@ export interface ExecutorServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListRunsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Reads one run, with the end of what the engine has written so far.
+   * Reads one run, with the end of the text that the engine has written so far.
    *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`: this executor does not run the task now.
@@ -2472,10 +2482,11 @@ export interface ExecutorServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetRunResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams what the engine writes from now on, after the end of what it has written. Ends with OK when the run does.
+   * Streams the end of the text that the engine has written, and then what the engine writes from now on. The stream
+   * ends with OK when the run ends.
    *
-   * For a look at it: a reader that is more than 64 KiB behind finds a gap and goes on with what is newest. The whole text is in the
-   * task's log (`QueueService.Watch`).
+   * The stream is for people who watch a run. A reader that is more than 64 KiB behind gets a gap and continues with
+   * the newest text. The task's log has the whole text (`QueueService.Watch`).
    *
    * Errors:
    * - NOT_FOUND `RUN_NOT_FOUND`.
@@ -2487,7 +2498,7 @@ export interface ExecutorServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<TailRunResponse>;
-  /** Lists the hooks that were loaded, in the order in which they run. */
+  /** Lists the loaded hooks, in the order in which they run. */
   listHooks(
     request: ListHooksRequest,
     callback: (error: ServiceError | null, response: ListHooksResponse) => void,
@@ -2504,7 +2515,8 @@ export interface ExecutorServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListHooksResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Changes how many runs of an engine it may have at once, until it restarts. Runs above a lower number go on to their end.
+   * Changes how many runs of an engine this executor may have at once. The change lasts until the executor restarts.
+   * When the new number is lower than the number of current runs, these runs continue to their end.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`.
@@ -2524,7 +2536,7 @@ export interface ExecutorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetConcurrencyResponse) => void,
   ): ClientUnaryCall;
-  /** Stops taking work, or takes it again. Runs go on. */
+  /** Makes the executor stop taking work, or take work again. Current runs continue. */
   setDraining(
     request: SetDrainingRequest,
     callback: (error: ServiceError | null, response: SetDrainingResponse) => void,
@@ -2541,13 +2553,14 @@ export interface ExecutorServiceClient extends Client {
     callback: (error: ServiceError | null, response: SetDrainingResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Runs the smallest real request ("Hi") on an engine, outside the queue and its slots, one at a time, and says whether it answered.
-   * It costs what the engine sends with its shortest request: with Claude Code some thousands of input tokens, most of them cached, and
-   * a few of output. Takes at most a minute; set the deadline accordingly. It ends when the caller gives up.
+   * Runs the smallest real request ("Hi") on an engine and says whether the engine answered. The probe runs outside the
+   * queue and uses no slot. The executor runs one probe at a time. A probe costs what the engine sends with its
+   * shortest request: with Claude Code, some thousands of input tokens, most of them cached, and a few output tokens.
+   * It takes at most a minute, so set the deadline accordingly. It ends when the caller cancels the call.
    *
    * Errors:
    * - INVALID_ARGUMENT `ENGINE_UNKNOWN`.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or came before the engine had answered.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force, or it was called before the engine answered.
    */
   probe(
     request: ProbeRequest,

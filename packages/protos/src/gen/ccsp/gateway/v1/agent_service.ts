@@ -31,11 +31,11 @@ export const protobufFileName = "ccsp/gateway/v1/agent_service.proto";
 
 /** Request for `SubmitTask`. */
 export interface SubmitTaskRequest {
-  /** What to run. */
+  /** The task to run. */
   spec:
     | TaskSpec
     | undefined;
-  /** Makes the call safe to repeat. At most 128 printable ASCII characters. */
+  /** Makes the call safe to repeat; the client chooses it. At most 128 printable ASCII characters. */
   requestId: string;
 }
 
@@ -47,56 +47,56 @@ export interface SubmitTaskResponse {
 
 /** Request for `SubmitTasks`. */
 export interface SubmitTasksRequest {
-  /** 1 to 1,000. */
+  /** The tasks, 1 to 1,000. */
   tasks: SubmitTaskRequest[];
 }
 
 /** Response for `SubmitTasks`. */
 export interface SubmitTasksResponse {
-  /** In the order of the tasks. */
+  /** One outcome for each task, in the order of the tasks. */
   outcomes: EnqueueOutcome[];
 }
 
 /** Request for `RunTask`. */
 export interface RunTaskRequest {
-  /** What to run. */
+  /** The task to run. */
   spec:
     | TaskSpec
     | undefined;
-  /** Makes the call safe to repeat. At most 128 printable ASCII characters. */
+  /** Makes the call safe to repeat; the client chooses it. At most 128 printable ASCII characters. */
   requestId: string;
 }
 
 /** Response for `RunTask`. */
 export interface RunTaskResponse {
-  /** The first message has the task, the others have events. */
+  /** The first message has the task. All later messages have events. */
   message:
     | //
     /** The stored task. */
     { $case: "task"; value: Task }
     | //
-    /** The next entry of its log. */
+    /** The next entry of the task's log. */
     { $case: "event"; value: TaskEvent }
     | undefined;
 }
 
 /** Request for `WatchTask`. */
 export interface WatchTaskRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** Last sequence seen; 0 for the whole log. */
+  /** Sequence of the last entry that the caller has seen. 0 means the whole log. */
   afterSequence: number;
 }
 
 /** Response for `WatchTask`. */
 export interface WatchTaskResponse {
-  /** The next entry. */
+  /** The next entry of the log. */
   event: TaskEvent | undefined;
 }
 
 /** Request for `GetTask`. */
 export interface GetTaskRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
 }
 
@@ -108,35 +108,35 @@ export interface GetTaskResponse {
 
 /** Request for `ListTasks`. */
 export interface ListTasksRequest {
-  /** Only tasks in one of these states; empty: all. */
+  /** Only tasks in one of these states. Empty means all states. */
   states: TaskState[];
-  /** 1 to 500; 0 means 50. A page can be shorter than this and not be the last. */
+  /** Most tasks on a page, 1 to 500. 0 means 50. A page may have fewer tasks although more pages follow. */
   pageSize: number;
-  /** From the page before; empty: the first page. */
+  /** `next_page_token` of the page before. Empty means the first page. */
   pageToken: string;
-  /** Only tasks that this matches too; its `agent_id` and `states` are left empty here. */
+  /** Only tasks that also match this filter. Leave its `agent_id` and `states` empty here. */
   filter: TaskFilter | undefined;
 }
 
 /** Response for `ListTasks`. */
 export interface ListTasksResponse {
-  /** Newest first. */
+  /** The tasks, newest first. */
   tasks: Task[];
-  /** Empty on the last page. */
+  /** Token for the next page. Empty on the last page. */
   nextPageToken: string;
 }
 
 /** Request for `CancelTask`. */
 export interface CancelTaskRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** Shown in the log. At most 256 bytes. */
+  /** Reason, shown in the task's log. At most 256 bytes. */
   reason: string;
 }
 
 /** Response for `CancelTask`. */
 export interface CancelTaskResponse {
-  /** The task after it. */
+  /** The task as it is after the call. */
   task: Task | undefined;
 }
 
@@ -146,92 +146,101 @@ export interface GetCapabilitiesRequest {
 
 /** Response for `GetCapabilities`. */
 export interface GetCapabilitiesResponse {
-  /** Engines, the default first. */
+  /** Names of the engines. The first is the default. */
   engines: string[];
-  /** Most bytes of a prompt. */
+  /** Largest prompt, in bytes. */
   maxPromptBytes: bigint;
   /** Version of the gateway. */
   version: string;
-  /** The caller, as the gateway understood its token. */
+  /** Id of the agent, as the gateway read it from the token. */
   agentId: string;
-  /** The caller's scopes. */
+  /** The scopes of the token. */
   scopes: string[];
 }
 
 /** Request for `RetryTask`. */
 export interface RetryTaskRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** Shown in the log. At most 256 bytes. */
+  /** Reason, shown in the task's log. At most 256 bytes. */
   reason: string;
 }
 
 /** Response for `RetryTask`. */
 export interface RetryTaskResponse {
-  /** The task after it. */
+  /** The task as it is after the call. */
   task: Task | undefined;
 }
 
 /** Request for `ExplainTask`. */
 export interface ExplainTaskRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
 }
 
 /** Response for `ExplainTask`. */
 export interface ExplainTaskResponse {
-  /** Its state. */
+  /** State of the task. */
   state: TaskState;
-  /** Tasks of its engine and class that were accepted before it and wait; absent when it does not wait. */
+  /**
+   * Number of waiting tasks of the same engine and class that were accepted before this task. Absent when the task does
+   * not wait.
+   */
   aheadInClass:
     | bigint
     | undefined;
-  /** The same of the agent itself. */
+  /** The same number for the tasks of this agent only. */
   aheadOfAgent:
     | bigint
     | undefined;
-  /** Everything that keeps it from starting, what has to go first at the front. */
+  /** Everything that prevents the task from starting. The first in the list has to end first. */
   blockers: Blocker[];
-  /** Before this it will not start, unless somebody opens a gate before its time; absent when nothing that blocks it has a known end. */
+  /**
+   * The task does not start before this time, unless a person opens a gate earlier. Absent when no blocker has a known
+   * end.
+   */
   earliestStartTime:
     | Date
     | undefined;
   /**
-   * From now to its start, judging by learned run times; absent when it does not wait, when that needs run times and none were learned
-   * yet, and when something blocks it for an unknown time.
+   * Time from now to the start, estimated from learned run times. Absent in three cases: the task does not wait; the
+   * estimate needs run times and the queue has not learned any yet; something blocks the task for an unknown time.
    */
   estimate: StartEstimate | undefined;
 }
 
 /** Request for `EstimateTask`. */
 export interface EstimateTaskRequest {
-  /** What would be asked; the prompt may be empty. */
+  /** The task to estimate. Its prompt may be empty. */
   spec: TaskSpec | undefined;
 }
 
 /** Response for `EstimateTask`. */
 export interface EstimateTaskResponse {
-  /** From now to its start; absent when that needs run times and none were learned yet, and when something blocks it for an unknown time. */
+  /**
+   * Time from now to the start. Absent in two cases: the estimate needs run times and the queue has not learned any
+   * yet; something blocks the task for an unknown time.
+   */
   start:
     | StartEstimate
     | undefined;
-  /** How long such runs take; absent when nothing was learned yet. */
+  /** How long runs of this kind take. Absent when the queue has not learned any run time yet. */
   runTime:
     | StartEstimate
     | undefined;
-  /** What would keep it from starting now. */
+  /** Everything that would prevent the task from starting now. */
   blockers: Blocker[];
 }
 
 /** Request for `PutSchedule`. */
 export interface PutScheduleRequest {
-  /** The schedule; its `agent_id` is the caller's, whatever it says. */
+  /** The schedule. The gateway replaces its `agent_id` with the id of the caller. */
   schedule: Schedule | undefined;
 }
 
 /** Response for `PutSchedule`. */
 export interface PutScheduleResponse {
-  /** As stored. */
+  /** The schedule as it is stored. */
   schedule: Schedule | undefined;
 }
 
@@ -241,13 +250,13 @@ export interface ListSchedulesRequest {
 
 /** Response for `ListSchedules`. */
 export interface ListSchedulesResponse {
-  /** By name. */
+  /** The schedules, sorted by name. */
   schedules: Schedule[];
 }
 
 /** Request for `DeleteSchedule`. */
 export interface DeleteScheduleRequest {
-  /** Its name. */
+  /** Name of the schedule. */
   name: string;
 }
 
@@ -2587,13 +2596,14 @@ export const DeleteScheduleResponse: MessageFns<DeleteScheduleResponse> = {
 };
 
 /**
- * What agents call. Everything an agent needs is here.
+ * The API for agents. It has everything that an agent needs.
  *
- * Each call carries `authorization: Bearer <JWT>` metadata: `sub` is the agent's id, `scope` a space-separated list of
- * scopes, `exp` is required. An agent sees and cancels its own tasks only; another agent's task is NOT_FOUND. W3C
- * `traceparent` metadata is honoured: the task's trace continues the agent's.
+ * Each call carries `authorization: Bearer <JWT>` metadata. In the token, `sub` is the agent's id, `scope` is a list of
+ * scopes separated by spaces, and `exp` is required. An agent sees and cancels only its own tasks: for a task of
+ * another agent, the answer is NOT_FOUND. The gateway accepts W3C `traceparent` metadata: the trace of the task
+ * continues the agent's trace.
  *
- * Errors of every RPC, with the scope it needs in its own comment:
+ * The comment of each RPC names the scope that it needs. Every RPC can fail with these errors:
  * - UNAUTHENTICATED `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`.
  * - PERMISSION_DENIED `SCOPE_MISSING`.
  * - UNAVAILABLE `SHUTTING_DOWN`, `DEPENDENCY_UNAVAILABLE`: call again with back-off.
@@ -2601,18 +2611,19 @@ export const DeleteScheduleResponse: MessageFns<DeleteScheduleResponse> = {
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
   /**
-   * Submits a task and returns as soon as it is stored safely. Scope `tasks:submit`.
+   * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
-   * Set `request_id` and the call is safe to repeat for 24 hours.
+   * A call with a `request_id` is safe to repeat for 24 hours.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, or its memory is full, `QuotaFailure`
-   *   names it; wait for `RetryInfo`, then call again.
-   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
-   * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
+   *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
+   *   queue has removed it.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.
+   * - UNAVAILABLE `OVERLOADED`: wait for the time in `RetryInfo`, then call again.
    */
   submitTask: {
     path: "/ccsp.gateway.v1.AgentService/SubmitTask" as const,
@@ -2624,10 +2635,10 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): SubmitTaskResponse => SubmitTaskResponse.decode(value),
   },
   /**
-   * Submits up to 1,000 tasks in one call, each as SubmitTask would and with its own outcome: one that is refused keeps no other from
-   * being accepted. Scope `tasks:submit`.
+   * Submits up to 1,000 tasks in one call. Each task is accepted or refused as by SubmitTask and has its own outcome: a
+   * refused task does not affect the others. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself. All other errors are in the outcomes.
    */
   submitTasks: {
     path: "/ccsp.gateway.v1.AgentService/SubmitTasks" as const,
@@ -2639,10 +2650,11 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): SubmitTasksResponse => SubmitTasksResponse.decode(value),
   },
   /**
-   * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
+   * Submits a task and streams its log until the task ends. Scopes `tasks:submit` and `tasks:read`.
    *
-   * The first message carries `task`, all later ones `event`. When the stream breaks, the task goes on: call
-   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task. It ends as WatchTask's does.
+   * The first message carries `task`, and all later messages carry `event`. When the stream breaks, the task continues:
+   * call `WatchTask` with the task's id and the last sequence. Closing the stream does not cancel the task. The stream
+   * ends as the stream of WatchTask does.
    *
    * Errors: those of SubmitTask and WatchTask.
    */
@@ -2656,17 +2668,18 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): RunTaskResponse => RunTaskResponse.decode(value),
   },
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
-   * since an earlier one. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
+   * put back can have several `task_ended` entries: the stream ends after the last. Scope `tasks:read`.
    *
-   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and GetTask says how the
-   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
+   * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
+   * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and
+   * GetTask says how the task ended. This also happens when a failover of the store lost the last entries that the
+   * watcher saw.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute; watch again from the last sequence.
+   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute. Watch again from the last sequence.
    */
   watchTask: {
     path: "/ccsp.gateway.v1.AgentService/WatchTask" as const,
@@ -2696,7 +2709,7 @@ export const AgentServiceService = {
    * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.
    */
   listTasks: {
     path: "/ccsp.gateway.v1.AgentService/ListTasks" as const,
@@ -2708,8 +2721,8 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): ListTasksResponse => ListTasksResponse.decode(value),
   },
   /**
-   * Cancels a task: at once while it waits, else its processes are ended first and it shows CANCELLING. A task that
-   * has ended is answered as it is. Scope `tasks:cancel`.
+   * Cancels a task. A task that waits ends at once. For a task that runs, the executor first ends its processes, and
+   * the task is CANCELLING until then. A task that has ended is returned unchanged. Scope `tasks:cancel`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
@@ -2725,12 +2738,13 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): CancelTaskResponse => CancelTaskResponse.decode(value),
   },
   /**
-   * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. It has the number of attempts of a new
+   * task. Scope `tasks:submit`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: as for SubmitTask.
    */
   retryTask: {
@@ -2743,7 +2757,7 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): RetryTaskResponse => RetryTaskResponse.decode(value),
   },
   /**
-   * Says why a task is where it is and when it may start. Scope `tasks:read`.
+   * Explains the state of a task: what prevents it from starting, and when it may start. Scope `tasks:read`.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -2758,7 +2772,7 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): ExplainTaskResponse => ExplainTaskResponse.decode(value),
   },
   /**
-   * Says when a task would start if it was submitted now, without submitting it. Scope `tasks:read`.
+   * Estimates when a task would start if the agent submitted it now. Does not submit it. Scope `tasks:read`.
    *
    * Errors: those of SubmitTask for its fields.
    */
@@ -2773,9 +2787,10 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): EstimateTaskResponse => EstimateTaskResponse.decode(value),
   },
   /**
-   * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
+   * Stores a recurring schedule, or replaces the agent's schedule of the same name. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`. An agent that already has 1,000 schedules or 8 MiB of
+   * them gets `INVALID_FIELD` too.
    */
   putSchedule: {
     path: "/ccsp.gateway.v1.AgentService/PutSchedule" as const,
@@ -2786,7 +2801,7 @@ export const AgentServiceService = {
     responseSerialize: (value: PutScheduleResponse): Buffer => Buffer.from(PutScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PutScheduleResponse => PutScheduleResponse.decode(value),
   },
-  /** Lists the agent's schedules by name, with their next runs. Scope `tasks:read`. */
+  /** Lists the agent's schedules by name, each with its next run times. Scope `tasks:read`. */
   listSchedules: {
     path: "/ccsp.gateway.v1.AgentService/ListSchedules" as const,
     requestStream: false as const,
@@ -2798,7 +2813,7 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): ListSchedulesResponse => ListSchedulesResponse.decode(value),
   },
   /**
-   * Forgets a schedule. Tasks that it made stay. Scope `tasks:cancel`.
+   * Deletes a schedule. Tasks that it made stay. Scope `tasks:cancel`.
    *
    * Errors:
    * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
@@ -2814,7 +2829,7 @@ export const AgentServiceService = {
       Buffer.from(DeleteScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteScheduleResponse => DeleteScheduleResponse.decode(value),
   },
-  /** Says what this installation offers: engines, limits, version. Any valid token. */
+  /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities: {
     path: "/ccsp.gateway.v1.AgentService/GetCapabilities" as const,
     requestStream: false as const,
@@ -2830,48 +2845,51 @@ export const AgentServiceService = {
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
   /**
-   * Submits a task and returns as soon as it is stored safely. Scope `tasks:submit`.
+   * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
-   * Set `request_id` and the call is safe to repeat for 24 hours.
+   * A call with a `request_id` is safe to repeat for 24 hours.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, or its memory is full, `QuotaFailure`
-   *   names it; wait for `RetryInfo`, then call again.
-   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
-   * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
+   *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
+   *   queue has removed it.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.
+   * - UNAVAILABLE `OVERLOADED`: wait for the time in `RetryInfo`, then call again.
    */
   submitTask: handleUnaryCall<SubmitTaskRequest, SubmitTaskResponse>;
   /**
-   * Submits up to 1,000 tasks in one call, each as SubmitTask would and with its own outcome: one that is refused keeps no other from
-   * being accepted. Scope `tasks:submit`.
+   * Submits up to 1,000 tasks in one call. Each task is accepted or refused as by SubmitTask and has its own outcome: a
+   * refused task does not affect the others. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself. All other errors are in the outcomes.
    */
   submitTasks: handleUnaryCall<SubmitTasksRequest, SubmitTasksResponse>;
   /**
-   * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
+   * Submits a task and streams its log until the task ends. Scopes `tasks:submit` and `tasks:read`.
    *
-   * The first message carries `task`, all later ones `event`. When the stream breaks, the task goes on: call
-   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task. It ends as WatchTask's does.
+   * The first message carries `task`, and all later messages carry `event`. When the stream breaks, the task continues:
+   * call `WatchTask` with the task's id and the last sequence. Closing the stream does not cancel the task. The stream
+   * ends as the stream of WatchTask does.
    *
    * Errors: those of SubmitTask and WatchTask.
    */
   runTask: handleServerStreamingCall<RunTaskRequest, RunTaskResponse>;
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
-   * since an earlier one. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
+   * put back can have several `task_ended` entries: the stream ends after the last. Scope `tasks:read`.
    *
-   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and GetTask says how the
-   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
+   * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
+   * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and
+   * GetTask says how the task ended. This also happens when a failover of the store lost the last entries that the
+   * watcher saw.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute; watch again from the last sequence.
+   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute. Watch again from the last sequence.
    */
   watchTask: handleServerStreamingCall<WatchTaskRequest, WatchTaskResponse>;
   /**
@@ -2885,12 +2903,12 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.
    */
   listTasks: handleUnaryCall<ListTasksRequest, ListTasksResponse>;
   /**
-   * Cancels a task: at once while it waits, else its processes are ended first and it shows CANCELLING. A task that
-   * has ended is answered as it is. Scope `tasks:cancel`.
+   * Cancels a task. A task that waits ends at once. For a task that runs, the executor first ends its processes, and
+   * the task is CANCELLING until then. A task that has ended is returned unchanged. Scope `tasks:cancel`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
@@ -2898,61 +2916,64 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    */
   cancelTask: handleUnaryCall<CancelTaskRequest, CancelTaskResponse>;
   /**
-   * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. It has the number of attempts of a new
+   * task. Scope `tasks:submit`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: as for SubmitTask.
    */
   retryTask: handleUnaryCall<RetryTaskRequest, RetryTaskResponse>;
   /**
-   * Says why a task is where it is and when it may start. Scope `tasks:read`.
+   * Explains the state of a task: what prevents it from starting, and when it may start. Scope `tasks:read`.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   explainTask: handleUnaryCall<ExplainTaskRequest, ExplainTaskResponse>;
   /**
-   * Says when a task would start if it was submitted now, without submitting it. Scope `tasks:read`.
+   * Estimates when a task would start if the agent submitted it now. Does not submit it. Scope `tasks:read`.
    *
    * Errors: those of SubmitTask for its fields.
    */
   estimateTask: handleUnaryCall<EstimateTaskRequest, EstimateTaskResponse>;
   /**
-   * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
+   * Stores a recurring schedule, or replaces the agent's schedule of the same name. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`. An agent that already has 1,000 schedules or 8 MiB of
+   * them gets `INVALID_FIELD` too.
    */
   putSchedule: handleUnaryCall<PutScheduleRequest, PutScheduleResponse>;
-  /** Lists the agent's schedules by name, with their next runs. Scope `tasks:read`. */
+  /** Lists the agent's schedules by name, each with its next run times. Scope `tasks:read`. */
   listSchedules: handleUnaryCall<ListSchedulesRequest, ListSchedulesResponse>;
   /**
-   * Forgets a schedule. Tasks that it made stay. Scope `tasks:cancel`.
+   * Deletes a schedule. Tasks that it made stay. Scope `tasks:cancel`.
    *
    * Errors:
    * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
    */
   deleteSchedule: handleUnaryCall<DeleteScheduleRequest, DeleteScheduleResponse>;
-  /** Says what this installation offers: engines, limits, version. Any valid token. */
+  /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities: handleUnaryCall<GetCapabilitiesRequest, GetCapabilitiesResponse>;
 }
 
 export interface AgentServiceClient extends Client {
   /**
-   * Submits a task and returns as soon as it is stored safely. Scope `tasks:submit`.
+   * Submits a task. Returns when the queue has stored the task safely. Scope `tasks:submit`.
    *
-   * Set `request_id` and the call is safe to repeat for 24 hours.
+   * A call with a `request_id` is safe to repeat for 24 hours.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: the installation's bound or the agent's own is reached, or its memory is full, `QuotaFailure`
-   *   names it; wait for `RetryInfo`, then call again.
-   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; people have to end it.
-   * - UNAVAILABLE `OVERLOADED`: wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound of the installation or of this agent is reached, or the installation has
+   *   no memory left. `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
+   *   queue has removed it.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force; a person has to end it.
+   * - UNAVAILABLE `OVERLOADED`: wait for the time in `RetryInfo`, then call again.
    */
   submitTask(
     request: SubmitTaskRequest,
@@ -2970,10 +2991,10 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: SubmitTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Submits up to 1,000 tasks in one call, each as SubmitTask would and with its own outcome: one that is refused keeps no other from
-   * being accepted. Scope `tasks:submit`.
+   * Submits up to 1,000 tasks in one call. Each task is accepted or refused as by SubmitTask and has its own outcome: a
+   * refused task does not affect the others. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself. All other errors are in the outcomes.
    */
   submitTasks(
     request: SubmitTasksRequest,
@@ -2991,10 +3012,11 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: SubmitTasksResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Submits a task and streams its log until it ends. Scopes `tasks:submit` and `tasks:read`.
+   * Submits a task and streams its log until the task ends. Scopes `tasks:submit` and `tasks:read`.
    *
-   * The first message carries `task`, all later ones `event`. When the stream breaks, the task goes on: call
-   * `WatchTask` with its id and the last sequence. Closing the stream does not cancel the task. It ends as WatchTask's does.
+   * The first message carries `task`, and all later messages carry `event`. When the stream breaks, the task continues:
+   * call `WatchTask` with the task's id and the last sequence. Closing the stream does not cancel the task. The stream
+   * ends as the stream of WatchTask does.
    *
    * Errors: those of SubmitTask and WatchTask.
    */
@@ -3005,17 +3027,18 @@ export interface AgentServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<RunTaskResponse>;
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
-   * since an earlier one. Scope `tasks:read`.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
+   * put back can have several `task_ended` entries: the stream ends after the last. Scope `tasks:read`.
    *
-   * A watcher that comes back with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and GetTask says how the
-   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
+   * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
+   * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and
+   * GetTask says how the task ended. This also happens when a failover of the store lost the last entries that the
+   * watcher saw.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute; watch again from the last sequence.
+   * - UNAVAILABLE `SLOW_READER`: the caller read nothing for a minute. Watch again from the last sequence.
    */
   watchTask(request: WatchTaskRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchTaskResponse>;
   watchTask(
@@ -3048,7 +3071,7 @@ export interface AgentServiceClient extends Client {
    * Lists the agent's tasks, newest first, without prompts and results. Scope `tasks:read`.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token` or a field of `filter` is wrong.
    */
   listTasks(
     request: ListTasksRequest,
@@ -3066,8 +3089,8 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListTasksResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Cancels a task: at once while it waits, else its processes are ended first and it shows CANCELLING. A task that
-   * has ended is answered as it is. Scope `tasks:cancel`.
+   * Cancels a task. A task that waits ends at once. For a task that runs, the executor first ends its processes, and
+   * the task is CANCELLING until then. A task that has ended is returned unchanged. Scope `tasks:cancel`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
@@ -3089,12 +3112,13 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: CancelTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Puts a FAILED or EXPIRED task back, with its history and as many attempts as a new one has. Scope `tasks:submit`.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. It has the number of attempts of a new
+   * task. Scope `tasks:submit`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
    * - RESOURCE_EXHAUSTED `QUEUE_FULL`: as for SubmitTask.
    */
   retryTask(
@@ -3113,7 +3137,7 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: RetryTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Says why a task is where it is and when it may start. Scope `tasks:read`.
+   * Explains the state of a task: what prevents it from starting, and when it may start. Scope `tasks:read`.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -3134,7 +3158,7 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Says when a task would start if it was submitted now, without submitting it. Scope `tasks:read`.
+   * Estimates when a task would start if the agent submitted it now. Does not submit it. Scope `tasks:read`.
    *
    * Errors: those of SubmitTask for its fields.
    */
@@ -3154,9 +3178,10 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Stores a recurring schedule, or replaces the agent's schedule of this name. Scope `tasks:submit`.
+   * Stores a recurring schedule, or replaces the agent's schedule of the same name. Scope `tasks:submit`.
    *
-   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`. An agent that already has 1,000 schedules or 8 MiB of
+   * them gets `INVALID_FIELD` too.
    */
   putSchedule(
     request: PutScheduleRequest,
@@ -3173,7 +3198,7 @@ export interface AgentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PutScheduleResponse) => void,
   ): ClientUnaryCall;
-  /** Lists the agent's schedules by name, with their next runs. Scope `tasks:read`. */
+  /** Lists the agent's schedules by name, each with its next run times. Scope `tasks:read`. */
   listSchedules(
     request: ListSchedulesRequest,
     callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
@@ -3190,7 +3215,7 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Forgets a schedule. Tasks that it made stay. Scope `tasks:cancel`.
+   * Deletes a schedule. Tasks that it made stay. Scope `tasks:cancel`.
    *
    * Errors:
    * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
@@ -3210,7 +3235,7 @@ export interface AgentServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
   ): ClientUnaryCall;
-  /** Says what this installation offers: engines, limits, version. Any valid token. */
+  /** Returns what this installation offers: engines, limits and version. Any valid token is enough. */
   getCapabilities(
     request: GetCapabilitiesRequest,
     callback: (error: ServiceError | null, response: GetCapabilitiesResponse) => void,

@@ -27,13 +27,13 @@ export const protobufFileName = "ccsp/monitor/v1/monitor_service.proto";
 
 /** Request for `GetUsage`. */
 export interface GetUsageRequest {
-  /** Only this agent; empty: all. */
+  /** Only this agent. Empty means all agents. */
   agentId: string;
-  /** Start of the range, rounded down to the hour. Absent: 24 hours before the end. */
+  /** Start of the range, rounded down to the hour. Absent means 24 hours before the end. */
   startTime:
     | Date
     | undefined;
-  /** End of the range, rounded up to the hour. Absent: now. */
+  /** End of the range, rounded up to the hour. Absent means now. */
   endTime: Date | undefined;
 }
 
@@ -43,23 +43,23 @@ export interface GetUsageResponse {
   rows: UsageRow[];
 }
 
-/** What one agent used of one model. */
+/** Usage of one model by one agent. */
 export interface UsageRow {
-  /** The agent. */
+  /** Id of the agent. */
   agentId: string;
-  /** The model, or empty when the engine did not say. */
+  /** Name of the model. Empty when the engine did not name it. */
   model: string;
-  /** Runs that ended, failed ones included. */
+  /** Number of runs that ended. This includes failed runs. */
   runs: bigint;
-  /** Runs that failed. */
+  /** Number of runs that failed. */
   failedRuns: bigint;
-  /** Tokens. */
+  /** Tokens that the runs used. */
   usage:
     | Usage
     | undefined;
-  /** Cost of the runs whose cost is known. */
+  /** Cost in US dollars of the runs whose cost is known. */
   costUsd: number;
-  /** Runs whose cost is unknown. */
+  /** Number of runs whose cost is not known. */
   runsWithoutCost: bigint;
 }
 
@@ -438,18 +438,18 @@ export const UsageRow: MessageFns<UsageRow> = {
 };
 
 /**
- * Counts what was used, from the events of the other services.
+ * Counts usage from the events of the other services.
  *
- * Each task's usage is counted once, also when its event is delivered again. Counts lag behind the task by the time
- * that an event takes, well under a second when nothing is wrong.
+ * The usage of each task is counted once, even when its event is delivered again. The counts lag behind the task by the
+ * time that an event takes: well under a second in normal operation.
  */
 export type MonitorServiceService = typeof MonitorServiceService;
 export const MonitorServiceService = {
   /**
-   * Sums usage per agent and model over a time range, by whole hours (UTC).
+   * Returns the sum of usage per agent and model over a time range, in whole hours (UTC).
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is over 31 days.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is longer than 31 days.
    */
   getUsage: {
     path: "/ccsp.monitor.v1.MonitorService/GetUsage" as const,
@@ -464,20 +464,20 @@ export const MonitorServiceService = {
 
 export interface MonitorServiceServer extends UntypedServiceImplementation {
   /**
-   * Sums usage per agent and model over a time range, by whole hours (UTC).
+   * Returns the sum of usage per agent and model over a time range, in whole hours (UTC).
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is over 31 days.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is longer than 31 days.
    */
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
 }
 
 export interface MonitorServiceClient extends Client {
   /**
-   * Sums usage per agent and model over a time range, by whole hours (UTC).
+   * Returns the sum of usage per agent and model over a time range, in whole hours (UTC).
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is over 31 days.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `end_time` is not after `start_time`, or the range is longer than 31 days.
    */
   getUsage(
     request: GetUsageRequest,

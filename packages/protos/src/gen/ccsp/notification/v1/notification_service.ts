@@ -26,43 +26,43 @@ export const protobufFileName = "ccsp/notification/v1/notification_service.proto
 
 /** Request for `ListNotifications`. */
 export interface ListNotificationsRequest {
-  /** 1 to 500; 0 means 50. */
+  /** Number of entries on a page, 1 to 500. 0 means 50. */
   pageSize: number;
-  /** From the page before; empty: the first page. */
+  /** `next_page_token` of the page before. Empty means the first page. */
   pageToken: string;
-  /** Only events of this type, such as `task.failed`; empty: all. */
+  /** Only events of this type, such as `task.failed`. Empty means all types. */
   eventType: string;
 }
 
 /** Response for `ListNotifications`. */
 export interface ListNotificationsResponse {
-  /** Newest first. */
+  /** The notifications, newest first. */
   notifications: Notification[];
-  /** Empty on the last page. */
+  /** Token for the next page. Empty on the last page. */
   nextPageToken: string;
 }
 
-/** One event delivered to one channel. */
+/** One event that was delivered to one channel. */
 export interface Notification {
-  /** The event's id. */
+  /** Id of the event. */
   id: string;
-  /** The event's type, such as `task.completed`. */
+  /** Type of the event, such as `task.completed`. */
   eventType: string;
   /** When the event happened. */
   eventTime:
     | Date
     | undefined;
-  /** Channel that took it, such as `file`. */
+  /** Name of the channel that accepted the event, such as `file`. */
   channel: string;
-  /** When the channel took it. */
+  /** When the channel accepted the event. */
   deliveryTime:
     | Date
     | undefined;
-  /** The task, where there is one. */
+  /** Id of the task. Empty when the event is not about a task. */
   taskId: string;
-  /** The agent, where there is one. */
+  /** Id of the agent. Empty when the event is not about an agent. */
   agentId: string;
-  /** One line for people. No prompt or output. */
+  /** One line of text for people. It has no prompt and no output. */
   summary: string;
 }
 
@@ -481,16 +481,16 @@ export const Notification: MessageFns<Notification> = {
 };
 
 /**
- * Tells people and systems what happened, through channels. At least once per channel; a consumer drops repeats by
- * `Notification.id`.
+ * Tells people and systems through channels what happened. Each channel gets each event at least once. A consumer drops
+ * repeated notifications by `Notification.id`.
  */
 export type NotificationServiceService = typeof NotificationServiceService;
 export const NotificationServiceService = {
   /**
-   * Lists what was delivered, newest first.
+   * Lists the delivered notifications, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
    */
   listNotifications: {
     path: "/ccsp.notification.v1.NotificationService/ListNotifications" as const,
@@ -507,20 +507,20 @@ export const NotificationServiceService = {
 
 export interface NotificationServiceServer extends UntypedServiceImplementation {
   /**
-   * Lists what was delivered, newest first.
+   * Lists the delivered notifications, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
    */
   listNotifications: handleUnaryCall<ListNotificationsRequest, ListNotificationsResponse>;
 }
 
 export interface NotificationServiceClient extends Client {
   /**
-   * Lists what was delivered, newest first.
+   * Lists the delivered notifications, newest first.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size` or `page_token` is wrong.
    */
   listNotifications(
     request: ListNotificationsRequest,

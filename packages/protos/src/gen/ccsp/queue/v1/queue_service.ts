@@ -45,17 +45,17 @@ export const protobufPackage = "ccsp.queue.v1";
 
 export const protobufFileName = "ccsp/queue/v1/queue_service.proto";
 
-/** How far an emergency stop goes; each includes the ones before it. */
+/** Level of an emergency stop. Each level includes the levels before it. */
 export enum EmergencyLevel {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED = 0,
-  /** NO_SUBMIT - No task is accepted. */
+  /** NO_SUBMIT - The queue accepts no task. */
   NO_SUBMIT = 1,
-  /** NO_START - No task is started. */
+  /** NO_START - The queue starts no task. */
   NO_START = 2,
-  /** PARK_RUNNING - What runs is ended (SIGTERM, then SIGKILL) and waits for the resume, at no cost in attempts. */
+  /** PARK_RUNNING - Executors end their runs (SIGTERM, then SIGKILL). The tasks wait for the resume, and this costs them no attempt. */
   PARK_RUNNING = 3,
-  /** KILL - What runs is killed at once (SIGKILL), and its tasks end as CANCELLED. */
+  /** KILL - Executors kill their runs at once (SIGKILL). The tasks end as CANCELLED. */
   KILL = 4,
   UNRECOGNIZED = -1,
 }
@@ -106,23 +106,23 @@ export function emergencyLevelToJSON(object: EmergencyLevel): string {
 export enum BlockerKind {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED = 0,
-  /** START_TIME - Its start time has not come. */
+  /** START_TIME - The start time of the task has not come. */
   START_TIME = 1,
-  /** PARKED - It is parked until a time. */
+  /** PARKED - The task is parked until a time. */
   PARKED = 2,
   /** GATE - A gate is closed. */
   GATE = 3,
-  /** NO_EXECUTOR - No executor offers its engine. */
+  /** NO_EXECUTOR - No executor offers the engine of the task. */
   NO_EXECUTOR = 4,
-  /** AFFINITY - It waits for one executor. */
+  /** AFFINITY - The task waits for one certain executor. */
   AFFINITY = 5,
   /** CAP - A cap on running tasks is reached. */
   CAP = 6,
   /** RATE - A rate limit is used up. */
   RATE = 7,
-  /** NO_SLOT - The engine's executors are full. */
+  /** NO_SLOT - All slots of the engine's executors are in use. */
   NO_SLOT = 8,
-  /** TURN - Others are before it. */
+  /** TURN - Other tasks start before it. */
   TURN = 9,
   UNRECOGNIZED = -1,
 }
@@ -194,15 +194,15 @@ export function blockerKindToJSON(object: BlockerKind): string {
   }
 }
 
-/** What to do about missed times. */
+/** How to handle run times that were missed. */
 export enum MissedRuns {
-  /** UNSPECIFIED - Means SKIP in a request; never in an answer. */
+  /** UNSPECIFIED - Means SKIP in a request. An answer never has it. */
   UNSPECIFIED = 0,
-  /** SKIP - Go on with the next time. */
+  /** SKIP - Make no task for the missed times. Continue with the next time. */
   SKIP = 1,
-  /** RUN_ONCE - One task for all that was missed. */
+  /** RUN_ONCE - Make one task for all missed times. */
   RUN_ONCE = 2,
-  /** RUN_ALL - A task for each missed time, at most 100. */
+  /** RUN_ALL - Make one task for each missed time, at most 100. */
   RUN_ALL = 3,
   UNRECOGNIZED = -1,
 }
@@ -246,13 +246,16 @@ export function missedRunsToJSON(object: MissedRuns): string {
 
 /** Request for `Enqueue`. */
 export interface EnqueueRequest {
-  /** Owner of the task. 1-128 of `[A-Za-z0-9._@-]`. */
+  /** Id of the agent that owns the task. 1-128 characters of `[A-Za-z0-9._@-]`. */
   agentId: string;
-  /** What to run. */
+  /** The task to run. */
   spec:
     | TaskSpec
     | undefined;
-  /** Chosen by the client to make the call safe to repeat. At most 128 printable ASCII characters; empty: not repeatable. */
+  /**
+   * The client chooses this id to make the call safe to repeat. At most 128 printable ASCII characters. Without an id,
+   * a repeated call makes a second task.
+   */
   requestId: string;
 }
 
@@ -264,53 +267,53 @@ export interface EnqueueResponse {
 
 /** Request for `Run`. */
 export interface RunRequest {
-  /** Owner of the task. 1-128 of `[A-Za-z0-9._@-]`. */
+  /** Id of the agent that owns the task. 1-128 characters of `[A-Za-z0-9._@-]`. */
   agentId: string;
-  /** What to run. */
+  /** The task to run. */
   spec:
     | TaskSpec
     | undefined;
-  /** As in `EnqueueRequest`. */
+  /** Same meaning as `EnqueueRequest.request_id`. */
   requestId: string;
 }
 
 /** Response for `Run`. */
 export interface RunResponse {
-  /** The stored task; in the first message only. */
+  /** The stored task, in the first message only. */
   task:
     | Task
     | undefined;
-  /** The next entry of its log. The first message may have one too. */
+  /** The next entry of the task's log. The first message may have one too. */
   event: TaskEvent | undefined;
 }
 
 /** Request for `EnqueueBatch`. */
 export interface EnqueueBatchRequest {
-  /** Owner of the tasks. */
+  /** Id of the agent that owns the tasks. */
   agentId: string;
-  /** 1 to 1,000. Together they have to fit into one message (16 MiB). */
+  /** The tasks, 1 to 1,000. Together they must fit into one message (16 MiB). */
   items: EnqueueItem[];
 }
 
 /** One task of a batch. */
 export interface EnqueueItem {
-  /** What to run. */
+  /** The task to run. */
   spec:
     | TaskSpec
     | undefined;
-  /** As in `EnqueueRequest`. */
+  /** Same meaning as `EnqueueRequest.request_id`. */
   requestId: string;
 }
 
 /** Response for `EnqueueBatch`. */
 export interface EnqueueBatchResponse {
-  /** In the order of the items. */
+  /** One outcome for each item, in the order of the items. */
   outcomes: EnqueueOutcome[];
 }
 
-/** What became of one task of a batch. */
+/** Outcome of one task of a batch. */
 export interface EnqueueOutcome {
-  /** One of both. */
+  /** Either the id of the task or the refusal. */
   outcome:
     | //
     /** Id of the stored task. */
@@ -321,188 +324,208 @@ export interface EnqueueOutcome {
     | undefined;
 }
 
-/** A refusal inside an answer that is OK: what a call of its own would have failed with. */
+/**
+ * A refusal of one part of a call that is itself answered with OK. It has the error that a separate call would have
+ * returned.
+ */
 export interface Refused {
-  /** A `ccsp.error.v1.ErrorReason`, without its prefix. */
+  /** Name of a `ccsp.error.v1.ErrorReason`, without its prefix. */
   reason: string;
-  /** For people. */
+  /** Text for people. */
   message: string;
-  /** When to try again; absent: not as it is. */
+  /** How long to wait before the next try. Absent: the same request would be refused again. */
   retryAfter: Duration | undefined;
 }
 
 /** Request for `Sync`. */
 export interface SyncRequest {
-  /** Stable name of the executor. 1-128 of `[A-Za-z0-9._-]`. */
+  /** Stable name of the executor. 1-128 characters of `[A-Za-z0-9._-]`. */
   executorId: string;
-  /** New at each start of the executor's process. */
+  /** Id of the executor's process. It is new at each start. */
   bootId: string;
-  /** Grows by one with each Sync of this boot, from 1. */
+  /** Number of this Sync. It starts at 1 and grows by one with each Sync of this boot. */
   sequence: bigint;
   /** Every lease that the executor holds. */
   leases: HeldLease[];
-  /** Engines it can run, with free slots. */
+  /** Engines that the executor can run, with free slots. */
   engines: EngineOffer[];
-  /** Takes no new work. */
+  /** The executor takes no new work. */
   draining: boolean;
-  /** How long the server may hold an idle call. At most 20 s. */
+  /** Longest time for which the server may hold an idle call. At most 20 s. */
   maxWait:
     | Duration
     | undefined;
-  /** What came of the emergency stop in force; absent when none is known. */
+  /** Runs that the executor ended for the emergency stop in force. Absent when the executor knows of no stop. */
   emergency: EmergencyReceipt | undefined;
 }
 
 /** A lease that an executor holds. */
 export interface HeldLease {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The lease's fence. */
+  /** Fence of the lease. */
   fence: bigint;
 }
 
-/** What an executor can run now. */
+/** An engine that an executor offers, and how many runs it can take now. */
 export interface EngineOffer {
-  /** Engine name. */
+  /** Name of the engine. */
   engine: string;
-  /** New runs that it can take at once. */
+  /** Number of new runs that the executor can take at once. */
   freeSlots: number;
-  /** Version, for status pages. */
+  /** Version of the engine, for status pages. */
   version: string;
-  /** Name of the login that runs use up the limits of. Executors that share a login name it alike; empty is a name too. */
+  /**
+   * Name of the login whose limits the runs use up. Executors that share a login use the same name for it. The empty
+   * name is a name too.
+   */
   account: string;
-  /** Runs that it can have at once in all, busy slots included; less than `free_slots` means as many as that. */
+  /**
+   * Number of runs that the executor can have at once, including busy slots. A number below `free_slots` means
+   * `free_slots`.
+   */
   slots: number;
 }
 
 /** Response for `Sync`. */
 export interface SyncResponse {
-  /** New leases. */
+  /** Leases that the queue grants with this answer. */
   leases: Lease[];
-  /** Held leases whose run must be stopped, then ended with Fail. */
+  /** Held leases that are cancelled. The executor must stop each run and then call Fail. */
   cancellations: CancelOrder[];
-  /** Task ids from the request whose lease is gone: stop the run and drop it. */
+  /** Ids of tasks in the request whose lease is gone. The executor stops each run and drops its result. */
   lostTaskIds: string[];
-  /** How long until the next Sync at the latest, so that no lease expires. */
+  /** Longest time until the next Sync. After a longer time, leases may expire. */
   nextSync:
     | Duration
     | undefined;
   /**
-   * The emergency stop in force. At PARK_RUNNING and above the executor ends its runs and gives their leases back, then says so
-   * in its next Sync.
+   * The emergency stop in force. At PARK_RUNNING and above, the executor ends its runs and gives back their leases. It
+   * reports this in its next Sync.
    */
   emergency:
     | EmergencyOrder
     | undefined;
   /**
-   * How long each lease lasts that this call granted or renewed, counted from when the executor sent the call: by then the queue counts it for as long
-   * at least, whatever the clocks of both say. Absent from a queue of the release before, whose leases last three times `next_sync`.
+   * How long each lease lasts that this call granted or renewed, counted from the moment when the executor sent the
+   * call. The queue counts at least this long, so the clocks of the two sides need not agree. Absent from a queue of
+   * the previous release, whose leases last three times `next_sync`.
    */
   leaseLength:
     | Duration
     | undefined;
-  /** The queue's time, which is Redis', when it answered: for a look at how far the executor's clock is from it. Nothing is reckoned by it. */
+  /**
+   * Time of the queue (the clock of Redis) when it answered. It only shows how far the executor's clock differs. No
+   * time is calculated from it.
+   */
   time: Date | undefined;
 }
 
-/** See `SyncResponse.emergency`. */
+/** An order to stop work in an emergency. See `SyncResponse.emergency`. */
 export interface EmergencyOrder {
-  /** New with each EmergencyStop that raised the level. */
+  /** Id of the order. It is new with each EmergencyStop that raised the level. */
   id: string;
-  /** How far. */
+  /** Level of the stop. */
   level: EmergencyLevel;
 }
 
-/** What an executor ended for an emergency stop. */
+/** Reports what an executor ended for an emergency stop. */
 export interface EmergencyReceipt {
-  /** The order's id. */
+  /** Id of the order. */
   id: string;
-  /** Runs whose processes are all gone. */
+  /** Runs that have no process left. */
   ended: EndedRun[];
-  /** Runs that still have a process. */
+  /** Number of runs that still have a process. */
   remaining: number;
 }
 
 /** One run that was ended. */
 export interface EndedRun {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** Process group that was ended; 0 when no process had been started. */
+  /** Id of the process group that was ended. 0 when no process had been started. */
   pid: number;
-  /** Processes that were ended, as far as they were counted. */
+  /** Number of ended processes. It may be too low: the executor may not have counted all. */
   processes: number;
 }
 
-/** An executor's time-limited right to one attempt. */
+/** An executor's time-limited right to run one attempt of a task. */
 export interface Lease {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** Only grows; the proof in every later call about this attempt. */
+  /** A number that only grows. Every later call about this attempt proves with it that the caller holds the lease. */
   fence: bigint;
-  /** Owner of the task. */
+  /** Id of the agent that owns the task. */
   agentId: string;
-  /** What to run. */
+  /** The task to run. */
   spec:
     | TaskSpec
     | undefined;
-  /** This attempt's number once it starts, from 1. */
+  /** Number that this attempt gets when it starts, from 1. */
   attempt: number;
-  /** End of the lease unless renewed, by Redis' clock: for executors of the release before. Others go by `SyncResponse.lease_length`. */
+  /**
+   * Time when the lease ends if it is not renewed, by the clock of Redis. Only executors of the previous release use
+   * it. Others use `SyncResponse.lease_length`.
+   */
   expireTime:
     | Date
     | undefined;
-  /** W3C context of the `queue.wait` span: the attempt's parent. */
+  /** W3C trace context of the `queue.wait` span. This span is the parent of the attempt's span. */
   traceparent: string;
-  /** W3C context of the attempt before, for a link; may be empty. */
+  /** W3C trace context of the previous attempt, for a span link. May be empty. */
   previousTraceparent: string;
-  /** The conversation to go on with, as the engine knows it; absent when the task begins a new one. */
+  /** The conversation to continue, as the engine knows it. Absent when the task begins a new one. */
   conversation: HeldConversation | undefined;
 }
 
-/** A conversation as an executor needs it. */
+/** Facts that an executor needs about a conversation. */
 export interface HeldConversation {
-  /** The engine's own id of it. */
+  /** Id that the engine itself gave the conversation. */
   engineConversationId: string;
-  /** Executor that ran its newest turn. Others call LoadConversation. */
+  /** Id of the executor that ran the newest turn. Other executors call LoadConversation. */
   executorId: string;
-  /** Fence of that turn's lease: what a disk has of another turn is not the newest. 0 from a queue of the release before. */
+  /**
+   * Fence of the lease of the newest turn. A copy on disk from a turn with another fence is not the newest. 0 from a
+   * queue of the previous release.
+   */
   turnFence: bigint;
-  /** `CompleteRequest.transcript_fault` of that turn. */
+  /** `CompleteRequest.transcript_fault` of the newest turn. */
   transcriptFault: string;
 }
 
-/** See `SyncResponse.cancellations`. */
+/** An order to stop a cancelled run. See `SyncResponse.cancellations`. */
 export interface CancelOrder {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** Its fence. */
+  /** Fence of the lease. */
   fence: bigint;
-  /** The cancel's reason. */
+  /** Reason that the cancel gave. */
   reason: string;
 }
 
 /** Request for `Report`. */
 export interface ReportRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The lease's fence. */
+  /** Fence of the lease. */
   fence: bigint;
-  /** Grows by one with each report of this fence, from 1. */
+  /** Number of this report. It starts at 1 and grows by one with each report of this fence. */
   reportSequence: number;
-  /** Set in the attempt's first report: the engine has started. */
+  /** Set in the first report of the attempt: the engine has started. */
   started:
     | RunStarted
     | undefined;
   /**
-   * Entries for the log, oldest first. `sequence`, `time` and `attempt` are set by the queue; `state_changed` and
-   * `task_ended` are refused. An event that the queue does not know, as of a later release, is passed over; 0.1.0 refuses the report.
+   * Entries for the log, oldest first. The queue sets `sequence`, `time` and `attempt`. It refuses `state_changed` and
+   * `task_ended`. It skips an event that it does not know, for example one from a later release; 0.1.0 refuses such a
+   * report.
    */
   events: TaskEvent[];
 }
 
-/** See `ReportRequest.started`. */
+/** Says that the engine of an attempt has started. See `ReportRequest.started`. */
 export interface RunStarted {
-  /** W3C context of the attempt's span, for the link of a next attempt. */
+  /** W3C trace context of the attempt's span. The next attempt links to it. */
   traceparent: string;
 }
 
@@ -512,19 +535,23 @@ export interface ReportResponse {
 
 /** Request for `Complete`. */
 export interface CompleteRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The lease's fence. */
+  /** Fence of the lease. */
   fence: bigint;
-  /** What the run brought. `conversation_id` is left to the queue. */
+  /** Result of the run. Leave `conversation_id` empty: the queue sets it. */
   result:
     | TaskResult
     | undefined;
-  /** The engine's own id of the conversation; empty when it keeps none, and when nobody can go on from this turn. */
+  /**
+   * Id that the engine itself gave the conversation. Empty when the engine keeps no conversation, and when no task can
+   * continue from this turn.
+   */
   engineConversationId: string;
   /**
-   * Why the queue does not have the transcript of this turn, such as its size, for people; empty: it was saved. The turn counts all the same, so that
-   * nobody goes on from the one before without knowing. Cut at 256 bytes.
+   * Why the queue does not have the transcript of this turn, such as its size. Text for people, cut at 256 bytes.
+   * Empty: the transcript was saved. The turn counts in both cases, so that no later task continues from the turn
+   * before without knowing it.
    */
   transcriptFault: string;
 }
@@ -535,35 +562,35 @@ export interface CompleteResponse {
 
 /** Request for `Fail`. */
 export interface FailRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The lease's fence. */
+  /** Fence of the lease. */
   fence: bigint;
-  /** Why. Category CANCELLED confirms a cancel order. */
+  /** Why the attempt failed. Category CANCELLED confirms a cancel order. */
   error:
     | TaskError
     | undefined;
-  /** What the failed run used, when known. */
+  /** Usage of the failed run. Absent when it is not known. */
   usage:
     | Usage
     | undefined;
-  /** What the failed run cost; absent when unknown. */
+  /** Cost of the failed run in US dollars. Absent when it is not known. */
   costUsd: number | undefined;
 }
 
 /** Response for `Fail`. */
 export interface FailResponse {
-  /** The state after it: PARKED, QUEUED, FAILED or CANCELLED. */
+  /** State of the task after the call: PARKED, QUEUED, FAILED or CANCELLED. */
   state: TaskState;
 }
 
 /** Request for `Release`. */
 export interface ReleaseRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The lease's fence. */
+  /** Fence of the lease. */
   fence: bigint;
-  /** Why, for the log. */
+  /** Reason, for the log. */
   reason: string;
 }
 
@@ -573,25 +600,25 @@ export interface ReleaseResponse {
 
 /** Request for `Watch`. */
 export interface WatchRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The agent that asks; another agent's task is not found. Empty: an operator. */
+  /** Id of the agent that asks. A task of another agent is not found. Empty means an operator. */
   agentId: string;
-  /** Last sequence seen; 0 for the whole log. */
+  /** Sequence of the last entry that the caller has seen. 0 means the whole log. */
   afterSequence: number;
 }
 
 /** Response for `Watch`. */
 export interface WatchResponse {
-  /** The next entry. */
+  /** The next entry of the log. */
   event: TaskEvent | undefined;
 }
 
 /** Request for `Get`. */
 export interface GetRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The agent that asks; empty: an operator. */
+  /** Id of the agent that asks. Empty means an operator. */
   agentId: string;
 }
 
@@ -603,39 +630,39 @@ export interface GetResponse {
 
 /** Request for `List`. */
 export interface ListRequest {
-  /** The agent whose tasks are meant; empty: every agent's, for operators. */
+  /** Id of the agent whose tasks are listed. Empty means the tasks of all agents, for operators. */
   agentId: string;
-  /** Only tasks in one of these states; empty: all. */
+  /** Only tasks in one of these states. Empty means all states. */
   states: TaskState[];
-  /** 1 to 500; 0 means 50. A page can be shorter than this and not be the last. */
+  /** Most tasks on a page, 1 to 500. 0 means 50. A page may have fewer tasks although more pages follow. */
   pageSize: number;
-  /** From the page before; empty: the first page. */
+  /** `next_page_token` of the page before. Empty means the first page. */
   pageToken: string;
-  /** Only tasks that this matches too; its `agent_id` and `states` are left empty here. */
+  /** Only tasks that also match this filter. Leave its `agent_id` and `states` empty here. */
   filter: TaskFilter | undefined;
 }
 
-/** Which tasks are meant. Every field that is set has to match. */
+/** Selects tasks. A task must match every field that is set. */
 export interface TaskFilter {
-  /** Owner. */
+  /** Id of the agent that owns the task. */
   agentId: string;
-  /** One of these states. */
+  /** The task is in one of these states. */
   states: TaskState[];
-  /** Engine. */
+  /** Name of the task's engine. */
   engine: string;
-  /** One of these classes. */
+  /** The task has one of these classes. */
   priorities: Priority[];
-  /** All of these labels. */
+  /** The task has all these labels. */
   labels: { [key: string]: string };
-  /** Accepted at this time or later. */
+  /** The task was accepted at this time or later. */
   createdAfter:
     | Date
     | undefined;
-  /** Accepted before this time. */
+  /** The task was accepted before this time. */
   createdBefore:
     | Date
     | undefined;
-  /** The newest failure is one of these. */
+  /** The newest failure of the task has one of these categories. */
   errorCategories: ErrorCategory[];
 }
 
@@ -646,25 +673,25 @@ export interface TaskFilter_LabelsEntry {
 
 /** Response for `List`. */
 export interface ListResponse {
-  /** Newest first. */
+  /** The tasks, newest first. */
   tasks: Task[];
-  /** Empty on the last page. */
+  /** Token for the next page. Empty on the last page. */
   nextPageToken: string;
 }
 
 /** Request for `Cancel`. */
 export interface CancelRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The agent that asks; empty: an operator. */
+  /** Id of the agent that asks. Empty means an operator. */
   agentId: string;
-  /** Shown in the log. At most 256 bytes. */
+  /** Reason, shown in the task's log. At most 256 bytes. */
   reason: string;
 }
 
 /** Response for `Cancel`. */
 export interface CancelResponse {
-  /** The task after it. */
+  /** The task as it is after the call. */
   task: Task | undefined;
 }
 
@@ -674,191 +701,191 @@ export interface GetStatusRequest {
 
 /** Response for `GetStatus`. */
 export interface GetStatusResponse {
-  /** What waits and runs, per engine and class. */
+  /** Waiting and running tasks, per engine and class. */
   depths: Depth[];
-  /** Tasks with a lease. */
+  /** Number of tasks that have a lease. */
   leased: bigint;
-  /** Tasks that wait for a time. */
+  /** Number of tasks that are PARKED until a time. */
   parked: bigint;
-  /** Ended tasks still kept. */
+  /** Number of ended tasks that the queue still keeps. */
   ended: bigint;
-  /** Engines of this installation, the default first. */
+  /** Names of the engines of this installation. The first is the default. */
   engines: string[];
-  /** Executors that called lately. */
+  /** Executors that called a short time ago. */
   executors: ExecutorSummary[];
-  /** Most bytes of a prompt. */
+  /** Largest prompt, in bytes. */
   maxPromptBytes: bigint;
-  /** Tasks that wait for their start time. */
+  /** Number of tasks that wait for their start time. */
   scheduled: bigint;
-  /** Closed gates. */
+  /** Gates that are closed, or that have opened and are on a ramp. */
   gates: Gate[];
-  /** The emergency stop in force; absent when there is none. */
+  /** The emergency stop in force. Absent when there is none. */
   emergency:
     | EmergencyStatus
     | undefined;
-  /** Agents with waiting or running tasks, those with most first; at most 100. */
+  /** Agents that have waiting or running tasks, those with the most tasks first. At most 100. */
   agents: AgentLoad[];
-  /** Bytes of waiting tasks. */
+  /** Size of the waiting tasks, in bytes. */
   waitingBytes: bigint;
 }
 
-/** What one agent has here. */
+/** The tasks of one agent. */
 export interface AgentLoad {
-  /** The agent. */
+  /** Id of the agent. */
   agentId: string;
-  /** Tasks that wait: for an executor, or parked or scheduled for a time. */
+  /** Number of tasks that wait: for an executor, or until a time (PARKED or SCHEDULED). */
   waiting: bigint;
-  /** Tasks that executors hold. */
+  /** Number of tasks that executors hold. */
   running: bigint;
-  /** Its gate is closed. */
+  /** The gate of this agent is closed. */
   paused: boolean;
 }
 
-/** What a gate stands before. */
+/** The tasks that a gate holds. */
 export interface GateScope {
-  /** Exactly one. */
+  /** Exactly one of these. */
   scope:
     | //
-    /** Everything. */
+    /** All tasks. */
     { $case: "all"; value: boolean }
     | //
-    /** A class. */
+    /** The tasks of a class. */
     { $case: "priority"; value: Priority }
     | //
-    /** An engine. */
+    /** The tasks of an engine. */
     { $case: "engine"; value: string }
     | //
-    /** An agent. */
+    /** The tasks of an agent. */
     { $case: "agentId"; value: string }
     | //
-    /** Tasks with this label, as `key=value`. */
+    /** The tasks with this label, written as `key=value`. */
     { $case: "label"; value: string }
     | //
-    /** An account of an engine. */
+    /** The tasks that run with this account of an engine. */
     { $case: "account"; value: Account }
     | //
-    /** The emergency stop. Closed by EmergencyStop only. */
+    /** All tasks, because of an emergency stop. Only EmergencyStop closes this gate. */
     { $case: "emergency"; value: boolean }
     | undefined;
 }
 
-/** See `EngineOffer.account`. */
+/** A login of an engine. See `EngineOffer.account`. */
 export interface Account {
-  /** Engine name. */
+  /** Name of the engine. */
   engine: string;
-  /** Account name. */
+  /** Name of the account. */
   account: string;
 }
 
-/** A closed gate, or one that has opened and still lets work through on a ramp. */
+/** A closed gate, or a gate that has opened but still limits how many tasks start (a ramp). */
 export interface Gate {
-  /** What it stands before. */
+  /** The tasks that the gate holds. */
   scope:
     | GateScope
     | undefined;
-  /** Who closed it: a person, an agent, or `ccsp` itself. */
+  /** Name of the one that closed the gate: a person, an agent, or `ccsp` itself. */
   who: string;
-  /** Why. */
+  /** Why the gate was closed. */
   why: string;
-  /** When it was closed. */
+  /** When the gate was closed. */
   closeTime:
     | Date
     | undefined;
-  /** When it opens by itself; absent: only by ResumeQueue. */
+  /** When the gate opens by itself. Absent: only ResumeQueue opens it. */
   openTime:
     | Date
     | undefined;
-  /** It has opened and lets work through on a ramp until this time. */
+  /** End of the ramp. Set when the gate has opened and lets more and more tasks start until this time. */
   rampEndTime: Date | undefined;
 }
 
 /** The emergency stop in force. */
 export interface EmergencyStatus {
-  /** Its id. */
+  /** Id of the stop. */
   id: string;
-  /** How far it goes. */
+  /** Level of the stop. */
   level: EmergencyLevel;
-  /** Who called it. */
+  /** Name of the person or program that called the stop. */
   who: string;
-  /** Why. */
+  /** Why the stop was called. */
   why: string;
-  /** When. */
+  /** When the stop was called. */
   time:
     | Date
     | undefined;
-  /** What executors ended for it, so far. */
+  /** Receipts of the executors for the stop so far. */
   receipts: ExecutorReceipt[];
 }
 
 /** One executor's receipt. */
 export interface ExecutorReceipt {
-  /** The executor. */
+  /** Id of the executor. */
   executorId: string;
-  /** What it ended; absent: it has not answered. */
+  /** Runs that the executor ended. Absent: the executor has not answered yet. */
   receipt: EmergencyReceipt | undefined;
 }
 
 /** Request for `CancelTasks`. */
 export interface CancelTasksRequest {
-  /** Which. At least one field is set. */
+  /** Which tasks. At least one field must be set. */
   filter:
     | TaskFilter
     | undefined;
-  /** Only count. */
+  /** Only count the tasks and change nothing. */
   dryRun: boolean;
-  /** Shown in the logs. At most 256 bytes. */
+  /** Reason, shown in the logs of the tasks. At most 256 bytes. */
   reason: string;
 }
 
 /** Response for `CancelTasks`. */
 export interface CancelTasksResponse {
-  /** Tasks that matched and had not ended. */
+  /** Number of tasks that matched and had not ended. */
   matched: bigint;
-  /** Of these, those that are cancelled or being cancelled now; 0 with `dry_run`. */
+  /** Number of these tasks that are now cancelled or being cancelled. 0 with `dry_run`. */
   cancelled: bigint;
 }
 
 /** Request for `RetryTask`. */
 export interface RetryTaskRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The agent that asks; empty: an operator. */
+  /** Id of the agent that asks. Empty means an operator. */
   agentId: string;
-  /** Shown in the log. At most 256 bytes. */
+  /** Reason, shown in the task's log. At most 256 bytes. */
   reason: string;
 }
 
 /** Response for `RetryTask`. */
 export interface RetryTaskResponse {
-  /** The task after it. */
+  /** The task as it is after the call. */
   task: Task | undefined;
 }
 
 /** Request for `RetryTasks`. */
 export interface RetryTasksRequest {
-  /** Which. At least one field is set; `states` may be FAILED and EXPIRED only. */
+  /** Which tasks. At least one field must be set. `states` may contain only FAILED and EXPIRED. */
   filter:
     | TaskFilter
     | undefined;
-  /** Only count. */
+  /** Only count the tasks and change nothing. */
   dryRun: boolean;
-  /** Shown in the logs. At most 256 bytes. */
+  /** Reason, shown in the logs of the tasks. At most 256 bytes. */
   reason: string;
 }
 
 /** Response for `RetryTasks`. */
 export interface RetryTasksResponse {
-  /** FAILED and EXPIRED tasks that matched. */
+  /** Number of FAILED and EXPIRED tasks that matched. */
   matched: bigint;
-  /** Of these, those that were put back; 0 with `dry_run`. */
+  /** Number of these tasks that were put back. 0 with `dry_run`. */
   retried: bigint;
 }
 
 /** Request for `SetPriority`. */
 export interface SetPriorityRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The agent that asks; empty: an operator. */
+  /** Id of the agent that asks. Empty means an operator. */
   agentId: string;
   /** The new class. */
   priority: Priority;
@@ -866,49 +893,55 @@ export interface SetPriorityRequest {
 
 /** Response for `SetPriority`. */
 export interface SetPriorityResponse {
-  /** The task after it. */
+  /** The task as it is after the call. */
   task: Task | undefined;
 }
 
 /** Request for `PauseQueue`. */
 export interface PauseQueueRequest {
-  /** What to pause; not `emergency`. */
+  /** The scope to pause. `emergency` is not allowed. */
   scope:
     | GateScope
     | undefined;
-  /** Who asks. 1-128 visible characters. */
+  /** Name of the person or program that makes the request. 1-128 visible characters. */
   who: string;
-  /** Why. 1-256 bytes of free text: lines are kept, control characters and marks of writing direction are kept as escapes. */
+  /**
+   * Reason. 1-256 bytes of free text. Line breaks are kept. Control characters and marks of writing direction are
+   * stored as escapes.
+   */
   why: string;
-  /** When it opens by itself; absent: only by ResumeQueue. In the future, at most a year ahead. */
+  /** When the gate opens by itself, in the future and at most a year ahead. Absent: only ResumeQueue opens it. */
   until:
     | Date
     | undefined;
-  /** After what time it opens by itself, by the queue's clock; counts in place of `until` where both are there. */
+  /**
+   * Time after which the gate opens by itself, counted by the clock of the queue. When `until` is set too, `open_after`
+   * counts.
+   */
   openAfter: Duration | undefined;
 }
 
 /** Response for `PauseQueue`. */
 export interface PauseQueueResponse {
-  /** The gate after it. */
+  /** The gate as it is after the call. */
   gate: Gate | undefined;
 }
 
 /** Request for `ResumeQueue`. */
 export interface ResumeQueueRequest {
-  /** What to resume. */
+  /** The scope of the gate to open. */
   scope:
     | GateScope
     | undefined;
-  /** Who asks. 1-128 visible characters. */
+  /** Name of the person or program that makes the request. 1-128 visible characters. */
   who: string;
-  /** Why; required for `emergency`. At most 256 bytes. */
+  /** Reason. Required for `emergency`. At most 256 bytes. */
   why: string;
 }
 
 /** Response for `ResumeQueue`. */
 export interface ResumeQueueResponse {
-  /** The gate had been closed. */
+  /** The gate was closed before the call. */
   resumed: boolean;
 }
 
@@ -916,128 +949,143 @@ export interface ResumeQueueResponse {
 export interface ClearQueueRequest {
   /** The class to clear. */
   priority: Priority;
-  /** Only this agent's tasks; empty: every agent's. */
+  /** Only the tasks of this agent. Empty means the tasks of all agents. */
   agentId: string;
-  /** Empty for the dry run; then what that answered. */
+  /** Empty for the dry run. Otherwise the token that the dry run returned. */
   confirmationToken: string;
-  /** Who asks. 1-128 visible characters. */
+  /** Name of the person or program that makes the request. 1-128 visible characters. */
   who: string;
 }
 
 /** Response for `ClearQueue`. */
 export interface ClearQueueResponse {
-  /** Waiting tasks that would be removed, or were. */
+  /** Number of waiting tasks: those that would be removed, or those that were removed. */
   tasks: bigint;
-  /** For the call that removes them; empty when they were removed. */
+  /** Token for the call that removes the tasks. Empty when the tasks were removed. */
   confirmationToken: string;
-  /** By agent, those with most first; at most 100. */
+  /** The tasks per agent, those with the most tasks first. At most 100 agents. */
   agents: AgentCount[];
 }
 
-/** Tasks of one agent. */
+/** Number of tasks of one agent. */
 export interface AgentCount {
-  /** The agent. */
+  /** Id of the agent. */
   agentId: string;
-  /** How many. */
+  /** Number of tasks. */
   tasks: bigint;
 }
 
 /** Request for `EmergencyStop`. */
 export interface EmergencyStopRequest {
-  /** How far. */
+  /** Level of the stop. */
   level: EmergencyLevel;
-  /** Who calls it. 1-128 visible characters. */
+  /** Name of the person or program that calls the stop. 1-128 visible characters. */
   who: string;
-  /** Why. 1-256 bytes of free text: lines are kept, control characters and marks of writing direction are kept as escapes. */
+  /**
+   * Reason. 1-256 bytes of free text. Line breaks are kept. Control characters and marks of writing direction are
+   * stored as escapes.
+   */
   why: string;
 }
 
 /** Response for `EmergencyStop`. */
 export interface EmergencyStopResponse {
-  /** What is in force, with the receipts that arrived within 5 s. */
+  /** The stop in force, with the receipts that arrived within 5 s. */
   status:
     | EmergencyStatus
     | undefined;
-  /** Every known executor has answered that nothing runs there any more (always so below PARK_RUNNING). */
+  /** Every known executor has answered that it has no run left. Below PARK_RUNNING this is always true. */
   confirmed: boolean;
 }
 
 /** Request for `ExplainTask`. */
 export interface ExplainTaskRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The agent that asks; empty: an operator. */
+  /** Id of the agent that asks. Empty means an operator. */
   agentId: string;
 }
 
 /** Response for `ExplainTask`. */
 export interface ExplainTaskResponse {
-  /** Its state. */
+  /** State of the task. */
   state: TaskState;
-  /** Tasks of its engine and class that were accepted before it and wait; absent when it does not wait. */
+  /**
+   * Number of waiting tasks of the same engine and class that were accepted before this task. Absent when the task does
+   * not wait.
+   */
   aheadInClass:
     | bigint
     | undefined;
-  /** The same of its own agent. */
+  /** The same number for the tasks of its own agent only. */
   aheadOfAgent:
     | bigint
     | undefined;
-  /** Everything that keeps it from starting, what has to go first at the front. Empty when nothing does: it is next, runs or has ended. */
+  /**
+   * Everything that prevents the task from starting. The first in the list has to end first. Empty when nothing does:
+   * the task is next, runs or has ended.
+   */
   blockers: Blocker[];
-  /** Before this it will not start, unless somebody opens a gate before its time; absent when nothing that blocks it has a known end. */
+  /**
+   * The task does not start before this time, unless a person opens a gate earlier. Absent when no blocker has a known
+   * end.
+   */
   earliestStartTime:
     | Date
     | undefined;
   /**
-   * From now to its start, judging by learned run times; absent when it does not wait, when that needs run times and none were learned
-   * yet, and when something blocks it for an unknown time.
+   * Time from now to the start, estimated from learned run times. Absent in three cases: the task does not wait; the
+   * estimate needs run times and the queue has not learned any yet; something blocks the task for an unknown time.
    */
   estimate: StartEstimate | undefined;
 }
 
-/** One thing that keeps a task from starting. */
+/** One thing that prevents a task from starting. */
 export interface Blocker {
-  /** What kind. */
+  /** Kind of the blocker. */
   kind: BlockerKind;
-  /** For people, with names and numbers. */
+  /** Text for people, with names and numbers. */
   message: string;
-  /** When it goes away by itself, if that is known. */
+  /** When the blocker ends by itself. Absent when this is not known. */
   until: Date | undefined;
 }
 
-/** When a task starts, or how long it runs, as far as can be said. */
+/** An estimate of the time until a task starts, or of the time that it runs. */
 export interface StartEstimate {
-  /** As likely before as after. */
+  /** In half of all cases, the time is shorter. */
   p50:
     | Duration
     | undefined;
-  /** In 19 of 20 cases before. */
+  /** In 19 of 20 cases, the time is shorter. */
   p95:
     | Duration
     | undefined;
-  /** In 9 of 10 cases before. */
+  /** In 9 of 10 cases, the time is shorter. */
   p90: Duration | undefined;
 }
 
 /** Request for `EstimateTask`. */
 export interface EstimateTaskRequest {
-  /** Owner it would have. */
+  /** Id of the agent that would own the task. */
   agentId: string;
-  /** What would be asked; the prompt may be empty. */
+  /** The task to estimate. Its prompt may be empty. */
   spec: TaskSpec | undefined;
 }
 
 /** Response for `EstimateTask`. */
 export interface EstimateTaskResponse {
-  /** From now to its start; absent when that needs run times and none were learned yet, and when something blocks it for an unknown time. */
+  /**
+   * Time from now to the start. Absent in two cases: the estimate needs run times and the queue has not learned any
+   * yet; something blocks the task for an unknown time.
+   */
   start:
     | StartEstimate
     | undefined;
-  /** How long such runs take; absent when nothing was learned yet. */
+  /** How long runs of this kind take. Absent when the queue has not learned any run time yet. */
   runTime:
     | StartEstimate
     | undefined;
-  /** What would keep it from starting now. */
+  /** Everything that would prevent the task from starting now. */
   blockers: Blocker[];
 }
 
@@ -1053,35 +1101,38 @@ export interface WatchQueueResponse {
 
 /** A recurring task. */
 export interface Schedule {
-  /** Owner. 1-128 of `[A-Za-z0-9._@-]`. */
+  /** Id of the agent that owns the schedule. 1-128 characters of `[A-Za-z0-9._@-]`. */
   agentId: string;
-  /** Unique for its agent. 1-128 of `[A-Za-z0-9._-]`. */
+  /** Name of the schedule, unique for its agent. 1-128 characters of `[A-Za-z0-9._-]`. */
   name: string;
-  /** Five fields: minute, hour, day of month, month, day of week. At most 128 characters. */
+  /** Cron expression with five fields: minute, hour, day of month, month, day of week. At most 128 characters. */
   cron: string;
   /** IANA time zone, such as `Asia/Tokyo`. Empty means UTC. */
   timeZone: string;
-  /** What to run each time; without `start_time` and `start_deadline`. Absent in an answer: what is stored of it cannot be read; store it again. */
+  /**
+   * The task to run each time, without `start_time` and `start_deadline`. Absent in an answer: the queue cannot read
+   * the stored task, so store the schedule again.
+   */
   spec:
     | TaskSpec
     | undefined;
-  /** What to do about times that passed while no queue ran. */
+  /** How to handle run times that passed while no queue was running. */
   missedRuns: MissedRuns;
-  /** It makes no tasks for now. */
+  /** The schedule makes no tasks for now. */
   paused: boolean;
-  /** When it was stored. Set by the queue. */
+  /** When the schedule was stored. Set by the queue. */
   createTime:
     | Date
     | undefined;
-  /** The newest task that it made. Set by the queue. */
+  /** Id of the newest task that the schedule made. Set by the queue. */
   lastTaskId: string;
-  /** Time of its newest run. Set by the queue. */
+  /** Time of the newest run. Set by the queue. */
   lastRunTime:
     | Date
     | undefined;
-  /** Its next times, at most 5. Set by the queue. */
+  /** The next run times, at most 5. Set by the queue. */
   nextRunTimes: Date[];
-  /** Why its newest run made no task; empty when it did. Set by the queue. */
+  /** Why the newest run made no task. Empty when it made one. Set by the queue. */
   lastFault: string;
 }
 
@@ -1093,27 +1144,27 @@ export interface PutScheduleRequest {
 
 /** Response for `PutSchedule`. */
 export interface PutScheduleResponse {
-  /** As stored. */
+  /** The schedule as it is stored. */
   schedule: Schedule | undefined;
 }
 
 /** Request for `ListSchedules`. */
 export interface ListSchedulesRequest {
-  /** The agent. */
+  /** Id of the agent. */
   agentId: string;
 }
 
 /** Response for `ListSchedules`. */
 export interface ListSchedulesResponse {
-  /** By name. */
+  /** The schedules, sorted by name. */
   schedules: Schedule[];
 }
 
 /** Request for `DeleteSchedule`. */
 export interface DeleteScheduleRequest {
-  /** The agent. */
+  /** Id of the agent. */
   agentId: string;
-  /** The schedule's name. */
+  /** Name of the schedule. */
   name: string;
 }
 
@@ -1123,11 +1174,11 @@ export interface DeleteScheduleResponse {
 
 /** Request for `SaveConversation`. */
 export interface SaveConversationRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The lease's fence. */
+  /** Fence of the lease. */
   fence: bigint;
-  /** The transcript in the engine's own form, compressed as the executor likes. At most 8 MiB. */
+  /** The transcript in the engine's own format. The executor chooses the compression. At most 8 MiB. */
   transcript: Buffer;
 }
 
@@ -1137,55 +1188,62 @@ export interface SaveConversationResponse {
 
 /** Request for `LoadConversation`. */
 export interface LoadConversationRequest {
-  /** The task. */
+  /** Id of the task. */
   taskId: string;
-  /** The lease's fence. */
+  /** Fence of the lease. */
   fence: bigint;
 }
 
 /** Response for `LoadConversation`. */
 export interface LoadConversationResponse {
-  /** As it was saved. */
+  /** The transcript, exactly as it was saved. */
   transcript: Buffer;
 }
 
 /**
- * Tasks of one engine and class. What stands in line is counted exactly. Of the tasks that a label keeps back, of those that wait for one
- * executor and of those that wait for a time, only the first 2,000 each of every shard are counted here, and 20,000 of those that executors
+ * Tasks of one engine and class. The tasks in the waiting line are counted exactly. Other tasks are counted only up to
+ * a bound in each shard: the first 2,000 of the tasks that a label holds, the first 2,000 of the tasks that wait for
+ * one executor, the first 2,000 of the tasks that wait for a time, and the first 20,000 of the tasks that executors
  * hold. The numbers of GetStatusResponse itself and of AgentLoad are exact.
  */
 export interface Depth {
-  /** Engine name. */
+  /** Name of the engine. */
   engine: string;
-  /** Class. */
+  /** Class of the tasks. */
   priority: Priority;
-  /** Tasks waiting for an executor. */
+  /** Number of tasks that wait for an executor. */
   waiting: bigint;
-  /** Age of the oldest of those that are counted; absent when none is. */
+  /** Age of the oldest of the counted tasks that wait. Absent when no task waits. */
   oldestAge:
     | Duration
     | undefined;
-  /** Tasks that executors hold. */
+  /** Number of tasks that executors hold. */
   running: bigint;
-  /** Tasks that wait for a time, parked or scheduled; of very many those that are ready first. */
+  /**
+   * Number of tasks that wait for a time (PARKED or SCHEDULED). If there are very many, only those that are ready first
+   * are counted.
+   */
   parked: bigint;
-  /** A closed gate stands before all of them: that of everything, the engine or the class, or the emergency stop. */
+  /**
+   * A closed gate holds all of these tasks: the gate of all tasks, of the engine or of the class, or the emergency
+   * stop.
+   */
   paused: boolean;
 }
 
 /** An executor as the queue sees it. */
 export interface ExecutorSummary {
-  /** Its id. */
+  /** Id of the executor. */
   executorId: string;
-  /** Leases that it holds. */
+  /** Number of leases that the executor holds. */
   leases: number;
-  /** When it last called. */
+  /** Time of its last Sync. */
   lastSyncTime:
     | Date
     | undefined;
-  /** Takes no new work. */
+  /** The executor takes no new work. */
   draining: boolean;
-  /** What it offered in its last call. */
+  /** The engines that the executor offered in its last Sync. */
   engines: EngineOffer[];
 }
 
@@ -10339,34 +10397,40 @@ export const ExecutorSummary: MessageFns<ExecutorSummary> = {
 /**
  * Owns tasks: their order, leases, logs and results.
  *
- * Internal: the gateway calls it for agents, executors call it for work. It trusts `agent_id` as given; who may call it
- * is the network's and the gateway's matter. An empty one, in calls about one task and in List, is an operator's: any agent's
- * task is found. The gateway never sends an empty one.
+ * This service is internal: the gateway calls it for agents, and executors call it for work. It trusts `agent_id` as
+ * given. The network and the gateway decide who may call it. In calls about one task and in List, an empty `agent_id`
+ * means an operator: the queue finds the tasks of every agent. The gateway never sends an empty `agent_id`.
  *
- * Promised: a task answered with OK survives the death of any process (and of Redis within its persistence setting);
- * it may start more than once, but only the holder of the newest fence can end it, and it ends exactly once.
+ * Promised: a task that was answered with OK survives the death of any process (and the death of Redis, within the
+ * limits of its persistence setting). A task may start more than once. Only the holder of the newest fence can end it,
+ * and it ends exactly once.
+ *
  * Not promised: that a task starts only once, or that log entries of a lost attempt stop at once.
  *
- * Any call may fail with UNAVAILABLE (`SHUTTING_DOWN`, `DEPENDENCY_UNAVAILABLE`): call again with back-off. Every call
- * is safe to repeat as it says.
+ * Any call may fail with UNAVAILABLE (`SHUTTING_DOWN`, `DEPENDENCY_UNAVAILABLE`): call again with back-off. The comment
+ * of each RPC says how it is safe to repeat.
  */
 export type QueueServiceService = typeof QueueServiceService;
 export const QueueServiceService = {
   /**
    * Accepts a task.
    *
-   * Safe to repeat with the same `request_id`: for 24 hours after acceptance the same agent, id and payload is answered
-   * with the task that the first call made, also when that task has ended.
+   * A call with a `request_id` is safe to repeat: for 24 hours after acceptance, a call with the same agent, id and
+   * payload returns the task that the first call made, even when that task has ended.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
-   *   names it); wait for `RetryInfo`, then call again.
-   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
-   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
-   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded for the moment; wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, in total or of this agent, or the memory of Redis is full.
+   *   `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were
+   *   over.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
+   *   queue has removed it.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force. `PreconditionFailure` says who called it and
+   *   why.
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait for the time in `RetryInfo`, then call
+   *   again.
    */
   enqueue: {
     path: "/ccsp.queue.v1.QueueService/Enqueue" as const,
@@ -10378,13 +10442,13 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): EnqueueResponse => EnqueueResponse.decode(value),
   },
   /**
-   * Accepts a task as Enqueue does and streams its log as Watch does from the start: the task first, then entry after entry, and ends
-   * with OK after `task_ended`.
+   * Accepts a task as Enqueue does, and streams its log as Watch does from the start. The stream has the task first,
+   * then one entry after another, and it ends with OK after `task_ended`.
    *
-   * Until the task is answered it is safe to repeat as Enqueue is. With the task it is accepted: who loses the stream then goes on by
-   * Watch, from the last sequence that it saw.
+   * Until the queue has sent the task, the call is safe to repeat as Enqueue is. The task that the queue sends is
+   * accepted. A caller that then loses the stream continues with Watch, from the last sequence that it saw.
    *
-   * Errors: before the task those of Enqueue, after it those of Watch.
+   * Errors: before the task, those of Enqueue; after it, those of Watch.
    */
   run: {
     path: "/ccsp.queue.v1.QueueService/Run" as const,
@@ -10396,10 +10460,10 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): RunResponse => RunResponse.decode(value),
   },
   /**
-   * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
-   * keeps no other from being accepted. Safe to repeat where each has a `request_id`.
+   * Accepts up to 1,000 tasks of one agent in one call. Each task is accepted or refused as by Enqueue and has its own
+   * outcome: a refused task does not affect the others. The call is safe to repeat when each task has a `request_id`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself. All other errors are in the outcomes.
    */
   enqueueBatch: {
     path: "/ccsp.queue.v1.QueueService/EnqueueBatch" as const,
@@ -10412,19 +10476,21 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): EnqueueBatchResponse => EnqueueBatchResponse.decode(value),
   },
   /**
-   * An executor states what it has and is told what to have: claim, heartbeat, cancel and drain in one call.
+   * The executor states what it has, and the queue answers what it should have. One call does claim, heartbeat, cancel
+   * and drain.
    *
-   * The list of held leases is the whole truth: it renews each lease in it, and a lease that the queue granted to this
-   * executor and that is not in the list goes back to the queue at once. An executor therefore keeps a lease in its
-   * list until Complete, Fail or Release was answered, and has one Sync under way at a time. A call whose `sequence` is
-   * not the newest of this `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
+   * The list of held leases is complete: the queue renews each lease in it. A lease that the queue granted to this
+   * executor and that is not in the list goes back to the queue at once. An executor therefore lists a lease until its
+   * Complete, Fail or Release was answered. It has only one Sync under way at a time. A call whose `sequence` is not
+   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
    *
-   * Without news the call waits on the server for up to `max_wait`, so that a cancel reaches a full executor at once; a
-   * draining executor is answered at once. The heartbeat counts from the start of the call.
+   * When there is no news, the server holds the call for up to `max_wait`. So a cancel reaches an executor at once,
+   * even one without a free slot. A draining executor is answered at once. The heartbeat counts from the start of the
+   * call.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - ABORTED `SYNC_STALE`: a newer Sync was seen; drop this one.
+   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer.
    */
   sync: {
     path: "/ccsp.queue.v1.QueueService/Sync" as const,
@@ -10436,12 +10502,14 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): SyncResponse => SyncResponse.decode(value),
   },
   /**
-   * Adds to the log of a running task. The first report of an attempt, `started` set, moves it to RUNNING.
+   * Adds entries to the log of a running task. The first report of an attempt has `started` set and moves the task to
+   * RUNNING.
    *
-   * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
+   * Safe to repeat: a report changes nothing when its `report_sequence` is not higher than the last one of this fence.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence` is wrong, or an entry is of a kind that only the queue
+   *   writes, or an entry is larger than 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report: {
@@ -10454,13 +10522,14 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ReportResponse => ReportResponse.decode(value),
   },
   /**
-   * Ends a task with its result. Repeating it with the same fence is OK and changes nothing.
+   * Ends a task with its result. Repeating the call with the same fence is OK and changes nothing.
    *
-   * A task in CANCELLING ends as SUCCEEDED: the work was done before the cancel reached it.
+   * A task in CANCELLING ends as SUCCEEDED too: its work was done before the cancel reached it.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or above 12 MiB, or `engine_conversation_id`.
-   * - FAILED_PRECONDITION `LEASE_LOST`: someone else holds it or it has ended; drop the result.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or larger than 12 MiB, or `engine_conversation_id` is
+   *   wrong.
+   * - FAILED_PRECONDITION `LEASE_LOST`: another executor holds the task, or the task has ended. Drop the result.
    */
   complete: {
     path: "/ccsp.queue.v1.QueueService/Complete" as const,
@@ -10472,8 +10541,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): CompleteResponse => CompleteResponse.decode(value),
   },
   /**
-   * Ends an attempt without a result. The queue decides what follows: another attempt at a time, or the end.
-   * Repeating it with the same fence is OK and changes nothing.
+   * Ends an attempt without a result. The queue decides what follows: another attempt at a later time, or the end of
+   * the task. Repeating the call with the same fence is OK and changes nothing.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `error` is missing.
@@ -10489,7 +10558,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): FailResponse => FailResponse.decode(value),
   },
   /**
-   * Gives a lease back unused or unfinished, at no cost in attempts: for an executor that drains.
+   * Gives back a lease that was not used or whose run was not finished. This costs the task no attempt. Executors that
+   * drain call it.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.
@@ -10504,17 +10574,18 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ReleaseResponse => ReleaseResponse.decode(value),
   },
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
-   * since an earlier one.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
+   * put back can have several `task_ended` entries: the stream ends after the last.
    *
-   * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and Get says how the
-   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
+   * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
+   * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and Get
+   * says how the task ended. This also happens when a failover of the store lost the last entries that the watcher saw.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the last sequence.
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the
+   *   last sequence.
    */
   watch: {
     path: "/ccsp.queue.v1.QueueService/Watch" as const,
@@ -10526,7 +10597,7 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): WatchResponse => WatchResponse.decode(value),
   },
   /**
-   * Reads one task.
+   * Reads one task with its result.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -10544,7 +10615,7 @@ export const QueueServiceService = {
    * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter` is wrong.
    */
   list: {
     path: "/ccsp.queue.v1.QueueService/List" as const,
@@ -10556,7 +10627,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
   /**
-   * Cancels a task: at once when no executor has it, else by way of CANCELLING. An ended task is answered as it is.
+   * Cancels a task. A task that no executor holds ends at once; another task becomes CANCELLING first. A task that has
+   * ended is returned unchanged.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
@@ -10572,10 +10644,10 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): CancelResponse => CancelResponse.decode(value),
   },
   /**
-   * Cancels every task that the filter matches. With `dry_run` it only counts them.
+   * Cancels every task that the filter matches. With `dry_run`, it only counts them.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: an empty filter, among others.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: for example, the filter is empty.
    */
   cancelTasks: {
     path: "/ccsp.queue.v1.QueueService/CancelTasks" as const,
@@ -10587,14 +10659,16 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): CancelTasksResponse => CancelTasksResponse.decode(value),
   },
   /**
-   * Puts a FAILED or EXPIRED task back, with its history, class and age, and as many attempts as a new one has. A task that is under
-   * way (again) is answered as it is.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. It has the number of
+   * attempts of a new task. A task that has not ended, for example because it was put back already, is returned
+   * unchanged.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait for the time in `RetryInfo`, then
+   *   call again.
    */
   retryTask: {
     path: "/ccsp.queue.v1.QueueService/RetryTask" as const,
@@ -10606,12 +10680,13 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): RetryTaskResponse => RetryTaskResponse.decode(value),
   },
   /**
-   * The same for every FAILED or EXPIRED task that the filter matches. With `dry_run` it only counts them.
+   * Does the same as RetryTask for every FAILED or EXPIRED task that the filter matches. With `dry_run`, it only counts
+   * them.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
-   *   promised order; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on waiting tasks was reached. The queue put back as many tasks as the
+   *   bound allowed, in no promised order. Wait for the time in `RetryInfo`, then call again for the others.
    */
   retryTasks: {
     path: "/ccsp.queue.v1.QueueService/RetryTasks" as const,
@@ -10623,10 +10698,10 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): RetryTasksResponse => RetryTasksResponse.decode(value),
   },
   /**
-   * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
+   * Changes the class of a task that no executor holds. The task keeps its age. Any other task is returned unchanged.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority` is wrong.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   setPriority: {
@@ -10639,8 +10714,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): SetPriorityResponse => SetPriorityResponse.decode(value),
   },
   /**
-   * Closes a gate: what it stands before does not start until the gate opens. What runs goes on. Closing a closed gate replaces
-   * its who, why and until.
+   * Closes a gate: tasks in its scope do not start until the gate opens. Tasks that run continue. When the gate is
+   * closed already, the call replaces who closed it, why, and until when.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -10655,7 +10730,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): PauseQueueResponse => PauseQueueResponse.decode(value),
   },
   /**
-   * Opens a gate. Opening an open one changes nothing. The gate of an emergency stop needs a reason.
+   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
+   * reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -10670,13 +10746,13 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ResumeQueueResponse => ResumeQueueResponse.decode(value),
   },
   /**
-   * Removes every waiting task of a class: QUEUED, PARKED and SCHEDULED ones that were accepted before the dry run. They end as
-   * CANCELLED. Called without a token it removes nothing and answers the count and a token; called with that token within 5 minutes
-   * it removes and reports.
+   * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry
+   * run. They end as CANCELLED. A call without a token is the dry run: it removes nothing and returns the count and a
+   * token. A call with this token within 5 minutes removes the tasks and returns how many.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used, expired or of another class.
+   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used or expired, or it is for another class.
    */
   clearQueue: {
     path: "/ccsp.queue.v1.QueueService/ClearQueue" as const,
@@ -10688,8 +10764,9 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ClearQueueResponse => ClearQueueResponse.decode(value),
   },
   /**
-   * Stops work in the whole installation, at once, up to a level, and waits up to 5 s for the executors' receipts. It holds until
-   * ResumeQueue opens the gate EMERGENCY. A higher level may follow a lower one; a lower one changes nothing.
+   * Stops work in the whole installation at once, up to a level, and waits up to 5 s for the receipts of the executors.
+   * The stop is in force until ResumeQueue opens the emergency gate. A call with a higher level raises the level of the
+   * stop in force; a call with a lower level changes nothing.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `level`, `who` or `why` is missing.
@@ -10705,7 +10782,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): EmergencyStopResponse => EmergencyStopResponse.decode(value),
   },
   /**
-   * Says why a task is where it is: its place, everything that keeps it from starting, in order, and when it may start.
+   * Explains the state of a task: its place in the order, everything that prevents it from starting, in order, and when
+   * it may start.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -10720,7 +10798,7 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ExplainTaskResponse => ExplainTaskResponse.decode(value),
   },
   /**
-   * Says when a task would start if it was accepted now, without accepting it.
+   * Estimates when a task would start if the queue accepted it now. Does not accept it.
    *
    * Errors: those of Enqueue for its fields.
    */
@@ -10735,7 +10813,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): EstimateTaskResponse => EstimateTaskResponse.decode(value),
   },
   /**
-   * Streams the status: at once, then when it changed, at most once a second. A slow caller gets the newest.
+   * Streams the status of the queue: once at the start, then after each change, at most once a second. A slow caller
+   * gets only the newest status.
    *
    * Errors:
    * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
@@ -10749,7 +10828,7 @@ export const QueueServiceService = {
     responseSerialize: (value: WatchQueueResponse): Buffer => Buffer.from(WatchQueueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WatchQueueResponse => WatchQueueResponse.decode(value),
   },
-  /** Counts what waits and runs, and names the engines, gates and executors known. */
+  /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: {
     path: "/ccsp.queue.v1.QueueService/GetStatus" as const,
     requestStream: false as const,
@@ -10760,9 +10839,11 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
   /**
-   * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
+   * Stores a recurring schedule, or replaces the agent's schedule of the same name. The queue accepts each task of a
+   * schedule as Enqueue does, exactly once.
    *
-   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`. An agent that already has 1,000 schedules or 8 MiB of
+   * them gets `INVALID_FIELD` too.
    */
   putSchedule: {
     path: "/ccsp.queue.v1.QueueService/PutSchedule" as const,
@@ -10773,7 +10854,7 @@ export const QueueServiceService = {
     responseSerialize: (value: PutScheduleResponse): Buffer => Buffer.from(PutScheduleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PutScheduleResponse => PutScheduleResponse.decode(value),
   },
-  /** Lists an agent's schedules by name, with their next runs. */
+  /** Lists the schedules of an agent by name, each with its next run times. */
   listSchedules: {
     path: "/ccsp.queue.v1.QueueService/ListSchedules" as const,
     requestStream: false as const,
@@ -10785,7 +10866,7 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): ListSchedulesResponse => ListSchedulesResponse.decode(value),
   },
   /**
-   * Forgets a schedule. Tasks that it made stay.
+   * Deletes a schedule. Tasks that it made stay.
    *
    * Errors:
    * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
@@ -10802,11 +10883,12 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): DeleteScheduleResponse => DeleteScheduleResponse.decode(value),
   },
   /**
-   * Keeps the transcript of the conversation that a held task belongs to, so that another executor can go on with it.
+   * Stores the transcript of the conversation that a held task belongs to. Another executor can then continue the
+   * conversation.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.
-   * - INVALID_ARGUMENT `INVALID_FIELD`: larger than 8 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the transcript is larger than 8 MiB.
    */
   saveConversation: {
     path: "/ccsp.queue.v1.QueueService/SaveConversation" as const,
@@ -10820,7 +10902,7 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): SaveConversationResponse => SaveConversationResponse.decode(value),
   },
   /**
-   * Reads the transcript that a held task goes on from.
+   * Reads the transcript from which a held task continues.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.
@@ -10843,76 +10925,85 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
   /**
    * Accepts a task.
    *
-   * Safe to repeat with the same `request_id`: for 24 hours after acceptance the same agent, id and payload is answered
-   * with the task that the first call made, also when that task has ended.
+   * A call with a `request_id` is safe to repeat: for 24 hours after acceptance, a call with the same agent, id and
+   * payload returns the task that the first call made, even when that task has ended.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
-   *   names it); wait for `RetryInfo`, then call again.
-   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
-   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
-   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded for the moment; wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, in total or of this agent, or the memory of Redis is full.
+   *   `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were
+   *   over.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
+   *   queue has removed it.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force. `PreconditionFailure` says who called it and
+   *   why.
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait for the time in `RetryInfo`, then call
+   *   again.
    */
   enqueue: handleUnaryCall<EnqueueRequest, EnqueueResponse>;
   /**
-   * Accepts a task as Enqueue does and streams its log as Watch does from the start: the task first, then entry after entry, and ends
-   * with OK after `task_ended`.
+   * Accepts a task as Enqueue does, and streams its log as Watch does from the start. The stream has the task first,
+   * then one entry after another, and it ends with OK after `task_ended`.
    *
-   * Until the task is answered it is safe to repeat as Enqueue is. With the task it is accepted: who loses the stream then goes on by
-   * Watch, from the last sequence that it saw.
+   * Until the queue has sent the task, the call is safe to repeat as Enqueue is. The task that the queue sends is
+   * accepted. A caller that then loses the stream continues with Watch, from the last sequence that it saw.
    *
-   * Errors: before the task those of Enqueue, after it those of Watch.
+   * Errors: before the task, those of Enqueue; after it, those of Watch.
    */
   run: handleServerStreamingCall<RunRequest, RunResponse>;
   /**
-   * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
-   * keeps no other from being accepted. Safe to repeat where each has a `request_id`.
+   * Accepts up to 1,000 tasks of one agent in one call. Each task is accepted or refused as by Enqueue and has its own
+   * outcome: a refused task does not affect the others. The call is safe to repeat when each task has a `request_id`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself. All other errors are in the outcomes.
    */
   enqueueBatch: handleUnaryCall<EnqueueBatchRequest, EnqueueBatchResponse>;
   /**
-   * An executor states what it has and is told what to have: claim, heartbeat, cancel and drain in one call.
+   * The executor states what it has, and the queue answers what it should have. One call does claim, heartbeat, cancel
+   * and drain.
    *
-   * The list of held leases is the whole truth: it renews each lease in it, and a lease that the queue granted to this
-   * executor and that is not in the list goes back to the queue at once. An executor therefore keeps a lease in its
-   * list until Complete, Fail or Release was answered, and has one Sync under way at a time. A call whose `sequence` is
-   * not the newest of this `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
+   * The list of held leases is complete: the queue renews each lease in it. A lease that the queue granted to this
+   * executor and that is not in the list goes back to the queue at once. An executor therefore lists a lease until its
+   * Complete, Fail or Release was answered. It has only one Sync under way at a time. A call whose `sequence` is not
+   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
    *
-   * Without news the call waits on the server for up to `max_wait`, so that a cancel reaches a full executor at once; a
-   * draining executor is answered at once. The heartbeat counts from the start of the call.
+   * When there is no news, the server holds the call for up to `max_wait`. So a cancel reaches an executor at once,
+   * even one without a free slot. A draining executor is answered at once. The heartbeat counts from the start of the
+   * call.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - ABORTED `SYNC_STALE`: a newer Sync was seen; drop this one.
+   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer.
    */
   sync: handleUnaryCall<SyncRequest, SyncResponse>;
   /**
-   * Adds to the log of a running task. The first report of an attempt, `started` set, moves it to RUNNING.
+   * Adds entries to the log of a running task. The first report of an attempt has `started` set and moves the task to
+   * RUNNING.
    *
-   * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
+   * Safe to repeat: a report changes nothing when its `report_sequence` is not higher than the last one of this fence.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence` is wrong, or an entry is of a kind that only the queue
+   *   writes, or an entry is larger than 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report: handleUnaryCall<ReportRequest, ReportResponse>;
   /**
-   * Ends a task with its result. Repeating it with the same fence is OK and changes nothing.
+   * Ends a task with its result. Repeating the call with the same fence is OK and changes nothing.
    *
-   * A task in CANCELLING ends as SUCCEEDED: the work was done before the cancel reached it.
+   * A task in CANCELLING ends as SUCCEEDED too: its work was done before the cancel reached it.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or above 12 MiB, or `engine_conversation_id`.
-   * - FAILED_PRECONDITION `LEASE_LOST`: someone else holds it or it has ended; drop the result.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or larger than 12 MiB, or `engine_conversation_id` is
+   *   wrong.
+   * - FAILED_PRECONDITION `LEASE_LOST`: another executor holds the task, or the task has ended. Drop the result.
    */
   complete: handleUnaryCall<CompleteRequest, CompleteResponse>;
   /**
-   * Ends an attempt without a result. The queue decides what follows: another attempt at a time, or the end.
-   * Repeating it with the same fence is OK and changes nothing.
+   * Ends an attempt without a result. The queue decides what follows: another attempt at a later time, or the end of
+   * the task. Repeating the call with the same fence is OK and changes nothing.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `error` is missing.
@@ -10920,28 +11011,30 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   fail: handleUnaryCall<FailRequest, FailResponse>;
   /**
-   * Gives a lease back unused or unfinished, at no cost in attempts: for an executor that drains.
+   * Gives back a lease that was not used or whose run was not finished. This costs the task no attempt. Executors that
+   * drain call it.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.
    */
   release: handleUnaryCall<ReleaseRequest, ReleaseResponse>;
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
-   * since an earlier one.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
+   * put back can have several `task_ended` entries: the stream ends after the last.
    *
-   * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and Get says how the
-   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
+   * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
+   * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and Get
+   * says how the task ended. This also happens when a failover of the store lost the last entries that the watcher saw.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the last sequence.
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the
+   *   last sequence.
    */
   watch: handleServerStreamingCall<WatchRequest, WatchResponse>;
   /**
-   * Reads one task.
+   * Reads one task with its result.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -10951,11 +11044,12 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter` is wrong.
    */
   list: handleUnaryCall<ListRequest, ListResponse>;
   /**
-   * Cancels a task: at once when no executor has it, else by way of CANCELLING. An ended task is answered as it is.
+   * Cancels a task. A task that no executor holds ends at once; another task becomes CANCELLING first. A task that has
+   * ended is returned unchanged.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
@@ -10963,120 +11057,130 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   cancel: handleUnaryCall<CancelRequest, CancelResponse>;
   /**
-   * Cancels every task that the filter matches. With `dry_run` it only counts them.
+   * Cancels every task that the filter matches. With `dry_run`, it only counts them.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: an empty filter, among others.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: for example, the filter is empty.
    */
   cancelTasks: handleUnaryCall<CancelTasksRequest, CancelTasksResponse>;
   /**
-   * Puts a FAILED or EXPIRED task back, with its history, class and age, and as many attempts as a new one has. A task that is under
-   * way (again) is answered as it is.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. It has the number of
+   * attempts of a new task. A task that has not ended, for example because it was put back already, is returned
+   * unchanged.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait for the time in `RetryInfo`, then
+   *   call again.
    */
   retryTask: handleUnaryCall<RetryTaskRequest, RetryTaskResponse>;
   /**
-   * The same for every FAILED or EXPIRED task that the filter matches. With `dry_run` it only counts them.
+   * Does the same as RetryTask for every FAILED or EXPIRED task that the filter matches. With `dry_run`, it only counts
+   * them.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
-   *   promised order; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on waiting tasks was reached. The queue put back as many tasks as the
+   *   bound allowed, in no promised order. Wait for the time in `RetryInfo`, then call again for the others.
    */
   retryTasks: handleUnaryCall<RetryTasksRequest, RetryTasksResponse>;
   /**
-   * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
+   * Changes the class of a task that no executor holds. The task keeps its age. Any other task is returned unchanged.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority` is wrong.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   setPriority: handleUnaryCall<SetPriorityRequest, SetPriorityResponse>;
   /**
-   * Closes a gate: what it stands before does not start until the gate opens. What runs goes on. Closing a closed gate replaces
-   * its who, why and until.
+   * Closes a gate: tasks in its scope do not start until the gate opens. Tasks that run continue. When the gate is
+   * closed already, the call replaces who closed it, why, and until when.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    */
   pauseQueue: handleUnaryCall<PauseQueueRequest, PauseQueueResponse>;
   /**
-   * Opens a gate. Opening an open one changes nothing. The gate of an emergency stop needs a reason.
+   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
+   * reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
    */
   resumeQueue: handleUnaryCall<ResumeQueueRequest, ResumeQueueResponse>;
   /**
-   * Removes every waiting task of a class: QUEUED, PARKED and SCHEDULED ones that were accepted before the dry run. They end as
-   * CANCELLED. Called without a token it removes nothing and answers the count and a token; called with that token within 5 minutes
-   * it removes and reports.
+   * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry
+   * run. They end as CANCELLED. A call without a token is the dry run: it removes nothing and returns the count and a
+   * token. A call with this token within 5 minutes removes the tasks and returns how many.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used, expired or of another class.
+   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used or expired, or it is for another class.
    */
   clearQueue: handleUnaryCall<ClearQueueRequest, ClearQueueResponse>;
   /**
-   * Stops work in the whole installation, at once, up to a level, and waits up to 5 s for the executors' receipts. It holds until
-   * ResumeQueue opens the gate EMERGENCY. A higher level may follow a lower one; a lower one changes nothing.
+   * Stops work in the whole installation at once, up to a level, and waits up to 5 s for the receipts of the executors.
+   * The stop is in force until ResumeQueue opens the emergency gate. A call with a higher level raises the level of the
+   * stop in force; a call with a lower level changes nothing.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `level`, `who` or `why` is missing.
    */
   emergencyStop: handleUnaryCall<EmergencyStopRequest, EmergencyStopResponse>;
   /**
-   * Says why a task is where it is: its place, everything that keeps it from starting, in order, and when it may start.
+   * Explains the state of a task: its place in the order, everything that prevents it from starting, in order, and when
+   * it may start.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   explainTask: handleUnaryCall<ExplainTaskRequest, ExplainTaskResponse>;
   /**
-   * Says when a task would start if it was accepted now, without accepting it.
+   * Estimates when a task would start if the queue accepted it now. Does not accept it.
    *
    * Errors: those of Enqueue for its fields.
    */
   estimateTask: handleUnaryCall<EstimateTaskRequest, EstimateTaskResponse>;
   /**
-   * Streams the status: at once, then when it changed, at most once a second. A slow caller gets the newest.
+   * Streams the status of the queue: once at the start, then after each change, at most once a second. A slow caller
+   * gets only the newest status.
    *
    * Errors:
    * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
    */
   watchQueue: handleServerStreamingCall<WatchQueueRequest, WatchQueueResponse>;
-  /** Counts what waits and runs, and names the engines, gates and executors known. */
+  /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
   /**
-   * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
+   * Stores a recurring schedule, or replaces the agent's schedule of the same name. The queue accepts each task of a
+   * schedule as Enqueue does, exactly once.
    *
-   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`. An agent that already has 1,000 schedules or 8 MiB of
+   * them gets `INVALID_FIELD` too.
    */
   putSchedule: handleUnaryCall<PutScheduleRequest, PutScheduleResponse>;
-  /** Lists an agent's schedules by name, with their next runs. */
+  /** Lists the schedules of an agent by name, each with its next run times. */
   listSchedules: handleUnaryCall<ListSchedulesRequest, ListSchedulesResponse>;
   /**
-   * Forgets a schedule. Tasks that it made stay.
+   * Deletes a schedule. Tasks that it made stay.
    *
    * Errors:
    * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
    */
   deleteSchedule: handleUnaryCall<DeleteScheduleRequest, DeleteScheduleResponse>;
   /**
-   * Keeps the transcript of the conversation that a held task belongs to, so that another executor can go on with it.
+   * Stores the transcript of the conversation that a held task belongs to. Another executor can then continue the
+   * conversation.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.
-   * - INVALID_ARGUMENT `INVALID_FIELD`: larger than 8 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the transcript is larger than 8 MiB.
    */
   saveConversation: handleUnaryCall<SaveConversationRequest, SaveConversationResponse>;
   /**
-   * Reads the transcript that a held task goes on from.
+   * Reads the transcript from which a held task continues.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.
@@ -11089,18 +11193,22 @@ export interface QueueServiceClient extends Client {
   /**
    * Accepts a task.
    *
-   * Safe to repeat with the same `request_id`: for 24 hours after acceptance the same agent, id and payload is answered
-   * with the task that the first call made, also when that task has ended.
+   * A call with a `request_id` is safe to repeat: for 24 hours after acceptance, a call with the same agent, id and
+   * payload returns the task that the first call made, even when that task has ended.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`, `ENGINE_UNKNOWN`: correct the request. Nothing was stored.
    * - ALREADY_EXISTS `REQUEST_ID_CONFLICT`: the id was used with another payload.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, in all or of this agent, or the memory of Redis is full (`QuotaFailure`
-   *   names it); wait for `RetryInfo`, then call again.
-   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were over.
-   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: `spec.conversation.id` is none of this agent, or was forgotten.
-   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force (`PreconditionFailure` says whose and why).
-   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded for the moment; wait for `RetryInfo`, then call again.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, in total or of this agent, or the memory of Redis is full.
+   *   `QuotaFailure` names the bound. Wait for the time in `RetryInfo`, then call again.
+   * - NOT_FOUND `TASK_NOT_FOUND`: the task of this `request_id` has ended and was removed before the 24 hours were
+   *   over.
+   * - NOT_FOUND `CONVERSATION_NOT_FOUND`: this agent has no conversation with the id `spec.conversation.id`, or the
+   *   queue has removed it.
+   * - FAILED_PRECONDITION `SUBMIT_STOPPED`: an emergency stop is in force. `PreconditionFailure` says who called it and
+   *   why.
+   * - UNAVAILABLE `OVERLOADED`: this replica is overloaded at the moment. Wait for the time in `RetryInfo`, then call
+   *   again.
    */
   enqueue(
     request: EnqueueRequest,
@@ -11118,21 +11226,21 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: EnqueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Accepts a task as Enqueue does and streams its log as Watch does from the start: the task first, then entry after entry, and ends
-   * with OK after `task_ended`.
+   * Accepts a task as Enqueue does, and streams its log as Watch does from the start. The stream has the task first,
+   * then one entry after another, and it ends with OK after `task_ended`.
    *
-   * Until the task is answered it is safe to repeat as Enqueue is. With the task it is accepted: who loses the stream then goes on by
-   * Watch, from the last sequence that it saw.
+   * Until the queue has sent the task, the call is safe to repeat as Enqueue is. The task that the queue sends is
+   * accepted. A caller that then loses the stream continues with Watch, from the last sequence that it saw.
    *
-   * Errors: before the task those of Enqueue, after it those of Watch.
+   * Errors: before the task, those of Enqueue; after it, those of Watch.
    */
   run(request: RunRequest, options?: Partial<CallOptions>): ClientReadableStream<RunResponse>;
   run(request: RunRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<RunResponse>;
   /**
-   * Accepts up to 1,000 tasks of one agent in one call, each as Enqueue would, each with its own outcome: a task that is refused
-   * keeps no other from being accepted. Safe to repeat where each has a `request_id`.
+   * Accepts up to 1,000 tasks of one agent in one call. Each task is accepted or refused as by Enqueue and has its own
+   * outcome: a refused task does not affect the others. The call is safe to repeat when each task has a `request_id`.
    *
-   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself; everything else is in the outcomes.
+   * Errors: INVALID_ARGUMENT `INVALID_FIELD` for the call itself. All other errors are in the outcomes.
    */
   enqueueBatch(
     request: EnqueueBatchRequest,
@@ -11150,19 +11258,21 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: EnqueueBatchResponse) => void,
   ): ClientUnaryCall;
   /**
-   * An executor states what it has and is told what to have: claim, heartbeat, cancel and drain in one call.
+   * The executor states what it has, and the queue answers what it should have. One call does claim, heartbeat, cancel
+   * and drain.
    *
-   * The list of held leases is the whole truth: it renews each lease in it, and a lease that the queue granted to this
-   * executor and that is not in the list goes back to the queue at once. An executor therefore keeps a lease in its
-   * list until Complete, Fail or Release was answered, and has one Sync under way at a time. A call whose `sequence` is
-   * not the newest of this `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
+   * The list of held leases is complete: the queue renews each lease in it. A lease that the queue granted to this
+   * executor and that is not in the list goes back to the queue at once. An executor therefore lists a lease until its
+   * Complete, Fail or Release was answered. It has only one Sync under way at a time. A call whose `sequence` is not
+   * the newest of its `boot_id` changes nothing. A new `boot_id` frees all leases of the old one.
    *
-   * Without news the call waits on the server for up to `max_wait`, so that a cancel reaches a full executor at once; a
-   * draining executor is answered at once. The heartbeat counts from the start of the call.
+   * When there is no news, the server holds the call for up to `max_wait`. So a cancel reaches an executor at once,
+   * even one without a free slot. A draining executor is answered at once. The heartbeat counts from the start of the
+   * call.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - ABORTED `SYNC_STALE`: a newer Sync was seen; drop this one.
+   * - ABORTED `SYNC_STALE`: the queue has seen a newer Sync. Drop this answer.
    */
   sync(request: SyncRequest, callback: (error: ServiceError | null, response: SyncResponse) => void): ClientUnaryCall;
   sync(
@@ -11177,12 +11287,14 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: SyncResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Adds to the log of a running task. The first report of an attempt, `started` set, moves it to RUNNING.
+   * Adds entries to the log of a running task. The first report of an attempt has `started` set and moves the task to
+   * RUNNING.
    *
-   * Safe to repeat: a report whose `report_sequence` is not above the last one of this fence changes nothing.
+   * Safe to repeat: a report changes nothing when its `report_sequence` is not higher than the last one of this fence.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence`, or an entry that is the queue's own or above 1 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `report_sequence` is wrong, or an entry is of a kind that only the queue
+   *   writes, or an entry is larger than 1 MiB.
    * - FAILED_PRECONDITION `LEASE_LOST`: stop the run.
    */
   report(
@@ -11201,13 +11313,14 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ReportResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Ends a task with its result. Repeating it with the same fence is OK and changes nothing.
+   * Ends a task with its result. Repeating the call with the same fence is OK and changes nothing.
    *
-   * A task in CANCELLING ends as SUCCEEDED: the work was done before the cancel reached it.
+   * A task in CANCELLING ends as SUCCEEDED too: its work was done before the cancel reached it.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or above 12 MiB, or `engine_conversation_id`.
-   * - FAILED_PRECONDITION `LEASE_LOST`: someone else holds it or it has ended; drop the result.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `result` is missing or larger than 12 MiB, or `engine_conversation_id` is
+   *   wrong.
+   * - FAILED_PRECONDITION `LEASE_LOST`: another executor holds the task, or the task has ended. Drop the result.
    */
   complete(
     request: CompleteRequest,
@@ -11225,8 +11338,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: CompleteResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Ends an attempt without a result. The queue decides what follows: another attempt at a time, or the end.
-   * Repeating it with the same fence is OK and changes nothing.
+   * Ends an attempt without a result. The queue decides what follows: another attempt at a later time, or the end of
+   * the task. Repeating the call with the same fence is OK and changes nothing.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `error` is missing.
@@ -11245,7 +11358,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: FailResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Gives a lease back unused or unfinished, at no cost in attempts: for an executor that drains.
+   * Gives back a lease that was not used or whose run was not finished. This costs the task no attempt. Executors that
+   * drain call it.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.
@@ -11266,17 +11380,18 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ReleaseResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams a task's log from `after_sequence` on, and ends with OK after `task_ended`: the last one, of a task that was put back
-   * since an earlier one.
+   * Streams a task's log from `after_sequence` on. The stream ends with OK after `task_ended`. A task that RetryTask
+   * put back can have several `task_ended` entries: the stream ends after the last.
    *
-   * A watcher that reconnects with the last sequence it saw misses nothing and sees nothing twice. An ended task is
-   * answered with the rest of its log for the retention time: where that is nothing, the stream ends at once, and Get says how the
-   * task ended. So it may be for a watcher that saw entries which a failover of the store took back.
+   * A watcher that reconnects with the last sequence that it saw misses no entry and gets no entry twice. The log of an
+   * ended task can be read during the retention time. When no entry is left to send, the stream ends at once, and Get
+   * says how the task ended. This also happens when a failover of the store lost the last entries that the watcher saw.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `after_sequence` is negative.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the last sequence.
+   * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again from the
+   *   last sequence.
    */
   watch(request: WatchRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchResponse>;
   watch(
@@ -11285,7 +11400,7 @@ export interface QueueServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchResponse>;
   /**
-   * Reads one task.
+   * Reads one task with its result.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -11306,7 +11421,7 @@ export interface QueueServiceClient extends Client {
    * Lists tasks, newest first, without prompts and results.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `page_size`, `page_token`, `agent_id` or a field of `filter` is wrong.
    */
   list(request: ListRequest, callback: (error: ServiceError | null, response: ListResponse) => void): ClientUnaryCall;
   list(
@@ -11321,7 +11436,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Cancels a task: at once when no executor has it, else by way of CANCELLING. An ended task is answered as it is.
+   * Cancels a task. A task that no executor holds ends at once; another task becomes CANCELLING first. A task that has
+   * ended is returned unchanged.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
@@ -11343,10 +11459,10 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: CancelResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Cancels every task that the filter matches. With `dry_run` it only counts them.
+   * Cancels every task that the filter matches. With `dry_run`, it only counts them.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: an empty filter, among others.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: for example, the filter is empty.
    */
   cancelTasks(
     request: CancelTasksRequest,
@@ -11364,14 +11480,16 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: CancelTasksResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Puts a FAILED or EXPIRED task back, with its history, class and age, and as many attempts as a new one has. A task that is under
-   * way (again) is answered as it is.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. It has the number of
+   * attempts of a new task. A task that has not ended, for example because it was put back already, is returned
+   * unchanged.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
    * - NOT_FOUND `TASK_NOT_FOUND`.
-   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: it ended otherwise.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too much waits, as for a new task; wait for `RetryInfo`, then call again.
+   * - FAILED_PRECONDITION `TASK_NOT_FAILED`: the task ended in another state.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: too many tasks wait, as for a new task. Wait for the time in `RetryInfo`, then
+   *   call again.
    */
   retryTask(
     request: RetryTaskRequest,
@@ -11389,12 +11507,13 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: RetryTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * The same for every FAILED or EXPIRED task that the filter matches. With `dry_run` it only counts them.
+   * Does the same as RetryTask for every FAILED or EXPIRED task that the filter matches. With `dry_run`, it only counts
+   * them.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on what waits was reached. As many as there was room for are put back, in no
-   *   promised order; wait for `RetryInfo`, then call again for the others.
+   * - RESOURCE_EXHAUSTED `QUEUE_FULL`: a bound on waiting tasks was reached. The queue put back as many tasks as the
+   *   bound allowed, in no promised order. Wait for the time in `RetryInfo`, then call again for the others.
    */
   retryTasks(
     request: RetryTasksRequest,
@@ -11412,10 +11531,10 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: RetryTasksResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Changes the class of a task that no executor has; it keeps its age. Others are answered as they are.
+   * Changes the class of a task that no executor holds. The task keeps its age. Any other task is returned unchanged.
    *
    * Errors:
-   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority`.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: `priority` is wrong.
    * - NOT_FOUND `TASK_NOT_FOUND`.
    */
   setPriority(
@@ -11434,8 +11553,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: SetPriorityResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Closes a gate: what it stands before does not start until the gate opens. What runs goes on. Closing a closed gate replaces
-   * its who, why and until.
+   * Closes a gate: tasks in its scope do not start until the gate opens. Tasks that run continue. When the gate is
+   * closed already, the call replaces who closed it, why, and until when.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11456,7 +11575,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: PauseQueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Opens a gate. Opening an open one changes nothing. The gate of an emergency stop needs a reason.
+   * Opens a gate. When the gate is open, the call changes nothing. The gate of an emergency stop opens only with a
+   * reason.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
@@ -11477,13 +11597,13 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ResumeQueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Removes every waiting task of a class: QUEUED, PARKED and SCHEDULED ones that were accepted before the dry run. They end as
-   * CANCELLED. Called without a token it removes nothing and answers the count and a token; called with that token within 5 minutes
-   * it removes and reports.
+   * Removes every waiting task of a class: the QUEUED, PARKED and SCHEDULED tasks that were accepted before the dry
+   * run. They end as CANCELLED. A call without a token is the dry run: it removes nothing and returns the count and a
+   * token. A call with this token within 5 minutes removes the tasks and returns how many.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`.
-   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used, expired or of another class.
+   * - FAILED_PRECONDITION `CONFIRMATION_INVALID`: the token is unknown, used or expired, or it is for another class.
    */
   clearQueue(
     request: ClearQueueRequest,
@@ -11501,8 +11621,9 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ClearQueueResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Stops work in the whole installation, at once, up to a level, and waits up to 5 s for the executors' receipts. It holds until
-   * ResumeQueue opens the gate EMERGENCY. A higher level may follow a lower one; a lower one changes nothing.
+   * Stops work in the whole installation at once, up to a level, and waits up to 5 s for the receipts of the executors.
+   * The stop is in force until ResumeQueue opens the emergency gate. A call with a higher level raises the level of the
+   * stop in force; a call with a lower level changes nothing.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `level`, `who` or `why` is missing.
@@ -11523,7 +11644,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: EmergencyStopResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Says why a task is where it is: its place, everything that keeps it from starting, in order, and when it may start.
+   * Explains the state of a task: its place in the order, everything that prevents it from starting, in order, and when
+   * it may start.
    *
    * Errors:
    * - NOT_FOUND `TASK_NOT_FOUND`.
@@ -11544,7 +11666,7 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ExplainTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Says when a task would start if it was accepted now, without accepting it.
+   * Estimates when a task would start if the queue accepted it now. Does not accept it.
    *
    * Errors: those of Enqueue for its fields.
    */
@@ -11564,7 +11686,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: EstimateTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Streams the status: at once, then when it changed, at most once a second. A slow caller gets the newest.
+   * Streams the status of the queue: once at the start, then after each change, at most once a second. A slow caller
+   * gets only the newest status.
    *
    * Errors:
    * - UNAVAILABLE `SHUTTING_DOWN`, and `SLOW_READER` when the caller read nothing for a minute: watch again.
@@ -11575,7 +11698,7 @@ export interface QueueServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchQueueResponse>;
-  /** Counts what waits and runs, and names the engines, gates and executors known. */
+  /** Returns how many tasks wait and run, and the known engines, gates and executors. */
   getStatus(
     request: GetStatusRequest,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
@@ -11592,9 +11715,11 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Stores a recurring schedule, or replaces the one of this agent and name. Its tasks are accepted as Enqueue would, each exactly once.
+   * Stores a recurring schedule, or replaces the agent's schedule of the same name. The queue accepts each task of a
+   * schedule as Enqueue does, exactly once.
    *
-   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`: also when the agent has 1,000 schedules already, or 8 MiB of them.
+   * Errors: INVALID_ARGUMENT `ENGINE_UNKNOWN`, `INVALID_FIELD`. An agent that already has 1,000 schedules or 8 MiB of
+   * them gets `INVALID_FIELD` too.
    */
   putSchedule(
     request: PutScheduleRequest,
@@ -11611,7 +11736,7 @@ export interface QueueServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PutScheduleResponse) => void,
   ): ClientUnaryCall;
-  /** Lists an agent's schedules by name, with their next runs. */
+  /** Lists the schedules of an agent by name, each with its next run times. */
   listSchedules(
     request: ListSchedulesRequest,
     callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
@@ -11628,7 +11753,7 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListSchedulesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Forgets a schedule. Tasks that it made stay.
+   * Deletes a schedule. Tasks that it made stay.
    *
    * Errors:
    * - NOT_FOUND `SCHEDULE_NOT_FOUND`.
@@ -11649,11 +11774,12 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: DeleteScheduleResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Keeps the transcript of the conversation that a held task belongs to, so that another executor can go on with it.
+   * Stores the transcript of the conversation that a held task belongs to. Another executor can then continue the
+   * conversation.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.
-   * - INVALID_ARGUMENT `INVALID_FIELD`: larger than 8 MiB.
+   * - INVALID_ARGUMENT `INVALID_FIELD`: the transcript is larger than 8 MiB.
    */
   saveConversation(
     request: SaveConversationRequest,
@@ -11671,7 +11797,7 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: SaveConversationResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Reads the transcript that a held task goes on from.
+   * Reads the transcript from which a held task continues.
    *
    * Errors:
    * - FAILED_PRECONDITION `LEASE_LOST`.

@@ -14,19 +14,22 @@ export const protobufPackage = "ccsp.task.v1";
 
 export const protobufFileName = "ccsp/task/v1/task.proto";
 
-/** The words that every part of CCSP shares: what a task is, what happens to it, and how it ends. */
+/** The messages that every part of CCSP shares: what a task is, what happens to it, and how it ends. */
 
-/** What an engine may do without asking. The operator's policy says which of these an agent may ask for. */
+/**
+ * Actions that an engine may do without asking. The policy of the operator says which of these modes an agent may ask
+ * for.
+ */
 export enum PermissionMode {
-  /** UNSPECIFIED - The installation's default. */
+  /** UNSPECIFIED - Means the default of the installation. */
   UNSPECIFIED = 0,
-  /** PLAN - Reads and plans, changes nothing. */
+  /** PLAN - The engine reads and plans. It changes nothing. */
   PLAN = 1,
-  /** DEFAULT - What would need a person's answer is refused. Newer versions of Claude Code call it `manual`. */
+  /** DEFAULT - An action that needs a person's answer is refused. Newer versions of Claude Code call this mode `manual`. */
   DEFAULT = 2,
-  /** ACCEPT_EDITS - Changes files in its folder without asking. */
+  /** ACCEPT_EDITS - The engine changes files in its folder without asking. */
   ACCEPT_EDITS = 3,
-  /** SKIP - Asks for nothing. Refused unless the operator's policy allows it. */
+  /** SKIP - The engine does everything without asking. Refused unless the policy of the operator allows it. */
   SKIP = 4,
   UNRECOGNIZED = -1,
 }
@@ -74,19 +77,19 @@ export function permissionModeToJSON(object: PermissionMode): string {
 }
 
 /**
- * Classes. They share an engine by weight and age, so that a higher one starts sooner and none starves; docs/queue.md has the
- * rule.
+ * Class of a task. Classes share an engine by weight and age: a task of a higher class starts sooner, and no task
+ * starves. docs/queue.md has the rule.
  */
 export enum Priority {
-  /** UNSPECIFIED - Means NORMAL in a request; never in an answer. */
+  /** UNSPECIFIED - Means NORMAL in a request. An answer never has it. */
   UNSPECIFIED = 0,
-  /** URGENT - Overtakes everything, up to a cap; above it, as high. */
+  /** URGENT - Overtakes all other classes, up to a cap. Above the cap, it has the weight of HIGH. */
   URGENT = 1,
-  /** HIGH - A person waits. */
+  /** HIGH - For tasks whose answer a person waits for. */
   HIGH = 2,
   /** NORMAL - The default. */
   NORMAL = 3,
-  /** LOW - Nobody waits. */
+  /** LOW - For tasks whose answer no person waits for. */
   LOW = 4,
   UNRECOGNIZED = -1,
 }
@@ -134,31 +137,31 @@ export function priorityToJSON(object: Priority): string {
 }
 
 /**
- * Where a task is in its life. SUCCEEDED, FAILED, CANCELLED and EXPIRED are ends: a task in one never leaves it,
- * except FAILED and EXPIRED by `RetryTask`. New values may be added.
+ * State of a task. SUCCEEDED, FAILED, CANCELLED and EXPIRED are end states: a task in an end state keeps it. One
+ * exception: `RetryTask` puts a FAILED or EXPIRED task back. New values may be added.
  */
 export enum TaskState {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED = 0,
-  /** SCHEDULED - Waits for its start time. */
+  /** SCHEDULED - The task waits for its start time. */
   SCHEDULED = 1,
-  /** QUEUED - Waits for an executor. */
+  /** QUEUED - The task waits for an executor. */
   QUEUED = 2,
-  /** PARKED - Waits for a time or a condition; costs no attempt. */
+  /** PARKED - The task waits for a time or a condition. This costs no attempt. */
   PARKED = 3,
-  /** LEASED - Given to an executor that has not started the engine yet. */
+  /** LEASED - An executor holds the task but has not started the engine yet. */
   LEASED = 4,
   /** RUNNING - The engine runs. */
   RUNNING = 5,
-  /** CANCELLING - A cancel was accepted; the engine's processes are being ended. */
+  /** CANCELLING - A cancel was accepted. The executor is ending the engine's processes. */
   CANCELLING = 6,
-  /** SUCCEEDED - The engine answered. */
+  /** SUCCEEDED - The engine answered, and the task has a result. */
   SUCCEEDED = 7,
   /** FAILED - No attempt is left, or the failure cannot be retried. */
   FAILED = 8,
-  /** CANCELLED - Ended by a cancel; no process of it is left. */
+  /** CANCELLED - A cancel ended the task. It has no process left. */
   CANCELLED = 9,
-  /** EXPIRED - Its deadline passed before it could start. */
+  /** EXPIRED - The start deadline passed before the task could start. */
   EXPIRED = 10,
   UNRECOGNIZED = -1,
 }
@@ -235,53 +238,53 @@ export function taskStateToJSON(object: TaskState): string {
   }
 }
 
-/** What kind of failure. New values may be added. */
+/** Category of a failure. New values may be added. */
 export enum ErrorCategory {
   /** UNSPECIFIED - Never sent. */
   UNSPECIFIED = 0,
-  /** UNKNOWN_ERROR - Nothing known matches; a redacted sample is kept. */
+  /** UNKNOWN_ERROR - The failure matches no known kind. CCSP keeps a redacted sample of it. */
   UNKNOWN_ERROR = 1,
-  /** SESSION_TIMEOUT - The engine's login ended or its key is refused, whatever is asked of it; a person is needed. */
+  /** SESSION_TIMEOUT - The engine's login has ended, or the provider refuses its key for every request. A person has to renew the login. */
   SESSION_TIMEOUT = 2,
-  /** RATE_LIMIT - A burst limit; a short wait helps. */
+  /** RATE_LIMIT - A limit on bursts of requests. A short wait helps. */
   RATE_LIMIT = 3,
   /** USAGE_WINDOW - A usage window is closed until a known time. */
   USAGE_WINDOW = 4,
-  /** OVERLOADED - The provider is overloaded, for everybody. */
+  /** OVERLOADED - The provider is overloaded for all its users. */
   OVERLOADED = 5,
-  /** NETWORK_ERROR - The provider could not be reached. */
+  /** NETWORK_ERROR - The executor's host could not reach the provider. */
   NETWORK_ERROR = 6,
-  /** INVALID_REQUEST - The engine or provider refuses the request as such. */
+  /** INVALID_REQUEST - The engine or the provider refuses the request itself. */
   INVALID_REQUEST = 7,
-  /** CONTEXT_OVERFLOW - The conversation no longer fits the model. */
+  /** CONTEXT_OVERFLOW - The conversation no longer fits into the context of the model. */
   CONTEXT_OVERFLOW = 8,
-  /** BUDGET_EXCEEDED - `limits.budget_usd` is spent. */
+  /** BUDGET_EXCEEDED - The run has spent `limits.budget_usd`. */
   BUDGET_EXCEEDED = 9,
   /** PERMISSION_DENIED - The engine needed a permission that it does not have. */
   PERMISSION_DENIED = 10,
   /** ENGINE_CRASH - The engine process died. */
   ENGINE_CRASH = 11,
-  /** ENGINE_HANG - The engine said nothing for too long. */
+  /** ENGINE_HANG - The engine wrote nothing for too long. */
   ENGINE_HANG = 12,
-  /** TIMEOUT - `limits.wall_time` passed. */
+  /** TIMEOUT - The run took longer than `limits.wall_time`. */
   TIMEOUT = 13,
   /** OUT_OF_MEMORY - The engine used too much memory. */
   OUT_OF_MEMORY = 14,
-  /** NO_WORK_DONE - The engine said it succeeded and brought nothing. */
+  /** NO_WORK_DONE - The engine reported success but brought no result. */
   NO_WORK_DONE = 15,
-  /** CANCELLED - Ended by a cancel. */
+  /** CANCELLED - A cancel ended the task. */
   CANCELLED = 16,
   /** EXECUTOR_LOST - The executor vanished while it held the task. */
   EXECUTOR_LOST = 17,
-  /** OUTPUT_LIMIT - `limits.output_bytes` passed. */
+  /** OUTPUT_LIMIT - The output was larger than `limits.output_bytes`. */
   OUTPUT_LIMIT = 18,
-  /** HOOK_FAILED - A hook that the operator requires failed. */
+  /** HOOK_FAILED - A required hook failed. */
   HOOK_FAILED = 19,
   /** MODEL_REFUSED - The model, or the provider's safeguards, declined to answer. */
   MODEL_REFUSED = 20,
-  /** ANSWER_CUT_OFF - The answer reached the most tokens that the model may write, and is cut off. */
+  /** ANSWER_CUT_OFF - The answer reached the greatest number of tokens that the model may write, and it is cut off. */
   ANSWER_CUT_OFF = 21,
-  /** ACCESS_DENIED - The provider refuses this request or its model to a login that is good otherwise. */
+  /** ACCESS_DENIED - The login is valid, but the provider refuses it this request or this model. */
   ACCESS_DENIED = 22,
   UNRECOGNIZED = -1,
 }
@@ -418,13 +421,13 @@ export function errorCategoryToJSON(object: ErrorCategory): string {
   }
 }
 
-/** Whose fault a failure is. */
+/** Side that caused a failure. */
 export enum ErrorSource {
-  /** UNSPECIFIED - Not known. */
+  /** UNSPECIFIED - The cause is not known. */
   UNSPECIFIED = 0,
-  /** AGENT - The request. */
+  /** AGENT - The agent's request. */
   AGENT = 1,
-  /** ENGINE - The engine CLI. */
+  /** ENGINE - The engine (its CLI). */
   ENGINE = 2,
   /** PROVIDER - The model provider behind the engine. */
   PROVIDER = 3,
@@ -475,82 +478,98 @@ export function errorSourceToJSON(object: ErrorSource): string {
   }
 }
 
-/** What an agent asks for. Everything but `prompt` has a default. */
+/** A task as an agent submits it. Every field except `prompt` has a default. */
 export interface TaskSpec {
-  /** The text given to the engine. 1 byte to 1 MiB of UTF-8 by default (`CCSP_MAX_PROMPT_BYTES`). */
+  /** The text that the engine gets. 1 byte to 1 MiB of UTF-8 by default (`CCSP_MAX_PROMPT_BYTES`). */
   prompt: string;
-  /** Name of an engine of this installation (see `GetCapabilities`). Empty means the installation's default. */
+  /** Name of an engine of this installation (see `GetCapabilities`). Empty means the default of the installation. */
   engine: string;
   /** Class of the task. UNSPECIFIED means NORMAL. */
   priority: Priority;
   /**
-   * Model for the engine, in the engine's own words. Empty means the engine's default. At most 128 characters, all of them visible: no control
-   * character, no line end, no mark of writing direction. The same holds for every name below: label values, tools, paths.
+   * Model, by the name that the engine uses. Empty means the default of the engine. At most 128 visible characters: no
+   * control character, no line break, no mark of writing direction. The same rule holds for every name below: label
+   * values, tools, paths.
    */
   model: string;
-  /** Added to the engine's own system prompt. At most 64 KiB. */
+  /** Text that is added to the engine's own system prompt. At most 64 KiB. */
   systemPrompt: string;
-  /** What the run may use at most. */
+  /** Bounds on what the run may use. */
   limits:
     | RunLimits
     | undefined;
-  /** Free key-value pairs for finding tasks again. At most 32; keys 1-63 of `[a-z0-9._/-]` and not `__proto__`, values at most 256 bytes. */
+  /**
+   * Free key-value pairs for finding tasks again. At most 32 pairs. A key has 1-63 characters of `[a-z0-9._/-]` and is
+   * not `__proto__`. A value has at most 256 bytes.
+   */
   labels: { [key: string]: string };
   /**
-   * Failed runs after which a retryable failure is final. 0 means 3; at most 10. Runs that met a limit of the provider or
-   * were given back do not count; those that meet one again and again end the task by a budget of their own.
+   * Number of failed runs after which a retryable failure is final. 0 means 3; at most 10. A run does not count when it
+   * met a limit of the provider or was given back. A task that meets a limit of the provider again and again ends by a
+   * separate budget.
    */
   maxAttempts: number;
-  /** Not before this time: the task is SCHEDULED until then. At most a year ahead; a time that has passed means now, from year 1 on. */
+  /**
+   * The task does not start before this time: it is SCHEDULED until then. At most a year ahead. A time in the past,
+   * from year 1 on, means now.
+   */
   startTime:
     | Date
     | undefined;
   /**
-   * The time by which its first run has to have started; a task that still waits then ends as EXPIRED. After `start_time`,
+   * The first run has to start by this time. A task that still waits then ends as EXPIRED. Must be after `start_time`,
    * and not after year 9999.
    */
   startDeadline:
     | Date
     | undefined;
-  /** How failed runs are tried again. Absent: the installation's way. */
+  /** How failed runs are tried again. Absent means the rules of the installation. */
   retry:
     | RetryPolicy
     | undefined;
-  /** The executor that is to run it. Absent: any. */
+  /** The executor that should run the task. Absent means any executor. */
   affinity:
     | Affinity
     | undefined;
-  /** Opts in to answers from the result cache. Absent: always run. */
+  /** Allows an answer from the result cache. Absent: the task always runs. */
   cache:
     | CachePolicy
     | undefined;
-  /** Models to fall back to when `model` is overloaded, in this order. At most 8, each like `model`. */
+  /** Models to use when `model` is overloaded, in this order. At most 8, each with the rules of `model`. */
   fallbackModels: string[];
-  /** The thread of turns that this task begins or goes on with. Absent: a thread of its own that nothing continues. */
+  /** The conversation that this task begins or continues. Absent: a conversation of its own that no task continues. */
   conversation:
     | Conversation
     | undefined;
-  /** Files given with the prompt, written into the run's own folder. At most 32, together at most 4 MiB. */
+  /**
+   * Files that the engine gets with the prompt. The executor writes them into the folder of the run. At most 32 files,
+   * together at most 4 MiB.
+   */
   attachments: Attachment[];
   /**
-   * Files on the executor's host that the engine gets to read, under the roots that its operator allows. At most 64 absolute
-   * paths.
+   * Files on the executor's host that the engine may read. They must be under the roots that the operator allows. At
+   * most 64 absolute paths.
    */
   includeFiles: string[];
-  /** Folder on the executor's host to work in, under an allowed root. Empty: a throwaway folder. */
+  /**
+   * Folder on the executor's host in which the engine works. It must be under an allowed root. Empty means a temporary
+   * folder.
+   */
   workingFolder: string;
   /**
-   * Tools that the engine may use without asking, such as `Bash(git log:*)`; which others it has is not changed by this. In the engine's own words, at
-   * most 64 of at most 256 characters. An executor of the release before takes the other tools away too.
+   * Tools that the engine may use without asking, such as `Bash(git log:*)`. This field does not change which other
+   * tools the engine has. The names are those that the engine uses: at most 64, each with at most 256 characters. An
+   * executor of the previous release also takes the other tools away.
    */
   allowedTools: string[];
-  /** Tools that it must not use. Bounds like those of `allowed_tools`. */
+  /** Tools that the engine must not use. Same bounds as `allowed_tools`. */
   deniedTools: string[];
-  /** What the engine may do without asking. */
+  /** Actions that the engine may do without asking. */
   permissionMode: PermissionMode;
   /**
-   * Built-in tools that the engine has at all; empty: its default. Names without rules; bounds like those of `allowed_tools`. Some of them may still need a
-   * permission. An executor of the release before ignores this.
+   * Built-in tools that the engine has. Empty means the engine's default. Names without rules; same bounds as
+   * `allowed_tools`. Some of these tools may still need a permission. An executor of the previous release ignores this
+   * field.
    */
   availableTools: string[];
 }
@@ -560,210 +579,228 @@ export interface TaskSpec_LabelsEntry {
   value: string;
 }
 
-/** See `TaskSpec.retry`. */
+/** How failed runs are tried again. See `TaskSpec.retry`. */
 export interface RetryPolicy {
-  /** Wait after the first failed run; doubles with each. 100 ms to 1 h; absent: the installation's. */
+  /**
+   * Wait after the first failed run. It doubles with each further failed run. 100 ms to 1 h. Absent means the setting
+   * of the installation.
+   */
   firstBackoff:
     | Duration
     | undefined;
-  /** Longest wait. At most 24 h, at least `first_backoff`; absent: a minute, or `first_backoff` when that is longer. */
+  /**
+   * Longest wait. At most 24 h, and not shorter than `first_backoff`. Absent means one minute, or `first_backoff` when
+   * that is longer.
+   */
   maxBackoff:
     | Duration
     | undefined;
-  /** Categories after which the task is not tried again, though it could be. */
+  /** Categories after which the task is not tried again, although CCSP would try it again. */
   neverOn: ErrorCategory[];
 }
 
-/** See `TaskSpec.affinity`. */
+/** The executor that should run a task. See `TaskSpec.affinity`. */
 export interface Affinity {
-  /** The executor. */
+  /** Id of the executor. */
   executorId: string;
-  /** From acceptance, after which any executor may have it. Absent: never. At most 24 h. */
+  /**
+   * Time from acceptance after which any executor may run the task. Absent: only the named executor ever runs it. At
+   * most 24 h.
+   */
   fallbackAfter: Duration | undefined;
 }
 
 /**
- * See `TaskSpec.cache`. Two tasks are the same when engine, model, prompts, attachments and all that shapes the run are equal; files
- * named by path count with their path.
+ * When a cached result may answer a task. See `TaskSpec.cache`. Two tasks are the same when engine, model, prompts,
+ * attachments and everything else that shapes the run are equal. For files that a task names by path, the path counts.
  */
 export interface CachePolicy {
-  /** Oldest answer that is good enough. Absent: whatever the cache still has. */
+  /** Greatest allowed age of the cached answer. Absent means any answer that the cache still has. */
   maxAge: Duration | undefined;
 }
 
-/** See `TaskSpec.conversation`. */
+/** A conversation: a thread of turns, each of which is a task. See `TaskSpec.conversation`. */
 export interface Conversation {
-  /** Logical id: `TaskResult.conversation_id` of the task to go on from. Empty: begin a new one that later tasks may go on with. */
+  /**
+   * Id of the conversation in CCSP: `TaskResult.conversation_id` of the task to continue from. Empty: begin a new
+   * conversation that later tasks may continue.
+   */
   id: string;
-  /** Go on from the same point without changing that thread: the result names a new conversation. */
+  /** Continue from the same point without changing that conversation. The result names a new conversation. */
   fork: boolean;
 }
 
-/** See `TaskSpec.attachments`. */
+/** A file that is given with the prompt. See `TaskSpec.attachments`. */
 export interface Attachment {
-  /** File name without folders. 1-255 of `[A-Za-z0-9._-]`, not beginning with a dot. */
+  /** File name without folders. 1-255 characters of `[A-Za-z0-9._-]`, and the first is not a dot. */
   name: string;
-  /** Its bytes. */
+  /** Content of the file. */
   content: Buffer;
 }
 
-/** Bounds of one run. 0 or absent means the installation's default; negative values are refused. */
+/** Bounds of one run. 0 or absent means the default of the installation. Negative values are refused. */
 export interface RunLimits {
-  /** From engine start to its end. At most 24 h. */
+  /** Time from the start of the engine to its end. At most 24 h. */
   wallTime:
     | Duration
     | undefined;
-  /** Bytes that the engine may print. At most 64 MiB. */
+  /** Number of bytes that the engine may print. At most 64 MiB. */
   outputBytes: bigint;
-  /** Model turns. */
+  /** Number of model turns. */
   turns: number;
-  /** Money, where the engine can count it. */
+  /** Cost in US dollars, for engines that can count it. */
   budgetUsd: number;
 }
 
 /** A task as its owner sees it. */
 export interface Task {
-  /** Assigned by the queue. Sorts by time of acceptance within a shard. Opaque to clients. */
+  /** Id that the queue assigned. Ids sort by time of acceptance within a shard. Clients must treat it as opaque. */
   id: string;
-  /** The agent that submitted it. */
+  /** Id of the agent that submitted the task. */
   agentId: string;
-  /** What was asked. `prompt` and `system_prompt` are left out of lists. */
+  /** The task as the agent submitted it. In lists, `prompt` and `system_prompt` are left out. */
   spec:
     | TaskSpec
     | undefined;
-  /** Current state. */
+  /** Current state of the task. */
   state: TaskState;
-  /** Runs that have started. */
+  /** Number of runs that have started. */
   attempt: number;
-  /** When the queue accepted it. */
+  /** When the queue accepted the task. */
   createTime:
     | Date
     | undefined;
-  /** When the newest attempt's engine started. */
+  /** When the engine of the newest attempt started. */
   startTime:
     | Date
     | undefined;
-  /** When it ended. */
+  /** When the task ended. */
   endTime:
     | Date
     | undefined;
-  /** The newest failure, also while the task waits to be tried again. */
+  /** The newest failure. Also set while the task waits for its next run. */
   error:
     | TaskError
     | undefined;
-  /** Present when SUCCEEDED. Left out of lists. */
+  /** The result. Present when the task is SUCCEEDED. Left out of lists. */
   result:
     | TaskResult
     | undefined;
-  /** W3C trace id of the task's trace, 32 hex digits; empty when tracing is off. */
+  /** W3C trace id of the task's trace, 32 hex digits. Empty when tracing is off. */
   traceId: string;
-  /** When a PARKED or SCHEDULED task becomes QUEUED, if that is a time. */
+  /** When a PARKED or SCHEDULED task becomes QUEUED. Absent when this does not depend on a time. */
   readyTime: Date | undefined;
 }
 
-/** What an engine used. Absent numbers are unknown, not zero. */
+/** Usage of an engine. An absent number is not known; it does not mean zero. */
 export interface Usage {
-  /** Prompt tokens that were not read from a cache. */
+  /** Number of prompt tokens that were not read from a cache. */
   inputTokens: bigint;
-  /** Tokens that the model wrote. */
+  /** Number of tokens that the model wrote. */
   outputTokens: bigint;
-  /** Prompt tokens read from the provider's cache. */
+  /** Number of prompt tokens that were read from the provider's cache. */
   cacheReadTokens: bigint;
-  /** Prompt tokens written to the provider's cache. */
+  /** Number of prompt tokens that were written to the provider's cache. */
   cacheCreationTokens: bigint;
 }
 
-/** What a run brought. */
+/** Result of a task. */
 export interface TaskResult {
   /** The engine's answer. */
   text: string;
-  /** What it used; absent when the engine did not say. */
+  /** Usage of the run. Absent when the engine did not report it. */
   usage:
     | Usage
     | undefined;
-  /** What it cost; absent when unknown. */
+  /** Cost of the run in US dollars. Absent when it is not known. */
   costUsd:
     | number
     | undefined;
   /**
-   * Logical id of the conversation, for `TaskSpec.conversation.id` of a later task; empty when the task was no turn of one, and when nobody can go on
-   * from it, as when its transcript is too large.
+   * Id of the conversation in CCSP, for `TaskSpec.conversation.id` of a later task. Empty when the task was not part of
+   * a conversation, and when no task can continue from it, for example because its transcript is too large.
    */
   conversationId: string;
-  /** The engine that ran it. */
+  /** Name of the engine that ran the task. */
   engine: string;
-  /** Version of that engine, as it said itself. */
+  /** Version of the engine, as the engine reports it. */
   engineVersion: string;
   /** Model that answered. */
   model: string;
-  /** Model turns. */
+  /** Number of model turns. */
   turns: number;
-  /** From engine start to its end. */
+  /** Time from the start of the engine to its end. */
   runTime:
     | Duration
     | undefined;
-  /** From acceptance to the lease of the attempt that succeeded, parking and earlier attempts included. Set by the queue. */
+  /**
+   * Time from acceptance to the lease of the attempt that succeeded. It includes parking and earlier attempts. Set by
+   * the queue.
+   */
   queueWait:
     | Duration
     | undefined;
-  /** Executor that ran it. Set by the queue. */
+  /** Id of the executor that ran the task. Set by the queue. */
   executorId: string;
-  /** Answered from the result cache: nothing was run, `usage` and `cost_usd` are those of the run that made it. Set by the queue. */
+  /**
+   * The result comes from the result cache, and no engine ran. `usage` and `cost_usd` are those of the run that made
+   * the result. Set by the queue.
+   */
   cached: boolean;
-  /** What the run's processes took on their host. */
+  /** Resources that the processes of the run used on their host. */
   resources:
     | RunResources
     | undefined;
-  /** Uses of tools that the engine refused, since nobody is there to be asked. The first 100. */
+  /** Uses of tools that the engine refused, because no person is there to give permission. The first 100. */
   permissionDenials: PermissionDenial[];
 }
 
-/** See `TaskResult.permission_denials`. */
+/** One refused use of a tool. See `TaskResult.permission_denials`. */
 export interface PermissionDenial {
-  /** The tool, in the engine's own words. */
+  /** The tool, by the name that the engine uses. */
   tool: string;
-  /** What it was to do: the first 1,024 characters of its input as JSON. */
+  /** The first 1,024 characters of the tool's input, as JSON. */
   input: string;
 }
 
-/** What a run's processes took, all of them together. Absent numbers are unknown. */
+/** Resources that all processes of a run used together. An absent number is not known. */
 export interface RunResources {
   /** CPU time, user and system. */
   cpuTime:
     | Duration
     | undefined;
-  /** Most memory at one time, in bytes. */
+  /** Greatest amount of memory at one time, in bytes. */
   peakMemoryBytes: bigint;
 }
 
-/** Why a run failed. A failed run is not a failed call: calls about the task are OK and carry this. */
+/** Why a run failed. A failed run is not a failed call: calls about the task are answered with OK and carry this error. */
 export interface TaskError {
-  /** For programs. */
+  /** Category, for programs. */
   category: ErrorCategory;
-  /** For people. At most 2 KiB; no prompt, output or secret. */
+  /** Text for people. At most 2 KiB. It has no prompt, output or secret. */
   message: string;
   /** Whether another attempt may succeed. */
   retryable: boolean;
-  /** Whose fault it is, as far as known. */
+  /** Side that caused the failure, if it is known. */
   source: ErrorSource;
-  /** The earliest sensible next try, when the engine said one. */
+  /** Shortest sensible wait before the next try. Absent when the engine gave none. */
   retryAfter: Duration | undefined;
 }
 
-/** One entry of a task's log. Sequences of one task start at 1 and have no gap. */
+/** One entry of a task's log. The sequences of one task start at 1 and have no gap. */
 export interface TaskEvent {
-  /** Place in the log. */
+  /** Position in the log. */
   sequence: number;
-  /** When the queue stored it. */
+  /** When the queue stored the entry. */
   time:
     | Date
     | undefined;
-  /** Attempt it belongs to; 0 before the first. */
+  /** Number of the attempt that the entry belongs to. 0 before the first attempt. */
   attempt: number;
   /** What happened. */
   event:
     | //
-    /** The task moved to a state that is not an end. */
+    /** The task moved to a state that is not an end state. */
     { $case: "stateChanged"; value: StateChanged }
     | //
     /** The engine wrote text. The answer so far is the last message of the newest attempt that was not taken back. */
@@ -772,75 +809,87 @@ export interface TaskEvent {
     /** The engine used a tool. */
     { $case: "toolUse"; value: ToolUse }
     | //
-    /** The engine or its provider has trouble and goes on; or the engine was not allowed to use a tool (PERMISSION_DENIED). */
+    /**
+     * The engine or its provider has trouble and continues. Or the engine was not allowed to use a tool
+     * (PERMISSION_DENIED).
+     */
     { $case: "engineNotice"; value: EngineNotice }
     | //
     /**
-     * The task ended. The last entry, exactly one, unless the task was put back since by `RetryTask`: then its log goes on, to
-     * another end.
+     * The task ended. A log has exactly one such entry, and it is the last. One exception: after `RetryTask` put the
+     * task back, its log continues to another end.
      */
     { $case: "taskEnded"; value: TaskEnded }
     | //
-    /** A message, or what has come of it, does not stand: the engine asks for it anew, or puts another in its place. */
+    /**
+     * A message, or the part of it that was written so far, is no longer valid. The engine requests it again or
+     * replaces it with another message.
+     */
     { $case: "textTakenBack"; value: TextTakenBack }
     | undefined;
 }
 
-/** See `TaskEvent.state_changed`. */
+/** A change of the task's state. See `TaskEvent.state_changed`. */
 export interface StateChanged {
   /** The new state. */
   state: TaskState;
-  /** Why, where it is not the normal course: the failure before a retry, the cancel's reason. */
+  /**
+   * Why the state changed. Set when it is not the normal course: for the failure before a retry, and for the reason of
+   * a cancel.
+   */
   reason: string;
-  /** The failure that led here, for a task that will be tried again. */
+  /** The failure that led to this state. Set for a task that will be tried again. */
   error:
     | TaskError
     | undefined;
-  /** When the task will be ready again, where that is a time. */
+  /** When the task will be ready again. Absent when this does not depend on a time. */
   readyTime: Date | undefined;
 }
 
 /**
- * See `TaskEvent.text_delta`. When a task SUCCEEDED, the deltas of the last message of its newest attempt that was not taken back, joined, are
- * `TaskResult.text`; the messages before it are what the engine said on its way, such as before it used a tool. An empty
- * `TaskResult.text` has no message of its own.
+ * Text that the engine wrote. See `TaskEvent.text_delta`. When a task is SUCCEEDED, take the last message of its newest
+ * attempt that was not taken back: its deltas, joined, are `TaskResult.text`. Earlier messages are what the engine said
+ * on the way, such as before it used a tool. An empty `TaskResult.text` has no message.
  */
 export interface TextDelta {
-  /** Whole Unicode characters; deltas of one message may be joined by CCSP, never reordered or dropped. */
+  /** The text, in whole Unicode characters. CCSP may join deltas of one message. It never reorders or drops them. */
   text: string;
-  /** The message that it belongs to: from 1, growing within an attempt. 0: an executor of an older version, which does not tell them apart. */
+  /**
+   * Number of the message that the text belongs to. Numbers start at 1 and grow within an attempt. 0 comes from an
+   * executor of an older version, which does not number messages.
+   */
   message: number;
 }
 
-/** See `TaskEvent.text_taken_back`. */
+/** A message is no longer valid. See `TaskEvent.text_taken_back`. */
 export interface TextTakenBack {
-  /** The message. What follows has a higher number. */
+  /** Number of the message. The message that follows has a higher number. */
   message: number;
 }
 
-/** See `TaskEvent.tool_use`. */
+/** A use of a tool. See `TaskEvent.tool_use`. */
 export interface ToolUse {
-  /** The tool's name. Its input is not logged. */
+  /** Name of the tool. Its input is not logged. */
   name: string;
 }
 
-/** See `TaskEvent.engine_notice`. */
+/** Trouble that did not end the run. See `TaskEvent.engine_notice`. */
 export interface EngineNotice {
-  /** What kind of trouble. */
+  /** Category of the trouble. */
   category: ErrorCategory;
-  /** For people. */
+  /** Text for people. */
   message: string;
 }
 
-/** See `TaskEvent.task_ended`. */
+/** The end of a task. See `TaskEvent.task_ended`. */
 export interface TaskEnded {
   /** SUCCEEDED, FAILED, CANCELLED or EXPIRED. */
   state: TaskState;
-  /** Present when SUCCEEDED. */
+  /** Present when the state is SUCCEEDED. */
   result:
     | TaskResult
     | undefined;
-  /** Present otherwise. */
+  /** Present when the state is not SUCCEEDED. */
   error: TaskError | undefined;
 }
 
