@@ -5,10 +5,8 @@ import { within } from "@ccsp/timing";
 import { readCommand } from "./command-line.js";
 import type { ServiceDefinition } from "./definition.js";
 import { runService } from "./run.js";
-import { startService } from "./start.js";
+import { closeMsFor, startService } from "./start.js";
 
-/** Added to the longest close, which is the drain time in the settings of the gRPC server. */
-const CLOSE_MARGIN_MS = 5_000;
 /** A collector that does not answer must not keep a stopped service alive. */
 const FLUSH_MS = 3_000;
 /**
@@ -43,10 +41,8 @@ export async function runMain<C extends { readonly service: ServiceSettings }>(
   process.on("uncaughtExceptionMonitor", (error) => log.fatal({ err: error }, "crashed"));
   for (const warning of warnings) log.warn({ warning }, "suspicious setting");
 
-  const { drainMs, lameDuckMs } = config.service;
-  const code = await runService(log, (context) => startService(service, config, context), {
-    closeMs: drainMs + lameDuckMs + CLOSE_MARGIN_MS,
-  });
+  const closeMs = closeMsFor(config.service);
+  const code = await runService(log, (context) => startService(service, config, context), { closeMs });
   const unflushed = (why: object) => log.warn(why, "spans may be lost");
   await within(FLUSH_MS, flush(), () => unflushed({ afterMs: FLUSH_MS })).catch((err: unknown) => unflushed({ err }));
   log.info({ code }, "stopped");

@@ -5,8 +5,14 @@ import { createMetrics, type OpsServer, serveOps } from "@ccsp/telemetry";
 import type { ServiceDefinition } from "./definition.js";
 import type { Resource, ServiceContext } from "./run.js";
 
-/** How every service proves who it is, to its callers and to those that it calls. */
+/** How every service proves who it is, to its callers and to the services that it calls. */
 const CREDENTIALS = PLAIN;
+
+/** Added to the longest close, which is that of the gRPC server. */
+const CLOSE_MARGIN_MS = 5_000;
+
+/** How long each resource of a service may take to close. */
+export const closeMsFor = ({ drainMs, lameDuckMs }: ServiceSettings): number => drainMs + lameDuckMs + CLOSE_MARGIN_MS;
 
 /** Starts a service within `runService`. Resolves when /ready is 200. */
 export async function startService<C extends { readonly service: ServiceSettings }>(
