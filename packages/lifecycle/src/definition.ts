@@ -16,23 +16,23 @@ export interface ServiceDefinition<C extends { readonly service: ServiceSettings
 }
 
 /**
- * What a service starts with. Its functions open what every service has, by the service's settings and with its
- * credentials. What they open is closed as with `open`.
+ * What a service starts with. The functions open what every service has, with the service's settings and credentials.
+ * What they open closes in the same order as what `open` opens.
  */
 export interface StartContext extends ServiceContext {
   /** The service's metrics. */
   readonly registry: Registry;
-  /** A client of another service. */
+  /** Opens a client of another service. */
   readonly openClient: <D extends ServiceShape>(
     called: D,
     target: string,
     options?: Omit<ClientOptions<D>, "credentials">,
   ) => Promise<Client<D> & Connection>;
-  /** The ops port, with a check of each dependency. It says from the begin of the stop that the service drains. */
+  /** Opens the ops port, with a check of each dependency. When the stop begins, the port says that the service drains. */
   readonly serveOps: (checks: Readonly<Record<string, Check>>) => Promise<void>;
-  /** The gRPC port, which is then announced in Consul. It comes after `serveOps`: Consul asks the ops port for the state. */
+  /** Opens the gRPC port, then announces it in Consul. Call `serveOps` before: Consul asks the ops port for the state. */
   readonly serveGrpc: (services: readonly Implementation[], options?: CallerOptions) => Promise<void>;
 }
 
 /** How a service treats its callers. */
-export type CallerOptions = Pick<ServeOptions, "admit" | "callerUnreadBytes" | "strangers">;
+export type CallerOptions = Pick<ServeOptions, "admit" | "callers" | "connections">;

@@ -1,14 +1,15 @@
 import { readFile } from "node:fs/promises";
-import { implement } from "@ccsp/grpc-kit";
+import { loadAuthenticator } from "@ccsp/authentication";
+import { admitBy, CallerBounds, implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Counter } from "prom-client";
-import { createAuthenticator } from "./auth/authenticator.js";
-import { loadTokenKeys } from "./auth/token-keys.js";
+import { ACCESS } from "./application/access.js";
+import { createAudit } from "./application/audit.js";
+import { createGuard } from "./application/guard.js";
+import { createOperations } from "./application/operations.js";
 import { define, type GatewayConfig } from "./config.js";
-import { createAudit } from "./grpc/audit.js";
-import { createGuard } from "./grpc/guard.js";
 import { agentHandlers } from "./grpc/handlers.js";
 
 /** The gateway: identity, admission and the public API. */
@@ -18,9 +19,10 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   define,
 
   async start(config, { log, registry, openClient, serveOps, serveGrpc }) {
-    const { queueTarget, keys, audience, issuer, watchGiveUpMs, callerUnreadBytes, limits } = config;
-    const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be fetched anew"));
-    const authenticator = createAuthenticator({ keys: tokenKeys, audience, issuer });
+    const { queueTarget, authentication, watchGiveUpMs, callers, connections } = config;
+    const authenticator = await loadAuthenticator(authentication, (err) =>
+      log.warn({ err }, "the key set cannot be fetched anew"),
+    );
     const denied = new Counter({
       name: "ccsp_gateway_denied_total",
       help: "Calls that were not let in, by reason",
@@ -38,11 +40,11 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       onDenied: (reason) => denied.inc({ reason }),
     });
     const resume = { giveUpMs: watchGiveUpMs };
-    const handlers = agentHandlers({ queue, guard, resume, version: await packageVersion() });
-    await serveGrpc([implement(AgentServiceService, handlers)], {
-      callerUnreadBytes,
-      admit: guard.admit,
-      strangers: limits,
+    const operations = createOperations({ queue, guard, resume, version: await packageVersion() });
+    await serveGrpc([implement(AgentServiceService, agentHandlers(operations))], {
+      callers: new CallerBounds(callers),
+      connections,
+      admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
     });
   },
 };

@@ -1,4 +1,4 @@
-import { implement } from "@ccsp/grpc-kit";
+import { CallerBounds, implement } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { Logger } from "pino";
@@ -87,7 +87,8 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       clock,
       schedules: schedules.handlers,
     });
-    await serveGrpc([implement(QueueServiceService, handlers, UNTRACED)], { callerUnreadBytes });
+    const callers = new CallerBounds({ unreadBytes: callerUnreadBytes });
+    await serveGrpc([implement(QueueServiceService, handlers, UNTRACED)], { callers });
   },
 };
 
