@@ -44,7 +44,7 @@ function byFilter(options: WorldOptions): void {
 
   const addNow = async (agentId: string, more: Partial<TaskSpec> = {}): Promise<string> =>
     (await client.enqueue({ agentId, spec: spec(more), requestId: "" })).task?.id ?? "";
-  /** Enqueues a task, one millisecond after the one before. */
+  /** Enqueues a task, one millisecond after the previous task. */
   const add = async (agentId: string, more: Partial<TaskSpec> = {}): Promise<string> => {
     world.clock.now++;
     return addNow(agentId, more);

@@ -132,7 +132,7 @@ function promises(options: WorldOptions): void {
       );
       assert.deepEqual((await world.store.counts()).leased, 2);
       // With `twice`, the first answer is lost between Redis and its client. Then the queue cannot know that the grant
-      // was no repeat.
+      // was new, and not repeated.
       const ids = second.grants.map(({ task }) => task.id);
       assert.deepEqual(world.seen.leased, options.twice ? [] : ids);
     });

@@ -8,7 +8,7 @@ import { countOlder, MOST_AGENTS, readStanding } from "./standing.js";
 import { createExecutorReads } from "./status-reads.js";
 import { MOST_HELD, readTasksIn } from "./task-pages.js";
 
-/** Reads what one task meets, and remembers how long runs take. */
+/** Reads what can delay a task, and remembers how long runs take. */
 export const createSituationReads = (shard: Shard): SituationStore & RunTimeStore => ({
   standing: (task) => readStanding(shard, task),
   surroundings: (task) => readSurroundings(shard, task),

@@ -8,7 +8,10 @@ import type { Shard } from "./shard.js";
 /** The most agents that are read. Each one is counted by a command of its own. */
 export const MOST_AGENTS = 500;
 
-/** Reads what a task meets in its own shard. The queue goes on meanwhile, so the values are of nearly one moment. */
+/**
+ * Reads what can delay a task in its own shard. The queue continues meanwhile, so the values are only nearly from one
+ * moment.
+ */
 export async function readStanding(shard: Shard, task: Waiting): Promise<Standing> {
   const { redis, keys, now } = shard;
   const { engine, class: priority } = task;

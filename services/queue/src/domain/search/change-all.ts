@@ -76,7 +76,8 @@ export async function changeAll(
     if (failed) throw failed.reason;
   };
   /**
-   * Reads the next page while the changes of the page before are under way. So Redis and this process work in parallel.
+   * Reads the next page while the changes of the previous page are under way. So Redis and this process work in
+   * parallel.
    */
   const walk = async (): Promise<void> => {
     let underWay = Promise.resolve();
