@@ -68,9 +68,9 @@ describe("ccsp's arguments", () => {
     ["a start time that is none", "run x --start-time soon", /Write it as 2026-01-31T09:00Z, or as 2h/],
     ["a start time in too many digits", "run x --start-time 20000-01-01T00:00Z", /Write it as 2026-01-31T09:00Z/],
     ["a start time on no day", "run x --start-time 2030-13-40", /in two hours/],
-    ["a fallback from no executor", "run x --fallback-after 1m", /--fallback-after goes with --executor/],
-    ["a fork of no conversation", "run x --fork", /--fork goes with/],
-    ["a fork of one that begins", "run x --conversation new --fork", /--fork goes with/],
+    ["a fallback from no executor", "run x --fallback-after 1m", /--fallback-after needs --executor/],
+    ["a fork of no conversation", "run x --fork", /--fork needs/],
+    ["a fork of one that begins", "run x --conversation new --fork", /--fork needs/],
     ["a file that is not there", "run x --attach /nowhere", /--attach: ENOENT/],
     ["a schedule without times", "schedule put nightly", /missing required argument 'cron'/],
     ["a start time of a schedule", "schedule put a b c --start-time 1h", /unknown option '--start-time'/],
@@ -83,7 +83,7 @@ describe("ccsp's arguments", () => {
     ["replicas of a service that there is not", "up --replicas web=2", /service of gateway/],
     ["replicas in one process", "up --single --replicas queue=2", /cannot be used with/],
     ["a token for nobody", "token create", /required option '--agent <id>'/],
-    ["a token for a name that is no agent id", "token create --agent a/b", /no agent id/],
+    ["a token for a name that is no agent id", "token create --agent a/b", /not an agent id/],
     ["a scope that there is not", "token create --agent a --scope all", /none of tasks:submit/],
     ["no secret to sign with", "token create --agent a", /no secret at/],
     ["no log to show", "logs", /no log at/],
@@ -97,7 +97,7 @@ describe("ccsp's arguments", () => {
     });
   }
 
-  it("are followed by where to find examples, whichever command was wrong", async () => {
+  it("are followed by where to find examples, for every command", async () => {
     for (const line of ["ru", "run", "token create"]) {
       assert.match((await ccsp(line.split(" "), { env })).stderr, /--help for examples/);
     }
@@ -125,13 +125,13 @@ describe("ccsp's arguments", () => {
     });
   }
 
-  it("end with 3, saying where a token may come from, when there is none", async () => {
+  it("end with 3, and name the sources of a token, when there is none", async () => {
     const { code, stderr } = await ccsp(["list", "--gateway", "127.0.0.1:1"], { env });
     assert.equal(code, 3);
     assert.match(stderr, /--token-file or CCSP_TOKEN/);
   });
 
-  it("tell errors as JSON with --json", async () => {
+  it("print errors as JSON with --json", async () => {
     const lines: readonly (readonly [string, RegExp])[] = [
       ["list --json --gateway 127.0.0.1:1", /no token/],
       ["list --json", /no fleet runs here/],
@@ -147,7 +147,7 @@ describe("ccsp's arguments", () => {
     }
   });
 
-  it("make a token for the agent, scopes and time that were asked for", async () => {
+  it("create a token for the requested agent, scopes and time", async () => {
     const secretFile = join(dir, "secret");
     await writeFile(secretFile, "a secret of this test and of nothing else\n");
     const line = "token create --agent ci --scope tasks:read --scope tasks:submit --ttl 2h --secret-file";
@@ -165,7 +165,7 @@ describe("ccsp's arguments", () => {
     );
   });
 
-  it("make a token with the settings of the gateway that the environment names, as the other commands do", async () => {
+  it("create a token with the gateway settings in the environment, as the other commands do", async () => {
     const secret = "another secret of this test and of nothing else";
     const settings = { CCSP_JWT_SECRET: secret, CCSP_JWT_AUDIENCE: "here", CCSP_JWT_ISSUER: "me" };
     const { code, stdout, stderr } = await ccsp(["token", "create", "--agent", "ci"], { env: { ...env, ...settings } });
@@ -174,7 +174,7 @@ describe("ccsp's arguments", () => {
     assert.deepEqual({ aud: payload.aud, iss: payload.iss }, { aud: "here", iss: "me" });
   });
 
-  it("of logs show no line when none is asked for", async () => {
+  it("of logs show no line when zero lines are requested", async () => {
     await writeFile(join(dir, "fleet.log"), "one\ntwo\n");
     assert.match((await ccsp(["logs", "-n", "1"], { env })).stdout, /two\n$/);
     assert.equal((await ccsp(["logs", "-n", "0"], { env })).stdout, "");
@@ -189,7 +189,7 @@ describe("ccsp's arguments", () => {
     assert.match(stderr, /shorter than the 32 bytes/);
   });
 
-  it("of down do nothing, successfully, when no fleet runs", async () => {
+  it("of down do nothing and succeed when no fleet runs", async () => {
     const { code, stdout } = await ccsp(["down", "--json"], { env });
     assert.equal(code, 0);
     assert.deepEqual(JSON.parse(stdout), { stopped: null });

@@ -15,8 +15,8 @@ const wordsOf = (names: object): string[] =>
     .map((name) => name.toLowerCase().replace("_", "-"));
 
 // Several packages contain these rules, because none of them may use another.
-describe("rules that several packages know", () => {
-  it("are one for agent ids: at the gateway, at the queue and where tokens are made", () => {
+describe("rules that several packages share", () => {
+  it("are the same for agent ids at the gateway, at the queue and where tokens are created", () => {
     assert.equal(GATEWAY_AGENT_ID.source, AGENT_ID.source);
     assert.equal(QUEUE_AGENT_ID.source, AGENT_ID.source);
     for (const user of ["ada", "ada@example.com", "Ada L. / 愛", "x".repeat(200), ""]) {
@@ -24,11 +24,11 @@ describe("rules that several packages know", () => {
     }
   });
 
-  it("are one for scopes: a token can be given each that some RPC asks for, and no other", () => {
+  it("are the same for scopes: a token can have exactly the scopes that RPCs require", () => {
     assert.deepEqual(new Set(SCOPES), new Set(Object.values(ASKED).flat()));
   });
 
-  it("are one for words of the contract: classes, and levels of an emergency stop", () => {
+  it("are the same for names in the contract: classes, and levels of an emergency stop", () => {
     assert.deepEqual(CLASS_NAMES, wordsOf(Priority));
     assert.deepEqual(Object.keys(PRIORITIES), wordsOf(Priority));
     assert.deepEqual(Object.keys(LEVELS), wordsOf(EmergencyLevel));

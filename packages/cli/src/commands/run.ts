@@ -10,7 +10,7 @@ type RunOptions = ConnectionOptions & TaskOptions & { readonly cancelOnInterrupt
 export function runCommand(io: Io, end: (code: ExitCode) => void): Command {
   const command = new Command("run")
     .description("submit a task and stream its answer")
-    .argument("<prompt>", "what to run; - reads standard input")
+    .argument("<prompt>", "the prompt; - reads standard input")
     .option("--cancel-on-interrupt", "cancel the task on Ctrl-C instead of leaving it running");
   return withTask(withConnection(command))
     .addHelpText(
