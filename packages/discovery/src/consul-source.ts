@@ -54,7 +54,7 @@ export function openConsulSource(options: {
 
   async function failed(error: unknown): Promise<void> {
     index = 0;
-    if (!away) log.warn({ err: error, service: name }, "Consul does not answer; what is known stays in use");
+    if (!away) log.warn({ err: error, service: name }, "Consul does not answer; the known instances stay in use");
     away = true;
     if (known.empty) findings.failed(error instanceof Error ? error.message : String(error));
     await sleep(RETRY_MS, undefined, { signal: closed.signal, ref: false });
