@@ -120,7 +120,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     }
   });
 
-  it("is in no log line of any service, however much they log", () => {
+  it("is in no log line of any service at any log level", () => {
     for (const line of [/failed run, redacted/, /engine started/, /attempt over/]) {
       assert.ok(
         world.lines.some((each) => line.test(each)),
@@ -169,7 +169,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     expectNone((await readFile(join(world.dataDir, "notifications.jsonl"), "utf8")).split("\n"), "a notification");
   });
 
-  it("is in no name of a key in Redis", async () => {
+  it("is in no Redis key name", async () => {
     const keys = await redis.keys("*");
     assert.ok(keys.length > 20);
     expectNone(keys, "a key");

@@ -52,12 +52,12 @@ function violations(change: Change) {
 }
 
 describe("The proof of a chaos run", () => {
-  it("finds nothing where nothing is wrong, also when Complete was answered twice for one lease", () => {
+  it("finds no fault in a correct run, also when Complete was answered twice for one lease", () => {
     assert.deepEqual(violations({}), []);
     assert.deepEqual(violations({ journal: [...JOURNAL, entry("7", { what: "completed" })] }), []);
   });
 
-  it("lets each shard have fences of its own", () => {
+  it("lets each shard count fences separately", () => {
     assert.deepEqual(violations({ journal: [...JOURNAL, entry("7", { what: "leased", attempt: 1 }, "u-2")] }), []);
   });
 
@@ -112,7 +112,7 @@ describe("The proof of a chaos run", () => {
     it(`finds: ${what}`, () => assert.deepEqual(violations(change), [what]));
   }
 
-  it("finds nothing when a failover took back log entries that were seen, and the end is the same", () => {
+  it("finds no fault when a failover took back log entries that were seen, and the end is the same", () => {
     const task = { log: log(...START, { ended: "SUCCEEDED", line: "5 (attempt 1) ended SUCCEEDED: x" }) };
     const watched = new Map([["t-1", ["line 1", "7 (attempt 1) ended SUCCEEDED: x"]]]);
     const agents = { accepted: new Map([["t-1", "ann"]]), watched, ends: new Map() };
