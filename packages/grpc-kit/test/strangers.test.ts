@@ -21,7 +21,7 @@ const agent = (subject: string): Identity => {
 };
 const as = (name: string) => ({ metadata: { authorization: name } });
 
-describe("a server for strangers", () => {
+describe("a server for unknown callers", () => {
   const fixture = new Fixture();
   afterEach(() => fixture.close());
 
@@ -84,7 +84,7 @@ describe("a server for strangers", () => {
     assert.match(await calls(), /duration_seconds_count\{[^}]*code="UNAUTHENTICATED"[^}]*\} 1/);
   });
 
-  it("reads only so many requests of a caller at a time, lets more wait, and serves others", async () => {
+  it("reads a limited number of requests of a caller at a time, lets more wait, and serves other callers", async () => {
     let began = 0;
     const { server } = await serve(
       { get: async ({ taskId }) => ((began += 1), taskNamed(taskId)) },
@@ -103,7 +103,7 @@ describe("a server for strangers", () => {
     second.close(constants.NGHTTP2_CANCEL);
   });
 
-  it("ends a request whose body does not come in time, with the reason, and serves those that wait", async () => {
+  it("ends a request whose body does not arrive in time, with the reason, and serves the waiting ones", async () => {
     const { server, refused } = await serve({}, { perCaller: { unfinishedRequests: 1, bodyMs: 50 } });
     const session = await raw(server);
     const [slow, next] = [begin(session, "alice"), begin(session, "alice")];
@@ -114,7 +114,7 @@ describe("a server for strangers", () => {
     assert.deepEqual(await refused(), ['rpc_server_refused_total{limit="unfinished_requests"} 1']);
   });
 
-  it("refuses a caller that gives up calls at a rate, over all of its connections, tells it when to come back, and serves others", async () => {
+  it("refuses a caller that cancels too many calls a second, over all of its connections, says when to retry, and serves other callers", async () => {
     const { server, refused } = await serve(
       {
         async *watch() {
@@ -137,7 +137,7 @@ describe("a server for strangers", () => {
     assert.match((await refused()).join(), /limit="abandoned_calls"/);
   });
 
-  it("counts calls that are given up together long after they began, while others came and went", async () => {
+  it("counts calls that are cancelled together long after they began, while other calls came and ended", async () => {
     const { server } = await serve(
       {
         async *watch() {
@@ -158,7 +158,7 @@ describe("a server for strangers", () => {
     });
   });
 
-  it("holds nothing against a caller whose connection ends with many calls on it", async () => {
+  it("does not count the calls on a connection that ended as cancelled", async () => {
     let ended = 0;
     const { server } = await serve(
       {
@@ -182,7 +182,7 @@ describe("a server for strangers", () => {
     await served(fixture.connect(server), "alice");
   });
 
-  it("closes a connection more than one address may have, before it reads from it, and takes one again when another has ended", async () => {
+  it("closes a connection above the limit of its address before it reads from it, and accepts one again when another has ended", async () => {
     const { server, refused } = await serve({}, { connectionsPerAddress: 2 });
     const [one] = [await raw(server), await raw(server)];
     const third = connect(`http://127.0.0.1:${server.port}`);
@@ -194,7 +194,7 @@ describe("a server for strangers", () => {
     await served(fixture.connect(server), "alice");
   });
 
-  it("lets calls wait at the client that are more than a connection may have", async () => {
+  it("lets calls above the limit of a connection wait at the client", async () => {
     const all = gate();
     let began = 0;
     const { server } = await serve(
