@@ -23,7 +23,7 @@ describe("a traceparent", () => {
     assert.equal(traceIdOf(`01-${TRACE}-00f067aa0ba902b7-01-more`), TRACE);
   });
 
-  it("counts as none when it is malformed", () => {
+  it("is ignored when it is malformed", () => {
     const malformed = [
       "",
       "nonsense",
@@ -40,7 +40,7 @@ describe("a traceparent", () => {
     }
   });
 
-  it("does not carry over what was active where the context is made", () => {
+  it("does not take over the span that is active where the context is made", () => {
     const key = Symbol("key");
     const made = context.with(context.active().setValue(key, 1), () => contextFromTraceparent(TRACEPARENT));
     assert.equal(made.getValue(key), undefined);

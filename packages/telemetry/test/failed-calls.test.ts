@@ -96,7 +96,7 @@ describe("the span of a served call that fails", () => {
 
   for (const [index, { what, method, code, why }] of FAILED_CALLS.entries()) {
     const outcome = why === undefined ? "no error" : "an error";
-    it(`is there once, as ${outcome} with ${status[code]}, for ${what}`, () => {
+    it(`exists once, as ${outcome} with ${status[code]}, for ${what}`, () => {
       const rpcMethod = `ccsp.queue.v1.QueueService/${method}`;
       const rpc = { "rpc.system.name": "grpc", "rpc.method": rpcMethod, "rpc.status_code": status[code] };
       assert.deepEqual(
@@ -116,13 +116,13 @@ describe("the span of a served call that fails", () => {
     });
   }
 
-  it("is ended once only, of which the SDK would complain", () => {
+  it("is ended only once, since the SDK would complain otherwise", () => {
     assert.deepEqual(complaints, []);
   });
 });
 
-describe("the span of a call that does not succeed, where it is made", () => {
-  it("is there once, as an error with what the caller is told, also of a stream that its reader leaves", async () => {
+describe("the client span of a call that does not succeed", () => {
+  it("exists once, as an error with the caller's message, also for a stream that its reader leaves", async () => {
     const receiver = await startOtlpReceiver();
     const server = startTraced("./failing-server.ts", [], {});
     try {
