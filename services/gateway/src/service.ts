@@ -23,12 +23,12 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
     const { callerUnreadBytes, limits } = config;
     const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
     const credentials = PLAIN;
-    const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be fetched anew"));
+    const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be refreshed"));
     const authenticator = createAuthenticator({ keys: tokenKeys, audience, issuer });
     const registry = createMetrics("gateway");
     const denied = new Counter({
       name: "ccsp_gateway_denied_total",
-      help: "Calls that were not let in, by reason",
+      help: "Calls that authentication or authorisation refused, by reason",
       labelNames: ["reason"],
       registers: [registry],
     });

@@ -24,7 +24,7 @@ describe("the gateway's keys", () => {
     return join(dir, name);
   };
 
-  it("verify HS256 with the secret in a file, without its last line break", async () => {
+  it("verify HS256 with the secret in a file, without its final line break", async () => {
     const secret = "a secret of this test and of nothing else";
     const keys = await loadTokenKeys({ ...NONE, secretFile: await file("secret", `${secret}\n`) }, never);
     assert.deepEqual([...keys.keys()], ["HS256"]);
@@ -36,7 +36,7 @@ describe("the gateway's keys", () => {
     assert.equal((await authenticator.authenticate(sends(`Bearer ${token}`))).subject, "alice");
   });
 
-  it("verify EdDSA with a key set from an address, and keep no shared secret beside it", async () => {
+  it("verify EdDSA with a key set from an address, without a shared secret", async () => {
     const { publicKey, privateKey } = await generateKeyPair("EdDSA", { extractable: true });
     const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: "k" }] });
     const server = createServer((_request, response) => response.end(jwks));
@@ -58,7 +58,7 @@ describe("the gateway's keys", () => {
     }
   });
 
-  it("go on with the key set as it was last seen while its address does not answer, and take up a new one", async () => {
+  it("stay in use while the address of the key set does not answer, until a new key set comes", async () => {
     const ours = await generateKeyPair("EdDSA", { extractable: true });
     const next = await generateKeyPair("EdDSA", { extractable: true });
     const set = async (kid: string, key: typeof ours.publicKey) =>

@@ -15,7 +15,7 @@ describe("access", () => {
     assert.deepEqual(Object.keys(SCOPES).toSorted(), Object.keys(AgentServiceService).toSorted());
   });
 
-  it("is what the README says: the scopes of each RPC, and which leave an audit line", async () => {
+  it("is as in the README: the scopes of each RPC, and which leave an audit line", async () => {
     const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
     const rows = [...readme.matchAll(/^\| ([A-Z]\w+(?:, [A-Z]\w+)*) \| (.+) \| (yes|no) \|$/gm)];
     const documented = rows.flatMap(([, names = "", scopes = "", audited]) =>
@@ -30,7 +30,7 @@ describe("access", () => {
     assert.deepEqual(documented.toSorted(byRpc), asked.toSorted(byRpc));
   });
 
-  it("lets a caller with exactly the scopes of an RPC through", () => {
+  it("lets a caller with exactly the scopes of an RPC pass", () => {
     for (const rpc of RPCS) authorise(rpc, agent(...SCOPES[rpc]));
   });
 
@@ -46,7 +46,7 @@ describe("access", () => {
     }
   });
 
-  it("does not take a longer word for the scope it starts with", () => {
+  it("does not accept a longer word for the scope it starts with", () => {
     assert.throws(() => authorise("getTask", agent("tasks:readonly", "tasks")), Refusal);
   });
 });

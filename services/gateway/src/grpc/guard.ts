@@ -110,7 +110,7 @@ async function letIn(
 
 function enter(context: CallContext, entry: AuditEntry): AgentCall {
   const { identity } = context;
-  if (!identity) throw new Error(`${context.method} was not let in`);
+  if (!identity) throw new Error(`${context.method} was not authorised`);
   const agentId = identity.subject;
   entry.agent(agentId);
   context.unread.countFor(agentId);
