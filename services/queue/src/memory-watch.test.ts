@@ -7,7 +7,7 @@ import { watchMemory } from "./memory-watch.js";
 const memory = { node: "a", usedBytes: 50, mostBytes: 100, policy: "noeviction" };
 
 describe("the watch over Redis' memory", () => {
-  it("sees room of one shard again while the node of another does not answer", async () => {
+  it("sees that a shard is no longer full while the node of another does not answer", async () => {
     let comeBack = () => {};
     const back = new Promise<typeof memory>((resolve) => (comeBack = () => resolve(memory)));
     const registry = new Registry();

@@ -65,7 +65,7 @@ describe("a failover of Redis", () => {
     };
   };
 
-  it("with replicated acceptance loses nothing that was accepted; a client that repeats has each task once", async () => {
+  it("with replicated acceptance loses no accepted task; a client that repeats has each task once", async () => {
     const safe = enqueuer(replicated(world.store, createReplicas(await world.redis.duplicate())), "safe");
     const local = enqueuer(world.store, "local");
     await eventually(() => assert.ok(Math.min(safe.accepted.length, local.accepted.length) > 20));
@@ -99,7 +99,7 @@ describe("a failover of Redis", () => {
     assert.equal((await world.store.listIds("safe", undefined, 100_000)).length, safe.requests());
   }).timeout(60_000);
 
-  it("with replicated ends answers no Complete that the next master does not know", async () => {
+  it("with replicated ends confirms no Complete that the next master does not have", async () => {
     const store = replicated(world.store, createReplicas(await world.redis.duplicate()));
     await store.enqueue(newTask());
     const [grant] = (await executor(world).sync()).grants;
@@ -120,7 +120,7 @@ describe("a failover of Redis", () => {
     await assert.rejects(both.move(grant.task, end, Buffer.from("r")), unconfirmed);
   }).timeout(60_000);
 
-  it("warns an operator whose Redis has more replicas than confirm", async () => {
+  it("warns an operator whose Redis has more replicas than must confirm", async () => {
     const warned: unknown[] = [];
     const told = pino({ level: "warn" }, { write: (line) => void warned.push(JSON.parse(line)) });
     await warnOfUnasked(world.redis.client, 1, told);
@@ -129,7 +129,7 @@ describe("a failover of Redis", () => {
     assert.equal(warned.length, 1);
   }).timeout(60_000);
 
-  it("answers and shows no end of an old master that the new one knows otherwise", async () => {
+  it("returns and shows no end from an old master that differs on the new one", async () => {
     await world.store.enqueue(newTask());
     const [grant] = (await executor(world).sync()).grants;
     assert.ok(grant);

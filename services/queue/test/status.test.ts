@@ -56,7 +56,7 @@ for (const shards of [1, 4]) {
       );
     });
 
-    it("says what is paused: an engine, a class, an agent or all, until the gate opens", async () => {
+    it("shows each pause: an engine, a class, an agent or all, until the gate opens", async () => {
       await add({ agent: "bob" });
       const paused = async () => {
         const { depths, agents } = await status();
@@ -77,7 +77,7 @@ for (const shards of [1, 4]) {
       }
     });
 
-    it("names the 100 agents with most, and executors with all their slots, free or not", async () => {
+    it("names the 100 agents with most tasks, and executors with all their slots, free or not", async () => {
       for (let i = 0; i < 110; i++) await add({ agent: `agent-${i}` });
       await add({ agent: "agent-105" });
       await executor(world, { slots: 3, account: "team" }).sync();
@@ -91,7 +91,7 @@ for (const shards of [1, 4]) {
       );
     });
 
-    it("counts nothing that has ended", async () => {
+    it("does not count ended tasks", async () => {
       const { id, agent } = await add();
       await world.queue.cancel(id, agent, "");
       await reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });

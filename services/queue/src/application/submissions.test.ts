@@ -54,7 +54,7 @@ const request = (agentId: string, prompt = "x") => ({ agentId, requestId: "", sp
 const reason = (expected: string) => (error: unknown) => error instanceof Refusal && error.reason === expected;
 
 describe("submissions", () => {
-  it("has a task under way until it is stored, refused or found wrong", async () => {
+  it("counts a task as in progress until it is stored, refused or found invalid", async () => {
     const { submissions, stored, store, underWay } = submissionsFor(2);
     const calls = Promise.allSettled([submissions.enqueue(request("alice")), submissions.enqueue(request("refused"))]);
     assert.equal(underWay(), 2);
@@ -68,7 +68,7 @@ describe("submissions", () => {
     assert.deepEqual(stored, ["task of alice"]);
   });
 
-  it("counts each task of a batch, and refuses those for which there is no room one by one", async () => {
+  it("counts each task of a batch, and refuses single tasks above the limit", async () => {
     const { submissions, stored, store, underWay } = submissionsFor(2);
     const items = ["x", "", "y", "z"].map((prompt) => ({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }));
     const batch = enqueueBatch(submissions, { agentId: "alice", items });

@@ -85,7 +85,7 @@ export function readReport(request: ReportRequest): Report {
   const entries = events.flatMap((event, i) => {
     const kind = event.event?.$case;
     if (kind === undefined) return [];
-    faults.unless(kind !== "stateChanged" && kind !== "taskEnded", `events[${i}]`, "is the queue's own to write");
+    faults.unless(kind !== "stateChanged" && kind !== "taskEnded", `events[${i}]`, "is written by the queue only");
     const entry = encodeReported(event);
     faults.unless(entry.byteLength <= MAX_ENTRY_BYTES, `events[${i}]`, `is larger than ${MAX_ENTRY_BYTES} bytes`);
     return [entry];
@@ -103,7 +103,7 @@ export function readReport(request: ReportRequest): Report {
 /** Throws INVALID_FIELD. */
 export function readPriority(priority: Priority): PriorityClass {
   const named = classOf(priority);
-  if (named === undefined) throw invalidFields([{ field: "priority", description: "is no known priority" }]);
+  if (named === undefined) throw invalidFields([{ field: "priority", description: "is not a known priority" }]);
   return named;
 }
 

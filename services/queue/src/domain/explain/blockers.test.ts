@@ -67,7 +67,7 @@ describe("what blocks a task", () => {
     aheadOfAgent: 3,
   };
 
-  it("is all named, what has to go first at the front", () => {
+  it("is listed in full, in the order in which it has to end", () => {
     const full = situation(ALL, [executor({ held: [NOW] })]);
     assert.deepEqual(
       blockersOf({ ...TASK, state: "PARKED", ready: NOW + 1 }, full, ORDER).map(
@@ -150,7 +150,7 @@ describe("what blocks a task", () => {
     "CANCELLED",
     "EXPIRED",
   ] satisfies State[]) {
-    it(`is nothing of one that is ${state}`, () =>
+    it(`is empty for a task that is ${state}`, () =>
       assert.deepEqual(kinds({ ...TASK, state }, situation(ALL), ORDER), []));
   }
 });

@@ -25,14 +25,14 @@ const run = { wallTime: undefined, outputBytes: 0n, turns: 0, budgetUsd: 0 };
 const CHECKED: [Exclude<keyof TaskSpec, keyof SpecInput>] extends [never] ? true : never = true;
 
 describe("a request for a task", () => {
-  it("has no field that is not checked", () => assert.ok(CHECKED));
+  it("has every field checked", () => assert.ok(CHECKED));
 
   it("gets the defaults: first engine, normal, three attempts", () => {
     const { engine, class: priority, max } = accept().task;
     assert.deepEqual([engine, priority, max], ["claude-code", "normal", 3]);
   });
 
-  it("keeps what it names", () => {
+  it("keeps the given values", () => {
     const { engine, class: priority, max } = accept({ engine: "opencode", priority: 1, maxAttempts: 10 }).task;
     assert.deepEqual([engine, priority, max], ["opencode", "urgent", 10]);
   });
@@ -42,7 +42,7 @@ describe("a request for a task", () => {
     assert.deepEqual(wrong({ prompt: "ああああ" }), ["spec.prompt"]);
   });
 
-  it("has names that can be shown: nothing that steers a terminal, a log or the direction of writing", () => {
+  it("accepts only printable names: none that control a terminal, a log or the direction of writing", () => {
     for (const bad of ["a\u001b[2J", "a\r\nb", "a\u009b", "a\u202eb", "a\u0000"]) {
       const texts = { model: bad, fallbackModels: [bad], labels: { ok: bad }, allowedTools: [bad], deniedTools: [bad] };
       const files = { workingFolder: `/${bad}`, includeFiles: [`/${bad}`] };
@@ -61,7 +61,7 @@ describe("a request for a task", () => {
     assert.deepEqual(wrong({ ...names, prompt: "a\u001b\r\n", systemPrompt: "\u202e" }), []);
   });
 
-  it("may be at each bound, and not past it", () => {
+  it("may be at each limit, and not above it", () => {
     const day = { ...run, wallTime: { seconds: 86_400n, nanos: 0 }, outputBytes: 67_108_864n };
     assert.deepEqual(wrong({ limits: day, model: "é".repeat(128), systemPrompt: "s".repeat(65_536) }), []);
     const labels = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ""]));
@@ -150,7 +150,7 @@ describe("a request for a task", () => {
     });
   }
 
-  it("names each wrong file, path and tool by its place", () => {
+  it("names each wrong file, path and tool by its index", () => {
     assert.deepEqual(wrong({ attachments: [file("a"), file("b/c"), file("a")], includeFiles: ["/a", "b"] }), [
       "spec.attachments[1].name",
       "spec.attachments[2].name",
@@ -158,7 +158,7 @@ describe("a request for a task", () => {
     ]);
   });
 
-  it("says when and where it may start, in ms", () => {
+  it("has times and places to start, in ms", () => {
     const startTime = inDays(1);
     const affinity = { executorId: "ex-1", fallbackAfter: seconds(1, 5_000_000) };
     const { start, conditions } = accept({ startTime, startDeadline: inDays(2), affinity }).task;
@@ -167,7 +167,7 @@ describe("a request for a task", () => {
     assert.ok(!("conditions" in accept().task));
   });
 
-  it("has an owner whose name cannot be mistaken for two", () => {
+  it("has an owner that cannot be confused with another", () => {
     for (const name of ["", "a/b", "a b", "a\n", "é", "a".repeat(129)])
       assert.deepEqual(wrong({}, name), ["agent_id"], name);
   });
