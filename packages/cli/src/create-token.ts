@@ -1,7 +1,5 @@
 import { SignJWT } from "jose";
 
-export const AGENT_ID = /^[A-Za-z0-9._@-]{1,128}$/;
-
 /** The agent id that stands for a person in a local fleet. */
 export const agentOf = (user: string): string => user.replaceAll(/[^A-Za-z0-9._@-]/g, "_").slice(0, 128) || "local";
 

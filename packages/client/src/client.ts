@@ -7,9 +7,9 @@ import {
   type ExplainTaskResponse as Explanation,
 } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { type Task, type TaskEvent, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { type CallSettings, createCaller, type Token } from "./caller.js";
+import { type Caller, type CallSettings, createCaller, type Token } from "./caller.js";
 import { CcspError } from "./errors.js";
-import { followRun, followTask } from "./follow.js";
+import { type Agent, followRun, followTask } from "./follow.js";
 import { type ListFilter, toFilter } from "./list-filter.js";
 import { createRun, type Run } from "./run.js";
 import { type RunEvent, toRunEvent } from "./run-event.js";
@@ -108,7 +108,24 @@ export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: Clie
   // agent's stderr.
   setMaxListeners(0, closing.signal);
   const caller = createCaller({ token, resumeMs, closed: closing.signal });
+  return {
+    ...createTaskCalls(agent, caller),
+    schedules: createSchedules(agent, caller),
 
+    async capabilities(settings = {}) {
+      const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));
+      return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
+    },
+
+    close() {
+      // grpc-js lets streams run when their channel is closed, so the signal ends them.
+      closing.abort(new CcspError("CALL_CANCELLED", "the client was closed"));
+      agent.close();
+    },
+  };
+}
+
+function createTaskCalls(agent: Agent, caller: Caller): Omit<CcspClient, "schedules" | "capabilities" | "close"> {
   async function* runEvents(task: TaskInput, settings: SubmitSettings): AsyncGenerator<RunEvent, void> {
     const request = { ...settings, spec: toSpec(task), requestId: settings.requestId ?? randomUUID() };
     for await (const entry of followRun(agent, caller, request)) {
@@ -162,19 +179,6 @@ export function createCcspClient({ target, token, tls, resumeMs = 60_000 }: Clie
 
     estimate: (task, settings = {}) =>
       caller.unary(settings, (options) => agent.estimateTask({ spec: toSpec(task) }, options)),
-
-    schedules: createSchedules(agent, caller),
-
-    async capabilities(settings = {}) {
-      const answer = await caller.unary(settings, (options) => agent.getCapabilities({}, options));
-      return { ...answer, maxPromptBytes: Number(answer.maxPromptBytes) };
-    },
-
-    close() {
-      // grpc-js lets streams run when their channel is closed, so the signal ends them.
-      closing.abort(new CcspError("CALL_CANCELLED", "the client was closed"));
-      agent.close();
-    },
   };
 }
 

@@ -43,11 +43,27 @@ try {
 }
 
 async function demo(): Promise<void> {
+  const traces = open(await startOtlpReceiver(), (receiver) => receiver.close());
+  const gateway = await startCcsp(traces.endpoint);
+  const span = agentSpan("agent ccsp.run");
+  await runTask(gateway, span);
+  await eventually(
+    () => {
+      const names = new Set(traces.trace(span.traceId).map((received) => received.name));
+      for (const name of ["task.attempt", "queue.wait"]) if (!names.has(name)) throw new Error(`no span ${name} yet`);
+      if (!names.has("notification deliver")) throw new Error("the notification is still on its way");
+    },
+    { timeoutMs: 10_000, what: "the trace" },
+  );
+  say("\nIts path through the services (spans of this run, as the services exported them):");
+  say(renderTrace([...traces.trace(span.traceId), span.end()]));
+}
+
+/** Starts all services with their engine, and answers the address of the gateway. */
+async function startCcsp(tracesEndpoint: string): Promise<string> {
   const dataDir = open(await mkdtemp(join(tmpdir(), "ccsp-demo-")), (dir) => rm(dir, { recursive: true, force: true }));
   const secretFile = join(dataDir, "jwt.secret");
   await writeFile(secretFile, SECRET, { mode: 0o600 });
-
-  const traces = open(await startOtlpReceiver(), (receiver) => receiver.close());
   const engine = live
     ? liveEngine(process.env)
     : demoEngine(open(await startSimulator(), (simulator) => simulator.close()));
@@ -62,7 +78,7 @@ async function demo(): Promise<void> {
         ...engine.env,
         CCSP_JWT_SECRET_FILE: secretFile,
         CCSP_NOTIFICATION_FILE: join(dataDir, "notifications.jsonl"),
-        OTEL_EXPORTER_OTLP_ENDPOINT: traces.endpoint,
+        OTEL_EXPORTER_OTLP_ENDPOINT: tracesEndpoint,
         OTEL_BSP_SCHEDULE_DELAY: "100",
       }),
     }),
@@ -71,15 +87,17 @@ async function demo(): Promise<void> {
   await fleet.ready();
   const names = fleet.processes().map(({ name }) => name);
   say(`Ready: ${names.join(", ")}`);
+  return fleet.gatewayAddress;
+}
 
+/** Runs the prompt as an agent, and prints the answer while it streams. */
+async function runTask(target: string, span: ReturnType<typeof agentSpan>): Promise<void> {
   const client = createCcspClient({
-    target: fleet.gatewayAddress,
+    target,
     token: () =>
       createToken({ secret: SECRET, agent: "demo", scopes: ["tasks:submit", "tasks:read"], ttlSeconds: 600 }),
   });
   opened.push({ close: async () => client.close() });
-
-  const span = agentSpan("agent ccsp.run");
   say(`\nPrompt:  ${PROMPT}\nAnswer:  (as it streams)\n`);
   let ended = false;
   for await (const event of client.run(
@@ -95,15 +113,4 @@ async function demo(): Promise<void> {
     }
   }
   if (!ended) throw new Error("the stream ended before the task did");
-
-  await eventually(
-    () => {
-      const names = new Set(traces.trace(span.traceId).map((received) => received.name));
-      for (const name of ["task.attempt", "queue.wait"]) if (!names.has(name)) throw new Error(`no span ${name} yet`);
-      if (!names.has("notification deliver")) throw new Error("the notification is still on its way");
-    },
-    { timeoutMs: 10_000, what: "the trace" },
-  );
-  say("\nIts path through the services (spans of this run, as the services exported them):");
-  say(renderTrace([...traces.trace(span.traceId), span.end()]));
 }

@@ -28,52 +28,28 @@ const REFRESH_GAP_MS = 250;
  * index, and a restarted agent corrects this only after the whole wait. It pauses for up to 30 s. It cannot be asked to
  * check at once, but a channel without a live instance needs this. It also reports content that did not change.
  */
-export function openConsulSource(options: {
-  readonly api: ConsulApi;
-  readonly name: string;
-  readonly findings: Findings;
-  readonly log: Logger;
-}): Source {
-  const { api, name, findings, log } = options;
+export function openConsulSource(options: SourceOptions): Source {
+  const inquiry = createInquiry(options);
   const closed = new AbortController();
-  const known = new KnownInstances(EMPTY_GRACE_MS);
-  let index = 0;
-  let away = false;
   let restart = new AbortController();
-
-  async function ask(): Promise<void> {
-    const answer = await api.passing(name, { index, waitMs: WAIT_MS, signal: restart.signal });
-    if (away) log.info({ service: name }, "Consul answers again");
-    away = false;
-    // A lower index means that Consul began a new history. A wait on the old index would get no news.
-    index = answer.index < index ? 0 : answer.index;
-    const news = known.take(answer.addresses, performance.now());
-    if (news === "nobody") findings.nobody("Consul knows no healthy instance");
-    else if (news) findings.found(news.found);
-  }
-
-  async function failed(error: unknown): Promise<void> {
-    index = 0;
-    if (!away) log.warn({ err: error, service: name }, "Consul does not answer; the known instances stay in use");
-    away = true;
-    if (known.empty) findings.failed(error instanceof Error ? error.message : String(error));
-    await sleep(RETRY_MS, undefined, { signal: closed.signal, ref: false });
-  }
 
   async function watch(): Promise<void> {
     while (!closed.signal.aborted) {
       const asked = performance.now();
       try {
-        await ask();
+        await inquiry.ask(restart.signal);
         const gapMs = ASK_GAP_MS - (performance.now() - asked);
         if (gapMs > 0) await sleep(gapMs, undefined, { signal: restart.signal, ref: false });
       } catch (error) {
         if (closed.signal.aborted) return;
-        if (!restart.signal.aborted) await failed(error).catch(() => undefined);
+        if (!restart.signal.aborted) {
+          inquiry.failed(error);
+          await sleep(RETRY_MS, undefined, { signal: closed.signal, ref: false }).catch(() => undefined);
+        }
       }
       if (restart.signal.aborted) {
         restart = new AbortController();
-        index = 0;
+        inquiry.startAnew();
       }
     }
   }
@@ -90,6 +66,45 @@ export function openConsulSource(options: {
     close() {
       closed.abort();
       restart.abort();
+    },
+  };
+}
+
+interface SourceOptions {
+  readonly api: ConsulApi;
+  readonly name: string;
+  readonly findings: Findings;
+  readonly log: Logger;
+}
+
+/** Asks Consul once at a time, and reports news to `findings`. */
+function createInquiry({ api, name, findings, log }: SourceOptions) {
+  const known = new KnownInstances(EMPTY_GRACE_MS);
+  let index = 0;
+  let away = false;
+  return {
+    /** Waits for an answer that is newer than the last one, at most `WAIT_MS`. */
+    async ask(signal: AbortSignal): Promise<void> {
+      const answer = await api.passing(name, { index, waitMs: WAIT_MS, signal });
+      if (away) log.info({ service: name }, "Consul answers again");
+      away = false;
+      // A lower index means that Consul began a new history. A wait on the old index would get no news.
+      index = answer.index < index ? 0 : answer.index;
+      const news = known.take(answer.addresses, performance.now());
+      if (news === "nobody") findings.nobody("Consul knows no healthy instance");
+      else if (news) findings.found(news.found);
+    },
+
+    failed(error: unknown): void {
+      index = 0;
+      if (!away) log.warn({ err: error, service: name }, "Consul does not answer; the known instances stay in use");
+      away = true;
+      if (known.empty) findings.failed(error instanceof Error ? error.message : String(error));
+    },
+
+    /** The next `ask` is answered at once. */
+    startAnew(): void {
+      index = 0;
     },
   };
 }

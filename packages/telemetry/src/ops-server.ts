@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import { Gauge, type Registry } from "prom-client";
 import type { Check } from "./readiness.js";
@@ -84,15 +85,7 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
       response.destroy();
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(listen.port, listen.host, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  const address = server.address();
-  const port = typeof address === "object" && address !== null ? address.port : listen.port;
+  const port = await listenOn(server, listen);
   log.info({ host: listen.host, port }, "ops port open");
 
   return {
@@ -103,17 +96,27 @@ export async function serveOps({ listen, registry, log, checks }: OpsOptions): P
     setDraining() {
       state = "draining";
     },
-    close: () =>
-      new Promise((resolve, reject) => {
-        const patience = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
-        server.close((error) => {
-          clearTimeout(patience);
-          if (error === undefined) resolve();
-          else reject(error);
-        });
-      }),
+    close: () => closeServer(server),
   };
 }
+
+/** Answers the port that the server has. For port 0, the system chooses one. */
+async function listenOn(server: Server, { host, port }: OpsOptions["listen"]): Promise<number> {
+  server.listen(port, host);
+  await once(server, "listening");
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
+
+const closeServer = (server: Server): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const patience = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+    server.close((error) => {
+      clearTimeout(patience);
+      if (error === undefined) resolve();
+      else reject(error);
+    });
+  });
 
 /** Runs the checks at each scrape, because no other caller asks as often. */
 function showDependencies(registry: Registry, checks: OpsOptions["checks"]): void {

@@ -1,5 +1,5 @@
 import type { Settings } from "@ccsp/config";
-import { AGENT_ID } from "./domain/fields/ids.js";
+import { AGENT_ID } from "@ccsp/identity";
 import { classWeights, type Order, type Rate } from "./domain/order/order.js";
 
 const WEIGHT = /^[1-9][0-9]{0,3}$/;

@@ -1,11 +1,9 @@
-import type { RedisClient } from "@ccsp/redis-kit";
 import type { PriorityClass } from "../domain/task/task.js";
-import type { QueueKeys } from "./keys.js";
+import type { Shard } from "./shard.js";
 
-/** How many tasks of an engine and class stand in line, and since when the oldest does (ms since 1970). */
+/** How many tasks of an engine and class are in the waiting line, and since when the oldest waits (ms since 1970). */
 export async function readClassLine(
-  redis: RedisClient,
-  keys: QueueKeys,
+  { redis, keys }: Shard,
   { engine, class: priority }: { readonly engine: string; readonly class: PriorityClass },
 ): Promise<{ readonly waiting: number; readonly oldestMs: number | undefined }> {
   const of = keys.engine(engine);

@@ -1,22 +1,14 @@
-import type { RedisClient } from "@ccsp/redis-kit";
 import type { ConfirmationStore } from "../domain/search/search-store.js";
-import type { QueueKeys } from "./keys.js";
-import type { Scripts } from "./scripts.js";
+import type { Shard } from "./shard.js";
 
-/** What waits for somebody's confirmation. */
-export function createConfirmations(
-  redis: RedisClient,
-  scripts: Scripts,
-  { confirmation }: QueueKeys,
-): ConfirmationStore {
-  return {
-    async keepConfirmation(name, preparedMs, keptMs) {
-      await scripts.keepConfirmation({ confirmation: confirmation(name) }, preparedMs, keptMs);
-    },
+/** Remembers what waits for a person's confirmation. */
+export const createConfirmations = ({ redis, scripts, keys: { confirmation } }: Shard): ConfirmationStore => ({
+  async keepConfirmation(name, preparedMs, keptMs) {
+    await scripts.keepConfirmation({ confirmation: confirmation(name) }, preparedMs, keptMs);
+  },
 
-    async takeConfirmation(name) {
-      const preparedMs = await redis.getdel(confirmation(name));
-      return preparedMs === null ? undefined : Number(preparedMs);
-    },
-  };
-}
+  async takeConfirmation(name) {
+    const preparedMs = await redis.getdel(confirmation(name));
+    return preparedMs === null ? undefined : Number(preparedMs);
+  },
+});

@@ -3,14 +3,14 @@ import type { Note } from "../domain/task/move.js";
 import { STATES, type Task } from "../domain/task/task.js";
 import { readStoredFailure } from "../messages/failure.js";
 
-/** Only the scripts write records, so their shape is trusted. The words of a failure are not: a later release may have more. */
+/** Only the scripts write records, so their shape is trusted. A later release may have more words for a failure. */
 export function decodeTask(id: string, record: Buffer | string): Task {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   const task = Object.assign(JSON.parse(record.toString()) as Omit<Task, "id">, { id });
   return task.error === undefined ? task : Object.assign(task, { error: readStoredFailure(task.error) });
 }
 
-/** For a look at many tasks, in which one that cannot be read is in nobody's way: undefined, as if it were gone. */
+/** The same for a read of many tasks, which must not fail for one: undefined for a record that cannot be read. */
 export function decodeReadable(id: string, record: Buffer | string): Task | undefined {
   try {
     return decodeTask(id, record);
@@ -32,8 +32,9 @@ export function decodeEntry([streamId, fields]: [Buffer, Buffer[]]): LogEntry {
 }
 
 /**
- * A success is no entry of the stream, which has `length`, but the record itself (see move_tasks.lua); the text of a task that was answered
- * without a run is its result, which is kept once. None for a task that has not succeeded.
+ * The entries at the end of a log that say that its task succeeded; none for any other task. The stream of the log does
+ * not have them: the record itself says SUCCEEDED (see move_tasks.lua). A task that was answered without a run also has
+ * an entry for its text, which is stored only as its result. `length` is the number of entries in the stream.
  */
 export function successOf({ state, ended = 0, attempt = 0, fence }: Task, length: number): readonly LogEntry[] {
   if (state !== "SUCCEEDED") return [];
@@ -54,7 +55,7 @@ function decodeContent(values: ReadonlyMap<string, Buffer>): LogEntry["content"]
   return { kind: "state", state, note: note.error ? { ...note, error: readStoredFailure(note.error) } : note };
 }
 
-/** The stream id after which the entries follow a sequence; for an exclusive range. */
+/** The stream id of this sequence. The entries after the sequence have greater ids. */
 export const streamIdOf = (sequence: number): string => `0-${Math.max(sequence - 1, 0)}`;
 
 /** The same bytes, not a copy. */

@@ -1,4 +1,3 @@
-import type { RedisClient } from "@ccsp/redis-kit";
 import {
   EMERGENCY_LEVELS,
   EMERGENCY_TOPIC,
@@ -7,23 +6,20 @@ import {
   RECEIPTS_TOPIC,
 } from "../domain/emergency/emergency.js";
 import type { EmergencyStore } from "../domain/emergency/emergency-store.js";
+import { scopeName } from "../domain/gates/scope.js";
 import { emergencyStopData } from "../messages/event-data.js";
-import { channels, type QueueKeys } from "./keys.js";
-import type { Scripts } from "./scripts.js";
+import { channels } from "./keys.js";
+import type { Shard } from "./shard.js";
 
-/** Executors say again what they ended as long as the stop is in force. */
+/** Receipts expire this long after the last one. Executors repeat theirs while a stop is in force, so they stay. */
 const RECEIPTS_LAST_MS = 60 * 60 * 1000;
 
-/** The emergency stop of one shard; what the first has holds for all. */
-export function createEmergencyCalls(
-  redis: RedisClient,
-  scripts: Scripts,
-  { gates, events, receipts, leases }: QueueKeys,
-  clock: () => number | "",
-): EmergencyStore {
+/** The emergency stop of one shard. The stop of the first shard is in force for all of them. */
+export function createEmergencyCalls({ redis, scripts, keys, clock }: Shard): EmergencyStore {
+  const { gates, events, receipts, leases } = keys;
   return {
     async emergency() {
-      return emergencyOf((await redis.hget(gates, "emergency")) ?? "");
+      return emergencyOf((await redis.hget(gates, scopeName({ kind: "emergency" }))) ?? "");
     },
 
     async raiseEmergency({ id, level, who, why }, how) {
@@ -57,24 +53,24 @@ export function createEmergencyCalls(
   };
 }
 
-// Only this and the scripts write these, so their shapes are trusted.
+// Only this file and the scripts write these, so their shapes are trusted.
 interface Stored extends Omit<Emergency, "level" | "calledMs"> {
   readonly level: number;
   readonly closed: number;
-  /** Resumed. */
+  /** Present once a person resumed work. */
   readonly opens?: number;
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
 const receiptOf = (json: string): EmergencyReceipt => JSON.parse(json) as EmergencyReceipt;
 
-/** As the script stored it. */
+/** Reads a stop as the script stored it. */
 export function decodeEmergency(json: string): Emergency {
   const { id, level, who, why, closed } = stored(json);
   return { id, level: EMERGENCY_LEVELS[level - 1] ?? "kill", who, why, calledMs: closed };
 }
 
-/** Of the gate that it is, or "": the stop that is in force. */
+/** Reads the gate of an emergency stop, or "" for none. Undefined when no stop is in force. */
 export const emergencyOf = (json: string): Emergency | undefined =>
   json !== "" && stored(json).opens === undefined ? decodeEmergency(json) : undefined;
 

@@ -1,4 +1,4 @@
-import { isOutOfMemory, orUnavailable, type RedisClient, type ScriptArgument } from "@ccsp/redis-kit";
+import { isOutOfMemory, orUnavailable, type ScriptArgument } from "@ccsp/redis-kit";
 import { type Bounds, boundNamed, boundsByName } from "../domain/intake/bounds.js";
 import type { EnqueueOutcome, NewTask } from "../domain/intake/intake-store.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
@@ -6,56 +6,41 @@ import { enqueuedData } from "../messages/event-data.js";
 import { asBuffer, decodeTask } from "./decode.js";
 import { decodeEmergency } from "./emergency-calls.js";
 import { GROUP, type GroupedCall, groupCallsBy } from "./group-calls.js";
-import { channels, type QueueKeys } from "./keys.js";
-import type { Scripts } from "./scripts.js";
+import { channels } from "./keys.js";
+import type { Shard } from "./shard.js";
 
-// Long enough for a client that lost its connection over a day's outage; see Enqueue in the contract.
+/** A client may repeat a request after an outage of a day: see Enqueue in the contract. */
 const REQUEST_TTL_MS = 24 * 60 * 60 * 1000;
 const bytesOf = ({ prompts, spec }: NewTask): number => prompts.length + spec.length;
 
-/** As `Idle.offer` has it. */
+/** See `Idle.offer`. */
 export type Offering = (engine: string, tasks: number) => boolean;
 
 interface EnqueueOptions {
   readonly bounds: Bounds;
-  /** Of the shard's node. */
+  /** The memory of the shard's node. */
   readonly memory: { isFull(): boolean; noteFull(): void };
-  readonly clock: () => number | "";
   readonly offer: Offering;
 }
 
-/** `IntakeStore.enqueue` and, as `all`, its `enqueueAll`: tasks of one engine that come together go into Redis together. */
+/**
+ * `IntakeStore.enqueue` and, as `all`, its `enqueueAll`. Tasks of one engine that come at the same time go to Redis in
+ * one call.
+ */
 export function createEnqueue(
-  { redis, scripts, keys }: { readonly redis: RedisClient; readonly scripts: Scripts; readonly keys: QueueKeys },
-  { bounds, memory, clock, offer }: EnqueueOptions,
+  shard: Shard,
+  { bounds, memory, offer }: EnqueueOptions,
 ): GroupedCall<NewTask, EnqueueOutcome> {
+  const { redis, scripts, keys, clock } = shard;
   const { tasks, prompts, owned, load, parked, alarms, pinned, events, gates } = keys;
   const byName = boundsByName(bounds);
   const boundsArg = JSON.stringify(byName);
   const nothingMoreArg = JSON.stringify({ ...byName, memory: "memory" });
-
   const own = { tasks, prompts, owned, load, parked, alarms, pinned, events, gates };
-  // Engines are few: what is the same for all of an engine's tasks is made once.
-  const dataOf = new Map<string, readonly string[]>();
-  const eventData = (engine: string): readonly string[] => {
-    const data = dataOf.get(engine) ?? CLASSES.map((priority) => enqueuedData(engine, priority));
-    dataOf.set(engine, data);
-    return data;
-  };
-
-  // Engines whose last tasks were all refused: a queue that is full or stopped has no work for whoever waits.
+  const eventData = createEventData();
+  // Engines whose last tasks were all refused. A queue that is full or stopped has no work for an executor that waits.
   const refusing = new Set<string>();
-  const send = async (engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
-    // It writes nothing then, and tells who came before.
-    if (memory.isFull()) return sendWithin(nothingMoreArg, engine, group);
-    try {
-      return await sendWithin(boundsArg, engine, group);
-    } catch (error) {
-      if (!(error instanceof Error) || !isOutOfMemory(error)) throw error;
-      memory.noteFull();
-      return sendWithin(nothingMoreArg, engine, group);
-    }
-  };
+
   const sendWithin = async (limits: string, engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
     const entries = group.map(entryOf);
     const requests: string[] = [];
@@ -66,7 +51,8 @@ export function createEnqueue(
       if (task.request) requests.push(keys.request(task.agent, task.request.id));
       args.push(line, asBuffer(task.prompts));
     }
-    // A literal that begins with a spread and then gets more gets a hidden class of its own, each time: 1 to 2 µs, and slow to read.
+    // V8 gives an object literal that begins with a spread and then gets more members a hidden class of its own at each
+    // call. That costs 1 to 2 µs, and the object is slow to read.
     const answer = scripts.enqueue({ requests, ...own, ...keys.engine(engine) }, ...args);
     const outcomes = await withOthers(readOutcomes(entries, await answer), group, (again) =>
       sendWithin(limits, engine, again),
@@ -76,6 +62,18 @@ export function createEnqueue(
     return outcomes;
   };
 
+  const send = async (engine: string, group: readonly NewTask[]): Promise<EnqueueOutcome[]> => {
+    // The script then stores no task, and still answers which requests came before.
+    if (memory.isFull()) return sendWithin(nothingMoreArg, engine, group);
+    try {
+      return await sendWithin(boundsArg, engine, group);
+    } catch (error) {
+      if (!(error instanceof Error) || !isOutOfMemory(error)) throw error;
+      memory.noteFull();
+      return sendWithin(nothingMoreArg, engine, group);
+    }
+  };
+
   return groupCallsBy(
     ({ engine }) => engine,
     (engine, group) => orUnavailable(redis, () => send(engine, group)),
@@ -83,7 +81,20 @@ export function createEnqueue(
   );
 }
 
-/** A request id whose payload is another may have come with the one that means the same: asked once more, with that one's hash. */
+/** The event data of an engine's new tasks, by class. There are few engines, so it is made once for each. */
+function createEventData(): (engine: string) => readonly string[] {
+  const dataOf = new Map<string, readonly string[]>();
+  return (engine) => {
+    const data = dataOf.get(engine) ?? CLASSES.map((priority) => enqueuedData(engine, priority));
+    dataOf.set(engine, data);
+    return data;
+  };
+}
+
+/**
+ * A request id that is known with another hash may have been stored with the hash of the other payload, which means the
+ * same. Such tasks are sent once more, with that hash.
+ */
 async function withOthers(
   outcomes: EnqueueOutcome[],
   group: readonly NewTask[],
@@ -103,13 +114,14 @@ async function withOthers(
 const mayStartNow = ({ start, conditions }: NewTask): boolean => start === undefined && conditions?.pin === undefined;
 const isRefused = ({ outcome }: EnqueueOutcome): boolean => outcome === "full" || outcome === "stopped";
 
-/** What of a record is known before Redis has seen it. */
+/** The members of a record that are known before Redis stores it. */
 type NewRecord = Omit<Task, "id" | "state" | "created" | "size">;
 
 function recordOf(task: NewTask): NewRecord {
   const { agent, engine, class: priority, max, spec, trace, conditions, cacheKey, labels, retry } = task;
   const record: { -readonly [F in keyof NewRecord]: NewRecord[F] } = { agent, engine, class: priority, max, spec };
-  // Set one by one: this runs for every task of a batch, and `...rest` doubles the cost of an entry (1.1 to 2.3 µs).
+  // Members are set one by one. This runs for every task of a batch, and `...rest` would double the cost of an entry
+  // (1.1 to 2.3 µs).
   if (trace !== undefined) record.trace = trace;
   if (cacheKey !== undefined) record.cacheKey = cacheKey;
   if (conditions) Object.assign(record, conditions);
@@ -121,9 +133,9 @@ function recordOf(task: NewTask): NewRecord {
 interface Entry {
   readonly task: NewTask;
   readonly record: NewRecord;
-  /** What the bounds count. */
+  /** In bytes, as the bounds count it. */
   readonly size: number;
-  /** As the script's header has it. */
+  /** In the form that the script's header describes. */
   readonly line: string;
 }
 
@@ -136,7 +148,7 @@ function entryOf(task: NewTask): Entry {
   return { task, record, size, line };
 }
 
-/** The script's answer; only what was added comes without a value. */
+/** Reads the script's answer. Each word has a value after it, except `added`. */
 function readOutcomes(entries: readonly Entry[], [created, ...words]: readonly string[]): EnqueueOutcome[] {
   let at = 0;
   return entries.map((entry) => {
@@ -157,9 +169,10 @@ function outcomeOf(entry: Entry, word: string, value: string): EnqueueOutcome {
   return { outcome: "full", bound };
 }
 
-/** The record as the script stored it, without asking for it. */
+/** The task as the script stored it. It is made here, so it needs no read. */
 function newTask({ task: { id, start = 0 }, record, size }: Entry, created: number): Task {
-  // Into the record, which nothing else needs any more: a copy would be a tenth of what a task costs here.
+  // This changes the record itself, which no other code needs any more. A copy would cost a tenth of all that a task
+  // costs here.
   if (start <= created) return Object.assign(record, { id, created, size, state: "QUEUED" as const });
   return Object.assign(record, { id, created, size, state: "SCHEDULED" as const, since: start, ready: start });
 }

@@ -2,16 +2,17 @@ import type { RedisClient } from "@ccsp/redis-kit";
 import { queueKeys } from "./keys.js";
 
 /**
- * What a reader of the stored data has to know, as a number. It grows when data is written that a release which reads up to the number before would get wrong; what
- * that release may pass over, such as a further field of a record, leaves it as it is. Two releases run side by side during an upgrade, so one learns
- * to read a number, and the next one writes it: see docs/upgrade.md.
+ * The number of the stored format. It grows when a release writes data that a release with the number before would read
+ * wrong. It stays when the older release can ignore the new data, such as one more field of a record. Two releases run
+ * at the same time during an upgrade. So one release learns to read a number, and the next release writes it: see
+ * docs/upgrade.md.
  */
 const READS = 1;
 const WRITES = 1;
 
 /**
- * Writes down which format the stored data has from now on. Throws an Error that says what to do when it is one that this release does not read. Data
- * without a number is of release 0.1.0, and has 1.
+ * Stores the number of the format that this release writes. Throws an Error that says what to do when the stored data
+ * has a format that this release does not read. Data without a number was written by release 0.1.0 and has format 1.
  */
 export async function fixFormat(redis: RedisClient): Promise<void> {
   const { meta } = queueKeys(0);
@@ -22,6 +23,6 @@ export async function fixFormat(redis: RedisClient): Promise<void> {
         "wrote them, or a later one (docs/upgrade.md)",
     );
   }
-  // A replica that starts while Redis takes no writes, as in a failover, has nothing to write.
+  // Usually the number is there. Then a replica of the queue can start while Redis takes no writes, as in a failover.
   if (written < WRITES) await redis.hset(meta, "format", WRITES);
 }

@@ -1,4 +1,4 @@
-/** What makes a group too large. Redis does nothing else while a script runs, so a group is soon done. */
+/** The largest group. Redis does nothing else while a script runs, so a group must be done soon. */
 export interface GroupBounds<T> {
   readonly count: number;
   readonly bytes: number;
@@ -6,14 +6,14 @@ export interface GroupBounds<T> {
 }
 
 /**
- * How many tasks or changes a script takes at once. So is the next group made ready here while Redis, which does nothing else meanwhile,
- * has this one for half a millisecond: with 50 in flight one here and one there.
+ * The bounds of one script call that takes tasks or changes. Redis works on 25 of them for half a millisecond. This
+ * process prepares the next group in that time: with 50 in flight, one group is here and one is in Redis.
  */
 export const GROUP = { count: 25, bytes: 1024 * 1024 };
 
 export interface GroupedCall<T, R> {
   (item: T): Promise<R>;
-  /** For many at once, at the cost of one promise for all of them. Never rejects. */
+  /** For many items in one call. It makes one promise for all of them. Never rejects. */
   readonly all: (items: readonly T[]) => Promise<PromiseSettledResult<R>[]>;
 }
 
@@ -21,9 +21,10 @@ type Settle<R> = (result: PromiseSettledResult<R>) => void;
 type Add<T, R> = (item: T, settle: Settle<R>) => void;
 
 /**
- * Turns a call for many items into one for a single item: what is asked for in one turn of the event loop goes out together, as one
- * call or as several that are each within the bounds. So the busier this process is, the less each item costs; alone in its turn an
- * item waits for nothing. `run` answers in the order of its items; when it rejects, every item of its group does.
+ * Turns a call for many items into a call for one item. All items of one turn of the event loop go out together, in one
+ * call or in several calls that are each within the bounds. So an item costs less when this process is busier, and an
+ * item that is alone in its turn does not wait. `run` answers in the order of its items. When it rejects, every item of
+ * its group rejects.
  */
 export function groupCalls<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { groupInTurn } from "./group-in-turn.js";
 
 describe("groupInTurn", () => {
-  /** Answers a group when it is told to. */
+  /** A group is answered when the test calls its `answer`. */
   const start = (patienceMs: number) => {
     const groups: { items: readonly string[]; answer: () => void; fail: () => void }[] = [];
     const call = groupInTurn<string, string, string>(

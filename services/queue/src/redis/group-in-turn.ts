@@ -8,9 +8,10 @@ interface Call<T, R> {
 }
 
 /**
- * Turns a call for many items into one for a single item, like `groupCalls`, where a call takes long however few its items are: of
- * each key one group is under way, and what comes meanwhile is the next one, however many. Who has waited for `patienceMs` is
- * told `late()`, and is in no later group. `run` answers in the order of its items; when it rejects, every item of its group does.
+ * Turns a call for many items into a call for one item, like `groupCalls`. This one is for calls that take long even
+ * for few items. For each key, one group is under way at a time. All items that come in that time are the next group.
+ * An item that waited for `patienceMs` rejects with `late()` and is in no later group. `run` answers in the order of
+ * its items. When it rejects, every item of its group rejects.
  */
 export function groupInTurn<K, T, R>(
   run: (key: K, items: readonly T[]) => Promise<readonly R[]>,
@@ -19,7 +20,7 @@ export function groupInTurn<K, T, R>(
   const waiting = new Map<K, Set<Call<T, R>>>();
 
   const runAll = async (key: K, calls: Set<Call<T, R>>): Promise<void> => {
-    // What is asked for in this turn of the event loop goes along.
+    // The first group has all items of this turn of the event loop.
     await nextTurn();
     while (calls.size > 0) {
       const group = [...calls];

@@ -6,7 +6,7 @@ export type QueueKeys = ReturnType<typeof queueKeys>;
 const QUEUE = "ccsp:queue:";
 const prefixOf = (shard: number): string => `${QUEUE}{${shard}}:`;
 
-/** Every key of one shard. They share a hash tag, so they are on one node of a Redis Cluster, as a script needs it. */
+/** Every key of one shard. They share a hash tag, so they are on one node of a Redis Cluster. A script needs that. */
 export function queueKeys(shard: number) {
   const prefix = prefixOf(shard);
   const engines = new Map<string, EngineKeys>();
@@ -25,18 +25,18 @@ export function queueKeys(shard: number) {
     alarms: `${prefix}alarms`,
     pinned: `${prefix}pinned`,
     blocked: `${prefix}blocked`,
-    // Throttled agents. The name is stored data, so it stays; so does `rota`, the shares of classes.
+    // Throttled agents. Stored names do not change: neither this one nor `rota`, the turn order of classes.
     bench: `${prefix}bench`,
     gates: `${prefix}gates`,
     rates: `${prefix}rates`,
     refills: `${prefix}refills`,
     receipts: `${prefix}receipts`,
-    /** Written to have something that replicas can be asked for. */
+    /** Written before a WAIT, which asks replicas for the newest write. */
     barrier: `${prefix}barrier`,
     transcripts: `${prefix}transcripts`,
     transcriptsKept: `${prefix}transcripts-kept`,
     events: eventsKey(shard),
-    /** Of one engine and its classes. Engines are few, so their keys are made once. */
+    /** The keys of one engine and its classes. There are few engines, so their keys are made once. */
     engine(name: string): EngineKeys {
       const keys = engines.get(name) ?? engineKeys(prefix, name);
       engines.set(name, keys);
@@ -53,20 +53,23 @@ export function queueKeys(shard: number) {
   };
 }
 
-/** Schedules are few: all are in one slot, whatever the shard of their agent. */
+/** There are few schedules, so all of them are in shard 0. The shard of their agent does not matter. */
 export const scheduleKeys = {
   times: `${prefixOf(0)}schedule-times`,
   of: (agent: string) => `${prefixOf(0)}schedules:${agent}`,
 } as const;
 
-/** Cached answers belong to no shard: each may be on any node. */
+/** Cached answers belong to no shard. Each may be on any node. */
 export const cacheKeys = {
   answer: (digest: string) => `${QUEUE}cache:${digest}`,
-  /** Bytes that are written in one TTL. */
+  /** Counts the bytes that are written within one TTL. */
   bytes: (period: number) => `${QUEUE}cache:bytes:${period}`,
 } as const;
 
-/** Pub/sub of all shards: `log` carries task ids with a space between them, `work` carries topics (`engine:…`, `executor:…`, `gates`, `due`, …). */
+/**
+ * Pub/sub channels of all shards. `log` carries task ids, separated by spaces. `work` carries topics (`engine:…`,
+ * `executor:…`, `gates`, `due`, …).
+ */
 export const channels = { log: `${QUEUE}log`, work: `${QUEUE}work` } as const;
 
 type EngineKeys = ReturnType<typeof engineKeys>;

@@ -4,10 +4,10 @@ import { queueKeys } from "./keys.js";
 
 const lua = (name: string): URL => new URL(`../../lua/${name}.lua`, import.meta.url);
 
-/** Binds what reads how full a node is. */
+/** Binds the script that reads how full a node is. */
 export const bindMemory = (redis: RedisClient) => bindScript(redis, lua("read_memory"), ["tasks"], decode);
 
-/** Reads it for one shard each, in their order. One rejects when its node stays away for 10 s. */
+/** One read for each shard, in the order of the shards. A read rejects when its node stays away for 10 s. */
 export function createMemoryReads(redis: RedisClient, shards: number): readonly (() => Promise<NodeMemory>)[] {
   const read = bindMemory(redis);
   return Array.from({ length: shards }, (_, shard) => async () => read({ tasks: queueKeys(shard).tasks }));

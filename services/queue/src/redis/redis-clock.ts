@@ -1,24 +1,24 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** A clock of this host drifts by less than a millisecond in this time; another one may become Redis' by a failover. */
+/** A host's clock drifts by less than 1 ms in this time. A failover may give Redis the clock of another host. */
 const EVERY_MS = 10_000;
-/** An answer that took longer says too little. */
+/** An answer that took longer is not used, because it is too inexact. */
 const LONGEST_MS = 1_000;
 
-/** Redis' time without asking for it: asked for every ten seconds, and reckoned on by a clock that only grows. */
+/** Redis' time without a call to Redis. It is read every 10 s, and a monotonic clock of this process continues it. */
 export interface RedisClock {
-  /** In ms since the epoch; by this host's clock until Redis has answered once. */
+  /** In ms since 1970. It is this host's time until Redis has answered once. */
   now(): number;
   close(): Promise<void>;
 }
 
 export interface RedisClockOptions {
   readonly read: () => Promise<number>;
-  /** Each time that it was asked: how far this host's clock is ahead. */
+  /** Called after each read with how far this host's clock is ahead, in ms; negative when it is behind. */
   readonly onAhead: (ms: number) => void;
 }
 
-/** Resolves when Redis was asked once, whether it answered or not. */
+/** Resolves after the first read, even when it failed. */
 export async function openRedisClock({ read, onAhead }: RedisClockOptions): Promise<RedisClock> {
   const stop = new AbortController();
   let aheadOfMonotonicMs = Date.now() - performance.now();
@@ -29,7 +29,7 @@ export async function openRedisClock({ read, onAhead }: RedisClockOptions): Prom
     const redisMs = await read();
     const tookMs = performance.now() - asked;
     if (tookMs > LONGEST_MS) return;
-    // It looked somewhere in between.
+    // Redis read its clock at some moment in this time. The middle has the smallest error.
     aheadOfMonotonicMs = redisMs - (asked + tookMs / 2);
     onAhead(Date.now() - now());
   }
@@ -37,7 +37,7 @@ export async function openRedisClock({ read, onAhead }: RedisClockOptions): Prom
   async function loop(): Promise<void> {
     while (!stop.signal.aborted) {
       await delay(EVERY_MS, undefined, { signal: stop.signal, ref: false }).catch(() => undefined);
-      // While Redis is away its time is reckoned on.
+      // A failed read changes nothing: the time goes on by the monotonic clock.
       if (!stop.signal.aborted) await measure().catch(() => undefined);
     }
   }

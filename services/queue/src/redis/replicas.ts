@@ -4,28 +4,28 @@ import { shardOfTask } from "../domain/task/shard.js";
 import { groupInTurn } from "./group-in-turn.js";
 import { type QueueKeys, queueKeys } from "./keys.js";
 
-/** A replica that is there answers in a fraction of a millisecond. */
+/** A replica that is connected answers in a fraction of a millisecond. */
 const WAIT_MS = 1_000;
-/** Nobody waits for longer. */
+/** The longest time that a caller waits. */
 const PATIENCE_MS = 2 * WAIT_MS;
 
-/** What was changed in Redis. */
+/** A change in Redis that replicas may have. */
 export interface Change {
-  /** Of its task; "" for what is in the first shard. */
+  /** The id of the changed task; "" for other data, which is in the first shard. */
   readonly id: string;
-  /** The command whose answer shows it. */
+  /** The command that reads the changed data. */
   readonly look: (keys: QueueKeys) => string[];
-  /** Whether the answer does. */
+  /** Whether the answer to the command shows the change. */
   readonly isShownBy: (answer: unknown) => boolean;
 }
 
 export type Replicas = ReturnType<typeof createReplicas>;
 
-/** Binds what is written before each WAIT. */
+/** Binds the script that writes something before each WAIT. */
 export const bindBarrier = (redis: RedisClient) =>
   bindScript(redis, new URL("../../lua/write_barrier.lua", import.meta.url), ["barrier"], () => undefined);
 
-/** Asks whether `replicas` of Redis have a change. `connection` is for this alone, since WAIT holds up what comes after it. */
+/** Asks whether `replicas` of Redis have a change. WAIT delays all later commands, so `connection` is only for this. */
 export function createReplicas(connection: RedisClient, replicas = 1) {
   const barrier = bindBarrier(connection);
   const barrierText = scriptSource(barrier);
@@ -33,11 +33,11 @@ export function createReplicas(connection: RedisClient, replicas = 1) {
     (shard, changes) => askAll({ connection, barrier, barrierText, replicas }, queueKeys(shard), changes),
     { keyOf: ({ id }) => shardOfTask(id) ?? 0, patienceMs: PATIENCE_MS, late: noReplica },
   );
-  /** Whether what they have shows it. Throws DEPENDENCY_UNAVAILABLE when too few answer. */
+  /** Whether the change is there and on the replicas. Throws DEPENDENCY_UNAVAILABLE when too few of them answer. */
   const isKept = async (change: Change): Promise<boolean> => change.isShownBy(await asRefusal(() => ask(change)));
   return {
     isKept,
-    /** Throws DEPENDENCY_UNAVAILABLE unless they have it. */
+    /** Resolves when the replicas have the change. Throws DEPENDENCY_UNAVAILABLE otherwise. */
     confirm: async (change: Change): Promise<void> => {
       if (!(await isKept(change))) throw takenBack();
     },
@@ -45,9 +45,9 @@ export function createReplicas(connection: RedisClient, replicas = 1) {
 }
 
 /**
- * WAIT counts the replicas that have what its own connection wrote, so this writes something after the changes. Then it looks
- * whether they are still there: between a change and this a replica may have become the master that never heard of it, or where
- * the task has ended otherwise since.
+ * WAIT counts the replicas that have the last write of its own connection. So this function writes something after the
+ * changes. Then it reads whether the changes are still there: a replica may have become the master since. It may never
+ * have received the change, or its task may have ended in another way there.
  */
 async function askAll(
   { connection, barrier, barrierText, replicas }: Connection,
@@ -55,7 +55,7 @@ async function askAll(
   changes: readonly Change[],
 ): Promise<unknown[]> {
   const commands = [
-    // With its text: one that Redis does not know would be sent again after the WAIT.
+    // EVAL, not EVALSHA: a script that Redis does not know would be sent again after the WAIT.
     ["eval", barrierText, 1, keys.barrier],
     ["wait", replicas, WAIT_MS],
     ...changes.map(({ look }) => look(keys)),
@@ -69,8 +69,8 @@ async function askAll(
       return answers;
     }
     if (!isRedirection(fault) || performance.now() - begunMs > PATIENCE_MS) throw fault;
-    // A pipeline with a WAIT, which names no key, follows nobody, and nothing is learnt from it. A command by itself does, and its connection
-    // knows from then on who has the shard.
+    // ioredis follows no redirection for a pipeline with a WAIT, because WAIT names no key. It follows one for a single
+    // command. After this command, the connection knows which node has the shard.
     await barrier({ barrier: keys.barrier });
   }
 }
@@ -87,5 +87,5 @@ const unconfirmed = (why: string): Refusal =>
 const noReplica = (): Refusal =>
   unconfirmed("too few replicas of Redis confirmed the change (CCSP_QUEUE_DURABILITY, CCSP_QUEUE_REPLICAS)");
 
-/** Whoever asked has to ask again. */
+/** The caller has to repeat its call. */
 export const takenBack = (): Refusal => unconfirmed("Redis does not show the change any more, as after a failover");

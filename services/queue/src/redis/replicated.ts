@@ -8,13 +8,17 @@ import { isEnded, type Task } from "../domain/task/task.js";
 import { decodeTask } from "./decode.js";
 import { type Change, type Replicas, takenBack } from "./replicas.js";
 
-/** Who reads an older end does not wait, so that results can be read while a replica is away for long. By Redis' clock, as the end itself. */
+/**
+ * A caller that reads an end older than this does not wait for replicas, so results can be read while a replica is away
+ * for long. The age is by Redis' clock, like the end itself.
+ */
 const RECENT_MS = 60_000;
 
 /**
- * The same store, which says that a task was accepted or put back, has failed or has ended only when its Redis' `replicas` have that too, whoever asks:
- * also in answer to a repeated call, and to one that reads an end. Otherwise, after two seconds at most, it throws DEPENDENCY_UNAVAILABLE: the
- * change may have been made even so, and the call has to be repeated.
+ * The same store, but some answers wait until the replicas of Redis have the change too: that a task was accepted, put
+ * back, failed or ended. A repeated call waits too, and so does a call that reads an end. When the replicas do not
+ * answer within 2 s, the call throws DEPENDENCY_UNAVAILABLE. The change may have been made all the same, and the caller
+ * has to repeat the call.
  */
 export function replicated(store: TaskStore, { isKept, confirm }: Replicas): TaskStore {
   const confirmEnqueued = async (task: NewTask, answer: EnqueueOutcome): Promise<EnqueueOutcome> => {
@@ -22,14 +26,14 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
     if (answer.outcome === "known") await confirm(requestOf(task, answer.id));
     return answer;
   };
-  // Asks Redis for its time. `RedisClock` does not do here: it reckons, and only with the clock of the first shard.
+  // `RedisClock` does not do here: it estimates, and only the clock of the first shard.
   const isEndSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
     !isEnded(state) ||
     (await store.now(id)) - ended > RECENT_MS ||
     isKept(recordOf(id, (record) => record.state === state && record.ended === ended));
   const isWholeSafe = async (task: Task): Promise<boolean> =>
     isEnded(task.state) ? isEndSafe(task) : isKept(recordOf(task.id, ({ state }) => !isEnded(state)));
-  /** What is read, once it is safe: its end, unless asked for more. */
+  /** Answers what was read when it is safe. By default, only an end has to be safe. */
   const readSafe = async <T>(
     read: () => Promise<T | undefined>,
     taskIn: (found: T) => Task,
@@ -37,7 +41,7 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
   ): Promise<T | undefined> => {
     const found = await read();
     if (found === undefined || (await isSafe(taskIn(found)))) return found;
-    // It may have been put back or forgotten meanwhile.
+    // The task may have been put back or forgotten since the read.
     const again = await read();
     if (again === undefined || (await isSafe(taskIn(again)))) return again;
     throw takenBack();
@@ -50,8 +54,8 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
     },
     async move(task, move, result) {
       const outcome = await store.move(task, move, result);
-      // Every Fail: its executor was told that the attempt is over, so the lease must not live on. And a repeated one is decided anew,
-      // so `to` does not say whether the first one ended the task.
+      // Every Fail waits. Its executor learns that the attempt is over, so the lease must not come back. And a repeated
+      // Fail is decided anew, so `to` does not say whether the first one ended the task.
       const told = isEnded(move.to) || move.settle === "fail" || putsBack(move);
       if (told && (outcome === "ok" || outcome === "done")) {
         await confirm(recordOf(task.id, (record) => isMadeBy(move, record, task)));
@@ -78,7 +82,7 @@ const taskOf = (id: string): Change => ({
   isShownBy: (answer) => answer === 1,
 });
 
-/** That a request came before, which is remembered for longer than its task may be. */
+/** The record of a request id. It may live longer than its task. */
 const requestOf = ({ agent, request }: NewTask, id: string): Change => ({
   id,
   look: (keys) => ["get", keys.request(agent, request?.id ?? "")],
@@ -93,7 +97,7 @@ const recordOf = (id: string, isShownBy: (record: Task) => boolean): Change => (
 
 /** Warns when Redis has more replicas than `replicas`: a failover may promote one that never confirmed anything. */
 export async function warnOfUnasked(redis: RedisClient, replicas: number, log: Logger): Promise<void> {
-  // Redis may be in the middle of a failover: no reason not to start.
+  // Redis may be in a failover. The queue starts all the same.
   const info = await redis.info("replication").catch(() => "");
   const connected = Number(/^connected_slaves:(\d+)/m.exec(info)?.[1] ?? 0);
   if (connected > replicas) {
@@ -105,9 +109,9 @@ const putsBack = ({ from, settle }: Move): boolean => from !== undefined && isEn
 
 function isMadeBy(move: Move, record: Task, before: Partial<Task>): boolean {
   const { from, to, fence = 0, settle } = move;
-  // It may have ended again since.
+  // The task may have ended again since.
   if (putsBack(move)) return record.state !== from || record.ended !== before.ended;
   if (settle === undefined) return record.state === to;
-  // What failed may have been leased and settled again since: a newer lease says as well that this one is over.
+  // A failed task may have been leased and settled again since. A newer lease also says that this one is over.
   return record.settled === `${fence} ${settle}` || (settle === "fail" && (record.fence ?? 0) > fence);
 }

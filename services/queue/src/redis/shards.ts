@@ -12,13 +12,13 @@ export function createShards(redis: RedisClient, shards: number, options: Omit<S
 }
 
 /**
- * Writes down by how many shards tasks are stored. Throws an Error that says what to do when Redis holds tasks that were
- * stored by another number: an agent's tasks and request ids would not be found any more.
+ * Stores the number of shards. Throws an Error that says what to do when Redis holds tasks that were stored with
+ * another number. With the new number, the queue would not find an agent's tasks and request ids.
  */
 export async function fixShards(redis: RedisClient, shards: number): Promise<void> {
   const { meta } = queueKeys(0);
   const written = await redis.hget(meta, "shards");
-  // A replica that starts while Redis takes no writes, as in a failover, has nothing to write.
+  // Usually the number is there. Then a replica of the queue can start while Redis takes no writes, as in a failover.
   if (written === String(shards)) return;
   const before = Number(written ?? 1);
   const others = before === shards ? 0 : before;

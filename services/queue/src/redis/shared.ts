@@ -1,6 +1,6 @@
 /**
- * Reads what never changes under its key, once for all who ask while it is read or while anybody still holds it. It keeps nothing alive itself: what
- * nobody holds is read anew.
+ * Reads a value that never changes under its key. It reads once for all callers that ask during the read, or while
+ * another caller still holds the value. It has only weak references: a value that no caller holds is read anew.
  */
 export function createShared<T extends object>(read: (key: string) => Promise<T | undefined>) {
   const held = new Map<string, WeakRef<T>>();

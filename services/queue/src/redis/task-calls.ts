@@ -6,9 +6,9 @@ import type { Place, Report, TaskChanges } from "../domain/task/task-store.js";
 import { moveData } from "../messages/event-data.js";
 import { asBuffer } from "./decode.js";
 import { GROUP, groupCalls, groupCallsBy } from "./group-calls.js";
-import { channels, type QueueKeys } from "./keys.js";
+import { channels } from "./keys.js";
 import { CHUNK_BYTES, type ResultChunks } from "./result-chunks.js";
-import type { Scripts } from "./scripts.js";
+import type { Shard } from "./shard.js";
 
 const EMPTY = Buffer.alloc(0);
 const OUTCOMES: readonly MoveOutcome[] = ["ok", "done", "lost", "ahead", "moved", "early", "missing"];
@@ -19,23 +19,20 @@ interface MoveCall {
   readonly result: Uint8Array | undefined;
 }
 
-/** Changes of one task each; those that come together go into Redis together. */
-export function createTaskCalls(
-  scripts: Scripts,
-  keys: QueueKeys,
-  {
-    chunks,
-    bounds,
-    clock,
-  }: {
-    readonly chunks: ResultChunks;
-    readonly bounds: Bounds;
-    readonly clock: () => number | "";
-  },
-): TaskChanges {
-  const { tasks, prompts, results, owned, leases, parked, alarms, pinned, ended, running, load, meta } = keys;
-  const { blocked, bench, rates, events } = keys;
-  const ofMoves = {
+/** Each call changes one task. Changes that come at the same time go to Redis in one call. */
+export const createTaskCalls = (
+  shard: Shard,
+  { chunks, bounds }: { readonly chunks: ResultChunks; readonly bounds: Bounds },
+): TaskChanges => ({
+  move: createMove(shard, chunks, bounds),
+  report: createReport(shard),
+  remove: createRemove(shard),
+});
+
+function createMove({ scripts, keys, clock }: Shard, chunks: ResultChunks, bounds: Bounds): TaskChanges["move"] {
+  const { tasks, results, leases, parked, alarms, pinned, ended, running, load, meta, blocked, bench, rates, events } =
+    keys;
+  const own = {
     tasks,
     results,
     leases,
@@ -51,9 +48,9 @@ export function createTaskCalls(
     rates,
     events,
   };
-
   const namedBounds = boundsByName(bounds);
-  const move = groupCallsBy<MoveCall, string>(
+
+  const send = groupCallsBy<MoveCall, string>(
     ({ place }) => place.engine,
     async (engine, calls) => {
       const [moves, logs, each] = [new Map<string, number>(), new Array<string>(), new Array<ScriptArgument>()];
@@ -64,9 +61,9 @@ export function createTaskCalls(
         if (move.note) logs.push(keys.log(place.id));
         each.push(moveLine(place, which, move), asBuffer(result));
       }
-      // What is spread comes last: see createEnqueue.
+      // The literal begins with a member that is not spread: see createEnqueue.
       return scripts.move(
-        { logs, ...ofMoves, ...keys.engine(engine) },
+        { logs, ...own, ...keys.engine(engine) },
         clock(),
         engine,
         channels.log,
@@ -79,7 +76,25 @@ export function createTaskCalls(
     { ...GROUP, bytesOf: ({ result }) => result?.byteLength ?? 0 },
   );
 
-  const report = groupCalls<Report, string>(
+  return async (place, change, result) => {
+    const large = result !== undefined && result.byteLength > CHUNK_BYTES;
+    const call = large
+      ? { place, move: await inChunks(chunks, place.id, change, result), result: undefined }
+      : { place, move: change, result };
+    const word = await send(call);
+    return isFull(word) ? word : knownWord(word, OUTCOMES);
+  };
+}
+
+/** Stores a large result in chunks. The move then only says where the result is. */
+async function inChunks(chunks: ResultChunks, id: string, change: Move, result: Uint8Array): Promise<Move> {
+  const set = { ...change.set, resultBytes: result.byteLength, chunks: await chunks.write(id, result) };
+  return { ...change, set };
+}
+
+function createReport({ scripts, keys, clock }: Shard): TaskChanges["report"] {
+  const { tasks, events } = keys;
+  const send = groupCalls<Report, string>(
     async (reports) =>
       scripts.report(
         { tasks, events, logs: reports.map(({ id }) => keys.log(id)) },
@@ -97,44 +112,23 @@ export function createTaskCalls(
       ),
     { ...GROUP, bytesOf: ({ entries }) => entries.reduce((sum, entry) => sum + entry.byteLength, 0) },
   );
+  return async (report) => knownWord(await send(report), ["ok", "lost", "ahead"] as const);
+}
 
-  const remove = groupCalls<Pick<Task, "id" | "chunks">, string>(
-    async (ended) => {
-      const belongings = ended.flatMap(({ id, chunks = "none" }) => [keys.log(id), keys.result(id, chunks)]);
-      await scripts.remove(
-        { tasks, prompts, results, ended: keys.ended, owned, load, belongings },
-        ...ended.map(({ id }) => id),
-      );
-      return ended.map(({ id }) => id);
+function createRemove({ scripts, keys }: Shard): TaskChanges["remove"] {
+  const { tasks, prompts, results, ended, owned, load } = keys;
+  return groupCalls<Pick<Task, "id" | "chunks">, void>(
+    async (removed) => {
+      const belongings = removed.flatMap(({ id, chunks = "none" }) => [keys.log(id), keys.result(id, chunks)]);
+      const ids = removed.map(({ id }) => id);
+      await scripts.remove({ tasks, prompts, results, ended, owned, load, belongings }, ...ids);
+      return removed.map(() => undefined);
     },
     { ...GROUP, bytesOf: () => 0 },
   );
-
-  /** What the script gets: of a large result only where it is. */
-  const inChunks = async (id: string, change: Move, result: Uint8Array): Promise<Move> => {
-    const set = { ...change.set, resultBytes: result.byteLength, chunks: await chunks.write(id, result) };
-    return { ...change, set };
-  };
-
-  return {
-    async move(place, change, result) {
-      const large = result !== undefined && result.byteLength > CHUNK_BYTES;
-      const call = large
-        ? { place, move: await inChunks(place.id, change, result), result: undefined }
-        : { place, move: change, result };
-      const word = await move(call);
-      return isFull(word) ? word : knownWord(word, OUTCOMES);
-    },
-    async report(one) {
-      return knownWord(await report(one), ["ok", "lost", "ahead"] as const);
-    },
-    async remove(task) {
-      await remove(task);
-    },
-  };
 }
 
-/** What is the task's own of a move, as the script's header has it. */
+/** The part of a move that differs from task to task, in the form that the script's header describes. */
 const moveLine = (task: Place & Partial<Task>, which: number, { fence, used, event }: Move): string =>
   `${task.id} ${which} ${fence ?? ""} ${used ?? ""} ${event ? moveData(event, task) : ""}`;
 
@@ -156,7 +150,8 @@ const isFull = (word: string): word is FullOutcome => word.startsWith("full ");
 
 function knownWord<T extends string>(word: string, known: readonly T[]): T {
   const found = known.find((each) => each === word);
-  // What Redis refused inside the script: it may be an outage, as NOREPLICAS is, so it must look like Redis' own refusal.
+  // Redis refused a command inside the script. That may be an outage, such as NOREPLICAS, so the error has the form of
+  // Redis' own refusals.
   if (word.startsWith("fault ")) throw Object.assign(new Error(word.slice("fault ".length)), { name: "ReplyError" });
   if (found === undefined) throw new Error(`script answered ${JSON.stringify(word)}`);
   return found;

@@ -1,17 +1,15 @@
-import type { RedisClient } from "@ccsp/redis-kit";
 import type { Task } from "../domain/task/task.js";
 import { decodeReadable } from "./decode.js";
-import type { QueueKeys } from "./keys.js";
+import type { Shard } from "./shard.js";
 
-// So that Redis is never busy for long.
+/** Tasks in one command. It is small, because Redis does nothing else during a command. */
 const PAGE = 500;
-/** More runs than this are not looked at one by one. */
+/** The most runs whose records are read. */
 export const MOST_HELD = 20_000;
 
-/** The first tasks in a sorted set whose members are ids, or have the id at their end; without those that cannot be read. */
+/** The first tasks in a sorted set whose members end with an id. Tasks that cannot be read are left out. */
 export async function readTasksIn(
-  redis: RedisClient,
-  { tasks }: QueueKeys,
+  { redis, keys: { tasks } }: Shard,
   zset: string,
   most: number,
 ): Promise<readonly Task[]> {

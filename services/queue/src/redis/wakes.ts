@@ -3,8 +3,8 @@ import { type Listener, logTopic, type Wakes } from "../domain/wakes/wakes.js";
 import { channels } from "./keys.js";
 
 /**
- * Wake-ups from Redis' pub/sub. `subscriber` is a connection of its own; it subscribes again by itself after a loss, and
- * since messages were missed then, everybody is woken. `redis` tells others.
+ * Wake-ups from Redis' pub/sub. `subscriber` is a connection only for this. After a loss it subscribes again by itself
+ * and wakes all listeners, because messages were missed. `redis` publishes to other processes.
  */
 export async function openWakes(
   subscriber: RedisClient,
@@ -39,7 +39,7 @@ export async function openWakes(
       return listener;
     },
     tell(topic) {
-      // Word may be lost, as when Redis is away.
+      // A message may be lost, such as when Redis is away. `TICK_MS` covers that.
       redis.publish(channels.work, topic).catch(() => undefined);
     },
     async close() {

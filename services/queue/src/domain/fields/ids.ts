@@ -1,6 +1,6 @@
 import { isVisible, VISIBLE_RULE } from "@ccsp/errors";
+import { AGENT_ID } from "@ccsp/identity";
 
-export const AGENT_ID = /^[A-Za-z0-9._@-]{1,128}$/;
 export const isAgentId = (id: string): boolean => AGENT_ID.test(id);
 
 /** `__proto__` is not a valid key, because JavaScript programs lose it when they copy objects. */

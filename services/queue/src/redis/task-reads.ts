@@ -1,0 +1,48 @@
+import type { LogStore } from "../domain/log/log-store.js";
+import type { TaskContents, TaskReads } from "../domain/task/task-store.js";
+import { decodeEntry, decodeTask, streamIdOf, successOf } from "./decode.js";
+import { groupCalls } from "./group-calls.js";
+import type { ResultChunks } from "./result-chunks.js";
+import type { Shard } from "./shard.js";
+
+/** A page of a log ends after this many bytes, because Redis and this process do nothing else while they handle it. */
+const PAGE_BYTES = 256 * 1024;
+
+const RECORDS = { count: 64, bytes: Number.POSITIVE_INFINITY, bytesOf: () => 0 };
+
+/** Reads one task and its log. `findLeased` is in `createTaskStore`, because it needs what claims leased. */
+export function createTaskReads(
+  { redis, scripts, keys }: Shard,
+  chunks: ResultChunks,
+): Omit<TaskReads, "findLeased"> & TaskContents & LogStore {
+  const { tasks, prompts, results } = keys;
+  const findRecord = groupCalls<string, string | null>(async (ids) => redis.hmget(tasks, ...ids), RECORDS);
+  const find: TaskReads["find"] = async (id) => {
+    const record = await findRecord(id);
+    return record === null ? undefined : decodeTask(id, record);
+  };
+
+  return {
+    find,
+    // Without replicas to wait for, a change is as safe as it gets when Redis shows it.
+    findConfirmed: find,
+    findPrompts: async (id) => (await redis.hgetBuffer(prompts, id)) ?? undefined,
+    findResult: async ({ id, chunks: digest }) =>
+      digest === undefined ? ((await redis.hgetBuffer(results, id)) ?? undefined) : chunks.read(id, digest),
+
+    async readLog(id, sequence, count) {
+      const [record, result, length, more, ...page] = await scripts.readLog(
+        { tasks, results, log: keys.log(id) },
+        id,
+        streamIdOf(sequence),
+        count,
+        PAGE_BYTES,
+      );
+      if (record === null) return undefined;
+      const task = decodeTask(id, record);
+      const ends = more === 0 ? successOf(task, length).filter((entry) => entry.sequence > sequence) : [];
+      const entries = [...page.map(decodeEntry), ...ends];
+      return { task, entries, more: more === 1, result: result ?? undefined };
+    },
+  };
+}
