@@ -3,7 +3,7 @@ import { PassThrough, Readable } from "node:stream";
 import { CallError, STATUS_OF } from "@ccsp/grpc-kit";
 import { readOn } from "./following.js";
 
-const away = new CallError(STATUS_OF.SHUTTING_DOWN, "nobody is there");
+const away = new CallError(STATUS_OF.SHUTTING_DOWN, "no server is there");
 
 describe("a stream that is opened again when it breaks", () => {
   const read = async (...streams: readonly (readonly (number | Error)[])[]) => {
@@ -34,7 +34,7 @@ describe("a stream that is opened again when it breaks", () => {
   });
 
   it("fails when no server has answered yet, and for any other fault", async () => {
-    await assert.rejects(read([away], [1]), /nobody is there/);
+    await assert.rejects(read([away], [1]), /no server is there/);
     await assert.rejects(read([1, new Error("a bug")], [2]), /a bug/);
   });
 });

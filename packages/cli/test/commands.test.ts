@@ -301,17 +301,17 @@ describe("ccsp's commands", () => {
 
   const codes: readonly (readonly [number, string, readonly string[], Record<string, string>])[] = [
     [1, "a task that failed", ["run", "fail"], {}],
-    [1, "a fault of CCSP", ["submit", "refuse:INTERNAL"], {}],
+    [1, "an internal error of CCSP", ["submit", "refuse:INTERNAL"], {}],
     [2, "a request that is refused as invalid", ["submit", "refuse:INVALID_FIELD"], {}],
     [3, "an expired token", ["list"], { CCSP_TOKEN: "expired" }],
     [3, "a missing scope", ["run", "refuse:SCOPE_MISSING"], {}],
-    [4, "a task that is not there", ["get", "nope"], {}],
-    [4, "watching a task that is not there", ["watch", "nope"], {}],
-    [5, "a queue without room", ["submit", "refuse:QUEUE_FULL"], {}],
+    [4, "an unknown task", ["get", "nope"], {}],
+    [4, "watching an unknown task", ["watch", "nope"], {}],
+    [5, "a full queue", ["submit", "refuse:QUEUE_FULL"], {}],
     [2, "a prompt that is too large", ["submit", "refuse:MESSAGE_TOO_LARGE"], {}],
     [2, "a request id that another task has", ["submit", "refuse:REQUEST_ID_CONFLICT"], {}],
-    [4, "a conversation that is not there", ["submit", "refuse:CONVERSATION_NOT_FOUND"], {}],
-    [1, "an emergency stop: trying again does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
+    [4, "an unknown conversation", ["submit", "refuse:CONVERSATION_NOT_FOUND"], {}],
+    [1, "an emergency stop, where a retry does not help", ["submit", "refuse:SUBMIT_STOPPED"], {}],
   ];
   for (const [expected, what, args, env] of codes) {
     it(`end with ${expected} for ${what}`, async () => {
@@ -362,7 +362,7 @@ describe("ccsp's commands", () => {
     assert.equal(
       (await at(["run", "silent"], { terminal: true })).stdout,
       "PONG\n",
-      "an engine that says it all at the end",
+      "an engine that sends all its text at the end",
     );
   });
 
@@ -374,6 +374,6 @@ describe("ccsp's commands", () => {
       assert.equal((await at(["watch", id])).stdout, answer, prompt);
     }
     assert.equal((await at(["run", "cached"], { terminal: true })).stdout, "PONG\n");
-    assert.equal((await at(["run", "fail"])).stdout, "", "what came of an answer that failed is none");
+    assert.equal((await at(["run", "fail"])).stdout, "", "the text of the answer that failed is not printed");
   });
 });

@@ -80,7 +80,7 @@ describe("ccsp's commands for operators", function () {
     const again = /ccsp (clear low --confirm \S+)/.exec(counted.stderr)?.[1] ?? "";
     assert.equal(await stateOf(second), "QUEUED");
     assert.match(await ok(again), /^1 low tasks cancelled/);
-    assert.equal((await at(again)).code, 2, "a token is good once");
+    assert.equal((await at(again)).code, 2, "a token is valid once");
     assert.equal(await stateOf(second), "CANCELLED");
     assert.match(await ok("resume engine/claude-code"), /is open again/);
     await becomes(first, "SUCCEEDED");
