@@ -12,7 +12,7 @@ const NOTHING = {
   quota: [],
   preconditions: [],
 };
-const away = new CallError(status.UNAVAILABLE, "nobody there");
+const away = new CallError(status.UNAVAILABLE, "no server there");
 
 const overloaded = (retryAfterMs: number) =>
   new CallError(status.UNAVAILABLE, "not now", { ...NOTHING, reason: "OVERLOADED", retryAfterMs });
