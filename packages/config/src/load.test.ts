@@ -17,12 +17,12 @@ describe("load", () => {
   const define = (settings: Settings) => ({
     target: settings.text("CCSP_TARGET", "where to", { default: "dns:///x", pattern: /^dns:/ }),
     slots: settings.integer("CCSP_SLOTS", "runs at once", { default: 2, min: 1, max: 64 }),
-    leaseMs: settings.durationMs("CCSP_LEASE", "time without a sign of life", {
+    leaseMs: settings.durationMs("CCSP_LEASE", "time without a heartbeat", {
       default: "30s",
       min: 1_000,
       max: 60_000,
     }),
-    strict: settings.flag("CCSP_STRICT", "refuse what is odd", { default: false }),
+    strict: settings.flag("CCSP_STRICT", "refuse unusual input", { default: false }),
     engines: settings.list("CCSP_ENGINES", "engines, the default first", {
       default: ["claude-code"],
       pattern: /^[a-z-]+$/,
