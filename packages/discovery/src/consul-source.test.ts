@@ -35,7 +35,7 @@ function watchedBy(test: { found: (readonly Address[])[]; failed: string[] }) {
   const findings = {
     found: (addresses: readonly Address[]) => void test.found.push(addresses),
     failed: (message: string) => void test.failed.push(message),
-    nobody: (message: string) => void test.failed.push(message),
+    none: (message: string) => void test.failed.push(message),
   };
   const source = openConsulSource({ api, name: "queue", findings, log: pino({ level: "silent" }) });
   return {

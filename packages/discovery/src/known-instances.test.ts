@@ -14,7 +14,7 @@ describe("the known instances of a name", () => {
   });
 
   it("are empty at once when no instance was ever known", () => {
-    assert.equal(new KnownInstances(GRACE_MS).take([], 0), "nobody");
+    assert.equal(new KnownInstances(GRACE_MS).take([], 0), "none");
   });
 
   it("are kept through empty answers until these have lasted for the grace time", () => {
@@ -23,7 +23,7 @@ describe("the known instances of a name", () => {
     assert.equal(known.take([], 5_000), undefined);
     assert.equal(known.take([], 5_999), undefined);
     assert.equal(known.empty, false);
-    assert.equal(known.take([], 6_000), "nobody");
+    assert.equal(known.take([], 6_000), "none");
     assert.equal(known.empty, true);
     assert.deepEqual(known.take([A], 7_000), { found: [A] });
   });
@@ -35,6 +35,6 @@ describe("the known instances of a name", () => {
     known.take([A], 900);
     assert.equal(known.take([], 1_200), undefined);
     assert.equal(known.take([], 2_100), undefined);
-    assert.equal(known.take([], 2_200), "nobody");
+    assert.equal(known.take([], 2_200), "none");
   });
 });

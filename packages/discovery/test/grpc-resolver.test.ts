@@ -51,9 +51,9 @@ describe("a scheme of our own in grpc-js", () => {
     source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
     await first;
 
-    source?.findings.nobody("nobody is left");
+    source?.findings.none("no instance is left");
     await new Promise(setImmediate);
-    await assert.rejects(client.watch(), /dropping:\/\/\/name: nobody is left/);
+    await assert.rejects(client.watch(), /dropping:\/\/\/name: no instance is left/);
     source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
     await eventually(async () => assert.equal(await client.whoAnswers(), "a"));
   });
@@ -78,8 +78,8 @@ describe("a scheme of our own in grpc-js", () => {
     const here = () => source?.findings.found([{ host: "127.0.0.1", port: server.port }]);
     here();
     await first;
-    source?.findings.nobody("nobody is left");
-    await eventually(() => assert.rejects(client.whoAnswers(600_000), /nobody is left/));
+    source?.findings.none("no instance is left");
+    await eventually(() => assert.rejects(client.whoAnswers(600_000), /no instance is left/));
     here();
     await eventually(async () => assert.equal(await client.whoAnswers(), "a"));
   });
