@@ -64,7 +64,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
       client.run({ ...given, prompt: `say ${secret("prompt")}`, conversation: {} }),
     );
     assert.equal(ended.state, "SUCCEEDED");
-    assert.ok(text.includes(secret("prompt")), "the secret did get to the engine, and back to its agent");
+    assert.ok(text.includes(secret("prompt")), "the secret reached the engine, and its agent again");
     const asked = JSON.stringify(world.simulator.requests.at(-1));
     for (const part of [secret("system-prompt"), "a.txt", "notes.txt"])
       assert.ok(asked.includes(part), `${part} was not given`);
@@ -94,7 +94,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     }
     assert.ok(
       pids.some((pid) => commandLines.get(String(pid))?.includes(CLAUDE_CODE_BIN)),
-      "the engine was looked at",
+      "the engine was checked",
     );
     await client.cancel(id, "enough");
     await eventually(async () => assert.equal((await client.get(id)).state, TaskState.CANCELLED), LONG);
@@ -124,7 +124,7 @@ describe("a secret in prompts, answers, files, environment and provider's errors
     for (const line of [/failed run, redacted/, /engine started/, /attempt over/]) {
       assert.ok(
         world.lines.some((each) => line.test(each)),
-        `nobody logged ${line}`,
+        `no service logged ${line}`,
       );
     }
     expectNone(world.lines, "a log line");

@@ -83,7 +83,7 @@ describe("an emergency stop of a fleet with two queues, two executors and active
   it("kills every process, gets receipts from both executors, accepts no task, and works again after the resume", async () => {
     const { ids, pids } = await startRuns("[[ignore-sigterm]][[grandchild-setsid]][[hang]]");
     const { status, confirmed } = await stop(EmergencyLevel.KILL);
-    assert.deepEqual(await processesOf(ids), [], "when the answer is there, nothing lives");
+    assert.deepEqual(await processesOf(ids), [], "no process lives when the call is answered");
     assert.equal(confirmed, true);
     assert.equal(status?.receipts.length, 2);
     assert.deepEqual(
