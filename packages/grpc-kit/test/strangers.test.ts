@@ -228,7 +228,7 @@ describe("a server behind a gateway", () => {
   // the first thousand.
   const bounded = Number(process.versions.node.split(".")[0]) >= 24;
   (bounded ? it : it.skip)(
-    "keeps the connection of a client that gives up two thousand calls, for the others on it",
+    "keeps the connection of a client that cancels two thousand calls, for its other calls",
     async () => {
       const server = await fixture.serve({
         async *watch() {

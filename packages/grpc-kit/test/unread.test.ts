@@ -123,7 +123,7 @@ describe("a reader that does not read", () => {
     const all = await Promise.all(Array.from({ length: 20 }, () => drain(queue.watch({}))));
     assert.equal(all.length, 20);
     const once = encoded;
-    assert.ok(once > 0 && once <= 3, `${once} looks at the text of 20 messages`);
+    assert.ok(once > 0 && once <= 3, `the text of 20 messages was read ${once} times`);
   });
 
   it("learns how many bytes a large message has", async () => {
