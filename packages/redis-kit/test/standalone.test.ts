@@ -66,7 +66,7 @@ describe("openRedis on a standalone server", () => {
       const begunMs = performance.now();
       const get = () => redis.client.get("a");
       await assert.rejects(orUnavailable(redis.client, get), { reason: "DEPENDENCY_UNAVAILABLE" });
-      assert.ok(performance.now() - begunMs < 4_500, "before the connection finds out, after 5 s");
+      assert.ok(performance.now() - begunMs < 4_500, "before the connection notices the failure, after 5 s");
     } finally {
       process.kill(server.pid, "SIGCONT");
     }
