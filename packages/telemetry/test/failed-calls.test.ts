@@ -132,7 +132,7 @@ describe("the client span of a call that does not succeed", () => {
         TRACEPARENT: `00-${"1".repeat(32)}-00f067aa0ba902b7-01`,
         NAMED: `00-${"2".repeat(32)}-00f067aa0ba902b7-01`,
       });
-      assert.deepEqual((await caller.ended).err, [], "the SDK complains of one that is ended twice");
+      assert.deepEqual((await caller.ended).err, [], "the SDK reports a span that is ended twice");
       const spans = receiver.trace("1".repeat(32));
       const late = spans[1]?.error ?? "";
       assert.match(late, /no answer within/);
@@ -158,7 +158,7 @@ describe("the client span of a call that does not succeed", () => {
       assert.deepEqual(
         named.map(({ kind, parentSpanId }) => [kind, parentSpanId]),
         [["client", "00f067aa0ba902b7"]],
-        "a call whose headers name a trace is in that one",
+        "a call whose headers name a trace is in that trace",
       );
     } finally {
       server.child.kill("SIGKILL");
