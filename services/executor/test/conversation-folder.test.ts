@@ -71,7 +71,7 @@ describe("copies of conversations on disk", () => {
     assert.deepEqual(
       await readdir(join(path, "copies")),
       [one.replace(/1$/, "2.pending")],
-      "one that nobody needs is kept",
+      "a copy that no task needs is kept",
     );
   });
 

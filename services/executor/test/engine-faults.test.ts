@@ -29,9 +29,9 @@ describe("an engine that misbehaves", function () {
   const failures: readonly (readonly [string, string, keyof typeof ErrorCategory])[] = [
     ["exits 0 without a result after it wrote text", "[[no-result]]", "ENGINE_CRASH"],
     ["is cut off in its result", "[[cut-result]]", "ENGINE_CRASH"],
-    ["exits 0 having said nothing", "[[empty-exit-0]]", "NO_WORK_DONE"],
+    ["exits 0 without output", "[[empty-exit-0]]", "NO_WORK_DONE"],
     ["exits with an error", "[[exit:3]]", "ENGINE_CRASH"],
-    ["dies by a signal", "[[crash]]", "ENGINE_CRASH"],
+    ["is killed by a signal", "[[crash]]", "ENGINE_CRASH"],
     ["reports a closed window", "[[fail:window:60]]", "USAGE_WINDOW"],
   ];
   it(`ends its task with the correct category: ${failures.map(([what]) => what).join(", ")}`, () =>
@@ -153,7 +153,7 @@ describe("an engine that misbehaves", function () {
       const task = rig.queue.add("[[flood:5MB]]");
       await full;
       const [pid = 0] = await expectProcesses(1, task);
-      assert.ok((await writtenAtRest(pid)) < 3 * MB, "was read on");
+      assert.ok((await writtenAtRest(pid)) < 3 * MB, "the executor continued to read");
       release();
       const { text } = await resultOf(rig, task);
       assert.ok(text === hugeText(5 * MB));

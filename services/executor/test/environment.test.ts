@@ -40,8 +40,8 @@ describe("the input of an engine", function () {
           assert.equal(CLAUDE_CONFIG_DIR, `${HOME}/.claude`);
           const places = { runs: [cwd, HOME ?? ""], tmp: [TMPDIR ?? ""] };
           for (const [place, folder] of Object.entries(places).flatMap(([at, all]) => all.map((one) => [at, one]))) {
-            assert.ok(folder?.startsWith(join(rig.dir, "executor", place ?? "")), `${folder} is not throwaway`);
-            assert.equal(existsSync(folder ?? ""), false, "left behind");
+            assert.ok(folder?.startsWith(join(rig.dir, "executor", place ?? "")), `${folder} is not temporary`);
+            assert.equal(existsSync(folder ?? ""), false, "not removed");
           }
         },
       );

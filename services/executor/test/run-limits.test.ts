@@ -63,7 +63,7 @@ describe("the limits and records of a run", function () {
     assert.equal(await readAll(run), "80000000");
     const { resources, cause } = await run.exited;
     assert.equal(cause, "exited");
-    assert.ok((resources?.peakMemoryBytes ?? 0) > 300 * MB, "never seemed to be above its limit");
+    assert.ok((resources?.peakMemoryBytes ?? 0) > 300 * MB, "was never above its limit");
   });
 
   it("ends all its processes when there are more than allowed", async () => {
@@ -119,7 +119,7 @@ describe("the limits and records of a run", function () {
       const run = await start(late, { ...limit, graceMs: 10_000 });
       assert.equal(await readAll(run), "up\n", cause);
       const { code, ...exit } = await run.exited;
-      assert.deepEqual([code, exit.cause], [0, cause], "had no time to say it");
+      assert.deepEqual([code, exit.cause], [0, cause], "printed within the grace time");
     }
     const run = await start(late, { graceMs: 10_000 });
     assert.equal(await readAll(run, () => void run.stop()), "up\n");

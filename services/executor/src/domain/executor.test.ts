@@ -424,7 +424,7 @@ describe("the executor", () => {
     await settled();
     assert.deepEqual([x.last()?.draining, x.last()?.engines[0]?.freeSlots], [true, 0]);
     await x.answer({ leases: [leaseOf("t2")] });
-    assert.deepEqual(x.endings, ["release t2"], "what comes all the same goes back unstarted");
+    assert.deepEqual(x.endings, ["release t2"], "a lease that still comes is given back unstarted");
     await x.confirm();
     await x.pass(5_000);
     assert.equal(x.runs[0]?.stopped, true);

@@ -71,7 +71,7 @@ describe("a refusal of a run by the provider", () => {
     const later = await start();
     later.end(failed(denied));
     await settled();
-    assert.equal(probes.length, 1, "what was answered before says nothing of it");
+    assert.equal(probes.length, 1, "an earlier success is no proof");
     probes[0]?.answer();
     await later.category;
   });

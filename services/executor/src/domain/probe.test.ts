@@ -14,7 +14,7 @@ const waitingForLogin = (onWait: () => void): Engine => ({
   version: async () => "1",
   start: ({ unwanted }) =>
     new Promise<EngineRun>((_resolve, reject) => {
-      unwanted?.addEventListener("abort", () => reject(new Error("nobody wants it")), { once: true });
+      unwanted?.addEventListener("abort", () => reject(new Error("the run was cancelled")), { once: true });
       onWait();
     }),
 });

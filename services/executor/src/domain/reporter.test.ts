@@ -62,7 +62,7 @@ describe("the reporter", () => {
     await text("b");
     await text("c");
     await answer();
-    assert.equal(reports.length, 1, "the next report did not wait for more");
+    assert.equal(reports.length, 1, "the next report did not wait for more text");
     await passTime();
     assert.deepEqual(reports[1]?.events, [{ type: "text", text: "bc" }]);
   });
