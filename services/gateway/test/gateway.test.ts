@@ -121,7 +121,7 @@ describe("gateway", () => {
       agent,
     );
     const beyond = [queue.enqueued[0]?.spec?.startTime, queue.enqueued[1]?.spec?.startDeadline];
-    for (const time of beyond) assert.ok(Number(time?.getUTCFullYear()) > 9_999, "so that the queue refuses it");
+    for (const time of beyond) assert.ok(Number(time?.getUTCFullYear()) > 9_999, "the queue refuses it");
   });
 
   it("creates a request id when the agent gave none, so its own calls are safe to repeat", async () => {

@@ -86,18 +86,18 @@ describe("the gateway's keys", () => {
 
       answer = undefined;
       at(30);
-      assert.ok(await find("ours"), "the issuer is away");
+      assert.ok(await find("ours"), "the issuer cannot be reached");
       assert.equal(stale.length, 1);
       assert.equal(asked, 2);
 
       answer = await set("next", next.publicKey);
       at(60);
-      await assert.rejects(find("ours"), "a key that was taken back, also after hours without a call");
+      await assert.rejects(find("ours"), "a revoked key, also after hours without a call");
       assert.ok(await find("next"));
 
       answer = undefined;
       at(60 + 25 * 60);
-      await assert.rejects(find("next"), "a key set that is a day old proves nothing");
+      await assert.rejects(find("next"), "a key set that is a day old is not used");
     } finally {
       clock.mock.restore();
       server.closeAllConnections();

@@ -62,7 +62,7 @@ describe("authenticator", () => {
   });
 
   it("says that the signature is wrong", async () => {
-    const secret = new TextEncoder().encode("another secret, equally long, of somebody else");
+    const secret = new TextEncoder().encode("another secret of the same length, unknown here");
     await refused(`Bearer ${await sign({}, { secret })}`, "TOKEN_INVALID", /signature is wrong/);
   });
 
@@ -137,7 +137,7 @@ describe("authenticator", () => {
     { what: "no subject", claims: { sub: undefined }, message: /no `sub`/ },
     // The queue would treat an empty agent id as an operator.
     { what: "an empty subject", claims: { sub: "" }, message: /`sub` is not an agent id/ },
-    { what: "a subject that is no agent id", claims: { sub: "alice/../bob" }, message: /`sub` is not an agent id/ },
+    { what: "a subject that is not an agent id", claims: { sub: "alice/../bob" }, message: /`sub` is not an agent id/ },
     { what: "a subject that is too long", claims: { sub: "a".repeat(129) }, message: /`sub` is not an agent id/ },
     { what: "another audience", claims: { aud: "elsewhere" }, message: /another audience; this one is `ccsp`/ },
     { what: "no audience", claims: { aud: undefined }, message: /no `aud`/ },

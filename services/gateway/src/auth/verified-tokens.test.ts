@@ -31,7 +31,7 @@ describe("verified tokens", () => {
     tokens.keep("hot", alice, 0);
     for (let index = 0; index < 10_000; index += 1) {
       tokens.keep(`stranger-${index}`, alice, 0);
-      assert.equal(tokens.find("hot", 0), alice, `after ${index + 1} strangers`);
+      assert.equal(tokens.find("hot", 0), alice, `after ${index + 1} other tokens`);
     }
   });
 
