@@ -17,7 +17,7 @@ describe("the watch over Redis' memory", () => {
       watch.noteFull(0);
       watch.noteFull(1);
       await eventually(() => assert.equal(watch.isFull(1), false));
-      assert.equal(watch.isFull(0), true, "what was seen last counts");
+      assert.equal(watch.isFull(0), true, "the last reading counts");
       assert.match(await registry.metrics(), /ccsp_queue_memory_used_ratio 0\.5/);
     } finally {
       comeBack();

@@ -164,7 +164,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const started = { traceparent: "x".repeat(10_000) };
     await client.report({ taskId: second.taskId, fence: second.fence, reportSequence: 1, started });
     await client.release({ taskId: second.taskId, fence: second.fence, reason: "" });
-    assert.equal((await lease({ sequence: 3n })).previousTraceparent, "", "what is no context is dropped");
+    assert.equal((await lease({ sequence: 3n })).previousTraceparent, "", "an invalid context is dropped");
   });
 
   it("answers a failure with the next state, and shows it to watchers and other services", async () => {
@@ -255,7 +255,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     const { metadata } = await refused(other, status.ALREADY_EXISTS, "REQUEST_ID_CONFLICT");
     assert.equal(metadata.task_id, first.id);
     const { task } = await client.enqueue({ agentId: "bob", spec: spec(), requestId: "r-1" });
-    assert.notEqual(task?.id, first.id, "another agent's ids are its own");
+    assert.notEqual(task?.id, first.id, "another agent's request ids are separate");
   });
 
   it("takes a task and streams its log in one call, and the same task and log when the call is repeated", async () => {
@@ -523,7 +523,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
     await client.complete({ taskId, fence, result: result({ runTime }) });
     await eventually(async () => {
       const { start, runTime: learned } = await client.estimateTask({ agentId: "alice", spec: spec({ prompt: "" }) });
-      assert.deepEqual([start?.p50, learned?.p90], [runTime, runTime], "the one that waits has its turn first");
+      assert.deepEqual([start?.p50, learned?.p90], [runTime, runTime], "the waiting task has its turn first");
     });
     const { blockers, estimate } = await client.explainTask({ taskId: waits, agentId: "" });
     assert.deepEqual([blockers, estimate?.p95], [[], { seconds: 0n, nanos: 0 }]);

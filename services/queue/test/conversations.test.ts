@@ -86,7 +86,7 @@ for (const shards of [1, 4]) {
       });
       assert.equal(await load(second), "one");
       await save(second, "one two");
-      assert.equal(await load(second), "one", "a turn that is not over counts");
+      assert.equal(await load(second), "one", "a turn that has not ended counts");
       await complete(second, "e-1");
       assert.equal((await resultOf(second.taskId))?.conversationId, id);
       await enqueue(follow(id));
@@ -184,7 +184,7 @@ for (const shards of [1, 4]) {
 
       world.clock.now += 31_000;
       const late = await enqueue(follow(id));
-      assert.equal((await lease("ex-2")).taskId, late, "waits for an executor that is gone");
+      assert.equal((await lease("ex-2")).taskId, late, "waits for an executor that no longer calls");
     });
 
     it("accept nothing from a holder whose lease was lost; the executor that completes the task decides", async () => {

@@ -162,7 +162,7 @@ for (const { shards, twice } of [
       assert.equal(outcome.value.reason, "SUBMIT_STOPPED");
       assert.equal((await world(0).store.counts()).leased, 0);
       const executor = await fleetOf("ex-1");
-      assert.deepEqual([...executor.held.keys()], [before], "what was accepted starts");
+      assert.deepEqual([...executor.held.keys()], [before], "the accepted task starts");
       await executor.close();
       assert.deepEqual(await resume(), { resumed: true });
       for (const agent of AGENTS) await submit(agent);
@@ -236,7 +236,7 @@ for (const { shards, twice } of [
       assert.equal(confirmed, false);
       const receipts = new Map(status?.receipts.map(({ executorId, receipt }) => [executorId, receipt]));
       assert.deepEqual([...receipts.keys()].toSorted(), ["ex-1", "lost"]);
-      assert.equal(receipts.get("lost"), undefined, "it has not answered, and is named");
+      assert.equal(receipts.get("lost"), undefined, "the executor that has not answered is named");
       assert.equal((await stop(KILL, ADA, 1)).status?.id, status?.id);
       await eventually(async () => assert.deepEqual(new Set(await states(ids)), new Set(["CANCELLED"])));
       assert.equal(await states([gone]).then(String), "CANCELLING");
@@ -325,7 +325,7 @@ for (const { shards, twice } of [
         await redis.hdel(queueKeys(0).gates, "emergency");
         await tick();
         for (const agent of AGENTS) await submit(agent);
-        assert.equal((await told()).length, 1, `only the call itself is told: ${status?.id}`);
+        assert.equal((await told()).length, 1, `only the call itself is published: ${status?.id}`);
       });
     }
   });

@@ -64,7 +64,11 @@ function estimates(shards: number): void {
     await eventually(async () =>
       assert.deepEqual((await estimate()).runTime, { p50: runTime, p90: runTime, p95: runTime }),
     );
-    assert.deepEqual((await estimate({ engine: "opencode" })).runTime, undefined, "another engine's is its own");
+    assert.deepEqual(
+      (await estimate({ engine: "opencode" })).runTime,
+      undefined,
+      "another engine has its own run times",
+    );
   });
 
   it("says that a task starts at once where a slot is free, even without any known run time", async () => {

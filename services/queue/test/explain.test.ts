@@ -94,7 +94,7 @@ function explain(shards: number): void {
         [...blockers.slice(0, 2), ...blockers.slice(3)].map(({ message }) => message.replace(/ is paused.*/, "")),
         ["everything", "engine claude-code", "class normal", "agent alice", "label repo=a/b=c"],
       );
-      assert.equal(logins?.length, 2, "the login and the executor are one: either keeps the only executor from it");
+      assert.equal(logins?.length, 2, "there is one login and one executor: each gate blocks the only executor");
       assert.equal(earliestStartTime, undefined);
     });
 
@@ -107,7 +107,7 @@ function explain(shards: number): void {
       await pause(scopes.account("claude-code", "mine"), { opensMs: world.clock.now + 5 });
       const { message, until } = await only(id);
       assert.match(message, /team.*; .*mine/);
-      assert.equal(until, world.clock.now + 5, "the first that opens lets it start");
+      assert.equal(until, world.clock.now + 5, "the first login that opens lets it start");
     });
 
     it("names a gate that has opened but whose ramp does not let the task start yet", async () => {
@@ -122,7 +122,7 @@ function explain(shards: number): void {
       assert.equal(until, world.clock.now + 10_000);
       world.clock.now += 10_000;
       assert.deepEqual(await kinds(ids[1] ?? ""), []);
-      assert.equal((await ex.sync()).grants[0]?.task.id, ids[1], "and it is as was said");
+      assert.equal((await ex.sync()).grants[0]?.task.id, ids[1], "the task starts as explained");
     });
 
     it("names a start time in the future", async () => {
@@ -296,7 +296,7 @@ function explain(shards: number): void {
       await ex.look();
       assert.deepEqual(await kinds(id), []);
       await tick();
-      assert.equal((await ex.sync()).grants[0]?.task.id, id, "and it is as was said");
+      assert.equal((await ex.sync()).grants[0]?.task.id, id, "the task starts as explained");
     });
   }
 

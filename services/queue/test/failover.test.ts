@@ -85,7 +85,10 @@ describe("a failover of Redis", () => {
       return ids.filter((_, i) => there[i] === 0);
     };
     assert.deepEqual(await lost(acceptedByThen.safe), []);
-    assert.ok((await lost(acceptedByThen.local)).length > 0, "without it, what the master alone had is lost");
+    assert.ok(
+      (await lost(acceptedByThen.local)).length > 0,
+      "without replication, tasks that only the master had are lost",
+    );
 
     // While the new master has no replica, it confirms nothing.
     const [waiting, refused] = [safe.accepted.length, safe.refused()];
@@ -95,7 +98,7 @@ describe("a failover of Redis", () => {
     await eventually(() => assert.ok(safe.accepted.length > waiting), { timeoutMs: 20_000, what: "a second replica" });
     await Promise.all([safe.finish(), local.finish()]);
     assert.deepEqual(await lost(safe.accepted), []);
-    assert.equal(new Set(safe.accepted).size, safe.requests(), "each request made one task");
+    assert.equal(new Set(safe.accepted).size, safe.requests(), "each request created one task");
     assert.equal((await world.store.listIds("safe", undefined, 100_000)).length, safe.requests());
   }).timeout(60_000);
 
@@ -111,8 +114,8 @@ describe("a failover of Redis", () => {
     await assert.rejects(complete(), unconfirmed);
     const ended = await store.find(grant.task.id);
     assert.equal(ended?.state, "SUCCEEDED");
-    await assert.rejects(store.findConfirmed(ended.id), unconfirmed, "nor does it tell who asks for the task");
-    await assert.rejects(store.readLog(ended.id, 0, 10), unconfirmed, "nor who watches it");
+    await assert.rejects(store.findConfirmed(ended.id), unconfirmed, "nor is the end returned with the task");
+    await assert.rejects(store.readLog(ended.id, 0, 10), unconfirmed, "nor is it streamed to a watcher");
     process.kill(setup.replica.pid ?? 0, "SIGCONT");
     assert.equal(await complete(), "done");
     assert.deepEqual(await store.findConfirmed(ended.id), ended);

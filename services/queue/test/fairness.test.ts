@@ -172,7 +172,7 @@ function fairness({ twice }: { twice: boolean }): void {
     await enqueue("a");
     await assert.rejects(enqueue("a"), full);
     await world.queue.cancel(task.id, "a", "");
-    await assert.rejects(enqueue("a"), full, "a running task's cancel frees no waiting place");
+    await assert.rejects(enqueue("a"), full, "cancelling a running task leaves the number of waiting tasks unchanged");
   });
 
   it("converges to the weights in tokens, and lets no agent wait longer than its share requires", async () => {

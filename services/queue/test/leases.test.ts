@@ -212,7 +212,7 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(
         said.filter((each) => each !== false && each !== undefined),
         ["draining", "draining"],
-        "why is in its log, also when no run had started",
+        "the reason is in its log, even when no run had started",
       );
     });
 

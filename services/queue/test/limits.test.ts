@@ -126,7 +126,7 @@ function limits({ twice }: WorldOptions): void {
       assert.deepEqual(await take(9, { account: "team" }), []);
       assert.equal((await told("sessionTimeout")).length, 1);
       await world.gates.resume(scopes.account("claude-code", "team"), { who: "ada", why: "renewed" });
-      assert.equal((await take(9, { account: "team" })).length, 1, "on the ramp");
+      assert.equal((await take(9, { account: "team" })).length, 1, "during the ramp");
       const task = await world.store.find(both[0]?.id ?? "");
       assert.deepEqual([task?.spent, task?.limited], [0, 1]);
     });
@@ -159,7 +159,7 @@ function limits({ twice }: WorldOptions): void {
       const first = await take(8);
       for (const each of first) await start(each);
       for (const each of first.slice(0, 2)) assert.equal(await fail(each, "OVERLOADED"), "PARKED");
-      assert.deepEqual(await take(9), [], "six run, four may");
+      assert.deepEqual(await take(9), [], "six run, four may run");
       for (const each of first.slice(2)) await complete(each);
       const second = await take(9);
       assert.equal(second.length, 4);
@@ -295,7 +295,7 @@ function limits({ twice }: WorldOptions): void {
       await take(1);
       const before = await commandCalls(world);
       await take(1);
-      assert.ok((await commandCalls(world)) - before < 60, "no agent is looked at again");
+      assert.ok((await commandCalls(world)) - before < 60, "no agent is checked again");
     });
   });
 
@@ -430,7 +430,7 @@ function limits({ twice }: WorldOptions): void {
         const { task } = await world.queue.setPriority(id, "alice", "urgent");
         assert.deepEqual([task.class, task.id], ["urgent", id]);
       }
-      assert.equal((await logOf(world.store, low)).length, 1, "it is told once");
+      assert.equal((await logOf(world.store, low)).length, 1, "it is in the log once");
       world.clock.now += 60_000;
       await tick();
       assert.deepEqual(ids(await take(2)), [parked, low]);

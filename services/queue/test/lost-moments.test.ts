@@ -72,7 +72,11 @@ for (const shards of [1, 4]) {
       for (const [id, fence] of held) await report(id, fence, 1);
       await lose();
 
-      assert.deepEqual((await idle.sync()).grants, [], "nothing is granted before all have said what they hold");
+      assert.deepEqual(
+        (await idle.sync()).grants,
+        [],
+        "nothing is granted before all executors have reported what they hold",
+      );
       const [id = "", fence = 0n] = held[0] ?? [];
       await assert.rejects(report(id, fence, 2), { reason: "DEPENDENCY_UNAVAILABLE" });
       await assert.rejects(complete(id, fence), { reason: "DEPENDENCY_UNAVAILABLE" });
@@ -84,12 +88,12 @@ for (const shards of [1, 4]) {
       assert.deepEqual(
         others.toSorted(),
         ids.filter((each) => !held.some(([mine]) => mine === each)).toSorted(),
-        "only those that nobody held",
+        "only tasks that no executor held",
       );
       await checkInvariants(world);
       for (const [id, fence] of [...held, ...idle.held]) {
         await report(id, fence, 2);
-        assert.equal((await find(id)).state, "RUNNING", "though its first report was lost");
+        assert.equal((await find(id)).state, "RUNNING", "even though its first report was lost");
         await complete(id, fence);
         assert.equal(String(await world.store.findResult({ id })), String(fence));
         const { state, attempt, deliveries } = await find(id);
@@ -106,7 +110,7 @@ for (const shards of [1, 4]) {
       const offer = { engine: "claude-code", account: "", count: 1, leaseMs: LEASE_MS, maxBytes: 1e6 };
       const claim = { executor: "idle", boot: "boot-1", sequence: 1n, ...offer, order: world.order, early: false };
       assert.deepEqual(await world.store.claim(claim), { grants: [], left: 0, pins: false });
-      assert.equal((await idle.sync()).grants.length, 1, "it is all that Redis knows, and holds nothing");
+      assert.equal((await idle.sync()).grants.length, 1, "Redis knows no other executor, and this one holds nothing");
     });
 
     it("grants again after half a lease, even if a known executor does not call", async () => {
@@ -154,7 +158,7 @@ for (const shards of [1, 4]) {
       await reap(world.store, world.queue, KEEP);
       const is = await leaseOne(newer);
       await lose();
-      assert.deepEqual((await cut.sync()).lost, [], "nobody else said that it holds it");
+      assert.deepEqual((await cut.sync()).lost, [], "no other executor reported that it holds the task");
       assert.deepEqual((await newer.sync()).lost, []);
       assert.deepEqual((await cut.sync({ freeSlots: 0 })).lost, [id]);
       await complete(id, is.fence);

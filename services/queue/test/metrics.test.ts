@@ -91,7 +91,7 @@ for (const shards of [1, 4]) {
       assert.equal(await value('ccsp_queue_gates_closed{scope="engine"}'), 1);
       world.clock.now += 30_001;
       assert.equal(await value('ccsp_queue_gates_closed{scope="engine"}'), 0);
-      assert.equal(await value('ccsp_queue_slots{engine="claude-code"}'), 0, "it has not called for half a minute");
+      assert.equal(await value('ccsp_queue_slots{engine="claude-code"}'), 0, "it sent no Sync for half a minute");
     });
   });
 }

@@ -75,7 +75,7 @@ describe("a store that waits for replicas", () => {
       await eventually(() => assert.equal(stored, i));
     }
     await Promise.all(refused);
-    await within(1_500, connection.ping(), () => assert.fail("there is more to wait for"));
+    await within(1_500, connection.ping(), () => assert.fail("more writes wait for replicas"));
   }).timeout(40_000);
 
   it("answers a repeated request whose task was forgotten as `local` does", async () => {
@@ -91,7 +91,7 @@ describe("a store that waits for replicas", () => {
     await assert.rejects(queue.enqueue(again), { reason: "TASK_NOT_FOUND" });
     await world.redis.client.del(queueKeys(0).request("alice", "r"));
     const old: TaskStore = { ...world.store, enqueue: async () => ({ outcome: "known", id }) };
-    await assert.rejects(queueOver(waiting(old, 0)).enqueue(again), unconfirmed, "nobody knows it");
+    await assert.rejects(queueOver(waiting(old, 0)).enqueue(again), unconfirmed, "no store knows it");
   });
 
   it("counts a Fail whose task was leased and settled again during the wait", async () => {
@@ -142,8 +142,8 @@ describe("a store that waits for replicas", () => {
   it("shows no end that a failover could take back, to any kind of request", async () => {
     const id = await succeed();
     const queue = queueOver(waiting(world.store));
-    await assert.rejects(queue.retry(id, "", ""), unconfirmed, "and not that it has succeeded");
-    await assert.rejects(queue.findFor(id, ""), unconfirmed, "as ExplainTask asks");
+    await assert.rejects(queue.retry(id, "", ""), unconfirmed, "and not as succeeded");
+    await assert.rejects(queue.findFor(id, ""), unconfirmed, "as ExplainTask reads it");
     await assert.rejects(queue.get(id, "alice"), unconfirmed);
     await assert.rejects(queueOver(waiting(world.store, 0)).retry(id, "", ""), {
       reason: "TASK_NOT_FAILED",
@@ -165,7 +165,7 @@ describe("a store that waits for replicas", () => {
       const id = await failLongAgo();
       const queue = queueOver(waiting(world.store));
       await assert.rejects(queue.retry(id, "alice", ""), unconfirmed);
-      assert.equal((await world.store.find(id))?.state, "QUEUED", "it was put back even so");
+      assert.equal((await world.store.find(id))?.state, "QUEUED", "it was put back in spite of the error");
       await assert.rejects(queue.retry(id, "alice", ""), unconfirmed, "again");
       assert.equal((await queueOver(waiting(world.store, 0)).retry(id, "alice", "")).task.state, "QUEUED");
     }).timeout(20_000);

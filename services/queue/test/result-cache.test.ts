@@ -99,7 +99,7 @@ describe("a task that opts in to cached answers", () => {
       { ...second.result },
       { ...result(), cached: true, queueWait: { seconds: 0n, nanos: 0 }, executorId: "" },
     );
-    assert.deepEqual(await run(one), [], "nobody is given it");
+    assert.deepEqual(await run(one), [], "no executor gets it");
     assert.equal((await one.client.get({ taskId: first.id, agentId: "alice" })).task?.result?.cached, false);
     await checkInvariants(world);
   });
@@ -144,7 +144,7 @@ describe("a task that opts in to cached answers", () => {
     assert.deepEqual(await takes("ex-2"), []);
     world.clock.now += 60_000;
     assert.deepEqual(await takes("ex-1"), [anybodys]);
-    assert.deepEqual(await takes("ex-3"), [], "the others wait for their own");
+    assert.deepEqual(await takes("ex-3"), [], "the others wait for their own answers");
     world.clock.now += 30_000;
     assert.deepEqual(await takes("ex-3"), [preferred]);
     assert.deepEqual(await takes("ex-4"), []);
@@ -183,7 +183,7 @@ describe("a task that opts in to cached answers", () => {
       for await (const { event } of one.client.watch({ taskId: id, agentId: "alice", afterSequence })) {
         seen.push(event?.sequence);
       }
-      assert.deepEqual(seen, rest, "a watcher that comes back misses nothing");
+      assert.deepEqual(seen, rest, "a watcher that reconnects misses nothing");
     }
 
     const events = await world.redis.client.xrange(queueKeys(0).events, "-", "+");

@@ -118,7 +118,7 @@ describe("the queue service", () => {
 
   for (const [what, signal] of [
     ["is gone", "SIGKILL"],
-    ["hangs behind its open connections", "SIGSTOP"],
+    ["hangs although its connections are open", "SIGSTOP"],
   ] as const) {
     it(`says DEPENDENCY_UNAVAILABLE, naming Redis, and not OVERLOADED, while a Redis that ${what} delays its calls`, async () => {
       // Far less than the time after which a call gives up on Redis.

@@ -36,7 +36,7 @@ describe("a queue of four shards", () => {
     let given = "";
     for (let i = 0; i < 12; i++) given += shardsOf((await executor(world, { id: `ex-${i}` }).sync()).grants);
     for (const shard of "0123")
-      assert.equal(given.split(shard).length - 1, 3, `${given}: shard ${shard} has its quarter`);
+      assert.equal(given.split(shard).length - 1, 3, `${given}: shard ${shard} has a quarter of them`);
   });
 
   it("fills one executor from as many shards as needed", async () => {

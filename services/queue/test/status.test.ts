@@ -28,7 +28,7 @@ for (const shards of [1, 4]) {
       await add({ agent: "bob", class: "high", labels: repo });
       await add({ agent: "bob", class: "high", labels: repo });
       const ex = executor(world, { slots: 9 });
-      assert.equal((await ex.sync()).grants.length, 1, "the label keeps the second back");
+      assert.equal((await ex.sync()).grants.length, 1, "the label blocks the second task");
       const parked = await add({ agent: "carol" });
       const [grant] = (await ex.sync()).grants;
       assert.equal(grant?.task.id, parked.id);
@@ -40,7 +40,7 @@ for (const shards of [1, 4]) {
 
       const high = await depth("claude-code", Priority.HIGH);
       assert.deepEqual([high?.running, high?.waiting, high?.parked], [1n, 1n, 0n]);
-      assert.equal(high?.oldestAge?.nanos, 504_000_000, "what a label keeps back is the oldest");
+      assert.equal(high?.oldestAge?.nanos, 504_000_000, "the task that a label blocks is the oldest");
       const normal = await depth("claude-code", Priority.NORMAL);
       assert.deepEqual([normal?.running, normal?.waiting, normal?.parked], [0n, 1n, 2n]);
       const { agents, ...all } = await status();

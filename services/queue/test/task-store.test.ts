@@ -266,7 +266,7 @@ function promises(options: WorldOptions): void {
       assert.deepEqual(Buffer.from(read ?? []), result);
       assert.equal(task.resultBytes, result.byteLength);
       const chunks = (await world.keys()).filter((key) => key.includes(":result:"));
-      assert.equal(chunks.length, 2, "the second holder's chunks are there, and named by no task");
+      assert.equal(chunks.length, 2, "the second holder's chunks exist, and no task names them");
       for (const key of chunks) assert.ok((await world.redis.client.pttl(key)) > keep.retentionMs, "and expire");
       assert.equal(await world.redis.client.hlen(queueKeys(0).results), 0);
       await reap(world.store, world.queue, { ...keep, maxEnded: 0 });

@@ -76,7 +76,7 @@ describe("a new task", function () {
     await one.queue.enqueue(newTask());
     await Promise.any(calls);
     await settled();
-    assert.deepEqual(claims, ["ex-1"], "who waits longest where it was accepted");
+    assert.deepEqual(claims, ["ex-1"], "the executor that waited longest where the task was accepted");
   });
 
   it("wakes at most one at each replica when no executor waits where it was accepted", async () => {

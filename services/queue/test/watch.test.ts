@@ -256,7 +256,7 @@ describe("watching a task", function () {
     assert.deepEqual(
       pages.filter((bytes) => bytes > 260_000),
       [1_000_000],
-      "one entry alone may be larger",
+      "a single entry may be larger",
     );
   });
 
@@ -286,7 +286,7 @@ describe("watching a task", function () {
     room();
     const [first, ...others] = await Promise.all(watching);
     assert.equal(first?.byteLength, 3_000_000);
-    for (const other of others) assert.ok(other === first, "each has bytes of its own");
+    for (const other of others) assert.ok(other === first, "each has its own bytes");
   });
 
   it("ends without an error when its signal aborts, and has no listener afterwards", async () => {

@@ -59,7 +59,7 @@ describe("submissions", () => {
     const calls = Promise.allSettled([submissions.enqueue(request("alice")), submissions.enqueue(request("refused"))]);
     assert.equal(underWay(), 2);
     await assert.rejects(submissions.enqueue(request("bob")), reason("OVERLOADED"));
-    assert.equal(underWay(), 2, "one that was not let in is not under way, and does not leave either");
+    assert.equal(underWay(), 2, "a refused call is not in progress, and changes no count");
     store();
     await calls;
     assert.equal(underWay(), 0);

@@ -91,7 +91,7 @@ describe("the result cache", () => {
       redis.fault = undefined;
       seen.length = 0;
       await cache.put("k", bytes("two"));
-      assert.ok(seen.includes("redis error"), "it is left alone for now");
+      assert.ok(seen.includes("redis error"), "it is not used for now");
       clock.now += 5_000;
       await cache.put("k", bytes("three"));
       assert.equal(textOf(redis.kept.get("k")), "three");

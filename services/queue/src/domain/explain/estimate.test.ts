@@ -56,10 +56,14 @@ const estimate = (at: Situation, { task = TASK, order = ORDER, runs = RUNS } = {
 describe("the estimate of a start", () => {
   const CASES: readonly (readonly [what: string, at: Situation, p50Ms: number])[] = [
     ["is now when a slot is free", situation(), 0],
-    ["is now when as many slots are free as tasks have their turn before", situation({ slots: 3, aheadOfAgent: 2 }), 0],
-    ["is a run when the only slot is taken", situation({ held: 1 }), 60_000],
-    ["is what is left of a run that is under way", situation({ held: 1, runningMs: 45_000 }), 15_000],
-    ["is a run for each before it", situation({ held: 1, aheadOfAgent: 4 }), 300_000],
+    [
+      "is now when there are enough free slots for it and the tasks before it",
+      situation({ slots: 3, aheadOfAgent: 2 }),
+      0,
+    ],
+    ["is the time of a run when the only slot is taken", situation({ held: 1 }), 60_000],
+    ["is the rest of an active run", situation({ held: 1, runningMs: 45_000 }), 15_000],
+    ["is the time of a run for each task before it", situation({ held: 1, aheadOfAgent: 4 }), 300_000],
     ["is shared by the slots", situation({ slots: 4, held: 4, aheadOfAgent: 7 }), 120_000],
   ];
   for (const [what, at, p50Ms] of CASES) {

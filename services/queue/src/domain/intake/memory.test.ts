@@ -27,7 +27,7 @@ describe("the memory of Redis", () => {
   it("is refused when it would evict tasks, and warned of when it would evict expiring keys", () => {
     assert.match(judgeMemory([node(), node({ policy: "allkeys-lru" })], allowed).fatal ?? "", /set noeviction/);
     const mixed = [node({ policy: "volatile-lru" }), node({ node: "b", policy: "allkeys-lfu" })];
-    assert.match(judgeMemory(mixed, allowed).fatal ?? "", /allkeys-lfu/, "whichever node it is");
+    assert.match(judgeMemory(mixed, allowed).fatal ?? "", /allkeys-lfu/, "for any node");
     const { fatal, doubts } = judgeMemory([node({ policy: "volatile-lru" })], allowed);
     assert.equal(fatal, undefined);
     assert.match(doubts.join(), /volatile-lru.*evicts request ids/);

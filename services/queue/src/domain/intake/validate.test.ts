@@ -86,12 +86,12 @@ describe("a request for a task", () => {
   for (const [what, good, bad] of [
     ["a start within a year", { startTime: inDays(364) }, { startTime: inDays(368) }],
     [
-      "times of a calendar that every client knows",
+      "times of a calendar that all clients know",
       { startTime: new Date("0001-01-01T00:00:00Z"), startDeadline: new Date("9999-12-31T23:59:59.999Z") },
       { startTime: new Date("-000001-12-31T23:59:59Z"), startDeadline: new Date("+010000-01-01T00:00:00Z") },
     ],
-    ["a start that is a time", { startTime: new Date(0) }, { startTime: new Date(Number.NaN) }],
-    ["a deadline that is one", { startDeadline: inDays(1) }, { startDeadline: new Date(Number.NaN) }],
+    ["a valid start time", { startTime: new Date(0) }, { startTime: new Date(Number.NaN) }],
+    ["a valid deadline", { startDeadline: inDays(1) }, { startDeadline: new Date(Number.NaN) }],
     ["a deadline from year 1 on", { startDeadline: new Date(1) }, { startDeadline: new Date(-8.64e15) }],
     ["a deadline up to year 9999", { startDeadline: inDays(9_999) }, { startDeadline: new Date(8.64e15) }],
     [
@@ -105,7 +105,7 @@ describe("a request for a task", () => {
       { retry: { firstBackoff: seconds(3601), maxBackoff: seconds(86_400, 1), neverOn: [0] } },
     ],
     [
-      "a longest wait that is not below the first",
+      "a longest wait of at least the first",
       { retry: { firstBackoff: seconds(2), maxBackoff: seconds(2), neverOn: [] } },
       { retry: { firstBackoff: seconds(2), maxBackoff: seconds(1), neverOn: [] } },
     ],
@@ -114,10 +114,10 @@ describe("a request for a task", () => {
       { affinity: { executorId: "ex-1", fallbackAfter: seconds(86_400) } },
       { affinity: { executorId: "a/b", fallbackAfter: seconds(86_401) } },
     ],
-    ["an age of answers", { cache: { maxAge: seconds(0) } }, { cache: { maxAge: seconds(-1) } }],
-    ["models to fall back to", { fallbackModels: Array(8).fill("m") }, { fallbackModels: ["", ...Array(8).fill("m")] }],
+    ["a greatest age of answers", { cache: { maxAge: seconds(0) } }, { cache: { maxAge: seconds(-1) } }],
+    ["fallback models", { fallbackModels: Array(8).fill("m") }, { fallbackModels: ["", ...Array(8).fill("m")] }],
     [
-      "a conversation to go on from",
+      "a conversation to continue",
       { conversation: { id: "c-1", fork: true } },
       { conversation: { id: "", fork: true } },
     ],
@@ -127,7 +127,7 @@ describe("a request for a task", () => {
       { attachments: [file(".a"), file("a/b"), file("c"), file("c", 4 * 1024 * 1024)] },
     ],
     [
-      "paths from the root",
+      "absolute paths",
       { includeFiles: ["/a/b"], workingFolder: "/w" },
       { includeFiles: ["a/b", "/a\0"], workingFolder: "w" },
     ],

@@ -115,7 +115,7 @@ describe("executors that wait for work", () => {
 
   it("check again when a wake comes during a check, since they may have checked too early", async () => {
     const busy = wait("busy");
-    assert.equal(idle.offer(ENGINE, 1), false, "it may be about to take another");
+    assert.equal(idle.offer(ENGINE, 1), false, "it may take another task");
     await world.hear(engineTopic(ENGINE));
     await busy.sleep();
     assert.deepEqual(woken, ["busy"]);
@@ -206,7 +206,7 @@ describe("executors that wait for work", () => {
     assert.deepEqual(woken, ["a-1", "b"]);
     all[2]?.came({ pins: false, left: 1, kept: "executor" });
     await turn();
-    assert.deepEqual(woken, ["a-1", "b"], "a-2 has the login that was closed before");
+    assert.deepEqual(woken, ["a-1", "b"], "a-2 has the login that was already closed");
     for (const each of all) each.close();
     assert.deepEqual(world.told, []);
   });

@@ -138,7 +138,11 @@ describe("what follows a failed run", () => {
     const last = fail(task({ limited: WINDOW_BUDGET - 1 }), window);
     assert.deepEqual([last.to, last.set.spent, last.set.error?.category], ["FAILED", 0, "USAGE_WINDOW"]);
     assert.equal(fail(task({ limited: WINDOW_BUDGET - 1 }), error("NETWORK_ERROR")).to, "PARKED");
-    assert.equal(fail(task({ limited: 500 }), error("OVERLOADED")).to, "PARKED", "windows are none of its refusals");
+    assert.equal(
+      fail(task({ limited: 500 }), error("OVERLOADED")).to,
+      "PARKED",
+      "closed windows do not count as refusals",
+    );
   });
 
   it("counts from zero for a task that is put back", () => {
@@ -172,7 +176,7 @@ describe("what follows a lease that ended without a report", () => {
     const parked = (more: Partial<Task>) =>
       afterLease(task({ state: "LEASED", ...more }), expired, { parked: true }).set;
     assert.deepEqual(parked({}), { deliveries: 0 });
-    assert.deepEqual(parked({ deliveries: 1 }), {}, "so that nobody counts a lost delivery");
+    assert.deepEqual(parked({ deliveries: 1 }), {}, "no lost delivery is counted");
   });
 
   it("says why a lease was given back or parked, even when no run had started, unless the reason is unknown", () => {
