@@ -46,8 +46,18 @@ function sets<F extends keyof Task | PartField>(
 
 /** Options for the time when the task may start. */
 const START: readonly TaskOption[] = [
-  sets("startTime", "--start-time <time>", "not before then: 2026-01-31T09:00Z, or in how long, such as 2h", timeAhead),
-  sets("startDeadline", "--start-deadline <time>", "the task expires when no run of it has started by then", timeAhead),
+  sets(
+    "startTime",
+    "--start-time <time>",
+    "start it not before this time: 2026-01-31T09:00Z, or in how long, such as 2h",
+    timeAhead,
+  ),
+  sets(
+    "startDeadline",
+    "--start-deadline <time>",
+    "the task expires if no run of it starts before this time",
+    timeAhead,
+  ),
 ];
 
 /** Means a new conversation. No conversation has this id. */
@@ -91,14 +101,14 @@ const SPEC: readonly TaskOption[] = [
     `no further run after a failure of this category, may be repeated: ${CATEGORY_NAMES.join(", ")}`,
     oneOf(CATEGORY_NAMES),
   ),
-  sets("affinity.executorId", "--executor <id>", "the executor that is to run it (default: any)", someText),
+  sets("affinity.executorId", "--executor <id>", "the executor that must run it (default: any)", someText),
   sets(
     "affinity.fallbackAfterMs",
     "--fallback-after <time>",
     "time after which any executor may run it (default: never)",
     durationMs,
   ),
-  sets("cache", "--cache", "answer from the result cache if it has an answer, and store this answer in it"),
+  sets("cache", "--cache", "use an answer from the result cache if it has one, else store the new answer in it"),
   sets("cache.maxAgeMs", "--cache-max-age <time>", "the same, with answers up to this age", durationMs),
   sets(
     "conversation.id",

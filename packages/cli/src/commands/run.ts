@@ -16,8 +16,8 @@ export function runCommand(io: Io, end: (code: ExitCode) => void): Command {
     .addHelpText(
       "after",
       `
-The answer goes to standard output, everything else, and a summary, to standard error. A terminal shows all text as it is written; a pipe or
-file gets the answer alone, when the task has ended.
+The answer goes to standard output; a summary and everything else go to standard error. A terminal shows all text as it is written; a pipe or
+file gets only the answer, when the task has ended.
 The task outlives this command: Ctrl-C leaves it running and says how to watch it again.
 
 Examples:

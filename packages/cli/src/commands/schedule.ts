@@ -41,7 +41,7 @@ function putCommand(io: Io): Command {
     .addHelpText(
       "after",
       `
-Storing starts nothing. Tasks that it created already stay.
+Storing a schedule starts no task. Tasks that it has created stay.
 
 Examples:
   ccsp schedule put nightly "0 3 * * *" "Summarise yesterday's issues" --time-zone Asia/Tokyo --priority low
