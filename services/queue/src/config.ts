@@ -94,7 +94,7 @@ function defineDurability(settings: Settings): Pick<QueueConfig, "durability" | 
   return {
     durability: settings.oneOf(
       "CCSP_QUEUE_DURABILITY",
-      "what must have a change before the queue confirms it, for the acceptance and end of tasks and for schedules: `local`, Redis itself; `replicated`, CCSP_QUEUE_REPLICAS as well",
+      "where accepted tasks, ended tasks and schedules must be stored before the queue confirms them: `local`: in Redis; `replicated`: also in CCSP_QUEUE_REPLICAS replicas",
       ["local", "replicated"],
       { default: "local" },
     ),
@@ -118,7 +118,7 @@ function defineOverload(settings: Settings): Strain {
     ),
     oldestCallMs: settings.durationMs(
       "CCSP_QUEUE_OVERLOAD_CALL",
-      "age of the oldest task without an answer above which more are refused",
+      "age of the oldest submission without an answer above which more are refused",
       {
         default: "2s",
         min: 0,
@@ -126,7 +126,7 @@ function defineOverload(settings: Settings): Strain {
     ),
     callsUnderWay: settings.integer(
       "CCSP_QUEUE_OVERLOAD_CALLS",
-      "tasks without an answer above which more are refused; 0: any number",
+      "submissions without an answer above which more are refused; 0: any number",
       {
         default: 20_000,
         min: 0,

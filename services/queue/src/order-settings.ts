@@ -41,7 +41,7 @@ export function defineOrder(settings: Settings): Order {
       settings
         .list(
           name,
-          `most starts and tokens a minute of ${whose}, as name=starts/tokens; 0: any, *: of each not named`,
+          `most starts and tokens a minute of ${whose}, as name=starts/tokens; 0: any number; the name * stands for each that is not named`,
           {
             default: [],
             pattern: new RegExp(`^(\\*|${NAME})=[0-9]{1,9}/[0-9]{1,12}$`),
