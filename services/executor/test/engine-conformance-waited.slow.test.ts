@@ -4,16 +4,16 @@ import type { SupervisorNeeds } from "@ccsp/engine-kit/conformance";
 import { describeEngine } from "@ccsp/engine-kit/conformance";
 import { eventually } from "@ccsp/testkit";
 import { readStat } from "../src/supervision/proc.js";
-import { realCli, supervisor } from "./real-cli-rig.js";
+import { launcherFor, realCli } from "./real-cli-rig.js";
 
 /** Every process waits before it gets its input, as the processes of the pool do. */
 const waitingSupervisor = (needs: SupervisorNeeds) => {
-  const launcher = supervisor(needs);
+  const launcher = launcherFor(needs);
   const start = async (run: RunOptions) => {
-    if (run.warmKey === undefined) return await launcher.start(run);
+    if (run.warmKey === undefined) return (await launcher.launch(run)).use(run, { waited: false });
     const process = await launcher.launch({ ...run, workingFolder: undefined, traceparent: "" });
     await untilIdle(process.pid);
-    return process.use({ ...run, waited: true });
+    return process.use(run, { waited: true });
   };
   return { start, close: () => launcher.close() };
 };

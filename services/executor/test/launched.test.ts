@@ -28,7 +28,7 @@ describe("a process that waits for its input", function () {
     const before = readStat(process.pid)?.cpuMs ?? 0;
     assert.ok(before >= 50, `${before} ms`);
     const waitedMs = performance.now() - started;
-    const run = process.use({ input: "hello\n", wallMs: 10_000, waited: true });
+    const run = process.use({ input: "hello\n", wallMs: 10_000 }, { waited: true });
     assert.equal(await readAll(run), "hello\n");
     const { code, runMs, resources, waited } = await run.exited;
     assert.deepEqual([code, waited], [0, true]);
@@ -41,8 +41,8 @@ describe("a process that waits for its input", function () {
     const slow = await supervisor.launch(`${WAITS} while :; do echo x; sleep 0.05; done`);
     await waits(2);
     assert.ok(silent.alive && slow.alive);
-    assert.equal((await exitOf(silent.use({ input: "\n", wallMs: 10_000, waited: true }))).overrun, "silence");
-    assert.equal((await exitOf(slow.use({ input: "\n", wallMs: 300, waited: true }))).overrun, "wall");
+    assert.equal((await exitOf(silent.use({ input: "\n", wallMs: 10_000 }, { waited: true }))).overrun, "silence");
+    assert.equal((await exitOf(slow.use({ input: "\n", wallMs: 300 }, { waited: true }))).overrun, "wall");
   });
 
   it("is removed with its folder when it is ended, and when it dies", async () => {
@@ -71,14 +71,14 @@ describe("a process that waits for its input", function () {
   it("has its output from before the input read by its run", async () => {
     const process = await supervisor.launch("echo early; read line; echo late");
     await eventually(() => assert.ok(process.alive));
-    const run = process.use({ input: "\n", wallMs: 10_000, waited: true });
+    const run = process.use({ input: "\n", wallMs: 10_000 }, { waited: true });
     assert.equal(await readAll(run), "early\nlate\n");
     await run.exited;
   });
 
   it("is a run object that a plugin may destructure or spread", async () => {
     const launched = await supervisor.launch('read line; echo "$line"; cat');
-    const run = launched.use({ input: "hello\n", wallMs: 10_000, waited: false });
+    const run = launched.use({ input: "hello\n", wallMs: 10_000 }, { waited: false });
     const { endInput, stop } = run;
     const changed = { ...run };
     assert.equal(changed.pid, launched.pid);

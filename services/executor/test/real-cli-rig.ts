@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { RunOptions } from "@ccsp/engine-kit";
 import type { EngineRig, SupervisorNeeds } from "@ccsp/engine-kit/conformance";
 import { hugeText, type Simulator, simulatedEngine, startSimulator } from "@ccsp/testkit";
 import { pino } from "pino";
@@ -18,8 +19,8 @@ after(async () => {
   for (const path of temporary) await rm(path, { recursive: true, force: true });
 });
 
-/** The executor's own supervisor. */
-export const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
+/** The executor's own launcher. */
+export const launcherFor = ({ folder, silenceMs }: SupervisorNeeds) =>
   createSupervisor({
     // Unique to this test process. Otherwise the same test in another process would end these processes as its own
     // leftovers.
@@ -36,6 +37,15 @@ export const supervisor = ({ folder, silenceMs }: SupervisorNeeds) =>
     setpriv: undefined,
     log: pino({ level: "silent" }),
   });
+
+/** A supervisor that starts a process for each run. */
+export const supervisor = (needs: SupervisorNeeds) => {
+  const launcher = launcherFor(needs);
+  return {
+    start: async (run: RunOptions) => (await launcher.launch(run)).use(run, { waited: false }),
+    close: () => launcher.close(),
+  };
+};
 
 let simulator: Simulator;
 /** What the conformance suite needs to test the real Claude Code CLI. */

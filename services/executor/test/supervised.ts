@@ -62,7 +62,7 @@ export async function supervised(): Promise<Supervised> {
     launch,
     async start(script, options = {}) {
       const { wallMs = 10_000 } = options;
-      return (await launch(script, options)).use({ input: "", wallMs, waited: false });
+      return (await launch(script, options)).use({ input: "", wallMs }, { waited: false });
     },
     async close() {
       for (const supervisor of supervisors) await supervisor.close();

@@ -4,7 +4,6 @@ import { Refusal } from "@ccsp/errors";
 import { watchClockAhead } from "@ccsp/telemetry";
 import { pino } from "pino";
 import { Registry } from "prom-client";
-import type { Submissions } from "./application/submissions.js";
 import { observeCache } from "./cache/metrics.js";
 import type { Gate } from "./domain/gates/gates.js";
 import type { Task } from "./domain/task/task.js";
@@ -31,12 +30,6 @@ const STORE: MeasuredStore = {
     ]),
   now: async () => NOW,
 };
-const SUBMISSIONS: Submissions = {
-  newId: () => "t",
-  enqueue: async () => Promise.reject(new Refusal("QUEUE_FULL", "full")),
-  enqueueAll: async (requests) => requests.map(() => ({ status: "rejected", reason: new Error("a fault") })),
-};
-
 async function linesOf(registry: Registry): Promise<ReadonlySet<string>> {
   return new Set((await registry.metrics()).split("\n"));
 }
@@ -118,12 +111,12 @@ describe("the queue's metrics", () => {
     ]);
   });
 
-  it("count each refused task, alone or in a batch, by its reason", async () => {
+  it("count each refused task by its reason", async () => {
     const registry = new Registry();
-    const submissions = observeSubmissions(registry, SUBMISSIONS);
-    const request = { agentId: "a", spec: undefined, requestId: "" };
-    await assert.rejects(submissions.enqueue(request), { reason: "QUEUE_FULL" });
-    assert.equal((await submissions.enqueueAll([request, request])).length, 2);
+    const observer = observeSubmissions(registry);
+    observer.refused(new Refusal("QUEUE_FULL", "full"));
+    observer.refused(new Error("a fault"));
+    observer.refused(new Error("another"));
     assertShows(await linesOf(registry), [
       'ccsp_queue_tasks_refused_total{reason="QUEUE_FULL"} 1',
       'ccsp_queue_tasks_refused_total{reason="INTERNAL"} 2',
@@ -136,7 +129,7 @@ describe("the queue's metrics", () => {
     showTargets(registry);
     observeQueue(registry);
     observeBreaker(registry);
-    observeSubmissions(registry, SUBMISSIONS);
+    observeSubmissions(registry);
     observeSchedules(registry);
     observeCache(registry);
     showMemory(registry);

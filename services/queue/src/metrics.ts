@@ -1,6 +1,6 @@
 import { Refusal } from "@ccsp/errors";
 import { Counter, Histogram, type Registry } from "prom-client";
-import type { Submissions } from "./application/submissions.js";
+import type { SubmissionObserver } from "./application/submissions.js";
 import type { BreakerObserver } from "./domain/intake/breaker.js";
 import type { QueueObserver } from "./domain/lifecycle/observer.js";
 import { startedInTime } from "./domain/order/objective.js";
@@ -74,26 +74,13 @@ export function observeBreaker(registry: Registry): BreakerObserver {
   return { refused: () => refused.inc() };
 }
 
-/** Passes calls on to `submissions` and counts the refused tasks: each task of a batch, and each try of a schedule. */
-export function observeSubmissions(registry: Registry, submissions: Submissions): Submissions {
+/** Counts the refused tasks: each task of a batch, and each try of a schedule. */
+export function observeSubmissions(registry: Registry): SubmissionObserver {
   const refused = new Counter({
     name: "ccsp_queue_tasks_refused_total",
     help: "Tasks that were not stored, by the reason that the caller got",
     labelNames: ["reason"],
     registers: [registry],
   });
-  const count = (fault: unknown): void => refused.inc({ reason: fault instanceof Refusal ? fault.reason : "INTERNAL" });
-  return {
-    newId: submissions.newId,
-    enqueue: (request, id) =>
-      submissions.enqueue(request, id).catch((fault: unknown) => {
-        count(fault);
-        throw fault;
-      }),
-    async enqueueAll(requests) {
-      const settled = await submissions.enqueueAll(requests);
-      for (const each of settled) if (each.status === "rejected") count(each.reason);
-      return settled;
-    },
-  };
+  return { refused: (fault) => refused.inc({ reason: fault instanceof Refusal ? fault.reason : "INTERNAL" }) };
 }

@@ -18,7 +18,7 @@ interface OpenDeps {
 export async function openSubmissions(
   overload: Strain,
   { open, registry, redis }: OpenDeps,
-  deps: Omit<SubmissionDeps, "admit">,
+  deps: Omit<SubmissionDeps, "admit" | "observer">,
 ): Promise<Submissions> {
   const meter = await open("strain", startStrainMeter());
   const breaker = createBreaker(overload, {
@@ -31,5 +31,5 @@ export async function openSubmissions(
     breaker.pass();
     return meter.begin();
   };
-  return observeSubmissions(registry, createSubmissions({ ...deps, admit }));
+  return createSubmissions({ ...deps, admit, observer: observeSubmissions(registry) });
 }

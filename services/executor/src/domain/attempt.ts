@@ -3,18 +3,18 @@ import {
   type EngineRun,
   type RunFailure,
   type RunOutcome,
-  type RunRequest,
   type RunResources,
   runFailure,
   type Severity,
 } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
-import type { Admission, Admit } from "./admission.js";
+import type { Admit } from "./admission.js";
 import { EndTeller, isGivenBack, type StopCause } from "./attempt-end.js";
 import type { Clock } from "./clock.js";
 import type { Ask, Conversations } from "./conversations.js";
 import type { Hooks } from "./hooks/hooks.js";
-import type { LoginChecks } from "./login-checks.js";
+import { failedBy } from "./hooks/run-end.js";
+import type { Logins } from "./login-checks.js";
 import { persist } from "./persist.js";
 import type { Lease, QueuePort } from "./queue.js";
 import { Reporter } from "./reporter.js";
@@ -37,7 +37,7 @@ export interface AttemptOptions {
   readonly lease: Lease;
   readonly engine: Engine;
   readonly version: string;
-  readonly logins: Pick<LoginChecks, "begin">;
+  readonly logins: Logins;
   /** Resolves when older attempts at the same task on this executor are over. */
   readonly previous: Promise<unknown>;
 }
@@ -129,9 +129,7 @@ export class Attempt {
     let outcome: RunOutcome | undefined;
     try {
       await this.#options.previous;
-      const admission = await this.#prepare();
-      if (admission.refused) outcome = { ok: false, failure: admission.refused, usage: undefined, costUsd: undefined };
-      else if (this.#cause === undefined) outcome = await this.#runEngine(span, admission.request);
+      outcome = await this.#work(span);
     } catch (err) {
       if (this.#run || !this.#unwanted.signal.aborted) this.#log.error({ err }, "engine could not be run");
       await this.#run?.stop().catch((error: unknown) => this.#log.error({ err: error }, "engine could not be stopped"));
@@ -145,24 +143,24 @@ export class Attempt {
     return end;
   }
 
-  /** The run that the lease is for, or why there is none. */
-  async #prepare(): Promise<Admission> {
-    const { lease, engine } = this.#options;
-    const admission = await this.#deps.admit(lease, engine);
-    if (admission.refused || this.#cause !== undefined) return admission;
-    const conversation = await this.#deps.conversations.begin(lease, this.#ask);
-    if (conversation && "gone" in conversation) return { refused: cannotGoOn(conversation.gone) };
-    return { request: { ...admission.request, conversation } };
-  }
-
-  async #runEngine(span: AttemptSpan, asked: RunRequest): Promise<RunOutcome> {
+  /** The run that the lease is for, to its end. Undefined: it was stopped before it could start. */
+  async #work(span: AttemptSpan): Promise<RunOutcome | undefined> {
     const { lease, engine, logins } = this.#options;
-    const { hooks, clock, metrics } = this.#deps;
+    const { admit, conversations, hooks, clock, metrics } = this.#deps;
+    const admission = await admit(lease, engine);
+    if (admission.refused) return failedBy(admission.refused);
+    if (this.#cause !== undefined) return undefined;
+    const conversation = await conversations.begin(lease, this.#ask);
+    if (conversation && "gone" in conversation) return failedBy(cannotGoOn(conversation.gone));
+    if (this.#cause !== undefined) return undefined;
+
     const engineSpan = span.engine();
     let outcome: RunOutcome | undefined;
     try {
-      const request = { ...asked, unwanted: this.#unwanted.signal, traceparent: engineSpan.traceparent };
-      const run = await hooks.start({ engine, lease, request, logins });
+      const { traceparent } = engineSpan;
+      const request = { ...admission.request, conversation, unwanted: this.#unwanted.signal, traceparent };
+      const { agentId, attempt } = lease;
+      const run = await hooks.start({ agentId, attempt, engine: engine.name, request }, engine, logins);
       this.#run = run;
       this.#startedAt = new Date(clock.date());
       this.#log.info({ engine: engine.name, pid: run.pid }, "engine started");

@@ -148,7 +148,7 @@ function setUp({ aheadMs = 0, graceMs = 0 } = {}) {
     clock,
     log: pino({ level: "silent" }),
     admit,
-    hooks: { start: ({ engine, request }) => engine.start(request) },
+    hooks: { start: ({ request }, engine) => engine.start(request) },
     conversations: {
       begin: async () => undefined,
       keep: async () => ({ conversationId: "", transcriptFault: "", counted: async () => {} }),

@@ -7,7 +7,10 @@ export interface LoginCheckDeps {
 }
 
 /** Decides which outcome of a run is reported. It waits for no probe once `ended` aborts. */
-export type Judge = (outcome: RunOutcome, ended: AbortSignal) => Promise<RunOutcome>;
+type Judge = (outcome: RunOutcome, ended: AbortSignal) => Promise<RunOutcome>;
+
+/** The part of the checks that a run needs. */
+export type Logins = Pick<LoginChecks, "begin">;
 
 interface Check {
   readonly report: Promise<ProbeReport | undefined>;

@@ -12,14 +12,16 @@ export interface LaunchedProcess {
   /** Memory of all its processes: their own pages and their share of shared pages. 0 if unknown. Expensive. */
   memoryBytes(): number;
   /** Gives the process its input, once. From then on it is a run. */
-  use(options: UseOptions): SupervisedRun;
+  use(run: RunInput, how: HowUsed): SupervisedRun;
   /** Kills the process if it was not used. Resolves with `gone`. Idempotent. */
   end(): Promise<void>;
   /** Resolves when nothing is left of it, except a folder that cannot be removed. Never rejects. */
   readonly gone: Promise<void>;
 }
 
-export interface UseOptions extends Pick<RunOptions, "input" | "wallMs" | "collect"> {
+export type RunInput = Pick<RunOptions, "input" | "wallMs" | "collect">;
+
+export interface HowUsed {
   /** True: it was started before the run came. The processor time that it used until now does not count for the run. */
   readonly waited: boolean;
 }
@@ -40,7 +42,7 @@ export interface RunClocks {
 }
 
 /** What the process needs once it is a run. */
-interface Use extends Pick<UseOptions, "waited" | "collect"> {
+interface Use extends HowUsed, Pick<RunInput, "collect"> {
   readonly output: WatchedOutput;
   /** Processor time that the process used before the run, in ms. */
   readonly spentCpuMs: number;
@@ -78,7 +80,7 @@ export class LaunchedRun implements LaunchedProcess {
     return this.#options.place.tree.pssBytes();
   }
 
-  use({ input, wallMs, collect, waited }: UseOptions): SupervisedRun {
+  use({ input, wallMs, collect }: RunInput, { waited }: HowUsed): SupervisedRun {
     const { process, clocks, input: prepared } = this.#options;
     const spentCpuMs = waited ? (readStat(process.pid)?.cpuMs ?? 0) : 0;
     process.write(prepared ?? input);

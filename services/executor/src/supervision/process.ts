@@ -1,23 +1,17 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Cgroup } from "./cgroup.js";
 import { COOKIE_NAME } from "./cookie.js";
 import { killAll, signal } from "./kill.js";
 import { HAS_PROC, readStat } from "./proc.js";
-import type { Tree } from "./tree.js";
+import type { RunPlace } from "./run-place.js";
 
 export interface ProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
-  /** The complete environment of the process, except the cookie, which is added. */
+  /** The complete environment of the process, except the cookie of its place, which is added. */
   readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  readonly cookie: string;
-  /** Finds the processes with that cookie. */
-  readonly tree: Tree;
-  /** The cgroup for the process. Undefined: it stays in the cgroup of this process. */
-  readonly cgroup: Cgroup | undefined;
+  readonly place: RunPlace;
   /** Time from SIGTERM to SIGKILL. */
   readonly graceMs: number;
   /** Path of setpriv from util-linux. With it, the process dies with this one, even if this one is killed. */
@@ -44,11 +38,11 @@ const LEFT_MS = 50;
 
 /** Resolves when the process runs. Rejects if it cannot be started. */
 export async function startProcess(options: ProcessOptions): Promise<SupervisedProcess> {
-  const { cwd, env, cookie } = options;
+  const { env, place } = options;
   const [file = "", ...argv] = commandOf(options);
   // Otherwise Node would give every child the executor's own NODE_V8_COVERAGE, even if `env` does not have it.
-  const whole = { NODE_V8_COVERAGE: undefined, ...env, [COOKIE_NAME]: cookie };
-  const child = spawn(file, argv, { cwd, env: whole, detached: true, stdio: "pipe" });
+  const whole = { NODE_V8_COVERAGE: undefined, ...env, [COOKIE_NAME]: place.cookie };
+  const child = spawn(file, argv, { cwd: place.folder.work, env: whole, detached: true, stdio: "pipe" });
   // If the start fails, "error" comes in place of "spawn". Then `once` rejects.
   await once(child, "spawn");
   return new SupervisedProcess(child, options);
@@ -61,19 +55,19 @@ export class SupervisedProcess {
   /** Resolves when the process and all that it started are gone. Rejects if some of them do not die. */
   readonly exited: Promise<ProcessExit>;
   readonly #child: ChildProcessWithoutNullStreams;
-  readonly #options: Pick<ProcessOptions, "tree" | "cgroup" | "graceMs">;
+  readonly #options: Pick<ProcessOptions, "place" | "graceMs">;
   #gone = false;
   #grace: NodeJS.Timeout | undefined;
   /** Aborts when it is time for SIGKILL. */
   readonly #patience = new AbortController();
 
   /** `child` has just started. */
-  constructor(child: ChildProcessWithoutNullStreams, options: Pick<ProcessOptions, "tree" | "cgroup" | "graceMs">) {
+  constructor(child: ChildProcessWithoutNullStreams, options: Pick<ProcessOptions, "place" | "graceMs">) {
     this.#child = child;
     this.#options = options;
     this.pid = pidOf(child);
     this.stdout = child.stdout;
-    options.tree.rootStarted(this.pid);
+    options.place.tree.rootStarted(this.pid);
     // When a process ends, Node reads the streams that have no listener yet and discards their data. Without this
     // listener, the output of a short run would be lost.
     child.stdout.on("readable", () => {});
@@ -107,11 +101,11 @@ export class SupervisedProcess {
    */
   async stop(): Promise<void> {
     if (!this.#gone && this.#grace === undefined) {
-      const { tree, graceMs } = this.#options;
+      const { place, graceMs } = this.#options;
       this.#grace = setTimeout(() => this.#patience.abort(), graceMs);
       signal(-this.pid, "SIGTERM");
       // The group has its SIGTERM already. A program may take a second one as an order to end without cleanup.
-      const outside = (await tree.look()).filter(({ group }) => group !== this.pid);
+      const outside = (await place.tree.look()).filter(({ group }) => group !== this.pid);
       for (const row of outside) signal(row.pid, "SIGTERM");
     }
     await this.exited;
@@ -127,7 +121,7 @@ export class SupervisedProcess {
   #rootExit(): Promise<Omit<ProcessExit, "stderr">> {
     return new Promise((resolve) => {
       this.#child.once("exit", (code, endedBy) => {
-        this.#options.tree.rootExited();
+        this.#options.place.tree.rootExited();
         // The processes that the engine left end with it, whether the engine succeeded or failed. If the engine was
         // asked to end, these processes were asked too, and have the same grace. From now on, the pid may belong to
         // another process.
@@ -142,7 +136,7 @@ export class SupervisedProcess {
   /** Waits until the root ends, then ends the rest of the tree. */
   async #end(rootExit: Promise<Omit<ProcessExit, "stderr">>): Promise<ProcessExit> {
     const { stderr } = this.#child;
-    const { tree, cgroup } = this.#options;
+    const { tree, cgroup } = this.#options.place;
     const said = keepBeginning(stderr);
     const closed = new Promise<void>((resolve) => stderr.once("close", resolve));
     const exit = await rootExit;
@@ -159,7 +153,7 @@ export class SupervisedProcess {
 }
 
 /** Each of these commands replaces itself with the next one (exec), so the pid stays the same. */
-function commandOf({ command, args, cgroup, setpriv }: ProcessOptions): readonly string[] {
+function commandOf({ command, args, place: { cgroup }, setpriv }: ProcessOptions): readonly string[] {
   const enter = cgroup ? ["/bin/sh", "-c", 'echo 0 >"$1" && shift && exec "$@"', "sh", cgroup.procs] : [];
   const dieWithUs = setpriv ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
   return [...enter, ...dieWithUs, command, ...args];

@@ -8,7 +8,11 @@ import type { Tree, TreeLimits } from "./tree.js";
 /** What a run uses on this host while it lives: its folders, its processes and its cgroup. */
 export interface RunPlace {
   readonly folder: RunFolder;
+  /** In the environment of all its processes. */
+  readonly cookie: string;
+  /** Finds the processes with that cookie. */
   readonly tree: Tree;
+  /** Where its processes live; undefined: where this process does. */
   readonly cgroup: Cgroup | undefined;
   /** Called when the run exceeds a limit of memory or number. */
   onOverrun: (why: Overrun) => void;
@@ -61,6 +65,7 @@ function watchedPlace(
   const tree = watch.add(cookie, watched, (why) => place.onOverrun(why));
   const place: RunPlace = {
     folder,
+    cookie,
     tree,
     cgroup,
     onOverrun() {},

@@ -1,4 +1,4 @@
-import type { RunOptions, SupervisedRun, Supervisor } from "@ccsp/engine-kit";
+import type { RunOptions } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Cgroups } from "./cgroup.js";
 import { formatCookie } from "./cookie.js";
@@ -28,9 +28,9 @@ export interface SupervisorOptions {
   readonly log: Logger;
 }
 
-/** Starts processes before there is a run for them. */
-export interface Launcher extends Supervisor {
-  /** The same as `start`, without input and clocks. */
+/** Starts processes. Each waits for its input, and is a run from `use` on. */
+export interface Launcher {
+  /** Rejects if the process cannot be started. Nothing of it is left then. */
   launch(options: LaunchOptions): Promise<LaunchedProcess>;
 }
 
@@ -52,16 +52,12 @@ class HostSupervisor implements Launcher {
     this.#watch = new ProcessWatch({ prefix: this.#cookieOf(""), log: options.log });
   }
 
-  async start(run: RunOptions): Promise<SupervisedRun> {
-    return (await this.launch(run)).use({ ...run, waited: false });
-  }
-
   async launch(launched: LaunchOptions): Promise<LaunchedProcess> {
     const { run, command, prepare, traceparent, workingFolder } = launched;
     const { path, graceMs, setpriv, log } = this.#options;
     const cookie = this.#cookieOf(run);
     const place = await openRunPlace({ ...this.#options, run, cookie, workingFolder, watch: this.#watch });
-    const { folder, tree, cgroup } = place;
+    const { folder } = place;
     try {
       const { args, env, input } = await prepare(folder);
       const always = { PATH: path, HOME: folder.home, TMPDIR: folder.tmp, LANG: "C.UTF-8" };
@@ -70,10 +66,7 @@ class HostSupervisor implements Launcher {
         command,
         args,
         env: { ...always, ...env, ...traced },
-        cwd: folder.work,
-        cookie,
-        tree,
-        cgroup,
+        place,
         graceMs,
         setpriv,
       });

@@ -1,4 +1,4 @@
-import type { RunOptions, SupervisedRun, Supervisor } from "@ccsp/engine-kit";
+import type { RunOptions, Supervisor } from "@ccsp/engine-kit";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.js";
 import type { WarmProcesses } from "../domain/warm.js";
@@ -65,7 +65,15 @@ export class WarmPool implements WarmProcesses {
 
   /** The supervisor for one engine. */
   of(engine: string): Supervisor {
-    return { start: (options) => this.#start(engine, options) };
+    const { launcher, log } = this.#options;
+    return {
+      start: async (run) => {
+        const waiting = this.#take(engine, run);
+        if (waiting) log.debug({ engine, run: run.run, pid: waiting.pid }, "a process that waited serves a run");
+        const process = waiting ?? (await launcher.launch(run));
+        return process.use(run, { waited: waiting !== undefined });
+      },
+    };
   }
 
   waiting(engine: string): number {
@@ -86,14 +94,6 @@ export class WarmPool implements WarmProcesses {
     this.#endAll();
     await this.#launching;
     await this.#waiting.ended();
-  }
-
-  async #start(engine: string, options: RunOptions): Promise<SupervisedRun> {
-    const { launcher, log } = this.#options;
-    const process = this.#take(engine, options);
-    if (process === undefined) return await launcher.start(options);
-    log.debug({ engine, run: options.run, pid: process.pid }, "a process that waited serves a run");
-    return process.use({ ...options, waited: true });
   }
 
   /** Returns a waiting process for the run, if there is one. Learns from the run which keys are worth a process. */

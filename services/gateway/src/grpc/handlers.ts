@@ -50,15 +50,17 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
   let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
 
   return {
-    submitTask: guard.unary<SubmitTaskRequest, SubmitTaskResponse>("submitTask", async (request, call) => {
-      const response = await queue.enqueue(asked(request, call), within(call));
+    submitTask: guard.unary<SubmitTaskRequest, SubmitTaskResponse>("submitTask", async ({ spec, requestId }, call) => {
+      const request = { agentId: call.agentId, spec: sendable(spec), requestId: requestIdOf(requestId) };
+      const response = await queue.enqueue(request, within(call));
       const task = present(response.task, "Enqueue");
       brought(task, call);
       return { task };
     }),
 
-    runTask: guard.stream<RunTaskRequest, RunTaskResponse>("runTask", async function* (request, call) {
-      for await (const message of runInQueue(queue, asked(request, call), call.context, resume)) {
+    runTask: guard.stream<RunTaskRequest, RunTaskResponse>("runTask", async function* ({ spec, requestId }, call) {
+      const request = { agentId: call.agentId, spec: sendable(spec), requestId: requestIdOf(requestId) };
+      for await (const message of runInQueue(queue, request, call.context, resume)) {
         if (message.$case === "task") brought(message.value, call);
         yield { message };
       }
@@ -106,12 +108,6 @@ export function agentHandlers({ queue, guard, resume, version }: HandlerOptions)
     ),
   };
 }
-
-const asked = ({ spec, requestId }: SubmitTaskRequest, { agentId }: AgentCall) => ({
-  agentId,
-  spec: sendable(spec),
-  requestId: requestIdOf(requestId),
-});
 
 /**
  * If the agent sends no id, the gateway makes one, so that the call is still safe to repeat between gateway and queue.

@@ -5,12 +5,13 @@ import { type Estimate, estimateRun, estimateStart } from "../domain/explain/est
 import { learnRunTimes } from "../domain/explain/run-times.js";
 import type { Situation, Waiting } from "../domain/explain/situation.js";
 import type { SituationStore } from "../domain/explain/situation-store.js";
-import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
+import { acceptSpec, conditionsOf, type SpecLimits } from "../domain/intake/validate.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import type { Order } from "../domain/order/order.js";
 import type { Clock } from "../domain/task/clock.js";
 import { labelName } from "../domain/task/labels.js";
 import { isEnded, isHeld, type Task } from "../domain/task/task.js";
+import { classOf } from "../messages/words.js";
 
 export interface QuestionDeps {
   readonly queue: Pick<Queue, "findFor">;
@@ -65,21 +66,21 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
     async estimate(agentId: string, spec: TaskSpec | undefined) {
       // The estimate does not depend on the prompt, so a request may leave it out.
       const asked = spec && { ...spec, prompt: spec.prompt || "-" };
-      const accepted = acceptTask({ agentId, requestId: "", spec: asked }, limits);
-      const { engine, conversation, labels, affinity, model } = accepted.spec;
+      const accepted = acceptSpec({ agentId, requestId: "", spec: asked }, limits);
+      const { engine, conversation, labels, affinity, model } = accepted;
       const followed = conversation && (await conversations.follow(agentId, engine, conversation));
       const created = await store.now("");
-      const { start = created, conditions } = accepted.task;
+      const start = accepted.startTime?.getTime() ?? created;
       const task: Waiting = {
         // This id sorts after every existing id.
         id: "~",
         agent: agentId,
         engine,
-        class: accepted.task.class,
+        class: classOf(accepted.priority) ?? "normal",
         created,
         ...(start > created ? { state: "SCHEDULED", since: start, ready: start } : { state: "QUEUED" }),
         labels: Object.entries(labels).map(([key, value]) => labelName(key, value)),
-        ...conditions,
+        ...conditionsOf(accepted),
         ...(affinity ? undefined : followed),
       };
       const situation = await situationOf(task);

@@ -2,10 +2,11 @@ import type { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js
 import type { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import type { TaskCache } from "../cache/task-cache.js";
 import type { NewTask } from "../domain/intake/intake-store.js";
-import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
+import { acceptSpec, conditionsOf, type SpecLimits } from "../domain/intake/validate.js";
 import { labelName } from "../domain/task/labels.js";
 import { retryOf } from "../messages/failure.js";
 import { storeSpec } from "../messages/task-message.js";
+import { classOf } from "../messages/words.js";
 
 /** A valid request. */
 export interface Asked {
@@ -31,17 +32,28 @@ export function readRequest(
   { trace, id }: { readonly trace: string; readonly id?: string | undefined },
   { limits, newId, cache }: ReadDeps,
 ): Asked {
-  const { spec, task: accepted } = acceptTask(request, limits);
+  const spec = acceptSpec(request, limits);
   const { agentId: agent, requestId } = request;
-  const cacheKey = cache?.keyOf(agent, spec);
-  const { spec: rest, prompts, hash, otherHash } = storeSpec(spec);
-  const task: Writable<NewTask> = Object.assign(accepted, { id: id ?? newId(agent), spec: rest, prompts });
+  const stored = storeSpec(spec, requestId);
+  const task: Writable<NewTask> = {
+    id: id ?? newId(agent),
+    agent,
+    engine: spec.engine,
+    class: classOf(spec.priority) ?? "normal",
+    max: spec.maxAttempts,
+    spec: stored.spec,
+    prompts: stored.prompts,
+  };
   // The fields are set one by one because this runs for every task of a batch. To spread mostly absent fields is slow.
   const labels = Object.entries(spec.labels);
   if (labels.length > 0) task.labels = labels.map(([name, value]) => labelName(name, value));
   if (trace !== "") task.trace = trace;
   if (spec.retry) task.retry = retryOf(spec.retry);
-  if (requestId !== "") task.request = { id: requestId, hash: hash(), otherHash };
+  if (spec.startTime) task.start = spec.startTime.getTime();
+  const conditions = conditionsOf(spec);
+  if (conditions) task.conditions = conditions;
+  if (stored.request) task.request = stored.request;
+  const cacheKey = cache?.keyOf(agent, spec);
   if (cacheKey !== undefined) task.cacheKey = cacheKey;
   return { task, spec };
 }

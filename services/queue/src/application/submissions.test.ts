@@ -11,6 +11,7 @@ import { createSubmissions, enqueueBatch } from "./submissions.js";
 function submissionsFor(most: number) {
   let underWay = 0;
   const stored: string[] = [];
+  const refused: string[] = [];
   let store = () => {};
   const storing = new Promise<void>((resolve) => {
     store = resolve;
@@ -46,8 +47,9 @@ function submissionsFor(most: number) {
       underWay += 1;
       return () => void (underWay -= 1);
     },
+    observer: { refused: (fault) => void refused.push(fault instanceof Refusal ? fault.reason : String(fault)) },
   });
-  return { submissions, stored, store: () => store(), underWay: () => underWay };
+  return { submissions, stored, refused, store: () => store(), underWay: () => underWay };
 }
 
 const request = (agentId: string, prompt = "x") => ({ agentId, requestId: "", spec: TaskSpec.fromPartial({ prompt }) });
@@ -55,7 +57,7 @@ const reason = (expected: string) => (error: unknown) => error instanceof Refusa
 
 describe("submissions", () => {
   it("counts a task as in progress until it is stored, refused or found invalid", async () => {
-    const { submissions, stored, store, underWay } = submissionsFor(2);
+    const { submissions, stored, refused, store, underWay } = submissionsFor(2);
     const calls = Promise.allSettled([submissions.enqueue(request("alice")), submissions.enqueue(request("refused"))]);
     assert.equal(underWay(), 2);
     await assert.rejects(submissions.enqueue(request("bob")), reason("OVERLOADED"));
@@ -66,10 +68,11 @@ describe("submissions", () => {
     await assert.rejects(submissions.enqueue(request("alice", "")), reason("INVALID_FIELD"));
     assert.equal(underWay(), 0);
     assert.deepEqual(stored, ["task of alice"]);
+    assert.deepEqual(refused, ["OVERLOADED", "QUEUE_FULL", "INVALID_FIELD"]);
   });
 
   it("counts each task of a batch, and refuses single tasks above the limit", async () => {
-    const { submissions, stored, store, underWay } = submissionsFor(2);
+    const { submissions, stored, refused, store, underWay } = submissionsFor(2);
     const items = ["x", "", "y", "z"].map((prompt) => ({ spec: TaskSpec.fromPartial({ prompt }), requestId: "" }));
     const batch = enqueueBatch(submissions, { agentId: "alice", items });
     assert.equal(underWay(), 2);
@@ -83,5 +86,6 @@ describe("submissions", () => {
     assert.deepEqual(last?.$case === "refused" && last.value.retryAfter, { seconds: 1n, nanos: 500_000_000 });
     assert.equal(underWay(), 0);
     assert.equal(stored.length, 1);
+    assert.deepEqual(refused, ["INVALID_FIELD", "OVERLOADED", "OVERLOADED"]);
   });
 });

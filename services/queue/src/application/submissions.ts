@@ -18,6 +18,13 @@ export interface SubmissionDeps extends ReadDeps, LookUpDeps {
    * the answer.
    */
   readonly admit?: (() => () => void) | undefined;
+  readonly observer?: SubmissionObserver | undefined;
+}
+
+/** What happened, for metrics. */
+export interface SubmissionObserver {
+  /** A task was not stored; the caller is given this error. */
+  refused(fault: unknown): void;
 }
 
 /** The only intake of new tasks, from agents and from schedules. */
@@ -38,19 +45,23 @@ export interface Enqueued extends FullTask {
   readonly spec: TaskSpec;
 }
 
-export function createSubmissions({ admit = anybody, ...deps }: SubmissionDeps): Submissions {
+export function createSubmissions({ admit = anybody, observer, ...deps }: SubmissionDeps): Submissions {
   const { queue, newId } = deps;
   return {
     newId,
 
     async enqueue(request, id) {
-      const leave = admit();
+      let leave: (() => void) | undefined;
       try {
+        leave = admit();
         const asked = readRequest(request, { trace: currentTraceparent(), id }, deps);
         const stored = await (needsLookUp(asked) ? lookUpAndStore(asked, deps) : queue.enqueue(asked.task));
         return { spec: asked.spec, ...stored };
+      } catch (fault) {
+        observer?.refused(fault);
+        throw fault;
       } finally {
-        leave();
+        leave?.();
       }
     },
 
@@ -70,6 +81,7 @@ export function createSubmissions({ admit = anybody, ...deps }: SubmissionDeps):
         return (await others).map((result) => {
           const settled = isSettled(result) ? result : stored.next().value;
           if (settled === undefined) throw new Error("the queue did not answer for each task");
+          if (settled.status === "rejected") observer?.refused(settled.reason);
           return settled;
         });
       } finally {

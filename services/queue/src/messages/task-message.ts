@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Priority, type Task as TaskMessage, TaskResult, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { traceIdOf } from "@ccsp/telemetry";
+import type { NewTask } from "../domain/intake/intake-store.js";
 import type { Task } from "../domain/task/task.js";
 import type { FullTask } from "../domain/task/task-store.js";
 import { toDuration } from "./duration.js";
@@ -12,19 +13,13 @@ import { priorityOf, toState } from "./words.js";
  * A spec in its stored form. The prompts and attachments are apart from the rest, so a list of tasks does not read
  * them. Both parts are TaskSpec messages. By the rules of protobuf, their bytes joined are the whole spec.
  */
-export interface StoredSpec {
-  readonly spec: string;
-  readonly prompts: Uint8Array;
-  /** Equal for equal payloads, in whatever order their labels came. */
-  readonly hash: () => string;
-  /**
-   * The hash of the other payload that means the same: no priority instead of NORMAL, or NORMAL instead of none.
-   * Absent: there is none.
-   */
-  readonly otherHash?: () => string;
-}
+export type StoredSpec = Pick<NewTask, "spec" | "prompts" | "request">;
 
-export function storeSpec(spec: TaskSpec): StoredSpec {
+/**
+ * Encodes a spec. `request` has the hash of the payload, which does not depend on the order of its labels. Its `otherHash`
+ * is that of the other payload that means the same: no priority instead of NORMAL, or NORMAL instead of none.
+ */
+export function storeSpec(spec: TaskSpec, requestId = ""): StoredSpec {
   const labels = Object.fromEntries(Object.entries(spec.labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   const { prompt, systemPrompt, attachments } = spec;
   const rest = encodeSpec({ ...spec, labels, prompt: "", systemPrompt: "", attachments: [] });
@@ -32,13 +27,12 @@ export function storeSpec(spec: TaskSpec): StoredSpec {
   const stored: Writable<StoredSpec> = {
     spec: Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength).toString("base64"),
     prompts,
-    hash: () => hashOf(rest, prompts),
   };
+  if (requestId === "") return stored;
   const same = SAME_PRIORITY.get(spec.priority);
-  if (same !== undefined) {
-    const other = { ...spec, labels, prompt: "", systemPrompt: "", attachments: [], priority: same };
-    stored.otherHash = () => hashOf(encodeSpec(other), prompts);
-  }
+  const other = { ...spec, labels, prompt: "", systemPrompt: "", attachments: [] };
+  const otherHash = same === undefined ? undefined : () => hashOf(encodeSpec({ ...other, priority: same }), prompts);
+  stored.request = { id: requestId, hash: hashOf(rest, prompts), otherHash };
   return stored;
 }
 

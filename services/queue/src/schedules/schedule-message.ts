@@ -3,7 +3,7 @@ import { MissedRuns, type Schedule as ScheduleMessage } from "@ccsp/protos/ccsp/
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isExecutorId } from "../domain/fields/ids.js";
-import { acceptTask, type SpecLimits } from "../domain/intake/validate.js";
+import { acceptSpec, type SpecLimits } from "../domain/intake/validate.js";
 import { cronFault, isTimeZone } from "./cron.js";
 import type { MissedRuns as Missed, Schedule } from "./schedule.js";
 
@@ -40,7 +40,7 @@ export function readSchedule(schedule: ScheduleMessage | undefined, limits: Spec
     "would be in the past for all later runs",
   );
   try {
-    acceptTask({ agentId: agent, requestId: "", spec }, limits);
+    acceptSpec({ agentId: agent, requestId: "", spec }, limits);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const { fields, reason, message, metadata } = error;

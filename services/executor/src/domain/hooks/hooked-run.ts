@@ -9,20 +9,14 @@ import {
   runFailure,
   wellFormed,
 } from "@ccsp/engine-kit";
-import type { Judge } from "../login-checks.js";
+import type { Logins } from "../login-checks.js";
 import { UNSTARTED } from "../unstarted.js";
 import { createEventFeed, type EventFeed } from "./event-feed.js";
 import type { HookDeps } from "./hook-calls.js";
 import { failedBy, hookFailed, type RunEnd, STOPPED } from "./run-end.js";
 
 /** Does the run: an engine that has started, a hook's handler, or a refusal. */
-export type Worker = StartedEngine | Handler | { readonly refused: RunFailure };
-
-export interface StartedEngine {
-  readonly engine: EngineRun;
-  /** Decides what a failure of the engine means. */
-  readonly judge: Judge;
-}
+export type Worker = EngineRun | Handler | { readonly refused: RunFailure };
 
 /** A hook does the run. If it fails, the engine may do it. */
 export interface Handler {
@@ -34,11 +28,12 @@ export interface Handler {
    */
   readonly handle: (signal: AbortSignal) => Promise<Handled | "failed">;
   /** Rejects if the engine could not be started. */
-  readonly startEngine: () => Promise<StartedEngine>;
+  readonly startEngine: () => Promise<EngineRun>;
 }
 
 export interface HookedRunDeps extends Pick<HookDeps, "clock" | "log"> {
   readonly end: RunEnd;
+  readonly logins: Logins;
 }
 
 /**
@@ -117,14 +112,15 @@ export class HookedRun implements EngineRun {
   }
 
   #begin(worker: Worker): AsyncIterable<EngineEvent> {
-    if ("engine" in worker) return this.#beginEngine(worker);
+    if ("events" in worker) return this.#beginEngine(worker);
     if ("handle" in worker) return this.#handled(worker);
     this.#worked.resolve(failedBy(worker.refused));
     return (async function* () {})();
   }
 
-  #beginEngine({ engine, judge }: StartedEngine): AsyncIterable<EngineEvent> {
+  #beginEngine(engine: EngineRun): AsyncIterable<EngineEvent> {
     this.#engine = engine;
+    const judge = this.#deps.logins.begin(this.#run.engine);
     this.#worked.resolve(engine.outcome.then((came) => judge(came, this.#ending.signal)));
     return engine.events;
   }

@@ -107,7 +107,8 @@ function setUp(hooks: readonly InstalledHook[], { events = [] as readonly Engine
     log: pino({ level: "silent" }),
     metrics: { hookCalled: (hook, point, how) => void (how === "ok" || counted.push(`${hook} ${point} ${how}`)) },
   });
-  const start = (request = REQUEST) => all.start({ engine, lease: { agentId: "agent", attempt: 2 }, request, logins });
+  const start = (request = REQUEST) =>
+    all.start({ agentId: "agent", attempt: 2, engine: engine.name, request }, engine, logins);
   return {
     started,
     counted,
@@ -301,8 +302,8 @@ describe("hooks", () => {
       version: async () => "",
       start: fails,
     };
-    const lease = { agentId: "", attempt: 1 };
-    await assert.rejects(hooks.start({ engine: broken, lease, request: REQUEST, logins }), /planted/);
+    const asked = { agentId: "", attempt: 1, engine: broken.name, request: REQUEST };
+    await assert.rejects(hooks.start(asked, broken, logins), /planted/);
     const crash: RunOutcome = { ok: false, failure: runFailure("ENGINE_CRASH", ""), usage: undefined, costUsd: 2 };
     const x = setUp([witness], { outcome: crash });
     const run = await x.start();

@@ -8,23 +8,12 @@ import {
   type RunRequest,
   runFailure,
 } from "@ccsp/engine-kit";
-import type { LoginChecks } from "../login-checks.js";
-import type { Lease } from "../queue.js";
+import type { Logins } from "../login-checks.js";
 import { UNSTARTED } from "../unstarted.js";
 import { createHookCalls, type HookCalls, type HookDeps, type HookStatus, type InstalledHook } from "./hook-calls.js";
-import { type Handler, HookedRun, type StartedEngine, type Worker } from "./hooked-run.js";
+import { type Handler, HookedRun, type Worker } from "./hooked-run.js";
 import { changed, checkHandled, refusalOf } from "./request-change.js";
 import { failedBy, hookFailed, RunEnd, STOPPED } from "./run-end.js";
-
-export interface StartOptions {
-  readonly engine: Engine;
-  readonly lease: Pick<Lease, "agentId" | "attempt">;
-  readonly request: RunRequest;
-  readonly logins: Pick<LoginChecks, "begin">;
-}
-
-/** What is needed to start a run. */
-type Starter = Pick<StartOptions, "engine" | "logins">;
 
 /** The operator's hooks around each run of an engine. */
 export class Hooks {
@@ -51,11 +40,11 @@ export class Hooks {
    * with exactly one of after-execute and on-error, whether or not an engine was started. Once the request is unwanted,
    * no hook is awaited and no engine is started.
    */
-  async start({ engine, logins, lease: { agentId, attempt }, request }: StartOptions): Promise<EngineRun> {
-    const { run, refused } = await this.#before({ agentId, attempt, engine: engine.name, request }, engine);
+  async start(asked: HookRun, engine: Engine, logins: Logins): Promise<EngineRun> {
+    const { run, refused } = await this.#before(asked, engine);
     try {
-      const worker = refused ? { refused } : await this.#execute(run, { engine, logins });
-      return new HookedRun(run, worker, { ...this.#deps, end: this.#end });
+      const worker = refused ? { refused } : await this.#execute(run, engine);
+      return new HookedRun(run, worker, { ...this.#deps, end: this.#end, logins });
     } catch (err) {
       await this.#end.tell(run, failedBy(isUnwanted(run) ? STOPPED : UNSTARTED));
       throw err;
@@ -88,7 +77,7 @@ export class Hooks {
   }
 
   /** Finds what does the run: a hook that takes it, or the engine. Or says why there is no run. */
-  async #execute(run: HookRun, starter: Starter): Promise<Worker> {
+  async #execute(run: HookRun, engine: Engine): Promise<Worker> {
     const point = "execute";
     const { taskId, conversation, unwanted: ended } = run.request;
     for (const installed of conversation ? [] : this.#at(point)) {
@@ -101,12 +90,12 @@ export class Hooks {
       });
       if (isUnwanted(run)) return { refused: STOPPED };
       if (called.failed && installed.required) return { refused: hookFailed(installed, point) };
-      if (!called.failed && called.value) return this.#handler(run.request, starter, installed, called.value);
+      if (!called.failed && called.value) return this.#handler(run.request, engine, installed, called.value);
     }
-    return await startEngine(run.request, starter);
+    return await engine.start(run.request);
   }
 
-  #handler(request: RunRequest, starter: Starter, installed: InstalledHook, handler: RunHandler): Handler {
+  #handler(request: RunRequest, engine: Engine, installed: InstalledHook, handler: RunHandler): Handler {
     const { limits, taskId } = request;
     const { clock } = this.#deps;
     const startedAt = clock.now();
@@ -127,7 +116,7 @@ export class Hooks {
       },
       startEngine() {
         const wallMs = Math.max(1, limits.wallMs - (clock.now() - startedAt));
-        return startEngine({ ...request, limits: { ...limits, wallMs } }, starter);
+        return engine.start({ ...request, limits: { ...limits, wallMs } });
       },
     };
   }
@@ -135,11 +124,6 @@ export class Hooks {
   #at(point: HookPoint): readonly InstalledHook[] {
     return this.#hooks.filter(({ points }) => points.includes(point));
   }
-}
-
-async function startEngine(request: RunRequest, { engine, logins }: Starter): Promise<StartedEngine> {
-  const run = await engine.start(request);
-  return { engine: run, judge: logins.begin(engine.name) };
 }
 
 const isUnwanted = ({ request }: HookRun): boolean => request.unwanted?.aborted === true;

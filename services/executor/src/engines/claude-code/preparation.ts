@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { optionsOf, type RunFile, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
+import { optionsOf, type RunOptions, type RunRequest, writeFiles } from "@ccsp/engine-kit";
 import { commandLine, type FixedAtStart, userTurn } from "./command-line.js";
 import { placeConversation } from "./conversation.js";
 import { type ClaudeCodeProfile, environment, sharedConfigFolder } from "./environment.js";
@@ -12,10 +12,8 @@ type Prepare = RunOptions["prepare"];
  * Returns how to prepare the CLI's start for a request. The returned function holds the prompt in memory only if the
  * input must also name files.
  */
-export function preparation(profile: ClaudeCodeProfile, request: RunRequest): Prepare {
-  const { files, prompt } = request;
-  return prepareStart(profile, fixedAtStart(request), files.length > 0 ? { files, prompt } : undefined);
-}
+export const preparation = (profile: ClaudeCodeProfile, request: RunRequest): Prepare =>
+  prepareStart(profile, fixedAtStart(request), request.files.length > 0 ? request : undefined);
 
 /**
  * The key of requests that start the CLI in the same way: a waiting process can serve any request with its key.
@@ -38,22 +36,21 @@ function fixedAtStart(request: RunRequest): FixedAtStart {
   return { ...optionsOf(request), limits, permissionMode, conversation };
 }
 
-function prepareStart(profile: ClaudeCodeProfile, start: FixedAtStart, told: ToldOfFiles | undefined): Prepare {
+function prepareStart(
+  profile: ClaudeCodeProfile,
+  start: FixedAtStart,
+  withFiles: Pick<RunRequest, "prompt" | "files"> | undefined,
+): Prepare {
   return async (folder) => {
     const systemPrompt = start.systemPrompt ? join(folder.path, "system-prompt.txt") : undefined;
     if (systemPrompt) await writeFile(systemPrompt, start.systemPrompt, { mode: 0o600 });
     const from = start.conversation?.from;
     const conversation = from && (await placeConversation(folder, from));
-    const { folder: files, notice } = await writeFiles(folder, told?.files ?? []);
+    const { folder: files, notice } = await writeFiles(folder, withFiles?.files ?? []);
     return {
       args: commandLine(start, { systemPrompt, files, conversation }),
       env: environment(profile, folder),
-      input: told && userTurn(told.prompt, notice),
+      input: withFiles && userTurn(withFiles.prompt, notice),
     };
   };
-}
-
-interface ToldOfFiles {
-  readonly files: readonly RunFile[];
-  readonly prompt: string;
 }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import { TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { acceptTask, type SpecInput } from "./validate.js";
+import { acceptSpec, conditionsOf, type SpecInput } from "./validate.js";
 
 const limits = { maxPromptBytes: 10, engines: ["claude-code", "opencode"] };
 const spec = (more: Partial<SpecInput>): SpecInput => ({ ...TaskSpec.fromPartial({ prompt: "hi" }), ...more });
 const accept = (more: Partial<SpecInput> = {}, agentId = "a@b.c_d-1") =>
-  acceptTask({ agentId, requestId: "", spec: spec(more) }, limits);
+  acceptSpec({ agentId, requestId: "", spec: spec(more) }, limits);
 const wrong = (more: Partial<SpecInput>, agentId?: string): string[] => {
   try {
     accept(more, agentId);
@@ -27,14 +27,14 @@ const CHECKED: [Exclude<keyof TaskSpec, keyof SpecInput>] extends [never] ? true
 describe("a request for a task", () => {
   it("has every field checked", () => assert.ok(CHECKED));
 
-  it("gets the defaults: first engine, normal, three attempts", () => {
-    const { engine, class: priority, max } = accept().task;
-    assert.deepEqual([engine, priority, max], ["claude-code", "normal", 3]);
+  it("gets the defaults: first engine, three attempts", () => {
+    const { engine, maxAttempts } = accept();
+    assert.deepEqual([engine, maxAttempts], ["claude-code", 3]);
   });
 
   it("keeps the given values", () => {
-    const { engine, class: priority, max } = accept({ engine: "opencode", priority: 1, maxAttempts: 10 }).task;
-    assert.deepEqual([engine, priority, max], ["opencode", "urgent", 10]);
+    const { engine, priority, maxAttempts } = accept({ engine: "opencode", priority: 1, maxAttempts: 10 });
+    assert.deepEqual([engine, priority, maxAttempts], ["opencode", 1, 10]);
   });
 
   it("counts a prompt in bytes of UTF-8", () => {
@@ -158,13 +158,12 @@ describe("a request for a task", () => {
     ]);
   });
 
-  it("has times and places to start, in ms", () => {
-    const startTime = inDays(1);
+  it("has a deadline and an executor for its start, in ms", () => {
+    const startDeadline = inDays(2);
     const affinity = { executorId: "ex-1", fallbackAfter: seconds(1, 5_000_000) };
-    const { start, conditions } = accept({ startTime, startDeadline: inDays(2), affinity }).task;
-    assert.deepEqual(start, startTime.getTime());
-    assert.deepEqual([conditions?.pin, conditions?.pinMs], ["ex-1", 1_005]);
-    assert.ok(!("conditions" in accept().task));
+    const conditions = conditionsOf(accept({ startDeadline, affinity }));
+    assert.deepEqual(conditions, { deadline: startDeadline.getTime(), pin: "ex-1", pinMs: 1_005 });
+    assert.equal(conditionsOf(accept()), undefined);
   });
 
   it("has an owner that cannot be confused with another", () => {
