@@ -95,7 +95,7 @@ describe("a server's limits", () => {
       );
     });
     assert.equal(error?.code, status.INVALID_ARGUMENT);
-    assert.match(error.details, /no message of \/ccsp\.queue\.v1\.QueueService\/Get/);
+    assert.match(error.details, /not a message of \/ccsp\.queue\.v1\.QueueService\/Get/);
     assert.equal((await fixture.connect(server).get({ taskId: "t1" })).task?.id, "t1");
   });
 

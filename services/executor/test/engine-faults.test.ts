@@ -55,7 +55,7 @@ describe("an engine that misbehaves", function () {
     withRig({ CCSP_EXECUTOR_STALL_TIMEOUT: "2500ms", CCSP_EXECUTOR_SILENCE_TIMEOUT: "2s" }, async (rig) => {
       const failure = await failureOf(rig, rig.queue.add("[[stall]]"));
       assert.deepEqual([ErrorCategory[failure.category], failure.retryable], ["ENGINE_HANG", true]);
-      assert.match(failure.message, /nothing new/);
+      assert.match(failure.message, /made no progress/);
       const words = Array.from({ length: 30 }, (_, index) => `word${index}`).join(" ");
       assert.equal((await resultOf(rig, rig.queue.add(`[[delay:100]][[text:${words}]]`))).text, words);
     }));
