@@ -3,9 +3,6 @@ import { SignJWT } from "jose";
 /** The agent id that stands for a person in a local fleet. */
 export const agentOf = (user: string): string => user.replaceAll(/[^A-Za-z0-9._@-]/g, "_").slice(0, 128) || "local";
 
-/** The scopes that an agent can have. */
-export const SCOPES = ["tasks:submit", "tasks:read", "tasks:cancel"] as const;
-
 export interface TokenOptions {
   /** HS256 secret of the gateway, at least 32 bytes. */
   readonly secret: string;

@@ -1,4 +1,4 @@
-export { createToken, SCOPES, type TokenOptions } from "./create-token.js";
+export { createToken, type TokenOptions } from "./create-token.js";
 export { summary } from "./describe.js";
 export { printable, printableText } from "./printable.js";
 export { settingsByService } from "./up/settings-by-service.js";

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { PRIORITIES } from "@ccsp/client";
-import { SCOPES as ASKED } from "@ccsp/gateway";
 import { AGENT_ID } from "@ccsp/identity";
 import { EmergencyLevel } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { LEVELS } from "../src/commands/emergency.js";
-import { agentOf, SCOPES } from "../src/create-token.js";
+import { agentOf } from "../src/create-token.js";
 import { CLASS_NAMES } from "../src/priority.js";
 
 /** The names of an enum that a program may use, in the form in which they are written here. */
@@ -20,10 +19,6 @@ describe("rules that several packages share", () => {
     for (const user of ["ada", "ada@example.com", "Ada L. / 愛", "x".repeat(200), ""]) {
       assert.match(agentOf(user), AGENT_ID);
     }
-  });
-
-  it("are the same for scopes: a token can have exactly the scopes that RPCs require", () => {
-    assert.deepEqual(new Set(SCOPES), new Set(Object.values(ASKED).flat()));
   });
 
   it("are the same for names in the contract: classes, and levels of an emergency stop", () => {

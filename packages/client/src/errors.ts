@@ -36,7 +36,7 @@ export class AuthenticationError extends CcspError {
   override readonly name = "AuthenticationError";
 }
 
-/** SCOPE_MISSING: the token is valid but does not allow this call. `metadata.scope` names the missing scope. */
+/** SCOPE_MISSING: the caller is proven, but may not make this call. `metadata.scope` names the missing scope. */
 export class PermissionError extends CcspError {
   override readonly name = "PermissionError";
 }

@@ -2,9 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createToken, SCOPES, settingsByService } from "@ccsp/cli";
+import { createToken, settingsByService } from "@ccsp/cli";
 import { type CcspClient, createCcspClient } from "@ccsp/client";
 import { type Fleet, type FleetOptions, startFleet } from "@ccsp/fleet";
+import { SCOPES } from "@ccsp/identity";
 import {
   type OtlpReceiver,
   SCRIPTED_ENGINE,

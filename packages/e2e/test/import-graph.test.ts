@@ -14,11 +14,12 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   protos: [],
   config: [],
-  identity: [],
   timing: [],
   fleet: ["config", "timing"],
   testkit: ["fleet"],
   errors: ["protos"],
+  identity: ["errors"],
+  authentication: ["config", "errors", "identity"],
   "engine-kit": ["config"],
   "engine-opencode": ["config", "engine-kit"],
   lifecycle: ["config", "timing"],
@@ -55,6 +56,22 @@ const QUEUE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   application: ["cache", "conversations", "domain", "messages"],
   schedules: ["application", "domain", "messages", "redis"],
   grpc: ["application", "cache", "conversations", "domain", "messages", "schedules"],
+};
+/**
+ * The folders of the gateway's `src`, in the same way. `queue` is the client of the queue. A transport stands below
+ * `application`, as `grpc` does, and no transport uses another.
+ */
+const GATEWAY_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  queue: [],
+  application: ["queue"],
+  grpc: ["application"],
+};
+/** The folders of grpc-kit's `src`, in the same way. */
+const GRPC_KIT_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  bounds: [],
+  client: ["bounds", "wire"],
+  server: ["bounds", "wire"],
 };
 /**
  * The rooms of the queue's `src/domain` (CONTRIBUTING.md), in the same way. `store.ts` is the whole storage: all ports
@@ -204,24 +221,27 @@ describe("The import graph", () => {
     assert.deepEqual(wrong, []);
   });
 
-  it("keeps the queue's application/ and slices free of the transport, except for the handlers of a slice", async () => {
-    const folders = ["application", "cache", "conversations", "schedules"];
-    const wrong = (await Promise.all(folders.map((folder) => importsUnder(`services/queue/src/${folder}`))))
+  it("keeps application/ and the queue's slices free of the transport, except for the handlers of a slice", async () => {
+    const slices = ["cache", "conversations", "schedules"].map((slice) => `services/queue/src/${slice}`);
+    const folders = ["services/gateway/src/application", "services/queue/src/application", ...slices];
+    const wrong = (await Promise.all(folders.map(importsUnder)))
       .flat()
       .filter(({ file, specifier }) => !isTest(file) && /^@grpc\/|^@ccsp\/grpc-kit/.test(specifier))
-      .filter(({ file }) => file.startsWith("services/queue/src/application/") || !file.endsWith("/handlers.ts"))
+      .filter(({ file }) => file.includes("/application/") || !file.endsWith("/handlers.ts"))
       .map(({ file, specifier }) => `${file} imports ${specifier}`);
     assert.deepEqual(wrong, []);
   });
 
   for (const [what, folder, table] of [
-    ["folder", "services/queue/src", QUEUE_LAYERS],
-    ["room", "services/queue/src/domain", QUEUE_ROOMS],
+    ["folder of grpc-kit", "packages/grpc-kit/src", GRPC_KIT_LAYERS],
+    ["folder of the gateway", "services/gateway/src", GATEWAY_LAYERS],
+    ["folder of the queue", "services/queue/src", QUEUE_LAYERS],
+    ["room of the queue", "services/queue/src/domain", QUEUE_ROOMS],
   ] as const) {
-    it(`lets a ${what} of the queue use what the table lists, and the table has no circles`, async () => {
+    it(`lets a ${what} use what the table lists, and the table has no circles`, async () => {
       const places = Object.keys(table);
       const found = readdirSync(join(ROOT, folder), { withFileTypes: true });
-      const known = found.filter((entry) => entry.isDirectory() || what === "room").map(({ name }) => name);
+      const known = found.filter((entry) => entry.isDirectory() || table === QUEUE_ROOMS).map(({ name }) => name);
       assert.deepEqual(known.sort(), places.toSorted());
       const circles = places.flatMap((place, i) =>
         (table[place] ?? []).flatMap((used) => (places.indexOf(used) < i ? [] : [`${place} uses ${used}`])),

@@ -190,13 +190,13 @@ describe("a stream whose first message answers the call", () => {
         yield entry(2);
       },
     });
-    const queue = fixture.connect(server, { timeoutMs: 100 });
-    // To connect may take longer than the client's 100 ms.
+    const queue = fixture.connect(server, { timeoutMs: 1_000 });
+    // To connect may take longer than the client's second.
     await queue.get({ taskId: "t1" }, { timeoutMs: 10_000 });
     const answered = queue.watch({}, { answersFirst: true })[Symbol.asyncIterator]();
     await answered.next();
     const patient = drain(queue.watch({ afterSequence: 1 }, { answersFirst: true, timeoutMs: 60_000 }));
-    // This call takes 100 ms, the deadline that both streams would have had.
+    // This call takes a second, the deadline that both streams would have had.
     await failure(first(queue.watch({ afterSequence: 1 }, { answersFirst: true })));
     passed.open();
     assert.equal((await answered.next()).value?.event?.sequence, 2);

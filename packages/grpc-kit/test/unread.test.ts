@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { GetResponse, type WatchResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually } from "@ccsp/testkit";
-import { sizeOf } from "../src/index.js";
+import { CallerBounds, sizeOf } from "../src/index.js";
 import { Fixture } from "./fixture.js";
 import { gate } from "./gate.js";
 import { drain, entry, failure, type Queue, taskNamed } from "./queue-stub.js";
@@ -60,7 +60,7 @@ describe("a reader that does not read", () => {
         }
       },
     };
-    const server = await fixture.serve(handlers, { callerUnreadBytes: 4 * MB });
+    const server = await fixture.serve(handlers, { callers: new CallerBounds({ unreadBytes: 4 * MB }) });
     // Each client has its own connection. Its windows hold at most 64 KB.
     const clients = Array.from({ length: 30 }, () => fixture.connect(server));
     const streams = await Promise.all(clients.map((client) => open(client, "alice")));
@@ -92,7 +92,7 @@ describe("a reader that does not read", () => {
           return GetResponse.fromPartial({ task: { id: "x".repeat(MB) } });
         },
       },
-      { server: { callerUnreadBytes: 2 * MB } },
+      { server: { callers: new CallerBounds({ unreadBytes: 2 * MB }) } },
     );
     const settled = await Promise.allSettled(Array.from({ length: 10 }, () => queue.get({ agentId: "alice" })));
     const refused = settled.flatMap((each) =>

@@ -1,1 +1,2 @@
+export { authorise, SCOPES, type Scope } from "./access.js";
 export { AGENT_ID, type CallerCredentials, type Identity } from "./identity.js";

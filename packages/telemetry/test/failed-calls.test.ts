@@ -30,6 +30,12 @@ const FAILED_CALLS: readonly FailedCall[] = [
     call: ({ queue, metadata }) => queue.get({ taskId: "refused" }, { metadata }),
   },
   {
+    what: "a call that authorisation refuses",
+    method: "Get",
+    code: status.UNAUTHENTICATED,
+    call: ({ queue, metadata }) => queue.get({}, { metadata: { ...metadata, authorization: "wrong" } }),
+  },
+  {
     what: "a unary call that its caller cancels",
     method: "Get",
     code: status.CANCELLED,
@@ -65,6 +71,8 @@ const FAILED_CALLS: readonly FailedCall[] = [
   },
 ];
 
+const UNTRACED = "f".repeat(32);
+
 describe("the span of a served call that fails", () => {
   let receiver: OtlpReceiver;
   let complaints: readonly string[];
@@ -82,6 +90,8 @@ describe("the span of a served call that fails", () => {
         const metadata = { traceparent: `00-${traceId(index)}-00f067aa0ba902b7-01` };
         await assert.rejects(call({ target, queue, metadata, waiting }), { code }, what);
       }
+      const refused = { traceparent: `00-${UNTRACED}-00f067aa0ba902b7-01`, authorization: "wrong" };
+      await assert.rejects(queue.list({}, { metadata: refused }), { code: status.UNAUTHENTICATED });
       // This call is on the same connection, so it comes after the last cancel. Otherwise the end of the server could
       // overtake that cancel.
       await assert.rejects(queue.get({ taskId: "refused" }), { code: status.NOT_FOUND });
@@ -115,6 +125,10 @@ describe("the span of a served call that fails", () => {
       );
     });
   }
+
+  it("does not exist for a refused call of an untraced method", () => {
+    assert.deepEqual(receiver.trace(UNTRACED), []);
+  });
 
   it("is ended only once, since the SDK would complain otherwise", () => {
     assert.deepEqual(complaints, []);

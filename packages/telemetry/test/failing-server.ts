@@ -7,17 +7,19 @@ import { createLogger, shutdownTracing } from "../src/index.js";
  * Serves calls that never succeed. Calls for the task "refused" are refused. All others wait and ignore their signal.
  */
 const log = createLogger({ name: "server", level: "info", instance: "server-1" });
-const { get, watch } = QueueServiceService;
+const { get, list, watch } = QueueServiceService;
 
 const queue = implement(
-  { get, watch },
+  { get, list, watch },
   {
     get: ({ taskId }) => refuseOrWait(taskId),
+    list: () => refuseOrWait("refused"),
     async *watch({ taskId }) {
       yield WatchResponse.fromPartial({});
       await refuseOrWait(taskId);
     },
   },
+  { untraced: ["list"] },
 );
 
 function refuseOrWait(taskId: string): Promise<never> {
@@ -27,7 +29,16 @@ function refuseOrWait(taskId: string): Promise<never> {
 }
 
 const listen = { host: "127.0.0.1", port: 0 };
-const server = await serveGrpc({ listen, services: [queue], log, lameDuckMs: 0 });
+const server = await serveGrpc({
+  listen,
+  services: [queue],
+  log,
+  lameDuckMs: 0,
+  async admit(_method, { authorization }) {
+    if (authorization === "wrong") throw new Refusal("TOKEN_INVALID", "not let in");
+    return undefined;
+  },
+});
 process.once("SIGTERM", () => {
   void server.close().then(shutdownTracing);
 });

@@ -1,16 +1,17 @@
 import { readFile } from "node:fs/promises";
+import { loadAuthenticator } from "@ccsp/authentication";
 import { announce, registerSchemes } from "@ccsp/discovery";
-import { createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { admitBy, CallerBounds, createClient, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
 import { Counter } from "prom-client";
-import { createAuthenticator } from "./auth/authenticator.js";
-import { loadTokenKeys } from "./auth/token-keys.js";
+import { ACCESS } from "./application/access.js";
+import { createAudit } from "./application/audit.js";
+import { createGuard } from "./application/guard.js";
+import { createOperations } from "./application/operations.js";
 import { define, type GatewayConfig } from "./config.js";
-import { createAudit } from "./grpc/audit.js";
-import { createGuard } from "./grpc/guard.js";
 import { agentHandlers } from "./grpc/handlers.js";
 
 /** The gateway: identity, admission and the public API. */
@@ -19,12 +20,12 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
   summary: "AgentService: authenticates agents and passes their calls to the queue",
   define,
 
-  async start({ service, queueTarget, keys, audience, issuer, watchGiveUpMs, ...config }, { open, log, stopping }) {
-    const { callerUnreadBytes, limits } = config;
+  async start({ service, queueTarget, authentication, watchGiveUpMs, ...config }, { open, log, stopping }) {
     const { consulUrl, advertiseHost, drainMs, lameDuckMs } = service;
     const credentials = PLAIN;
-    const tokenKeys = await loadTokenKeys(keys, (err) => log.warn({ err }, "the key set cannot be refreshed"));
-    const authenticator = createAuthenticator({ keys: tokenKeys, audience, issuer });
+    const authenticator = await loadAuthenticator(authentication, (err) =>
+      log.warn({ err }, "the key set cannot be refreshed"),
+    );
     const registry = createMetrics("gateway");
     const denied = new Counter({
       name: "ccsp_gateway_denied_total",
@@ -55,20 +56,20 @@ export const gatewayService: ServiceDefinition<GatewayConfig> = {
       onDenied: (reason) => denied.inc({ reason }),
     });
     const resume = { giveUpMs: watchGiveUpMs };
-    const handlers = agentHandlers({ queue, guard, resume, version: await packageVersion() });
+    const operations = createOperations({ queue, guard, resume, version: await packageVersion() });
     const server = await open(
       "grpc",
       serveGrpc({
         listen: service.listen,
         credentials: credentials.server,
-        services: [implement(AgentServiceService, handlers)],
+        services: [implement(AgentServiceService, agentHandlers(operations))],
         log,
         registry,
         drainMs,
         lameDuckMs,
-        callerUnreadBytes,
-        admit: guard.admit,
-        strangers: limits,
+        callers: new CallerBounds(config.callers),
+        connections: config.connections,
+        admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
       }),
     );
     const id = `gateway-${service.instance}`;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { createAuthenticator } from "@ccsp/authentication";
 import { type Reason, Refusal } from "@ccsp/errors";
-import { CallError, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
+import { admitBy, CallError, CallerBounds, type CallOptions, createClient, implement, serveGrpc } from "@ccsp/grpc-kit";
 import { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
 import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { TaskEnded, TaskSpec, TaskState } from "@ccsp/protos/ccsp/task/v1/task.js";
@@ -8,9 +9,10 @@ import { eventually } from "@ccsp/testkit";
 import { status } from "@grpc/grpc-js";
 import { SignJWT } from "jose";
 import pino from "pino";
-import { createAuthenticator } from "../src/auth/authenticator.js";
-import { createAudit } from "../src/grpc/audit.js";
-import { createGuard } from "../src/grpc/guard.js";
+import { ACCESS } from "../src/application/access.js";
+import { createAudit } from "../src/application/audit.js";
+import { createGuard } from "../src/application/guard.js";
+import { createOperations } from "../src/application/operations.js";
 import { agentHandlers } from "../src/grpc/handlers.js";
 import { type FakeQueue, startFakeQueue } from "./fake-queue.js";
 
@@ -44,12 +46,12 @@ async function startGateway(queue: FakeQueue) {
     }),
     audit: createAudit(log),
   });
-  const handlers = agentHandlers({ queue: upstream, guard, resume: { giveUpMs: 10_000 }, version: "1.2.3" });
+  const operations = createOperations({ queue: upstream, guard, resume: { giveUpMs: 10_000 }, version: "1.2.3" });
   const server = await serveGrpc({
     listen: { host: "127.0.0.1", port: 0 },
-    services: [implement(AgentServiceService, handlers)],
-    admit: guard.admit,
-    strangers: LIMITS,
+    services: [implement(AgentServiceService, agentHandlers(operations))],
+    admit: admitBy(AgentServiceService, ACCESS, (caller, _row, rpc) => guard.admit(rpc, caller), log),
+    callers: new CallerBounds({ limits: LIMITS }),
     log,
     lameDuckMs: 0,
     drainMs: 1_000,
@@ -76,11 +78,7 @@ const failsWith = (code: status, reason: Reason) => (error: unknown) => {
   return true;
 };
 
-const LIMITS = {
-  streamsPerConnection: 1_000,
-  connectionsPerAddress: 100,
-  perCaller: { unfinishedRequests: 32, bodyMs: 10_000, abandonedPerSecond: 100 },
-};
+const LIMITS = { unfinishedRequests: 32, bodyMs: 10_000, abandonedPerSecond: 100 };
 
 describe("gateway", () => {
   let queue: FakeQueue;

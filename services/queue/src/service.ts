@@ -1,5 +1,5 @@
 import { announce } from "@ccsp/discovery";
-import { implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
+import { CallerBounds, implement, PLAIN, serveGrpc } from "@ccsp/grpc-kit";
 import type { ServiceDefinition } from "@ccsp/lifecycle";
 import { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { createMetrics, serveOps } from "@ccsp/telemetry";
@@ -94,10 +94,10 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     });
     const services = [implement(QueueServiceService, handlers, UNTRACED)];
     const { listen, drainMs, lameDuckMs, consulUrl, advertiseHost: host } = service;
-    const { callerUnreadBytes } = config;
+    const callers = new CallerBounds({ unreadBytes: config.callerUnreadBytes });
     const { port } = await open(
       "grpc",
-      serveGrpc({ listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs, callerUnreadBytes }),
+      serveGrpc({ listen, credentials: PLAIN.server, services, log, registry, drainMs, lameDuckMs, callers }),
     );
     const id = `queue-${service.instance}`;
     await open("consul", announce({ consulUrl, name: "queue", id, host, port, log }));

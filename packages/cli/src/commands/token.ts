@@ -1,6 +1,6 @@
-import { AGENT_ID } from "@ccsp/identity";
+import { AGENT_ID, SCOPES } from "@ccsp/identity";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { claimsFor, createToken, SCOPES } from "../create-token.js";
+import { claimsFor, createToken } from "../create-token.js";
 import { CliError, EXIT } from "../exit.js";
 import { type Io, say, sayJson } from "../io.js";
 import { findSecret, secretPath } from "../local-secret.js";

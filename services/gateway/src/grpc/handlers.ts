@@ -1,182 +1,32 @@
-import { randomUUID } from "node:crypto";
-import type { CallOptions, Handlers } from "@ccsp/grpc-kit";
-import type {
-  AgentServiceService,
-  CancelTaskRequest,
-  CancelTaskResponse,
-  DeleteScheduleRequest,
-  DeleteScheduleResponse,
-  EstimateTaskRequest,
-  EstimateTaskResponse,
-  ExplainTaskRequest,
-  ExplainTaskResponse,
-  GetCapabilitiesRequest,
-  GetCapabilitiesResponse,
-  GetTaskRequest,
-  GetTaskResponse,
-  ListSchedulesRequest,
-  ListSchedulesResponse,
-  ListTasksRequest,
-  ListTasksResponse,
-  PutScheduleRequest,
-  PutScheduleResponse,
-  RetryTaskRequest,
-  RetryTaskResponse,
-  RunTaskRequest,
-  RunTaskResponse,
-  SubmitTaskRequest,
-  SubmitTaskResponse,
-  SubmitTasksRequest,
-  SubmitTasksResponse,
-  WatchTaskRequest,
-  WatchTaskResponse,
-} from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
-import type { Task } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { AgentCall, Guard } from "./guard.js";
-import { type QueueClient, type ResumePolicy, runInQueue, watchTask } from "./task-watch.js";
-import { sendable, sendableSchedule } from "./times.js";
+import type { CallContext, Handlers } from "@ccsp/grpc-kit";
+import type { AgentServiceService } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { IncomingCall } from "../application/call.js";
+import type { Operations } from "../application/operations.js";
 
-const CAPABILITIES_MS = 5_000;
-
-export interface HandlerOptions {
-  readonly queue: QueueClient;
-  readonly guard: Guard;
-  readonly resume: ResumePolicy;
-  readonly version: string;
-}
-
-/** Implements AgentService with calls of QueueService. It contains no rule about tasks: the queue has all of them. */
-export function agentHandlers({ queue, guard, resume, version }: HandlerOptions): Handlers<AgentServiceService> {
-  let capabilities: { engines: string[]; maxPromptBytes: bigint; oldMs: number } | undefined;
-
+/** AgentService over gRPC. */
+export function agentHandlers(operations: Operations): Handlers<AgentServiceService> {
   return {
-    submitTask: guard.unary<SubmitTaskRequest, SubmitTaskResponse>("submitTask", async ({ spec, requestId }, call) => {
-      const request = { agentId: call.agentId, spec: sendable(spec), requestId: requestIdOf(requestId) };
-      const response = await queue.enqueue(request, within(call));
-      const task = present(response.task, "Enqueue");
-      brought(task, call);
-      return { task };
-    }),
-
-    runTask: guard.stream<RunTaskRequest, RunTaskResponse>("runTask", async function* ({ spec, requestId }, call) {
-      const request = { agentId: call.agentId, spec: sendable(spec), requestId: requestIdOf(requestId) };
-      for await (const message of runInQueue(queue, request, call.context, resume)) {
-        if (message.$case === "task") brought(message.value, call);
-        yield { message };
-      }
-    }),
-
-    watchTask: guard.stream<WatchTaskRequest, WatchTaskResponse>("watchTask", async function* (request, call) {
-      call.concerns(request.taskId);
-      const from = { taskId: request.taskId, agentId: call.agentId, afterSequence: request.afterSequence };
-      for await (const event of watchTask(queue, from, call.context, resume)) yield { event };
-    }),
-
-    getTask: guard.unary<GetTaskRequest, GetTaskResponse>("getTask", async ({ taskId }, call) => {
-      call.concerns(taskId);
-      const { task } = await queue.get({ taskId, agentId: call.agentId }, within(call));
-      return { task: present(task, "Get") };
-    }),
-
-    listTasks: guard.unary<ListTasksRequest, ListTasksResponse>("listTasks", async (request, call) => {
-      const { tasks, nextPageToken } = await queue.list({ ...request, agentId: call.agentId }, within(call));
-      return { tasks, nextPageToken };
-    }),
-
-    cancelTask: guard.unary<CancelTaskRequest, CancelTaskResponse>("cancelTask", async ({ taskId, reason }, call) => {
-      call.concerns(taskId);
-      const { task } = await queue.cancel({ taskId, agentId: call.agentId, reason }, within(call));
-      call.accepted();
-      return { task: present(task, "Cancel") };
-    }),
-
-    ...moreOfTasks(queue, guard),
-    ...scheduleHandlers(queue, guard),
-
-    getCapabilities: guard.unary<GetCapabilitiesRequest, GetCapabilitiesResponse>(
-      "getCapabilities",
-      async (_request, call) => {
-        // The capabilities change only when the queue restarts. To read the whole status at each call would be
-        // expensive for Redis.
-        if (capabilities === undefined || performance.now() > capabilities.oldMs) {
-          const { engines, maxPromptBytes } = await queue.getStatus({}, within(call));
-          capabilities = { engines, maxPromptBytes, oldMs: performance.now() + CAPABILITIES_MS };
-        }
-        const { engines, maxPromptBytes } = capabilities;
-        return { engines, maxPromptBytes, version, agentId: call.agentId, scopes: [...call.identity.scopes] };
-      },
-    ),
+    submitTask: (request, context) => operations.submitTask(request, letIn(context)),
+    runTask: (request, context) => operations.runTask(request, letIn(context)),
+    watchTask: (request, context) => operations.watchTask(request, letIn(context)),
+    getTask: (request, context) => operations.getTask(request, letIn(context)),
+    listTasks: (request, context) => operations.listTasks(request, letIn(context)),
+    cancelTask: (request, context) => operations.cancelTask(request, letIn(context)),
+    submitTasks: (request, context) => operations.submitTasks(request, letIn(context)),
+    retryTask: (request, context) => operations.retryTask(request, letIn(context)),
+    explainTask: (request, context) => operations.explainTask(request, letIn(context)),
+    estimateTask: (request, context) => operations.estimateTask(request, letIn(context)),
+    putSchedule: (request, context) => operations.putSchedule(request, letIn(context)),
+    listSchedules: (request, context) => operations.listSchedules(request, letIn(context)),
+    deleteSchedule: (request, context) => operations.deleteSchedule(request, letIn(context)),
+    getCapabilities: (request, context) => operations.getCapabilities(request, letIn(context)),
   };
 }
 
-/**
- * If the agent sends no id, the gateway makes one, so that the call is still safe to repeat between gateway and queue.
- */
-const requestIdOf = (fromAgent: string): string => fromAgent || `gateway-${randomUUID()}`;
-
-function brought({ id }: Task, call: AgentCall): void {
-  call.concerns(id);
-  call.accepted();
+function letIn(context: CallContext): IncomingCall {
+  if (!isLetIn(context)) throw new Error(`${context.method} was not authorised`);
+  // The context itself, and no copy: it computes most of its fields only when they are read.
+  return context;
 }
 
-/** The handlers for a batch of tasks, and for questions about a task other than its state. */
-function moreOfTasks(queue: QueueClient, guard: Guard) {
-  return {
-    submitTasks: guard.unary<SubmitTasksRequest, SubmitTasksResponse>("submitTasks", async ({ tasks }, call) => {
-      const items = tasks.map(({ spec, requestId }) => ({ spec: sendable(spec), requestId: requestIdOf(requestId) }));
-      const { outcomes } = await queue.enqueueBatch({ agentId: call.agentId, items }, within(call));
-      call.accepted();
-      return { outcomes };
-    }),
-
-    retryTask: guard.unary<RetryTaskRequest, RetryTaskResponse>("retryTask", async ({ taskId, reason }, call) => {
-      call.concerns(taskId);
-      const { task } = await queue.retryTask({ taskId, agentId: call.agentId, reason }, within(call));
-      call.accepted();
-      return { task: present(task, "RetryTask") };
-    }),
-
-    explainTask: guard.unary<ExplainTaskRequest, ExplainTaskResponse>("explainTask", async ({ taskId }, call) => {
-      call.concerns(taskId);
-      return queue.explainTask({ taskId, agentId: call.agentId }, within(call));
-    }),
-
-    estimateTask: guard.unary<EstimateTaskRequest, EstimateTaskResponse>("estimateTask", ({ spec }, call) =>
-      queue.estimateTask({ agentId: call.agentId, spec: sendable(spec) }, within(call)),
-    ),
-  };
-}
-
-function scheduleHandlers(queue: QueueClient, guard: Guard) {
-  return {
-    putSchedule: guard.unary<PutScheduleRequest, PutScheduleResponse>("putSchedule", async (request, call) => {
-      const schedule = request.schedule && { ...sendableSchedule(request.schedule), agentId: call.agentId };
-      const answer = await queue.putSchedule({ schedule }, within(call));
-      call.accepted();
-      return { schedule: answer.schedule };
-    }),
-
-    listSchedules: guard.unary<ListSchedulesRequest, ListSchedulesResponse>("listSchedules", (_request, call) =>
-      queue.listSchedules({ agentId: call.agentId }, within(call)),
-    ),
-
-    deleteSchedule: guard.unary<DeleteScheduleRequest, DeleteScheduleResponse>(
-      "deleteSchedule",
-      async ({ name }, call) => {
-        await queue.deleteSchedule({ agentId: call.agentId, name }, within(call));
-        call.accepted();
-        return {};
-      },
-    ),
-  };
-}
-
-/** Passes the agent's deadline and cancellation on to the queue, but not the agent's headers. */
-function within({ context: { signal, deadline } }: AgentCall): CallOptions {
-  return { signal, deadline };
-}
-
-function present<T>(value: T | undefined, rpc: string): T {
-  if (value === undefined) throw new Error(`the queue answered ${rpc} without a task`);
-  return value;
-}
+const isLetIn = (context: CallContext): context is CallContext & IncomingCall => context.identity !== undefined;

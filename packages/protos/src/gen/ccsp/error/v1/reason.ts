@@ -24,7 +24,7 @@ export enum ErrorReason {
   TOKEN_INVALID = 2,
   /** TOKEN_EXPIRED - UNAUTHENTICATED: the token was valid, but it has expired. */
   TOKEN_EXPIRED = 3,
-  /** SCOPE_MISSING - PERMISSION_DENIED: the token does not have the scope that `metadata.scope` names. */
+  /** SCOPE_MISSING - PERMISSION_DENIED: the caller does not have the scope that `metadata.scope` names. */
   SCOPE_MISSING = 4,
   /** INVALID_FIELD - INVALID_ARGUMENT: a field is wrong. `BadRequest` names each wrong field. */
   INVALID_FIELD = 5,

@@ -1,0 +1,2 @@
+export { type Authenticator, createAuthenticator, loadAuthenticator } from "./authenticator.js";
+export { type AuthenticationSettings, authenticationSettings } from "./settings.js";

@@ -1,0 +1,134 @@
+import { Refusal } from "@ccsp/errors";
+import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import { SMALL_BYTES } from "../bounds/unread.js";
+import { inCallSpan, untraced } from "../wire/call-span.js";
+import {
+  type MethodShape,
+  type RequestOf,
+  type ResponseOf,
+  type ServiceShape,
+  serviceName,
+} from "../wire/service-shape.js";
+import type { CallContext } from "./call-context.js";
+import { type Serving, serveStream, serveUnary } from "./serve-call.js";
+
+/**
+ * The handlers of a generated service definition. A unary method is `async (request, context) => response`, and a
+ * server stream is `async function* (request, context)`. A misspelt or missing method is a type error.
+ */
+export type Handlers<D extends ServiceShape> = { readonly [M in keyof D]: Handler<D[M]> };
+
+type Handler<M extends MethodShape> = M["responseStream"] extends true
+  ? (request: RequestOf<M>, context: CallContext) => AsyncIterable<ResponseOf<M>>
+  : (request: RequestOf<M>, context: CallContext) => Promise<ResponseOf<M>>;
+
+/** A service with its handlers, ready for `serveGrpc`. */
+export interface Implementation {
+  readonly serviceName: string;
+  /** The full names of the methods whose calls have a span. */
+  readonly traced: readonly string[];
+  /** Returns what grpc-js needs to serve this service on one server. */
+  bind(serving: Serving): { readonly definition: ServiceDefinition; readonly handlers: UntypedServiceImplementation };
+}
+
+export interface ImplementOptions<D extends ServiceShape> {
+  /** Calls of these methods make no span. */
+  readonly untraced?: readonly (keyof D)[] | undefined;
+}
+
+/**
+ * Joins a generated definition with its handlers. A handler throws a `Refusal` to refuse a call. Any other error is
+ * logged and answered with INTERNAL. The server pulls from a stream's handler only as fast as the client reads. If the
+ * call ends early, the server calls `return()` on the handler's generator.
+ */
+export function implement<D extends ServiceShape>(
+  definition: D,
+  handlers: Handlers<D>,
+  options?: ImplementOptions<D>,
+): Implementation {
+  return implementSome(definition, handlers, options);
+}
+
+/**
+ * Implements only some methods of a service. Calls of the other methods are answered with UNIMPLEMENTED. For stand-ins
+ * in tests.
+ */
+export function implementSome<D extends ServiceShape>(
+  definition: D,
+  handlers: Partial<Handlers<D>>,
+  { untraced: untracedMethods = [] }: ImplementOptions<D> = {},
+): Implementation {
+  const methods: ServiceShape = definition;
+  const traced = Object.entries(methods).flatMap(([name, { path }]) => (untracedMethods.includes(name) ? [] : [path]));
+  return {
+    serviceName: serviceName(methods),
+    traced,
+    bind(serving) {
+      const bound: UntypedServiceImplementation = {};
+      for (const [name, method] of Object.entries(methods)) {
+        const handler: unknown = handlers[name];
+        if (typeof handler !== "function") continue;
+        const handle = (request: unknown, context: CallContext) => {
+          if (request === UNREADABLE)
+            throw new Refusal("INVALID_FIELD", `the request is not a message of ${method.path}`);
+          return handler.call(handlers, request, context);
+        };
+        const inSpan = traced.includes(method.path) ? inCallSpan(method.path) : untraced;
+        const encode = encoderOf(method);
+        bound[name] = method.responseStream
+          ? serveStream({ handle, encode, inSpan }, serving)
+          : serveUnary({ handle, encode, inSpan }, serving);
+      }
+      return { definition: servedDefinition(methods), handlers: bound };
+    },
+  };
+}
+
+/** Stands for a request that could not be decoded. */
+const UNREADABLE = Object.freeze({});
+
+/**
+ * The encoded bytes of large messages, for as long as the message object lives. So a message that goes to many readers
+ * is encoded once.
+ */
+const encoded = new WeakMap<object, Buffer>();
+
+function encoderOf(method: MethodShape): (response: unknown) => Buffer {
+  return (response) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Handlers<D> has checked it
+    const message = response as object;
+    const known = encoded.get(message);
+    if (known) return known;
+    try {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same
+      const bytes = method.responseSerialize(message as never);
+      if (bytes.length > SMALL_BYTES) encoded.set(message, bytes);
+      return bytes;
+    } catch (error) {
+      throw new Error(`a response of ${method.path} could not be serialized`, { cause: error });
+    }
+  };
+}
+
+/**
+ * The definition that grpc-js serves. A request that cannot be decoded is the caller's fault and becomes a refusal.
+ * grpc-js itself would answer INTERNAL and log nothing here. Responses are already encoded.
+ */
+function servedDefinition(methods: ServiceShape): ServiceDefinition {
+  const definition = Object.entries(methods).map(([name, method]) => [
+    name,
+    {
+      ...method,
+      requestDeserialize(bytes: Buffer) {
+        try {
+          return method.requestDeserialize(bytes);
+        } catch {
+          return UNREADABLE;
+        }
+      },
+      responseSerialize: (bytes: Buffer) => bytes,
+    },
+  ]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- grpc-js types serializers with `any`
+  return Object.fromEntries(definition) as ServiceDefinition;
+}

@@ -1,0 +1,63 @@
+import type { ServerWritableStream } from "@grpc/grpc-js";
+import { SMALL_BYTES } from "../bounds/unread.js";
+import type { OpenCall } from "./call-context.js";
+
+/**
+ * A stream may have this many bytes, in this many messages, written and not yet taken by its reader. A single message
+ * may be larger.
+ */
+const STREAM_BYTES = 4 * SMALL_BYTES;
+const STREAM_MESSAGES = 64;
+
+/**
+ * Sends the messages of one stream: no faster than its reader takes them, and within the unread-bytes limit of its
+ * caller.
+ */
+export interface Outlet {
+  /** Resolves when the handler may make the next message. */
+  send(message: Buffer): Promise<void>;
+  /** Resolves when at most `SMALL_BYTES` wait for the reader. */
+  flushed(): Promise<void>;
+}
+
+/** Calls `stalled` when the stream waits and its reader has taken nothing for `stalledMs`. */
+export function createOutlet(
+  call: ServerWritableStream<unknown, unknown>,
+  open: OpenCall,
+  { stalledMs, stalled }: { readonly stalledMs: number; readonly stalled: () => void },
+): Outlet {
+  const onTheWay = { bytes: 0, messages: 0 };
+  let taken: (() => void) | undefined;
+
+  const nextTaken = async (): Promise<void> => {
+    const timer = setTimeout(stalled, stalledMs);
+    try {
+      await open.unlessStopped(new Promise<void>((resolve) => void (taken = resolve)));
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  const full = (bytes: number): boolean =>
+    onTheWay.bytes + bytes > STREAM_BYTES || onTheWay.messages >= STREAM_MESSAGES;
+
+  return {
+    async send(message) {
+      const bytes = message.length;
+      while (onTheWay.messages > 0 && full(bytes)) await nextTaken();
+      const cost = await open.unread.take(bytes);
+      onTheWay.messages += 1;
+      onTheWay.bytes += bytes;
+      call.write(message, () => {
+        onTheWay.messages -= 1;
+        onTheWay.bytes -= bytes;
+        open.unread.giveBack(cost);
+        taken?.();
+      });
+      // The handler makes the next message only when this one leaves. Otherwise the next one would wait in memory.
+      while (onTheWay.messages > 0 && full(0)) await nextTaken();
+    },
+    async flushed() {
+      while (onTheWay.bytes > SMALL_BYTES) await nextTaken();
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import { CallError, type Client, sizeOf, type Unread } from "@ccsp/grpc-kit";
+import type { RunTaskResponse } from "@ccsp/protos/ccsp/gateway/v1/agent_service.js";
+import type { QueueServiceService, RunRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { TaskEvent } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { backoffMs, pause } from "@ccsp/timing";
+import { status } from "@grpc/grpc-js";
+
+export type QueueClient = Client<QueueServiceService>;
+
+export interface WatchPosition {
+  readonly taskId: string;
+  readonly agentId: string;
+  readonly afterSequence: number;
+}
+
+/** The messages that an agent gets of a run, one after the other. */
+export type RunMessage = NonNullable<RunTaskResponse["message"]>;
+
+interface WatchContext {
+  readonly signal: AbortSignal;
+  readonly deadline: Date | undefined;
+  readonly unread: Pick<Unread, "reserve" | "tryReserve">;
+}
+
+export interface ResumePolicy {
+  /** How long a watch may fail to reach a replica before the agent gets the error, in ms. */
+  readonly giveUpMs: number;
+  /** Returns milliseconds of any clock. For tests. */
+  readonly now?: () => number;
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /**
+   * Returns a number from 0 to 1. It spreads the retries, so that the watchers of one replica do not all come back at
+   * the same moment.
+   */
+  readonly random?: () => number;
+}
+
+/** The back-off before a broken stream is requested again. */
+const RETURNING = { firstMs: 50, longestMs: 2_000 };
+
+/**
+ * Streams the log of a task. If the streaming replica of the queue stops or dies, the stream continues at another
+ * replica: the agent sees one stream without a gap or a repeat. Throws the last CallError if no replica could be
+ * reached for `giveUpMs`. Throws every other error immediately. It also throws immediately if no replica can be reached
+ * at the start, because another gateway may reach one.
+ */
+export function watchTask(
+  queue: Pick<QueueClient, "watch">,
+  from: WatchPosition,
+  context: WatchContext,
+  policy: ResumePolicy,
+): AsyncGenerator<TaskEvent, void> {
+  return follow(queue, from, context, { ...policy, begun: false });
+}
+
+/** `begun` means that the stream has already received something from the queue. */
+async function* follow(
+  queue: Pick<QueueClient, "watch">,
+  { taskId, agentId, afterSequence }: WatchPosition,
+  { signal, deadline, unread }: WatchContext,
+  {
+    giveUpMs,
+    now = () => performance.now(),
+    wait = pause,
+    random = Math.random,
+    ...from
+  }: ResumePolicy & { readonly begun: boolean },
+): AsyncGenerator<TaskEvent, void> {
+  let { begun } = from;
+  let last = afterSequence;
+  let failures = 0;
+  let brokenSince = now();
+  for (;;) {
+    let postponed: number | undefined;
+    try {
+      for await (const response of queue.watch({ taskId, agentId, afterSequence: last }, { signal, deadline })) {
+        const { event } = response;
+        failures = 0;
+        begun = true;
+        if (!event || event.sequence <= last) continue;
+        // The gateway does not hold an event that exceeds the agent's unread-bytes limit. It requests the event again
+        // when the event fits.
+        if (!unread.tryReserve(sizeOf(response))) {
+          postponed = sizeOf(response);
+          break;
+        }
+        last = event.sequence;
+        yield event;
+      }
+      if (postponed === undefined) return;
+    } catch (error) {
+      if (failures === 0) brokenSince = now();
+      failures += 1;
+      if (!begun || !isBrokenOff(error, signal) || now() - brokenSince >= giveUpMs) throw error;
+    }
+    if (postponed !== undefined) await unread.reserve(postponed);
+    else await wait(backoffMs(failures, { ...RETURNING, random }), signal);
+  }
+}
+
+/**
+ * Enqueues a task and streams its log. Without failures this is one call of the queue. The task comes first, then its
+ * log as in `watchTask`. Until the task is there, the call behaves as Enqueue does: its channel repeats it, and it
+ * throws the same errors.
+ */
+export async function* runInQueue(
+  queue: Pick<QueueClient, "run" | "watch">,
+  request: RunRequest,
+  context: WatchContext,
+  policy: ResumePolicy,
+): AsyncGenerator<RunMessage, void> {
+  const { signal, deadline, unread } = context;
+  const { wait = pause, random = Math.random } = policy;
+  let taskId: string | undefined;
+  let last = 0;
+  let postponed: number | undefined;
+  try {
+    for await (const response of queue.run(request, { signal, deadline, answersFirst: true })) {
+      const { task, event } = response;
+      if (task) {
+        taskId = task.id;
+        yield { $case: "task", value: task };
+      }
+      if (!event) continue;
+      if (!unread.tryReserve(sizeOf(response))) {
+        postponed = sizeOf(response);
+        break;
+      }
+      last = event.sequence;
+      yield { $case: "event", value: event };
+    }
+    if (taskId === undefined) throw new Error("the queue answered Run without a task");
+    if (postponed === undefined) return;
+  } catch (error) {
+    if (taskId === undefined || !isBrokenOff(error, signal)) throw error;
+  }
+  if (postponed !== undefined) await unread.reserve(postponed);
+  else await wait(backoffMs(1, { ...RETURNING, random }), signal);
+  const from = { taskId, agentId: request.agentId, afterSequence: last };
+  const rest = follow(queue, from, context, { ...policy, begun: true });
+  for await (const value of rest) yield { $case: "event", value };
+}
+
+/** Whether another replica can continue the stream. */
+function isBrokenOff(error: unknown, signal: AbortSignal): boolean {
+  return !signal.aborted && error instanceof CallError && error.code === status.UNAVAILABLE;
+}
