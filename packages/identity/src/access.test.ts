@@ -35,7 +35,7 @@ describe("the access of a caller", () => {
     }
   });
 
-  it("does not include a call that needs a longer scope with one of its own at the beginning", () => {
+  it("does not include a call whose scope only resembles one of its own", () => {
     assert.throws(() => authorise(["tasks:read"], caller("tasks:readonly", "tasks")), Refusal);
   });
 });
