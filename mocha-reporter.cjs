@@ -1,19 +1,21 @@
-// Mocha's usual output, and each failure in full when it happens: a run that is interrupted has said why. At the end, also of an
-// interrupted run, the slowest files, what was skipped, and one plain line for people and scripts: `N passed, N failed`.
+// Mocha's usual output, with two additions. It prints each failure in full when it happens, so an interrupted run has
+// already printed its failures. At the end, it prints the slowest files, the skipped tests, and one plain line for
+// people and scripts: `N passed, N failed`. It does so for an interrupted run too.
 const { relative } = require("node:path");
 const { reporters } = require("mocha");
 
-// Long enough for whatever closes by itself; a run that does not end says what keeps it.
+// How long the process may live after the tests, so that everything that closes by itself can close. After that, it
+// prints what keeps it alive, and fails.
 const GRACE_MS = 15_000;
 const SLOWEST = 10;
-/** Mocha makes the second of the first. */
+/** After a SIGINT, mocha's main process sends this process both signals, unless files run side by side. */
 const SIGNALS = ["SIGINT", "SIGTERM"];
-/** A worker of `mocha --parallel` says it (mocha-worker-reporter.cjs). */
+/** The event with which a worker of `mocha --parallel` reports the time of a file (mocha-worker-reporter.cjs). */
 const FILE_TIME = "ccsp file time";
 
 class Reporter extends reporters.Spec {
   skipped = [];
-  /** In milliseconds, by file. */
+  /** How long each file took, in ms. */
   times = new Map();
   current = { file: undefined, since: 0 };
 
@@ -21,10 +23,10 @@ class Reporter extends reporters.Spec {
     super(runner, options);
     runner.on("pending", (test, reason) => this.skipped.push({ test, why: reason?.message ?? reasonOf(test) }));
     if (runner.isParallelMode()) {
+      // The workers print failures, because a failure arrives here only when its file has ended.
       runner.workerReporter(require.resolve("./mocha-worker-reporter.cjs"));
       runner.on(FILE_TIME, ({ file, ms }) => this.times.set(file, ms));
     } else {
-      // Side by side, the workers print failures: here they arrive when their file has ended.
       runner.on("fail", printFailure);
       for (const event of ["suite", "test"]) runner.on(event, ({ file }) => file && this.enterFile(file));
     }
@@ -69,14 +71,14 @@ class Reporter extends reporters.Spec {
   }
 }
 
-/** In the form of mocha's list at the end. */
+/** Prints a failure in the form of mocha's list at the end. */
 function printFailure(test, error) {
   const file = test.file ?? test.parent?.file;
   console.log(`\n  FAILED${file ? ` in ${relative(process.cwd(), file)}` : ""}`);
   reporters.Base.list([{ titlePath: () => test.titlePath(), err: error }]);
 }
 
-/** What `skip` of @ccsp/testkit said of the test, or of the suite whose hook skipped it. */
+/** The reason that `skip` of @ccsp/testkit gave for the test, or for the suite whose hook skipped it. */
 function reasonOf(test) {
   for (let at = test; at; at = at.parent) if (at.skipReason) return at.skipReason;
   return undefined;

@@ -1,10 +1,11 @@
-// What a worker of `mocha --parallel` tells. Mocha's own reporter of workers keeps everything until its file has ended; this one prints a
-// failure when it happens, and passes the reason of a skip and the time of the file on to mocha-reporter.cjs.
+// The reporter of a worker of `mocha --parallel`. Mocha's own reporter for workers holds everything until the file has
+// ended. This one prints a failure when it happens. It also passes the reason of each skipped test and the time of the
+// file to mocha-reporter.cjs.
 const Buffered = require("mocha/lib/nodejs/reporters/parallel-buffered.cjs");
 const { SerializableEvent } = require("mocha/lib/nodejs/serializer.js");
 const { FILE_TIME, printFailure, reasonOf } = require("./mocha-reporter.cjs");
 
-// A worker takes the next file at once. Its loading counts too.
+// When the current file began. A worker takes the next file at once, so a file's time includes its loading.
 let since = performance.timeOrigin;
 
 module.exports = class WorkerReporter extends Buffered {
@@ -13,7 +14,7 @@ module.exports = class WorkerReporter extends Buffered {
     if (name !== "pending") return super.createListener(name);
     const listener = (test) => {
       const reason = reasonOf(test);
-      // An event has room for a test and an error.
+      // An event can hold only a test and an error. So the reason is sent as an error.
       this.events.push(SerializableEvent.create(name, test, reason && new Error(reason)));
     };
     this.listeners.set(name, listener);

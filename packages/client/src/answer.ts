@@ -11,7 +11,7 @@ export interface Answer {
 }
 
 /**
- * Assembles the answer of a run while the engine writes it. Use it to show the whole answer anew after each change. A
+ * Assembles the answer of a run while the engine writes it. Use it to show the whole answer again after each change. A
  * program that only appends text to its display must also handle `taken-back`.
  */
 export function createAnswer(): Answer {

@@ -1,5 +1,6 @@
 import type { FieldViolation } from "@ccsp/errors";
 import type { DeepPartial } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 
 /** Says what is wrong with the type of a value. Undefined means that the type is right. */
 type Check = (value: unknown) => string | undefined;
@@ -84,11 +85,10 @@ export const date = as<Date>((value) => {
 });
 
 /** Milliseconds. */
-export const duration: Field<number, { seconds: bigint; nanos: number }> = {
+export const duration: Field<number, ReturnType<typeof toDuration>> = {
   check: isInteger,
-  // Truncation gives both parts the sign of the number, as google.protobuf.Duration requires. The server then refuses
-  // negative times.
-  message: (ms) => ({ seconds: BigInt(Math.trunc(ms / 1000)), nanos: (ms % 1000) * 1_000_000 }),
+  // The server refuses negative times.
+  message: toDuration,
 };
 
 export const bytes: Field<Uint8Array | string, Buffer> = {

@@ -14,7 +14,7 @@ export interface Pace {
 
 /** Decides whether to repeat a failed call, and when. */
 export interface Patience {
-  /** The server answers again. The time until giving up starts anew. */
+  /** The server answers again. The time until giving up starts again. */
   progressed(): void;
   /**
    * Starts a try of a call that the server should answer at once. Returns the milliseconds after which the call counts

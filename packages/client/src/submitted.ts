@@ -1,5 +1,6 @@
 import { REASONS } from "@ccsp/errors";
 import type { EnqueueOutcome } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 import { CcspError, errorFor } from "./errors.js";
 
 /** Outcome of one task of a batch. */
@@ -11,6 +12,6 @@ export function toSubmitted({ outcome }: EnqueueOutcome): Submitted {
     return { error: new CcspError("INTERNAL", "the gateway answered without an outcome") };
   const { reason: name, message, retryAfter } = outcome.value;
   const reason = REASONS.find((each) => each === name) ?? "INTERNAL";
-  const retryAfterMs = retryAfter && Number(retryAfter.seconds) * 1_000 + retryAfter.nanos / 1_000_000;
+  const retryAfterMs = retryAfter && durationMs(retryAfter);
   return { error: errorFor(reason, message, { retryAfterMs }) };
 }

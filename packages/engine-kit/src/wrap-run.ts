@@ -1,12 +1,12 @@
 import type { EngineRun } from "./engine.js";
 import type { RunHandle } from "./run-handle.js";
 
-/** What a run has in addition to its processes. */
+/** The part of a run that does not come from its processes. `stop` and `kill` are optional: see `runBy`. */
 type Told = Pick<EngineRun, "events" | "outcome"> & Partial<Pick<EngineRun, "stop" | "kill">>;
 
 /**
- * A run on the processes of `handle`. Where `told` has its own way to end them, that one is used. The getters show the
- * current values of the handle.
+ * A run on the processes of `handle`. `stop` and `kill` of `told`, if it has them, replace those of the handle. The
+ * getters show the current values of the handle.
  */
 export const runBy = (handle: RunHandle, told: Told): EngineRun => ({
   get pid() {

@@ -5,7 +5,7 @@
 /** When a provider asks for a longer pause, the run ends and the queue tries again. */
 const LONGEST_PAUSE_MS = 30_000;
 
-/** The status and retry time of the last answer that was no success. The event of the following retry lacks them. */
+/** The status and retry time of the last answer that was not a success. The event of the following retry lacks them. */
 let refusal = {};
 
 const say = (line, then) => process.stdout.write(`${JSON.stringify(line)}\n`, then);

@@ -11,7 +11,7 @@ export interface PartIds {
  *
  * Lines of the CLI and of the relay are not in order with each other: pieces may come after the whole part. When a
  * connection breaks, OpenCode asks again and begins a new part of the same message. Usually the new part begins like
- * the one before; then that text is not sent twice. When it begins differently, the message is taken back and sent
+ * the previous part; then that text is not sent twice. When it begins differently, the message is taken back and sent
  * again without the part that was broken off. OpenCode removes white space at the end of a whole part. So white space
  * is held until the text after it comes.
  */

@@ -27,7 +27,7 @@ type Events = readonly EngineEvent[];
 class Reader implements RunReader<OpenCodeWord> {
   readonly transcript = emptyTranscript<OpenCodeWord>();
   readonly #answer = new Answer();
-  /** Messages that summarize a conversation that grew too long. They are no answer. */
+  /** Messages that summarize a conversation that grew too long. They are not an answer. */
   readonly #summaries = new Set<string | undefined>();
   #turns = 0;
   /** Steps in a row that got no answer. */
@@ -142,13 +142,13 @@ class Reader implements RunReader<OpenCodeWord> {
       this.transcript.ending = { ok: false, text: this.#failure, turns: this.#turns };
     } else if (ended && reason === "length") {
       this.#stop(reason);
-      // A step that wanted a tool, with no other step after it, is no end: the tool was rejected.
+      // A step that wanted a tool, with no other step after it, is not an end: the tool was rejected.
     } else if (ended && reason !== undefined && reason !== "tool-calls") {
       this.transcript.ending = { ok: true, text: this.#answer.text(), turns: this.#turns };
     }
   }
 
-  /** Ends the run as failed: the last step is no answer, although OpenCode takes it for one. */
+  /** Ends the run as failed: the last step is not an answer, although OpenCode takes it for one. */
   #stop(why: "length" | "blank"): void {
     const { transcript } = this;
     transcript.words = { ...transcript.words, reason: why };

@@ -6,7 +6,7 @@ export type OpenCodeWord =
   | "error"
   /** `rejected`: a tool asked for a permission that was not given. That ends the run. */
   | "tool"
-  /** Why the last step ended, when it is no answer: `length`, `blank`. */
+  /** Why the last step ended, when it is not an answer: `length`, `blank`. */
   | "reason";
 
 /**

@@ -2,5 +2,11 @@ export { watchClockAhead } from "./clock-ahead.js";
 export { createLogger, type LoggerOptions } from "./logger.js";
 export { createMetrics } from "./metrics.js";
 export { type Check, type OpsOptions, type OpsServer, serveOps } from "./ops-server.js";
-export { contextFromTraceparent, currentTraceparent, traceIdOf } from "./trace-context.js";
+export {
+  contextFromTraceparent,
+  currentTraceparent,
+  readTraceparent,
+  traceIdOf,
+  traceparentOf,
+} from "./trace-context.js";
 export { shutdownTracing, tracer } from "./tracing.js";

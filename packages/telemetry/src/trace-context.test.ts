@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
-import { context, trace } from "@opentelemetry/api";
-import { contextFromTraceparent, currentTraceparent, traceIdOf } from "./trace-context.js";
+import { context, INVALID_SPAN_CONTEXT, trace } from "@opentelemetry/api";
+import {
+  contextFromTraceparent,
+  currentTraceparent,
+  readTraceparent,
+  traceIdOf,
+  traceparentOf,
+} from "./trace-context.js";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACEPARENT = `00-${TRACE}-00f067aa0ba902b7-01`;
@@ -9,6 +15,11 @@ describe("a traceparent", () => {
   it("becomes a context that continues its trace", () => {
     const span = trace.getSpanContext(contextFromTraceparent(TRACEPARENT));
     assert.deepEqual(span, { traceId: TRACE, spanId: "00f067aa0ba902b7", traceFlags: 1, isRemote: true });
+  });
+
+  it("is made of a span", () => {
+    assert.equal(traceparentOf(trace.getSpanContext(contextFromTraceparent(TRACEPARENT))), TRACEPARENT);
+    assert.equal(traceparentOf(INVALID_SPAN_CONTEXT), "");
   });
 
   it("holds the trace id", () => {
@@ -20,7 +31,9 @@ describe("a traceparent", () => {
   });
 
   it("may be of a later version, with more fields", () => {
-    assert.equal(traceIdOf(`01-${TRACE}-00f067aa0ba902b7-01-more`), TRACE);
+    const later = `01-${TRACE}-00f067aa0ba902b7-01-more`;
+    assert.equal(traceIdOf(later), TRACE);
+    assert.equal(readTraceparent(later), TRACEPARENT, "it is passed on in the version that we know");
   });
 
   it("is ignored when it is malformed", () => {
@@ -36,6 +49,7 @@ describe("a traceparent", () => {
     ];
     for (const traceparent of malformed) {
       assert.equal(traceIdOf(traceparent), "", traceparent);
+      assert.equal(readTraceparent(traceparent), "", traceparent);
       assert.equal(trace.getSpan(contextFromTraceparent(traceparent)), undefined);
     }
   });

@@ -1,11 +1,16 @@
 import { type Context, isSpanContextValid, ROOT_CONTEXT, type SpanContext, trace } from "@opentelemetry/api";
 
 /** Returns the W3C traceparent of the active span, or "" if no span is active. */
-export function currentTraceparent(): string {
-  const span = trace.getActiveSpan()?.spanContext();
+export const currentTraceparent = (): string => traceparentOf(trace.getActiveSpan()?.spanContext());
+
+/** The W3C traceparent of a span, in version 00. "" when the span is absent or in no trace. */
+export function traceparentOf(span: SpanContext | undefined): string {
   if (span === undefined || !isSpanContextValid(span)) return "";
   return `00-${span.traceId}-${span.spanId}-${span.traceFlags.toString(16).padStart(2, "0")}`;
 }
+
+/** A traceparent of any version, in version 00, so it has 55 characters. "" when it is empty or malformed. */
+export const readTraceparent = (traceparent: string): string => traceparentOf(parse(traceparent));
 
 /**
  * Returns a context whose spans continue the trace of `traceparent`. Returns the root context if it is empty or

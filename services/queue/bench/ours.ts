@@ -7,6 +7,7 @@ import type { NewTask } from "../src/domain/intake/intake-store.js";
 import { createIdle } from "../src/domain/leases/idle.js";
 import type { Grant, SyncMark } from "../src/domain/leases/lease-store.js";
 import { createSync } from "../src/domain/leases/sync.js";
+import { createMoves } from "../src/domain/lifecycle/moves.js";
 import type { QueueObserver } from "../src/domain/lifecycle/observer.js";
 import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { classWeights, type Order } from "../src/domain/order/order.js";
@@ -57,7 +58,8 @@ export async function openOurs(url: string) {
   const store = createTaskStore(redis.client, { shard: 0, engines: [ENGINE], bounds: BOUNDS, retentionMs: 86_400_000 });
   const retry = { baseMs: 1_000, random: Math.random, refusals: { runs: 50, waitMs: 21_600_000 } };
   const gates = createGates(store, { rampMs: 60_000 });
-  const queue = createQueue({ store, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });
+  const moves = createMoves({ store, observer: NOBODY }, { bounds: BOUNDS, order: ORDER });
+  const queue = createQueue({ store, moves, gates, observer: NOBODY }, { bounds: BOUNDS, retry, order: ORDER });
   const sync = createSync(
     { store, queue, idle, observer: NOBODY },
     { leaseMs: LEASE_MS, engines: [ENGINE], order: ORDER, stopping: new AbortController().signal },
@@ -82,6 +84,7 @@ export async function openOurs(url: string) {
   return {
     store,
     queue,
+    moves,
     newTask,
     complete,
     /** The leases of one Sync, with prompts of any size. */

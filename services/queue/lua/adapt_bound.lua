@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- adapt_bound: change how many runs of an account may go on at the same time, after the provider was overloaded or a
--- run succeeded.
+-- adapt_bound: change how many runs of an account may run at the same time, after the provider was overloaded or a run
+-- succeeded.
 --
 -- KEYS  1 gates    hash  bound/engine/account -> bound (JSON): limit, from (runs at the first overload), at (last
 --                        halving, ms), good (runs that succeeded since the limit changed)

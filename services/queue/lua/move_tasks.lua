@@ -44,7 +44,7 @@
 --        `load` that is at its bound, or 'fault ' and what is wrong with its record
 -- NEEDS time_given (shared/clock), HELD (shared/held), open_batch, push, push_two (shared/batch),
 --       open_tally (shared/tally), count_lease (shared/count_lease), tell_due (shared/due),
---       add_event, trim_events (shared/events), is_ahead (outage/ahead), lift_bench (move/bench),
+--       add_event, trim_events (shared/events), is_ahead (outage/ahead), unthrottle (move/throttled),
 --       open_charges (move/charge), resume_lease (move/resume)
 --
 -- A line describes a task: id, number of its move, fence (that the caller holds) or '', tokens of the run or '', and
@@ -80,7 +80,7 @@ local charges = open_charges({ rota = rota, rates = rates, meta = meta }, engine
 local batch = open_batch()
 local from_leases = batch.of('ZREM', leases)
 local to_tasks, to_results, to_ended = batch.of('HSET', tasks), batch.of('HSET', results), batch.of('ZADD', ended)
-local any_benched = redis.call('EXISTS', bench) == 1
+local any_throttled = redis.call('EXISTS', bench) == 1
 local queued, named, logged, soonest = false, {}, {}, math.huge
 local loads, leased = open_tally(load), open_tally(running)
 
@@ -159,8 +159,8 @@ end
 local function end_lease(r, id, used)
   push(from_leases, id)
   count_lease(leased, r, -1)
-  if any_benched then
-    lift_bench(bench, r.agent, ARGV[4])
+  if any_throttled then
+    unthrottle(bench, r.agent, ARGV[4])
   end
   local charge = r.ran ~= r.fence and 0 or used
   if charge and r.charged then

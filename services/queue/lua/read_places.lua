@@ -1,4 +1,5 @@
--- read_places: check whether the waiting lines that the caller names hold every task that waits in a line.
+-- read_places: check whether the caller knows all waiting lines. It does if the lines in KEYS hold every task that
+-- waits in a line.
 --
 -- KEYS  1 load      hash  all/tasks -> how many tasks wait; other counts
 --       2 parked    zset  ids by the time at which they become ready (ms)

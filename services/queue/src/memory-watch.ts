@@ -17,7 +17,7 @@ interface WatchDeps {
 /** Warns about doubtful settings. Throws an Error that says what to do when Redis would throw accepted tasks away. */
 export async function checkMemory(reads: WatchDeps["reads"], config: QueueConfig, log: Logger): Promise<void> {
   const nodes = await Promise.all(reads.map((read) => read())).catch((err: unknown) => {
-    // Redis may be in the middle of a failover. That is no reason to refuse the start.
+    // Redis may be in the middle of a failover. That is not a reason to refuse the start.
     log.warn({ err }, "the memory of Redis was not checked");
     return [];
   });

@@ -29,6 +29,7 @@ const STORE: MeasuredStore = {
       ["emergency", { ...gate, level: 1 }],
     ]),
   now: async () => NOW,
+  emergency: async () => ({ id: "s", level: "no-submit", who: "ada", why: "w", calledMs: NOW }),
 };
 async function linesOf(registry: Registry): Promise<ReadonlySet<string>> {
   return new Set((await registry.metrics()).split("\n"));
@@ -67,7 +68,8 @@ describe("the queue's metrics", () => {
   it("show no emergency stop that was resumed, though its gate is kept for a while", async () => {
     const registry = new Registry();
     const resumed = { ...gate, level: 3, opens: NOW - 1 };
-    measureQueue(registry, { ...STORE, gates: async () => new Map<string, Gate>([["emergency", resumed]]) });
+    const gates = async () => new Map<string, Gate>([["emergency", resumed]]);
+    measureQueue(registry, { ...STORE, gates, emergency: async () => undefined });
     assertShows(await linesOf(registry), ["ccsp_queue_emergency_level 0"]);
   });
 

@@ -1,6 +1,7 @@
 import type { Settings } from "@ccsp/config";
 import { AGENT_ID } from "@ccsp/identity";
 import { classWeights, type Order, type Rate } from "./domain/order/order.js";
+import { labelName } from "./domain/task/labels.js";
 
 const WEIGHT = /^[1-9][0-9]{0,3}$/;
 /** The pattern of an agent's id. Engine names follow it too. */
@@ -54,7 +55,9 @@ export function defineOrder(settings: Settings): Order {
     weights: classWeights(high, normal, low),
     agentMaxRunning,
     agentWeights: Object.fromEntries(agentWeights.map(readNumber)),
-    labelMaxRunning: Object.fromEntries(labelMaxRunning.map(readNumber).map(([label, max]) => [labelPart(label), max])),
+    labelMaxRunning: Object.fromEntries(
+      labelMaxRunning.map(readNumber).map(([label, max]) => [nameOfLabel(label), max]),
+    ),
     engineRates: rates("CCSP_QUEUE_ENGINE_RATES", "engines"),
     agentRates: rates("CCSP_QUEUE_AGENT_RATES", "agents"),
   };
@@ -72,5 +75,8 @@ function readRate(entry: string): [name: string, rate: Rate] {
   return [name, [requests, tokens]];
 }
 
-/** Encodes a label as `labelName` does. Also accepts a key without a value. */
-const labelPart = (label: string): string => label.split("=").map(encodeURIComponent).join("=");
+/** The name of a label that is written as `key=value`, or of all labels of a key that is written alone. */
+function nameOfLabel(label: string): string {
+  const [key = "", value] = label.split("=");
+  return labelName(key, value);
+}

@@ -8,12 +8,14 @@ import { openCache } from "./cache/open-cache.js";
 import { createTaskCache } from "./cache/task-cache.js";
 import { defineQueue, type QueueConfig } from "./config.js";
 import { openConversations } from "./conversations/open-conversations.js";
-import { reap, reapDue } from "./domain/due/reaper.js";
+import { createApplication } from "./create-application.js";
+import { type ReaperDeps, reap, reapDue } from "./domain/due/reaper.js";
 import { createEmergencyStop } from "./domain/emergency/emergency-stop.js";
 import { createGates } from "./domain/gates/gate-keeper.js";
 import { boundsOfShard } from "./domain/intake/bounds.js";
 import { createSync } from "./domain/leases/sync.js";
-import { createQueue, type Queue } from "./domain/lifecycle/queue.js";
+import { createMoves } from "./domain/lifecycle/moves.js";
+import { createQueue } from "./domain/lifecycle/queue.js";
 import { orderOfShard } from "./domain/order/order.js";
 import { queueHandlers } from "./grpc/handlers.js";
 import { observeQueue } from "./metrics.js";
@@ -47,17 +49,16 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     const observer = observeQueue(registry);
     const retry = { baseMs: config.retryBaseMs, random: Math.random, refusals: config.refusals };
     const gates = createGates(store, { rampMs: config.gateRampMs });
-    const queue = createQueue(
-      { store, gates, observer },
-      { bounds: boundsOfShard(config.bounds, shards), retry, order },
-    );
+    const bounds = boundsOfShard(config.bounds, shards);
+    const moves = createMoves({ store, observer }, { bounds, order });
+    const queue = createQueue({ store, moves, gates, observer }, { bounds, retry, order });
     const emergency = createEmergencyStop({ store, queue, wakes });
     const sync = createSync({ store, queue, idle: storage.idle, observer }, { leaseMs, engines, order, stopping });
 
     const checks = { redis: () => redis.ping() };
     const ops = await open("ops", serveOps({ listen: service.opsListen, registry, log, checks }));
     stopping.addEventListener("abort", () => ops.setDraining(), { once: true });
-    await open("reaper", startReaper(config, { store, queue, wakes, share, log }));
+    await open("reaper", startReaper(config, { store, queue, moves, wakes, share, log }));
 
     const limits = { maxPromptBytes: config.maxPromptBytes, engines };
     const now = () => clock.now();
@@ -72,9 +73,9 @@ export const queueService: ServiceDefinition<QueueConfig> = {
     );
     const { replicas, room } = storage;
     const { enqueue } = submissions;
-    const schedules = await open(
+    const { schedules } = await open(
       "schedules",
-      openSchedules({ redis: redis.client, replicas, room, wakes, enqueue, limits, registry, log }),
+      openSchedules({ redis: redis.client, replicas, room, wakes, enqueue, registry, log }),
     );
 
     const handlers = queueHandlers({
@@ -85,12 +86,11 @@ export const queueService: ServiceDefinition<QueueConfig> = {
       store,
       wakes,
       limits,
-      order,
       submissions,
-      cache,
       conversations,
       clock,
-      schedules: schedules.handlers,
+      schedules,
+      ...createApplication({ store, queue, moves, order, limits, cache, conversations }),
     });
     const services = [implement(QueueServiceService, handlers, UNTRACED)];
     const { listen, drainMs, lameDuckMs, consulUrl, advertiseHost: host } = service;
@@ -105,24 +105,23 @@ export const queueService: ServiceDefinition<QueueConfig> = {
   },
 };
 
-interface ReaperDeps extends Pick<Storage, "store" | "wakes"> {
-  readonly queue: Queue;
+interface ReaperOptions extends Omit<ReaperDeps, "store">, Pick<Storage, "store" | "wakes"> {
   readonly share: (bound: number) => number;
   readonly log: Logger;
 }
 
-function startReaper(config: QueueConfig, { store, queue, wakes, share, log }: ReaperDeps) {
+function startReaper(config: QueueConfig, { store, wakes, share, log, ...deps }: ReaperOptions) {
   const { leaseMs, retentionMs } = config;
   const retention = { retentionMs, maxEnded: share(config.maxEnded), maxEndedBytes: share(config.maxEndedBytes) };
   return startReaping(
     {
       async whole() {
         await store.noticeOutage(leaseMs);
-        await reap(store, queue, retention);
+        await reap({ store, ...deps }, retention);
       },
       async due(due) {
         if (due.tasks) await store.noticeOutage(leaseMs);
-        await reapDue(store, queue, due);
+        await reapDue({ store, ...deps }, due);
       },
       next: (seen) => store.nextDue(seen),
     },

@@ -1,14 +1,16 @@
 import { Gauge, type Registry } from "prom-client";
+import { EMERGENCY_LEVELS } from "./domain/emergency/emergency.js";
+import type { EmergencyStore } from "./domain/emergency/emergency-store.js";
 import { type ExecutorStore, PRESENT_MS } from "./domain/executors/executor-store.js";
 import type { GateReads } from "./domain/gates/gate-store.js";
 import { isClosed } from "./domain/gates/gates.js";
-import { readScope, type Scope, scopeName } from "./domain/gates/scope.js";
+import { readScope, type Scope } from "./domain/gates/scope.js";
 import { START_TARGET_MS } from "./domain/order/order.js";
 import type { StatusStore } from "./domain/status/status-store.js";
 import type { Clock } from "./domain/task/clock.js";
 import { CLASSES } from "./domain/task/task.js";
 
-export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Clock;
+export type MeasuredStore = StatusStore & ExecutorStore & GateReads & Pick<EmergencyStore, "emergency"> & Clock;
 
 /**
  * The kinds of scope that the gauge of closed gates shows. The emergency stop has a gauge of its own, for its level.
@@ -78,14 +80,12 @@ export function measureQueue(registry: Registry, store: MeasuredStore): void {
 type Reading = Awaited<ReturnType<typeof read>>;
 
 async function read(store: MeasuredStore) {
-  const [depths, counts, present, gates, nowMs] = await Promise.all([
+  const [depths, counts, present, gates, nowMs, stop] = await Promise.all([
     ...([store.depths(), store.counts(), store.executors(PRESENT_MS)] as const),
-    ...([store.gates(), store.now("")] as const),
+    ...([store.gates(), store.now(""), store.emergency()] as const),
   ]);
   const closed = [...gates].flatMap(([name, gate]) => (isClosed(gate, nowMs) ? readScope(name).kind : []));
-  const stop = gates.get(scopeName({ kind: "emergency" }));
-  // Redis keeps a resumed stop for a while, like every gate that opened.
-  const level = stop && stop.opens === undefined ? (stop.level ?? 0) : 0;
+  const level = stop === undefined ? 0 : EMERGENCY_LEVELS.indexOf(stop.level) + 1;
   return { depths, counts, present, closed, level };
 }
 

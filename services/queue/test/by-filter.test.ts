@@ -44,7 +44,7 @@ function byFilter(options: WorldOptions): void {
 
   const addNow = async (agentId: string, more: Partial<TaskSpec> = {}): Promise<string> =>
     (await client.enqueue({ agentId, spec: spec(more), requestId: "" })).task?.id ?? "";
-  /** Enqueues a task, one millisecond after the one before. */
+  /** Enqueues a task, one millisecond after the previous task. */
   const add = async (agentId: string, more: Partial<TaskSpec> = {}): Promise<string> => {
     world.clock.now++;
     return addNow(agentId, more);
@@ -168,7 +168,7 @@ function byFilter(options: WorldOptions): void {
           return page;
         },
       };
-      const bulk = createBulk({ store, queue: world.queue });
+      const bulk = createBulk({ store, moves: world.moves });
       const filter = { ...ANY_TASK, states: ["QUEUED"] as const };
       const { signal } = new AbortController();
       const { matched, changed } = await bulk.cancel({ filter, reason: "", dryRun: false }, signal);
@@ -190,7 +190,7 @@ function byFilter(options: WorldOptions): void {
         },
       };
       const all = { filter: { ...ANY_TASK, agent: "alice" }, reason: "", dryRun: false };
-      const { cancel: cancelAll } = createBulk({ store, queue: world.queue });
+      const { cancel: cancelAll } = createBulk({ store, moves: world.moves });
       await assert.rejects(cancelAll(all, caller.signal), /the caller left/);
       assert.deepEqual(await cancel({ agentId: "alice" }), { matched: 172n, cancelled: 172n });
     });
@@ -211,7 +211,7 @@ function byFilter(options: WorldOptions): void {
         },
       };
       const all = { filter: { ...ANY_TASK, engine: "claude-code" }, reason: "", dryRun: false };
-      const { changed } = await createBulk({ store, queue: world.queue }).cancel(all, new AbortController().signal);
+      const { changed } = await createBulk({ store, moves: world.moves }).cancel(all, new AbortController().signal);
       assert.equal(changed.get("alice"), 2);
       assert.deepEqual(await statesOf([first, second]), ["CANCELLED", "CANCELLED"]);
     });
@@ -227,7 +227,7 @@ function byFilter(options: WorldOptions): void {
         },
       };
       const all = { filter: { ...ANY_TASK, classes: ["normal" as const] }, reason: "", dryRun: false };
-      const { changed } = await createBulk({ store, queue: world.queue }).cancel(all, new AbortController().signal);
+      const { changed } = await createBulk({ store, moves: world.moves }).cancel(all, new AbortController().signal);
       assert.deepEqual([...changed], [["alice", 1]]);
       assert.equal(await stateOf(later), "QUEUED");
     });
@@ -236,7 +236,7 @@ function byFilter(options: WorldOptions): void {
       const ids = [await add("alice"), await add("alice", { engine: "opencode" })];
       const { client: redis } = world.redis;
       const options = { engines: ["claude-code"], bounds: NO_BOUNDS, retentionMs: 1e9, now: () => world.clock.now };
-      const bulk = createBulk({ store: createShards(redis, world.shards, options), queue: world.queue });
+      const bulk = createBulk({ store: createShards(redis, world.shards, options), moves: world.moves });
       const all = { filter: { ...ANY_TASK, states: ["QUEUED" as const] }, reason: "", dryRun: false };
       assert.equal((await bulk.cancel(all, new AbortController().signal)).changed.get("alice"), 2);
       assert.deepEqual(await statesOf(ids), ["CANCELLED", "CANCELLED"]);

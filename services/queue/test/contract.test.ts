@@ -71,7 +71,7 @@ function contract(server: () => { url: string; stop(): Promise<void> }, shards: 
   const eventTypes = async (taskId: string) =>
     (await events()).flatMap((event) => (event?.taskId === taskId ? [event.data?.$case] : []));
   /** Makes the changes that time alone brings. */
-  const tick = () => reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 });
+  const tick = () => reap(world, { retentionMs: 1e9, maxEnded: 1_000, maxEndedBytes: 1e12 });
   const statesOf = (log: readonly TaskEvent[]) =>
     log.flatMap(({ event }) =>
       event?.$case === "stateChanged" || event?.$case === "taskEnded" ? [event.value.state] : [],

@@ -68,7 +68,7 @@ function due(options: WorldOptions): void {
       assert.equal(await words(() => world.queue.enqueue(task(more))), 1);
       assert.deepEqual(await next(), { ...NOTHING, tasks: 1_000 });
       world.clock.now += 999;
-      await reapDue(world.store, world.queue, ALL);
+      await reapDue(world, ALL);
       world.clock.now = now;
     }
     assert.equal(await words(() => world.queue.enqueue(task({ start: now + 1_000 }))), 0);
@@ -85,7 +85,7 @@ function due(options: WorldOptions): void {
     assert.equal(await words(() => world.queue.fail(grant.task.id, grant.fence, error, {})), 0);
     assert.deepEqual(await next(), { ...NOTHING, tasks: 1_001 });
     world.clock.now += 1_000;
-    await reapDue(world.store, world.queue, { ...ALL, gates: false, refills: false });
+    await reapDue(world, { ...ALL, gates: false, refills: false });
     assert.equal((await world.store.find(grant.task.id))?.state, "QUEUED");
   });
 
@@ -99,7 +99,7 @@ function due(options: WorldOptions): void {
       assert.equal((await ex.sync()).grants.length, 0);
       assert.deepEqual(await next(), { ...NOTHING, gates: 501 });
       world.clock.now += 500;
-      await reapDue(world.store, world.queue, { ...ALL, tasks: false, refills: false });
+      await reapDue(world, { ...ALL, tasks: false, refills: false });
       const [grant] = (await ex.sync()).grants;
       assert.ok(grant, scope.kind);
       await world.queue.complete(grant.task.id, grant.fence, Buffer.from(""), {});
@@ -118,11 +118,11 @@ function due(options: WorldOptions): void {
     const starts = async () => (await ex.sync()).grants.map((grant) => grant.task.agent);
     assert.deepEqual(await next(), { ...NOTHING, tasks: LEASE_MS + 1, refills: 501 });
     world.clock.now += 500;
-    await reapDue(world.store, world.queue, { ...ALL, tasks: false, gates: false });
+    await reapDue(world, { ...ALL, tasks: false, gates: false });
     assert.deepEqual(await starts(), ["bob"]);
     assert.equal((await next()).refills, 501);
     world.clock.now += 500;
-    await reapDue(world.store, world.queue, { ...ALL, tasks: false, gates: false });
+    await reapDue(world, { ...ALL, tasks: false, gates: false });
     assert.deepEqual(await starts(), ["alice"]);
   });
 }

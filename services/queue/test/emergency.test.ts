@@ -64,7 +64,7 @@ for (const { shards, twice } of [
       (await client(i).enqueue({ agentId, spec: spec(), requestId })).task?.id ?? "";
     const stop = (level: EmergencyLevel, by = ADA, i = 0) => client(i).emergencyStop({ level, ...by });
     const resume = (i = 1) => client(i).resumeQueue({ scope: EMERGENCY, who: "bob", why: "fixed" });
-    const tick = () => reap(world(1).store, world(1).queue, RETENTION);
+    const tick = () => reap(world(1), RETENTION);
     const states = async (ids: readonly string[]) =>
       Promise.all(ids.map(async (id) => (await world(0).store.find(id))?.state));
     const told = async () => {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { decodeEvent, EVENTS_KEPT, eventsKey } from "@ccsp/events";
 import { Priority, TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { reap } from "../src/domain/due/reaper.js";
+import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
 import { labelName } from "../src/domain/task/labels.js";
 import { storeSpec } from "../src/messages/task-message.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
@@ -60,7 +61,7 @@ function events(get: () => World): void {
   };
   /** Runs the reaper as two replicas do: at the same time, and once more. */
   const tick = async () => {
-    const round = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+    const round = () => reap(get(), { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
     await Promise.all([round(), round()]);
     await round();
   };
@@ -87,17 +88,17 @@ function events(get: () => World): void {
     await twofold(() => get().queue.fail(second.id, second.fence, failure(), {}));
     const all = ["taskEnqueued", "taskStarted", "taskRetried", "taskStarted", "taskFailed"];
     assert.deepEqual(await told(first.id), all);
-    await twofold(() => get().queue.retry(first.id, "", "again"));
+    await twofold(() => get().queue.retry(first.id, OPERATOR, "again"));
     assert.deepEqual(await told(first.id), [...all, "taskRetried"], "a task that is put back is tried again");
   });
 
   it("report a cancel when the task has ended: at once for a waiting task, after its run for a running one", async () => {
     const waits = await add();
-    await twofold(() => get().queue.cancel(waits.id, waits.agent, "no"));
+    await twofold(() => get().queue.cancel(waits.id, asAgent(waits.agent), "no"));
     assert.deepEqual(await told(waits.id), ["taskEnqueued", "taskCancelled"]);
     const runs = await add();
     const { id, fence } = await run();
-    await twofold(() => get().queue.cancel(runs.id, runs.agent, "no"));
+    await twofold(() => get().queue.cancel(runs.id, asAgent(runs.agent), "no"));
     assert.deepEqual(await told(id), ["taskEnqueued", "taskStarted"]);
     await twofold(() => get().queue.fail(id, fence, failure("CANCELLED"), {}));
     assert.deepEqual(await told(id), ["taskEnqueued", "taskStarted", "taskCancelled"]);
@@ -161,7 +162,7 @@ function events(get: () => World): void {
 
     const waits = { ...about, account: "", model: "asked" };
     const stopped = await add(marked);
-    await get().queue.cancel(stopped.id, stopped.agent, "no");
+    await get().queue.cancel(stopped.id, asAgent(stopped.agent), "no");
     assert.deepEqual(await last(stopped.id), { ...waits, $case: "taskCancelled" });
     const late = await add({ ...marked, conditions: { deadline: get().clock.now + 10 } });
     get().clock.now += 10;
@@ -171,10 +172,10 @@ function events(get: () => World): void {
 
   it("do not report a change of class, the arrival of a start time, or the end of parking", async () => {
     const { id } = await add({ start: get().clock.now + 1_000 });
-    await get().queue.setPriority(id, "", "high");
+    await get().queue.setPriority(id, OPERATOR, "high");
     get().clock.now += 1_000;
     await tick();
-    await get().queue.setPriority(id, "", "low");
+    await get().queue.setPriority(id, OPERATOR, "low");
     assert.equal((await get().store.find(id))?.state, "QUEUED");
     assert.deepEqual(await told(id), ["taskEnqueued"]);
   });

@@ -59,7 +59,7 @@ async function useEverything(world: World): Promise<void> {
   const where = { states: ["QUEUED"], classes: [], agent: "alice" } as const;
   assert.deepEqual((await store.candidates(where, 10, await store.beginWalk(where))).found, []);
   await store.noticeOutage(LEASE_MS);
-  await reap(store, queue, { retentionMs: 1e9, maxEnded: 0, maxEndedBytes: 1e12 });
+  await reap(world, { retentionMs: 1e9, maxEnded: 0, maxEndedBytes: 1e12 });
   assert.equal(await store.find(task.id), undefined);
   await store.raiseEmergency({ id: "e", level: "no-submit", who: "w", why: "y" }, "raise");
 

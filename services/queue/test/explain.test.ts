@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { BlockerKind, type ExplainTaskResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { createQuestions } from "../src/application/questions.js";
 import { reap } from "../src/domain/due/reaper.js";
 import type { Scope } from "../src/domain/gates/scope.js";
 import { labelName } from "../src/domain/task/labels.js";
@@ -22,7 +23,7 @@ function explain(shards: number): void {
   const ask = async (taskId: string): Promise<ExplainTaskResponse> => {
     const conversations = { follow: async () => undefined };
     const limits = { maxPromptBytes: 1, engines: ENGINES };
-    const { explainTask } = questionHandlers({ ...world, limits, conversations });
+    const { explainTask } = questionHandlers(createQuestions({ ...world, limits, conversations }));
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
     return explainTask({ taskId, agentId: "" }, {} as Parameters<typeof explainTask>[1]);
   };
@@ -38,7 +39,7 @@ function explain(shards: number): void {
     // The executor is present with its slots, and takes nothing yet.
     return { ...ex, look: () => ex.sync({ freeSlots: 0 }) };
   };
-  const tick = () => reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+  const tick = () => reap(world, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const pause = (scope: Scope, more: { opensMs?: number } = {}) =>
     world.gates.pause(scope, { who: "ada", why: "maintenance", ...more });
   const resume = (scope: Scope) => world.gates.resume(scope, { who: "ada", why: "done" });

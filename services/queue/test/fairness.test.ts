@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
 import * as fc from "fast-check";
+import { asAgent } from "../src/domain/task/caller.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { executor, failure, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
@@ -129,7 +130,7 @@ function fairness({ twice }: { twice: boolean }): void {
       assert.ok(task);
       const { id, agent, fence } = task;
       if (how === "cancelled") {
-        await world.queue.cancel(id, agent, "");
+        await world.queue.cancel(id, asAgent(agent), "");
         await world.queue.fail(id, fence, failure("CANCELLED", { retryable: false }), {});
       } else await world.queue.release(id, fence, "draining");
       const turns = await world.redis.client.zrange(
@@ -171,7 +172,7 @@ function fairness({ twice }: { twice: boolean }): void {
     await take(world, 1);
     await enqueue("a");
     await assert.rejects(enqueue("a"), full);
-    await world.queue.cancel(task.id, "a", "");
+    await world.queue.cancel(task.id, asAgent("a"), "");
     await assert.rejects(enqueue("a"), full, "cancelling a running task leaves the number of waiting tasks unchanged");
   });
 

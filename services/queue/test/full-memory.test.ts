@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { Refusal } from "@ccsp/errors";
-import { Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { eventually, startRedisCluster } from "@ccsp/testkit";
 import { Cluster } from "ioredis";
 import { Registry } from "prom-client";
@@ -8,14 +7,15 @@ import { createConversationStore } from "../src/conversations/conversation-store
 import { reap } from "../src/domain/due/reaper.js";
 import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
 import { createBulk } from "../src/domain/search/bulk.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { watchMemory } from "../src/memory-watch.js";
 import { createMemoryReads } from "../src/redis/memory.js";
 import { createReplicas } from "../src/redis/replicas.js";
 import { replicated } from "../src/redis/replicated.js";
-import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
+import { createSchedules } from "../src/schedules/schedules.js";
 import { scopes } from "./scopes.js";
-import { ENGINES, executor, failure, log, newTask, startWorld, type World, type WorldOptions } from "./world.js";
+import { executor, failure, log, newTask, startWorld, type World, type WorldOptions } from "./world.js";
 
 const ADA = { who: "ada", why: "no room" };
 const RETENTION = { retentionMs: 1e12, maxEnded: 0, maxEndedBytes: 1e12 };
@@ -88,12 +88,9 @@ for (const { kind, start } of SETUPS) {
         await limitMemory(Math.ceil(used * 1.05));
         await eventually(() => assert.rejects(enqueueInto(), isFull));
         assert.match(await registry.metrics(), /ccsp_queue_memory_used_ratio 0\.9/);
-        const schedules = createScheduleStore(world.redis.client);
-        const { putSchedule } = scheduleHandlers(schedules, { maxPromptBytes: 1_000, engines: ENGINES }, watch);
-        const spec = { prompt: "p" };
-        const schedule = Schedule.fromPartial({ agentId: "alice", name: "n", cron: "0 9 * * *", spec });
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
-        const put = async () => putSchedule({ schedule }, {} as Parameters<typeof putSchedule>[1]);
+        const schedules = createSchedules(createScheduleStore(world.redis.client), watch);
+        const asked = { agent: "alice", name: "n", cron: "0 9 * * *", timeZone: "UTC", spec: "", paused: false };
+        const put = async () => schedules.put({ ...asked, missed: "skip" });
         if (watch.isFull(0)) await assert.rejects(put(), isFull);
         await limitMemory(used * 2);
         await eventually(enqueueInto);
@@ -120,7 +117,7 @@ for (const { kind, start } of SETUPS) {
       await queue.complete(second.task.id, second.fence, large, {});
       assert.equal(await queue.fail(third.task.id, third.fence, failure("OVERLOADED"), {}), "PARKED");
       await queue.release(fourth.task.id, fourth.fence, "draining");
-      await queue.cancel(fifth.task.id, "alice", "enough");
+      await queue.cancel(fifth.task.id, asAgent("alice"), "enough");
       worker.held.clear();
       await worker.sync();
       const ended = await store.find(second.task.id);
@@ -132,7 +129,7 @@ for (const { kind, start } of SETUPS) {
       await conversations.advance(first.task.id, first.task, turn);
       world.clock.now += 3_600_000;
       await store.noticeOutage(30_000);
-      await reap(store, queue, RETENTION);
+      await reap(world, RETENTION);
       assert.equal(await store.find(first.task.id), undefined, "it was forgotten");
     });
 
@@ -151,9 +148,9 @@ for (const { kind, start } of SETUPS) {
       await gates.pause(scopes.all, ADA);
       await gates.pause(scopes.agent("alice"), ADA);
       await gates.resume(scopes.all, ADA);
-      await queue.setPriority(id, "alice", "high");
-      await queue.cancel(id, "alice", "");
-      const bulk = createBulk({ store, queue });
+      await queue.setPriority(id, asAgent("alice"), "high");
+      await queue.cancel(id, asAgent("alice"), "");
+      const bulk = createBulk(world);
       const { token } = await bulk.prepareClear({ class: "low" }, signal);
       await bulk.clear({ class: "low" }, { token, reason: "" }, signal);
       assert.equal((await store.find(low.id))?.state, "CANCELLED");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { reap } from "../src/domain/due/reaper.js";
 import type { Scope } from "../src/domain/gates/scope.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { labelName } from "../src/domain/task/labels.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { scopes } from "./scopes.js";
@@ -33,7 +34,7 @@ function gates(get: () => World): void {
   const pause = (scope: Scope, more: { opensMs?: number } = {}) =>
     get().gates.pause(scope, { who: "ada", why: "maintenance", ...more });
   const resume = (scope: Scope) => get().gates.resume(scope, { who: "ada", why: "done" });
-  const tick = () => reap(get().store, get().queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+  const tick = () => reap(get(), { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
   const told = async () => {
     const entries = await get().redis.client.xrange(queueKeys(0).events, "-", "+");
     const data = entries.map(([id, fields]) => decodeEvent(0, id, fields)?.data);
@@ -103,7 +104,7 @@ function gates(get: () => World): void {
     await pause(scopes.label("repo", "a/b=c"));
     const id = await add({ labels: [label] });
     await take();
-    await get().queue.cancel(id, "alice", "");
+    await get().queue.cancel(id, asAgent("alice"), "");
     assert.deepEqual((await get().store.counts()).ended, 1);
     await resume(scopes.label("repo", "a/b=c"));
     await tick();

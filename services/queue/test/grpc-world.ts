@@ -7,10 +7,11 @@ import { status } from "@grpc/grpc-js";
 import { createSubmissions } from "../src/application/submissions.js";
 import type { TaskCache } from "../src/cache/task-cache.js";
 import { openConversations } from "../src/conversations/open-conversations.js";
+import { createApplication } from "../src/create-application.js";
 import { createEmergencyStop } from "../src/domain/emergency/emergency-stop.js";
 import { queueHandlers } from "../src/grpc/handlers.js";
-import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
+import { createSchedules } from "../src/schedules/schedules.js";
 import { createTaskIds } from "../src/task-id.js";
 import { ENGINES, log, type World } from "./world.js";
 
@@ -21,7 +22,7 @@ export async function serveReplica(
   world: World,
   { cache, receiptsWithinMs }: { cache?: TaskCache; receiptsWithinMs?: number } = {},
 ): Promise<{ client: QueueClient; close(): Promise<void> }> {
-  const { queue, sync, gates, store, wakes, shards, order } = world;
+  const { queue, moves, sync, gates, store, wakes, shards, order } = world;
   const emergency = createEmergencyStop(
     { store, queue, wakes },
     receiptsWithinMs === undefined ? {} : { receiptsWithinMs },
@@ -42,14 +43,10 @@ export async function serveReplica(
     store,
     wakes,
     limits,
-    order,
     submissions,
-    cache,
     conversations,
-    schedules: scheduleHandlers(
-      createScheduleStore(world.redis.client, () => world.clock.now),
-      limits,
-    ),
+    schedules: createSchedules(createScheduleStore(world.redis.client, () => world.clock.now)),
+    ...createApplication({ store, queue, moves, order, limits, cache, conversations }),
     clock: { now: () => world.clock.now },
   });
   const services = [implement(QueueServiceService, handlers)];

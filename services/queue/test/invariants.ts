@@ -75,16 +75,16 @@ async function checkShard({ redis, store }: Checked, keys: QueueKeys): Promise<r
         "heads are the oldest of each waiting line",
       );
       const turns = members(of[`${priority}Turns`]);
-      const benched = members(keys.bench).flatMap((member) => {
+      const throttled = members(keys.bench).flatMap((member) => {
         const [, first, second, third] = /^agent\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
         if (first !== undefined) return second === engine && third === priority ? [first] : [];
         const [, back, backClass, agent] = /^back\/(.+)\/(.+)\/(.+)$/.exec(member) ?? [];
         return back === engine && backClass === priority && agent !== undefined ? [agent] : [];
       });
-      const known = new Set([...turns, ...benched]);
+      const known = new Set([...turns, ...throttled]);
       assert.ok(
         inLine.every(({ agent }) => known.has(agent)),
-        "every waiting task is in its turn order or deferred",
+        "an agent that waits has its turn, or is throttled",
       );
     }
   }

@@ -31,7 +31,7 @@ function promises(options: WorldOptions): void {
       const old = await leaseOne();
       await start(old.id, old.fence);
       world.clock.now += LEASE_MS + 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       const { id, fence } = await leaseOne(executor(world, { id: "ex-2" }));
       const zombie = { id, fence: old.fence, number: 2, entries: [Buffer.from("late")] };
       await assert.rejects(world.queue.report(zombie), reason("LEASE_LOST"));
@@ -55,7 +55,7 @@ function promises(options: WorldOptions): void {
     it("expires even when another task's record cannot be read, and the fault is reported", async () => {
       const id = await leaseBesideBroken();
       world.clock.now += LEASE_MS + 1;
-      await assert.rejects(reap(world.store, world.queue, keep), AggregateError);
+      await assert.rejects(reap(world, keep), AggregateError);
       assert.equal((await world.store.find(id))?.state, "QUEUED");
     });
 
@@ -70,11 +70,11 @@ function promises(options: WorldOptions): void {
       const { ex, id } = await leaseOne();
       for (let i = 0; i < 3; i++) {
         world.clock.now += LEASE_MS - 1;
-        await reap(world.store, world.queue, keep);
+        await reap(world, keep);
         assert.deepEqual((await ex.sync()).lost, []);
       }
       world.clock.now += LEASE_MS + 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.deepEqual((await ex.sync({ freeSlots: 0 })).lost, [id]);
     });
 
@@ -132,7 +132,7 @@ function promises(options: WorldOptions): void {
       );
       assert.deepEqual((await world.store.counts()).leased, 2);
       // With `twice`, the first answer is lost between Redis and its client. Then the queue cannot know that the grant
-      // was no repeat.
+      // was new, and not repeated.
       const ids = second.grants.map(({ task }) => task.id);
       assert.deepEqual(world.seen.leased, options.twice ? [] : ids);
     });
@@ -174,13 +174,13 @@ function promises(options: WorldOptions): void {
       await add({ max: 2 });
       const first = await leaseOne();
       world.clock.now += LEASE_MS + 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.deepEqual([(await world.store.find(first.id))?.spent, await state(first.id)], [undefined, "QUEUED"]);
       for (const expected of ["QUEUED", "FAILED"]) {
         const { id, fence } = await leaseOne(executor(world, { boot: `b-${expected}` }));
         await start(id, fence);
         world.clock.now += LEASE_MS + 1;
-        await reap(world.store, world.queue, keep);
+        await reap(world, keep);
         assert.equal(await state(id), expected);
       }
       const task = await world.store.find(first.id);
@@ -193,7 +193,7 @@ function promises(options: WorldOptions): void {
         assert.equal(await state(id), "QUEUED", `after ${i}`);
         await leaseOne(executor(world, { boot: `b-${i}` }));
         world.clock.now += LEASE_MS + 1;
-        await reap(world.store, world.queue, keep);
+        await reap(world, keep);
       }
       assert.equal(await state(id), "FAILED");
     });
@@ -235,7 +235,7 @@ function promises(options: WorldOptions): void {
       await world.queue.fail(id, fence, failure(), {});
       const parked = await world.store.find(id);
       assert.ok(parked);
-      assert.equal(await world.queue.makeMove(parked, afterParking(parked)), "early");
+      assert.equal(await world.moves.makeMove(parked, afterParking(parked)), "early");
       assert.equal(await state(id), "PARKED");
     });
 
@@ -271,7 +271,7 @@ function promises(options: WorldOptions): void {
         grants.map(({ task }) => task.id),
         [first, second],
       );
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.deepEqual(await Promise.all(late.map(state)), ["EXPIRED", "EXPIRED"]);
       assert.deepEqual(await world.redis.client.keys("*:{0}:alarms"), []);
       assert.deepEqual(await world.redis.client.keys("*:{0}:blocked"), []);

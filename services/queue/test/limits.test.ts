@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "@ccsp/events";
 import { reap } from "../src/domain/due/reaper.js";
-import { createQueue } from "../src/domain/lifecycle/queue.js";
+import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
 import { labelName } from "../src/domain/task/labels.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
@@ -10,8 +10,8 @@ import {
   executor,
   failure,
   logOf,
-  NOBODY,
   newTask,
+  queueOver,
   REFUSALS,
   startWorld,
   type World,
@@ -54,7 +54,7 @@ function limits({ twice }: WorldOptions): void {
     world.queue.fail(id, fence, failure(...error), {});
   const complete = ({ id, fence }: { id: string; fence: number }, tokens?: number) =>
     world.queue.complete(id, fence, Buffer.from(""), tokens === undefined ? {} : { tokens });
-  const tick = () => reap(world.store, world.queue, KEEP);
+  const tick = () => reap(world, KEEP);
   const ids = (tasks: readonly { id: string }[]) => tasks.map(({ id }) => id);
   const told = async (type: string) => {
     const entries = await world.redis.client.xrange(queueKeys(0).events, "-", "+");
@@ -208,7 +208,7 @@ function limits({ twice }: WorldOptions): void {
       const [one, other] = await take(2, { id: "broken" });
       assert.ok(one && other);
       const dying = { ...world.store, move: () => Promise.reject(new Error("the replica is gone")) };
-      const replica = createQueue({ store: dying, gates: world.gates, observer: NOBODY }, world.limits);
+      const { queue: replica } = queueOver({ ...world, store: dying });
       await assert.rejects(replica.fail(one.id, one.fence, failure("ENGINE_CRASH"), {}), /the replica is gone/);
       const pauseMs = async () => {
         const gate = (await world.store.gates()).get("executor/broken/claude-code");
@@ -285,7 +285,7 @@ function limits({ twice }: WorldOptions): void {
       );
     });
 
-    it("add no cost to a claim while many agents wait for their limit", async () => {
+    it("add no cost to a claim while many agents are throttled", async () => {
       await open({ agentMaxRunning: 1 });
       for (let i = 0; i < 40; i++) {
         await add({ agent: `a-${i}` });
@@ -408,17 +408,17 @@ function limits({ twice }: WorldOptions): void {
       const leased = await one();
       await start(leased);
       assert.equal(await fail(leased), "FAILED");
-      const { task } = await world.queue.retry(id, "alice", "the network is back");
+      const { task } = await world.queue.retry(id, asAgent("alice"), "the network is back");
       assert.deepEqual([task.state, task.attempt, task.spent, task.ended], ["QUEUED", 1, 0, undefined]);
-      await world.queue.retry(id, "", "");
+      await world.queue.retry(id, OPERATOR, "");
       const again = await one();
       assert.equal(again.id, id);
       await start(again);
       await complete(again);
       const states = (await logOf(world.store, id)).map(({ content }) => content.kind === "state" && content.state);
       assert.deepEqual(states, ["RUNNING", "FAILED", "QUEUED", "RUNNING", "SUCCEEDED"]);
-      await assert.rejects(world.queue.retry(id, "alice", ""), { reason: "TASK_NOT_FAILED" });
-      await assert.rejects(world.queue.retry(id, "bob", ""), { reason: "TASK_NOT_FOUND" });
+      await assert.rejects(world.queue.retry(id, asAgent("alice"), ""), { reason: "TASK_NOT_FAILED" });
+      await assert.rejects(world.queue.retry(id, asAgent("bob"), ""), { reason: "TASK_NOT_FOUND" });
     });
 
     it("change the class of a waiting or parked task, which keeps its age", async () => {
@@ -427,14 +427,14 @@ function limits({ twice }: WorldOptions): void {
       const low = await add({ class: "low" });
       await add({ class: "high" });
       for (const id of [parked, low]) {
-        const { task } = await world.queue.setPriority(id, "alice", "urgent");
+        const { task } = await world.queue.setPriority(id, asAgent("alice"), "urgent");
         assert.deepEqual([task.class, task.id], ["urgent", id]);
       }
       assert.equal((await logOf(world.store, low)).length, 1, "it is in the log once");
       world.clock.now += 60_000;
       await tick();
       assert.deepEqual(ids(await take(2)), [parked, low]);
-      const { task } = await world.queue.setPriority(low, "", "low");
+      const { task } = await world.queue.setPriority(low, OPERATOR, "low");
       assert.deepEqual([task.state, task.class], ["LEASED", "urgent"]);
     });
   });

@@ -5,6 +5,7 @@ import { type RedisServer, startRedis } from "@ccsp/fleet";
 import { eventually } from "@ccsp/testkit";
 import { reap } from "../src/domain/due/reaper.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, LEASE_MS, newTask, startWorld, type World } from "./world.js";
@@ -135,7 +136,7 @@ for (const shards of [1, 4]) {
         await world.queue.fail(id, was.fence, failure(), {});
         older.held.clear();
         world.clock.now += 10;
-        await reap(world.store, world.queue, KEEP);
+        await reap(world, KEEP);
         const is = await leaseOne(newer);
         await lose();
 
@@ -155,7 +156,7 @@ for (const shards of [1, 4]) {
       const lose = await rememberMoment();
       await leaseOne(cut);
       world.clock.now += LEASE_MS + 1;
-      await reap(world.store, world.queue, KEEP);
+      await reap(world, KEEP);
       const is = await leaseOne(newer);
       await lose();
       assert.deepEqual((await cut.sync()).lost, [], "no other executor reported that it holds the task");
@@ -176,7 +177,7 @@ for (const shards of [1, 4]) {
       const scheduled = await add({ agent: "carol", start: world.clock.now + 1_000 });
       const lose = await rememberMoment();
       world.clock.now += 2_000;
-      await reap(world.store, world.queue, KEEP);
+      await reap(world, KEEP);
       await ex.sync();
       assert.deepEqual([...ex.held.keys()].toSorted(), [parked, pinned, scheduled].toSorted());
       await lose();
@@ -194,7 +195,7 @@ for (const shards of [1, 4]) {
       assert.equal(ex.held.size, 2);
       const fence = Number(ex.held.get(cancelled));
       await lose();
-      await world.queue.cancel(cancelled, "alice", "enough");
+      await world.queue.cancel(cancelled, asAgent("alice"), "enough");
       await assert.rejects(complete(unknown, fence), { reason: "LEASE_LOST" });
       assert.deepEqual((await ex.sync()).lost.toSorted(), [cancelled, unknown].toSorted());
     });
@@ -209,7 +210,7 @@ for (const shards of [1, 4]) {
       older.held.clear();
       const is = await leaseOne(newer);
       await lose();
-      await world.queue.cancel(id, "alice", "enough");
+      await world.queue.cancel(id, asAgent("alice"), "enough");
       await newer.sync();
       const { cancelled, lost } = await newer.sync();
       assert.deepEqual([cancelled.map((each) => each.fence), lost], [[is.fence], []]);
@@ -221,7 +222,7 @@ for (const shards of [1, 4]) {
       const { fence } = await leaseOne(executor(world));
       const round = async () => {
         await world.store.noticeOutage(LEASE_MS);
-        await reap(world.store, world.queue, KEEP);
+        await reap(world, KEEP);
       };
       await round();
       const outages = {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { Registry } from "prom-client";
-import { createQueue } from "../src/domain/lifecycle/queue.js";
+import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
 import { observeQueue } from "../src/metrics.js";
 import { measureQueue } from "../src/status-metrics.js";
 import { scopes } from "./scopes.js";
-import { executor, failure, newTask, startWorld, type World } from "./world.js";
+import { executor, failure, newTask, queueOver, startWorld, type World } from "./world.js";
 
 for (const shards of [1, 4]) {
   describe(`the metrics of ${shards} shards`, () => {
@@ -16,18 +16,17 @@ for (const shards of [1, 4]) {
     /** A queue that counts, and a function that reads one value. */
     const measured = () => {
       const registry = new Registry();
-      const { store, gates, limits } = world;
-      measureQueue(registry, store);
-      const queue = createQueue({ store, gates, observer: observeQueue(registry) }, limits);
+      measureQueue(registry, world.store);
+      const { queue, moves } = queueOver({ ...world, observer: observeQueue(registry) });
       const value = async (line: string): Promise<number> => {
         const found = (await registry.metrics()).split("\n").find((each) => each.startsWith(`${line} `));
         return Number(found?.slice(line.length + 1) ?? 0);
       };
-      return { queue, value };
+      return { queue, moves, value };
     };
 
     it("count a task once when it is accepted, its failures by outcome, and lost deliveries", async () => {
-      const { queue, value } = measured();
+      const { queue, moves, value } = measured();
       const ex = executor(world);
       const ask = () => queue.enqueue(newTask({ max: 2, request: { id: "r", hash: "h" } }, shards));
       const { id } = (await ask()).task;
@@ -50,7 +49,7 @@ for (const shards of [1, 4]) {
       const parked = await world.store.find(id);
       world.clock.now = parked?.ready ?? 0;
       assert.ok(parked);
-      await queue.makeMove(parked, { from: "PARKED", to: "QUEUED", due: "parked", set: {}, note: {} });
+      await moves.makeMove(parked, { from: "PARKED", to: "QUEUED", due: "parked", set: {}, note: {} });
 
       await queue.freeLease(id, { how: "undelivered", fence: await lease(false) });
       assert.equal(await value("ccsp_queue_deliveries_lost_total"), 1);
@@ -72,8 +71,8 @@ for (const shards of [1, 4]) {
       ex.held.clear();
       const [second] = (await ex.sync()).grants;
       await queue.fail(id, second?.fence ?? 0, failure("TIMEOUT"), {});
-      await queue.retry(id, "", "again");
-      await queue.cancel(id, "alice", "enough");
+      await queue.retry(id, OPERATOR, "again");
+      await queue.cancel(id, asAgent("alice"), "enough");
       assert.equal(await value('ccsp_queue_failures_total{category="TIMEOUT",retried="false"}'), 1);
       assert.equal(await value('ccsp_queue_failures_total{category="CANCELLED",retried="false"}'), 0);
       assert.equal(await value("ccsp_queue_deliveries_lost_total"), 0);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
+import { asAgent } from "../src/domain/task/caller.js";
 import { CLASSES } from "../src/domain/task/task.js";
 import { ModelTurns } from "./model/turns.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
@@ -56,7 +57,7 @@ describe("the order of leases", () => {
             const any = [...rule.waiting, ...rule.leased.values()];
             const task = any[n % Math.max(any.length, 1)];
             if (task === undefined) return;
-            await queue.cancel(task.id, task.agent, "");
+            await queue.cancel(task.id, asAgent(task.agent), "");
             cancelled.add(task.id);
             return rule.cancel(task.id);
           }

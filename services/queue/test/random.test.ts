@@ -91,7 +91,7 @@ async function runCourse(world: World, steps: readonly Step[]): Promise<void> {
   const tasks = await checkInvariants(world);
   assert.ok(tasks.every(({ state }) => isEnded(state)));
   assert.equal(tasks.length, play.tasks.size, "no task is lost");
-  await reap(world.store, world.queue, { ...KEEP, maxEnded: 0 });
+  await reap(world, { ...KEEP, maxEnded: 0 });
   assert.deepEqual(await checkInvariants(world), [], "nothing is left when all are forgotten");
 }
 
@@ -150,7 +150,7 @@ async function letRun(world: World): Promise<void> {
     if (leased + parked + scheduled + waitingBytes === 0) return;
     // Longer than any back-off, and than the ramp of any gate.
     world.clock.now += 2 * 3_600_000;
-    await reap(world.store, world.queue, KEEP);
+    await reap(world, KEEP);
     for (const each of good) {
       await each.sync();
       for (const [id, fence] of each.held) await world.queue.complete(id, Number(fence), Buffer.from("good"), {});

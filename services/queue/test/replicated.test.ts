@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
-import { EnqueueRequest, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { EnqueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import type { RedisClient } from "@ccsp/redis-kit";
 import { eventually } from "@ccsp/testkit";
 import { within } from "@ccsp/timing";
 import { createSubmissions } from "../src/application/submissions.js";
-import { createQueue } from "../src/domain/lifecycle/queue.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
 import { createShardedStore } from "../src/domain/sharding/sharded-store.js";
 import type { TaskStore } from "../src/domain/store.js";
+import { asAgent, OPERATOR } from "../src/domain/task/caller.js";
 import { afterRevival } from "../src/domain/task/decide.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { createReplicas } from "../src/redis/replicas.js";
 import { replicated } from "../src/redis/replicated.js";
-import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createScheduleStore, replicatedSchedules } from "../src/schedules/schedule-store.js";
-import { ENGINES, executor, failure, NOBODY, newTask, startWorld, type World } from "./world.js";
+import { createSchedules } from "../src/schedules/schedules.js";
+import { ENGINES, executor, failure, newTask, queueOver, startWorld, type World } from "./world.js";
 
 const unconfirmed = { reason: "DEPENDENCY_UNAVAILABLE" };
 
@@ -33,9 +33,7 @@ describe("a store that waits for replicas", () => {
   afterEach(() => world.redis.release(connection));
 
   const waiting = (store: TaskStore, replicas = 1) => replicated(store, createReplicas(connection, replicas));
-  const queueOver = (store: TaskStore) => {
-    return createQueue({ store, gates: world.gates, observer: NOBODY }, world.limits);
-  };
+  const over = (store: TaskStore) => ({ store, ...queueOver({ ...world, store }) });
   const start = async () => {
     await world.store.enqueue(newTask());
     const [grant] = (await executor(world).sync()).grants;
@@ -79,19 +77,19 @@ describe("a store that waits for replicas", () => {
   }).timeout(40_000);
 
   it("answers a repeated request whose task was forgotten as `local` does", async () => {
-    const queue = queueOver(waiting(world.store, 0));
+    const { queue } = over(waiting(world.store, 0));
     const task = newTask({ request: { id: "r", hash: "h" } });
     const { id } = (await queue.enqueue(task)).task;
     const again = { ...task, id: newTask().id };
     assert.equal((await queue.enqueue(again)).task.id, id);
-    await queue.cancel(id, "alice", "");
+    await queue.cancel(id, asAgent("alice"), "");
     const ended = await world.store.find(id);
     assert.ok(ended);
     await world.store.remove(ended);
     await assert.rejects(queue.enqueue(again), { reason: "TASK_NOT_FOUND" });
     await world.redis.client.del(queueKeys(0).request("alice", "r"));
     const old: TaskStore = { ...world.store, enqueue: async () => ({ outcome: "known", id }) };
-    await assert.rejects(queueOver(waiting(old, 0)).enqueue(again), unconfirmed, "no store knows it");
+    await assert.rejects(over(waiting(old, 0)).queue.enqueue(again), unconfirmed, "no store knows it");
   });
 
   it("counts a Fail whose task was leased and settled again during the wait", async () => {
@@ -130,22 +128,22 @@ describe("a store that waits for replicas", () => {
         readLog: async (...where: Parameters<TaskStore["readLog"]>) => early(page, world.store.readLog(...where)),
       };
     };
-    await world.queue.retry(task.id, "alice", "");
+    await world.queue.retry(task.id, asAgent("alice"), "");
     assert.equal((await waiting(readEarly(), 0).findConfirmed(task.id))?.state, "QUEUED");
     const read = await waiting(readEarly(), 0).readLog(task.id, 0, 10);
     assert.equal(read?.task.state, "QUEUED");
-    await world.queue.cancel(task.id, "alice", "");
+    await world.queue.cancel(task.id, asAgent("alice"), "");
     await world.store.remove(failed);
     assert.equal(await waiting(readEarly(), 0).findConfirmed(task.id), undefined);
   });
 
   it("shows no end that a failover could take back, to any kind of request", async () => {
     const id = await succeed();
-    const queue = queueOver(waiting(world.store));
-    await assert.rejects(queue.retry(id, "", ""), unconfirmed, "and not as succeeded");
-    await assert.rejects(queue.findFor(id, ""), unconfirmed, "as ExplainTask reads it");
-    await assert.rejects(queue.get(id, "alice"), unconfirmed);
-    await assert.rejects(queueOver(waiting(world.store, 0)).retry(id, "", ""), {
+    const { queue } = over(waiting(world.store));
+    await assert.rejects(queue.retry(id, OPERATOR, ""), unconfirmed, "and not as succeeded");
+    await assert.rejects(queue.findFor(id, OPERATOR), unconfirmed, "as ExplainTask reads it");
+    await assert.rejects(queue.get(id, asAgent("alice")), unconfirmed);
+    await assert.rejects(over(waiting(world.store, 0)).queue.retry(id, OPERATOR, ""), {
       reason: "TASK_NOT_FAILED",
     });
   }).timeout(20_000);
@@ -163,11 +161,11 @@ describe("a store that waits for replicas", () => {
 
     it("does not confirm it before the replicas have it, nor on a repeated request", async () => {
       const id = await failLongAgo();
-      const queue = queueOver(waiting(world.store));
-      await assert.rejects(queue.retry(id, "alice", ""), unconfirmed);
+      const { queue } = over(waiting(world.store));
+      await assert.rejects(queue.retry(id, asAgent("alice"), ""), unconfirmed);
       assert.equal((await world.store.find(id))?.state, "QUEUED", "it was put back in spite of the error");
-      await assert.rejects(queue.retry(id, "alice", ""), unconfirmed, "again");
-      assert.equal((await queueOver(waiting(world.store, 0)).retry(id, "alice", "")).task.state, "QUEUED");
+      await assert.rejects(queue.retry(id, asAgent("alice"), ""), unconfirmed, "again");
+      assert.equal((await over(waiting(world.store, 0)).queue.retry(id, asAgent("alice"), "")).task.state, "QUEUED");
     }).timeout(20_000);
 
     it("does not count it before the replicas have it", async () => {
@@ -175,10 +173,10 @@ describe("a store that waits for replicas", () => {
       const change = { filter, reason: "", dryRun: false };
       await failLongAgo();
       const none = waiting(world.store);
-      await assert.rejects(createBulk({ store: none, queue: queueOver(none) }).retry(change, signal), unconfirmed);
+      await assert.rejects(createBulk(over(none)).retry(change, signal), unconfirmed);
       await failLongAgo();
       const all = waiting(world.store, 0);
-      const { changed } = await createBulk({ store: all, queue: queueOver(all) }).retry(change, signal);
+      const { changed } = await createBulk(over(all)).retry(change, signal);
       assert.deepEqual([...changed], [["alice", 1]]);
     }).timeout(20_000);
 
@@ -210,17 +208,10 @@ describe("a store that waits for replicas", () => {
   });
 
   describe("for a schedule", () => {
-    const limits = { maxPromptBytes: 1_000, engines: ENGINES };
-    const schedule = (cron = "0 9 * * *") =>
-      Schedule.fromPartial({ agentId: "alice", name: "daily", cron, spec: { prompt: "p", engine: "claude-code" } });
+    const daily = { agent: "alice", name: "daily", timeZone: "UTC", spec: "", missed: "skip", paused: false } as const;
     const local = () => createScheduleStore(world.redis.client, () => world.clock.now);
     const put = async (replicas: number, stored = local(), cron = "0 9 * * *") => {
-      const { putSchedule } = scheduleHandlers(
-        replicatedSchedules(stored, createReplicas(connection, replicas)),
-        limits,
-      );
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the handler looks at no context
-      await putSchedule({ schedule: schedule(cron) }, {} as Parameters<typeof putSchedule>[1]);
+      await createSchedules(replicatedSchedules(stored, createReplicas(connection, replicas))).put({ ...daily, cron });
     };
 
     it("does not confirm that it is stored before the replicas have it, nor on a repeated request", async () => {

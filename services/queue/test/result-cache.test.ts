@@ -134,7 +134,7 @@ describe("a task that opts in to cached answers", () => {
     const { blockers } = await one.client.explainTask({ taskId: pinned, agentId: "alice" });
     assert.match(blockers.map(({ message }) => message).join(), /answer/);
     const takes = async (executorId: string) => {
-      await reap(world.store, world.queue, { retentionMs: 1e9, maxEnded: 1e6, maxEndedBytes: 1e12 });
+      await reap(world, { retentionMs: 1e9, maxEnded: 1e6, maxEndedBytes: 1e12 });
       const mark = { executorId, sequence: ++sequence, bootId: `boot-${sequence}` };
       const engines = [{ engine: "claude-code", freeSlots: 1, version: "1.0", account: "", slots: 1 }];
       const { leases } = await one.client.sync(syncRequest({ ...mark, engines }));

@@ -3,6 +3,7 @@ import { reap } from "../src/domain/due/reaper.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
 import { listTasks } from "../src/domain/search/scan.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { scopes } from "./scopes.js";
 import { inEveryRedis, keep, tasksOf } from "./task-world.js";
@@ -25,10 +26,10 @@ function promises(options: WorldOptions): void {
       await world.queue.complete(id, fence, Buffer.from("x"), {});
       await executor(world).sync({ sequence: 9n });
       world.clock.now += keep.retentionMs - 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal(await state(id), "SUCCEEDED");
       world.clock.now += 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       const left = (await world.redis.client.keys("*")).toSorted();
       const { events, executor: executorKey, meta, request, engine } = queueKeys(0);
       const { rota, normalTurns } = engine("claude-code");
@@ -52,9 +53,9 @@ function promises(options: WorldOptions): void {
         await world.queue.complete(id, fence, answer, {});
         world.clock.now++;
       }
-      await reap(world.store, world.queue, { ...keep, maxEndedBytes: 64_000 });
+      await reap(world, { ...keep, maxEndedBytes: 64_000 });
       assert.deepEqual((await world.store.listIds("alice", undefined, 500)).toReversed(), ids.slice(4));
-      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      await reap(world, { ...keep, maxEnded: 0 });
       assert.equal(await world.redis.client.hexists(queueKeys(0).load, "ended/bytes"), 0);
     });
 
@@ -63,7 +64,7 @@ function promises(options: WorldOptions): void {
       const { fence } = await leaseOne();
       await start(id, fence);
       await world.queue.fail(id, fence, failure(), {});
-      await world.queue.retry(id, "alice", "");
+      await world.queue.retry(id, asAgent("alice"), "");
       assert.equal(Number(await world.redis.client.hget(queueKeys(0).load, "ended/bytes")), 0);
     });
 
@@ -71,10 +72,10 @@ function promises(options: WorldOptions): void {
       const ids: string[] = [];
       for (let i = 0; i < 250; i++) {
         ids.push(await add());
-        if (i < 240) await world.queue.cancel(ids[i] ?? "", "alice", "");
+        if (i < 240) await world.queue.cancel(ids[i] ?? "", asAgent("alice"), "");
         world.clock.now++;
       }
-      await reap(world.store, world.queue, { ...keep, maxEnded: 5 });
+      await reap(world, { ...keep, maxEnded: 5 });
       const left = await world.store.listIds("alice", undefined, 500);
       assert.deepEqual(left.toReversed(), ids.slice(235));
     });
@@ -85,9 +86,9 @@ function promises(options: WorldOptions): void {
 
     it("blocks no other ended task, and is forgotten with them", async () => {
       const ids = [await add(), await add(), await add()];
-      for (const id of ids) await world.queue.cancel(id, "alice", "");
+      for (const id of ids) await world.queue.cancel(id, asAgent("alice"), "");
       await addBroken(ids[0] ?? "");
-      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      await reap(world, { ...keep, maxEnded: 0 });
       assert.equal((await world.store.counts()).ended, 0);
       assert.deepEqual(await world.redis.client.hkeys(queueKeys(0).tasks), []);
     });
@@ -104,7 +105,7 @@ function promises(options: WorldOptions): void {
       const ids = await Promise.all(Array.from({ length: 250 }, () => add({ start })));
       await addBroken(ids.toSorted()[0] ?? "");
       world.clock.now = start;
-      await assert.rejects(reap(world.store, world.queue, keep), AggregateError);
+      await assert.rejects(reap(world, keep), AggregateError);
       assert.equal((await executor(world, { slots: 300 }).sync()).grants.length, 249);
     });
 
@@ -135,7 +136,7 @@ function promises(options: WorldOptions): void {
     world.clock.now = closed.opensMs;
     const fault = new Error("cannot be read");
     const broken = { overdueLeases: async () => Promise.reject(fault), mendRunning: async () => Promise.reject(fault) };
-    await assert.rejects(reap({ ...world.store, ...broken }, world.queue, keep), { errors: [fault, fault] });
+    await assert.rejects(reap({ ...world, store: { ...world.store, ...broken } }, keep), { errors: [fault, fault] });
     assert.equal(await state(id), "QUEUED");
     assert.equal((await world.store.gates()).size, 0);
   });

@@ -3,6 +3,7 @@ import { Refusal } from "@ccsp/errors";
 import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import { createBulk } from "../src/domain/search/bulk.js";
 import { ANY_TASK } from "../src/domain/search/filter.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { checkInvariants } from "./invariants.js";
 import { executor, failure, newTask, startWorld, type World } from "./world.js";
@@ -39,7 +40,7 @@ for (const twice of [false, true]) {
 
     it("obey the limits for new tasks: an agent gets back as many as may wait", async () => {
       const ids = [await fail(), await fail(), await fail()];
-      const bulk = createBulk({ store: world.store, queue: world.queue });
+      const bulk = createBulk(world);
       const retry = () => bulk.retry(change, new AbortController().signal);
       await assert.rejects(retry(), isFull(/tasks of agent alice waiting: at most 2/));
       const states = (await world.store.findAll(ids)).map(({ state }) => state);
@@ -47,11 +48,11 @@ for (const twice of [false, true]) {
       await assert.rejects(retry(), isFull(/agent alice/), "again");
       await assert.rejects(world.queue.enqueue(newTask()), isFull(/agent alice/));
       const left = ids[states.indexOf("FAILED")] ?? "";
-      await assert.rejects(world.queue.retry(left, "alice", ""), isFull(/agent alice/));
+      await assert.rejects(world.queue.retry(left, asAgent("alice"), ""), isFull(/agent alice/));
       // A task that waits already stays as it is, and the call succeeds.
-      await world.queue.retry(ids[states.indexOf("QUEUED")] ?? "", "alice", "");
-      await world.queue.cancel(ids[states.indexOf("QUEUED")] ?? "", "alice", "");
-      assert.equal((await world.queue.retry(left, "alice", "")).task.state, "QUEUED");
+      await world.queue.retry(ids[states.indexOf("QUEUED")] ?? "", asAgent("alice"), "");
+      await world.queue.cancel(ids[states.indexOf("QUEUED")] ?? "", asAgent("alice"), "");
+      assert.equal((await world.queue.retry(left, asAgent("alice"), "")).task.state, "QUEUED");
     });
 
     it("obey the limits on bytes too", async () => {
@@ -62,9 +63,9 @@ for (const twice of [false, true]) {
       assert.ok(record && record.size > 30);
       const { tasks } = queueKeys(0);
       await world.redis.client.hset(tasks, id, JSON.stringify({ ...record, id: undefined, class: "low" }));
-      await assert.rejects(world.queue.retry(id, "bob", ""), isFull(/bytes of class low waiting/));
+      await assert.rejects(world.queue.retry(id, asAgent("bob"), ""), isFull(/bytes of class low waiting/));
       await world.redis.client.hset(tasks, id, JSON.stringify({ ...record, id: undefined }));
-      assert.equal((await world.queue.retry(id, "bob", "")).task.state, "QUEUED");
+      assert.equal((await world.queue.retry(id, asAgent("bob"), "")).task.state, "QUEUED");
     });
   });
 }

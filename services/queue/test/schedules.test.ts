@@ -5,7 +5,9 @@ import { QueueServiceService, Schedule } from "@ccsp/protos/ccsp/queue/v1/queue_
 import { eventually, type LeakCheck, leakCheck } from "@ccsp/testkit";
 import { Registry } from "prom-client";
 import { createSubmissions } from "../src/application/submissions.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { channels, scheduleKeys } from "../src/redis/keys.js";
+import { scheduleHandlers } from "../src/schedules/handlers.js";
 import { createMakeTask } from "../src/schedules/make-task.js";
 import { openSchedules } from "../src/schedules/open-schedules.js";
 import { createScheduleStore } from "../src/schedules/schedule-store.js";
@@ -41,22 +43,21 @@ describe("schedules", () => {
     const limits = { maxPromptBytes: 1024 * 1024, engines: ENGINES };
     const { enqueue } = createSubmissions({ queue: world.queue, limits, newId: createTaskIds(1) });
     const registry = new Registry();
-    const schedules = openSchedules({
+    const { schedules, close } = openSchedules({
       redis: world.redis.client,
       wakes: world.wakes,
       enqueue,
-      limits,
       registry,
       log,
       clock: () => world.clock.now,
     });
-    closing.push(schedules.close);
+    closing.push(close);
     const server = await serveGrpc({
       listen: { host: "127.0.0.1", port: 0 },
       log,
       lameDuckMs: 0,
       drainMs: 500,
-      services: [implementSome(QueueServiceService, schedules.handlers)],
+      services: [implementSome(QueueServiceService, scheduleHandlers(schedules, limits))],
     });
     closing.push(async () => server.close());
     const client = createClient(QueueServiceService, `127.0.0.1:${server.port}`);
@@ -65,7 +66,7 @@ describe("schedules", () => {
       const { values } = await registry.getSingleMetric("ccsp_queue_schedule_runs_total")!.get();
       return values.reduce((sum, { value }) => sum + value, 0);
     };
-    return { client, counted, stop: schedules.close };
+    return { client, counted, stop: close };
   };
 
   const schedule = (more: Partial<Schedule> = {}): Schedule => ({
@@ -99,7 +100,7 @@ describe("schedules", () => {
     assert.equal(report?.lastRunTime?.toISOString(), "2026-01-01T09:00:00.000Z");
     assert.equal(report?.nextRunTimes[0]?.toISOString(), "2026-01-01T10:00:00.000Z");
     assert.equal(report?.spec?.prompt, "say hello");
-    assert.equal((await world.queue.get(report?.lastTaskId ?? "", "alice")).task.state, "QUEUED");
+    assert.equal((await world.queue.get(report?.lastTaskId ?? "", asAgent("alice"))).task.state, "QUEUED");
 
     await client.deleteSchedule({ agentId: "alice", name: "report" });
     await assert.rejects(

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { reap } from "../src/domain/due/reaper.js";
 import { type Scope, scopeName } from "../src/domain/gates/scope.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { queueKeys } from "../src/redis/keys.js";
 import { fixShards } from "../src/redis/shards.js";
 import { scopes } from "./scopes.js";
@@ -77,7 +78,7 @@ describe("a queue of four shards", () => {
     for (const agent of AGENTS) tasks.push(await add({ agent }));
     const ex = executor(world, { slots: 4 });
     await ex.sync();
-    for (const { id, agent } of tasks.slice(0, 2)) await world.queue.cancel(id, agent, "enough");
+    for (const { id, agent } of tasks.slice(0, 2)) await world.queue.cancel(id, asAgent(agent), "enough");
     const stranger = `63-${tasks[0]?.id.slice(2)}`;
     ex.held.set(stranger, 1n);
     const { cancelled, lost } = await ex.sync();
@@ -90,7 +91,7 @@ describe("a queue of four shards", () => {
     );
     assert.deepEqual(lost, [stranger]);
     await assert.rejects(world.queue.complete(stranger, 1, Buffer.from(""), {}), { reason: "LEASE_LOST" });
-    await assert.rejects(world.queue.get(stranger, "bob"), { reason: "TASK_NOT_FOUND" });
+    await assert.rejects(world.queue.get(stranger, asAgent("bob")), { reason: "TASK_NOT_FOUND" });
   });
 
   it("frees leases that a new boot of the executor does not have, in every shard", async () => {
@@ -102,7 +103,7 @@ describe("a queue of four shards", () => {
 
   describe("with a gate that a process set in some shards only, because it died or lost a shard for a moment,", () => {
     const KEEP = { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 };
-    const tick = () => reap(world.store, world.queue, KEEP);
+    const tick = () => reap(world, KEEP);
     const pause = (scope: Scope, why: string, opensMs?: number) =>
       world.gates.pause(scope, { who: "ada", why, ...(opensMs !== undefined && { opensMs }) });
     const forgetIn = (shard: number, scope: Scope) => world.redis.client.hdel(queueKeys(shard).gates, scopeName(scope));
@@ -183,7 +184,7 @@ describe("the number of shards", () => {
     const { task } = await world.queue.enqueue(newTask({ agent: "alice" }, 2));
     await fixShards(client, 2);
     await assert.rejects(fixShards(client, 4), /CCSP_QUEUE_SHARDS is 4, but Redis holds tasks in 2/);
-    await world.queue.cancel(task.id, "alice", "");
+    await world.queue.cancel(task.id, asAgent("alice"), "");
     await world.store.remove(task);
     await fixShards(client, 4);
     await fixShards(client, 2);

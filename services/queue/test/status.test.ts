@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { readStatus } from "../src/application/status.js";
-import { toStatusMessage } from "../src/application/status-message.js";
 import { reap } from "../src/domain/due/reaper.js";
+import { readStatus } from "../src/domain/status/status.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { labelName } from "../src/domain/task/labels.js";
+import { toStatusMessage } from "../src/messages/status-message.js";
 import { scopes } from "./scopes.js";
 import { ENGINES, executor, failure, newTask, startWorld, type World } from "./world.js";
 
@@ -93,8 +94,8 @@ for (const shards of [1, 4]) {
 
     it("does not count ended tasks", async () => {
       const { id, agent } = await add();
-      await world.queue.cancel(id, agent, "");
-      await reap(world.store, world.queue, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
+      await world.queue.cancel(id, asAgent(agent), "");
+      await reap(world, { retentionMs: 1e12, maxEnded: 1e6, maxEndedBytes: 1e12 });
       const { depths, agents, ended } = await status();
       assert.deepEqual([depths.some(({ waiting, parked }) => waiting + parked > 0n), agents, ended], [false, [], 1n]);
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { SyncAnswer } from "../src/domain/leases/sync.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { executor, newTask, startWorld, type World } from "./world.js";
 
 describe("a Sync that waits", function () {
@@ -48,7 +49,7 @@ describe("a Sync that waits", function () {
     const ex = executor(world, { slots: 2 });
     await ex.sync();
     const { call } = await waiting(ex);
-    await world.queue.cancel(task.id, "alice", "enough");
+    await world.queue.cancel(task.id, asAgent("alice"), "enough");
     assert.deepEqual(
       (await call).cancelled.map(({ reason }) => reason),
       ["enough"],
@@ -69,7 +70,7 @@ describe("a Sync that waits", function () {
     });
     const call = ex.sync(LONG);
     await looked;
-    await world.queue.cancel(task.id, "alice", "enough");
+    await world.queue.cancel(task.id, asAgent("alice"), "enough");
     assert.equal((await call).cancelled.length, 1);
   });
 
@@ -110,7 +111,7 @@ describe("a Sync that waits", function () {
     await ex.sync();
     const second = await waiting(ex);
     looks = 0;
-    await world.queue.cancel(task.id, "alice", "enough");
+    await world.queue.cancel(task.id, asAgent("alice"), "enough");
     assert.equal((await second.call).cancelled.length, 1);
     assert.equal(looks, 1);
   });

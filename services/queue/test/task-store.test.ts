@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { reap } from "../src/domain/due/reaper.js";
 import { type Bounds, NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import type { NewTask } from "../src/domain/intake/intake-store.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import { afterCancel, afterCompletion } from "../src/domain/task/decide.js";
 import type { PriorityClass } from "../src/domain/task/task.js";
 import { queueKeys } from "../src/redis/keys.js";
@@ -66,7 +67,7 @@ function promises(options: WorldOptions): void {
       await add();
       await world.queue.fail(first, fence, failure(), {});
       world.clock.now += 2_000;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal((await leaseOne(executor(world, { id: "ex-2" }))).id, first);
     });
 
@@ -174,7 +175,7 @@ function promises(options: WorldOptions): void {
     it("answers a repeated request id with its task even when that has ended and when the queue is full", async () => {
       const request = { id: "r", hash: "h" };
       const id = await add({ request });
-      await world.queue.cancel(id, "alice", "");
+      await world.queue.cancel(id, asAgent("alice"), "");
       await add();
       const full = bounded({ all: { tasks: 1, bytes: 0 } });
       assert.deepEqual(await full.enqueue(newTask({ request })), { outcome: "known", id });
@@ -186,7 +187,7 @@ function promises(options: WorldOptions): void {
     it("does not run a task again whose request id outlived it", async () => {
       const request = { id: "r", hash: "h" };
       const id = await add({ request });
-      await world.queue.cancel(id, "alice", "");
+      await world.queue.cancel(id, asAgent("alice"), "");
       await world.store.remove({ id });
       await assert.rejects(world.queue.enqueue(newTask({ request })), reason("TASK_NOT_FOUND"));
     });
@@ -230,7 +231,7 @@ function promises(options: WorldOptions): void {
       const { id, fence } = await leaseOne();
       await Promise.all([
         ...["one", "two"].map((result) => world.queue.complete(id, fence, Buffer.from(result), {})),
-        world.queue.cancel(id, "alice", ""),
+        world.queue.cancel(id, asAgent("alice"), ""),
       ]);
       assert.equal(await state(id), "SUCCEEDED");
       assert.equal(String(await world.store.findResult({ id })), "one");
@@ -262,14 +263,14 @@ function promises(options: WorldOptions): void {
       const { id, fence } = await leaseOne();
       await world.queue.complete(id, fence, result, {});
       await world.queue.complete(id, fence, randomBytes(CHUNK_BYTES * 3), {});
-      const { task, result: read } = await world.queue.get(id, "alice");
+      const { task, result: read } = await world.queue.get(id, asAgent("alice"));
       assert.deepEqual(Buffer.from(read ?? []), result);
       assert.equal(task.resultBytes, result.byteLength);
       const chunks = (await world.keys()).filter((key) => key.includes(":result:"));
       assert.equal(chunks.length, 2, "the second holder's chunks exist, and no task names them");
       for (const key of chunks) assert.ok((await world.redis.client.pttl(key)) > keep.retentionMs, "and expire");
       assert.equal(await world.redis.client.hlen(queueKeys(0).results), 0);
-      await reap(world.store, world.queue, { ...keep, maxEnded: 0 });
+      await reap(world, { ...keep, maxEnded: 0 });
       assert.equal((await world.keys()).filter((key) => key.includes(":result:")).length, 1);
     });
 
@@ -278,7 +279,7 @@ function promises(options: WorldOptions): void {
       const { id, fence } = await leaseOne();
       await world.queue.fail(id, fence, failure(), {});
       world.clock.now += 1_000;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal(await world.queue.fail(id, fence, failure(), {}), "QUEUED");
       await leaseOne(executor(world, { id: "ex-2" }));
       assert.equal(await world.queue.fail(id, fence, failure(), {}), "PARKED");
@@ -293,7 +294,7 @@ function promises(options: WorldOptions): void {
         await start(id, fence);
         outcomes.push(await world.queue.fail(id, fence, failure(category), {}));
         world.clock.now += 60_000;
-        await reap(world.store, world.queue, keep);
+        await reap(world, keep);
       }
       assert.deepEqual(outcomes, ["PARKED", "PARKED", "PARKED", "FAILED"]);
       assert.equal((await world.store.find(id))?.attempt, 4);
@@ -304,16 +305,16 @@ function promises(options: WorldOptions): void {
       const { fence } = await leaseOne();
       await world.queue.fail(id, fence, failure("RATE_LIMIT", { retryAfterMs: 3_600_000 }), {});
       world.clock.now += 3_599_999;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal(await state(id), "PARKED");
       world.clock.now += 1;
-      await reap(world.store, world.queue, keep);
+      await reap(world, keep);
       assert.equal(await state(id), "QUEUED");
     });
   });
 
   describe("a cancel", () => {
-    const cancel = async (id: string) => (await world.queue.cancel(id, "alice", "changed my mind")).task;
+    const cancel = async (id: string) => (await world.queue.cancel(id, asAgent("alice"), "changed my mind")).task;
 
     it("ends a queued task at once", async () => {
       const id = await add();
@@ -364,7 +365,7 @@ function promises(options: WorldOptions): void {
         if (how === "fail") await world.queue.fail(id, fence, failure("ENGINE_CRASH"), {});
         if (how === "release") await world.queue.release(id, fence, "");
         if (how === "expire") world.clock.now += LEASE_MS + 1;
-        if (how === "expire") await reap(world.store, world.queue, keep);
+        if (how === "expire") await reap(world, keep);
         if (how === "forget") ex.held.clear();
         if (how === "forget") await ex.sync();
         assert.equal(await state(id), "CANCELLED", how);

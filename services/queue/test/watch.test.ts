@@ -6,6 +6,7 @@ import { reap } from "../src/domain/due/reaper.js";
 import { NO_BOUNDS } from "../src/domain/intake/bounds.js";
 import type { LogEntry } from "../src/domain/log/log-store.js";
 import { runTask, watchTask } from "../src/domain/log/watch.js";
+import { asAgent } from "../src/domain/task/caller.js";
 import type { Task } from "../src/domain/task/task.js";
 import type { FullTask } from "../src/domain/task/task-store.js";
 import { logTopic, TICK_MS } from "../src/domain/wakes/wakes.js";
@@ -42,7 +43,7 @@ describe("watching a task", function () {
     const deps = { store: world.store, wakes: options.wakes ?? world.wakes, reserve };
     for await (const { entry } of watchTask(
       deps,
-      { id, agent: "alice", afterSequence },
+      { id, caller: asAgent("alice"), afterSequence },
       new AbortController().signal,
     )) {
       seen.push(entry);
@@ -123,7 +124,7 @@ describe("watching a task", function () {
         return { ...listener, next };
       },
     };
-    const watcher = { id, agent: "alice", afterSequence: 2 };
+    const watcher = { id, caller: asAgent("alice"), afterSequence: 2 };
     const watch = watchTask({ store: world.store, wakes, reserve }, watcher, new AbortController().signal);
     /** Resolves when the watcher waits. From then on, only a wake-up brings it news before the tick. */
     const idle = () => new Promise<void>((resolve) => void (waits = resolve));
@@ -154,7 +155,7 @@ describe("watching a task", function () {
     const watching = collect(id);
     await world.queue.fail(id, fence, failure(), {});
     world.clock.now += 1_000;
-    await reap(world.store, world.queue, { retentionMs: 1_000_000, maxEnded: 10, maxEndedBytes: 1e12 });
+    await reap(world, { retentionMs: 1_000_000, maxEnded: 10, maxEndedBytes: 1e12 });
     const [grant] = (await executor(world, { id: "ex-2" }).sync()).grants;
     await world.queue.report({ id, fence: grant?.fence ?? 0, number: 1, started: { traceparent: "" }, entries: [] });
     await world.queue.fail(id, grant?.fence ?? 0, failure("INVALID_REQUEST", { retryable: false }), {});
@@ -207,7 +208,7 @@ describe("watching a task", function () {
   it("shows the log of the earlier accepted task, when a call that submits one is repeated", async () => {
     const { id, fence } = await run();
     await world.queue.complete(id, fence, Buffer.from("x"), {});
-    const accept = async () => world.queue.get(id, "alice");
+    const accept = async () => world.queue.get(id, asAgent("alice"));
     assert.deepEqual(await collectRun(newTask().id, accept), ["SUCCEEDED", "QUEUED", "RUNNING", "SUCCEEDED"]);
   });
 
@@ -217,7 +218,7 @@ describe("watching a task", function () {
     await ex.sync();
     ex.held.clear();
     await ex.sync({ freeSlots: 0 });
-    await world.queue.cancel(task.id, "alice", "");
+    await world.queue.cancel(task.id, asAgent("alice"), "");
     assert.deepEqual((await collect(task.id)).map(contentOf), ["QUEUED", "CANCELLED"]);
   });
 
@@ -241,7 +242,7 @@ describe("watching a task", function () {
       },
     };
     const seen: number[] = [];
-    const watcher = { id, agent: "alice", afterSequence: 0 };
+    const watcher = { id, caller: asAgent("alice"), afterSequence: 0 };
     for await (const { entry } of watchTask(
       { store, wakes: world.wakes, reserve },
       watcher,
@@ -276,7 +277,7 @@ describe("watching a task", function () {
       },
     };
     const watch = async () => {
-      const watcher = { id, agent: "alice", afterSequence: 2 };
+      const watcher = { id, caller: asAgent("alice"), afterSequence: 2 };
       for await (const { result } of watchTask(deps, watcher, new AbortController().signal)) if (result) return result;
       return undefined;
     };
@@ -292,7 +293,11 @@ describe("watching a task", function () {
   it("ends without an error when its signal aborts, and has no listener afterwards", async () => {
     const { id } = await run();
     const abort = new AbortController();
-    const watching = watchTask({ ...world, reserve }, { id, agent: "alice", afterSequence: 2 }, abort.signal).next();
+    const watching = watchTask(
+      { ...world, reserve },
+      { id, caller: asAgent("alice"), afterSequence: 2 },
+      abort.signal,
+    ).next();
     abort.abort();
     assert.equal((await watching).done, true);
   });

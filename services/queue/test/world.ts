@@ -10,8 +10,9 @@ import type { NewTask } from "../src/domain/intake/intake-store.js";
 import type { Room } from "../src/domain/intake/memory.js";
 import { createIdle, type Idle } from "../src/domain/leases/idle.js";
 import { createSync, type Sync } from "../src/domain/leases/sync.js";
+import { createMoves, type Moves } from "../src/domain/lifecycle/moves.js";
 import type { QueueObserver } from "../src/domain/lifecycle/observer.js";
-import { createQueue, type Queue, type QueueLimits } from "../src/domain/lifecycle/queue.js";
+import { createQueue, type LifecycleStore, type Queue, type QueueLimits } from "../src/domain/lifecycle/queue.js";
 import type { LogEntry, LogStore } from "../src/domain/log/log-store.js";
 import { classWeights, type Order } from "../src/domain/order/order.js";
 import type { TaskStore } from "../src/domain/store.js";
@@ -63,6 +64,7 @@ export interface World {
   readonly limits: QueueLimits;
   readonly gates: Gates;
   readonly queue: Queue;
+  readonly moves: Moves;
   readonly sync: Sync;
   readonly stopping: AbortController;
   readonly clock: { now: number };
@@ -121,7 +123,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const order = { ...ORDER, ...options.order };
   const limits = { bounds, retry, order };
   const gates = createGates(store, { rampMs: RAMP_MS });
-  const queue = createQueue({ store, gates, observer }, limits);
+  const { queue, moves } = queueOver({ store, gates, limits, observer });
   const stopping = new AbortController();
   const sync = createSync(
     { store, queue, idle, observer },
@@ -139,6 +141,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     limits,
     gates,
     queue,
+    moves,
     sync,
     stopping,
     clock,
@@ -155,6 +158,19 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       if (server !== options.server) await server.stop();
     },
   };
+}
+
+interface QueueParts {
+  readonly store: LifecycleStore;
+  readonly gates: Gates;
+  readonly limits: QueueLimits;
+  readonly observer?: QueueObserver;
+}
+
+/** The rules over a store, as the service puts them together. */
+export function queueOver({ store, gates, limits, observer = NOBODY }: QueueParts) {
+  const moves = createMoves({ store, observer }, limits);
+  return { moves, queue: createQueue({ store, moves, gates, observer }, limits) };
 }
 
 function sendingTwice(client: RedisClient): RedisClient {

@@ -1,4 +1,5 @@
 import { Gate, type GateScope } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import { Command } from "commander";
 import { gateLine } from "../describe-queue.js";
 import { gateScope, SCOPE_WORDS, scopeName } from "../gate-scope.js";
@@ -39,7 +40,7 @@ Examples:
 
 /** Sets both fields: a queue of the previous release knows only the date, which comes from the clock of this host. */
 const opensAfter = (ms: number) => ({
-  openAfter: { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 },
+  openAfter: toDuration(ms),
   until: new Date(Date.now() + ms),
 });
 

@@ -19,7 +19,7 @@ export interface FleetLog {
 
 /**
  * The log of a fleet in the background. The next fleet appends to the same file. Only the owner can read it. When the
- * file would become too large, it is renamed to `fleet.log.1`, the one before to `fleet.log.2`, and so on; the oldest
+ * file would become too large, it is renamed to `fleet.log.1`, the previous one to `fleet.log.2`, and so on; the oldest
  * file is removed. Each line is written at once, so that a crash loses nothing. This is our own code because the npm
  * packages that rotate files buffer lines, and they close the stream at the first write that fails.
  */

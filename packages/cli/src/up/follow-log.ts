@@ -13,7 +13,7 @@ export interface FollowOptions {
 
 const POLL_MS = 200;
 
-/** Shows each new line of a log until the signal aborts. It continues after the log was renamed and begun anew. */
+/** Shows each new line of a log until the signal aborts. It continues after the log was renamed and begun again. */
 export async function followLog({ path, file, rest: begun, show, signal }: FollowOptions): Promise<void> {
   let decoder = new StringDecoder("utf8");
   let [current, rest] = [file, begun];

@@ -43,7 +43,7 @@ export function describeEngine(name: string, rig: EngineRig): void {
   });
 }
 
-/** The engine under test, opened anew for each test. */
+/** The engine under test, opened again for each test. */
 class Suite {
   env: Readonly<Record<string, string>> = {};
   readonly #rig: EngineRig;

@@ -24,10 +24,11 @@ export interface Tls {
    */
   readonly ca?: string | Buffer | undefined;
   /**
-   * The own certificate, followed by the certificates between it and its authority, and the own key. A server needs
-   * both.
+   * The certificate of this process, followed by the certificates between it and its authority. A server needs this and
+   * `key`. A client needs both only if the server asks for a certificate.
    */
   readonly certificate?: string | Buffer | undefined;
+  /** The private key that belongs to `certificate`. */
   readonly key?: string | Buffer | undefined;
 }
 

@@ -1,4 +1,5 @@
 import { type FieldViolation, type Precondition, REASONS, type Reason, type Refusal } from "@ccsp/errors";
+import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import {
   BadRequest,
   ErrorInfo,
@@ -77,10 +78,7 @@ function detailsOf(refusal: Refusal) {
   );
   const details = [pack("google.rpc.ErrorInfo", ErrorInfo.encode({ reason, domain: DOMAIN, metadata }))];
   if (retryAfterMs !== undefined) {
-    const retryDelay = {
-      seconds: BigInt(Math.floor(retryAfterMs / 1000)),
-      nanos: Math.floor(retryAfterMs % 1000) * 1e6,
-    };
+    const retryDelay = toDuration(retryAfterMs);
     details.push(pack("google.rpc.RetryInfo", RetryInfo.encode({ retryDelay })));
   }
   const fieldViolations = within(budget, refusal.fields, ({ field, description }) => ({
@@ -131,7 +129,7 @@ function readDetails({ details }: Status): RefusalDetails {
         break;
       case `${TYPE_PREFIX}google.rpc.RetryInfo`: {
         const { retryDelay } = RetryInfo.decode(value);
-        if (retryDelay) read = { ...read, retryAfterMs: Number(retryDelay.seconds) * 1000 + retryDelay.nanos / 1e6 };
+        if (retryDelay) read = { ...read, retryAfterMs: durationMs(retryDelay) };
         break;
       }
       case `${TYPE_PREFIX}google.rpc.QuotaFailure`:

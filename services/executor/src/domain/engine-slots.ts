@@ -43,12 +43,12 @@ export class EngineSlots {
     });
   }
 
-  /** Offers no free slot if `taken` is false: then the executor takes no more work. */
-  offers(taken: boolean): EngineOffer[] {
+  /** What a Sync offers: no free slot when the executor takes no more work. */
+  offers(takesWork: boolean): EngineOffer[] {
     return this.status().map(({ engine, version, slots, running }) => ({
       engine: engine.name,
       account: engine.account ?? "",
-      freeSlots: taken ? Math.max(0, slots - running) : 0,
+      freeSlots: takesWork ? Math.max(0, slots - running) : 0,
       slots,
       version,
     }));

@@ -1,10 +1,11 @@
 import { invalidFields, Refusal } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { ExecutorServiceService } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import type { Attempt } from "../domain/attempt.js";
 import type { Executor } from "../domain/executor.js";
 import type { Hooks } from "../domain/hooks/hooks.js";
-import { toDuration, toResources, toTaskError } from "../queue/messages.js";
+import { toResources, toTaskError } from "../queue/messages.js";
 import { toEngineInfo, toEngineStatus, toHookStatus, toRunStatus } from "./messages.js";
 
 /** Upper bound of slots. No known host can run more at the same time. */

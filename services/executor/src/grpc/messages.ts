@@ -4,10 +4,10 @@ import type {
   HookStatus,
   RunStatus,
 } from "@ccsp/protos/ccsp/executor/v1/executor_service.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import type { Attempt } from "../domain/attempt.js";
 import type { EngineStatus as Status } from "../domain/engine-slots.js";
 import type { HookStatus as InstalledHook } from "../domain/hooks/hook-calls.js";
-import { toDuration } from "../queue/messages.js";
 
 export const toEngineStatus = ({ engine, version, slots, running, warm }: Status): EngineStatus => ({
   engine: engine.name,

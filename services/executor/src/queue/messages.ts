@@ -22,19 +22,8 @@ import {
   type TaskResult,
   type Usage as UsageMessage,
 } from "@ccsp/protos/ccsp/task/v1/task.js";
-import type { Duration } from "@ccsp/protos/google/protobuf/duration.js";
+import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import type { HeldTurn, Lease } from "../domain/queue.js";
-
-export function toDuration(ms: number): Duration {
-  const whole = Math.round(ms);
-  return { seconds: BigInt(Math.trunc(whole / 1000)), nanos: (whole % 1000) * 1_000_000 };
-}
-
-/** Undefined and zero both mean that the message asks for no limit. */
-export function toMs(duration: Duration | undefined): number | undefined {
-  if (duration === undefined) return undefined;
-  return Number(duration.seconds) * 1000 + duration.nanos / 1_000_000 || undefined;
-}
 
 export function toLease(message: LeaseMessage): Lease {
   const { spec } = message;
@@ -51,7 +40,8 @@ export function toLease(message: LeaseMessage): Lease {
     permissionMode: toPermissionMode(spec?.permissionMode ?? PermissionModeMessage.UNSPECIFIED),
     conversation: spec?.conversation && { ...spec.conversation, held: toHeld(message.conversation) },
     limits: {
-      wallMs: toMs(spec?.limits?.wallTime),
+      // Absent and zero both mean that the task asks for no limit.
+      wallMs: durationMs(spec?.limits?.wallTime) || undefined,
       outputBytes: Number(spec?.limits?.outputBytes ?? 0n) || undefined,
       turns: spec?.limits?.turns || undefined,
       budgetUsd: spec?.limits?.budgetUsd || undefined,

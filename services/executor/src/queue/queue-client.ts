@@ -1,5 +1,6 @@
 import { CallError, type Client } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import type { Logger } from "pino";
 import type {
   Answer,
@@ -12,7 +13,7 @@ import type {
   SyncRequest,
 } from "../domain/queue.js";
 import { toOrder, toReceiptMessage } from "./emergency.js";
-import { toDuration, toLease, toMs, toTaskError, toTaskEvent, toTaskResult, toUsage } from "./messages.js";
+import { toLease, toTaskError, toTaskEvent, toTaskResult, toUsage } from "./messages.js";
 
 /** The calls that an executor makes. */
 export type QueueClient = Pick<
@@ -58,13 +59,13 @@ class GrpcQueue implements QueuePort {
     };
     try {
       const answer = await this.#client.sync(message, { signal, timeoutMs: maxWaitMs + SYNC_MARGIN_MS });
-      const nextSyncMs = toMs(answer.nextSync) ?? 0;
+      const nextSyncMs = durationMs(answer.nextSync);
       return {
         leases: answer.leases.map(toLease),
         cancellations: answer.cancellations,
         lostTaskIds: answer.lostTaskIds,
         nextSyncMs,
-        leaseMs: toMs(answer.leaseLength) ?? HEARTBEATS * nextSyncMs,
+        leaseMs: durationMs(answer.leaseLength) || HEARTBEATS * nextSyncMs,
         timeMs: answer.time?.getTime(),
         emergency: answer.emergency && toOrder(answer.emergency),
       };

@@ -21,7 +21,7 @@ export async function createRunFolder(parent: string, name: string, temporary: s
     home: join(path, "home"),
     tmp,
     async remove() {
-      // If one folder cannot be removed, the other is removed all the same.
+      // If one folder cannot be removed, the other is removed nevertheless.
       const both = await Promise.allSettled([removeTree(path), removeTree(tmp)]);
       for (const one of both) if (one.status === "rejected") throw one.reason;
     },

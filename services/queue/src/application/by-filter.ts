@@ -1,19 +1,17 @@
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
-import type { Queue } from "../domain/lifecycle/queue.js";
+import type { Moves } from "../domain/lifecycle/moves.js";
 import { type BulkChange, type BulkStore, type Clearing, createBulk } from "../domain/search/bulk.js";
 import type { Counts } from "../domain/search/change-all.js";
-import type { TaskFilter } from "../domain/search/filter.js";
-import { listTasks } from "../domain/search/scan.js";
+import { type Listing, listTasks } from "../domain/search/scan.js";
 
-const PAGE_SIZE = 50;
+export type ByFilter = ReturnType<typeof createByFilter>;
 
 /** The calls about all tasks that a filter matches. */
-export function createByFilter({ store, queue }: { readonly store: BulkStore; readonly queue: Queue }) {
-  const bulk = createBulk({ store, queue });
+export function createByFilter(deps: { readonly store: BulkStore; readonly moves: Moves }) {
+  const bulk = createBulk(deps);
   return {
-    /** `pageSize` 0 means the default of 50. Throws INVALID_FIELD for the token. */
-    list: (filter: TaskFilter, { pageSize, pageToken }: { readonly pageSize: number; readonly pageToken: string }) =>
-      listTasks(store, { filter, pageSize: pageSize || PAGE_SIZE, pageToken }),
+    /** Throws INVALID_FIELD for the token. */
+    list: (which: Listing) => listTasks(deps.store, which),
 
     cancel: (change: BulkChange, signal: AbortSignal) => bulk.cancel(change, signal),
     retry: (change: BulkChange, signal: AbortSignal) => bulk.retry(change, signal),

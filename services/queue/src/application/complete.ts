@@ -8,7 +8,7 @@ import type { RunLearner } from "./run-learner.js";
 
 const MAX_RESULT_BYTES = 12 * 1024 * 1024;
 
-export interface CompleteDeps {
+interface CompleteDeps {
   readonly queue: Pick<Queue, "complete">;
   readonly conversations: Pick<TaskConversations, "ofResult">;
   /** Absent: no answer is cached. */
@@ -25,6 +25,8 @@ export interface Completion {
   readonly engineConversationId: string;
   readonly transcriptFault: string;
 }
+
+export type Complete = ReturnType<typeof createComplete>;
 
 /**
  * Ends a task with its result, and passes the result to the conversation, the cache and the estimates. Throws

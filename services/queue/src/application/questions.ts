@@ -8,12 +8,13 @@ import type { SituationStore } from "../domain/explain/situation-store.js";
 import { acceptSpec, conditionsOf, type SpecLimits } from "../domain/intake/validate.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import type { Order } from "../domain/order/order.js";
+import type { Caller } from "../domain/task/caller.js";
 import type { Clock } from "../domain/task/clock.js";
 import { labelName } from "../domain/task/labels.js";
 import { isEnded, isHeld, type Task } from "../domain/task/task.js";
 import { classOf } from "../messages/words.js";
 
-export interface QuestionDeps {
+interface QuestionDeps {
   readonly queue: Pick<Queue, "findFor">;
   readonly store: SituationStore & Clock;
   readonly order: Order;
@@ -31,6 +32,8 @@ export interface Why {
   readonly start: Estimate | undefined;
 }
 
+export type Questions = ReturnType<typeof createQuestions>;
+
 /** Questions about when a task starts. They change nothing. */
 export function createQuestions({ queue, store, order, limits, conversations }: QuestionDeps) {
   const situationOf = async (task: Waiting): Promise<Situation> => {
@@ -42,8 +45,8 @@ export function createQuestions({ queue, store, order, limits, conversations }: 
 
   return {
     /** `why` is absent when the task is held or has ended. Throws TASK_NOT_FOUND. */
-    async explain(taskId: string, agentId: string): Promise<{ readonly task: Task; readonly why?: Why }> {
-      const task = await queue.findFor(taskId, agentId);
+    async explain(taskId: string, caller: Caller): Promise<{ readonly task: Task; readonly why?: Why }> {
+      const task = await queue.findFor(taskId, caller);
       if (isHeld(task.state) || isEnded(task.state)) return { task };
       const situation = await situationOf(task);
       const { here, around } = situation;

@@ -1,4 +1,4 @@
-import { contextFromTraceparent, tracer } from "@ccsp/telemetry";
+import { contextFromTraceparent, traceparentOf, tracer } from "@ccsp/telemetry";
 import { SpanKind } from "@opentelemetry/api";
 import type { Task } from "../domain/task/task.js";
 
@@ -26,6 +26,5 @@ export function recordQueueWait(task: Task): string {
     contextFromTraceparent(task.trace),
   );
   span.end(task.leased);
-  const { traceId, spanId, traceFlags } = span.spanContext();
-  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+  return traceparentOf(span.spanContext());
 }

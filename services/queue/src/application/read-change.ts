@@ -1,11 +1,14 @@
+import { invalidFields } from "@ccsp/errors";
 import type {
   CancelTasksRequest,
   ClearQueueRequest,
   RetryTasksRequest,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
 import { Faults } from "../domain/fields/faults.js";
 import type { BulkChange, Clearing } from "../domain/search/bulk.js";
 import type { TaskFilter } from "../domain/search/filter.js";
+import type { PriorityClass } from "../domain/task/task.js";
 import { classOf } from "../messages/words.js";
 import { checkAgent, readBulkFilter } from "./read-filter.js";
 import { checkWho } from "./read-gates.js";
@@ -28,6 +31,13 @@ export const readRetry = (request: RetryTasksRequest): BulkChange =>
     const failed = states.every((state) => state === "FAILED" || state === "EXPIRED");
     faults.unless(failed, "filter.states", "may be FAILED and EXPIRED only");
   });
+
+/** Reads the priority of a SetPriority request. Throws INVALID_FIELD. */
+export function readPriority(priority: Priority): PriorityClass {
+  const named = classOf(priority);
+  if (named === undefined) throw invalidFields([{ field: "priority", description: "is not a known priority" }]);
+  return named;
+}
 
 /** Reads a ClearQueue request. Throws INVALID_FIELD. */
 export function readClear({ priority, agentId, confirmationToken: token, who }: ClearQueueRequest) {

@@ -1,11 +1,15 @@
 import { categoryNameOf } from "@ccsp/errors";
 import type { ListRequest, TaskFilter as TaskFilterMessage } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Faults } from "../domain/fields/faults.js";
+import { Faults } from "../domain/fields/faults.js";
 import { isAgentId } from "../domain/fields/ids.js";
 import { ANY_TASK, type TaskFilter } from "../domain/search/filter.js";
+import type { Listing } from "../domain/search/scan.js";
+import type { Caller } from "../domain/task/caller.js";
 import { labelName } from "../domain/task/labels.js";
 import type { State } from "../domain/task/task.js";
 import { classOf, stateOf } from "../messages/words.js";
+
+const PAGE_SIZE = 50;
 
 /**
  * Reads the filter of a change of many tasks. A filter without a set field is a fault: a forgotten filter must not mean
@@ -18,16 +22,26 @@ export function readBulkFilter(filter: TaskFilterMessage | undefined, faults: Fa
   return ANY_TASK;
 }
 
-/** Joins agent and states of the request with the other fields of its filter. Undefined when no task can match. */
-export function readListFilter({ agentId, states, filter }: ListRequest, faults: Faults): TaskFilter | undefined {
+/** Reads a List request. Undefined when no task can match. Throws INVALID_FIELD. */
+export function readList(request: ListRequest, caller: Caller): Listing | undefined {
+  const faults = new Faults();
+  const { pageSize, pageToken } = request;
+  faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
+  const filter = readListFilter(request, caller, faults);
+  faults.check();
+  return filter && { filter, pageSize: pageSize || PAGE_SIZE, pageToken };
+}
+
+/** Joins the caller and the states of the request with the other fields of its filter. Undefined when no task can match. */
+function readListFilter({ states, filter }: ListRequest, caller: Caller, faults: Faults): TaskFilter | undefined {
   faults.unless(filter === undefined || filter.agentId === "", "filter.agent_id", "belongs in agent_id");
   faults.unless(filter === undefined || filter.states.length === 0, "filter.states", "belongs in states");
-  checkAgent("agent_id", agentId, faults);
+  if (caller.kind === "agent") checkAgent("agent_id", caller.id, faults);
   // A state that this version does not know still filters: no task can match it.
   const known = states.flatMap((state): State | [] => stateOf(state) ?? []);
   if (states.length > 0 && known.length === 0) return undefined;
   const rest = filter ? readFilter({ ...filter, agentId: "", states: [] }, faults) : ANY_TASK;
-  return { ...rest, ...(agentId !== "" && { agent: agentId }), states: known };
+  return { ...rest, ...(caller.kind === "agent" && { agent: caller.id }), states: known };
 }
 
 /** Checks an agent id. The empty id is valid and means every agent. */

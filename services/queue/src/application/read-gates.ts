@@ -1,9 +1,9 @@
 import { isVisible, VISIBLE_RULE, visible } from "@ccsp/errors";
 import type { PauseQueueRequest, ResumeQueueRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isAgentId, isLabelKey, isLabelValue } from "../domain/fields/ids.js";
 import type { Scope } from "../domain/gates/scope.js";
-import { durationMs } from "../messages/duration.js";
 import { scopeOf } from "../messages/gate-message.js";
 
 const MAX_WHO = 128;

@@ -5,7 +5,7 @@ import type { NewTask } from "../domain/intake/intake-store.js";
 import { acceptSpec, conditionsOf, type SpecLimits } from "../domain/intake/validate.js";
 import { labelName } from "../domain/task/labels.js";
 import { retryOf } from "../messages/failure.js";
-import { storeSpec } from "../messages/task-message.js";
+import { storeSpec, type Writable } from "../messages/task-message.js";
 import { classOf } from "../messages/words.js";
 
 /** A valid request. */
@@ -57,5 +57,3 @@ export function readRequest(
   if (cacheKey !== undefined) task.cacheKey = cacheKey;
   return { task, spec };
 }
-
-type Writable<T> = { -readonly [F in keyof T]: T[F] };

@@ -1,7 +1,7 @@
 import type { TaskResult } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 import type { RunTimeStore } from "../domain/explain/situation-store.js";
 import type { Task } from "../domain/task/task.js";
-import { durationMs } from "../messages/duration.js";
 import { loadSpec } from "../messages/task-message.js";
 
 /**

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 
 const EVERY_MS = 1_000;
-// Less than the pause of a stream, because its timer may fire a little early. Then it must not get the old status
-// again.
+// A status older than this is read again. It is less than the pause of a stream, because the timer of that pause may
+// fire a little early. Even then the stream must get a new status.
 const FRESH_MS = 900;
 
 /**

@@ -7,6 +7,7 @@ import type { NewTask } from "../domain/intake/intake-store.js";
 import { settleAll } from "../domain/intake/settle-all.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import { toBeAnswered } from "../domain/task/alarm.js";
+import { asAgent } from "../domain/task/caller.js";
 import type { FullTask } from "../domain/task/task-store.js";
 import { cachedFacts } from "../messages/run-facts.js";
 import { type Asked, type ReadDeps, readRequest } from "./read-request.js";
@@ -110,10 +111,9 @@ async function lookUpAndStore({ task, spec }: Asked, { queue, cache, conversatio
 }
 
 async function answered(task: FullTask, result: TaskResult, queue: LookUpDeps["queue"]): Promise<FullTask> {
-  const { id, agent } = task.task;
   try {
-    await queue.answer(id, TaskResult.encode(result).finish(), cachedFacts(result));
-    return await queue.get(id, agent);
+    await queue.answer(task.task.id, TaskResult.encode(result).finish(), cachedFacts(result));
+    return await queue.get(task.task.id, asAgent(task.task.agent));
   } catch {
     // The task is accepted, so the call does not fail. After a minute, the task waits like any other (see
     // `toBeAnswered`).

@@ -1,5 +1,5 @@
 import { TaskResult, type TaskSpec } from "@ccsp/protos/ccsp/task/v1/task.js";
-import { durationMs } from "../messages/duration.js";
+import { durationMs } from "@ccsp/protos/duration.js";
 import { cacheKey } from "./cache-key.js";
 import type { ResultCache } from "./result-cache.js";
 

@@ -1,30 +1,24 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { ClearQueueResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createByFilter } from "../application/by-filter.js";
+import type { ByFilter } from "../application/by-filter.js";
 import { readChange, readClear, readRetry } from "../application/read-change.js";
-import { readListFilter } from "../application/read-filter.js";
-import { Faults } from "../domain/fields/faults.js";
-import type { Queue } from "../domain/lifecycle/queue.js";
-import type { BulkStore } from "../domain/search/bulk.js";
+import { readList } from "../application/read-filter.js";
 import type { Counts } from "../domain/search/change-all.js";
 import { toTaskMessage } from "../messages/task-message.js";
+import { callerOf } from "./caller.js";
 
 type Rpc = "list" | "cancelTasks" | "retryTasks" | "clearQueue";
 
-const MOST_AGENTS = 100;
+/** Agents that the answer to ClearQueue names, those with the most tasks. */
+const MOST_AGENTS_NAMED = 100;
 
 /** The RPCs whose request names tasks by a filter instead of by their ids. */
-export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<Handlers<QueueServiceService>, Rpc> {
-  const byFilter = createByFilter(deps);
+export function filterHandlers(byFilter: ByFilter): Pick<Handlers<QueueServiceService>, Rpc> {
   return {
-    async list(request) {
-      const faults = new Faults();
-      const { pageSize, pageToken } = request;
-      faults.unless(pageSize >= 0 && pageSize <= 500, "page_size", "must be 1 to 500, or 0 for 50");
-      const filter = readListFilter(request, faults);
-      faults.check();
-      if (filter === undefined) return { tasks: [], nextPageToken: "" };
-      const page = await byFilter.list(filter, { pageSize, pageToken });
+    async list(request, context) {
+      const which = readList(request, callerOf(context, request.agentId));
+      if (which === undefined) return { tasks: [], nextPageToken: "" };
+      const page = await byFilter.list(which);
       const tasks = page.tasks.map((task) => toTaskMessage({ task, prompts: undefined, result: undefined }));
       return { tasks, nextPageToken: page.nextPageToken };
     },
@@ -48,7 +42,7 @@ export function filterHandlers(deps: { store: BulkStore; queue: Queue }): Pick<H
 }
 
 function clearAnswer(counts: Counts, confirmationToken: string): ClearQueueResponse {
-  const agents = [...counts].toSorted(([, a], [, b]) => b - a).slice(0, MOST_AGENTS);
+  const agents = [...counts].toSorted(([, a], [, b]) => b - a).slice(0, MOST_AGENTS_NAMED);
   return {
     tasks: BigInt(sum(counts)),
     confirmationToken,

@@ -1,20 +1,21 @@
 import type { Handlers } from "@ccsp/grpc-kit";
-import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import type { GetStatusResponse, QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
 import { readStop } from "../application/read-emergency.js";
 import { readPause, readResume } from "../application/read-gates.js";
-import { readStatus, type StatusReadStore } from "../application/status.js";
-import { createStatusFeed } from "../application/status-feed.js";
-import { toStatusMessage } from "../application/status-message.js";
+import type { StatusFeed } from "../application/status-feed.js";
 import type { EmergencyStop } from "../domain/emergency/emergency-stop.js";
 import type { Gates } from "../domain/gates/gate-keeper.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
+import type { Clock } from "../domain/task/clock.js";
 import { toEmergencyStatus } from "../messages/emergency-message.js";
 import { toGateMessage } from "../messages/gate-message.js";
 
 export interface ControlDeps {
   readonly gates: Gates;
   readonly emergency: EmergencyStop;
-  readonly store: StatusReadStore;
+  readonly store: Clock;
+  readonly getStatus: () => Promise<GetStatusResponse>;
+  readonly watchStatus: StatusFeed;
   readonly limits: SpecLimits;
 }
 
@@ -26,9 +27,9 @@ export function controlHandlers({
   emergency,
   store,
   limits,
+  getStatus,
+  watchStatus,
 }: ControlDeps): Pick<Handlers<QueueServiceService>, Rpc> {
-  const getStatus = async () => toStatusMessage(await readStatus(store), limits);
-  const watchStatus = createStatusFeed(getStatus);
   return {
     async pauseQueue(request) {
       const nowMs = await store.now("");

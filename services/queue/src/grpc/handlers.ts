@@ -1,19 +1,22 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { QuestionDeps } from "../application/questions.js";
+import type { ByFilter } from "../application/by-filter.js";
+import type { Questions } from "../application/questions.js";
 import { conversationHandlers } from "../conversations/handlers.js";
-import type { BulkStore } from "../domain/search/bulk.js";
-import type { ScheduleHandlers } from "../schedules/handlers.js";
+import { scheduleHandlers } from "../schedules/handlers.js";
+import type { Schedules } from "../schedules/schedules.js";
 import { filterHandlers } from "./by-filter.js";
 import { type ControlDeps, controlHandlers } from "./control.js";
 import { type LeaseDeps, leaseHandlers } from "./leases.js";
 import { questionHandlers } from "./questions.js";
 import { type TaskDeps, taskHandlers } from "./tasks.js";
 
-export type HandlerDeps = TaskDeps &
-  LeaseDeps &
-  ControlDeps &
-  QuestionDeps & { readonly store: BulkStore; readonly schedules: ScheduleHandlers };
+export interface HandlerDeps extends TaskDeps, LeaseDeps, ControlDeps {
+  readonly store: TaskDeps["store"] & ControlDeps["store"];
+  readonly questions: Questions;
+  readonly byFilter: ByFilter;
+  readonly schedules: Schedules;
+}
 
 /**
  * All RPCs of QueueService. They only convert messages: the rules are in domain/, and application/ joins several rooms.
@@ -22,8 +25,8 @@ export const queueHandlers = (deps: HandlerDeps): Handlers<QueueServiceService> 
   ...taskHandlers(deps),
   ...leaseHandlers(deps),
   ...controlHandlers(deps),
-  ...questionHandlers(deps),
-  ...filterHandlers(deps),
+  ...questionHandlers(deps.questions),
+  ...filterHandlers(deps.byFilter),
   ...conversationHandlers(deps.conversations),
-  ...deps.schedules,
+  ...scheduleHandlers(deps.schedules, deps.limits),
 });

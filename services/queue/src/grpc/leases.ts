@@ -1,28 +1,23 @@
 import { visible } from "@ccsp/errors";
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createComplete } from "../application/complete.js";
+import { toDuration } from "@ccsp/protos/duration.js";
+import type { Complete } from "../application/complete.js";
 import { deliver } from "../application/deliver.js";
-import { createRunLearner } from "../application/run-learner.js";
-import type { TaskCache } from "../cache/task-cache.js";
 import type { TaskConversations } from "../conversations/task-conversations.js";
-import type { RunTimeStore } from "../domain/explain/situation-store.js";
 import { cut, MAX_REASON_BYTES } from "../domain/fields/text.js";
 import type { Sync } from "../domain/leases/sync.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
-import { toDuration } from "../messages/duration.js";
 import { toOrder } from "../messages/emergency-message.js";
+import { toLease } from "../messages/lease-message.js";
 import { failFacts } from "../messages/run-facts.js";
 import { toState } from "../messages/words.js";
-import { toLease } from "./lease-message.js";
 import { readFailure, readReport, readSync } from "./requests.js";
 
 export interface LeaseDeps {
   readonly queue: Queue;
   readonly sync: Sync;
-  readonly store: RunTimeStore;
-  /** Absent: no results are cached. */
-  readonly cache?: TaskCache | undefined;
+  readonly complete: Complete;
   readonly conversations: TaskConversations;
   /** Redis' time, in ms since 1970. */
   readonly clock: { now(): number };
@@ -34,13 +29,10 @@ type Rpc = "sync" | "report" | "complete" | "fail" | "release";
 export function leaseHandlers({
   queue,
   sync,
-  store,
-  cache,
+  complete,
   conversations,
   clock,
 }: LeaseDeps): Pick<Handlers<QueueServiceService>, Rpc> {
-  const learn = createRunLearner(store, () => performance.now());
-  const complete = createComplete({ queue, conversations, cache, learn });
   return {
     async sync(request, context) {
       const answer = await sync(readSync(request, context), context.signal);

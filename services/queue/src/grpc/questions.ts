@@ -6,20 +6,20 @@ import {
   type QueueServiceService,
   type StartEstimate,
 } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { createQuestions, type QuestionDeps } from "../application/questions.js";
+import { toDuration } from "@ccsp/protos/duration.js";
+import type { Questions } from "../application/questions.js";
 import type { Blocker } from "../domain/explain/blockers.js";
 import type { Estimate } from "../domain/explain/estimate.js";
-import { toDuration } from "../messages/duration.js";
 import { toState } from "../messages/words.js";
+import { callerOf } from "./caller.js";
 
 /** The RPCs that answer when and why a task starts. */
 export function questionHandlers(
-  deps: QuestionDeps,
+  questions: Questions,
 ): Pick<Handlers<QueueServiceService>, "explainTask" | "estimateTask"> {
-  const questions = createQuestions(deps);
   return {
-    async explainTask({ taskId, agentId }) {
-      const { task, why } = await questions.explain(taskId, agentId);
+    async explainTask({ taskId, agentId }, context) {
+      const { task, why } = await questions.explain(taskId, callerOf(context, agentId));
       const state = toState(task.state);
       if (why === undefined) return { ...NOTHING, state };
       const { aheadInClass, aheadOfAgent, blockers, earliestMs, start } = why;

@@ -1,22 +1,19 @@
 import { invalidFields, visible } from "@ccsp/errors";
 import type { CallContext } from "@ccsp/grpc-kit";
 import type { FailRequest, ReportRequest, SyncRequest } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import type { Priority } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { durationMs } from "@ccsp/protos/duration.js";
+import { readTraceparent } from "@ccsp/telemetry";
 import { readReceipt } from "../application/read-emergency.js";
 import { ACCOUNT_RULE, isAccount } from "../application/read-gates.js";
 import { Faults } from "../domain/fields/faults.js";
 import { isExecutorId } from "../domain/fields/ids.js";
 import { cut } from "../domain/fields/text.js";
 import type { SyncInput } from "../domain/leases/sync.js";
-import type { Failure, PriorityClass } from "../domain/task/task.js";
+import type { Failure } from "../domain/task/task.js";
 import type { Report } from "../domain/task/task-store.js";
-import { durationMs } from "../messages/duration.js";
 import { failureOf } from "../messages/failure.js";
 import { encodeReported } from "../messages/log-message.js";
-import { classOf } from "../messages/words.js";
 
-// W3C Trace Context, version 00. The queue only shows it as a link, so a report with another value is not refused.
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 // An executor that holds more leases than this is faulty.
 const MAX_HELD = 1_000;
 const MAX_OFFERS = 32;
@@ -96,15 +93,9 @@ export function readReport(request: ReportRequest): Report {
     fence: Number(fence),
     number: reportSequence,
     entries,
-    ...(started && { started: { traceparent: TRACEPARENT.test(started.traceparent) ? started.traceparent : "" } }),
+    // The queue only shows it as a link, so a malformed one is not refused.
+    ...(started && { started: { traceparent: readTraceparent(started.traceparent) } }),
   };
-}
-
-/** Throws INVALID_FIELD. */
-export function readPriority(priority: Priority): PriorityClass {
-  const named = classOf(priority);
-  if (named === undefined) throw invalidFields([{ field: "priority", description: "is not a known priority" }]);
-  return named;
 }
 
 /** Throws INVALID_FIELD. */

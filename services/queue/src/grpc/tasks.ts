@@ -1,5 +1,6 @@
 import type { Handlers } from "@ccsp/grpc-kit";
 import type { QueueServiceService } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { readPriority } from "../application/read-change.js";
 import { enqueueBatch, type Submissions } from "../application/submissions.js";
 import type { Queue } from "../domain/lifecycle/queue.js";
 import type { LogStore } from "../domain/log/log-store.js";
@@ -10,7 +11,7 @@ import { toBatchResponse } from "../messages/batch-message.js";
 import { toTaskEvent } from "../messages/log-message.js";
 import { toTaskMessage } from "../messages/task-message.js";
 import { toRunResponse, toWatchResponse } from "../messages/watch-message.js";
-import { readPriority } from "./requests.js";
+import { callerOf } from "./caller.js";
 
 export interface TaskDeps {
   readonly queue: Queue;
@@ -43,27 +44,30 @@ export function taskHandlers({ queue, submissions, store, wakes }: TaskDeps): Pi
       }
     },
 
-    async *watch({ taskId: id, agentId: agent, afterSequence }, { signal, unread }) {
-      if (agent !== "") unread.countFor(agent);
+    async *watch({ taskId: id, agentId, afterSequence }, context) {
+      const { signal, unread } = context;
+      const caller = callerOf(context, agentId);
+      if (caller.kind === "agent") unread.countFor(caller.id);
       const reserve = (bytes: number) => unread.reserve(bytes);
-      const watching = watchTask({ store, wakes, reserve }, { id, agent, afterSequence }, signal);
+      const watching = watchTask({ store, wakes, reserve }, { id, caller, afterSequence }, signal);
       for await (const watched of watching) yield toWatchResponse(watched);
     },
 
-    async get({ taskId, agentId }) {
-      return { task: toTaskMessage(await queue.get(taskId, agentId)) };
+    async get({ taskId, agentId }, context) {
+      return { task: toTaskMessage(await queue.get(taskId, callerOf(context, agentId))) };
     },
 
-    async cancel({ taskId, agentId, reason }) {
-      return { task: toTaskMessage(await queue.cancel(taskId, agentId, reason)) };
+    async cancel({ taskId, agentId, reason }, context) {
+      return { task: toTaskMessage(await queue.cancel(taskId, callerOf(context, agentId), reason)) };
     },
 
-    async retryTask({ taskId, agentId, reason }) {
-      return { task: toTaskMessage(await queue.retry(taskId, agentId, reason)) };
+    async retryTask({ taskId, agentId, reason }, context) {
+      return { task: toTaskMessage(await queue.retry(taskId, callerOf(context, agentId), reason)) };
     },
 
-    async setPriority({ taskId, agentId, priority }) {
-      return { task: toTaskMessage(await queue.setPriority(taskId, agentId, readPriority(priority))) };
+    async setPriority({ taskId, agentId, priority }, context) {
+      const caller = callerOf(context, agentId);
+      return { task: toTaskMessage(await queue.setPriority(taskId, caller, readPriority(priority))) };
     },
   };
 }

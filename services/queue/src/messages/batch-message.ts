@@ -1,7 +1,7 @@
 import { Refusal } from "@ccsp/errors";
 import type { EnqueueBatchResponse, EnqueueOutcome } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import type { FullTask } from "../domain/task/task-store.js";
-import { toDuration } from "./duration.js";
 
 /** The outcome of each task of a batch. Throws an error that is not a refusal, because it is a fault of the queue. */
 export const toBatchResponse = (settled: readonly PromiseSettledResult<FullTask>[]): EnqueueBatchResponse => ({

@@ -1,8 +1,8 @@
 import { categoryNameOf, isCategoryName, type SourceName, visible } from "@ccsp/errors";
 import { ErrorCategory, ErrorSource, type RetryPolicy, type TaskError } from "@ccsp/protos/ccsp/task/v1/task.js";
+import { durationMs, toDuration } from "@ccsp/protos/duration.js";
 import { cut } from "../domain/fields/text.js";
 import type { Failure, TaskRetry } from "../domain/task/task.js";
-import { durationMs, toDuration } from "./duration.js";
 
 const MAX_MESSAGE_BYTES = 2048;
 // One day more than the longest window that a provider may name. Without this bound, a value that fits into a request

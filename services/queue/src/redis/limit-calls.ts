@@ -7,7 +7,7 @@ import type { Shard } from "./shard.js";
 const HALVE_EVERY_MS = 10_000;
 /** Successes after which a bound grows by one. */
 const GROW_AFTER = 3;
-/** The script reads each lease, which costs Redis 3 µs per lease. */
+/** The leases are counted again at most once in this time, because this costs Redis 3 µs for each lease. */
 const MEND_EVERY_MS = 30_000;
 const PAGE = 500;
 
@@ -33,9 +33,9 @@ export function createLimitCalls({ redis, scripts, keys, clock }: Shard): LimitS
         engineTopic(engine),
       ),
 
-    unthrottleRefilled: () => scripts.liftRefilled({ bench, refills }, clock(), channels.work),
+    unthrottleRefilled: () => scripts.unthrottleRefilled({ bench, refills }, clock(), channels.work),
 
-    unthrottle: (agent = "") => scripts.liftBench({ bench }, agent, channels.work),
+    unthrottle: (agent = "") => scripts.unthrottle({ bench }, agent, channels.work),
 
     mendRunning: () => scripts.mendRunning({ running, tasks, leases, meta }, clock(), MEND_EVERY_MS),
 

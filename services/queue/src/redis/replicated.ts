@@ -17,8 +17,8 @@ const RECENT_MS = 60_000;
 /**
  * The same store, but some answers wait until the replicas of Redis have the change too: that a task was accepted, put
  * back, failed or ended. A repeated call waits too, and so does a call that reads an end. When the replicas do not
- * answer within 2 s, the call throws DEPENDENCY_UNAVAILABLE. The change may have been made all the same, and the caller
- * has to repeat the call.
+ * answer within 2 s, the call throws DEPENDENCY_UNAVAILABLE. The change may have been made nevertheless, and the
+ * caller has to repeat the call.
  */
 export function replicated(store: TaskStore, { isKept, confirm }: Replicas): TaskStore {
   const confirmEnqueued = async (task: NewTask, answer: EnqueueOutcome): Promise<EnqueueOutcome> => {
@@ -26,7 +26,8 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
     if (answer.outcome === "known") await confirm(requestOf(task, answer.id));
     return answer;
   };
-  // `RedisClock` does not do here: it estimates, and only the clock of the first shard.
+  // Asks the shard's Redis for its time. `RedisClock` is not exact enough: it only estimates the time, and only that of
+  // the first shard.
   const isEndSafe = async ({ id, state, ended = 0 }: Task): Promise<boolean> =>
     !isEnded(state) ||
     (await store.now(id)) - ended > RECENT_MS ||
@@ -55,7 +56,7 @@ export function replicated(store: TaskStore, { isKept, confirm }: Replicas): Tas
     async move(task, move, result) {
       const outcome = await store.move(task, move, result);
       // Every Fail waits. Its executor learns that the attempt is over, so the lease must not come back. And a repeated
-      // Fail is decided anew, so `to` does not say whether the first one ended the task.
+      // Fail is decided again, so `to` does not say whether the first one ended the task.
       const told = isEnded(move.to) || move.settle === "fail" || putsBack(move);
       if (told && (outcome === "ok" || outcome === "done")) {
         await confirm(recordOf(task.id, (record) => isMadeBy(move, record, task)));
@@ -97,7 +98,7 @@ const recordOf = (id: string, isShownBy: (record: Task) => boolean): Change => (
 
 /** Warns when Redis has more replicas than `replicas`: a failover may promote one that never confirmed anything. */
 export async function warnOfUnasked(redis: RedisClient, replicas: number, log: Logger): Promise<void> {
-  // Redis may be in a failover. The queue starts all the same.
+  // Redis may be in a failover. The queue starts nevertheless.
   const info = await redis.info("replication").catch(() => "");
   const connected = Number(/^connected_slaves:(\d+)/m.exec(info)?.[1] ?? 0);
   if (connected > replicas) {

@@ -5,7 +5,7 @@ import { createShared } from "./shared.js";
 
 /** A larger result is stored in chunks of this size, so Redis is never busy for long with one command. */
 export const CHUNK_BYTES = 256 * 1024;
-/** How much longer than its retention a result in chunks lives when no call removes it. */
+/** Redis deletes a result in chunks this long (ms) after its retention, in case no call deletes it before. */
 const SPARE_MS = 24 * 3_600_000;
 
 export type ResultChunks = ReturnType<typeof createResultChunks>;

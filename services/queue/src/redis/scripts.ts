@@ -130,8 +130,8 @@ const bindGateScripts = (redis: RedisClient) => ({
   raiseEmergency: bindScript(redis, lua("raise_emergency"), ["gates", "events"], String),
   keepReceipt: bindScript(redis, lua("keep_receipt"), ["receipts"], anything),
   adaptBound: bindScript(redis, lua("adapt_bound"), ["gates", "running"], anything),
-  liftBench: bindScript(redis, lua("lift_bench"), ["bench"], anything),
-  liftRefilled: bindScript(redis, lua("lift_refilled"), ["bench", "refills"], anything),
+  unthrottle: bindScript(redis, lua("unthrottle_agents"), ["bench"], anything),
+  unthrottleRefilled: bindScript(redis, lua("unthrottle_refilled"), ["bench", "refills"], anything),
   mendRunning: bindScript(redis, lua("mend_running"), ["running", "tasks", "leases", "meta"], anything),
 });
 

@@ -1,6 +1,6 @@
 /**
  * Reads a value that never changes under its key. It reads once for all callers that ask during the read, or while
- * another caller still holds the value. It has only weak references: a value that no caller holds is read anew.
+ * another caller still holds the value. It has only weak references: a value that no caller holds is read again.
  */
 export function createShared<T extends object>(read: (key: string) => Promise<T | undefined>) {
   const held = new Map<string, WeakRef<T>>();

@@ -4,11 +4,11 @@ import type { ExecutorSlots, Surroundings, Waiting } from "../domain/explain/sit
 import type { RunTimeStore, SituationStore } from "../domain/explain/situation-store.js";
 import { CLASSES, type Task } from "../domain/task/task.js";
 import type { Shard } from "./shard.js";
-import { countOlder, MOST_AGENTS, readStanding } from "./standing.js";
+import { countOlder, MOST_AGENTS_READ, readStanding } from "./standing.js";
 import { createExecutorReads } from "./status-reads.js";
 import { MOST_HELD, readTasksIn } from "./task-pages.js";
 
-/** Reads what one task meets, and remembers how long runs take. */
+/** Reads what can delay a task, and remembers how long runs take. */
 export const createSituationReads = (shard: Shard): SituationStore & RunTimeStore => ({
   standing: (task) => readStanding(shard, task),
   surroundings: (task) => readSurroundings(shard, task),
@@ -33,7 +33,7 @@ async function readSurroundings(shard: Shard, task: Waiting): Promise<Surroundin
     readTasksIn(shard, keys.leases, MOST_HELD),
     Promise.all(CLASSES.map((each) => redis.zcard(of[`${each}Lines`]))),
     redis.lrange(keys.runs(engine), 0, -1),
-    redis.zrangebyscore(of[`${priority}Heads`], "-inf", since, "LIMIT", 0, MOST_AGENTS),
+    redis.zrangebyscore(of[`${priority}Heads`], "-inf", since, "LIMIT", 0, MOST_AGENTS_READ),
   ]);
   const [urgent = 0, ...others] = waiting;
   const older = await Promise.all(agents.map((agent) => countOlder(shard, of[`${priority}Lines`], agent, task)));

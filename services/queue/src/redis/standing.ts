@@ -6,9 +6,12 @@ import { decodeGates } from "./gate-calls.js";
 import type { Shard } from "./shard.js";
 
 /** The most agents that are read. Each one is counted by a command of its own. */
-export const MOST_AGENTS = 500;
+export const MOST_AGENTS_READ = 500;
 
-/** Reads what a task meets in its own shard. The queue goes on meanwhile, so the values are of nearly one moment. */
+/**
+ * Reads what can delay a task in its own shard. The queue continues meanwhile, so the values are only nearly from one
+ * moment.
+ */
 export async function readStanding(shard: Shard, task: Waiting): Promise<Standing> {
   const { redis, keys, now } = shard;
   const { engine, class: priority } = task;
@@ -83,7 +86,7 @@ async function readTurns(
   const of = keys.engine(engine);
   const [lines, turns] = [of[`${priority}Lines`], of[`${priority}Turns`]];
   const [flat, own, classTime] = await Promise.all([
-    redis.zrange(turns, "0", String(MOST_AGENTS - 1), "WITHSCORES"),
+    redis.zrange(turns, "0", String(MOST_AGENTS_READ - 1), "WITHSCORES"),
     redis.zscore(turns, agent),
     redis.hget(of.rota, `time:${priority}`),
   ]);

@@ -3,15 +3,14 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Submissions } from "../application/submissions.js";
 import type { Room } from "../domain/intake/memory.js";
-import type { SpecLimits } from "../domain/intake/validate.js";
 import type { Wakes } from "../domain/wakes/wakes.js";
 import type { Replicas } from "../redis/replicas.js";
-import { scheduleHandlers } from "./handlers.js";
 import { createMakeTask } from "./make-task.js";
 import { observeSchedules } from "./metrics.js";
 import { runDue } from "./run-due.js";
 import { startScheduling } from "./schedule-loop.js";
 import { createScheduleStore, replicatedSchedules } from "./schedule-store.js";
+import { createSchedules } from "./schedules.js";
 
 export interface ScheduleDeps {
   readonly redis: RedisClient;
@@ -21,7 +20,6 @@ export interface ScheduleDeps {
   readonly room?: Room;
   readonly wakes: Wakes;
   readonly enqueue: Submissions["enqueue"];
-  readonly limits: SpecLimits;
   readonly registry: Registry;
   readonly log: Logger;
   /** Absent: Redis' clock. Tests set it. */
@@ -29,13 +27,13 @@ export interface ScheduleDeps {
 }
 
 /**
- * Opens recurring tasks: their RPCs, and the loop that makes their tasks until it is closed. The loop runs in every
+ * Opens recurring tasks: what agents may do with them, and the loop that makes their tasks until it is closed. The loop runs in every
  * replica.
  */
-export function openSchedules({ redis, replicas, room, wakes, enqueue, limits, registry, log, clock }: ScheduleDeps) {
+export function openSchedules({ redis, replicas, room, wakes, enqueue, registry, log, clock }: ScheduleDeps) {
   const local = createScheduleStore(redis, clock);
   const store = replicas ? replicatedSchedules(local, replicas) : local;
   const deps = { store, makeTask: createMakeTask(enqueue), observer: observeSchedules(registry) };
   const loop = startScheduling(() => runDue(deps), { wakes, log });
-  return { handlers: scheduleHandlers(store, limits, room), close: async () => loop.close() };
+  return { schedules: createSchedules(store, room), close: async () => loop.close() };
 }

@@ -1,5 +1,5 @@
 import { timesAfter, timesUpTo } from "./cron.js";
-import { NEXT_TIMES, type Schedule } from "./schedule.js";
+import { type AskedSchedule, NEXT_TIMES, type Schedule } from "./schedule.js";
 
 /** Most missed times for which tasks are made after an outage. When more were missed, only the newest count. */
 const MOST_CAUGHT_UP = 100;
@@ -35,11 +35,7 @@ export function doneUpTo(schedule: Schedule, ms: number): Schedule {
  * due and not handled yet stays too, if both schedules have the same times. Otherwise only later times count: storing a
  * schedule starts nothing.
  */
-export function replaced(
-  before: Schedule | undefined,
-  asked: Omit<Schedule, "created" | "next" | "lastTask" | "lastRun" | "fault">,
-  nowMs: number,
-): Schedule {
+export function replaced(before: Schedule | undefined, asked: AskedSchedule, nowMs: number): Schedule {
   const sameTimes =
     before !== undefined && !before.paused && before.cron === asked.cron && before.timeZone === asked.timeZone;
   const { lastTask, lastRun, fault } = before ?? {};

@@ -5,10 +5,7 @@ import { Faults } from "../domain/fields/faults.js";
 import { isExecutorId } from "../domain/fields/ids.js";
 import { acceptSpec, type SpecLimits } from "../domain/intake/validate.js";
 import { cronFault, isTimeZone } from "./cron.js";
-import type { MissedRuns as Missed, Schedule } from "./schedule.js";
-
-/** The fields of a schedule that its agent sets. */
-export type AskedSchedule = Omit<Schedule, "created" | "next" | "lastTask" | "lastRun" | "fault">;
+import type { AskedSchedule, MissedRuns as Missed, Schedule } from "./schedule.js";
 
 const MISSED: readonly { readonly word: Missed; readonly value: MissedRuns }[] = [
   { word: "skip", value: MissedRuns.SKIP },

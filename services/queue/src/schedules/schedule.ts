@@ -25,6 +25,9 @@ export interface Schedule {
   readonly fault?: string;
 }
 
+/** The fields of a schedule that its agent sets. */
+export type AskedSchedule = Omit<Schedule, "created" | "next" | "lastTask" | "lastRun" | "fault">;
+
 export const NEXT_TIMES = 5;
 /** Bounds on the schedules of one agent and on their bytes, because a list of them has to fit into one message. */
 export const MOST_SCHEDULES = 1_000;

@@ -5,15 +5,15 @@ import { createGates } from "../../src/domain/gates/gate-keeper.js";
 import { scopeName } from "../../src/domain/gates/scope.js";
 import type { NewTask } from "../../src/domain/intake/intake-store.js";
 import { createSync } from "../../src/domain/leases/sync.js";
-import { createQueue } from "../../src/domain/lifecycle/queue.js";
 import { type Bulk, createBulk } from "../../src/domain/search/bulk.js";
 import type { Counts } from "../../src/domain/search/change-all.js";
 import { ANY_TASK } from "../../src/domain/search/filter.js";
+import { asAgent, OPERATOR } from "../../src/domain/task/caller.js";
 import { labelName } from "../../src/domain/task/labels.js";
 import { shardOfAgent } from "../../src/domain/task/shard.js";
 import { CLASSES, type State } from "../../src/domain/task/task.js";
 import { scopes } from "../scopes.js";
-import { ENGINES, executor, failure, LEASE_MS, NOBODY, newTask, RAMP_MS, type World } from "../world.js";
+import { ENGINES, executor, failure, LEASE_MS, NOBODY, newTask, queueOver, RAMP_MS, type World } from "../world.js";
 import { type Claimer, checkGrants, checkNothingLeft } from "./claims.js";
 import { crashingStore, type Done, isCrash } from "./crashing.js";
 import { ModelGates } from "./gates.js";
@@ -321,13 +321,13 @@ export class Play {
   }
 
   private async cancel(task: model.ModelTask): Promise<void> {
-    const answer = await this.world.queue.cancel(task.id, task.agent, "enough");
+    const answer = await this.world.queue.cancel(task.id, asAgent(task.agent), "enough");
     model.cancel(task);
     assert.equal(answer.task.state, task.state);
   }
 
   private async retry(task: model.ModelTask): Promise<void> {
-    const answer = this.world.queue.retry(task.id, task.agent, "");
+    const answer = this.world.queue.retry(task.id, asAgent(task.agent), "");
     const waiting = [...this.tasks.values()].filter((other) => other.agent === task.agent && model.waits(other));
     const room = waiting.length < BOUNDS.agent.tasks;
     if (!room && model.failed(task)) return expectRefusal(answer, "QUEUE_FULL");
@@ -337,7 +337,7 @@ export class Play {
 
   private async setPriority(task: model.ModelTask, n: number): Promise<void> {
     const priority = CLASSES[n % 4] ?? "low";
-    await this.world.queue.setPriority(task.id, "", priority);
+    await this.world.queue.setPriority(task.id, OPERATOR, priority);
     model.setPriority(task, priority);
   }
 
@@ -384,14 +384,14 @@ export class Play {
     const { world, tasks } = this;
     const now = world.clock.now;
     if (crash === undefined) {
-      await reap(world.store, world.queue, KEEP);
+      await reap(world, KEEP);
       for (const due of model.DUE) for (const task of tasks.values()) model.pass(task, due, now);
       for (const gates of this.gates) gates.forget(now);
       this.reaped = now;
       return;
     }
-    const { store, queue, settled } = this.replica(crash);
-    await reap(store, queue, KEEP).catch(unlessCrash());
+    const { settled, ...replica } = this.replica(crash);
+    await reap(replica, KEEP).catch(unlessCrash());
     const { moves, calls } = await settled();
     for (const { id, move } of moves) {
       const task = tasks.get(id);
@@ -484,9 +484,9 @@ export class Play {
     const { order, idle, stopping, limits } = this.world;
     const { store, settled } = crashingStore(this.world.store, calls);
     const gates = createGates(store, { rampMs: RAMP_MS });
-    const queue = createQueue({ store, gates, observer: NOBODY }, limits);
+    const { queue, moves } = queueOver({ store, gates, limits });
     const options = { leaseMs: LEASE_MS, engines: ENGINES, order, stopping: stopping.signal };
-    return { store, queue, sync: createSync({ store, queue, idle, observer: NOBODY }, options), settled };
+    return { store, queue, moves, sync: createSync({ store, queue, idle, observer: NOBODY }, options), settled };
   }
 }
 

@@ -33,8 +33,8 @@ const LONGEST_MS = 60_000;
 
 /**
  * Lets runs start one after the other while their interactive login is about to end. CLIs that refresh it at the same
- * time log each other out. The next run starts when the file has a later end time, or when the run before it has
- * written text, has used a tool or is over. It reads only the end time from the file.
+ * time log each other out. The next run starts when the file has a later end time, or when the previous run has written
+ * text, has used a tool or is over. It reads only the end time from the file.
  */
 export function createLogin({ file, now = Date.now }: LoginOptions): Login {
   let last: Promise<void> = Promise.resolve();

@@ -13,7 +13,7 @@ export interface Spent {
 type PerModel = readonly (readonly [string, Json])[];
 
 /**
- * Adds up the usage that each result reports since the result before it. `modelUsage` and `total_cost_usd` are totals.
+ * Adds up the usage that each result reports since the previous result. `modelUsage` and `total_cost_usd` are totals.
  * In 2.1.197 they are totals of the process. In 2.1.332 they are totals of the whole conversation, and `--resume`
  * continues the count. So they are used only if the result has no better field and its CLI counts per process.
  */

@@ -4,7 +4,8 @@ export interface DueStore {
   dueParked(count: number): Promise<readonly string[]>;
   dueAlarms(count: number): Promise<readonly string[]>;
   /**
-   * When something is due next. It skips what was due at `seen` of an earlier answer. Without `seen` it skips nothing.
+   * Tells when something is due next. `seen` of an earlier answer skips everything that was due until then. Without
+   * `seen`, nothing is skipped.
    */
   nextDue(seen?: NextDue["seen"]): Promise<NextDue>;
   /**

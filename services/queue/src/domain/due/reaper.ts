@@ -2,6 +2,7 @@ import { Refusal } from "@ccsp/errors";
 import { enforceEmergency } from "../emergency/emergency-stop.js";
 import type { EmergencyStore } from "../emergency/emergency-store.js";
 import type { GateStore, LimitStore } from "../gates/gate-store.js";
+import type { Moves } from "../lifecycle/moves.js";
 import type { Queue } from "../lifecycle/queue.js";
 import { afterAlarm } from "../task/alarm.js";
 import type { Clock } from "../task/clock.js";
@@ -12,8 +13,11 @@ import type { DueStore, NextDue, Retention } from "./due-store.js";
 const BATCH = 100;
 const FORGET_EXECUTOR_MS = 60 * 60 * 1000;
 
-/** The storage that the reaper needs. */
-export type ReaperStore = DueStore & TaskReads & TaskChanges & Clock & GateStore & LimitStore & EmergencyStore;
+export interface ReaperDeps {
+  readonly store: DueStore & TaskReads & TaskChanges & Clock & GateStore & LimitStore & EmergencyStore;
+  readonly queue: Pick<Queue, "freeLease" | "cancelHeld" | "returnBlocked">;
+  readonly moves: Moves;
+}
 
 /** What has become due since the last check: see `NextDue`. */
 export type Due = Readonly<Record<keyof NextDue["waits"], boolean>>;
@@ -24,9 +28,10 @@ export type Due = Readonly<Record<keyof NextDue["waits"], boolean>>;
  * still applies. It takes batches until one is not full. A failure, such as a task that cannot be read, does not stop
  * the rest: all faults are thrown together when the round is over.
  */
-export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promise<void> {
+export async function reapDue(deps: ReaperDeps, due: Due): Promise<void> {
+  const { store, queue } = deps;
   await inRound(async (attempt, inBatches) => {
-    if (due.tasks) await reapTasks(store, queue, inBatches);
+    if (due.tasks) await reapTasks(deps, inBatches);
     if (due.gates) {
       await attempt(store.openDueGates());
       await attempt(queue.returnBlocked());
@@ -40,9 +45,10 @@ export async function reapDue(store: ReaperStore, queue: Queue, due: Due): Promi
  * Like `reapDue`, but handles everything, because a wake-up may have been lost. It also deletes ended tasks, and
  * finishes what a process that died left half done.
  */
-export async function reap(store: ReaperStore, queue: Queue, retention: Retention): Promise<void> {
+export async function reap(deps: ReaperDeps, retention: Retention): Promise<void> {
+  const { store, queue } = deps;
   await inRound(async (attempt, inBatches) => {
-    await reapTasks(store, queue, inBatches);
+    await reapTasks(deps, inBatches);
     await inBatches(
       () => store.expiredEnds(retention, BATCH),
       // When a record cannot be read, it is not known whether the result is in chunks. Chunks expire by themselves.
@@ -62,7 +68,7 @@ export async function reap(store: ReaperStore, queue: Queue, retention: Retentio
 type Attempt = (part: Promise<void>) => Promise<void>;
 type InBatches = (peek: () => Promise<readonly string[]>, act: (id: string) => Promise<void>) => Promise<void>;
 
-async function reapTasks(store: ReaperStore, queue: Queue, inBatches: InBatches): Promise<void> {
+async function reapTasks({ store, queue, moves }: ReaperDeps, inBatches: InBatches): Promise<void> {
   await inBatches(
     () => store.overdueLeases(BATCH),
     (id) => queue.freeLease(id, { how: "expired" }),
@@ -71,7 +77,7 @@ async function reapTasks(store: ReaperStore, queue: Queue, inBatches: InBatches)
     () => store.dueParked(BATCH),
     async (id) => {
       const task = await store.find(id);
-      if (task) await queue.makeMove(task, afterParking(task));
+      if (task) await moves.makeMove(task, afterParking(task));
     },
   );
   await inBatches(
@@ -79,7 +85,7 @@ async function reapTasks(store: ReaperStore, queue: Queue, inBatches: InBatches)
     async (id) => {
       const task = await store.find(id);
       const move = task && afterAlarm(task, await store.now(id));
-      if (task && move) await queue.makeMove(task, move);
+      if (task && move) await moves.makeMove(task, move);
     },
   );
 }

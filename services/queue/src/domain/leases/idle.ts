@@ -34,8 +34,8 @@ const afterTime: After = (ms, act) => {
 };
 
 /**
- * How many more executors are woken by an executor that comes back with tasks, while more tasks wait. So the number
- * doubles each time, and only few executors are woken needlessly at the end.
+ * When an executor has claimed tasks and more tasks wait, executors are woken for this many more tasks. So the number
+ * of woken executors can double each time, and only few executors are woken needlessly at the end.
  */
 const MORE = 2;
 const LONG_MS = 60_000;

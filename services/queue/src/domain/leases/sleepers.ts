@@ -86,7 +86,7 @@ export function createSleepers(engines: readonly string[], tell: (engine: string
       }
     },
 
-    /** For how many tasks executors were woken that have not claimed yet. */
+    /** Number of tasks for which a woken executor has not claimed yet. */
     underWay: (engine: string): number =>
       [...of(engine)].reduce(
         (sum, { pending, claiming }) => sum + (pending.get(engine)?.tasks ?? 0) + (claiming.get(engine)?.tasks ?? 0),

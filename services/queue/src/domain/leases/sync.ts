@@ -84,7 +84,7 @@ export function createSync(
           await looking;
           await store.keepReceipt(input.executor, input.emergency);
         }
-        // A caller that gave up would not learn of the leases that it is granted.
+        // A caller that gave up would not learn of the leases that a claim grants.
         const claimsNothing = input.draining || signal.aborted;
         const wanted = stillSeen ? { ...input, offers: open.filter(({ engine }) => woken.engines.has(engine)) } : input;
         const [findings, { grants, waitMs }] = await Promise.all([
@@ -94,8 +94,8 @@ export function createSync(
         const { cancelled, lost, holdMs, emergency } = findings;
         const news = grants.length + cancelled.length + lost.length > 0 || told.isNews(input, emergency);
         const leftMs = end - performance.now();
-        // The store waits for a new call of this executor: a check of a waiting call does not count. So it answers at
-        // once.
+        // During a hold, the store waits for a new call of each executor. A check of a waiting call does not count as
+        // one. So this call answers at once, and the executor calls again.
         const isAwaited = again && holdMs > 0;
         if (news || isAwaited || input.draining || leftMs <= 0 || stop.aborted) {
           told.note(input, emergency);

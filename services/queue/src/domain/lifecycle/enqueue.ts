@@ -3,6 +3,7 @@ import { submitStopped } from "../emergency/emergency.js";
 import { type Bounds, queueFull } from "../intake/bounds.js";
 import type { EnqueueOutcome, IntakeStore, NewTask } from "../intake/intake-store.js";
 import { settleAnswers } from "../intake/settle-all.js";
+import { asAgent } from "../task/caller.js";
 import type { FullTask } from "../task/task-store.js";
 import { type FullTaskReads, findFullTask } from "./find-task.js";
 import type { QueueObserver } from "./observer.js";
@@ -21,7 +22,7 @@ export function createEnqueue(
     if (answer.outcome === "full") throw queueFull(bounds, answer.bound);
     if (answer.outcome === "stopped") throw submitStopped(answer.stop);
     if (answer.outcome === "conflict") throw requestIdConflict(answer.id);
-    return findFullTask(store, answer.id, task.agent);
+    return findFullTask(store, answer.id, asAgent(task.agent));
   };
 
   return {

@@ -1,3 +1,4 @@
+import { type Caller, maySee } from "../task/caller.js";
 import { taskNotFound } from "../task/not-found.js";
 import { isTaskId } from "../task/shard.js";
 import type { Task } from "../task/task.js";
@@ -5,16 +6,21 @@ import type { FullTask, TaskContents, TaskReads } from "../task/task-store.js";
 
 export type FullTaskReads = TaskReads & TaskContents;
 
-/** Finds a task of this agent. `agent` is "" for an operator, who may see every task. Throws TASK_NOT_FOUND. */
-export async function findTask(store: TaskReads, id: string, agent: string, what?: "whole"): Promise<Task> {
+/** Finds a task that the caller may see. Throws TASK_NOT_FOUND. */
+export async function findTask(store: TaskReads, id: string, caller: Caller, what?: "whole"): Promise<Task> {
   const task = isTaskId(id) ? await store.findConfirmed(id, what) : undefined;
-  if (task === undefined || (agent !== "" && task.agent !== agent)) throw taskNotFound(id);
+  if (task === undefined || !maySee(caller, task)) throw taskNotFound(id);
   return task;
 }
 
 /** Like `findTask`, with the prompts and the result of the task. */
-export async function findFullTask(store: FullTaskReads, id: string, agent: string, what?: "whole"): Promise<FullTask> {
-  const task = await findTask(store, id, agent, what);
+export async function findFullTask(
+  store: FullTaskReads,
+  id: string,
+  caller: Caller,
+  what?: "whole",
+): Promise<FullTask> {
+  const task = await findTask(store, id, caller, what);
   return {
     task,
     prompts: await store.findPrompts(task.id),

@@ -1,5 +1,6 @@
 import type { BlockedStore } from "../gates/gate-store.js";
 import { scopeName } from "../gates/scope.js";
+import { type Bounds, refuseFull } from "../intake/bounds.js";
 import { labelCap, type Order } from "../order/order.js";
 import { afterBlock } from "../task/decide.js";
 import type { Move, MoveOutcome } from "../task/move.js";
@@ -15,7 +16,8 @@ export interface Moves {
   readonly makeMove: (task: Place & Partial<Task>, move: Move, result?: Uint8Array) => Promise<MoveOutcome>;
   /**
    * Reads the task, decides and moves. It decides again when the task changed in between, so each further round means
-   * that another caller made progress. `to` is the state of the task after the call.
+   * that another caller made progress. `to` is the state of the task after the call. Throws QUEUE_FULL when a bound on
+   * waiting tasks has no room.
    */
   readonly decideAndMove: (id: string, decide: Decide) => Promise<Moved>;
 }
@@ -27,7 +29,7 @@ export interface Moved {
 
 export function createMoves(
   { store, observer }: { store: TaskReads & TaskChanges & BlockedStore; observer: QueueObserver },
-  order: Order,
+  { bounds, order }: { readonly bounds: Bounds; readonly order: Order },
 ): Moves {
   /** After the end of a run, one more blocked task of each capped label of this run may try to start. */
   const returnLabels = async ({ id: ended, state, labels }: Place & Partial<Task>): Promise<void> => {
@@ -52,6 +54,7 @@ export function createMoves(
       const move = task && (await decide(task));
       if (!task || !move) return { outcome: task ? "ok" : "missing", to: task?.state };
       const outcome = await makeMove(task, move);
+      refuseFull(bounds, outcome);
       if (outcome !== "moved") return { outcome, to: move.to };
     }
   };

@@ -1,4 +1,5 @@
 import { Faults } from "../fields/faults.js";
+import { asAgent, type Caller, maySee } from "../task/caller.js";
 import { taskNotFound } from "../task/not-found.js";
 import { isTaskId } from "../task/shard.js";
 import { isEnded, type Task } from "../task/task.js";
@@ -17,8 +18,7 @@ export interface WatchDeps {
 
 export interface WatchInput {
   readonly id: string;
-  /** "" means an operator, who may watch the tasks of every agent. */
-  readonly agent: string;
+  readonly caller: Caller;
   readonly afterSequence: number;
 }
 
@@ -39,7 +39,7 @@ export interface Watched {
  */
 export async function* watchTask(
   deps: WatchDeps,
-  { id, agent, afterSequence }: WatchInput,
+  { id, caller, afterSequence }: WatchInput,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void> {
   const faults = new Faults();
@@ -50,7 +50,7 @@ export async function* watchTask(
   // It listens before the first read, so that every later entry wakes it.
   const listener = deps.wakes.listen([logTopic(id)]);
   try {
-    yield* follow(deps, listener, { id, agent, afterSequence }, signal);
+    yield* follow(deps, listener, { id, caller, afterSequence }, signal);
   } finally {
     listener.close();
   }
@@ -78,7 +78,7 @@ export async function* runTask(
   try {
     const accepted = await accept();
     const { task } = accepted;
-    const from = { id: task.id, agent: task.agent, afterSequence: 0 };
+    const from = { id: task.id, caller: asAgent(task.agent), afterSequence: 0 };
     if (task.id !== id || (task.state !== "QUEUED" && task.state !== "SCHEDULED")) {
       yield { accepted };
       for await (const watched of watchTask(deps, from, signal)) yield { watched };
@@ -95,7 +95,7 @@ export async function* runTask(
 async function* follow(
   { store, reserve }: Pick<WatchDeps, "store" | "reserve">,
   listener: Listener,
-  { id, agent, afterSequence }: WatchInput,
+  { id, caller, afterSequence }: WatchInput,
   signal: AbortSignal,
 ): AsyncGenerator<Watched, void> {
   let last = afterSequence;
@@ -106,7 +106,7 @@ async function* follow(
   };
   while (!signal.aborted) {
     const page = await store.readLog(id, Math.max(last, 1), PAGE);
-    if (page === undefined || (agent !== "" && page.task.agent !== agent)) throw taskNotFound(id);
+    if (page === undefined || !maySee(caller, page.task)) throw taskNotFound(id);
     const { task, entries, more } = page;
     let { result } = page;
     if (last < 1) yield { entry: firstEntry(task), task };

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { Refusal } from "@ccsp/errors";
 import { readReason } from "../fields/text.js";
+import type { Moves } from "../lifecycle/moves.js";
 import { afterCancel, afterRevival } from "../task/decide.js";
 import { isEnded, type PriorityClass, STATES } from "../task/task.js";
-import { type Change, type Changer, type Counts, changeAll } from "./change-all.js";
+import { type Change, type Counts, changeAll } from "./change-all.js";
 import { ANY_TASK, type TaskFilter } from "./filter.js";
 import type { ConfirmationStore, ListStore, WalkStore } from "./search-store.js";
 
@@ -30,21 +31,21 @@ export type Bulk = ReturnType<typeof createBulk>;
  * stop half-way: when `signal` aborts, or when a bound on waiting tasks is reached (QUEUE_FULL). Then the caller can
  * repeat it. Throws INVALID_FIELD for a reason that is too long.
  */
-export function createBulk({ store, queue }: { store: BulkStore; queue: Changer }) {
+export function createBulk({ store, moves }: { store: BulkStore; moves: Moves }) {
   return {
     async cancel({ filter, reason, dryRun }: BulkChange, signal: AbortSignal) {
-      return changeAll({ store, queue }, filter, cancelling(readReason(reason)), { dryRun, signal });
+      return changeAll({ store, moves }, filter, cancelling(readReason(reason)), { dryRun, signal });
     },
 
     async retry({ filter, reason, dryRun }: BulkChange, signal: AbortSignal) {
-      return changeAll({ store, queue }, filter, reviving(readReason(reason)), { dryRun, signal });
+      return changeAll({ store, moves }, filter, reviving(readReason(reason)), { dryRun, signal });
     },
 
     /** Counts the tasks that `clear` would remove. The returned token is valid for 5 minutes. */
     async prepareClear(what: Clearing, signal: AbortSignal): Promise<{ counts: Counts; token: string }> {
       const nowMs = await store.earliestNow();
       const mode = { dryRun: true, signal };
-      const { matched } = await changeAll({ store, queue }, clearing(what, nowMs), cancelling(""), mode);
+      const { matched } = await changeAll({ store, moves }, clearing(what, nowMs), cancelling(""), mode);
       const token = randomUUID();
       await store.keepConfirmation(confirmationOf(what, token), nowMs, CONFIRMATION_MS);
       return { counts: matched, token };
@@ -57,7 +58,7 @@ export function createBulk({ store, queue }: { store: BulkStore; queue: Changer 
         throw new Refusal("CONFIRMATION_INVALID", "the token is unknown, used, expired or of another class or agent");
       }
       const mode = { dryRun: false, signal };
-      return (await changeAll({ store, queue }, clearing(what, preparedMs), cancelling(reason), mode)).changed;
+      return (await changeAll({ store, moves }, clearing(what, preparedMs), cancelling(reason), mode)).changed;
     },
   };
 }

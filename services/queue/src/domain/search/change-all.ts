@@ -1,4 +1,4 @@
-import type { Queue } from "../lifecycle/queue.js";
+import type { Moves } from "../lifecycle/moves.js";
 import type { Move } from "../task/move.js";
 import type { State, Task } from "../task/task.js";
 import { isSurelyMeant, matches, type TaskFilter } from "./filter.js";
@@ -27,14 +27,6 @@ export interface Change {
   readonly reached: (state: State) => boolean;
 }
 
-/** Changes one task. */
-export type Changer = Pick<Queue, "decideAndMove" | "refuseFull">;
-
-interface ChangeDeps {
-  readonly store: WalkStore & ListStore;
-  readonly queue: Changer;
-}
-
 /** A task that matched when it was found. */
 interface Found {
   readonly id: string;
@@ -47,7 +39,7 @@ interface Found {
  * Changes every task that the filter matches, or only counts them. Throws the error of the first change that failed.
  */
 export async function changeAll(
-  { store, queue }: ChangeDeps,
+  { store, moves }: { readonly store: WalkStore & ListStore; readonly moves: Moves },
   filter: TaskFilter,
   change: Change,
   { dryRun, signal }: { readonly dryRun: boolean; readonly signal: AbortSignal },
@@ -67,7 +59,7 @@ export async function changeAll(
   };
   const changePage = async (found: readonly Found[]): Promise<void> => {
     // A failure is thrown only after all changes of the page are done.
-    const settled = await Promise.allSettled(found.map((task) => changeOne(queue, task, { filter, change })));
+    const settled = await Promise.allSettled(found.map((task) => changeOne(moves, task, { filter, change })));
     for (const [i, each] of settled.entries()) {
       const task = found[i];
       if (task && each.status === "fulfilled" && each.value) count(counts.changed, task);
@@ -76,7 +68,8 @@ export async function changeAll(
     if (failed) throw failed.reason;
   };
   /**
-   * Reads the next page while the changes of the page before are under way. So Redis and this process work in parallel.
+   * Reads the next page while the changes of the previous page are under way. So Redis and this process work in
+   * parallel.
    */
   const walk = async (): Promise<void> => {
     let underWay = Promise.resolve();
@@ -105,14 +98,13 @@ export async function changeAll(
 }
 
 async function changeOne(
-  queue: Changer,
+  moves: Moves,
   { id, asOf }: Found,
   { filter, change: { states, after, reached } }: { readonly filter: TaskFilter; readonly change: Change },
 ): Promise<boolean> {
-  const { outcome, to } = await queue.decideAndMove(id, (task) =>
+  const { outcome, to } = await moves.decideAndMove(id, (task) =>
     states.includes(task.state) && task.created <= asOf && matches(task, filter) ? after(task) : undefined,
   );
-  queue.refuseFull(outcome);
   return outcome === "ok" && to !== undefined && reached(to);
 }
 

@@ -5,7 +5,7 @@ import { isTaskId } from "../task/shard.js";
 export const pageTokenAfter = (lastId: string): string => Buffer.from(`1:${lastId}`).toString("base64url");
 
 /**
- * The last task of the page before. Undefined for the first page. Throws INVALID_FIELD for a token that is not valid.
+ * The last task of the previous page. Undefined for the first page. Throws INVALID_FIELD for a token that is not valid.
  */
 export function readPageToken(token: string): string | undefined {
   if (token === "") return undefined;

@@ -13,13 +13,20 @@ const FEWEST_IDS = 10;
  */
 export const MOST_LOOKED_AT = 5_000;
 
+export interface Listing {
+  readonly filter: TaskFilter;
+  readonly pageSize: number;
+  /** Of the page before; "" for the first page. */
+  readonly pageToken: string;
+}
+
 /**
  * A page of the matching tasks, newest first. `nextPageToken` is "" on the last page. A page may have fewer tasks than
  * `pageSize` before the last page. Throws INVALID_FIELD for the token.
  */
 export async function listTasks(
   store: ListStore,
-  { filter, pageSize, pageToken }: { filter: TaskFilter; pageSize: number; pageToken: string },
+  { filter, pageSize, pageToken }: Listing,
 ): Promise<{ tasks: readonly Task[]; nextPageToken: string }> {
   const tasks: Task[] = [];
   const before = readPageToken(pageToken);

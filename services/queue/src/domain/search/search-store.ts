@@ -20,7 +20,7 @@ export interface WalkStore {
   /** Begins a scan of the tasks that may match `where`. */
   beginWalk(where: Where): Promise<Cursor>;
   /**
-   * Returns about `count` tasks, from where the page before ended. The last page has no `next`. A task that matches
+   * Returns about `count` tasks, from where the previous page ended. The last page has no `next`. A task that matches
    * `where` during the whole scan is found, perhaps twice. One exception: a task may be missed when it goes back from
    * an executor to where it waits meanwhile. Tasks that do not match may be found too.
    */

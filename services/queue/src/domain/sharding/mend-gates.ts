@@ -17,7 +17,7 @@ export const COPY = { how: "replace", told: false } as const;
  */
 export async function mendGates(first: CopiedStore, others: readonly CopiedStore[]): Promise<void> {
   // The others are read before the first. So a gate that another shard has and the first does not have is over. If it
-  // is closed anew meanwhile, the time of closing differs and it stays closed.
+  // is closed again meanwhile, the time of closing differs and it stays closed.
   const copies = await Promise.all(
     others.map(async (store) => ({ store, stop: await store.emergency(), gates: await store.gates() })),
   );

@@ -1,7 +1,7 @@
 import type { Move } from "./move.js";
 import { type Failure, isEnded, isHeld, type Task } from "./task.js";
 
-/** Conditions for the start of a task. An absent member is no condition. */
+/** Conditions for the start of a task. An absent member is not a condition. */
 export interface StartConditions {
   /** The time by which its first run has to start (ms since 1970). */
   readonly deadline?: number;

@@ -94,7 +94,7 @@ export interface Task {
   readonly limited?: number;
   /**
    * Limited runs that have a budget (see `RefusalBudget`), and how long the task waited after them in total (ms).
-   * Absent in records of the release before.
+   * Absent in records of the previous release.
    */
   readonly refused?: number;
   readonly refusedMs?: number;

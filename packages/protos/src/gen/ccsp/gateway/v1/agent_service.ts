@@ -112,7 +112,7 @@ export interface ListTasksRequest {
   states: TaskState[];
   /** Most tasks on a page, 1 to 500. 0 means 50. A page may have fewer tasks although more pages follow. */
   pageSize: number;
-  /** `next_page_token` of the page before. Empty means the first page. */
+  /** `next_page_token` of the previous page. Empty means the first page. */
   pageToken: string;
   /** Only tasks that also match this filter. Leave its `agent_id` and `states` empty here. */
   filter: TaskFilter | undefined;
@@ -2738,8 +2738,8 @@ export const AgentServiceService = {
     responseDeserialize: (value: Buffer): CancelTaskResponse => CancelTaskResponse.decode(value),
   },
   /**
-   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. It has the number of attempts of a new
-   * task. Scope `tasks:submit`.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. All its attempts are available
+   * again. Scope `tasks:submit`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
@@ -2916,8 +2916,8 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
    */
   cancelTask: handleUnaryCall<CancelTaskRequest, CancelTaskResponse>;
   /**
-   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. It has the number of attempts of a new
-   * task. Scope `tasks:submit`.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. All its attempts are available
+   * again. Scope `tasks:submit`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.
@@ -3112,8 +3112,8 @@ export interface AgentServiceClient extends Client {
     callback: (error: ServiceError | null, response: CancelTaskResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. It has the number of attempts of a new
-   * task. Scope `tasks:submit`.
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history. All its attempts are available
+   * again. Scope `tasks:submit`.
    *
    * Errors:
    * - INVALID_ARGUMENT `INVALID_FIELD`: `reason` is too long.

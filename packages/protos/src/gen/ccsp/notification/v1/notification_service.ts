@@ -28,7 +28,7 @@ export const protobufFileName = "ccsp/notification/v1/notification_service.proto
 export interface ListNotificationsRequest {
   /** Number of entries on a page, 1 to 500. 0 means 50. */
   pageSize: number;
-  /** `next_page_token` of the page before. Empty means the first page. */
+  /** `next_page_token` of the previous page. Empty means the first page. */
   pageToken: string;
   /** Only events of this type, such as `task.failed`. Empty means all types. */
   eventType: string;

@@ -550,8 +550,8 @@ export interface CompleteRequest {
   engineConversationId: string;
   /**
    * Why the queue does not have the transcript of this turn, such as its size. Text for people, cut at 256 bytes.
-   * Empty: the transcript was saved. The turn counts in both cases, so that no later task continues from the turn
-   * before without knowing it.
+   * Empty: the transcript was saved. The turn counts in both cases. Otherwise a later task would continue from the
+   * previous turn, and its agent would not know it.
    */
   transcriptFault: string;
 }
@@ -636,7 +636,7 @@ export interface ListRequest {
   states: TaskState[];
   /** Most tasks on a page, 1 to 500. 0 means 50. A page may have fewer tasks although more pages follow. */
   pageSize: number;
-  /** `next_page_token` of the page before. Empty means the first page. */
+  /** `next_page_token` of the previous page. Empty means the first page. */
   pageToken: string;
   /** Only tasks that also match this filter. Leave its `agent_id` and `states` empty here. */
   filter: TaskFilter | undefined;
@@ -10659,8 +10659,8 @@ export const QueueServiceService = {
     responseDeserialize: (value: Buffer): CancelTasksResponse => CancelTasksResponse.decode(value),
   },
   /**
-   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. It has the number of
-   * attempts of a new task. A task that has not ended, for example because it was put back already, is returned
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. All its attempts
+   * are available again. A task that has not ended, for example because it was put back already, is returned
    * unchanged.
    *
    * Errors:
@@ -11064,8 +11064,8 @@ export interface QueueServiceServer extends UntypedServiceImplementation {
    */
   cancelTasks: handleUnaryCall<CancelTasksRequest, CancelTasksResponse>;
   /**
-   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. It has the number of
-   * attempts of a new task. A task that has not ended, for example because it was put back already, is returned
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. All its attempts
+   * are available again. A task that has not ended, for example because it was put back already, is returned
    * unchanged.
    *
    * Errors:
@@ -11480,8 +11480,8 @@ export interface QueueServiceClient extends Client {
     callback: (error: ServiceError | null, response: CancelTasksResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. It has the number of
-   * attempts of a new task. A task that has not ended, for example because it was put back already, is returned
+   * Puts a FAILED or EXPIRED task back into the queue. The task keeps its history, class and age. All its attempts
+   * are available again. A task that has not ended, for example because it was put back already, is returned
    * unchanged.
    *
    * Errors:

@@ -505,8 +505,8 @@ export interface TaskSpec {
   labels: { [key: string]: string };
   /**
    * Number of failed runs after which a retryable failure is final. 0 means 3; at most 10. A run does not count when it
-   * met a limit of the provider or was given back. A task that meets a limit of the provider again and again ends by a
-   * separate budget.
+   * met a limit of the provider or was given back. Runs that met a limit of the provider have their own budget. When it
+   * is used up, the next such run is final.
    */
   maxAttempts: number;
   /**

@@ -1,9 +1,9 @@
 -- Lets throttled agents run again. They leave the skip list (`bench`), and the next claim of their engine gives them
 -- turns again. `agent` is one agent, or '' for all.
 --
--- DEFINES lift_bench
+-- DEFINES unthrottle
 
-local function lift_bench(bench, agent, work_channel)
+local function unthrottle(bench, agent, work_channel)
   local first, last = '[agent/', '(agent0'
   if agent ~= '' then
     first, last = '[agent/' .. agent .. '/', '(agent/' .. agent .. '0'

@@ -1,12 +1,12 @@
 import type { GetStatusResponse } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
+import { toDuration } from "@ccsp/protos/duration.js";
 import { isClosed } from "../domain/gates/gates.js";
 import { readScope, type Scope, scopeName } from "../domain/gates/scope.js";
 import type { SpecLimits } from "../domain/intake/validate.js";
-import { toDuration } from "../messages/duration.js";
-import { toEmergencyStatus } from "../messages/emergency-message.js";
-import { toGateMessage } from "../messages/gate-message.js";
-import { priorityOf } from "../messages/words.js";
-import type { Status } from "./status.js";
+import type { Status } from "../domain/status/status.js";
+import { toEmergencyStatus } from "./emergency-message.js";
+import { toGateMessage } from "./gate-message.js";
+import { priorityOf } from "./words.js";
 
 const ALL: Scope = { kind: "all" };
 const EMERGENCY: Scope = { kind: "emergency" };

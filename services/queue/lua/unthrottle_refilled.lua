@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- lift_refilled: let throttled agents run again when their rate has refilled.
+-- unthrottle_refilled: let throttled agents run again when their rate has refilled.
 --
 -- KEYS  1 bench    zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of agents
 --                        that may run again, all with score 0
@@ -7,12 +7,12 @@
 -- ARGV  1 now (ms), or '' for the server's clock
 --       2 work channel
 -- RETURN 'ok'
--- NEEDS time_given (shared/clock), lift_bench (move/bench)
+-- NEEDS time_given (shared/clock), unthrottle (move/throttled)
 
 local bench, refills = unpack(KEYS)
 local now = time_given(ARGV[1])
 for _, agent in ipairs(redis.call('ZRANGEBYSCORE', refills, '-inf', now)) do
-  lift_bench(bench, agent, ARGV[2])
+  unthrottle(bench, agent, ARGV[2])
 end
 redis.call('ZREMRANGEBYSCORE', refills, '-inf', now)
 return 'ok'

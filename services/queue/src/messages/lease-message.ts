@@ -1,10 +1,9 @@
 import type { Lease } from "@ccsp/protos/ccsp/queue/v1/queue_service.js";
-import { recordQueueWait } from "../application/queue-wait.js";
 import type { Grant } from "../domain/leases/lease-store.js";
-import { loadSpec } from "../messages/task-message.js";
+import { loadSpec } from "./task-message.js";
 
-/** Throws when the stored task cannot be decoded. Also records how long the task waited. */
-export function toLease({ task, fence, prompts, expireMs }: Grant): Lease {
+/** A lease without what the application adds. Throws when the stored task cannot be decoded. */
+export function toLease({ task, fence, prompts, expireMs }: Grant): Omit<Lease, "traceparent" | "conversation"> {
   return {
     taskId: task.id,
     fence: BigInt(fence),
@@ -12,8 +11,6 @@ export function toLease({ task, fence, prompts, expireMs }: Grant): Lease {
     spec: loadSpec(task, prompts),
     attempt: (task.attempt ?? 0) + 1,
     expireTime: new Date(expireMs),
-    traceparent: recordQueueWait(task),
     previousTraceparent: task.previous ?? "",
-    conversation: undefined,
   };
 }

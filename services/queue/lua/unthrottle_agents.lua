@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- lift_bench: let throttled agents run again.
+-- unthrottle_agents: let throttled agents run again.
 --
 -- KEYS  1 bench  zset  skip list: agent/agent/engine/class of throttled agents, back/engine/class/agent of agents that
 --                      may run again, all with score 0
 -- ARGV  1 agent, or '' for all agents
 --       2 work channel
 -- RETURN 'ok'
--- NEEDS lift_bench (move/bench)
+-- NEEDS unthrottle (move/throttled)
 
-lift_bench(KEYS[1], ARGV[1], ARGV[2])
+unthrottle(KEYS[1], ARGV[1], ARGV[2])
 return 'ok'
